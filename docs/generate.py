@@ -3,16 +3,18 @@
 python docs/generate.py [--check]
 """
 
-import ast
+import html
 import inspect
+import re
 import sys
-import textwrap
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import typer
+from markupsafe import Markup
 
 from pawsonalize.aws.door import ACCESS
 from pawsonalize.aws.operations.catalogue import HANDLERS
@@ -23,33 +25,14 @@ from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, About
 from pawsonalize.http.operations import OPERATIONS
+from pawsonalize.http.schemas import field_docs
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.settings import Range, tunable
 from pawsonalize.settings import Settings
+from pawsonalize.ui.api_reference import OperationView, TypeTable, tags_of
 
 _REFERENCE = Path(__file__).parent / "reference"
 _MADE = "<!-- Made from the code by `make docs`. -->\n"
-
-
-def field_docs(kind: type) -> dict[str, str]:
-    """The literal docstring under each field of a class and of those it inherits from."""
-    docs: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
-        if base.__module__.startswith("pawsonalize."):
-            docs |= _own_field_docs(base)
-    return docs
-
-
-def _own_field_docs(kind: type) -> dict[str, str]:
-    body = ast.parse(textwrap.dedent(inspect.getsource(kind))).body[0]
-    assert isinstance(body, ast.ClassDef)
-    docs = {}
-    for field, text in zip(body.body, body.body[1:], strict=False):
-        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr):
-            assert isinstance(field.target, ast.Name)
-            assert isinstance(text.value, ast.Constant)
-            docs[field.target.id] = str(text.value.value)
-    return docs
 
 
 def settings_page() -> str:
@@ -144,15 +127,25 @@ def _option(option: Any) -> str:
     return f"| `{'`, `'.join(option.opts)}` | {default} | {option.help or ''} |"
 
 
+_IN_FULL = ("answers", "events", "animals")
+
+
 def api_page() -> str:
-    """Every operation with its parameters and an example."""
-    document = openapi()
+    """Every operation with its parameters and an example, and the types that sites use."""
+    tags = tags_of(openapi())
     parts = [
         f"# The native API\n\n{_MADE}\n"
         "JSON in, JSON out: send bodies as `Content-Type: application/json`, and a key as"
         " `Authorization: Bearer KEY.SECRET` where [keys are required](access.md). A running"
-        " service has the full OpenAPI document at `/openapi.json`"
-        " and a page of it at `/docs`.\n\n"
+        " service shows all of this at `/docs`, every type among it, with a form to try each"
+        " operation. `/openapi.json` is the same for programs:"
+        " [generate a client](../how-to/generate-a-client.md) from it.\n\n"
+        "## Names\n\n"
+        "`id` is the id of the very thing it stands in. Beside that, `itemId` is always an animal"
+        " group, as `2-Saint_Bernard-3-2`, and `animalId` an animal. Two payloads that sites send"
+        " already keep their own names: `animal_id` in events, and `itemId` for an animal in the"
+        " list of a re-ranking, where `animalId` is taken too.\n\n"
+        "## Errors\n\n"
         'Every error is `{"error": {"code", "message", "field"?}}`: 400 for wrong input, 401'
         " without a key, 403 for what the key is not for, 404 for what does not exist, 413 for too"
         " much at once, 415 for a body that is not JSON, 429 for too often, 503 for not now. The"
@@ -164,22 +157,54 @@ def api_page() -> str:
         " its index, code and message. If all are bad, the status is 400, and the body has the"
         " same list beside `error`.\n"
     ]
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            parts.append(f"## `{method.upper()} {path}`\n\n{operation['summary']}\n")
-            parts += [
-                f"- `{parameter['name']}`: {parameter['description']}"
-                for parameter in operation.get("parameters", ())
-            ]
-            for name, example in _examples(operation):
-                text = msgspec.json.format(msgspec.json.encode(example), indent=2).decode()
-                parts.append(f"\nExample, {name}:\n\n```json\n{text}\n```\n")
-    return "\n".join(parts) + "\n"
+    for tag in tags.values():
+        parts.append(f"## {tag.name}\n\n{_markdown(tag.description)}\n")
+        parts += [_operation(one) for one in tag.operations]
+    parts.append("## Types\n\nThose of answers, events and animals. `/docs` has the others.\n")
+    types = {one.name: one for slug in _IN_FULL for one in tags[slug].types}
+    parts += [_type(one) for one in types.values()]
+    return "\n".join(parts)
 
 
-def _examples(operation: dict[str, Any]) -> list[tuple[str, Any]]:
-    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
-    return [(name, given["value"]) for name, given in content.get("examples", {}).items()]
+def _operation(one: OperationView) -> str:
+    lines = [f"### `{one.method} {one.path}`", _markdown(one.summary)]
+    lines += [_markdown(one.description)] if one.description else []
+    lines += [f"Body: {_markdown(one.body)}."] if one.body else []
+    lines.append(f"Answer: {_markdown(one.answer)}. Clients call it `{one.id}`.")
+    if one.parameters:
+        lines.append(
+            "\n".join(f"- `{row.name}`: {_markdown(row.description)}" for row in one.parameters)
+        )
+    for name, example in one.examples:
+        lines.append(f"Example, {name}:")
+        lines.append(f"```json\n{example}\n```")
+    return "\n\n".join(lines) + "\n"
+
+
+def _type(table: TypeTable) -> str:
+    rows = ["| field | is | |", "|---|---|---|"]
+    for row in table.fields:
+        name = f"`{row.name}`" + (", required" if row.is_required else "")
+        rows.append(f"| {name} | {_markdown(row.kind)} | {_markdown(row.description)} |")
+    said = _markdown(table.description)
+    return f"### {table.name}\n\n{said}\n\n" + "\n".join(rows) + "\n"
+
+
+def _markdown(text: Markup) -> str:
+    """What the pages say, as Markdown."""
+    linked = re.sub(r'<a href="#type-\w+">(\w+)</a>', _link, str(text))
+    return html.unescape(re.sub(r"</?code>", "`", linked)).replace("|", "\\|")
+
+
+def _link(found: re.Match[str]) -> str:
+    name = found[1]
+    return f"[{name}](#{name.lower()})" if name in _linked() else f"`{name}`"
+
+
+@cache
+def _linked() -> frozenset[str]:
+    tags = tags_of(openapi())
+    return frozenset(one.name for slug in _IN_FULL for one in tags[slug].types)
 
 
 def access_page() -> str:

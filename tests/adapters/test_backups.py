@@ -208,7 +208,7 @@ def test_without_the_programs_of_postgresql_it_says_what_to_install(
 
 def test_models_of_a_bucket_come_back_in_another(tmp_path: Path) -> None:
     buckets = [f"file://{tmp_path / name}" for name in ("one", "other")]
-    secret = {"access_key_root": "0" * 64}
+    secret: dict[str, Any] = {"access_key_root": "0" * 64}
     settings = make_service(tmp_path / "data", artefact_url=buckets[0], **secret)
     before = answers(settings)
     saved(settings, tmp_path / "b.tar.zst")

@@ -205,16 +205,20 @@ def test_other_threads_of_who_lost_a_lease_write_on(
         thread.join()
 
 
+def come(table: LeaseTable, name: str, beats: int) -> None:
+    deadline = time.monotonic() + 30
+    while (row := table.find(name)) is None or row.beats < beats:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_the_holder_beats_and_is_told_when_another_one_has_the_lease(
     database: Database, table: LeaseTable, tmp_path: Path
 ) -> None:
     lost = Event()
     leases = Leases(table, tmp_path / "here", 0.5, on_lost=lambda _name: lost.set())
     with leases.held("job.a"):
-        deadline = time.monotonic() + 30
-        while (row := table.find("job.a")) is None or row.beats < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        come(table, "job.a", beats=2)
         table.revoke("job.a")
         assert lost.wait(30)
     leases.close()
@@ -234,10 +238,7 @@ def test_a_beat_that_cannot_be_written_is_tried_again(
     monkeypatch.setattr(LeaseTable, "beat", fail_once)
     leases = Leases(table, tmp_path / "here", 0.5)
     with leases.held("job.a"):
-        deadline = time.monotonic() + 30
-        while (row := table.find("job.a")) is None or row.beats < 1:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        come(table, "job.a", beats=1)
     leases.close()
 
 
@@ -253,6 +254,24 @@ def test_a_child_goes_on_with_what_its_parent_took(make: Make, table: LeaseTable
     os.close(inherited)
     assert child.is_gone("training.v1")
     assert table.find("training.v1") is None
+
+
+def test_a_parent_beats_for_a_child_that_lives_and_does_not_come_to_it(
+    table: LeaseTable, tmp_path: Path
+) -> None:
+    parent = Leases(table, tmp_path / "here", 0.5)
+    with parent.taken("training.v1") as lease:
+        assert lease is not None
+        child = os.dup(lease.lock)
+        lease.is_handed_over = True
+    come(table, "training.v1", beats=2)
+    os.close(child)
+    time.sleep(0.3)  # a beat that has begun may still be written
+    died_at = table.find("training.v1")
+    time.sleep(1)
+    assert table.find("training.v1") == died_at
+    assert parent.is_gone("training.v1")
+    parent.close()
 
 
 def test_who_leads_keeps_the_lease_until_it_lets_go(make: Make, steady: Steady) -> None:

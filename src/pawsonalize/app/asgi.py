@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from pawsonalize import clock
 from pawsonalize.access.guard import Guard
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.attempts import attempt
@@ -23,12 +24,14 @@ from pawsonalize.engine.resources.processes import end_after
 from pawsonalize.http.answering import InTime
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import RequestMetrics
-from pawsonalize.http.openapi import get_docs, get_openapi
+from pawsonalize.http.openapi import get_openapi, openapi
 from pawsonalize.http.operations import monitoring_routes, routes
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, load_settings
+from pawsonalize.ui.api_pages import routes as api_routes
+from pawsonalize.ui.console.door import routes as console_routes
+from pawsonalize.ui.console.shell import Console
 from pawsonalize.ui.door import routes as site_routes
-from pawsonalize.ui.tenant_pages import routes as console_routes
 
 _SWITCH_SECONDS = 0.0005
 
@@ -72,7 +75,14 @@ def build_app(settings: Settings, loaded: Callable[[], object] | None = None) ->
             app.state.admission = engine.admission
             app.state.tenants = engine.tenants
             app.state.aws = engine.aws_services(settings, adapters)
-            app.state.console = engine.console(settings, adapters)
+            app.state.console = Console(
+                admission=engine.admission,
+                tenants=engine.tenants,
+                views=engine.views,
+                reads=engine.console_reads,
+                audit=adapters.audit,
+                now=clock.now,
+            )
             app.state.storefront = engine.storefront(settings, adapters)
             catch_up(settings, engine)
             if loaded is not None:
@@ -99,7 +109,7 @@ def _routes(settings: Settings) -> list[Route]:
         *routes(),
         *aws_routes(),
         Route("/openapi.json", get_openapi),
-        Route("/docs", get_docs),
+        *api_routes(openapi),
         *console_routes(),
         *(site_routes() if settings.demo_site else ()),
     ]

@@ -17,6 +17,7 @@ from pawsonalize.app.side_processes import follow_latest, refresh_when_due
 from pawsonalize.app.tenants import group_sizing
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.roles import CONSUME, SERVE, WORK
+from pawsonalize.engine.reporting.console.traffic import SAMPLE_SECONDS
 from pawsonalize.engine.reporting.joined_events import report_unjoined
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.serving.live_model import LiveModel
@@ -142,6 +143,7 @@ def _for_answers(engine: "Engine") -> Iterator[Task]:
     yield Task("read metadata", _METADATA_SECONDS, _now(engine.filterings.refresh))
     counting = _now(engine.individuals.count_choices)
     yield Task("count choices", _CHOICES_SECONDS, counting)
+    yield Task("sample traffic", SAMPLE_SECONDS, _now(engine.views.overview.history.sample))
     yield Task("note when keys were used", _USES_SECONDS, engine.admission.store_uses)
     yield Task("count what dataset groups use", _USES_SECONDS, engine.tenants.usage.store)
 

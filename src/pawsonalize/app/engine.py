@@ -1,19 +1,19 @@
 """The engine of one server process: its parts over the adapters, as the doors get them."""
 
-import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.access.admission import Admission
+from pawsonalize.access.heavy_reads import HeavyReads
 from pawsonalize.access.rates import Rates
 from pawsonalize.access.tenants import Tenants
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import attempt
+from pawsonalize.app.console import console_views, metrics_dir
 from pawsonalize.app.erasing import deletions_of, erasing
 from pawsonalize.app.fleet import servers_of, taking_part, this_process
 from pawsonalize.app.ingest import ingest_of, refusals_of
@@ -45,6 +45,7 @@ from pawsonalize.engine.ingest.feeds.polling import Polling
 from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
 from pawsonalize.engine.ingest.refusals import Refusals
+from pawsonalize.engine.reporting.console.views import ConsoleViews
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.resources.access_keys import DEMO_SITE
 from pawsonalize.engine.resources.cached_lookup import CachedLookup
@@ -75,11 +76,9 @@ from pawsonalize.engine.training.untrained import TrainedOrNot
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
-from pawsonalize.http.heavy_reads import HeavyReads
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.storage.stream_shards import shards_of_all
-from pawsonalize.ui.console import Console
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.learning import Learning
 
@@ -132,6 +131,8 @@ class Engine:
     membership: Membership
     admission: Admission
     tenants: Tenants
+    views: ConsoleViews
+    console_reads: HeavyReads
     streaming: StreamReading | None
     consuming: ThreadPoolExecutor
 
@@ -165,6 +166,7 @@ class Engine:
         jobs = background_jobs(settings, adapters, filterings)
         ingest = ingest_of(settings, adapters)
         intake = adapters.intake(settings)
+        ranking = individuals(settings, adapters, runtime, available, impressions)
         return cls(
             live=live,
             recommending=recommending,
@@ -177,7 +179,7 @@ class Engine:
             available=available,
             postcodes=postcodes,
             runtime=runtime,
-            individuals=individuals(settings, adapters, runtime, available, impressions),
+            individuals=ranking,
             runtimes=runtimes_of(settings, adapters, live, impressions, availability, filterings),
             runs=runs,
             timer=timer(settings, runs),
@@ -214,6 +216,8 @@ class Engine:
             membership=this_process(settings, adapters, settings.own_roles),
             admission=_admission(settings, adapters),
             tenants=tenants_of(settings, adapters),
+            views=console_views(settings, adapters, runtime, ranking),
+            console_reads=HeavyReads(1),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
@@ -232,6 +236,8 @@ class Engine:
             runs=self.runs,
             outcomes=adapters.outcomes,
             reports=HeavyReads(settings.reports_at_once),
+            views=self.views,
+            console_reads=self.console_reads,
             exposed=adapters.exposed,
             registry=adapters.registry,
             datasets=adapters.datasets,
@@ -258,7 +264,7 @@ class Engine:
             now=clock.now,
             reads_are_local=adapters.database.is_local,
             max_body_bytes=settings.max_body_bytes,
-            metrics_dir=_metrics_dir(),
+            metrics_dir=metrics_dir(),
         )
 
     def aws_services(self, settings: Settings, adapters: Adapters) -> AwsServices:
@@ -293,11 +299,6 @@ class Engine:
             trackers=CachedLookup(adapters.datasets.tracker, clock.now),
             groups=CachedLookup(partial(group_of, adapters.registry), clock.now),
         )
-
-    def console(self, settings: Settings, adapters: Adapters) -> Console:
-        """What the pages for who runs the service need."""
-        reports = tenant_reports(settings, adapters)
-        return Console(self.admission, self.tenants, reports, clock.now)
 
     def storefront(self, settings: Settings, adapters: Adapters) -> Storefront:
         """What the adoption site's pages need."""
@@ -357,18 +358,13 @@ class Engine:
         self.fetching.shutdown(cancel_futures=True)
         self.tidying.shutdown(cancel_futures=True)
         self.working.shutdown(cancel_futures=True)
+        self.console_reads.close()
         self.runtimes.close()
         self.ingest.close()
         if self.refusals is not None:
             self.refusals.close()
         self.impressions.close()
         attempt("count what dataset groups use", self.tenants.usage.store)
-
-
-def _metrics_dir() -> Path | None:
-    # prometheus_client itself reads this variable when it is imported.
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    return Path(folder) if folder else None
 
 
 def _admission(settings: Settings, adapters: Adapters) -> Admission:

@@ -16,7 +16,8 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.engine.serving.animals.ranking import AnimalsAnswer, Individuals
+from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.directory import Address, Directory, Purpose
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply

@@ -10,7 +10,7 @@ from pawsonalize.domain.ids import parse_id
 
 if TYPE_CHECKING:
     from pawsonalize.domain.events import Visitor
-    from pawsonalize.engine.serving.animals.ranking import AnimalPlace
+    from pawsonalize.engine.serving.animals.answer import AnimalPlace
 
 User = Annotated[str | None, typer.Option("--user", help="The user who asks.")]
 Session = Annotated[str | None, typer.Option("--session", help="The session that asks.")]

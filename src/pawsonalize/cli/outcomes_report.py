@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from rich.table import Table
 
 from pawsonalize.cli.terminal import drawn, wide_console
-from pawsonalize.engine.reporting.report import Curve, Estimate, Line, OutcomesReport, Stays
+from pawsonalize.engine.reporting.report import Curve, Line, OutcomesReport, PolicyEstimate, Stays
 
 _FILE_WIDTH = 140
 _UNKNOWN = "-"
@@ -76,7 +76,7 @@ def _stays(rows: Sequence[tuple[str, Stays]]) -> Table:
     return table
 
 
-def _other(judged: Estimate) -> str:
+def _other(judged: PolicyEstimate) -> str:
     if judged.estimate is None or judged.served is None:
         return f"{judged.policy}: nobody can say; {judged.refusal}"
     value = judged.estimate

@@ -95,13 +95,13 @@ def _groups(preview: "Preview", query: "Query", explain: bool, json: bool) -> No
 def _animals(
     preview: "Preview", query: "Query", like: str | None, explain: bool, json: bool
 ) -> None:
-    from pawsonalize.http.animal_answers import animals_response
+    from pawsonalize.http.animal_answers import AnimalsFound, animals_response
 
     individuals = preview.individuals
     query = individuals.with_profile(query)
     answer = individuals.recommend(query) if like is None else individuals.similar(like, query)
     if json:
-        print(bytes(animals_response(answer, is_full=True).body).decode())
+        print(bytes(animals_response(AnimalsFound(answer), is_full=True).body).decode())
         return
     print_source(answer.solution_version)
     print_animals(answer.places, preview.names(answer), explain=explain)

@@ -74,12 +74,12 @@ def _groups(
     preview: "Preview", query: "Query", items: list[str], explain: bool, json: bool
 ) -> None:
     from pawsonalize.http.filters import Metadata
-    from pawsonalize.http.rerankings import ranking_response
+    from pawsonalize.http.rerankings import RankedList, ranking_response
 
     answer = preview.runtime.rerank(query, preview.candidates(items, query.at))
     if json:
         no_columns: list[Metadata] = [{} for _ in answer.groups]
-        body = ranking_response(answer, no_columns, query.now, is_full=True).body
+        body = ranking_response(RankedList(answer, no_columns), query.now, is_full=True).body
         print(bytes(body).decode())
         return
     print_source(answer.solution_version)
@@ -91,12 +91,13 @@ def _groups(
 def _animals(
     preview: "Preview", query: "Query", items: list[str], explain: bool, json: bool
 ) -> None:
+    from pawsonalize.http.animal_answers import AnimalsFound
     from pawsonalize.http.rerankings import animal_ranking_response
 
     individuals = preview.individuals
     answer = individuals.rerank(items, individuals.with_profile(query))
     if json:
-        body = animal_ranking_response(answer, query.now, is_full=True).body
+        body = animal_ranking_response(AnimalsFound(answer), query.now, is_full=True).body
         print(bytes(body).decode())
         return
     print_source(answer.solution_version)

@@ -1,133 +1,139 @@
 """Answers of individual animals, as this door gives them."""
 
-import msgspec
+from typing import NamedTuple
+
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.serving.animals.ranking import (
-    AnimalPlace,
-    AnimalsAnswer,
-    Individuals,
-)
+from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.addressing import individuals_for, query_address, read_visitor
+from pawsonalize.http.answers import (
+    RECOMMENDATION_HEADER,
+    DetailedRecommendation,
+    DetailedRecommendations,
+    Recommendation,
+    is_detailed,
+)
 from pawsonalize.http.callers import check_visitor
+from pawsonalize.http.included import (
+    Includable,
+    Included,
+    IncludedAnimal,
+    read_include,
+    read_included,
+)
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services
 
-RECOMMENDATION_HEADER = "X-Recommendation-Id"
-RECOMMENDATION_ID = {
-    RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to.",
-}
 
+class AnimalsFound(NamedTuple):
+    """An answer of animals, and what is included of them."""
 
-class RecommendedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """An animal, its group and its score; `bondedWith` are those who go with it."""
-
-    id: str
-    item_id: str
-    score: float
-    bonded_with: list[str] = []
-
-
-class DetailedAnimal(msgspec.Struct, frozen=True, rename="camel"):
-    """An animal with why it stands there.
-
-    `factors` add up to `utility` in their order: what everybody makes of such animals (`appeal`)
-    and of this very one (`animal_effect`), how much the group is liked by its events (`group`),
-    what this visitor makes of pages (`visitor`), less for what was `seen` already; and each factor
-    times its weight. `explored` and `propensity` are as for groups.
-    """
-
-    id: str
-    item_id: str
-    score: float
-    bonded_with: list[str]
-    explored: bool
-    propensity: float
-    utility: float
-    factors: dict[str, float]
-    reasons: list[str]
-
-
-class DetailedAnimals(msgspec.Struct, frozen=True, rename="camel"):
-    """The answer of animals with `?detail=full`."""
-
-    recommendation_id: str
-    solution_version: str
-    recommendations: list[DetailedAnimal]
+    answer: AnimalsAnswer
+    included: Included = {}
 
 
 async def get_similar(request: Request) -> Response:
     """Animals like one animal."""
+    return await _answer(request, is_detailed(request))
+
+
+async def get_similar_detailed(request: Request) -> Response:
+    """The same with scores, propensities and reasons."""
+    return await _answer(request, is_full=True)
+
+
+async def _answer(request: Request, is_full: bool) -> Response:
     services: Services = request.app.state.services
     given = request.query_params
     animal_id = parse_id(request.path_params["animal_id"], "animal_id")
     limit = read_limit(given.get("limit"), 10)
-    is_full = is_detailed(request)
+    include = read_include(given.get("include"))
     visitor = read_visitor(given.get("userId"), given.get("sessionId"))
     check_visitor(request, visitor.user_id, detailed=is_full)
     individuals = await individuals_for(request, query_address(request), Purpose.COMPARING)
-    answer = await services.read(
-        _similar, services, individuals, animal_id, visitor, limit, is_full
-    )
-    return animals_response(answer, is_full)
+    now = services.now()
+    query = Query(visitor, now, now, limit=limit, explain=is_full)
+    found = await services.read(_similar, services, individuals, animal_id, query, include)
+    return animals_response(found, is_full)
 
 
-def is_detailed(request: Request) -> bool:
-    """Whether `?detail=full` is asked for."""
-    detail = request.query_params.get("detail")
-    if detail not in {None, "full"}:
-        raise InvalidInput("detail must be full, or left out", field="detail")
-    return detail == "full"
-
-
-def animals_response(answer: AnimalsAnswer, is_full: bool) -> Response:
+def animals_response(found: AnimalsFound, is_full: bool) -> Response:
     """The answer, with or without its reasons."""
+    answer = found.answer
     headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
     if not is_full:
-        return json_response([_short(place) for place in answer.places], headers=headers)
-    detailed = [detailed_animal(place) for place in answer.places]
+        short = [_short(place, found.included) for place in answer.places]
+        return json_response(short, headers=headers)
+    detailed = [_detailed(place, found.included) for place in answer.places]
     return json_response(
-        DetailedAnimals(answer.recommendation_id, answer.solution_version, detailed),
+        DetailedRecommendations(answer.recommendation_id, answer.solution_version, detailed),
         headers=headers,
     )
+
+
+def found_with(
+    services: Services,
+    individuals: Individuals,
+    answer: AnimalsAnswer,
+    query: Query,
+    include: list[Includable],
+) -> AnimalsFound:
+    """The answer to the query with what it is to include."""
+    places = [place.animal_ids for place in answer.places]
+    return AnimalsFound(answer, read_included(services, individuals, include, query, places))
 
 
 def _similar(
     services: Services,
     individuals: Individuals,
     animal_id: str,
-    visitor: Visitor,
-    limit: int,
-    explain: bool,
-) -> AnimalsAnswer:
-    now = services.now()
-    query = Query(visitor, now, now, limit=limit, explain=explain)
-    return individuals.similar(animal_id, individuals.with_profile(query))
+    query: Query,
+    include: list[Includable],
+) -> AnimalsFound:
+    query = individuals.with_profile(query)
+    answer = individuals.similar(animal_id, query)
+    return found_with(services, individuals, answer, query, include)
 
 
-def _short(place: AnimalPlace) -> RecommendedAnimal:
+def _short(place: AnimalPlace, included: Included) -> Recommendation:
     first, *others = place.animal_ids
-    return RecommendedAnimal(first, place.group_id, place.score, others)
-
-
-def detailed_animal(place: AnimalPlace) -> DetailedAnimal:
-    """The place with all that is known of it."""
-    first, *others = place.animal_ids
-    return DetailedAnimal(
-        first,
-        place.group_id,
-        place.score,
-        others,
-        place.explored,
-        place.propensity,
-        place.utility,
-        dict(zip(PARTS, place.parts, strict=True)),
-        list(place.reasons),
+    return Recommendation(
+        id=first,
+        item_id=place.group_id,
+        score=place.score,
+        bonded_with=others,
+        animal=included_of(first, included),
     )
+
+
+def _detailed(place: AnimalPlace, included: Included) -> DetailedRecommendation:
+    first, *others = place.animal_ids
+    return DetailedRecommendation(
+        id=first,
+        item_id=place.group_id,
+        score=place.score,
+        bonded_with=others,
+        explored=place.explored,
+        propensity=place.propensity,
+        utility=place.utility,
+        factors=factors_of(place),
+        reasons=list(place.reasons),
+        animal=included_of(first, included),
+    )
+
+
+def factors_of(place: AnimalPlace) -> dict[str, float]:
+    """What adds up to its utility, by name."""
+    return dict(zip(PARTS, place.parts, strict=True))
+
+
+def included_of(animal_id: str, included: Included) -> IncludedAnimal | UnsetType:
+    """The animal, if it is included."""
+    return included.get(animal_id, UNSET)

@@ -1,12 +1,21 @@
 """The operations on animals: the inventory, and what is like an animal."""
 
 from pawsonalize.engine.resources.access_keys import BROWSER, OPERATOR, RUNTIME, SITE
-from pawsonalize.http import animal_answers, animals, reports
+from pawsonalize.http import animal_answers, animals, answers, reports
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.examples import ANIMAL
 from pawsonalize.http.operation import About, Operation, RequestParameter
 
-_ANIMAL = RequestParameter("animal_id", "The animal.", where="path", required=True)
+_ANIMAL = RequestParameter("animalId", "The animal.", where="path", required=True)
+
+_SIMILAR = (
+    _ANIMAL,
+    RequestParameter("limit", "How many, 1 to 500; 10 if left out.", int),
+    RequestParameter("userId", "For whom."),
+    RequestParameter("sessionId", "For which session."),
+    RequestParameter("include", "`animal` adds what a page shows of each animal."),
+    *ADDRESS_PARAMETERS,
+)
 
 ANIMAL_OPERATIONS = (
     Operation(
@@ -16,10 +25,13 @@ ANIMAL_OPERATIONS = (
         "The animals there are; the next answer of every worker knows them.",
         SITE,
         about=About.INVENTORY,
-        request=animals.ANIMAL_BODIES,
-        answer=(animals.AnimalsReceipt,),
-        refusal=(animals.RefusedAnimals,),
-        examples={"one animal": ANIMAL, "several": {"animals": [ANIMAL]}},
+        request=animals.AnimalList,
+        answer=animals.AnimalsReceipt,
+        notes=(
+            "A bad animal costs no good one: the answer lists it under `rejected`. A body that is"
+            " one animal, or a list of animals, is taken too."
+        ),
+        examples={"an animal": {"animals": [ANIMAL]}},
     ),
     Operation(
         "GET",
@@ -28,7 +40,7 @@ ANIMAL_OPERATIONS = (
         "The inventory, by id.",
         SITE,
         about=About.INVENTORY,
-        answer=(animals.AnimalPage,),
+        answer=animals.AnimalPage,
         parameters=(
             RequestParameter(
                 "limit", "How many animals a page holds, 1 to 500; 50 if left out.", int
@@ -47,8 +59,8 @@ ANIMAL_OPERATIONS = (
         "What an animal is now; 409 if that may not follow what it was.",
         SITE,
         about=About.INVENTORY,
-        request=(animals.StatusRequest,),
-        answer=(animals.AnimalAnswer,),
+        request=animals.StatusRequest,
+        answer=animals.AnimalAnswer,
         examples={"adopted": {"status": "adopted"}},
         parameters=(_ANIMAL,),
     ),
@@ -59,7 +71,7 @@ ANIMAL_OPERATIONS = (
         "Is exposure shared as the stock is?",
         OPERATOR,
         about=About.INVENTORY,
-        answer=(reports.ExposureAnswer,),
+        answer=reports.ExposureAnswer,
     ),
     Operation(
         "GET",
@@ -68,16 +80,21 @@ ANIMAL_OPERATIONS = (
         "Which animals are like this one?",
         RUNTIME | BROWSER,
         about=About.ANSWER,
-        answer=(list[animal_answers.RecommendedAnimal], animal_answers.DetailedAnimals),
-        parameters=(
-            _ANIMAL,
-            RequestParameter("limit", "How many, 1 to 500; 10 if left out.", int),
-            RequestParameter("userId", "For whom."),
-            RequestParameter("sessionId", "For which session."),
-            RequestParameter("detail", "`full` adds factors, propensities and reasons."),
-            *ADDRESS_PARAMETERS,
-        ),
-        answer_headers=animal_answers.RECOMMENDATION_ID,
+        answer=list[answers.Recommendation],
+        notes=answers.DETAILED,
+        parameters=(*_SIMILAR, answers.HIDDEN_DETAIL),
+        answer_headers=answers.RECOMMENDATION_ID,
+    ),
+    Operation(
+        "GET",
+        "/v1/animals/{animal_id:path}/similar/detailed",
+        animal_answers.get_similar_detailed,
+        "Which animals are like this one, and why?",
+        RUNTIME | BROWSER,
+        about=About.ANSWER,
+        answer=answers.DetailedRecommendations,
+        parameters=_SIMILAR,
+        answer_headers=answers.RECOMMENDATION_ID,
     ),
     Operation(
         "GET",
@@ -86,7 +103,7 @@ ANIMAL_OPERATIONS = (
         "One animal and what became of it.",
         SITE,
         about=About.INVENTORY,
-        answer=(animals.AnimalAnswer,),
+        answer=animals.AnimalAnswer,
         parameters=(_ANIMAL,),
     ),
     Operation(

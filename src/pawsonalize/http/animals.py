@@ -32,22 +32,34 @@ class StatusSince(msgspec.Struct, frozen=True):
     """A status and since when an animal has had it."""
 
     status: str
+    """What it was."""
     at: str
+    """Since when."""
 
 
 class AnimalAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """An animal as it is known; what nobody told is left out. `itemId` is its group now."""
+    """An animal as it is known; what nobody told is left out."""
 
     id: str
+    """Its id."""
     item_id: str
+    """Its group now."""
     species: str
+    """The id of its species."""
     breed: str
+    """The id of its breed."""
     size: str
+    """The id of its size."""
     age: str
+    """The id of its age now."""
     status: str
+    """What it is now."""
     status_at: str
+    """Since when."""
     listed_at: str
+    """When it was first published."""
     history: list[StatusSince]
+    """What it was, in order of time."""
     name: str = ""
     source: str = ""
     external_id: str = ""
@@ -83,33 +95,34 @@ class AnimalPage(msgspec.Struct, frozen=True, rename="camel"):
     next_cursor: str | None
 
 
-AnimalForms = Annotated[list[AnimalForm], Meta(min_length=1, max_length=MAX_ANIMALS)]
-
-
-class AnimalList(Form, frozen=True):
-    """Several animals."""
-
-    animals: AnimalForms
-
-
 # What the API document shows. Decoding goes animal by animal, so that a bad one costs no other.
-ANIMAL_BODIES = (AnimalForm, AnimalForms, AnimalList)
+class AnimalList(Form, frozen=True):
+    """One or several animals."""
+
+    animals: Annotated[list[AnimalForm], Meta(min_length=1, max_length=MAX_ANIMALS)]
+    """In any order."""
 
 
 class StatusRequest(Form, frozen=True):
     """What the animal is now, or has been since a moment."""
 
     status: str
+    """`available`, `hold`, `pending`, `adopted`, `returned` or `removed`."""
     at: Moment | None = None
+    """Since when, now if left out."""
 
 
 class AnimalsReceipt(msgspec.Struct, frozen=True):
     """What became of the animals."""
 
     created: int
+    """Animals that are new."""
     updated: int
+    """Animals that changed."""
     unchanged: int
+    """Animals that are as they were."""
     rejected: list[Rejected]
+    """Animals that were not taken, each with its place in the call and why."""
 
 
 class RefusedAnimals(msgspec.Struct, frozen=True):

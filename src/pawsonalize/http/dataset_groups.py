@@ -69,7 +69,7 @@ class DatasetGroupAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel")
     limits: GroupLimits
 
 
-class DatasetGroups(msgspec.Struct, frozen=True, rename="camel"):
+class DatasetGroupList(msgspec.Struct, frozen=True, rename="camel"):
     """Dataset groups, newest first; `nextCursor` fetches the next page and is null on the last."""
 
     dataset_groups: list[DatasetGroupAnswer]
@@ -90,7 +90,9 @@ _CHANGE = msgspec.json.Decoder(DatasetGroupChange)
 async def get_dataset_groups(request: Request) -> Response:
     """List the dataset groups."""
     page = await read_page(request, DatasetGroup)
-    return json_response(DatasetGroups([_answer(one) for one in page.resources], page.next_cursor))
+    return json_response(
+        DatasetGroupList([_answer(one) for one in page.resources], page.next_cursor)
+    )
 
 
 async def post_dataset_group(request: Request) -> Response:

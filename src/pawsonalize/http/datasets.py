@@ -44,7 +44,7 @@ class SchemaAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel"):
     schema: dict[str, Any]
 
 
-class Schemas(msgspec.Struct, frozen=True, rename="camel"):
+class SchemaList(msgspec.Struct, frozen=True, rename="camel"):
     """Schemas, newest first; `nextCursor` fetches the next page and is null on the last."""
 
     schemas: list[SchemaAnswer]
@@ -57,7 +57,7 @@ _SCHEMA_REQUEST = msgspec.json.Decoder(SchemaRequest)
 async def get_schemas(request: Request) -> Response:
     """List the schemas."""
     page = await read_page(request, DatasetSchema)
-    return json_response(Schemas([_answer(one) for one in page.resources], page.next_cursor))
+    return json_response(SchemaList([_answer(one) for one in page.resources], page.next_cursor))
 
 
 async def post_schema(request: Request) -> Response:
@@ -169,7 +169,7 @@ class EventTrackerAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel")
     tracking_id: str
 
 
-class EventTrackers(msgspec.Struct, frozen=True, rename="camel"):
+class EventTrackerList(msgspec.Struct, frozen=True, rename="camel"):
     """Event trackers, newest first; `nextCursor` fetches the next page and is null on the last."""
 
     event_trackers: list[EventTrackerAnswer]
@@ -183,7 +183,7 @@ async def get_event_trackers(request: Request) -> Response:
     """List the event trackers, of all dataset groups or of one."""
     page = await read_group_page(request, EventTracker)
     answers = [as_answer(one, EventTrackerAnswer) for one in page.resources]
-    return json_response(EventTrackers(answers, page.next_cursor))
+    return json_response(EventTrackerList(answers, page.next_cursor))
 
 
 async def post_event_tracker(request: Request) -> Response:

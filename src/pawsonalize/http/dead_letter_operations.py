@@ -4,7 +4,7 @@ from pawsonalize.engine.resources.access_keys import OPERATOR
 from pawsonalize.http import dead_letters
 from pawsonalize.http.operation import Operation, RequestParameter
 
-_LETTER = RequestParameter("letter_id", "The letter.", where="path", required=True)
+_LETTER = RequestParameter("letterId", "The letter.", where="path", required=True)
 
 DEAD_LETTER_OPERATIONS = (
     Operation(
@@ -13,7 +13,7 @@ DEAD_LETTER_OPERATIONS = (
         dead_letters.get_dead_letters,
         "What could not be taken, newest first, with its reasons.",
         OPERATOR,
-        answer=(dead_letters.LetterList,),
+        answer=dead_letters.LetterList,
         parameters=(
             RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
             RequestParameter("cursor", "The `nextCursor` of the page before."),
@@ -29,8 +29,8 @@ DEAD_LETTER_OPERATIONS = (
         dead_letters.post_replay,
         "Take letters in again, as they are mended; what is taken is a letter no more.",
         OPERATOR,
-        request=(dead_letters.LetterReplayRequest,),
-        answer=(dead_letters.ReplayedLetters,),
+        request=dead_letters.LetterReplayRequest,
+        answer=dead_letters.ReplayedLetters,
         examples={"all": {"all": True}, "of a reason": {"code": "invalid_input", "source": "http"}},
     ),
     Operation(
@@ -39,7 +39,7 @@ DEAD_LETTER_OPERATIONS = (
         dead_letters.get_dead_letter,
         "One letter.",
         OPERATOR,
-        answer=(dead_letters.Letter,),
+        answer=dead_letters.Letter,
         parameters=(_LETTER,),
     ),
     Operation(
@@ -48,8 +48,8 @@ DEAD_LETTER_OPERATIONS = (
         dead_letters.put_dead_letter,
         "Mend a letter: what came in stays beside it. 400 if that cannot be taken either.",
         OPERATOR,
-        request=(dead_letters.MendRequest,),
-        answer=(dead_letters.Letter,),
+        request=dead_letters.MendRequest,
+        answer=dead_letters.Letter,
         parameters=(_LETTER,),
         examples={
             "an event": {"raw": '{"sessionId": "s1", "eventType": "view", "animal_id": "a-7"}'}
@@ -61,7 +61,7 @@ DEAD_LETTER_OPERATIONS = (
         dead_letters.delete_dead_letter,
         "Remove a letter; the archive keeps its copy for `dead_letter_days`.",
         OPERATOR,
-        answer=(dead_letters.Letter,),
+        answer=dead_letters.Letter,
         parameters=(_LETTER,),
     ),
 )

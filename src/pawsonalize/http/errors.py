@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import msgspec
 import structlog
+from msgspec import UNSET, UnsetType
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -54,26 +55,39 @@ log = structlog.get_logger()
 
 
 class ErrorDetail(msgspec.Struct, frozen=True, omit_defaults=True):
-    """`code` is stable and for machines, `message` for people, `field` where the input is wrong."""
+    """What is wrong, and what to do."""
 
     code: str
+    """For programs: it stays the same."""
     message: str
+    """For people: what is wrong, and the next move."""
     field: str | None = None
-
-
-class ErrorAnswer(msgspec.Struct, frozen=True):
-    """The one shape of every error."""
-
-    error: ErrorDetail
+    """Where the input is wrong, as in `itemMetadataList[2].itemId`."""
 
 
 class Rejected(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Why the entry at `index` of a call was not taken."""
+    """An entry of a call that was not taken."""
 
     index: int
+    """Its place in the call, from 0."""
     code: str
+    """For programs: it stays the same."""
     message: str
+    """For people: what is wrong, and the next move."""
     field: str | None = None
+    """Where in the entry."""
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """The one shape of every error.
+
+    A call of several entries of which none was taken has the counts of its receipt too, all 0.
+    """
+
+    error: ErrorDetail
+    """What is wrong."""
+    rejected: list[Rejected] | UnsetType = UNSET
+    """Of a call with several entries: what is wrong with each."""
 
 
 def error_of_all(noun: str, rejected: Sequence[Rejected]) -> ErrorDetail:

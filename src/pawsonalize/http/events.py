@@ -1,4 +1,4 @@
-"""POST /v1/events: one event, a list or `{"events": […]}`, each bare or in the stream envelope."""
+"""POST /v1/events: `{"events": […]}`, one event or a list, each bare or in an envelope."""
 
 from functools import partial
 from typing import Annotated
@@ -25,34 +25,23 @@ from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import leave
 
 
-class EnvelopedEvent(Form, frozen=True):
-    """An event in the stream's envelope."""
-
-    data: EventForm = msgspec.field(name="Data")
-    partition_key: str | int | None = msgspec.field(name="Partitionkey", default=None)
-
-
-_BOUNDS = Meta(min_length=1, max_length=MAX_EVENTS)
-Events = Annotated[list[EventForm], _BOUNDS]
-EnvelopedEvents = Annotated[list[EnvelopedEvent], _BOUNDS]
-
-
-class EventList(Form, frozen=True):
-    """Several events."""
-
-    events: Events
-
-
 # What the API document shows. Decoding goes event by event, so that a bad one costs no other.
-EVENT_BODIES = (EventForm, EnvelopedEvent, Events, EnvelopedEvents, EventList)
+class EventList(Form, frozen=True):
+    """One or several events."""
+
+    events: Annotated[list[EventForm], Meta(min_length=1, max_length=MAX_EVENTS)]
+    """In any order: `sentAt` tells when each was."""
 
 
 class EventsReceipt(msgspec.Struct, frozen=True):
-    """What became of the events: accepted ones are on disk, duplicates already were."""
+    """What became of the events."""
 
     accepted: int
+    """Events that are on disk now."""
     duplicates: int
+    """Events that were there already, by their `eventId`."""
     rejected: list[Rejected]
+    """Events that were not taken, each with its place in the call and why."""
 
 
 class RefusedEvents(msgspec.Struct, frozen=True):

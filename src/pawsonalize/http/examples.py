@@ -28,6 +28,7 @@ EVENT: dict[str, Any] = {
     "animal_id": "a-7",
     "animalMetadata": _SAINT_BERNARD,
 }
+ONE_EVENT: dict[str, Any] = {"events": [EVENT]}
 SEVERAL_EVENTS: dict[str, Any] = {
     "events": [EVENT, {**EVENT, "eventType": "favorite", "eventId": "e-2", "eventValue": 1.0}]
 }
@@ -75,10 +76,19 @@ ANIMALS: dict[str, Any] = {
     "maxDistanceKm": 50,
     "deny": {"animals": ["a-9"], "breeds": ["Chow Chow"]},
 }
+PAGE: dict[str, Any] = {
+    "sessionId": "s-1",
+    "of": "animals",
+    "limit": 12,
+    "include": ["animal"],
+    "latitude": 37.7,
+    "longitude": -121.1,
+}
 ANIMALS_RERANKING: dict[str, Any] = {
     "userId": "ann",
     "of": "animals",
     "itemMetadataList": [{"itemId": "a-7"}, {"itemId": "a-8"}],
+    "include": ["animal"],
 }
 FILTER: dict[str, Any] = {
     "name": "no-cats",

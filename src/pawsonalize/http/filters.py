@@ -95,9 +95,13 @@ class PromotionRequest(Form, frozen=True, rename="camel"):
     """Items that a filter of their own fits, and the share of the places that goes to them."""
 
     name: str
+    """What answers call it."""
     percent_promoted_items: Annotated[int, Meta(ge=1, le=100)]
+    """The share of the places, in percent."""
     filter: str
+    """Which items: a filter's name, or an expression."""
     filter_values: FilterValues = msgspec.field(default_factory=dict)
+    """What the parameters of the filter stand for."""
 
 
 def read_filter(

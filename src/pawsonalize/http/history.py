@@ -22,17 +22,29 @@ class PastEvent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     """An event as it was stored; times are ISO 8601 UTC."""
 
     event_id: str
+    """Its id."""
     event_type: str
+    """What was done."""
     item_id: str
+    """The group, or the item."""
     sent_at: str
+    """When it happened."""
     received_at: str
+    """When it came in."""
     user_id: str | None = None
+    """The user."""
     session_id: str | None = None
+    """The session."""
     animal_id: str | None = msgspec.field(name="animal_id", default=None)
+    """The animal."""
     event_value: float | None = None
+    """How much of it."""
     recommendation_id: str | None = None
+    """The answer that led to it."""
     impression: list[str] = []
+    """What was shown."""
     properties: dict[str, Any] | None = None
+    """What else was sent with it."""
 
 
 class History(msgspec.Struct, frozen=True, rename="camel"):

@@ -1,113 +1,133 @@
-"""GET /openapi.json, made from the operations, and GET /docs, a page that needs no network."""
+"""GET /openapi.json, made from the operations."""
 
-import base64
-import hashlib
-import json
 from functools import cache
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
-from jinja2 import Environment
-from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from pawsonalize import __version__
+from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.http.errors import ErrorAnswer
 from pawsonalize.http.json import json_response
-from pawsonalize.http.operation import Operation
+from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, Operation
 from pawsonalize.http.operations import OPERATIONS
+from pawsonalize.http.schemas import Schema, described, field_docs
+from pawsonalize.http.tags import TAGS, tag_of
 
-_KEY = {
-    "type": "http",
-    "scheme": "bearer",
-    "description": (
-        "An access key, `KEY.SECRET`, with one of the scopes that an operation lists. Where the"
-        " service listens to its own machine alone, none is needed."
-    ),
-}
-_REFERENCES = "#/components/schemas/{name}"
+_INTRODUCTION = f"""\
+Recommendations and re-rankings of adoptable animals, in real time.
+
+Send JSON, and a key as `Authorization: Bearer KEY.SECRET` where keys are required. Each operation\
+ lists the scopes of keys that admit to it; one of them is enough. A server that listens to its own\
+ machine alone needs no key.
+
+`id` is the id of the very thing it stands in. Beside that, `itemId` is always an animal group, as\
+ `2-Saint_Bernard-3-2`, and `animalId` an animal. Two payloads that sites send already keep\
+ their own names: `animal_id` in events, and `itemId` for an animal in the list of a re-ranking.
+
+A field that looks misspelt is refused with the right name. Other unknown fields change nothing;\
+ the header `{UNKNOWN_FIELDS_HEADER}` of the answer names them.
+"""
+_REFUSED = "The request is wrong. The message says what to do, `field` where."
+_UNAVAILABLE = "Not now. Send the request again after as many seconds as `Retry-After` says."
 
 
 async def get_openapi(_request: Request) -> Response:
     """The OpenAPI 3.1 document."""
-    return json_response(openapi())
-
-
-async def get_docs(_request: Request) -> Response:
-    """The same document for people."""
-    return HTMLResponse(render(openapi()), headers=_HEADERS)
+    return json_response(await run_in_threadpool(openapi))
 
 
 @cache
 def openapi() -> dict[str, Any]:
     """The document; every type and example in it is the one that the code uses."""
-    types = [kind for each in OPERATIONS for kind in (*each.request, *each.answer, *each.refusal)]
-    types += [parameter.kind for each in OPERATIONS for parameter in each.parameters]
+    types = [kind for one in OPERATIONS for kind in (one.request, one.answer) if kind is not None]
+    types += [parameter.kind for one in OPERATIONS for parameter in one.parameters]
     types.append(ErrorAnswer)
-    schemas, components = msgspec.json.schema_components(types, ref_template=_REFERENCES)
-    for schema in components.values():
-        # Unknown fields are left out and named in a header: only misspelt ones are refused.
-        schema.pop("additionalProperties", None)
-    described = dict(zip(map(repr, types), schemas, strict=True))
+    schemas, components = described(types)
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.documented_path, {})[operation.method.lower()] = _document(
-            operation, described
+            operation, schemas
         )
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Pawsonalize",
             "version": __version__,
-            "description": "Recommendations and re-rankings of adoptable animals, in real time.",
+            "summary": "Which animal will this adopter love?",
+            "description": _INTRODUCTION,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": "/", "description": "The server that gave you this document."}],
+        "tags": [{"name": tag.name, "description": tag.description} for tag in TAGS],
         "paths": paths,
-        "components": {"schemas": components, "securitySchemes": {"key": _KEY}},
-    }
-
-
-def _document(operation: Operation, described: dict[str, Any]) -> dict[str, Any]:
-    document: dict[str, Any] = {
-        "operationId": operation.endpoint.__name__,
-        "summary": operation.summary,
-        "security": [{"key": sorted(operation.access)}] if operation.access else [],
-        "responses": {
-            str(operation.status): _answer(operation, described),
-            "4XX": _error(
-                "The request is wrong; the message names the next move.",
-                (ErrorAnswer, *operation.refusal),
-                described,
-            ),
-            "503": _error("Not now; send the request again.", (ErrorAnswer,), described),
+        "components": {
+            "schemas": components,
+            "responses": {
+                "Refused": _answer(_REFUSED, schemas[repr(ErrorAnswer)]),
+                "Unavailable": _answer(_UNAVAILABLE, schemas[repr(ErrorAnswer)]),
+            },
+            "securitySchemes": _security_schemes(),
         },
     }
-    if operation.parameters:
+
+
+def _security_schemes() -> dict[str, Any]:
+    said = field_docs(Scope)
+    return {
+        scope.value: {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "KEY.SECRET",
+            "description": f"An access key with the scope `{scope}`. {said.get(scope.name, '')}",
+        }
+        for scope in Scope
+    }
+
+
+def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any]:
+    document: dict[str, Any] = {
+        "operationId": operation.id,
+        "tags": [tag_of(operation.documented_path).name],
+        "summary": operation.summary,
+        "security": [{scope.value: []} for scope in Scope if scope in operation.access],
+        "responses": {
+            str(operation.status): _good_answer(operation, schemas),
+            "4XX": {"$ref": "#/components/responses/Refused"},
+            "503": {"$ref": "#/components/responses/Unavailable"},
+        },
+    }
+    if operation.notes:
+        document["description"] = operation.notes
+    documented = [one for one in operation.parameters if one.is_documented]
+    if documented:
         document["parameters"] = [
             {
                 "name": parameter.name,
                 "in": parameter.where,
                 "required": parameter.required,
                 "description": parameter.description,
-                "schema": described[repr(parameter.kind)],
+                "schema": schemas[repr(parameter.kind)],
             }
-            for parameter in operation.parameters
+            for parameter in documented
         ]
-    if operation.request:
-        content: dict[str, Any] = {"schema": _any_of(operation.request, described)}
+    if operation.request is not None:
+        content: dict[str, Any] = {"schema": schemas[repr(operation.request)]}
         content["examples"] = {name: {"value": value} for name, value in operation.examples.items()}
         document["requestBody"] = {"required": True, "content": {"application/json": content}}
     return document
 
 
-def _answer(operation: Operation, described: dict[str, Any]) -> dict[str, Any]:
+def _good_answer(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any]:
+    said = HTTPStatus(operation.status).phrase
     if operation.status == HTTPStatus.NO_CONTENT:
-        return {"description": operation.summary}
-    if not operation.answer:
-        return {"description": operation.summary, "content": {"text/plain": {}}}
-    schema = _any_of(operation.answer, described)
-    answer = {"description": operation.summary, "content": {"application/json": {"schema": schema}}}
+        return {"description": said}
+    if operation.answer is None:
+        return {"description": said, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    answer = _answer(said, schemas[repr(operation.answer)])
     if operation.answer_headers:
         answer["headers"] = {
             name: {"description": description, "schema": {"type": "string"}}
@@ -116,80 +136,5 @@ def _answer(operation: Operation, described: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _error(description: str, kinds: tuple[Any, ...], described: dict[str, Any]) -> dict[str, Any]:
-    schema = _any_of(kinds, described)
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
-
-
-def _any_of(kinds: tuple[Any, ...], described: dict[str, Any]) -> dict[str, Any]:
-    schemas = [described[repr(kind)] for kind in kinds]
-    return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
-
-
-_STYLE = """
-:root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 52rem; margin: 0 auto; padding: 1rem; }
-h2 { font-size: 1.1rem; margin: 2.5rem 0 .25rem; overflow-wrap: anywhere; }
-code, pre { font-family: ui-monospace, monospace; font-size: .9em; }
-pre { overflow-x: auto; padding: .75rem; border: 1px solid #8886; border-radius: .5rem; }
-dt { font-weight: 600; } dd { margin: 0 0 .5rem 1rem; }
-"""
-_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_HEADERS = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_DIGEST}'; base-uri 'none'; frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-}
-_PAGE = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True).from_string("""
-<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{ info.title }} API</title>
-<style>{{ style }}</style>
-</head>
-<body>
-<main>
-<h1>{{ info.title }} API {{ info.version }}</h1>
-<p>{{ info.description }} For machines: <a href="/openapi.json">openapi.json</a>.</p>
-{% for path, methods in paths.items() %}
-{% for method, operation in methods.items() %}
-<h2><code>{{ method | upper }} {{ path }}</code></h2>
-<p>{{ operation.summary }}</p>
-{% if operation.parameters %}
-<dl>
-{% for parameter in operation.parameters %}
-<dt><code>{{ parameter.name }}</code></dt><dd>{{ parameter.description }}</dd>
-{% endfor %}
-</dl>
-{% endif %}
-{% for status, answer in operation.responses.items() if answer.headers %}
-<dl>
-{% for name, header in answer.headers.items() %}
-<dt><code>{{ name }}</code> (a header of the answer)</dt><dd>{{ header.description }}</dd>
-{% endfor %}
-</dl>
-{% endfor %}
-{% for name, example in examples(operation) %}
-<p>Example, {{ name }}:</p>
-<pre><code>curl http://127.0.0.1:8080{{ path }} --json '{{ example }}'</code></pre>
-{% endfor %}
-{% endfor %}
-{% endfor %}
-</main>
-</body>
-</html>
-""")
-
-
-def render(document: dict[str, Any]) -> str:
-    """The page for an OpenAPI document."""
-    return _PAGE.render(**document, examples=_examples, style=Markup(_STYLE))  # noqa: S704 - ours
-
-
-def _examples(operation: dict[str, Any]) -> list[tuple[str, str]]:
-    content = operation.get("requestBody", {}).get("content", {})
-    given = content.get("application/json", {}).get("examples", {})
-    return [(name, json.dumps(example["value"], indent=2)) for name, example in given.items()]
+def _answer(said: str, schema: Schema) -> dict[str, Any]:
+    return {"description": said, "content": {"application/json": {"schema": schema}}}

@@ -8,11 +8,13 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
+from msgspec.inspect import type_info
 from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.access.tenants import Lane, check_reach
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
+from pawsonalize.engine.ingest.decoding.misfits import form_of, inside
 from pawsonalize.engine.ingest.decoding.unknown_fields import (
     UNKNOWN_FIELD,
     UnknownFields,
@@ -38,6 +40,8 @@ class RequestParameter:
     kind: Any = str
     where: str = "query"
     required: bool = False
+    is_documented: bool = True
+    """False if the answer has another form by it: the notes tell of it then."""
 
 
 class About(Enum):
@@ -64,16 +68,30 @@ class Operation:
     access: frozenset[Scope]
     """The scopes of keys that admit to it; none: it needs no key."""
     about: About = About.SERVICE
-    answer: tuple[Any, ...] = ()
-    """The types that an answer may have."""
+    answer: Any = None
+    """The type of its answer; None: text, or nothing."""
     status: int = 200
-    request: tuple[Any, ...] = ()
-    """The types that a body may have."""
-    refusal: tuple[Any, ...] = ()
-    """The types of a 400 that says more than other errors do."""
+    request: Any = None
+    """The type of its body, in the form that everybody should send; None: it has none."""
+    notes: str = ""
+    """What else there is to say: other forms that it takes, and when to use it."""
     examples: dict[str, Any] = field(default_factory=dict)
     parameters: tuple[RequestParameter, ...] = ()
     answer_headers: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """A question and an answer have one type each, so that generated clients are typed."""
+        if isinstance(self.request, tuple) or isinstance(self.answer, tuple):
+            raise TypeError(f"{self.method} {self.path}: give one type, not a tuple of types")
+
+    @property
+    def id(self) -> str:
+        """What generated clients call it: its endpoint's name, of the console with `console_`."""
+        name = self.endpoint.__name__
+        if not self.path.startswith("/v1/console/"):
+            return name
+        verb, _, rest = name.partition("_")
+        return f"{verb}_console_{rest.removeprefix('console_')}"
 
     @property
     def is_audited(self) -> bool:
@@ -82,8 +100,8 @@ class Operation:
 
     @property
     def documented_path(self) -> str:
-        """The path as OpenAPI writes it, `{user_id}` for `{user_id:path}`."""
-        return re.sub(r":\w+}", "}", self.path)
+        """The path as OpenAPI writes it, `{userId}` for `{user_id:path}`."""
+        return re.sub(r"{(\w+)(?::\w+)?}", lambda found: f"{{{_camel(found[1])}}}", self.path)
 
 
 UNKNOWN_FIELDS_HEADER = "Pawsonalize-Unknown-Fields"
@@ -98,7 +116,7 @@ def checked(operation: Operation) -> Endpoint:
     the unknown fields of the body.
     """
     known = {one.name for one in operation.parameters if one.where == "query"}
-    fields = [name for kind in operation.request for name in _fields(kind)]
+    fields = _fields(operation.request)
     lane = Lane.ANSWERS if operation.about is About.ANSWER else Lane.WORK
     act = operation.endpoint
 
@@ -118,7 +136,7 @@ def checked(operation: Operation) -> Endpoint:
         await admit(request, operation.access)
         if operation.about is About.SERVICE and operation.access:
             check_reach(own_group(request), None)
-        if operation.request:
+        if operation.request is not None:
             check_media_type(request)
         if request.scope["query_string"]:
             given = request.query_params.keys()
@@ -137,10 +155,20 @@ def checked(operation: Operation) -> Endpoint:
     return endpoint
 
 
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.title() for word in others)
+
+
 def _fields(kind: object) -> list[str]:
-    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
-        return [field.encode_name for field in msgspec.structs.fields(kind)]
-    return []
+    """The names that its body has; of a body that is but a list, those of its entries too."""
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return []
+    known = msgspec.structs.fields(kind)
+    names = [field.encode_name for field in known]
+    entry = inside(type_info(known[0].type)) if len(known) == 1 else None
+    form = None if entry is None else form_of(entry)
+    return names if form is None else names + _fields(form.cls)
 
 
 def _refuse_fields(given: set[str], fields: list[str]) -> None:

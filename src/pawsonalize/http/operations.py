@@ -8,46 +8,29 @@ from starlette.routing import Route
 from pawsonalize.engine.reporting.report import OutcomesReport
 from pawsonalize.engine.resources.access_keys import (
     ANYBODY,
-    BROWSER,
     CONTROL_PLANE,
-    EVENTS,
     MONITOR,
     OPERATOR,
-    RUNTIME,
     SITE,
 )
 from pawsonalize.http import (
-    animal_answers,
     audit,
-    events,
     filters,
     health,
     history,
     metrics,
-    recommendations,
     reports,
-    rerankings,
     runs,
     users,
 )
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.animal_operations import ANIMAL_OPERATIONS
+from pawsonalize.http.answer_operations import ANSWER_OPERATIONS
+from pawsonalize.http.console import CONSOLE_OPERATIONS
 from pawsonalize.http.dead_letter_operations import DEAD_LETTER_OPERATIONS
 from pawsonalize.http.erasure_operations import ERASURE_OPERATIONS
 from pawsonalize.http.examples import (
-    ANIMALS,
-    ANIMALS_RERANKING,
-    EVENT,
     FILTER,
-    FILTERED,
-    PROMOTED,
-    RECOMMENDATION,
-    RERANKING,
-    SEVERAL_EVENTS,
-    SHOP_EVENT,
-    SHOP_RECOMMENDATION,
-    SHOP_RERANKING,
-    SHOP_SIMILAR,
     USER,
 )
 from pawsonalize.http.operation import About, Endpoint, Operation, RequestParameter, checked
@@ -68,77 +51,12 @@ _HISTORY_PARAMETERS = (
     RequestParameter("since", "Only events at or after this moment."),
     RequestParameter("until", "Only events before this moment."),
 )
-_USER = RequestParameter("user_id", "The user.", where="path", required=True)
-_RUN = RequestParameter("run_id", "The run.", where="path", required=True)
+_USER = RequestParameter("userId", "The user.", where="path", required=True)
+_RUN = RequestParameter("runId", "The run.", where="path", required=True)
 _FILTER = RequestParameter("name", "The filter.", where="path", required=True)
 
 OPERATIONS = (
-    Operation(
-        "POST",
-        "/v1/recommendations",
-        recommendations.post_recommendations,
-        "Which animal groups, or animals, for this visitor?",
-        RUNTIME | BROWSER,
-        about=About.ANSWER,
-        request=(recommendations.RecommendationRequest,),
-        answer=(
-            list[recommendations.RecommendedGroup],
-            recommendations.DetailedRecommendations,
-            list[animal_answers.RecommendedAnimal],
-            animal_answers.DetailedAnimals,
-        ),
-        examples={
-            "a user": RECOMMENDATION,
-            "animals": ANIMALS,
-            "filtered": FILTERED,
-            "promoting": PROMOTED,
-            "of another dataset group": SHOP_RECOMMENDATION,
-            "of one campaign": SHOP_SIMILAR,
-        },
-        parameters=(
-            RequestParameter("detail", "`full` adds scores, propensities, reasons and metadata."),
-            *ADDRESS_PARAMETERS,
-        ),
-        answer_headers=animal_answers.RECOMMENDATION_ID,
-    ),
-    Operation(
-        "POST",
-        "/v1/rerankings",
-        rerankings.post_rerankings,
-        "In which order should this list be shown?",
-        RUNTIME | BROWSER,
-        about=About.ANSWER,
-        request=(rerankings.RerankingRequest,),
-        answer=rerankings.RERANKING_BODIES,
-        examples={
-            "three animals": RERANKING,
-            "of the inventory": ANIMALS_RERANKING,
-            "of another dataset group": SHOP_RERANKING,
-        },
-        parameters=(
-            RequestParameter("detail", "`full` adds each animal's score and reasons."),
-            *ADDRESS_PARAMETERS,
-        ),
-        answer_headers=animal_answers.RECOMMENDATION_ID,
-    ),
-    Operation(
-        "POST",
-        "/v1/events",
-        events.post_events,
-        "What visitors did; answered once it is on disk.",
-        EVENTS | BROWSER,
-        about=About.ANSWER,
-        request=events.EVENT_BODIES,
-        answer=(events.EventsReceipt,),
-        refusal=(events.RefusedEvents,),
-        status=202,
-        examples={
-            "one event": EVENT,
-            "several": SEVERAL_EVENTS,
-            "on an item of another group": SHOP_EVENT,
-        },
-        parameters=ADDRESS_PARAMETERS,
-    ),
+    *ANSWER_OPERATIONS,
     Operation(
         "GET",
         "/v1/users/{user_id:path}/history",
@@ -146,7 +64,7 @@ OPERATIONS = (
         "A user's events, newest first.",
         SITE,
         about=About.GROUP,
-        answer=(history.History,),
+        answer=history.History,
         parameters=(
             _USER,
             *_HISTORY_PARAMETERS,
@@ -160,8 +78,8 @@ OPERATIONS = (
         "Store attributes and quiz answers of a user; they replace what was stored.",
         SITE,
         about=About.GROUP,
-        request=(users.UserRequest,),
-        answer=(users.UserAnswer,),
+        request=users.UserRequest,
+        answer=users.UserAnswer,
         examples={"an adopter": USER},
         parameters=(_USER, *ADDRESS_PARAMETERS),
     ),
@@ -172,7 +90,7 @@ OPERATIONS = (
         "Attributes and quiz answers that are stored of a user.",
         SITE,
         about=About.GROUP,
-        answer=(users.UserAnswer,),
+        answer=users.UserAnswer,
         parameters=(_USER, *ADDRESS_PARAMETERS),
     ),
     Operation(
@@ -182,9 +100,9 @@ OPERATIONS = (
         "A session's events, newest first; of a session bound to a user, all of that user's.",
         SITE,
         about=About.GROUP,
-        answer=(history.History,),
+        answer=history.History,
         parameters=(
-            RequestParameter("session_id", "The session.", where="path", required=True),
+            RequestParameter("sessionId", "The session.", where="path", required=True),
             *_HISTORY_PARAMETERS,
             *ADDRESS_PARAMETERS,
         ),
@@ -198,7 +116,7 @@ OPERATIONS = (
         runs.get_runs,
         "The newest retrainings and how they ended.",
         OPERATOR,
-        answer=(runs.RunList,),
+        answer=runs.RunList,
         parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
     ),
     Operation(
@@ -207,8 +125,8 @@ OPERATIONS = (
         runs.post_run,
         "Retrain now; 409 while another retraining runs.",
         OPERATOR,
-        request=(runs.RunRequest,),
-        answer=(runs.Run,),
+        request=runs.RunRequest,
+        answer=runs.Run,
         status=202,
         examples={"everything that asks for it": {}, "a part": {"datasetGroup": "shelter-b"}},
     ),
@@ -218,7 +136,7 @@ OPERATIONS = (
         runs.get_run,
         "One retraining: what it found, how it decided and why.",
         OPERATOR,
-        answer=(runs.Run,),
+        answer=runs.Run,
         parameters=(_RUN,),
     ),
     Operation(
@@ -227,7 +145,7 @@ OPERATIONS = (
         runs.post_cancel,
         "Stop a retraining and its trainings; what is served stays.",
         OPERATOR,
-        answer=(runs.Run,),
+        answer=runs.Run,
         status=202,
         parameters=(_RUN,),
     ),
@@ -238,7 +156,7 @@ OPERATIONS = (
         "What came of what was shown: adoptions, stays and who was never shown.",
         OPERATOR,
         about=About.GROUP,
-        answer=(OutcomesReport,),
+        answer=OutcomesReport,
         parameters=(
             RequestParameter("since", "From this moment; 180 days before `until` if left out."),
             RequestParameter("until", "To before this moment; now if left out."),
@@ -252,12 +170,13 @@ OPERATIONS = (
         audit.get_audit,
         "What was changed, by which key, newest first.",
         OPERATOR,
-        answer=(audit.AuditPage,),
+        answer=audit.AuditPage,
         parameters=(
             RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
             RequestParameter("cursor", "The `nextCursor` of the page before."),
         ),
     ),
+    *CONSOLE_OPERATIONS,
     *SERVER_OPERATIONS,
     *STREAM_OPERATIONS,
     *RESOURCE_OPERATIONS,
@@ -268,7 +187,7 @@ OPERATIONS = (
         "Which items answers may hold, by name, newest first.",
         CONTROL_PLANE,
         about=About.GROUP,
-        answer=(filters.FilterList,),
+        answer=filters.FilterList,
         parameters=(
             RequestParameter(
                 "datasetGroup", "Only filters of this dataset group, by its name or ARN."
@@ -284,8 +203,8 @@ OPERATIONS = (
         "Create a filter from an expression.",
         CONTROL_PLANE,
         about=About.GROUP,
-        request=(filters.FilterRequest,),
-        answer=(filters.FilterAnswer,),
+        request=filters.FilterRequest,
+        answer=filters.FilterAnswer,
         status=201,
         examples={"no cats": FILTER},
         parameters=ADDRESS_PARAMETERS,
@@ -297,7 +216,7 @@ OPERATIONS = (
         "One filter.",
         CONTROL_PLANE,
         about=About.GROUP,
-        answer=(filters.FilterAnswer,),
+        answer=filters.FilterAnswer,
         parameters=(_FILTER,),
     ),
     Operation(
@@ -307,7 +226,7 @@ OPERATIONS = (
         "Delete a filter.",
         CONTROL_PLANE,
         about=About.GROUP,
-        answer=(filters.FilterAnswer,),
+        answer=filters.FilterAnswer,
         parameters=(_FILTER,),
     ),
     Operation(
@@ -316,7 +235,7 @@ OPERATIONS = (
         health.get_healthz,
         "Does the process live?",
         ANYBODY,
-        answer=(health.Health,),
+        answer=health.Health,
     ),
     Operation(
         "GET",
@@ -324,7 +243,7 @@ OPERATIONS = (
         health.get_readyz,
         "Can it answer?",
         ANYBODY,
-        answer=(health.ReadinessAnswer,),
+        answer=health.ReadinessAnswer,
     ),
     Operation("GET", "/metrics", metrics.get_metrics, "Prometheus metrics.", MONITOR),
 )

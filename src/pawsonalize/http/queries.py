@@ -29,6 +29,7 @@ from pawsonalize.engine.serving.facets import categorical
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.addressing import CampaignName, DatasetGroupName, read_at, read_visitor
 from pawsonalize.http.filters import FilterValues, MetadataColumns, read_filter
+from pawsonalize.http.included import Include
 from pawsonalize.http.json import unknown_of
 from pawsonalize.http.services import Services
 
@@ -53,19 +54,23 @@ _Answers = Annotated[list[Id], Meta(extra_json_schema={"maxItems": _MAX_ANSWERS}
 
 
 class PreferencesForm(Form, frozen=True):
-    """Answers of the quiz: which animals are wanted, and who lives with the visitor.
-
-    Species, sizes and ages are words (`dog`, `large`, `senior`) or ids. `saidAt` is when they were
-    given, now if left out: what the visitor looked at before and they speak against counts no more.
-    """
+    """Answers of the quiz: which animals are wanted, and who lives with the visitor."""
 
     species: _Answers = msgspec.field(default_factory=list)
+    """Words (`dog`) or ids."""
     size: _Answers = msgspec.field(default_factory=list)
+    """Words (`large`) or ids."""
     age: _Answers = msgspec.field(default_factory=list)
+    """Words (`senior`) or ids."""
     kids: bool | None = None
+    """Children live with the visitor."""
     dogs: bool | None = None
+    """Dogs live with the visitor."""
     cats: bool | None = None
+    """Cats live with the visitor."""
     said_at: Moment | None = msgspec.field(name="saidAt", default=None)
+    """When they were given, now if left out: what the visitor looked at before and they speak
+    against counts no more."""
 
     def read(self) -> Preferences:
         """The answers; InvalidInput names a bad one."""
@@ -84,42 +89,58 @@ class Household(Form, frozen=True):
     """Who lives with the visitor; what is left out is taken from the stored profile."""
 
     kids: bool | None = None
+    """Children live with the visitor."""
     dogs: bool | None = None
+    """Dogs live with the visitor."""
     cats: bool | None = None
+    """Cats live with the visitor."""
 
     synonyms = MappingProxyType({"children": "kids", "child": "kids"})
 
 
 class Deny(Form, frozen=True):
-    """Who must not appear: ids of animals, breeds and groups."""
+    """Who must not appear."""
 
     animals: _Denied = msgspec.field(default_factory=list)
+    """Ids of animals."""
     breeds: _Denied = msgspec.field(default_factory=list)
+    """Breeds, as people write them or as in groups."""
     groups: _Denied = msgspec.field(default_factory=list)
+    """Ids of animal groups."""
 
 
 class EligibilityFields(Form, frozen=True, rename="camel", kw_only=True):
-    """Rules for answers of animals: a known no excludes, what nobody knows ranks lower.
-
-    `species`, `sizes`, `ages` and `sexes` are ids or words; `houseTrained` asks for those who are,
-    or are not; `specialNeeds` is `none` or `only`. `latitude` and `longitude`, or a `postcode` of
-    the operator's table, say where the visitor is.
-    """
+    """Rules for answers of animals: a known no excludes, what nobody knows ranks lower."""
 
     of: Of = "groups"
+    """Whether the answer is of animal groups, or of the animals of your inventory. The rules from
+    `household` to `deny` are for animals."""
     household: Household | None = None
+    """Who lives with the visitor."""
     species: _Wanted = msgspec.field(default_factory=list)
+    """Only these, words (`dog`) or ids."""
     sizes: _Wanted = msgspec.field(default_factory=list)
+    """Only these, words (`large`) or ids."""
     ages: _Wanted = msgspec.field(default_factory=list)
+    """Only these, words (`senior`) or ids."""
     sexes: _Wanted = msgspec.field(default_factory=list)
+    """Only these, words (`female`)."""
     house_trained: bool | None = None
+    """Only those who are, or are not."""
     special_needs: Literal["none", "only"] | None = None
+    """Only those without, or only those with."""
     max_fee: _Amount | None = None
+    """The most that an adoption may cost, in the site's currency."""
     max_distance_km: _Amount | None = None
+    """How far an animal may be, in kilometres. It needs a place: in the request, or stored."""
     latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
+    """Where the visitor is, in degrees; with `longitude`."""
     longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
+    """Where the visitor is, in degrees; with `latitude`."""
     postcode: Id | None = None
+    """Where the visitor is, by the server's postcode table, in place of a point."""
     deny: Deny | None = None
+    """Who must not appear."""
 
     synonyms = MappingProxyType(
         dict.fromkeys(("kids", "kid", "children", "child"), "household.kids")
@@ -133,15 +154,23 @@ class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
     """Who asks, of which moment, and what the answer keeps to: what both questions share."""
 
     user_id: Id | None = None
+    """The user, if you know who it is."""
     session_id: Id | None = None
+    """The session, also of visitors who are nobody you know."""
     dataset_group: DatasetGroupName = None
     campaign: CampaignName = None
     filter: str | None = None
+    """A filter's name, or an expression."""
     filter_values: FilterValues = msgspec.field(default_factory=dict)
+    """By name: what the parameters of the filter stand for, as `{"BREED": "\\"Beagle\\""}`."""
     metadata_columns: MetadataColumns = msgspec.field(default_factory=dict)
+    """Of groups: which columns to answer with, as `{"ITEMS": ["ANIMAL_BREED"]}`."""
     at: Moment | None = None
+    """Answer as of this moment, now if left out: later events do not count."""
     context: RequestContext | None = None
     preferences: PreferencesForm | None = None
+    """Answers of the quiz."""
+    include: Include = msgspec.field(default_factory=list)
 
 
 def read_query(

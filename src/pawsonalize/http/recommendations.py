@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,7 +14,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.ingest.event_form import Id
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.serving.animals.ranking import AnimalsAnswer, Individuals
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Answer
 from pawsonalize.http.addressing import (
@@ -23,9 +23,12 @@ from pawsonalize.http.addressing import (
     answering,
     individuals_for,
 )
-from pawsonalize.http.animal_answers import (
+from pawsonalize.http.animal_answers import AnimalsFound, animals_response, found_with
+from pawsonalize.http.answers import (
     RECOMMENDATION_HEADER,
-    animals_response,
+    DetailedRecommendation,
+    DetailedRecommendations,
+    Recommendation,
     is_detailed,
 )
 from pawsonalize.http.callers import check_visitor
@@ -42,55 +45,16 @@ from pawsonalize.http.services import Services
 
 
 class RecommendationRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
-    """Who asks, of what and for how much. Without a user or session: general recommendations.
-
-    `of` is groups or animals; the household and other rules are for animals.
-    `filter` is a filter's name or an expression; `metadataColumns` are of the items dataset, as
-    in `{"ITEMS": ["GENRES"]}`. With `itemId`, a campaign of `similar-items` answers what is like
-    that item.
-    """
+    """Who asks, of what and for how much. Without a user or session: general recommendations."""
 
     item_id: Id | None = None
+    """What to compare with: a campaign of `similar-items` answers what is like this item."""
     limit: Annotated[int, Meta(ge=1, le=500)] = 10
+    """How many, 1 to 500."""
     promotions: Annotated[
         list[PromotionRequest], Meta(extra_json_schema={"maxItems": MAX_PROMOTIONS})
     ] = msgspec.field(default_factory=list)
-
-
-class RecommendedGroup(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """An animal group by its id, `species-breed-size-age`.
-
-    `promotionName` tells that its place went to that promotion; `metadata` has the columns that
-    were asked for.
-    """
-
-    id: str
-    promotion_name: str | None = None
-    metadata: Metadata = {}
-
-
-class DetailedGroup(msgspec.Struct, frozen=True, rename="camel"):
-    """An animal group with its share of the catalogue's score and its attributes.
-
-    `explored` tells that its place went to exploration; `propensity` is the probability of the
-    group at its place given those before it. `metadata` has the columns that were asked for, too.
-    """
-
-    id: str
-    score: float
-    explored: bool
-    propensity: float
-    reasons: list[str]
-    metadata: Metadata
-    promotion_name: str | None
-
-
-class DetailedRecommendations(msgspec.Struct, frozen=True, rename="camel"):
-    """The answer with `?detail=full`."""
-
-    recommendation_id: str
-    solution_version: str
-    recommendations: list[DetailedGroup]
+    """Of groups: what gets some of the places."""
 
 
 _REQUEST = msgspec.json.Decoder(RecommendationRequest)
@@ -98,9 +62,17 @@ _REQUEST = msgspec.json.Decoder(RecommendationRequest)
 
 async def post_recommendations(request: Request) -> Response:
     """Recommend groups, best first; an acknowledged event is in the very next answer."""
+    return await _recommended(request, is_detailed(request))
+
+
+async def post_detailed_recommendations(request: Request) -> Response:
+    """The same with scores, propensities and reasons."""
+    return await _recommended(request, is_full=True)
+
+
+async def _recommended(request: Request, is_full: bool) -> Response:
     services: Services = request.app.state.services
     asked = await read_form(request, _REQUEST)
-    is_full = is_detailed(request)
     check_visitor(request, asked.user_id, detailed=is_full)
     address = address_of(request, asked.dataset_group, asked.campaign)
     if asked.of == "animals":
@@ -111,6 +83,10 @@ async def post_recommendations(request: Request) -> Response:
         )
         return animals_response(found, is_full)
     check_of_groups(asked)
+    if asked.include:
+        raise InvalidInput(
+            'include is for animals: send "of": "animals" too, or leave it out', field="include"
+        )
     purpose = Purpose.RECOMMENDING if asked.item_id is None else Purpose.COMPARING
     whom_asked = await answering(request, address, purpose)
     await check_context(request, whom_asked.dataset_group, asked.context)
@@ -128,7 +104,7 @@ def recommendations_response(
     if is_full:
         return json_response(_detailed(answer, columns), headers=headers)
     groups = [
-        RecommendedGroup(item.item_id, item.promotion, metadata)
+        Recommendation(id=item.item_id, promotion_name=item.promotion or UNSET, metadata=metadata)
         for item, metadata in zip(answer.items, columns, strict=True)
     ]
     return json_response(groups, headers=headers)
@@ -140,7 +116,7 @@ def _recommend_animals(
     given: RecommendationRequest,
     now: int,
     explain: bool,
-) -> AnimalsAnswer:
+) -> AnimalsFound:
     for name, value in (
         ("itemId", given.item_id),
         ("promotions", given.promotions),
@@ -149,7 +125,9 @@ def _recommend_animals(
         if value:
             raise InvalidInput(f"{name} is for groups: leave it out", field=name)
     query = read_query(services, given, DATASET_GROUP, now, explain=explain)
-    return individuals.recommend(individuals.with_profile(replace(query, limit=given.limit)))
+    query = individuals.with_profile(replace(query, limit=given.limit))
+    answer = individuals.recommend(query)
+    return found_with(services, individuals, answer, query, given.include)
 
 
 def _recommend(
@@ -174,14 +152,14 @@ def _recommend(
 
 def _detailed(answer: Answer, columns: Sequence[Metadata]) -> DetailedRecommendations:
     groups = [
-        DetailedGroup(
-            item.item_id,
-            item.score,
-            item.explored,
-            item.propensity,
-            list(item.reasons),
-            _metadata(item.item_id) | metadata,
-            item.promotion,
+        DetailedRecommendation(
+            id=item.item_id,
+            score=item.score,
+            explored=item.explored,
+            propensity=item.propensity,
+            reasons=list(item.reasons),
+            metadata=_metadata(item.item_id) | metadata,
+            promotion_name=item.promotion,
         )
         for item, metadata in zip(answer.items, columns, strict=True)
     ]

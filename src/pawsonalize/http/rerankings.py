@@ -1,12 +1,13 @@
 """POST /v1/rerankings: in which order should this list be shown?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from email.utils import formatdate
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from uuid import uuid4
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,7 +17,8 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.serving.animals.ranking import AnimalPlace, AnimalsAnswer, Individuals
+from pawsonalize.engine.serving.animals.answer import AnimalPlace
+from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
 from pawsonalize.http.addressing import (
@@ -25,10 +27,14 @@ from pawsonalize.http.addressing import (
     answering,
     individuals_for,
 )
-from pawsonalize.http.animal_answers import (
+from pawsonalize.http.animal_answers import AnimalsFound, factors_of, found_with, included_of
+from pawsonalize.http.answers import (
     RECOMMENDATION_HEADER,
-    DetailedAnimal,
-    detailed_animal,
+    PersonalizeResponse,
+    RankedAnimal,
+    RankedGroup,
+    RerankingResponse,
+    ResponseMetadata,
     is_detailed,
 )
 from pawsonalize.http.callers import check_visitor
@@ -36,20 +42,31 @@ from pawsonalize.http.filters import (
     Metadata,
     read_metadata,
 )
+from pawsonalize.http.included import Included, read_included
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.queries import QueryFields, check_context, check_of_groups, read_query
+from pawsonalize.http.schemas import HIDDEN, WANTED
 from pawsonalize.http.services import Services
 
 
 class ItemMetadata(Form, frozen=True, rename="camel"):
-    """One place of the list: an animal, by the caller's id, and its attributes.
+    """One place of the list: an animal, by the caller's id, and its attributes."""
 
-    An animal of the inventory needs none. In another dataset group than the default
-    one, any other id without them is an item of that group.
-    """
-
-    item_id: Id
+    item_id: Annotated[Id | UnsetType, Meta(extra_json_schema={WANTED: True})] = UNSET
+    """The animal; in another dataset group than the default one, it may be an item."""
     animal_metadata: AnimalMetadata | None = None
+    """What makes its group; an animal of the inventory, or an item, needs none."""
+    animal_id: Annotated[Id | UnsetType, Meta(extra_json_schema={HIDDEN: True})] = UNSET
+
+    def named(self) -> str:
+        """The animal, by either of its names; InvalidInput without one, and for both."""
+        if self.animal_id is UNSET:
+            if self.item_id is UNSET:
+                raise InvalidInput("itemId is missing: send it", field="itemId")
+            return parse_id(self.item_id, "itemId")
+        if self.item_id is not UNSET:
+            raise InvalidInput("itemId and animalId are one thing: send one", field="animalId")
+        return parse_id(self.animal_id, "animalId")
 
 
 class RerankingRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
@@ -57,12 +74,13 @@ class RerankingRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
 
     Of groups, everybody of the list is in the answer, in the order of their groups. Of animals,
     those of the inventory that are available and that the rules allow. What does not pass the
-    filter, a name or an expression, is left out of the answer.
+    filter is left out of the answer.
     """
 
     item_metadata_list: Annotated[
         list[ItemMetadata], Meta(extra_json_schema={"minItems": 1, "maxItems": MAX_RESULTS})
     ]
+    """The list."""
 
 
 _REQUEST = msgspec.json.Decoder(RerankingRequest)
@@ -82,12 +100,12 @@ async def post_rerankings(request: Request) -> Response:
         whom = await individuals_for(request, address, Purpose.RANKING)
         await check_context(request, DATASET_GROUP, asked.context)
         found = await services.read(_rerank_animals, services, whom, asked, now, is_full)
-        return animal_ranking_response(found, now, is_full=is_full)
+        return animal_ranking_response(found, now, is_full=is_full, lists=bool(asked.include))
     check_of_groups(asked)
     by = await answering(request, address, Purpose.RANKING)
     await check_context(request, by.dataset_group, asked.context)
-    answer, columns = await services.read(_rerank, services, by, asked, now, is_full)
-    return ranking_response(answer, columns, now, is_full=is_full)
+    ranked = await services.read(_rerank, services, by, asked, now, is_full)
+    return ranking_response(ranked, now, is_full=is_full, lists=bool(asked.include))
 
 
 def _rerank_animals(
@@ -96,42 +114,75 @@ def _rerank_animals(
     given: RerankingRequest,
     now: int,
     explain: bool,
-) -> AnimalsAnswer:
+) -> AnimalsFound:
     if given.metadata_columns:
         raise InvalidInput(
             "metadataColumns are for groups: leave them out", field="metadataColumns"
         )
-    query = read_query(services, given, DATASET_GROUP, now, explain=explain)
-    ids = [parse_id(item.item_id, "itemId") for item in given.item_metadata_list]
-    return individuals.rerank(ids, individuals.with_profile(query))
+    query = individuals.with_profile(
+        read_query(services, given, DATASET_GROUP, now, explain=explain)
+    )
+    ids = _named(given.item_metadata_list)
+    answer = individuals.rerank(ids, query)
+    return found_with(services, individuals, answer, query, given.include)
+
+
+class RankedList(NamedTuple):
+    """The answer of groups, the columns asked for of each, and what is included of animals."""
+
+    answer: RankingAnswer
+    metadata: list[Metadata]
+    included: Included = {}
 
 
 def _rerank(
     services: Services, by: Answering, asked: RerankingRequest, now: int, explain: bool
-) -> tuple[RankingAnswer, list[Metadata]]:
-    """The answer, and the columns that were asked for of each of its groups."""
+) -> RankedList:
     query = read_query(services, asked, by.dataset_group, now, explain=explain)
-    known = _known(services, asked.item_metadata_list, query.at)
+    if asked.include:  # then the visitor's place counts, which may be stored
+        query = services.individuals.with_profile(query)
+    ids = _named(asked.item_metadata_list)
+    known = _known(services, asked.item_metadata_list, ids, query.at)
     candidates = [
-        _candidate(place, item, known, by.dataset_group)
-        for place, item in enumerate(asked.item_metadata_list)
+        _candidate(place, item_id, item, known, by.dataset_group)
+        for place, (item_id, item) in enumerate(zip(ids, asked.item_metadata_list, strict=True))
     ]
     answer = by.runtime.rerank(query, candidates)
     groups = [group.item_id for group in answer.groups]
-    return answer, read_metadata(services, by.dataset_group, groups, asked.metadata_columns, now)
+    metadata = read_metadata(services, by.dataset_group, groups, asked.metadata_columns, now)
+    places = [(one.item_id,) for one in answer.items]
+    included = read_included(services, services.individuals, asked.include, query, places)
+    return RankedList(answer, metadata, included)
 
 
-def _known(services: Services, items: list[ItemMetadata], at: int) -> dict[str, str]:
+def _named(items: list[ItemMetadata]) -> list[str]:
+    """The list's animals, as they are named."""
+    ids = []
+    for place, item in enumerate(items):
+        try:
+            ids.append(item.named())
+        except InvalidInput as error:
+            raise _at(place, error) from error
+    return ids
+
+
+def _at(place: int, error: InvalidInput) -> InvalidInput:
+    """The error, with its place in the list."""
+    return InvalidInput(error.message, field=f"itemMetadataList[{place}].{error.field}")
+
+
+def _known(
+    services: Services, items: list[ItemMetadata], ids: list[str], at: int
+) -> dict[str, str]:
     """The groups of those whose attributes the caller left to the inventory."""
-    ids = [parse_id(one.item_id, "itemId") for one in items if one.animal_metadata is None]
-    return services.inventory.groups_of(ids, at) if ids else {}
+    left = [one for one, item in zip(ids, items, strict=True) if item.animal_metadata is None]
+    return services.inventory.groups_of(left, at) if left else {}
 
 
 def _candidate(
-    place: int, item: ItemMetadata, known: Mapping[str, str], dataset_group: str
+    place: int, item_id: str, item: ItemMetadata, known: Mapping[str, str], dataset_group: str
 ) -> Candidate:
     try:
-        item_id = parse_id(item.item_id, "itemId")
         if item.animal_metadata is not None:
             return Candidate(item_id, item.animal_metadata.group().id)
         if item_id not in known and dataset_group != DATASET_GROUP:
@@ -143,108 +194,71 @@ def _candidate(
             )
         return Candidate(item_id, known[item_id])
     except InvalidInput as error:
-        raise InvalidInput(
-            error.message, field=f"itemMetadataList[{place}].{error.field}"
-        ) from error
-
-
-class RankedGroup(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """An animal group and its share of the score of the list's groups; metadata, if asked for."""
-
-    item_id: str
-    score: float
-    metadata: Metadata = {}
-
-
-class ResponseMetadata(msgspec.Struct, frozen=True):
-    """What boto3 puts beside every answer; the headers' names are in lower case."""
-
-    request_id: str = msgspec.field(name="RequestId")
-    http_headers: dict[str, str] = msgspec.field(name="HTTPHeaders")
-    http_status_code: int = msgspec.field(name="HTTPStatusCode", default=200)
-    retry_attempts: int = msgspec.field(name="RetryAttempts", default=0)
-
-
-class PersonalizeResponse(msgspec.Struct, frozen=True, rename="camel"):
-    """The answer as boto3 gives Amazon Personalize's: each group once, best first.
-
-    The scores sum to 1.
-    """
-
-    response_metadata: ResponseMetadata = msgspec.field(name="ResponseMetadata")
-    personalized_ranking: list[RankedGroup]
-    recommendation_id: str
-
-
-class RankedAnimal(msgspec.Struct, frozen=True, rename="camel"):
-    """An animal as it was named, its group, and its share of the list's score."""
-
-    id: str
-    item_id: str
-    score: float
-    reasons: list[str]
-
-
-class RerankingResponse(msgspec.Struct, frozen=True, rename="camel"):
-    """The animals as they were named, best first, and the ranking of their groups."""
-
-    ranking: list[str]
-    personalize_response: PersonalizeResponse
-
-
-class DetailedReranking(RerankingResponse, frozen=True, rename="camel"):
-    """The answer with `?detail=full`: `animals` are those of `ranking`, in its order."""
-
-    solution_version: str
-    animals: list[RankedAnimal]
-
-
-class DetailedAnimalReranking(RerankingResponse, frozen=True, rename="camel"):
-    """The answer of animals with `?detail=full`: `animals` are those of `ranking`."""
-
-    solution_version: str
-    animals: list[DetailedAnimal]
-
-
-RERANKING_BODIES = (RerankingResponse, DetailedReranking, DetailedAnimalReranking)
+        raise _at(place, error) from error
 
 
 def ranking_response(
-    answer: RankingAnswer, metadata: Sequence[Metadata], now: int, *, is_full: bool
+    found: RankedList, now: int, *, is_full: bool, lists: bool = False
 ) -> Response:
-    """The answer of groups; `metadata` has the columns asked for of each group."""
+    """The answer of groups; if it `lists` them or is full, with the animals."""
+    answer = found.answer
     ranked = [
         RankedGroup(group.item_id, group.score, columns)
-        for group, columns in zip(answer.groups, metadata, strict=True)
+        for group, columns in zip(answer.groups, found.metadata, strict=True)
     ]
     ranking = [one.item_id for one in answer.items]
     personalize = _personalize(ranked, answer.recommendation_id, now)
-    if not is_full:
+    if not (is_full or lists):
         return _answer(RerankingResponse(ranking, personalize))
     animals = [
-        RankedAnimal(one.item_id, group_id, one.score, list(one.reasons))
+        RankedAnimal(
+            id=one.item_id,
+            item_id=group_id,
+            score=one.score,
+            animal=included_of(one.item_id, found.included),
+            reasons=list(one.reasons) if is_full else UNSET,
+        )
         for one, group_id in zip(answer.items, answer.group_ids, strict=True)
     ]
-    return _answer(DetailedReranking(ranking, personalize, answer.solution_version, animals))
+    version = answer.solution_version if is_full else UNSET
+    return _answer(RerankingResponse(ranking, personalize, version, animals))
 
 
-def animal_ranking_response(answer: AnimalsAnswer, now: int, *, is_full: bool) -> Response:
+def animal_ranking_response(
+    found: AnimalsFound, now: int, *, is_full: bool, lists: bool = False
+) -> Response:
     """The answer of animals; a group's score is that of its best animal, as a share of all."""
+    answer = found.answer
     best: dict[str, float] = {}
     for place in answer.places:
         best.setdefault(place.group_id, place.score)
     total = sum(best.values())
     ranked = [RankedGroup(group_id, score / total) for group_id, score in best.items()]
-    ranking = [_named(place) for place in answer.places]
+    ranking = [place.animal_ids[0] for place in answer.places]
     personalize = _personalize(ranked, answer.recommendation_id, now)
-    if not is_full:
+    if not (is_full or lists):
         return _answer(RerankingResponse(ranking, personalize))
-    animals = [detailed_animal(place) for place in answer.places]
-    return _answer(DetailedAnimalReranking(ranking, personalize, answer.solution_version, animals))
+    animals = [_ranked(place, found.included, is_full) for place in answer.places]
+    version = answer.solution_version if is_full else UNSET
+    return _answer(RerankingResponse(ranking, personalize, version, animals))
 
 
-def _named(place: AnimalPlace) -> str:
-    return place.animal_ids[0]
+def _ranked(place: AnimalPlace, included: Included, is_full: bool) -> RankedAnimal:
+    first, *others = place.animal_ids
+    short = RankedAnimal(
+        id=first, item_id=place.group_id, score=place.score, animal=included_of(first, included)
+    )
+    if not is_full:
+        return short
+    return replace(
+        short,
+        reasons=list(place.reasons),
+        bonded_with=others,
+        explored=place.explored,
+        propensity=place.propensity,
+        utility=place.utility,
+        factors=factors_of(place),
+    )
 
 
 def _answer(response: RerankingResponse) -> Response:

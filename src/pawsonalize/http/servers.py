@@ -78,6 +78,6 @@ SERVER_OPERATIONS = (
         get_servers,
         "Who serves, works and consumes, with which version of the program.",
         MONITOR,
-        answer=(ServerList,),
+        answer=ServerList,
     ),
 )

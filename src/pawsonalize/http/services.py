@@ -7,6 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
+from pawsonalize.access.heavy_reads import HeavyReads
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import Ingest
@@ -14,6 +15,7 @@ from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.letter_replay import LetterReplay
 from pawsonalize.engine.ingest.refusals import Refusals
+from pawsonalize.engine.reporting.console.views import ConsoleViews
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 from pawsonalize.engine.reporting.tenants import TenantReports
 from pawsonalize.engine.resources.campaign_updates import Campaigns
@@ -33,7 +35,6 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erasing import Erasing
-from pawsonalize.http.heavy_reads import HeavyReads
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
@@ -62,6 +63,10 @@ class Services:
     outcomes: OutcomeSources
     reports: HeavyReads
     """Makes reports of them."""
+    views: ConsoleViews
+    """What the console shows."""
+    console_reads: HeavyReads
+    """Makes what it shows."""
     exposed: tuple[Inventory, AnimalExposures]
     """Animals and how often they were shown, for reports; they may be a moment behind."""
     registry: Registry

@@ -68,6 +68,6 @@ STREAM_OPERATIONS = (
         get_streams,
         "The streams that events are read from: who reads which shard, and how far behind.",
         MONITOR,
-        answer=(StreamList,),
+        answer=StreamList,
     ),
 )

@@ -42,6 +42,7 @@ class UserRequest(Form, frozen=True):
 
     attributes: Attributes = msgspec.field(default_factory=dict)
     preferences: PreferencesForm | None = None
+    """Answers of the quiz."""
 
     synonyms = IN_THE_QUERY
 

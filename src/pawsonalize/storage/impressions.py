@@ -83,7 +83,10 @@ class Impression:
 
 
 class Impressions:
-    """The impressions table. Every method but `append` and `forget` is about one dataset group."""
+    """The impressions table.
+
+    `append`, `forget` and `versions_after` are about all dataset groups, the others about one.
+    """
 
     def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
         self._database = database
@@ -139,6 +142,24 @@ class Impressions:
             .limit(limit)
         )
         return self._read(wanted)
+
+    def versions_after(self, ids: Sequence[str], limit: int) -> list[tuple[int, str]]:
+        """When the first answers from each of these ids on were given, and by which version.
+
+        At most `limit` for each id, of all dataset groups: so it is one look at the index each.
+        """
+        wanted = (
+            select(impressions.c.answered_at, impressions.c.solution_version)
+            .where(impressions.c.recommendation_id >= bindparam("first"))
+            .order_by(impressions.c.recommendation_id)
+            .limit(limit)
+        )
+        found: set[tuple[int, str]] = set()
+        with self._database.reading() as connection:
+            for one in ids:
+                rows = connection.execute(wanted, {"first": packed_id(one)})
+                found.update((at, version) for at, version in rows)
+        return sorted(found)
 
     def pages(self, after: str, limit: int) -> list[Impression]:
         """Answers of animals with ids beyond that one, in the order of ids, which is that of time.

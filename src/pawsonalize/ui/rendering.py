@@ -52,12 +52,18 @@ _TEMPLATES = Environment(
 _TEMPLATES.globals |= {
     "script": _static("site.js"),
     "stylesheet": _static("site.css"),
+    "console_script": _static("console.js"),
     "console_stylesheet": _static("console.css"),
+    "api_script": _static("api.js"),
+    "api_stylesheet": _static("api.css"),
     "path_of": path_of,
 }
 _TEMPLATES.filters |= {
     "ago": words.ago,
     "bytes": words.size_in_bytes,
+    "day": words.day,
     "deed": words.deed,
     "group": words.group_in_words,
+    "lasting": words.lasting,
+    "moment": words.moment,
 }

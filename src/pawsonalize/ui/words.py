@@ -84,3 +84,27 @@ def size_in_bytes(count: int) -> str:
     while size >= 999.5 and unit < len(_UNITS) - 1:
         size, unit = size / 1000, unit + 1
     return f"{size:.0f} B" if unit == 0 else f"{size:.3g} {_UNITS[unit]}"
+
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def moment(text: str) -> str:
+    """ISO 8601 of UTC as people read it, such as `26 Nov 2026, 03:00 UTC`."""
+    date, clock = text[:10].split("-"), text[11:16]
+    return f"{int(date[2])} {_MONTHS[int(date[1]) - 1]} {date[0]}, {clock} UTC"
+
+
+def day(text: str) -> str:
+    """The day of such a text, `26 Nov`."""
+    return f"{int(text[8:10])} {_MONTHS[int(text[5:7]) - 1]}"
+
+
+def lasting(seconds: float) -> str:
+    """A stretch of time, roughly: `0.4 s`, `12 s`, `3 min`, `5 h`, `2 days`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    for unit, name in ((86_400, "days"), (3_600, "h"), (60, "min")):
+        if seconds >= 2 * unit:
+            return f"{seconds / unit:.0f} {name}"
+    return f"{seconds:.0f} s"

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 
+from pawsonalize.access.heavy_reads import HeavyReads
 from pawsonalize.domain.errors import NotReady
-from pawsonalize.http.heavy_reads import HeavyReads
 
 
 def test_as_many_are_made_at_once_as_may_be_and_too_many_are_told_to_come_again() -> None:

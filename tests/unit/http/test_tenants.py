@@ -74,10 +74,10 @@ def names_in(operation: Operation) -> Iterator[str]:
     """The operation's path with names of another dataset group's resources in it."""
     yield (
         operation.documented_path.replace("{name}", "secret-b")
-        .replace("{user_id}", "ann")
-        .replace("{session_id}", "s")
-        .replace("{animal_id}", "a1")
-        .replace("{run_id}", "retrain-1")
+        .replace("{userId}", "ann")
+        .replace("{sessionId}", "s")
+        .replace("{animalId}", "a1")
+        .replace("{runId}", "retrain-1")
         .replace("{erasure_id}", "e1")
         .replace("{letter_id}", "l1")
     )

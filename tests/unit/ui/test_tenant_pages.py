@@ -142,7 +142,7 @@ def test_after_signing_in_one_is_led_to_no_other_site(
     browser: TestClient, service: Settings, after: str
 ) -> None:
     answer = sign_in(browser, make_key(service, Scope.OPERATOR), after)
-    assert answer.headers["location"] == "/tenants"
+    assert answer.headers["location"] == "/console"
 
 
 def test_a_page_of_another_site_signs_nobody_in(browser: TestClient, service: Settings) -> None:

@@ -50,9 +50,13 @@ class AnimalMetadata(Form, frozen=True):
     """The attribute ids that make an animal's group."""
 
     animal_species_id: Id
+    """1 cat, 2 dog, 3 rabbit, 4 small animal, 5 bird, 6 horse, 7 reptile, 8 barnyard animal."""
     animal_primary_breed_id: Id
+    """The breed, as in your own data."""
     animal_size_id: Id
+    """1 small, 2 medium, 3 large, 4 extra large."""
     animal_age_id: Id
+    """1 baby, 2 young, 3 adult, 4 senior."""
 
     def group(self) -> AnimalGroup:
         """The animal group; InvalidInput names a bad attribute."""
@@ -65,25 +69,34 @@ class AnimalMetadata(Form, frozen=True):
 
 
 class EventForm(Form, frozen=True, rename="camel"):
-    """One event as sent: `{"userId"?, "sessionId", "eventType", "animalMetadata", …}`.
-
-    In a dataset group whose items are not animal groups, `itemId` names the item.
-    """
+    """One thing that a visitor did."""
 
     session_id: Id
+    """The session. Its events become the user's as soon as one of them names a user."""
     event_type: Annotated[str, Meta(min_length=1, max_length=MAX_TYPE_LENGTH)]
+    """Such as `view`, `favorite`, `inquiry`, `application` or `adoption`."""
     animal_metadata: AnimalMetadata | None = None
+    """What makes the animal's group; of an animal of the inventory you may leave it out."""
     user_id: Id | None = None
+    """The user, if you know who it is."""
     animal_id: Id | None = msgspec.field(name="animal_id", default=None)
+    """The animal."""
     item_id: Id | None = None
+    """The item, in a dataset group whose items are not animal groups."""
     event_id: Id | None = None
+    """An id of your own: an event that comes again with it counts once."""
     sent_at: Moment | None = None
+    """When it happened, now if left out."""
     event_value: float | None = None
+    """How much of it, such as seconds or a rating."""
     recommendation_id: Id | None = None
+    """The answer that led to it."""
     impression: (
         Annotated[list[Id], Meta(extra_json_schema={"maxItems": MAX_IMPRESSION_ITEMS})] | None
     ) = None
+    """What the visitor was shown: animals, or groups."""
     properties: dict[str, Any] | None = None
+    """What else you want to keep of it."""
 
     synonyms = MappingProxyType(
         {"data": "Data", "event": "events", "events": "events", **IN_THE_QUERY}

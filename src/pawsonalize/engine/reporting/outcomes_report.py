@@ -27,9 +27,9 @@ from pawsonalize.engine.reporting.outcomes import (
     unreported,
 )
 from pawsonalize.engine.reporting.report import (
-    Estimate,
     Line,
     OutcomesReport,
+    PolicyEstimate,
     curve_of,
     hardest,
     stays_of,
@@ -183,7 +183,7 @@ class OutcomeSources:
 
 def report_outcomes(sources: OutcomeSources, order: OutcomesOrder) -> OutcomesReport:
     """Read the whole log once and count. That takes time, so do not do it for every request."""
-    animals = list(_animals(sources.animals)) if sources.has_inventory else []
+    animals = animals_of(sources)
     waits = [wait for animal in animals for wait in waits_of(animal, order.until)]
     waits = [wait for wait in waits if wait.until > order.since]
     outcomes = told_outcomes(sources.outcomes, order.since, order.until)
@@ -213,6 +213,11 @@ def report_outcomes(sources: OutcomeSources, order: OutcomesOrder) -> OutcomesRe
         hardest_curve=curve_of(hard),
         other_policy=_without_exploration(sources, order),
     )
+
+
+def animals_of(sources: OutcomeSources) -> list[Animal]:
+    """Every animal of the inventory; none for a dataset group without one."""
+    return list(_animals(sources.animals)) if sources.has_inventory else []
 
 
 def _animals(animals: Animals) -> Iterator[Animal]:
@@ -271,10 +276,12 @@ def _within(waits: Sequence[Wait], since: int, until: int) -> list[Wait]:
 
 
 def _with_stays(line: Line, arrivals: Sequence[Wait], hard: Sequence[Wait]) -> Line:
-    return msgspec.structs.replace(line, stays=stays_of(arrivals), hardest_fifth=stays_of(hard))
+    return msgspec.structs.replace(
+        line, stays=stays_of(arrivals), hardest_fifth=stays_of(hard), curve=curve_of(arrivals)
+    )
 
 
-def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Estimate:
+def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> PolicyEstimate:
     """The same recommendations, with the best item left in every place."""
     found = logged_choices(
         sources.impressions,
@@ -287,11 +294,13 @@ def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Estim
     name = "recommended, without exploration"
     if not len(found):
         why = "no recommendation with propensities was given in that time: turn exploration on"
-        return Estimate(name, None, None, 0.0, 0, why)
+        return PolicyEstimate(name, None, None, 0.0, 0, why)
     verdict = off_policy_value(found.choices((found.propensity > CHOSEN).astype(np.float64)))
     served = float(found.reward.mean())
     if isinstance(verdict, OffPolicyValue):
-        return Estimate(
+        return PolicyEstimate(
             name, served, verdict.estimate, verdict.effective_sample, verdict.rows, None
         )
-    return Estimate(name, served, None, verdict.effective_sample, verdict.rows, verdict.next_move)
+    return PolicyEstimate(
+        name, served, None, verdict.effective_sample, verdict.rows, verdict.next_move
+    )

@@ -41,8 +41,8 @@ class Line(msgspec.Struct, frozen=True, rename="camel"):
 
     `value` is the weighted sum of outcomes. The rate is `adoptions` less `returns`, per 1,000
     `sessions` that had such an answer. `never_shown_share` counts the animals that waited
-    meanwhile. `stays` and `hardest_fifth` are of arrivals while the version answered; None for a
-    policy.
+    meanwhile. `stays`, `hardest_fifth` and `curve` are of arrivals while the version answered; None
+    for a policy.
     """
 
     name: str
@@ -57,9 +57,10 @@ class Line(msgspec.Struct, frozen=True, rename="camel"):
     never_shown_share: float | None
     stays: Stays | None = None
     hardest_fifth: Stays | None = None
+    curve: Curve | None = None
 
 
-class Estimate(msgspec.Struct, frozen=True, rename="camel"):
+class PolicyEstimate(msgspec.Struct, frozen=True, rename="camel"):
     """What another policy would have reached, as value per shown place; or why there is no number.
 
     `served` is what the logged places reached. `estimate` is self-normalised importance sampling
@@ -92,7 +93,7 @@ class OutcomesReport(msgspec.Struct, frozen=True, rename="camel"):
     versions: list[Line]
     curve: Curve
     hardest_curve: Curve
-    other_policy: Estimate
+    other_policy: PolicyEstimate
 
 
 HORIZON = 90.0

@@ -15,15 +15,20 @@ _MOST = 10_000  # keys that are kept at once
 
 
 class CachedLookup(Generic[KeyT, FoundT]):
-    """A look-up whose results are kept for a second; errors are not kept."""
+    """A look-up whose results are kept for a second, or for `lasts`; errors are not kept.
 
-    def __init__(self, look: Callable[[KeyT], FoundT], now: Callable[[], int]) -> None:
+    `lasts` is in milliseconds.
+    """
+
+    def __init__(
+        self, look: Callable[[KeyT], FoundT], now: Callable[[], int], lasts: int = SECOND
+    ) -> None:
         self._look = look
-        self._known: TTLCache[KeyT, FoundT] = TTLCache(_MOST, SECOND, now)
+        self._known: TTLCache[KeyT, FoundT] = TTLCache(_MOST, lasts, now)
         self._lock = Lock()  # never held while the tables are read
 
     def find(self, key: KeyT) -> FoundT:
-        """The value under the key, at most a second old."""
+        """The value under the key, as it was at most so long ago."""
         if (known := self.known(key)) is not None:
             return known[0]
         found = self._look(key)

@@ -69,6 +69,7 @@ class Leases:
         self._beat_seconds = seconds / _BEATS
         self._on_lost = on_lost
         self._tokens: dict[str, int] = {}
+        self._taken: dict[str, int] = {}
         self._look_again_at: dict[str, float] = {}
         self._led: dict[str, tuple[Lease, ExitStack]] = {}
         self._changing = threading.Lock()
@@ -94,6 +95,8 @@ class Leases:
         """Take a lease for a child process, which inherits the lock; None if another one has it.
 
         Set `is_handed_over` once the child runs: it goes on by `adopted`, or lets go of it there.
+        This process beats for it, too, while it lives: a child that gives way to all other work may
+        take longer to come up than a lease lasts.
         """
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self.lock(name)
@@ -104,6 +107,7 @@ class Leases:
             finally:
                 if descriptor is not None and (lease is None or not lease.is_handed_over):
                     if lease is not None:
+                        self._forget(self._taken, name, lease.token)
                         self._release(name, lease.token)
                     path.unlink(missing_ok=True)
 
@@ -201,6 +205,7 @@ class Leases:
         if taken is None:
             return None
         self._beats.forget(name)
+        self._remember(self._taken, name, taken.token)
         return Lease(name, taken.token, taken.takings, lock)
 
     def _has_lost(self, row: LeaseRow) -> bool:
@@ -226,33 +231,44 @@ class Leases:
 
     @contextmanager
     def _beating(self, name: str, token: int) -> Iterator[None]:
-        with self._changing:
-            self._tokens[name] = token
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._beat, name="leases", daemon=True)
-                self._thread.start()
+        self._remember(self._tokens, name, token)
         try:
             yield
         finally:
-            with self._changing:
-                self._tokens.pop(name, None)
+            self._forget(self._tokens, name, token)
+
+    def _remember(self, tokens: dict[str, int], name: str, token: int) -> None:
+        with self._changing:
+            tokens[name] = token
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._beat, name="leases", daemon=True)
+                self._thread.start()
+
+    def _forget(self, tokens: dict[str, int], name: str, token: int) -> bool:
+        """Whether it was remembered, and not released since."""
+        with self._changing:
+            if tokens.get(name) != token:
+                return False
+            del tokens[name]
+            return True
 
     def _beat(self) -> None:
         while not self._closing.wait(self._beat_seconds):
             with self._changing:
-                tokens = dict(self._tokens)
-            if not tokens:
+                ours, taken = dict(self._tokens), dict(self._taken)
+            if not (ours or taken):
                 continue
             try:
-                kept = self._table.beat(tokens)
-            except StorageUnavailable:  # the next beat tries again; until then nobody can take it
+                dead = {name for name in taken if not self.is_here(name)}
+                tokens = {name: taken[name] for name in taken.keys() - dead} | ours
+                kept = self._table.beat(tokens) if tokens else frozenset()
+            except (StorageUnavailable, OSError):  # the next beat tries again
                 continue
+            for name in dead:
+                self._forget(self._taken, name, taken[name])
             for name in tokens.keys() - kept:
-                with self._changing:
-                    is_lost = self._tokens.get(name) == tokens[name]  # and not released since
-                    if is_lost:
-                        del self._tokens[name]
-                if is_lost:
+                self._forget(self._taken, name, tokens[name])
+                if self._forget(self._tokens, name, tokens[name]):
                     log.warning("another process goes on", lease=name)
                     self._on_lost(name)
 

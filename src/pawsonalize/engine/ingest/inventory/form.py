@@ -18,51 +18,81 @@ Told = bool | str | None
 
 
 class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
-    """One animal as sent: all that is known of it; a field that is left out is unknown.
-
-    Species, size, age and sex are words or ids (`dog`, `large`, `senior`, `female`); breeds are as
-    people write them. `url` is the animal's own page. `priority`, 0 to 1, is how much its shelter
-    wants it to be shown. Good-with is true, false, "yes", "no", "selective" or "unknown". An animal
-    is listed since its intake unless `listedAt` says otherwise. `outcome` and `outcomeAt` say how
-    and when that stay ended, `returnedAt` since when it is back.
-    """
+    """One animal as sent: all that is known of it; a field that is left out is unknown."""
 
     id: Id
+    """Its id, as in your own data."""
     species: str | int
+    """A word (`dog`) or an id."""
     breed: str | None = None
+    """As people write it; two with `/` between."""
     secondary_breed: str | None = None
+    """The other breed of a mix."""
     mixed: bool | None = None
+    """Whether it is a mix."""
     birth_date: str | None = None
+    """A day, as `2023-04-01`; then it grows older by itself."""
     age: Word = None
+    """A word (`senior`) or an id, if the day of birth is not known."""
     size: Word = None
+    """A word (`large`) or an id."""
     sex: str | None = None
+    """`female` or `male`."""
     name: Text | None = None
+    """Its name."""
     status: str | None = None
+    """What it is now: `available`, `hold`, `pending`, `adopted`, `returned` or `removed`. A new
+    animal is available if it is left out; of others it stays as it was."""
     listed_at: Moment | None = None
+    """When it was first published; its intake if left out."""
     intake_at: Moment | None = None
+    """When it came."""
     outcome: str | None = None
+    """How its stay ended, such as `adoption`."""
     outcome_at: Moment | None = None
+    """When its stay ended."""
     returned_at: Moment | None = None
+    """Since when it is back."""
     source: str | None = None
+    """Where the record comes from."""
     external_id: Id | None = None
+    """Its id there."""
     shelter: str | None = None
+    """Where it lives."""
     bonded_unit: Id | None = None
+    """Animals with the same one go together."""
     coat: str | None = None
+    """Its coat, such as `long`."""
     colours: list[str] | None = None
+    """Its colours."""
     altered: bool | None = None
+    """Whether it is spayed or neutered."""
     house_trained: bool | None = None
+    """Whether it is house-trained."""
     special_needs: bool | None = None
+    """Whether it has special needs."""
     good_with_kids: Told = None
+    """true, false, "yes", "no", "selective" or "unknown"."""
     good_with_dogs: Told = None
+    """true, false, "yes", "no", "selective" or "unknown"."""
     good_with_cats: Told = None
+    """true, false, "yes", "no", "selective" or "unknown"."""
     photos: list[str] | None = None
+    """Addresses of photos, the best first."""
     url: str | None = None
+    """The address of its own page."""
     priority: float | None = None
+    """How much its shelter wants it to be shown, 0 to 1."""
     fee: float | None = None
+    """What an adoption costs, in the site's currency."""
     latitude: float | None = None
+    """Where it is, in degrees."""
     longitude: float | None = None
+    """Where it is, in degrees."""
     postcode: str | int | None = None
+    """Where it is, by the server's postcode table."""
     description: Text | None = None
+    """What people read about it."""
 
 
 def text(value: str | int | None, field: str, limit: int = MAX_ID_LENGTH) -> str:

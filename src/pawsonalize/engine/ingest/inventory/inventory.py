@@ -114,6 +114,10 @@ class Inventory:
         """One animal; NotFound if there is none."""
         return _found(self._animals.get(animal_id), animal_id)
 
+    def get_many(self, animal_ids: Sequence[str]) -> dict[str, Animal]:
+        """Those of these animals that there are, by id."""
+        return self._animals.get_many(animal_ids)
+
     def groups_of(self, animal_ids: Sequence[str], at: int) -> dict[str, str]:
         """The groups of the known animals at a moment."""
         known = self._animals.get_many(animal_ids)

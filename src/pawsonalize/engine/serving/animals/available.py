@@ -14,7 +14,7 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals import factors
-from pawsonalize.engine.serving.animals.distance import Place, Places, Postcodes, postcode_key
+from pawsonalize.engine.serving.animals.distance import Place, Places, Postcodes, place_of
 from pawsonalize.engine.serving.animals.eligibility import (
     GOOD_WITH,
     NO_CODE,
@@ -278,7 +278,7 @@ class AvailableAnimals:
             "breed": self.codes["breed"][animal.breed],
             "second": NO_CODE if second is None else self.codes["breed"][second],
             "unit": NO_CODE if unit is None else self.codes["unit"][unit],
-            "place": self.places.code(self._where(animal)),
+            "place": self.places.code(place_of(animal, self._postcodes)),
             "age": self.codes["age"][animal.age if group is None else group.age],
             "sex": self.codes["sex"][animal.sex],
             "trained": GOOD_WITH[as_told(animal.house_trained)],
@@ -292,11 +292,6 @@ class AvailableAnimals:
             "dogs": GOOD_WITH[animal.good_with_dogs],
             "cats": GOOD_WITH[animal.good_with_cats],
         }
-
-    def _where(self, animal: Animal) -> Place | None:
-        if animal.latitude is not None and animal.longitude is not None:
-            return Place(animal.latitude, animal.longitude)
-        return self._postcodes.get(postcode_key(animal.postcode))
 
     def _arrange(self, new: Sequence[int]) -> None:
         """Bring order, ranks and units up to date."""

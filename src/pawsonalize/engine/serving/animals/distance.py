@@ -9,6 +9,7 @@ from math import nan
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 
 Floats = NDArray[np.float64]
@@ -38,6 +39,13 @@ def kilometres(here: Place, latitude: Floats, longitude: Floats) -> Floats:
 def postcode_key(text: str) -> str:
     """A postcode in one spelling, without the differences of how people write it."""
     return "".join(letter for letter in text.upper() if letter.isalnum())
+
+
+def place_of(animal: Animal, postcodes: Postcodes) -> Place | None:
+    """Where an animal is: at its coordinates, or in its postcode; None if nobody told."""
+    if animal.latitude is not None and animal.longitude is not None:
+        return Place(animal.latitude, animal.longitude)
+    return postcodes.get(postcode_key(animal.postcode))
 
 
 def read_postcodes(text: str) -> dict[str, Place]:

@@ -2,14 +2,17 @@
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from math import nan
 
 import numpy as np
 
+from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
+from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import (
@@ -18,6 +21,7 @@ from pawsonalize.engine.serving.animals.choices import (
     PageReader,
     Pages,
 )
+from pawsonalize.engine.serving.animals.distance import kilometres, place_of
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import (
@@ -41,36 +45,6 @@ from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, SIMILAR_ANIMALS, Impression
 
 _DECIMALS = 4  # of what is logged for the model of choices
-
-
-@dataclass(frozen=True, slots=True)
-class AnimalPlace:
-    """One place of an answer: the animal, and the animals that are bonded with it.
-
-    In a recommendation `score` is exp(utility - highest possible utility); in a ranking it is the
-    animal's share of exp(utility) over the list. `parts` add up to `utility`, from left to right,
-    in the order of `PARTS`; `factors` are the same without their weights. `propensity` is that of
-    `Explored`.
-    """
-
-    animal_ids: tuple[str, ...]
-    group_id: str
-    score: float
-    utility: float
-    parts: tuple[float, ...]
-    factors: tuple[float, ...]
-    explored: bool = False
-    propensity: float = 1.0
-    reasons: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AnimalsAnswer:
-    """Animals in order, and the impression id they were logged under."""
-
-    recommendation_id: str
-    solution_version: str
-    places: tuple[AnimalPlace, ...]
 
 
 class Individuals:
@@ -110,6 +84,17 @@ class Individuals:
         See `Eligibility.completed`.
         """
         return self._runtime.with_profile(query, self._available.postcodes)
+
+    def distances(self, query: Query, animals: Sequence[Animal]) -> list[float]:
+        """How far each animal is from the visitor, in kilometres; NaN if that is not known."""
+        here = query.eligibility.place
+        if here is None:
+            return [nan] * len(animals)
+        places = [place_of(animal, self._available.postcodes) for animal in animals]
+        latitudes = np.array([nan if one is None else one.latitude for one in places])
+        longitudes = np.array([nan if one is None else one.longitude for one in places])
+        far: list[float] = kilometres(here, latitudes, longitudes).tolist()
+        return far
 
     def count_choices(self, now: int) -> None:
         """Take in what was made of animals on pages since the last time."""

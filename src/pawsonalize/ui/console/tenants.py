@@ -4,24 +4,13 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.admission import Caller
 from pawsonalize.access.tenants import check_reach
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.reporting.tenants import REPORTED_DAYS, UsageDay
-from pawsonalize.ui.console import (
-    HOME,
-    SIGN_IN,
-    SIGN_OUT,
-    Console,
-    get_sign_in,
-    guarded,
-    post_sign_in,
-    post_sign_out,
-)
-from pawsonalize.ui.rendering import page
+from pawsonalize.ui.console.shell import TENANTS, Console, guarded_for_tenants, shown
 
 _AT_ONCE = 50
 _DATE = len("1970-01-01")
@@ -30,16 +19,17 @@ _DATE = len("1970-01-01")
 def get_tenants_page(request: Request, caller: Caller) -> Response:
     """The list of all tenants; with a key of one, that one."""
     if caller.dataset_group is not None:
-        return RedirectResponse(f"{HOME}/{caller.dataset_group}", 303)
+        return RedirectResponse(f"{TENANTS}/{caller.dataset_group}", 303)
     console = Console.of(request)
     cursor = request.query_params.get("cursor")
-    found = console.reports.page(_AT_ONCE, cursor, console.now())
-    return page(
+    found = console.views.tenants.page(_AT_ONCE, cursor, console.now())
+    return shown(
+        request,
+        caller,
         "tenants.html",
         tenants=found.tenants,
         next_cursor=found.next_cursor,
         is_first=cursor is None,
-        key_id=caller.key_id,
     )
 
 
@@ -48,13 +38,14 @@ def get_tenant_page(request: Request, caller: Caller) -> Response:
     console, now = Console.of(request), Console.of(request).now()
     name: str = request.path_params["name"]
     check_reach(caller.dataset_group, name)
-    report = console.reports.report(name, now)
-    return page(
+    report = console.views.tenants.report(name, now)
+    return shown(
+        request,
+        caller,
         "tenant.html",
         tenant=report,
         charts=_charts(report.days, now),
         is_operator=caller.dataset_group is None,
-        key_id=caller.key_id,
     )
 
 
@@ -106,12 +97,8 @@ def _charts(days: tuple[UsageDay, ...], now: int) -> list[Chart]:
 
 
 def routes() -> list[BaseRoute]:
-    """The console's routes; they find their `Console` in `app.state.console`."""
+    """Where the pages are."""
     return [
-        Route(HOME, guarded(get_tenants_page)),
-        Route(SIGN_IN, get_sign_in),
-        Route(SIGN_IN, post_sign_in, methods=["POST"]),
-        Route(SIGN_OUT, post_sign_out, methods=["POST"]),
-        Route(f"{HOME}/{{name}}", guarded(get_tenant_page)),
-        Mount("/static", StaticFiles(packages=[("pawsonalize.ui", "static")])),
+        Route(TENANTS, guarded_for_tenants(get_tenants_page)),
+        Route(f"{TENANTS}/{{name}}", guarded_for_tenants(get_tenant_page)),
     ]

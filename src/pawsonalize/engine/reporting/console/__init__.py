@@ -1,0 +1,1 @@
+"""What the pages of the console and their JSON show."""

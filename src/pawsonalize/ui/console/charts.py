@@ -1,0 +1,127 @@
+"""Charts of lines as SVG: a drawing of fixed size, which the page makes as wide as it is."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 360, 150
+LEFT, RIGHT, TOP, BOTTOM = 44, 352, 10, 128
+_TICKS = 3
+_KINDS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class ChartLine:
+    """A line of a chart; None is a gap."""
+
+    label: str
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineChart:
+    """Lines over the same places, with the words of a table that says the same.
+
+    `places` are where the values stand from left to right, in any unit; evenly, if left out. With
+    `is_stepped` a value holds until the next. `form` writes a value, as in `"{:,.0f} ms"`.
+    """
+
+    title: str
+    heads: tuple[str, ...]
+    """What each place is, for the table and the ends of the axis."""
+    lines: tuple[ChartLine, ...]
+    form: str = "{:,.2f}"
+    places: tuple[float, ...] = ()
+    is_stepped: bool = False
+    top: float | None = None
+    """The highest value of the axis; by the values, if left out."""
+    place_name: str = "When"
+    """The heading of the table's first column."""
+
+    @property
+    def says(self) -> str:
+        """The chart in one sentence, for those who do not see it."""
+        parts = []
+        for line in self.lines:
+            known = [value for value in line.values if value is not None]
+            if known:
+                parts.append(
+                    f"{line.label}: last {self.written(known[-1])},"
+                    f" {self.written(min(known))} to {self.written(max(known))}"
+                )
+        return f"{self.title}, {self.heads[0]} to {self.heads[-1]}. {'; '.join(parts)}"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to draw."""
+        return not any(value is not None for line in self.lines for value in line.values)
+
+    def written(self, value: float | None) -> str:
+        """A value as the table has it."""
+        return "-" if value is None else self.form.format(value)
+
+    def ticks(self) -> Iterator[tuple[float, str]]:
+        """The lines of the grid: how high each is, and its value."""
+        most = self._most()
+        for number in range(_TICKS):
+            value = most * number / (_TICKS - 1)
+            yield self._y(value), self.form.format(value)
+
+    def drawn(self) -> Iterator[tuple[int, str, str]]:
+        """The lines: which colour and dash each has, its label, and its path."""
+        for number, line in enumerate(self.lines):
+            yield number % _KINDS, line.label, self._path(line.values)
+
+    def dots(self) -> Iterator[tuple[int, float, float]]:
+        """Values without a neighbour, which no line would show."""
+        for number, line in enumerate(self.lines):
+            padded = (None, *line.values, None)
+            for place, value in enumerate(line.values):
+                alone = padded[place] is None and padded[place + 2] is None
+                if value is not None and alone:
+                    yield number % _KINDS, self._x(place), self._y(value)
+
+    def rows(self) -> Iterator[tuple[str, list[str]]]:
+        """The table."""
+        for place, head in enumerate(self.heads):
+            yield head, [self.written(line.values[place]) for line in self.lines]
+
+    def _most(self) -> float:
+        if self.top is not None:
+            return self.top
+        known = [value for line in self.lines for value in line.values if value is not None]
+        return _round_up(max(known, default=0.0))
+
+    def _x(self, place: int) -> float:
+        places: Sequence[float] = self.places or range(len(self.heads))
+        first, last = places[0], places[-1]
+        share = (places[place] - first) / (last - first) if last > first else 0.5
+        return LEFT + share * (RIGHT - LEFT)
+
+    def _y(self, value: float) -> float:
+        return BOTTOM - min(max(value / self._most(), 0.0), 1.0) * (BOTTOM - TOP)
+
+    def _path(self, values: tuple[float | None, ...]) -> str:
+        parts: list[str] = []
+        is_on = False
+        for place, value in enumerate(values):
+            if value is None:
+                is_on = False
+                continue
+            x, y = f"{self._x(place):.1f}", f"{self._y(value):.1f}"
+            if not is_on:
+                parts.append(f"M{x} {y}")
+            elif self.is_stepped:
+                parts.append(f"H{x}V{y}")
+            else:
+                parts.append(f"L{x} {y}")
+            is_on = True
+        return "".join(parts)
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 2, 2.5, 4, 5 times a power of ten."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 2, 2.5, 4, 5, 10) if step * power >= value * 0.999)

@@ -1,0 +1,27 @@
+// Parts of a page that say data-every="seconds" are fetched anew and replaced; without this script
+// one reloads the page. Nothing else on it changes, and nothing is lost that somebody opened.
+for (const first of document.querySelectorAll('[data-every]')) {
+  const id = first.id;
+  const again = () => setTimeout(refresh, 1000 * (document.getElementById(id)?.dataset.every ?? 0));
+  const refresh = async () => {
+    const old = document.getElementById(id);
+    if (!old || !('every' in old.dataset)) return;
+    const isBusy = old.contains(document.activeElement) && document.activeElement !== document.body;
+    if (!document.hidden && !isBusy) {
+      try {
+        const answer = await fetch(location.href, { credentials: 'same-origin' });
+        if (answer.ok && !answer.redirected) {
+          const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+          const fresh = page.getElementById(id);
+          if (fresh && fresh.innerHTML !== old.innerHTML) {
+            const open = [...old.querySelectorAll('details')].map((one) => one.open);
+            fresh.querySelectorAll('details').forEach((one, n) => { one.open = open[n] ?? one.open; });
+            old.replaceWith(fresh);
+          }
+        }
+      } catch { /* the service is away: ask again later */ }
+    }
+    again();
+  };
+  again();
+}
