@@ -42,7 +42,7 @@ from pawsonalize.http.filters import (
     Metadata,
     read_metadata,
 )
-from pawsonalize.http.included import Included, read_included
+from pawsonalize.http.included import NOTHING, Included, read_included
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.queries import QueryFields, check_context, check_of_groups, read_query
 from pawsonalize.http.schemas import HIDDEN, WANTED
@@ -132,7 +132,7 @@ class RankedList(NamedTuple):
 
     answer: RankingAnswer
     metadata: list[Metadata]
-    included: Included = {}
+    included: Included = NOTHING
 
 
 def _rerank(
