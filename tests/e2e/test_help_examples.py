@@ -198,18 +198,20 @@ def place(
         yield placed
 
 
-def run(command: str) -> None:
-    """Run a command to its end, as a shell would."""
+def run(command: str) -> str:
+    """Run a command to its end, as a shell would; what it prints."""
     if command.startswith(BY_PROCESSES):  # of their own, whose end a process of its own awaits
         arguments = [COMMAND, *shlex.split(command)]
         own = subprocess.run(arguments, capture_output=True, text=True, check=False)
         assert own.returncode == 0, f"{command}: {own.stdout}{own.stderr}"
-        return
+        return own.stdout
     words, _, target = command.partition(" > ")
     done = CliRunner().invoke(app, shlex.split(words))
     assert done.exit_code == 0, f"{command}: {done.output}{done.exception!r}"
     if target:
         Path(target).write_bytes(done.stdout_bytes)
+        return ""
+    return done.stdout
 
 
 def begin(words: str) -> str:
@@ -233,13 +235,16 @@ def test_the_example_runs(words: str, place: Callable[[str], str]) -> None:
     if words == "doctor":  # its exit code says that something needs attention
         CliRunner().invoke(app, shlex.split(place(example)))
         return
-    run(place(example))
+    printed = run(place(example))
+    if words != "dead-letters show":  # shows what came in
+        assert not re.search(r"""[{[(]["']|[{[]}?\]?\s*$""", printed, re.M), "people read words"
 
 
 @contextmanager
 def running(command: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A command that runs until it is stopped; it has to end well then."""
-    process = subprocess.Popen([COMMAND, *shlex.split(command)], stderr=subprocess.DEVNULL)
+    with Path("stderr.txt").open("wb") as log:
+        process = subprocess.Popen([COMMAND, *shlex.split(command)], stderr=log)
     try:
         yield process
         process.send_signal(signal.SIGINT)
@@ -268,6 +273,9 @@ def test_the_example_of_a_server_runs(words: str, place: Callable[[str], str]) -
 
     with running(command):
         wait_until(answers)
+    said = Path("stderr.txt").read_text()
+    assert f"on http://127.0.0.1:{port} (stop it with Ctrl-C)" in said
+    assert "models:         recommender (recommender-" in said
 
 
 def test_the_example_of_a_watched_folder_runs(place: Callable[[str], str]) -> None:

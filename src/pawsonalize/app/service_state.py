@@ -13,7 +13,6 @@ from pawsonalize.domain.times import iso
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.directory import entries
 from pawsonalize.engine.serving.served import RefreshedArtefacts
-from pawsonalize.engine.training.retraining.fates import label
 from pawsonalize.engine.training.retraining.record import RunRecord
 from pawsonalize.settings import Settings
 from pawsonalize.storage.beats import BEAT_SECONDS
@@ -45,13 +44,12 @@ class ServedModel(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class NewestRetraining(msgspec.Struct, frozen=True, rename="camel"):
-    """How the newest retraining ended, in one sentence for each campaign."""
+    """How the newest retraining ended; `reason` has a sentence for each campaign."""
 
     run: str
     status: str
     started_at: str
     reason: str
-    campaigns: tuple[str, ...]
 
 
 class ServiceState(msgspec.Struct, frozen=True, rename="camel"):
@@ -93,9 +91,14 @@ def service_state(
         animals=sum(adapters.availability.count(now).values()),
         models=tuple(_models(adapters)),
         last_retraining=_last_retraining(records[0]) if records else None,
-        schedule=settings.retrain_schedule.strip(),
+        schedule=_schedule(settings),
         attention=tuple(glance(Patient(settings, adapters, now))),
     )
+
+
+def _schedule(settings: Settings) -> str:
+    schedule = settings.retrain_schedule.strip()
+    return f"{schedule} ({settings.retrain_time_zone})" if schedule else ""
 
 
 def _servers(adapters: Adapters, sleep: Callable[[float], object]) -> tuple[ServerHere, ...]:
@@ -144,8 +147,4 @@ def _last_retraining(record: RunRecord) -> NewestRetraining:
         status=record.status,
         started_at=iso(record.started_at),
         reason=record.reason,
-        campaigns=tuple(
-            f"{label(half)}: {half.fate.value}" + (f", {half.reason}" if half.reason else "")
-            for half in record.halves
-        ),
     )

@@ -53,7 +53,8 @@ def _print(found: "ServiceState", now: int) -> None:
 def _lines(found: "ServiceState", now: int) -> "Iterator[tuple[str, str]]":
     count = len(found.attention)
     needs = "1 thing needs" if count == 1 else f"{count} things need"
-    yield "health", "all is well" if not count else f"{needs} attention, see below"
+    well = "all is well" if found.servers else "nothing is wrong, but no server runs"
+    yield "health", f"{needs} attention, see below" if count else well
     yield "data", f"{found.data_folder} (Pawsonalize {found.version})"
     for one in found.servers:
         sure = "" if one.lives else ", not heard of yet"
@@ -72,10 +73,8 @@ def _lines(found: "ServiceState", now: int) -> "Iterator[tuple[str, str]]":
         last = found.last_retraining
         began = f"{last.status}, begun {_ago(last.started_at, now)} ago"
         yield "last retraining", f"{began}: {last.reason}" if last.reason else began
-        for told in last.campaigns if last.status != "running" else ():
-            yield "", told
         yield "", f"more: pawsonalize runs show {last.run}"
-    yield "next retraining", found.schedule or "not scheduled (retrain_schedule)"
+    yield "retrains", found.schedule or "when you ask it to (retrain_schedule is empty)"
     for finding in found.attention:
         move = f"\n→ {finding.next_move}" if finding.next_move else ""
         yield f"! {finding.check}", f"{finding.message}{move}"
