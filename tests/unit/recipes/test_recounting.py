@@ -20,7 +20,7 @@ from tests.recipe_checks import shop, walks
 from tests.recipe_data import NOW, context, training_data
 
 SETTINGS = UserPersonalizationSettings(trees=2, candidates=10, max_requests=310)
-LEARNED = {"source", "target", "linear.columns", "linear.numbers", "trees"}
+LEARNED = {"source", "targets", "linear.columns", "linear.numbers", "trees"}
 NEW = "2-Breed1-9-9"
 
 
@@ -73,7 +73,7 @@ def test_what_was_learned_stays_and_every_count_is_that_of_a_training(
     for name, array in fresh.arrays().items():
         if name not in stays:
             assert array.tobytes() == whole[name].tobytes(), name
-    for name in stays - {"learned.source", "learned.target"}:
+    for name in stays - {"learned.source", "learned.targets"}:
         assert fresh.arrays()[name].tobytes() == old[name].tobytes(), name
     place = learned.index.position
     source = fresh.arrays()["learned.source"]
@@ -98,7 +98,7 @@ def test_again_and_again_is_as_good_as_once(
 ) -> None:
     again = learned.refreshed(shop_like()).refreshed(more_walks())
     for name, array in fresh.arrays().items():
-        if name not in ("learned.source", "learned.target"):
+        if name not in ("learned.source", "learned.targets"):
             assert array.tobytes() == again.arrays()[name].tobytes(), name
 
 
