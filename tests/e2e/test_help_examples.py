@@ -236,7 +236,7 @@ def test_the_example_runs(words: str, place: Callable[[str], str]) -> None:
         CliRunner().invoke(app, shlex.split(place(example)))
         return
     printed = run(place(example))
-    if words != "dead-letters show":  # shows what came in
+    if words != "dead-letters show" and "filters" not in words:  # these show what was given
         assert not re.search(r"""[{[(]["']|[{[]}?\]?\s*$""", printed, re.M), "people read words"
 
 
@@ -247,8 +247,8 @@ def running(command: str) -> Iterator["subprocess.Popen[bytes]"]:
         process = subprocess.Popen([COMMAND, *shlex.split(command)], stderr=log)
     try:
         yield process
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) in {0, 1, 130}, command
+        process.terminate()
+        assert process.wait(60) in {0, -signal.SIGTERM}, command
     finally:
         process.kill()
         process.wait()

@@ -31,7 +31,7 @@ class ServerHere(msgspec.Struct, frozen=True, rename="camel"):
     lives: bool | None
 
 
-class ServedModel(msgspec.Struct, frozen=True, rename="camel"):
+class CampaignModel(msgspec.Struct, frozen=True, rename="camel"):
     """What a campaign serves; the moments are ISO 8601, None where there is none."""
 
     campaign: str
@@ -63,7 +63,7 @@ class ServiceState(msgspec.Struct, frozen=True, rename="camel"):
     events: int
     newest_event_at: str | None
     animals: int
-    models: tuple[ServedModel, ...]
+    models: tuple[CampaignModel, ...]
     last_retraining: NewestRetraining | None
     schedule: str
     attention: tuple[Diagnosis, ...]
@@ -122,14 +122,14 @@ def _servers(adapters: Adapters, sleep: Callable[[float], object]) -> tuple[Serv
     )
 
 
-def _models(adapters: Adapters) -> list[ServedModel]:
+def _models(adapters: Adapters) -> list[CampaignModel]:
     updates, found = RefreshedArtefacts(adapters.artefacts), []
     for entry in sorted(entries(adapters.registry), key=lambda one: one.age):
         name = entry.campaign.solution_version or entry.campaign.heading_for
         version = None if name is None else adapters.registry.find(SolutionVersion, name)
         counts = None if version is None else updates.newest(version.name)
         found.append(
-            ServedModel(
+            CampaignModel(
                 campaign=entry.name,
                 dataset_group=entry.dataset_group,
                 solution_version=name,

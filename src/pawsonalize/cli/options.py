@@ -110,7 +110,7 @@ class CommandGroup(TyperGroup):
         """
         params: list[Any] = super().get_params(ctx)
         for one in params:
-            if one.type_descriptor.annotation is bool and one.default is None:
+            if getattr(one, "is_flag", False) and one.default is None:
                 one.default = False
         return params
 

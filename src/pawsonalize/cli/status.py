@@ -14,7 +14,7 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pawsonalize.app.service_state import ServedModel, ServiceState
+    from pawsonalize.app.service_state import CampaignModel, ServiceState
 
 _FILE_WIDTH = 140
 
@@ -80,7 +80,7 @@ def _lines(found: "ServiceState", now: int) -> "Iterator[tuple[str, str]]":
         yield f"! {finding.check}", f"{finding.message}{move}"
 
 
-def _model(model: "ServedModel", now: int) -> str:
+def _model(model: "CampaignModel", now: int) -> str:
     if model.solution_version is None:
         return "serves no model yet"
     told = model.solution_version
