@@ -14,14 +14,26 @@ help: ## Show this help
 
 setup: .venv/ready ## Make .venv with everything, locked; .venv/bin/pawsonalize works afterwards
 
-.venv/ready: requirements/dev.txt pyproject.toml
-	@$(UV) --version >/dev/null 2>&1 || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }
-	@test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv
-	@$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+# What running needs, or, after `make setup`, that and more. So `make run` never installs anew what
+# `make test` has installed, nor takes it away.
+.venv/runs: requirements/base.txt pyproject.toml
+	@$(FIRST)
+	@$(UV) pip install --quiet --python $(BIN)/python --requirement requirements/base.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-run: setup ## Run the demo adoption site on http://127.0.0.1:8080
+.venv/ready: requirements/dev.txt pyproject.toml
+	@$(FIRST)
+	@$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch .venv/runs $@
+
+define FIRST
+{ $(UV) --version >/dev/null 2>&1 || { $(PYTHON) -m venv .tools && .tools/bin/pip install --quiet uv; }; } \
+&& { test -x $(BIN)/python || $(UV) venv --quiet --python $(PYTHON) .venv; }
+endef
+
+run: .venv/runs ## Run the demo adoption site on http://127.0.0.1:8080
 	$(BIN)/pawsonalize demo
 
 test: check ## Run every test (after the checks)
@@ -42,10 +54,11 @@ bench: setup ## Run the benchmarks (minutes; the machine should be idle)
 figures: setup ## Run the benchmarks in full (hours) and write docs/reference/figures.md
 	$(BIN)/python -m benchmarks --form full --record
 
-docs: setup ## Regenerate the reference pages and pictures that are made from code and text
+docs: setup ## Make the reference pages, the pictures and the site (dist/site) from code and text
 	$(BIN)/python docs/generate.py
 	$(BIN)/python docs/pictures.py
 	$(BIN)/python docs/screenshots.py
+	$(BIN)/python docs/website.py
 
 lock: ## Resolve the dependencies anew and write the hashed requirements
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --extra postgres -o requirements/base.txt

@@ -63,6 +63,13 @@ def test_every_picture_is_shown_on_a_page() -> None:
     assert [name for name in PICTURES if f"pictures/{name}" not in text] == []
 
 
+def test_every_image_is_shown_on_a_page() -> None:
+    text = "".join((ROOT / page).read_text(encoding="utf-8") for page in PAGES)
+    images = sorted(path.name for path in (ROOT / "docs/images").glob("*.png"))
+    assert images
+    assert [name for name in images if f"images/{name})" not in text] == []
+
+
 def test_every_dependency_has_its_line_of_why() -> None:
     wanted = set(
         re.findall(r'^    "([A-Za-z0-9-]+)[\[>;]', (ROOT / "pyproject.toml").read_text(), re.M)

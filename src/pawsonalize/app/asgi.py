@@ -18,6 +18,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.attempts import attempt
 from pawsonalize.app.background import archive_new, catch_up, in_background
 from pawsonalize.app.engine import Engine
+from pawsonalize.app.tracing import RequestSpans, tracing
 from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.engine.resources.processes import end_after
@@ -71,6 +72,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         with (
+            tracing(settings),
             opened(settings) as adapters,
             ThreadPoolExecutor() as notifying,
             ExitStack() as stack,
@@ -105,7 +107,12 @@ def build_app(
 
     return Starlette(
         routes=_routes(settings),
-        middleware=[Middleware(RequestMetrics), Middleware(Guard), Middleware(InTime)],
+        middleware=[
+            Middleware(RequestMetrics),
+            Middleware(RequestSpans),
+            Middleware(Guard),
+            Middleware(InTime),
+        ],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )

@@ -16,6 +16,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import attempt
 from pawsonalize.app.console import console_views, metrics_dir
 from pawsonalize.app.erasing import deletions_of, erasing
+from pawsonalize.app.figures import figure_sources
 from pawsonalize.app.fleet import servers_of, taking_part, this_process
 from pawsonalize.app.ingest import ingest_of, refusals_of
 from pawsonalize.app.jobs import background_jobs, metric_attributions, polling
@@ -77,6 +78,7 @@ from pawsonalize.engine.training.untrained import TrainedOrNot
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
+from pawsonalize.http.service_metrics import RecentFigures
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.storage.stream_shards import shards_of_all
@@ -258,6 +260,7 @@ class Engine:
             servers=self.servers,
             roles=settings.own_roles,
             audit=adapters.audit,
+            figures=RecentFigures(figure_sources(settings, adapters).read, clock.now),
             shards=partial(shards_of_all, adapters.database),
             dead_letters=adapters.dead_letters,
             letter_replay=adapters.letter_replay,

@@ -11,6 +11,7 @@ from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.side_process import SideProcess
 from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.refresh import refresh_served, report_death
+from pawsonalize.http.metrics import count_refresh
 from pawsonalize.settings import Settings, as_environment
 
 FAILED = 1
@@ -52,6 +53,8 @@ def refresh_when_due(
     """Begin a refresh if one is due and there is something to count."""
     is_due = refreshing.is_due(clock.now())
     code = refreshing.exit_code()
+    if code is not None:
+        count_refresh({0: "succeeded", FAILED: "failed"}.get(code, "died"))
     if code is not None and code not in {0, FAILED}:
         report_death(problems, code, clock.now())
     if is_due and is_behind():

@@ -22,6 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.consuming import Taken
+from pawsonalize.http.service_metrics import FiguresCollector
 from pawsonalize.http.services import Services
 from pawsonalize.storage.stream_shards import Shard
 
@@ -53,7 +54,11 @@ UNKNOWN_TYPES = Counter(
     "Events of types without a meaning, which count as views; see the setting event_types.",
     ("type",),
 )
-
+REFRESHES = Counter(
+    "pawsonalize_refreshes_total",
+    "Incremental updates that ended, by outcome: succeeded, failed or died.",
+    ("outcome",),
+)
 RAW_TOO_LONG = Counter(
     "pawsonalize_events_too_long_to_keep_raw_total",
     "Events that are stored and archived, but not as they came in, because they are too long.",
@@ -71,6 +76,8 @@ async def get_metrics(request: Request) -> Response:
     tables.register(_Standing(await _problem_names(services)))
     tables.register(_Lags(await _shards(services), services.now()))
     tables.register(_Waiting(await _waiting_letters(services)))
+    if (figures := await run_in_threadpool(services.figures.get)) is not None:
+        tables.register(FiguresCollector(figures, services.now()))
     text = generate_latest(registry) + generate_latest(tables)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
@@ -177,6 +184,11 @@ def count_taken(taken: Taken) -> None:
     EVENTS.labels("duplicate").inc(taken.duplicates)
     EVENTS.labels("rejected").inc(taken.refused)
     RECORDS.inc(taken.records)
+
+
+def count_refresh(outcome: str) -> None:
+    """One incremental update more: it succeeded, failed or died."""
+    REFRESHES.labels(outcome).inc()
 
 
 def count_dead_letters(source: str, count: int) -> None:

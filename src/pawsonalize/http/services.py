@@ -35,6 +35,7 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erasing import Erasing
+from pawsonalize.http.service_metrics import RecentFigures
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -83,6 +84,8 @@ class Services:
     roles: tuple[str, ...]
     """What this server does."""
     audit: AuditLog
+    figures: RecentFigures
+    """What `/metrics` says of the whole service."""
     shards: Callable[[], list[Shard]]
     """The shards of all streams."""
     dead_letters: DeadLetters

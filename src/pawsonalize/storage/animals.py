@@ -91,6 +91,12 @@ class Animals:
         with self._database.reading() as connection:
             return [*_animals(connection, found.limit(query.limit)).values()]
 
+    def count_by_status(self) -> dict[str, int]:
+        """How many animals there are of each status."""
+        counted = select(animals.c.status, func.count()).group_by(animals.c.status)
+        with self._database.reading() as connection:
+            return dict(connection.execute(counted).all())
+
     def listed(self, source: str) -> set[str]:
         """The ids of a source's animals, without the adopted and the removed."""
         there = select(animals.c.animal_id).where(

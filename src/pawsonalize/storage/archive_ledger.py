@@ -37,6 +37,11 @@ class ArchiveLedger:
         with self._database.reading() as connection:
             return _planned_through(connection)
 
+    def archived_through(self) -> int:
+        """The offset up to which every event is in a confirmed object."""
+        with self._database.reading() as connection:
+            return archived_through(connection)
+
     def plan(self, segments: Sequence[Segment], *, after: int) -> bool:
         """Append segments if the plan still ends at `after`; returns whether it did."""
         with self._database.writing() as connection:

@@ -1,0 +1,107 @@
+"""What `/metrics` says of the whole service, whichever process or machine is asked."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pawsonalize.engine.resources.datasets import DatasetImportJob
+from pawsonalize.engine.resources.jobs import (
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DataDeletionJob,
+    DatasetExportJob,
+)
+from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.engine.resources.resource import Resource
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.serving.directory import entries
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.archive_ledger import ArchiveLedger
+from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.event_log import EventLog
+
+_JOBS: Mapping[str, type[Resource]] = {
+    "trainings": SolutionVersion,
+    "imports": DatasetImportJob,
+    "exports": DatasetExportJob,
+    "batch_inference": BatchInferenceJob,
+    "batch_segments": BatchSegmentJob,
+    "data_deletions": DataDeletionJob,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """The solution version that a campaign serves; `as_of` is in ms since 1970."""
+
+    dataset_group: str
+    campaign: str
+    as_of: int
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """What the newest retraining of a campaign led to: a `Fate`."""
+
+    dataset_group: str
+    campaign: str
+    verdict: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """The retraining runs that are kept.
+
+    `newest_end` is when the newest run of each outcome ended, in ms since 1970.
+    """
+
+    by_status: Mapping[str, int]
+    newest_end: Mapping[str, int]
+    verdicts: Sequence[GateVerdict]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceFigures:
+    """The figures of a moment.
+
+    `animals` is the inventory by status. `queues` is how much waits or is in work: events for the
+    archive, notifications that are not delivered, trainings and jobs.
+    """
+
+    models: Sequence[ServedModel]
+    runs: RunFigures
+    animals: Mapping[str, int]
+    queues: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class FigureSources:
+    """Reads them, in a dozen small queries."""
+
+    registry: Registry
+    runs: Callable[[], RunFigures]
+    animals: Animals
+    deliveries: Deliveries
+    log: EventLog
+    ledger: ArchiveLedger
+
+    def read(self) -> ServiceFigures:
+        """The figures as they are now."""
+        return ServiceFigures(
+            models=tuple(self._models()),
+            runs=self.runs(),
+            animals=self.animals.count_by_status(),
+            queues={
+                "archive": max(0, self.log.head() - self.ledger.archived_through()),
+                "notifications": self.deliveries.undelivered(),
+                **{name: len(self.registry.unsettled(kind)) for name, kind in _JOBS.items()},
+            },
+        )
+
+    def _models(self) -> list[ServedModel]:
+        found = []
+        for entry in entries(self.registry):
+            name = entry.campaign.solution_version
+            version = None if name is None else self.registry.find(SolutionVersion, name)
+            if version is not None and not entry.is_stopped:
+                found.append(ServedModel(entry.dataset_group, entry.name, version.as_of))
+        return found
