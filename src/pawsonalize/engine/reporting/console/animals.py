@@ -16,7 +16,6 @@ from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.ingest.feeds.brought import FILES, BroughtIn, find_brought
 from pawsonalize.engine.ingest.feeds.feeds_file import ListedFeed
-from pawsonalize.engine.ingest.feeds.importing import BadRow
 from pawsonalize.engine.ingest.feeds.mapping import ValueMapping
 from pawsonalize.engine.ingest.feeds.meanings import Meanings
 from pawsonalize.engine.ingest.feeds.polling import FeedState
@@ -87,6 +86,14 @@ class UnrecognisedValue(msgspec.Struct, frozen=True, rename="camel"):
     meaning: str | None
 
 
+class LeftOutRow(msgspec.Struct, frozen=True, rename="camel"):
+    """Why a row of a feed was left out. `place` is its line, or its number in the file, from 1."""
+
+    place: int
+    animal_id: str | None
+    reason: str
+
+
 class FeedNews(msgspec.Struct, frozen=True, rename="camel"):
     """What an import brought, and the first 20 of the rows that it refused.
 
@@ -101,7 +108,7 @@ class FeedNews(msgspec.Struct, frozen=True, rename="camel"):
     removed: int
     kept: int
     rejected: int
-    first_rejected: list[BadRow]
+    first_rejected: list[LeftOutRow]
     notes: list[str]
 
 
@@ -260,7 +267,7 @@ def _news(brought: BroughtIn) -> FeedNews:
         brought.removed,
         brought.kept,
         brought.rejected,
-        list(brought.first_rejected),
+        [LeftOutRow(one.place, one.animal_id, one.reason) for one in brought.first_rejected],
         list(brought.notes),
     )
 
