@@ -4,21 +4,17 @@ from starlette.applications import Starlette
 
 from pawsonalize.app import asgi as service
 from pawsonalize.app import engine
-from pawsonalize.domain.events import Visitor
-from pawsonalize.engine.serving.recommender import Answer, Scored
+from pawsonalize.engine.serving.recommender import Answer, Runtime, Scored
 
 _ANSWER = Answer(
     "RID-constant", "constant", tuple(Scored(f"2-Breed_{n}-1-1", 0.1) for n in range(10))
 )
 
 
-class _ConstantRuntime:
-    can_answer = can_recommend = can_rank = True
+class _ConstantRuntime(Runtime):
+    """Whatever the rest of the service asks of it is as always."""
 
-    def __init__(self, *_parts: object) -> None:
-        pass
-
-    def recommend(self, _visitor: Visitor, *_rest: object, **_options: object) -> Answer:
+    def recommend(self, *_query: object, **_options: object) -> Answer:
         return _ANSWER
 
 

@@ -40,7 +40,7 @@ def serving(data_dir: Path, *options: str, factory: str | None = None) -> Iterat
         yield port
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(300)  # of many new events the archive is written first
 
 
 def _wait(port: int, process: subprocess.Popen[bytes]) -> None:

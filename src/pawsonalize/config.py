@@ -18,6 +18,8 @@ from pawsonalize.domain.errors import InvalidInput
 
 PREFIX = "PAWSONALIZE_"
 _FOLDER = Path("config")
+USUAL_FILE = _FOLDER / "dev.yaml"
+"""What is read below the current folder if nothing says otherwise."""
 _ENV, _CONFIG = PREFIX + "ENV", PREFIX + "CONFIG"
 SOURCES = PREFIX + "SETTINGS_FROM"
 """The variable in which a server says to its processes where its settings were written, as JSON."""
@@ -43,14 +45,40 @@ class Written:
     warnings: tuple[str, ...] = ()
 
 
-def read_config(known: Collection[str], environ: Mapping[str, str]) -> Written:
+class Secret(str):
+    """Text that does not show itself when settings are printed."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'…'" if self else "''"
+
+
+_LOGIN = re.compile(r"(?<=://)([^/?#@\s:]*):[^/?#@\s]*@")
+_IN_QUERY = re.compile(r"(?i)\b((?:ssl)?password|secret|token|sig|key)=[^&\s]*")
+
+
+def shown(value: object) -> str:
+    """A setting's value as text for people; secrets, and passwords inside of URLs, are hidden."""
+    if isinstance(value, Secret):
+        return "…" if value else ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name}: {one}" for name, one in value.items())
+    if isinstance(value, bool):
+        return str(value).lower()
+    return _IN_QUERY.sub(r"\1=…", _LOGIN.sub(r"\1:…@", str(value)))
+
+
+def read_config(
+    known: Collection[str], environ: Mapping[str, str], file: Path | None = None
+) -> Written:
     """Read the config file, then the environment, which wins; `known` are the settings' names.
 
-    The file is PAWSONALIZE_CONFIG, else config/{env}.yaml or .yml below the current folder, where
-    PAWSONALIZE_ENV names the env (default dev, which may be absent). Raises InvalidInput for a
-    file that is not there, cannot be read or holds an unknown name.
+    The file is `file`, or else PAWSONALIZE_CONFIG, else config/{env}.yaml or .yml below the current
+    folder, where PAWSONALIZE_ENV names the env (default dev, which may be absent). Raises
+    InvalidInput for a file that is not there, cannot be read or holds an unknown name.
     """
-    path = _path(environ)
+    path = _path(environ if file is None else {_CONFIG: str(file)})
     values, warnings = ({}, []) if path is None else _of_file(path, known)
     sources = dict.fromkeys(values, str(path))
     for variable, value in environ.items():

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from pawsonalize.config import PREFIX, Written, read_config, read_json, wanted
+from pawsonalize.config import PREFIX, Secret, Written, read_config, read_json, shown, wanted
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.training.check_settings import CheckSettings
@@ -30,15 +30,6 @@ _GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
 Rate = Annotated[str, Meta(pattern="^(|[1-9][0-9]*/(second|minute|hour|day))$")]
-
-
-class Secret(str):
-    """Text that does not show itself when settings are printed."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "'…'" if self else "''"
 
 
 class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
@@ -326,18 +317,26 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         return self.data_dir / "leases"
 
 
+def shown_values(settings: Settings) -> dict[str, str]:
+    """Every setting's value as text for people, by its name; secrets and passwords are hidden."""
+    return {name: shown(getattr(settings, name)) for name in Settings.__struct_fields__}
+
+
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     """The settings alone of `read_settings`."""
     return read_settings(overrides)[0]
 
 
-def read_settings(overrides: Mapping[str, Any] | None = None) -> tuple[Settings, Written]:
+def read_settings(
+    overrides: Mapping[str, Any] | None = None, file: Path | None = None
+) -> tuple[Settings, Written]:
     """Read the config file, then the environment: the settings, and what was written where.
 
     `overrides` (such as command-line options) win over both; None values among them are left
-    out. Raises InvalidInput that names the wrong setting, and where its value comes from.
+    out. `file` is read in place of the usual config file. Raises InvalidInput that names the wrong
+    setting, and where its value comes from.
     """
-    written = read_config(Settings.__struct_fields__, os.environ)
+    written = read_config(Settings.__struct_fields__, os.environ, file)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     values = {**written.values, **given}
     values |= {name: read_json(name, values[name]) for name in _JSON if name in values}

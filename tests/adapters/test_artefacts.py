@@ -224,3 +224,42 @@ def write_sums(folder: Path) -> None:
     digests = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names]
     lines = [f"{digest}  {name}\n" for digest, name in zip(digests, names, strict=True)]
     (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+def exported(store: ArtefactStore, folder: Path) -> Path:
+    """The files of a new artefact, which the store has no more."""
+    folder.mkdir()
+    location = store.save("v1", CARD, ARRAYS)
+    store.export(location, folder)
+    store.remove(location)
+    return folder
+
+
+def test_an_exported_artefact_comes_back(store: ArtefactStore, tmp_path: Path) -> None:
+    store.bring_back("v1", exported(store, tmp_path / "files"))
+    card, arrays = store.load("v1")
+    assert card == CARD
+    np.testing.assert_array_equal(arrays["scores"], ARRAYS["scores"])
+    assert store.locations("") == ["v1"]
+
+
+def test_what_is_missing_cannot_be_exported(store: ArtefactStore, tmp_path: Path) -> None:
+    with pytest.raises(CorruptArtefact, match="v2"):
+        store.export("v2", tmp_path)
+
+
+def test_damaged_files_do_not_come_back(store: ArtefactStore, tmp_path: Path) -> None:
+    files = exported(store, tmp_path / "files")
+    (files / "card.json").unlink()
+    (files / "card.json").write_text("{}")
+    with pytest.raises(CorruptArtefact, match="v1"):
+        store.bring_back("v1", files)
+    assert store.locations("") == []
+
+
+def test_nothing_comes_back_over_another_artefact(store: ArtefactStore, tmp_path: Path) -> None:
+    files = exported(store, tmp_path / "files")
+    store.save("v1", CARD, {"scores": np.zeros(2)})
+    with pytest.raises(Conflict, match="v1"):
+        store.bring_back("v1", files)
+    assert len(store.load("v1")[1]) == 1

@@ -86,7 +86,7 @@ def test_a_municipal_export_is_imported_by_its_columns(data_dir: Path, tmp_path:
     said = animals(data_dir, "import", str(feed), "--columns", columns)
     assert said.startswith("1 rows: 1 new")
     assert "read as cp1252" in said
-    history = json.loads(animals(data_dir, "show", "ä1"))["history"]
+    history = json.loads(animals(data_dir, "show", "ä1", "--json"))["history"]
     assert [one["status"] for one in history] == ["available", "adopted"]
 
 
@@ -157,7 +157,9 @@ def test_a_listed_feed_is_fetched_now_and_shown_without_its_secrets(
 def test_a_status_changes_by_allowed_steps_and_is_shown(data_dir: Path, feed: Path) -> None:
     animals(data_dir, "import", str(feed))
     assert animals(data_dir, "set-status", "11", "adopted").startswith("11 is adopted since ")
-    assert json.loads(animals(data_dir, "show", "11"))["history"][-1]["status"] == "adopted"
+    assert (
+        json.loads(animals(data_dir, "show", "11", "--json"))["history"][-1]["status"] == "adopted"
+    )
     with pytest.raises(Conflict, match="adopted"):
         animals(data_dir, "set-status", "11", "hold")
 
@@ -187,4 +189,4 @@ def test_values_that_nobody_knows_are_shown_and_mended_by_a_file(
     mapping.write_text(mapping.read_text().replace('"ZYX QQQ":', '"ZYX QQQ": Beagle'))
     said = animals(data_dir, "import", str(feed), "--map", str(mapping))
     assert "not recognised" not in said
-    assert json.loads(animals(data_dir, "show", "a"))["breed"] == "Beagle"
+    assert json.loads(animals(data_dir, "show", "a", "--json"))["breed"] == "Beagle"

@@ -24,12 +24,16 @@ from pawsonalize.storage.deliveries import Delivery
 from pawsonalize.storage.impressions import ANIMALS, Impression
 from tests.event_data import T0, event
 from tests.service_data import make_service
+from tests.training import train_and_serve
 
 
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    """A data folder whose campaign serves."""
-    return make_service(tmp_path_factory.mktemp("doctor"))
+    """A data folder whose campaign serves what was trained just now."""
+    settings = make_service(tmp_path_factory.mktemp("doctor"), train=False)
+    with opened(settings) as adapters:
+        train_and_serve(adapters, clock.now())
+    return settings
 
 
 def examined(folder: Path) -> tuple[int, dict[str, Any]]:

@@ -18,8 +18,9 @@ from pawsonalize.app.console_parts import (
 from pawsonalize.app.console_runs import run_reports
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
-from pawsonalize.app.doctor import campaigns, deliveries, disk, folder, problems, trainings
+from pawsonalize.app.doctor import deliveries, disk, folder, problems
 from pawsonalize.app.intake_checks import dead_letters
+from pawsonalize.app.model_checks import campaigns, trainings
 from pawsonalize.app.server_checks import read_replica
 from pawsonalize.app.server_checks import servers as server_findings
 from pawsonalize.app.stream_checks import streams

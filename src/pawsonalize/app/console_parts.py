@@ -9,6 +9,7 @@ import numpy as np
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters, open_notifiers
 from pawsonalize.app.jobs import listed_feeds
+from pawsonalize.config import Secret
 from pawsonalize.engine.reporting.console.animals import InventoryViews
 from pawsonalize.engine.reporting.console.events import EventViews
 from pawsonalize.engine.reporting.console.quality import QualityViews
@@ -19,7 +20,7 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader
 from pawsonalize.engine.training.data_checks import bots_among
-from pawsonalize.settings import Secret, Settings
+from pawsonalize.settings import Settings
 from pawsonalize.storage.animal_list import StockList
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.catalogue import Catalogue

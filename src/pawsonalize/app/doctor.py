@@ -3,34 +3,31 @@
 import platform
 import shutil
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import msgspec
-
 from pawsonalize import __version__
+from pawsonalize.app.access_checks import clock, keys
 from pawsonalize.app.adapters import open_notifiers, opened
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict, attention
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
-from pawsonalize.app.intake_checks import dead_letters
+from pawsonalize.app.intake_checks import dead_letters, event_types, feeds, unknown_fields
+from pawsonalize.app.model_checks import (
+    campaigns,
+    last_retraining,
+    model_age,
+    models,
+    refresh,
+    schedules,
+    trainings,
+)
 from pawsonalize.app.server_checks import read_replica, servers
 from pawsonalize.app.shared_data import kept_here
 from pawsonalize.app.stream_checks import streams
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.domain.event_types import spelled
-from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.ingest.events import named_types
 from pawsonalize.engine.reporting.joined_events import NEXT_MOVE, joined_events
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.directory import DirectoryEntry, entries, listed
-from pawsonalize.engine.serving.served import RefreshedArtefacts
-from pawsonalize.engine.training.retraining.record import RunOutcome
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.file_size import FileSize
 from pawsonalize.storage.private_files import may_read
@@ -39,13 +36,17 @@ _NAMED = 10
 
 
 def database(patient: Patient) -> Iterator[Diagnosis]:
-    """Which database is used, whether it is whole and takes writes."""
+    """Which database is used, and whether it takes writes."""
     looked_at = patient.adapters.database
     yield Diagnosis("database", looked_at.shown_url)
-    if (damage := looked_at.damage()) is not None:
-        yield attention("database", damage)
     if (reason := looked_at.why_not_writable()) is not None:
         yield attention("database", reason, "until then events are refused with 503")
+
+
+def damage(patient: Patient) -> Iterator[Diagnosis]:
+    """Whether the database's file is whole."""
+    if (found := patient.adapters.database.damage()) is not None:
+        yield attention("database", found)
 
 
 def events(patient: Patient) -> Iterator[Diagnosis]:
@@ -60,27 +61,6 @@ def events(patient: Patient) -> Iterator[Diagnosis]:
             "send some to /v1/events, or read a file with `pawsonalize import`; if you expected"
             " some, look whether the data folder is the right one",
         )
-
-
-def event_types(patient: Patient) -> Iterator[Diagnosis]:
-    """Event types without a meaning."""
-    log, named = patient.adapters.log, named_types(patient.adapters.registry)
-    unknown = Counter[str]()
-    for (group, event_type), count in log.types().items():
-        known = log.of(group).event_types.knows(event_type) or group.endswith(ACTIONS)
-        if not known and spelled(event_type) not in named.get(group, ()):
-            unknown[event_type] += count
-    if not unknown:
-        yield Diagnosis("event types", "every event's type has a meaning")
-        return
-    most = ", ".join(f"{name} ({count:,})" for name, count in unknown.most_common(_NAMED))
-    more = f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
-    example = msgspec.json.encode({unknown.most_common(1)[0][0]: "view"}).decode()
-    yield attention(
-        "event types",
-        f"events of these types count as views, for nobody said what they mean: {most}{more}",
-        f"say so in the setting event_types, such as {example}",
-    )
 
 
 def animals(patient: Patient) -> Iterator[Diagnosis]:
@@ -220,76 +200,6 @@ def _existing(path: Path) -> Path:
     return next(one for one in (path, *path.parents) if one.exists())
 
 
-_FAILED = (RunOutcome.FAILED, RunOutcome.TIMED_OUT)
-
-
-def campaigns(patient: Patient) -> Iterator[Diagnosis]:
-    """What each campaign serves, and as of when it knows the log."""
-    found = entries(patient.adapters.registry)
-    for entry in found:
-        campaign, name = entry.campaign, f"campaign {entry.name}"
-        if campaign.heading_for is None:
-            yield _without_model(entry, found)
-            continue
-        update = campaign.latest_update
-        if update is not None and update.status is Status.CREATE_FAILED:
-            yield attention(
-                name,
-                f"{update.solution_version} could not be served: {update.failure_reason}",
-                "train again with `pawsonalize train`",
-            )
-        yield Diagnosis(name, _serves(patient, campaign, campaign.heading_for))
-
-
-def _without_model(entry: DirectoryEntry, found: Sequence[DirectoryEntry]) -> Diagnosis:
-    name = f"campaign {entry.name}"
-    if entry.name == RERANKER:
-        return Diagnosis(name, f"no model is live: that of {RECOMMENDER} ranks")
-    if entry.dataset_group != DATASET_GROUP:
-        move = f"run `pawsonalize train --dataset-group {entry.dataset_group}`"
-        return attention(name, "no model is live", move)
-    if serving := [one for one in found if one.serves]:
-        named = listed(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
-        return Diagnosis(name, f"no model is live; these answer: {named}")
-    return attention(name, "no model is live", "run `pawsonalize train`")
-
-
-def _serves(patient: Patient, campaign: Campaign, version_name: str) -> str:
-    doing = "is about to serve" if campaign.pending else "serves"
-    version = patient.adapters.registry.find(SolutionVersion, version_name)
-    if version is None:
-        return f"{doing} {version_name}"
-    text = f"{doing} {version_name}, trained as of {iso(version.as_of)}"
-    refresh = RefreshedArtefacts(patient.adapters.artefacts).newest(version_name)
-    if refresh is not None:
-        text += f", counts refreshed as of {iso(refresh.cut.as_of)}"
-    return text
-
-
-def last_retraining(patient: Patient) -> Iterator[Diagnosis]:
-    """How the newest retraining ended."""
-    for record in patient.adapters.runs(patient.settings).newest(1):
-        text = f"{record.run_id} is {record.status}"
-        if record.outcome in _FAILED:
-            move = f"look at it with `pawsonalize runs show {record.run_id}`"
-            yield attention("retraining", f"{text}: {record.reason}", move)
-        else:
-            yield Diagnosis("retraining", text)
-
-
-def trainings(patient: Patient) -> Iterator[Diagnosis]:
-    """Solutions whose newest training failed."""
-    for solution in patient.adapters.registry.all(Solution):
-        newest = patient.adapters.registry.page(SolutionVersion, 1, parent=solution.name)
-        for version in newest:
-            if version.status is Status.CREATE_FAILED:
-                yield attention(
-                    f"solution {solution.name}",
-                    f"its newest training failed: {version.name}: {version.failure_reason}",
-                    f"mend the reason, then run `pawsonalize train --solution {solution.name}`",
-                )
-
-
 def deliveries(patient: Patient) -> Iterator[Diagnosis]:
     """Notifications that did not arrive."""
     failing = [
@@ -329,22 +239,33 @@ OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (
 )
 OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
     database,
+    damage,
     database_file,
     read_replica,
     servers,
     disk_forecast,
     events,
     event_types,
+    unknown_fields,
     streams,
     dead_letters,
+    feeds,
     animals,
     events_and_answers,
     campaigns,
+    models,
+    model_age,
+    refresh,
     trainings,
     last_retraining,
+    schedules,
+    keys,
+    clock,
     deliveries,
     problems,
 )
+SLOW = frozenset({damage, database_file, servers, disk_forecast, events, event_types, models})
+"""Checks that wait, or read all of something."""
 
 
 def examine(settings: Settings, now: int) -> Iterator[Diagnosis]:
@@ -359,6 +280,14 @@ def examine(settings: Settings, now: int) -> Iterator[Diagnosis]:
         yield attention("database", str(error))
 
 
+def glance(patient: Patient) -> list[Diagnosis]:
+    """What needs attention, by all checks that take no time."""
+    quick = [check for check in OF_THE_SERVICE if check not in SLOW]
+    found = [each for check in OF_THE_MACHINE for each in check(patient.settings)]
+    found += [each for check in quick for each in _done(check, patient)]
+    return [one for one in found if one.verdict is Verdict.ATTENTION]
+
+
 def _done(check: Callable[[Patient], Iterator[Diagnosis]], patient: Patient) -> list[Diagnosis]:
     try:
         return list(check(patient))
@@ -366,4 +295,4 @@ def _done(check: Callable[[Patient], Iterator[Diagnosis]], patient: Patient) -> 
         return [attention(check.__name__.replace("_", " "), str(error))]
 
 
-__all__ = ["Diagnosis", "Patient", "Verdict", "examine"]
+__all__ = ["Diagnosis", "Patient", "Verdict", "examine", "glance"]

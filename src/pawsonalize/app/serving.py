@@ -21,7 +21,7 @@ from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.filters.filtering import Filterings
-from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.engine.serving.live_model import LiveModel, Turn
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader, ServingSettings
@@ -121,7 +121,7 @@ def individuals(
     adapters: Adapters,
     runtime: Runtime,
     available: AvailableAnimalsWatch,
-    impressions: ImpressionLog,
+    impressions: ImpressionLog | UnseenAnswers,
 ) -> Individuals:
     """What orders individual animals."""
     return Individuals(

@@ -39,7 +39,7 @@ def root_key_of(settings: Settings) -> Callable[[bool], bytes]:
     if not given and settings.artefact_url:
         return partial(_refuse, settings)
     if not given:
-        return RootKeyFile(_root_key_file(settings))
+        return RootKeyFile(root_key_file(settings))
     try:
         root = bytes.fromhex(given)
     except ValueError:
@@ -70,8 +70,8 @@ def kept_here(settings: Settings) -> Iterator[tuple[str, str]]:
     if not settings.database_url:
         move = "set database_url to a PostgreSQL that every machine reaches"
         yield "the database is a file of this machine", move
-    if not settings.access_key_root and _root_key_file(settings).exists():
-        move = f"set access_key_root to what {_root_key_file(settings).absolute()} has"
+    if not settings.access_key_root and root_key_file(settings).exists():
+        move = f"set access_key_root to what {root_key_file(settings).absolute()} has"
         yield "the root key of the access keys is a file of this machine", move
     archive = Path(settings.archive)
     if archive.is_absolute() and archive.is_relative_to(settings.data_dir.absolute()):
@@ -79,7 +79,7 @@ def kept_here(settings: Settings) -> Iterator[tuple[str, str]]:
 
 
 def _refuse(settings: Settings, _make: bool) -> bytes:
-    file = _root_key_file(settings)
+    file = root_key_file(settings)
     wanted = (
         f"what {file.absolute()} has" if file.exists() else "what `openssl rand -hex 32` prints"
     )
@@ -90,5 +90,6 @@ def _refuse(settings: Settings, _make: bool) -> bytes:
     )
 
 
-def _root_key_file(settings: Settings) -> Path:
+def root_key_file(settings: Settings) -> Path:
+    """Where the root key of access keys lies if it is no setting."""
     return settings.data_dir / "access-keys.root"

@@ -5,6 +5,7 @@ then never changed.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 from numpy.typing import NDArray
@@ -48,6 +49,20 @@ class ArtefactStore(Protocol):
 
     def sizes(self) -> dict[str, int]:
         """The bytes of every artefact, by its location."""
+        ...
+
+    def export(self, location: str, folder: Path) -> None:
+        """Write the files of an artefact into an empty folder, as `files.read` reads them.
+
+        CorruptArtefact if it is missing or damaged; StorageUnavailable as `load`.
+        """
+        ...
+
+    def bring_back(self, location: str, folder: Path) -> None:
+        """Store the files of an exported artefact, which is listed then under its location.
+
+        CorruptArtefact if they are damaged; Conflict if another artefact is there.
+        """
         ...
 
     def remove(self, location: str) -> None:

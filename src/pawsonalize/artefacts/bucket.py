@@ -128,6 +128,32 @@ class BucketArtefacts:
         """See `ArtefactStore.sizes`. The object store is not asked."""
         return {one.location: one.size for one in self._index.all()}
 
+    def export(self, location: str, folder: Path) -> None:
+        """See `ArtefactStore.export`."""
+        stored = self._index.find(location)
+        if stored is None:
+            raise CorruptArtefact(f"the model in {location} cannot be read: it is not there")
+        try:
+            self._fetch(stored, folder)
+            files.check(folder)
+        except (*files.UNREADABLE, NotFound) as error:
+            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+
+    def bring_back(self, location: str, folder: Path) -> None:
+        """See `ArtefactStore.bring_back`. Of what is listed, the objects are written again."""
+        stored = self._index.find(location)
+        try:
+            if stored is None:
+                self.save(location, *files.read(folder))
+                return
+            files.check(folder)
+            if files.digest_of(folder / files.SUMS) != stored.digest:
+                raise Conflict(f"another model named {location} is listed already")
+            for file in sorted(folder.iterdir()):
+                self._patient.replace(_key(stored, file.name), file)
+        except files.UNREADABLE as error:
+            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+
     def remove(self, location: str) -> None:
         """See `ArtefactStore.remove`. If its objects cannot be deleted now, a sweep does it."""
         gone = self._index.unlist(location)

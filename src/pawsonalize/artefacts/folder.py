@@ -1,5 +1,6 @@
 """Trained models as folders below one folder of this machine."""
 
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,35 @@ class FolderArtefacts:
     def sizes(self) -> dict[str, int]:
         """See `ArtefactStore.sizes`."""
         return {name: files.size_of(self._root / name) for name in self.locations("")}
+
+    def export(self, location: str, folder: Path) -> None:
+        """See `ArtefactStore.export`. The files are linked, not copied, where that can be."""
+        try:
+            for file in sorted((self._root / location).iterdir()):
+                files.link(file, folder / file.name)
+            files.check(folder)
+        except files.UNREADABLE as error:
+            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+
+    def bring_back(self, location: str, folder: Path) -> None:
+        """See `ArtefactStore.bring_back`."""
+        try:
+            files.check(folder)
+            self._root.mkdir(parents=True, exist_ok=True)
+            with files.new_draft(self._root) as draft:
+                for file in sorted(folder.iterdir()):
+                    files.link(file, draft / file.name)
+                draft.chmod(stat.S_IMODE(self._root.stat().st_mode))
+                draft.rename(self._root / location)
+            files.sync(self._root)
+        except ValueError as error:
+            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+        except OSError as error:
+            if (self._root / location).is_dir():
+                raise Conflict(f"there is a model named {location} already") from error
+            raise StorageUnavailable(
+                f"the model cannot be written ({error.strerror})", detail=str(error)
+            ) from error
 
     def remove(self, location: str) -> None:
         """See `ArtefactStore.remove`."""

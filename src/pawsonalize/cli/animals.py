@@ -12,7 +12,7 @@ from pawsonalize import clock
 from pawsonalize.cli import feeds
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json, command_group
-from pawsonalize.domain.animals import Animal
+from pawsonalize.cli.resources import print_fields
 from pawsonalize.domain.species import species_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import iso, parse_moment
@@ -74,13 +74,13 @@ def ls(
 
 
 @app.command()
-def show(animal_id: AnimalId, data_dir: DataDir = None) -> None:
-    """Show all that is known of an animal, as JSON.
+def show(animal_id: AnimalId, data_dir: DataDir = None, json: Json = False) -> None:
+    """Show all that is known of an animal.
 
     Example: pawsonalize animals show a-7
     """
     with _inventory(data_dir) as inventory:
-        _show(inventory.get(animal_id))
+        print_fields(inventory.get(animal_id), json)
 
 
 @app.command()
@@ -148,7 +148,3 @@ def _inventory(data_dir: Path | None) -> Iterator["Inventory"]:
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         yield Inventory(adapters.animals)
-
-
-def _show(animal: Animal) -> None:
-    print(msgspec.json.format(msgspec.json.encode(animal)).decode())

@@ -27,16 +27,9 @@ def demo(
 
     Example: pawsonalize demo --port 8080
     """
-    from rich.console import Console
-
     options = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
     settings, written = read_settings({**options, "demo_site": True})
     prepare(settings)
-    scheme = "https" if settings.tls_certificate else "http"
-    Console(stderr=True).print(
-        f"The adoption site is on {scheme}://{settings.host}:{settings.port} (stop it with Ctrl-C)",
-        highlight=False,
-    )
     run_server(settings, written.sources)
 
 

@@ -1,4 +1,4 @@
-"""`pawsonalize events`: events for a stream or a service, to try the whole flow."""
+"""`pawsonalize events`: what comes in, and events to try the whole flow with."""
 
 import sys
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.options import command_group
+from pawsonalize.cli.tail import tail
 from pawsonalize.cli.terminal import progress, say
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
@@ -20,7 +21,8 @@ from pawsonalize.domain.times import iso
 if TYPE_CHECKING:
     from pawsonalize.domain.events import Event
 
-app = command_group("Events: made up, and sent to a stream or a service.")
+app = command_group("Events: watched as they come in, made up, and sent to try things out.")
+app.command("tail")(tail)
 
 _SEED = 7
 

@@ -1,31 +1,45 @@
 """`pawsonalize`: every command, and what an error looks like."""
 
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from typing import Annotated
 
+import typer
+
+from pawsonalize import __version__
 from pawsonalize.cli import (
     animals,
     archive,
     audit,
+    backup,
     campaigns,
+    config,
     consume,
     datasets,
     dead_letters,
     demo,
+    destroy,
     doctor,
     erasures,
     evaluate,
     events,
+    history,
     importing,
+    init,
     jobs,
     keys,
     notifications,
     outcomes,
     processes,
+    recommend,
+    rerank,
+    restore,
     runs,
     serve,
     servers,
     solutions,
+    status,
     train,
     vacuum,
 )
@@ -35,45 +49,96 @@ from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.private_files import make_files_private
 
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        print(f"pawsonalize {__version__}")
+        raise typer.Exit
+
+
 app = command_group(
     "A self-hosted, real-time recommender for adoptable pets.",
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Rich takes longer to import than all else that help needs
     epilog="Exit codes: 0 done, 1 failed, 2 wrong input (the message names the next move).",
 )
-app.command()(demo.demo)
-app.command()(serve.serve)
-app.command()(consume.consume)
-app.command("import")(importing.import_)
-app.command()(train.train)
-app.command(hidden=True)(processes.train_version)
-app.command(hidden=True)(processes.refresh)
-app.command(hidden=True)(processes.follow_latest)
-app.command()(runs.retrain)
-app.command(hidden=True)(processes.work)
-app.command()(evaluate.evaluate)
-app.command()(outcomes.outcomes)
-app.command()(doctor.doctor)
-app.command()(vacuum.vacuum)
-app.command()(servers.servers)
-app.add_typer(events.app, name="events")
-app.add_typer(animals.app, name="animals")
-app.add_typer(runs.app, name="runs")
-app.add_typer(datasets.groups, name="dataset-groups")
-app.add_typer(datasets.app, name="datasets")
-app.add_typer(datasets.trackers, name="event-trackers")
-app.add_typer(solutions.app, name="solutions")
-app.add_typer(solutions.versions, name="solution-versions")
-app.add_typer(campaigns.app, name="campaigns")
-app.add_typer(jobs.batch_jobs, name="batch-jobs")
-app.add_typer(dead_letters.app, name="dead-letters")
-app.add_typer(erasures.app, name="erasures")
-app.add_typer(datasets.filters, name="filters")
-app.add_typer(keys.app, name="keys")
-app.add_typer(audit.app, name="audit")
-app.add_typer(archive.app, name="archive")
-app.add_typer(notifications.app, name="notifications")
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """A self-hosted, real-time recommender for adoptable pets."""
+
+
+# What stands in the help under which headline.
+_COMMANDS: dict[str, dict[str, typer.Typer | Callable[..., object]]] = {
+    "Start here": {
+        "init": init.init,
+        "demo": demo.demo,
+        "serve": serve.serve,
+        "status": status.status,
+        "doctor": doctor.doctor,
+        "config": config.app,
+    },
+    "Ask, and see what came of it": {
+        "recommend": recommend.recommend,
+        "rerank": rerank.rerank,
+        "history": history.history,
+        "evaluate": evaluate.evaluate,
+        "outcomes": outcomes.outcomes,
+    },
+    "Animals and events": {
+        "import": importing.import_,
+        "consume": consume.consume,
+        "animals": animals.app,
+        "events": events.app,
+        "dead-letters": dead_letters.app,
+        "erasures": erasures.app,
+        "archive": archive.app,
+    },
+    "Models": {
+        "train": train.train,
+        "retrain": runs.retrain,
+        "runs": runs.app,
+        "solutions": solutions.app,
+        "solution-versions": solutions.versions,
+        "campaigns": campaigns.app,
+        "batch-jobs": jobs.batch_jobs,
+    },
+    "Look after the service": {
+        "backup": backup.backup,
+        "restore": restore.restore,
+        "servers": servers.servers,
+        "vacuum": vacuum.vacuum,
+        "destroy": destroy.destroy,
+        "keys": keys.app,
+        "audit": audit.app,
+        "notifications": notifications.app,
+    },
+    "Several shelters, datasets and filters": {
+        "dataset-groups": datasets.groups,
+        "datasets": datasets.app,
+        "event-trackers": datasets.trackers,
+        "filters": datasets.filters,
+    },
+}
+for panel, commands in _COMMANDS.items():
+    for name, command in commands.items():
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name, rich_help_panel=panel)
+        else:
+            app.command(name, rich_help_panel=panel)(command)
+for own in (
+    processes.train_version,
+    processes.refresh,
+    processes.follow_latest,
+    processes.work,
+):
+    app.command(hidden=True)(own)
 
 
 def main(*, warn: bool = True) -> None:

@@ -103,12 +103,16 @@ running_command: ContextVar[tuple[str, tuple[str, ...]] | None] = ContextVar(
 class CommandGroup(TyperGroup):
     """Commands under one name; their help is plain text, and quick to import."""
 
-    def get_help_option(self, ctx: Any) -> Any:
-        """`--help`, false where it is not given: without a value, Typer imports Pydantic."""
-        option = super().get_help_option(ctx)
-        if option is not None:
-            option.default = False
-        return option
+    def get_params(self, ctx: Any) -> list[Any]:
+        """All options; a flag that is not given is false: without a value, Typer imports Pydantic.
+
+        So are `--help` and those of shell completion.
+        """
+        params: list[Any] = super().get_params(ctx)
+        for one in params:
+            if one.type_descriptor.annotation is bool and one.default is None:
+                one.default = False
+        return params
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command, and remember which one it is."""
@@ -119,15 +123,17 @@ class CommandGroup(TyperGroup):
         return name, command, rest
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
-        """Write the first sentence of each command's help, however long."""
-        commands = [(name, self.commands[name]) for name in self.list_commands(ctx)]
-        rows = [
-            (name, (command.help or "").partition("\n\n")[0].replace("\n", " "))
-            for name, command in commands
-            if not command.hidden
-        ]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        """Write the first sentence of each command's help, however long, panel by panel."""
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for name in self.list_commands(ctx):
+            command = self.commands[name]
+            if not command.hidden:
+                about = (command.help or "").partition("\n\n")[0].replace("\n", " ")
+                panel = getattr(command, "rich_help_panel", None) or "Commands"
+                panels.setdefault(panel, []).append((name, about))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
 
 
 def command_group(about: str, **settings: Any) -> typer.Typer:

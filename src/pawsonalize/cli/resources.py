@@ -1,6 +1,6 @@
 """Resources on the command line: `ls` and `show`, which most kinds have, and how they print."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pawsonalize.engine.resources.resource import Resource
 
 _FILE_WIDTH = 200
+_MOMENTS = frozenset({"at", "as_of", "since", "until"})
 
 GroupOrAll = Annotated[
     str | None,
@@ -90,34 +91,47 @@ def print_table(resources: Sequence["Resource"], fields: Sequence[str]) -> None:
 def print_rows(rows: Sequence[object], fields: Sequence[str]) -> None:
     """A line for each of some values, with these fields of theirs."""
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
     for field in fields:
         table.add_column(field.replace("_", " "), no_wrap=field == "name")
     for row in rows:
-        table.add_row(*(_text(field, getattr(row, field)) for field in fields))
-    wide_console(_FILE_WIDTH).print(table, markup=False)
+        texts = (_text(field, msgspec.to_builtins(getattr(row, field))) for field in fields)
+        table.add_row(*map(Text, texts))
+    wide_console(_FILE_WIDTH).print(table)
 
 
-def print_fields(resource: "Resource", json: bool) -> None:
+def print_fields(value: object, json: bool) -> None:
     """A line for each field that has something to say, or JSON."""
     if json:
-        print(msgspec.json.encode(resource).decode())
+        print(msgspec.json.encode(value).decode())
         return
-    for field, value in msgspec.structs.asdict(resource).items():
-        if value not in (None, "", (), {}):
-            print(f"{field.replace('_', ' '):<20} {_text(field, value)}")
+    for field, part in msgspec.to_builtins(value).items():
+        if text := _text(field, part, empty=""):
+            print(f"{field.replace('_', ' '):<20} {text}")
 
 
 def _command(kind: str) -> str:
     return f"{kind.replace(' ', '-')}s"
 
 
-def _text(field: str, value: Any) -> str:
-    if value is None:
-        return "-"
-    if field.endswith("_at"):
+def _text(field: str, value: Any, empty: str = "-") -> str:
+    """The value in words: lists with commas, what has fields as `name value`."""
+    if value is None or (not value and not isinstance(value, bool | int | float)):
+        return empty
+    if isinstance(value, Mapping):
+        parts = ((name, _text(name, one, empty="")) for name, one in value.items())
+        return ", ".join(f"{name.replace('_', ' ')} {text}" for name, text in parts if text)
+    if isinstance(value, list | tuple):
+        join = "; " if isinstance(value[0], Mapping) else ", "
+        return join.join(_text(field, one) for one in value)
+    return _scalar(field, value)
+
+
+def _scalar(field: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int) and (field.endswith("_at") or field in _MOMENTS):
         return iso(value)
-    if isinstance(value, int | float | str):
-        return str(value)
-    return msgspec.json.encode(value).decode()
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -44,7 +44,7 @@ def retrain(
     code 0 whatever the gate decides or if there is nothing to do; 1 if the run failed, was
     cancelled or timed out, or if another one runs.
 
-    Example: pawsonalize retrain --dataset-group shelter-b
+    Example: pawsonalize retrain --solution recommender
     """
     from pawsonalize.cli.run_report import finish, follow, started
     from pawsonalize.engine.training.retrained import Part

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pawsonalize import clock
+from pawsonalize import __version__, clock
 from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.terminal import say
 from pawsonalize.config import SOURCES
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.roles import CONSUME
+from pawsonalize.domain.roles import CONSUME, SERVE
 from pawsonalize.domain.times import SECOND
 from pawsonalize.settings import Settings, as_environment, read_settings
 
@@ -46,7 +46,7 @@ _MAKING_SECONDS = 60  # a folder without a lock is not older while its server be
 def serve(
     data_dir: DataDir = None, host: Host = None, port: Port = None, workers: Workers = None
 ) -> None:
-    """Serve the API.
+    """Serve the API, and say where; until Ctrl-C or SIGTERM.
 
     Example: pawsonalize serve --port 8080 --workers 2
     """
@@ -83,6 +83,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
         if settings.stream_url:
             source_of(settings, adapters)
         _check_access(settings, adapters)
+        told = "\n".join(_announced(settings, adapters))
     # Two libraries that each take all cores for one small product only get in their own way.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.update(as_environment(settings))
@@ -103,6 +104,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
     }
     _allow_files(settings.max_connections + RESERVED_FILES)
     _wait_for_port(settings)
+    say(told)
     if settings.workers == 1:
         _run(options)
         return
@@ -110,6 +112,27 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
     with _metrics_folder() as folder:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         _run(options)
+
+
+def _announced(settings: Settings, adapters: "Adapters") -> Iterator[str]:
+    """Where the service is, what there is to call, and what answers."""
+    from pawsonalize.engine.serving.directory import entries
+
+    scheme = "https" if settings.tls_certificate else "http"
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    url = f"{scheme}://{host}:{settings.port}" if settings.port else f"a free port of {host}"
+    yield f"Pawsonalize {__version__} on {url} (stop it with Ctrl-C)"
+    if not settings.has_role(SERVE):
+        yield f"  does: {', '.join(settings.own_roles)}; it answers no questions"
+        return
+    if settings.demo_site:
+        yield f"  adoption site:  {url}/"
+    yield f"  API:            {url}/docs, and Amazon Personalize's at {url}/aws"
+    serving = [one for one in entries(adapters.registry) if one.serves]
+    models = ", ".join(f"{one.name} ({one.campaign.solution_version})" for one in serving)
+    yield f"  models:         {models or 'none yet: counts answer until one is trained'}"
+    who = "who has an access key" if settings.requires_keys else "anybody who reaches it, no key"
+    yield f"  may call:       {who}"
 
 
 def _check_access(settings: Settings, adapters: "Adapters") -> None:

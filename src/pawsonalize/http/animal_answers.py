@@ -22,6 +22,7 @@ from pawsonalize.http.answers import (
 )
 from pawsonalize.http.callers import check_visitor
 from pawsonalize.http.included import (
+    NOTHING,
     Includable,
     Included,
     IncludedAnimal,
@@ -36,7 +37,7 @@ class AnimalsFound(NamedTuple):
     """An answer of animals, and what is included of them."""
 
     answer: AnimalsAnswer
-    included: Included
+    included: Included = NOTHING
 
 
 async def get_similar(request: Request) -> Response:

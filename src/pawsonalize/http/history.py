@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.events import LoggedEvent, Visitor
+from pawsonalize.domain.events import Event, Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.history import history_page, read_cursor
@@ -70,7 +70,7 @@ async def _history(request: Request, visitor: Visitor) -> Response:
     services: Services = request.app.state.services
     log = services.log.of(await read_group(request))
     page = await services.read(history_page, log, visitor, _query(request))
-    events = [_past(logged) for logged in page.events]
+    events = [past_event(logged.event) for logged in page.events]
     return json_response(History(events, page.next_cursor))
 
 
@@ -85,8 +85,8 @@ def _query(request: Request) -> HistoryQuery:
     )
 
 
-def _past(logged: LoggedEvent) -> PastEvent:
-    event = logged.event
+def past_event(event: Event) -> PastEvent:
+    """The event as it is answered."""
     return PastEvent(
         event_id=event.event_id,
         event_type=event.event_type,

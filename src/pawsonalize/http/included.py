@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -66,6 +67,7 @@ class IncludedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
 
 Included = Mapping[str, IncludedAnimal]
 """Animals by id."""
+NOTHING: Included = MappingProxyType({})
 
 
 def wants_animals(include: Sequence[Includable]) -> bool:

@@ -1,5 +1,6 @@
 """POST /v1/recommendations: which animal groups, or animals, for this visitor?"""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated
 
@@ -92,6 +93,13 @@ async def _recommended(request: Request, is_full: bool) -> Response:
     answer, columns = await services.read(
         _recommend, services, whom_asked, asked, services.now(), is_full
     )
+    return recommendations_response(answer, columns, is_full=is_full)
+
+
+def recommendations_response(
+    answer: Answer, columns: Sequence[Metadata], *, is_full: bool
+) -> Response:
+    """The answer of groups; `columns` has the columns asked for of each."""
     headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
     if is_full:
         return json_response(_detailed(answer, columns), headers=headers)
@@ -142,7 +150,7 @@ def _recommend(
     return answer, read_metadata(services, by.dataset_group, ids, asked.metadata_columns, now)
 
 
-def _detailed(answer: Answer, columns: list[Metadata]) -> DetailedRecommendations:
+def _detailed(answer: Answer, columns: Sequence[Metadata]) -> DetailedRecommendations:
     groups = [
         DetailedRecommendation(
             id=item.item_id,

@@ -42,7 +42,7 @@ from pawsonalize.http.filters import (
     Metadata,
     read_metadata,
 )
-from pawsonalize.http.included import Included, read_included
+from pawsonalize.http.included import NOTHING, Included, read_included
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.queries import QueryFields, check_context, check_of_groups, read_query
 from pawsonalize.http.schemas import HIDDEN, WANTED
@@ -100,12 +100,12 @@ async def post_rerankings(request: Request) -> Response:
         whom = await individuals_for(request, address, Purpose.RANKING)
         await check_context(request, DATASET_GROUP, asked.context)
         found = await services.read(_rerank_animals, services, whom, asked, now, is_full)
-        return _animal_ranking_response(found, asked, now, is_full)
+        return animal_ranking_response(found, now, is_full=is_full, lists=bool(asked.include))
     check_of_groups(asked)
     by = await answering(request, address, Purpose.RANKING)
     await check_context(request, by.dataset_group, asked.context)
     ranked = await services.read(_rerank, services, by, asked, now, is_full)
-    return _ranking_response(ranked, asked, now, is_full)
+    return ranking_response(ranked, now, is_full=is_full, lists=bool(asked.include))
 
 
 def _rerank_animals(
@@ -127,17 +127,17 @@ def _rerank_animals(
     return found_with(services, individuals, answer, query, given.include)
 
 
-class _Ranked(NamedTuple):
+class RankedList(NamedTuple):
     """The answer of groups, the columns asked for of each, and what is included of animals."""
 
     answer: RankingAnswer
     metadata: list[Metadata]
-    included: Included
+    included: Included = NOTHING
 
 
 def _rerank(
     services: Services, by: Answering, asked: RerankingRequest, now: int, explain: bool
-) -> _Ranked:
+) -> RankedList:
     query = read_query(services, asked, by.dataset_group, now, explain=explain)
     if asked.include:  # then the visitor's place counts, which may be stored
         query = services.individuals.with_profile(query)
@@ -152,7 +152,7 @@ def _rerank(
     metadata = read_metadata(services, by.dataset_group, groups, asked.metadata_columns, now)
     places = [(one.item_id,) for one in answer.items]
     included = read_included(services, services.individuals, asked.include, query, places)
-    return _Ranked(answer, metadata, included)
+    return RankedList(answer, metadata, included)
 
 
 def _named(items: list[ItemMetadata]) -> list[str]:
@@ -197,8 +197,10 @@ def _candidate(
         raise _at(place, error) from error
 
 
-def _ranking_response(found: _Ranked, asked: RerankingRequest, now: int, is_full: bool) -> Response:
-    """The answer of groups."""
+def ranking_response(
+    found: RankedList, now: int, *, is_full: bool, lists: bool = False
+) -> Response:
+    """The answer of groups; if it `lists` them or is full, with the animals."""
     answer = found.answer
     ranked = [
         RankedGroup(group.item_id, group.score, columns)
@@ -206,7 +208,7 @@ def _ranking_response(found: _Ranked, asked: RerankingRequest, now: int, is_full
     ]
     ranking = [one.item_id for one in answer.items]
     personalize = _personalize(ranked, answer.recommendation_id, now)
-    if not (is_full or asked.include):
+    if not (is_full or lists):
         return _answer(RerankingResponse(ranking, personalize))
     animals = [
         RankedAnimal(
@@ -222,8 +224,8 @@ def _ranking_response(found: _Ranked, asked: RerankingRequest, now: int, is_full
     return _answer(RerankingResponse(ranking, personalize, version, animals))
 
 
-def _animal_ranking_response(
-    found: AnimalsFound, asked: RerankingRequest, now: int, is_full: bool
+def animal_ranking_response(
+    found: AnimalsFound, now: int, *, is_full: bool, lists: bool = False
 ) -> Response:
     """The answer of animals; a group's score is that of its best animal, as a share of all."""
     answer = found.answer
@@ -234,7 +236,7 @@ def _animal_ranking_response(
     ranked = [RankedGroup(group_id, score / total) for group_id, score in best.items()]
     ranking = [place.animal_ids[0] for place in answer.places]
     personalize = _personalize(ranked, answer.recommendation_id, now)
-    if not (is_full or asked.include):
+    if not (is_full or lists):
         return _answer(RerankingResponse(ranking, personalize))
     animals = [_ranked(place, found.included, is_full) for place in answer.places]
     version = answer.solution_version if is_full else UNSET

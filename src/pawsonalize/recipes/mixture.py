@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ from pawsonalize.recipes.counts.facet_lifts import FacetLifts
 from pawsonalize.recipes.counts.popularity import Popularity
 from pawsonalize.recipes.counts.related_items import RelatedItems, cell_steps
 from pawsonalize.recipes.counts.return_rate import ReturnRate
-from pawsonalize.recipes.counts.rows import Counts, SparseRows, tidy
+from pawsonalize.recipes.counts.rows import Counts, Entries, SparseRows, tidy
 from pawsonalize.recipes.counts.steps import (
     both_ways,
     covisit_table,
@@ -40,8 +41,12 @@ class Interests:
 
     def faded(self, decay: float) -> NDArray[np.float32]:
         """The strengths, each item counting `decay` times the one after it, shape (items,)."""
-        ranks = np.arange(len(self.strengths), dtype=np.float32)
-        return self.strengths * np.float32(decay) ** ranks
+        return self.strengths * _fades(decay, len(self.strengths))
+
+
+@cache
+def _fades(decay: float, length: int) -> NDArray[np.float32]:
+    return np.float32(decay) ** np.arange(length, dtype=np.float32)
 
 
 def read_interests(
@@ -79,6 +84,7 @@ def read_interests(
     return Interests(ids, rows, np.array(list(strengths.values()), np.float32), cells)
 
 
+_NO_FACETS = np.zeros(0, np.int64)
 TABLES = ("own history", "transitions", "co-visits", "related items", "popularity")
 
 
@@ -229,12 +235,23 @@ class Mixture:
         s = self._settings
         recent = Context(context.events[: s.context_events], context.now)
         seen = read_interests(recent, self.index, self._weights, s.context_half_life_days)
-        return self.weigh(seen, outside, context.availability, self.facet_rows(context))
+        affinity = self.affinity(seen)
+        reached = self.related.reached(seen.cells[:, : len(affinity)], affinity)
+        parts = np.zeros((len(TABLES), len(self.index.ids) + len(outside)), np.float32)
+        facets = self.facet_rows(context)
+        self.weigh(seen, outside, context.availability, facets, reached, parts)
+        return parts
 
     def facet_rows(self, context: Context) -> NDArray[np.int64]:
         """The rows of what is known of the visitor beside events, the time of day included."""
         moment = self._settings.dayparts.at(context.now)
-        return self.facets.rows((*context.facets, *moment))
+        known = (*context.facets, *moment)
+        return self.facets.rows(known) if known else _NO_FACETS
+
+    def affinity(self, seen: Interests) -> NDArray[np.float32]:
+        """What the cells of the newest items weigh, shape (up to `window`,)."""
+        s = self._settings
+        return seen.faded(s.related_items_history_decay)[: s.window]
 
     def weigh(
         self,
@@ -242,63 +259,84 @@ class Mixture:
         outside: Sequence[str],
         availability: NDArray[np.integer] | None,
         facets: NDArray[np.int64],
-        out: NDArray[np.float32] | None = None,
-    ) -> NDArray[np.float32]:
-        """The candidates, each weighed, shape (tables, items + outside); `out` is written to.
+        reached: NDArray[np.float32],
+        out: NDArray[np.float32],
+    ) -> None:
+        """Write what the tables propose, weighed, to `out` (tables, items + outside), which is 0.
 
         A table gets its weight times evidence / (evidence + doubt); popularity gets the rest.
+        `reached` (cells + 1,) is what each cell gains from the cells of `seen`, by `affinity`.
         """
-        s = self._settings
-        shape = (len(TABLES), len(self.index.ids) + len(outside))
-        parts = np.empty(shape, np.float32) if out is None else out
-        self._candidates(seen, outside, parts)
+        self._propose(seen, outside, availability, reached, out)
         tilt = self.facets.tilt(facets)
         if tilt is not None:  # what others like, not what the visitor did
             cells = self.index.cells_of_ids(outside)
-            tilt.apply(parts[-2:], self.index, cells, self.believed(seen.strengths.sum()))
-        self.return_rate.apply(parts)
+            tilt.apply(out[-2:], self.index, cells, self.believed(seen.strengths.sum()))
+        self.return_rate.apply(out)
         if availability is not None:
-            self.availability.apply(parts, availability)
-
-        inside = parts[:-1, : len(self.index.ids)].sum(axis=1)
-        evidence = inside.copy()
-        # A visitor's own items outside the catalogue are evidence of what they return to as well.
-        evidence[0] = seen.faded(s.history_decay).sum()
-        repeat = self.repeat_share
-        others = (s.transition_weight, s.covisit_weight, s.related_items_weight)
-        most = np.array([repeat, *(weight * (1 - repeat) for weight in others)])
-        factors = most / (evidence + s.doubt)
-        rest = max(0.0, 1.0 - float((factors * inside).sum()))
-        parts *= np.append(factors, rest).astype(np.float32)[:, np.newaxis]
-        return parts
+            self.availability.apply(out, availability)
 
     def believed(self, evidence: float) -> float:
         """How far facets count beside so much evidence of events, 0 to 1."""
         fade = self._settings.facet_fade
         return float(fade / (fade + evidence))
 
-    def _candidates(
-        self, seen: Interests, outside: Sequence[str], parts: NDArray[np.float32]
+    def _propose(
+        self,
+        seen: Interests,
+        outside: Sequence[str],
+        availability: NDArray[np.integer] | None,
+        reached: NDArray[np.float32],
+        out: NDArray[np.float32],
     ) -> None:
-        """Write what each table proposes by itself to `parts` (tables, items + outside)."""
+        """As `weigh`, before what keeps the sum of each table.
+
+        So the tables' weights are known before anything is spread over the catalogue.
+        """
         s, n_items = self._settings, len(self.index.ids)
-        own, transitions, covisits, related, popularity = parts
-        parts[:3] = 0.0  # the others are written whole
-
         latest = seen.faded(s.history_decay)
-        inside = seen.rows < n_items
-        own[seen.rows[inside]] = latest[inside]
+        known = seen.rows < n_items
+        if availability is not None:
+            known[known] = availability[seen.rows[known]] > 0
         # Steps are counted over `window` visits, so older ones have nothing to say about them.
-        self.transitions.add_to(transitions, seen.rows[: s.window], latest[: s.window])
-        self.covisits.add_to(covisits, seen.rows, seen.faded(s.covisit_history_decay))
-        affinity = seen.faded(s.related_items_history_decay)[: s.window]
-        lift = self.related.lift(seen.cells[:, : s.window], affinity)
+        steps, step_worth = _times(self.transitions.gather(seen.rows[: s.window]), latest)
+        met, met_worth = _times(
+            self.covisits.gather(seen.rows), seen.faded(s.covisit_history_decay)
+        )
+        inside = [float(part.sum()) for part in (latest[known], step_worth, met_worth, reached)]
+        # A visitor's own items outside the catalogue are evidence of what they return to as well.
+        evidence = [float(latest.sum()), *inside[1:]]
+        first, second, third, fourth = (
+            np.float32(most / (told + s.doubt))
+            for most, told in zip(self._most(), evidence, strict=True)
+        )
+        weights = (first, second, third, fourth)
+        rest = 1.0 - sum(weight * part for weight, part in zip(weights, inside, strict=True))
+        own, transitions, covisits, related, popularity = out
+        own[seen.rows[known]] = latest[known] * first
+        np.add.at(transitions, steps, step_worth * second)
+        np.add.at(covisits, met, met_worth * third)
+        lift = reached * fourth / self.related.cell_base
         self.related.spread_to(related[:n_items], lift, self.index)
-        popularity[:n_items] = self.popularity.share
-
+        rest = np.float32(max(0.0, rest))
+        np.multiply(self.popularity.share, rest, out=popularity[:n_items])
         if outside:
             cells = self.index.cells_of_ids(outside)
-            own_of = dict(zip(seen.ids, latest.tolist(), strict=True))
+            own_of = dict(zip(seen.ids, (latest * first).tolist(), strict=True))
             own[n_items:] = [own_of.get(item, 0.0) for item in outside]
             related[n_items:] = lift[cells].sum(axis=0) * np.float32(s.related_items_smoothing)
-            popularity[n_items:] = self.popularity.of_cells(cells)
+            popularity[n_items:] = self.popularity.of_cells(cells) * rest
+
+    def _most(self) -> tuple[float, ...]:
+        """What each table but popularity may contribute at most."""
+        s, others = self._settings, 1 - self.repeat_share
+        weights = (s.transition_weight, s.covisit_weight, s.related_items_weight)
+        return (self.repeat_share, *(weight * others for weight in weights))
+
+
+def _times(
+    entries: Entries, factors: NDArray[np.float32]
+) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Columns, and values times the factor of their row."""
+    columns, values, lengths = entries
+    return columns, values * factors[: len(lengths)].repeat(lengths)

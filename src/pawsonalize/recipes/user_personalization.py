@@ -36,7 +36,7 @@ class UserPersonalizationSettings(MixtureSettings):
     """Whether an item may be chosen again (animal groups are); if not, what was seen scores 0."""
     learn: bool = True
     """Whether a ranker is learned from the log, and used where it beats the mixture."""
-    candidates: int = 200
+    candidates: int = 100
     """How many items the learned ranker orders for a request."""
     min_requests: int = 300
     """With fewer training requests than this nothing is learned: the mixture answers alone."""
@@ -257,14 +257,14 @@ class UserPersonalizationModel:
         """
         found = None if self.learned is None else self.learned.ask(context, outside)
         parts = self.mixture.parts(context, outside) if found is None else found.parts
+        scores: NDArray[np.float32] | None = None if found is None else found.total
         if not self._settings.repeats:
             self._mask(parts, context)
-        scores: NDArray[np.float32] = parts.sum(axis=0)
+            scores = None
+        scores = parts.sum(axis=0) if scores is None else scores
         if self.learned is None or found is None or not np.isfinite(found.utilities).any():
             return _Answer(scores, parts, None)
-        rest = scores[: len(self.index.ids)].copy()
-        rest[found.items] = 0.0
-        left = float(rest.sum(dtype=np.float64))
+        left = float(scores[: len(self.index.ids)].sum() - scores[found.items].sum())
         scale = min(1.0, (1.0 - self.learned.recall) / left) if left > 0 else 1.0
         chance = np.exp(found.utilities - found.utilities.max())
         scores *= np.float32(scale)

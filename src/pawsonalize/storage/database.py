@@ -79,6 +79,7 @@ _CONNECTION_LIMIT = text(
     " - current_setting('superuser_reserved_connections')::int"
     " - coalesce(nullif(current_setting('reserved_connections', true), '')::int, 0)"
 )
+_CLOCK = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 _LEAST_ROOM = 512 * 1024  # bytes; a call of a few hundred events needs about half of it
 
 _LOG_BYTES = 64 * 1024 * 1024  # of the write-ahead log
@@ -232,6 +233,13 @@ class Database:
             return None
         with self.reading() as connection:
             return int(connection.scalar(_CONNECTION_LIMIT) or 0)
+
+    def clock(self) -> int | None:
+        """The time of PostgreSQL's clock, in milliseconds since 1970; None for SQLite."""
+        if self.is_local:
+            return None
+        with self.reading() as connection:
+            return int(connection.scalar(_CLOCK) or 0)
 
     def _no_room(self) -> str | None:
         if self.file is None:

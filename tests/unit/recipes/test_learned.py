@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 
 from pawsonalize.engine.serving.ranking import reasons_for
+from pawsonalize.recipes.contract import Context, ContextEvent
 from pawsonalize.recipes.counts.log import read_visits
 from pawsonalize.recipes.counts.weights import WeighedLog
 from pawsonalize.recipes.learned import ranker
 from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.features import describe, features, propose
-from pawsonalize.recipes.learned.requests import at_positions
+from pawsonalize.recipes.learned.features import describe, propose
+from pawsonalize.recipes.learned.request import at_position, of_context
 from pawsonalize.recipes.learned.samples import Samples
+from pawsonalize.recipes.learned.signals import FACTOR, FACTOR_SHARE
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
@@ -86,19 +88,44 @@ def test_without_lightgbm_the_linear_blend_stands_alone(tmp_path: Path) -> None:
     assert done.stdout.split() == ["0", ITEMS[22]], done.stderr
 
 
-def test_some_requests_of_a_batch_are_described_as_all_are(
+def test_a_request_of_the_log_is_described_as_the_same_visitor_is_live(
     model: UserPersonalizationModel,
 ) -> None:
-    """Trainings describe only requests whose choice is a candidate."""
     assert model.learned is not None
     tables = model.learned.tables
-    log = read_visits(WeighedLog.of(walks(), SETTINGS.event_weights))
-    users = np.arange(5)
+    data = walks()
+    log = read_visits(WeighedLog.of(data, SETTINGS.event_weights))
     facets = np.zeros((len(log.items), 0), np.int64)
-    r = at_positions(log, tables.index, None, users, log.lengths[:5] - 1, facets, tables.design)
-    rows = np.array([1, 4])
-    some = describe(tables, r.only(rows), propose(tables, r).only(rows))
-    np.testing.assert_array_equal(some.x, features(tables, r).x[rows])
+    for user in range(5):
+        cut = int(log.lengths[user]) - 1
+        rows = range(int(log.offsets[user]) + cut - 1, int(log.offsets[user]) - 1, -1)
+        seen = (ContextEvent(data.item_ids[data.item[k]], "view", int(data.time[k])) for k in rows)
+        now = int(log.times[log.offsets[user] + cut])
+        live = of_context(Context(tuple(seen), now), tables.index, facets[0], tables.design)
+        logged = at_position(log, tables.index, None, user, cut, facets, tables.design)
+        logged = replace(logged, user=-1)  # nobody tells a live request whose it is
+        one, other = propose(tables, live), propose(tables, logged)
+        np.testing.assert_array_equal(one.top, other.top)
+        x, y = describe(tables, live, one), describe(tables, logged, other)
+        np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
+
+
+def test_of_a_shortlist_the_best_by_all_factors_are_candidates(
+    model: UserPersonalizationModel,
+) -> None:
+    assert model.learned is not None
+    tables = model.learned.tables
+    few = replace(tables.factors, first=tables.factors.first[:1])
+    tables = replace(tables, factors=few, design=Design(candidates=4))
+    seen = Context((ContextEvent(ITEMS[3], "view", 1_000),), 2_000)
+    r = of_context(seen, tables.index, np.zeros(0, np.int64), tables.design)
+    proposed = propose(tables, r)
+    found, by_few = proposed.found, proposed.found.dense[FACTOR]
+    by_all = found.places[0] @ few.target.T
+    blend = found.blend + FACTOR_SHARE / found.most[FACTOR] * (by_all - by_few)
+    listed = np.argsort(-found.blend)[:8]
+    best = listed[np.argsort(-blend[listed])[:4]]
+    assert proposed.top.tolist() == best.tolist() != listed[:4].tolist()
 
 
 def test_threads_that_grow_trees_sleep_while_they_wait() -> None:

@@ -6,6 +6,7 @@ field and the next move.
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -24,8 +25,8 @@ from pawsonalize.domain.events import (
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
 from pawsonalize.domain.times import DAY, parse_moment
-from pawsonalize.engine.ingest.decoding.decoder import decode, encode_text
-from pawsonalize.engine.ingest.decoding.payloads import Payload, short_id
+from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode, encode_text
+from pawsonalize.engine.ingest.decoding.payloads import Payload, short_id, single
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields
 from pawsonalize.engine.ingest.decoding.wrappings import IN_THE_QUERY
 from pawsonalize.engine.resources.names import new_event_id
@@ -142,6 +143,14 @@ def read_event(
         dataset_group=dataset_group,
         raw=read_raw(payload.raw),
     )
+
+
+def unknown_fields_of(raw: str) -> list[str]:
+    """The fields of an event as it came in that this program does not know; none if it is none."""
+    unknown = UnknownFields()
+    with suppress(InvalidInput):
+        check_fields(_FORM, single(raw.encode()).event, unknown)
+    return list(unknown)
 
 
 def read_raw(raw: bytes | Raw) -> str | None:

@@ -34,6 +34,7 @@ from pawsonalize.storage.histories import HistoryQuery, RecentEvent
 
 # Older events have decayed to nothing in every recipe.
 MAX_CONTEXT_EVENTS = 50
+_AGAINST = frozenset({RETURN, DISLIKE})
 
 
 def context_of(
@@ -87,7 +88,7 @@ def stored_wishes(attributes: Mapping[str, Value]) -> Iterator[Wish]:
 
 def _taken_back(event: RecentEvent, wishes: tuple[Wish, ...], event_types: EventTypes) -> bool:
     item_id, event_type, sent_at, _value = event
-    if event_types.meaning(event_type) in {RETURN, DISLIKE}:  # speaks against it as well
+    if event_types.meaning(event_type) in _AGAINST:  # speaks against it as well
         return False
     group = AnimalGroup.parse(item_id)
     return group is not None and any(wish.takes_back(group, sent_at) for wish in wishes)
@@ -113,7 +114,7 @@ def build_context(
         if len(kept) == MAX_CONTEXT_EVENTS:
             break
         seen = ContextEvent(item_id, event_types.meaning(event_type), sent_at, value)
-        if seen.event_type in {RETURN, DISLIKE}:
+        if seen.event_type in _AGAINST:
             if seen.event_type == DISLIKE and item_id not in liked | against:
                 disliked.append(seen)
             against.add(item_id)

@@ -99,7 +99,8 @@ class ImpressionLog:
 class UnseenAnswers:
     """Stands in for the log where an operator asks what a visitor would get: nothing is logged."""
 
-    def __init__(self, log: ImpressionLog) -> None:
+    def __init__(self, log: ImpressionLog | None = None) -> None:
+        """`log` has the pages of this process that are yet to be written."""
         self._log = log
 
     def add(self, impression: Impression) -> None:
@@ -107,7 +108,7 @@ class UnseenAnswers:
 
     def waiting_of(self, visitor: Visitor) -> list[Impression]:
         """See `ImpressionLog.waiting_of`."""
-        return self._log.waiting_of(visitor)
+        return [] if self._log is None else self._log.waiting_of(visitor)
 
     def unseen(self) -> "UnseenAnswers":
         """Itself."""

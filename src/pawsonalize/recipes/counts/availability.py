@@ -5,6 +5,7 @@ animals of the item on the site its chances double; without any it has none.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from pawsonalize.recipes.artefact import take_weights
 from pawsonalize.recipes.contract import Arrays, StayColumns
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AvailabilityFactor:
     """`usual` (items,): available animals of each item, the mean over the events counted.
 
@@ -36,7 +37,7 @@ class AvailabilityFactor:
         """Average over the hours that had events, each weighed by what age leaves of those."""
         return cls(stays.mean(hours, weights, n_items), smoothing)
 
-    @property
+    @cached_property
     def is_known(self) -> bool:
         """Whether more animals than usual mean more choices."""
         return bool(self.usual.any())

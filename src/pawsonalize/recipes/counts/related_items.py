@@ -1,6 +1,7 @@
 """Related items: of one breed, size and age, or species, for what has no behaviour of its own."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from pawsonalize.recipes.counts.rows import Counts, SparseRows
 from pawsonalize.recipes.items import ItemIndex
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RelatedItems:
     """From a visitor's cells on to cells, and within a cell to items by their `base`."""
 
@@ -23,6 +24,13 @@ class RelatedItems:
     """Users plus smoothing, shape (items,)."""
     cell_base: NDArray[np.float32]
     """The sum of `base` per cell, shape (cells + 1,)."""
+    parent: NDArray[np.int64]
+    """The cell of a wider level that all of a cell's items are in, shape (cells + 1,).
+
+    "No cell" where there is none, and where another level has taken that wider one over.
+    """
+    apart: tuple[int, ...]
+    """The levels that no narrower one has taken over."""
 
     @classmethod
     def of(cls, steps: SparseRows, base: NDArray[np.float32], index: ItemIndex) -> "RelatedItems":
@@ -32,26 +40,37 @@ class RelatedItems:
         for cells in index.cells[:, :-1]:
             total += np.bincount(cells, weights=base, minlength=size)
         # Nothing is ever spread over the last, "no cell"; it only must not divide by zero.
-        return cls(steps, base, np.maximum(total, 1e-30).astype(np.float32))
+        whole = np.maximum(total, 1e-30).astype(np.float32)
+        return cls(steps, base, whole, *_taken_over(index.cells, index.n_cells))
 
-    def lift(self, cells: NDArray[np.int64], strengths: NDArray[np.float32]) -> NDArray[np.float32]:
-        """How much each unit of base gains by its cell, shape (…, cells + 1).
+    @cached_property
+    def rarity(self) -> NDArray[np.float32]:
+        """How many times the widest cell's base is each cell's, shape (cells + 1,)."""
+        return np.asarray(self.cell_base.max() / self.cell_base)
+
+    def reached(
+        self, cells: NDArray[np.int64], strengths: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """How much each cell gains, shape (…, cells + 1).
 
         `cells` has shape (levels, k), `strengths` (…, k).
         """
-        lift = np.zeros((*strengths.shape[:-1], len(self.cell_base)), np.float32)
-        self.steps.add_to(lift, cells.ravel(), np.concatenate([strengths] * len(cells), axis=-1))
-        lift /= self.cell_base
-        return lift
+        reached = np.zeros((*strengths.shape[:-1], len(self.cell_base)), np.float32)
+        self.steps.add_to(reached, cells.ravel(), np.concatenate([strengths] * len(cells), axis=-1))
+        return reached
 
     def spread_to(
         self, out: NDArray[np.float32], lift: NDArray[np.float32], index: ItemIndex
     ) -> None:
-        """Write for each catalogue item its base times the lift of its cells."""
-        first, *others = index.cells[:, :-1]
-        lift.take(first, out=out, mode="clip")  # checked when loaded; clip is the fastest
-        for cells in others:
-            out += lift.take(cells, mode="clip")
+        """Write for each catalogue item its base times the lift of its cells.
+
+        `lift` (cells + 1,) is how much each unit of base gains by its cell.
+        """
+        lift = lift + lift[self.parent]
+        first, *others = self.apart
+        lift.take(index.cells[first, :-1], out=out, mode="clip")  # checked when loaded; the fastest
+        for level in others:
+            out += lift.take(index.cells[level, :-1], mode="clip")
         out *= self.base
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -66,6 +85,23 @@ class RelatedItems:
             take_weights(arrays, "related_items_base", (len(index.ids),)),
             index,
         )
+
+
+def _taken_over(cells: NDArray[np.int64], none: int) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+    """Levels that follow from a narrower one, as species from breed: looked up once, not twice."""
+    parent, hosts, taken = np.full(none + 1, none, np.int64), set[int](), set[int]()
+    for wide in range(len(cells) - 1, 0, -1):
+        for narrow in range(wide - 1, -1, -1):
+            above = np.full(none + 1, none, np.int64)
+            above[cells[narrow]] = cells[wide]
+            follows = (above[cells[narrow]] == cells[wide]).all() and above[none] == none
+            if follows and wide not in hosts and narrow not in hosts | taken:
+                own = np.unique(cells[narrow])
+                parent[own] = above[own]
+                hosts.add(narrow)
+                taken.add(wide)
+                break
+    return parent, tuple(level for level in range(len(cells)) if level not in taken)
 
 
 def cell_steps(

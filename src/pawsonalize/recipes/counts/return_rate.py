@@ -6,6 +6,7 @@ that lasted.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from pawsonalize.recipes.counts.weights import ActiveTime, EventWeights, halved,
 _DOUBT = 5.0  # lasting choices every item is thought to have had: one return proves little
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ReturnRate:
     """How often the choices of an item lasted: lasting = (chosen + 5) / (chosen + 5 + returned)."""
 
@@ -57,7 +58,7 @@ class ReturnRate:
         lasted = chosen + np.float32(_DOUBT)
         return cls(chosen, returned, lasted / (lasted + returned))
 
-    @property
+    @cached_property
     def is_known(self) -> bool:
         """Whether anything ever came back or was disliked."""
         return bool(self.returned.any())

@@ -11,6 +11,8 @@ from pawsonalize.recipes.artefact import check_codes, check_offsets, take, take_
 from pawsonalize.recipes.contract import Arrays
 
 Array = NDArray[Any]
+Entries = tuple[Array, Array, Array]
+"""Columns and values of some rows, one row after the other, and the length of each."""
 Counts = csr_array[Any, tuple[int, int]]
 _LONG = 6  # a sample has so many times the values that are wanted, or `_SAMPLE` if that is more
 _SAMPLE = 1_200
@@ -51,6 +53,12 @@ class SparseRows:
         self, out: NDArray[np.float32], rows: NDArray[np.int64], factors: NDArray[np.float32]
     ) -> None:
         """Add `factors[…, k]` times row `rows[k]` to `out[…]`, for every k; rows may repeat."""
+        columns, values, lengths = self.gather(rows)
+        for sums, scales in zip(np.atleast_2d(out), np.atleast_2d(factors), strict=True):
+            np.add.at(sums, columns, values * scales.repeat(lengths))
+
+    def gather(self, rows: Array) -> Entries:
+        """Columns and values of these rows, one row after the other, and the length of each."""
         starts = self.starts[rows]
         lengths = self.starts[rows + 1] - starts
         ends = lengths.cumsum()
@@ -59,24 +67,7 @@ class SparseRows:
         at += (starts - ends + lengths).repeat(lengths)
         # Places of the native size are added in half the time; `clip` takes fastest.
         columns = self.columns.take(at, mode="clip").astype(np.intp)
-        values = self.values.take(at, mode="clip")
-        for sums, scales in zip(np.atleast_2d(out), np.atleast_2d(factors), strict=True):
-            np.add.at(sums, columns, values * scales.repeat(lengths))
-
-    def look_up(self, rows: Array, columns: Array) -> Array:
-        """Values at (rows, columns), 0 where there are none: a binary search inside each row."""
-        if not len(self.columns):
-            return np.zeros(len(rows))
-        low, high = self.starts[rows], self.starts[rows + 1]
-        end, last = high.copy(), len(self.columns) - 1
-        for _ in range(int(np.diff(self.starts).max(initial=1)).bit_length()):
-            middle = (low + high) // 2
-            smaller = (low < high) & (self.columns[np.minimum(middle, last)] < columns)
-            low = np.where(smaller, middle + 1, low)
-            high = np.where(smaller, high, np.minimum(middle, high))
-        safe = np.minimum(low, last)
-        found = (low < end) & (self.columns[safe] == columns)
-        return np.where(found, self.values[safe], 0.0)
+        return columns, self.values.take(at, mode="clip"), lengths
 
     def arrays(self, name: str) -> dict[str, Array]:
         """The rows as plain arrays, `name.starts` and so on."""

@@ -50,7 +50,7 @@ def pack(t: Tables, r: Ranker) -> dict[str, NDArray[Any]]:
         "codes": t.likeness.codes,
         **pack_strings("columns", t.likeness.columns),
         "source": t.factors.source,
-        "target": t.factors.target,
+        "targets": t.factors.target,
         "linear.columns": r.linear.columns,
         "linear.numbers": np.stack([r.linear.mean, r.linear.spread, r.linear.weights]),
         "trees": np.frombuffer(trees, np.uint8),
@@ -84,11 +84,18 @@ def unpack(
         postings=_postings(own, n),
         trend=Trend(total, recent[:, np.newaxis], np.zeros(len(recent[:1]))),
         likeness=likeness,
-        factors=Factors(source, _finite(own, "target", np.float32, source.shape[::-1])),
+        factors=Factors.of(source, _targets(own, source.shape)),
         mixture=mixture,
         usual=Usual.of(total, mixture.index, mixture.availability, likeness),
     )
     return tables, _ranker(own, numbers, feature_names(tables))
+
+
+def _targets(own: Arrays, shape: tuple[int, ...]) -> NDArray[Any]:
+    """The factors of the targets, item by item; older artefacts hold them factor by factor."""
+    if "target" in own:
+        return _finite(own, "target", np.float32, shape[::-1]).T
+    return _finite(own, "targets", np.float32, shape)
 
 
 def _postings(own: Arrays, n: int) -> Postings:

@@ -11,7 +11,7 @@ class Design:
 
     repeats: bool = True
     """Whether an item may be chosen again; if not, what the visitor saw is masked."""
-    candidates: int = 200
+    candidates: int = 100
     """How many items the blend proposes to the ranker."""
     weights: EventWeights = field(default_factory=EventWeights)
     """What the log's events weigh."""
@@ -35,18 +35,18 @@ class Design:
     """Worth of one more event in between."""
     row_power: float = 0.15
     """A row is divided by its total to this power."""
-    row_keep: int = 300
+    row_keep: int = 100
     """Largest entries served of each row."""
     backward: float = 0.3
     """What a step counts in the other direction, for factors."""
-    context: int = 30
+    context: int = 20
     """Newest events of a request that the signals read."""
     fast: float = 0.5
     """Weight of an event = this to the power of its age in events; `slow`, `long` likewise."""
     slow: float = 0.8
     long: float = 0.85
-    neighbours: int = 200
-    postings: int = 300
+    neighbours: int = 100
+    postings: int = 150
     """Newest events kept of each item when neighbours are looked up."""
     rank: int = 128
     """Rank of the factors."""

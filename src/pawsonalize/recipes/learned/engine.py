@@ -15,10 +15,10 @@ from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.artefact import numbers_of, pack, unpack
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.factors import Factors
-from pawsonalize.recipes.learned.features import feature_names, features
+from pawsonalize.recipes.learned.features import Wanted, describe, feature_names, propose
 from pawsonalize.recipes.learned.likeness import build_likeness, likeness_of
 from pawsonalize.recipes.learned.ranker import Ranker, fit_ranker
-from pawsonalize.recipes.learned.requests import Requests, of_context
+from pawsonalize.recipes.learned.request import Request, of_context
 from pawsonalize.recipes.learned.samples import draw
 from pawsonalize.recipes.learned.tables import StepCounts, Tables, count, derive, slice_edges
 from pawsonalize.recipes.mixture import Mixture, MixtureCounts
@@ -51,7 +51,9 @@ class Candidates:
     x: Array
     """The ranker's features, shape (N, F)."""
     parts: Array
-    """What the mixture says of all items, shape (tables, items + outside)."""
+    """What each table of the mixture says of all items, shape (tables, items + outside)."""
+    total: Array
+    """What they say together, shape (items + outside,)."""
     beside: Mapping[str, Array]
     """What came on top of the ranker, by its name, each of shape (N,)."""
 
@@ -67,15 +69,18 @@ class Learned:
 
     -1 is one that is gone; None where both are the same.
     """
+    wanted: Wanted
+    """What the ranker reads."""
 
     @classmethod
     def of(cls, tables: Tables, ranker: Ranker) -> "Learned":
         """The ranker above these tables, which may know other features than its training did."""
-        names = feature_names(tables)
+        names, wanted = feature_names(tables), Wanted.among(ranker.read)
         if names == ranker.names:
-            return cls(tables, ranker, None)
+            return cls(tables, ranker, None, wanted)
         place = {name: column for column, name in enumerate(names)}
-        return cls(tables, ranker, np.array([place.get(name, -1) for name in ranker.names]))
+        columns = np.array([place.get(name, -1) for name in ranker.names])
+        return cls(tables, ranker, columns, wanted)
 
     @classmethod
     def fit(
@@ -124,14 +129,16 @@ class Learned:
         """The candidates of a context; None when it holds no item of the catalogue."""
         t = self.tables
         r = of_context(context, t.index, t.mixture.facet_rows(context), t.design)
-        if not len(r.seen_item) or not self._knows(r):
+        if not (r.context >= 0).any():
             return None
-        found = features(self.tables, r, outside=outside)
-        beside = self._beside(r, found.top[0])
-        x = self._as_trained(found.x[0])
+        proposed = propose(t, r, outside=outside)
+        top = proposed.top
+        beside = self._beside(r, top)
+        x = self._as_trained(describe(t, r, proposed, self.wanted).T)
         utilities = sum(beside.values(), start=self.ranker.utilities(x))
-        utilities[~found.there[0]] = -np.inf
-        return Candidates(found.top[0], utilities, x, found.parts[0], beside)
+        utilities[~proposed.there] = -np.inf
+        found = proposed.found
+        return Candidates(top, utilities, x, found.parts, found.total, beside)
 
     def _as_trained(self, x: Array) -> Array:
         """The ranker's features of these (N, F), without what is new, and 0 for what is gone."""
@@ -139,10 +146,10 @@ class Learned:
             return x
         return np.where(self.columns >= 0, x[:, self.columns], np.float32(0))
 
-    def _beside(self, r: Requests, top: Array) -> dict[str, Array]:
+    def _beside(self, r: Request, top: Array) -> dict[str, Array]:
         """What no training request may have shown: answers of the quiz, and what came back."""
         mixture, beside = self.tables.mixture, {}
-        wish = mixture.facets.wishes(r.facets[0])
+        wish = mixture.facets.wishes(r.facets) if len(r.facets) else None
         if wish is not None:
             believed = mixture.believed(float(r.worth.sum()))
             logs = wish.of_catalogue(mixture.index)[top]
@@ -150,9 +157,6 @@ class Learned:
         if mixture.return_rate.is_known:
             beside["returns"] = np.log(mixture.return_rate.lasting[top].astype(np.float64))
         return beside
-
-    def _knows(self, r: Requests) -> bool:
-        return bool((r.context >= 0).any())
 
     def explain(self, found: Candidates, places: Array) -> dict[str, Array]:
         """What each part adds to the utilities of the candidates at `places`; adds up to them."""
@@ -197,7 +201,7 @@ def _renumbered(factors: Factors, before: ItemIndex, after: ItemIndex) -> Factor
     """The factors by the new positions; an item that had none is apart from all others."""
     rows = before.rows(after.ids)
     nothing = np.zeros((1, factors.source.shape[1]), np.float32)
-    return Factors(
+    return Factors.of(
         np.concatenate([factors.source, nothing])[rows],
-        np.concatenate([factors.target, nothing.T], axis=1).take(rows, axis=1),
+        np.concatenate([factors.target, nothing])[rows],
     )

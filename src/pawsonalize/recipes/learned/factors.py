@@ -11,17 +11,26 @@ from pawsonalize.recipes.counts.rows import Counts, keep_largest
 from pawsonalize.recipes.learned.design import Design
 
 Array = NDArray[Any]
+_FIRST = 16  # factors that say enough of an item to choose candidates
 
 
 @dataclass(frozen=True, slots=True)
 class Factors:
-    """`source` (items, rank), `target` (rank, items) float32: j after i scores their product.
+    """j after i scores the product of their rows: `source` and `target`, (items, rank) float32."""
+
+    source: Array
+    target: Array
+    first: Array
+    """The first factors of all targets, which choose the candidates; shape (few, items).
 
     Factor by factor the targets of one request are summed in half the time.
     """
 
-    source: Array
-    target: Array
+    @classmethod
+    def of(cls, source: Array, target: Array) -> "Factors":
+        """With the first of the factors of `target` (items, rank), the largest first."""
+        target = np.ascontiguousarray(target, np.float32)
+        return cls(source, target, np.ascontiguousarray(target[:, :_FIRST].T))
 
 
 def factorise(counts: Counts, design: Design) -> Factors:
@@ -45,7 +54,7 @@ def factorise(counts: Counts, design: Design) -> Factors:
     left, right = _truncated(sparse.csr_array(scaled, dtype=np.float32), rank, design)
     source = left * (out**-0.5)[:, None]
     target = right * (into**design.degree_power)[:, None]
-    return Factors(source.astype(np.float32), np.ascontiguousarray(target.T, np.float32))
+    return Factors.of(source.astype(np.float32), target)
 
 
 def _truncated(matrix: Counts, rank: int, design: Design) -> tuple[Array, Array]:

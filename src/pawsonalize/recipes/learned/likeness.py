@@ -6,6 +6,7 @@ categories): those columns share one vocabulary. Rare values count more.
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,57 +14,85 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from pawsonalize.recipes.contract import ItemAttributes
-from pawsonalize.recipes.counts.rows import SparseRows, expand
-from pawsonalize.recipes.learned.requests import Requests
+from pawsonalize.recipes.counts.rows import expand
 
 Array = NDArray[Any]
 _MATCHED = 8  # single-valued attributes that are also compared one by one, at most
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Likeness:
-    """Attributes of the items, weighed by how rare each value is."""
+    """Attributes of the items, weighed by how rare each value is.
 
-    rows: SparseRows
-    """Unit rows, shape (items, values)."""
+    Items are columns of its arrays. The last column is no item, so that -1 is none.
+    """
+
+    places: Array
+    """The values of each item among all values, shape (most of an item, items + 1)."""
+    rarity: Array
+    """What they weigh, of unit length for an item; 0 where it has fewer values; same shape."""
+    width: int
+    """How many values there are of all attributes."""
     codes: Array
     """Shape (items, columns) int32, -1 = none."""
     columns: tuple[str, ...]
     matched: tuple[int, ...]
     """The columns of attributes with a single value, whose values share one numbering."""
     values: Array
-    """Values of the matched columns, shape (items + 1, matched); the last row is no item."""
+    """Values of the matched columns, shape (matched, items + 1)."""
     nothing: Array
     """Stands for an item without a value, shape (matched,)."""
 
-    @property
+    @cached_property
+    def known(self) -> Array:
+        """1 where an item has a value of a matched column, else 0; as `values`, float32."""
+        return np.asarray(self.values != self.nothing[:, None], np.float32)
+
+    @cached_property
     def n_values(self) -> int:
         """How many values the matched attributes have, nothing included."""
         return int(self.values.max(initial=-1)) + 1
 
     @property
+    def has_lists(self) -> bool:
+        """Whether an attribute has several values: only then `compare` says more than `held`."""
+        return len(self.matched) < len(self.columns)
+
+    @property
     def names(self) -> list[str]:
-        """The features' names, in the order of `compare`."""
+        """The features' names: of `compare`, then of each matched attribute."""
         single = [self.columns[column] for column in self.matched]
-        whole = ["like_newest", "like_slow", "like_flat"] if self.rows.width else []
+        whole = ["like_newest", "like_slow", "like_flat"] if self.has_lists else []
         return whole + [
-            f"like_{rate}_{name}" for name in single for rate in ("newest", "slow", "flat")
+            f"like_{rate}_{name}" for rate in ("newest", "slow", "flat") for name in single
         ]
 
-    def compare(self, r: Requests, weights: tuple[Array, ...], top: Array) -> list[Array]:
-        """Likeness of candidates `top` (B, N) to the weighted contexts; each (B, N)."""
-        if not self.rows.width:
-            return []
-        return _cosines(self.rows, r.context, weights, top)
+    def compare(self, context: Array, weights: Array, top: Array) -> Array:
+        """Cosines of candidates `top` (N,) to the context (L,) by each weighting (R, L).
 
-    def profile(self, r: Requests, weights: tuple[Array, ...]) -> Array:
-        """What the contexts hold of each value by each weighting, (B, weightings, values)."""
-        count, size = len(r.context), self.n_values
-        mine = self.values[r.context][:, None]  # (B, 1, L, matched); -1 is the row of no item
-        first = np.arange(count * len(weights)).reshape(count, -1, 1, 1) * size
-        worth = np.stack(weights, axis=1).ravel().repeat(self.values.shape[1])
-        found = np.bincount((first + mine).ravel(), worth, count * len(weights) * size)
-        return found.reshape(count, len(weights), size)
+        Shape (R, N), the context not being of unit length.
+        """
+        rarity = self.rarity[:, context]
+        worth = (weights[:, None] * rarity).reshape(len(weights), -1)
+        held = _sums(self.places[:, context], worth, self.width)
+        return np.asarray((held[:, self.places[:, top]] * self.rarity[:, top]).sum(axis=1))
+
+    def held(self, context: Array, weights: Array, top: Array) -> Array:
+        """What the context holds of the matched values of the candidates, arguments as above.
+
+        Shape (R, matched, N).
+        """
+        worth = np.concatenate([weights] * len(self.matched), axis=1)
+        held = _sums(self.values.take(context, axis=1), worth, self.n_values)
+        return held.take(self.values.take(top, axis=1, mode="clip"), axis=1, mode="clip")
+
+
+def _sums(values: Array, worth: Array, size: int) -> Array:
+    """Sums by value, (R, size): what each of the values (C, L) is worth, `worth` (R, C * L)."""
+    found, at = np.zeros((len(worth), size), np.float32), values.ravel()
+    for total, row in zip(found, worth, strict=True):
+        np.add.at(total, at, row)
+    return found
 
 
 def build_likeness(attributes: ItemAttributes) -> tuple[Array, tuple[str, ...]]:
@@ -100,32 +129,25 @@ def likeness_of(codes: Array, columns: tuple[str, ...]) -> Likeness:
         if len(codes)
         else weighted
     )
-    rows = SparseRows.of(sparse.csr_array(unit), max(width, 1))
-    return Likeness(rows, codes, columns, tuple(matched), *_numbered(codes[:, matched]))
+    places, rare = _padded(sparse.csr_array(unit))
+    return Likeness(
+        places, rare, width, codes, columns, tuple(matched), *_numbered(codes[:, matched])
+    )
+
+
+def _padded(rows: sparse.csr_array) -> tuple[Array, Array]:
+    """Columns and values of each row as a column, filled up with 0; the last one is all 0."""
+    lengths = np.diff(rows.indptr)
+    shape = (int(lengths.max(initial=0)), len(lengths) + 1)
+    columns, values = np.zeros(shape, np.intp), np.zeros(shape, np.float32)
+    row, place = expand(np.zeros(len(lengths), np.int64), lengths)
+    columns[place, row], values[place, row] = rows.indices, rows.data
+    return columns, values
 
 
 def _numbered(codes: Array) -> tuple[Array, Array]:
     """Values of several columns in one numbering, each column's -1 first, and those places."""
     nothing = np.zeros(codes.shape[1], np.int64)
     nothing[1:] = np.cumsum(codes[:, :-1].max(axis=0, initial=-1) + 2)
-    return np.concatenate([codes + 1 + nothing, nothing[None]]), nothing
-
-
-def _cosines(
-    rows: SparseRows, context: Array, weights: tuple[Array, ...], top: Array
-) -> list[Array]:
-    count, length = context.shape
-    entry = np.flatnonzero(context.ravel() >= 0)
-    item = context.ravel()[entry]
-    owner, at = expand(rows.starts[item], rows.starts[item + 1] - rows.starts[item])
-    entry = entry[owner]
-    key, values = entry // length * rows.width + rows.columns[at], rows.values[at]
-    items = top.ravel()
-    slot, position = expand(rows.starts[items], rows.starts[items + 1] - rows.starts[items])
-    place = slot // top.shape[1] * rows.width + rows.columns[position]
-    results = []
-    for weight in weights:
-        profile = np.bincount(key, values * weight.ravel()[entry], minlength=count * rows.width)
-        matched = np.bincount(slot, rows.values[position] * profile[place], minlength=len(items))
-        results.append(matched.astype(np.float32).reshape(top.shape))
-    return results
+    values = np.concatenate([codes + 1 + nothing, nothing[None]])
+    return np.ascontiguousarray(values.T), nothing

@@ -1,6 +1,7 @@
 """A conditional logit: the chosen candidate against the others of its request."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ _STEPS = 60
 _MOST = 8_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Linear:
     """Score = sum of weight * (feature - mean) / spread over the feature `columns` (K,)."""
 
@@ -27,10 +28,20 @@ class Linear:
         """What each of the K columns adds to the score, shape (…, K)."""
         return np.asarray((x[..., self.columns] - self.mean) / self.spread * self.weights)
 
+    @cached_property
+    def _slope(self) -> Array:
+        """The weight of each feature up to the last that is used."""
+        slope = np.zeros(int(self.columns.max(initial=-1)) + 1)
+        slope[self.columns] = self.weights / self.spread
+        return slope.astype(np.float32)
+
+    @cached_property
+    def _base(self) -> float:
+        return float(self.mean @ (self.weights / self.spread))
+
     def score(self, x: Array) -> Array:
         """Scores of features (…, F), shape (…): the contributions' sums, in one product."""
-        slope = self.weights / self.spread
-        return np.asarray(x[..., self.columns] @ slope - self.mean @ slope)
+        return (x[..., : len(self._slope)] @ self._slope).astype(np.float64) - self._base
 
 
 def fit_linear(samples: Samples, names: tuple[str, ...]) -> Linear:

@@ -1,24 +1,23 @@
 """The nearest other users by overlap with the context, and what they did around the match."""
 
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.counts.log import VisitLog
-from pawsonalize.recipes.counts.rows import expand, largest
 from pawsonalize.recipes.learned.design import Design
 
 Array = NDArray[Any]
-_ECHO = 3  # newest visits of a neighbour which the context must hold in a row to be an echo
 _BEFORE, _AFTER = 20, 30  # visits of a neighbour around the match that count
 _DISTANCE = np.arange(-_BEFORE, _AFTER)
 _KERNEL = np.where(_DISTANCE > 0, 1.0, 0.4) * 0.8 ** np.abs(np.abs(_DISTANCE) - 1)
+_KERNEL = _KERNEL.astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Postings:
     """Newest visits of each item: `starts` (items + 1,), `users` and `positions` (postings,).
 
@@ -36,6 +35,24 @@ class Postings:
     def n_users(self) -> int:
         """How many users the log has."""
         return len(self.offsets) - 1
+
+    @cached_property
+    def norm(self) -> Array:
+        """What the similarity of each user is multiplied by: long histories overlap with all."""
+        return (1.0 / np.sqrt(np.diff(self.offsets) + 5.0)).astype(np.float32)
+
+    @cached_property
+    def tails(self) -> Array:
+        """The newest three visits of each user as the digits of one number, shape (users,).
+
+        A digit is an item's position and 1, or 0 for a visit that there is not.
+        """
+        number = np.zeros(self.n_users, np.int64)
+        for back in range(1, 4):
+            known = np.flatnonzero(np.diff(self.offsets) >= back)
+            number *= len(self.idf) + 1
+            number[known] += self.items[self.offsets[known + 1] - back] + 1
+        return number
 
 
 def build_postings(log: VisitLog, keep: int) -> Postings:
@@ -57,82 +74,82 @@ def build_postings(log: VisitLog, keep: int) -> Postings:
     )
 
 
-def neighbour_scores(
-    p: Postings, context: Array, weights: Array, users: Array, design: Design
-) -> tuple[Array, Array]:
-    """Two (requests, items) float64: alike users' items, flat and decayed around the match."""
-    request, other, similarity, match = _nearest(p, context, weights, users, design.neighbours)
-    length = p.offsets[other + 1] - p.offsets[other]
-    low, high = np.maximum(match - _BEFORE, 0), np.minimum(match + _AFTER, length)
-    owner, at = expand(p.offsets[other] + low, high - low)
-    kernel = _KERNEL[at + (_BEFORE - p.offsets[other] - match)[owner]]
-    shape = (len(context), len(p.idf))
-    key, size = (request * shape[1])[owner] + p.items[at], shape[0] * shape[1]
-    worth = similarity[owner]
-    flat = np.bincount(key, worth, minlength=size)
-    near = np.bincount(key, worth * kernel, minlength=size)
-    return flat.reshape(shape), near.reshape(shape)
+def add_neighbours(
+    p: Postings, context: Array, weights: Array, user: int, design: Design, out: Array
+) -> None:
+    """Add alike users' items to `out` (2, items …): flat, and decayed around the match.
+
+    `context` (L,) are items or -1, newest first, each with its weight. `user` is never a neighbour;
+    -1 = unknown.
+    """
+    other, similarity, match = _nearest(p, context, weights, user, design.neighbours)
+    start = p.offsets[other]
+    low = np.maximum(match - _BEFORE, 0)
+    lengths = np.minimum(match + _AFTER, p.offsets[other + 1] - start) - low
+    begun = low - (lengths.cumsum() - lengths)
+    place = np.arange(int(lengths.sum()))
+    items = p.items[place + (start + begun).repeat(lengths)].astype(np.intp)
+    place += (begun - match + _BEFORE).repeat(lengths)
+    worth = similarity.repeat(lengths)
+    np.add.at(out[0], items, worth)
+    np.add.at(out[1], items, worth * _KERNEL[place])
 
 
 def _nearest(
-    p: Postings, context: Array, weights: Array, users: Array, keep: int
-) -> tuple[Array, Array, Array, Array]:
-    """Request, neighbour, similarity and position of its newest match; best `keep` a request.
+    p: Postings, context: Array, weights: Array, user: int, keep: int
+) -> tuple[Array, Array, Array]:
+    """The best `keep` neighbours, their similarity, and the position of their newest match."""
+    known = (context >= 0).nonzero()[0]
+    items = context[known]
+    first, last = p.starts[items], p.starts[items + 1]
+    spans = map(slice, first.tolist(), last.tolist())
+    key = np.concatenate([p.users[:0], *map(p.users.__getitem__, spans)], dtype=np.intp)
+    lengths = last - first
+    worth = (weights[known] * p.idf[items]).repeat(lengths)
+    if user >= 0:
+        worth[key == user] = 0.0  # so that what they did adds nothing
+    first_of = _first(key, p.n_users)
+    found = (first_of == np.arange(len(key))).nonzero()[0]
+    total = np.zeros(len(key), np.float32)
+    np.add.at(total, first_of, worth)
+    other = key[found]
+    similarity = total[found] * p.norm[other]
+    best = _most(similarity, keep)
+    best = best[~_echoes(p, context, other[best])]
+    place = found[best]
+    ends = lengths.cumsum()
+    owner = ends.searchsorted(place, side="right")
+    return other[best], similarity[best], p.positions[place + (last - ends)[owner]]
 
-    `users` (requests,) are the requests' own, never their own neighbours; -1 = unknown.
-    """
-    count, length = context.shape
-    entry = np.flatnonzero(context.ravel() >= 0)
-    item = context.ravel()[entry]
-    owner, at = expand(p.starts[item], p.starts[item + 1] - p.starts[item])
-    worth = (weights.ravel()[entry] * p.idf[item])[owner]
-    request, other = entry[owner] // length, p.users[at]
-    apart = other != users[request]
-    key = request[apart] * p.n_users + other[apart]
-    found, slot = _distinct(key, count * p.n_users)
-    similarity = np.bincount(slot, worth[apart], minlength=len(found))
-    match = np.empty(len(found), np.int32)
-    match[slot[::-1]] = p.positions[at][apart][::-1]  # written last = the newest context item
-    request, other = np.divmod(found, p.n_users)
-    similarity = similarity / np.sqrt(p.offsets[other + 1] - p.offsets[other] + 5.0)
-    ends = np.searchsorted(request, np.arange(count + 1))
-    order = np.concatenate(
-        [low + largest(similarity[low:high], keep) for low, high in pairwise(ends.tolist())]
-    )
-    order = order[~_echoes(p, context[request[order]], other[order])]
-    return request[order], other[order], similarity[order], match[order]
+
+def _most(values: Array, keep: int) -> Array:
+    """Places of the `keep` largest in no particular order, among equals the first."""
+    if len(values) <= keep:
+        return np.arange(len(values))
+    least = np.partition(values, -keep)[-keep]
+    above, equal = (values > least).nonzero()[0], (values == least).nonzero()[0]
+    return np.concatenate((above, equal[: keep - len(above)]))
 
 
 def _echoes(p: Postings, context: Array, other: Array) -> Array:
-    """Whether the context holds the neighbour's newest visits in a row, shape (neighbours,).
+    """Whether the context holds the neighbour's newest three visits in a row, shape (neighbours,).
 
     Such a history has nothing after the match; mostly it is the visitor's own, as it was when the
-    model was trained (a context does not say whose it is). `context` is (neighbours, L).
+    model was trained (a context does not say whose it is).
     """
-    end, length = p.offsets[other + 1], p.offsets[other + 1] - p.offsets[other]
-    row, place = np.nonzero(context == p.items[end - 1][:, None])
-    end, length, last = end[row], length[row], context.shape[1] - 1
-    held = np.ones(len(row), bool)
-    for back in range(1, min(_ECHO, last + 1)):
-        item = p.items[np.maximum(end - 1 - back, 0)]
-        same = context[row, np.minimum(place + back, last)] == item
-        held &= (same & (place + back <= last)) | (length <= back)
-    echo = np.zeros(len(context), bool)
-    echo[row[held]] = True
-    return echo
+    size, length = len(p.idf) + 1, len(context)
+    digits = np.zeros(length + 2, np.int64)
+    digits[:length] = context + 1
+    one = digits[:length] * size**2
+    two = one + digits[1:-1] * size
+    held = np.concatenate((one, two, two + digits[2:]))
+    held.sort()
+    tails = p.tails[other]
+    return np.asarray(held.take(held.searchsorted(tails), mode="clip") == tails)
 
 
-def _distinct(key: Array, size: int) -> tuple[Array, Array]:
-    """Sorted distinct keys below `size`, and each key's place among them.
-
-    Marking a table beats sorting until it is much larger than the keys; both agree exactly.
-    """
-    if size > 30 * len(key):
-        found, place = np.unique(key, return_inverse=True)
-        return found, place
-    present = np.zeros(size, bool)
-    present[key] = True
-    found = np.flatnonzero(present)
-    places = np.empty(size, np.int32)
-    places[found] = np.arange(len(found))
-    return found, places[key]
+def _first(key: Array, size: int) -> Array:
+    """Where each of the keys, below `size`, comes first among them; no table is ever cleared."""
+    first_of = np.empty(size, np.int32)  # read only where it was written
+    first_of[key[::-1]] = np.arange(len(key) - 1, -1, -1)  # written last = the first
+    return first_of[key].astype(np.intp)

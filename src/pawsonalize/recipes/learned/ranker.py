@@ -36,6 +36,14 @@ class Ranker:
     held_out: tuple[float, ...]
     """NDCG@10 of held-out choices with each weight; one outside the candidates counts 0."""
 
+    @property
+    def read(self) -> frozenset[str]:
+        """The names of the features that count."""
+        columns = set(self.linear.columns.tolist())
+        if self.trees is not None:
+            columns |= set(self.trees.forest.features.ravel().tolist())
+        return frozenset(self.names[column] for column in columns)
+
     def utilities(self, x: Array) -> Array:
         """Utilities of features (N, F), shape (N,)."""
         total = self.linear.score(x)

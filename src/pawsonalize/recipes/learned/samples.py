@@ -10,15 +10,14 @@ from numpy.typing import NDArray
 from pawsonalize.recipes.counts.log import VisitLog
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.features import describe, propose
-from pawsonalize.recipes.learned.requests import at_positions
+from pawsonalize.recipes.learned.request import at_position
 from pawsonalize.recipes.learned.signals import hide
 from pawsonalize.recipes.learned.tables import Counted, Tables, without_fold
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
 Array = NDArray[Any]
-_CHUNK = 16
+_CHUNK = 64
 _HELD = 200  # candidates kept of a held-out request, at most
-_CHUNK_CELLS = 400_000  # dense rows of a chunk should fit the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +32,12 @@ class Samples:
     """False where there were fewer candidates, shape (G, N)."""
     requests: int
     """How many requests there were, those without their target among the candidates included."""
+
+    @classmethod
+    def nothing(cls, requests: int) -> "Samples":
+        """No target was among the candidates."""
+        none = np.zeros((0, 0), bool)
+        return cls(np.zeros((0, 0, 0), np.float32), none, none, requests)
 
 
 def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | None:
@@ -49,11 +54,16 @@ def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | Non
     fold = rng.integers(0, d.folds, n_users)
     held = rng.random(n_users) < d.holdout
     done: tuple[list[Samples], list[Samples]] = ([], [])
-    for index in range(d.folds):
-        tables = without_fold(c, fold == index, settings)
-        for kind, size in ((0, d.negatives + 1), (1, min(d.candidates, _HELD))):
-            inside = np.flatnonzero((fold[users] == index) & (held[users] == kind))
-            done[kind].extend(_cut(c, tables, users[inside], cuts[inside], size))
+    # The next fold's tables are made meanwhile: their linear algebra needs no lock of Python's.
+    with ThreadPoolExecutor(1) as beside:
+        made = beside.submit(without_fold, c, fold == 0, settings)
+        for index in range(d.folds):
+            tables = made.result()
+            if index + 1 < d.folds:
+                made = beside.submit(without_fold, c, fold == index + 1, settings)
+            for kind, size in ((0, d.negatives + 1), (1, min(d.candidates, _HELD))):
+                inside = np.flatnonzero((fold[users] == index) & (held[users] == kind))
+                done[kind].extend(_cut(c, tables, users[inside], cuts[inside], size))
     train, out = (_joined(parts) for parts in done)
     least_train, least_out = max(d.min_requests // 2, 1), max(d.min_requests // 20, 1)
     enough = len(train.x) >= least_train and len(out.x) >= least_out
@@ -61,14 +71,15 @@ def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | Non
 
 
 def _joined(parts: list[Samples]) -> Samples:
-    if not parts:
-        none = np.zeros((0, 0), bool)
-        return Samples(np.zeros((0, 0, 0), np.float32), none, none, 0)
+    some = [part for part in parts if len(part.x)]
+    requests = sum(part.requests for part in parts)
+    if not some:
+        return Samples.nothing(requests)
     return Samples(
-        np.concatenate([part.x for part in parts]),
-        np.concatenate([part.y for part in parts]),
-        np.concatenate([part.there for part in parts]),
-        sum(part.requests for part in parts),
+        np.concatenate([part.x for part in some]),
+        np.concatenate([part.y for part in some]),
+        np.concatenate([part.there for part in some]),
+        requests,
     )
 
 
@@ -113,33 +124,40 @@ def _cut(c: Counted, tables: Tables, users: Array, cuts: Array, size: int) -> li
     targets = log.items[log.offsets[users] + cuts]
 
     def work(part: slice) -> Samples:
-        r = at_positions(log, c.tables.index, c.stays, users[part], cuts[part], c.facets, d)
-        proposed = propose(tables, r, hide(c, users[part], cuts[part]))
-        y = (proposed.top == targets[part, None]) & proposed.there
-        hit = y.any(axis=1)
-        read = np.flatnonzero(hit) if hit.any() else np.zeros(1, np.int64)  # no shape has size 0
-        found, y = describe(tables, r.only(read), proposed.only(read)), y[hit]
-        there, x = found.there[hit[read]], found.x[hit[read]]
         rng = np.random.default_rng([d.seed, part.start, size])
-        kept = _thin(y, there, size, rng)
-        return Samples(
-            x=np.take_along_axis(x, kept[:, :, None], 1),
-            y=np.take_along_axis(y, kept, 1),
-            there=np.take_along_axis(there, kept, 1),
-            requests=len(hit),
-        )
+        asked = zip(users[part].tolist(), cuts[part].tolist(), targets[part].tolist(), strict=True)
+        found = [_sample(c, tables, user, cut, target, size, rng) for user, cut, target in asked]
+        hits = [sample for sample in found if sample is not None]
+        if not hits:
+            return Samples.nothing(len(found))
+        x, y, there = (np.stack(columns) for columns in zip(*hits, strict=True))
+        return Samples(x, y, there, len(found))
 
-    step = max(1, min(_CHUNK, _CHUNK_CELLS // log.n_items))
-    parts = [slice(k, k + step) for k in range(0, len(users), step)]
-    # Chunks are independent, so threads change nothing but the time.
-    with ThreadPoolExecutor(d.threads) as pool:
-        return list(pool.map(work, parts))
+    return [work(slice(k, k + _CHUNK)) for k in range(0, len(users), _CHUNK)]
+
+
+def _sample(
+    c: Counted,
+    tables: Tables,
+    user: int,
+    cut: int,
+    target: int,
+    size: int,
+    rng: np.random.Generator,
+) -> tuple[Array, Array, Array] | None:
+    """Features, targets and what is there of the kept candidates; None without the target."""
+    r = at_position(c.log, tables.index, c.stays, user, cut, c.facets, tables.design)
+    proposed = propose(tables, r, hide(c, user, cut))
+    y = (proposed.top == target) & proposed.there
+    if not y.any():
+        return None
+    kept = _thin(y, proposed.there, size, rng)
+    return describe(tables, r, proposed)[:, kept].T, y[kept], proposed.there[kept]
 
 
 def _thin(y: Array, there: Array, size: int, rng: np.random.Generator) -> Array:
     """The target and random other candidates in random order: a fixed place would leak it."""
-    key = rng.random(y.shape)
+    key = rng.random(len(y))
     key[y] = -1.0
     key[~there] = 2.0
-    keep = np.argsort(key, axis=1)[:, :size]
-    return np.take_along_axis(keep, np.argsort(rng.random(keep.shape), axis=1), 1)
+    return rng.permutation(np.argsort(key)[:size])

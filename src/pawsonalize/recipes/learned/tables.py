@@ -1,6 +1,7 @@
 """All counted tables of one training, built from one log and nothing else."""
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ SLICES = 64
 _HALVES = (1, 4)  # half-lives of the trends, in slices of 1/64 of the log's active time
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Trend:
     """How often items were chosen, in all and lately; a stored model keeps the last slice alone."""
 
@@ -38,21 +39,35 @@ class Trend:
     edges: Array
     """The slices' first moments, shape (slices,)."""
 
-    def slice_of(self, times: Array) -> Array:
-        """The slice of each moment."""
-        part = np.searchsorted(self.edges, times, side="right") - 1
-        return np.asarray(np.maximum(part, 0))
+    @cached_property
+    def between_equals(self) -> Array:
+        """A thousandth of the share of the most chosen item, shape (items,) float32."""
+        return self.total * np.float32(1e-3 / max(float(self.total.max(initial=1.0)), 1.0))
+
+    @cached_property
+    def log(self) -> Array:
+        """The log of 1 + total, shape (items,) float32."""
+        return np.log1p(self.total)
+
+    @cached_property
+    def root(self) -> Array:
+        """The root of 1 + total, shape (items,) float32."""
+        return np.sqrt(self.total + np.float32(1.0))
+
+    def slice_of(self, moment: float) -> int:
+        """The slice of a moment."""
+        return max(int(np.searchsorted(self.edges, moment, side="right")) - 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What is chosen usually. `rate` (cells + 1,): log of choices per available animal.
-
-    `share` (values,) are the shares of choices by value of each matched attribute.
-    """
+    """What is chosen usually."""
 
     rate: Array
+    """The log of choices per available animal of each cell, shape (cells + 1,) float32."""
     share: Array
+    """The share of choices that an item's value of each matched attribute has, shape
+    (matched, items) float32."""
 
     @classmethod
     def of(
@@ -64,12 +79,13 @@ class Usual:
         for cells in index.cells[:, :-1]:
             chosen += np.bincount(cells, total, size)
             there += np.bincount(cells, availability.usual, size)
-        share = [np.zeros(0)]
-        for values, nothing in zip(likeness.values[:-1].T, likeness.nothing.tolist(), strict=True):
-            weight = np.bincount(values - nothing, total) + 1.0
-            share.append(weight / weight.sum())
+        share = np.zeros((len(likeness.matched), len(total)), np.float32)
+        codes = likeness.values[:, :-1] - likeness.nothing[:, None]
+        for own, values in zip(share, codes, strict=True):
+            weight = np.bincount(values, total) + 1.0
+            own[:] = (weight / weight.sum())[values]
         rate = np.log((chosen + 1.0) / (there + availability.smoothing))
-        return cls(rate, np.concatenate(share))
+        return cls(rate.astype(np.float32), share)
 
 
 @dataclass(frozen=True, slots=True)

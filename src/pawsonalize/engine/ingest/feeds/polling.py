@@ -111,6 +111,10 @@ class Polling:
         is_new = state.fingerprint != mark and mark not in self._begun
         return is_new or (tick > state.tick and now >= state.not_before)
 
+    def due(self, name: str, now: int) -> int | None:
+        """When a listed feed was due last; None: never yet."""
+        return self._feeds[name].latest(now)
+
     def take(
         self, name: str, source: FeedSource, now: int, *, allow_shrink: bool = False
     ) -> FeedReport | None:

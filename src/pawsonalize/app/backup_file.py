@@ -1,0 +1,151 @@
+"""The file of a backup: a tar with a list of what is in it, compressed with zstd.
+
+`manifest.json` names every other member with its size and digest. It comes last, so that a file
+without it was cut off.
+"""
+
+import hashlib
+import os
+import tarfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+import zstandard
+
+from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
+
+FORMAT = 1
+_MANIFEST = "manifest.json"
+_PRIVATE = 0o600  # it has every visitor, and the root key of the access keys
+_LEVEL = 3
+
+
+class Member(msgspec.Struct, frozen=True):
+    """A file of the backup."""
+
+    size: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a backup holds, and what made it."""
+
+    format: int = FORMAT
+    program: str
+    """The version of Pawsonalize."""
+    revision: str
+    """That of the tables."""
+    made_at: str
+    """As of when, ISO 8601."""
+    head: int
+    """The highest offset of its log."""
+    events: int
+    models: int
+    has_archive: bool
+    members: Mapping[str, Member] = {}
+
+
+def pack(folder: Path, manifest: Manifest, target: Path) -> Manifest:
+    """Write all files of a folder into a new backup, durable and whole, or none of it.
+
+    Returns the manifest with its members. Conflict if the target is there already.
+    """
+    if target.exists():
+        raise Conflict(f"{target} is there already, and stays as it is: choose another name")
+    draft = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
+    try:
+        names = sorted(one.relative_to(folder) for one in folder.rglob("*") if one.is_file())
+        members = {name.as_posix(): _member(folder / name) for name in names}
+        whole = msgspec.structs.replace(manifest, members=members)
+        (folder / _MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(whole)))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
+        with os.fdopen(descriptor, "wb") as file:
+            with (
+                zstandard.ZstdCompressor(_LEVEL, write_checksum=True).stream_writer(
+                    file, closefd=False
+                ) as packed,
+                tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+            ):
+                for name in (*names, Path(_MANIFEST)):
+                    tar.add(folder / name, name.as_posix(), recursive=False, filter=_anonymous)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, target)
+    except FileExistsError as error:
+        raise Conflict(f"{target} is there already, and stays as it is") from error
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the backup {target} cannot be written ({error.strerror}): choose another place, or"
+            " free some space"
+        ) from error
+    finally:
+        with suppress(OSError):
+            draft.unlink()
+    return whole
+
+
+def unpack(source: Path, folder: Path) -> Manifest:
+    """Write what a backup holds into an empty folder, and check all of it.
+
+    InvalidInput if it is no backup, was cut off or was changed; nothing of it is to be used then.
+    """
+    try:
+        with (
+            source.open("rb") as file,
+            zstandard.ZstdDecompressor().stream_reader(file) as packed,
+            tarfile.open(fileobj=packed, mode="r|") as tar,
+        ):
+            tar.extractall(folder, filter="data")
+    except FileNotFoundError as error:
+        raise InvalidInput(f"there is no file {source}: name a backup") from error
+    except (zstandard.ZstdError, tarfile.TarError, EOFError) as error:
+        raise _damaged(source, str(error)) from error
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the backup cannot be unpacked ({error.strerror}): free some space, or check that"
+            f" {folder.parent} is writable"
+        ) from error
+    return _checked(source, folder)
+
+
+def _checked(source: Path, folder: Path) -> Manifest:
+    try:
+        manifest = msgspec.json.decode((folder / _MANIFEST).read_bytes(), type=Manifest)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise _damaged(source, "its list of members is missing or cannot be read") from error
+    if manifest.format > FORMAT:
+        raise InvalidInput(
+            f"{source} was made by Pawsonalize {manifest.program}, which is newer than this"
+            " program: install that version, then restore"
+        )
+    found = {one.relative_to(folder).as_posix() for one in folder.rglob("*") if one.is_file()}
+    if found - {_MANIFEST} != set(manifest.members):
+        raise _damaged(source, "files are missing, or there are others")
+    for name, member in manifest.members.items():
+        if _member(folder / name) != member:
+            raise _damaged(source, f"{name} is not what was written")
+    (folder / _MANIFEST).unlink()
+    return manifest
+
+
+def _damaged(source: Path, reason: str) -> InvalidInput:
+    return InvalidInput(
+        f"{source} is no backup, or it is damaged ({reason}): nothing was restored; take another"
+    )
+
+
+def _member(file: Path) -> Member:
+    with file.open("rb") as content:
+        return Member(file.stat().st_size, hashlib.file_digest(content, "sha256").hexdigest())
+
+
+def _anonymous(found: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Without who owned the file here."""
+    found.uid = found.gid = 0
+    found.uname = found.gname = ""
+    found.mode = _PRIVATE
+    return found

@@ -1,0 +1,83 @@
+"""`pawsonalize config`: every setting, its value and where it is from; whether all can be meant."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from pawsonalize.cli.options import DataDir, Json, command_group
+from pawsonalize.cli.terminal import wide_console
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.settings import read_settings, shown_values
+
+app = command_group("Settings: what they are, where they come from, whether they can be used.")
+
+_FILE_WIDTH = 160
+
+
+@app.command("show")
+def show(
+    given: Annotated[
+        bool, typer.Option("--given", help="Only those that are set somewhere.")
+    ] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show each setting, its value, and where it comes from; secrets and passwords are hidden.
+
+    Example: pawsonalize config show --given
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    settings, written = read_settings({"data_dir": data_dir})
+    sources = dict(written.sources) | ({} if data_dir is None else {"data_dir": "--data-dir"})
+    values = shown_values(settings)
+    rows = [
+        {"setting": name, "value": values[name], "source": sources.get(name, "default")}
+        for name in sorted(values)
+        if name in sources or not given
+    ]
+    if json:
+        print(msgspec.json.encode(rows).decode())
+        return
+    if not rows:
+        print("nothing is set: all settings have their defaults")
+        return
+    table = Table("setting", "value", "from", box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(row[column] or "-") for column in ("setting", "value", "source")))
+    wide_console(_FILE_WIDTH).print(table)
+
+
+@app.command("check")
+def check(
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A config file.", show_default="the file that would be read"),
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Check a config file and the environment: names, values, and the files that they name.
+
+    A name that does not exist is refused with the nearest that does. Exit code 2 if anything cannot
+    be used.
+
+    Example: pawsonalize config check
+    """
+    from pawsonalize.app.configuration import unusable
+
+    if file is not None and not file.is_file():
+        raise InvalidInput(f"there is no file {file}: write one with `pawsonalize init`")
+    settings, written = read_settings({"data_dir": data_dir}, file)
+    wrong = [*written.warnings, *unusable(settings)]
+    if wrong:
+        raise InvalidInput("; ".join(wrong))
+    where = "no config file" if written.file is None else str(written.file)
+    count = len(written.sources)
+    print(f"{where} and the environment can be used: {count} {_settings(count)} given")
+
+
+def _settings(count: int) -> str:
+    return "setting is" if count == 1 else "settings are"

@@ -1,0 +1,103 @@
+"""`pawsonalize status`: one screen that says whether all is well."""
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pawsonalize import clock
+from pawsonalize.cli.opening import opened
+from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.terminal import wide_console
+from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, parse_moment
+from pawsonalize.settings import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pawsonalize.app.service_state import ServedModel, ServiceState
+
+_FILE_WIDTH = 140
+
+
+def status(data_dir: DataDir = None, json: Json = False) -> None:
+    """Show on one screen whether all is well: servers, freshness, models, the last verdict.
+
+    Exit code 0, whatever it finds; `pawsonalize doctor` looks at more, and has an exit code.
+
+    Example: pawsonalize status
+    """
+    from pawsonalize.app.service_state import service_state
+
+    settings, now = load_settings({"data_dir": data_dir}), clock.now()
+    with opened(settings) as adapters:
+        found = service_state(settings, adapters, now)
+    if json:
+        print(msgspec.json.encode(found).decode())
+    else:
+        _print(found, now)
+
+
+def _print(found: "ServiceState", now: int) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, told in _lines(found, now):
+        style = "red" if name.startswith("!") else None
+        table.add_row(Text(name, style=style or ""), Text(told))
+    wide_console(_FILE_WIDTH).print(table)
+
+
+def _lines(found: "ServiceState", now: int) -> "Iterator[tuple[str, str]]":
+    count = len(found.attention)
+    needs = "1 thing needs" if count == 1 else f"{count} things need"
+    well = "all is well" if found.servers else "nothing is wrong, but no server runs"
+    yield "health", f"{needs} attention, see below" if count else well
+    yield "data", f"{found.data_folder} (Pawsonalize {found.version})"
+    for one in found.servers:
+        sure = "" if one.lives else ", not heard of yet"
+        yield "server", f"{one.place}: {', '.join(one.roles)}, for {_ago(one.since, now)}{sure}"
+    if not found.servers:
+        yield "server", "none runs: start one with `pawsonalize serve`"
+    newest = found.newest_event_at
+    fresh = "none yet" if newest is None else f"the newest came in {_ago(newest, now)} ago"
+    yield "events", f"{found.events:,}; {fresh}"
+    yield "animals", f"{found.animals:,} available"
+    for model in found.models:
+        yield f"campaign {model.campaign}", _model(model, now)
+    if found.last_retraining is None:
+        yield "last retraining", "none yet"
+    else:
+        last = found.last_retraining
+        began = f"{last.status}, begun {_ago(last.started_at, now)} ago"
+        yield "last retraining", f"{began}: {last.reason}" if last.reason else began
+        yield "", f"more: pawsonalize runs show {last.run}"
+    yield "retrains", found.schedule or "when you ask it to (retrain_schedule is empty)"
+    for finding in found.attention:
+        move = f"\n→ {finding.next_move}" if finding.next_move else ""
+        yield f"! {finding.check}", f"{finding.message}{move}"
+
+
+def _model(model: "ServedModel", now: int) -> str:
+    if model.solution_version is None:
+        return "serves no model yet"
+    told = model.solution_version
+    if not model.serves:
+        told += " (served once a server runs)"
+    if model.trained_as_of is not None:
+        told += f", trained {_ago(model.trained_as_of, now)} ago"
+    if model.counts_as_of is not None:
+        told += f", counts from {_ago(model.counts_as_of, now)} ago"
+    return told
+
+
+def _ago(moment: str, now: int) -> str:
+    """How long ago that was, in the largest unit that fits."""
+    passed = max(0, now - parse_moment(moment, "moment"))
+    for size, unit in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second")):
+        if passed >= size:
+            count = passed // size
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return "less than a second"

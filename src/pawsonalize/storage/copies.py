@@ -1,0 +1,125 @@
+"""A whole database: copied as of one moment while others write, brought back, and taken away.
+
+SQLite is copied by its own backup API, PostgreSQL by its own programs pg_dump and pg_restore.
+"""
+
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from sqlalchemy import delete, inspect, text
+
+from pawsonalize.domain.errors import NotReady, StorageUnavailable
+from pawsonalize.storage import fleet_tables, stream_tables
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.tables import metadata
+
+SQLITE_COPY, POSTGRES_COPY = "database.sqlite3", "database.pgdump"
+"""What a copy is called, by the database that it is of."""
+_LOGIN = re.compile(
+    r"(?P<scheme>postgres(?:ql)?)(?:\+\w+)?://(?:(?P<user>[^@:/]*)(?::(?P<password>[^@/]*))?@)?"
+)
+_HOLDERS = (fleet_tables.leases, fleet_tables.servers)
+
+
+def copy_database(database: Database, url: str, folder: Path) -> Path:
+    """Copy the database at that URL into a file of the folder, as of one moment.
+
+    NotReady without pg_dump, where it is needed; StorageUnavailable with what it says.
+    """
+    if database.file is None:
+        copy = folder / POSTGRES_COPY
+        _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={copy}")
+        return copy
+    copy = folder / SQLITE_COPY
+    address = f"file:{quote(str(database.file))}?mode=ro"
+    try:
+        # In one step: it reads as of one moment, and keeps no writer waiting.
+        with (
+            closing(sqlite3.connect(address, uri=True)) as source,
+            closing(sqlite3.connect(copy)) as target,
+        ):
+            source.backup(target)
+    except sqlite3.Error as error:
+        raise StorageUnavailable(
+            f"the database cannot be copied ({error}): see that its disk has as much space again"
+        ) from error
+    return copy
+
+
+def restore_postgres(url: str, copy: Path) -> None:
+    """Bring a copy into a PostgreSQL database without our tables, all of it or nothing.
+
+    NotReady without pg_restore; StorageUnavailable with what it says.
+    """
+    options = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
+    _run("pg_restore", url, *options, str(copy))
+
+
+def forget_processes(database: Database) -> None:
+    """Take out who held leases and lived where the copy was made: nobody of them is here."""
+    with database.writing() as connection:
+        for table in _HOLDERS:
+            connection.execute(delete(table))
+
+
+def drop_tables(database: Database) -> None:
+    """Take away all our tables with what is in them; of a SQLite file, the file with them.
+
+    The database is closed then.
+    """
+    if database.file is not None:
+        file = database.file
+        database.close()
+        # The file itself last: a log without its file is nothing, a file without its log is old.
+        for end in ("-shm", "-wal", ""):
+            Path(f"{file}{end}").unlink(missing_ok=True)
+        return
+    assert stream_tables.dead_letters.metadata is metadata, "all tables are known by now"
+    with database.writing() as connection:
+        there = set(inspect(connection).get_table_names())
+        ours = [table for table in metadata.sorted_tables if table.name in there]
+        metadata.drop_all(connection, tables=ours)
+        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    database.close()
+
+
+def _run(program: str, url: str, *arguments: str) -> str:
+    """Run one of PostgreSQL's programs on the database; the password is in no list of processes."""
+    found = shutil.which(program)
+    if found is None:
+        raise NotReady(
+            f"this needs PostgreSQL's own {program}, which is not on this machine: install its"
+            " client programs (postgresql-client), or run the command where they are"
+        )
+    password, where = _without_password(url)
+    variables = {**os.environ, "PGCONNECT_TIMEOUT": "10"}
+    if password is not None:
+        variables["PGPASSWORD"] = password
+    done = subprocess.run(  # noqa: S603 - the program and arguments of our own
+        [found, f"--dbname={where}", *arguments],
+        env=variables,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        reason = (done.stderr.strip().splitlines() or ["no word why"])[0]
+        raise StorageUnavailable(f"{program} failed: {reason}", detail=done.stderr.strip())
+    return done.stdout
+
+
+def _without_password(url: str) -> tuple[str | None, str]:
+    """The password, and the URL without it as PostgreSQL's programs read it."""
+    found = _LOGIN.match(url)
+    if found is None:
+        return None, url
+    user, password = found["user"], found["password"]
+    login = "" if user is None else f"{user}@"
+    rest = url[found.end() :]
+    return None if password is None else unquote(password), f"{found['scheme']}://{login}{rest}"

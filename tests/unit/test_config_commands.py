@@ -1,0 +1,149 @@
+"""`init`, `config show`, `config check` and `--version`: settings, explained and checked."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner, Result
+
+from pawsonalize import __version__
+from pawsonalize.cli.main import app
+from pawsonalize.config import shown
+from pawsonalize.domain.errors import Conflict, InvalidInput, PawsonalizeError
+from pawsonalize.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty current folder, and no settings in the environment."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("PAWSONALIZE_DATA_DIR", raising=False)
+    return tmp_path
+
+
+def run(*command: str) -> Result:
+    return CliRunner().invoke(app, command)
+
+
+def error_of(*command: str) -> PawsonalizeError:
+    done = run(*command)
+    assert isinstance(done.exception, PawsonalizeError), done.output
+    return done.exception
+
+
+def test_the_version_is_told() -> None:
+    done = run("--version")
+    assert (done.exit_code, done.output) == (0, f"pawsonalize {__version__}\n")
+
+
+def test_the_first_config_file_sets_the_defaults_and_says_what_comes_next(elsewhere: Path) -> None:
+    told = run("init").output
+    assert told.startswith("Written: config/dev.yaml\n")
+    assert sum(line.startswith("  pawsonalize ") for line in told.splitlines()) == 3
+    written = yaml.safe_load((elsewhere / "config/dev.yaml").read_text())
+    defaults = Settings()
+    assert written
+    assert {name: str(getattr(defaults, name)) for name in written} == {
+        name: str(value) for name, value in written.items()
+    }
+    assert run("config", "check").exit_code == 0
+
+
+def test_what_it_shows_in_comments_are_the_defaults(elsewhere: Path) -> None:
+    run("init")
+    lines = (elsewhere / "config/dev.yaml").read_text().splitlines()
+    names = set(Settings.__struct_fields__)
+    commented = [line.removeprefix("# ") for line in lines if line.startswith("# ")]
+    settings = [line for line in commented if line.partition(":")[0] in names]
+    assert len(settings) > 15
+    for line in settings:
+        ((name, value),) = yaml.safe_load(line).items()
+        assert getattr(Settings(), name) == value, line
+
+
+def test_a_config_file_that_is_there_stays(elsewhere: Path) -> None:
+    run("init")
+    (elsewhere / "config/dev.yaml").write_text("port: 1\n")
+    assert isinstance(error_of("init"), Conflict)
+    assert (elsewhere / "config/dev.yaml").read_text() == "port: 1\n"
+
+
+def test_a_file_elsewhere_says_how_it_is_read() -> None:
+    assert "PAWSONALIZE_CONFIG=shelter.yaml" in run("init", "shelter.yaml").output
+    assert run("config", "check", "shelter.yaml").exit_code == 0
+
+
+def test_each_setting_says_its_value_and_where_it_comes_from(
+    elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run("init")
+    monkeypatch.setenv("PAWSONALIZE_PORT", "9000")
+    monkeypatch.setenv("PAWSONALIZE_EVENT_TYPES", '{"Boop": "view"}')
+    rows = {row["setting"]: row for row in json.loads(run("config", "show", "--json").stdout)}
+    assert set(rows) == set(Settings.__struct_fields__)
+    assert (rows["port"]["value"], rows["port"]["source"]) == (
+        "9000",
+        "the variable PAWSONALIZE_PORT",
+    )
+    assert rows["host"]["source"] == "config/dev.yaml"
+    assert rows["workers"]["source"] == "default"
+    told = run("config", "show", "--given", "--data-dir", "x").stdout
+    assert "Boop: view" in told
+    assert "--data-dir" in told
+    assert "workers" not in told
+
+
+def test_nothing_given_is_said() -> None:
+    assert "all settings have their defaults" in run("config", "show", "--given").stdout
+
+
+def test_secrets_and_passwords_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAWSONALIZE_NOTIFY_SMTP_URL", "smtps://me:hunter2@mail")
+    monkeypatch.setenv("PAWSONALIZE_DATABASE_URL", "postgresql://me:hunter2@one,two/db")
+    told = run("config", "show").stdout
+    assert "hunter2" not in told
+    assert "postgresql://me:…@one,two/db" in told
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("postgresql://me@host/db?password=x&a=1", "postgresql://me@host/db?password=…&a=1"),
+        ("nats://user:pw@host:4222/EVENTS", "nats://user:…@host:4222/EVENTS"),
+        ("s3://bucket/prefix", "s3://bucket/prefix"),
+        ("0 3 * * *", "0 3 * * *"),
+        (False, "false"),
+    ],
+)
+def test_only_what_is_secret_is_hidden(value: object, text: str) -> None:
+    assert shown(value) == text
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("prot: 1", "did you mean port?"),
+        ("port: many", "the setting port 'many'"),
+        ("feeds_file: missing.yaml", "missing.yaml"),
+        ("retrain_schedule: daily", "daily is no schedule"),
+        ("tls_key: key.pem", "tls_certificate is missing"),
+        ("recipe: magic", "magic"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_refused(elsewhere: Path, content: str, reason: str) -> None:
+    (elsewhere / "mine.yaml").write_text(content)
+    error = error_of("config", "check", "mine.yaml")
+    assert isinstance(error, InvalidInput)
+    assert reason in error.message
+
+
+def test_a_misspelt_variable_is_refused_with_the_nearest_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PAWSONALIZE_PROT", "9000")
+    assert "did you mean PAWSONALIZE_PORT?" in error_of("config", "check").message
+
+
+def test_a_file_that_is_not_there_is_said() -> None:
+    assert "there is no file no.yaml" in error_of("config", "check", "no.yaml").message
