@@ -1,4 +1,4 @@
-"""Take the pictures of docs/images/console-….png: every page of the console, over a made-up week.
+"""Take the pictures of docs/images: the adoption site, and every page of the console.
 
 python docs/screenshots.py
 
@@ -14,7 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
-from playwright.sync_api import Page, sync_playwright  # noqa: E402
+from playwright.sync_api import Browser, Page, sync_playwright  # noqa: E402
 
 from pawsonalize import clock  # noqa: E402
 
@@ -22,7 +22,7 @@ _MORNING = 1_795_765_200_000  # so that pictures are of one morning, whenever th
 _STARTED = time.time()
 clock.now = lambda: _MORNING + round((time.time() - _STARTED) * 1000)
 
-from tests.adoption_site import serving  # noqa: E402
+from tests.adoption_site import serving, site  # noqa: E402
 from tests.console_world import make_console_world  # noqa: E402
 
 from pawsonalize.app.asgi import build_app  # noqa: E402
@@ -53,6 +53,17 @@ def take(page: Page, name: str) -> None:
     print(f"docs/images/console-{name}.png")
 
 
+def take_site(browser: Browser, folder: Path) -> None:
+    """The adoption site as a visitor sees it who has looked at a rabbit."""
+    with serving(site(folder, start_training=lambda: None)) as address:
+        page = browser.new_page(base_url=address, viewport={"width": 1280, "height": 800})
+        page.goto("/")
+        page.get_by_role("link", name="Pip", exact=True).first.click()
+        page.goto("/")
+        page.screenshot(path=FOLDER / "adoption-site.png")
+        print("docs/images/adoption-site.png")
+
+
 def main() -> None:
     """Take all of them."""
     if not CHROMIUM.exists():
@@ -61,6 +72,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         settings = make_console_world(Path(folder) / "data", is_hostile=False)
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=_ARGUMENTS)
+        take_site(browser, Path(folder) / "site")
         with serving(build_app(settings)) as address:
             context = browser.new_context(
                 base_url=address,
