@@ -61,8 +61,8 @@ docs: setup ## Make the reference pages, the pictures and the site (dist/site) f
 	$(BIN)/python docs/website.py
 
 lock: ## Resolve the dependencies anew and write the hashed requirements
-	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --extra postgres -o requirements/base.txt
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --extra postgres --constraints requirements/dev.txt -o requirements/base.txt
 
 clean: ## Remove the environment and caches; your data folder stays
 	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
