@@ -22,7 +22,7 @@ setup: .venv/ready ## Make .venv with everything, locked; .venv/bin/pawsonalize 
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.venv/ready: requirements/dev.txt pyproject.toml
+.venv/ready: requirements/dev.txt requirements/base.txt pyproject.toml
 	@$(FIRST)
 	@$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
