@@ -26,6 +26,11 @@ def answer_of(port: int, request: bytes) -> bytes:
             return b""
 
 
+def _is_busy(status: bytes, request: bytes) -> bool:
+    """Of the console's reports few wait at a time, also those whose clients have hung up."""
+    return status == b"503" and request.startswith(b"GET /v1/console/")
+
+
 @pytest.mark.parametrize("count", [2_000, pytest.param(50_000, marks=pytest.mark.nightly)])
 def test_no_request_is_answered_by_a_fault_of_ours(
     tmp_path: Path, start: Start, count: int
@@ -43,7 +48,7 @@ def test_no_request_is_answered_by_a_fault_of_ours(
         (status[1], request) for request, answer in answers if (status := _STATUS.match(answer))
     ]
     assert len(statuses) > count / 2, "most of them are HTTP enough to be answered"
-    assert [found for found in statuses if found[0] >= b"500"] == []
+    assert [found for found in statuses if found[0] >= b"500" and not _is_busy(*found)] == []
     with server.client() as client:
         event = view("ann", "2-Beagle-2-3")
         assert client.post("/v1/events", json=event).status_code == 202
