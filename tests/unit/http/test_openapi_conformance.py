@@ -38,6 +38,7 @@ _CONFIG = schemathesis.Config(
         default=ProjectConfig(
             generation=GenerationConfig(deterministic=True),
             phases=PhasesConfig(coverage=CoveragePhaseConfig(enabled=NIGHTLY)),
+            request_timeout=120,  # how soon it answers is not asked here, on busy machines least
         )
     ),
 )
