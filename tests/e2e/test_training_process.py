@@ -51,6 +51,7 @@ def service(folder: Path) -> Iterator[tuple[Adapters, TrainingProcesses]]:
             },
         )
         yield adapters, slow
+        slow.close()
 
 
 def create(adapters: Adapters, name: str) -> SolutionVersion:

@@ -78,6 +78,8 @@ def test_pages_of_the_inventory_miss_nobody_and_hold_nobody_twice(client: TestCl
         {"order": "luck"},
         {"status": "lost"},
         {"limit": "0"},
+        {"limit": "\x857"},
+        {"limit": "9" * 5000},
         {"waitingDays": "-1"},
         {"hardlySeen": "perhaps"},
         {"cursor": "x"},

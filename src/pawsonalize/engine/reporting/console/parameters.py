@@ -23,8 +23,8 @@ def read_count(given: Mapping[str, str], name: str, usual: int, least: int, most
     told = given.get(name)
     if told is None:
         return usual
-    told = told.strip()
-    if not (told.isascii() and told.isdecimal()) or not least <= int(told) <= most:
+    is_number = told.isascii() and told.isdecimal() and len(told) <= len(str(most))
+    if not is_number or not least <= int(told) <= most:
         raise InvalidInput(
             f"{name} must be a whole number from {least:,} to {most:,}, not {told[:50]!r}",
             field=name,
@@ -34,7 +34,7 @@ def read_count(given: Mapping[str, str], name: str, usual: int, least: int, most
 
 def read_flag(given: Mapping[str, str], name: str) -> bool:
     """Whether a parameter is `true`; InvalidInput for a word that says neither."""
-    told = given.get(name, "false").strip().lower()
+    told = given.get(name, "false")
     if told not in _FLAGS:
         raise InvalidInput(f"{name} must be true or false", field=name)
     return _FLAGS[told]
