@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -16,16 +16,16 @@ from pawsonalize.app.console_parts import (
     visitor_views,
 )
 from pawsonalize.app.console_runs import run_reports
-from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict
+from pawsonalize.app.diagnosis import Patient
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
-from pawsonalize.app.doctor import deliveries, disk, folder, problems
+from pawsonalize.app.doctor import deliveries, disk, folder, needing_attention, problems
 from pawsonalize.app.intake_checks import dead_letters
 from pawsonalize.app.model_checks import campaigns, trainings
 from pawsonalize.app.server_checks import read_replica
 from pawsonalize.app.server_checks import servers as server_findings
 from pawsonalize.app.stream_checks import streams
 from pawsonalize.app.tenants import tenant_reports
-from pawsonalize.domain.errors import NotReady, PawsonalizeError
+from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import MINUTE, SECOND, iso
 from pawsonalize.engine.reporting.console.models import ModelReports
 from pawsonalize.engine.reporting.console.outcomes import OutcomeReports
@@ -53,8 +53,8 @@ _NEWEST_EVENTS = 100
 _FINDINGS_KEPT = 10 * SECOND
 _CAMPAIGNS = 50
 # Of the doctor's checks those that are quick: others read the whole database.
-_OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (folder, disk)
-_OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
+_OF_THE_MACHINE = (folder, disk)
+_OF_THE_SERVICE = (
     problems,
     campaigns,
     trainings,
@@ -83,7 +83,7 @@ def console_views(
         lambda _: _disk(settings, adapters), clock.now, MINUTE
     )
     findings = CachedLookup[None, list[ConsoleFinding]](
-        lambda _: _findings(settings, adapters), clock.now, _FINDINGS_KEPT
+        lambda _: _findings(settings, adapters, servers), clock.now, _FINDINGS_KEPT
     )
     impressions = Impressions(adapters.database.replica_reads())
     return ConsoleViews(
@@ -130,21 +130,11 @@ def _why_no_answers(adapters: Adapters, runtime: Runtime, individuals: Individua
     return None
 
 
-def _findings(settings: Settings, adapters: Adapters) -> list[ConsoleFinding]:
+def _findings(settings: Settings, adapters: Adapters, servers: Servers) -> list[ConsoleFinding]:
     """What the quick checks of the doctor find."""
-    patient = Patient(settings, adapters, clock.now())
-    found = [one for check in _OF_THE_MACHINE for one in check(settings)]
-    for of_the_service in _OF_THE_SERVICE:
-        try:
-            found += of_the_service(patient)
-        except PawsonalizeError as error:
-            name = of_the_service.__name__.replace("_", " ")
-            found.append(Diagnosis(name, str(error), Verdict.ATTENTION))
-    return [
-        ConsoleFinding(one.check, one.message, one.next_move)
-        for one in found
-        if one.verdict is Verdict.ATTENTION
-    ]
+    patient = Patient(settings, adapters, clock.now(), servers)
+    found = needing_attention(patient, _OF_THE_MACHINE, _OF_THE_SERVICE)
+    return [ConsoleFinding(one.check, one.message, one.next_move) for one in found]
 
 
 def _space(disk: DiskReport) -> Iterator[ConsoleFinding]:

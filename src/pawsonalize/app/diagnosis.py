@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.engine.resources.servers import Servers
 from pawsonalize.settings import Settings
 
 
@@ -30,6 +31,8 @@ class Patient(msgspec.Struct, frozen=True):
     settings: Settings
     adapters: Adapters
     now: int
+    servers: Servers | None = None
+    """Who this process has watched all along; None: a check that asks has to watch for a while."""
 
 
 def attention(check: str, message: str, next_move: str = "") -> Diagnosis:

@@ -3,7 +3,7 @@
 import platform
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from pawsonalize import __version__
@@ -33,6 +33,8 @@ from pawsonalize.storage.file_size import FileSize
 from pawsonalize.storage.private_files import may_read
 
 _NAMED = 10
+MachineCheck = Callable[[Settings], Iterator[Diagnosis]]
+ServiceCheck = Callable[[Patient], Iterator[Diagnosis]]
 
 
 def database(patient: Patient) -> Iterator[Diagnosis]:
@@ -229,7 +231,7 @@ def problems(patient: Patient) -> Iterator[Diagnosis]:
         yield Diagnosis("problems", "none stands")
 
 
-OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (
+OF_THE_MACHINE: tuple[MachineCheck, ...] = (
     versions,
     settings_given,
     folder,
@@ -237,7 +239,7 @@ OF_THE_MACHINE: tuple[Callable[[Settings], Iterator[Diagnosis]], ...] = (
     disk,
     notifiers,
 )
-OF_THE_SERVICE: tuple[Callable[[Patient], Iterator[Diagnosis]], ...] = (
+OF_THE_SERVICE: tuple[ServiceCheck, ...] = (
     database,
     damage,
     database_file,
@@ -283,16 +285,23 @@ def examine(settings: Settings, now: int) -> Iterator[Diagnosis]:
 def glance(patient: Patient) -> list[Diagnosis]:
     """What needs attention, by all checks that take no time."""
     quick = [check for check in OF_THE_SERVICE if check not in SLOW]
-    found = [each for check in OF_THE_MACHINE for each in check(patient.settings)]
-    found += [each for check in quick for each in _done(check, patient)]
+    return needing_attention(patient, OF_THE_MACHINE, quick)
+
+
+def needing_attention(
+    patient: Patient, of_the_machine: Iterable[MachineCheck], of_the_service: Iterable[ServiceCheck]
+) -> list[Diagnosis]:
+    """What needs attention by these checks."""
+    found = [each for check in of_the_machine for each in check(patient.settings)]
+    found += [each for check in of_the_service for each in _done(check, patient)]
     return [one for one in found if one.verdict is Verdict.ATTENTION]
 
 
-def _done(check: Callable[[Patient], Iterator[Diagnosis]], patient: Patient) -> list[Diagnosis]:
+def _done(check: ServiceCheck, patient: Patient) -> list[Diagnosis]:
     try:
         return list(check(patient))
     except PawsonalizeError as error:
         return [attention(check.__name__.replace("_", " "), str(error))]
 
 
-__all__ = ["Diagnosis", "Patient", "Verdict", "examine", "glance"]
+__all__ = ["Diagnosis", "Patient", "Verdict", "examine", "glance", "needing_attention"]

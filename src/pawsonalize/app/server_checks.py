@@ -19,7 +19,8 @@ each is a process of its own."""
 
 def servers(patient: Patient) -> Iterator[Diagnosis]:
     """Who lives, with which program, and whether anybody works."""
-    states = servers_of(patient.adapters).watch()
+    watched = patient.servers
+    states = servers_of(patient.adapters).watch() if watched is None else watched.states()
     living = [one.server for one in states if one.lives and not one.server.is_beside]
     if living:
         told = ", ".join(sorted({_told(one) for one in living}))
@@ -27,7 +28,7 @@ def servers(patient: Patient) -> Iterator[Diagnosis]:
         versions = sorted({one.version for one in living})
         if versions != [__version__]:
             yield Diagnosis("servers", f"programs of {', '.join(versions)}; this is {__version__}")
-        if not any(WORK in one.roles for one in living):
+        if not any(WORK in one.server.roles for one in states if one.lives is not False):
             yield attention("servers", NOBODY_WORKS)
     else:
         yield Diagnosis("servers", "none runs")

@@ -10,9 +10,9 @@ from pawsonalize.app import Adapters, opened
 from pawsonalize.app import server_checks as checks
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict
 from pawsonalize.domain.roles import SERVE, WORK
-from pawsonalize.engine.resources.servers import ServerState
+from pawsonalize.engine.resources.servers import NOBODY_WORKS, Servers, ServerState
 from pawsonalize.settings import Settings
-from pawsonalize.storage.servers import ServerProcess
+from pawsonalize.storage.servers import ServerProcess, ServerTable
 
 ONE = ServerProcess("one-1", "one", 8080, (SERVE, WORK), "0.1.0", "0021", 20, 5)
 TWO = replace(ONE, name="one-2")
@@ -56,6 +56,22 @@ def test_that_nobody_works_needs_attention(
     said = found(adapters, monkeypatch, THREE)["servers"]
     assert said.verdict is Verdict.ATTENTION
     assert "no living server has the role work" in said.message
+
+
+def test_a_process_that_watches_all_along_is_asked_without_watching_again(
+    adapters: Adapters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def watch(_: Servers) -> list[ServerState]:
+        raise AssertionError("that takes seconds, and a page of the console waits")
+
+    monkeypatch.setattr(Servers, "watch", watch)
+    servers = Servers(table := ServerTable(adapters.database))
+    table.beat(THREE)
+    servers.look()
+    table.beat(THREE)
+    servers.look()
+    patient = Patient(Settings(), adapters, 0, servers)
+    assert NOBODY_WORKS in {one.message for one in checks.servers(patient)}
 
 
 def test_more_connections_than_postgresql_takes_need_attention_with_the_sum(
