@@ -1,0 +1,1 @@
+"""The operator's side: what is deployed, and how."""
