@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Tests that wait (for a process, a clock, a socket) leave their core to others.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help setup run test nightly check bench figures docs lock clean
+.PHONY: help setup run test nightly check bench figures docs synth lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +22,10 @@ setup: .venv/ready ## Make .venv with everything, locked; .venv/bin/pawsonalize 
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.venv/ready: requirements/dev.txt requirements/base.txt pyproject.toml
+.venv/ready: requirements/dev.txt requirements/base.txt pyproject.toml deploy/aws/pyproject.toml
 	@$(FIRST)
 	@$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable deploy/aws
 	@touch .venv/runs $@
 
 define FIRST
@@ -60,8 +60,12 @@ docs: setup ## Make the reference pages, the pictures and the site (dist/site) f
 	$(BIN)/python docs/screenshots.py
 	$(BIN)/python docs/website.py
 
+ENV ?= dev
+synth: setup ## Write the AWS templates of ENV (dev, prod) to dist/aws/ENV, offline
+	$(BIN)/pawsonalize-deploy synth $(ENV)
+
 lock: ## Resolve the dependencies anew and write the hashed requirements
-	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --all-extras --group dev --group deploy -o requirements/dev.txt
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --extra postgres --constraints requirements/dev.txt -o requirements/base.txt
 
 clean: ## Remove the environment and caches; your data folder stays

@@ -1,1 +1,1 @@
-"""The operator's side: what is deployed, and how."""
+"""Pawsonalize on AWS: templates, and the commands that bring them up and down."""
