@@ -186,7 +186,7 @@ def _refuse_unknown(written: dict[Any, Any], path: Path) -> None:
 
 
 def _readable(message: str) -> str:
-    """msgspec's message with the key at its front: `$.engine` is for programs."""
+    """Msgspec's message with the key at its front: `$.engine` is for programs."""
     found = re.fullmatch(r"(.*) - at `\$\.?(.*)`", message)
     return f"{found[2]}: {found[1]}" if found else message
 

@@ -54,9 +54,7 @@ class Alarms(Construct):
             dimensions_map={"DeliveryStreamName": events.delivery.ref},
             statistic="Maximum",
         )
-        self._alarm(
-            "ArchiveLag", freshness, _DELIVERY_LAG.to_seconds(), "The archive is behind."
-        )
+        self._alarm("ArchiveLag", freshness, _DELIVERY_LAG.to_seconds(), "The archive is behind.")
         errors: list[cloudwatch.IMetric] = []
         for name, function in functions.of.items():
             failed = function.metric_errors(label=name)
@@ -173,9 +171,7 @@ class Alarms(Construct):
         alarm.add_ok_action(self._notify)
 
     def _dashboard(self) -> None:
-        dashboard = cloudwatch.Dashboard(
-            self, "Dashboard", dashboard_name=self._base.names.stack
-        )
+        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._base.names.stack)
         for start in range(0, len(self.graphs), 3):
             dashboard.add_widgets(
                 *(

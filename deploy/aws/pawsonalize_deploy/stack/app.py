@@ -7,7 +7,6 @@ from cdk_nag import AwsSolutionsChecks
 
 from pawsonalize_deploy.adopted import NOTHING, Adopted
 from pawsonalize_deploy.settings import DeploySettings
-from pawsonalize_deploy.stack.acknowledged import acknowledge
 from pawsonalize_deploy.stack.system import System
 
 # The defaults of new CDK applications that matter here.
@@ -31,8 +30,7 @@ def write_templates(
     Returns the folder.
     """
     app = App(outdir=str(folder), analytics_reporting=False, context=_FLAGS)
-    system = System(app, env, settings, adopted)
+    System(app, env, settings, adopted)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
-    acknowledge(system)
     app.synth()
     return folder

@@ -38,9 +38,7 @@ class Buckets(Construct):
         self.archive = self._found_or_made(
             "Archive", adopted.archive_bucket, settings.s3_name_ssm_path
         )
-        self.seed = self._found_or_made(
-            "Seed", adopted.seed_bucket, settings.s3_seed_name_ssm_path
-        )
+        self.seed = self._found_or_made("Seed", adopted.seed_bucket, settings.s3_seed_name_ssm_path)
 
     def _found_or_made(self, name: str, existing: str | None, parameter: str) -> s3.IBucket:
         if existing is not None:

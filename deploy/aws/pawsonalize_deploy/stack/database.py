@@ -6,6 +6,7 @@ from aws_cdk import aws_rds as rds
 from constructs import Construct
 
 from pawsonalize_deploy.stack.foundation import Foundation
+from pawsonalize_deploy.stack.grants import meant
 from pawsonalize_deploy.stack.network import Network
 
 PORT = 5432
@@ -50,6 +51,20 @@ class Tables(Construct):
             cloudwatch_logs_exports=["postgresql"],
         )
         self.instance.node.add_dependency(group)
+        meant(
+            self.instance,
+            "AwsSolutions-RDS11",
+            "The usual port: the security group says who reaches it, and lets the service alone in",
+        )
+        if not settings.database_multi_az:
+            meant(self.instance, "AwsSolutions-RDS3", "databaseMultiAz is false in this config")
+        if not settings.deletion_protection:
+            meant(self.instance, "AwsSolutions-RDS10", "deletionProtection is false in this config")
+        meant(
+            self.instance,
+            "AwsSolutions-SMG4",
+            "Tasks read the password when they start; it is changed by hand, and tasks restarted",
+        )
         network.database.add_ingress_rule(network.service, ec2.Port.tcp(PORT), "the service")
 
     @property

@@ -14,6 +14,7 @@ from constructs import Construct
 from pawsonalize_deploy.names import FUNCTIONS
 from pawsonalize_deploy.stack.buckets import Buckets
 from pawsonalize_deploy.stack.foundation import Foundation
+from pawsonalize_deploy.stack.grants import allow, meant, publish, read_bucket, use_key
 from pawsonalize_deploy.stack.network import Network
 from pawsonalize_deploy.stack.secrets import Secrets
 from pawsonalize_deploy.stack.stream import EventStream
@@ -34,6 +35,7 @@ _OF_SETUP = tuple(
     for kind in (
         "DatasetGroup",
         "Dataset",
+        "Schema",
         "DatasetImportJob",
         "EventTracker",
         "Solution",
@@ -43,6 +45,10 @@ _OF_SETUP = tuple(
     for verb in ("Create", "Describe", "Delete")
     if f"{verb}{kind}" not in ("DeleteDatasetImportJob", "DeleteSolutionVersion")
 ) + ("personalize:TagResource", "personalize:ListTagsForResource")
+_WHY_WILD = (
+    "Versions, trackers and import jobs have ids that Amazon chooses; every other name begins with"
+    " this environment's"
+)
 _LISTS = tuple(
     f"personalize:List{kinds}"
     for kinds in (
@@ -113,8 +119,8 @@ class Functions(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
             ),
         )
-        self._seed.grant_read(role)
-        self._base.key.grant_encrypt_decrypt(role)
+        read_bucket(role, self._seed)
+        use_key(role, self._base.key)
         return role
 
     def _environment(self, name: str) -> dict[str, str]:
@@ -159,20 +165,21 @@ class Functions(Construct):
         base, service = self._base, self._service
         scope = Construct(self, name)
         group = base.log_group(scope, "Logs")
-        role = iam.Role(
-            scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com")
-        )
+        role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         group.grant_write(role)
         if service is not None:
-            role.add_to_policy(
-                iam.PolicyStatement(actions=list(_TO_A_NETWORK), resources=["*"])
+            allow(
+                role,
+                _TO_A_NETWORK,
+                ["*"],
+                because="Lambda puts a function into a VPC with these; it has no names before",
             )
             service.secrets.of[name].grant_read(role)
         return lambda_.Function(
             scope,
             "Function",
             description=f"Pawsonalize: {name}",
-            runtime=lambda_.Runtime.PYTHON_3_13,
+            runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
             handler=f"pawsonalize_functions.{name}.handler",
             code=lambda_.Code.from_asset(
@@ -206,10 +213,14 @@ class Functions(Construct):
                 bisect_batch_on_error=True,
                 retry_attempts=10,
                 max_record_age=Duration.hours(47),  # the stream forgets after 48
-                on_failure=sources.SqsDlq(self.dead_letters),
+                # By its ARN: the queue itself would also grant `kms:ReEncrypt*`.
+                on_failure=sources.SqsDlq(
+                    sqs.Queue.from_queue_arn(self, "DeadLettersArn", self.dead_letters.queue_arn)
+                ),
             )
         )
-        self.dead_letters.grant_send_messages(self.of["put_events"])
+        use_key(self.of["put_events"].role, self._base.key)
+        meant(self.dead_letters, "AwsSolutions-SQS3", "It is the dead-letter queue")
 
     def _allow_each(self) -> None:
         settings = self._base.settings
@@ -228,18 +239,19 @@ class Functions(Construct):
         self._reads("put_events", [tracker])
         self._reads("steps", campaigns + solutions + versions)
         self._writes("steps", versions)
-        self._base.topic.grant_publish(self.of["steps"])
+        publish(self.of["steps"].role, self._base.topic)
+        use_key(self.of["steps"].role, self._base.key)
         self._reads("watch", campaigns + versions)
         every = [tracker, *campaigns, *solutions, *versions]
         self._reads("setup", every)
         self._writes("setup", every)
-        self._seed.grant_read(self.of["setup"])
-        self.of["watch"].add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["cloudwatch:PutMetricData"],
-                resources=["*"],
-                conditions={"StringEquals": {"cloudwatch:namespace": "Pawsonalize"}},
-            )
+        read_bucket(self.of["setup"].role, self._seed)
+        allow(
+            self.of["watch"].role,
+            ["cloudwatch:PutMetricData"],
+            ["*"],
+            because="A metric has no ARN; the condition allows this namespace alone",
+            only_if={"StringEquals": {"cloudwatch:namespace": "Pawsonalize"}},
         )
         if self._service is None:
             self._allow_personalize()
@@ -271,32 +283,18 @@ class Functions(Construct):
         self._calls("steps", ["DescribeCampaign", "UpdateCampaign"], [recommender, reranker])
         self._calls("watch", ["DescribeSolutionVersion"], solutions)
         self._calls("watch", ["DescribeCampaign"], [recommender, reranker])
-        setup = self.of["setup"]
+        role = self.of["setup"].role
         own = [
             self._personalize(kind, f"{names.env}-*")
             for kind in ("dataset-group", "dataset", "schema", "solution", "campaign")
-        ] + [
-            self._personalize(kind, "*") for kind in ("event-tracker", "dataset-import-job")
-        ]
-        setup.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=[
-                    *_OF_SETUP,
-                    *(f"personalize:{verb}Schema" for verb in ("Create", "Describe", "Delete")),
-                ],
-                resources=own,
-            )
-        )
-        # A list has no resource that a policy could name.
-        setup.add_to_role_policy(iam.PolicyStatement(actions=list(_LISTS), resources=["*"]))
-        setup.add_to_role_policy(
-            iam.PolicyStatement(
-                actions=["iam:PassRole"],
-                resources=[self.import_role.role_arn],
-                conditions={
-                    "StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}
-                },
-            )
+        ] + [self._personalize(kind, "*") for kind in ("event-tracker", "dataset-import-job")]
+        allow(role, _OF_SETUP, own, because=_WHY_WILD)
+        allow(role, _LISTS, ["*"], because="A list has no resource that a policy could name")
+        allow(
+            role,
+            ["iam:PassRole"],
+            [self.import_role.role_arn],
+            only_if={"StringEquals": {"iam:PassedToService": "personalize.amazonaws.com"}},
         )
 
     def _personalize(self, kind: str, name: str) -> str:
@@ -305,10 +303,11 @@ class Functions(Construct):
         )
 
     def _calls(self, name: str, operations: list[str], resources: list[str]) -> None:
-        self.of[name].add_to_role_policy(
-            iam.PolicyStatement(
-                actions=[f"personalize:{one}" for one in operations], resources=resources
-            )
+        allow(
+            self.of[name].role,
+            [f"personalize:{one}" for one in operations],
+            resources,
+            because=_WHY_WILD,
         )
 
     def _reads(self, name: str, paths: list[str]) -> None:
@@ -318,15 +317,13 @@ class Functions(Construct):
         self._on_parameters(name, "ssm:PutParameter", paths)
 
     def _on_parameters(self, name: str, action: str, paths: list[str]) -> None:
-        self.of[name].add_to_role_policy(
-            iam.PolicyStatement(
-                actions=[action],
-                resources=[
-                    Stack.of(self).format_arn(
-                        service="ssm", resource="parameter", resource_name=path.lstrip("/")
-                    )
-                    for path in dict.fromkeys(paths)
-                ],
-            )
+        allow(
+            self.of[name].role,
+            [action],
+            [
+                Stack.of(self).format_arn(
+                    service="ssm", resource="parameter", resource_name=path.lstrip("/")
+                )
+                for path in dict.fromkeys(paths)
+            ],
         )
-

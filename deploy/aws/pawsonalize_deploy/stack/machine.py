@@ -12,6 +12,7 @@ from constructs import Construct
 from pawsonalize_deploy import retraining
 from pawsonalize_deploy.stack.foundation import Foundation
 from pawsonalize_deploy.stack.functions import SECONDS, Functions
+from pawsonalize_deploy.stack.grants import invoke, meant, publish, use_key
 
 WATCHED = Duration.hours(1)
 """How often the age of the models is measured."""
@@ -28,9 +29,9 @@ class Retraining(Construct):
         )
         document = retraining.definition(choices, steps.function_arn, base.topic.topic_arn)
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("states.amazonaws.com"))
-        steps.grant_invoke(role)
-        base.topic.grant_publish(role)
-        base.key.grant_encrypt_decrypt(role)
+        invoke(role, steps)
+        publish(role, base.topic)
+        use_key(role, base.key)
         self.machine = stepfunctions.StateMachine(
             self,
             "Machine",
@@ -48,6 +49,11 @@ class Retraining(Construct):
                 level=stepfunctions.LogLevel.ALL,
                 include_execution_data=True,
             ),
+        )
+        meant(
+            role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "Traces and the delivery of logs have no resources to name",
         )
         events.Rule(
             self,

@@ -8,6 +8,7 @@ from constructs import Construct
 
 from pawsonalize_deploy.names import KEY_SCOPES
 from pawsonalize_deploy.stack.foundation import Foundation
+from pawsonalize_deploy.stack.grants import meant
 
 TO_FILL_IN = "up fills this in"
 
@@ -48,6 +49,11 @@ class Secrets(Construct):
             )
             for who, scope_ in KEY_SCOPES.items()
         }
+        meant(
+            self,
+            "AwsSolutions-SMG4",
+            "Access keys follow from the root key; `pawsonalize keys rotate` changes them",
+        )
         self.first_access_keys = ",".join(
             f"{base.names.key_id(who)}={scope_}" for who, scope_ in KEY_SCOPES.items()
         )

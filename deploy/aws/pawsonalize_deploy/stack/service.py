@@ -15,6 +15,7 @@ from pawsonalize_deploy.settings import DeploySettings
 from pawsonalize_deploy.stack.buckets import Buckets
 from pawsonalize_deploy.stack.database import Tables
 from pawsonalize_deploy.stack.foundation import Foundation
+from pawsonalize_deploy.stack.grants import meant, read_bucket, write_bucket
 from pawsonalize_deploy.stack.network import Network
 from pawsonalize_deploy.stack.secrets import Secrets
 
@@ -117,6 +118,11 @@ class Service(Construct):
             )
         )
         self._allow(task.task_role)
+        meant(
+            task,
+            "AwsSolutions-ECS2",
+            "What is secret comes from Secrets Manager; the variables are no secrets",
+        )
         return ecs.FargateService(
             scope,
             "Tasks",
@@ -171,9 +177,9 @@ class Service(Construct):
 
     def _allow(self, role: iam.IRole) -> None:
         """What the program itself may do at AWS: read and write its objects, read seed data."""
-        self.models.grant_read_write(role)
-        self._buckets.archive.grant_read_write(role, "service/*")
-        self._buckets.seed.grant_read(role)
+        write_bucket(role, self.models)
+        write_bucket(role, self._buckets.archive, "service/*")
+        read_bucket(role, self._buckets.seed)
 
     def _balanced(
         self,
@@ -220,9 +226,7 @@ class Service(Construct):
         )
         port = ec2.Port.tcp(443 if certificate else 80)
         network.balancer.add_ingress_rule(network.functions, port, "the functions")
-        network.service.add_ingress_rule(
-            network.balancer, ec2.Port.tcp(PORT), "the load balancer"
-        )
+        network.service.add_ingress_rule(network.balancer, ec2.Port.tcp(PORT), "the load balancer")
         scheme, host = (
             ("https", settings.domain_name)
             if certificate
@@ -264,4 +268,3 @@ def _without_rights(task: ecs.FargateTaskDefinition) -> ecs.LinuxParameters:
     parameters = ecs.LinuxParameters(task, "Linux", init_process_enabled=True)
     parameters.drop_capabilities(ecs.Capability.ALL)
     return parameters
-

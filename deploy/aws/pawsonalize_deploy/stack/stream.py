@@ -9,6 +9,7 @@ from constructs import Construct
 
 from pawsonalize_deploy.stack.buckets import Buckets
 from pawsonalize_deploy.stack.foundation import Foundation
+from pawsonalize_deploy.stack.grants import meant, write_bucket
 
 _HOURLY = "!{timestamp:yyyy/MM/dd/HH}/"
 _ERRORS = "error/!{firehose:error-output-type}/!{timestamp:yyyy/MM/dd/HH}/"
@@ -39,9 +40,8 @@ class EventStream(Construct):
             encryption_key=base.key,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        base.parameter(
-            "StreamName", base.settings.kinesis_stream_name_ssm_path, stream.stream_name
-        )
+        meant(stream, "AwsSolutions-KDS3", "The key is ours, as it is for everything else")
+        base.parameter("StreamName", base.settings.kinesis_stream_name_ssm_path, stream.stream_name)
         return stream
 
     def _delivery(self, base: Foundation, buckets: Buckets) -> firehose.CfnDeliveryStream:
@@ -52,8 +52,8 @@ class EventStream(Construct):
         log_stream = logs.LogStream(
             self, "DeliveryLog", log_group=group, removal_policy=RemovalPolicy.DESTROY
         )
-        reads = self.stream.grant_read(role)
-        writes = buckets.archive.grant_read_write(role)
+        self.stream.grant_read(role)
+        write_bucket(role, buckets.archive)
         group.grant_write(role)
         delivery = firehose.CfnDeliveryStream(
             self,
@@ -80,8 +80,12 @@ class EventStream(Construct):
                 },
             },
         )
-        for grant in (reads, writes):
-            grant.apply_before(delivery)
+        delivery.node.add_dependency(role)  # with its policy: Firehose tries the stream at once
+        meant(
+            delivery,
+            "AwsSolutions-KDF1",
+            "Its source is a stream that is encrypted, for which Firehose has no setting of its own",
+        )
         return delivery
 
 

@@ -1,6 +1,6 @@
 """The stack: everything of one environment."""
 
-from aws_cdk import CliCredentialsStackSynthesizer, CfnOutput, Environment, Stack, Tags
+from aws_cdk import CfnOutput, CliCredentialsStackSynthesizer, Environment, Stack, Tags
 from constructs import Construct
 
 from pawsonalize_deploy.adopted import NOTHING, Adopted
