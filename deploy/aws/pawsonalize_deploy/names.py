@@ -1,8 +1,10 @@
-"""What things are called, in the templates and in Amazon Personalize."""
+"""What things are called in the templates."""
 
 import base64
 import hashlib
 from dataclasses import dataclass
+
+from pawsonalize_functions import naming
 
 FUNCTIONS = ("recommend", "rerank", "put_events", "steps", "setup", "watch")
 """The modules of `pawsonalize_functions` that have a handler."""
@@ -10,32 +12,18 @@ FUNCTIONS = ("recommend", "rerank", "put_events", "steps", "setup", "watch")
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The names of one environment. Amazon Personalize's are those of the reference."""
+    """The names of one environment; Amazon Personalize's are in `pawsonalize_functions.naming`."""
 
     env: str
 
     @property
     def stack(self) -> str:
         """The CloudFormation stack."""
-        return f"{self.env}-pawsonalize"
-
-    @property
-    def dataset_group(self) -> str:
-        """The dataset group."""
-        return f"{self.env}-recommender-datasetgroup-pdg"
-
-    @property
-    def event_tracker(self) -> str:
-        """Its event tracker."""
-        return f"{self.env}-recommender-personalize-event-tracker-tkr"
-
-    def solution(self, model: str) -> str:
-        """The solution of `recommender` or `reranking`."""
-        return f"{self.env}-{model}-solution"
+        return naming.stack(self.env)
 
     def campaign(self, model: str) -> str:
-        """Its campaign."""
-        return f"{self.env}-{model}-personalize-campaign-cpn"
+        """The campaign of `recommender` or `reranking`."""
+        return naming.campaign(self.env, model)
 
     def key_id(self, function: str) -> str:
         """The id of the access key by which a function calls our service; it is no secret."""

@@ -67,6 +67,8 @@ class DeploySettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """Who learns and answers: our service on Fargate, or Amazon Personalize."""
     region: Annotated[str, Meta(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
     """The AWS region."""
+    logs_name_ssm_path: Name = field(name="logsNameSsmPath")
+    """The parameter with the name of the bucket of access logs."""
     solution_arn_ssm_path: Name = field(name="solutionArnSsmPath")
     """The parameter with the ARN of the recommender's solution."""
     reranking_solution_arn_ssm_path: Name = field(name="rerankingSolutionArnSsmPath")

@@ -3,6 +3,7 @@
 from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_elasticloadbalancingv2 as elb
 from constructs import Construct
 
 from pawsonalize_deploy.stack.database import Tables
@@ -116,7 +117,9 @@ class Alarms(Construct):
 
     def _of_service(self, service: Service, tables: Tables) -> None:
         balancer, database = service.balancer, tables.instance
-        wrong = balancer.metrics.http_code_target(elb_code(), statistic="Sum")
+        wrong = balancer.metrics.http_code_target(
+            elb.HttpCodeTarget.TARGET_5XX_COUNT, statistic="Sum"
+        )
         away = service.targets.metrics.unhealthy_host_count(statistic="Maximum")
         space = database.metric_free_storage_space(statistic="Minimum")
         busy = database.metric_cpu_utilization()
@@ -179,10 +182,3 @@ class Alarms(Construct):
                     for title, metrics in self.graphs[start : start + 3]
                 )
             )
-
-
-def elb_code() -> object:
-    """Answers 500 to 599."""
-    from aws_cdk import aws_elasticloadbalancingv2 as elb
-
-    return elb.HttpCodeTarget.TARGET_5XX_COUNT

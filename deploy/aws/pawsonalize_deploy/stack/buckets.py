@@ -1,6 +1,6 @@
 """The buckets: archive, seed data, and the access logs of both."""
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -18,7 +18,18 @@ class Buckets(Construct):
         super().__init__(scope, "Buckets")
         self._base = base
         settings, adopted = base.settings, base.adopted
-        self.logs = s3.Bucket(
+        self.logs = self._logs()
+        self.archive = self._found_or_made(
+            "Archive", adopted.archive_bucket, settings.s3_name_ssm_path
+        )
+        self.seed = self._found_or_made("Seed", adopted.seed_bucket, settings.s3_seed_name_ssm_path)
+
+    def _logs(self) -> s3.IBucket:
+        """Where S3 and the load balancer log who reads and writes."""
+        base = self._base
+        if base.adopted.logs_bucket is not None:
+            return s3.Bucket.from_bucket_name(self, "Logs", base.adopted.logs_bucket)
+        bucket = s3.Bucket(
             self,
             "Logs",
             # Load balancers write their logs with S3's own encryption alone.
@@ -30,15 +41,25 @@ class Buckets(Construct):
             removal_policy=RemovalPolicy.RETAIN,
             lifecycle_rules=[
                 s3.LifecycleRule(
-                    expiration=Duration.days(settings.log_retention_days),
+                    expiration=Duration.days(base.settings.log_retention_days),
                     noncurrent_version_expiration=Duration.days(1),
                 )
             ],
         )
-        self.archive = self._found_or_made(
-            "Archive", adopted.archive_bucket, settings.s3_name_ssm_path
+        # For any bucket of the account: one that a later stack makes logs here, too.
+        bucket.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("logging.s3.amazonaws.com")],
+                actions=["s3:PutObject"],
+                resources=[bucket.arn_for_objects("*")],
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
         )
-        self.seed = self._found_or_made("Seed", adopted.seed_bucket, settings.s3_seed_name_ssm_path)
+        _keep_policy(bucket)
+        base.parameter(
+            "LogsBucket", base.settings.logs_name_ssm_path, bucket.bucket_name, stays=True
+        )
+        return bucket
 
     def _found_or_made(self, name: str, existing: str | None, parameter: str) -> s3.IBucket:
         if existing is not None:
@@ -54,7 +75,7 @@ class Buckets(Construct):
                     principals=[iam.ServicePrincipal("personalize.amazonaws.com")],
                     actions=["s3:GetObject", "s3:ListBucket"],
                     resources=[bucket.bucket_arn, bucket.arn_for_objects("*")],
-                    conditions={"StringEquals": {"aws:SourceAccount": scope_account(self)}},
+                    conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
                 )
             )
         return bucket
@@ -62,7 +83,7 @@ class Buckets(Construct):
     def bucket(self, name: str) -> s3.Bucket:
         """A private, encrypted, versioned bucket that TLS alone reaches, with access logs."""
         days = self._base.settings.archive_retention_days if name == "Archive" else 0
-        return s3.Bucket(
+        bucket = s3.Bucket(
             self,
             name,
             encryption=s3.BucketEncryption.KMS,
@@ -83,10 +104,10 @@ class Buckets(Construct):
                 )
             ],
         )
+        _keep_policy(bucket)
+        return bucket
 
 
-def scope_account(scope: Construct) -> str:
-    """The account of the stack, known when it is deployed."""
-    from aws_cdk import Stack
-
-    return str(Stack.of(scope).account)
+def _keep_policy(bucket: s3.Bucket) -> None:
+    """A bucket that stays is reached by TLS alone for as long as it stays."""
+    bucket.policy.apply_removal_policy(RemovalPolicy.RETAIN)

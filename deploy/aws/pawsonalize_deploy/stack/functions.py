@@ -30,21 +30,21 @@ _TO_A_NETWORK = (
     "ec2:AssignPrivateIpAddresses",
     "ec2:UnassignPrivateIpAddresses",
 )
-_OF_SETUP = tuple(
-    f"personalize:{verb}{kind}"
-    for kind in (
-        "DatasetGroup",
-        "Dataset",
-        "Schema",
-        "DatasetImportJob",
-        "EventTracker",
-        "Solution",
-        "SolutionVersion",
-        "Campaign",
-    )
-    for verb in ("Create", "Describe", "Delete")
-    if f"{verb}{kind}" not in ("DeleteDatasetImportJob", "DeleteSolutionVersion")
-) + ("personalize:TagResource", "personalize:ListTagsForResource")
+_OF_SETUP = (
+    *(
+        f"personalize:{verb}{kind}"
+        for kind in ("DatasetGroup", "Dataset", "Schema", "EventTracker", "Solution", "Campaign")
+        for verb in ("Create", "Describe", "Delete")
+    ),
+    *(
+        f"personalize:{verb}{kind}"
+        for kind in ("DatasetImportJob", "SolutionVersion")
+        for verb in ("Create", "Describe")
+    ),
+    "personalize:UpdateCampaign",
+    "personalize:TagResource",
+    "personalize:ListTagsForResource",
+)
 _WHY_WILD = (
     "Versions, trackers and import jobs have ids that Amazon chooses; every other name begins with"
     " this environment's"
@@ -142,12 +142,12 @@ class Functions(Construct):
             "EXPLORATION_WEIGHT": str(settings.exploration_weight),
             "EXPLORATION_ITEM_AGE_CUT_OFF": str(settings.exploration_item_age_cut_off),
             "NOTIFICATION_TOPIC_ARN": self._base.topic.topic_arn,
+            "ENVIRONMENT": names.env,
         }
         if name == "put_events":
             variables["DEAD_LETTER_QUEUE_URL"] = self.dead_letters.queue_url
         if name == "setup":
             variables |= {
-                "ENVIRONMENT": names.env,
                 "SEED_BUCKET": self._seed.bucket_name,
                 "IMPORT_ROLE_ARN": self.import_role.role_arn,
                 "KEY_ARN": self._base.key.key_arn,
@@ -259,11 +259,7 @@ class Functions(Construct):
     def _allow_personalize(self) -> None:
         """Amazon Personalize itself: each function its own calls, on this environment's names."""
         names = self._base.names
-        solutions = [
-            self._personalize(kind, f"{names.solution(model)}{more}")
-            for model in ("recommender", "reranking")
-            for kind, more in (("solution", ""), ("solution", "/*"))
-        ]
+        solutions = [self._personalize("solution", f"{names.env}-*")]
         recommender = self._personalize("campaign", names.campaign("recommender"))
         reranker = self._personalize("campaign", names.campaign("reranking"))
         self._calls("recommend", ["GetRecommendations"], [recommender])

@@ -1,6 +1,6 @@
 """The stream of events, and its way into the archive."""
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import Duration, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -84,14 +84,12 @@ class EventStream(Construct):
         meant(
             delivery,
             "AwsSolutions-KDF1",
-            "Its source is a stream that is encrypted, for which Firehose has no setting of its own",
+            "Its source is a stream, and the stream is encrypted",
         )
         return delivery
 
 
 def _arn_of(scope: Construct, stream: str) -> str:
-    from aws_cdk import Stack
-
     return str(
         Stack.of(scope).format_arn(service="kinesis", resource="stream", resource_name=stream)
     )
