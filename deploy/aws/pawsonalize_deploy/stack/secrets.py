@@ -1,7 +1,5 @@
 """Secrets: the root key of access keys, and an access key for each that calls the service."""
 
-import json
-
 from aws_cdk import RemovalPolicy, SecretValue
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
@@ -57,8 +55,3 @@ class Secrets(Construct):
         self.first_access_keys = ",".join(
             f"{base.names.key_id(who)}={scope_}" for who, scope_ in KEY_SCOPES.items()
         )
-
-
-def filled(key_id: str, secret: str) -> str:
-    """What a key's secret holds."""
-    return json.dumps({"accessKeyId": key_id, "secretAccessKey": secret})
