@@ -1,8 +1,13 @@
 """What functions find where they run: their environment, Parameter Store, a topic and a queue."""
 
+import json
+import os
 import uuid
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -46,12 +51,7 @@ class Deployment:
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._patch = patch
         self.name = uuid.uuid4().hex
-        self.topic = Topic()
-        sqs = boto3.client("sqs")
-        self.dead_letters: str = sqs.create_queue(QueueName=f"dead-{self.name}")["QueueUrl"]
         self.set(
-            NOTIFICATION_TOPIC_ARN=self.topic.name,
-            DEAD_LETTER_QUEUE_URL=self.dead_letters,
             RERANKING_ENABLED="true",
             PROMOTION_THRESHOLD="0.01",
             MIN_PROVISIONED_TPS="1",
@@ -66,6 +66,24 @@ class Deployment:
             self.put(f"{model.upper()}_SOLUTION_ARN_PATH", f"{ARN}solution/{model}")
             self.put(f"{model.upper()}_SOLUTION_VERSION_ARN_PATH", "the first one")
 
+    @cached_property
+    def topic(self) -> Topic:
+        """Where notifications go, as soon as a test asks for it."""
+        topic = Topic()
+        self.set(NOTIFICATION_TOPIC_ARN=topic.name)
+        return topic
+
+    def make_dead_letter_queue(self) -> None:
+        queue = boto3.client("sqs").create_queue(QueueName=f"dead-{self.name}")
+        self.set(DEAD_LETTER_QUEUE_URL=queue["QueueUrl"])
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """What lies in the queue."""
+        taken = boto3.client("sqs").receive_message(
+            QueueUrl=os.environ["DEAD_LETTER_QUEUE_URL"], MaxNumberOfMessages=10
+        )
+        return [json.loads(message["Body"]) for message in taken.get("Messages", [])]
+
     def set(self, **variables: str) -> None:
         for name, value in variables.items():
             self._patch.setenv(name, value)
@@ -76,6 +94,15 @@ class Deployment:
         self.set(**{variable: path})
         boto3.client("ssm").put_parameter(Name=path, Value=value, Type="String", Overwrite=True)
         configuration.forget()
+
+    @contextmanager
+    def without_parameter_store(self) -> Iterator[None]:
+        """In the block nobody can read an entry."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AWS_ENDPOINT_URL_SSM", "http://127.0.0.1:9")
+            client.cache_clear()
+            yield
+        client.cache_clear()
 
     def value(self, variable: str) -> str:
         path = f"/{self.name}/{variable.lower()}"
