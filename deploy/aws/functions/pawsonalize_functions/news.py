@@ -41,7 +41,7 @@ def _happened(state: State) -> str:
     if outcome == "timed_out" and state.get("campaignStatus"):
         return f"The {model} has a new version, but the update of its campaign takes too long."
     if outcome == "timed_out":
-        return f"The training of the {model} took too long, and was stopped."
+        return f"The training of the {model} took too long: {_reason(state)}."
     return f"The retraining of the {model} failed: {_reason(state)}"
 
 

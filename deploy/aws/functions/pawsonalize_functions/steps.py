@@ -103,13 +103,14 @@ def _describe_version(state: State) -> State:
 
 def _stop_version(state: State) -> State:
     """A version that nobody waits for any more must not train on, and be paid for."""
+    reason = "it was stopped"
     try:
         client("personalize").stop_solution_version_creation(
             solutionVersionArn=state["solutionVersionArn"]
         )
     except ClientError as error:
-        print(f"the training could not be stopped: {error}")
-    return state | {"outcome": "timed_out"}
+        reason = f"it could not be stopped: {error}"
+    return state | {"outcome": "timed_out", "reason": reason}
 
 
 def _evaluate(state: State) -> State:
