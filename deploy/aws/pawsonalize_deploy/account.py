@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pawsonalize_deploy.assets import AssetBucket, empty_and_delete
-from pawsonalize_deploy.deployed import DeployedStack, DeployFailed
+from pawsonalize_deploy.deployed import TAG, DeployedStack, DeployFailed
 from pawsonalize_deploy.names import Names
 
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, read_timeout=150)
@@ -103,7 +103,7 @@ class Account:
             tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
         except ClientError:
             return False
-        return {"Key": "pawsonalize:stack", "Value": self.names.stack} in tags
+        return {"Key": TAG, "Value": self.names.stack} in tags
 
     def delete_bucket(self, bucket: str) -> None:
         """Empty a bucket and delete it."""
@@ -113,7 +113,7 @@ class Account:
         """Let KMS delete the key in 30 days, if this environment's stack made it."""
         kms = self.client("kms")
         tags = kms.list_resource_tags(KeyId=arn)["Tags"]
-        if {"TagKey": "pawsonalize:stack", "TagValue": self.names.stack} not in tags:
+        if {"TagKey": TAG, "TagValue": self.names.stack} not in tags:
             return False
         if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] != "PendingDeletion":
             kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=30)

@@ -58,20 +58,12 @@ def diff(env: EnvName, config: Config = CONFIG) -> None:
     """
     with _told(), _assembly(env, config) as (environment, assembly):
         _say_adopted(environment.adopted())
-        stack = environment.account.stack
-        if not environment.differs(assembly):
-            console.print("the stack is as it should be: nothing would change")
-            return
-        if stack.status() is None:
-            template = template_of(assembly, stack.name)
-            for name, one in template["Resources"].items():
-                console.print(f"Add      {one['Type']:45} {name}")
-            return
-        change_set, changes = environment.plan(assembly)
+        changes = environment.changes(assembly)
         for change in changes:
             console.print(str(change))
-        if change_set:
-            stack.forget(change_set)
+        console.print(
+            f"{len(changes)} resources would change" if changes else "nothing would change"
+        )
 
 
 @app.command()

@@ -10,7 +10,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 Tell = Callable[[str], None]
+TAG = "pawsonalize:stack"
+"""What the stack makes has this tag, with the stack's name."""
 _DONE = ("_COMPLETE", "_FAILED")
+LIVE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
+"""How a stack is after it was brought up."""
+_STUCK = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED")
 _POLL_SECONDS = 3.0
 
 
@@ -69,49 +74,52 @@ class DeployedStack:
         body = self._client.get_template(StackName=self.name)["TemplateBody"]
         return json.loads(body) if isinstance(body, str) else body
 
-    def plan(self, template_url: str) -> tuple[str, list[Change]]:
-        """Make a change set to that template; answers its name, and the changes."""
-        status = self.status()
-        if status == "ROLLBACK_COMPLETE":
-            raise DeployFailed(
-                f"{self.name} was not created the last time, and CloudFormation cannot go on from"
-                " there: run `down` first"
-            )
+    def changes(self, template_url: str) -> list[Change]:
+        """What would change with that template, as CloudFormation sees it; nothing is changed."""
         change_set = f"pawsonalize-{uuid.uuid4().hex[:12]}"
+        named = {"StackName": self.name, "ChangeSetName": change_set}
         self._client.create_change_set(
-            StackName=self.name,
-            ChangeSetName=change_set,
-            ChangeSetType="UPDATE" if status not in (None, "REVIEW_IN_PROGRESS") else "CREATE",
-            TemplateURL=template_url,
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+            **named, ChangeSetType="UPDATE", **self._wanted(template_url)
         )
         while True:
-            described = self._client.describe_change_set(
-                StackName=self.name, ChangeSetName=change_set
-            )
-            if described["Status"].endswith(("_COMPLETE", "FAILED")):
+            described = self._client.describe_change_set(**named)
+            if described["Status"].endswith(_DONE):
                 break
             time.sleep(self._pause)
-        if described["Status"] == "FAILED":
-            reason = described.get("StatusReason", "")
-            self.forget(change_set)
-            if "didn't contain changes" in reason or "No updates" in reason:
-                return "", []
+        self._client.delete_change_set(**named)
+        reason = described.get("StatusReason", "")
+        if described["Status"] == "FAILED" and not _says_nothing_to_do(reason):
             raise DeployFailed(f"CloudFormation refuses the template: {reason}")
-        return change_set, [_change(one["ResourceChange"]) for one in described["Changes"]]
+        return [_change(one["ResourceChange"]) for one in described["Changes"]]
 
-    def forget(self, change_set: str) -> None:
-        """Take a change set back, and what CloudFormation holds of a stack that is not yet one."""
-        self._client.delete_change_set(StackName=self.name, ChangeSetName=change_set)
-        if self.status() == "REVIEW_IN_PROGRESS":
-            self._client.delete_stack(StackName=self.name)
-
-    def carry_out(self, change_set: str, tell: Tell) -> None:
-        """Execute a change set, telling of each resource; DeployFailed says what went wrong."""
-        self._client.execute_change_set(StackName=self.name, ChangeSetName=change_set)
+    def apply(self, template_url: str, tell: Tell) -> None:
+        """Create or update the stack, telling of each resource; DeployFailed says what failed."""
+        status, wanted = self.status(), self._wanted(template_url)
+        if status in _STUCK:
+            raise DeployFailed(
+                f"{self.name} is {status}, and CloudFormation cannot go on from there: run `down`,"
+                " and then `up` again"
+            )
+        try:
+            if status is None:
+                self._client.create_stack(StackName=self.name, **wanted)
+            else:
+                self._client.update_stack(StackName=self.name, **wanted)
+        except ClientError as error:
+            if _says_nothing_to_do(str(error)):
+                return
+            raise
         status = self._follow(tell)
-        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
+        if status not in LIVE:
             raise DeployFailed(f"{self.name} is {status}: {self._why()}")
+
+    def _wanted(self, template_url: str) -> dict[str, Any]:
+        return {
+            "TemplateURL": template_url,
+            "Capabilities": ["CAPABILITY_IAM"],
+            # CloudFormation gives it to every resource.
+            "Tags": [{"Key": TAG, "Value": self.name}],
+        }
 
     def delete(self, tell: Tell) -> None:
         """Delete the stack, telling of each resource; DeployFailed says what stands in the way."""
@@ -161,6 +169,10 @@ class DeployedStack:
                 return None
             raise
         return dict(found[0]) if found and found[0]["StackStatus"] != "DELETE_COMPLETE" else None
+
+
+def _says_nothing_to_do(reason: str) -> bool:
+    return "didn't contain changes" in reason or "No updates are to be performed" in reason
 
 
 def _change(change: dict[str, Any]) -> Change:

@@ -9,14 +9,13 @@ from typing import Any
 from pawsonalize.engine.resources.access_keys import secret_of
 from pawsonalize_deploy.account import Account
 from pawsonalize_deploy.adopted import Adopted, find_adopted, paths
-from pawsonalize_deploy.deployed import Change, DeployFailed, Tell
+from pawsonalize_deploy.deployed import LIVE, Change, DeployFailed, Tell
 from pawsonalize_deploy.names import KEY_SCOPES
 from pawsonalize_deploy.settings import DeploySettings
 from pawsonalize_deploy.written import filled, template_of
 
 _SEED = {"interactions*.csv": "interactions", "items*.csv": "items"}
 _SETUP_SECONDS = 20.0
-_LIVE = ("CREATE_COMPLETE", "UPDATE_COMPLETE")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +34,25 @@ class DeployedEnvironment:
     def differs(self, assembly: Path) -> bool:
         """Whether the stack is not what the templates say."""
         stack = self.account.stack
-        return stack.status() not in (*_LIVE, "UPDATE_ROLLBACK_COMPLETE") or (
-            stack.template() != template_of(assembly, self.account.names.stack)
-        )
+        return stack.status() not in LIVE or stack.template() != template_of(assembly, stack.name)
 
-    def plan(self, assembly: Path) -> tuple[str, list[Change]]:
-        """A change set to those templates, and what it would change."""
-        assets = self.account.assets
-        assets.ensure()
-        return self.account.stack.plan(assets.publish(assembly, self.account.names.stack))
+    def changes(self, assembly: Path) -> list[Change]:
+        """What `up` would change in the stack."""
+        if not self.differs(assembly):
+            return []
+        stack = self.account.stack
+        if stack.status() is None:
+            made = template_of(assembly, stack.name)["Resources"]
+            return [Change("Add", one["Type"], name, replaced=False) for name, one in made.items()]
+        return stack.changes(self.account.assets.publish(assembly, stack.name))
 
     def up(self, assembly: Path, seed: Path | None, *, wait: bool = True) -> dict[str, str]:
         """Bring it up; run again, it goes on where it was. Answers the stack's outputs."""
         stack = self.account.stack
         if self.differs(assembly):
-            change_set, changes = self.plan(assembly)
-            self.tell(f"{len(changes)} resources to change")
-            if change_set:
-                stack.carry_out(change_set, self.tell)
+            assets = self.account.assets
+            assets.ensure()
+            stack.apply(assets.publish(assembly, stack.name), self.tell)
         else:
             self.tell("the stack is as it should be")
         outputs = stack.outputs()

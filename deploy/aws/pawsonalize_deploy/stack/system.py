@@ -1,6 +1,6 @@
 """The stack: everything of one environment."""
 
-from aws_cdk import CfnOutput, CliCredentialsStackSynthesizer, Environment, Stack, Tags
+from aws_cdk import CfnOutput, CliCredentialsStackSynthesizer, Environment, Stack
 from constructs import Construct
 
 from pawsonalize_deploy.adopted import NOTHING, Adopted
@@ -41,7 +41,6 @@ class System(Stack):
                 file_assets_bucket_name=ASSETS_BUCKET.replace("{stack}", names.stack)
             ),
         )
-        Tags.of(self).add("pawsonalize:stack", names.stack)
         base = Foundation(self, settings, names, adopted)
         buckets = Buckets(self, base)
         events = EventStream(self, base, buckets)
