@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+import pawsonalize_deploy.stack  # noqa: F401 - says where Node.js is, before CDK is imported
 from pawsonalize_deploy.settings import DeploySettings, read_deploy_settings
 from tests.aws_shapes import REGION
 

@@ -58,6 +58,11 @@ class Account:
         except ssm.exceptions.ParameterNotFound:
             return None
 
+    def put_parameter(self, path: str, value: str) -> None:
+        """Let an entry say that, if it does not."""
+        if self.parameter(path) != value:
+            self.client("ssm").put_parameter(Name=path, Value=value, Type="String", Overwrite=True)
+
     def delete_parameter(self, path: str) -> None:
         """Take an entry away, if it is there."""
         ssm = self.client("ssm")

@@ -57,10 +57,19 @@ class DeployedEnvironment:
             self.tell("the stack is as it should be")
         outputs = stack.outputs()
         self._fill_keys(outputs)
+        for path, name in self._functions(outputs):
+            self.account.put_parameter(path, name)
         if seed is not None:
             self._upload(seed, outputs["SeedBucket"])
         self._set_up(outputs["SetupFunction"], wait=wait)
         return outputs
+
+    def _functions(self, outputs: dict[str, str]) -> list[tuple[str, str]]:
+        """The parameters by which a site finds its functions; another stack's are written over."""
+        return [
+            (self.settings.get_recommendation_name_path, outputs["RecommendFunction"]),
+            (self.settings.get_reranking_name_path, outputs["RerankFunction"]),
+        ]
 
     def _fill_keys(self, outputs: dict[str, str]) -> None:
         """Derive each access key from the root key, as the service does."""
@@ -106,6 +115,9 @@ class DeployedEnvironment:
         if stack.status() is not None:
             if "SetupFunction" in outputs:
                 left += self._take_away(outputs["SetupFunction"])
+                for path, name in self._functions(outputs):
+                    if account.parameter(path) == name:
+                        account.delete_parameter(path)
             self.tell(f"deleting {stack.name}")
             stack.delete(self.tell)
         left += self._leave_archive(delete_archive=delete_archive)

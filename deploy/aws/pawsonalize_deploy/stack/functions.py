@@ -100,14 +100,6 @@ class Functions(Construct):
         self.of = {name: self._function(name) for name in FUNCTIONS}
         self._read_stream(events)
         self._allow_each()
-        base.parameter(
-            "RecommendName",
-            base.settings.get_recommendation_name_path,
-            self.of["recommend"].function_name,
-        )
-        base.parameter(
-            "RerankName", base.settings.get_reranking_name_path, self.of["rerank"].function_name
-        )
 
     def _import_role(self) -> iam.Role:
         """By which Amazon Personalize reads seed data, and uses the key of the dataset group."""

@@ -226,7 +226,6 @@ class Service(Construct):
         )
         port = ec2.Port.tcp(443 if certificate else 80)
         network.balancer.add_ingress_rule(network.functions, port, "the functions")
-        network.service.add_ingress_rule(network.balancer, ec2.Port.tcp(PORT), "the load balancer")
         scheme, host = (
             ("https", settings.domain_name)
             if certificate
