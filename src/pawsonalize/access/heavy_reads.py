@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 _WAITING = 8
 _SAVED = 0.5  # seconds of processor time that are spent without a wait
-_LONGEST_WAIT = 3.0  # seconds: after a long report the next page must not seem dead
+_LONGEST_WAIT = 1.0  # seconds: after a long report the next page must not seem dead
 
 
 class HeavyReads:
@@ -24,7 +24,7 @@ class HeavyReads:
     With a `share`, one thread makes them, and in the long run they take that share of one
     processor's time. What was not used is saved, half a second at most: somebody who looks at a few
     pages waits for none, and reports that are asked for all the time leave the rest of the
-    interpreter to answers. A report waits three seconds at most for what those before it took.
+    interpreter to answers. A report waits one second at most for those before it.
     """
 
     def __init__(self, at_once: int = 1, share: float | None = None) -> None:

@@ -103,4 +103,4 @@ def test_after_a_long_report_the_next_waits_a_bounded_time(monkeypatch: pytest.M
 
     asyncio.run(play())
     assert slept
-    assert max(slept) <= 3.0
+    assert max(slept) <= 1.0
