@@ -71,7 +71,7 @@ def _live(state: State) -> str:
     status = state.get("campaignStatus")
     if status == "ACTIVE":
         return "The campaign does serve the new version; only what came after that failed."
-    if status == "PENDING":
+    if status in {"PENDING", "OTHER"}:
         return "The campaign's update may still end: until then the version before it serves."
     return "What was live before is live."
 

@@ -107,9 +107,10 @@ def _put_call(batch: _Batch, call: list[Event]) -> None:
 def _put_events(call: list[Event]) -> None:
     first = call[0][1]
     user = {} if first.user_id is None else {"userId": first.user_id}
+    tracking_id = parameter("EVENT_TRACKER_ID_PATH")
     try:
         client("personalize-events").put_events(
-            trackingId=parameter("EVENT_TRACKER_ID_PATH"),
+            trackingId=tracking_id,
             sessionId=first.session_id,
             eventList=[event.members for _, event in call],
             **user,

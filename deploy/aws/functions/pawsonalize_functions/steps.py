@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError, HTTPClientError
+from botocore.exceptions import ConnectionError as NotConnected
 
 from pawsonalize_functions import judging, news
 from pawsonalize_functions.clients import client
@@ -46,7 +47,7 @@ def handler(event: Mapping[str, Any], _context: object) -> State:
     step, state = _STEPS[event["step"]], dict(event["state"])
     try:
         return step(state)
-    except HTTPClientError as error:
+    except (HTTPClientError, NotConnected) as error:
         raise TryAgain(str(error)) from error
     except ClientError as error:
         if _code(error) in _FOR_A_WHILE:
@@ -161,7 +162,7 @@ def _update_campaign(state: State) -> State:
     personalize = client("personalize")
     campaign = personalize.describe_campaign(campaignArn=state["campaignArn"])["campaign"]
     version = state["solutionVersionArn"]
-    if _campaign_status(campaign, version) not in {"ACTIVE", "PENDING"}:
+    if campaign_status(campaign, version) not in {"ACTIVE", "PENDING"}:
         personalize.update_campaign(
             campaignArn=state["campaignArn"],
             solutionVersionArn=version,
@@ -190,7 +191,7 @@ def _campaign_config(model: str, now: Mapping[str, Any]) -> dict[str, Any]:
 
 def _describe_campaign(state: State) -> State:
     campaign = client("personalize").describe_campaign(campaignArn=state["campaignArn"])["campaign"]
-    status = _campaign_status(campaign, state["solutionVersionArn"])
+    status = campaign_status(campaign, state["solutionVersionArn"])
     checked = state | {"checks": state["checks"] + 1, "campaignStatus": status}
     if status != "FAILED":
         return checked
@@ -199,7 +200,7 @@ def _describe_campaign(state: State) -> State:
     return checked | {"outcome": "failed", "reason": reason}
 
 
-def _campaign_status(campaign: Mapping[str, Any], version: str) -> str:
+def campaign_status(campaign: Mapping[str, Any], version: str) -> str:
     """What the campaign does with the version: ACTIVE serves it, PENDING is about to."""
     update = campaign.get("latestCampaignUpdate") or campaign
     if update["status"] in _PENDING:
