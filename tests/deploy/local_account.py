@@ -11,6 +11,7 @@ import boto3
 import pytest
 
 from pawsonalize_deploy.account import Account
+from pawsonalize_deploy.deployed import TAG
 from pawsonalize_deploy.names import KEY_SCOPES, Names
 from pawsonalize_functions import configuration
 from pawsonalize_functions.clients import client
@@ -46,6 +47,19 @@ class LocalAccount(Account):
         client.cache_clear()
         configuration.forget()
         return answer
+
+    def tag(self) -> None:
+        """Tag what the stack made, as CloudFormation does."""
+        tag = {TAG: self.names.stack}
+        for one in self.stack.resources().values():
+            if "bucket" in one:
+                self.client("s3").put_bucket_tagging(
+                    Bucket=one, Tagging={"TagSet": [{"Key": k, "Value": v} for k, v in tag.items()]}
+                )
+        arn = self.stack.outputs()["KeyArn"]
+        self.client("kms").tag_resource(
+            KeyId=arn, Tags=[{"TagKey": k, "TagValue": v} for k, v in tag.items()]
+        )
 
 
 def local_account(monkeypatch: pytest.MonkeyPatch, buckets: Path) -> LocalAccount:
@@ -99,6 +113,8 @@ def _replaced(value: Any, arns: dict[str, str]) -> Any:
     if isinstance(value, dict):
         if value.get("Ref") in arns:
             return arns[value["Ref"]]
+        if value.get("Fn::GetAtt", [""])[-1] == "TargetGroupFullName":
+            return "targetgroup/answering"
         return {name: _replaced(one, arns) for name, one in value.items()}
     if isinstance(value, list):
         return [_replaced(one, arns) for one in value]

@@ -131,6 +131,7 @@ def test_up_brings_everything_up_and_again_changes_nothing_and_down_leaves_what_
     assert environment.up(on_amazon.folder, place.seed) == outputs
     assert place.everything() == before
 
+    place.account.tag()
     left = environment.down(delete_archive=False)
     after = place.everything()
     assert place.account.stack.status() is None

@@ -100,6 +100,12 @@ class Functions(Construct):
         self.of = {name: self._function(name) for name in FUNCTIONS}
         self._read_stream(events)
         self._allow_each()
+        for asked in ("recommend", "rerank"):
+            self.of[asked].add_permission(
+                "Gateway",
+                principal=iam.ServicePrincipal("apigateway.amazonaws.com"),
+                source_account=Stack.of(self).account,
+            )
 
     def _import_role(self) -> iam.Role:
         """By which Amazon Personalize reads seed data, and uses the key of the dataset group."""
