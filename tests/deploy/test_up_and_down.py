@@ -205,9 +205,6 @@ def test_self_hosted_each_function_gets_the_secret_that_the_service_derives(
     with pytest.raises(DeployFailed, match="no seed data"):
         environment.up(assembly, None)
     assert not [one for one in place.said[said:] if "access key" in one]
-    left = environment.down(delete_archive=False)
-    assert [one for one in left if "database" in one]
-    assert place.account.stack.status() is None
 
 
 def test_what_others_made_in_amazon_personalize_is_used_and_stays(

@@ -121,5 +121,5 @@ class Account:
         if {"TagKey": TAG, "TagValue": self.names.stack} not in tags:
             return False
         if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] != "PendingDeletion":
-            kms.schedule_key_deletion(KeyId=arn, PendingWindowInDays=30)
+            kms.schedule_key_deletion(KeyId=arn.rpartition("/")[2], PendingWindowInDays=30)
         return True
