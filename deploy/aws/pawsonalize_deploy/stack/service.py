@@ -214,6 +214,8 @@ class Service(Construct):
             ssl_policy=elb.SslPolicy.RECOMMENDED_TLS if certificate else None,
             open=settings.internet_facing,
         )
+        if settings.internet_facing:
+            meant(network.balancer, "AwsSolutions-EC23", "internetFacing is true in this config")
         targets = listener.add_targets(
             "Answering",
             port=PORT,
@@ -246,19 +248,24 @@ class Service(Construct):
         )
 
 
-def _image(scope: Construct, image: str) -> ecs.ContainerImage:
+def _image(task: ecs.FargateTaskDefinition, image: str) -> ecs.ContainerImage:
     """An image of ECR, which the task may then pull, or of any registry that needs no login."""
     found = _ECR.fullmatch(image)
     if not found:
         return ecs.ContainerImage.from_registry(image)
     repository = ecr.Repository.from_repository_attributes(
-        scope,
+        task,
         "Repository",
         repository_arn=(
             f"arn:{Aws.PARTITION}:ecr:{found['region']}:{found['account']}:repository/"
             f"{found['name']}"
         ),
         repository_name=found["name"],
+    )
+    meant(
+        task.obtain_execution_role(),
+        "AwsSolutions-IAM5[Resource::*]",
+        "To log in to ECR is a call without a resource; pulling is of this one repository",
     )
     return ecs.ContainerImage.from_ecr_repository(repository, found["version"])
 
