@@ -60,9 +60,14 @@ docs: setup ## Make the reference pages, the pictures and the site (dist/site) f
 	$(BIN)/python docs/screenshots.py
 	$(BIN)/python docs/website.py
 
+# The extras of a container's image.
+CONTAINER := postgres aws nats otel
+
 lock: ## Resolve the dependencies anew and write the hashed requirements
 	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --all-extras --group dev -o requirements/dev.txt
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --extra postgres --constraints requirements/dev.txt -o requirements/base.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header pyproject.toml $(addprefix --extra ,$(CONTAINER)) --constraints requirements/dev.txt -o requirements/container.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --group build --constraints requirements/dev.txt -o requirements/build.txt
 
 clean: ## Remove the environment and caches; your data folder stays
 	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
