@@ -1,7 +1,7 @@
 """The image's steps are run, and what they make serves as a user without rights.
 
-No container engine is needed: buildah runs the steps in a chroot, on a Debian that mmdebstrap makes;
-bubblewrap starts the command as the image's user, on a root that cannot be written.
+No container engine is needed: buildah runs the steps in a chroot, on a Debian that mmdebstrap
+makes; bubblewrap starts the command as the image's user, on a root that cannot be written.
 """
 
 import json
@@ -135,7 +135,7 @@ def ways_out(folder: Path) -> list[str]:
 
 
 class Sandbox:
-    """Runs the image's command as its user, with a data folder and /tmp as all that can be written."""
+    """Runs the image's command as its user; only a data folder and /tmp can be written."""
 
     def __init__(self, image: Image, folder: Path) -> None:
         self._image, self.data = image, folder / "data"
