@@ -69,10 +69,10 @@ image: ## Build the container's image IMAGE with Docker, on BASE as it is now, b
 	  --build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' src/pawsonalize/__init__.py)" \
 	  --build-arg REVISION="$$(git rev-parse HEAD)" .
 
-push: ## Push IMAGE; its name with its digest goes to dist/image.txt
+push: ## Push IMAGE; its name with its digest goes to dist/image-name
 	docker push --quiet $(IMAGE)
 	mkdir -p dist
-	docker image inspect --format '{{index .RepoDigests 0}}' $(IMAGE) > dist/image.txt
+	docker image inspect --format '{{index .RepoDigests 0}}' $(IMAGE) > dist/image-name
 
 up: setup ## Bring ENV up to date on AWS (dev, prod), with the container's image IMAGE
 	mkdir -p dist/aws/config

@@ -139,9 +139,9 @@ def test_the_image_is_built_on_a_digest_and_deployed_by_its_own() -> None:
     assert (
         "--build-arg BASE=\"$$(docker image inspect --format '{{index .RepoDigests 0}}'" in makefile
     )
-    assert "'{{index .RepoDigests 0}}' $(IMAGE) > dist/image.txt" in makefile
+    assert "'{{index .RepoDigests 0}}' $(IMAGE) > dist/image-name" in makefile
     for name in (GITLAB, BITBUCKET):
-        assert any('IMAGE="$(cat dist/image.txt)"' in script for script in scripts(name))
+        assert any('IMAGE="$(cat dist/image-name)"' in script for script in scripts(name))
 
 
 def test_what_brings_an_environment_up_names_the_image_in_a_copy_of_its_settings(
