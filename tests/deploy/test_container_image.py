@@ -45,10 +45,13 @@ class Image:
 
 
 class Buildah:
-    """Images in a folder of their own."""
+    """Images in a folder of their own, layer on layer, or else a whole copy for each step."""
 
     def __init__(self, folder: Path) -> None:
-        self._own = ["--root", f"{folder}/images", "--runroot", f"{folder}/run"]
+        own = ["--root", f"{folder}/images", "--runroot", f"{folder}/run"]
+        layers = ["buildah", *own, "--storage-driver=overlay", "info"]
+        works = subprocess.run(layers, capture_output=True, check=False).returncode == 0
+        self._own = [*own, f"--storage-driver={'overlay' if works else 'vfs'}"]
 
     def __call__(self, *words: str) -> str:
         done = subprocess.run(
