@@ -79,10 +79,11 @@ def test_every_target_and_file_that_a_script_names_is_there(name: str) -> None:
             assert (ROOT / path).exists(), path
 
 
-def test_each_of_them_tests_builds_and_deploys_to_dev_and_to_prod() -> None:
+def test_each_of_them_tests_writes_templates_builds_and_deploys_to_dev_and_to_prod() -> None:
     for names in ([".github/workflows/test.yml", DEPLOY], [GITLAB], [BITBUCKET]):
         said = "\n".join(script for name in names for script in scripts(name))
         assert "bash .ci/run" in said
+        assert {"make synth ENV=dev", "make synth ENV=prod"} <= set(said.splitlines())
         assert "make image push IMAGE=" in said
         assert "make up ENV=" in said
 
