@@ -74,9 +74,11 @@ def image() -> Iterator[Image]:
         pytest.skip("only root can make a Debian to build on")
     folder = Path(mkdtemp(prefix="pawsonalize-image-"))
     folder.chmod(0o755)
+    buildah = Buildah(folder)
     try:
-        yield built(folder, Buildah(folder))
+        yield built(folder, buildah)
     finally:
+        buildah("umount", "--all")
         shutil.rmtree(folder)
 
 
@@ -110,9 +112,9 @@ def built(folder: Path, buildah: Buildah) -> Image:
     )
     told = json.loads(buildah("inspect", "--type=image", "localhost/pawsonalize"))
     container = buildah("from", "--pull=never", "localhost/pawsonalize")
-    root = folder / "root"
-    subprocess.run(["cp", "-a", buildah("mount", container), str(root)], check=True)
-    buildah("umount", container)
+    root = Path(buildah("mount", container))
+    for each in root.parents[: root.parents.index(folder)]:
+        each.chmod(0o711)  # so that the image's user comes there
     size = subprocess.run(["du", "-sm", str(root)], capture_output=True, text=True, check=True)
     return Image(root, told["Docker"]["config"], float(size.stdout.split()[0]))
 
