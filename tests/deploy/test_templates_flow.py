@@ -210,7 +210,7 @@ def test_each_function_has_an_access_key_for_its_own_calls(
 
 def test_the_load_balancer_asks_whether_a_task_is_ready(self_hosted: Template) -> None:
     targets = self_hosted.only("ElasticLoadBalancingV2::TargetGroup")
-    assert targets["HealthCheckPath"] == "/readyz"
+    assert targets["HealthCheckPath"] == "/readyz?without=models"
     assert targets["Port"] == 8080
     scaling = self_hosted.only("ApplicationAutoScaling::ScalableTarget")
     assert (scaling["MinCapacity"], scaling["MaxCapacity"]) == (1, 4)

@@ -253,6 +253,12 @@ OPERATIONS = (
         "Can it answer?",
         ANYBODY,
         answer=health.ReadinessAnswer,
+        parameters=(
+            RequestParameter(
+                "without",
+                "`models`: ready to take data in is enough, for the load balancer of a new service.",
+            ),
+        ),
     ),
     Operation("GET", "/metrics", metrics.get_metrics, "Prometheus metrics.", MONITOR),
 )

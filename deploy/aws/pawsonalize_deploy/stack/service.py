@@ -222,8 +222,11 @@ class Service(Construct):
             protocol=elb.ApplicationProtocol.HTTP,
             targets=[self.answering],
             deregistration_delay=Duration.seconds(30),
+            # A new service has no model before `up` has reached it through this load balancer.
             health_check=elb.HealthCheck(
-                path="/readyz", interval=Duration.seconds(10), timeout=Duration.seconds(5)
+                path="/readyz?without=models",
+                interval=Duration.seconds(10),
+                timeout=Duration.seconds(5),
             ),
         )
         port = ec2.Port.tcp(443 if certificate else 80)
