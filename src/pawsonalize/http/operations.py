@@ -256,7 +256,7 @@ OPERATIONS = (
         parameters=(
             RequestParameter(
                 "without",
-                "`models`: ready to take data in is enough, for the load balancer of a new service.",
+                "`models`: to be ready to take data in is enough, for a new service.",
             ),
         ),
     ),

@@ -73,12 +73,8 @@ class Foundation(Construct):
             )
         )
         for service in _SERVICES:
-            key.grant_encrypt_decrypt(
-                iam.ServicePrincipal(
-                    f"{service}.amazonaws.com",
-                    conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
-                )
-            )
+            # EventBridge and CloudWatch do not say for which account they act.
+            key.grant_encrypt_decrypt(iam.ServicePrincipal(f"{service}.amazonaws.com"))
         self.parameter("KeyArn", self.settings.key_arn_path, key.key_arn, stays=True)
         return key
 
