@@ -23,7 +23,6 @@ PORT = 8080
 _USER = "10001:10001"
 _DATA = "/var/lib/pawsonalize"
 """The user and the volume of deploy/container/Dockerfile."""
-_FOLDERS = {"data": _DATA, "tmp": "/tmp"}  # noqa: S108 - the container's own
 _ECR = re.compile(
     r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?/"
     r"(?P<name>[^:@]+)[:@](?P<version>.+)"
@@ -36,6 +35,7 @@ def environment(
     """The service's settings that are no secret, as environment variables."""
     return {
         "AWS_REGION": settings.region,
+        "TMPDIR": _DATA,  # the only folder that can be written
         "PAWSONALIZE_HOST": "0.0.0.0",  # noqa: S104 - the security group says who reaches it
         "PAWSONALIZE_PORT": str(PORT),
         "PAWSONALIZE_DATA_DIR": f"{_DATA}/data",
@@ -108,14 +108,12 @@ class Service(Construct):
             "Task",
             cpu=cpu,
             memory_limit_mib=memory,
-            volumes=[ecs.Volume(name=name_) for name_ in _FOLDERS],
+            volumes=[ecs.Volume(name="data")],
         )
         container = self._container(task, role, base)
+        # Fargate gives a volume to the user that owns the folder in the image, as here.
         container.add_mount_points(
-            *(
-                ecs.MountPoint(source_volume=volume, container_path=path, read_only=False)
-                for volume, path in _FOLDERS.items()
-            )
+            ecs.MountPoint(source_volume="data", container_path=_DATA, read_only=False)
         )
         self._allow(task.task_role)
         meant(
