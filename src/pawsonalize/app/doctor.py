@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pawsonalize import __version__
 from pawsonalize.app.access_checks import clock, keys
-from pawsonalize.app.adapters import open_notifiers, opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict, attention
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
 from pawsonalize.app.intake_checks import dead_letters, event_types, feeds, unknown_fields
@@ -21,6 +21,7 @@ from pawsonalize.app.model_checks import (
     schedules,
     trainings,
 )
+from pawsonalize.app.notifying import open_notifiers
 from pawsonalize.app.server_checks import read_replica, servers
 from pawsonalize.app.shared_data import kept_here
 from pawsonalize.app.stream_checks import streams
