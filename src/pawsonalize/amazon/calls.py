@@ -4,6 +4,7 @@ botocore finds region, credentials and endpoints as for any tool of that cloud. 
 `AWS_ENDPOINT_URL_PERSONALIZE`, `…_EVENTS` and `…_RUNTIME` count.
 """
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
@@ -150,7 +151,7 @@ class Calls:
         )
         try:
             return botocore.session.get_session().create_client(
-                service, region_name=self._region or None, config=config
+                service, region_name=self._region or os.environ.get("AWS_REGION"), config=config
             )
         except (BotoCoreError, ValueError) as error:
             raise InvalidInput(

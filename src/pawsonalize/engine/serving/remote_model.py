@@ -49,6 +49,7 @@ class RemoteModel:
         self._recipe = recipe
         self._questions = questions
         self._found: TTLCache[_Key, _Found] = TTLCache(_KEPT, _KEPT_SECONDS)
+        self._stood_in: TTLCache[_Key, bool] = TTLCache(_KEPT, _KEPT_SECONDS)
         self._changing = threading.Lock()
 
     @property
@@ -67,35 +68,24 @@ class RemoteModel:
         return self._questions.why_away
 
     def stood_in(self, context: Context) -> bool:
-        """Whether the stand-in gave the scores of this context."""
+        """Whether the stand-in gave the newest scores of this context."""
         with self._changing:
-            kept = self._found.get(_key(context))
-        return kept is not None and kept.stood_in
+            return self._stood_in.get(_key(context), False)
 
     def score_catalogue(self, context: Context) -> Floats:
         """Weights of the whole catalogue; they sum to 1."""
-        key = _key(context)
-        with self._changing:
-            kept = self._found.get(key)
-        if kept is None:
-            kept = self._asked(context)
-            with self._changing:
-                self._found[key] = kept
-        return kept.scores.copy()
+        return self._kept(context, (), self._asked_all).copy()
 
     def score(self, context: Context, items: Sequence[str]) -> Floats:
         """Weights of the given items; of a ranking they are comparable within it alone."""
         if self._recipe != PERSONALIZED_RANKING:
             return self._of_catalogue(context, items)
-        general = np.asarray(self.stand_in.score(context, items), np.float64)
-        found = _spread(partial(self._questions.rank, context.visitor, items), items, general)
-        with self._changing:  # of this very context, for `stood_in`
-            self._found[_key(context)] = found
-        return found.scores
+        listed = tuple(items)
+        return self._kept(context, listed, partial(self._asked_to_rank, items=listed)).copy()
 
     def contributions(self, context: Context, items: Sequence[str]) -> Mapping[str, Floats]:
         """The remote engine does not say why: its score is all there is."""
-        return {"remote": self._of_catalogue(context, items)}
+        return {"remote": self.score(context, items)}
 
     def refreshed(self, data: "Countable") -> Model:
         """The stand-in with newer counts; the remote engine keeps itself fresh."""
@@ -118,21 +108,41 @@ class RemoteModel:
             np.float64,
         )
 
-    def _asked(self, context: Context) -> _Found:
+    def _kept(
+        self, context: Context, items: tuple[str, ...], ask: Callable[[Context], _Found]
+    ) -> NDArray[np.float64]:
+        """What was asked a moment ago, or is asked now."""
+        key = (_key(context), items)
+        with self._changing:
+            kept = self._found.get(key)
+        if kept is None:  # asked without the lock: it takes its time
+            kept = ask(context)
+            with self._changing:
+                self._found[key] = kept
+        with self._changing:
+            self._stood_in[_key(context)] = kept.stood_in
+        return kept.scores
+
+    def _asked_all(self, context: Context) -> _Found:
         general = np.asarray(self.stand_in.score_catalogue(context), np.float64)
+        item = context.events[0].item if context.events else None
         if not len(general):
             return _Found(general, False)
         if self._recipe == PERSONALIZED_RANKING:
             places = largest(general, min(MOST, len(general)))
             ids = [self.item_ids[place] for place in places.tolist()]
-            ask = partial(self._questions.rank, context.visitor, ids)
-            return _spread(ask, self.item_ids, general)
-        item = context.events[0].item if context.events else None
-        if self._recipe == SIMILAR_ITEMS and item is None:
-            return _Found(general, True)
-        about = item if self._recipe == SIMILAR_ITEMS else None
-        ask = partial(self._questions.recommend, context.visitor, about, len(general))
+            ask: _Ask = partial(self._questions.rank, context.visitor, ids)
+        elif self._recipe != SIMILAR_ITEMS:
+            ask = partial(self._questions.recommend, context.visitor, None, len(general))
+        elif item is not None:
+            ask = partial(self._questions.recommend, context.visitor, item, len(general))
+        else:  # like nothing: what everybody likes
+            return _Found(general, False)
         return _spread(ask, self.item_ids, general)
+
+    def _asked_to_rank(self, context: Context, items: tuple[str, ...]) -> _Found:
+        general = np.asarray(self.stand_in.score(context, items), np.float64)
+        return _spread(partial(self._questions.rank, context.visitor, items), items, general)
 
 
 def _spread(ask: _Ask, items: Sequence[str], general: NDArray[np.float64]) -> _Found:

@@ -95,6 +95,7 @@ class RemoteTraining:
 
     def _has_events(self, version: SolutionVersion) -> bool:
         """Whether every event that it learns from is there. If no server puts them, this does."""
+        _ = self.personalize.group.tracking_id  # what is wrong for good is raised here
         if self.forwarder.is_through(version.log_offset):
             return True
         self.leases.leading(LEASE, self.forwarder.forward)()
