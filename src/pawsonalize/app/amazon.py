@@ -14,6 +14,7 @@ from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.serving.remote_campaign import RemoteCampaign
 from pawsonalize.engine.training.remote_training import RemoteTraining
 from pawsonalize.engine.upkeep.forwarding import Forwarder
+from pawsonalize.http.metrics import count_amazon_call
 from pawsonalize.settings import Settings
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -65,7 +66,8 @@ class RemoteEngine:
 
 def open_amazon(settings: Settings) -> AmazonPersonalize:
     """Amazon Personalize as the settings name it; calls nobody yet."""
-    calls = Calls(settings.amazon_region, settings.amazon_question_seconds)
+    seconds = settings.amazon_question_seconds
+    calls = Calls(settings.amazon_region, seconds, count_amazon_call)
     return AmazonPersonalize(calls, settings.amazon_names, settings.amazon_check_seconds)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pawsonalize import __version__
 from pawsonalize.app.access_checks import clock, keys
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.amazon_checks import campaigns_there, engine, events_sent
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict, attention
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
 from pawsonalize.app.intake_checks import dead_letters, event_types, feeds, unknown_fields
@@ -247,6 +248,9 @@ OF_THE_SERVICE: tuple[ServiceCheck, ...] = (
     read_replica,
     servers,
     disk_forecast,
+    engine,
+    campaigns_there,
+    events_sent,
     events,
     event_types,
     unknown_fields,
@@ -267,7 +271,18 @@ OF_THE_SERVICE: tuple[ServiceCheck, ...] = (
     deliveries,
     problems,
 )
-SLOW = frozenset({damage, database_file, servers, disk_forecast, events, event_types, models})
+SLOW = frozenset(
+    {
+        damage,
+        database_file,
+        servers,
+        disk_forecast,
+        campaigns_there,
+        events,
+        event_types,
+        models,
+    }
+)
 """Checks that wait, or read all of something."""
 
 
