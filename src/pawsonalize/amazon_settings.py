@@ -46,7 +46,7 @@ class AmazonSettings(FleetSettings, frozen=True):
     """How often to look whether a training or an update there is ready."""
     amazon_forward_seconds: Annotated[float, Meta(gt=0)] = 1.0
     """How often new events are sent there."""
-    amazon_question_seconds: Annotated[float, Meta(gt=0)] = 2.0
+    amazon_query_seconds: Annotated[float, Meta(gt=0)] = 2.0
     """How long one try of a question waits for Amazon Personalize before popular groups answer."""
 
     def __post_init__(self) -> None:

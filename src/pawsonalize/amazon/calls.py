@@ -26,7 +26,7 @@ Heard = Callable[[str, str], object]
 _CONNECT_SECONDS = 2.0
 _PATIENT_SECONDS = 15.0  # for all but the questions, for which a visitor waits
 _PATIENT_TRIES = 3
-_QUESTION_TRIES = 2
+_QUERY_TRIES = 2
 _CONNECTIONS = 50
 _PAGE = 100
 
@@ -58,11 +58,11 @@ class Calls:
     """Calls of the three services; may be used by several threads."""
 
     def __init__(
-        self, region: str = "", question_seconds: float = 2.0, heard: Heard = _nobody
+        self, region: str = "", query_seconds: float = 2.0, heard: Heard = _nobody
     ) -> None:
         """An empty region is that of the environment. A question waits at most so long."""
         self._region = region
-        self._question_seconds = question_seconds
+        self._query_seconds = query_seconds
         self._heard = heard
         self._clients: dict[Service, Any] = {}
         self._making = threading.Lock()
@@ -75,7 +75,7 @@ class Calls:
         """`put_events`, `put_items` or `put_users`."""
         return self._call("personalize-events", operation, parameters)
 
-    def question(self, operation: str, **parameters: Any) -> dict[str, Any]:
+    def query(self, operation: str, **parameters: Any) -> dict[str, Any]:
         """One of the two questions, for which a visitor waits."""
         return self._call("personalize-runtime", operation, parameters)
 
@@ -139,13 +139,13 @@ class Calls:
         from botocore.config import Config  # noqa: PLC0415
         from botocore.exceptions import BotoCoreError  # noqa: PLC0415
 
-        is_question = service == "personalize-runtime"
+        is_query = service == "personalize-runtime"
         config = Config(
             connect_timeout=_CONNECT_SECONDS,
-            read_timeout=self._question_seconds if is_question else _PATIENT_SECONDS,
+            read_timeout=self._query_seconds if is_query else _PATIENT_SECONDS,
             retries={
                 "mode": "standard",
-                "total_max_attempts": _QUESTION_TRIES if is_question else _PATIENT_TRIES,
+                "total_max_attempts": _QUERY_TRIES if is_query else _PATIENT_TRIES,
             },
             max_pool_connections=_CONNECTIONS,
         )

@@ -7,7 +7,7 @@ from pawsonalize.amazon.campaigns import AmazonCampaigns
 from pawsonalize.amazon.feeding import AmazonFeeding
 from pawsonalize.amazon.groups import AmazonGroup
 from pawsonalize.amazon.names import AmazonNames
-from pawsonalize.amazon.questions import AmazonQuestions
+from pawsonalize.amazon.queries import AmazonQueries
 from pawsonalize.amazon.versions import RECIPES, AmazonVersions
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 
@@ -39,6 +39,6 @@ class AmazonPersonalize:
         """Whether versions of that recipe, on that group's data, are trained there."""
         return dataset_group == DEFAULT_DATASET_GROUP and recipe in RECIPES
 
-    def questions(self, campaign: str, solution: str) -> AmazonQuestions:
+    def queries(self, campaign: str, solution: str) -> AmazonQueries:
         """What asks the campaign there that stands for one of ours."""
-        return AmazonQuestions(self.calls, self.campaigns, campaign, solution)
+        return AmazonQueries(self.calls, self.campaigns, campaign, solution)

@@ -66,7 +66,7 @@ class RemoteEngine:
 
 def open_amazon(settings: Settings) -> AmazonPersonalize:
     """Amazon Personalize as the settings name it; calls nobody yet."""
-    seconds = settings.amazon_question_seconds
+    seconds = settings.amazon_query_seconds
     calls = Calls(settings.amazon_region, seconds, count_amazon_call)
     return AmazonPersonalize(calls, settings.amazon_names, settings.amazon_check_seconds)
 

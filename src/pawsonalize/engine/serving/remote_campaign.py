@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pawsonalize.amazon.campaigns import AmazonServing
 from pawsonalize.amazon.engine import AmazonPersonalize
-from pawsonalize.amazon.questions import AmazonQuestions
+from pawsonalize.amazon.queries import AmazonQueries
 
 _FIRST_LOOKS = 5  # soon after each other, as a small campaign may be quick
 _FIRST_SECONDS = 1.0
@@ -24,15 +24,15 @@ class RemoteCampaign:
         self._personalize = personalize
         self._campaign = campaign
         self._steady = steady
-        self._questions: dict[str, AmazonQuestions] = {}
+        self._queries: dict[str, AmazonQueries] = {}
         self._looked: tuple[AmazonServing, int] | None = None
         self._look_again_at = 0.0
 
-    def questions_of(self, solution: str) -> AmazonQuestions:
+    def queries_of(self, solution: str) -> AmazonQueries:
         """What asks the campaign there; `solution` is ours."""
-        if solution not in self._questions:
-            self._questions[solution] = self._personalize.questions(self._campaign, solution)
-        return self._questions[solution]
+        if solution not in self._queries:
+            self._queries[solution] = self._personalize.queries(self._campaign, solution)
+        return self._queries[solution]
 
     def is_serving(self, wanted: AmazonServing) -> bool:
         """Whether the campaign there serves that; if not, it is updated or waited for.

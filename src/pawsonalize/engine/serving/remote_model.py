@@ -14,7 +14,7 @@ import numpy as np
 from cachetools import TTLCache
 from numpy.typing import NDArray
 
-from pawsonalize.amazon.questions import MOST, AmazonQuestions
+from pawsonalize.amazon.queries import MOST, AmazonQueries
 from pawsonalize.domain.errors import EngineUnavailable
 from pawsonalize.recipes.contract import Arrays, Context, Floats, Model, ModelCard
 from pawsonalize.recipes.counts.rows import largest
@@ -44,10 +44,10 @@ class RemoteModel:
     `stand_in` is the popularity of the catalogue. It knows the items, and answers for the other.
     """
 
-    def __init__(self, recipe: str, stand_in: Model, questions: AmazonQuestions) -> None:
+    def __init__(self, recipe: str, stand_in: Model, questions: AmazonQueries) -> None:
         self.stand_in = stand_in
         self._recipe = recipe
-        self._questions = questions
+        self._queries = questions
         self._found: TTLCache[_Key, _Found] = TTLCache(_KEPT, _KEPT_SECONDS)
         self._stood_in: TTLCache[_Key, bool] = TTLCache(_KEPT, _KEPT_SECONDS)
         self._changing = threading.Lock()
@@ -65,7 +65,7 @@ class RemoteModel:
     @property
     def why_away(self) -> str | None:
         """Why the stand-in answers; None while the remote engine does."""
-        return self._questions.why_away
+        return self._queries.why_away
 
     def stood_in(self, context: Context) -> bool:
         """Whether the stand-in gave the newest scores of this context."""
@@ -131,18 +131,18 @@ class RemoteModel:
         if self._recipe == PERSONALIZED_RANKING:
             places = largest(general, min(MOST, len(general)))
             ids = [self.item_ids[place] for place in places.tolist()]
-            ask: _Ask = partial(self._questions.rank, context.visitor, ids)
+            ask: _Ask = partial(self._queries.rank, context.visitor, ids)
         elif self._recipe != SIMILAR_ITEMS:
-            ask = partial(self._questions.recommend, context.visitor, None, len(general))
+            ask = partial(self._queries.recommend, context.visitor, None, len(general))
         elif item is not None:
-            ask = partial(self._questions.recommend, context.visitor, item, len(general))
+            ask = partial(self._queries.recommend, context.visitor, item, len(general))
         else:  # like nothing: what everybody likes
             return _Found(general, False)
         return _spread(ask, self.item_ids, general)
 
     def _asked_to_rank(self, context: Context, items: tuple[str, ...]) -> _Found:
         general = np.asarray(self.stand_in.score(context, items), np.float64)
-        return _spread(partial(self._questions.rank, context.visitor, items), items, general)
+        return _spread(partial(self._queries.rank, context.visitor, items), items, general)
 
 
 def _spread(ask: _Ask, items: Sequence[str], general: NDArray[np.float64]) -> _Found:

@@ -266,7 +266,7 @@ class Loader:
         """The fitted model, or the remote one that it stands in for."""
         if version.remote is None:
             return fitted
-        questions = self._remote_of(version).questions_of(version.solution)
+        questions = self._remote_of(version).queries_of(version.solution)
         return RemoteModel(version.recipe, fitted, questions)
 
     def load(self, name: str, settings: ServingSettings, now: int) -> Served:

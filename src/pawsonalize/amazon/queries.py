@@ -20,7 +20,7 @@ _PAUSE_SECONDS = 2.0  # after a failure nobody waits for another one
 log = structlog.get_logger()
 
 
-class AmazonQuestions:
+class AmazonQueries:
     """Asks one campaign. After a failure it is not asked for a moment, so that nobody waits.
 
     `why_away` has the reason while the last question failed.
@@ -74,7 +74,7 @@ class AmazonQuestions:
             arn = self._campaigns.find(self._campaign, self._solution)
             if arn is None:
                 raise NotFound(f"Amazon Personalize has no campaign for {self._campaign} yet")
-            answer = self._calls.question(operation, campaignArn=arn, **parameters)
+            answer = self._calls.query(operation, campaignArn=arn, **parameters)
         except PawsonalizeError as error:
             self._failed(error)
             raise EngineUnavailable(error.message) from error
