@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pawsonalize.app.amazon import RemoteEngine
 from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.domain.times import MINUTE
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.domain.times import DAY, MINUTE
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.solutions import SolutionVersion
 
 _LATE = 10 * MINUTE
+_REMINDED = 30 * DAY
+_NEWEST = 1_000
 
 
 def engine(patient: Patient) -> Iterator[Diagnosis]:
@@ -54,6 +57,25 @@ def events_sent(patient: Patient) -> Iterator[Diagnosis]:
             f"{state.refused:,} were refused there, {state.shortened:,} taken without their"
             f" properties; the newest was {state.last_refusal}",
             "they are in the log and the archive here; mend what sends such events",
+        )
+
+
+def erasures_there(patient: Patient) -> Iterator[Diagnosis]:
+    """Who was erased here, and may still be known to Amazon Personalize."""
+    remote = patient.adapters.remote
+    if remote is None:
+        return
+    since = max(remote.forwarder.state().created_at, patient.now - _REMINDED)
+    newest = patient.adapters.erasures.newest(_NEWEST)
+    count = sum(
+        one.dataset_group == DEFAULT_DATASET_GROUP and one.noted_at >= since for one in newest
+    )
+    if count:
+        yield attention(
+            "erasures at Amazon Personalize",
+            f"{count:,} erasures of the last 30 days are not carried there",
+            "delete these users there with a data deletion job; `pawsonalize erasures ls` lists"
+            " the erasures",
         )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pawsonalize import __version__
 from pawsonalize.app.access_checks import clock, keys
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.amazon_checks import campaigns_there, engine, events_sent
+from pawsonalize.app.amazon_checks import campaigns_there, engine, erasures_there, events_sent
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict, attention
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
 from pawsonalize.app.intake_checks import dead_letters, event_types, feeds, unknown_fields
@@ -251,6 +251,7 @@ OF_THE_SERVICE: tuple[ServiceCheck, ...] = (
     engine,
     campaigns_there,
     events_sent,
+    erasures_there,
     events,
     event_types,
     unknown_fields,
