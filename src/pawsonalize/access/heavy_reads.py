@@ -1,7 +1,6 @@
 """Capacity of their own for reports, so that answers to visitors never wait for one."""
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,21 +14,25 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _WAITING = 8
-_LONGEST_REST = 1.0  # seconds
+_SAVED = 0.5  # seconds of processor time that are spent without a wait
+_LONGEST_WAIT = 1.0  # seconds: after a long report the next page must not seem dead
 
 
 class HeavyReads:
     """Makes a few reports at a time, in threads of their own; a few more wait.
 
-    With `rest`, a thread rests after each report for so many times the processor time that it took,
-    a second at most. So reports that are asked for all the time leave the rest of the interpreter
-    to answers.
+    With a `share`, one thread makes them, and in the long run they take that share of one
+    processor's time. What was not used is saved, half a second at most: somebody who looks at a few
+    pages waits for none, and reports that are asked for all the time leave the rest of the
+    interpreter to answers. A report waits one second at most for those before it.
     """
 
-    def __init__(self, at_once: int, rest: float = 0.0) -> None:
-        self._rest = rest
-        self._resting = threading.local()
-        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="reports")
+    def __init__(self, at_once: int = 1, share: float | None = None) -> None:
+        self._share = share
+        self._left, self._seen = _SAVED, time.monotonic()
+        self._threads = ThreadPoolExecutor(
+            at_once if share is None else 1, thread_name_prefix="reports"
+        )
         self._most = at_once + _WAITING
         self._asked = 0
 
@@ -42,22 +45,31 @@ class HeavyReads:
             )
         self._asked += 1
         loop = asyncio.get_running_loop()
-        work = partial(self._rested, partial(in_time(call), *args, **kwargs))
+        work = partial(in_time(call), *args, **kwargs)
+        if self._share is not None:
+            work = partial(self._afforded, work, self._share)
         making = loop.run_in_executor(self._threads, work)
         # Whoever asked may be gone by then; the thread is busy until it is done.
         making.add_done_callback(self._done)
         return await asyncio.shield(making)
 
-    def _rested(self, work: Callable[[], T]) -> T:
-        """Rest as the report before has earned it, then make this one."""
-        if (until := getattr(self._resting, "until", 0.0)) > (now := time.monotonic()):
-            time.sleep(until - now)
+    def _afforded(self, work: Callable[[], T], share: float) -> T:
+        """Wait until what the reports before took is earned, then make this one."""
+        if (left := self._earned(share)) < 0:
+            time.sleep(-left / share)
         began = time.thread_time()
         try:
             return work()
         finally:
             took = time.thread_time() - began
-            self._resting.until = time.monotonic() + min(took * self._rest, _LONGEST_REST)
+            self._left = max(self._earned(share) - took, -_LONGEST_WAIT * share)
+
+    def _earned(self, share: float) -> float:
+        """What is left of the processor time by now; below 0 it is owed."""
+        now = time.monotonic()
+        self._left = min(self._left + share * (now - self._seen), _SAVED)
+        self._seen = now
+        return self._left
 
     def close(self) -> None:
         """Begin no other report."""

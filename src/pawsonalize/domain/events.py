@@ -57,6 +57,15 @@ class LoggedEvent:
     event: Event
 
 
+USER_KEY, SESSION_KEY = "u:", "s:"
+"""How the text begins that names a user, or a session."""
+
+
+def visitor_key(user_id: str | None, session_id: str | None) -> str:
+    """One text that names a visitor: its user, or its session if the user is not known."""
+    return f"{SESSION_KEY}{session_id}" if user_id is None else f"{USER_KEY}{user_id}"
+
+
 @dataclass(frozen=True, slots=True)
 class Visitor:
     """Who asks: a user, a session, or both (then the session's events count as the user's)."""

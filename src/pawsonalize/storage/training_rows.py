@@ -2,11 +2,12 @@
 
 from sqlalchemy import bindparam, func, select
 
+from pawsonalize.domain.events import SESSION_KEY, USER_KEY
 from pawsonalize.storage.tables import events, sessions
 
 _TRAINING_BATCH = 50_000
 _VISITOR_KEY = func.coalesce(
-    "u:" + events.c.user_id, "u:" + sessions.c.user_id, "s:" + events.c.session_id
+    USER_KEY + events.c.user_id, USER_KEY + sessions.c.user_id, SESSION_KEY + events.c.session_id
 )
 TRAINING_ROWS = (
     select(

@@ -56,23 +56,51 @@ def test_who_goes_away_keeps_its_place_until_the_work_is_done() -> None:
     asyncio.run(play())
 
 
-def test_a_thread_rests_after_a_report_and_not_before_the_first() -> None:
+def test_a_few_reports_wait_for_nothing_and_reports_without_end_take_their_share(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     slept: list[float] = []
+    sleep = time.sleep
+
+    def noted(seconds: float) -> None:
+        slept.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", noted)
 
     def report() -> int:
-        return sum(range(300_000))
+        began = time.thread_time()
+        while time.thread_time() - began < 0.1:
+            pass
+        return len(slept)
+
+    async def play() -> list[int]:
+        reports = HeavyReads(share=0.2)
+        before = [await reports.make(report) for _ in range(9)]
+        reports.close()
+        return before
+
+    began = time.monotonic()
+    before = asyncio.run(play())
+    assert before[3] == 0, "half a second is saved up"
+    assert time.monotonic() - began > (8 * 0.1 - 0.5) / 0.2 - 0.1
+
+
+def test_after_a_long_report_the_next_waits_a_bounded_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+
+    def report() -> None:
+        began = time.thread_time()
+        while time.thread_time() - began < 0.7:
+            pass
 
     async def play() -> None:
-        reports = HeavyReads(1, rest=4.0)
-        began = time.monotonic()
-        await reports.make(report)
-        first = time.monotonic() - began
-        for _ in range(3):
+        reports = HeavyReads(share=0.03)
+        for _ in range(2):
             await reports.make(report)
-        slept.extend((first, time.monotonic() - began - first))
         reports.close()
 
-    before = time.process_time()
     asyncio.run(play())
-    worked = time.process_time() - before
-    assert sum(slept) > 2 * worked, "most of the time is left to others"
+    assert slept
+    assert max(slept) <= 1.0

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.events import visitor_key
 from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.serving.facets import FacetReader, as_properties
 from pawsonalize.recipes.artefact import check_codes, pack_strings, take, unpack_strings
@@ -78,9 +79,9 @@ class KeptRows:
         keys = _codes(self.visitors)
         owner = np.arange(len(keys))
         for session, user in bound.items():
-            code = keys.get(digest(f"s:{session}"))
+            code = keys.get(digest(visitor_key(None, session)))
             if code is not None:
-                owner[code] = keys.setdefault(digest(f"u:{user}"), len(keys))
+                owner[code] = keys.setdefault(digest(visitor_key(user, None)), len(keys))
         items, types, told = map(_codes, (self.item_ids, self.event_types, self.told))
         visitor = _joined(owner[self.visitor], _added(keys, new.visitors)[new.visitor])
         item = _joined(self.item, _added(items, new.item_ids)[new.item])
@@ -204,7 +205,10 @@ def digest_number(digest: str) -> int:
 
 def digests(users: Iterable[str], sessions: Iterable[str]) -> set[str]:
     """The names of visitors among the rows, by their ids."""
-    keys = [*(f"u:{user}" for user in users), *(f"s:{session}" for session in sessions)]
+    keys = [
+        *(visitor_key(user, None) for user in users),
+        *(visitor_key(None, session) for session in sessions),
+    ]
     return set(map(digest, keys))
 
 

@@ -17,8 +17,8 @@ from pawsonalize.domain.event_types import DISLIKE, RETURN, EventTypes, spelled
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.solutions import TrainingSelection
 from pawsonalize.engine.serving.facets import FacetReader, item_attributes
-from pawsonalize.engine.training.kept_rows import digest, digest_number
 from pawsonalize.engine.training.training_data import NameCodes, stays_of, told_columns, type_code
+from pawsonalize.engine.training.training_table import visitor_number
 from pawsonalize.recipes.contract import Returned
 from pawsonalize.recipes.counts.counting import LogSummary
 from pawsonalize.recipes.counts.facet_lifts import counted_facets
@@ -160,7 +160,7 @@ class _UsersFacets:
         for user in catalogue.users():
             told = tuple(reader.of_user(user.attributes))
             if told:
-                visitor.append(digest_number(digest(f"u:{user.user_id}")))
+                visitor.append(visitor_number(user.user_id, None))
                 own.append(codes.setdefault(told, len(codes)))
         columns = {"visitor": np.asarray(visitor), "own": np.asarray(own)} if own else {}
         return cls(list(codes), columns)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.event_types import DISLIKE, RETURN, STANDARD, VIEW, EventTypes, spelled
+from pawsonalize.domain.events import visitor_key
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
@@ -302,7 +303,10 @@ class _Columns:
     def _facets_of_users(self, ranks: NDArray[np.int32]) -> dict[int, tuple[Facet, ...]]:
         """What is stored of the users that are here, by their numbers."""
         told = (
-            (self._name(f"u:{user.user_id}"), tuple(self._reader.of_user(user.attributes)))
+            (
+                self._name(visitor_key(user.user_id, None)),
+                tuple(self._reader.of_user(user.attributes)),
+            )
             for user in self._catalogue.users()
         )
         number = self._users.number

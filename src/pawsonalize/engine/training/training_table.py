@@ -26,6 +26,7 @@ from pawsonalize.counting.files import (
     without,
 )
 from pawsonalize.domain.erasures import SESSION, USER, owning_group, visitor_digest
+from pawsonalize.domain.events import visitor_key
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.serving.facets import FacetReader, as_properties
@@ -205,8 +206,7 @@ class TrainingTable:
 
 def visitor_number(user_id: str | None, session_id: str | None) -> int:
     """The number of an event's visitor: its user, or its session if it names no user."""
-    key = f"s:{session_id}" if user_id is None else f"u:{user_id}"
-    return digest_number(digest(key))
+    return digest_number(digest(visitor_key(user_id, session_id)))
 
 
 def _packed(files: Sequence[TrainingFile]) -> list[list[TrainingFile]]:

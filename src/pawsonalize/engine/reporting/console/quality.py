@@ -7,7 +7,13 @@ from dataclasses import dataclass
 import msgspec
 
 from pawsonalize.domain.event_types import AS_SENT, EventTypes
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
+from pawsonalize.domain.events import (
+    DEFAULT_DATASET_GROUP,
+    SESSION_KEY,
+    USER_KEY,
+    Event,
+    visitor_key,
+)
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, MINUTE, iso
 from pawsonalize.engine.ingest.dead_letters import DeadLetters
@@ -177,22 +183,18 @@ class QualityViews:
         )
 
     def _bots(self, events: Sequence[Event]) -> list[SuspectedBot]:
-        keys = [_key(one) for one in events]
+        keys = [visitor_key(one.user_id, one.session_id) for one in events]
         found = self.pace(keys, [one.item_id for one in events], [one.sent_at for one in events])
         counts = Counter(keys)
         suspects = sorted(found, key=lambda key: -counts[key])[:_BOTS]
         return [
             SuspectedBot(
-                key[2:] if key.startswith("u:") else None,
-                key[2:] if key.startswith("s:") else None,
+                key[2:] if key.startswith(USER_KEY) else None,
+                key[2:] if key.startswith(SESSION_KEY) else None,
                 counts[key],
             )
             for key in suspects
         ]
-
-
-def _key(event: Event) -> str:
-    return f"s:{event.session_id}" if event.user_id is None else f"u:{event.user_id}"
 
 
 def _check(

@@ -16,7 +16,7 @@ from pawsonalize.domain.event_types import (
     RETURN,
     EventTypes,
 )
-from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
+from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS, SESSION_KEY, visitor_key
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.settings import PARTS
@@ -99,19 +99,19 @@ def kind_of(page: Impression) -> str:
 def visitor_keys(user_id: str | None, session_id: str | None) -> Iterator[str]:
     """The names of a visitor, the session first."""
     if session_id is not None:
-        yield f"s:{session_id}"
+        yield visitor_key(None, session_id)
     if user_id is not None:
-        yield f"u:{user_id}"
+        yield visitor_key(user_id, None)
 
 
 def visitor_of(page: Impression) -> str:
     """One name of whoever was shown the page."""
-    return f"s:{page.session_id}" if page.user_id is None else f"u:{page.user_id}"
+    return visitor_key(page.user_id, page.session_id)
 
 
 def digest_of_key(key: str) -> str:
     """The hash by which erasures know a visitor, from one of `visitor_keys`."""
-    return visitor_digest(SESSION if key.startswith("s:") else USER, key[2:])
+    return visitor_digest(SESSION if key.startswith(SESSION_KEY) else USER, key[2:])
 
 
 def digest_of_page(page: Impression) -> str:
