@@ -134,6 +134,11 @@ class Progress(msgspec.Struct, frozen=True):
     phase: str
     share: float = 0.0
 
+    @property
+    def told(self) -> str:
+        """In words; a share that is not known yet is left out."""
+        return f"{self.phase}, {self.share:.0%}" if self.share else self.phase
+
 
 class SolutionVersion(Resource, frozen=True, kw_only=True):
     """A trained model, or one that is being trained.

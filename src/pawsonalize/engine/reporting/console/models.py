@@ -240,7 +240,7 @@ def _version(
         events=version.events,
         metrics=version.metrics,
         unmeasured=version.unmeasured,
-        progress="" if progress is None else f"{progress.phase}, {progress.share:.0%}",
+        progress="" if progress is None else progress.told,
         failure=version.failure_reason,
         served_by=tuple(one.name for one in campaigns if one.serves == version.name),
         answered_from=None if answered is None else iso(answered[0]),
