@@ -15,16 +15,14 @@ MOST = 500
 """So many items one question gets, or gives."""
 NOBODY = "pawsonalize-nobody"
 """A user without any event: what everybody likes."""
+_FORGOTTEN_SECONDS = 60.0
 _PAUSE_SECONDS = 2.0  # after a failure nobody waits for another one
 
 log = structlog.get_logger()
 
 
 class AmazonQueries:
-    """Asks one campaign. After a failure it is not asked for a moment, so that nobody waits.
-
-    `why_away` has the reason while the last question failed.
-    """
+    """Asks one campaign. After a failure it is not asked for a moment, so that nobody waits."""
 
     def __init__(
         self,
@@ -42,7 +40,13 @@ class AmazonQueries:
         self._steady = steady
         self._changing = threading.Lock()
         self._rest_until = 0.0
-        self.why_away: str | None = None
+        self._reason: str | None = None
+
+    @property
+    def why_away(self) -> str | None:
+        """Why the last question failed; None if it did not, or if nobody asked for a while."""
+        is_old = self._steady() - self._rest_until > _FORGOTTEN_SECONDS
+        return None if is_old else self._reason
 
     def recommend(
         self, user: str | None, item: str | None, limit: int
@@ -69,7 +73,7 @@ class AmazonQueries:
 
     def _asked(self, operation: str, **parameters: Any) -> dict[str, Any]:
         if self._steady() < self._rest_until:
-            raise EngineUnavailable(self.why_away or "Amazon Personalize does not answer")
+            raise EngineUnavailable(self._reason or "Amazon Personalize does not answer")
         try:
             arn = self._campaigns.find(self._campaign, self._solution)
             if arn is None:
@@ -79,13 +83,13 @@ class AmazonQueries:
             self._failed(error)
             raise EngineUnavailable(error.message) from error
         with self._changing:
-            self.why_away = None
+            self._reason = None
         return answer
 
     def _failed(self, error: PawsonalizeError) -> None:
         with self._changing:
-            is_new = self.why_away is None
-            self.why_away = error.message
+            is_new = self._reason is None
+            self._reason = error.message
             self._rest_until = self._steady() + _PAUSE_SECONDS
         if is_new:  # once, however often it fails again
             log.warning("popular groups answer", campaign=self._campaign, reason=error.message)
