@@ -37,6 +37,7 @@ def test_another_machine_goes_on_with_the_same_remote_version(driving: Driving) 
     assert driving.proxy.count("CreateSolutionVersion") == 1
 
 
+@pytest.mark.nightly
 def test_a_training_waits_while_the_remote_engine_is_away(driving: Driving) -> None:
     driving.proxy.fails("CreateSolutionVersion")
     waited: list[float] = []

@@ -61,7 +61,7 @@ class AmazonFeeding:
 
     def put_items(self, items: Iterable[Item], avro: str) -> None:
         """Put items with the attributes that the dataset there has; it is made if there is none."""
-        dataset = self._group.dataset("Items", avro)
+        dataset = self._group.dataset("Items", _categorical(avro))
         for part in _parts(items, _A_CALL):
             self._calls.events(
                 "put_items",
@@ -144,6 +144,15 @@ def _spelt(name: str) -> str:
     """A field of the schema as PutItems names it: `ANIMAL_TYPE` is `animalType`."""
     first, *others = name.lower().split("_")
     return first + "".join(word.capitalize() for word in others)
+
+
+def _categorical(avro: str) -> str:
+    """The schema with its texts marked as categories: else no model there learns from them."""
+    schema = json.loads(avro)
+    for field in schema["fields"]:
+        if "string" in field["type"] and isinstance(field["type"], list):
+            field["categorical"] = True
+    return json.dumps(schema)
 
 
 def _parts(rows: Iterable[T], size: int) -> Iterator[list[T]]:

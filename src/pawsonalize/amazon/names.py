@@ -21,14 +21,15 @@ class AmazonNames:
 
     def solution(self, ours: str) -> str:
         """The name or ARN of the solution there."""
-        return self.solutions.get(ours) or fitting(f"{self._prefix}-{ours}")
+        return self.solutions.get(ours) or fitting(f"{self.group}-{ours}")
 
     def campaign(self, ours: str) -> str:
         """The name or ARN of the campaign there."""
-        return self.campaigns.get(ours) or fitting(f"{self._prefix}-{ours}")
+        return self.campaigns.get(ours) or fitting(f"{self.group}-{ours}")
 
     @property
-    def _prefix(self) -> str:
+    def group(self) -> str:
+        """The name of the dataset group there."""
         return self.dataset_group.rpartition("/")[2]
 
 

@@ -53,6 +53,7 @@ class RemoteEngine:
             log,
             registry,
             personalize.feeding,
+            personalize.names.group,
             from_the_start=settings.amazon_history == "send",
             now=clock.now,
         )

@@ -6,7 +6,7 @@ from pawsonalize.engine.resources.resource import Resource
 
 
 class Forwarding(Resource, frozen=True, kw_only=True):
-    """The state of forwarding; its name is that of the dataset group.
+    """The state of forwarding; its name is that of the dataset group there.
 
     Every event up to the offset `through` is there, but for those that were `refused`. `shortened`
     ones went without their properties. `last_refusal` names the newest of both.

@@ -256,8 +256,8 @@ class Loader:
     def _remote_of(self, version: SolutionVersion) -> RemoteCampaign:
         if self.remote is None:
             raise InvalidInput(
-                f"{version.name} was trained at Amazon Personalize, which is not asked here: set"
-                " `engine: amazon-personalize` again, or train another version",
+                f"{version.name} was trained at Amazon Personalize. Only its campaigns can answer"
+                " for it, with `engine: amazon-personalize`: train another version, or ask there",
                 field="engine",
             )
         return self.remote

@@ -32,11 +32,16 @@ class Forwarder:
         event_log: EventLog,
         registry: Registry,
         feeding: AmazonFeeding,
+        name: str,
         *,
         from_the_start: bool,
         now: Callable[[], int],
     ) -> None:
-        """If not `from_the_start`, events from before the first call are there by other means."""
+        """`name` is that of the dataset group there: another one begins anew.
+
+        If not `from_the_start`, events from before the first call are there by other means.
+        """
+        self._name = name
         self._log = event_log
         self._registry = registry
         self._feeding = feeding
@@ -45,13 +50,13 @@ class Forwarder:
 
     def state(self) -> Forwarding:
         """How far it is; begun with the first call."""
-        found = self._registry.find(Forwarding, DEFAULT_DATASET_GROUP)
+        found = self._registry.find(Forwarding, self._name)
         if found is None:
             through = 0 if self._from_the_start else self._log.head()
-            begun = Forwarding(name=DEFAULT_DATASET_GROUP, through=through)
+            begun = Forwarding(name=self._name, through=through)
             with suppress(AlreadyExists):  # another process was faster
                 return self._registry.create(begun, self._now())
-            found = self._registry.get(Forwarding, DEFAULT_DATASET_GROUP)
+            found = self._registry.get(Forwarding, self._name)
         return found
 
     def forward(self) -> int:
@@ -96,4 +101,4 @@ class Forwarder:
                 last_sent_at=now if put else state.last_sent_at,
             )
 
-        self._registry.change(Forwarding, DEFAULT_DATASET_GROUP, noted, now)
+        self._registry.change(Forwarding, self._name, noted, now)
