@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Tests that wait (for a process, a clock, a socket) leave their core to others.
 WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 
-.PHONY: help setup run test nightly check bench figures docs lock clean
+.PHONY: help setup run test nightly check bench figures docs image push synth up lock clean
 
 help: ## Show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +22,10 @@ setup: .venv/ready ## Make .venv with everything, locked; .venv/bin/pawsonalize 
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-.venv/ready: requirements/dev.txt requirements/base.txt pyproject.toml
+.venv/ready: requirements/dev.txt requirements/base.txt pyproject.toml deploy/aws/pyproject.toml
 	@$(FIRST)
 	@$(UV) pip sync --quiet --python $(BIN)/python requirements/dev.txt
-	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable . --editable deploy/aws
 	@touch .venv/runs $@
 
 define FIRST
@@ -60,9 +60,38 @@ docs: setup ## Make the reference pages, the pictures and the site (dist/site) f
 	$(BIN)/python docs/screenshots.py
 	$(BIN)/python docs/website.py
 
+IMAGE ?= pawsonalize
+BASE ?= debian:trixie-slim
+image: ## Build the container's image IMAGE with Docker, on BASE as it is now, by its digest
+	docker pull --quiet $(BASE)
+	docker build --file deploy/container/Dockerfile --tag $(IMAGE) \
+	  --build-arg BASE="$$(docker image inspect --format '{{index .RepoDigests 0}}' $(BASE))" \
+	  --build-arg VERSION="$$(sed -n 's/^__version__ = "\(.*\)"/\1/p' src/pawsonalize/__init__.py)" \
+	  --build-arg REVISION="$$(git rev-parse HEAD)" .
+
+push: ## Push IMAGE; its name with its digest goes to dist/image-name
+	docker push --quiet $(IMAGE)
+	mkdir -p dist
+	docker image inspect --format '{{index .RepoDigests 0}}' $(IMAGE) > dist/image-name
+
+ENV ?= dev
+synth: setup ## Write the AWS templates of ENV (dev, prod) to dist/aws/ENV, offline
+	$(BIN)/pawsonalize-deploy synth $(ENV)
+
+up: setup ## Bring ENV up to date on AWS (dev, prod), with the container's image IMAGE
+	mkdir -p dist/aws/config
+	sed 's|^image:.*|image: $(IMAGE)|' deploy/aws/config/$(ENV).yml > dist/aws/config/$(ENV).yml
+	$(BIN)/pawsonalize-deploy diff $(ENV) --config dist/aws/config
+	$(BIN)/pawsonalize-deploy up $(ENV) --config dist/aws/config
+
+# The extras of a container's image.
+CONTAINER := postgres aws nats otel
+
 lock: ## Resolve the dependencies anew and write the hashed requirements
-	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --all-extras --group dev -o requirements/dev.txt
+	$(UV) pip compile --quiet --upgrade --universal --generate-hashes --no-header pyproject.toml --all-extras --group dev --group deploy -o requirements/dev.txt
 	$(UV) pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --extra postgres --constraints requirements/dev.txt -o requirements/base.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header pyproject.toml $(addprefix --extra ,$(CONTAINER)) --constraints requirements/dev.txt -o requirements/container.txt
+	$(UV) pip compile --quiet --universal --generate-hashes --no-header --group build --constraints requirements/dev.txt -o requirements/build.txt
 
 clean: ## Remove the environment and caches; your data folder stays
 	rm -rf .venv .tools .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

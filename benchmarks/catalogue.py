@@ -97,6 +97,16 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--events", "1000", "--groups", "50", "--requests", "20"),),
             (("--events", "20000", "--groups", "500", "--requests", "1000"),),
         ),
+        "functions": Benchmark(
+            "Functions on AWS: cold import, latency over the bare call, size of the package",
+            (
+                (
+                    *("--events", "1000", "--groups", "50"),
+                    *("--requests", "10", "--imports", "1"),
+                ),
+            ),
+            (("--requests", "200"),),
+        ),
         "import_memory": Benchmark(
             "Memory of an import", (("--rows", "1000"),), (("--rows", "100000"),)
         ),

@@ -16,6 +16,7 @@ import msgspec
 import typer
 from markupsafe import Markup
 
+from chart_schema import CHART_SCHEMA, chart_schema
 from pawsonalize.aws.door import ACCESS
 from pawsonalize.aws.operations.catalogue import HANDLERS
 from pawsonalize.aws.protocol.service import SERVICES, operations
@@ -51,6 +52,8 @@ def settings_page() -> str:
         " `PAWSONALIZE_ENV`, default `dev`), or from the file that `PAWSONALIZE_CONFIG` names, and"
         " from the environment, which wins: `port` is `PAWSONALIZE_PORT`. Options on the command"
         " line win over both. `pawsonalize doctor` says which file was read and what is given.\n\n"
+        "`PAWSONALIZE_SECRETS_DIR` names a folder of secrets: each file in it counts as an"
+        " environment variable of its name. What the environment itself has stays.\n\n"
         "A name that is not in this list is an error in the file and a warning in the environment."
         " Names may be written as the config files of AWS's deployment write them"
         " (`minProvisionedTPS`); what they hold for AWS alone (`vpcId`, `…SsmPath`) has no meaning"
@@ -280,10 +283,11 @@ PAGES = {
 def main() -> None:
     """Write the pages, or with --check exit with 1 if one is not current."""
     stale = []
-    for name, page in PAGES.items():
-        path, text = _REFERENCE / name, page()
+    made = {_REFERENCE / name: page for name, page in PAGES.items()} | {CHART_SCHEMA: chart_schema}
+    for path, page in made.items():
+        text = page()
         if not path.exists() or path.read_text(encoding="utf-8") != text:
-            stale.append(name)
+            stale.append(path.name)
             if "--check" not in sys.argv:
                 path.write_text(text, encoding="utf-8")
     if "--check" in sys.argv and stale:

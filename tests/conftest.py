@@ -33,7 +33,7 @@ settings.register_profile("steady", settings.get_profile("nightly"), max_example
 settings.load_profile("steady")
 
 # Tests that start processes, longest first: what is left for the end is short on every core.
-_LONG = ("test_retraining", "e2e", "benchmarks", "browser", "wire")
+_LONG = ("container_image", "test_retraining", "e2e", "benchmarks", "browser", "wire")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

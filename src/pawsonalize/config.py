@@ -6,7 +6,7 @@ warning, and both name the setting that was probably meant.
 
 import difflib
 import re
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Hashable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -23,7 +23,11 @@ USUAL_FILE = _FOLDER / "dev.yaml"
 _ENV, _CONFIG = PREFIX + "ENV", PREFIX + "CONFIG"
 SOURCES = PREFIX + "SETTINGS_FROM"
 """The variable in which a server says to its processes where its settings were written, as JSON."""
+SECRETS = PREFIX + "SECRETS_DIR"
+"""The variable that names a folder whose files are variables, as containers are given secrets."""
 _DEFAULT_ENV = "dev"
+_VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+_NO_SETTINGS = frozenset({_ENV, _CONFIG, SOURCES, SECRETS})
 # Read by the tests and the benchmarks, not by the service.
 _OF_DEVELOPERS = re.compile(r"PAWSONALIZE_(TEST_.*|SHARED_DATA|FUZZ|SASREC_EPOCHS)")
 # What config files for AWS's deployment hold beside the settings that we have too.
@@ -69,6 +73,27 @@ def shown(value: object) -> str:
     return _IN_QUERY.sub(r"\1=…", _LOGIN.sub(r"\1:…@", str(value)))
 
 
+def read_secrets(environ: MutableMapping[str, str]) -> None:
+    """Make a variable of each file in the folder of secrets, by its name; what is set stays.
+
+    The folder is PAWSONALIZE_SECRETS_DIR; files that have no name of a variable are passed over, as
+    systems keep files of their own there. A newline at a file's end does not count. InvalidInput if
+    folder or file cannot be read.
+    """
+    if not (given := environ.get(SECRETS)):
+        return
+    try:
+        for path in sorted(Path(given).iterdir()):
+            if _VARIABLE.fullmatch(path.name) and path.is_file():
+                environ.setdefault(path.name, path.read_text(encoding="utf-8").rstrip("\r\n"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it holds no text"
+        raise InvalidInput(
+            f"{SECRETS} names {given}, and {getattr(error, 'filename', None) or path} cannot be"
+            f" read ({reason}): let the user who runs this read it, or take the variable away"
+        ) from error
+
+
 def read_config(
     known: Collection[str], environ: Mapping[str, str], file: Path | None = None
 ) -> Written:
@@ -82,7 +107,7 @@ def read_config(
     values, warnings = ({}, []) if path is None else _of_file(path, known)
     sources = dict.fromkeys(values, str(path))
     for variable, value in environ.items():
-        if not variable.upper().startswith(PREFIX) or variable in (_ENV, _CONFIG, SOURCES):
+        if not variable.upper().startswith(PREFIX) or variable in _NO_SETTINGS:
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name in known and variable == PREFIX + name.upper():
@@ -182,7 +207,7 @@ def _unknown_variable(variable: str, known: Collection[str]) -> str:
     name = variable.upper().removeprefix(PREFIX)
     if _OF_AWS.fullmatch(_plain(name)):
         return f"the variable {variable} is for AWS's deployment and has no meaning here"
-    meant = nearest(name, (*known, "env", "config"))
+    meant = nearest(name, (*known, "env", "config", "secrets_dir"))
     hint = f"did you mean {PREFIX}{meant.upper()}?" if meant else "there is no setting of that name"
     return f"the variable {variable} is without effect: {hint}"
 

@@ -88,7 +88,7 @@ FIRST = {
     "solutions update": [_CATS],
 }
 # Those that run until they are stopped, or need something else than this machine.
-RUNNING = {"serve", "demo", "animals watch"}
+RUNNING = {"serve", "demo", "animals watch", "health"}
 BY_PROCESSES = ("retrain", "runs watch", "runs cancel", "train")
 WITH_A_BROKER = {"consume", "events send"}
 
@@ -273,6 +273,7 @@ def test_the_example_of_a_server_runs(words: str, place: Callable[[str], str]) -
 
     with running(command):
         wait_until(answers)
+        assert '"ready"' in run(f"{EXAMPLES['health'].removeprefix('pawsonalize ')} --port {port}")
     said = Path("stderr.txt").read_text()
     assert f"on http://127.0.0.1:{port} (stop it with Ctrl-C)" in said
     assert "models:         recommender (recommender-" in said

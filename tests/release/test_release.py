@@ -25,7 +25,8 @@ def test_only_the_job_that_publishes_gets_a_token_and_it_needs_all_others() -> N
     jobs = yaml.safe_load(WORKFLOW.read_text())["jobs"]
     trusted = {name for name, job in jobs.items() if "id-token" in job.get("permissions", {})}
     assert trusted == {"publish"}
-    assert set(jobs["publish"]["needs"]) == jobs.keys() - trusted
+    assert set(jobs["publish"]["needs"]) == jobs.keys() - trusted - {"image"}
+    assert jobs["image"]["needs"] == "publish"
     assert "secrets." not in WORKFLOW.read_text()
 
 

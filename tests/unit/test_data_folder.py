@@ -111,6 +111,7 @@ WITHOUT_DATA = {
     "doctor",
     "events sample",
     "events send",
+    "health",
     "init",
     "notifications test",
     "restore",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 
 from pawsonalize import clock
@@ -132,6 +133,30 @@ def test_clicks_of_a_stream_change_the_next_answer_and_count_once() -> None:
     assert after != before
     assert lambda_handlers.collect(event, None) == {"batchItemFailures": []}  # Lambda tries twice
     assert recommended("a newcomer") == after
+
+
+@pytest.mark.parametrize(("told", "known"), [("98765", "98765"), (98765, "98765"), ([], None)])
+def test_the_property_animal_id_names_the_animal_of_an_event(
+    wire: Wire, told: Any, known: str | None
+) -> None:
+    user = f"a keeper of {type(told).__name__} {told}"
+    wire.events.put_events(
+        trackingId="pawsonalize",
+        userId=user,
+        sessionId=user,
+        eventList=[
+            {
+                "eventType": "view",
+                "itemId": DOGS[0],
+                "sentAt": clock.now() / 1000,
+                "properties": json.dumps({"animal_id": told}),
+            }
+        ],
+    )
+    address = f"{wire.url.removesuffix('/aws')}/v1/users/{user}/history"
+    (event,) = httpx.get(address).json()["events"]
+    assert event.get("animal_id") == known
+    assert event["itemId"] == DOGS[0]
 
 
 def test_a_record_that_is_refused_is_reported_alone() -> None:

@@ -61,8 +61,9 @@ class Sender:
 
     def __init__(self, url: str, *, key: str = "", rate: float = 0, create: bool = False) -> None:
         self.sent = Sent()
-        self._rate = rate
+        self._rate, self._create = rate, create
         is_service = urlsplit(url).scheme in {"http", "https"}
+        self._create &= not is_service
         self._to: Producer = (
             _Service(url, key, self.sent) if is_service else open_producer(url, create=create)
         )
@@ -70,7 +71,10 @@ class Sender:
         self._batch = min(most, max(1, int(rate / _PARTS_OF_A_SECOND))) if rate else most
 
     def send(self, lines: Iterable[bytes]) -> Iterator[int]:
-        """Send the lines; yields how many were sent so far, after each batch."""
+        """Send the lines; yields how many were sent so far, after each batch.
+
+        A stream that shall be made is there afterwards, even if there were no lines.
+        """
         began = time.monotonic()
         for batch in _batches(lines, self._batch):
             self._to.put(batch)
@@ -79,6 +83,8 @@ class Sender:
             if self._rate:
                 early = self.sent.events / self._rate - (time.monotonic() - began)
                 time.sleep(max(0.0, early))
+        if self._create and not self.sent.events:
+            self._to.put([])
 
     def close(self) -> None:
         """Let the connection go."""

@@ -17,6 +17,7 @@ from pawsonalize.cli.terminal import progress, say
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import iso
+from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.domain.events import Event
@@ -31,11 +32,13 @@ _SEED = 7
 def send(
     file: Annotated[Path, typer.Argument(help="JSON Lines, an event each; - reads stdin.")],
     to: Annotated[
-        str,
+        str | None,
         typer.Option(
-            "--to", help="A stream's URL, or the service's, such as http://127.0.0.1:8080."
+            "--to",
+            help="A stream's URL, or the service's, such as http://127.0.0.1:8080.",
+            show_default="the setting stream_url",
         ),
-    ],
+    ] = None,
     rate: Annotated[
         float, typer.Option("--rate", min=0, help="Events a second; 0: as fast as it goes.")
     ] = 0,
@@ -53,6 +56,8 @@ def send(
     """
     from pawsonalize.app.sending import Sender
 
+    if not (to := to or load_settings().stream_url):
+        raise InvalidInput("say where to: --to, with a stream's URL or the service's", field="to")
     if str(file) != "-" and not file.is_file():
         raise InvalidInput(f"there is no file {file}: make one with `pawsonalize events sample`")
     with closing(Sender(to, key=key, rate=rate, create=create)) as sender, progress("sent") as bar:

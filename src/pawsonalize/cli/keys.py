@@ -10,6 +10,7 @@ from pawsonalize import clock
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.resources import print_table
+from pawsonalize.cli.terminal import say
 from pawsonalize.domain.times import DAY
 from pawsonalize.settings import Settings, load_settings
 
@@ -68,6 +69,10 @@ def create(
     expires_in_days: Annotated[
         float | None, typer.Option(min=0, help="When it ends.", show_default="never")
     ] = None,
+    *,
+    if_none: Annotated[
+        bool, typer.Option("--if-none", help="Only if there is no key yet.")
+    ] = False,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -76,12 +81,16 @@ def create(
     Example: pawsonalize keys create --scope site --note "the adoption site's server"
     """
     from pawsonalize.access.rates import check_rate
-    from pawsonalize.engine.resources.access_keys import Scope
+    from pawsonalize.engine.resources.access_keys import ADOPTION_SITE, Scope
 
     check_rate(rate, "--rate")
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     with opened_or_made(settings) as adapters:
-        key, secret = adapters.access_keys(settings).create(
+        keys = adapters.access_keys(settings)
+        if if_none and any(key.note != ADOPTION_SITE for key in keys.all()):
+            say("there are keys already: none was created", "dim")
+            return
+        key, secret = keys.create(
             list(map(Scope, scopes or [For.OPERATOR])),
             note,
             now,

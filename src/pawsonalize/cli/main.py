@@ -1,5 +1,6 @@
 """`pawsonalize`: every command, and what an error looks like."""
 
+import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +25,7 @@ from pawsonalize.cli import (
     erasures,
     evaluate,
     events,
+    health,
     history,
     importing,
     init,
@@ -45,6 +47,7 @@ from pawsonalize.cli import (
 )
 from pawsonalize.cli.options import command_group
 from pawsonalize.cli.terminal import say
+from pawsonalize.config import read_secrets
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.private_files import make_files_private
@@ -82,6 +85,7 @@ _COMMANDS: dict[str, dict[str, typer.Typer | Callable[..., object]]] = {
         "serve": serve.serve,
         "status": status.status,
         "doctor": doctor.doctor,
+        "health": health.health,
         "config": config.app,
     },
     "Ask, and see what came of it": {
@@ -143,8 +147,9 @@ for own in (
 
 def main(*, warn: bool = True) -> None:
     """Run the command line; `warn` of settings that have no effect."""
-    _prepare(warn=warn)
     try:
+        read_secrets(os.environ)
+        _prepare(warn=warn)
         app()
     except PawsonalizeError as error:
         say(f"error: {error}", "red")

@@ -36,7 +36,7 @@ class UserPersonalizationSettings(MixtureSettings):
     """Whether an item may be chosen again (animal groups are); if not, what was seen scores 0."""
     learn: bool = True
     """Whether a ranker is learned from the log, and used where it beats the mixture."""
-    candidates: int = 100
+    candidates: int = 200
     """How many items the learned ranker orders for a request."""
     min_requests: int = 300
     """With fewer training requests than this nothing is learned: the mixture answers alone."""

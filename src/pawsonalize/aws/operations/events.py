@@ -11,6 +11,7 @@ from pawsonalize.aws.protocol.parsing import Structure
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
+from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import DatasetRow
 from pawsonalize.engine.ingest.decoding.decoder import encode_text, read_json
@@ -18,6 +19,8 @@ from pawsonalize.engine.ingest.event_form import read_interaction, read_raw
 from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.reporting.metric_attributions import SOURCE
 from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, EventTracker
+
+_ANIMAL = "animal_id"
 
 
 def create_event_tracker(services: AwsServices, members: Members) -> Answer:
@@ -60,7 +63,8 @@ def _described(services: AwsServices, tracker: EventTracker) -> Answer:
 async def put_events(services: AwsServices, members: Members) -> None:
     """Takes 1 to 10 events, all or none; the next answer knows them.
 
-    An `itemId` may be an animal's of the inventory: then the event is on its group.
+    An `itemId` may be an animal's of the inventory: then the event is on its group. Beside a group,
+    the property `animal_id` names the animal.
     """
     events = await services.read(_events, services, members)
     await services.ingest.put(events)
@@ -117,6 +121,7 @@ def _event(members: Members, group: str, given: Mapping[str, Any], path: str, no
             recommendation_id=given.get("recommendationId"),
             impression=given.get("impression"),
             properties=properties or None,
+            animal_id=_animal(properties),
         )
     except InvalidInput as error:
         raise AwsError(INVALID_INPUT, f"{path}: {error.message}") from error
@@ -130,6 +135,14 @@ def raw_of(members: Members, name: str, one: Mapping[str, Any]) -> str | None:
     try:
         return read_raw(encode_text({**members.sent, name: [one.sent]}, name).encode())
     except InvalidInput:  # nested too deeply, in what we do not know
+        return None
+
+
+def _animal(properties: Mapping[str, Any]) -> str | None:
+    """The animal that the event is about, which PutEvents has no member for."""
+    try:
+        return parse_id(properties.get(_ANIMAL), _ANIMAL)
+    except InvalidInput:  # properties may say what they like
         return None
 
 

@@ -245,6 +245,7 @@ def read_interaction(
     recommendation_id: object = None,
     impression: Sequence[object] | None = None,
     properties: Mapping[str, Any] | None = None,
+    animal_id: str | None = None,
 ) -> Event:
     """The event; InvalidInput names the value that is wrong.
 
@@ -261,6 +262,7 @@ def read_interaction(
         item_id=parse_id(item_id, "itemId"),
         sent_at=read_sent_at(sent_at, received_at),
         received_at=received_at,
+        animal_id=animal_id,
         event_value=event_value,
         recommendation_id=_optional(recommendation_id, "recommendationId"),
         impression=read_impression(impression),

@@ -11,7 +11,7 @@ class Design:
 
     repeats: bool = True
     """Whether an item may be chosen again; if not, what the visitor saw is masked."""
-    candidates: int = 100
+    candidates: int = 200
     """How many items the blend proposes to the ranker."""
     weights: EventWeights = field(default_factory=EventWeights)
     """What the log's events weigh."""
