@@ -29,6 +29,7 @@ _JSON = frozenset({"event_types"})  # what is JSON as an environment variable
 _GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
+_FIRST_KEYS = r"^(PAWS[A-Z2-7]{16}=[a-z+-]+(,PAWS[A-Z2-7]{16}=[a-z+-]+)*)?$"
 Rate = Annotated[str, Meta(pattern="^(|[1-9][0-9]*/(second|minute|hour|day))$")]
 
 
@@ -83,6 +84,8 @@ class Settings(AmazonSettings, frozen=True, forbid_unknown_fields=True):
     """Whether `/aws` answers signed requests only; `auto`: where keys are required."""
     access_key_root: Secret = Secret("")
     """The root key of access keys, 64 hexadecimal digits; empty: a file in the data folder."""
+    first_access_keys: Annotated[str, Meta(pattern=_FIRST_KEYS)] = ""
+    """Keys that `serve` makes if they are missing, `PAWS…=operator`, scopes joined by `+`."""
     site: bool = False
     """Serve an adoption site with your animals at `/`."""
     site_name: str = "Our animals"

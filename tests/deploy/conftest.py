@@ -1,5 +1,6 @@
 """What functions find where they run: their environment, Parameter Store, a topic and a queue."""
 
+import fcntl
 import json
 import os
 import uuid
@@ -19,6 +20,7 @@ from pawsonalize_functions import configuration
 from pawsonalize_functions.clients import client
 from tests.adapters.notify.receivers import Topic
 from tests.aws_shapes import ACCOUNT, REGION
+from tests.deploy.templates import ENV, FORMS, Template, read_template, settings_of
 from tests.event_data import T0
 from tests.service_data import make_service
 from tests.training import train
@@ -119,3 +121,39 @@ def deployment(wire: Wire, aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterat
     yield Deployment(monkeypatch)
     client.cache_clear()
     configuration.forget()
+
+
+@pytest.fixture(scope="session")
+def written_templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+    """Both forms, written once for all processes of a test run: it takes half a minute."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    folder = shared / "templates"
+    with (shared / "templates.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            from pawsonalize_deploy.stack.app import write_templates
+
+            making = shared / "templates-in-the-making"
+            for engine in FORMS:
+                write_templates(ENV, settings_of(engine), making / engine)
+            making.rename(folder)
+    return {engine: read_template(engine, folder / engine) for engine in FORMS}
+
+
+@pytest.fixture(params=FORMS)
+def template(request: pytest.FixtureRequest, written_templates: dict[str, Template]) -> Template:
+    """Each form."""
+    return written_templates[request.param]
+
+
+@pytest.fixture
+def self_hosted(written_templates: dict[str, Template]) -> Template:
+    """The form with our service."""
+    return written_templates["pawsonalize"]
+
+
+@pytest.fixture
+def on_amazon(written_templates: dict[str, Template]) -> Template:
+    """The form with Amazon Personalize itself."""
+    return written_templates["amazon-personalize"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.engine.resources.access_keys import Scope, secret_of
 from tests.e2e.conftest import COMMAND, Server, Start, environment, run, starting
 from tests.e2e.test_crash import assert_exactly_once
 from tests.e2e.writers import Writers, form
@@ -251,6 +251,36 @@ def test_a_network_is_not_let_in_by_mistake(tmp_path: Path) -> None:
     assert refused.returncode == 2
     assert "pawsonalize keys create" in refused.stderr
     assert "PAWSONALIZE_ACCESS_KEYS=open" in refused.stderr
+
+
+def test_a_service_that_nobody_sets_up_by_hand_begins_with_the_keys_of_its_settings(
+    tmp_path: Path, start: Start
+) -> None:
+    key_id, root = "PAWSABCDEFGHIJKLMNOP", "ab" * 32
+    settings = {"access_key_root": root, "first_access_keys": f"{key_id}=runtime+events"}
+    bearer = {"Authorization": f"Bearer {key_id}.{secret_of(key_id, bytes.fromhex(root))}"}
+    for _ in range(2):  # the second time they are there
+        server = start(tmp_path / "data", "--host", "0.0.0.0", **settings)
+        with server.client() as client:
+            assert client.post("/v1/recommendations", json={}).status_code == 401
+            asked = client.post("/v1/recommendations", json={}, headers=bearer)
+            assert asked.status_code != 401
+            assert client.get("/v1/runs", headers=bearer).status_code == 403
+        server.stop()
+
+
+def test_a_first_key_with_an_unknown_scope_is_named(tmp_path: Path) -> None:
+    refused = subprocess.run(
+        [COMMAND, "serve", "--port", "0", "--data-dir", str(tmp_path)],
+        env=environment() | {"PAWSONALIZE_FIRST_ACCESS_KEYS": "PAWSABCDEFGHIJKLMNOP=all"},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert refused.returncode == 2
+    assert "first_access_keys" in refused.stderr
+    assert "operator" in refused.stderr
 
 
 def test_a_service_in_a_network_answers_who_has_a_key(tmp_path: Path, start: Start) -> None:

@@ -30,6 +30,7 @@ from pawsonalize.settings import Settings, as_environment, read_settings
 
 if TYPE_CHECKING:
     from pawsonalize.app import Adapters
+    from pawsonalize.engine.resources.access_keys import Scope
 
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
 _DRAIN_SECONDS = 30
@@ -142,6 +143,8 @@ def _check_access(settings: Settings, adapters: "Adapters") -> None:
     from pawsonalize.engine.resources.access_keys import ADOPTION_SITE, Scope
 
     keys = adapters.access_keys(settings)
+    for key_id, scopes in _first_keys(settings.first_access_keys):
+        keys.ensure(key_id, scopes, "the setting first_access_keys", clock.now())
     if not settings.requires_keys:
         if not settings.is_local:
             say(
@@ -158,6 +161,22 @@ def _check_access(settings: Settings, adapters: "Adapters") -> None:
         )
     elif settings.serves_site and keys.noted(ADOPTION_SITE) is None:
         keys.create([Scope.BROWSER], ADOPTION_SITE, clock.now())
+
+
+def _first_keys(written: str) -> Iterator[tuple[str, list["Scope"]]]:
+    """The ids and scopes of the setting."""
+    from pawsonalize.engine.resources.access_keys import Scope
+
+    for one in filter(None, written.split(",")):
+        key_id, _, scopes = one.partition("=")
+        try:
+            yield key_id, [Scope(scope) for scope in scopes.split("+")]
+        except ValueError as error:
+            raise InvalidInput(
+                f"first_access_keys gives {key_id} the scopes {scopes}: {error}; there are"
+                f" {', '.join(Scope)}",
+                field="first_access_keys",
+            ) from None
 
 
 def _allow_files(wanted: int) -> None:

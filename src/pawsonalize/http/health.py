@@ -5,7 +5,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.directory import readiness
@@ -60,7 +60,8 @@ async def get_healthz(_request: Request) -> Response:
 async def get_readyz(request: Request) -> Response:
     """Answer 200 when events can be stored and something can answer, else 503 with the reason.
 
-    Who does not serve needs nothing that answers.
+    Who does not serve needs nothing that answers; nor does `?without=models`, so that a new service
+    gets its first data through a load balancer.
     """
     services: Services = request.app.state.services
     await services.read(services.log.head)
@@ -73,7 +74,12 @@ async def get_readyz(request: Request) -> Response:
         return json_response(ReadinessAnswer("ready", None, None, [], roles, problems))
     entries = await services.read(services.directory.entries)
     orders = await services.read(services.individuals.can_order, services.now())
-    found = readiness(services.runtime, entries, orders_animals=orders)
+    try:
+        found = readiness(services.runtime, entries, orders_animals=orders)
+    except NotReady as nothing_yet:
+        if request.query_params.get("without") != "models":
+            raise
+        return json_response(ReadinessAnswer("ready", None, nothing_yet.message, [], roles))
     if not monitored:
         return json_response(ReadinessAnswer("ready", None, found.message, [], roles))
     campaigns = [

@@ -253,6 +253,12 @@ OPERATIONS = (
         "Can it answer?",
         ANYBODY,
         answer=health.ReadinessAnswer,
+        parameters=(
+            RequestParameter(
+                "without",
+                "`models`: to be ready to take data in is enough, for a new service.",
+            ),
+        ),
     ),
     Operation("GET", "/metrics", metrics.get_metrics, "Prometheus metrics.", MONITOR),
 )

@@ -45,6 +45,7 @@ def test_an_empty_inventory_has_nothing_to_answer_with(client: TestClient) -> No
         assert answer.status_code == 503
         assert "pawsonalize train" in error_of(answer)["message"]
     assert client.get("/readyz").status_code == 503
+    assert client.get("/readyz?without=models").status_code == 200  # data can be taken in
     put(client, rex=DOG)
     ready = client.get("/readyz").json()
     assert (ready["status"], ready["solutionVersion"]) == ("ready", None)

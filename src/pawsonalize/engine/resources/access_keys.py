@@ -9,13 +9,14 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar, Final
 
 import msgspec
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import AlreadyExists, InvalidInput
 from pawsonalize.domain.times import DAY, MINUTE
 from pawsonalize.engine.resources.datasets import DatasetGroup
 from pawsonalize.engine.resources.registry import Registry
@@ -127,7 +128,7 @@ class AccessKeys:
             self.registry.get(DatasetGroup, dataset_group)
         key_id = "PAWS" + base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode()
         is_first = next(self.all(), None) is None  # with another root the older keys are lost
-        secret = self._secret(key_id, self.root(is_first))
+        secret = secret_of(key_id, self.root(is_first))
         key = AccessKey(
             name=key_id,
             scopes=tuple(dict.fromkeys(scopes)),
@@ -138,6 +139,15 @@ class AccessKeys:
             expires_at=expires_at,
         )
         return self.registry.create(key, now), secret
+
+    def ensure(self, key_id: str, scopes: Sequence[Scope], note: str, now: int) -> None:
+        """Make a key of this id, unless there is one; its secret follows from the root key."""
+        if self.registry.find(AccessKey, key_id) is not None:
+            return
+        self.root(next(self.all(), None) is None)
+        key = AccessKey(name=key_id, scopes=tuple(dict.fromkeys(scopes)), note=note)
+        with suppress(AlreadyExists):  # another server began at the same moment
+            self.registry.create(key, now)
 
     def rotate(self, key_id: str, overlap_days: float, now: int) -> tuple[AccessKey, str]:
         """A new key like this one, which is refused when the overlap is over.
@@ -165,7 +175,7 @@ class AccessKeys:
     def find(self, key_id: str) -> tuple[AccessKey, str] | None:
         """The key and its secret, None if there is no such key."""
         key = self.registry.find(AccessKey, key_id)
-        return None if key is None else (key, self._secret(key_id, self.root(False)))
+        return None if key is None else (key, secret_of(key_id, self.root(False)))
 
     def noted(self, note: str) -> tuple[AccessKey, str] | None:
         """A key with this note, and its secret; None if there is none."""
@@ -191,7 +201,8 @@ class AccessKeys:
         """Take the key back; NotFound if there is none. Running servers know within a second."""
         self.registry.delete(AccessKey, key_id)
 
-    @staticmethod
-    def _secret(key_id: str, root: bytes) -> str:
-        digest = hmac.digest(root, f"access key {key_id}".encode(), "sha256")
-        return base64.b64encode(digest).decode()[:_SECRET_LENGTH]
+
+def secret_of(key_id: str, root: bytes) -> str:
+    """The secret of a key under this root key."""
+    digest = hmac.digest(root, f"access key {key_id}".encode(), "sha256")
+    return base64.b64encode(digest).decode()[:_SECRET_LENGTH]

@@ -1,0 +1,125 @@
+"""The AWS account that an environment is in: its clients, and the few things asked of each."""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from pawsonalize_deploy.assets import AssetBucket, empty_and_delete
+from pawsonalize_deploy.deployed import TAG, DeployedStack, DeployFailed
+from pawsonalize_deploy.names import Names
+
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, read_timeout=150)
+
+
+@dataclass
+class Account:
+    """Clients of one region, made when they are first needed."""
+
+    region: str
+    names: Names
+    pause: float = 3.0
+    """Seconds between two looks at what takes long."""
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def client(self, service: str) -> Any:
+        """The client of a service."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(service, region_name=self.region, config=_CONFIG)
+        return self._clients[service]
+
+    @property
+    def stack(self) -> DeployedStack:
+        """The environment's stack."""
+        return DeployedStack(self.client("cloudformation"), self.names.stack, self.pause)
+
+    @cached_property
+    def id(self) -> str:
+        """The account's number."""
+        return str(self.client("sts").get_caller_identity()["Account"])
+
+    @property
+    def assets(self) -> AssetBucket:
+        """The bucket of the code and the template."""
+        name = f"{self.names.stack}-assets-{self.id}-{self.region}"
+        return AssetBucket(self.client("s3"), name, self.region)
+
+    def parameter(self, path: str) -> str | None:
+        """The value of a Parameter Store entry; None without one."""
+        ssm = self.client("ssm")
+        try:
+            return str(ssm.get_parameter(Name=path)["Parameter"]["Value"])
+        except ssm.exceptions.ParameterNotFound:
+            return None
+
+    def put_parameter(self, path: str, value: str) -> None:
+        """Let an entry say that, if it does not."""
+        if self.parameter(path) != value:
+            self.client("ssm").put_parameter(Name=path, Value=value, Type="String", Overwrite=True)
+
+    def delete_parameter(self, path: str) -> None:
+        """Take an entry away, if it is there."""
+        ssm = self.client("ssm")
+        with suppress(ssm.exceptions.ParameterNotFound):
+            ssm.delete_parameter(Name=path)
+
+    def secret(self, arn: str) -> str:
+        """What a secret holds."""
+        return str(self.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"])
+
+    def fill(self, arn: str, value: str) -> bool:
+        """Let a secret hold that; whether it held something else."""
+        if self.secret(arn) == value:
+            return False
+        self.client("secretsmanager").put_secret_value(SecretId=arn, SecretString=value)
+        return True
+
+    def invoke(self, function: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Call a function and take its answer; DeployFailed if it raised."""
+        answer = self.client("lambda").invoke(
+            FunctionName=function, Payload=json.dumps(event).encode()
+        )
+        said: dict[str, Any] = json.loads(answer["Payload"].read())
+        if answer.get("FunctionError"):
+            raise DeployFailed(f"the function {function} failed: {said.get('errorMessage', said)}")
+        return said
+
+    def upload(self, bucket: str, key: str, file: Path) -> bool:
+        """Put a file into a bucket unless it is there with that size; whether it was put."""
+        s3 = self.client("s3")
+        try:
+            if s3.head_object(Bucket=bucket, Key=key)["ContentLength"] == file.stat().st_size:
+                return False
+        except ClientError:
+            pass
+        s3.upload_file(str(file), bucket, key)
+        return True
+
+    def is_ours(self, bucket: str) -> bool:
+        """Whether this environment's stack made the bucket."""
+        s3 = self.client("s3")
+        try:
+            tags = s3.get_bucket_tagging(Bucket=bucket)["TagSet"]
+        except ClientError:
+            return False
+        return {"Key": TAG, "Value": self.names.stack} in tags
+
+    def delete_bucket(self, bucket: str) -> None:
+        """Empty a bucket and delete it."""
+        empty_and_delete(self.client("s3"), bucket)
+
+    def end_key(self, arn: str) -> bool:
+        """Let KMS delete the key in 30 days, if this environment's stack made it."""
+        kms = self.client("kms")
+        tags = kms.list_resource_tags(KeyId=arn)["Tags"]
+        if {"TagKey": TAG, "TagValue": self.names.stack} not in tags:
+            return False
+        if kms.describe_key(KeyId=arn)["KeyMetadata"]["KeyState"] != "PendingDeletion":
+            kms.schedule_key_deletion(KeyId=arn.rpartition("/")[2], PendingWindowInDays=30)
+        return True
