@@ -14,13 +14,13 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
+from pawsonalize.amazon_settings import AmazonSettings
 from pawsonalize.config import PREFIX, Secret, Written, read_config, read_json, shown, wanted
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
-from pawsonalize.fleet_settings import FleetSettings
 
 DATABASE_FILE = "pawsonalize.sqlite3"
 """In the data folder, unless `database_url` names another database."""
@@ -33,7 +33,7 @@ _FIRST_KEYS = r"^(PAWS[A-Z2-7]{16}=[a-z+-]+(,PAWS[A-Z2-7]{16}=[a-z+-]+)*)?$"
 Rate = Annotated[str, Meta(pattern="^(|[1-9][0-9]*/(second|minute|hour|day))$")]
 
 
-class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
+class Settings(AmazonSettings, frozen=True, forbid_unknown_fields=True):
     """How this service runs."""
 
     data_dir: Path = Path("pawsonalize-data")
@@ -203,7 +203,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         """Refuse what cannot be meant before anything is begun."""
         read_schedule(self.retrain_schedule, self.retrain_time_zone)
-        FleetSettings.__post_init__(self)
+        AmazonSettings.__post_init__(self)
 
     @property
     def database(self) -> str:

@@ -9,7 +9,9 @@ from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
+from pawsonalize.app.amazon import RemoteEngine
 from pawsonalize.app.counting import Counting
+from pawsonalize.app.notifying import open_notifiers
 from pawsonalize.app.shared_data import open_artefacts, root_key_of
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
@@ -34,8 +36,10 @@ from pawsonalize.engine.resources.leases import LOCAL_LEASE_SECONDS, Leases
 from pawsonalize.engine.resources.problems import Outbox, Problems
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.resource import Resource
+from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.directory import Directory
 from pawsonalize.engine.serving.filters.resources import Filters
+from pawsonalize.engine.serving.remote_campaign import RemoteCampaign
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.retrained import retrained
@@ -47,13 +51,7 @@ from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.archived_letters import ArchivedLetters
 from pawsonalize.engine.upkeep.archiver import Archiver
-from pawsonalize.engine.upkeep.courier import Courier
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
-from pawsonalize.notify.base import Notifier
-from pawsonalize.notify.log import LogNotifier
-from pawsonalize.notify.smtp import SmtpNotifier
-from pawsonalize.notify.sns import SnsNotifier
-from pawsonalize.notify.webhook import WebhookNotifier
 from pawsonalize.settings import DATABASE_FILE, Settings, as_environment, as_record
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
@@ -103,6 +101,17 @@ class Adapters:
     retraining_runs: RetrainingRuns
     leases: Leases
     counting: Counting
+    remote: RemoteEngine | None
+    """What trains and answers in place of this service, if anything does."""
+
+    @property
+    def answers_at_once(self) -> bool:
+        """Whether answers come from this machine alone, so quickly that no thread is worth it."""
+        return self.database.is_local and self.remote is None
+
+    def remote_campaign(self, name: str) -> RemoteCampaign | None:
+        """The campaign of the remote engine behind ours of that name."""
+        return None if self.remote is None else self.remote.campaign(name)
 
     @property
     def outcomes(self) -> OutcomeSources:
@@ -242,7 +251,14 @@ class Adapters:
         log, catalogue = self.log.reading(reads), Catalogue(reads)
         choices = partial(learn_choices, Impressions(reads), log, Animals(reads))
         return Trainer(
-            self.registry, log, catalogue, self.artefacts, clock.now, choices, self.counting.reading
+            self.registry,
+            log,
+            catalogue,
+            self.artefacts,
+            clock.now,
+            choices,
+            self.counting.reading,
+            None if self.remote is None else self.remote.training,
         )
 
 
@@ -278,10 +294,13 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     seconds = LOCAL_LEASE_SECONDS if database.is_local else GONE_SECONDS
     leases = Leases(LeaseTable(database), settings.leases_dir, seconds, on_lost=on_lost)
     objects = open_objects(settings.archive, settings.archive_kms_key)
+    log = EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw)
+    catalogue = Catalogue(database)
+    remote = RemoteEngine.of(settings, registry, log, catalogue, leases)
     return Adapters(
         database=database,
-        log=EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw),
-        catalogue=Catalogue(database),
+        log=log,
+        catalogue=catalogue,
         animals=Animals(database),
         impressions=Impressions(database),
         availability=Availability(database),
@@ -297,11 +316,17 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
             leases,
             command=(*COMMAND, "train-version"),
             environment={**os.environ, **as_environment(settings)},
+            stop_remote=_nothing if remote is None else remote.training.stop,
         ),
+        remote=remote,
         retraining_runs=RetrainingRuns(database),
         leases=leases,
         counting=Counting.of(settings, database, objects),
     )
+
+
+def _nothing(_version: SolutionVersion) -> None:
+    """No remote engine trains anything."""
 
 
 def _made_database(settings: Settings) -> Database:
@@ -364,26 +389,3 @@ def _reference(settings: Settings, text: str) -> tuple[type[Resource], str] | No
     from pawsonalize.aws.arn import Arns  # noqa: PLC0415 - slow to import, commands seldom need it
 
     return Arns(settings.aws_region, settings.aws_account_id).reference(text)
-
-
-def open_notifiers(settings: Settings) -> dict[str, Notifier]:
-    """The notifiers that the settings ask for, by name; the log is always one of them."""
-    notifiers: dict[str, Notifier] = {"log": LogNotifier()}
-    if settings.notify_smtp_url or settings.notify_email_to:
-        addresses = [address.strip() for address in settings.notify_email_to.split(",")]
-        notifiers["email"] = SmtpNotifier(
-            settings.notify_smtp_url, settings.notify_email_from, list(filter(None, addresses))
-        )
-    if settings.notify_webhook_url or settings.notify_webhook_secret:
-        notifiers["webhook"] = WebhookNotifier(
-            settings.notify_webhook_url, settings.notify_webhook_secret, clock.now
-        )
-    if settings.notify_sns_topic:
-        notifiers["sns"] = SnsNotifier(settings.notify_sns_topic)
-    return notifiers
-
-
-def couriers(settings: Settings, deliveries: Deliveries) -> list[Courier]:
-    """One for each notifier, so that none waits for another."""
-    notifiers = open_notifiers(settings)
-    return [Courier(deliveries, name, notifier) for name, notifier in notifiers.items()]

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pawsonalize import clock
-from pawsonalize.app.adapters import Adapters, couriers
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
+from pawsonalize.app.notifying import couriers
 from pawsonalize.app.side_processes import follow_latest, refresh_when_due
 from pawsonalize.app.tenants import group_sizing
 from pawsonalize.app.upkeep import upkeep
@@ -23,6 +24,7 @@ from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.training.refresh import are_behind
 from pawsonalize.engine.upkeep.archiver import Archiver
+from pawsonalize.engine.upkeep.forwarding import LEASE
 from pawsonalize.settings import Settings
 from pawsonalize.storage.answering import in_time
 
@@ -44,7 +46,7 @@ _USES_SECONDS = 30.0
 _SIZES_SECONDS = 30.0
 _UPKEEP_SECONDS = 600.0
 _JOINED_SECONDS = 600.0
-_THREADS = 6
+_THREADS = 7  # one may wait for a remote engine
 _HOUSEKEEPING = "housekeeping"  # what one server of all does; another follows when that dies
 
 log = structlog.get_logger()
@@ -168,6 +170,10 @@ def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[
         yield Task(what, _UPKEEP_SECONDS, once(tidy), engine.tidying)
     unjoined = partial(report_unjoined, adapters.impressions, adapters.log, engine.problems)
     yield Task("join events to answers", _JOINED_SECONDS, once(_now(unjoined)))
+    if adapters.remote is not None:
+        forward = adapters.leases.leading(LEASE, adapters.remote.forwarder.forward)
+        pause = settings.amazon_forward_seconds
+        yield Task("send events to Amazon Personalize", pause, forward)
     archiving = once(partial(archive_new, engine.archiver))
     yield Task("archive new", settings.archive_seconds, archiving)
     if engine.refreshing is not None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-from pawsonalize.app.adapters import open_notifiers
+from pawsonalize.app.amazon import check_amazon
 from pawsonalize.app.jobs import listed_feeds
+from pawsonalize.app.notifying import open_notifiers
 from pawsonalize.app.serving import postcodes_of
 from pawsonalize.app.shared_data import check_shared
 from pawsonalize.archive.objects import open_objects
@@ -19,6 +20,7 @@ def unusable(settings: Settings) -> Iterator[str]:
     checks: tuple[Callable[[], object], ...] = (
         lambda: open_notifiers(settings),
         lambda: check_shared(settings),
+        lambda: check_amazon(settings),
         lambda: certificate_of(settings.tls_certificate, settings.tls_key),
         lambda: listed_feeds(settings),
         lambda: postcodes_of(settings),

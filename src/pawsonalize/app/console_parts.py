@@ -7,8 +7,9 @@ from functools import partial
 import numpy as np
 
 from pawsonalize import __version__
-from pawsonalize.app.adapters import Adapters, open_notifiers
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.jobs import listed_feeds
+from pawsonalize.app.notifying import open_notifiers
 from pawsonalize.config import Secret
 from pawsonalize.engine.reporting.console.animals import InventoryViews
 from pawsonalize.engine.reporting.console.events import EventViews

@@ -137,11 +137,23 @@ def _campaign(half: Half) -> CampaignReport:
         training=" ".join(filter(None, (half.training_status, half.training_progress))),
         errors=half.errors,
         test_cases=evidence.get("test_cases"),
-        ndcg_at5=evidence["ndcg_at_5"]["mean"] if evidence else None,
+        ndcg_at5=evidence["ndcg_at_5"]["mean"] if evidence else _told(half, "threshold"),
         popularity_ndcg_at5=popularity["theirs"] if popularity else None,
-        live_ndcg_at5=live["comparison"]["theirs"] if live else None,
+        live_ndcg_at5=live["comparison"]["theirs"] if live else _told(half, "live version"),
         rules=tuple(
             RuleReport(one["rule"], str(one["outcome"]), one["message"], one["numbers"])
             for one in (half.decision or {}).get("verdicts", ())
         ),
     )
+
+
+_NUMBERS = {"threshold": "ndcg_at_5", "live version": "theirs"}
+
+
+def _told(half: Half, rule: str) -> float | None:
+    """The NDCG@5 that a rule was judged by, where a remote engine measured; None without."""
+    for one in (half.decision or {}).get("verdicts", ()) if not half.evidence else ():
+        if one["rule"] == rule:
+            value: float | None = one["numbers"].get(_NUMBERS[rule])
+            return value
+    return None

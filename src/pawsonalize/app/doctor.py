@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pawsonalize import __version__
 from pawsonalize.app.access_checks import clock, keys
-from pawsonalize.app.adapters import open_notifiers, opened
+from pawsonalize.app.adapters import opened
+from pawsonalize.app.amazon_checks import campaigns_there, engine, erasures_there, events_sent
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict, attention
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
 from pawsonalize.app.intake_checks import dead_letters, event_types, feeds, unknown_fields
@@ -21,6 +22,7 @@ from pawsonalize.app.model_checks import (
     schedules,
     trainings,
 )
+from pawsonalize.app.notifying import open_notifiers
 from pawsonalize.app.server_checks import read_replica, servers
 from pawsonalize.app.shared_data import kept_here
 from pawsonalize.app.stream_checks import streams
@@ -246,6 +248,10 @@ OF_THE_SERVICE: tuple[ServiceCheck, ...] = (
     read_replica,
     servers,
     disk_forecast,
+    engine,
+    campaigns_there,
+    events_sent,
+    erasures_there,
     events,
     event_types,
     unknown_fields,
@@ -266,7 +272,18 @@ OF_THE_SERVICE: tuple[ServiceCheck, ...] = (
     deliveries,
     problems,
 )
-SLOW = frozenset({damage, database_file, servers, disk_forecast, events, event_types, models})
+SLOW = frozenset(
+    {
+        damage,
+        database_file,
+        servers,
+        disk_forecast,
+        campaigns_there,
+        events,
+        event_types,
+        models,
+    }
+)
 """Checks that wait, or read all of something."""
 
 

@@ -268,7 +268,7 @@ class Engine:
             intake=self.intake,
             why_not_writable=adapters.database.why_not_writable,
             now=clock.now,
-            reads_are_local=adapters.database.is_local,
+            reads_are_local=adapters.answers_at_once,
             max_body_bytes=settings.max_body_bytes,
             metrics_dir=metrics_dir(),
         )
@@ -298,7 +298,7 @@ class Engine:
             animal_names=AnimalNames(adapters.animals, adapters.catalogue),
             runtimes=self.runtimes,
             now=clock.now,
-            reads_are_local=adapters.database.is_local,
+            reads_are_local=adapters.answers_at_once,
             max_body_bytes=settings.max_body_bytes,
             signatures=signatures,
             audit=adapters.audit,

@@ -131,7 +131,8 @@ class Preview:
         version = None if campaign is None else _version_of(campaign)
         if campaign is None or version is None:
             return None
-        loader = Loader(self.adapters.registry, self.adapters.artefacts)
+        remote = self.adapters.remote_campaign(name)
+        loader = Loader(self.adapters.registry, self.adapters.artefacts, remote=remote)
         as_set = replace(ServingSettings().of(campaign), exploration_weight=0.0)
         served = loader.load(version, as_set, self.now)
         counts = loader.newer_counts(served)

@@ -7,7 +7,8 @@ from functools import partial
 from typing import IO
 
 from pawsonalize import clock
-from pawsonalize.app.adapters import COMMAND, Adapters, open_notifiers
+from pawsonalize.app.adapters import COMMAND, Adapters
+from pawsonalize.app.notifying import open_notifiers
 from pawsonalize.app.serving import live_model, live_models
 from pawsonalize.app.tenants import fair_order
 from pawsonalize.domain.roles import SERVE

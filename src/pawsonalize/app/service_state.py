@@ -7,6 +7,7 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.amazon_checks import engine_name
 from pawsonalize.app.doctor import Diagnosis, Patient, glance
 from pawsonalize.app.fleet import servers_of
 from pawsonalize.domain.times import iso
@@ -39,6 +40,8 @@ class CampaignModel(msgspec.Struct, frozen=True, rename="camel"):
     solution_version: str | None
     serves: bool
     """Whether a server loaded it; if not, the first one that starts does."""
+    remote: str | None = None
+    """What Amazon Personalize calls the version, if that trained it and answers."""
     trained_as_of: str | None = None
     counts_as_of: str | None = None
 
@@ -59,6 +62,8 @@ class ServiceState(msgspec.Struct, frozen=True, rename="camel"):
     as_of: str
     data_folder: str
     database: str
+    engine: str
+    """What trains and answers."""
     servers: tuple[ServerHere, ...]
     events: int
     newest_event_at: str | None
@@ -85,6 +90,7 @@ def service_state(
         as_of=iso(now),
         data_folder=str(settings.data_dir.absolute()),
         database=adapters.database.shown_url,
+        engine=engine_name(adapters.remote),
         servers=_servers(adapters, sleep),
         events=head - log.forgotten_through(),
         newest_event_at=iso(newest[0].event.received_at) if newest else None,
@@ -134,6 +140,7 @@ def _models(adapters: Adapters) -> list[CampaignModel]:
                 dataset_group=entry.dataset_group,
                 solution_version=name,
                 serves=entry.serves,
+                remote=None if version is None else version.remote,
                 trained_as_of=None if version is None else iso(version.as_of),
                 counts_as_of=None if counts is None else iso(counts.cut.as_of),
             )

@@ -40,7 +40,7 @@ def _serving(settings: Settings) -> ServingSettings:
 
 def _recommender(settings: Settings, adapters: Adapters, name: str = RECOMMENDER) -> LiveModel:
     exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
-    loader = Loader(adapters.registry, adapters.artefacts, exposure)
+    loader = Loader(adapters.registry, adapters.artefacts, exposure, adapters.remote_campaign(name))
     return LiveModel(
         name, adapters.campaigns, loader, _serving(settings), _busy(settings), _turn(settings)
     )
@@ -50,7 +50,8 @@ def _reranker(settings: Settings, adapters: Adapters) -> LiveModel | None:
     if not settings.reranking_enabled:
         return None
     serving = ServingSettings(min_provisioned_tps=settings.rerank_min_provisioned_tps)
-    loader = Loader(adapters.registry, adapters.artefacts)
+    remote = adapters.remote_campaign(RERANKER)
+    loader = Loader(adapters.registry, adapters.artefacts, remote=remote)
     return LiveModel(
         RERANKER, adapters.campaigns, loader, serving, _busy(settings), _turn(settings)
     )
@@ -61,7 +62,8 @@ def live_model(settings: Settings, adapters: Adapters, name: str) -> LiveModel:
     campaign = adapters.campaigns.get(name)
     solution = adapters.registry.get(Solution, campaign.solution)
     if recipe_named(solution.recipe).needs_item:
-        loader = Loader(adapters.registry, adapters.artefacts)
+        remote = adapters.remote_campaign(name)
+        loader = Loader(adapters.registry, adapters.artefacts, remote=remote)
         return LiveModel(
             name, adapters.campaigns, loader, ServingSettings(), _busy(settings), _turn(settings)
         )

@@ -35,7 +35,7 @@ def tenants_of(settings: Settings, adapters: Adapters) -> Tenants:
         Usage(GroupDays(adapters.database), clock.now),
         clock.now,
         settings.workers,
-        reads_are_local=adapters.database.is_local,
+        reads_are_local=adapters.answers_at_once,
     )
 
 

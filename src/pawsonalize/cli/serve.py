@@ -62,6 +62,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
     `sources` says where each setting was written, for people who look.
     """
     from pawsonalize.app import open_notifiers, polling
+    from pawsonalize.app.amazon import check_amazon
     from pawsonalize.app.connections import RESERVED_FILES
     from pawsonalize.app.shared_data import check_shared
     from pawsonalize.app.streams import source_of
@@ -77,6 +78,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     open_notifiers(settings)
     check_shared(settings)
+    check_amazon(settings)
     check_tracing(settings)
     certificate_of(settings.tls_certificate, settings.tls_key)
     with opened_or_made(settings) as adapters:

@@ -56,6 +56,7 @@ def _lines(found: "ServiceState", now: int) -> "Iterator[tuple[str, str]]":
     well = "all is well" if found.servers else "nothing is wrong, but no server runs"
     yield "health", f"{needs} attention, see below" if count else well
     yield "data", f"{found.data_folder} (Pawsonalize {found.version})"
+    yield "engine", found.engine
     for one in found.servers:
         sure = "" if one.lives else ", not heard of yet"
         yield "server", f"{one.place}: {', '.join(one.roles)}, for {_ago(one.since, now)}{sure}"
@@ -86,6 +87,8 @@ def _model(model: "CampaignModel", now: int) -> str:
     told = model.solution_version
     if not model.serves:
         told += " (served once a server runs)"
+    if model.remote is not None:
+        told += " (at Amazon Personalize)"
     if model.trained_as_of is not None:
         told += f", trained {_ago(model.trained_as_of, now)} ago"
     if model.counts_as_of is not None:

@@ -16,6 +16,7 @@
     ├── LeaseLost             another process does what this one began
     ├── StorageUnavailable    the tables or the archive cannot be written or read
     ├── StreamUnavailable     a broker does not answer
+    ├── EngineUnavailable     the engine elsewhere that trains and answers does not answer
     ├── NotDelivered          a notifier did not take a notification
     ├── NotFetched            an address did not give its feed, or not one that can be taken
     └── CorruptArtefact       a stored model or archive object is not what its card says
@@ -142,6 +143,12 @@ class StreamUnavailable(PawsonalizeError):
     """A stream cannot be read or written right now."""
 
     code = "stream_unavailable"
+
+
+class EngineUnavailable(PawsonalizeError):
+    """The engine elsewhere that trains and answers cannot be reached right now."""
+
+    code = "engine_unavailable"
 
 
 class NotDelivered(PawsonalizeError):

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import (
     Conflict,
     CorruptArtefact,
+    EngineUnavailable,
     Forbidden,
     InputTooLarge,
     InvalidInput,
@@ -44,6 +45,7 @@ _STATUS: tuple[tuple[type[PawsonalizeError], HTTPStatus], ...] = (
     (NotReady, HTTPStatus.SERVICE_UNAVAILABLE),
     (StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (StreamUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (EngineUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (NotDelivered, HTTPStatus.BAD_GATEWAY),
     (NotFetched, HTTPStatus.BAD_GATEWAY),
     (CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE),

@@ -59,6 +59,11 @@ REFRESHES = Counter(
     "Incremental updates that ended, by outcome: succeeded, failed or died.",
     ("outcome",),
 )
+AMAZON_CALLS = Counter(
+    "pawsonalize_amazon_calls_total",
+    "Calls of Amazon Personalize, by how they ended: answered, refused or unavailable.",
+    ("operation", "outcome"),
+)
 RAW_TOO_LONG = Counter(
     "pawsonalize_events_too_long_to_keep_raw_total",
     "Events that are stored and archived, but not as they came in, because they are too long.",
@@ -189,6 +194,11 @@ def count_taken(taken: Taken) -> None:
 def count_refresh(outcome: str) -> None:
     """One incremental update more: it succeeded, failed or died."""
     REFRESHES.labels(outcome).inc()
+
+
+def count_amazon_call(operation: str, outcome: str) -> None:
+    """One call of Amazon Personalize more: it was answered, refused or unavailable."""
+    AMAZON_CALLS.labels(operation, outcome).inc()
 
 
 def count_dead_letters(source: str, count: int) -> None:

@@ -188,6 +188,8 @@ class Context:
 
     A model need not read them: answers lose what they say against.
     """
+    visitor: str | None = None
+    """The user's id, or else the session's; for a model whose histories lie elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

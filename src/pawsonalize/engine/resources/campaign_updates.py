@@ -83,13 +83,17 @@ class Campaigns:
     def rollback(self, name: str, now: int) -> Campaign:
         """Return to the version before; servers have it loaded and follow at their next look.
 
-        An update that is not settled is cancelled instead. Conflict if there is no version before.
+        One that a remote engine trained is an update there, which takes its time. An update that is
+        not settled is cancelled instead. Conflict if there is no version before.
         """
         campaign = self.get(name)
         if campaign.pending is not None and campaign.solution_version is not None:
             return self.refuse(campaign, CALLED_OFF, now)
         if campaign.previous_version is None:
             raise Conflict(f"campaign {name} has served no other version to go back to")
+        before = self._registry.find(SolutionVersion, campaign.previous_version)
+        if before is not None and before.remote is not None:  # it has to go live there first
+            return self.update(name, before.name, now, expected_revision=campaign.revision)
         back = CampaignUpdate(solution_version=campaign.previous_version, requested_at=now)
         return self.settle(msgspec.structs.replace(campaign, latest_update=back), now)
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 from pawsonalize.engine.resources.datasets import actions_of
 from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.engine.resources.status import Status
-from pawsonalize.recipes.names import NEXT_BEST_ACTION
+from pawsonalize.recipes.names import NEXT_BEST_ACTION, POPULARITY_COUNT
 from pawsonalize.recipes.settings import Range
 
 MAX_TRIALS = 200
@@ -134,6 +134,11 @@ class Progress(msgspec.Struct, frozen=True):
     phase: str
     share: float = 0.0
 
+    @property
+    def told(self) -> str:
+        """In words; a share that is not known yet is left out."""
+        return f"{self.phase}, {self.share:.0%}" if self.share else self.phase
+
 
 class SolutionVersion(Resource, frozen=True, kw_only=True):
     """A trained model, or one that is being trained.
@@ -145,6 +150,8 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     - A FULL training measures its `metrics` on held-out users, which fits twice: before it is
       ACTIVE if `measured` is set, else right after. An UPDATE keeps those of its base. `unmeasured`
       says why there are none.
+    - `remote` is what the remote engine calls the version, if that trains and answers it. Then the
+      model that is stored here is its stand-in: popularity, which answers while the other is away.
     - `automatic`: it was due; no caller asked for it. `run` is the retraining run that it was
       trained for, which decides whether it is served.
     """
@@ -175,6 +182,12 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     items: Count = 0
     metrics: Mapping[str, float] = {}
     unmeasured: str = ""
+    remote: str | None = None
+
+    @property
+    def fitted_recipe(self) -> str:
+        """The recipe of the model that is stored here."""
+        return self.recipe if self.remote is None else POPULARITY_COUNT
 
     @property
     def as_of(self) -> int:

@@ -12,6 +12,7 @@ a visitor who viewed thirty dogs take hardly anything.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from math import log
 
@@ -53,7 +54,8 @@ def context_of(
     newest = log.recent(visitor, at, MAX_CONTEXT_EVENTS)
     if wishes:
         newest = [event for event in newest if not _taken_back(event, wishes, log.event_types)]
-    return build_context(newest, at, facets, log.event_types)
+    context = build_context(newest, at, facets, log.event_types)
+    return replace(context, visitor=visitor.user_id or visitor.session_id)
 
 
 def query_context(

@@ -8,6 +8,7 @@ import structlog
 
 from pawsonalize.domain.errors import (
     Conflict,
+    EngineUnavailable,
     NotReady,
     PawsonalizeError,
     StorageUnavailable,
@@ -17,6 +18,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.resources.campaign_updates import CALLED_OFF, Campaigns
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.status import Status
+from pawsonalize.engine.serving.remote_model import RemoteModel
 from pawsonalize.engine.serving.served import (
     Loader,
     RefreshedCounts,
@@ -73,6 +75,7 @@ class LiveModel:
         self._stale: str | None = None
         self._damage: str | None = None
         self._refused: str | None = None
+        self._waits: str | None = None
         self._try_again_at = inf
         self._weighed_at = 0
 
@@ -94,7 +97,11 @@ class LiveModel:
 
         None if all is well.
         """
-        return self._damage or self._refused or self._stale
+        model = None if self._served is None else self._served.model
+        away = model.why_away if isinstance(model, RemoteModel) else None
+        if away is not None:
+            away = f"popular groups answer in place of the model, which is away ({away})"
+        return self._damage or self._refused or self._stale or self._waits or away
 
     def refresh(self, now: int) -> bool:
         """Serve what the campaign asks for, if that changed; True if another version serves now.
@@ -114,8 +121,18 @@ class LiveModel:
         if campaign is None or (_state(campaign) == self._seen and now < self._try_again_at):
             self._weigh(now)
             return False
+        if not self._is_at_hand(campaign, now):
+            return self._serve_meanwhile(campaign, now)
         with nullcontext(True) if self._has(campaign) else self._turn() as is_mine:
             return (is_mine or self._served is None) and self._follow(campaign, now)
+
+    def _serve_meanwhile(self, campaign: Campaign, now: int) -> bool:
+        """What served until now goes on; a process that has just started loads it first."""
+        if self._served is not None or campaign.solution_version is None:
+            self._weigh(now)
+            return False
+        self._serve(campaign, campaign.solution_version, now)
+        return True
 
     def _has(self, campaign: Campaign) -> bool:
         """Whether what the campaign heads for is loaded already."""
@@ -133,6 +150,29 @@ class LiveModel:
         self._keep_ready(campaign, now)
         self._seen = _state(campaign)
         return _name_of(before) != _name_of(self._served)
+
+    def _is_at_hand(self, campaign: Campaign, now: int) -> bool:
+        """Whether what the campaign heads for can be served at once.
+
+        What a remote engine trained, its campaign there has to serve first; if it cannot, the
+        update has failed.
+        """
+        wanted = campaign.heading_for
+        if wanted is None:
+            return True
+        self._waits = None
+        try:
+            return self._loader.is_at_hand(campaign, wanted, self._settings.of(campaign))
+        except (EngineUnavailable, StorageUnavailable) as error:
+            self._waits = f"it is not known yet whether {wanted} can be served: {error.message}"
+            return False
+        except PawsonalizeError as error:
+            if campaign.pending is None:
+                self._waits = f"{wanted} is not served as asked for: {error.message}"
+                return False
+            with suppress(Conflict):  # another server was faster
+                self._campaigns.refuse(campaign, reason_of(error), now)
+            raise
 
     def _serve(self, campaign: Campaign, version: str, now: int) -> None:
         """Serve the version; if its model cannot be used, what serves now or served before."""
@@ -222,9 +262,8 @@ class LiveModel:
             with suppress(Conflict):  # another server was faster
                 self._campaigns.refuse(campaign, reason_of(error), now)
             raise
-        tps = round(sustained_tps(served.model, served.version.as_of) * self._processes, 1)
-        warning = None
-        if tps < served.settings.min_provisioned_tps:
+        tps, warning = self._sustained_tps(served), None
+        if tps is not None and tps < served.settings.min_provisioned_tps:
             least = served.settings.min_provisioned_tps
             warning = f"this machine scores {tps} contexts a second, and {least} are wanted"
             log.warning("slow model", campaign=self.name, solution_version=version, reason=warning)
@@ -233,6 +272,12 @@ class LiveModel:
             return self._campaigns.settle(campaign, now, sustained_tps=tps, warning=warning)
         except Conflict:  # another server was faster, or the update has changed: look again at once
             return campaign
+
+    def _sustained_tps(self, served: Served) -> float | None:
+        """How many contexts a second this machine scores; None where another engine does."""
+        if served.version.remote is not None:
+            return None
+        return round(sustained_tps(served.model, served.version.as_of) * self._processes, 1)
 
     def _prepared(self, campaign: Campaign, version: str, now: int) -> Served:
         settings = self._settings.of(campaign)

@@ -21,6 +21,7 @@ from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.promotions import spread
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered, reasons_for
+from pawsonalize.engine.serving.remote_model import STAND_IN
 from pawsonalize.engine.serving.served import UNTRAINED, Served, Serving
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, Floats
@@ -76,6 +77,11 @@ class GroupScores:
     served: Served
     context: Context
     scores: Floats
+
+    @property
+    def stood_in(self) -> bool:
+        """Whether they are those of what stands in for a remote model."""
+        return self.served.answered_by(self.context) == STAND_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +177,9 @@ class Runtime:
         odds = chosen.propensities
         shown = scores[places].tolist()
         items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
-        answer = Answer(name, served.version.name, items)
-        self._log_answer(answer, served, RECOMMENDATION, query, odds)
+        answer = Answer(name, served.answered_by(context), items)
+        known = odds if served.version.remote is None else None  # it explores by itself
+        self._log_answer(answer, served, RECOMMENDATION, query, known)
         return answer
 
     def rerank(self, query: Query, candidates: Sequence[Candidate]) -> RankingAnswer:
@@ -201,7 +208,7 @@ class Runtime:
         best, of_group = ordered(scores)
         answer = RankingAnswer(
             new_recommendation_id(query.now),
-            served.version.name,
+            served.answered_by(context),
             tuple(
                 Scored(one.item_id, share, reasons.get(one.group_id, ()))
                 for one, share in zip(listed, shares, strict=True)

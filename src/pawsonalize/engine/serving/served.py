@@ -7,14 +7,17 @@ from typing import Final, Protocol
 
 import numpy as np
 
+from pawsonalize.amazon.campaigns import AmazonServing
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, DEFAULT_EVENT_TYPE
 from pawsonalize.engine.resources.campaigns import Campaign, influenced
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.serving.exploration import Exposed, Exposure, Novelty
 from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.serving.remote_campaign import RemoteCampaign
+from pawsonalize.engine.serving.remote_model import STAND_IN, RemoteModel
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Context, ContextEvent, FacetedModel, Model
@@ -57,6 +60,11 @@ def _visitors(model: Model, now: int) -> list[Context]:
     ]
 
 
+def _tried_out(model: Model, now: int) -> None:
+    """Try the model out; of a remote one only what is here, as nobody waits for the other."""
+    try_out(model.stand_in if isinstance(model, RemoteModel) else model, now)
+
+
 def load_model(artefacts: ArtefactStore, version: SolutionVersion) -> Model:
     """The version's model of groups; CorruptArtefact if it has none that can be read."""
     return _load_models(artefacts, version)[0]
@@ -68,7 +76,8 @@ def _load_models(artefacts: ArtefactStore, version: SolutionVersion) -> tuple[Mo
             f"solution version {version.name} has no model: it is {version.status}"
         )
     card, arrays = artefacts.load(version.artefact)
-    return recipe_named(version.recipe).load(card, arrays), ChoiceModel.of_arrays(arrays)
+    model = recipe_named(version.fitted_recipe).load(card, arrays)
+    return model, ChoiceModel.of_arrays(arrays)
 
 
 _MARK = ".counts-"
@@ -178,6 +187,12 @@ class Served:
     def __post_init__(self) -> None:
         object.__setattr__(self, "reader", reader_for(self.model))
 
+    def answered_by(self, context: Context) -> str:
+        """What answered the context: the version's name, or that of what stands in for it."""
+        if isinstance(self.model, RemoteModel) and self.model.stood_in(context):
+            return STAND_IN
+        return self.version.name
+
     @property
     def cut(self) -> Cut:
         """What of the log the model knows."""
@@ -213,6 +228,46 @@ class Loader:
     registry: Registry
     artefacts: ArtefactStore
     exposure: Exposure | None = None
+    remote: RemoteCampaign | None = None
+    """Asks the campaign at the remote engine, if there is one."""
+
+    def is_at_hand(self, campaign: Campaign, name: str, settings: ServingSettings) -> bool:
+        """Whether the version can be served at once; if the remote engine must first, that begins.
+
+        Call it again until it can. Raises what the remote engine says against it, and
+        EngineUnavailable while that does not answer.
+        """
+        version = self.registry.find(SolutionVersion, name)
+        if version is None or version.remote is None:
+            return True
+        update = campaign.latest_update
+        asked_at = campaign.created_at if update is None else update.requested_at
+        wanted = AmazonServing(
+            version=version.remote,
+            solution=version.solution,
+            recipe=version.recipe,
+            min_provisioned_tps=settings.min_provisioned_tps,
+            exploration_weight=settings.exploration_weight,
+            exploration_item_age_cut_off=settings.exploration_item_age_cut_off,
+            asked_at=asked_at,
+        )
+        return self._remote_of(version).is_serving(wanted)
+
+    def _remote_of(self, version: SolutionVersion) -> RemoteCampaign:
+        if self.remote is None:
+            raise InvalidInput(
+                f"{version.name} was trained at Amazon Personalize. Only its campaigns can answer"
+                " for it, with `engine: amazon-personalize`: train another version, or ask there",
+                field="engine",
+            )
+        return self.remote
+
+    def _answering(self, version: SolutionVersion, fitted: Model) -> Model:
+        """The fitted model, or the remote one that it stands in for."""
+        if version.remote is None:
+            return fitted
+        questions = self._remote_of(version).queries_of(version.solution)
+        return RemoteModel(version.recipe, fitted, questions)
 
     def load(self, name: str, settings: ServingSettings, now: int) -> Served:
         """The version, ready to answer.
@@ -230,7 +285,8 @@ class Loader:
                 raise
             version = newest  # an erasure has just put another artefact in its place
             model, choices = _load_models(self.artefacts, version)
-        return self._tried(Served(version, model, settings, choices=choices), now)
+        answering = self._answering(version, model)
+        return self._tried(Served(version, answering, settings, choices=choices), now)
 
     def newer_counts(self, served: Served) -> RefreshedCounts | None:
         """The newest counts of the version, if they are newer than the served ones."""
@@ -241,7 +297,8 @@ class Loader:
     def refreshed(self, served: Served, counts: RefreshedCounts, now: int) -> Served:
         """The same version with those counts; raises as `load`."""
         card, arrays = self.artefacts.load(counts.location)
-        model = recipe_named(served.version.recipe).load(card, arrays)
+        model = recipe_named(served.version.fitted_recipe).load(card, arrays)
+        model = self._answering(served.version, model)
         return self._tried(replace(served, model=model, counts=counts), now)
 
     def weighed(self, served: Served, now: int) -> Served:
@@ -253,9 +310,10 @@ class Loader:
 
     def _tried(self, served: Served, now: int) -> Served:
         served = replace(served, model=influenced(served.model, served.settings))
-        try_out(served.model, served.cut.as_of)
+        _tried_out(served.model, served.cut.as_of)
         exposed, group = None, self._group(served.version)
-        if self.exposure is not None and served.settings.exploration_weight > 0:
+        explores = served.settings.exploration_weight > 0 and served.version.remote is None
+        if self.exposure is not None and explores:
             days = served.settings.exploration_item_age_cut_off
             exposure = self.exposure.of(group)
             exposed = exposure.exposed(served.cut, served.model.item_ids, days)

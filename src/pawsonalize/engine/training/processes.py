@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from pawsonalize.artefacts.base import ArtefactStore
@@ -34,7 +34,10 @@ class TrainingProcesses:
         leases: Leases,
         command: Sequence[str],
         environment: Mapping[str, str],
+        stop_remote: Callable[[SolutionVersion], object] = lambda _: None,
     ) -> None:
+        """`stop_remote` stops what a remote engine trains for the version."""
+        self._stop_remote = stop_remote
         self._registry = registry
         self._artefacts = artefacts
         self._leases = leases
@@ -97,10 +100,15 @@ class TrainingProcesses:
     def stop(self, name: str, now: int) -> SolutionVersion:
         """Stop the training and leave nothing of it. CREATE STOPPED, unless it was ready before.
 
-        Conflict if it is neither waiting nor in training.
+        Conflict if it is neither waiting nor in training. EngineUnavailable if a remote engine
+        trains it and does not answer: then it goes on.
         """
-        if self._stopping(name, now).status is Status.CREATE_STOPPING:
+        version = self._stopping(name, now)
+        if version.status is Status.CREATE_STOPPING:
+            self._stop_remote(version)
             self._kill(name)
+            if version.remote is None:  # it may have begun at this very moment
+                self._stop_remote(self._registry.get(SolutionVersion, name))
         return self.look(name, now)
 
     def close(self) -> None:

@@ -80,7 +80,7 @@ class CountRefresher:
             return None
         self._artefacts.sweep()  # left by an earlier update that died halfway
         card, arrays = self._artefacts.load(version.artefact)
-        model = recipe_named(version.recipe).load(card, arrays)
+        model = recipe_named(version.fitted_recipe).load(card, arrays)
         counts = RefreshedCounts(name, cut)
         self._artefacts.save(counts.location, *self._counted(version, model, arrays, cut))
         asked_for = (one.versions for one in self._registry.all(Campaign))

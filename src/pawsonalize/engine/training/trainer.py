@@ -29,6 +29,11 @@ from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, item_births
 from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
 from pawsonalize.engine.training.refresh import refreshed, rows_beyond
+from pawsonalize.engine.training.remote_training import (
+    RemoteMetrics,
+    RemoteTraining,
+    stand_in_of,
+)
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.engine.training.training_data import MEASURED_EVENTS, data_of
 from pawsonalize.engine.training.tuning import tune
@@ -114,11 +119,14 @@ class Trainer:
         now: Callable[[], int],
         learn_choices: Callable[[int], ChoiceModel] = lambda _: UNFITTED,
         reading: "TableReading | None" = None,
+        remote: RemoteTraining | None = None,
     ) -> None:
         """`learn_choices` is told up to which offset of the log it may read.
 
-        With `reading`, an engine counts the log out of core.
+        With `reading`, an engine counts the log out of core. What `remote` trains has a stand-in
+        here: popularity, as of the same cut.
         """
+        self._remote = remote
         self._registry = registry
         self._log = log
         self._catalogue = catalogue
@@ -153,10 +161,13 @@ class Trainer:
         # An earlier training may have stored its model and died before it could say so.
         self._artefacts.remove(version.name)
         self._artefacts.sweep(lambda location: location == version.name)
-        fitted = self._fitted(version, report)
+        remote = self._trained_elsewhere(version, report)
+        fitted = self._fitted(version if remote is None else stand_in_of(version), report)
         choices = self._choices(version)
         found, later = HeldOutMetrics(version.metrics, version.unmeasured), False
-        if version.mode is TrainingMode.FULL and version.measured:
+        if remote is not None:
+            found = HeldOutMetrics(remote.metrics, remote.why_not)
+        elif version.mode is TrainingMode.FULL and version.measured:
             report.phase("measuring")
             found = self._measured(version, fitted.sample)
         elif version.mode is TrainingMode.FULL:
@@ -176,6 +187,14 @@ class Trainer:
             unmeasured=found.why_not,
         )
         return trained, fitted.sample if later else None
+
+    def _trained_elsewhere(
+        self, version: SolutionVersion, report: "ProgressReport"
+    ) -> RemoteMetrics | None:
+        """How a remote engine trained the version; None if this machine has to."""
+        if self._remote is None or not self._remote.trains(version):
+            return None
+        return self._remote.train(version, report.remote)
 
     def _choices(self, version: SolutionVersion) -> ChoiceModel:
         """The model of choices between individual animals, which are in the default group alone."""
@@ -308,6 +327,15 @@ class ProgressReport:
         """Tell how far the phase is."""
         if time.monotonic() >= self._quiet_until:
             self._write(Progress(self._phase, round(done / total, 3) if total else 1.0))
+
+    def remote(self, progress: Progress, remote: str | None) -> None:
+        """Tell how far a remote engine is, and what it calls the version once that is known."""
+        if remote is not None:
+            self._version = self._registry.update(
+                msgspec.structs.replace(self._version, remote=remote), self._now()
+            )
+        self._phase = progress.phase
+        self._write(progress)
 
     def tuned(self, outcome: Tuned) -> SolutionVersion:
         """Store what tuning found, so that a training that dies later need not tune again."""

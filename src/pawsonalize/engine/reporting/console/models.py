@@ -63,7 +63,8 @@ class VersionReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     """A solution version, and when it answered.
 
     `answered_from` and `answered_to` are of the last 14 days, to the hour; null where it did not.
-    `gate` is its retraining's, null where it was trained in none of the newest.
+    `gate` is its retraining's, null where it was trained in none of the newest. `remote` is what
+    Amazon Personalize calls it, if that trained it and answers.
     """
 
     name: str
@@ -80,6 +81,7 @@ class VersionReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     answered_from: str | None
     answered_to: str | None
     gate: GatePoint | None
+    remote: str | None
 
 
 class SolutionSummary(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -238,10 +240,11 @@ def _version(
         events=version.events,
         metrics=version.metrics,
         unmeasured=version.unmeasured,
-        progress="" if progress is None else f"{progress.phase}, {progress.share:.0%}",
+        progress="" if progress is None else progress.told,
         failure=version.failure_reason,
         served_by=tuple(one.name for one in campaigns if one.serves == version.name),
         answered_from=None if answered is None else iso(answered[0]),
         answered_to=None if answered is None else iso(answered[1]),
         gate=gate,
+        remote=version.remote,
     )

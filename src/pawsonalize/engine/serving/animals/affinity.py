@@ -228,8 +228,11 @@ class GroupAffinity:
         if not groups.context.events and not groups.context.facets:
             return np.zeros(len(codes))
         kept = self._of(groups.served.version.name)
+        of_nobody = kept.of_nobody(groups)
+        if groups.stood_in or of_nobody.stood_in:  # popularity says nothing of the visitor
+            return np.zeros(len(codes))
         visitor = kept.catalogued.scores(groups, codes, present)
-        nobody = kept.catalogued.scores(kept.of_nobody(groups), codes, present)
+        nobody = kept.catalogued.scores(of_nobody, codes, present)
         return np.clip(_log(visitor) - _log(nobody), -MOST, MOST)
 
     def in_general(
@@ -266,9 +269,11 @@ class _OfVersion:
         hour, catalogue = groups.context.now // HOUR, groups.served.model.item_ids
         kept = self.unknown
         if kept is None or kept[0] != hour or kept[1].served.model.item_ids is not catalogue:
-            context = replace(groups.context, events=(), facets=(), now=hour * HOUR)
+            context = replace(groups.context, events=(), facets=(), visitor=None, now=hour * HOUR)
             scores = groups.served.model.score_catalogue(context)
-            kept = self.unknown = hour, GroupScores(groups.served, context, scores)
+            kept = hour, GroupScores(groups.served, context, scores)
+            if not kept[1].stood_in:  # not for an hour, that is
+                self.unknown = kept
         return kept[1]
 
 

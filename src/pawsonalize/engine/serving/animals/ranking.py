@@ -275,7 +275,7 @@ class Individuals:
             places = self._explained(query, groups.context.events, places, standings)
         answer = AnimalsAnswer(
             query.recommendation_id or new_recommendation_id(query.now),
-            groups.served.version.name,
+            groups.served.answered_by(groups.context),
             tuple(places),
         )
         self._impressions.add(

@@ -33,6 +33,7 @@ from pawsonalize.evaluation.gate.evidence import (
     SliceEvidence,
     Spread,
 )
+from pawsonalize.evaluation.gate.metric_rules import MeasuredVersion, decide_by_metrics
 from pawsonalize.evaluation.gate.rules import Decision, decide
 from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.evaluation.judging import Judgement, Ranker, judge
@@ -212,6 +213,16 @@ def _sliced(part: Slice, ours: Judgement, theirs: Judgement, seed: int) -> Slice
     return SliceEvidence(part.kind, part.value, len(values), float(values.mean()), compared)
 
 
+def measured(version: SolutionVersion) -> MeasuredVersion:
+    """What the engine that trained the version says of it."""
+    engine = "this service" if version.remote is None else "Amazon Personalize"
+    return MeasuredVersion(version.name, engine, version.as_of, version.metrics, version.unmeasured)
+
+
+def _live_metrics(live: SolutionVersion | None) -> MeasuredVersion | None:
+    return None if live is None else measured(live)
+
+
 @dataclass(frozen=True, slots=True)
 class Gate:
     """Asks the gate about new versions, on events that were held out."""
@@ -226,8 +237,13 @@ class Gate:
 
     def judge(
         self, new: SolutionVersion, live: SolutionVersion | None, as_of: int
-    ) -> tuple[Evidence, Decision] | None:
-        """The decision about a version beside the live one; None for a recipe it cannot judge."""
+    ) -> tuple[Evidence | None, Decision] | None:
+        """The decision about a version beside the live one; None for a recipe it cannot judge.
+
+        Of a version that a remote engine trained, its metrics are all the evidence there is.
+        """
+        if new.remote is not None:
+            return None, decide_by_metrics(measured(new), _live_metrics(live), self.settings, as_of)
         if not can_be_judged(new.recipe):
             return None
         group = self.versions.dataset_group(new)

@@ -126,6 +126,4 @@ class Training:
 
 
 def _progress(version: SolutionVersion) -> str:
-    if version.progress is None:
-        return ""
-    return f"{version.progress.phase}, {version.progress.share:.0%}"
+    return "" if version.progress is None else version.progress.told

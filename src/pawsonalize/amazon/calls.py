@@ -1,0 +1,177 @@
+"""Calls of Amazon Personalize's API, and what its errors mean here.
+
+botocore finds region, credentials and endpoints as for any tool of that cloud. So the variables
+`AWS_ENDPOINT_URL_PERSONALIZE`, `…_EVENTS` and `…_RUNTIME` count.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, Literal
+
+from pawsonalize.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    EngineUnavailable,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+    PawsonalizeError,
+)
+
+Service = Literal["personalize", "personalize-events", "personalize-runtime"]
+Heard = Callable[[str, str], object]
+"""Is told the operation and how it ended: `answered`, `refused` or `unavailable`."""
+
+_CONNECT_SECONDS = 2.0
+_PATIENT_SECONDS = 15.0  # for all but the questions, for which a visitor waits
+_PATIENT_TRIES = 3
+_QUERY_TRIES = 2
+_CONNECTIONS = 50
+_PAGE = 100
+
+_MEANINGS: dict[str, type[PawsonalizeError]] = {
+    "ResourceNotFoundException": NotFound,
+    "ResourceAlreadyExistsException": AlreadyExists,
+    "ResourceInUseException": Conflict,
+    "LimitExceededException": LimitExceeded,
+    "InvalidInputException": InvalidInput,
+    "InvalidNextTokenException": InvalidInput,
+    "ValidationException": InvalidInput,
+}
+_OF_CREDENTIALS = frozenset(
+    {
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "UnrecognizedClientException",
+    }
+)
+
+
+def _nobody(_operation: str, _outcome: str) -> None:
+    """Nobody counts calls."""
+
+
+class Calls:
+    """Calls of the three services; may be used by several threads."""
+
+    def __init__(
+        self, region: str = "", query_seconds: float = 2.0, heard: Heard = _nobody
+    ) -> None:
+        """An empty region is that of the environment. A question waits at most so long."""
+        self._region = region
+        self._query_seconds = query_seconds
+        self._heard = heard
+        self._clients: dict[Service, Any] = {}
+        self._making = threading.Lock()
+
+    def control(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """An operation of the control plane, such as `create_solution_version`."""
+        return self._call("personalize", operation, parameters)
+
+    def events(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """`put_events`, `put_items` or `put_users`."""
+        return self._call("personalize-events", operation, parameters)
+
+    def query(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        """One of the two questions, for which a visitor waits."""
+        return self._call("personalize-runtime", operation, parameters)
+
+    def listed(self, operation: str, member: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Everything that a list operation has, page by page."""
+        more: dict[str, Any] = {}
+        while True:
+            page = self.control(operation, maxResults=_PAGE, **parameters, **more)
+            yield from page[member]
+            if not page.get("nextToken"):
+                return
+            more = {"nextToken": page["nextToken"]}
+
+    @property
+    def region(self) -> str:
+        """The region that is called; InvalidInput if none is known."""
+        return str(self._client("personalize").meta.region_name)
+
+    def endpoint(self, service: Service) -> str:
+        """The address that the service has."""
+        return str(self._client(service).meta.endpoint_url)
+
+    def _call(self, service: Service, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The answer.
+
+        NotFound, AlreadyExists, Conflict, LimitExceeded or InvalidInput if the call was refused;
+        EngineUnavailable if it was throttled, not allowed, or not answered.
+        """
+        from botocore.exceptions import (  # noqa: PLC0415 - slow to import
+            BotoCoreError,
+            ClientError,
+            ParamValidationError,
+        )
+
+        try:
+            answer: dict[str, Any] = getattr(self._client(service), operation)(**parameters)
+        except ClientError as error:
+            meant = _meaning(operation, error.response)
+            is_away = isinstance(meant, EngineUnavailable)
+            self._heard(operation, "unavailable" if is_away else "refused")
+            raise meant from error
+        except ParamValidationError as error:
+            self._heard(operation, "refused")
+            raise InvalidInput(f"{_titled(operation)} cannot be asked for: {error}") from error
+        except BotoCoreError as error:
+            self._heard(operation, "unavailable")
+            raise EngineUnavailable(
+                f"Amazon Personalize does not answer {_titled(operation)} ({error})"
+            ) from error
+        self._heard(operation, "answered")
+        return answer
+
+    def _client(self, service: Service) -> Any:
+        with self._making:  # to make one is not safe for threads, to use one is
+            if service not in self._clients:
+                self._clients[service] = self._made(service)
+            return self._clients[service]
+
+    def _made(self, service: Service) -> Any:
+        import botocore.session  # noqa: PLC0415 - slow to import
+        from botocore.config import Config  # noqa: PLC0415
+        from botocore.exceptions import BotoCoreError  # noqa: PLC0415
+
+        is_query = service == "personalize-runtime"
+        config = Config(
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=self._query_seconds if is_query else _PATIENT_SECONDS,
+            retries={
+                "mode": "standard",
+                "total_max_attempts": _QUERY_TRIES if is_query else _PATIENT_TRIES,
+            },
+            max_pool_connections=_CONNECTIONS,
+        )
+        try:
+            return botocore.session.get_session().create_client(
+                service, region_name=self._region or os.environ.get("AWS_REGION"), config=config
+            )
+        except (BotoCoreError, ValueError) as error:
+            raise InvalidInput(
+                f"Amazon Personalize cannot be called ({error}): set amazon_region, or AWS_REGION",
+                field="amazon_region",
+            ) from error
+
+
+def _meaning(operation: str, response: Any) -> PawsonalizeError:
+    """Our error for a refusal of theirs."""
+    code, said = response["Error"].get("Code", ""), response["Error"].get("Message", "")
+    told = f"Amazon Personalize refuses {_titled(operation)}: {said or code}"
+    if code in _OF_CREDENTIALS:
+        return EngineUnavailable(
+            f"{told} ({code}): look at the credentials, the rights and the clock of this machine"
+        )
+    if code in _MEANINGS:
+        return _MEANINGS[code](told)
+    return EngineUnavailable(f"{told} ({code})")
+
+
+def _titled(operation: str) -> str:
+    return "".join(word.capitalize() for word in operation.split("_"))

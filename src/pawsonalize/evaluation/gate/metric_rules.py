@@ -1,0 +1,160 @@
+"""The gate's rules for a version of which only mean metrics are known.
+
+A remote engine measures its versions on users that it chose, and tells means. So nothing can be
+paired, and no interval drawn. A rule that needs more than means cannot be judged, and says so.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pawsonalize.domain.times import DAY
+from pawsonalize.evaluation.gate.rules import (
+    Decision,
+    RuleOutcome,
+    RuleVerdict,
+    not_applicable,
+    verdict,
+)
+from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.evaluation.metrics import NDCG_AT_5
+
+_MEANS = "there are means alone, so chance cannot be told from a lead"
+COVERAGE = "coverage"
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredVersion:
+    """A version, who measured it, and its mean metrics, or why there are none."""
+
+    name: str
+    engine: str
+    as_of: int
+    """As of when it knows the log, in milliseconds since 1970."""
+    metrics: Mapping[str, float]
+    why_not: str = ""
+
+    @property
+    def ndcg_at_5(self) -> float | None:
+        """The metric that the gate judges by; None if it was not measured."""
+        return self.metrics.get(NDCG_AT_5)
+
+
+def decide_by_metrics(
+    new: MeasuredVersion, live: MeasuredVersion | None, settings: GateSettings, now: int
+) -> Decision:
+    """Apply the rules that means can be judged by; the others say that they cannot be."""
+    threshold = _threshold(new, settings)
+    verdicts: tuple[RuleVerdict, ...] = (threshold,)
+    if settings.profile is Profile.FULL:
+        verdicts = (
+            _unknown("test cases", new, "how many users it was measured on"),
+            _unknown("scores", new, "whether every score is sound"),
+            threshold,
+            _popularity(new, settings),
+            _live(new, live, settings, now),
+            _unknown("slices", new, "how species or new visitors fare"),
+            _coverage(new),
+            _unknown("top item", new, "which items come first"),
+        )
+    outcome = next(
+        (
+            one
+            for one in (RuleOutcome.INSUFFICIENT, RuleOutcome.FAILED)
+            if any(each.outcome is one for each in verdicts)
+        ),
+        RuleOutcome.PASSED,
+    )
+    return Decision(
+        outcome is RuleOutcome.PASSED, outcome, _reason(outcome, verdicts, live), verdicts
+    )
+
+
+def _unknown(rule: str, new: MeasuredVersion, what: str) -> RuleVerdict:
+    return not_applicable(rule, f"cannot be judged: {new.engine} does not say {what}")
+
+
+def _threshold(new: MeasuredVersion, settings: GateSettings) -> RuleVerdict:
+    rule, threshold, value = "threshold", settings.promotion_threshold, new.ndcg_at_5
+    if value is None:
+        why = f" ({new.why_not})" if new.why_not else ""
+        message = f"{new.engine} gives no NDCG@5 for {new.name}{why}"
+        return RuleVerdict(rule, RuleOutcome.INSUFFICIENT, message, {"threshold": threshold})
+    passed = value > threshold
+    message = (
+        f"NDCG@5 {value:.4f}, measured by {new.engine}, is"
+        f" {'above' if passed else 'not above'} {threshold:g}"
+    )
+    return verdict(rule, passed, message, ndcg_at_5=value, threshold=threshold)
+
+
+def _popularity(new: MeasuredVersion, settings: GateSettings) -> RuleVerdict:
+    if not settings.beat_popularity:
+        return not_applicable("popularity", "it was not asked to beat popularity")
+    return _unknown("popularity", new, "how popularity does on the same users")
+
+
+def _live(
+    new: MeasuredVersion, live: MeasuredVersion | None, settings: GateSettings, now: int
+) -> RuleVerdict:
+    rule = "live version"
+    if not settings.beat_live:
+        return not_applicable(rule, "it was not asked to beat the live version")
+    if live is None:
+        return not_applicable(rule, "nothing is live yet")
+    if live.engine != new.engine:
+        return not_applicable(
+            rule,
+            f"cannot be judged: {live.name} was measured by {live.engine}, on other users",
+        )
+    ours, theirs = new.ndcg_at_5, live.ndcg_at_5
+    if ours is None or theirs is None:
+        missing = new.name if ours is None else live.name
+        return not_applicable(rule, f"cannot be judged: {missing} has no NDCG@5")
+    relative = (ours - theirs) / theirs if theirs > 0 else float(ours > theirs)
+    age = (now - live.as_of) / DAY
+    better = ours > theirs and relative >= settings.min_lead
+    refresh = age > settings.refresh_days and relative >= -settings.refresh_margin
+    how = (
+        "better than"
+        if better
+        else "a refresh, about as good as"
+        if refresh
+        else ("worse than" if ours < theirs else "not better enough than")
+    )
+    message = (
+        f"{how} the live version {live.name} (NDCG@5 {ours:.4f} and {theirs:.4f}, {relative:+.1%}),"
+        f" whose data are {age:.1f} days old; {_MEANS}"
+    )
+    numbers = {"theirs": theirs, "lead": ours - theirs, "relative": relative, "age_days": age}
+    return verdict(rule, better or refresh, message, **numbers)
+
+
+def _coverage(new: MeasuredVersion) -> RuleVerdict:
+    value = new.metrics.get(COVERAGE)
+    said = "" if value is None else f"; it says that {value:.1%} of all items are"
+    return not_applicable(
+        "coverage",
+        f"cannot be judged: {new.engine} does not say how many items could be recommended{said}",
+    )
+
+
+_SAID = ("threshold", "popularity", "live version")
+
+
+def _reason(
+    outcome: RuleOutcome, verdicts: tuple[RuleVerdict, ...], live: MeasuredVersion | None
+) -> str:
+    if outcome is RuleOutcome.PASSED:
+        said = "; ".join(
+            f"{one.rule}: {one.message}"
+            if one.outcome is RuleOutcome.NOT_APPLICABLE
+            else one.message
+            for one in verdicts
+            if one.rule in _SAID
+        )
+        return f"Promoted: {said}."
+    said = "; ".join(one.message for one in verdicts if one.outcome is outcome)
+    if outcome is RuleOutcome.INSUFFICIENT:
+        return f"Not promoted, the evidence is insufficient: {said}. What is live stays."
+    rest = "The live version stays." if live else "Nothing is live yet."
+    return f"Not promoted: {said}. {rest}"

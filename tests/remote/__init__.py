@@ -1,0 +1,1 @@
+"""One Pawsonalize whose engine is another, as it would be Amazon Personalize."""
