@@ -129,7 +129,7 @@ def test_pods_that_answer_are_asked_whether_they_live_and_whether_they_are_ready
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
         asked = {name: container[f"{name}Probe"]["httpGet"] for name in ("liveness", "readiness")}
         assert asked["liveness"] == {"path": "/healthz", "port": "http"}
-        assert asked["readiness"] == {"path": "/readyz", "port": "http"}
+        assert asked["readiness"] == {"path": "/readyz?without=models", "port": "http"}
         assert deployment["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
 
 

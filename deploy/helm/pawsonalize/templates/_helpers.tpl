@@ -156,7 +156,7 @@ spec:
             timeoutSeconds: 5
             failureThreshold: 6
           readinessProbe:
-            httpGet: {path: /readyz, port: http}
+            httpGet: {path: "/readyz?without=models", port: http}
             periodSeconds: 5
             timeoutSeconds: 5
             failureThreshold: 2
