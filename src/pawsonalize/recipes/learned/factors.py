@@ -11,7 +11,7 @@ from pawsonalize.recipes.counts.rows import Counts, keep_largest
 from pawsonalize.recipes.learned.design import Design
 
 Array = NDArray[Any]
-_FIRST = 16  # factors that say enough of an item to choose candidates
+_FIRST = 32  # factors that say enough of an item to choose candidates
 
 
 @dataclass(frozen=True, slots=True)
