@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from rich.console import Console
 
 from pawsonalize_deploy.account import Account
@@ -153,6 +153,12 @@ def _told() -> Iterator[None]:
     except BadSettings as error:
         console.print(str(error), style="red")
         raise typer.Exit(2) from None
+    except NoCredentialsError:
+        console.print(
+            "there are no AWS credentials: set AWS_PROFILE, or sign in as for the AWS CLI",
+            style="red",
+        )
+        raise typer.Exit(1) from None
     except (DeployFailed, ClientError, BotoCoreError) as error:
         console.print(str(error), style="red")
         raise typer.Exit(1) from None
