@@ -162,7 +162,7 @@ def _update_campaign(state: State) -> State:
     personalize = client("personalize")
     campaign = personalize.describe_campaign(campaignArn=state["campaignArn"])["campaign"]
     version = state["solutionVersionArn"]
-    if campaign_status(campaign, version) not in {"ACTIVE", "PENDING"}:
+    if campaign_status(campaign, version) not in {"ACTIVE", "PENDING"} or _follows(campaign):
         personalize.update_campaign(
             campaignArn=state["campaignArn"],
             solutionVersionArn=version,
@@ -170,6 +170,13 @@ def _update_campaign(state: State) -> State:
             campaignConfig=_campaign_config(state["model"], campaign.get("campaignConfig") or {}),
         )
     return state | {"campaignStatus": "PENDING", "checks": 0}
+
+
+def _follows(campaign: Mapping[str, Any]) -> bool:
+    """Whether the campaign takes new versions by itself; then the version may be there by that."""
+    update = campaign.get("latestCampaignUpdate") or campaign
+    newest = update if update["status"] in _PENDING else campaign
+    return bool((newest.get("campaignConfig") or {}).get("syncWithLatestSolutionVersion"))
 
 
 def _provisioned(model: str) -> int:
