@@ -23,6 +23,7 @@ PATIENCE_SECONDS = 60.0
 _API_SECONDS = 3.0
 _PUT_SECONDS = 30.0
 _CLOSE_SECONDS = 1.8
+_GIVE_BACK_SECONDS = 1.5
 
 
 @dataclass(slots=True)
@@ -187,7 +188,17 @@ class KafkaStream:
         closing.join(_CLOSE_SECONDS)
 
     def _close(self) -> None:
-        self._consumer.close()  # which calls _revoked
+        # Partitions go back while the group still lives. If they went in the library's last call,
+        # it might ask the group for what nobody answers any more, and hold the interpreter's lock
+        # for ever meanwhile.
+        self._consumer.unsubscribe()
+        given_up = time.monotonic() + _GIVE_BACK_SECONDS
+        while time.monotonic() < given_up:
+            self._consumer.poll(0.05)  # which calls _revoked
+            if not self._places and not self._consumer.assignment():
+                self._consumer.close()
+                return
+        _LOG.warning("stream_group_not_left", stream=self._shown)  # it is, when the session ends
 
     def _take(self, message: "Message", records: list[Record]) -> None:
         error, partition = message.error(), message.partition()
