@@ -21,18 +21,16 @@ _LONGEST_WAIT = 1.0  # seconds: after a long report the next page must not seem 
 class HeavyReads:
     """Makes a few reports at a time, in threads of their own; a few more wait.
 
-    With a `share`, one thread makes them, and in the long run they take that share of one
-    processor's time. What was not used is saved, half a second at most: somebody who looks at a few
-    pages waits for none, and reports that are asked for all the time leave the rest of the
-    interpreter to answers. A report waits one second at most for those before it.
+    With a `share`, which is for one at a time, they take that share of one processor's time in the
+    long run. What was not used is saved, half a second at most: somebody who looks at a few pages
+    waits for none, and reports that are asked for all the time leave the rest of the interpreter to
+    answers. A report waits one second at most for those before it.
     """
 
     def __init__(self, at_once: int = 1, share: float | None = None) -> None:
         self._share = share
         self._left, self._seen = _SAVED, time.monotonic()
-        self._threads = ThreadPoolExecutor(
-            at_once if share is None else 1, thread_name_prefix="reports"
-        )
+        self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="reports")
         self._most = at_once + _WAITING
         self._asked = 0
 

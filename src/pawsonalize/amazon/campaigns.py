@@ -8,7 +8,7 @@ from pawsonalize.amazon.calls import Calls
 from pawsonalize.amazon.groups import AmazonGroup
 from pawsonalize.amazon.names import AmazonNames, is_arn
 from pawsonalize.amazon.versions import AmazonVersions
-from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound
+from pawsonalize.domain.errors import AlreadyExists, Conflict, NotFound
 from pawsonalize.domain.times import SECOND
 from pawsonalize.recipes.names import USER_PERSONALIZATION
 
@@ -117,8 +117,6 @@ class AmazonCampaigns:
             self._calls.control(
                 "update_campaign", campaignArn=campaign["campaignArn"], **_asked(wanted)
             )
-        except InvalidInput:
-            raise
         except NotFound:
             self._arns.pop(ours, None)
         except Conflict:  # an update is under way: look again

@@ -55,7 +55,7 @@ class AmazonVersions:
         """
         if ours not in self._solutions:
             name = self._names.solution(ours)
-            found = name if is_arn(name) else self.find_solution(ours) or self._made(name, recipe)
+            found = name if is_arn(name) else self.find_solution(ours) or self._made(ours, recipe)
             described = self._calls.control("describe_solution", solutionArn=found)["solution"]
             has = str(described.get("recipeArn") or "").rpartition("/")[2]
             if has.removesuffix("-v2") != RECIPES[recipe].removesuffix("-v2"):
@@ -131,22 +131,19 @@ class AmazonVersions:
                 return str(arn)
         return None
 
-    def _made(self, name: str, recipe: str) -> str:
+    def _made(self, ours: str, recipe: str) -> str:
         try:
             return str(
                 self._calls.control(
                     "create_solution",
-                    name=name,
+                    name=self._names.solution(ours),
                     datasetGroupArn=self._group.arn,
                     recipeArn=f"arn:aws:personalize:::recipe/{RECIPES[recipe]}",
                     performAutoTraining=False,
                 )["solutionArn"]
             )
-        except AlreadyExists:
-            listed = self._calls.listed(
-                "list_solutions", "solutions", datasetGroupArn=self._group.arn
-            )
-            for one in listed:
-                if one["name"] == name:
-                    return str(one["solutionArn"])
-            raise
+        except AlreadyExists:  # another process was faster
+            found = self.find_solution(ours)
+            if found is None:
+                raise
+            return found
