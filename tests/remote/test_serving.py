@@ -5,7 +5,7 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.app.serving import live_models
-from pawsonalize.domain.errors import Conflict, InvalidInput
+from pawsonalize.domain.errors import Conflict, InvalidInput, LimitExceeded
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.status import Status
@@ -137,6 +137,19 @@ def test_an_update_that_fails_there_fails_here_and_the_old_version_stays(live: D
     live.proxy.rewrites("DescribeCampaign", failed)
     live.adapters.campaigns.update(RECOMMENDER, second.name, clock.now())
     with pytest.raises(Conflict, match="no room"):
+        live.look()
+    update = live.adapters.campaigns.get(RECOMMENDER).latest_update
+    assert update is not None
+    assert update.status is Status.CREATE_FAILED
+    live.proxy.mend()
+    assert live.look() == first
+
+
+def test_an_update_that_a_quota_refuses_there_fails_here(live: Driving) -> None:
+    first, second = live.look(), live.train()
+    live.proxy.fails("UpdateCampaign", status=400, code="LimitExceededException")
+    live.adapters.campaigns.update(RECOMMENDER, second.name, clock.now())
+    with pytest.raises(LimitExceeded, match="the proxy says so"):
         live.look()
     update = live.adapters.campaigns.get(RECOMMENDER).latest_update
     assert update is not None

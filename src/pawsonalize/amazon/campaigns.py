@@ -8,7 +8,7 @@ from pawsonalize.amazon.calls import Calls
 from pawsonalize.amazon.groups import AmazonGroup
 from pawsonalize.amazon.names import AmazonNames, is_arn
 from pawsonalize.amazon.versions import AmazonVersions
-from pawsonalize.domain.errors import AlreadyExists, Conflict, NotFound
+from pawsonalize.domain.errors import AlreadyExists, Conflict, LimitExceeded, NotFound
 from pawsonalize.domain.times import SECOND
 from pawsonalize.recipes.names import USER_PERSONALIZATION
 
@@ -119,6 +119,8 @@ class AmazonCampaigns:
             )
         except NotFound:
             self._arns.pop(ours, None)
+        except LimitExceeded:  # is a conflict too, but waiting does not end it
+            raise
         except Conflict:  # an update is under way: look again
             return
 
