@@ -19,7 +19,7 @@ from pawsonalize.settings import Settings
 from tests.adoption_site import ANIMALS, serving, site
 from tests.browser.embedding import Shelter
 from tests.service_data import make_key
-from tests.wordpress_site import WordPress, wordpress
+from tests.wordpress_site import THEME, WordPress, wordpress
 
 INSIDE = '<!-- wp:paragraph --><p><a href="/all">All our animals</a></p><!-- /wp:paragraph -->'
 HOSTILE = "\"><img src=x onerror=alert(1)><script>alert(2)</script>'&quot;<!-- --> [gallery]"
@@ -303,6 +303,24 @@ def test_every_kind_that_the_editor_offers_is_known_to_the_service(
             link = page.get_by_role("link", name="All our animals")
             expect(link).to_be_visible(visible=not is_there)
             expect(page.locator(f"{ELEMENT} li").first).to_be_visible(visible=is_there)
+
+
+@pytest.mark.nightly
+@pytest.mark.usefixtures("settings")
+def test_a_theme_of_before_blocks_shows_animals_too(browser: Browser, press: WordPress) -> None:
+    theme = press.folder / "wp-content/themes/classic"
+    theme.mkdir()
+    (theme / "style.css").write_text("/*\nTheme Name: Classic\n*/")
+    page_of_all = (
+        "<?php wp_head(); the_post(); the_title('<h1>', '</h1>'); the_content(); wp_footer();"
+    )
+    (theme / "index.php").write_text(page_of_all)
+    path = publish(press, "author", {"limit": 3}, INSIDE)
+    press.php("switch_theme('classic');")
+    with visiting(browser, press) as page:
+        assert len(see(page, path)) == 3
+        assert page.locator("head script[src*='embed.js']").count() == 0  # it comes after the post
+    press.php(f"switch_theme('{THEME}');")
 
 
 @pytest.mark.nightly
