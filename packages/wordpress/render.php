@@ -19,7 +19,8 @@ function pawsonalize_query( $attributes ) {
 	if ( ! empty( $attributes['species'] ) ) {
 		$query['species'] = array( sanitize_text_field( $attributes['species'] ) );
 	}
-	return wp_json_encode( $query );
+	// esc_attr() keeps an entity as it is, so `&quot;` would end a string of the JSON.
+	return wp_json_encode( $query, JSON_HEX_AMP );
 }
 
 /**

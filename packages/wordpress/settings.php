@@ -27,25 +27,37 @@ function pawsonalize_script_url() {
 }
 
 /**
- * Take an address of the web, or nothing.
+ * The origin of the site's pages, as keys name it: without the folder that WordPress may be in.
+ *
+ * @return string
+ */
+function pawsonalize_origin() {
+	return strtolower( preg_replace( '#^(https?://[^/]+).*#', '$1', home_url() ) );
+}
+
+/**
+ * Take an address of the web, or nothing. What is no address leaves the old one.
+ *
+ * WordPress's own esc_url_raw() would make an address of anything: `http://foo%20bar` of "foo bar".
  *
  * @param mixed $given What was typed.
  * @return string
  */
 function pawsonalize_sanitize_url( $given ) {
-	$url = esc_url_raw( trim( (string) $given ), array( 'https', 'http' ) );
-	if ( '' === $url && '' !== trim( (string) $given ) ) {
-		add_settings_error(
-			'pawsonalize_url',
-			'pawsonalize_url',
-			__( 'The address must begin with https://, such as https://pets.example.', 'pawsonalize' )
-		);
+	$url = untrailingslashit( trim( (string) $given ) );
+	if ( '' === $url || preg_match( '#^https?://[^\s/?\#@"\'<>\\\\]+(/[^\s?\#"\'<>\\\\]*)?$#i', $url ) ) {
+		return $url;
 	}
-	return untrailingslashit( $url );
+	add_settings_error(
+		'pawsonalize_url',
+		'pawsonalize_url',
+		__( 'That is no address: it must begin with https://, such as https://pets.example.', 'pawsonalize' )
+	);
+	return pawsonalize_url();
 }
 
 /**
- * Take a key as the service prints it, or nothing.
+ * Take a key as the service prints it, or nothing. What is no key leaves the old one.
  *
  * @param mixed $given What was typed.
  * @return string
@@ -122,7 +134,7 @@ function pawsonalize_show_settings_page() {
 							printf(
 								/* translators: %s: a command. */
 								esc_html__( 'A key of the scope "browser": everybody can read it in your page. Make one with %s', 'pawsonalize' ),
-								'<code>pawsonalize keys create --scope browser --origin ' . esc_html( home_url() ) . '</code>'
+								'<code>pawsonalize keys create --scope browser --origin ' . esc_html( pawsonalize_origin() ) . '</code>'
 							);
 							?>
 						</p>

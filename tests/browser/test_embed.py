@@ -166,6 +166,15 @@ def test_without_the_service_the_page_stays_as_its_site_wrote_it(
     expect(page.get_by_role("link", name="See all our animals")).to_be_visible()
 
 
+def test_where_no_animal_is_to_be_shown_the_page_stays_as_well(
+    shelter: Shelter, page: Page
+) -> None:
+    example = EXAMPLES["one line"].replace("key=", 'query=\'{"species": ["horse"]}\' key=')
+    page.goto(shelter.put("/", example))
+    shown(page, "away")
+    expect(page.get_by_role("link", name="See all our animals")).to_be_visible()
+
+
 def test_a_slow_service_is_not_waited_for(shelter: Shelter, page: Page) -> None:
     page.route("**/v1/rerankings", lambda route: None)  # no answer at all
     page.goto(shelter.put("/animals", EXAMPLES["a list"], patience=300))

@@ -9,21 +9,24 @@
     ["small animal", __("small animals", "pawsonalize")], ["bird", __("birds", "pawsonalize")],
     ["horse", __("horses", "pawsonalize")]];
 
+  // The sizes that WordPress gives all controls from 7.0 on; without them, 6.8 complains.
+  const SIZES = { __next40pxDefaultSize: true, __nextHasNoMarginBottom: true };
+
   blocks.registerBlockType("pawsonalize/animals", {
     edit({ attributes, setAttributes }) {
       const { limit, species, href } = attributes;
       const settings = make(PanelBody, { title: __("Animals", "pawsonalize") },
         make(RangeControl, {
-          label: __("How many", "pawsonalize"), value: limit, min: 1, max: 50,
+          ...SIZES, label: __("How many", "pawsonalize"), value: limit, min: 1, max: 50,
           onChange: (value) => setAttributes({ limit: value }),
         }),
         make(SelectControl, {
-          label: __("Which", "pawsonalize"), value: species,
+          ...SIZES, label: __("Which", "pawsonalize"), value: species,
           options: SPECIES.map(([value, label]) => ({ value, label })),
           onChange: (value) => setAttributes({ species: value }),
         }),
         make(TextControl, {
-          label: __("Address of an animal's page", "pawsonalize"), value: href,
+          ...SIZES, label: __("Address of an animal's page", "pawsonalize"), value: href,
           help: __("{id} stands for the animal's id. Empty: as your inventory says.", "pawsonalize"),
           onChange: (value) => setAttributes({ href: value }),
         }));

@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,11 @@ function add_action() {}
 function get_option($name, $default = '') { global $options; return $options[$name] ?? $default; }
 function untrailingslashit($text) { return rtrim($text, '/'); }
 function sanitize_text_field($text) { return trim(strip_tags($text)); }
-function wp_json_encode($value) { return json_encode($value); }
-function esc_attr($text) { return htmlspecialchars($text, ENT_QUOTES); }
+function wp_json_encode($value, $flags = 0) { return json_encode($value, $flags); }
+function esc_attr($text) { return htmlspecialchars($text, ENT_QUOTES, 'UTF-8', false); }
+function add_settings_error($setting, $code, $message) { echo $message; }
+function __($text) { return $text; }
+function home_url() { return 'https://Shelter.example:8443/blog'; }
 function esc_html__($text) { return htmlspecialchars($text, ENT_QUOTES); }
 function esc_url($url) { return preg_match('#^https?://#', $url) ? esc_attr($url) : ''; }
 function current_user_can() { global $may; return $may; }
@@ -74,6 +78,56 @@ def test_what_an_editor_or_a_setting_says_stays_in_its_attribute() -> None:
     assert "<script>" not in page
     assert len(re.findall("<pawsonalize-animals [^<>]*>", page)) == 1
     assert "&quot;limit&quot;:50" in page
+
+
+def test_an_entity_stays_text_in_the_blocks_rules() -> None:
+    options = {"pawsonalize_url": "https://pets.example", "pawsonalize_key": "KEY.SECRET"}
+    page = rendered(options, {"species": "&quot;],&quot;filter&quot;:[&quot;"})
+    query = re.search('query="([^"]*)"', page)
+    assert query is not None
+    assert json.loads(unescape(query[1])) == {
+        "limit": 6,
+        "species": ["&quot;],&quot;filter&quot;:[&quot;"],
+    }
+
+
+def sanitized(setting: str, given: str, old: str) -> str:
+    """What WordPress keeps of a setting, after its message."""
+    words = json.dumps([{f"pawsonalize_{setting}": old}, given])
+    return php(
+        f"{WORDPRESS} [$options, $given] = json_decode(<<<'JSON'\n{words}\nJSON, true);"
+        f" require '{PLUGIN}/settings.php';"
+        f" $kept = pawsonalize_sanitize_{setting}($given); echo '|', $kept;"
+    )
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "pets.example",
+        "foo bar",
+        "javascript:alert(1)",
+        "ftp://pets.example",
+        "https://",
+        "https://pets.example/?a=b",
+        'https://pets"onload=x',
+        "https://me@pets.example",
+    ],
+)
+def test_what_is_no_address_leaves_the_old_one(wrong: str) -> None:
+    said, _, kept = sanitized("url", wrong, "https://old.example").rpartition("|")
+    assert "That is no address" in said
+    assert kept == "https://old.example"
+
+
+def test_an_address_is_taken_without_its_last_slash_and_nothing_is_taken_too() -> None:
+    for given in ("https://pets.example/", "http://[::1]:8080", "https://pets.example/api", ""):
+        assert sanitized("url", f" {given} ", "https://old.example") == f"|{given.rstrip('/')}"
+
+
+def test_a_key_is_named_for_the_origin_of_a_site_in_a_folder() -> None:
+    page = f"{WORDPRESS} require '{PLUGIN}/settings.php'; echo pawsonalize_origin();"
+    assert php(page) == "https://shelter.example:8443"
 
 
 def test_without_a_service_visitors_see_the_editors_page_and_admins_what_to_do() -> None:

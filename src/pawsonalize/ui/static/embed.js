@@ -344,6 +344,7 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
         const isRead = top < innerHeight && bottom > 0
           && this.querySelector(":scope > :not([slot], template)");
         if (isRead && performance.now() - first > this.client.timeout) throw Error("too late");
+        if (!answer.animals[0]) throw Error("none");
         this.#show(answer);
       }
       this.dataset.state = "shown";
