@@ -223,7 +223,7 @@ class Engine:
             admission=_admission(settings, adapters),
             tenants=tenants_of(settings, adapters),
             views=console_views(settings, adapters, runtime, ordering, servers, sources or {}),
-            console_reads=HeavyReads(share=0.03),
+            console_reads=HeavyReads(share=0.01),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
