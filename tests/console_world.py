@@ -111,8 +111,8 @@ def running_run(now: int) -> RunRecord:
 
 def _night(now: int, back: int, *, live: str, new: str) -> RunRecord:
     """The retraining of so many nights ago; the newest was not promoted."""
-    began = now - now % DAY + 3 * HOUR - back * DAY
-    began -= DAY if began > now - HOUR else 0
+    over = now - HOUR  # the newest that began at three has ended by now
+    began = over - (over - 3 * HOUR) % DAY - back * DAY
     gain = (0.05, 0.002, 0.06, 0.004)[back % 4] if back else 0.003
     base = 0.2 + 0.01 * (_NIGHTS - back)
     theirs = compared(gain, theirs=base)

@@ -14,7 +14,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _WAITING = 8
-_SAVED = 0.5  # seconds of processor time that are spent without a wait
+_SAVED = 0.1  # seconds of processor time that are spent without a wait
 _LONGEST_WAIT = 1.0  # seconds: after a long report the next page must not seem dead
 
 
@@ -22,9 +22,9 @@ class HeavyReads:
     """Makes a few reports at a time, in threads of their own; a few more wait.
 
     With a `share`, which is for one at a time, they take that share of one processor's time in the
-    long run. What was not used is saved, half a second at most: somebody who looks at a few pages
-    waits for none, and reports that are asked for all the time leave the rest of the interpreter to
-    answers. A report waits one second at most for those before it.
+    long run. What was not used is saved, a tenth of a second at most: somebody who looks at a few
+    pages waits for none, and reports that are asked for all the time leave the rest of the
+    interpreter to answers. A report waits one second at most for those before it.
     """
 
     def __init__(self, at_once: int = 1, share: float | None = None) -> None:

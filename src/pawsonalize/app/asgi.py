@@ -88,6 +88,7 @@ def build_app(
                 tenants=engine.tenants,
                 views=engine.views,
                 reads=engine.console_reads,
+                reports=app.state.services.reports,
                 registry=adapters.registry,
                 runs=engine.runs,
                 campaigns=adapters.campaigns,

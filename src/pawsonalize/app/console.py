@@ -23,6 +23,7 @@ from pawsonalize.app.intake_checks import dead_letters
 from pawsonalize.app.model_checks import campaigns, trainings
 from pawsonalize.app.server_checks import read_replica
 from pawsonalize.app.server_checks import servers as server_findings
+from pawsonalize.app.side_processes import outcomes_processes
 from pawsonalize.app.stream_checks import streams
 from pawsonalize.app.tenants import tenant_reports
 from pawsonalize.domain.errors import NotReady
@@ -103,8 +104,9 @@ def console_views(
             impressions,
             runs,
             (settings.retrain_schedule.strip(), settings.retrain_time_zone),
+            clock.now,
         ),
-        outcomes=OutcomeReports(adapters.outcomes, clock.now),
+        outcomes=OutcomeReports(outcomes_processes(settings, adapters), clock.now),
         tenants=tenant_reports(settings, adapters),
         inventory=inventory_views(settings, adapters),
         visitors=visitor_views(settings, adapters, runtime, individuals),

@@ -223,7 +223,7 @@ class Engine:
             admission=_admission(settings, adapters),
             tenants=tenants_of(settings, adapters),
             views=console_views(settings, adapters, runtime, ordering, servers, sources or {}),
-            console_reads=HeavyReads(share=0.03),
+            console_reads=HeavyReads(share=0.01),
             streaming=_streaming(settings, adapters, ingest, intake),
             consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
@@ -240,7 +240,7 @@ class Engine:
             directory=adapters.directory(settings),
             runtimes=self.runtimes,
             runs=self.runs,
-            outcomes=adapters.outcomes,
+            outcomes=self.views.outcomes.processes,
             reports=HeavyReads(settings.reports_at_once),
             views=self.views,
             console_reads=self.console_reads,
@@ -371,6 +371,7 @@ class Engine:
         self.fetching.shutdown(cancel_futures=True)
         self.tidying.shutdown(cancel_futures=True)
         self.working.shutdown(cancel_futures=True)
+        self.views.outcomes.processes.close()
         self.console_reads.close()
         self.runtimes.close()
         self.ingest.close()

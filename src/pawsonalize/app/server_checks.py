@@ -12,9 +12,9 @@ from pawsonalize.fleet_settings import BESIDE_CONNECTIONS
 from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import ServerProcess
 
-_BESIDE = 3
+_BESIDE = 4
 """Beside its trainings, a server that works may retrain (two trainings at once), refresh and judge:
-each is a process of its own."""
+each is a process of its own. So are reports, which open one connection each: together one more."""
 
 
 def servers(patient: Patient) -> Iterator[Diagnosis]:

@@ -1,4 +1,4 @@
-"""Processes beside the server: refreshes of counts, and the gate for campaigns that follow."""
+"""Processes beside the server: refreshes of counts, the gate for campaigns, and reports."""
 
 import os
 from collections.abc import Callable
@@ -7,6 +7,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
 from pawsonalize.app.retraining import gate
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.side_process import SideProcess
 from pawsonalize.engine.training.campaigns import Following
@@ -34,6 +35,13 @@ def judging_process(settings: Settings, adapters: Adapters) -> SideProcess | Non
     if not settings.campaign_sync_gated:
         return None
     return _process(settings, adapters, _JUDGING_PAUSE_SECONDS, "follow-latest")
+
+
+def outcomes_processes(settings: Settings, adapters: Adapters) -> OutcomesProcesses:
+    """Starts a process for each outcomes report."""
+    return OutcomesProcesses(
+        (*COMMAND, "report-outcomes"), _environment(settings), adapters.log.head
+    )
 
 
 def following(settings: Settings, adapters: Adapters) -> Following:
@@ -91,5 +99,9 @@ def tell_how_judging_ended(judging: SideProcess, problems: Problems) -> None:
 
 
 def _process(settings: Settings, adapters: Adapters, pause: float, command: str) -> SideProcess:
-    environment = {**os.environ, **as_environment(settings)}
-    return SideProcess(adapters.leases, pause, (*COMMAND, command), environment, clock.now())
+    command_line = (*COMMAND, command)
+    return SideProcess(adapters.leases, pause, command_line, _environment(settings), clock.now())
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return {**os.environ, **as_environment(settings)}

@@ -141,6 +141,7 @@ for own in (
     processes.refresh,
     processes.follow_latest,
     processes.work,
+    processes.report_outcomes,
 ):
     app.command(hidden=True)(own)
 

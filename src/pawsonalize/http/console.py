@@ -53,7 +53,7 @@ async def get_outcomes(request: Request) -> Response:
     days = read_limit(request.query_params.get("days"), _DEFAULT_DAYS, "days")
     group = await read_group(request)
     view = services.views.outcomes.outcomes
-    return json_response(await services.console_reads.make(view, group, days))
+    return json_response(await services.reports.make(view, group, days))
 
 
 _AT = "/v1/console"

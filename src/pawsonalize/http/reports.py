@@ -4,14 +4,14 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order, report_outcomes
+from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.services import Services
 
 
 async def get_outcomes(request: Request) -> Response:
-    """Report; it reads the whole time asked for, so it has threads of its own."""
+    """Report; it reads the whole time asked for, so it is made in a process of its own."""
     services: Services = request.app.state.services
     given = request.query_params
     order = read_order(
@@ -20,8 +20,9 @@ async def get_outcomes(request: Request) -> Response:
         services.now(),
         read_limit(given.get("within"), WITHIN_DAYS, "within"),
     )
-    sources = services.outcomes.of(await read_group(request))
-    return json_response(await services.reports.make(report_outcomes, sources, order))
+    group = await read_group(request)
+    made = await services.reports.make(services.outcomes.make, group, order)
+    return json_response(made.report)
 
 
 class Share(msgspec.Struct, frozen=True, rename="camel"):

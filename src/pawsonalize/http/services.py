@@ -16,7 +16,7 @@ from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.letter_replay import LetterReplay
 from pawsonalize.engine.ingest.refusals import Refusals
 from pawsonalize.engine.reporting.console.views import ConsoleViews
-from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
+from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.reporting.tenants import TenantReports
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.job_table import JobTable
@@ -60,9 +60,9 @@ class Services:
     directory: Directory
     runtimes: Runtimes
     runs: Runs
-    outcomes: OutcomeSources
+    outcomes: OutcomesProcesses
     reports: HeavyReads
-    """Makes reports of them."""
+    """Waits for them, and makes other reports."""
     views: ConsoleViews
     """What the console shows."""
     console_reads: HeavyReads

@@ -78,14 +78,14 @@ def test_more_connections_than_postgresql_takes_need_attention_with_the_sum(
     adapters: Adapters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Two workers of one server, which also trains; a third process that only answers.
-    living, needed = (ONE, TWO, THREE), 3 * 20 + 6 * 8
+    living, needed = (ONE, TWO, THREE), 3 * 20 + 7 * 8
     fits = found(adapters, monkeypatch, *living, limit=needed)["connections"]
     assert fits.verdict is Verdict.FINE
     said = found(adapters, monkeypatch, *living, limit=97)["connections"]
     assert said.verdict is Verdict.ATTENTION
     assert said.message == (
-        "PostgreSQL takes 97, and the servers open at most 108"
-        " (60 of 3 processes, and 6 times 8 of what may run beside them)"
+        "PostgreSQL takes 97, and the servers open at most 116"
+        " (60 of 3 processes, and 7 times 8 of what may run beside them)"
     )
 
 

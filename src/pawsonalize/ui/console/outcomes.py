@@ -26,12 +26,7 @@ _STEPS = 30  # at which a curve is drawn
 
 def get_outcomes_page(request: Request, caller: Caller) -> Response:
     """The report of the last days, and the same over time."""
-    console, given = Console.of(request), request.query_params
-    days = given.get("days", str(_DEFAULT_DAYS))
-    if not days.isdecimal():
-        raise InvalidInput("days must be a number", field="days")
-    group = console.registry.get(DatasetGroup, given.get("datasetGroup") or DATASET_GROUP)
-    found = console.views.outcomes.outcomes(group.name, int(days[:6]))
+    found = _outcomes(request)
     versions = sorted(found.report.versions, key=lambda line: line.name, reverse=True)
     return shown(
         request,
@@ -44,6 +39,16 @@ def get_outcomes_page(request: Request, caller: Caller) -> Response:
         by_version=_by_version(versions),
         over_time=_over_time(found),
     )
+
+
+def _outcomes(request: Request) -> OutcomesOverTime:
+    """The report that is asked for; at most every ten minutes it is made anew."""
+    console, given = Console.of(request), request.query_params
+    days = given.get("days", str(_DEFAULT_DAYS))
+    if not days.isdecimal():
+        raise InvalidInput("days must be a number", field="days")
+    group = console.registry.get(DatasetGroup, given.get("datasetGroup") or DATASET_GROUP)
+    return console.views.outcomes.outcomes(group.name, int(days[:6]))
 
 
 def _waiting(found: OutcomesOverTime) -> LineChart:
@@ -131,4 +136,4 @@ def _over_time(found: OutcomesOverTime) -> list[LineChart]:
 
 def routes() -> list[BaseRoute]:
     """Where the page is."""
-    return [Route(OUTCOMES, guarded(get_outcomes_page))]
+    return [Route(OUTCOMES, guarded(get_outcomes_page, report=_outcomes))]

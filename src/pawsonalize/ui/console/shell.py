@@ -63,7 +63,9 @@ class Console:
     tenants: Tenants
     views: ConsoleViews
     reads: HeavyReads
-    """Makes the pages, in threads of their own."""
+    """Makes the pages, in a thread of its own."""
+    reports: HeavyReads
+    """Waits for what takes long, so that no other page does."""
     registry: Registry
     runs: Runs
     campaigns: Campaigns
@@ -82,14 +84,19 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 Answer = Callable[[Request, Caller], Response]
 
 
-def guarded(answer: Answer, allowed: frozenset[Scope] = OPERATOR) -> Endpoint:
+def guarded(
+    answer: Answer,
+    allowed: frozenset[Scope] = OPERATOR,
+    report: Callable[[Request], object] | None = None,
+) -> Endpoint:
     """A page of the service as a whole; who has not signed in is asked to.
 
     A key of one dataset group opens that group's page alone, and is led there from the first page.
+    `report` is run before: it makes what takes long and is kept for the page.
     """
 
     async def endpoint(request: Request) -> Response:
-        return await _answered(request, answer, allowed)
+        return await _answered(request, answer, allowed, report)
 
     return endpoint
 
@@ -155,7 +162,12 @@ def failed(request: Request, error: PawsonalizeError, caller: Caller | None = No
 
 
 async def _answered(
-    request: Request, answer: Answer, allowed: frozenset[Scope], *, for_tenants: bool = False
+    request: Request,
+    answer: Answer,
+    allowed: frozenset[Scope],
+    report: Callable[[Request], object] | None = None,
+    *,
+    for_tenants: bool = False,
 ) -> Response:
     console = Console.of(request)
     entered = caller = None
@@ -168,6 +180,8 @@ async def _answered(
             check_reach(group, None)
         if group is not None:
             entered = await console.tenants.enter(group, Lane.WORK, is_its_own=True)
+        if report is not None:
+            await console.reports.make(report, request)
         return await console.reads.make(answer, request, caller)
     except PawsonalizeError as error:
         return failed(request, error, caller)

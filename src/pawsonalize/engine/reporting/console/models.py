@@ -1,18 +1,19 @@
 """Solutions and their versions as the console shows them: what is served, and how good it is."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
-from pawsonalize.domain.times import DAY, HOUR, iso
+from pawsonalize.domain.times import DAY, HOUR, MINUTE, iso
 from pawsonalize.engine.reporting.console.runs import (
     CampaignReport,
     RunReports,
     RunSummary,
     summary_of,
 )
+from pawsonalize.engine.resources.cached_lookup import CachedLookup
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.names import first_recommendation_id
 from pawsonalize.engine.resources.registry import Registry, resource_page
@@ -128,6 +129,12 @@ class ModelReports:
     impressions: Impressions
     runs: RunReports
     schedule: tuple[str, str]
+    clock: Callable[[], int]
+    _answered: CachedLookup[None, dict[str, tuple[int, int]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        answered = CachedLookup(self._look_when_answered, self.clock, MINUTE)
+        object.__setattr__(self, "_answered", answered)
 
     def models(self, cursor: str | None, now: int) -> ModelsReport:
         """Solutions and retrainings."""
@@ -149,7 +156,7 @@ class ModelReports:
         solution = self.registry.get(Solution, name)
         points = self._points(now)
         summary = self._summary(solution, points)
-        answered = self._answered(now)
+        answered = self._answered.find(None)
         measured = tuple(point for of, point in points if of == name)
         by_version = {point.solution_version: point for point in reversed(measured)}
         versions = self.registry.page(SolutionVersion, _VERSIONS, parent=name)
@@ -187,8 +194,9 @@ class ModelReports:
             if half.ndcg_at5 is not None
         ]
 
-    def _answered(self, now: int) -> dict[str, tuple[int, int]]:
-        """When each version answered, by a few answers of each hour."""
+    def _look_when_answered(self, _: None) -> dict[str, tuple[int, int]]:
+        """When each version answered, by a few answers of each hour: hundreds of look-ups."""
+        now = self.clock()
         hours = range(now - _SERVED_DAYS * DAY, now + HOUR, HOUR)
         ids = [first_recommendation_id(hour) for hour in hours]
         spans: dict[str, tuple[int, int]] = {}

@@ -1,0 +1,111 @@
+"""Outcomes reports are made in processes of their own, never in one that answers.
+
+A report takes seconds of Python. In a thread beside answers it would hold their interpreter, and
+its memory would stay with the server.
+"""
+
+import subprocess
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from pawsonalize.domain.errors import NotReady
+from pawsonalize.engine.reporting.outcomes_report import (
+    OutcomesOrder,
+    OutcomeSources,
+    report_outcomes,
+)
+from pawsonalize.engine.reporting.periods import OutcomesPeriod, periods_of
+from pawsonalize.engine.reporting.report import OutcomesReport
+
+REFUSED = 1
+"""Exit code of a process that wrote why there is no report."""
+
+
+class OutcomesMade(msgspec.Struct, frozen=True):
+    """What a process writes: the report, and its time in parts."""
+
+    report: OutcomesReport
+    periods: tuple[OutcomesPeriod, ...]
+
+
+class OutcomesRefused(msgspec.Struct, frozen=True):
+    """What a process writes that could not make its report."""
+
+    reason: str
+
+
+def make_outcomes(sources: OutcomeSources, order: OutcomesOrder, parts: int) -> OutcomesMade:
+    """Make the report in this very process."""
+    return OutcomesMade(report_outcomes(sources, order), tuple(periods_of(sources, order, parts)))
+
+
+class OutcomesProcesses:
+    """Runs `command` for each report, with what is asked for as its arguments.
+
+    `look` reads the tables: if they cannot be read, that is known before a process has started. A
+    process ends when its standard input does, so also with a server that is killed.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], look: Callable[[], object]
+    ) -> None:
+        self._command = tuple(command)
+        self._environment = dict(environment)
+        self._look = look
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._is_closed = False
+
+    def make(self, dataset_group: str, order: OutcomesOrder, parts: int = 0) -> OutcomesMade:
+        """The report of a dataset group, by the default weights; NotReady with the reason.
+
+        Blocks as long as that takes, without the interpreter.
+        """
+        self._look()
+        asked = (order.since, order.until, order.within_days, parts)
+        child = self._start(["--", dataset_group, *map(str, asked)])
+        assert child.stdout is not None
+        try:
+            with child:
+                written = child.stdout.read()
+        finally:
+            with self._lock:
+                self._running.discard(child)
+        if child.returncode:
+            raise _not_made(_reason(child.returncode, written))
+        return msgspec.json.decode(written, type=OutcomesMade)
+
+    def close(self) -> None:
+        """End what runs, and begin no other."""
+        with self._lock:
+            self._is_closed = True
+            for child in self._running:
+                child.kill()
+
+    def _start(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+        with self._lock:
+            if self._is_closed:
+                raise _not_made("the server ends")
+            try:
+                child = subprocess.Popen(  # noqa: S603 - the service's own command
+                    [*self._command, *arguments],
+                    env=self._environment,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                )
+            except OSError as error:
+                raise _not_made(f"no process can be started ({error.strerror})") from error
+            self._running.add(child)
+            return child
+
+
+def _not_made(reason: str) -> NotReady:
+    return NotReady(f"the report was not made: {reason}", code="report_failed")
+
+
+def _reason(exit_code: int, written: bytes) -> str:
+    if exit_code == REFUSED and written:
+        return msgspec.json.decode(written, type=OutcomesRefused).reason
+    return f"its process ended with exit code {exit_code}; the log of the server has more"

@@ -1,0 +1,127 @@
+"""Outcomes reports are made in processes of their own, which say why when they make none."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pawsonalize.app.adapters import COMMAND
+from pawsonalize.domain.errors import NotReady, StorageUnavailable
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
+from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
+from pawsonalize.settings import Settings, as_environment
+from tests.event_data import T0
+from tests.service_data import make_service
+
+ORDER = OutcomesOrder(T0 - DAY, T0 + DAY)
+
+
+def processes_of(settings: Settings) -> OutcomesProcesses:
+    """Those that a server with these settings starts."""
+    return OutcomesProcesses(
+        (*COMMAND, "report-outcomes"), os.environ | as_environment(settings), look=int
+    )
+
+
+def running(code: str, look: Callable[[], object] = int) -> OutcomesProcesses:
+    """Some that run that code in place of making a report."""
+    return OutcomesProcesses((sys.executable, "-c", code), os.environ, look)
+
+
+def test_a_report_and_its_parts_come_from_another_process(tmp_path: Path) -> None:
+    settings = make_service(tmp_path, train=False)
+    made = processes_of(settings).make("pawsonalize", ORDER, parts=4)
+    assert made.report.total.answers == 0
+    assert len(made.periods) == 4
+    assert made.periods[0].since == made.report.since
+    assert made.periods[-1].until == made.report.until
+
+
+def test_its_reason_is_told_without_what_is_for_operators_alone(tmp_path: Path) -> None:
+    nowhere = Settings(database_url="postgresql://paws:secret@127.0.0.1:9/none", data_dir=tmp_path)
+    with pytest.raises(NotReady, match=r"^the report was not made: the database") as told:
+        processes_of(nowhere).make("pawsonalize", ORDER)
+    assert told.value.code == "report_failed"
+    assert "127.0.0.1" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("raise MemoryError", "exit code 1"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "exit code -9"),
+    ],
+    ids=["it failed", "it was killed"],
+)
+def test_a_process_that_ends_without_a_word_is_told_too(code: str, said: str) -> None:
+    with pytest.raises(NotReady, match=f"{said}; the log of the server has more"):
+        running(code).make("pawsonalize", ORDER)
+
+
+def test_a_command_that_is_not_there_is_told_too(tmp_path: Path) -> None:
+    processes = OutcomesProcesses((str(tmp_path / "gone"),), os.environ, look=int)
+    with pytest.raises(NotReady, match="no process can be started"):
+        processes.make("pawsonalize", ORDER)
+
+
+def test_without_a_database_no_process_is_started(tmp_path: Path) -> None:
+    def look() -> None:
+        raise StorageUnavailable("the database did not answer")
+
+    with pytest.raises(StorageUnavailable):
+        running(f"open({str(tmp_path / 'started')!r}, 'w')", look).make("pawsonalize", ORDER)
+    assert not (tmp_path / "started").exists()
+
+
+def test_what_runs_ends_with_the_server_and_no_other_begins(tmp_path: Path) -> None:
+    noted = tmp_path / "pid"
+    code = f"import os, time; open({str(noted)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    processes, refused = running(code), list[NotReady]()
+
+    def ask() -> None:
+        with pytest.raises(NotReady) as told:
+            processes.make("pawsonalize", ORDER)
+        refused.append(told.value)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    while not (noted.exists() and noted.read_text()):
+        time.sleep(0.01)
+    processes.close()
+    asking.join()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(noted.read_text()), 0)
+    with pytest.raises(NotReady, match="the server ends"):
+        processes.make("pawsonalize", ORDER)
+    assert "exit code -9" in str(refused[0])
+
+
+_SERVER = """
+import os, sys
+from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
+from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
+code = '''
+import os, time
+from pawsonalize.cli.low_priority import end_with_parent
+end_with_parent()
+os.write(2, b"%d" % os.getpid())
+time.sleep(60)
+'''
+OutcomesProcesses((sys.executable, "-c", code), os.environ, int).make("it", OutcomesOrder(0, 1))
+"""
+
+
+def test_it_ends_with_a_server_that_is_killed() -> None:
+    with subprocess.Popen((sys.executable, "-c", _SERVER), stderr=subprocess.PIPE) as server:
+        assert server.stderr is not None
+        child = int(os.read(server.stderr.fileno(), 20))
+        server.kill()
+        # Both held the pipe: it ends when the second of them has ended.
+        assert server.stderr.read() == b""
+    assert child > 0
