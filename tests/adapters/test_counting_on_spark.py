@@ -46,7 +46,9 @@ sys.stdin.read()
 @pytest.fixture
 def sail() -> Iterator[str]:
     """A cluster of this machine's processes, without a JVM."""
-    environment = {**os.environ, "SAIL_MODE": "local-cluster"}
+    # It stops idle workers that others still read from, which on a busy machine is soon.
+    patience = {"SAIL_CLUSTER__WORKER_MAX_IDLE_TIME_SECS": "3600"}
+    environment = {**os.environ, **patience, "SAIL_MODE": "local-cluster"}
     with subprocess.Popen(
         [sys.executable, "-c", SERVE],
         env=environment,
