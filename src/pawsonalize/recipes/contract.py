@@ -5,7 +5,7 @@ Recipes are pure: no clock, network, file or global random state. Time and seed 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -154,8 +154,7 @@ class TrainingData:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class ContextEvent:
+class ContextEvent(NamedTuple):
     """One past event as a model sees it; `time` in milliseconds since 1970."""
 
     item: str

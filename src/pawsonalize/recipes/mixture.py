@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,7 @@ from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Interests:
+class Interests(NamedTuple):
     """A visitor's items, each once, the newest first."""
 
     ids: tuple[str, ...]
@@ -36,8 +36,6 @@ class Interests:
     """Catalogue positions; `len(index.ids)` for an item outside."""
     strengths: NDArray[np.float32]
     """Weights by event types and age."""
-    cells: NDArray[np.int64]
-    """The cells of item k are `cells[:, k]`."""
 
     def faded(self, decay: float) -> NDArray[np.float32]:
         """The strengths, each item counting `decay` times the one after it, shape (items,)."""
@@ -76,12 +74,7 @@ def read_interests(
             repeats[item] = 1.0
             strengths[item] = strength
     ids = tuple(strengths)
-    rows = index.rows(ids)
-    cells = index.cells[:, rows]
-    outside = np.flatnonzero(rows == len(index.ids))
-    if len(outside):
-        cells[:, outside] = index.cells_of_ids([ids[place] for place in outside])
-    return Interests(ids, rows, np.array(list(strengths.values()), np.float32), cells)
+    return Interests(ids, index.rows(ids), np.array(list(strengths.values()), np.float32))
 
 
 _NO_FACETS = np.zeros(0, np.int64)
@@ -236,7 +229,7 @@ class Mixture:
         recent = Context(context.events[: s.context_events], context.now)
         seen = read_interests(recent, self.index, self._weights, s.context_half_life_days)
         affinity = self.affinity(seen)
-        reached = self.related.reached(seen.cells[:, : len(affinity)], affinity)
+        reached = self.related.reached(self._cells(seen, len(affinity)), affinity)
         parts = np.zeros((len(TABLES), len(self.index.ids) + len(outside)), np.float32)
         facets = self.facet_rows(context)
         self.weigh(seen, outside, context.availability, facets, reached, parts)
@@ -252,6 +245,15 @@ class Mixture:
         """What the cells of the newest items weigh, shape (up to `window`,)."""
         s = self._settings
         return seen.faded(s.related_items_history_decay)[: s.window]
+
+    def _cells(self, seen: Interests, count: int) -> NDArray[np.int64]:
+        """The cells of the newest items, shape (levels, count)."""
+        rows = seen.rows[:count]
+        cells = self.index.cells[:, rows]
+        outside = np.flatnonzero(rows == len(self.index.ids))
+        if len(outside):
+            cells[:, outside] = self.index.cells_of_ids([seen.ids[k] for k in outside.tolist()])
+        return cells
 
     def weigh(
         self,

@@ -7,7 +7,7 @@ them it learns classes of visitors, which say what kinds of animals somebody lik
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,8 +124,7 @@ class UserPersonalization:
         return UserPersonalizationModel(card, mixture, learned, classes, settings)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
+class _Answer(NamedTuple):
     """Scores of catalogue and outside items, shape (items + outside,), and their origin.
 
     `parts` (tables, items + outside) times `scale` add up to the scores, except for the candidates
@@ -262,11 +261,11 @@ class UserPersonalizationModel:
             self._mask(parts, context)
             scores = None
         scores = parts.sum(axis=0) if scores is None else scores
-        if self.learned is None or found is None or not np.isfinite(found.utilities).any():
+        if self.learned is None or found is None or (best := found.utilities.max()) == -np.inf:
             return _Answer(scores, parts, None)
         left = float(scores[: len(self.index.ids)].sum() - scores[found.items].sum())
         scale = min(1.0, (1.0 - self.learned.recall) / left) if left > 0 else 1.0
-        chance = np.exp(found.utilities - found.utilities.max())
+        chance = np.exp(found.utilities - best)
         scores *= np.float32(scale)
         scores[found.items] = (1.0 - scale * left) * chance / chance.sum()
         return _Answer(scores, parts, found, scale)

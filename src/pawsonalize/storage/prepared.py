@@ -62,4 +62,7 @@ class PreparedReads:
         # After each commit of another connection SQLite unmaps the file, and every page is a fault
         # again. To read the few pages of an answer costs half of that.
         connection.execute("PRAGMA mmap_size=0")
+        # Such a commit empties the cache, too. A few pages, used over and over, are the quickest to
+        # fill again, and hold the upper levels of the indexes.
+        connection.execute("PRAGMA cache_size=-2000")
         return connection

@@ -12,7 +12,6 @@ a visitor who viewed thirty dogs take hardly anything.
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import lru_cache
 from math import log
 
@@ -54,8 +53,8 @@ def context_of(
     newest = log.recent(visitor, at, MAX_CONTEXT_EVENTS)
     if wishes:
         newest = [event for event in newest if not _taken_back(event, wishes, log.event_types)]
-    context = build_context(newest, at, facets, log.event_types)
-    return replace(context, visitor=visitor.user_id or visitor.session_id)
+    name = visitor.user_id or visitor.session_id
+    return build_context(newest, at, facets, log.event_types, visitor=name)
 
 
 def query_context(
@@ -101,6 +100,8 @@ def build_context(
     at: int,
     facets: tuple[Facet, ...] = (),
     event_types: EventTypes = STANDARD,
+    *,
+    visitor: str | None = None,
 ) -> Context:
     """The context of a visitor with these events; the oldest are cut off if they are too many.
 
@@ -124,7 +125,7 @@ def build_context(
             kept.append(seen)
             if seen.event_type != VIEW and event_types.knows(seen.event_type):
                 liked.add(item_id)
-    return Context(tuple(kept), at, facets=facets, disliked=tuple(disliked))
+    return Context(tuple(kept), at, None, facets, tuple(disliked), visitor)
 
 
 _WEIGHTS = {"species": 1.0, "breed": 0.5, "family": 0.5, "size": 0.25, "age": 0.25}

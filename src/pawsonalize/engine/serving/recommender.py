@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,8 +35,7 @@ MAX_RESULTS = 500
 _NONE: Iterable[tuple[str, ...]] = repeat(())
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """An id with its score, 0 to 1, and short reasons for its place, if any are known.
 
     `propensity` is the probability of its place, given the items before it (see `Explored`).
@@ -164,7 +164,7 @@ class Runtime:
         served, query = self._recommender.current, self.carrying(query)
         availability = self._availability_of(served, query)
         about = self._item_in_question(served, query.item_id)
-        context = replace(self._context(served, query, about), availability=availability)
+        context = self._context(served, query, about, availability)
         scores = served.model.score_catalogue(context)
         item_ids = served.model.item_ids
         scores = taken_off(scores, context, item_ids)
@@ -198,7 +198,7 @@ class Runtime:
         served = self._ranking()
         groups = list(dict.fromkeys(candidate.group_id for candidate in candidates))
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
-        context = replace(self._context(served, query), availability=one_of_each)
+        context = self._context(served, query, availability=one_of_each)
         scores = taken_off(served.model.score(context, groups), context, groups)
         reasons = known_reasons(served.model, context, groups) if query.explain else {}
         place_of = {group: place for place, group in enumerate(groups)}
@@ -228,7 +228,7 @@ class Runtime:
         """
         served = self._ranking() if ranking else self._recommender.current
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
-        context = replace(self._context(served, query, about), availability=one_of_each)
+        context = self._context(served, query, about, one_of_each)
         return GroupScores(served, context, served.model.score_catalogue(context))
 
     def disliked_animals(self, visitor: Visitor, groups: GroupScores) -> frozenset[str]:
@@ -294,13 +294,19 @@ class Runtime:
             )
         return item_id
 
-    def _context(self, served: Served, query: Query, about: str | None = None) -> Context:
+    def _context(
+        self,
+        served: Served,
+        query: Query,
+        about: str | None = None,
+        availability: NDArray[np.int64] | None = None,
+    ) -> Context:
         """What is known of the visitor; an item in question is what they saw last."""
         context = query_context(self._log, served.reader, query, self._catalogue)
-        if about is None:
-            return context
-        seen = ContextEvent(about, DEFAULT_EVENT_TYPE, query.at)
-        return replace(context, events=(seen, *context.events))
+        if about is not None:
+            seen = ContextEvent(about, DEFAULT_EVENT_TYPE, query.at)
+            context = replace(context, events=(seen, *context.events))
+        return context if availability is None else replace(context, availability=availability)
 
     def _availability_of(self, served: Served, query: Query) -> NDArray[np.int64] | None:
         if self._availability is None:

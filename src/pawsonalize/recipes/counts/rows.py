@@ -129,14 +129,12 @@ def keep_largest(rows: Counts, width: int) -> Counts:
 def largest(values: NDArray[Any], keep: int) -> NDArray[np.intp]:
     """Places of the `keep` largest, largest first, ties by place."""
     if len(values) <= max(keep, _SHORT):
-        return np.argsort(-values, kind="stable")[:keep]
+        return np.asarray((-values).argsort(kind="stable")[:keep])
     places = _likely(values, keep)
     if len(places) < len(values):
         return places[largest(values[places], keep)]
-    least = np.partition(values, -keep)[-keep]
-    above, equal = np.flatnonzero(values > least), np.flatnonzero(values == least)
-    places = np.sort(np.concatenate([above, equal[: keep - len(above)]]))
-    return places[np.argsort(-values[places], kind="stable")]
+    places = (values >= np.partition(values, -keep)[-keep]).nonzero()[0]
+    return np.asarray(places[(-values[places]).argsort(kind="stable")[:keep]])
 
 
 def _likely(values: NDArray[Any], keep: int) -> NDArray[np.intp]:
@@ -148,7 +146,7 @@ def _likely(values: NDArray[Any], keep: int) -> NDArray[np.intp]:
     # The first bound lets about twice as many through as are wanted, but may let through too few;
     # as many as are wanted are as large as the second already in the sample.
     for rank in (min(2 * keep // step + 8, keep), keep):
-        places = np.flatnonzero(values >= np.partition(sample, -rank)[-rank])
+        places = (values >= np.partition(sample, -rank)[-rank]).nonzero()[0]
         if len(places) >= keep:
             break
-    return places
+    return np.asarray(places)

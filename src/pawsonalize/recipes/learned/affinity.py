@@ -38,21 +38,21 @@ def affinity_columns(t: Tables, r: Request, found: Signals, top: Array) -> Itera
     if not t.likeness.matched:
         yield _related_steps(t, found.reached, top)
         return
-    held = t.likeness.held(r.context, weights, top)
-    known = weights @ t.likeness.known.take(r.context, axis=1).T  # (rates, matched)
+    values = t.likeness.values_of(top)
+    held, known = t.likeness.held(r.context, weights, values)
     shares = held / np.maximum(known, np.float32(1e-9))[:, :, None]
-    shares *= t.likeness.known.take(top, axis=1, mode="clip")  # no value matches nothing
+    shares *= t.likeness.is_known(values)  # no value matches nothing
     yield shares.reshape(-1, len(top))
     yield _related_steps(t, found.reached, top)
-    usual = t.usual.share.take(top, axis=1, mode="clip")
+    usual = t.usual.share.take(values, mode="clip")
     yield _shares_of_choices(held[-1] / usual, weights[-1].sum())
 
 
 def _related_steps(t: Tables, reached: Array, top: Array) -> Array:
     """How much likelier the context makes each of a candidate's cells, as a log."""
-    theirs = t.index.cells[:, top]
-    lifts = reached.take(theirs, axis=1, mode="clip") * t.mixture.related.rarity[theirs]
+    lifts = reached * t.mixture.related.rarity
     lifts += _LEAST_LIFT
+    lifts = lifts.take(t.index.cells.take(top, axis=1, mode="clip"), axis=1, mode="clip")
     return np.asarray(np.log(lifts, out=lifts)).reshape(-1, len(top))
 
 

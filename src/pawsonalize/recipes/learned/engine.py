@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,8 +40,7 @@ _ATTRIBUTES = ("species", "breed", "size", "age")
 _CONSTANT = ("history", "idle", "slow_top", "factor_top", "newest_popularity")
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
+class Candidates(NamedTuple):
     """What was proposed for one context, N candidates."""
 
     items: Array

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,8 +58,7 @@ _LEAST = np.float32(1e-9)
 _SHORTLIST = 2  # times the candidates
 
 
-@dataclass(frozen=True, slots=True)
-class Proposed:
+class Proposed(NamedTuple):
     """N candidates, best of the blend first."""
 
     top: Array
@@ -217,8 +216,6 @@ def _availability(t: Tables, r: Request, top: Array) -> Iterator[Array]:
 def _trends(t: Tables, r: Request, top: Array, root: Array, wanted: Wanted) -> Array:
     columns = np.zeros((len(t.trend.recent), 2, len(top)), np.float32)
     if wanted.trends:
-        part = t.trend.slice_of(r.now)
-        for recent, (scaled, plain) in zip(t.trend.recent, columns, strict=True):
-            plain[:] = recent[part, top]
-            np.divide(plain, root, out=scaled)
+        columns[:, 1] = t.trend.recent[:, t.trend.slice_of(r.now), top]
+        np.divide(columns[:, 1], root, out=columns[:, 0])
     return columns.reshape(-1, len(top))

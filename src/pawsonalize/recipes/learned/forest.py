@@ -68,10 +68,11 @@ class Forest:
         return np.concatenate([np.zeros(0), *parts])
 
     def _sums(self, x: Array) -> Array:
-        goes_right = np.ascontiguousarray(x.T)[self.features] > self.bounds
-        out = np.bitwise_or.reduce(goes_right * self.ruled_out, axis=0)
+        # Of places that are known to be right `clip` takes fastest.
+        read = np.ascontiguousarray(x.T).take(self.features, axis=0, mode="clip")
+        out = np.bitwise_or.reduce((read > self.bounds) * self.ruled_out, axis=0)
         leaf = np.bitwise_count((~out & (out + 1)) - 1)  # how many bits below the lowest 0
-        return np.asarray(self.leaves[self.first + leaf].sum(axis=0))
+        return np.asarray(self.leaves.take(self.first + leaf, mode="clip").sum(axis=0))
 
 
 def _leaves(node: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

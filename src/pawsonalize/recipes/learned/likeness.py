@@ -39,14 +39,9 @@ class Likeness:
     matched: tuple[int, ...]
     """The columns of attributes with a single value, whose values share one numbering."""
     values: Array
-    """Values of the matched columns, shape (matched, items + 1)."""
+    """Values of the matched columns, shape (items + 1, matched) int32."""
     nothing: Array
     """Stands for an item without a value, shape (matched,)."""
-
-    @cached_property
-    def known(self) -> Array:
-        """1 where an item has a value of a matched column, else 0; as `values`, float32."""
-        return np.asarray(self.values != self.nothing[:, None], np.float32)
 
     @cached_property
     def n_values(self) -> int:
@@ -77,14 +72,23 @@ class Likeness:
         held = _sums(self.places[:, context], worth, self.width)
         return np.asarray((held[:, self.places[:, top]] * self.rarity[:, top]).sum(axis=1))
 
-    def held(self, context: Array, weights: Array, top: Array) -> Array:
-        """What the context holds of the matched values of the candidates, arguments as above.
+    def values_of(self, items: Array) -> Array:
+        """The matched values of items (N,), shape (matched, N)."""
+        return np.ascontiguousarray(self.values.take(items, axis=0).T, np.intp)
 
-        Shape (R, matched, N).
+    def is_known(self, values: Array) -> Array:
+        """Whether these (matched, N) are values, shape (matched, N)."""
+        return np.asarray(values != self.nothing[:, None])
+
+    def held(self, context: Array, weights: Array, values: Array) -> tuple[Array, Array]:
+        """What the context holds of matched values (matched, N), and of all that it has.
+
+        Shapes (R, matched, N) and (R, matched); the context and its weights are as above.
         """
+        theirs = self.values_of(context)
         worth = np.concatenate([weights] * len(self.matched), axis=1)
-        held = _sums(self.values.take(context, axis=1), worth, self.n_values)
-        return held.take(self.values.take(top, axis=1, mode="clip"), axis=1, mode="clip")
+        held = _sums(theirs, worth, self.n_values).take(values, axis=1, mode="clip")
+        return held, weights @ self.is_known(theirs).astype(np.float32).T
 
 
 def _sums(values: Array, worth: Array, size: int) -> Array:
@@ -150,4 +154,4 @@ def _numbered(codes: Array) -> tuple[Array, Array]:
     nothing = np.zeros(codes.shape[1], np.int64)
     nothing[1:] = np.cumsum(codes[:, :-1].max(axis=0, initial=-1) + 2)
     values = np.concatenate([codes + 1 + nothing, nothing[None]])
-    return np.ascontiguousarray(values.T), nothing
+    return np.ascontiguousarray(values, np.int32), nothing

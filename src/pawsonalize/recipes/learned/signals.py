@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +30,7 @@ FACTOR_SHARE = np.float32(3.0)
 _FIRST_STAGE = np.array([0.0, 1.0, 1.0, 0.5, 0.7, 1.0, FACTOR_SHARE, 0.3], np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class Signals:
+class Signals(NamedTuple):
     """What the tables say of every item."""
 
     dense: Array
@@ -170,7 +169,7 @@ def _interests(r: Request, t: Tables) -> tuple[Interests, list[int]]:
     rows = r.context[places].astype(np.int64)
     rows[rows < 0] = t.n_items
     ids = tuple(r.ids[place] for place in places) if r.ids else ("",) * len(places)
-    return Interests(ids, rows, np.array(strengths, np.float32), r.cells[:, places]), places
+    return Interests(ids, rows, np.array(strengths, np.float32)), places
 
 
 def _own_steps(log: VisitLog, user: int, cut: int, *, window: int, gap_decay: float) -> Pairs:

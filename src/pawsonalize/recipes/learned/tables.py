@@ -56,7 +56,7 @@ class Trend:
 
     def slice_of(self, moment: float) -> int:
         """The slice of a moment."""
-        return max(int(np.searchsorted(self.edges, moment, side="right")) - 1, 0)
+        return max(int(self.edges.searchsorted(moment, side="right")) - 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +66,7 @@ class Usual:
     rate: Array
     """The log of choices per available animal of each cell, shape (cells + 1,) float32."""
     share: Array
-    """The share of choices that an item's value of each matched attribute has, shape
-    (matched, items) float32."""
+    """The share of choices that each value of a matched attribute has, shape (values,) float32."""
 
     @classmethod
     def of(
@@ -79,11 +78,10 @@ class Usual:
         for cells in index.cells[:, :-1]:
             chosen += np.bincount(cells, total, size)
             there += np.bincount(cells, availability.usual, size)
-        share = np.zeros((len(likeness.matched), len(total)), np.float32)
-        codes = likeness.values[:, :-1] - likeness.nothing[:, None]
-        for own, values in zip(share, codes, strict=True):
-            weight = np.bincount(values, total) + 1.0
-            own[:] = (weight / weight.sum())[values]
+        share = np.zeros(likeness.n_values, np.float32)
+        for values, first in zip(likeness.values[:-1].T, likeness.nothing.tolist(), strict=True):
+            weight = np.bincount(values - first, total) + 1.0
+            share[first : first + len(weight)] = weight / weight.sum()
         rate = np.log((chosen + 1.0) / (there + availability.smoothing))
         return cls(rate.astype(np.float32), share)
 
