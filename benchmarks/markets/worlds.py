@@ -61,6 +61,7 @@ WORLDS = MappingProxyType(
         "cascade": Market(clicks="cascade", taste=0.8, hidden=0.4),
         "wide": Market(taste=0.5, hidden=0.6, far=3.0, guests=0.6, asks_species=False),
         "impatient": Market(clicks="cascade", patience=0.85, taste=0.4, hidden=0.7, far=0.5),
+        "busy": Market(hidden=0.6, far=2.5, demand=0.9, days=240, sessions=20_000, visitors=5_000),
         "enough": Market(taste=0.8, demand=1.3),
         "plenty": Market(taste=0.8, demand=3.0),
     }
