@@ -26,9 +26,12 @@ def answer_of(port: int, request: bytes) -> bytes:
             return b""
 
 
+_REPORTS = (b"GET /v1/console/", b"GET /v1/outcomes", b"GET /v1/animals/exposure")
+
+
 def _is_busy(status: bytes, request: bytes) -> bool:
-    """Of the console's reports few wait at a time, also those whose clients have hung up."""
-    return status == b"503" and request.startswith(b"GET /v1/console/")
+    """Of reports few wait at a time, also those whose clients have hung up."""
+    return status == b"503" and request.startswith(_REPORTS)
 
 
 @pytest.mark.parametrize("count", [2_000, pytest.param(50_000, marks=pytest.mark.nightly)])

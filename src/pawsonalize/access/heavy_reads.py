@@ -19,7 +19,10 @@ _LONGEST_WAIT = 1.0  # seconds: after a long report the next page must not seem 
 
 
 class HeavyReads:
-    """Makes a few reports at a time, in threads of their own; a few more wait.
+    """Makes a few reports at a time, in threads of their own; `waiting` more may wait.
+
+    Where one takes seconds, let few wait: each has a turn of its dataset group meanwhile, and a
+    server that ends answers all of them first.
 
     With a `share`, which is for one at a time, they take that share of one processor's time in the
     long run. What was not used is saved, a tenth of a second at most: somebody who looks at a few
@@ -27,11 +30,13 @@ class HeavyReads:
     interpreter to answers. A report waits one second at most for those before it.
     """
 
-    def __init__(self, at_once: int = 1, share: float | None = None) -> None:
+    def __init__(
+        self, at_once: int = 1, share: float | None = None, waiting: int = _WAITING
+    ) -> None:
         self._share = share
         self._left, self._seen = _SAVED, time.monotonic()
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="reports")
-        self._most = at_once + _WAITING
+        self._most = at_once + waiting
         self._asked = 0
 
     async def make(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

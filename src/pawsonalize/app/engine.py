@@ -241,7 +241,7 @@ class Engine:
             runtimes=self.runtimes,
             runs=self.runs,
             outcomes=self.views.outcomes.processes,
-            reports=HeavyReads(settings.reports_at_once),
+            reports=HeavyReads(settings.reports_at_once, waiting=2),
             views=self.views,
             console_reads=self.console_reads,
             registry=adapters.registry,
