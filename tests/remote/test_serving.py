@@ -124,6 +124,15 @@ def back(driving: Driving, first: str) -> None:
     assert there["solutionVersionArn"] == driving.adapters.versions.get(first).remote
 
 
+def failed_and_serves(live: Driving, first: str | None) -> None:
+    """The newest update failed, and what was served before still is."""
+    update = live.adapters.campaigns.get(RECOMMENDER).latest_update
+    assert update is not None
+    assert update.status is Status.CREATE_FAILED
+    live.proxy.mend()
+    assert live.look() == first
+
+
 def test_an_update_that_fails_there_fails_here_and_the_old_version_stays(live: Driving) -> None:
     first, second = live.look(), live.train()
 
@@ -138,11 +147,7 @@ def test_an_update_that_fails_there_fails_here_and_the_old_version_stays(live: D
     live.adapters.campaigns.update(RECOMMENDER, second.name, clock.now())
     with pytest.raises(Conflict, match="no room"):
         live.look()
-    update = live.adapters.campaigns.get(RECOMMENDER).latest_update
-    assert update is not None
-    assert update.status is Status.CREATE_FAILED
-    live.proxy.mend()
-    assert live.look() == first
+    failed_and_serves(live, first)
 
 
 def test_an_update_that_a_quota_refuses_there_fails_here(live: Driving) -> None:
@@ -151,11 +156,7 @@ def test_an_update_that_a_quota_refuses_there_fails_here(live: Driving) -> None:
     live.adapters.campaigns.update(RECOMMENDER, second.name, clock.now())
     with pytest.raises(LimitExceeded, match="the proxy says so"):
         live.look()
-    update = live.adapters.campaigns.get(RECOMMENDER).latest_update
-    assert update is not None
-    assert update.status is Status.CREATE_FAILED
-    live.proxy.mend()
-    assert live.look() == first
+    failed_and_serves(live, first)
 
 
 def test_exploration_and_capacity_are_the_remote_campaigns(live: Driving) -> None:

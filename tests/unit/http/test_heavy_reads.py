@@ -10,7 +10,10 @@ from pawsonalize.access.heavy_reads import HeavyReads
 from pawsonalize.domain.errors import NotReady
 
 
-def test_as_many_are_made_at_once_as_may_be_and_too_many_are_told_to_come_again() -> None:
+@pytest.mark.parametrize(("waiting", "taken"), [({}, 9), ({"waiting": 2}, 3)])
+def test_as_many_are_made_at_once_as_may_be_and_too_many_are_told_to_come_again(
+    waiting: dict[str, int], taken: int
+) -> None:
     release, running, most = threading.Event(), 0, 0
 
     def report() -> int:
@@ -22,14 +25,14 @@ def test_as_many_are_made_at_once_as_may_be_and_too_many_are_told_to_come_again(
         return 7
 
     async def play() -> None:
-        reports = HeavyReads(1)
-        asked = [asyncio.create_task(reports.make(report)) for _ in range(9)]
+        reports = HeavyReads(1, **waiting)
+        asked = [asyncio.create_task(reports.make(report)) for _ in range(taken)]
         await asyncio.sleep(0.1)
         with pytest.raises(NotReady) as told:
             await reports.make(report)
         assert told.value.code == "too_busy"
         release.set()
-        assert await asyncio.gather(*asked) == [7] * 9
+        assert await asyncio.gather(*asked) == [7] * taken
         assert await reports.make(report) == 7, "there is room again"
         reports.close()
 

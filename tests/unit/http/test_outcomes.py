@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def test_visitors_and_other_pages_are_answered_while_another_process_makes_a_rep
     with client_of(app) as client, ThreadPoolExecutor(2) as asking:
         page = asking.submit(client.get, "/console/outcomes")
         while not (tmp_path / "pid").exists():
-            pass
+            time.sleep(0.01)
         report = asking.submit(client.get, "/v1/outcomes")
         assert client.post("/v1/recommendations", json={"userId": "seed 1"}).status_code == 200
         assert client.get("/console").status_code == 200
