@@ -19,6 +19,7 @@ from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.engine.upkeep.compaction import Compaction
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.settings import Settings
+from pawsonalize.storage.copies import copy_database
 from tests.event_data import T0, event
 from tests.service_data import SETTINGS, client_of, make_key, make_service
 
@@ -170,6 +171,26 @@ def test_what_is_joined_or_deleted_meanwhile_is_looked_for_again(
     assert made.events == 56
     with opened(elsewhere(tmp_path), must_exist=True) as now:
         assert verify(now.log, now.ledger, now.objects, lambda *_: None).findings == ()
+
+
+def test_what_is_archived_after_the_copy_is_not_in_the_restored_archive(
+    service: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with opened(service) as adapters:
+
+        def copy_then_archive(*arguments: Any) -> Path:
+            copied = copy_database(*arguments)
+            adapters.log.append([event("later", at=3_000)])
+            assert adapters.archiver.archive_once()
+            return copied
+
+        monkeypatch.setattr("pawsonalize.app.backups.copy_database", copy_then_archive)
+        back_up(service, adapters, tmp_path / "b.tar.zst", clock.now())
+    restore(elsewhere(tmp_path), tmp_path / "b.tar.zst")
+    with opened(elsewhere(tmp_path), must_exist=True) as now:
+        now.log.append([event("another", at=3_000)])  # at the offset that "later" had
+        now.archiver.archive_once()
+        assert verify(now.log, now.ledger, now.objects).findings == ()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 
 from pawsonalize.app import opened
@@ -83,12 +84,9 @@ def test_a_replica_that_goes_away_in_the_middle_of_a_read_costs_nothing(
 def test_a_training_reads_the_replica_once_that_has_every_event_up_to_its_cut(
     pair: PostgresPair, tmp_path: Path
 ) -> None:
-    settings = make_service(
-        tmp_path,
-        train=False,
-        database_url=pair.primary_url,
-        database_read_url=pair.standby_url,
-    )
+    settings = make_service(tmp_path, train=False, database_url=pair.primary_url)
+    pair.wait_for_standby()  # a replica without its tables is left alone for a while
+    settings = replace(settings, database_read_url=pair.standby_url)
     pair.on_standby("ALTER SYSTEM SET log_statement = 'all'")
     pair.on_standby("SELECT pg_reload_conf()")
     with opened(settings) as adapters:

@@ -27,6 +27,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.served import RefreshedCounts
+from pawsonalize.engine.upkeep.verification import unknown_objects
 from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefact_index import ArtefactIndex
@@ -277,6 +278,19 @@ def _check_fits(settings: Settings, manifest: Manifest) -> None:
     raise InvalidInput(f"this backup is of a {kind} database: {wanted}")
 
 
+def _bring_back_archive(settings: Settings, database: Database, staged: Path) -> None:
+    """Put the objects in their place, but for those that are newer than the copied database.
+
+    The archive would use their names again, for other events.
+    """
+    newer = set(unknown_objects(ArchiveLedger(database), open_objects(str(staged))))
+    objects = open_objects(settings.archive, settings.archive_kms_key)
+    for file in sorted(staged.rglob("*")):
+        key = file.relative_to(staged).as_posix()
+        if file.is_file() and key not in newer:
+            objects.replace(key, file)
+
+
 def _bring_back(settings: Settings, manifest: Manifest, staging: Path, say: Said) -> None:
     """Put everything in its place, a SQLite file last: without it there is no service."""
     say("database")
@@ -292,10 +306,7 @@ def _bring_back(settings: Settings, manifest: Manifest, staging: Path, say: Said
         artefacts = open_artefacts(settings, database)
         for model in sorted((staging / _MODELS).glob("*")):
             artefacts.bring_back(model.name, model)
-        objects = open_objects(settings.archive, settings.archive_kms_key)
-        for file in sorted((staging / _ARCHIVE).rglob("*")):
-            if file.is_file():
-                objects.replace(file.relative_to(staging / _ARCHIVE).as_posix(), file)
+        _bring_back_archive(settings, database, staging / _ARCHIVE)
     finally:
         database.close()
     if (staging / _ROOT_KEY).is_file():

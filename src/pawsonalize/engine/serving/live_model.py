@@ -46,7 +46,8 @@ class LiveModel:
     The first server that sees an update tries the version, serves it and settles the update; the
     others follow. The version before stays loaded, so that a rollback loads nothing. It also serves
     if the model of the campaign's version cannot be used, until that can be, or a newer version
-    comes. The processes of a machine load one after the other; who has to wait serves on as before.
+    comes. The processes of a machine load one after the other; who has to wait serves on as before,
+    and who serves nothing yet does not wait.
     """
 
     def __init__(
@@ -112,8 +113,9 @@ class LiveModel:
         CorruptArtefact, or what the model raised. It also raises the reason why nothing is served.
         If another version serves instead, `fault` says so.
         """
+        waits_for_turn = self._served is not None  # else it answers as soon as this returns
         changed = self._follow_campaign(now)
-        self._follow_folds(now)
+        self._follow_folds(now, waits_for_turn=waits_for_turn)
         return changed
 
     def _follow_campaign(self, now: int) -> bool:
@@ -213,14 +215,14 @@ class LiveModel:
             log.error("model cannot be used", campaign=self.name, reason=damage)
         self._damage = damage
 
-    def _follow_folds(self, now: int) -> None:
+    def _follow_folds(self, now: int, *, waits_for_turn: bool) -> None:
         """Serve the newest counts of the version; if they cannot be used, `fault` says so."""
         if self._served is None:
             return
         counts = self._loader.newer_counts(self._served)
         if counts is None or counts == self._unfit:
             return
-        with self._turn() as is_mine:
+        with self._turn() if waits_for_turn else nullcontext(True) as is_mine:
             if is_mine:
                 self._refresh_counts(self._served, counts, now)
 

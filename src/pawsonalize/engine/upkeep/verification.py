@@ -71,7 +71,9 @@ def verify(
                 findings += [ArchiveFinding(segment.key, problem) for problem in problems]
         after = segment.last
         on_progress(done, len(segments))
-    findings += _unknown(ledger, objects)
+    findings += [
+        ArchiveFinding(key, "is not in the ledger") for key in unknown_objects(ledger, objects)
+    ]
     written = [segment for segment in segments if segment.sha256 is not None]
     return Verification(
         objects=len(written),
@@ -141,9 +143,10 @@ def _rows_of(log: EventLog, after: int, through: int) -> Iterator[LoggedEvent]:
         after = page[-1].offset
 
 
-def _unknown(ledger: ArchiveLedger, objects: ObjectStore) -> list[ArchiveFinding]:
+def unknown_objects(ledger: ArchiveLedger, objects: ObjectStore) -> list[str]:
+    """The objects of events that the ledger has no word of."""
     apart = (is_erasure, is_of_letters, is_of_training)
     listed = sorted(key for key in objects.list() if not any(one(key) for one in apart))
     # Read after the listing: an object is planned before it is written.
     known = {segment.key for segment in ledger.segments()} | set(ledger.leftovers())
-    return [ArchiveFinding(key, "is not in the ledger") for key in listed if key not in known]
+    return [key for key in listed if key not in known]

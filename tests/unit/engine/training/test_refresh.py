@@ -1,5 +1,6 @@
 """Folds: new events become counts of a served version, beside it."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import msgspec
@@ -129,6 +130,27 @@ def test_events_that_left_the_log_leave_the_counts_of_the_next_fold_and_update(
         _card, arrays = artefacts.load(location)
         for name, array in whole.items():
             assert array.tobytes() == arrays[name].tobytes(), name
+
+
+def test_who_has_just_started_serves_the_newest_counts_whose_turn_it_ever_is(
+    world: World,
+    folder: CountRefresher,
+    registry: Registry,
+    campaigns: Campaigns,
+    artefacts: ArtefactStore,
+) -> None:
+    version = world.serve()
+    world.see(NEW)
+    counts = folder.refresh(version.name, NOW)
+
+    def of_another() -> AbstractContextManager[bool]:
+        return nullcontext(False)
+
+    started = LiveModel(
+        "recommender", campaigns, Loader(registry, artefacts), ServingSettings(), turn=of_another
+    )
+    started.refresh(NOW)
+    assert started.current.counts == counts
 
 
 def test_a_version_of_old_that_kept_no_rows_is_folded_from_the_whole_log(
