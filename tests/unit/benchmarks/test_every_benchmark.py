@@ -46,6 +46,8 @@ def test_a_benchmark_runs_in_its_smallest_form(
     )
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout.splitlines()[-1])
+    if not printed and (said := done.stderr.splitlines()[-1]).startswith("skipped"):
+        pytest.skip(said)
     found = [row for rows in figures.tables(printed, benchmarks()[name].shown) for row in rows]
     assert any(isinstance(cell, int | float) for row in found for cell in row.values())
 
