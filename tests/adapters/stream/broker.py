@@ -103,11 +103,15 @@ class Proxy:
         self._open.set()
 
     async def _end(self) -> None:
-        self._server.close()
+        # Who is being accepted while a server closes is never closed (asyncio, Python 3.11).
+        for listening in self._server.sockets:
+            self._loop.remove_reader(listening.fileno())
         await self._mend()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.wait(others, timeout=0.1)
+        self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
