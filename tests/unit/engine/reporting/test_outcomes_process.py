@@ -1,11 +1,14 @@
 """Outcomes reports are made in processes of their own, which say why when they make none."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,7 @@ from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
-from pawsonalize.settings import Settings, as_environment
+from pawsonalize.settings import DATABASE_FILE, Settings, as_environment
 from tests.event_data import T0
 from tests.service_data import make_service
 
@@ -39,6 +42,19 @@ def test_a_report_and_its_parts_come_from_another_process(tmp_path: Path) -> Non
     assert len(made.periods) == 4
     assert made.periods[0].since == made.report.since
     assert made.periods[-1].until == made.report.until
+
+
+def test_a_report_waits_while_another_program_has_the_whole_database(tmp_path: Path) -> None:
+    settings = make_service(tmp_path, train=False)
+    with ThreadPoolExecutor(1) as asking:
+        with closing(sqlite3.connect(tmp_path / DATABASE_FILE, isolation_level=None)) as other:
+            other.execute("PRAGMA locking_mode=EXCLUSIVE")
+            other.execute("BEGIN EXCLUSIVE")
+            asked = asking.submit(processes_of(settings).make, "pawsonalize", ORDER)
+            with pytest.raises(TimeoutError):
+                asked.result(3)
+            other.rollback()
+        assert asked.result().report.total.answers == 0
 
 
 def test_its_reason_is_told_without_what_is_for_operators_alone(tmp_path: Path) -> None:
