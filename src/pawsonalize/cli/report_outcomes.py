@@ -11,7 +11,7 @@ import sys
 
 from pawsonalize.cli.low_priority import end_with_parent, give_way, need_few_connections
 
-_NICENESS = 5
+_NICENESS = 2
 
 
 def main(dataset_group: str, *numbers: str) -> int:
