@@ -1,5 +1,6 @@
 """A service whose PostgreSQL froze says so within two seconds, and goes on when that does."""
 
+import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +9,15 @@ from pathlib import Path
 import httpx
 import pytest
 
+from pawsonalize.app.side_processes import REPORT_COMMAND
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
+from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
+from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.settings import as_environment
 from tests.e2e.conftest import Server, Start
 from tests.e2e.writers import form
+from tests.event_data import T0
 from tests.postgres_server import PostgresServer, postgres_server
 from tests.service_data import make_service
 
@@ -63,6 +71,20 @@ def test_every_request_is_refused_in_time_and_the_service_goes_on_at_once(
         while ask(server, 0)[0].status_code != 200:
             assert time.monotonic() - thawed < 30
         print(f"ready {time.monotonic() - thawed:.2f} s after it went on")
-        asked = [n for n in range(60) if n % 6 != 4 or n == 4]  # a report starts a process: one
-        after = [answer for answer, _ in clients.map(lambda n: ask(server, n), asked)]
+        after = [answer for answer, _ in clients.map(lambda n: ask(server, n), range(60))]
         assert [answer.text for answer in after if answer.status_code >= 500] == []
+
+
+def test_the_process_of_a_report_waits_until_the_database_goes_on(
+    tmp_path: Path, postgres: PostgresServer
+) -> None:
+    settings = make_service(tmp_path, database_url=postgres.url)
+    environment = os.environ | as_environment(settings)
+    processes = OutcomesProcesses(REPORT_COMMAND, environment, look=int)
+    with ThreadPoolExecutor(1) as asking, postgres.frozen():
+        asked = asking.submit(processes.make, DATASET_GROUP, OutcomesOrder(T0 - DAY, T0 + DAY))
+        with pytest.raises(TimeoutError):
+            asked.result(5 * _LIMIT_SECONDS)
+        with postgres.thawing():
+            pass
+        assert asked.result().report.total.name == "all"

@@ -2,7 +2,6 @@
 
 import re
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -57,11 +56,6 @@ def test_no_request_is_answered_by_a_fault_of_ours(
         event = view("ann", "2-Beagle-2-3")
         assert client.post("/v1/events", json=event).status_code == 202
         assert client.post("/v1/recommendations", json={"userId": "ann"}).status_code == 200
-        # Reports are made one after the other, also for clients that hung up: this is the last.
-        given_up = time.monotonic() + 300
-        while client.get("/v1/outcomes", timeout=300).status_code != 200:
-            assert time.monotonic() < given_up
-            time.sleep(0.5)
     assert server.stop() == 0
     log = server.output.read_text()
     assert "Traceback" not in log

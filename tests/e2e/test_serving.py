@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -108,6 +110,39 @@ def test_sigterm_answers_what_is_in_flight_and_keeps_what_was_acknowledged(
     assert_exactly_once(restarted, folder, writers, "ann")
     with restarted.client() as client:
         assert len(client.get("/v1/users/slow/history").json()["events"]) == 1
+
+
+def report_of(server: Server) -> int | None:
+    """The process that makes a report for the server or its workers, if there is one."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(ProcessLookupError, FileNotFoundError):
+            is_its_own = os.getpgid(int(folder.name)) == server.process.pid
+            if is_its_own and b"report_outcomes" in (folder / "cmdline").read_bytes():
+                return int(folder.name)
+    return None
+
+
+@on_linux
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("path", ["/v1/outcomes", "/console/outcomes"])
+def test_a_server_that_is_told_to_end_waits_for_no_report(
+    start: Start, tmp_path: Path, workers: str, path: str
+) -> None:
+    server = start(tmp_path / "data", "--workers", workers)
+    with ThreadPoolExecutor(1) as asking, server.client() as client:
+        asked = asking.submit(client.get, path)
+        wait_until(lambda: report_of(server) is not None)
+        report = report_of(server)
+        assert report is not None
+        os.kill(report, signal.SIGSTOP)  # so it takes as long as may be
+        server.process.send_signal(signal.SIGTERM)
+        answer = asked.result()
+        assert server.process.wait(60) == 0, server.output.read_text()
+    assert answer.status_code == 503
+    assert "he report was not made: the server ends" in answer.text
+    log = server.output.read_text()
+    assert "Traceback" not in log
+    assert "timeout graceful shutdown exceeded" not in log
 
 
 @on_linux

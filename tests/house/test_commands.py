@@ -1,7 +1,9 @@
 """Commands start at once, and what they write out to do so is true."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from typer.main import get_command
@@ -15,6 +17,8 @@ from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.engine.resources.solutions import TrainingMode
 from pawsonalize.recipes.user_personalization import UserPersonalization
+from pawsonalize.settings import as_environment
+from tests.service_data import make_service
 
 HEAVY = {
     "asyncio", "jinja2", "lark", "lightgbm", "numpy", "obstore", "pydantic", "rich", "scipy",
@@ -46,6 +50,30 @@ def test_help_of_every_command_imports_nothing_heavy() -> None:
     helps, *heavy = done.stdout.split()
     assert int(helps) > 60
     assert heavy == []
+
+
+REPORT = f"""
+import sys
+from pawsonalize.cli.report_outcomes import main
+code = main("pawsonalize", "1747474200000", "1763026200000", "30", "12")
+print(code, *sorted({HEAVY!r} & sys.modules.keys()))
+"""
+
+
+def test_a_report_that_somebody_waits_for_imports_only_what_it_needs(tmp_path: Path) -> None:
+    settings = make_service(tmp_path, train=False)
+    environment = os.environ | as_environment(settings)
+    done = subprocess.run(
+        [sys.executable, "-c", REPORT], capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.splitlines()[-1].split() == [
+        "0",
+        "asyncio",
+        "numpy",
+        "rich",
+        "sqlalchemy",
+        "structlog",
+    ]
 
 
 def option(*words: str) -> Any:

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.storage.answering import in_time
@@ -38,6 +38,7 @@ class HeavyReads:
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="reports")
         self._most = at_once + waiting
         self._asked = 0
+        self._shared: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def make(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What the call returns; NotReady at once if too many wait already."""
@@ -55,6 +56,17 @@ class HeavyReads:
         # Whoever asked may be gone by then; the thread is busy until it is done.
         making.add_done_callback(self._done)
         return await asyncio.shield(making)
+
+    async def share(self, key: Hashable, call: Callable[[], T]) -> T:
+        """The same; who asks for the same key meanwhile gets what the first one gets.
+
+        So who loads a page again, as it takes long, takes no other place.
+        """
+        if (making := self._shared.get(key)) is None:
+            making = self._shared[key] = asyncio.ensure_future(self.make(call))
+            making.add_done_callback(lambda _: self._shared.pop(key))
+        found: T = await asyncio.shield(making)
+        return found
 
     def _afforded(self, work: Callable[[], T], share: float) -> T:
         """Wait until what the reports before took is earned, then make this one."""

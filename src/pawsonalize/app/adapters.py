@@ -12,6 +12,7 @@ from pawsonalize import clock
 from pawsonalize.app.amazon import RemoteEngine
 from pawsonalize.app.counting import Counting
 from pawsonalize.app.notifying import open_notifiers
+from pawsonalize.app.outcome_tables import outcome_tables
 from pawsonalize.app.shared_data import open_artefacts, root_key_of
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
@@ -71,7 +72,6 @@ from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.letter_plan import LetterPlan
-from pawsonalize.storage.outcomes import Outcomes
 from pawsonalize.storage.private_files import make_folder_private
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.raw_events import RawEvents
@@ -116,9 +116,7 @@ class Adapters:
     @property
     def outcomes(self) -> OutcomeSources:
         """What an outcomes report is read from; it may be a moment behind."""
-        reads = self.database.replica_reads()
-        table = Outcomes(reads, event_types=self.log.event_types)
-        return OutcomeSources(table, Impressions(reads), Animals(reads), self.log.reading(reads))
+        return outcome_tables(self.database, self.log.event_types)
 
     @property
     def exposed(self) -> tuple[Inventory, AnimalExposures]:

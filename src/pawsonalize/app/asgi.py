@@ -17,6 +17,7 @@ from pawsonalize.access.guard import Guard
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.attempts import attempt
 from pawsonalize.app.background import archive_new, catch_up, in_background
+from pawsonalize.app.ending import told_to_end
 from pawsonalize.app.engine import Engine
 from pawsonalize.app.tracing import RequestSpans, tracing
 from pawsonalize.aws.door import routes as aws_routes
@@ -79,6 +80,8 @@ def build_app(
         ):
             engine = Engine.of(settings, adapters, sources)
             stack.enter_context(engine.taking_part())
+            # Requests in flight are answered before the server ends; these would let it wait.
+            stack.enter_context(told_to_end(engine.views.outcomes.processes.close))
             app.state.services = engine.services(settings, adapters)
             app.state.admission = engine.admission
             app.state.tenants = engine.tenants

@@ -1,6 +1,7 @@
 """Processes beside the server: refreshes of counts, the gate for campaigns, and reports."""
 
 import os
+import sys
 from collections.abc import Callable
 
 from pawsonalize import clock
@@ -15,6 +16,7 @@ from pawsonalize.engine.training.refresh import refresh_served, report_death
 from pawsonalize.http.metrics import count_refresh
 from pawsonalize.settings import Settings, as_environment
 
+REPORT_COMMAND = (sys.executable, "-m", "pawsonalize.cli.report_outcomes")
 FAILED = 1
 """Exit code of a process that reported itself what it could not refresh."""
 _JUDGING = "follow latest: asking the gate"
@@ -39,9 +41,7 @@ def judging_process(settings: Settings, adapters: Adapters) -> SideProcess | Non
 
 def outcomes_processes(settings: Settings, adapters: Adapters) -> OutcomesProcesses:
     """Starts a process for each outcomes report."""
-    return OutcomesProcesses(
-        (*COMMAND, "report-outcomes"), _environment(settings), adapters.log.head
-    )
+    return OutcomesProcesses(REPORT_COMMAND, _environment(settings), adapters.log.head)
 
 
 def following(settings: Settings, adapters: Adapters) -> Following:

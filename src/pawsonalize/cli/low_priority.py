@@ -12,14 +12,14 @@ _NICENESS = 10
 _CONNECTIONS = 8  # as BESIDE_CONNECTIONS of the settings, which take long to import
 
 
-def give_way() -> None:
+def give_way(niceness: int = _NICENESS) -> None:
     """Let everything else go first, and where there are more cores than one, leave one alone.
 
     Once only: who started this process may have given way already.
     """
-    if os.nice(0) >= _NICENESS:
+    if os.nice(0) >= niceness:
         return
-    os.nice(_NICENESS - os.nice(0))
+    os.nice(niceness - os.nice(0))
     if sys.platform == "linux":
         _, *others = sorted(os.sched_getaffinity(0))
         if others:

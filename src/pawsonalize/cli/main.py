@@ -136,13 +136,7 @@ for panel, commands in _COMMANDS.items():
             app.add_typer(command, name=name, rich_help_panel=panel)
         else:
             app.command(name, rich_help_panel=panel)(command)
-for own in (
-    processes.train_version,
-    processes.refresh,
-    processes.follow_latest,
-    processes.work,
-    processes.report_outcomes,
-):
+for own in (processes.train_version, processes.refresh, processes.follow_latest, processes.work):
     app.command(hidden=True)(own)
 
 

@@ -1,4 +1,4 @@
-"""What the service's own processes run: trainings, refreshes, the gate, retrainings, reports.
+"""What the service's own processes run: trainings, refreshes, the gate, retrainings.
 
 These commands are not for people. Each starts by `python -m pawsonalize.cli.low_priority`.
 """
@@ -10,11 +10,10 @@ import socket
 import sys
 from functools import partial
 
-import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.domain.errors import PawsonalizeError, reason_of
+from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY
 from pawsonalize.settings import Settings, load_settings
 
@@ -109,31 +108,6 @@ def work(token: int) -> None:
         for courier in couriers(settings, adapters.deliveries):  # where no server runs
             attempt(f"deliver due {courier.name}", partial(courier.deliver_due, clock.now()))
         adapters.retraining_runs.forget(clock.now() - settings.run_retention_days * DAY)
-
-
-def report_outcomes(dataset_group: str, since: int, until: int, within: int, parts: int) -> None:
-    """Write an outcomes report as JSON, after all other work of the machine.
-
-    Example: pawsonalize report-outcomes pawsonalize 1747474200000 1763026200000 30 12
-    """
-    from pawsonalize.app import opened
-    from pawsonalize.engine.reporting.outcomes_process import (
-        REFUSED,
-        OutcomesRefused,
-        make_outcomes,
-    )
-    from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
-    from pawsonalize.storage.answering import answering
-
-    answering.set(True)  # somebody waits
-    try:
-        order = OutcomesOrder(since, until, within)
-        with opened(_settings(), must_exist=True) as adapters:
-            made = make_outcomes(adapters.outcomes.of(dataset_group), order, parts)
-    except PawsonalizeError as error:
-        print(msgspec.json.encode(OutcomesRefused(reason_of(error))).decode())
-        raise typer.Exit(REFUSED) from error
-    print(msgspec.json.encode(made).decode())
 
 
 def _end(_lease: str) -> None:

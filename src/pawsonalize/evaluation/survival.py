@@ -43,17 +43,13 @@ def kaplan_meier(waited: Floats, adopted: NDArray[np.bool_]) -> SurvivalCurve:
 
     Kaplan and Meier, "Nonparametric Estimation from Incomplete Observations", JASA 1958.
     """
-    from scipy import stats  # noqa: PLC0415 - slow to import, and few commands come here
-
-    data = stats.CensoredData.right_censored(waited, ~adopted)
-    found = stats.ecdf(data).sf
-    days, share = np.asarray(found.quantiles, float), np.asarray(found.probabilities, float)
+    days = np.unique(waited)
     ends = np.sort(waited[adopted])
     ended = np.searchsorted(ends, days, side="right") - np.searchsorted(ends, days)
     at_risk = len(waited) - np.searchsorted(np.sort(waited), days)
     return SurvivalCurve(
         days=np.concatenate([[0.0], days]),
-        share=np.concatenate([[1.0], share]),
+        share=np.concatenate([[1.0], np.cumprod(1 - ended / at_risk)]),
         at_risk=np.concatenate([[len(waited)], at_risk]).astype(np.int64),
         ended=np.concatenate([[0], ended]).astype(np.int64),
         followed=float(waited.max()),

@@ -1,5 +1,7 @@
 """GET /v1/console/…: what the pages of the console show, as JSON."""
 
+from functools import partial
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -53,7 +55,8 @@ async def get_outcomes(request: Request) -> Response:
     days = read_limit(request.query_params.get("days"), _DEFAULT_DAYS, "days")
     group = await read_group(request)
     view = services.views.outcomes.outcomes
-    return json_response(await services.reports.make(view, group, days))
+    made = await services.reports.share((view, group, days), partial(view, group, days))
+    return json_response(made)
 
 
 _AT = "/v1/console"

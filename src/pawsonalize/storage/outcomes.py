@@ -56,7 +56,9 @@ class Outcomes:
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [logged(row) for row in connection.execute(wanted)]
+            return [
+                logged(row) for row in connection.execute(wanted).all()
+            ]  # far quicker than one by one
 
     def sessions(self, since: int, until: int) -> set[str]:
         """The ids of the sessions that have an event sent in that time."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from pawsonalize.evaluation.survival import SurvivalCurve, kaplan_meier, restricted_mean
 
@@ -73,6 +74,15 @@ def test_without_cuts_the_restricted_mean_is_the_plain_one(told: list[tuple[int,
     found = restricted_mean(curve(*((days, True) for days, _ in told)), 90)
     assert found is not None
     assert found.mean == pytest.approx(np.mean([min(days, 90) for days, _ in told]))
+
+
+@given(waits)
+def test_kaplan_meier_agrees_with_scipy(told: list[tuple[int, bool]]) -> None:
+    found = curve(*told)
+    lost, ended = ([days for days, end in told if end is wanted] for wanted in (False, True))
+    known = stats.ecdf(stats.CensoredData(uncensored=ended, right=lost)).sf
+    assert found.days[1:].tolist() == known.quantiles.tolist()
+    assert found.share[1:] == pytest.approx(known.probabilities)
 
 
 @given(waits)

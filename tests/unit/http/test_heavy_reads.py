@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -54,6 +55,47 @@ def test_who_goes_away_keeps_its_place_until_the_work_is_done() -> None:
             await reports.make(release.wait, 30)
         release.set()
         await asyncio.gather(*asked, return_exceptions=True)
+        reports.close()
+
+    asyncio.run(play())
+
+
+def test_who_asks_again_for_what_is_being_made_takes_no_other_place() -> None:
+    release, made = threading.Event(), list[str]()
+
+    def report(name: str) -> str:
+        release.wait(30)
+        made.append(name)
+        return name
+
+    async def play() -> None:
+        reports = HeavyReads(1, waiting=1)
+        asked = [
+            asyncio.create_task(reports.share(name, partial(report, name))) for name in "aabaaab"
+        ]
+        await asyncio.sleep(0.1)
+        asked[0].cancel()
+        with pytest.raises(NotReady):
+            await reports.share("c", partial(report, "c"))
+        release.set()
+        assert await asyncio.gather(*asked[1:]) == [*"abaaab"]
+        assert made == ["a", "b"]
+        assert await reports.share("a", partial(report, "a")) == "a", "it is made anew"
+        assert made == ["a", "b", "a"]
+        reports.close()
+
+    asyncio.run(play())
+
+
+def test_all_who_wait_for_the_same_report_are_told_why_there_is_none() -> None:
+    def report() -> None:
+        raise NotReady("the report was not made", code="report_failed")
+
+    async def play() -> None:
+        reports = HeavyReads(1)
+        asked = [asyncio.create_task(reports.share("a", report)) for _ in range(3)]
+        told = await asyncio.gather(*asked, return_exceptions=True)
+        assert [one.code for one in told if isinstance(one, NotReady)] == 3 * ["report_failed"]
         reports.close()
 
     asyncio.run(play())

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from pawsonalize import clock
 from pawsonalize.app import opened
 from pawsonalize.app.asgi import build_app
+from pawsonalize.engine.reporting.console.outcomes import OutcomeReports, OutcomesOverTime
 from pawsonalize.engine.training.retraining.record import Fate
 from pawsonalize.settings import Settings
 from tests.console_world import HOSTILE, make_console_world, running_run, store_run
@@ -196,6 +197,20 @@ def test_a_step_that_was_tried_again_says_after_what(tmp_path: Any) -> None:
         assert "Train going on for 10 min" in words(page)
         assert "count, 40%" in words(page)
         assert "A retraining goes on" in words(app.get("/console"))
+
+
+def test_a_page_of_outcomes_asks_for_its_report_once(
+    app: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, outcomes = list[tuple[str, int]](), OutcomeReports.outcomes
+
+    def noted(reports: OutcomeReports, dataset_group: str, days: int) -> OutcomesOverTime:
+        asked.append((dataset_group, days))
+        return outcomes(reports, dataset_group, days)
+
+    monkeypatch.setattr(OutcomeReports, "outcomes", noted)
+    assert app.get("/console/outcomes?days=30").status_code == 200
+    assert asked == [("pawsonalize", 30)]
 
 
 def test_outcomes_are_refused_for_a_time_that_nobody_offers(app: TestClient) -> None:

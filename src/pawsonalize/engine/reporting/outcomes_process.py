@@ -4,6 +4,8 @@ A report takes seconds of Python. In a thread beside answers it would hold their
 its memory would stay with the server.
 """
 
+import os
+import selectors
 import subprocess
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -14,11 +16,15 @@ from pawsonalize.domain.errors import NotReady
 from pawsonalize.engine.reporting.outcomes_report import (
     OutcomesOrder,
     OutcomeSources,
+    Season,
     report_outcomes,
 )
 from pawsonalize.engine.reporting.periods import OutcomesPeriod, periods_of
 from pawsonalize.engine.reporting.report import OutcomesReport
 
+_LOOK_SECONDS = 2.0
+_PART = 65_536  # bytes
+_ENDS = "the server ends"
 REFUSED = 1
 """Exit code of a process that wrote why there is no report."""
 
@@ -38,14 +44,17 @@ class OutcomesRefused(msgspec.Struct, frozen=True):
 
 def make_outcomes(sources: OutcomeSources, order: OutcomesOrder, parts: int) -> OutcomesMade:
     """Make the report in this very process."""
-    return OutcomesMade(report_outcomes(sources, order), tuple(periods_of(sources, order, parts)))
+    season = Season.read(sources, order)
+    report = report_outcomes(sources, order, season)
+    return OutcomesMade(report, tuple(periods_of(season, order, parts)))
 
 
 class OutcomesProcesses:
     """Runs `command` for each report, with what is asked for as its arguments.
 
-    `look` reads the tables: if they cannot be read, that is known before a process has started. A
-    process ends when its standard input does, so also with a server that is killed.
+    `look` reads the tables: if they cannot be read, that is known before a process has started, and
+    while one waits for them. A process itself waits as long as it takes, as a busy machine lets it
+    wait for its turn. It ends when its standard input does, so also with a server that is killed.
     """
 
     def __init__(
@@ -65,29 +74,44 @@ class OutcomesProcesses:
         """
         self._look()
         asked = (order.since, order.until, order.within_days, parts)
-        child = self._start(["--", dataset_group, *map(str, asked)])
-        assert child.stdout is not None
-        try:
-            with child:
-                written = child.stdout.read()
-        finally:
-            with self._lock:
-                self._running.discard(child)
+        with self._start([dataset_group, *map(str, asked)]) as child:
+            try:
+                written = self._read(child)
+            except BaseException:
+                child.kill()
+                raise
+            finally:
+                with self._lock:
+                    self._running.discard(child)
         if child.returncode:
-            raise _not_made(_reason(child.returncode, written))
+            raise _not_made(_ENDS if self._is_closed else _reason(child.returncode, written))
         return msgspec.json.decode(written, type=OutcomesMade)
 
     def close(self) -> None:
-        """End what runs, and begin no other."""
+        """End what runs, and begin no other: the server ends, as those who wait are told."""
         with self._lock:
             self._is_closed = True
             for child in self._running:
                 child.kill()
 
+    def _read(self, child: "subprocess.Popen[bytes]") -> bytes:
+        """All that it writes; what `look` raises, if it does so meanwhile."""
+        assert child.stdout is not None
+        written = bytearray()
+        with selectors.DefaultSelector() as output:
+            output.register(child.stdout, selectors.EVENT_READ)
+            while True:
+                if not output.select(_LOOK_SECONDS):
+                    self._look()
+                elif part := os.read(child.stdout.fileno(), _PART):
+                    written += part
+                else:
+                    return bytes(written)
+
     def _start(self, arguments: Sequence[str]) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._is_closed:
-                raise _not_made("the server ends")
+                raise _not_made(_ENDS)
             try:
                 child = subprocess.Popen(  # noqa: S603 - the service's own command
                     [*self._command, *arguments],

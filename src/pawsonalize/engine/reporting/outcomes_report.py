@@ -181,16 +181,34 @@ class OutcomeSources:
         )
 
 
-def report_outcomes(sources: OutcomeSources, order: OutcomesOrder) -> OutcomesReport:
-    """Read the whole log once and count. That takes time, so do not do it for every request."""
-    animals = animals_of(sources)
-    waits = [wait for animal in animals for wait in waits_of(animal, order.until)]
-    waits = [wait for wait in waits if wait.until > order.since]
-    outcomes = told_outcomes(sources.outcomes, order.since, order.until)
-    outcomes += unreported(animals, outcomes, order.since, order.until)
+@dataclass(frozen=True, slots=True)
+class Season:
+    """The outcomes of an order's time, and all waits as known at its end."""
+
+    outcomes: Sequence[Outcome]
+    waits: Sequence[Wait]
+
+    @classmethod
+    def read(cls, sources: OutcomeSources, order: OutcomesOrder) -> "Season":
+        """Read every animal, and the events of the time."""
+        animals = list(_animals(sources.animals)) if sources.has_inventory else []
+        outcomes = told_outcomes(sources.outcomes, order.since, order.until)
+        outcomes += unreported(animals, outcomes, order.since, order.until)
+        return cls(outcomes, [wait for one in animals for wait in waits_of(one, order.until)])
+
+
+def report_outcomes(
+    sources: OutcomeSources, order: OutcomesOrder, season: Season | None = None
+) -> OutcomesReport:
+    """Count what the tables hold, or `season` if that is read already.
+
+    That takes time, so do not do it for every request.
+    """
+    season = season or Season.read(sources, order)
+    waits = [wait for wait in season.waits if wait.until > order.since]
     tally = Tally(Showing(waits))
-    index = _read_answers(sources, order, outcomes, tally)
-    for outcome, cause in attribute(outcomes, index, order.within_days * DAY):
+    index = _read_answers(sources, order, season.outcomes, tally)
+    for outcome, cause in attribute(season.outcomes, index, order.within_days * DAY):
         tally.outcome(outcome, cause)
     visited = sources.outcomes.sessions(order.since, order.until)
     tally.sessions[Policy.NONE] = visited - tally.sessions[ALL]
@@ -213,11 +231,6 @@ def report_outcomes(sources: OutcomeSources, order: OutcomesOrder) -> OutcomesRe
         hardest_curve=curve_of(hard),
         other_policy=_without_exploration(sources, order),
     )
-
-
-def animals_of(sources: OutcomeSources) -> list[Animal]:
-    """Every animal of the inventory; none for a dataset group without one."""
-    return list(_animals(sources.animals)) if sources.has_inventory else []
 
 
 def _animals(animals: Animals) -> Iterator[Animal]:

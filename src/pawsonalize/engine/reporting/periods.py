@@ -6,10 +6,9 @@ from collections import Counter
 import msgspec
 
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.reporting.outcomes import Kind, told_outcomes, unreported
-from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder, OutcomeSources, animals_of
+from pawsonalize.engine.reporting.outcomes import Kind
+from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder, Season
 from pawsonalize.engine.reporting.report import stays_of
-from pawsonalize.engine.reporting.stays import waits_of
 
 
 class OutcomesPeriod(msgspec.Struct, frozen=True, rename="camel"):
@@ -30,22 +29,18 @@ class OutcomesPeriod(msgspec.Struct, frozen=True, rename="camel"):
     rmst90: float | None
 
 
-def periods_of(sources: OutcomeSources, order: OutcomesOrder, parts: int) -> list[OutcomesPeriod]:
+def periods_of(season: Season, order: OutcomesOrder, parts: int) -> list[OutcomesPeriod]:
     """So many equal parts of the time; none for 0."""
     if not parts:
         return []
-    animals = animals_of(sources)
-    outcomes = told_outcomes(sources.outcomes, order.since, order.until)
-    outcomes += unreported(animals, outcomes, order.since, order.until)
-    waits = [wait for animal in animals for wait in waits_of(animal, order.until)]
     step = (order.until - order.since) / parts
     bounds = [order.since + round(step * part) for part in range(parts + 1)]
     counts = [Counter[Kind]() for _ in range(parts)]
-    for one in outcomes:
+    for one in season.outcomes:
         counts[min(bisect_right(bounds, one.at), parts) - 1][one.kind] += 1
     periods = []
     for since, until, count in zip(bounds, bounds[1:], counts, strict=False):
-        arrived = [wait for wait in waits if since <= wait.since < until]
+        arrived = [wait for wait in season.waits if since <= wait.since < until]
         rmst90 = stays_of(arrived).rmst90
         periods.append(
             OutcomesPeriod(
@@ -56,7 +51,7 @@ def periods_of(sources: OutcomeSources, order: OutcomesOrder, parts: int) -> lis
                 adoptions=count[Kind.ADOPTION],
                 returns=count[Kind.RETURN],
                 arrivals=len(arrived),
-                waiting=sum(wait.since < until <= wait.until for wait in waits),
+                waiting=sum(wait.since < until <= wait.until for wait in season.waits),
                 rmst90=None if rmst90 is None else rmst90.mean,
             )
         )

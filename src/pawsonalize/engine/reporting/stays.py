@@ -86,7 +86,9 @@ class Showing:
 
     def show(self, key: Hashable, item_id: str, at: int) -> None:
         """Mark the item, or the animal of that id, as shown at that moment."""
-        left = self._left.setdefault(key, dict(self._spans))
+        left = self._left.get(key)
+        if left is None:
+            left = self._left[key] = dict(self._spans)
         spans = left.get(item_id)
         if not spans:
             return

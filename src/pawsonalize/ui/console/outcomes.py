@@ -26,7 +26,7 @@ _STEPS = 30  # at which a curve is drawn
 
 def get_outcomes_page(request: Request, caller: Caller) -> Response:
     """The report of the last days, and the same over time."""
-    found = _outcomes(request)
+    found: OutcomesOverTime = request.state.report
     versions = sorted(found.report.versions, key=lambda line: line.name, reverse=True)
     return shown(
         request,

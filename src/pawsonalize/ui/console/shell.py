@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import quote, unquote
 
 from starlette.concurrency import run_in_threadpool
@@ -92,7 +93,7 @@ def guarded(
     """A page of the service as a whole; who has not signed in is asked to.
 
     A key of one dataset group opens that group's page alone, and is led there from the first page.
-    `report` is run before: it makes what takes long and is kept for the page.
+    `report` is run before: it makes what takes long. The page finds it in `request.state.report`.
     """
 
     async def endpoint(request: Request) -> Response:
@@ -181,7 +182,8 @@ async def _answered(
         if group is not None:
             entered = await console.tenants.enter(group, Lane.WORK, is_its_own=True)
         if report is not None:
-            await console.reports.make(report, request)
+            asked = (report, request.url.query)
+            request.state.report = await console.reports.share(asked, partial(report, request))
         return await console.reads.make(answer, request, caller)
     except PawsonalizeError as error:
         return failed(request, error, caller)

@@ -1,21 +1,24 @@
 """Outcomes reports are made in processes of their own, which say why when they make none."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from pawsonalize.app.adapters import COMMAND
+from pawsonalize.app.side_processes import REPORT_COMMAND
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
-from pawsonalize.settings import Settings, as_environment
+from pawsonalize.settings import DATABASE_FILE, Settings, as_environment
 from tests.event_data import T0
 from tests.service_data import make_service
 
@@ -24,9 +27,7 @@ ORDER = OutcomesOrder(T0 - DAY, T0 + DAY)
 
 def processes_of(settings: Settings) -> OutcomesProcesses:
     """Those that a server with these settings starts."""
-    return OutcomesProcesses(
-        (*COMMAND, "report-outcomes"), os.environ | as_environment(settings), look=int
-    )
+    return OutcomesProcesses(REPORT_COMMAND, os.environ | as_environment(settings), look=int)
 
 
 def running(code: str, look: Callable[[], object] = int) -> OutcomesProcesses:
@@ -41,6 +42,19 @@ def test_a_report_and_its_parts_come_from_another_process(tmp_path: Path) -> Non
     assert len(made.periods) == 4
     assert made.periods[0].since == made.report.since
     assert made.periods[-1].until == made.report.until
+
+
+def test_a_report_waits_while_another_program_has_the_whole_database(tmp_path: Path) -> None:
+    settings = make_service(tmp_path, train=False)
+    with ThreadPoolExecutor(1) as asking:
+        with closing(sqlite3.connect(tmp_path / DATABASE_FILE, isolation_level=None)) as other:
+            other.execute("PRAGMA locking_mode=EXCLUSIVE")
+            other.execute("BEGIN EXCLUSIVE")
+            asked = asking.submit(processes_of(settings).make, "pawsonalize", ORDER)
+            with pytest.raises(TimeoutError):
+                asked.result(3)
+            other.rollback()
+        assert asked.result().report.total.answers == 0
 
 
 def test_its_reason_is_told_without_what_is_for_operators_alone(tmp_path: Path) -> None:
@@ -79,6 +93,34 @@ def test_without_a_database_no_process_is_started(tmp_path: Path) -> None:
     assert not (tmp_path / "started").exists()
 
 
+def test_a_process_ends_when_the_database_does_not_answer_the_server_any_more(
+    tmp_path: Path,
+) -> None:
+    noted = tmp_path / "pid"
+    code = f"import os, time; open({str(noted)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+
+    def look() -> None:
+        if noted.exists() and noted.read_text():
+            raise StorageUnavailable("the database did not answer")
+
+    with pytest.raises(StorageUnavailable):
+        running(code, look).make("pawsonalize", ORDER)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(noted.read_text()), 0)
+
+
+def test_more_than_a_pipe_holds_is_read_while_it_is_written() -> None:
+    code = """
+from pawsonalize.engine.reporting.outcomes_process import OutcomesRefused
+import msgspec
+print(msgspec.json.encode(OutcomesRefused("why " * 100_000)).decode(), flush=True)
+raise SystemExit(1)
+"""
+    with pytest.raises(NotReady) as told:
+        running(code).make("pawsonalize", ORDER)
+    assert str(told.value).count("why ") == 100_000
+
+
 def test_what_runs_ends_with_the_server_and_no_other_begins(tmp_path: Path) -> None:
     noted = tmp_path / "pid"
     code = f"import os, time; open({str(noted)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
@@ -99,7 +141,7 @@ def test_what_runs_ends_with_the_server_and_no_other_begins(tmp_path: Path) -> N
         os.kill(int(noted.read_text()), 0)
     with pytest.raises(NotReady, match="the server ends"):
         processes.make("pawsonalize", ORDER)
-    assert "exit code -9" in str(refused[0])
+    assert "the server ends" in str(refused[0])
 
 
 _SERVER = """
