@@ -12,6 +12,7 @@ from pawsonalize.recipes.learned.design import Design
 
 Array = NDArray[Any]
 _FIRST = 32  # factors that say enough of an item to choose candidates
+_LEAST_SHARE = 1e-12  # of the greatest variance: less is what float32 rounds to
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +65,16 @@ def _truncated(matrix: Counts, rank: int, design: Design) -> tuple[Array, Array]
     basis = rng.standard_normal((size, min(rank + 16, size))).astype(np.float32)
     transposed = sparse.csr_array(matrix.T)
     for _ in range(design.sweeps):
-        basis, _ = np.linalg.qr(transposed @ (matrix @ basis))
+        basis = _orthonormal(transposed @ (matrix @ basis))
     image = matrix @ basis
     values, vectors = np.linalg.eigh(image.T @ image)
     vectors = vectors[:, np.argsort(-values, kind="stable")[:rank]]
     return image @ vectors, basis @ vectors
+
+
+def _orthonormal(basis: Array) -> Array:
+    """Orthonormal columns with the span of these; a QR decomposition takes eight times as long."""
+    wide = basis.astype(np.float64)  # products of float32 would not tell small columns apart
+    values, vectors = np.linalg.eigh(wide.T @ wide)
+    kept = values > _LEAST_SHARE * values.max(initial=0.0)
+    return np.asarray(wide @ (vectors[:, kept] / np.sqrt(values[kept])), np.float32)
