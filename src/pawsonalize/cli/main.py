@@ -149,6 +149,8 @@ for own in (
 def main(*, warn: bool = True) -> None:
     """Run the command line; `warn` of settings that have no effect."""
     try:
+        # Threads that wait for their share of one small product cost more than they bring.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         read_secrets(os.environ)
         _prepare(warn=warn)
         app()
