@@ -27,18 +27,24 @@ def required(module: str) -> ModuleType:
         raise Missing(f"{package} is not installed ({error}); see `--help`") from error
 
 
-def run_child(module: str, arguments: Sequence[str], python: str = sys.executable) -> Any:
+def run_child(
+    module: str, arguments: Sequence[str], python: str = sys.executable, *, is_ours: bool = True
+) -> Any:
     """Run `python -m module arguments` and read the JSON of its last line of output.
 
-    The other interpreter needs no Pawsonalize: it reads the code of this checkout.
+    The other interpreter needs no Pawsonalize: it reads the code of this checkout. What is ours
+    does linear algebra in one thread, as every command of ours.
     """
     paths = os.pathsep.join((str(ROOT), str(ROOT / "src")))
+    environment = {**os.environ, "PYTHONPATH": paths}
+    if is_ours:
+        environment.setdefault("OPENBLAS_NUM_THREADS", "1")
     done = subprocess.run(
         [python, "-m", module, *arguments],
         check=False,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": paths},
+        env=environment,
     )
     if done.returncode:
         raise SystemExit(f"{module} {' '.join(arguments)} failed:\n{done.stderr}")

@@ -93,7 +93,7 @@ def run(options: argparse.Namespace, arguments: Sequence[str]) -> dict[str, Any]
         runs: list[dict[str, Any]] = []
         for seed in range(1, seeds + 1):
             child = [*arguments, "--child", name, "--seed", str(seed)]
-            runs.append(run_child("benchmarks.next_item", child, python))
+            runs.append(run_child("benchmarks.next_item", child, python, is_ours=name not in PEERS))
             if "skipped" in runs[-1]:
                 break
         if "skipped" in runs[-1]:

@@ -10,7 +10,6 @@ request costs however few items there are is the line of the smallest catalogue.
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -77,7 +76,6 @@ def main(arguments: Sequence[str]) -> None:
     if options.child:
         print(json.dumps(measure(options.events, options.child)))
         return
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `serve` does
     results = []
     for items in sizes(ITEMS, options.max_items):
         child = ["--events", str(options.events), "--child", str(items)]

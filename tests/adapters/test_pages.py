@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 from alembic import command
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, make_url, text
 
 from pawsonalize import storage
@@ -28,6 +26,7 @@ from pawsonalize.storage.tables import metadata
 from tests import page_data
 from tests.animal_data import animal
 from tests.event_data import T0, event
+from tests.table_differences import differences
 
 
 def page(at: int, *animals: str, user: str | None = "ann", **more: Any) -> Impression:
@@ -201,7 +200,7 @@ def test_a_database_of_before_is_migrated_with_its_answers(empty_database_url: s
     _tables_of("0014", empty_database_url)
     with closing(Database(empty_database_url)) as database:
         with database.reading() as connection:
-            found = compare_metadata(MigrationContext.configure(connection), metadata)
+            found = differences(connection, metadata)
         assert found == []
         assert [one.animal_ids for one in Impressions(database).pages("", 9)] == [(("rex",),)]
         whole = Impressions(database).get("RID-1")

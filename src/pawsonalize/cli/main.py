@@ -143,6 +143,8 @@ for own in (processes.train_version, processes.refresh, processes.follow_latest,
 def main(*, warn: bool = True) -> None:
     """Run the command line; `warn` of settings that have no effect."""
     try:
+        # Threads that wait for their share of one small product cost more than they bring.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         read_secrets(os.environ)
         _prepare(warn=warn)
         app()

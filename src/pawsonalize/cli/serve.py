@@ -87,8 +87,6 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
             source_of(settings, adapters)
         _check_access(settings, adapters)
         told = "\n".join(_announced(settings, adapters))
-    # Two libraries that each take all cores for one small product only get in their own way.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.update(as_environment(settings))
     os.environ[SOURCES] = msgspec.json.encode(dict(sources)).decode()
     options: dict[str, Any] = {

@@ -19,7 +19,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 
 metadata = MetaData()
 
-REVISION = "0021"
+REVISION = "0022"
 """The newest of `migrations/versions`, which leads to these tables."""
 
 # SQLite counts rows itself only in a column that is literally INTEGER.
@@ -59,24 +59,17 @@ events = Table(
     sqlite_autoincrement=True,  # an offset is never given twice, even after erasure
 )
 # An event with a user is found by its user. Only anonymous events are looked up by session.
-Index(
-    "events_by_user",
-    events.c.user_id,
-    events.c.dataset_group,
-    events.c.sent_at,
-    events.c.offset,
-    sqlite_where=events.c.user_id.is_not(None),
-    postgresql_where=events.c.user_id.is_not(None),
-)
-Index(
-    "events_by_session",
-    events.c.session_id,
-    events.c.dataset_group,
-    events.c.sent_at,
-    events.c.offset,
-    sqlite_where=events.c.user_id.is_(None),
-    postgresql_where=events.c.user_id.is_(None),
-)
+# In SQLite the index holds all that answers read of an event: each of them would be a page of its
+# own. In PostgreSQL long ids might not fit.
+_READ = (events.c.user_id, events.c.item_id, events.c.event_type, events.c.event_value)
+for _name, _whose, _which in (
+    ("events_by_user", events.c.user_id, events.c.user_id.is_not(None)),
+    ("events_by_session", events.c.session_id, events.c.user_id.is_(None)),
+):
+    _key = (_whose, events.c.dataset_group, events.c.sent_at, events.c.offset)
+    _read = [column for column in _READ if column is not _whose]
+    Index(_name, *_key, *_read, sqlite_where=_which, info={"dialect": "sqlite"})
+    Index(_name, *_key, postgresql_where=_which, info={"dialect": "postgresql"})
 
 sessions = Table(
     "sessions",

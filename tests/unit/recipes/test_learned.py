@@ -15,10 +15,10 @@ from pawsonalize.recipes.counts.log import read_visits
 from pawsonalize.recipes.counts.weights import WeighedLog
 from pawsonalize.recipes.learned import ranker
 from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.features import describe, propose
+from pawsonalize.recipes.learned.features import describe, may_propose, propose
 from pawsonalize.recipes.learned.request import at_position, of_context
 from pawsonalize.recipes.learned.samples import Samples
-from pawsonalize.recipes.learned.signals import FACTOR, FACTOR_SHARE
+from pawsonalize.recipes.learned.signals import FACTOR, FACTOR_SHARE, signals
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
@@ -104,7 +104,10 @@ def test_a_request_of_the_log_is_described_as_the_same_visitor_is_live(
         live = of_context(Context(tuple(seen), now), tables.index, facets[0], tables.design)
         logged = at_position(log, tables.index, None, user, cut, facets, tables.design)
         logged = replace(logged, user=-1)  # nobody tells a live request whose it is
-        one, other = propose(tables, live), propose(tables, logged)
+        one, other = (
+            propose(tables, signals(tables, live)),
+            propose(tables, signals(tables, logged)),
+        )
         np.testing.assert_array_equal(one.top, other.top)
         x, y = describe(tables, live, one), describe(tables, logged, other)
         np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
@@ -119,13 +122,15 @@ def test_of_a_shortlist_the_best_by_all_factors_are_candidates(
     tables = replace(tables, factors=few, design=Design(candidates=4))
     seen = Context((ContextEvent(ITEMS[3], "view", 1_000),), 2_000)
     r = of_context(seen, tables.index, np.zeros(0, np.int64), tables.design)
-    proposed = propose(tables, r)
+    proposed = propose(tables, signals(tables, r))
     found, by_few = proposed.found, proposed.found.dense[FACTOR]
     by_all = found.places[0] @ few.target.T
     blend = found.blend + FACTOR_SHARE / found.most[FACTOR] * (by_all - by_few)
     listed = np.argsort(-found.blend)[:8]
     best = listed[np.argsort(-blend[listed])[:4]]
     assert proposed.top.tolist() == best.tolist() != listed[:4].tolist()
+    may = [item for item in range(tables.n_items) if may_propose(tables, found, item)]
+    assert may == sorted(listed.tolist())
 
 
 def test_threads_that_grow_trees_sleep_while_they_wait() -> None:

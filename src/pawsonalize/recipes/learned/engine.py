@@ -20,6 +20,7 @@ from pawsonalize.recipes.learned.likeness import build_likeness, likeness_of
 from pawsonalize.recipes.learned.ranker import Ranker, fit_ranker
 from pawsonalize.recipes.learned.request import Request, of_context
 from pawsonalize.recipes.learned.samples import draw
+from pawsonalize.recipes.learned.signals import signals
 from pawsonalize.recipes.learned.tables import StepCounts, Tables, count, derive, slice_edges
 from pawsonalize.recipes.mixture import Mixture, MixtureCounts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
@@ -130,7 +131,7 @@ class Learned:
         r = of_context(context, t.index, t.mixture.facet_rows(context), t.design)
         if not (r.context >= 0).any():
             return None
-        proposed = propose(t, r, outside=outside)
+        proposed = propose(t, signals(t, r, outside=outside))
         top = proposed.top
         beside = self._beside(r, top)
         x = self._as_trained(describe(t, r, proposed, self.wanted).T)

@@ -1,7 +1,7 @@
 """The candidates of a request, and the features of them that the learned ranker reads."""
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
@@ -21,9 +21,7 @@ from pawsonalize.recipes.learned.signals import (
     FACTOR,
     FACTOR_SHARE,
     SIGNALS,
-    Hidden,
     Signals,
-    signals,
 )
 from pawsonalize.recipes.learned.tables import Tables
 
@@ -106,11 +104,15 @@ def feature_names(t: Tables) -> tuple[str, ...]:
     return (*names, *facet_names(t))
 
 
-def propose(
-    t: Tables, r: Request, hidden: Hidden | None = None, outside: Sequence[str] = ()
-) -> Proposed:
+def may_propose(t: Tables, found: Signals, item: int) -> bool:
+    """Whether the item is on the shortlist; where it is not, nothing else need be calculated."""
+    own = found.blend[item]
+    before = np.count_nonzero(found.blend > own) + np.count_nonzero(found.blend[:item] == own)
+    return bool(before < _SHORTLIST * t.design.candidates)
+
+
+def propose(t: Tables, found: Signals) -> Proposed:
     """Choose the candidates: a shortlist by the first factors, and the best of it by all."""
-    found = signals(t, r, hidden, outside)
     listed = largest(found.blend, _SHORTLIST * t.design.candidates)
     factors = found.places @ t.factors.target.take(listed, axis=0).T
     share = FACTOR_SHARE / np.maximum(found.most[FACTOR], _LEAST)

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pawsonalize.recipes.counts.log import VisitLog
 from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.features import describe, propose
+from pawsonalize.recipes.learned.features import describe, may_propose, propose
 from pawsonalize.recipes.learned.request import at_position
-from pawsonalize.recipes.learned.signals import hide
+from pawsonalize.recipes.learned.signals import Hidden, hide, signals
 from pawsonalize.recipes.learned.tables import Counted, Tables, without_fold
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
@@ -125,8 +125,11 @@ def _cut(c: Counted, tables: Tables, users: Array, cuts: Array, size: int) -> li
 
     def work(part: slice) -> Samples:
         rng = np.random.default_rng([d.seed, part.start, size])
-        asked = zip(users[part].tolist(), cuts[part].tolist(), targets[part].tolist(), strict=True)
-        found = [_sample(c, tables, user, cut, target, size, rng) for user, cut, target in asked]
+        own = hide(c, users[part], cuts[part])
+        asked = zip(
+            users[part].tolist(), cuts[part].tolist(), targets[part].tolist(), own, strict=True
+        )
+        found = [_sample(c, tables, *each, size, rng) for each in asked]
         hits = [sample for sample in found if sample is not None]
         if not hits:
             return Samples.nothing(len(found))
@@ -142,12 +145,16 @@ def _sample(
     user: int,
     cut: int,
     target: int,
+    own: Hidden,
     size: int,
     rng: np.random.Generator,
 ) -> tuple[Array, Array, Array] | None:
     """Features, targets and what is there of the kept candidates; None without the target."""
     r = at_position(c.log, tables.index, c.stays, user, cut, c.facets, tables.design)
-    proposed = propose(tables, r, hide(c, user, cut))
+    found = signals(tables, r, own)
+    if not may_propose(tables, found, target):
+        return None
+    proposed = propose(tables, found)
     y = (proposed.top == target) & proposed.there
     if not y.any():
         return None

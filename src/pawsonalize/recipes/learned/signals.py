@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.counts.log import VisitLog
-from pawsonalize.recipes.counts.rows import Entries, SparseRows
+from pawsonalize.recipes.counts.rows import Entries, SparseRows, expand
 from pawsonalize.recipes.counts.weights import on_grain
 from pawsonalize.recipes.learned.neighbours import add_neighbours
 from pawsonalize.recipes.learned.request import Request
@@ -75,17 +76,25 @@ class Hidden:
     backward: Pairs
 
 
-def hide(c: Counted, user: int, cut: int) -> Hidden:
-    """All that the user did from position `cut` on."""
+def hide(c: Counted, users: Array, cuts: Array) -> list[Hidden]:
+    """For each request all that its user did from its cut on."""
     d = c.tables.design
-    own = _own_steps(c.log, user, cut, window=d.window, gap_decay=d.gap_decay)
-    return Hidden(
-        Pairs(own.row, own.column, own.worth * c.forward_scale[own.row]),
-        Pairs(own.column, own.row, own.worth * c.backward_scale[own.column]),
-    )
+    request, own = _own_steps(c.log, users, cuts, window=d.window, gap_decay=d.gap_decay)
+    forward = own.worth * c.forward_scale[own.row]
+    backward = own.worth * c.backward_scale[own.column]
+    ends = request.searchsorted(np.arange(len(users) + 1)).tolist()
+    return [
+        Hidden(
+            Pairs(own.row[start:end], own.column[start:end], forward[start:end]),
+            Pairs(own.column[start:end], own.row[start:end], backward[start:end]),
+        )
+        for start, end in pairwise(ends)
+    ]
 
 
-def signals(t: Tables, r: Request, hidden: Hidden | None, outside: Sequence[str] = ()) -> Signals:
+def signals(
+    t: Tables, r: Request, hidden: Hidden | None = None, outside: Sequence[str] = ()
+) -> Signals:
     """Every signal over the whole catalogue, and what the mixture says of items `outside` it."""
     d = t.design
     decays = _decays((0.0, d.fast, d.slow, d.long, 1.0), len(r.context))
@@ -172,19 +181,25 @@ def _interests(r: Request, t: Tables) -> tuple[Interests, list[int]]:
     return Interests(ids, rows, np.array(strengths, np.float32)), places
 
 
-def _own_steps(log: VisitLog, user: int, cut: int, *, window: int, gap_decay: float) -> Pairs:
-    """What the user's own visits from position `cut` on added to the counts, summed per pair."""
-    start = int(log.offsets[user])
-    length = int(log.offsets[user + 1]) - start
-    later, gap = np.arange(cut, length)[:, None], np.arange(1, window + 1)
-    counted = (later >= gap).nonzero()
-    later, gap = start + later[counted[0], 0], gap[counted[1]]
+def _own_steps(
+    log: VisitLog, users: Array, cuts: Array, *, window: int, gap_decay: float
+) -> tuple[Array, Pairs]:
+    """What the users' visits from their cut on added to the counts, summed per pair.
+
+    First the request of each pair; they are in its order.
+    """
+    starts, gap = log.offsets[users], np.arange(1, window + 1)
+    request, visit = expand(starts + cuts, log.offsets[users + 1] - starts - cuts)
+    hidden, counted = ((visit - starts[request])[:, None] >= gap).nonzero()
+    request, later, gap = request[hidden], visit[hidden], gap[counted]
     a, b = log.items[later - gap].astype(np.int64), log.items[later]
     gaps = np.array([gap_decay**one for one in range(window)])  # as when the steps were counted
     worth = on_grain(log.weights[later] * gaps[gap - 1])
-    distinct, inverse = np.unique(a * log.n_items + b, return_inverse=True)
-    a, b = np.divmod(distinct, log.n_items)
-    return Pairs(a, b, np.bincount(inverse, worth, minlength=len(distinct)))
+    key = (request * log.n_items + a) * log.n_items + b
+    distinct, inverse = np.unique(key, return_inverse=True)
+    rows, b = np.divmod(distinct, log.n_items)
+    request, a = np.divmod(rows, log.n_items)
+    return request, Pairs(a, b, np.bincount(inverse, worth, minlength=len(distinct)))
 
 
 def _without(entries: Entries, rows: SparseRows, items: Array, own: Pairs) -> Entries:
