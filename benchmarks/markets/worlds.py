@@ -35,15 +35,15 @@ class Market:
     """How much of what a visitor makes of an animal counts in adopting it, once it was opened."""
     asks_species: bool = True
     """Whether half of the sessions look for one species only."""
-    demand: float = 0.6
+    demand: float = 0.9
     """Adoptions that evenly drawn pages would bring, for each animal that arrives."""
-    days: int = 150
+    days: int = 240
     initial: int = 120
     """Animals that wait at the start."""
     arrivals: float = 1.8
     """A day."""
-    sessions: int = 8_000
-    visitors: int = 2_500
+    sessions: int = 20_000
+    visitors: int = 5_000
     page: int = 20
     guests: float = 0.35
     """Share of the sessions without a user id."""
@@ -53,6 +53,9 @@ class Market:
     """The chance that an average animal is opened, once looked at."""
 
 
+_QUIET = Market(demand=0.6, days=150, sessions=8_000, visitors=2_500)
+"""21 sessions for each animal, where the others have 36."""
+
 WORLDS = MappingProxyType(
     {
         "town": Market(),
@@ -61,9 +64,10 @@ WORLDS = MappingProxyType(
         "cascade": Market(clicks="cascade", taste=0.8, hidden=0.4),
         "wide": Market(taste=0.5, hidden=0.6, far=3.0, guests=0.6, asks_species=False),
         "impatient": Market(clicks="cascade", patience=0.85, taste=0.4, hidden=0.7, far=0.5),
-        "busy": Market(hidden=0.6, far=2.5, demand=0.9, days=240, sessions=20_000, visitors=5_000),
-        "enough": Market(taste=0.8, demand=1.3),
-        "plenty": Market(taste=0.8, demand=3.0),
+        "county": Market(hidden=0.6, far=2.5),
+        "village": _QUIET,
+        "enough": replace(_QUIET, taste=0.8, demand=1.3),
+        "plenty": replace(_QUIET, taste=0.8, demand=3.0),
     }
 )
 """Too little demand, except for the last two. `plenty` has more adopters than animals."""
