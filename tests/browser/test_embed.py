@@ -122,11 +122,11 @@ def test_a_view_counts_once_though_the_list_and_the_page_send_it(
     page.goto(shelter.put("/animals", EXAMPLES["a list"]))
     shown(page)
     page.get_by_role("link", name="Pip").click()
-    with page.expect_response("**/v1/events"):
-        page.get_by_role("button", name="Ask about Pip").click()
+    # Its answer may come when the page is gone, and then nobody hears of it.
+    page.get_by_role("button", name="Ask about Pip").click()
     page.wait_for_url("**/thanks*")
     expect(page).to_have_title("elsewhere")
-    for _ in range(50):
+    for _ in range(300):
         events = shelter.history(page)
         if len(events) == 2:
             break
