@@ -56,9 +56,8 @@ class Outcomes:
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [
-                logged(row) for row in connection.execute(wanted).all()
-            ]  # far quicker than one by one
+            rows = connection.execute(wanted).all()  # far quicker than one by one
+            return [logged(row) for row in rows]
 
     def sessions(self, since: int, until: int) -> set[str]:
         """The ids of the sessions that have an event sent in that time."""

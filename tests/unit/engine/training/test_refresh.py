@@ -132,27 +132,6 @@ def test_events_that_left_the_log_leave_the_counts_of_the_next_fold_and_update(
             assert array.tobytes() == arrays[name].tobytes(), name
 
 
-def test_who_has_just_started_serves_the_newest_counts_whose_turn_it_ever_is(
-    world: World,
-    folder: CountRefresher,
-    registry: Registry,
-    campaigns: Campaigns,
-    artefacts: ArtefactStore,
-) -> None:
-    version = world.serve()
-    world.see(NEW)
-    counts = folder.refresh(version.name, NOW)
-
-    def of_another() -> AbstractContextManager[bool]:
-        return nullcontext(False)
-
-    started = LiveModel(
-        "recommender", campaigns, Loader(registry, artefacts), ServingSettings(), turn=of_another
-    )
-    started.refresh(NOW)
-    assert started.current.counts == counts
-
-
 def test_a_version_of_old_that_kept_no_rows_is_folded_from_the_whole_log(
     world: World, folder: CountRefresher, artefacts: ArtefactStore
 ) -> None:
@@ -243,7 +222,7 @@ def test_who_serves_the_version_swaps_to_its_newest_counts_and_keeps_its_name(
     assert live.current.counts == newest
 
 
-def test_a_worker_that_starts_late_serves_the_fold_at_once(
+def test_a_worker_that_starts_late_serves_the_fold_at_once_and_waits_for_no_turn(
     world: World,
     folder: CountRefresher,
     registry: Registry,
@@ -252,9 +231,16 @@ def test_a_worker_that_starts_late_serves_the_fold_at_once(
 ) -> None:
     version = world.serve()
     world.see(NEW)
-    folder.refresh(version.name, NOW)
-    late = LiveModel("recommender", campaigns, Loader(registry, artefacts), ServingSettings())
+    counts = folder.refresh(version.name, NOW)
+
+    def of_another() -> AbstractContextManager[bool]:
+        return nullcontext(False)
+
+    late = LiveModel(
+        "recommender", campaigns, Loader(registry, artefacts), ServingSettings(), turn=of_another
+    )
     assert late.refresh(NOW)
+    assert late.current.counts == counts
     assert NEW in late.current.model.item_ids
 
 
