@@ -88,7 +88,9 @@ class Ours:
         query = Query(self._visitor, ask.at, ask.at, eligibility=rules, limit=size)
         answer = self.engine.individuals.recommend(query)
         self._answer = answer.recommendation_id
-        return np.array([self._at[place.animal_ids[0]] for place in answer.places], np.int64)
+        page = [place.animal_ids[0] for place in answer.places]
+        self._shown.update(page)
+        return np.array([self._at[one] for one in page], np.int64)
 
     def hear(self, shown: Shown) -> None:
         """Send what the visitor did as events."""

@@ -36,7 +36,7 @@ class Order(Protocol):
     """Orders animals, and hears what became of each page."""
 
     def page(self, ask: Ask, size: int) -> Ints:
-        """The animals of a page, best first."""
+        """The animals of a page, best first, all of them of those that are there."""
         ...
 
     def hear(self, shown: Shown) -> None:
@@ -83,6 +83,8 @@ class Copy:
             page = self.order.page(ask, market.page)
             if not len(page):
                 return
+            if not np.isin(page, ask.there).all():
+                raise ValueError("an order shows an animal that is gone, or was on an earlier page")
             self.on_page[page] += 1
             self.refused += int(drawn.refused(session.visitor, page).sum())
             dice = np.random.default_rng((drawn.seed, 6, session.number, number))

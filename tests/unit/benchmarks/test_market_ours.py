@@ -58,8 +58,9 @@ def played() -> Played:
             ours.engine.live[RECOMMENDER].current,
             {kind: count for (_, kind), count in adapters.log.types().items()},
             [
-                tuple(ids[0] for ids in page.animal_ids or ())
+                tuple(ids[0] for ids in page.animal_ids)
                 for page in adapters.impressions.newest_pages(10_000)
+                if page.animal_ids  # there may be nobody left to be shown
             ],
             [found[one.animal_id].status for one in drawn.animals],
         )
@@ -80,6 +81,14 @@ def test_each_page_is_logged_as_it_was_shown(played: Played) -> None:
         for one in played.heard
     )
     assert shown == sorted(played.pages)
+
+
+def test_no_animal_is_shown_twice_in_one_session(played: Played) -> None:
+    pages: dict[int, list[int]] = {}
+    for shown in played.heard:
+        pages.setdefault(shown.ask.session.number, []).extend(shown.page.tolist())
+    assert any(len(shown) > MARKET.page for shown in pages.values()), "some turned the page"
+    assert all(len(shown) == len(set(shown)) for shown in pages.values())
 
 
 def test_what_visitors_do_is_in_the_log(played: Played) -> None:

@@ -96,14 +96,23 @@ def test_nobody_is_adopted_twice_by_visitors_of_the_same_minutes(tiny: Drawn) ->
     assert len(adopted) == len(set(adopted)) > 1
 
 
-def test_what_was_opened_is_not_shown_again_in_the_session(tiny: Drawn) -> None:
+def test_what_was_shown_is_not_shown_again_in_the_session(tiny: Drawn) -> None:
     one = Watching(Popular(tiny))
     play(tiny, {"one": one})
-    opened: dict[int, set[int]] = {}
+    pages: dict[int, set[int]] = {}
     for shown in one.heard:
-        before = opened.setdefault(shown.ask.session.number, set())
+        before = pages.setdefault(shown.ask.session.number, set())
         assert not before & set(shown.page.tolist())
-        before.update(shown.page[shown.opened].tolist())
+        before.update(shown.page.tolist())
+
+
+def test_an_order_that_shows_an_animal_again_is_refused(tiny: Drawn) -> None:
+    class Again(Anybody):
+        def page(self, ask: Ask, size: int) -> Ints:
+            return np.flatnonzero(tiny.listed <= ask.at)[:size]
+
+    with pytest.raises(ValueError, match="on an earlier page"):
+        play(tiny, {"again": Again()})
 
 
 def test_who_is_acquainted_knows_tastes_from_the_second_page_on(tiny: Drawn) -> None:
