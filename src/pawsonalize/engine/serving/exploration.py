@@ -1,6 +1,6 @@
 """Exploration: places of an answer that go to new and under-exposed items, each with its odds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from random import Random
 
@@ -25,11 +25,13 @@ class Novelty:
     """The exploration share of each item of the catalogue, in proportion.
 
     `weights` are whole numbers, 0 for an item that is never drawn; `running` are their running
-    sums; both have the shape (items,).
+    sums; both have the shape (items,). Where only some items have a share, `positions` are theirs
+    in the catalogue, ascending.
     """
 
     weights: NDArray[np.int64]
     running: NDArray[np.int64]
+    positions: NDArray[np.int64] | None = None
 
     @property
     def total(self) -> int:
@@ -40,6 +42,24 @@ class Novelty:
         """The same with 0 for every item outside the mask, shape (items,)."""
         weights = self.weights * there
         return Novelty(weights, np.cumsum(weights))
+
+    def weight(self, position: int) -> int:
+        """The weight of the item at that position of the catalogue."""
+        if self.positions is None:
+            return int(self.weights[position])
+        place = int(self.positions.searchsorted(position))
+        is_one = place < len(self.positions) and self.positions[place] == position
+        return int(self.weights[place]) if is_one else 0
+
+    def position(self, place: int) -> int:
+        """Where in the catalogue the item is that has that place among the weights."""
+        return place if self.positions is None else int(self.positions[place])
+
+    def without(self, taken: Collection[int]) -> NDArray[np.int64]:
+        """The running sums without the items at these positions."""
+        weights, gone = self.weights.copy(), np.array(list(taken), np.int64)
+        weights[gone if self.positions is None else np.isin(self.positions, gone)] = 0
+        return np.cumsum(weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +105,7 @@ def explore(best: NDArray[np.intp], due: Novelty, weight: float, seed: str) -> E
         is_drawn = random() < weight and left > 0
         chosen = _draw(due, taken, left, random) if is_drawn else ranked[head]
         odds = float(chosen == ranked[head])
-        novel = int(due.weights[chosen])
+        novel = due.weight(chosen)
         propensities.append((1 - weight) * odds + weight * novel / left if left else odds)
         taken[chosen] = is_drawn
         left -= novel
@@ -95,13 +115,12 @@ def explore(best: NDArray[np.intp], due: Novelty, weight: float, seed: str) -> E
 def _draw(due: Novelty, taken: dict[int, bool], left: int, random: Callable[[], float]) -> int:
     """One of the items not taken, in proportion to their weights, which sum to `left`."""
     for _ in range(_TRIES):
-        position = int(due.running.searchsorted(int(random() * due.total), side="right"))
-        if position not in taken:
+        place = int(due.running.searchsorted(int(random() * due.total), side="right"))
+        if (position := due.position(place)) not in taken:
             return position
     # Nearly all of the novelty is taken: draw among the rest alone, with the same probabilities.
-    rest = due.weights.copy()
-    rest[list(taken)] = 0
-    return int(np.cumsum(rest).searchsorted(int(random() * left), side="right"))
+    running = due.without(taken)
+    return due.position(int(running.searchsorted(int(random() * left), side="right")))
 
 
 _COUNTED_EVENTS = 500_000

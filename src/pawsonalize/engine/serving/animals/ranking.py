@@ -183,8 +183,9 @@ class Individuals:
         passed, pages = self._passed(available, query), self._shown(query, groups)
         with available.lock:
             weighing = self._weighing(available, groups, query, counts, passed, disliked, pages)
-            due = self._derived.of(available).shares
-            chosen = _explored(weighing, choose(weighing, query.limit), groups, query, due)
+            everybody, due = weighing.utilities(), self._derived.of(available).shares
+            best = available.rank[choose(weighing, everybody, query.limit)]
+            chosen = _explored(weighing, everybody, best, groups, query, due)
             slots = available.order[list(chosen.positions)]
             weighed = weighing.weigh(slots)
             ids = [available.members(slot) for slot in slots.tolist()]
@@ -318,17 +319,18 @@ class Individuals:
 
 def _explored(
     weighing: Weighing,
-    chosen: Slots,
+    everybody: Floats,
+    best: Slots,
     groups: GroupScores,
     query: Query,
     due: ExplorationShares,
 ) -> Explored:
     """The places with exploration, as positions in the order of the available animals."""
-    best = weighing.available.rank[chosen]
     weight = groups.served.settings.exploration_weight
     if weight > 0:
         assert query.recommendation_id is not None
-        return explore(best.astype(np.intp), due.of(weighing), weight, query.recommendation_id)
+        shares = due.of(weighing, everybody)
+        return explore(best.astype(np.intp), shares, weight, query.recommendation_id)
     return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))
 
 

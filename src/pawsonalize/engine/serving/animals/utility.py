@@ -1,7 +1,7 @@
 """The utility of animals, which of them get the places, and their exploration shares."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import ceil
 from threading import Lock
 from weakref import WeakKeyDictionary
@@ -20,7 +20,7 @@ from pawsonalize.engine.serving.animals.choices import (
     CommonParts,
     Personal,
 )
-from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility, EligibilityVerdict
+from pawsonalize.engine.serving.animals.eligibility import Eligibility, EligibilityVerdict
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.serving.context import THE_ANIMAL
 from pawsonalize.engine.serving.exploration import Novelty
@@ -93,11 +93,12 @@ class Weighing:
         utilities = _add(parts, nothing.copy())
         return Weighed(slots, np.column_stack(parts), np.column_stack(bare), utilities)
 
-    def utilities(self, utilities: Floats, room: Floats) -> Floats:
-        """The utility of every slot, bit for bit as `weigh` gives it, written into the first array.
+    def utilities(self) -> Floats:
+        """The utility of every slot, bit for bit as `weigh` gives it; kept until the next question.
 
         -inf for an animal that may not be shown, or that has no place of its own.
         """
+        utilities, room = self.available.room
         verdict = self.available.judge(self.eligibility, EVERY_SLOT)
         np.copyto(utilities, self.common.total)
         _add((part for part in self._own(EVERY_SLOT, verdict, room) if part is not None), utilities)
@@ -173,13 +174,13 @@ class Weighing:
         return told
 
 
-def choose(weighing: Weighing, limit: int) -> Slots:
+def choose(weighing: Weighing, everybody: Floats, limit: int) -> Slots:
     """The places of the highest utility, best first; ties by longest listed, then by id.
 
-    A group gets at most its share of the places, unless no other animal is left.
+    `everybody` are the utilities by slot. A group gets at most its share of the places, unless no
+    other animal is left.
     """
     available = weighing.available
-    everybody = weighing.utilities(*available.room)
     most = max(1, ceil(limit * weighing.settings.max_per_group_share))
     # Most answers end among the best; otherwise put all animals that may be shown in order.
     for enough in (limit * 8 + 1_000, limit * 64 + 8_000):
@@ -232,45 +233,68 @@ def _varied(
     return slots[order[within]][:limit], slots[order[~within]]
 
 
-_KEPT = 8  # of 300,000 animals, 5 MB each; most visitors' homes are like others'
 # Whole shares add without rounding, see `exploration`; so many that even the floor is many.
 _WHOLE = 2.0**44
 
 
 class ExplorationShares:
-    """The exploration share of each place, kept as long as nothing changes.
+    """The exploration share of each place: of newcomers and long-stayers, by the day and hour.
 
-    Newcomers and long-stayers have a share, by the day and hour:
+        share = (1 - floor) * s / S * o / sum of s / S * o  +  floor / animals
 
-        share = (1 - floor) / groups * s / sum of s in its group + floor / animals
-        s = 1 / (1 + times shown)
+        s  1 / (1 + times shown); S is the sum of it over the group
+        o  exp(utility), so the odds that this visitor chooses the animal
 
-    `groups` and `animals` count those that have a share. So each group has the same budget, and no
-    animal has less than floor / animals.
+    `animals` counts those that have a share. So this visitor is shown whom they may like, of equals
+    those who were shown least, and no animal has less than floor / animals.
     """
 
     def __init__(self) -> None:
-        self._led: tuple[object, Slots] | None = None
-        self._kept: LRUCache[Eligibility, Novelty] = LRUCache(_KEPT)
+        self._led: tuple[object, _Led] | None = None
 
-    def of(self, weighing: Weighing) -> Novelty:
-        """In the order of the animals: 0 for one that may not be shown or has no share."""
+    def of(self, weighing: Weighing, utilities: Floats) -> Novelty:
+        """Of those who have a share now: 0 for one that may not be shown to the visitor.
+
+        `utilities` are those of `Weighing.utilities`, by slot.
+        """
         now = (weighing.available.version, weighing.at // HOUR)
         if self._led is None or self._led[0] != now:
-            self._led = now, _due(weighing)
-            self._kept.clear()
-        slots, eligibility = self._led[1], _that_exclude(weighing.eligibility)
-        if not np.isfinite(weighing.lost).all():
-            return _shared(weighing, weighing.fitting(slots))
-        if (kept := self._kept.get(eligibility)) is None:
-            fitting = slots if eligibility == ANYBODY else weighing.fitting(slots)
-            kept = self._kept[eligibility] = _shared(weighing, fitting)
-        return kept
+            self._led = now, _Led.of(weighing)
+        led = self._led[1]
+        shares = led.room
+        np.take(utilities, led.slots, out=shares, mode="clip")
+        highest = shares.max(initial=-np.inf)
+        if highest == -np.inf:
+            return Novelty(np.empty(0, np.int64), np.empty(0, np.int64), led.positions[:0])
+        fitting = shares > -np.inf
+        floor = weighing.settings.newcomer_floor
+        shares -= highest
+        np.exp(shares, out=shares)
+        shares *= led.of_group
+        shares *= (1 - floor) / shares.sum() * _WHOLE
+        shares += fitting * (floor / np.count_nonzero(fitting) * _WHOLE)
+        weights = np.ceil(shares, out=shares).astype(np.int64)
+        return Novelty(weights, np.cumsum(weights), led.positions)
 
 
-def _that_exclude(rules: Eligibility) -> Eligibility:
-    """The rules that exclude animals: the visitor's place is left out where it only weighs."""
-    return rules if rules.max_distance_km is not None else replace(rules, place=None)
+@dataclass(frozen=True, slots=True)
+class _Led:
+    """Who has a share, in the order of the animals."""
+
+    slots: Slots
+    positions: Slots
+    of_group: Floats
+    """Each one's part of what its group has: the less it was shown, the more."""
+    room: Floats
+    """For a query: it is quick as long as it hardly allocates memory."""
+
+    @classmethod
+    def of(cls, weighing: Weighing) -> "_Led":
+        available, slots = weighing.available, _due(weighing)
+        groups = available.column("group", slots)
+        shares = 1 / (1 + available.shown[slots])
+        of_group = shares / np.bincount(groups, shares)[groups]
+        return cls(slots, available.rank[slots], of_group, np.empty(len(slots)))
 
 
 def _due(weighing: Weighing) -> Slots:
@@ -281,20 +305,6 @@ def _due(weighing: Weighing) -> Slots:
     slots = np.concatenate([available.order[:long], available.order[max(long, new) :]])
     led: Slots = slots[available.leads[slots]]
     return led
-
-
-def _shared(weighing: Weighing, slots: Slots) -> Novelty:
-    available, floor = weighing.available, weighing.settings.newcomer_floor
-    weights = np.zeros(len(available), np.int64)
-    if len(slots):
-        groups = available.column("group", slots)
-        shares = 1 / (1 + available.shown[slots])
-        budgets = np.bincount(groups, shares)
-        each = (1 - floor) / np.count_nonzero(budgets)
-        mixed = shares * (each / np.maximum(budgets, np.finfo(float).tiny))[groups]
-        mixed += floor / len(slots)
-        weights[available.rank[slots]] = np.ceil(mixed * _WHOLE)
-    return Novelty(weights, np.cumsum(weights))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.available import AvailableAnimals
+from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.choices import NO_PAGES, ChoiceTables, ChoiceWeights, Pages
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Weighing
+from pawsonalize.engine.serving.animals.utility import Weighing, choose
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from tests.animal_data import animal
 from tests.event_data import T0
@@ -102,6 +102,11 @@ def question_of(
     personal = tables.of(available, pages, each)
     common = tables.common(available, at)
     return Weighing(available, each, lost, common, personal, tables.weights, asked, settings, at)
+
+
+def best_of(question: Weighing, limit: int) -> Slots:
+    """The animals of the highest utility that may be shown."""
+    return choose(question, question.utilities(), limit)
 
 
 def ids_of(available: AvailableAnimals, slots: Iterable[int]) -> list[str]:

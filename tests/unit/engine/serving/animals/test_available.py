@@ -97,6 +97,6 @@ def test_every_animal_weighs_the_same_alone_and_among_all(stock: list[Animal]) -
     question = question_of(available, asked=Eligibility(kids=True, place=HERE))
     fitting = question.fitting(available.order[available.leads[available.order]])
     alone = [question.weigh(np.array([slot])).utilities[0] for slot in fitting.tolist()]
-    everybody = question.utilities(*question.available.room)
+    everybody = question.utilities()
     assert everybody[fitting].tolist() == alone
     assert np.isfinite(everybody).sum() == len(fitting)

@@ -16,13 +16,14 @@ from pawsonalize.engine.serving.animals.choices import Pages
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.settings import FACTORS, PARTS, AnimalSettings, Weights
-from pawsonalize.engine.serving.animals.utility import Weighing, choose
+from pawsonalize.engine.serving.animals.utility import Weighing
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (
     GROUPS,
     HERE,
+    best_of,
     ids_of,
     question_of,
     rules,
@@ -51,7 +52,7 @@ def test_no_rule_is_ever_violated_and_nobody_who_fits_is_missing(
     stock: list[Animal], asked: Eligibility, affinity: dict[str, float], limit: int
 ) -> None:
     available = shelf_of(stock)
-    chosen = choose(question_of(available, affinity, asked), limit)
+    chosen = best_of(question_of(available, affinity, asked), limit)
     places = {available.members(slot) for slot in chosen.tolist()}
     by_id = {one.animal_id: one for one in stock}
     fitting = {
@@ -70,7 +71,7 @@ def test_the_places_go_by_utility_and_no_group_has_more_than_its_share(
 ) -> None:
     available = shelf_of([one for one in stock if one.bonded_unit is None])
     question = question_of(available, affinity)
-    assert choose(question, limit).tolist() == _in_turn(question, limit)
+    assert best_of(question, limit).tolist() == _in_turn(question, limit)
 
 
 def _in_turn(question: Weighing, limit: int) -> list[int]:
@@ -104,14 +105,14 @@ def test_among_many_as_few_are_put_in_order_as_make_a_varied_list(
     many: AvailableAnimals, liked: int | None
 ) -> None:
     question = question_of(many, {f"2-Breed{liked}-2-3": 9.0})
-    assert choose(question, 10).tolist() == _in_turn(question, 10)
+    assert best_of(question, 10).tolist() == _in_turn(question, 10)
 
 
 def test_five_hundred_equal_animals_have_five_hundred_places_in_the_order_of_ties() -> None:
     stock = [animal(f"a{(n * 7) % 500:03}", listed=T0 - n % 3 * DAY) for n in range(500)]
     available = shelf_of(stock)
     flat = AnimalSettings(weights=Weights(0, 0, 0, 0, 0))
-    chosen = choose(question_of(available, settings=flat), 500)
+    chosen = best_of(question_of(available, settings=flat), 500)
     waited = sorted(stock, key=lambda one: (one.listed_at, one.animal_id))
     assert ids_of(available, chosen) == [one.animal_id for one in waited]
 
@@ -122,9 +123,9 @@ def test_one_group_has_its_share_while_others_are_there() -> None:
     available = shelf_of([*cats, *dogs])
     settings = AnimalSettings(max_per_group_share=0.5)
     question = question_of(available, {"1-Manx-1-3": 0.9}, settings=settings)
-    kinds = [one[:3] for one in ids_of(available, choose(question, 10))]
+    kinds = [one[:3] for one in ids_of(available, best_of(question, 10))]
     assert Counter(kinds) == {"cat": 5, "dog": 5}
-    kinds = [one[:3] for one in ids_of(available, choose(question, 20))]
+    kinds = [one[:3] for one in ids_of(available, best_of(question, 20))]
     assert Counter(kinds) == {"cat": 13, "dog": 7}, "places are not left empty"
 
 
@@ -145,7 +146,7 @@ def test_each_factor_orders_those_who_are_alike_but_for_it() -> None:
     for name, less in worse.items():
         stock = [animal("better", **usual), animal("a worse one", **(usual | less))]  # type: ignore[arg-type]
         available = shelf_of(stock, {"a worse one": 5.0} if name == "is shown more" else {})
-        assert ids_of(available, choose(question_of(available, asked=asked), 2))[0] == "better", (
+        assert ids_of(available, best_of(question_of(available, asked=asked), 2))[0] == "better", (
             name
         )
 
@@ -202,7 +203,7 @@ def test_the_visitors_and_the_animals_part_add_up_with_the_others(
     assert [sum(parts) for parts in weighed.parts.tolist()] == weighed.utilities.tolist()
     assert np.isfinite(weighed.utilities).all()
     assert (weighed.utilities <= question.bound + 1e-9).all()
-    everybody = question.utilities(*available.room)[available.order]
+    everybody = question.utilities()[available.order]
     may = everybody > -np.inf
     assert everybody[may].tolist() == weighed.utilities[may].tolist(), "bit for bit"
     own = weighed.parts[:, PARTS.index("animal_effect")]
@@ -217,7 +218,7 @@ def test_who_scrolled_past_large_dogs_gets_fewer_of_them_even_of_those_never_sho
     passed = _pages_of([("2-Beagle-3-3", f"large{n}", 0.0, n, False) for n in range(10)])
     settings = AnimalSettings(max_per_group_share=1.0)
     question = question_of(available, settings=settings, pages=passed)
-    assert all(one.startswith("small") for one in ids_of(available, choose(question, 20)))
+    assert all(one.startswith("small") for one in ids_of(available, best_of(question, 20)))
     parts = question.weigh(np.array([available.slot("large15"), available.slot("small1")])).parts
     visitor, seen = parts[:, PARTS.index("visitor")], parts[:, PARTS.index("seen")]
     assert visitor[0] < visitor[1] - 0.05
@@ -232,7 +233,7 @@ def test_two_visitors_with_the_same_events_and_different_pages_get_different_ord
     for others in ("2-Great_Dane-4-3", "2-Shih_Tzu-1-3"):
         opened = ("2-Beagle-2-3", "opened", 0.0, 0, True)
         shown = _pages_of([opened, *[(others, "gone", 0.0, n, False) for n in range(1, 9)]])
-        orders.append(ids_of(available, choose(question_of(available, pages=shown), 3)))
+        orders.append(ids_of(available, best_of(question_of(available, pages=shown), 3)))
     assert orders[0].index("small") < orders[0].index("large")
     assert orders[1].index("large") < orders[1].index("small")
 
@@ -243,5 +244,5 @@ def test_an_animal_that_nobody_has_looked_at_stands_where_its_attributes_put_it(
     available.put_effects({"loved": 0.5, "passed": -0.5})
     liked = {"2-Beagle-2-3": 1.0}
     settings = AnimalSettings(max_per_group_share=1.0)
-    order = ids_of(available, choose(question_of(available, liked, settings=settings), 4))
+    order = ids_of(available, best_of(question_of(available, liked, settings=settings), 4))
     assert order == ["loved", "new", "passed", "cat"]
