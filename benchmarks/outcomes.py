@@ -8,7 +8,9 @@ of its own: the same arrivals, visits and luck, but whom a visitor adopts is gon
 later. `ours` is the service itself, trained at least every so many days. The orders that a site
 could have without it are `newest`, `nearest`, `popular` and a `content profile` of twenty lines.
 The `ceiling` knows all but the whims of one session, which nobody can know; the `oracle` knows
-those as well, and the `acquainted` does not know tastes on a visitor's first page.
+those as well, and the `acquainted` does not know tastes on a visitor's first page. The `informed`
+is told how the market works, but has to learn animals and visitors: no order that learns gets much
+further.
 
 Figures are means over seeds, with the lowest and the highest of a single seed. They are of every
 animal that waits at the start or arrives later. `rmst90` is the mean of min(stay, 90 days);
@@ -34,9 +36,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.markets.draw import draw
 from benchmarks.markets.figures import LEAST, MOST, Figures, Row, figures, over_seeds, over_worlds
+from benchmarks.markets.knowing import KNOWING
 from benchmarks.markets.ours import served
 from benchmarks.markets.play import Order, play
-from benchmarks.markets.rivals import KNOWING, SIMPLE
+from benchmarks.markets.rivals import SIMPLE
 from benchmarks.markets.worlds import TUNING_SEEDS, VERDICT_SEEDS, WORLDS, smaller
 from pawsonalize.logs import configure_logs
 

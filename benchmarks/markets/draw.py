@@ -106,14 +106,14 @@ class Drawn:
     def adopting(self) -> float:
         """The log-odds to adopt an opened animal, by which the demand is met by even pages."""
         market = self.market
-        looks = _looks(market) * sum(session.pages for session in self.sessions)
+        looked_at = looks(market).sum() * sum(session.pages for session in self.sessions)
         wanted = market.demand * (market.initial + market.arrivals * market.days)
         likes = self._crowd()
         opened = _sigmoid(likes + self.opening)
         low, high = -15.0, 5.0
         for _ in range(50):
             middle = (low + high) / 2
-            taken = looks * float((opened * _sigmoid(market.keen * likes + middle)).mean())
+            taken = looked_at * float((opened * _sigmoid(market.keen * likes + middle)).mean())
             low, high = (middle, high) if taken < wanted else (low, middle)
         return low
 
@@ -130,13 +130,13 @@ class Drawn:
         return np.concatenate([self.expected(one, everybody) for one in crowd])
 
 
-def _looks(market: Market) -> float:
-    """The places that are looked at on a page, about."""
+def looks(market: Market) -> Floats:
+    """How likely each place of a page is looked at, about; shape (places,)."""
     places = np.arange(market.page)
     if market.clicks == "cascade":
         go_on = market.patience * (1 - market.open_rate) + market.open_rate * market.returns
-        return float((go_on**places).sum())
-    return float((1 / (1 + places) ** market.attention).sum())
+        return np.asarray(go_on**places)
+    return np.asarray(1 / (1 + places) ** market.attention)
 
 
 def _sigmoid(value: Floats) -> Floats:

@@ -1,4 +1,4 @@
-"""What a site could do without us, and what nobody can: orders to be measured against."""
+"""What a site could do without us: orders to be measured against."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -65,42 +65,6 @@ class Popular(Scoring):
 
 
 @dataclass
-class Acquainted(Scoring):
-    """Knows all but whims; tastes from the second page of a user on, or of a guest's session.
-
-    The tastes of whom it never saw are in no page: no order can know them.
-    """
-
-    met: set[int] = field(default_factory=set)
-
-    def scores(self, ask: Ask, there: Ints) -> Floats:
-        visitor = ask.session.visitor
-        if key_of(ask) in self.met:
-            return self.drawn.expected(visitor, there)
-        return self.drawn.expected_of_anybody(visitor, there)
-
-    def hear(self, shown: Shown) -> None:
-        self.met.add(key_of(shown.ask))
-
-
-class Ceiling(Scoring):
-    """Knows all but whims."""
-
-    def scores(self, ask: Ask, there: Ints) -> Floats:
-        return self.drawn.expected(ask.session.visitor, there)
-
-
-class Oracle(Scoring):
-    """Knows whims as well."""
-
-    def scores(self, ask: Ask, there: Ints) -> Floats:
-        return (
-            self.drawn.expected(ask.session.visitor, there)
-            + self.drawn.luck(ask.session.number)[0][there]
-        )
-
-
-@dataclass
 class ContentProfile(Scoring):
     """Twenty lines that any site could write: openings per attention, of animals and of traits."""
 
@@ -148,8 +112,3 @@ SIMPLE: Mapping[str, Callable[[Drawn], Scoring]] = MappingProxyType(
     }
 )
 """Orders that a site could have without us, by name."""
-
-KNOWING: Mapping[str, Callable[[Drawn], Scoring]] = MappingProxyType(
-    {"acquainted": Acquainted, "ceiling": Ceiling, "oracle": Oracle}
-)
-"""Orders that nobody can have, by name."""

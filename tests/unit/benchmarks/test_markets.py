@@ -6,17 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from benchmarks.markets.draw import Drawn, Floats, Ints, Mask, draw
+from benchmarks.markets.knowing import KNOWING, Acquainted, Informed, Oracle
 from benchmarks.markets.play import NEVER, Ask, Shown, play
-from benchmarks.markets.rivals import (
-    KNOWING,
-    SIMPLE,
-    Acquainted,
-    ContentProfile,
-    Newest,
-    Oracle,
-    Popular,
-    key_of,
-)
+from benchmarks.markets.rivals import SIMPLE, ContentProfile, Newest, Popular, key_of
 from benchmarks.markets.worlds import TUNING_SEEDS, VERDICT_SEEDS, WORLDS, Market, smaller
 
 from tests.unit.benchmarks.watching import Watching
@@ -125,6 +117,23 @@ def test_who_is_acquainted_knows_tastes_from_the_second_page_on(tiny: Drawn) -> 
         assert (np.diff(knows(visitor, page)) <= 0).all()
         met.add(key_of(shown.ask))
     assert len(met) < len(one.heard)
+
+
+def test_who_is_informed_learns_animals_and_visitors_from_what_is_opened() -> None:
+    market = replace(TINY, hidden=1.0, taste=1.5, whim=0, open_rate=0.2, demand=0.1, visitors=10)
+    drawn = draw(market, 1)
+    learned, new = Informed(drawn), Informed(drawn)
+    play(drawn, {"one": learned})
+    everybody = np.arange(len(drawn.animals))
+    kept = [shown[-1].ask for key, shown in learned.pages.items() if key >= 0 and len(shown) > 5]
+    assert len(kept) > 3
+
+    def right(order: Informed, ask: Ask) -> float:
+        true = drawn.expected(ask.session.visitor, everybody)
+        return float(np.corrcoef(order.scores(ask, everybody), true)[0, 1])
+
+    before, after = (np.mean([right(order, ask) for ask in kept]) for order in (new, learned))
+    assert after > before + 0.1
 
 
 class Anybody:

@@ -1,8 +1,8 @@
 """Who needs whom: what it is worth that an animal goes home now, and not when it would anyway.
 
 A place on a page is scarce, and an animal that everybody wants finds a home without it. So the
-value of a home is the days of waiting that it saves, up to 90: as a log it is added to the log-odds
-that this visitor brings it about. (A bid price: the worth of the next best use of what is given
+value of a home is the days of waiting that it saves: as a log it is added to the log-odds that this
+visitor brings it about. (A bid price: the worth of the next best use of what is given
 away, as in the control of scarce seats; Talluri and van Ryzin 1998.)
 """
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from pawsonalize.recipes.choices.shown_places import Floats
 
-HORIZON = 90.0
-"""Days of waiting that count at most."""
+HORIZON = 3_650.0
+"""Days of waiting that count at most. With fewer, those who wait longest would all count alike."""
 
 _MOST = 4.0  # log-odds; a few choices must not make an animal irresistible
 
@@ -27,7 +27,7 @@ def home_rate(homes: float, days: Floats, appeal: Floats) -> float:
 
 
 def bid_prices(rate: float, appeal: Floats) -> Floats:
-    """The log of the days saved, 0 for all 90 and less for one that is soon gone anyway.
+    """The log of the share of `HORIZON` that is saved; the lower, the sooner it is gone anyway.
 
     All 0 without a rate.
     """

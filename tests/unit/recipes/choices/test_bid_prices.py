@@ -16,10 +16,10 @@ def test_the_rate_of_homes_is_found_again_from_stays_whatever_the_appeal() -> No
     assert home_rate(float((stays <= 60.0).sum()), waited, appeal) == pytest.approx(0.02, rel=0.05)
 
 
-def test_a_price_is_the_log_of_the_days_that_a_home_saves_of_ninety() -> None:
+def test_a_price_is_the_log_of_the_days_that_a_home_saves_of_ten_years() -> None:
     once_a_day, hardly_ever = bid_prices(1.0, np.array([0.0, -30.0]))
     assert once_a_day == pytest.approx(np.log(1 / HORIZON))
-    assert bid_prices(1e-6, np.zeros(1))[0] == pytest.approx(0.0, abs=1e-4)
+    assert bid_prices(1e-9, np.zeros(1))[0] == pytest.approx(0.0, abs=1e-4)
     assert once_a_day < hardly_ever < 0, "appeal counts up to a bound"
 
 

@@ -11,7 +11,7 @@ COMMON = ("appeal", "animal_effect", *FACTORS[:5])
 PARTS = (*COMMON, "group", "visitor", "seen", "distance", "compatibility")
 """The parts of a utility, in the order in which they are added."""
 
-BOUNDS = ((0.0, 1.0), (-1.0, 0.0), (0.0, 1.0), (0.0, 1.0), (-4.5, 0.0), (-1.0, 0.0), (-1.0, 0.0))
+BOUNDS = ((0.0, 1.0), (-1.0, 0.0), (0.0, 1.0), (0.0, 1.0), (-8.2, 0.0), (-1.0, 0.0), (-1.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)

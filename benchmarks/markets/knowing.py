@@ -1,0 +1,142 @@
+"""Orders that nobody can have: they know what no site can, and say how far others can get."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+from scipy.special import expit
+
+from benchmarks.markets.draw import Drawn, Floats, Ints, looks
+from benchmarks.markets.play import Ask, Shown
+from benchmarks.markets.rivals import Scoring, key_of
+from pawsonalize.recipes.choices.animal_effects import animal_effects
+from pawsonalize.recipes.choices.effects import looked_at
+from pawsonalize.recipes.choices.visitor_effects import VISITOR_VARIANCES, Watched, visitor_effects
+
+_TRAITS = ("family", "size", "age", "colour")
+_AS_USUAL = 0.01  # a variance where visitors do not differ
+_PAGES = 60  # of a visitor's newest
+_COMMON = 0.5
+"""The weight of what everybody likes: of 0, 0.25, 0.5 and 1 the best. Favourites leave anyway."""
+
+
+@dataclass
+class Informed(Scoring):
+    """Is told how the market works, and learns the rest, as any order has to.
+
+    It knows what distance costs, what everybody likes of size, age, family and photos, how much
+    animals and visitors differ beyond that, how much each place is looked at, and who is a bot.
+    From what is opened it learns what is liked of each animal, and by each visitor. It explores
+    nothing.
+    """
+
+    counts: Floats = field(init=False)
+    """Opened, looked at and expected, shape (3, animals): see `animal_effects`."""
+    pages: dict[int, list[Shown]] = field(default_factory=dict)
+    """By visitor."""
+
+    def __post_init__(self) -> None:
+        market, drawn = self.drawn.market, self.drawn
+        self.counts = np.zeros((3, len(drawn.animals)))
+        self._usual = _told_by_traits(drawn)
+        self._attention = np.minimum(looks(market), 1 - 1e-6)
+        differ = {name: float((drawn.taste[name] ** 2).mean()) + _AS_USUAL for name in _TRAITS}
+        self._variances = dict.fromkeys(VISITOR_VARIANCES, _AS_USUAL) | differ
+        self._hidden = market.hidden**2 + _AS_USUAL
+
+    def scores(self, ask: Ask, there: Ints) -> Floats:
+        opened, looked, expected = self.counts
+        own = animal_effects(opened, looked, expected, self._hidden)
+        everybody = self._usual + own
+        far = self._far(ask.session.visitor)
+        return np.asarray((_COMMON * everybody + far + self._likes(ask, everybody + far))[there])
+
+    def _likes(self, ask: Ask, everybody: Floats) -> Floats:
+        """What the visitor likes beyond what everybody from that home does, by animal."""
+        known, values = self.pages.get(key_of(ask), [])[-_PAGES:], self.drawn.values
+        total = np.zeros(len(everybody))
+        if not known:
+            return total
+        animals = np.concatenate([one.page for one in known])
+        place = np.concatenate([np.arange(len(one.page)) for one in known])
+        same = np.zeros(len(animals), np.int64)  # species and breeds, which nobody here likes
+        watched = Watched(
+            np.array([same, same, *(values[name][animals] for name in _TRAITS)]),
+            np.zeros(len(animals)),
+            self.drawn.opening + everybody[animals],
+            self._attention[place],
+            np.concatenate([one.opened for one in known]),
+        )
+        found = visitor_effects(watched, self._variances)
+        for row, name in enumerate(_TRAITS, start=2):
+            total += found.of(row, int(values[name].max()) + 1)[values[name]]
+        return total
+
+    def _far(self, visitor: int) -> Floats:
+        return np.asarray(-self.drawn.market.far * self.drawn.kilometres[visitor] / 100)
+
+    def hear(self, shown: Shown) -> None:
+        session, page = shown.ask.session, shown.page
+        if session.is_bot:
+            return
+        usual = self.drawn.opening + (self._usual + self._far(session.visitor))[page]
+        chance = expit(usual)
+        looked = looked_at(self._attention[: len(page)], chance, shown.opened)
+        self.counts[:, page] += shown.opened, looked, looked * chance
+        self.pages.setdefault(key_of(shown.ask), []).append(shown)
+
+
+def _told_by_traits(drawn: Drawn) -> Floats:
+    """The part of the appeal that size, age, family and photos tell, by ridge regression."""
+    columns = [
+        np.eye(int(drawn.values[name].max()) + 1)[drawn.values[name]] for name in _TRAITS[:3]
+    ]
+    known = np.concatenate([*columns, np.minimum(drawn.photos, 3)[:, None] / 3], axis=1)
+    doubt = (drawn.market.hidden / drawn.market.shown) ** 2
+    weights = np.linalg.solve(
+        known.T @ known + doubt * np.eye(known.shape[1]), known.T @ drawn.appeal
+    )
+    return np.asarray(known @ weights)
+
+
+@dataclass
+class Acquainted(Scoring):
+    """Knows all but whims; tastes from the second page of a user on, or of a guest's session.
+
+    The tastes of whom it never saw are in no page: no order can know them.
+    """
+
+    met: set[int] = field(default_factory=set)
+
+    def scores(self, ask: Ask, there: Ints) -> Floats:
+        visitor = ask.session.visitor
+        if key_of(ask) in self.met:
+            return self.drawn.expected(visitor, there)
+        return self.drawn.expected_of_anybody(visitor, there)
+
+    def hear(self, shown: Shown) -> None:
+        self.met.add(key_of(shown.ask))
+
+
+class Ceiling(Scoring):
+    """Knows all but whims."""
+
+    def scores(self, ask: Ask, there: Ints) -> Floats:
+        return self.drawn.expected(ask.session.visitor, there)
+
+
+class Oracle(Scoring):
+    """Knows whims as well."""
+
+    def scores(self, ask: Ask, there: Ints) -> Floats:
+        return (
+            self.drawn.expected(ask.session.visitor, there)
+            + self.drawn.luck(ask.session.number)[0][there]
+        )
+
+
+KNOWING: Mapping[str, Callable[[Drawn], Scoring]] = MappingProxyType(
+    {"informed": Informed, "acquainted": Acquainted, "ceiling": Ceiling, "oracle": Oracle}
+)
+"""By name."""
