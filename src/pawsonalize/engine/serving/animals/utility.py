@@ -238,7 +238,7 @@ _WHOLE = 2.0**44
 
 
 class ExplorationShares:
-    """The exploration share of each place: of newcomers and long-stayers, by the day and hour.
+    """The exploration share of each place: of newcomers and long-stayers, as of the hour.
 
         share = (1 - floor) * s / S * o / sum of s / S * o  +  floor / animals
 
@@ -250,7 +250,7 @@ class ExplorationShares:
     """
 
     def __init__(self) -> None:
-        self._led: tuple[object, _Led] | None = None
+        self._due: tuple[object, _Due] | None = None
 
     def of(self, weighing: Weighing, utilities: Floats) -> Novelty:
         """Of those who have a share now: 0 for one that may not be shown to the visitor.
@@ -258,27 +258,27 @@ class ExplorationShares:
         `utilities` are those of `Weighing.utilities`, by slot.
         """
         now = (weighing.available.version, weighing.at // HOUR)
-        if self._led is None or self._led[0] != now:
-            self._led = now, _Led.of(weighing)
-        led = self._led[1]
-        shares = led.room
-        np.take(utilities, led.slots, out=shares, mode="clip")
+        if self._due is None or self._due[0] != now:
+            self._due = now, _Due.of(weighing)
+        due = self._due[1]
+        shares = due.room
+        np.take(utilities, due.slots, out=shares, mode="clip")
         highest = shares.max(initial=-np.inf)
         if highest == -np.inf:
-            return Novelty(np.empty(0, np.int64), np.empty(0, np.int64), led.positions[:0])
+            return Novelty(np.empty(0, np.int64), np.empty(0, np.int64), due.positions[:0])
         fitting = shares > -np.inf
         floor = weighing.settings.newcomer_floor
         shares -= highest
         np.exp(shares, out=shares)
-        shares *= led.of_group
+        shares *= due.of_group
         shares *= (1 - floor) / shares.sum() * _WHOLE
         shares += fitting * (floor / np.count_nonzero(fitting) * _WHOLE)
         weights = np.ceil(shares, out=shares).astype(np.int64)
-        return Novelty(weights, np.cumsum(weights), led.positions)
+        return Novelty(weights, np.cumsum(weights), due.positions)
 
 
 @dataclass(frozen=True, slots=True)
-class _Led:
+class _Due:
     """Who has a share, in the order of the animals."""
 
     slots: Slots
@@ -289,15 +289,15 @@ class _Led:
     """For a query: it is quick as long as it hardly allocates memory."""
 
     @classmethod
-    def of(cls, weighing: Weighing) -> "_Led":
-        available, slots = weighing.available, _due(weighing)
+    def of(cls, weighing: Weighing) -> "_Due":
+        available, slots = weighing.available, _newcomers_and_long_stayers(weighing)
         groups = available.column("group", slots)
         shares = 1 / (1 + available.shown[slots])
         of_group = shares / np.bincount(groups, shares)[groups]
         return cls(slots, available.rank[slots], of_group, np.empty(len(slots)))
 
 
-def _due(weighing: Weighing) -> Slots:
+def _newcomers_and_long_stayers(weighing: Weighing) -> Slots:
     """The places of newcomers and long-stayers."""
     available, settings, at = weighing.available, weighing.settings, weighing.at // HOUR * HOUR
     long = available.moments.searchsorted(at - settings.long_stay_days * DAY, side="right")
