@@ -70,7 +70,8 @@ class ContentProfile(Scoring):
 
     attention: Floats = field(init=False)
     opened: Floats = field(init=False)
-    own: dict[int, dict[tuple[str, int], list[float]]] = field(default_factory=dict)
+    own: dict[int, dict[str, Floats]] = field(default_factory=dict)
+    """By visitor and trait: opened and attention of each value, shape (2, values)."""
 
     def __post_init__(self) -> None:
         size = len(self.drawn.animals)
@@ -78,29 +79,27 @@ class ContentProfile(Scoring):
 
     def scores(self, ask: Ask, there: Ints) -> Floats:
         total = 0.5 * np.log((self.opened[there] + 1) / (self.attention[there] + 20))
-        own = self.own.get(key_of(ask), {})
-        for name in ("size", "age", "family"):
-            rates = {
-                value: (own[name, value][0] + 0.5) / (own[name, value][1] + 5)
-                for value in set(self.drawn.values[name][there].tolist())
-                if (name, value) in own
-            }
-            total = total + np.log(
-                [rates.get(value, 0.1) for value in self.drawn.values[name][there].tolist()]
-            )
+        for name, (opened, attention) in self._of(ask).items():
+            total = total + np.log((opened + 0.5) / (attention + 5))[self.drawn.values[name][there]]
         return np.asarray(total - self.drawn.kilometres[ask.session.visitor, there] / 64)
 
     def hear(self, shown: Shown) -> None:
         attention = 1 / (1 + np.arange(len(shown.page))) ** 0.6
         self.attention[shown.page] += attention
         self.opened[shown.page] += shown.opened
-        own = self.own.setdefault(key_of(shown.ask), {})
-        for name in ("size", "age", "family"):
-            values = self.drawn.values[name][shown.page].tolist()
-            for value, seen, opened in zip(values, attention, shown.opened, strict=True):
-                counted = own.setdefault((name, value), [0.0, 0.0])
-                counted[0] += opened
-                counted[1] += seen
+        own = self.own.setdefault(key_of(shown.ask), self._of(shown.ask))
+        for name, counted in own.items():
+            values = self.drawn.values[name][shown.page]
+            np.add.at(counted[0], values, shown.opened)
+            np.add.at(counted[1], values, attention)
+
+    def _of(self, ask: Ask) -> dict[str, Floats]:
+        """What the visitor did; nothing yet of a new one."""
+        known = self.own.get(key_of(ask))
+        return known or {
+            name: np.zeros((2, int(self.drawn.values[name].max()) + 1))
+            for name in ("size", "age", "family")
+        }
 
 
 SIMPLE: Mapping[str, Callable[[Drawn], Scoring]] = MappingProxyType(
