@@ -9,8 +9,7 @@ later. `ours` is the service itself, trained at least every so many days. The or
 could have without it are `newest`, `nearest`, `popular` and a `content profile` of twenty lines.
 The `ceiling` knows all but the whims of one session, which nobody can know; the `oracle` knows
 those as well, and the `acquainted` does not know tastes on a visitor's first page. The `informed`
-is told how the market works, but has to learn animals and visitors: no order that learns gets much
-further.
+is told how the market works, but has to learn animals and visitors.
 
 Figures are means over seeds, with the lowest and the highest of a single seed. They are of every
 animal that waits at the start or arrives later. `rmst90` is the mean of min(stay, 90 days);
