@@ -16,6 +16,7 @@ from pawsonalize.engine.serving.animals.pages import (
     opens,
     places_seen,
     reported_page,
+    visit_of,
     visitor_of,
     was_shown,
 )
@@ -145,9 +146,8 @@ def _shown_places(
         for page, size in zip(pages, sizes, strict=True)
         for first in (page.animal_ids or ())[:size]
     ]
-    who = [visitor_of(page) for page in pages]
     names, animal = np.unique(np.array(ids), return_inverse=True)
-    _, visitor = np.unique(np.array(who), return_inverse=True)
+    visitor, visit = (_codes([of(page) for page in pages]) for of in (visitor_of, visit_of))
     outcome = [
         (place, place in places, places.get(place, False))
         for page, size in zip(pages, sizes, strict=True)
@@ -159,6 +159,7 @@ def _shown_places(
     traits, values = _traits(names.tolist(), animals)
     shown = ShownPlaces(
         np.repeat(visitor, sizes),
+        np.repeat(visit, sizes),
         animal.astype(np.int64),
         place,
         was_opened,
@@ -168,6 +169,10 @@ def _shown_places(
         traits,
     )
     return shown.take(_until_opened(shown)), CodedNames(names.tolist(), values)
+
+
+def _codes(names: Sequence[str]) -> Ints:
+    return np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
 
 
 def _traits(ids: Sequence[str], animals: Animals) -> tuple[dict[str, Ints], dict[str, list[str]]]:

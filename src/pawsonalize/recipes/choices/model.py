@@ -11,6 +11,7 @@ from scipy.special import expit
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.choices.animal_effects import animal_effects
+from pawsonalize.recipes.choices.eager_visits import are_eager
 from pawsonalize.recipes.choices.effects import ANIMAL, VARIANCES, Effects, fit_effects, looked_at
 from pawsonalize.recipes.choices.shown_places import (
     FACTORS,
@@ -138,13 +139,17 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
     The defaults where too little was opened, or where choices that were held out are no likelier
     for having learned.
     """
-    opened = int(shown.opened.sum())
-    if opened < MIN_OPENED:
-        return UNFITTED
-    better_by = _better_by(shown)
-    if better_by <= 0:
+    if int(shown.opened.sum()) < MIN_OPENED:
         return UNFITTED
     found = _opening(shown)
+    eager = _are_eager(shown, found)
+    if eager.any():
+        shown = shown.take(~eager)
+        found = _opening(shown)
+    opened = int(shown.opened.sum())
+    better_by = _better_by(shown)
+    if opened < MIN_OPENED or better_by <= 0:
+        return UNFITTED
     asking = _asking(shown)
     usual = found.attention
     counted = _animal_counts(shown, found)
@@ -173,6 +178,14 @@ def _opening(shown: ShownPlaces) -> Effects:
     return fit_effects(
         shown, shown.opened, usual_attention(), learn_attention=_learns_attention(shown)
     )
+
+
+def _are_eager(shown: ShownPlaces, found: Effects) -> Mask:
+    """The rows of visits that say nothing, as whatever was looked at was opened."""
+    looked = found.attention[shown.place]
+    columns = (shown.opened.astype(float), looked, looked * expit(_log_odds(shown, found)))
+    told = np.array([np.bincount(shown.visit, one) for one in columns])
+    return are_eager(*told)[shown.visit]
 
 
 def _learns_attention(shown: ShownPlaces) -> bool:

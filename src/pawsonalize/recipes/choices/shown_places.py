@@ -58,6 +58,8 @@ class ShownPlaces:
 
     visitor: Ints
     """Codes of visitors."""
+    visit: Ints
+    """Codes of visits."""
     animal: Ints
     """Codes of animals."""
     place: Ints
@@ -84,6 +86,7 @@ class ShownPlaces:
         """The same of some rows only."""
         return ShownPlaces(
             self.visitor[rows],
+            self.visit[rows],
             self.animal[rows],
             self.place[rows],
             self.opened[rows],

@@ -90,6 +90,7 @@ def drawn(world: World, seed: int = 0) -> Truth:
     opened = rng.random(rows) < attention[place] * expit(odds)
     shown = ShownPlaces(
         visitor,
+        np.repeat(np.arange(world.pages), PLACES),
         animal,
         place,
         opened,

@@ -20,10 +20,12 @@ from pawsonalize.engine.serving.animals.pages import (
     factor_columns,
     opens,
     places_seen,
+    visit_of,
     visitor_of,
     was_shown,
 )
 from pawsonalize.recipes.choices.animal_effects import animal_effects
+from pawsonalize.recipes.choices.eager_visits import FEW, are_eager
 from pawsonalize.recipes.choices.effects import looked_at
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.shown_places import Floats
@@ -65,10 +67,13 @@ class AnimalEffects:
         self._model = model
         self._erased_at = self._erased.last_noted()  # what is read from here on is without them
         self._counts = {one: list(told) for one, told in model.counts.items()}
+        self._attention = np.array(model.attention)
         self._shown = ShownPages(model.kinds)
         self._chances: LRUCache[str, tuple[Floats, Floats]] = LRUCache(_PAGES_KEPT)
         self._unseen: LRUCache[str, Impression] = LRUCache(_PAGES_KEPT)
         self._visits: LRUCache[str, _Visits] = LRUCache(_PAGES_KEPT)
+        # Opened, looked at and expected in each visit: see `eager_visits`.
+        self._by_visit: LRUCache[str, Floats] = LRUCache(_PAGES_KEPT)
         self._suspects = Suspects()
         self._through = model.through
         self._offset = model.log_offset or max(0, self._log.head() - _DEEDS_AT_FIRST)
@@ -96,6 +101,7 @@ class AnimalEffects:
         for page in (*pages, *self._shown.forget(noted)):
             self._unseen.pop(page.recommendation_id, None)
             self._chances.pop(page.recommendation_id, None)
+            self._by_visit.pop(visit_of(page), None)
         self._suspects.forget(noted)
         return changed
 
@@ -140,7 +146,7 @@ class AnimalEffects:
         with available.lock:
             odds = tables.log_odds(available, ids, columns)
         place = np.concatenate([np.arange(size) for size in sizes])
-        attention = np.array(tables.model.attention)[place]
+        attention = self._attention[place]
         chance = expit(odds)
         looked = looked_at(attention, chance, np.zeros(len(odds), np.bool_))
         ends = np.cumsum(sizes)[:-1]
@@ -182,9 +188,19 @@ class AnimalEffects:
         visits = self._visits.setdefault(visitor, _Visits())
         if not visits.counts:
             return changed
+        is_eager = False
         if self._suspects.opened(visitor, deed.animal_id):
             changed |= self._add_opening(page, place, deed.animal_id, visits)
-        return changed | self._dismiss(visits) if self._suspects.is_one(visitor) else changed
+            is_eager = self._is_eager(page)
+        if is_eager or self._suspects.is_one(visitor):
+            changed |= self._dismiss(visits)
+        return changed
+
+    def _is_eager(self, page: Impression) -> bool:
+        """Whether one opening more is too many for the page's visit."""
+        told = self._by_visit.setdefault(visit_of(page), np.zeros(3))
+        told[0] += 1
+        return told[0] >= FEW and bool(are_eager(*told[:, None])[0])
 
     def _dismiss(self, visits: _Visits) -> set[str]:
         """Take back whatever the visitor did: no person would do so much of it."""
@@ -197,6 +213,8 @@ class AnimalEffects:
 
     def _add_page(self, page: Impression, visits: _Visits) -> set[str]:
         looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
+        told, attention = self._by_visit.setdefault(visit_of(page), np.zeros(3)), self._attention
+        told[1:] += attention[: len(looked)].sum(), attention[: len(looked)] @ chance
         changed: set[str] = set()
         for place, ids in enumerate(_first(page, len(looked))):
             looks = float(looked[place])

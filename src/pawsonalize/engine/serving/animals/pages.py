@@ -109,6 +109,11 @@ def visitor_of(page: Impression) -> str:
     return visitor_key(page.user_id, page.session_id)
 
 
+def visit_of(page: Impression) -> str:
+    """The name of the visit that the page was part of: the session, or else whoever it was."""
+    return next(visitor_keys(page.user_id, page.session_id), "")
+
+
 def digest_of_key(key: str) -> str:
     """The hash by which erasures know a visitor, from one of `visitor_keys`."""
     return visitor_digest(SESSION if key.startswith(SESSION_KEY) else USER, key[2:])

@@ -149,6 +149,21 @@ def test_all_pages_of_a_machine_are_taken_back_however_long_ago_they_were(
     assert worker.poll() == pytest.approx(before, abs=1e-6)
 
 
+def test_who_opens_all_that_they_look_at_in_a_visit_says_nothing_of_animals(
+    site: Site, shown: Impressions, log: EventLog
+) -> None:
+    site.usual_visits()
+    worker = Worker(shown, log)
+    before = worker.poll()
+    site.show("odd", *STOCK[3:13], at=HOUR)
+    for at, animal_id in enumerate(STOCK[3:8]):
+        site.open("odd", animal_id, at=HOUR + at)
+        worker.poll()
+    site.open("odd", STOCK[8], at=HOUR + 9)
+    assert worker.poll() == pytest.approx(before, abs=1e-6)
+    assert Worker(shown, log).poll() == pytest.approx(before, abs=1e-6)
+
+
 def test_who_opens_one_animal_twice_counts_once(
     site: Site, shown: Impressions, log: EventLog
 ) -> None:
