@@ -23,7 +23,7 @@ from benchmarks.recommend import prepare
 from benchmarks.server import drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange

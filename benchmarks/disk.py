@@ -22,7 +22,7 @@ from benchmarks.animals import stock
 from benchmarks.ingest import sample_event
 from benchmarks.recommend import prepare
 from benchmarks.server import drive, post, serving
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY, MINUTE
 from pawsonalize.engine.ingest.decoding.payloads import single

@@ -32,7 +32,7 @@ from benchmarks.demo_data import world_of
 from benchmarks.ingest import BATCH, sample_event
 from benchmarks.server import drive, post, serving
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.cli.demo import store_world
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, as_environment

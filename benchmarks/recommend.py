@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.server import drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.cli.training import train_and_serve
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.resources.defaults import RECOMMENDER

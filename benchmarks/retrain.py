@@ -23,7 +23,7 @@ import httpx
 from benchmarks.demo_data import prepare as prepare_demo
 from benchmarks.recommend import prepare as prepare_made_up
 from benchmarks.server import percentile, serving
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.engine.training.retraining.record import RunRecord
 from pawsonalize.settings import load_settings
 

@@ -27,7 +27,7 @@ from benchmarks.recommend import CONNECTIONS, prepare
 from benchmarks.server import drive, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.protocol.parsing import parse
 from pawsonalize.aws.protocol.serialising import serialise

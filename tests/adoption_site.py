@@ -12,7 +12,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.events import Event

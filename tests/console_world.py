@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
 from pawsonalize.engine.training.retraining.record import (
     Fate,

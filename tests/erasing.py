@@ -18,7 +18,7 @@ import numpy as np
 import zstandard
 from sqlalchemy import create_engine, inspect, text
 
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.erasing import erasure_steps
 from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.erasures import SESSION, USER, visitor_digest

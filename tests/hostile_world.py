@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.domain.dead_letters import DeadLetter
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.feeds.brought import FILES, note_brought

@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.storage.catalogue import Item

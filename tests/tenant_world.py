@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.tenants import group_sizing
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.access_keys import Scope

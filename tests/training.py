@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from pawsonalize.app import Adapters
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.processes import is_held
 from pawsonalize.engine.resources.solutions import SolutionVersion

@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks.markets.draw import Drawn, Ints
 from benchmarks.markets.play import Ask, Shown
-from pawsonalize.app import Adapters, follow_campaign, opened
+from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.background import follow_campaign
 from pawsonalize.app.engine import Engine
 from pawsonalize.domain.event_types import ADOPTION, INQUIRY, VIEW
 from pawsonalize.domain.events import Event, Visitor

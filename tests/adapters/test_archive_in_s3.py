@@ -15,7 +15,7 @@ import boto3
 import httpx
 import pytest
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY

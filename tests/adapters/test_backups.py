@@ -11,7 +11,7 @@ import pytest
 import zstandard
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.backups import back_up, restore
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotReady

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.erasing import deletions_of, erasure_steps
 from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.domain.dead_letters import HTTP, DeadLetter

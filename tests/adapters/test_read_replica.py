@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 from sqlalchemy import text
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.storage import replica as replicas
 from pawsonalize.storage.database import Database

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import live_model
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable

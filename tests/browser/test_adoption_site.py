@@ -4,7 +4,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.settings import Settings
 from tests.adoption_site import ANIMALS, NOW, serving, site
 from tests.training import train

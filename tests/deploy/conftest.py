@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 import pytest
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize_functions import configuration

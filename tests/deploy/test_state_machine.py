@@ -18,7 +18,7 @@ import pytest
 from moto.core.config import default_user_config
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.engine.resources.defaults import RERANKER
 from pawsonalize.engine.resources.processes import holder
 from pawsonalize.engine.resources.resource import moved

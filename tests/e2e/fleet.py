@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.settings import Settings
 from pawsonalize.storage.leases import LeaseTable

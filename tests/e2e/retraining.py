@@ -13,7 +13,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.resources.campaigns import Campaign

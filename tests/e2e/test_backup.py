@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.settings import Settings
 from tests.e2e.conftest import Server, Start, run_here
 from tests.e2e.writers import Writers

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.engine.resources.status import Status
 from tests.e2e.conftest import Server, Start
 from tests.event_data import T0

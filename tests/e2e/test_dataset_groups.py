@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, background_jobs, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.engine import Engine
+from pawsonalize.app.jobs import background_jobs
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.resources.campaigns import Campaign, CampaignUpdate

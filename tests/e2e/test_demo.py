@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.cli.demo import prepare
 from pawsonalize.demo import WorldSettings
 from pawsonalize.http.examples import RERANKING

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import msgspec
 import pytest
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.training.evaluating.report import Evaluation

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.jobs import background_jobs
 from pawsonalize.engine.resources.datasets import DatasetImportJob
 from pawsonalize.engine.resources.defaults import RECOMMENDER

@@ -19,7 +19,7 @@ from typer.main import get_command
 from typer.testing import CliRunner
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.erasing import erasing
 from pawsonalize.cli.main import app
 from pawsonalize.domain.dead_letters import HTTP, DeadLetter

@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.settings import Settings
 from pawsonalize.storage.catalogue import Item
 from tests.animal_data import animal

@@ -6,7 +6,8 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from pawsonalize.app import open_notifiers, opened
+from pawsonalize.app.adapters import opened
+from pawsonalize.app.notifying import open_notifiers
 from pawsonalize.engine.resources.problems import Outbox
 from pawsonalize.settings import Settings, as_environment, load_settings
 from tests.adapters.notify.receivers import NEWS, SECRET, WebServer, mail_server, web_server

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion

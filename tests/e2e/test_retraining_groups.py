@@ -9,7 +9,7 @@ import httpx
 import msgspec
 import pytest
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.resources.campaigns import Campaign

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.engine.reporting.joined_events import joined_events
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from tests.e2e.conftest import Server, Start, free_port
 from tests.e2e.test_campaign_updates import VERSIONS, Askers, content, everywhere, update
 from tests.event_data import T0

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.training.group_changes import create_group

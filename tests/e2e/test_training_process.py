@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.cli import training
 from pawsonalize.engine.resources.processes import holder
 from pawsonalize.engine.resources.solutions import SolutionVersion

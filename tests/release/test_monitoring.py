@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.training.retrained import EVERYTHING
 from pawsonalize.engine.training.retraining.record import (

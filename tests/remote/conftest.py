@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.amazon import RemoteEngine
 from pawsonalize.app.serving import live_models
 from pawsonalize.domain.events import Event, Visitor

@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.serving import live_models
 from pawsonalize.domain.errors import Conflict, InvalidInput, LimitExceeded
 from pawsonalize.domain.events import Visitor

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.tables import REVISION

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import NotFound, PawsonalizeError
 from pawsonalize.settings import Settings

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.notifications import Notification, NotificationKind

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.cli.processes import follow_latest
 from pawsonalize.engine.resources.campaigns import Campaign
 from tests.event_data import T0

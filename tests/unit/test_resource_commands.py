@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
 from pawsonalize.config import Secret
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound

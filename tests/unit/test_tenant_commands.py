@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.tenants import count_training
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import InvalidInput, NotFound

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.settings import Settings

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.event_data import T0
 from tests.service_data import make_service

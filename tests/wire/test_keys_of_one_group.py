@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.aws.protocol.service import operations
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.engine.resources.campaigns import Campaign

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.engine.resources.defaults import RERANKER
 from tests.adapters.notify.receivers import Topic
 from tests.aws_shapes import ACCOUNT, REGION

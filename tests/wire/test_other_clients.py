@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.engine.resources.access_keys import Scope
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.service_data import CATS, DOGS, make_service

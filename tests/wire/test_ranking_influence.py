@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from tests.event_data import event
 from tests.service_data import CATS, make_service
 from tests.wire.server import GROUP, Wire, served

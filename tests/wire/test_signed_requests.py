@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.engine.resources.access_keys import AccessKeys, Scope
 from pawsonalize.settings import Settings
 from tests.aws_shapes import ACCOUNT, REGION

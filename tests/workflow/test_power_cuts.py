@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection
 
-from pawsonalize.app import opened, worker
+from pawsonalize.app.adapters import opened
+from pawsonalize.app.retraining import worker
 from pawsonalize.engine.resources.processes import ChildProcesses
 from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.training.processes import TrainingProcesses

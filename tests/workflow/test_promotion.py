@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.retraining.promotion import PromotionSteps

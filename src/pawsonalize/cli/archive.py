@@ -15,7 +15,7 @@ from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.app import Adapters
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.engine.upkeep.archive_reading import Period
     from pawsonalize.engine.upkeep.rereading import Rereading
 

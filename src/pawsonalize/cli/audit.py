@@ -15,7 +15,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.app import Adapters
+    from pawsonalize.app.adapters import Adapters
 
 app = command_group("The audit log: who changed what.")
 

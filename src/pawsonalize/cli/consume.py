@@ -18,7 +18,7 @@ from pawsonalize.domain.roles import CONSUME
 from pawsonalize.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.app import Adapters
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.engine.ingest.consuming import Consumer, Taken
     from pawsonalize.engine.ingest.intake import Intake
     from pawsonalize.storage.stream_shards import ShardTable

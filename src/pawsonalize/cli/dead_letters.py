@@ -17,7 +17,7 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pawsonalize.app import Adapters
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.domain.dead_letters import DeadLetter
     from pawsonalize.engine.ingest.letter_replay import LetterReceipt
     from pawsonalize.storage.dead_letters import LetterQuery

@@ -11,7 +11,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.app import Adapters
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.demo import World
 
 _SEED = 7
@@ -37,7 +37,7 @@ def prepare(settings: Settings) -> None:
     """Make the demo world in an empty data folder; a filled one is left as it is."""
     from rich.console import Console
 
-    from pawsonalize.app import opened
+    from pawsonalize.app.adapters import opened
     from pawsonalize.demo import WorldSettings, generate
 
     console = Console(stderr=True)

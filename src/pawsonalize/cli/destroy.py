@@ -22,7 +22,7 @@ def destroy(
 
     Example: pawsonalize destroy --yes
     """
-    from pawsonalize.app import opened
+    from pawsonalize.app.adapters import opened
     from pawsonalize.app.destroying import kept, parts, refuse_while_used
 
     settings = load_settings({"data_dir": data_dir})

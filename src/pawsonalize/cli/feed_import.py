@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.feeds.brought import FILES, note_brought
 from pawsonalize.engine.ingest.feeds.feeds_file import read_header

@@ -143,7 +143,7 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from pawsonalize.app import listed_feeds, polling
+    from pawsonalize.app.jobs import listed_feeds, polling
     from pawsonalize.fetch import shown
 
     settings = load_settings({"data_dir": data_dir})
@@ -174,7 +174,7 @@ def fetch(
 
     Example: pawsonalize animals fetch north
     """
-    from pawsonalize.app import listed_feeds, polling
+    from pawsonalize.app.jobs import listed_feeds, polling
     from pawsonalize.cli.feed_import import finish
 
     settings = load_settings({"data_dir": data_dir})

@@ -49,7 +49,7 @@ def create(
 
     Example: pawsonalize batch-jobs create mailing recommender-1 file:///d/in.jsonl file:///d/out/
     """
-    from pawsonalize.app import background_jobs
+    from pawsonalize.app.jobs import background_jobs
     from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
 
     settings = load_settings({"data_dir": data_dir})
@@ -105,7 +105,7 @@ def delete(name: Name, data_dir: DataDir = None) -> None:
 
     Example: pawsonalize batch-jobs delete mailing
     """
-    from pawsonalize.app import background_jobs
+    from pawsonalize.app.jobs import background_jobs
 
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:

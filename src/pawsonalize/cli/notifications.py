@@ -46,7 +46,7 @@ def send_test(json: Json = False) -> None:
 
     Example: pawsonalize notifications test
     """
-    from pawsonalize.app import open_notifiers
+    from pawsonalize.app.notifying import open_notifiers
     from pawsonalize.engine.upkeep.courier import send
     from pawsonalize.logs import configure_logs
 
@@ -80,7 +80,7 @@ def retry(
 
     Example: pawsonalize notifications retry
     """
-    from pawsonalize.app import couriers
+    from pawsonalize.app.notifying import couriers
     from pawsonalize.logs import configure_logs
 
     settings = load_settings({"data_dir": data_dir})

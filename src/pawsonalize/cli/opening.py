@@ -9,7 +9,7 @@ from pawsonalize.cli.terminal import say
 from pawsonalize.settings import DATABASE_FILE, Settings, read_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.app import Adapters
+    from pawsonalize.app.adapters import Adapters
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def opened(settings: Settings) -> Iterator["Adapters"]:
 
     So a command that reads or changes what exists never makes an empty world to look into.
     """
-    from pawsonalize import app
+    from pawsonalize.app import adapters as app
 
     with app.opened(settings, must_exist=True) as adapters:
         _say_where(settings)
@@ -32,7 +32,7 @@ def opened_or_made(settings: Settings) -> Iterator["Adapters"]:
 
     A new one is announced on stderr: a wrong name would look like an empty, healthy service.
     """
-    from pawsonalize import app
+    from pawsonalize.app import adapters as app
 
     folder = settings.data_dir.absolute()
     is_new = not settings.database_url and not (folder / DATABASE_FILE).exists()

@@ -25,7 +25,7 @@ def train_version(name: str, token: int) -> None:
 
     Example: pawsonalize train-version recommender-20260517T093000000Z-1f2e3d 4711
     """
-    from pawsonalize.app import opened
+    from pawsonalize.app.adapters import opened
     from pawsonalize.app.fleet import beside
     from pawsonalize.app.tenants import count_training
     from pawsonalize.engine.training.processes import training_lease
@@ -49,7 +49,7 @@ def refresh(token: int) -> None:
 
     Example: pawsonalize refresh 4711
     """
-    from pawsonalize.app import opened
+    from pawsonalize.app.adapters import opened
     from pawsonalize.app.fleet import beside
     from pawsonalize.app.side_processes import FAILED, refresh_counts
     from pawsonalize.engine.resources.side_process import rest
@@ -73,8 +73,9 @@ def follow_latest(token: int) -> None:
 
     Example: pawsonalize follow-latest 4711
     """
-    from pawsonalize.app import following, opened
+    from pawsonalize.app.adapters import opened
     from pawsonalize.app.fleet import beside
+    from pawsonalize.app.side_processes import following
     from pawsonalize.engine.resources.side_process import rest
     from pawsonalize.storage.fencing import fenced
 
@@ -96,8 +97,11 @@ def work(token: int) -> None:
 
     Example: pawsonalize work 4711
     """
-    from pawsonalize.app import attempt, couriers, opened, worker
+    from pawsonalize.app.adapters import opened
+    from pawsonalize.app.attempts import attempt
     from pawsonalize.app.fleet import beside
+    from pawsonalize.app.notifying import couriers
+    from pawsonalize.app.retraining import worker
 
     settings = _settings()
     for sign in (signal.SIGTERM, signal.SIGINT):  # the lease is given back on the way out

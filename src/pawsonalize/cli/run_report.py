@@ -13,7 +13,8 @@ from rich.status import Status
 from rich.table import Table
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, worker_processes
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.retraining import worker_processes
 from pawsonalize.cli.terminal import wide_console
 from pawsonalize.domain.times import SECOND, iso
 from pawsonalize.engine.training.retraining.fates import described, label

@@ -29,7 +29,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.settings import Settings, as_environment, read_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.app import Adapters
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.engine.resources.access_keys import Scope
 
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
@@ -61,9 +61,10 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
 
     `sources` says where each setting was written, for people who look.
     """
-    from pawsonalize.app import open_notifiers, polling
     from pawsonalize.app.amazon import check_amazon
     from pawsonalize.app.connections import RESERVED_FILES
+    from pawsonalize.app.jobs import polling
+    from pawsonalize.app.notifying import open_notifiers
     from pawsonalize.app.shared_data import check_shared
     from pawsonalize.app.streams import source_of
     from pawsonalize.app.tracing import check_tracing

@@ -15,7 +15,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.app import Adapters
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.domain.dead_letters import DeadLetter
     from pawsonalize.domain.events import Event
 

@@ -3,7 +3,7 @@
 import time
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.cli.opening import dataset_group_of
 from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.errors import InvalidInput, TrainingFailed

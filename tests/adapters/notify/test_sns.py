@@ -47,7 +47,7 @@ def test_without_the_sdk_the_error_names_the_extra() -> None:
 
 
 def test_the_sdk_is_not_imported_where_no_topic_is_set() -> None:
-    program = "import sys, pawsonalize.app; print('boto3' in sys.modules)"
+    program = "import sys, pawsonalize.app.asgi; print('boto3' in sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.attempts import Reporting, attempt
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import background, opened
-from pawsonalize.app.adapters import Adapters
+from pawsonalize.app import background
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.background import Task
 from pawsonalize.app.engine import Engine
 from pawsonalize.app.upkeep import upkeep

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from pawsonalize.app import opened
-from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.disk_forecast import DiskForecast, Growth, forecast
 from pawsonalize.app.doctor import Patient, Verdict
 from pawsonalize.app.doctor import database_file as file_findings

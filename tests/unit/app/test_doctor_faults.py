@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict
 from pawsonalize.app.doctor import examine
 from pawsonalize.app.jobs import listed_feeds, polling

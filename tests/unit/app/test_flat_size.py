@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import opened
-from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import HOUR

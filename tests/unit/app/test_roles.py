@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pawsonalize.app import background, opened
+from pawsonalize.app import background
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.app.engine import Engine
 from pawsonalize.cli.serve import run_server

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.app import Adapters, opened
 from pawsonalize.app import server_checks as checks
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict
 from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.engine.resources.servers import NOBODY_WORKS, Servers, ServerState

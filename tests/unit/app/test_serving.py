@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.serving import live_models
 from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.resources.processes import held

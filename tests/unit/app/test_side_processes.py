@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import live_models
 from pawsonalize.app.side_processes import (
     refresh_counts,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
 from pawsonalize.settings import Settings

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.app import Adapters, opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.aws.raw_calls import is_raw_call, read_raw_call
 from pawsonalize.domain.errors import InvalidInput

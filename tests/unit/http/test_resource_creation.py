@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from tests.event_data import T0
 from tests.service_data import client_of, make_service

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.resources.defaults import RERANKER
 from tests.event_data import T0

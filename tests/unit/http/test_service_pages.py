@@ -10,7 +10,7 @@ from jsonschema_rs import Draft202012Validator
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.operations import OPERATIONS

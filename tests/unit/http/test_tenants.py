@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.resources.access_keys import Scope

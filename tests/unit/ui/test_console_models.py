@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.reporting.console.outcomes import OutcomeReports, OutcomesOverTime
 from pawsonalize.engine.training.retraining.record import Fate

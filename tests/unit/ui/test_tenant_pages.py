@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from pawsonalize import clock
 from pawsonalize.access.page_sessions import LASTS, PageSessions
-from pawsonalize.app import opened
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import Settings
