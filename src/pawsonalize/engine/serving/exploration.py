@@ -39,9 +39,9 @@ class Novelty:
         return int(self.running[-1]) if len(self.running) else 0
 
     def among(self, there: NDArray[np.bool_]) -> "Novelty":
-        """The same with 0 for every item outside the mask, shape (items,)."""
-        weights = self.weights * there
-        return Novelty(weights, np.cumsum(weights))
+        """The same with 0 for every item outside the mask, whose shape is that of the catalogue."""
+        weights = self.weights * (there if self.positions is None else there[self.positions])
+        return Novelty(weights, np.cumsum(weights), self.positions)
 
     def weight(self, position: int) -> int:
         """The weight of the item at that position of the catalogue."""
