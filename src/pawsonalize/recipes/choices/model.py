@@ -143,13 +143,15 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
         return UNFITTED
     found = _opening(shown)
     eager = _are_eager(shown, found)
-    if eager.any():
-        shown = shown.take(~eager)
-        found = _opening(shown)
+    shown = shown.take(~eager)
     opened = int(shown.opened.sum())
-    better_by = _better_by(shown)
-    if opened < MIN_OPENED or better_by <= 0:
+    if opened < MIN_OPENED:
         return UNFITTED
+    better_by = _better_by(shown)
+    if better_by <= 0:
+        return UNFITTED
+    if eager.any():
+        found = _opening(shown)
     asking = _asking(shown)
     usual = found.attention
     counted = _animal_counts(shown, found)
