@@ -3,16 +3,19 @@
     python -m benchmarks.animals [--animals 300000] [--groups 12500] [--events 200000] [--json]
 
 The animals are in 10,000 shelters. One worker process, one connection; users drawn at random among
-those with events. Then the same while an animal changes before every tenth request. At last the
-CPU time, in one thread, to solve for the effects of a visitor who was shown 160 places.
+those with events. Then the same while an animal changes before every tenth request. At last CPU
+times in one thread: of the same answers without a door, which includes what they read of tables,
+and to solve for the effects of a visitor who was shown 160 places.
 """
 
 import argparse
+import gc
 import json
 import os
 import random
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +27,17 @@ from benchmarks.server import drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.background import follow_campaign
+from pawsonalize.app.engine import Engine
 from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.engine.serving.animals.distance import Place
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.recipes.choices.shown_places import usual_attention
 from pawsonalize.recipes.choices.visitor_effects import VISITOR_VARIANCES, Watched, visitor_effects
 from pawsonalize.settings import load_settings
@@ -125,6 +135,34 @@ def _summary(latencies: list[float]) -> dict[str, float]:
     }
 
 
+def answer(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, float]]:
+    """CPU time of each kind of answer in the process that gives it."""
+    household = Eligibility(kids=True, cats=True)
+    near = replace(household, place=Place(39.0, -118.0), max_distance_km=200.0)
+    kinds = {
+        "animals": Eligibility(),
+        "animals, household": household,
+        "animals, household, near": near,
+    }
+    settings, pick = load_settings({"data_dir": data_dir}), random.Random(1)
+    found = {}
+    with opened(settings) as adapters:
+        engine = Engine.of(settings, adapters)
+        follow_campaign(engine.live[RECOMMENDER])
+        engine.individuals.count_choices(clock.now())
+        gc.collect()
+        gc.freeze()  # as a server does
+        for name, rules in kinds.items():
+            times = []
+            for _ in range(requests + requests // 5):
+                visitor, now = Visitor(f"u{pick.randrange(users)}", None), clock.now()
+                begun = time.thread_time()
+                engine.individuals.recommend(Query(visitor, now, now, eligibility=rules))
+                times.append(time.thread_time() - begun)
+            found[f"{name}, CPU"] = _summary(times[requests // 5 :])
+    return found
+
+
 def solve(rounds: int = 500) -> dict[str, float]:
     """CPU time to solve for one visitor's effects: eight pages of dogs and cats, a tenth opened."""
     dice, values = np.random.default_rng(0), (2, 40, 15, 8, 8, 10)  # of each trait
@@ -152,18 +190,25 @@ def main() -> None:
     parser.add_argument("--requests", type=int, default=500)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--solve", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--answer", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as `serve` does; heard by a child only
     if options.solve:
         print(json.dumps(solve()))
         return
+    users = int(options.events * _USERS_PER_EVENT)
+    if options.answer:
+        print(json.dumps(answer(options.answer, users, options.requests)))
+        return
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder)
         prepare(data_dir, options.groups, options.events)
         stock(data_dir, options.groups, options.animals)
-        found = measure(data_dir, int(options.events * _USERS_PER_EVENT), options.requests)
-    for one in found.values():
-        one["ratio"] = round(one["p50_ms"] / found["groups"]["p50_ms"], 2)
+        found = measure(data_dir, users, options.requests)
+        for one in found.values():
+            one["ratio"] = round(one["p50_ms"] / found["groups"]["p50_ms"], 2)
+        child = ["--answer", folder, "--events", str(options.events)]
+        found |= run_child("benchmarks.animals", [*child, "--requests", str(options.requests)])
     found["a visitor's effects, CPU"] = run_child("benchmarks.animals", ["--solve"])
     print(json.dumps(found) if options.json else json.dumps(found, indent=2))
 

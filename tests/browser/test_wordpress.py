@@ -173,6 +173,7 @@ def remove(admin: Page) -> None:
     admin.goto("/wp-admin/plugins.php")
     admin.get_by_role("link", name="Deactivate Pawsonalize").click()
     expect(admin.get_by_text("Plugin deactivated.")).to_be_visible()
+    admin.wait_for_load_state()  # until its scripts run, the link leads to a page that asks first
     admin.get_by_role("link", name="Delete Pawsonalize").click()
     expect(admin.get_by_text("Pawsonalize was successfully deleted.")).to_be_visible()
 

@@ -82,8 +82,16 @@ class Seen:
 
     def ended(self) -> RunRecord:
         """The newest run, once it has ended."""
-        wait_until(self.is_over)
+        wait_until(self.is_over, told=self._where)
         return self.newest()
+
+    def _where(self) -> str:
+        """How far the newest run is, and who works in the folder."""
+        commands = [
+            (Path("/proc") / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            for pid in processes(self.folder)
+        ]
+        return f"{self.record()}, processes: {commands}"
 
     def campaign(self, name: str) -> Campaign:
         return self.adapters.registry.get(Campaign, name)
@@ -117,10 +125,15 @@ def seen(folder: Path, database_url: str = "") -> Iterator[Seen]:
         yield Seen(folder, adapters)
 
 
-def wait_until(reached: Callable[[], bool], pause_seconds: float = _PAUSE_SECONDS) -> None:
+def wait_until(
+    reached: Callable[[], bool],
+    pause_seconds: float = _PAUSE_SECONDS,
+    told: Callable[[], str] = str,
+) -> None:
+    """Wait, but not for ever; `told` says what there is instead."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while not reached():
-        assert time.monotonic() < deadline, "it never came so far"
+        assert time.monotonic() < deadline, f"it never came so far: {told()}"
         time.sleep(pause_seconds)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from random import Random
 
 import numpy as np
@@ -20,28 +21,31 @@ MAX_COUNT = _WHOLE - 1
 _TRIES = 16
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Novelty:
     """The exploration share of each item of the catalogue, in proportion.
 
-    `weights` are whole numbers, 0 for an item that is never drawn; `running` are their running
-    sums; both have the shape (items,). Where only some items have a share, `positions` are theirs
-    in the catalogue, ascending.
+    `weights` are whole numbers, shape (items,), 0 for an item that is never drawn. Where only some
+    items have a share, `positions` are theirs in the catalogue, ascending.
     """
 
     weights: NDArray[np.int64]
-    running: NDArray[np.int64]
     positions: NDArray[np.int64] | None = None
 
-    @property
+    @cached_property
+    def running(self) -> NDArray[np.int64]:
+        """The running sums of the weights."""
+        return np.cumsum(self.weights)
+
+    @cached_property
     def total(self) -> int:
         """The sum of all weights."""
-        return int(self.running[-1]) if len(self.running) else 0
+        return int(self.weights.sum())
 
     def among(self, there: NDArray[np.bool_]) -> "Novelty":
         """The same with 0 for every item outside the mask, whose shape is that of the catalogue."""
         weights = self.weights * (there if self.positions is None else there[self.positions])
-        return Novelty(weights, np.cumsum(weights), self.positions)
+        return Novelty(weights, self.positions)
 
     def weight(self, position: int) -> int:
         """The weight of the item at that position of the catalogue."""
@@ -83,8 +87,7 @@ def novelty(counts: NDArray[np.int64], eligible: NDArray[np.bool_]) -> Novelty:
 
     `counts` are showings per item, shape (items,); from 2**20 on they weigh alike.
     """
-    weights = np.where(eligible, _WHOLE // (1 + np.minimum(counts, MAX_COUNT)), 0)
-    return Novelty(weights, np.cumsum(weights))
+    return Novelty(np.where(eligible, _WHOLE // (1 + np.minimum(counts, MAX_COUNT)), 0))
 
 
 def explore(best: NDArray[np.intp], due: Novelty, weight: float, seed: str) -> Explored:

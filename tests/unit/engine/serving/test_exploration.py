@@ -185,8 +185,8 @@ def test_an_empty_catalogue_has_no_places_to_explore() -> None:
 
 def test_what_is_masked_is_never_drawn_whether_all_items_have_a_share_or_some() -> None:
     mask = np.array([True, False, True, True])
-    dense = Novelty(np.array([0, 4, 2, 0]), np.array([0, 4, 6, 6]))
-    sparse = Novelty(np.array([4, 2]), np.array([4, 6]), np.array([1, 2]))
+    dense = Novelty(np.array([0, 4, 2, 0]))
+    sparse = Novelty(np.array([4, 2]), np.array([1, 2]))
     for shares in (dense.among(mask), sparse.among(mask)):
         assert shares.total == 2
         assert [shares.weight(position) for position in range(4)] == [0, 0, 2, 0]

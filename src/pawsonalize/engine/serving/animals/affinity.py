@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 from cachetools import LRUCache
@@ -103,19 +104,22 @@ class _TraitValues:
         self._read = read
         self._values: dict[Trait, int] = {}
         self._wholes = Codes()
-        self._whole_of: list[int] = []  # each value's
+        self._whole_of: Counts = np.empty(0, np.int64)  # each value's
         self._share = np.empty(0)
-        self._known: LRUCache[LatentClasses, Counts] = LRUCache(_KEPT)
+        self._known: LRUCache[LatentClasses, tuple[Counts, Floats]] = LRUCache(_KEPT)
         self.of_group: Counts = np.empty(0, np.int64)
 
     def count(self, groups: Sequence[str], there: Counts) -> None:
         """Count the available animals of each group; groups may be added, but never change."""
         new = [self._code(_parsed(group) or _NO_GROUP) for group in groups[len(self.of_group) :]]
         self.of_group = np.concatenate([self.of_group, np.array(new, np.int64)])
+        kinds = [self._wholes[whole] for whole, _ in islice(self._values, len(self._whole_of), None)]
+        self._whole_of = np.concatenate([self._whole_of, np.array(kinds, np.int64)])
         values = np.bincount(self.of_group, there, len(self._values))
         wholes = np.bincount(self._whole_of, values, len(self._wholes))
         # Half an animal more, so that a value without available animals is rare, not impossible.
         self._share = (values + 0.5) / (wholes[self._whole_of] + 1)
+        self._known.clear()
 
     def lifts(
         self,
@@ -130,10 +134,8 @@ class _TraitValues:
         """
         like = usual = self._share
         if classes is not None and expected is not None:
-            code = self._known_to(classes)
+            code, usual = self._known_to(classes, settings.usual)
             like = np.where(code >= 0, expected[code], like)
-            looked_at = np.where(code >= 0, classes.usual[code], usual)
-            usual = usual ** (1 - settings.usual) * looked_at**settings.usual
         keys = [self._read(group) for group in seen]
         codes = [self._values[key] for key in keys if key in self._values]
         values = np.bincount(np.array(codes, np.int64), minlength=len(self._values))
@@ -146,20 +148,19 @@ class _TraitValues:
         """By value: whether it is none of the wanted ones."""
         return np.array([value not in wanted for _, value in self._values], np.bool_)
 
-    def _known_to(self, classes: LatentClasses) -> Counts:
-        """By value: its code in the classes, -1 if they do not know it."""
+    def _known_to(self, classes: LatentClasses, usual: float) -> tuple[Counts, Floats]:
+        """By value: its code in the classes, -1 if they do not know it, and its usual share."""
         known = self._known.get(classes)
-        if known is None or len(known) < len(self._values):
+        if known is None:
             found = [classes.values.get((self._name, value), -1) for value in self._values]
-            known = self._known[classes] = np.array(found, np.int64)
+            code = np.array(found, np.int64)
+            looked_at = np.where(code >= 0, classes.usual[code], self._share)
+            known = code, self._share ** (1 - usual) * looked_at**usual
+            self._known[classes] = known
         return known
 
     def _code(self, group: AnimalGroup) -> int:
-        whole, value = self._read(group)
-        code = self._values.setdefault((whole, value), len(self._values))
-        if code == len(self._whole_of):
-            self._whole_of.append(self._wholes[whole])
-        return code
+        return self._values.setdefault(self._read(group), len(self._values))
 
 
 @lru_cache(maxsize=65_536)

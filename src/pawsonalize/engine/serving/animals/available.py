@@ -1,7 +1,7 @@
 """The available animals, as columns, in one canonical order."""
 
-from collections.abc import Collection, Mapping, Sequence
-from itertools import count
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import count, islice
 from math import nan
 from threading import Lock
 from types import MappingProxyType
@@ -40,27 +40,22 @@ _COLUMNS = MappingProxyType(
         "priority": np.float64,
         "animal_effect": np.float64,
         "group": np.int64,
-        "species": np.int32,
-        "size": np.int32,
         "breed": np.int32,
         "second": np.int32,
         "unit": np.int32,
+        "kind": np.int64,
         "place": np.int64,
-        "colour": np.int64,
         "shelter": np.int64,
-        "kids": np.int8,
-        "dogs": np.int8,
-        "cats": np.int8,
-        "age": np.int32,
-        "sex": np.int32,
-        "trained": np.int8,
-        "needs": np.int8,
     }
 )
 _CODED = ("group", "species", "size", "age", "sex", "breed", "colour", "shelter", "unit", "animal")
+_OF_KINDS = (
+    *("species", "size", "age", "sex", "colour"),
+    *("trained", "needs", "kids", "dogs", "cats"),
+)
 _FEW = 50
 _VERSIONS = count()
-_GROWTH = 4  # free slots are weighed as well, so there are not many
+_GROWTH = 16  # free slots are weighed as well, so there are few
 _NO_POSTCODES: Postcodes = MappingProxyType({})
 
 
@@ -77,6 +72,33 @@ class Codes(dict[str, int]):
         return code
 
 
+class Kinds:
+    """Codes of what animals have in common: their colour, and their answers to most rules.
+
+    There are far fewer kinds than animals, so what depends on no more is found out once for each.
+    """
+
+    def __init__(self) -> None:
+        self._codes: dict[tuple[int, ...], int] = {}
+        self._columns = np.empty((len(_OF_KINDS), 0), np.int64)
+
+    def __len__(self) -> int:
+        return len(self._codes)
+
+    def code(self, values: tuple[int, ...]) -> int:
+        """The code of the kind with these values, in the order of `_OF_KINDS`."""
+        return self._codes.setdefault(values, len(self._codes))
+
+    def take(self, name: str) -> NDArray[np.int64]:
+        """A column by the kind's code."""
+        known = self._columns.shape[1]
+        if known < len(self):
+            new = np.array([*islice(self._codes, known, None)], np.int64)
+            self._columns = np.concatenate([self._columns, new.T], axis=1)
+        column: NDArray[np.int64] = self._columns[_OF_KINDS.index(name)]
+        return column
+
+
 class AvailableAnimals:
     """The available animals; an animal keeps its slot as long as it is available.
 
@@ -86,11 +108,11 @@ class AvailableAnimals:
     - `there` is the number of animals of each group, by its code; `present` are the codes of groups
       that have any.
     - `leads` is false for free slots, and for all but the first animal of a bonded unit: a unit is
-      one place.
+      one place. `in_units` are the slots of all animals in units, `of_units` those of the first.
     - `version` grows with every change, and no other instance has the same.
     - `effects` are animals' own effects, as log-odds: also of animals that are not available.
-    - `room` has two more columns, for a query. Factors that do not depend on the visitor are
-      columns as well.
+    - `room` has two more columns, for a query: it is quick as long as it hardly allocates memory.
+      Factors that do not depend on the visitor are columns as well.
 
     Hold `lock` while you read, if another thread may call `put`.
     """
@@ -107,9 +129,11 @@ class AvailableAnimals:
         self.leads: NDArray[np.bool_] = np.empty(0, np.bool_)
         self.shown: NDArray[np.float64] = np.empty(0)
         self.in_units: Slots = np.empty(0, np.int64)
+        self.of_units: Slots = np.empty(0, np.int64)
         self.codes: dict[str, Codes] = {name: Codes() for name in _CODED}
+        self.kinds = Kinds()
         self.places = Places()
-        self.room = np.empty(0), np.empty(0)
+        self.room = np.empty(0, np.float32), np.empty(0, np.float32)
         self._postcodes = postcodes
         self._columns = {name: np.empty(0, kind) for name, kind in _COLUMNS.items()}
         self._free: list[int] = []
@@ -135,6 +159,8 @@ class AvailableAnimals:
             return every[slots]
         if name == "shown":
             return self.shown[slots]
+        if name in _OF_KINDS:
+            return self.kinds.take(name)[self._columns["kind"][slots]]
         return self._columns[name][slots]
 
     def take(self, slots: Chosen, here: Place | None = None) -> Take:
@@ -154,14 +180,16 @@ class AvailableAnimals:
 
         It has as many unknown answers as the animal with the most.
         """
-        verdict = judge(rules, self.take(slots, rules.place), self.codes)
+        size = len(self.column("group", slots))
+        verdict = judge(rules, self.take(slots, rules.place), size, self.codes)
         passing, uncertain = verdict.passing, verdict.uncertain
         if not len(self.in_units):
             return verdict
         unit = self.column("unit", slots)
         together = np.flatnonzero(unit != NO_CODE)
         if len(together):
-            whole = judge(rules, self.take(self.in_units, rules.place), self.codes)
+            members = self.take(self.in_units, rules.place)
+            whole = judge(rules, members, len(self.in_units), self.codes)
             units = self.column("unit", self.in_units)
             refused = np.zeros(len(self.codes["unit"]), np.bool_)
             refused[units[~whole.passing]] = True
@@ -182,6 +210,11 @@ class AvailableAnimals:
     def slot(self, animal_id: str) -> int | None:
         """The slot of an animal; None if it is not available."""
         return self.codes["animal"].get(animal_id)
+
+    def slots(self, animal_ids: Iterable[str]) -> Slots:
+        """The slots of those that are available."""
+        found = map(self.slot, animal_ids)
+        return np.array([slot for slot in found if slot is not None], np.int64)
 
     def put(
         self,
@@ -255,7 +288,7 @@ class AvailableAnimals:
         self.rank = np.concatenate([self.rank, np.zeros(more, np.int64)])
         self.leads = np.concatenate([self.leads, np.zeros(more, np.bool_)])
         self.shown = np.concatenate([self.shown, np.zeros(more)])
-        self.room = np.empty(old + more), np.empty(old + more)
+        self.room = np.empty(old + more, np.float32), np.empty(old + more, np.float32)
 
     def _place(self, item: str, animal: Animal, shown: Mapping[str, float]) -> int:
         slot = self._free.pop()
@@ -273,25 +306,31 @@ class AvailableAnimals:
             "listed": animal.listed_at,
             "fee": nan if animal.fee is None else animal.fee,
             "group": self.codes["group"][item],
-            "species": self.codes["species"][animal.species],
-            "size": self.codes["size"][animal.size if group is None else group.size],
             "breed": self.codes["breed"][animal.breed],
             "second": NO_CODE if second is None else self.codes["breed"][second],
             "unit": NO_CODE if unit is None else self.codes["unit"][unit],
+            "kind": self.kinds.code(self._kind(group, animal)),
             "place": self.places.code(place_of(animal, self._postcodes)),
-            "age": self.codes["age"][animal.age if group is None else group.age],
-            "sex": self.codes["sex"][animal.sex],
-            "trained": GOOD_WITH[as_told(animal.house_trained)],
-            "needs": GOOD_WITH[as_told(animal.special_needs)],
             "photos": len(animal.photos),
             "priority": animal.priority,
             "animal_effect": self.effects.get(animal.animal_id, 0.0),
-            "colour": self.codes["colour"][colour_of(animal)],
             "shelter": self.codes["shelter"][animal.shelter],
-            "kids": GOOD_WITH[animal.good_with_kids],
-            "dogs": GOOD_WITH[animal.good_with_dogs],
-            "cats": GOOD_WITH[animal.good_with_cats],
         }
+
+    def _kind(self, group: AnimalGroup | None, animal: Animal) -> tuple[int, ...]:
+        """The values of `_OF_KINDS`."""
+        return (
+            self.codes["species"][animal.species],
+            self.codes["size"][animal.size if group is None else group.size],
+            self.codes["age"][animal.age if group is None else group.age],
+            self.codes["sex"][animal.sex],
+            self.codes["colour"][colour_of(animal)],
+            GOOD_WITH[as_told(animal.house_trained)],
+            GOOD_WITH[as_told(animal.special_needs)],
+            GOOD_WITH[animal.good_with_kids],
+            GOOD_WITH[animal.good_with_dogs],
+            GOOD_WITH[animal.good_with_cats],
+        )
 
     def _arrange(self, new: Sequence[int]) -> None:
         """Bring order, ranks and units up to date."""
@@ -312,7 +351,8 @@ class AvailableAnimals:
         self.in_units = there[units != NO_CODE]
         # The first animal of each unit in canonical order has its place.
         _, first = np.unique(self._columns["unit"][self.in_units], return_index=True)
-        self.leads[self.in_units[first]] = True
+        self.of_units = self.in_units[first]
+        self.leads[self.of_units] = True
 
     def _inserted(self, order: Slots, new: Sequence[int]) -> Slots:
         listed = self._columns["listed"]

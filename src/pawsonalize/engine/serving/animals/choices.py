@@ -154,12 +154,17 @@ def _columns(
 class CommonParts:
     """The parts of utilities that are the same for every visitor, in the order of `COMMON`.
 
-    By slot; `total` is their sum, from left to right.
+    By slot; `total` is their sum, from left to right. `estimates` is the same in single precision,
+    and -inf for an animal that has no place of its own. `lowest` and `highest` are the ends of
+    `total`.
     """
 
     bare: tuple[Floats, ...]
     parts: tuple[Floats, ...]
     total: Floats
+    estimates: NDArray[np.float32]
+    lowest: float
+    highest: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +229,9 @@ class ChoiceTables:
         total = np.zeros(len(appeal))
         for part in parts:
             total += part
-        return CommonParts(bare, parts, total)
+        estimates = np.where(available.leads, total, -np.inf).astype(np.float32)
+        lowest, highest = total.min(initial=0.0), total.max(initial=-np.inf)
+        return CommonParts(bare, parts, total, estimates, lowest, highest)
 
     def _appeal(self, available: AvailableAnimals, slots: Chosen) -> Floats:
         """To open, and to open and ask; shape (2, animals)."""

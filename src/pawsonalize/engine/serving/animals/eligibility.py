@@ -68,6 +68,21 @@ class Eligibility:
         """Who lives with the visitor."""
         return tuple(name for name in ("kids", "dogs", "cats") if getattr(self, name))
 
+    @property
+    def of_kinds(self) -> "Eligibility":
+        """The rules that a whole kind of animals answers alike; see `Kinds`."""
+        return replace(self, max_fee=None, max_distance_km=None, denied=NOBODY)
+
+    @property
+    def of_places(self) -> "Eligibility":
+        """The rule that all animals in one place answer alike."""
+        return Eligibility(place=self.place, max_distance_km=self.max_distance_km)
+
+    @property
+    def of_animals(self) -> "Eligibility":
+        """The other rules, but for animals that are denied one by one."""
+        return Eligibility(max_fee=self.max_fee, denied=replace(self.denied, animals=frozenset()))
+
     def completed(self, stored: Attributes, postcodes: Postcodes) -> "Eligibility":
         """The same, where the request says nothing by what is stored of the user.
 
@@ -112,14 +127,13 @@ class EligibilityVerdict:
 
 
 def judge(
-    rules: Eligibility, take: Take, codes: Mapping[str, Mapping[str, int]]
+    rules: Eligibility, take: Take, count: int, codes: Mapping[str, Mapping[str, int]]
 ) -> EligibilityVerdict:
-    """The verdict on the animals whose columns `take` returns by name.
+    """The verdict on so many animals whose columns `take` returns by name.
 
     `codes` has the codes of ids in the columns species, size, breed, group and animal. The column
     `kilometres` is the distance to the visitor's place, NaN where it is unknown.
     """
-    count = len(take("group"))
     passing = np.ones(count, np.bool_)
     for excluded in _excluded(rules, take, codes):
         passing &= ~excluded

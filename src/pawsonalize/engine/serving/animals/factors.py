@@ -49,7 +49,6 @@ def photos(count: Numbers) -> Floats:
     return np.asarray(np.minimum(count, _ENOUGH_PHOTOS) / _ENOUGH_PHOTOS)
 
 
-def compatibility(verdict: EligibilityVerdict, out: Floats) -> None:
-    """Minus the share of the visitor's rules whose answer is unknown, written into `out`."""
-    np.subtract(0.0, verdict.uncertain, out=out)  # and not -0.0 where all is known
-    out /= max(1, verdict.asked)
+def compatibility(verdict: EligibilityVerdict) -> Floats:
+    """Minus the share of the visitor's rules whose answer is unknown."""
+    return np.asarray((0.0 - verdict.uncertain) / max(1, verdict.asked))  # no -0.0

@@ -6,6 +6,7 @@ from dataclasses import replace
 from math import nan
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, NotFound
@@ -21,19 +22,18 @@ from pawsonalize.engine.serving.animals.choices import (
     PageReader,
     Pages,
 )
-from pawsonalize.engine.serving.animals.distance import kilometres, place_of
-from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
-from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.animals.utility import (
+from pawsonalize.engine.serving.animals.choosing import (
     Derived,
     DerivedOfShelves,
     ExplorationShares,
-    Floats,
-    Weighed,
-    Weighing,
     choose,
 )
+from pawsonalize.engine.serving.animals.distance import kilometres, place_of
+from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.estimates import Estimates, estimate
+from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
+from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
+from pawsonalize.engine.serving.animals.utility import Weighed, Weighing
 from pawsonalize.engine.serving.context import penalties
 from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
@@ -44,6 +44,8 @@ from pawsonalize.recipes.classes import classes_of
 from pawsonalize.recipes.contract import ContextEvent
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, SIMILAR_ANIMALS, Impression
+
+Floats = NDArray[np.float64]
 
 _DECIMALS = 4  # of what is logged for the model of choices
 
@@ -150,9 +152,8 @@ class Individuals:
         with available.lock:
             counts = self._settings.group_affinity
             weighing = self._weighing(available, groups, query, counts, passed, disliked, pages)
-            found = [available.slot(animal_id) for animal_id in animal_ids]
-            slots = weighing.fitting(np.array([one for one in found if one is not None], np.int64))
-            utilities = weighing.weigh(slots).utilities
+            slots = weighing.fitting(available.slots(animal_ids))
+            utilities = weighing.utilities(slots)
             order = np.lexsort((available.rank[slots], -utilities))
             weighed = weighing.weigh(slots[order])
             shares = np.exp(weighed.utilities - weighed.utilities.max(initial=-np.inf))
@@ -183,9 +184,9 @@ class Individuals:
         passed, pages = self._passed(available, query), self._shown(query, groups)
         with available.lock:
             weighing = self._weighing(available, groups, query, counts, passed, disliked, pages)
-            everybody, due = weighing.utilities(), self._derived.of(available).shares
-            best = available.rank[choose(weighing, everybody, query.limit)]
-            chosen = _explored(weighing, everybody, best, groups, query, due)
+            estimates, due = estimate(weighing), self._derived.of(available).shares
+            best = available.rank[choose(weighing, estimates, query.limit)]
+            chosen = _explored(weighing, estimates, best, groups, query, due)
             slots = available.order[list(chosen.positions)]
             weighed = weighing.weigh(slots)
             ids = [available.members(slot) for slot in slots.tolist()]
@@ -238,7 +239,6 @@ class Individuals:
         liked += derived.traits.of(groups.context, codes, available.there, traits, classes)
         penalty = penalties(groups.context, codes.names)
         lost = np.zeros(len(codes)) if penalty is None else -penalty
-        found = [slot for one in sorted(disliked) if (slot := available.slot(one)) is not None]
         if passed is not None:
             lost[[name not in passed for name in codes.names]] = np.inf
         tables = self._tables(derived, groups.served)
@@ -252,7 +252,7 @@ class Individuals:
             query.eligibility,
             self._settings,
             query.at,
-            np.array(found, np.int64),
+            available.slots(disliked),
         )
 
     def _tables(self, derived: Derived, served: Served) -> ChoiceTables:
@@ -319,7 +319,7 @@ class Individuals:
 
 def _explored(
     weighing: Weighing,
-    everybody: Floats,
+    estimates: Estimates,
     best: Slots,
     groups: GroupScores,
     query: Query,
@@ -329,7 +329,7 @@ def _explored(
     weight = groups.served.settings.exploration_weight
     if weight > 0:
         assert query.recommendation_id is not None
-        shares = due.of(weighing, everybody)
+        shares = due.of(weighing, estimates)
         return explore(best.astype(np.intp), shares, weight, query.recommendation_id)
     return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))
 

@@ -10,10 +10,12 @@ from pawsonalize.domain.animals import Animal, GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.choices import NO_PAGES, ChoiceTables, ChoiceWeights, Pages
+from pawsonalize.engine.serving.animals.choosing import choose
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility
+from pawsonalize.engine.serving.animals.estimates import estimate
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Weighing, choose
+from pawsonalize.engine.serving.animals.utility import Weighing
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from tests.animal_data import animal
 from tests.event_data import T0
@@ -106,7 +108,7 @@ def question_of(
 
 def best_of(question: Weighing, limit: int) -> Slots:
     """The animals of the highest utility that may be shown."""
-    return choose(question, question.utilities(), limit)
+    return choose(question, estimate(question), limit)
 
 
 def ids_of(available: AvailableAnimals, slots: Iterable[int]) -> list[str]:

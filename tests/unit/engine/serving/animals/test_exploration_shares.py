@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.serving.animals.choosing import ExplorationShares
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.estimates import estimate
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.animals.utility import ExplorationShares, Weighing
+from pawsonalize.engine.serving.animals.utility import Weighing
 from pawsonalize.engine.serving.exploration import Novelty, explore
 from tests.animal_data import animal
 from tests.event_data import T0
@@ -26,7 +28,7 @@ from tests.unit.engine.serving.animals.available_animals import (
 
 
 def due_of(question: Weighing, shares: ExplorationShares | None = None) -> Novelty:
-    return (shares or ExplorationShares()).of(question, question.utilities())
+    return (shares or ExplorationShares()).of(question, estimate(question))
 
 
 def shares_of(question: Weighing, shares: ExplorationShares | None = None) -> list[float]:

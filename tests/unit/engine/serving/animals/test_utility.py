@@ -15,6 +15,7 @@ from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.choices import Pages
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.estimates import estimate
 from pawsonalize.engine.serving.animals.settings import FACTORS, PARTS, AnimalSettings, Weights
 from pawsonalize.engine.serving.animals.utility import Weighing
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
@@ -203,9 +204,13 @@ def test_the_visitors_and_the_animals_part_add_up_with_the_others(
     assert [sum(parts) for parts in weighed.parts.tolist()] == weighed.utilities.tolist()
     assert np.isfinite(weighed.utilities).all()
     assert (weighed.utilities <= question.bound + 1e-9).all()
-    everybody = question.utilities()[available.order]
-    may = everybody > -np.inf
-    assert everybody[may].tolist() == weighed.utilities[may].tolist(), "bit for bit"
+    assert question.utilities(available.order).tolist() == weighed.utilities.tolist(), "bit for bit"
+    estimates = estimate(question)
+    about = estimates.values[available.order]
+    may = about > -np.inf
+    assert (np.abs(about[may] - weighed.utilities[may]) <= estimates.error).all()
+    led = available.order[available.leads[available.order]]
+    assert available.order[may].tolist() == question.fitting(led).tolist()
     own = weighed.parts[:, PARTS.index("animal_effect")]
     told = {one.animal_id: effect for one in stock[::2]}
     assert own.tolist() == [told.get(available.ids[slot], 0.0) for slot in weighed.slots.tolist()]

@@ -1,0 +1,175 @@
+"""Which animals get the places, and their exploration shares."""
+
+from dataclasses import dataclass, field
+from math import ceil
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+import numpy as np
+from cachetools import LRUCache
+from numpy.typing import NDArray
+
+from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.serving.animals.affinity import GroupAffinity, TraitAffinity
+from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
+from pawsonalize.engine.serving.animals.choices import ChoiceTables
+from pawsonalize.engine.serving.animals.estimates import Estimates
+from pawsonalize.engine.serving.animals.utility import Weighing
+from pawsonalize.engine.serving.exploration import Novelty
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+_SAMPLED = 32
+_VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replaces them
+
+
+def choose(weighing: Weighing, estimates: Estimates, limit: int) -> Slots:
+    """The places of the highest utility, best first; ties by longest listed, then by id.
+
+    A group gets at most its share of the places, unless no other animal is left.
+    """
+    available = weighing.available
+    most = max(1, ceil(limit * weighing.settings.max_per_group_share))
+    # Most answers end among the best; otherwise put all animals that may be shown in order.
+    for enough in (limit * 8 + 1_000, limit * 64 + 8_000):
+        best, least = _best(estimates, enough)
+        if len(best):
+            utilities = weighing.utilities(best)
+            surely = utilities >= least  # and so higher than those of all others
+            varied, _ = _varied(available, best[surely], utilities[surely], most, limit)
+            if len(varied) == limit:
+                return varied
+    slots = np.flatnonzero(estimates.values > -np.inf)
+    varied, rest = _varied(available, slots, weighing.utilities(slots), most, limit)
+    return np.concatenate([varied, rest])[:limit]
+
+
+def _best(estimates: Estimates, enough: int) -> tuple[Slots, float]:
+    """About `enough` best animals, or none if that saves no time, and a utility.
+
+    Among them are all animals whose utility is as high as that.
+
+    How many are found does not matter, so only every `_SAMPLED`-th animal decides it: to partition
+    300,000 utilities takes as long as to add them up. Animals that may not be shown are left out
+    first, because numbers that are mostly equal take long to partition as well.
+    """
+    sampled = estimates.values[::_SAMPLED]
+    some = sampled[sampled > -np.inf]
+    rank = len(some) - enough // _SAMPLED
+    if rank <= len(some) // 2:
+        return np.empty(0, np.int64), 0.0
+    some.partition(rank)
+    least = float(some[rank]) - estimates.error
+    return np.flatnonzero(estimates.values >= least - estimates.error), least
+
+
+def _varied(
+    available: AvailableAnimals, slots: Slots, utilities: Floats, most: int, limit: int
+) -> tuple[Slots, Slots]:
+    """The best animals with at most `most` of a group, and the others, both in order."""
+    order = np.lexsort((available.rank[slots], -utilities))
+    groups = available.column("group", slots[order])
+    together = np.argsort(groups, kind="stable")
+    sorted_groups = groups[together]
+    starts = np.searchsorted(sorted_groups, sorted_groups)
+    place = np.empty(len(groups), np.int64)
+    place[together] = np.arange(len(groups)) - starts
+    within = place < most
+    return slots[order[within]][:limit], slots[order[~within]]
+
+
+# Whole shares add without rounding, see `exploration`; so many that even the floor is many.
+_WHOLE = 2.0**44
+
+
+class ExplorationShares:
+    """The exploration share of each place: of newcomers and long-stayers, as of the hour.
+
+        share = (1 - floor) * s / S * o / sum of s / S * o  +  floor / animals
+
+        s  1 / (1 + times shown); S is the sum of it over the group
+        o  exp(utility), so the odds that this visitor chooses the animal
+
+    `animals` counts those that have a share. So this visitor is shown whom they may like, of equals
+    those who were shown least, and no animal has less than floor / animals.
+    """
+
+    def __init__(self) -> None:
+        self._due: tuple[object, _Due] | None = None
+
+    def of(self, weighing: Weighing, estimates: Estimates) -> Novelty:
+        """Of those who have a share now: 0 for one that may not be shown to the visitor."""
+        now = (weighing.available.version, weighing.at // HOUR)
+        if self._due is None or self._due[0] != now:
+            self._due = now, _Due.of(weighing)
+        due = self._due[1]
+        shares = np.take(estimates.values, due.slots, out=due.room, mode="clip")
+        highest = shares.max(initial=-np.inf)
+        if highest == -np.inf:
+            return Novelty(np.empty(0, np.int64), due.positions[:0])
+        fitting = shares > -np.inf
+        floor = weighing.settings.newcomer_floor
+        shares -= highest
+        np.exp(shares, out=shares)
+        shares *= due.of_group
+        shares *= np.float32((1 - floor) / shares.sum() * _WHOLE)
+        weights = shares.astype(np.int64)
+        weights += int(floor / np.count_nonzero(fitting) * _WHOLE) + 1
+        weights *= fitting
+        return Novelty(weights, due.positions)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """Who has a share, in the order of the animals."""
+
+    slots: Slots
+    positions: Slots
+    of_group: Singles
+    """Each one's part of what its group has: the less it was shown, the more."""
+    room: Singles
+    """For a query, as that of the available animals."""
+
+    @classmethod
+    def of(cls, weighing: Weighing) -> "_Due":
+        available, slots = weighing.available, _newcomers_and_long_stayers(weighing)
+        groups = available.column("group", slots)
+        shares = 1 / (1 + available.shown[slots])
+        of_group = shares / np.bincount(groups, shares)[groups]
+        room = np.empty(len(slots), np.float32)
+        return cls(slots, available.rank[slots], of_group.astype(np.float32), room)
+
+
+def _newcomers_and_long_stayers(weighing: Weighing) -> Slots:
+    """The places of newcomers and long-stayers."""
+    available, settings, at = weighing.available, weighing.settings, weighing.at // HOUR * HOUR
+    long = available.moments.searchsorted(at - settings.long_stay_days * DAY, side="right")
+    new = available.moments.searchsorted(at - settings.newcomer_days * DAY, side="left")
+    slots = np.concatenate([available.order[:long], available.order[max(long, new) :]])
+    led: Slots = slots[available.leads[slots]]
+    return led
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """Kept for one set of available animals; use it only while you hold their lock."""
+
+    groups: GroupAffinity = field(default_factory=GroupAffinity)
+    traits: TraitAffinity = field(default_factory=TraitAffinity)
+    shares: ExplorationShares = field(default_factory=ExplorationShares)
+    choices: LRUCache[str, ChoiceTables] = field(default_factory=lambda: LRUCache(_VERSIONS_KEPT))
+    """By solution version."""
+
+
+class DerivedOfShelves:
+    """Belongs to its available animals, so that no answer mixes two sets of them."""
+
+    def __init__(self) -> None:
+        self._of: WeakKeyDictionary[AvailableAnimals, Derived] = WeakKeyDictionary()
+        self._lock = Lock()
+
+    def of(self, available: AvailableAnimals) -> Derived:
+        """What is kept for these available animals."""
+        with self._lock:
+            return self._of.setdefault(available, Derived())

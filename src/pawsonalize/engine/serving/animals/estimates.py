@@ -1,0 +1,90 @@
+"""The utilities of all available animals at once, near enough to find the best of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.engine.serving.animals.available import EVERY_SLOT
+from pawsonalize.engine.serving.animals.eligibility import ANYBODY, EligibilityVerdict, judge
+from pawsonalize.engine.serving.animals.utility import Weighing
+from pawsonalize.engine.serving.context import THE_ANIMAL
+
+Floats = NDArray[np.float64]
+
+_PRECISION = 2.0**-20
+"""Of a sum of some numbers in single precision, beside how large they may be together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimates:
+    """About the utility of every slot.
+
+    -inf for an animal that may not be shown, or that has no place of its own.
+    """
+
+    values: NDArray[np.float32]
+    error: float
+    """No utility is farther from its estimate."""
+
+
+def estimate(weighing: Weighing) -> Estimates:
+    """Estimate all utilities; the values are kept until the next question.
+
+    What depends on the visitor is found out for each group, kind and place of animals, of which
+    there are far fewer than animals. The rest is three additions in single precision.
+    """
+    available, personal, denied = weighing.available, weighing.personal, weighing.eligibility.denied
+    values, room = available.room
+    np.copyto(values, weighing.common.estimates)
+    largest = max(abs(weighing.common.lowest), abs(weighing.common.highest)) + THE_ANIMAL
+    for name, part in _parts(weighing):
+        largest += float(np.abs(part[np.isfinite(part)]).max(initial=0.0))
+        if part.any():
+            codes = available.column(name, EVERY_SLOT)
+            values += np.take(part.astype(np.float32), codes, out=room, mode="clip")
+    values[weighing.disliked] -= THE_ANIMAL
+    seen = weighing.weights.seen * personal.seen_by
+    largest += float(np.abs(seen).max(initial=0.0))
+    values[personal.seen] += seen.astype(np.float32)
+    values[available.slots(denied.animals)] = -np.inf
+    # A unit may be shown if all its animals may.
+    values[available.of_units] = -np.inf
+    units = weighing.fitting(available.of_units)
+    values[units] = weighing.utilities(units)
+    return Estimates(values, largest * _PRECISION)
+
+
+def _parts(weighing: Weighing) -> Iterator[tuple[str, Floats]]:
+    """What utilities gain by the code of each group, kind and place, and if need be by slot.
+
+    -inf for those that may not be shown.
+    """
+    available, weights, personal = weighing.available, weighing.weights, weighing.personal
+    yield "group", weighing.affinity + weights.visitor * personal.visitor
+    gained = {
+        "kind": (weights.visitor * personal.visitor_in_colours)[available.kinds.take("colour")]
+    }
+    if (near := weighing.near()) is not None:
+        own = weights.visitor * personal.distance * near
+        gained["place"] = weights.near(near) + own
+    if weighing.eligibility.of_animals != ANYBODY:
+        gained["slot"] = np.zeros(len(available.ids))
+    verdicts = {name: _verdict(weighing, name) for name in gained}
+    asked = max(1, sum(one.asked for one in verdicts.values()))
+    for name, one in verdicts.items():
+        unknown = weights.factors.compatibility / asked * one.uncertain
+        yield name, np.where(one.passing, gained[name] - unknown, -np.inf)
+
+
+def _verdict(weighing: Weighing, name: str) -> EligibilityVerdict:
+    """The verdict on each kind, place or slot by the rules that are for it."""
+    available, rules = weighing.available, weighing.eligibility
+    if name == "kind":
+        kinds = available.kinds
+        return judge(rules.of_kinds, kinds.take, len(kinds), available.codes)
+    if name == "place" and rules.place is not None:
+        far = {"kilometres": available.places.kilometres(rules.place)}
+        return judge(rules.of_places, far.__getitem__, len(available.places), available.codes)
+    return judge(rules.of_animals, available.take(EVERY_SLOT), len(available.ids), available.codes)
