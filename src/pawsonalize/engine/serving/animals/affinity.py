@@ -113,7 +113,9 @@ class _TraitValues:
         """Count the available animals of each group; groups may be added, but never change."""
         new = [self._code(_parsed(group) or _NO_GROUP) for group in groups[len(self.of_group) :]]
         self.of_group = np.concatenate([self.of_group, np.array(new, np.int64)])
-        kinds = [self._wholes[whole] for whole, _ in islice(self._values, len(self._whole_of), None)]
+        kinds = [
+            self._wholes[whole] for whole, _ in islice(self._values, len(self._whole_of), None)
+        ]
         self._whole_of = np.concatenate([self._whole_of, np.array(kinds, np.int64)])
         values = np.bincount(self.of_group, there, len(self._values))
         wholes = np.bincount(self._whole_of, values, len(self._wholes))

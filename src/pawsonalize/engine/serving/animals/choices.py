@@ -276,26 +276,27 @@ class ChoiceTables:
     def _visitor_effects(
         self, available: AvailableAnimals, pages: Pages, there: Slots, liked: Floats
     ) -> VisitorEffects:
-        columns = zip(*map(group_values, pages.groups), strict=True)
-        codes = [
-            [values[one] for one in column]
-            for values, column in zip(self._values.values(), columns, strict=True)
-        ]
+        group = available.codes["group"]
+        known = np.array([group.get(item, _GONE) for item in pages.groups])
+        codes = self._of_group[:, known]
+        for place in np.flatnonzero(known == _GONE).tolist():
+            told = zip(self._values.values(), group_values(pages.groups[place]), strict=True)
+            codes[:, place] = [values[one] for values, one in told]
         here, distance = there != _GONE, pages.factors[:, _DISTANCE]
         slots = np.where(here, there, 0)
         no_colour = available.codes["colour"][""]
         colour = np.where(here, available.column("colour", slots), no_colour)
         watched = Watched(
-            np.array([*codes, colour], np.int64),
+            np.vstack([codes, colour]),
             distance,
-            self._to_open(available, pages, there, liked),
+            self._to_open(available, pages, known, there, liked),
             self._attention[pages.place],
             pages.opened,
         )
         return visitor_effects(watched, self.model.visitor_variances)
 
     def _to_open(
-        self, available: AvailableAnimals, pages: Pages, there: Slots, liked: Floats
+        self, available: AvailableAnimals, pages: Pages, known: Slots, there: Slots, liked: Floats
     ) -> Floats:
         """The log-odds to open each place, but for the visitor's own effects.
 
@@ -303,8 +304,6 @@ class ChoiceTables:
         """
         here, own = there != _GONE, self.model.weights
         slots = np.where(here, there, 0)
-        group = available.codes["group"]
-        known = np.array([group.get(item, _GONE) for item in pages.groups])
         common = np.append(self._groups[0] + own["group"] * liked, 0.0)  # the last is of no group
         of_animal = self._colours[0][available.column("colour", slots)]
         of_animal += self._shelters[0][available.column("shelter", slots)]

@@ -49,10 +49,10 @@ def estimate(weighing: Weighing) -> Estimates:
     largest += float(np.abs(seen).max(initial=0.0))
     values[personal.seen] += seen.astype(np.float32)
     values[available.slots(denied.animals)] = -np.inf
-    # A unit may be shown if all its animals may.
-    values[available.of_units] = -np.inf
-    units = weighing.fitting(available.of_units)
-    values[units] = weighing.utilities(units)
+    if len(available.of_units):  # each may be shown if all its animals may
+        values[available.of_units] = -np.inf
+        units = weighing.fitting(available.of_units)
+        values[units] = weighing.utilities(units)
     return Estimates(values, largest * _PRECISION)
 
 

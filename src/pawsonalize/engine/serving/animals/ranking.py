@@ -159,7 +159,7 @@ class Individuals:
             shares = np.exp(weighed.utilities - weighed.utilities.max(initial=-np.inf))
             ids = [(available.ids[slot],) for slot in weighed.slots.tolist()]
             places = _places(weighing, weighed, ids, shares / shares.sum())
-            standings = _standings(weighing, weighed)
+            standings = _standings(weighing, weighed) if query.explain else []
         return self._answer(ANIMAL_RANKING, query, groups, places, standings)
 
     def fitting(self, query: Query) -> list[str]:
@@ -192,7 +192,7 @@ class Individuals:
             ids = [available.members(slot) for slot in slots.tolist()]
             shares = np.exp(weighed.utilities - weighing.bound)
             places = _places(weighing, weighed, ids, shares, chosen)
-            standings = _standings(weighing, weighed)
+            standings = _standings(weighing, weighed) if query.explain else []
         kind = ANIMALS if about is None else SIMILAR_ANIMALS
         return self._answer(kind, query, groups, places, standings)
 
