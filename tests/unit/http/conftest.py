@@ -13,7 +13,10 @@ from tests.service_data import client_of, make_service
 
 @pytest.fixture(scope="session")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    """One service for all tests that only add to it; each is a visitor of its own."""
+    """One service for all tests that only add to it; each is a visitor of its own.
+
+    Store no animals in it: from then on all other tests would be answered from the inventory.
+    """
     settings = make_service(tmp_path_factory.mktemp("service"))
     with client_of(build_app(settings), raise_server_exceptions=False) as client:
         yield client

@@ -1,11 +1,13 @@
 """Two ways to ask for the same, and two names for one thing, where sites use both already."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from tests.service_data import CATS, DOGS, metadata
+from pawsonalize.app.asgi import build_app
+from tests.service_data import CATS, DOGS, client_of, make_service, metadata
 from tests.unit.http.conftest import error_of
 
 
@@ -19,14 +21,15 @@ def test_a_detailed_answer_is_that_of_detail_full(client: TestClient) -> None:
     assert own["recommendations"] == full["recommendations"]
 
 
-def test_similar_animals_have_a_detailed_answer(client: TestClient) -> None:
+def test_similar_animals_have_a_detailed_answer(tmp_path: Path) -> None:
     animals = [
         {"id": name, "species": "dog", "breed": "Pug", "size": "small", "age": "adult"}
         for name in ("like-1", "like-2")
     ]
-    client.put("/v1/animals", json={"animals": animals})
-    paths = ("/v1/animals/like-1/similar/detailed", "/v1/animals/like-1/similar?detail=full")
-    own, full = (client.get(path).json()["recommendations"] for path in paths)
+    with client_of(build_app(make_service(tmp_path))) as client:
+        client.put("/v1/animals", json={"animals": animals})
+        paths = ("/v1/animals/like-1/similar/detailed", "/v1/animals/like-1/similar?detail=full")
+        own, full = (client.get(path).json()["recommendations"] for path in paths)
     assert [one["id"] for one in own] == [one["id"] for one in full] == ["like-2"]
     assert own[0]["factors"].keys() == full[0]["factors"].keys()
 
