@@ -33,7 +33,7 @@ def estimate(weighing: Weighing) -> Estimates:
     """Estimate all utilities; the values are kept until the next question.
 
     What depends on the visitor is found out for each group, kind and place of animals, of which
-    there are far fewer than animals. The rest is an addition for each of these, in single precision.
+    there are far fewer than animals. The rest is an addition for each, in single precision.
     """
     available, personal, denied = weighing.available, weighing.personal, weighing.eligibility.denied
     values, room = available.room
