@@ -181,7 +181,15 @@ def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[
         refresh = partial(refresh_when_due, engine.refreshing, engine.problems, is_behind)
         yield Task("refresh counts", _LOOK_SECONDS, refresh)
     if settings.retrain_here:
-        yield Task("retrain when due", _LOOK_SECONDS, partial(retrain_when_due, engine))
+        # Each alone: a schedule that fails keeps no run from its worker.
+        for name, one in (
+            ("begin the first retraining", engine.first_run),
+            ("retrain when due", engine.timer),
+            ("retrain dataset groups when due", engine.group_timers),
+            ("look after retrainings", engine.workers),
+        ):
+            if one is not None:
+                yield Task(name, _LOOK_SECONDS, _now(one.look))
 
 
 def _telling(
@@ -229,13 +237,6 @@ def archive_new(archiver: Archiver) -> None:
     """Archive what is new; what fails now is archived the next time."""
     if rows := archiver.archive_once():
         log.info("archived", rows=rows)
-
-
-def retrain_when_due(engine: "Engine") -> None:
-    """Begin what is due, and see that what was begun is worked on."""
-    for begins in (engine.first_run, engine.timer, engine.group_timers, engine.workers):
-        if begins is not None:
-            begins.look(clock.now())
 
 
 class Faults:

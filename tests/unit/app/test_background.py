@@ -10,11 +10,15 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app import background
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.attempts import Reporting, attempt
 from pawsonalize.app.background import Task
 from pawsonalize.app.engine import Engine
 from pawsonalize.app.upkeep import upkeep
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.names import new_recommendation_id
+from pawsonalize.engine.training.retraining.group_timers import GroupTimers
+from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.settings import Settings
 from pawsonalize.storage.impressions import ANIMALS, Impression
 from tests.animal_data import animal
@@ -31,6 +35,28 @@ def running(tmp_path: Path) -> Iterator[tuple[Adapters, dict[str, Task]]]:
         background.catch_up(settings, engine)
         tasks = background._tasks(settings, adapters, engine, notifying)
         yield adapters, {task.name: task for task in tasks}
+        engine.close()
+
+
+def test_a_schedule_that_fails_keeps_no_run_from_its_worker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_timers: GroupTimers, _now: int) -> None:
+        raise InvalidInput("a schedule that cannot be read")
+
+    looked: list[int] = []
+    monkeypatch.setattr(GroupTimers, "look", fails)
+    monkeypatch.setattr(WorkerProcesses, "look", lambda _workers, now: looked.append(now))
+    settings = msgspec.structs.replace(make_service(tmp_path), retrain_here=True)
+    with opened(settings) as adapters, ThreadPoolExecutor(1) as notifying:
+        engine = Engine.of(settings, adapters)
+        for task in background._tasks(settings, adapters, engine, notifying):
+            if "retrain" in task.name:
+                attempt(task.name, task.work, Reporting.every(0, engine.problems, task.name))
+        assert looked
+        assert [one.name for one in engine.problems.standing(clock.now())] == [
+            "retrain dataset groups when due"
+        ]
         engine.close()
 
 
