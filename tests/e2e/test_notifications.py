@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.notifying import open_notifiers
 from pawsonalize.engine.resources.problems import Outbox
@@ -19,7 +20,10 @@ NOBODY = "http://127.0.0.1:1/hidden"
 
 def enqueue(folder: Path, *notifiers: str, news_id: str = NEWS.notification_id) -> None:
     with opened(Settings(data_dir=folder)) as adapters:
-        Outbox(adapters.deliveries, notifiers).enqueue(replace(NEWS, notification_id=news_id))
+        news = replace(
+            NEWS, notification_id=news_id, happened_at=clock.now()
+        )  # old ones are given up
+        Outbox(adapters.deliveries, notifiers).enqueue(news)
 
 
 def ids(server: WebServer) -> list[str]:
