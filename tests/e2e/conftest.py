@@ -18,6 +18,9 @@ from typer.testing import CliRunner, Result
 from pawsonalize.cli.main import app
 
 COMMAND = str(Path(sys.executable).parent / "pawsonalize")
+PATIENCE_SECONDS = 1200
+"""For trainings, which give way to all other work: beside other tests they may get a twentieth of a
+processor."""
 _START_SECONDS = 120
 _STOP_SECONDS = 60
 _COMMAND_SECONDS = 300  # on a busy machine

@@ -21,12 +21,12 @@ from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.training.retraining.record import RunRecord, Step, read_record
 from pawsonalize.settings import Settings
+from tests.e2e.conftest import PATIENCE_SECONDS
 from tests.event_data import T0
 
 WORLD_END = T0
 SEED = 7
 SMALL = WorldSettings(animals=150, adopters=800, events=16_000, days=90)
-_PATIENCE_SECONDS = 300
 _PAUSE_SECONDS = 0.02
 _QUICK_SECONDS = 0.001  # some moments last milliseconds
 _STEPS = [
@@ -131,7 +131,7 @@ def wait_until(
     told: Callable[[], str] = str,
 ) -> None:
     """Wait, but not for ever; `told` says what there is instead."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not reached():
         assert time.monotonic() < deadline, f"it never came so far: {told()}"
         time.sleep(pause_seconds)

@@ -8,16 +8,15 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.conftest import Server, Start, free_port
+from tests.e2e.conftest import PATIENCE_SECONDS, Server, Start, free_port
 from tests.service_data import CATS, DOGS, view
 
-_PATIENCE_SECONDS = 300
 _USERS = 30
 
 
 def eventually(found: Callable[[], Any]) -> Any:
     """What it finds, as soon as it finds something."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not (answer := found()):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from pawsonalize import clock
-from tests.e2e.conftest import Server, environment, free_port
+from tests.e2e.conftest import PATIENCE_SECONDS, Server, environment, free_port
 from tests.e2e.retraining import make_world
 from tests.house.test_code_blocks import Block, blocks_of
 
@@ -22,7 +22,6 @@ TUTORIALS = Path("docs/tutorials")
 _SERVES = re.compile(r"^(?:[A-Z_]+=\S+ )*(?:pawsonalize (?:serve|demo)|python3 \S+)$", re.M)
 _SERVICE, _SHOP = "8080", "9000"
 """The ports on the pages; each walk has its own."""
-_PATIENCE_SECONDS = 240
 _LONGEST_SITE = 60
 
 
@@ -61,7 +60,7 @@ class Walk:
             capture_output=True,
             text=True,
             check=False,
-            timeout=_PATIENCE_SECONDS,
+            timeout=PATIENCE_SECONDS,
         )
         assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -108,7 +107,7 @@ def _title(block: Block) -> str | None:
 
 
 def _wait(until: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not until():
         assert time.monotonic() < deadline
         time.sleep(0.1)
