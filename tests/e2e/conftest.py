@@ -19,8 +19,7 @@ from pawsonalize.cli.main import app
 
 COMMAND = str(Path(sys.executable).parent / "pawsonalize")
 PATIENCE_SECONDS = 1200
-"""For trainings, which give way to all other work: beside other tests they may get a twentieth of a
-processor."""
+"""For trainings: they give way to all other work, and so may take long beside other tests."""
 _START_SECONDS = 120
 _STOP_SECONDS = 60
 _COMMAND_SECONDS = 300  # on a busy machine
