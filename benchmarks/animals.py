@@ -138,7 +138,8 @@ def _summary(latencies: list[float]) -> dict[str, float]:
 def answer(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, float]]:
     """CPU time of each kind of answer in the process that gives it."""
     household = Eligibility(kids=True, cats=True)
-    near = replace(household, place=Place(39.0, -118.0), max_distance_km=200.0)
+    place = Place(_NEAR["latitude"], _NEAR["longitude"])
+    near = replace(household, place=place, max_distance_km=_NEAR["maxDistanceKm"])
     kinds = {
         "animals": Eligibility(),
         "animals, household": household,

@@ -45,22 +45,31 @@ from pawsonalize.logs import configure_logs
 
 _ENOUGH = 1.0
 """From this demand on, there is not too little of it."""
+_RECIPE = "user-personalization"
 _NAMED = {"tuning": TUNING_SEEDS, "verdict": VERDICT_SEEDS}
 
 
-def play_one(world: str, seed: int, share: float, every: int | None) -> dict[str, Figures]:
-    """The figures of each order, in one world of one seed."""
+def play_one(
+    world: str, seed: int, share: float, every: int | None, recipe: str = _RECIPE
+) -> dict[str, Figures]:
+    """The figures of each order, in one world of one seed; `recipe` is what ours trains."""
     drawn = draw(smaller(WORLDS[world], share), seed)
     with ExitStack() as stack:
         orders: dict[str, Order] = {name: of(drawn) for name, of in SIMPLE.items()}
         if every is not None:
-            orders["ours"] = stack.enter_context(served(drawn, every))
+            orders["ours"] = stack.enter_context(served(drawn, every, recipe=recipe))
         orders |= {name: of(drawn) for name, of in KNOWING.items()}
         return {name: figures(copy) for name, copy in play(drawn, orders).items()}
 
 
 def measure(
-    worlds: Sequence[str], seeds: Sequence[int], *, share: float, every: int | None, jobs: int
+    worlds: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    share: float,
+    every: int | None,
+    jobs: int,
+    recipe: str = _RECIPE,
 ) -> Iterator[tuple[str, list[Row]]]:
     """The rows of one world after the other; several of them are played at once.
 
@@ -71,7 +80,7 @@ def measure(
         jobs, context, configure_logs, ("console", "error"), max_tasks_per_child=1
     ) as pool:
         playing = {
-            world: [pool.submit(play_one, world, seed, share, every) for seed in seeds]
+            world: [pool.submit(play_one, world, seed, share, every, recipe) for seed in seeds]
             for world in worlds
         }
         for world, runs in playing.items():
@@ -151,6 +160,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--share", type=float, default=1.0, help="of the animals and sessions")
     parser.add_argument("--every", type=int, default=7, help="days between two trainings, at most")
+    parser.add_argument("--recipe", default=_RECIPE, help="what ours trains")
     parser.add_argument(
         "--without-ours", action="store_true", help="play the others alone, in a tenth of the time"
     )
@@ -162,7 +172,12 @@ def main(arguments: Sequence[str]) -> None:
     found: dict[str, list[Row]] = {}
     every = None if options.without_ours else options.every
     for world, rows in measure(
-        options.worlds, played, share=options.share, every=every, jobs=options.jobs
+        options.worlds,
+        played,
+        share=options.share,
+        every=every,
+        jobs=options.jobs,
+        recipe=options.recipe,
     ):
         found[world] = rows
         if not options.json:

@@ -87,11 +87,8 @@ class Seen:
 
     def _where(self) -> str:
         """How far the newest run is, and who works in the folder."""
-        commands = [
-            (Path("/proc") / str(pid) / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            for pid in processes(self.folder)
-        ]
-        return f"{self.record()}, processes: {commands}"
+        working = {name: processes(self.folder, name) for name in ("serve", "work", "train")}
+        return f"{self.record()}, processes: {working}"
 
     def campaign(self, name: str) -> Campaign:
         return self.adapters.registry.get(Campaign, name)

@@ -20,9 +20,8 @@ NOBODY = "http://127.0.0.1:1/hidden"
 
 def enqueue(folder: Path, *notifiers: str, news_id: str = NEWS.notification_id) -> None:
     with opened(Settings(data_dir=folder)) as adapters:
-        news = replace(
-            NEWS, notification_id=news_id, happened_at=clock.now()
-        )  # old ones are given up
+        # Of now, because old news is given up at the first failure.
+        news = replace(NEWS, notification_id=news_id, happened_at=clock.now())
         Outbox(adapters.deliveries, notifiers).enqueue(news)
 
 

@@ -111,7 +111,8 @@ class _TraitValues:
 
     def count(self, groups: Sequence[str], there: Counts) -> None:
         """Count the available animals of each group; groups may be added, but never change."""
-        new = [self._code(_parsed(group) or _NO_GROUP) for group in groups[len(self.of_group) :]]
+        read = (self._read(_parsed(group) or _NO_GROUP) for group in groups[len(self.of_group) :])
+        new = [self._values.setdefault(value, len(self._values)) for value in read]
         self.of_group = np.concatenate([self.of_group, np.array(new, np.int64)])
         kinds = [
             self._wholes[whole] for whole, _ in islice(self._values, len(self._whole_of), None)
@@ -160,9 +161,6 @@ class _TraitValues:
             known = code, self._share ** (1 - usual) * looked_at**usual
             self._known[classes] = known
         return known
-
-    def _code(self, group: AnimalGroup) -> int:
-        return self._values.setdefault(self._read(group), len(self._values))
 
 
 @lru_cache(maxsize=65_536)

@@ -108,7 +108,7 @@ class AvailableAnimals:
     - `there` is the number of animals of each group, by its code; `present` are the codes of groups
       that have any.
     - `leads` is false for free slots, and for all but the first animal of a bonded unit: a unit is
-      one place. `in_units` are the slots of all animals in units, `of_units` those of the first.
+      one place.
     - `version` grows with every change, and no other instance has the same.
     - `effects` are animals' own effects, as log-odds: also of animals that are not available.
     - `room` has two more columns, for a query: it is quick as long as it hardly allocates memory.
@@ -129,7 +129,6 @@ class AvailableAnimals:
         self.leads: NDArray[np.bool_] = np.empty(0, np.bool_)
         self.shown: NDArray[np.float64] = np.empty(0)
         self.in_units: Slots = np.empty(0, np.int64)
-        self.of_units: Slots = np.empty(0, np.int64)
         self.codes: dict[str, Codes] = {name: Codes() for name in _CODED}
         self.kinds = Kinds()
         self.places = Places()
@@ -351,8 +350,7 @@ class AvailableAnimals:
         self.in_units = there[units != NO_CODE]
         # The first animal of each unit in canonical order has its place.
         _, first = np.unique(self._columns["unit"][self.in_units], return_index=True)
-        self.of_units = self.in_units[first]
-        self.leads[self.of_units] = True
+        self.leads[self.in_units[first]] = True
 
     def _inserted(self, order: Slots, new: Sequence[int]) -> Slots:
         listed = self._columns["listed"]

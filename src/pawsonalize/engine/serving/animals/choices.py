@@ -182,7 +182,6 @@ class Personal:
     """The animals that the visitor was shown in this visit, ascending."""
     seen_by: Floats = field(default_factory=lambda: np.empty(0))
     """The log of 1 + the attention that the visitor paid to each of them."""
-    is_known: bool = False
 
     @property
     def bound(self) -> float:
@@ -255,7 +254,7 @@ class ChoiceTables:
         here = (there != _GONE) & pages.lately
         shown, which = np.unique(there[here], return_inverse=True)
         paid = np.bincount(which, self._attention[pages.place[here]], len(shown))
-        return Personal(wholly, in_colours, own.distance, shown, np.log1p(paid), True)
+        return Personal(wholly, in_colours, own.distance, shown, np.log1p(paid))
 
     def log_odds(
         self, available: AvailableAnimals, animals: Sequence[str], columns: Mapping[str, Floats]

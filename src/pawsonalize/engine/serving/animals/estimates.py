@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.engine.serving.animals.available import EVERY_SLOT
-from pawsonalize.engine.serving.animals.eligibility import ANYBODY, EligibilityVerdict, judge
+from pawsonalize.engine.serving.animals.eligibility import ANYBODY, judge
 from pawsonalize.engine.serving.animals.utility import Weighing
 from pawsonalize.engine.serving.context import THE_ANIMAL
 
@@ -49,9 +49,10 @@ def estimate(weighing: Weighing) -> Estimates:
     largest += float(np.abs(seen).max(initial=0.0))
     values[personal.seen] += seen.astype(np.float32)
     values[available.slots(denied.animals)] = -np.inf
-    if len(available.of_units):  # each may be shown if all its animals may
-        values[available.of_units] = -np.inf
-        units = weighing.fitting(available.of_units)
+    units = available.in_units[available.leads[available.in_units]]
+    if len(units):  # each may be shown if all its animals may
+        values[units] = -np.inf
+        units = weighing.fitting(units)
         values[units] = weighing.utilities(units)
     return Estimates(values, largest * _PRECISION)
 
@@ -62,29 +63,20 @@ def _parts(weighing: Weighing) -> Iterator[tuple[str, Floats]]:
     -inf for those that may not be shown.
     """
     available, weights, personal = weighing.available, weighing.weights, weighing.personal
+    rules, codes, kinds = weighing.eligibility, available.codes, available.kinds
     yield "group", weighing.affinity + weights.visitor * personal.visitor
-    gained = {
-        "kind": (weights.visitor * personal.visitor_in_colours)[available.kinds.take("colour")]
-    }
-    if (near := weighing.near()) is not None:
-        own = weights.visitor * personal.distance * near
-        gained["place"] = weights.near(near) + own
-    if weighing.eligibility.of_animals != ANYBODY:
-        gained["slot"] = np.zeros(len(available.ids))
-    verdicts = {name: _verdict(weighing, name) for name in gained}
-    asked = max(1, sum(one.asked for one in verdicts.values()))
-    for name, one in verdicts.items():
-        unknown = weights.factors.compatibility / asked * one.uncertain
-        yield name, np.where(one.passing, gained[name] - unknown, -np.inf)
-
-
-def _verdict(weighing: Weighing, name: str) -> EligibilityVerdict:
-    """The verdict on each kind, place or slot by the rules that are for it."""
-    available, rules = weighing.available, weighing.eligibility
-    if name == "kind":
-        kinds = available.kinds
-        return judge(rules.of_kinds, kinds.take, len(kinds), available.codes)
-    if name == "place" and rules.place is not None:
+    colours = (weights.visitor * personal.visitor_in_colours)[kinds.take("colour")]
+    gained = [("kind", colours, judge(rules.of_kinds, kinds.take, len(kinds), codes))]
+    if rules.place is not None and weighing.near is not None:
         far = {"kilometres": available.places.kilometres(rules.place)}
-        return judge(rules.of_places, far.__getitem__, len(available.places), available.codes)
-    return judge(rules.of_animals, available.take(EVERY_SLOT), len(available.ids), available.codes)
+        verdict = judge(rules.of_places, far.__getitem__, len(available.places), codes)
+        own = weights.visitor * personal.distance * weighing.near
+        gained.append(("place", weighing.nearness + own, verdict))
+    if rules.of_animals != ANYBODY:
+        count = len(available.ids)
+        verdict = judge(rules.of_animals, available.take(EVERY_SLOT), count, codes)
+        gained.append(("slot", np.zeros(count), verdict))
+    asked = max(1, sum(verdict.asked for _, _, verdict in gained))
+    for name, part, verdict in gained:
+        unknown = weights.factors.compatibility / asked * verdict.uncertain
+        yield name, np.where(verdict.passing, part - unknown, -np.inf)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ class Weighed:
     utilities: Floats
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Weighing:
     """What animals are weighed for: affinities for groups, by their codes, the rules, a moment.
 
@@ -49,10 +50,22 @@ class Weighing:
     at: int
     disliked: Slots = field(default_factory=lambda: np.empty(0, np.int64))
 
-    @property
+    @cached_property
     def affinity(self) -> Floats:
         """The part of the group, by its code."""
         return self.weights.group * self.liked - self.lost
+
+    @cached_property
+    def near(self) -> Floats | None:
+        """The factor `distance` of each place, by its code; None for a visitor without a place."""
+        place = self.eligibility.place
+        return None if place is None else factors.distance(self.available.places.kilometres(place))
+
+    @cached_property
+    def nearness(self) -> Floats:
+        """The part of the distance, by the code of each place; for a visitor with a place."""
+        assert self.near is not None
+        return self.weights.near(self.near)
 
     @property
     def bound(self) -> float:
@@ -86,7 +99,7 @@ class Weighing:
 
         All animals go through the same steps, so that a sum is rounded the same way in every list.
         """
-        weights, personal, near = self.weights, self.personal, self.near()
+        weights, personal, near = self.weights, self.personal, self.near
         place, groups, colour = self._columns(slots)
         lost = np.isin(slots, self.disliked)
         yield self.affinity[groups] - THE_ANIMAL * lost
@@ -96,12 +109,12 @@ class Weighing:
             own += (weights.visitor * personal.distance * near)[place]
         yield own
         yield weights.seen * self._seen(slots)
-        yield np.zeros(len(slots)) if near is None else weights.near(near)[place]
+        yield np.zeros(len(slots)) if near is None else self.nearness[place]
         yield weights.factors.compatibility * factors.compatibility(verdict)
 
     def _bare(self, slots: Slots, verdict: EligibilityVerdict) -> Sequence[Floats]:
         """The same without their weights."""
-        personal, nothing, near = self.personal, np.zeros(len(slots)), self.near()
+        personal, nothing, near = self.personal, np.zeros(len(slots)), self.near
         place, groups, colour = self._columns(slots)
         compatibility = factors.compatibility(verdict)
         visitor = personal.visitor[groups] + personal.visitor_in_colours[colour]
@@ -112,11 +125,6 @@ class Weighing:
 
     def _columns(self, slots: Slots) -> Iterator[Slots]:
         return (self.available.column(name, slots) for name in ("place", "group", "colour"))
-
-    def near(self) -> Floats | None:
-        """The factor `distance` of each place, by its code; None for a visitor without a place."""
-        place = self.eligibility.place
-        return None if place is None else factors.distance(self.available.places.kilometres(place))
 
     def _seen(self, slots: Slots) -> Floats:
         """What the visitor was shown of these animals."""
