@@ -26,8 +26,10 @@ class PostgresServer:
         children = subprocess.run(
             ("ps", "-o", "pid=", "--ppid", str(self._pid)), capture_output=True, check=False
         )
-        for pid in (self._pid, *map(int, children.stdout.split())):
-            os.kill(pid, sign)
+        os.kill(self._pid, sign)
+        for pid in map(int, children.stdout.split()):
+            with suppress(ProcessLookupError):  # a server that runs ends some of them by itself
+                os.kill(pid, sign)
 
     def kill(self) -> None:
         """All its processes at once, without another word."""
