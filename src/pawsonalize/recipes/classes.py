@@ -11,7 +11,7 @@ Breeds are left out: there are many, and what a class makes of them its families
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +52,7 @@ class LatentClasses:
     usual: Floats
     """The share of each value that is expected of an unknown visitor, shape (values,); no log."""
     _weight: Floats  # how far a class counts, given the species of a value
-    _shares: Floats
+    _weighted: Floats  # the shares, times that
 
     @classmethod
     def of(
@@ -71,8 +71,9 @@ class LatentClasses:
         for (name, (species, _)), code in value.items():
             if name != SPECIES:
                 weight[:, code] = shares[:, value[SPECIES, ("", species)]]
-        usual = _expected(np.exp(size), weight, shares)
-        return cls(value, facet, size, traits, answers, usual, weight, shares)
+        weighted = weight * shares
+        usual = _expected(np.exp(size), weight, weighted)
+        return cls(value, facet, size, traits, answers, usual, weight, weighted)
 
     def expected(self, context: Context) -> Floats:
         """The share of each value that is expected of the visitor's next events, shape (values,).
@@ -83,7 +84,7 @@ class LatentClasses:
         logs += self.answers[
             :, [self.facets[one] for one in context.facets if one in self.facets]
         ].sum(axis=1)
-        return _expected(np.exp(logs - logs.max()), self._weight, self._shares)
+        return _expected(np.exp(logs - logs.max()), self._weight, self._weighted)
 
     def _seen(self, context: Context) -> list[int]:
         values = self.values
@@ -127,19 +128,10 @@ class LatentClasses:
             raise CorruptArtefact(f"the classes lack the species of {error}") from error
 
 
-@runtime_checkable
-class ClassingModel(Model, Protocol):
-    """A model that may know classes of visitors."""
-
-    @property
-    def classes(self) -> LatentClasses | None:
-        """Them, or None if the training found too little to tell them apart."""
-        ...
-
-
 def classes_of(model: Model) -> LatentClasses | None:
     """The classes of visitors that a model knows, if it knows any."""
-    return model.classes if isinstance(model, ClassingModel) else None
+    known: LatentClasses | None = getattr(model, "classes", None)
+    return known
 
 
 @lru_cache(maxsize=65_536)
@@ -149,10 +141,9 @@ def values_of(item: str) -> tuple[Value, ...]:
     return () if group is None else tuple((name, TRAITS[name](group)) for name in CLASS_TRAITS)
 
 
-def _expected(classes: Floats, weight: Floats, shares: Floats) -> Floats:
+def _expected(classes: Floats, weight: Floats, weighted: Floats) -> Floats:
     """Mean shares over classes, each counting as far as the visitor is of it, given the species."""
-    counts = classes[:, np.newaxis] * weight
-    return np.asarray((counts * shares).sum(axis=0) / counts.sum(axis=0))
+    return np.asarray((classes @ weighted) / (classes @ weight))
 
 
 def _parts(text: str, size: int) -> list[str]:

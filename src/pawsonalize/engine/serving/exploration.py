@@ -18,6 +18,7 @@ from pawsonalize.storage.impressions import Impressions
 # after some places is exact, and 0 exactly when nothing is left.
 _WHOLE = 2**20
 MAX_COUNT = _WHOLE - 1
+_BLOCK = 1024
 _TRIES = 16
 
 
@@ -25,22 +26,32 @@ _TRIES = 16
 class Novelty:
     """The exploration share of each item of the catalogue, in proportion.
 
-    `weights` are whole numbers, shape (items,), 0 for an item that is never drawn. Where only some
-    items have a share, `positions` are theirs in the catalogue, ascending.
+    `weights` are whole numbers, shape (items,), 0 for an item that is never drawn; their type has
+    room for their sum. Where only some items have a share, `positions` are theirs in the catalogue,
+    ascending.
     """
 
-    weights: NDArray[np.int64]
+    weights: NDArray[np.int64] | NDArray[np.int32]
     positions: NDArray[np.int64] | None = None
 
     @cached_property
-    def running(self) -> NDArray[np.int64]:
-        """The running sums of the weights."""
-        return np.cumsum(self.weights)
+    def _sums(self) -> NDArray[np.int64] | NDArray[np.int32]:
+        """The running sum at the end of each block of weights: those of all would take long."""
+        blocks = np.add.reduceat(self.weights, np.arange(0, len(self.weights), _BLOCK))
+        return np.cumsum(blocks, dtype=blocks.dtype)
 
-    @cached_property
+    @property
     def total(self) -> int:
         """The sum of all weights."""
-        return int(self.weights.sum())
+        return int(self._sums[-1]) if len(self._sums) else 0
+
+    def place(self, unit: int) -> int:
+        """The place among the weights of the one that has this unit, from 0, of the total."""
+        block = int(self._sums.searchsorted(unit, side="right"))
+        before = int(self._sums[block - 1]) if block else 0
+        start = block * _BLOCK
+        running = np.cumsum(self.weights[start : start + _BLOCK])
+        return start + int(running.searchsorted(unit - before, side="right"))
 
     def among(self, there: NDArray[np.bool_]) -> "Novelty":
         """The same with 0 for every item outside the mask, whose shape is that of the catalogue."""
@@ -118,8 +129,7 @@ def explore(best: NDArray[np.intp], due: Novelty, weight: float, seed: str) -> E
 def _draw(due: Novelty, taken: dict[int, bool], left: int, random: Callable[[], float]) -> int:
     """One of the items not taken, in proportion to their weights, which sum to `left`."""
     for _ in range(_TRIES):
-        place = int(due.running.searchsorted(int(random() * due.total), side="right"))
-        if (position := due.position(place)) not in taken:
+        if (position := due.position(due.place(int(random() * due.total)))) not in taken:
             return position
     # Nearly all of the novelty is taken: draw among the rest alone, with the same probabilities.
     running = due.without(taken)

@@ -78,7 +78,7 @@ def visitor_effects(watched: Watched, variances: Mapping[str, float]) -> Visitor
         pull = (looked * (watched.opened - chance)).astype(np.float32)
         firm = (looked * chance * (1 - chance)).astype(np.float32)
         firmness = ((matrix.T * firm) @ matrix).astype(np.float64)
-        firmness[np.diag_indices_from(firmness)] += 1 / priors
+        firmness.flat[:: len(priors) + 1] += 1 / priors
         slope = matrix.T @ pull - effects / priors
         effects += np.clip(dposv(firmness, slope)[1], -_STEP, _STEP)
         if step + 1 < _STEPS:

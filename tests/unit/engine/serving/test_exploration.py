@@ -190,3 +190,12 @@ def test_what_is_masked_is_never_drawn_whether_all_items_have_a_share_or_some() 
     for shares in (dense.among(mask), sparse.among(mask)):
         assert shares.total == 2
         assert [shares.weight(position) for position in range(4)] == [0, 0, 2, 0]
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+def test_every_unit_of_the_total_belongs_to_the_item_that_has_it(kind: type) -> None:
+    weights = np.random.default_rng(0).integers(0, 3, 2_500).astype(kind)
+    shares = Novelty(weights)
+    owners = np.repeat(np.arange(len(weights)), weights).tolist()
+    assert shares.total == len(owners)
+    assert [shares.place(unit) for unit in range(shares.total)] == owners

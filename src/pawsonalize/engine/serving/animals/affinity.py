@@ -1,9 +1,8 @@
 """The affinity for groups: what a visitor likes more than others do."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from itertools import islice
 
 import numpy as np
 from cachetools import LRUCache
@@ -12,18 +11,17 @@ from numpy.typing import NDArray
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.preferences import PREFERRED, USER_FACET
 from pawsonalize.domain.times import HOUR
-from pawsonalize.domain.traits import TRAITS, Trait
+from pawsonalize.domain.traits import TRAITS
 from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.animals.settings import AffinitySettings
 from pawsonalize.engine.serving.recommender import GroupScores
-from pawsonalize.recipes.classes import LatentClasses
+from pawsonalize.recipes.classes import LatentClasses, Value
 from pawsonalize.recipes.contract import Context
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
-# An item that is no animal group has no traits, and a species of its own.
-_NO_GROUP = AnimalGroup("", "", "", "")
+_ROW = {trait: row for row, trait in enumerate(TRAITS)}
 _ASKED = {f"{USER_FACET}{question}": trait for question, trait in PREFERRED.items()}
 _KEPT = 4  # classes at once: a recommender's and a reranker's, and what replaces them
 
@@ -46,7 +44,7 @@ class TraitAffinity:
     """
 
     def __init__(self) -> None:
-        self._traits: Mapping[str, _TraitValues] = {}
+        self._values = _TraitValues()
         self._codes: Codes | None = None
         self._there: Counts = np.empty(0, np.int64)
 
@@ -62,28 +60,22 @@ class TraitAffinity:
 
         `there` is how many animals of each group are available, shape (groups,).
         """
-        affinity = np.zeros(len(codes))
         if not context.events and not context.facets:
-            return affinity
+            return np.zeros(len(codes))
         if codes is not self._codes or there is not self._there:
             self._count(codes, there)
-        seen = [group for one in context.events if (group := _parsed(one.item)) is not None]
-        expected = None if classes is None else classes.expected(context)
-        for trait, weight in zip(self._traits.values(), settings.weights(), strict=True):
-            lifts = trait.lifts(seen, settings, classes, expected)
-            affinity += weight * lifts[trait.of_group]
+        values, seen = self._values, [one for one in context.events if _values_of(one.item)]
+        lifts = values.lifts([_values_of(one.item) for one in seen], context, settings, classes)
+        affinity: Floats = lifts[values.of_group].sum(axis=0)
         wish = settings.wish * settings.doubt / (settings.doubt + len(seen))
-        for name, values in _wanted(context).items():
-            trait = self._traits[name]
-            affinity -= wish * trait.others(values)[trait.of_group]
+        for trait, wanted in _wanted(context).items():
+            affinity -= wish * values.others(trait, wanted)
         return affinity
 
     def _count(self, codes: Codes, there: Counts) -> None:
         if codes is not self._codes:
-            self._codes = codes
-            self._traits = {name: _TraitValues(name, read) for name, read in TRAITS.items()}
-        for trait in self._traits.values():
-            trait.count(codes.names, there)
+            self._codes, self._values = codes, _TraitValues()
+        self._values.count(codes.names, there)
         self._there = there
 
 
@@ -97,66 +89,72 @@ def _wanted(context: Context) -> Mapping[str, set[str]]:
 
 
 class _TraitValues:
-    """One trait, such as breed or size, with the groups' values."""
+    """The values of all traits, each breed and each size, and which of them the groups have.
 
-    def __init__(self, name: str, read: Callable[[AnimalGroup], Trait]) -> None:
-        self._name = name
-        self._read = read
-        self._values: dict[Trait, int] = {}
-        self._wholes = Codes()
-        self._whole_of: Counts = np.empty(0, np.int64)  # each value's
+    `of_group` has the codes of each group's values, shape (traits, groups).
+    """
+
+    def __init__(self) -> None:
+        self.of_group: Counts = np.empty((len(TRAITS), 0), np.int64)
+        self._codes: dict[Value, int] = {}
+        self._trait_of: Counts = np.empty(0, np.int64)  # each value's
+        self._wholes: dict[tuple[str, str], int] = {}  # traits by species
+        self._whole_of: Counts = np.empty(0, np.int64)
         self._share = np.empty(0)
         self._known: LRUCache[LatentClasses, tuple[Counts, Floats]] = LRUCache(_KEPT)
-        self.of_group: Counts = np.empty(0, np.int64)
 
     def count(self, groups: Sequence[str], there: Counts) -> None:
-        """Count the available animals of each group; groups may be added, but never change."""
-        read = (self._read(_parsed(group) or _NO_GROUP) for group in groups[len(self.of_group) :])
-        new = [self._values.setdefault(value, len(self._values)) for value in read]
-        self.of_group = np.concatenate([self.of_group, np.array(new, np.int64)])
-        kinds = [
-            self._wholes[whole] for whole, _ in islice(self._values, len(self._whole_of), None)
+        """Count the available animals of each value; groups may be added, but never change."""
+        codes, wholes = self._codes, self._wholes
+        new = [
+            [codes.setdefault(value, len(codes)) for value in _values_of(group) or _OF_NO_GROUP]
+            for group in groups[self.of_group.shape[1] :]
         ]
-        self._whole_of = np.concatenate([self._whole_of, np.array(kinds, np.int64)])
-        values = np.bincount(self.of_group, there, len(self._values))
-        wholes = np.bincount(self._whole_of, values, len(self._wholes))
+        columns = np.array(new, np.int64).reshape(-1, len(TRAITS)).T
+        self.of_group = np.concatenate([self.of_group, columns], axis=1)
+        names = [(trait, species) for trait, (species, _) in codes]
+        self._trait_of = np.array([_ROW[trait] for trait, _ in names], np.int64)
+        self._whole_of = np.array([wholes.setdefault(one, len(wholes)) for one in names], np.int64)
+        each = np.broadcast_to(there, self.of_group.shape)
+        values = np.bincount(self.of_group.ravel(), each.ravel(), len(codes))
         # Half an animal more, so that a value without available animals is rare, not impossible.
-        self._share = (values + 0.5) / (wholes[self._whole_of] + 1)
+        self._share = (values + 0.5) / (np.bincount(self._whole_of, values)[self._whole_of] + 1)
         self._known.clear()
 
     def lifts(
         self,
-        seen: Sequence[AnimalGroup],
+        seen: Sequence[Sequence[Value]],
+        context: Context,
         settings: AffinitySettings,
         classes: LatentClasses | None,
-        expected: Floats | None,
     ) -> Floats:
-        """By value: the log of its share of the visitor's events over its usual share.
+        """By value: the weighted log of its share of the visitor's events over its usual share.
 
-        `expected` are the shares that the classes expect of the visitor.
+        `seen` are the values of each of those events.
         """
         like = usual = self._share
-        if classes is not None and expected is not None:
+        if classes is not None:
             code, usual = self._known_to(classes, settings.usual)
-            like = np.where(code >= 0, expected[code], like)
-        keys = [self._read(group) for group in seen]
-        codes = [self._values[key] for key in keys if key in self._values]
-        values = np.bincount(np.array(codes, np.int64), minlength=len(self._values))
-        kinds = [self._wholes[name] for name, _ in keys if name in self._wholes]
-        wholes = np.bincount(np.array(kinds, np.int64), minlength=len(self._wholes))
-        doubt = settings.doubt
-        return np.log((values + doubt * like) / ((wholes[self._whole_of] + doubt) * usual))
+            like = np.where(code >= 0, classes.expected(context)[code], like)
+        codes = [self._codes[one] for each in seen for one in each if one in self._codes]
+        values = np.bincount(np.array(codes, np.int64), minlength=len(self._codes))
+        names = [(trait, species) for each in seen for trait, (species, _) in each]
+        wholes = [self._wholes[one] for one in names if one in self._wholes]
+        whole = np.bincount(np.array(wholes, np.int64), minlength=len(self._wholes))
+        doubt, weights = settings.doubt, np.array(settings.weights())[self._trait_of]
+        shares = (values + doubt * like) / ((whole[self._whole_of] + doubt) * usual)
+        return np.asarray(weights * np.log(shares))
 
-    def others(self, wanted: Collection[str]) -> NDArray[np.bool_]:
-        """By value: whether it is none of the wanted ones."""
-        return np.array([value not in wanted for _, value in self._values], np.bool_)
+    def others(self, trait: str, wanted: Collection[str]) -> NDArray[np.bool_]:
+        """By group: whether its value of the trait is none of the wanted ones."""
+        other = np.array([value not in wanted for _, (_, value) in self._codes], np.bool_)
+        return np.asarray(other[self.of_group[_ROW[trait]]])
 
     def _known_to(self, classes: LatentClasses, usual: float) -> tuple[Counts, Floats]:
         """By value: its code in the classes, -1 if they do not know it, and its usual share."""
         known = self._known.get(classes)
         if known is None:
-            found = [classes.values.get((self._name, value), -1) for value in self._values]
-            code = np.array(found, np.int64)
+            code = np.array([classes.values.get(value, -1) for value in self._codes], np.int64)
             looked_at = np.where(code >= 0, classes.usual[code], self._share)
             known = code, self._share ** (1 - usual) * looked_at**usual
             self._known[classes] = known
@@ -164,8 +162,18 @@ class _TraitValues:
 
 
 @lru_cache(maxsize=65_536)
-def _parsed(item: str) -> AnimalGroup | None:
-    return AnimalGroup.parse(item)
+def _values_of(item: str) -> tuple[Value, ...]:
+    """The value of each trait; none of an item that is no animal group."""
+    group = AnimalGroup.parse(item)
+    return () if group is None else _values(group)
+
+
+def _values(group: AnimalGroup) -> tuple[Value, ...]:
+    return tuple((trait, read(group)) for trait, read in TRAITS.items())
+
+
+# An item that is no animal group has no traits, and a species of its own.
+_OF_NO_GROUP = _values(AnimalGroup("", "", "", ""))
 
 
 _OUTSIDE = -1
@@ -232,9 +240,8 @@ class GroupAffinity:
         of_nobody = kept.of_nobody(groups)
         if groups.stood_in or of_nobody.stood_in:  # popularity says nothing of the visitor
             return np.zeros(len(codes))
-        visitor = kept.catalogued.scores(groups, codes, present)
-        nobody = kept.catalogued.scores(of_nobody, codes, present)
-        return np.clip(_log(visitor) - _log(nobody), -MOST, MOST)
+        visitor = _log(kept.catalogued.scores(groups, codes, present))
+        return np.clip(visitor - kept.logs_of_nobody(of_nobody, codes, present), -MOST, MOST)
 
     def in_general(
         self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
@@ -246,7 +253,7 @@ class GroupAffinity:
         if not len(present):
             return np.zeros(len(codes))
         kept = self._of(groups.served.version.name)
-        logs = _log(kept.catalogued.scores(kept.of_nobody(groups), codes, present))
+        logs = kept.logs_of_nobody(kept.of_nobody(groups), codes, present)
         lifts: NDArray[np.float64] = np.clip(logs - logs[present].mean(), -MOST, MOST)
         return lifts
 
@@ -264,6 +271,7 @@ class _OfVersion:
     catalogued: Catalogued = field(default_factory=Catalogued)
     unknown: tuple[int, GroupScores] | None = None
     """The scores for an unknown visitor, and the hour that they are as of."""
+    _logs: tuple[GroupScores, NDArray[np.int64], Floats] | None = None
 
     def of_nobody(self, groups: GroupScores) -> GroupScores:
         """The scores for an unknown visitor, as of this hour."""
@@ -276,6 +284,16 @@ class _OfVersion:
             if not kept[1].stood_in:  # not for an hour, that is
                 self.unknown = kept
         return kept[1]
+
+    def logs_of_nobody(
+        self, of_nobody: GroupScores, codes: Codes, present: NDArray[np.int64]
+    ) -> Floats:
+        """Their logs by the group's code; kept as long as the groups with animals are the same."""
+        kept = self._logs
+        if kept is None or kept[0] is not of_nobody or kept[1] is not present:
+            logs = _log(self.catalogued.scores(of_nobody, codes, present))
+            kept = self._logs = of_nobody, present, logs
+        return kept[2]
 
 
 def _log(scores: NDArray[np.float32] | Floats) -> NDArray[np.float64]:

@@ -244,8 +244,8 @@ class ChoiceTables:
         groups, colours = self._groups.shape[1], self._colours.shape[1]
         if not pages.groups or not available.ids:
             return Personal(np.zeros(groups), np.zeros(colours))
-        slots = [available.slot(one) for one in pages.animals]
-        there = np.array([_GONE if one is None else one for one in slots], np.int64)
+        slot_of = available.codes["animal"].get
+        there = np.array([slot_of(one, _GONE) for one in pages.animals], np.int64)
         own = self._visitor_effects(available, pages, there, liked)
         wholly = np.zeros(groups)
         for row, values in enumerate(self._values.values()):

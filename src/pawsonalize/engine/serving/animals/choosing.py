@@ -32,7 +32,7 @@ def choose(weighing: Weighing, estimates: Estimates, limit: int) -> Slots:
     available = weighing.available
     most = max(1, ceil(limit * weighing.settings.max_per_group_share))
     # Most answers end among the best; otherwise put all animals that may be shown in order.
-    for enough in (limit * 8 + 1_000, limit * 64 + 8_000):
+    for enough in (limit * 8 + 300, limit * 64 + 8_000):
         best, least = _best(estimates, enough)
         if len(best):
             utilities = weighing.utilities(best)
@@ -79,8 +79,9 @@ def _varied(
     return slots[order[within]][:limit], slots[order[~within]]
 
 
-# Whole shares add without rounding, see `exploration`; so many that even the floor is many.
-_WHOLE = 2.0**44
+# Whole shares add without rounding, see `exploration`. So many that even the floor is many, and few
+# enough for 32 bits.
+_WHOLE = 2.0**30
 
 
 class ExplorationShares:
@@ -107,16 +108,18 @@ class ExplorationShares:
         shares = np.take(estimates.values, due.slots, out=due.room, mode="clip")
         highest = shares.max(initial=-np.inf)
         if highest == -np.inf:
-            return Novelty(np.empty(0, np.int64), due.positions[:0])
+            return Novelty(np.empty(0, np.int32), due.positions[:0])
         fitting = shares > -np.inf
         floor = weighing.settings.newcomer_floor
         shares -= highest
         np.exp(shares, out=shares)
         shares *= due.of_group
         shares *= np.float32((1 - floor) / shares.sum() * _WHOLE)
-        weights = shares.astype(np.int64)
-        weights += int(floor / np.count_nonzero(fitting) * _WHOLE) + 1
-        weights *= fitting
+        weights = shares.astype(np.int32)
+        count = np.count_nonzero(fitting)
+        weights += int(floor / count * _WHOLE) + 1
+        if count < len(weights):
+            weights *= fitting
         return Novelty(weights, due.positions)
 
 
