@@ -194,7 +194,7 @@ def test_what_is_masked_is_never_drawn_whether_all_items_have_a_share_or_some() 
 
 @pytest.mark.parametrize("kind", [np.int32, np.int64])
 def test_every_unit_of_the_total_belongs_to_the_item_that_has_it(kind: type) -> None:
-    weights = np.random.default_rng(0).integers(0, 3, 2_500).astype(kind)
+    weights: NDArray[np.int64] = np.random.default_rng(0).integers(0, 3, 2_500).astype(kind)
     shares = Novelty(weights)
     owners = np.repeat(np.arange(len(weights)), weights).tolist()
     assert shares.total == len(owners)
