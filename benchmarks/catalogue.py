@@ -131,6 +131,13 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--worlds", "town", "--seeds", "1", "--share", "0.1", "--every", "30"),),
             (("--seeds", "verdict"),),
         ),
+        "pages": Benchmark(
+            "What a page is worth beside others' at the same moment",
+            (("--worlds", "town", "--seeds", "1", "--share", "0.02", "--every", "90"),),
+            (("--worlds", "town", "--seeds", "1", "--share", "0.1", "--every", "30"),),
+            (("--seeds", "1", "--every", "15", "--recipe", "popularity-count"),),
+            shown=("results",),
+        ),
         "fleet": Benchmark(
             "One to three servers over one PostgreSQL and one bucket",
             (

@@ -98,6 +98,7 @@ def _print_world(world: str, rows: Sequence[Row], seeds: int) -> None:
     for row in rows:
         print(
             f"  {row['order']:15s} adoptions {_span(row['adoptions'], '.1f')},"
+            f" to be expected {_span(row['expected_adoptions'], '.1f')},"
             f" {row['adoptions_per_1000_sessions'][0]:.1f} per 1,000 sessions,"
             f" RMST90 {_span(row['rmst90'], '.1f')} d,"
             f" hardest fifth {_span(row['hardest_adopted'], '.0%')},"

@@ -31,6 +31,7 @@ def figures(copy: Copy) -> Figures:
     return {
         "adoptions": float(adopted.sum()),
         "adoptions_per_1000_sessions": 1_000 * float(adopted.sum()) / max(copy.sessions, 1),
+        "expected_adoptions": copy.expected,
         "adopted_share": float(adopted.mean()),
         "rmst90": _mean_stay(days, adopted),
         "mean_stay_of_adopted": float(days[adopted].mean()) if adopted.any() else float("nan"),

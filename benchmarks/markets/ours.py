@@ -29,6 +29,8 @@ from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
 from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.serving.served import Fixed
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.settings import Settings, load_settings
 
@@ -48,6 +50,7 @@ class Ours:
     _counted: int = 0
     _answer: str = ""
     _visitor: Visitor | None = None
+    _query: Query | None = None
     _session: int = -1
     _shown: set[str] = field(default_factory=set)
     _events: int = 0
@@ -86,12 +89,22 @@ class Ours:
         )
         user = None if session.is_guest else f"v{session.visitor}"
         self._visitor = Visitor(user, f"s{session.number}")
-        query = Query(self._visitor, ask.at, ask.at, eligibility=rules, limit=size)
-        answer = self.engine.individuals.recommend(query)
+        self._query = Query(self._visitor, ask.at, ask.at, eligibility=rules, limit=size)
+        answer = self.engine.individuals.recommend(self._query)
         self._answer = answer.recommendation_id
         page = [place.animal_ids[0] for place in answer.places]
         self._shown.update(page)
         return np.array([self._at[one] for one in page], np.int64)
+
+    def unexplored(self) -> Ints:
+        """The newest page as it would be if nothing was explored; nobody is shown it."""
+        assert self._query is not None, "no page was asked for yet"
+        served = self.engine.runtime.served
+        fixed = Fixed(replace(served, settings=replace(served.settings, exploration_weight=0.0)))
+        runtime = Runtime(self.adapters.log, fixed, None, catalogue=self.adapters.catalogue)
+        query = replace(self._query, recommendation_id=self._answer)  # draws no new one
+        answer = self.engine.individuals.asking(runtime, is_seen=False).recommend(query)
+        return np.array([self._at[place.animal_ids[0]] for place in answer.places], np.int64)
 
     def hear(self, shown: Shown) -> None:
         """Send what the visitor did as events."""

@@ -93,7 +93,7 @@ class Copy:
             if session.is_bot:
                 wants[:] = True
             else:
-                self.expected += _expected(drawn, drawn.expected(session.visitor, page))
+                self.expected += worth(drawn, session.visitor, page)
             opened = wants & _looked_at(drawn, wants, dice)
             keen = 1 / (1 + np.exp(-(drawn.adopting + market.keen * likes)))
             taken = opened & (to_adopt[page] < keen) & (not session.is_bot)
@@ -112,8 +112,9 @@ class Copy:
                 return
 
 
-def _expected(drawn: Drawn, likes: Floats) -> float:
+def worth(drawn: Drawn, visitor: int, page: Ints) -> float:
     """Adoptions to be expected of a page, whims at their mean."""
+    likes = drawn.expected(visitor, page)
     market, places = drawn.market, np.arange(len(likes))
     opens = 1 / (1 + np.exp(-(drawn.opening + likes)))
     looked = 1 / (1 + places) ** market.attention
