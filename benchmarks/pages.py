@@ -54,7 +54,8 @@ class Beside:
     """Of each page to a person: what it is worth in the order of `NAMES`."""
 
     def __post_init__(self) -> None:
-        self.others = {name: (SIMPLE | KNOWING)[name](self.drawn) for name in _OTHERS}
+        every = {**SIMPLE, **KNOWING}
+        self.others = {name: every[name](self.drawn) for name in _OTHERS}
 
     def page(self, ask: Ask, size: int) -> Ints:
         """What ours shows."""
