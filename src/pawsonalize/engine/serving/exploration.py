@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from random import Random
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,15 +36,15 @@ class Novelty:
     positions: NDArray[np.int64] | None = None
 
     @cached_property
-    def _sums(self) -> NDArray[np.int64] | NDArray[np.int32]:
-        """The running sum at the end of each block of weights: those of all would take long."""
-        blocks = np.add.reduceat(self.weights, np.arange(0, len(self.weights), _BLOCK))
-        return np.cumsum(blocks, dtype=blocks.dtype)
-
-    @property
     def total(self) -> int:
         """The sum of all weights."""
-        return int(self._sums[-1]) if len(self._sums) else 0
+        return int(self.weights.sum(dtype=self.weights.dtype))
+
+    @cached_property
+    def _sums(self) -> NDArray[Any]:
+        """The running sum at the end of each whole block of weights: of all it would take long."""
+        whole = self.weights[: len(self.weights) // _BLOCK * _BLOCK].reshape(-1, _BLOCK)
+        return np.cumsum(whole.sum(axis=1, dtype=whole.dtype), dtype=whole.dtype)
 
     def place(self, unit: int) -> int:
         """The place among the weights of the one that has this unit, from 0, of the total."""

@@ -20,7 +20,7 @@ from pawsonalize.engine.serving.exploration import Novelty
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
-_SAMPLED = 32
+_SAMPLED = 64
 _VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replaces them
 
 
