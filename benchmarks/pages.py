@@ -84,7 +84,7 @@ def play_one(world: str, seed: int, share: float, every: int, recipe: str) -> ND
 
 
 def compare(worths: NDArray[np.float64]) -> list[dict[str, object]]:
-    """A row for each order: its mean worth, and its gain over ours, both as shares of ours."""
+    """A row for each order: the adoptions that its pages promise, and its gain over ours."""
     ours = worths[:, 0]
     rows: list[dict[str, object]] = []
     for name, theirs in zip(NAMES, worths.T, strict=True):
