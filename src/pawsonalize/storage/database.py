@@ -32,6 +32,12 @@ CATCH_UP_SECONDS = 30.0
 # One writer at a time gives offsets in commit order, so a reader that has seen offset n will
 # never meet a smaller one later. SQLite locks the file; PostgreSQL takes this advisory lock.
 _WRITER_LOCK = 7_291_966
+_STILL_SECONDS = 60
+"""A writer that says nothing for so long loses its turn: its machine may stand still for ever."""
+_TAKE_TURN = text(
+    "SELECT set_config('idle_in_transaction_session_timeout', :limit, true),"
+    " pg_advisory_xact_lock(:key)"
+)
 
 _FULL = "the disk that holds the database is full: free some space"
 _READ_ONLY = "the database is read-only: make its folder writable for this user"
@@ -269,7 +275,7 @@ class Database:
         if self.is_local:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         else:
-            connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+            connection.execute(_TAKE_TURN, {"key": _WRITER_LOCK, "limit": f"{_STILL_SECONDS}s"})
         try:
             yield
             connection.commit()
