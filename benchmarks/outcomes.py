@@ -45,12 +45,13 @@ from pawsonalize.logs import configure_logs
 
 _ENOUGH = 1.0
 """From this demand on, there is not too little of it."""
-_RECIPE = "user-personalization"
+RECIPE = "user-personalization"
+"""What ours trains unless told otherwise."""
 _NAMED = {"tuning": TUNING_SEEDS, "verdict": VERDICT_SEEDS}
 
 
 def play_one(
-    world: str, seed: int, share: float, every: int | None, recipe: str = _RECIPE
+    world: str, seed: int, share: float, every: int | None, recipe: str = RECIPE
 ) -> dict[str, Figures]:
     """The figures of each order, in one world of one seed; `recipe` is what ours trains."""
     drawn = draw(smaller(WORLDS[world], share), seed)
@@ -62,6 +63,14 @@ def play_one(
         return {name: figures(copy) for name, copy in play(drawn, orders).items()}
 
 
+def processes(jobs: int) -> ProcessPoolExecutor:
+    """So many processes that each play one market at a time."""
+    context = get_context("spawn")  # the service has threads
+    return ProcessPoolExecutor(
+        jobs, context, configure_logs, ("console", "error"), max_tasks_per_child=1
+    )
+
+
 def measure(
     worlds: Sequence[str],
     seeds: Sequence[int],
@@ -69,16 +78,13 @@ def measure(
     share: float,
     every: int | None,
     jobs: int,
-    recipe: str = _RECIPE,
+    recipe: str = RECIPE,
 ) -> Iterator[tuple[str, list[Row]]]:
     """The rows of one world after the other; several of them are played at once.
 
     Without `every`, without ours.
     """
-    context = get_context("spawn")  # the service has threads
-    with ProcessPoolExecutor(
-        jobs, context, configure_logs, ("console", "error"), max_tasks_per_child=1
-    ) as pool:
+    with processes(jobs) as pool:
         playing = {
             world: [pool.submit(play_one, world, seed, share, every, recipe) for seed in seeds]
             for world in worlds
@@ -161,7 +167,7 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--share", type=float, default=1.0, help="of the animals and sessions")
     parser.add_argument("--every", type=int, default=7, help="days between two trainings, at most")
-    parser.add_argument("--recipe", default=_RECIPE, help="what ours trains")
+    parser.add_argument("--recipe", default=RECIPE, help="what ours trains")
     parser.add_argument(
         "--without-ours", action="store_true", help="play the others alone, in a tenth of the time"
     )

@@ -6,7 +6,7 @@
 Our service plays a market of `benchmarks.outcomes`. Each time that a visitor is shown a page, other
 orders, which heard the same from the first day on, say what they would have shown. A page is worth
 the adoptions to be expected of it, so luck has no part in it: a difference of one percent shows on
-one seed, where whole markets differ by more than ten from luck alone. `gain` is what the order's
+one seed, where whole markets differ by several from luck alone. `gain` is what the order's
 pages are worth beyond ours, as a share of ours, with its standard error over pages.
 
 What becomes of the market is not in it. An order that shows everybody the same favourites has the
@@ -18,10 +18,8 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from itertools import chain
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +33,7 @@ from benchmarks.markets.ours import Ours, served
 from benchmarks.markets.play import Ask, Order, Shown, play, worth
 from benchmarks.markets.rivals import SIMPLE
 from benchmarks.markets.worlds import TUNING_SEEDS, WORLDS, smaller
-from benchmarks.outcomes import read_seeds
-from pawsonalize.logs import configure_logs
+from benchmarks.outcomes import RECIPE, processes, read_seeds
 
 UNEXPLORED = "ours, nothing explored"
 _OTHERS = ("nearest", "content profile", "informed", "acquainted", "ceiling")
@@ -112,7 +109,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--seeds", nargs="+", type=read_seeds, default=[TUNING_SEEDS])
     parser.add_argument("--share", type=float, default=1.0, help="of the animals and sessions")
     parser.add_argument("--every", type=int, default=7, help="days between two trainings, at most")
-    parser.add_argument("--recipe", default="user-personalization", help="what ours trains")
+    parser.add_argument("--recipe", default=RECIPE, help="what ours trains")
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(arguments)
@@ -120,13 +117,7 @@ def main(arguments: Sequence[str]) -> None:
     seeds = list(dict.fromkeys(chain.from_iterable(options.seeds)))
     told = (options.share, options.every, options.recipe)
     results = []
-    with ProcessPoolExecutor(
-        options.jobs,
-        get_context("spawn"),  # the service has threads
-        configure_logs,
-        ("console", "error"),
-        max_tasks_per_child=1,
-    ) as pool:
+    with processes(options.jobs) as pool:
         playing = {
             world: [pool.submit(play_one, world, seed, *told) for seed in seeds]
             for world in options.worlds

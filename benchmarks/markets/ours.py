@@ -49,7 +49,6 @@ class Ours:
     _refreshed: int = 0
     _counted: int = 0
     _answer: str = ""
-    _visitor: Visitor | None = None
     _query: Query | None = None
     _session: int = -1
     _shown: set[str] = field(default_factory=set)
@@ -88,8 +87,8 @@ class Ours:
             denied=Denied(animals=frozenset(self._shown)),
         )
         user = None if session.is_guest else f"v{session.visitor}"
-        self._visitor = Visitor(user, f"s{session.number}")
-        self._query = Query(self._visitor, ask.at, ask.at, eligibility=rules, limit=size)
+        visitor = Visitor(user, f"s{session.number}")
+        self._query = Query(visitor, ask.at, ask.at, eligibility=rules, limit=size)
         answer = self.engine.individuals.recommend(self._query)
         self._answer = answer.recommendation_id
         page = [place.animal_ids[0] for place in answer.places]
@@ -175,7 +174,8 @@ class Ours:
 
     def _settle(self) -> None:
         """Wait until all pages are written, so that what is counted does not depend on the load."""
-        while self._visitor is not None and self.engine.impressions.waiting_of(self._visitor):
+        asked = self._query
+        while asked is not None and self.engine.impressions.waiting_of(asked.visitor):
             time.sleep(0.001)
 
 
