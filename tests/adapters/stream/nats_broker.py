@@ -37,6 +37,8 @@ jetstream {{ store_dir: "{folder}", sync_interval: always }}
 cluster {{ name: test, listen: 127.0.0.1:{route}, pool_size: -1, routes: [{routes}] }}
 """
 
+_ADMIN_SECONDS = 60.0  # three nodes wait for the disk, and at times it is slow for longer than 5 s
+
 _T = TypeVar("_T")
 
 
@@ -212,6 +214,6 @@ class NatsBroker:
 
         async def work() -> _T:
             client = await self._admin.client()
-            return await call(client.jetstream())
+            return await call(client.jetstream(timeout=_ADMIN_SECONDS))
 
-        return self._admin.run(work(), 20)
+        return self._admin.run(work(), _ADMIN_SECONDS + 10)

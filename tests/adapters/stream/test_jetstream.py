@@ -18,7 +18,7 @@ from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.domain.times import iso
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.stream_shards import ShardTable
-from pawsonalize.stream import jetstream
+from pawsonalize.stream import jetstream, jetstream_producer
 from pawsonalize.stream.address import StreamAddress
 from pawsonalize.stream.base import Outgoing, Record, Stream
 from pawsonalize.stream.jetstream import JetStream
@@ -308,8 +308,10 @@ def test_a_server_that_wants_tls_gets_it(
     with _server(tmp_path, f'tls {{ cert_file: "{pem}", key_file: "{pem}" }}') as host:
         address = StreamAddress.parse(f"nats://{host}/THERE")
         producer = JetStreamProducer(address, create=True)
-        with pytest.raises(StreamUnavailable, match="certificate verify failed"):
-            producer.put([])
+        with monkeypatch.context() as soon:
+            soon.setattr(jetstream_producer, "_PUT_SECONDS", 0.0)
+            with pytest.raises(StreamUnavailable, match="certificate verify failed"):
+                producer.put([])
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
         producer.put([Outgoing("user", b"safe")])
         producer.close()
