@@ -168,8 +168,13 @@ def answer(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, flo
             for _ in range(requests + requests // 5):
                 reading.clear()
                 visitor, now = Visitor(f"u{pick.randrange(users)}", None), clock.now()
+                asked = rules
+                if rules.place is not None:  # each visitor lives somewhere else
+                    latitude, longitude = rules.place.latitude, rules.place.longitude
+                    here = Place(latitude + pick.random(), longitude + pick.random())
+                    asked = replace(rules, place=here)
                 begun = time.thread_time()
-                engine.individuals.recommend(Query(visitor, now, now, eligibility=rules))
+                engine.individuals.recommend(Query(visitor, now, now, eligibility=asked))
                 times.append(time.thread_time() - begun)
                 model.append(times[-1] - sum(reading))
             found[f"{name}, CPU"] = _summary(times[requests // 5 :])

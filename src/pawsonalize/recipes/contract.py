@@ -267,6 +267,12 @@ class FacetedModel(Model, Protocol):
         ...
 
 
+def counted_model(model: Model) -> Model:
+    """What a model counted, without the ranker above it; a model that has none is that itself."""
+    counted: Model = getattr(model, "counted", model)
+    return counted
+
+
 @runtime_checkable
 class InfluencedModel(Model, Protocol):
     """A model in which popularity and freshness count as much as who serves it says."""

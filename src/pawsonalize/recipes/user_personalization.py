@@ -162,6 +162,11 @@ class UserPersonalizationModel:
         """The names of the facets that were counted, and of the quiz's answers."""
         return self.mixture.facets.names
 
+    @property
+    def counted(self) -> "UserPersonalizationModel":
+        """The mixture alone: what it says of an item hangs on that item, not on a shortlist."""
+        return replace(self, learned=None)
+
     def refreshed(self, data: Countable) -> "UserPersonalizationModel":
         """The same model with the counts of a fit on `data`; ranker, factors and classes stay.
 

@@ -45,6 +45,16 @@ def test_enough_data_teach_a_ranker_and_it_finds_the_next_step(
     assert model.item_ids[int(scores.argmax())] == ITEMS[22]
 
 
+def test_what_was_counted_is_what_a_training_that_learns_nothing_knows(
+    model: UserPersonalizationModel,
+) -> None:
+    alone = UserPersonalization().fit(walks(), replace(SETTINGS, learn=False), 3)
+    visitor = context(ITEMS[21], ITEMS[20], ITEMS[19])
+    counted = model.counted.score_catalogue(visitor)
+    np.testing.assert_array_equal(counted, alone.score_catalogue(visitor))
+    assert not np.allclose(counted, model.score_catalogue(visitor))
+
+
 def test_shuffled_choices_teach_nothing() -> None:
     learned = UserPersonalization().fit(walks(shuffled=True), SETTINGS, 3).learned
     # A random order of 60 items has about .076.

@@ -25,7 +25,7 @@ from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered
 from pawsonalize.engine.serving.remote_model import STAND_IN
 from pawsonalize.engine.serving.served import UNTRAINED, Served, Serving
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, ContextEvent, Floats
+from pawsonalize.recipes.contract import Context, ContextEvent, Floats, counted_model
 from pawsonalize.recipes.counts.rows import largest
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -224,9 +224,12 @@ class Runtime:
     ) -> GroupScores:
         """The score of one animal of each group for the visitor as of `at`; logs nothing.
 
-        With `about`, that item counts as the visitor's newest. `ranking` uses the reranker.
+        By what was counted alone, unless they are `about` an item, which then counts as the
+        visitor's newest. `ranking` uses the reranker.
         """
         served = self._ranking() if ranking else self._recommender.current
+        if about is None:
+            served = replace(served, model=counted_model(served.model))
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
         context = self._context(served, query, about, one_of_each)
         return GroupScores(served, context, served.model.score_catalogue(context))

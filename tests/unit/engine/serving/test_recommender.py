@@ -72,6 +72,13 @@ class KnownWeights:
         return {}
 
 
+@dataclass
+class Ranked(KnownWeights):
+    """The same, with a ranker above what was counted."""
+
+    counted: KnownWeights = field(default_factory=lambda: KnownWeights({}))
+
+
 class Kept(Impressions):
     """Impressions, kept in memory."""
 
@@ -490,3 +497,14 @@ def test_a_ranking_leaves_out_what_does_not_pass(filtered: Runtime) -> None:
     dogs = filtered.rerank(Query(ANYONE, T0, T0, filter=species("2")), candidates)
     assert ids_of(dogs) == ["0", "2"]
     assert filtered.rerank(Query(ANYONE, T0, T0, filter=species("9")), candidates).items == ()
+
+
+def test_animals_are_weighed_by_what_was_counted_but_what_is_like_one_by_the_ranker(
+    ask: Question,
+) -> None:
+    model = Ranked({"a": 0.1, "b": 0.9}, counted=KnownWeights({"a": 0.6, "b": 0.4}))
+    ask.live._swap(Served(VERSION, model))
+    query = Query(ANYONE, T0, T0)
+    assert ask.runtime.score_groups(query).scores.tolist() == pytest.approx([0.6, 0.4])
+    assert ask.runtime.score_groups(query, "a").scores.tolist() == pytest.approx([0.1, 0.9])
+    assert ask.recommend(2) == ["b", "a"], "groups are recommended by the ranker"

@@ -28,12 +28,22 @@ Postcodes = Mapping[str, Place]
 
 
 def kilometres(here: Place, latitude: Floats, longitude: Floats) -> Floats:
-    """Great-circle distances by the haversine formula; NaN where a coordinate is NaN."""
-    phi, phis = np.radians(here.latitude), np.radians(latitude)
-    north = np.sin((phis - phi) / 2) ** 2
-    east = np.sin(np.radians(longitude - here.longitude) / 2) ** 2
-    part: Floats = north + np.cos(phi) * np.cos(phis) * east
-    return np.asarray(2 * _EARTH_KM * np.arcsin(np.sqrt(np.clip(part, 0, 1))))
+    """Great-circle distances; NaN where a coordinate is NaN."""
+    return _arcs(here, _directions(latitude, longitude))
+
+
+def _directions(latitude: Floats, longitude: Floats) -> Floats:
+    """From the middle of the globe, of length 1; shape (3, points)."""
+    north, east = np.radians(latitude), np.radians(longitude)
+    return np.array([np.cos(north) * np.cos(east), np.cos(north) * np.sin(east), np.sin(north)])
+
+
+def _arcs(here: Place, there: Floats) -> Floats:
+    """The lengths of the arcs in kilometres, by their chords; directions as above."""
+    chords = there - _directions(np.array([here.latitude]), np.array([here.longitude]))
+    chords *= chords
+    half = np.sqrt(chords.sum(axis=0)) / 2
+    return np.asarray(2 * _EARTH_KM * np.arcsin(np.minimum(half, 1)))
 
 
 def postcode_key(text: str) -> str:
@@ -77,6 +87,7 @@ class Places:
     def __init__(self) -> None:
         self._codes: dict[Place | None, int] = {None: NOWHERE}
         self._points: list[tuple[float, float]] = [(nan, nan)]
+        self._there = np.empty((3, 0))  # where the points lie: to find out takes milliseconds
         self._last: tuple[Place, Floats] | None = None
 
     def __len__(self) -> int:
@@ -92,6 +103,7 @@ class Places:
     def kilometres(self, here: Place) -> Floats:
         """How far each place is, by its code; NaN for NOWHERE. The last answer is kept."""
         if self._last is None or self._last[0] != here or len(self._last[1]) < len(self._points):
-            latitude, longitude = np.array(self._points).T
-            self._last = here, kilometres(here, latitude, longitude)
+            if self._there.shape[1] < len(self._points):
+                self._there = _directions(*np.array(self._points).T)
+            self._last = here, _arcs(here, self._there)
         return self._last[1]
