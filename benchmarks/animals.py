@@ -168,11 +168,7 @@ def answer(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, flo
             for _ in range(requests + requests // 5):
                 reading.clear()
                 visitor, now = Visitor(f"u{pick.randrange(users)}", None), clock.now()
-                asked = rules
-                if rules.place is not None:  # each visitor lives somewhere else
-                    latitude, longitude = rules.place.latitude, rules.place.longitude
-                    here = Place(latitude + pick.random(), longitude + pick.random())
-                    asked = replace(rules, place=here)
+                asked = _elsewhere(rules, pick)
                 begun = time.thread_time()
                 engine.individuals.recommend(Query(visitor, now, now, eligibility=asked))
                 times.append(time.thread_time() - begun)
@@ -180,6 +176,15 @@ def answer(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, flo
             found[f"{name}, CPU"] = _summary(times[requests // 5 :])
             found[f"{name}, CPU but for reading"] = _summary(model[requests // 5 :])
     return found
+
+
+def _elsewhere(rules: Eligibility, pick: random.Random) -> Eligibility:
+    """The same of a visitor who lives up to a degree away: no two live in the same place."""
+    here = rules.place
+    if here is None:
+        return rules
+    moved = Place(here.latitude + pick.random(), here.longitude + pick.random())
+    return replace(rules, place=moved)
 
 
 def _timed(read: Callable[..., Any], took: list[float]) -> Callable[..., Any]:

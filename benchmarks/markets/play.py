@@ -55,7 +55,7 @@ class Copy:
     home: set[int] = field(default_factory=set)
     sessions: int = 0
     expected: float = 0.0
-    """Adoptions to be expected of what was shown: the same as they came about, with less luck."""
+    """Adoptions to be expected of what was shown, whims at their mean: fewer than come about."""
     refused: int = 0
     """Places of animals that are known not to get along with the visitor's home."""
 

@@ -25,7 +25,7 @@ from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered
 from pawsonalize.engine.serving.remote_model import STAND_IN
 from pawsonalize.engine.serving.served import UNTRAINED, Served, Serving
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, ContextEvent, Floats, counted_model
+from pawsonalize.recipes.contract import Context, ContextEvent, Floats, Model, counted_model
 from pawsonalize.recipes.counts.rows import largest
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -72,9 +72,13 @@ class RankingAnswer(Answer):
 
 @dataclass(frozen=True, slots=True)
 class GroupScores:
-    """A model's scores of one animal of each group of its catalogue, and their context."""
+    """A model's scores of one animal of each group of its catalogue, and their context.
+
+    `model` is the one that is served, or what it counted.
+    """
 
     served: Served
+    model: Model
     context: Context
     scores: Floats
 
@@ -228,11 +232,10 @@ class Runtime:
         visitor's newest. `ranking` uses the reranker.
         """
         served = self._ranking() if ranking else self._recommender.current
-        if about is None:
-            served = replace(served, model=counted_model(served.model))
-        one_of_each = np.ones(len(served.model.item_ids), np.int64)
+        model = counted_model(served.model) if about is None else served.model
+        one_of_each = np.ones(len(model.item_ids), np.int64)
         context = self._context(served, query, about, one_of_each)
-        return GroupScores(served, context, served.model.score_catalogue(context))
+        return GroupScores(served, model, context, model.score_catalogue(context))
 
     def disliked_animals(self, visitor: Visitor, groups: GroupScores) -> frozenset[str]:
         """The animals that the visitor disliked, as of the moment of those scores."""

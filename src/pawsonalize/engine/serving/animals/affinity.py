@@ -192,13 +192,13 @@ class Catalogued:
         self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
     ) -> NDArray[np.float64]:
         """The score of each group, by its code; groups without available animals may have none."""
-        where = self._where(groups.served.model.item_ids, codes)
+        where = self._where(groups.model.item_ids, codes)
         catalogue = np.append(np.asarray(groups.scores, np.float64), 0.0)
         scores: NDArray[np.float64] = catalogue[where]
         outside = present[where[present] == _OUTSIDE]
         if len(outside):
             strangers = [codes.names[code] for code in outside.tolist()]
-            scores[outside] = groups.served.model.score(groups.context, strangers)
+            scores[outside] = groups.model.score(groups.context, strangers)
         return scores
 
     def _where(self, item_ids: tuple[str, ...], codes: Codes) -> NDArray[np.int64]:
@@ -275,12 +275,12 @@ class _OfVersion:
 
     def of_nobody(self, groups: GroupScores) -> GroupScores:
         """The scores for an unknown visitor, as of this hour."""
-        hour, catalogue = groups.context.now // HOUR, groups.served.model.item_ids
+        hour, catalogue = groups.context.now // HOUR, groups.model.item_ids
         kept = self.unknown
-        if kept is None or kept[0] != hour or kept[1].served.model.item_ids is not catalogue:
+        if kept is None or kept[0] != hour or kept[1].model.item_ids is not catalogue:
             context = replace(groups.context, events=(), facets=(), visitor=None, now=hour * HOUR)
-            scores = groups.served.model.score_catalogue(context)
-            kept = hour, GroupScores(groups.served, context, scores)
+            scores = groups.model.score_catalogue(context)
+            kept = hour, GroupScores(groups.served, groups.model, context, scores)
             if not kept[1].stood_in:  # not for an hour, that is
                 self.unknown = kept
         return kept[1]

@@ -235,7 +235,7 @@ class Individuals:
             # Without a model, an unknown visitor is expected to like what others look at.
             usual = derived.groups.in_general(groups, codes, available.present)
             liked += self._settings.group_affinity * usual
-        traits, classes = self._settings.traits, classes_of(groups.served.model)
+        traits, classes = self._settings.traits, classes_of(groups.model)
         liked += derived.traits.of(groups.context, codes, available.there, traits, classes)
         penalty = penalties(groups.context, codes.names)
         lost = np.zeros(len(codes)) if penalty is None else -penalty

@@ -42,7 +42,8 @@ class Tastes:
 def asked(model: Tastes, *events: ContextEvent, at: int = T0, name: str = "v") -> GroupScores:
     version = SolutionVersion(name=name, solution="s", recipe="known", cut=Cut(0, T0))
     context = Context(events, at, np.ones(3, np.int64))
-    return GroupScores(Served(version, model), context, model.score_catalogue(context))  # type: ignore[arg-type]
+    scores = model.score_catalogue(context)
+    return GroupScores(Served(version, model), model, context, scores)  # type: ignore[arg-type]
 
 
 def of(affinity: GroupAffinity, groups: GroupScores, *names: str) -> list[float]:
