@@ -4,6 +4,7 @@ import atexit
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -97,15 +98,30 @@ class KinesisServer:
             )
 
     def restart(self) -> None:
-        """It writes what it has a few times a second; asked to end, it takes half a minute."""
+        """It writes what it has a few times a second; asked to end, it takes half a minute.
+
+        Its file is written in place: killed meanwhile, it would find half of one.
+        """
         file = Path(self._folder.name, "kinesis-data.json")
         for _ in range(2):
             before = file.stat().st_mtime_ns if file.exists() else 0
             while not file.exists() or file.stat().st_mtime_ns == before:
                 time.sleep(0.02)
+        while not self._stands_still_with_all_of(file):
+            self._process.send_signal(signal.SIGCONT)
+            time.sleep(0.02)
         self._process.kill()
         self._process.wait()
         self._process = self._start()
+
+    def _stands_still_with_all_of(self, file: Path) -> bool:
+        self._process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._process.pid, os.WSTOPPED)
+        try:
+            json.loads(file.read_bytes())
+        except ValueError:
+            return False
+        return True
 
     def close(self) -> None:
         self.proxy.close()
