@@ -22,6 +22,8 @@ from tests.postgres_server import PostgresServer, postgres_server
 from tests.service_data import make_service
 
 _LIMIT_SECONDS = 2.0
+_REPORT = 4
+"""Which of the requests of `ask` makes a report."""
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,9 @@ def test_every_request_is_refused_in_time_and_the_service_goes_on_at_once(
         while ask(server, 0)[0].status_code != 200:
             assert time.monotonic() - thawed < 30
         print(f"ready {time.monotonic() - thawed:.2f} s after it went on")
-        after = [answer for answer, _ in clients.map(lambda n: ask(server, n), range(60))]
+        # Of reports only one: ten at once take half a minute beside other tests.
+        asked = [n for n in range(60) if n % 6 != _REPORT or n == _REPORT]
+        after = [answer for answer, _ in clients.map(lambda n: ask(server, n), asked)]
         assert [answer.text for answer in after if answer.status_code >= 500] == []
 
 
