@@ -112,7 +112,7 @@ class PostgresPair:
         ):
             (reached,) = primary.execute("SELECT pg_current_wal_lsn()::text").fetchone() or ("",)
             behind = "SELECT pg_last_wal_replay_lsn() < %s::pg_lsn"
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 120
             while standby.execute(behind, [reached]).fetchone() == (True,):
                 assert time.monotonic() < deadline, "the standby stays behind"
                 time.sleep(0.05)

@@ -21,7 +21,7 @@ FILES = Path("/usr/share/wordpress")
 THEME = "twentytwentyfive"
 PACKAGES = f"wordpress, wordpress-theme-{THEME}, mariadb-server and php-cli"
 _NEEDED = ("php", "mariadbd", "mariadb-install-db")
-_START_SECONDS = 60
+_START_SECONDS = 120
 _CONFIG = """<?php
 define('DB_NAME', 'wordpress');
 define('DB_USER', 'root');

@@ -206,7 +206,7 @@ def test_other_threads_of_who_lost_a_lease_write_on(
 
 
 def come(table: LeaseTable, name: str, beats: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (row := table.find(name)) is None or row.beats < beats:
         assert time.monotonic() < deadline
         time.sleep(0.01)

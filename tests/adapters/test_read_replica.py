@@ -44,7 +44,7 @@ def is_replica(database: Database) -> bool:
 
 def wait_until(done: object) -> None:
     assert callable(done)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.05)

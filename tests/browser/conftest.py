@@ -4,11 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.adoption_site import serving, site
 
 CHROMIUM = Path("/usr/bin/chromium")
+PATIENCE = 60_000.0
+"""Milliseconds for what a page is to do, and for what it is to show: machines of tests are busy."""
+expect.set_options(timeout=PATIENCE)
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -46,7 +49,7 @@ def page(browser: Browser, address: str) -> Iterator[Page]:
         base_url=address, reduced_motion="reduce", viewport={"width": 1280, "height": 900}
     )
     page = context.new_page()
-    page.set_default_timeout(5_000)
+    page.set_default_timeout(PATIENCE)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))

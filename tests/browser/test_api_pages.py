@@ -11,6 +11,7 @@ from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.http.tags import TAGS
 from pawsonalize.settings import Settings
 from tests.adoption_site import serving
+from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules
 from tests.service_data import make_key, make_service
 
@@ -49,7 +50,7 @@ def test_no_page_breaks_a_rule_or_scrolls_sideways(
         base_url=address, color_scheme=scheme, viewport={"width": width, "height": 4_000}
     )
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(PATIENCE)
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
     broken, wide = {}, {}

@@ -21,6 +21,7 @@ from pawsonalize.engine.training.retraining.record import (
 from pawsonalize.settings import Settings
 from pawsonalize.storage.retraining_runs import RetrainingRun
 from tests.adoption_site import serving
+from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules
 from tests.console_world import make_console_world, running_run, store_run
 from tests.service_data import make_key
@@ -56,7 +57,7 @@ def operator(browser: Browser, address: str, key: str) -> Iterator[Page]:
     """Somebody who has signed in and looks at the first page."""
     context = browser.new_context(base_url=address, viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE)
     sign_in(page, key)
     yield page
     context.close()
@@ -91,7 +92,7 @@ def test_no_page_breaks_a_rule_or_scrolls_sideways(
         base_url=address, color_scheme=scheme, viewport={"width": width, "height": 4_000}
     )
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE)
     complaints: list[str] = []
     sign_in(page, key)
     run = page.get_by_role("link", name="Why: every rule").get_attribute("href")
@@ -145,7 +146,7 @@ def test_steps_fill_in_as_they_go_and_by_reload_without_the_script(
         store_run(adapters, record)
         context = browser.new_context(base_url=address, java_script_enabled=has_script)
         page = context.new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(PATIENCE)
         sign_in(page, key)
         page.goto(f"/console/models/runs/{record.run_id}")
         page.get_by_text("Train going on for").wait_for()

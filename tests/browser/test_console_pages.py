@@ -10,6 +10,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import Settings
 from tests.adoption_site import serving
+from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules
 from tests.hostile_world import LONG, MARKUP, OTHER_VERSION, make_world
 from tests.service_data import make_key
@@ -34,7 +35,7 @@ def address(service: Settings) -> Iterator[str]:
 
 def signed_in(browser: Browser, address: str, service: Settings, **look: Any) -> Page:
     page = browser.new_context(base_url=address, reduced_motion="reduce", **look).new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE)
     page.goto("/console/sign-in")
     page.get_by_label("Access key").fill(make_key(service, Scope.OPERATOR))
     page.get_by_role("button", name="Sign in").click()
@@ -118,7 +119,7 @@ def test_the_tail_brings_new_events_by_itself(
         },
     )
     assert sent.status == 202
-    page.get_by_text("just-now").wait_for(timeout=20_000)
+    page.get_by_text("just-now").wait_for()
     page.context.close()
 
 

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import Settings
 from tests.adoption_site import ANIMALS, serving, site
+from tests.browser.conftest import PATIENCE
 from tests.browser.embedding import EXAMPLES, Shelter, shelter_site
 from tests.browser.test_accessibility import broken_rules
 from tests.service_data import make_key
@@ -38,7 +39,7 @@ def shelter(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shelter]:
 def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1000, "height": 800})
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE)
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.on("dialog", lambda dialog: errors.append(dialog.message))

@@ -10,6 +10,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import Settings
 from tests.adoption_site import serving
+from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules
 from tests.service_data import make_key
 from tests.tenant_world import make_shelters
@@ -36,7 +37,7 @@ def test_one_signs_in_and_no_page_breaks_a_rule(
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text))
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(PATIENCE)
     page.goto("/tenants/river-road")
     broken = {"sign in": broken_rules(page)}
     page.get_by_label("Access key").fill(make_key(service, Scope.OPERATOR))

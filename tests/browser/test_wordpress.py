@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, expect
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import Settings
 from tests.adoption_site import ANIMALS, serving, site
+from tests.browser.conftest import PATIENCE
 from tests.browser.embedding import Shelter
 from tests.service_data import make_key
 from tests.wordpress_site import THEME, WordPress, wordpress
@@ -53,7 +54,7 @@ def visiting(browser: Browser, press: WordPress) -> Iterator[Page]:
         base_url=press.origin, viewport={"width": 1300, "height": 1000}, reduced_motion="reduce"
     )
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(PATIENCE)
     errors: list[str] = []
 
     def look(said: ConsoleMessage) -> None:

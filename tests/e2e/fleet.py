@@ -144,7 +144,7 @@ def lose_holder(fleet: Fleet, lease: str, reached: Callable[[], bool]) -> str | 
 
     While its processes die nothing can be written, so they get no further than they are.
     """
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     was_reached = False
     while time.monotonic() < deadline:
         if not reached():

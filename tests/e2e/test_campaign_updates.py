@@ -77,7 +77,7 @@ def two_versions(folder: Path) -> Iterator[Adapters]:
 def update(adapters: Adapters, version: str) -> None:
     """Ask for the version and wait until the campaign says that it is served."""
     adapters.campaigns.update("recommender", version, clock.now())
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while (served := adapters.campaigns.get("recommender")).pending is not None:
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -14,7 +14,7 @@ from tests.e2e.writers import Writers
 from tests.postgres_server import PostgresPair, postgres_pair
 from tests.service_data import make_service
 
-_BACK_SECONDS = 60
+_BACK_SECONDS = 120
 
 
 @pytest.fixture

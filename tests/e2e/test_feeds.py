@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.e2e.conftest import Start
 from tests.feed_server import Answer, feed_server
 
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 
 def test_a_feed_on_a_schedule_is_fetched_once_by_one_of_the_workers(

@@ -34,7 +34,7 @@ class Bucket:
         )
         self.address = f"http://127.0.0.1:{port}"
         self.url = f"s3://{BUCKET}/pets"
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while True:
             try:
                 httpx.get(self.address, trust_env=False)

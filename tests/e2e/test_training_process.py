@@ -28,7 +28,7 @@ SLOW = str(Path(__file__).parents[1] / "slow_training.py")
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 120
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

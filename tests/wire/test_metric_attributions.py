@@ -44,7 +44,7 @@ def create(wire: Wire, name: str, *metrics: dict[str, str], path: str = "s3://bu
 
 def rows(buckets: Path, least: int) -> list[dict[str, str]]:
     """The rows of all reports, as soon as there are so many."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         found = []
         for report in sorted((buckets / "bucket" / "m" / "all").glob("*.csv")):

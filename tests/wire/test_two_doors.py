@@ -71,7 +71,7 @@ def retrain(folder: Path, *more: str) -> "subprocess.CompletedProcess[str]":
 
 def serves(wire: Wire, campaign: str, version: str) -> None:
     """Wait until the servers say that the campaign serves the version."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while native(wire, "GET", f"campaigns/{campaign}")["solutionVersion"] != version:
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -57,7 +57,7 @@ def run() -> RunRecord:
 
 def awaited(training: Training, record: RunRecord) -> RunRecord:
     """The record once the wait is over."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     done = training.await_all(record, T0)
     while isinstance(done, Later):
         assert time.monotonic() < deadline

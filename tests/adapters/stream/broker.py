@@ -95,7 +95,7 @@ class Proxy:
         self.close()
 
     def _run(self, work: Coroutine[object, object, _T]) -> _T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(60)
 
     async def _mend(self) -> None:
         for writer in list(self._writers):

@@ -250,7 +250,7 @@ class KinesisProxy:
         handler.wfile.write(sent)
 
     def _pass_on(self, handler: BaseHTTPRequestHandler, body: bytes) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._target, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._target, timeout=60)
         names = ("X-Amz-Target", "Content-Type", "Authorization", "X-Amz-Date")
         headers = {name: handler.headers[name] for name in names}
         try:

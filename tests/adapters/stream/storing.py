@@ -13,7 +13,7 @@ from itertools import cycle, groupby
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.stream.base import Outgoing, Record, Stream
 
-_SECONDS = 40.0
+_SECONDS = 120.0
 
 
 @dataclass

@@ -70,7 +70,7 @@ def test_an_update_to_a_damaged_model_is_a_problem_until_a_good_one_serves(
 
 def until(client: TestClient, problems: int) -> Any:
     """What /readyz says as soon as so many problems named a model."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         ready = client.get("/readyz").json()
         found = [one for one in ready["problems"] if one["name"].startswith("model of")]

@@ -68,7 +68,7 @@ def trained(client: TestClient, solution: str = "cats", **more: Any) -> str:
 
 def settled(client: TestClient, path: str) -> dict[str, Any]:
     """The resource, once its latest update, or it itself, is settled."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         found = get(client, path)
         status = (found.get("latestUpdate") or found)["status"]

@@ -19,7 +19,7 @@ def erased(client: TestClient, answer: Any) -> dict[str, Any]:
     noted = answer.json()
     assert noted.keys() == {"erasureId", "status", "datasetGroup"}
     assert noted["status"] == "pending"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while True:
         found: dict[str, Any] = client.get(f"/v1/erasures/{noted['erasureId']}").json()
         if found["status"] == "done":

@@ -56,7 +56,7 @@ def make(database: Database, tmp_path: Path) -> Iterator[Make]:
 
 def start_when_free(process: SideProcess) -> None:
     """Start it again and again, as servers do, until it is its turn."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while "work" not in process._children._running:
         process.start()
         assert time.monotonic() < deadline
@@ -64,7 +64,7 @@ def start_when_free(process: SideProcess) -> None:
 
 
 def wait_until_due(process: SideProcess) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not process.is_due(now() + SECOND):
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -30,7 +30,7 @@ def version(versions: SolutionVersions) -> SolutionVersion:
 
 def ended(trainings: TrainingProcesses) -> SolutionVersion:
     """The version, once its process is gone."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while trainings.alive("v1"):
         assert time.monotonic() < deadline
         time.sleep(0.01)
