@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
+from tests.free_ports import free_port
 
 
 class PostgresServer:
@@ -172,9 +173,7 @@ def _made(folder: str, name: str) -> Iterator[tuple[int, int]]:
 @contextmanager
 def _started(folder: str, name: str) -> Iterator[tuple[int, int]]:
     """The process and the port of a server that ends with the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     data = f"{folder}/{name}"
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
     _run("pg_ctl", "-D", data, "-w", "-l", f"{folder}/{name}.log", "-o", options, "start")

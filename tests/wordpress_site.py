@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import free_port
+from tests.free_ports import free_port
 
 PLUGIN = Path(__file__).parents[1] / "packages/wordpress"
 FILES = Path("/usr/share/wordpress")

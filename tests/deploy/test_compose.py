@@ -19,8 +19,9 @@ import pytest
 import yaml
 
 from tests.deploy import dockerfile
-from tests.e2e.conftest import COMMAND, free_port
+from tests.e2e.conftest import COMMAND
 from tests.e2e.test_shared_models import Bucket
+from tests.free_ports import free_port
 
 FOLDER = dockerfile.ROOT / "deploy/container"
 FILE = FOLDER / "compose.yaml"

@@ -23,7 +23,7 @@ import pytest
 
 from tests.deploy.dockerfile import DOCKERFILE, ROOT
 from tests.deploy.test_compose import ANIMAL, EVENT
-from tests.e2e.conftest import free_port
+from tests.free_ports import free_port
 
 VARIABLE = "PAWSONALIZE_TEST_IMAGE"
 TOOLS = ("buildah", "mmdebstrap", "bwrap", "setpriv")

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pawsonalize.cli.main import app
+from tests.free_ports import free_port
 
 COMMAND = str(Path(sys.executable).parent / "pawsonalize")
 PATIENCE_SECONDS = 1200
@@ -67,13 +67,6 @@ class Server:
 
 
 Start = Callable[..., Server]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment(**settings: str) -> dict[str, str]:

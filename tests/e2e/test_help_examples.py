@@ -29,9 +29,10 @@ from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.settings import Settings
 from pawsonalize.storage.deliveries import Delivery
 from tests.animal_data import animal
-from tests.e2e.conftest import COMMAND, free_port
+from tests.e2e.conftest import COMMAND
 from tests.event_data import T0, event
 from tests.feed_server import Answer, feed_server
+from tests.free_ports import free_port
 from tests.service_data import CATS, DOGS, make_service, metadata
 from tests.training import train_and_serve
 

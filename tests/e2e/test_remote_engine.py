@@ -8,7 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.conftest import PATIENCE_SECONDS, Server, Start, free_port
+from tests.e2e.conftest import PATIENCE_SECONDS, Server, Start
+from tests.free_ports import free_port
 from tests.service_data import CATS, DOGS, view
 
 _USERS = 30

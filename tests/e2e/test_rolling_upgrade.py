@@ -13,8 +13,9 @@ from sqlalchemy import create_engine, text
 import pawsonalize
 from pawsonalize.settings import Settings
 from pawsonalize.storage.tables import REVISION
-from tests.e2e.conftest import Server, Start, environment, free_port, starting
+from tests.e2e.conftest import Server, Start, environment, starting
 from tests.e2e.writers import Writers, form
+from tests.free_ports import free_port
 from tests.service_data import make_service
 
 _EXPANDING = '''"""Events say where they come from."""

@@ -15,9 +15,10 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from tests.e2e.conftest import Server, Start, free_port
+from tests.e2e.conftest import Server, Start
 from tests.e2e.test_campaign_updates import VERSIONS, Askers, content, everywhere, update
 from tests.event_data import T0
+from tests.free_ports import free_port
 from tests.service_data import make_service
 from tests.training import train
 

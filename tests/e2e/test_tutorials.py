@@ -14,8 +14,9 @@ import httpx
 import pytest
 
 from pawsonalize import clock
-from tests.e2e.conftest import PATIENCE_SECONDS, Server, environment, free_port
+from tests.e2e.conftest import PATIENCE_SECONDS, Server, environment
 from tests.e2e.retraining import make_world
+from tests.free_ports import free_port
 from tests.house.test_code_blocks import Block, blocks_of
 
 TUTORIALS = Path("docs/tutorials")

@@ -15,7 +15,8 @@ import pytest
 from packaging.metadata import Metadata
 
 import pawsonalize
-from tests.e2e.conftest import Server, environment, free_port
+from tests.e2e.conftest import Server, environment
+from tests.free_ports import free_port
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src"

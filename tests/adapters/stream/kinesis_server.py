@@ -21,6 +21,8 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.free_ports import free_ports
+
 VARIABLE = "PAWSONALIZE_TEST_KINESIS"
 LOGIN = {
     "AWS_ACCESS_KEY_ID": "test",
@@ -69,14 +71,11 @@ class KinesisServer:
     def __init__(self, command: str) -> None:
         self._command = command
         self._folder = tempfile.TemporaryDirectory(prefix="kinesis-")
-        with socket.socket() as plain, socket.socket() as secret:
-            for probe in (plain, secret):
-                probe.bind(("127.0.0.1", 0))
-            self.port: int = plain.getsockname()[1]
-            ports = {
-                "KINESIS_MOCK_PLAIN_PORT": str(self.port),
-                "KINESIS_MOCK_TLS_PORT": str(secret.getsockname()[1]),
-            }
+        self.port, tls_port = free_ports(2)
+        ports = {
+            "KINESIS_MOCK_PLAIN_PORT": str(self.port),
+            "KINESIS_MOCK_TLS_PORT": str(tls_port),
+        }
         self._environment = {
             **os.environ,
             **_SETTINGS,

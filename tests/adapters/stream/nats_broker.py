@@ -1,11 +1,8 @@
 """A NATS cluster of three nodes with JetStream, and a fresh replicated stream of it for a test."""
 
-import contextlib
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -28,6 +25,7 @@ from pawsonalize.stream.jetstream_producer import JetStreamProducer
 from pawsonalize.stream.leases import ShardLeases
 from pawsonalize.stream.nats_link import NatsLink
 from tests.adapters.stream.broker import LEASE, PAUSE, Proxy, moment
+from tests.free_ports import free_ports
 
 _NODE = """
 server_name: n{n}
@@ -40,19 +38,6 @@ cluster {{ name: test, listen: 127.0.0.1:{route}, pool_size: -1, routes: [{route
 _ADMIN_SECONDS = 60.0  # the 5 s of the client were too few once, on a busy machine
 
 _T = TypeVar("_T")
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that no outgoing connection takes meanwhile, as systems give those higher ones."""
-    found: list[int] = []
-    while len(found) < count:
-        port = random.randrange(10_000, 32_000)
-        if port in found:
-            continue
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            found.append(port)
-    return found
 
 
 class NatsCluster:

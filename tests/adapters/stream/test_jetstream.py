@@ -25,8 +25,9 @@ from pawsonalize.stream.jetstream import JetStream
 from pawsonalize.stream.jetstream_producer import JetStreamProducer
 from pawsonalize.stream.leases import ShardLeases
 from tests.adapters.stream.broker import moment
-from tests.adapters.stream.nats_broker import NatsBroker, NatsCluster, free_ports
+from tests.adapters.stream.nats_broker import NatsBroker, NatsCluster
 from tests.adapters.stream.storing import Storing, Writer, acknowledge, consume, read, step, until
+from tests.free_ports import free_port
 
 
 @pytest.fixture
@@ -252,7 +253,7 @@ def _server(folder: Path, settings: str) -> Iterator[str]:
     """The host and port of a server of a test's own."""
     if shutil.which("nats-server") is None:
         pytest.skip("no nats-server here")
-    (port,) = free_ports(1)
+    port = free_port()
     conf = folder / "nats.conf"
     conf.write_text(
         f'listen: 127.0.0.1:{port}\njetstream {{ store_dir: "{folder}" }}\n{settings}\n'
