@@ -9,7 +9,6 @@ and take their spread says far too little where most visitors opened one or two 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.optimize import nnls
 
 from pawsonalize.recipes.choices.shown_places import Floats, Ints
 
@@ -35,6 +34,8 @@ def moment_variances(
             both = codes[one] if one == other else together(codes[one], codes[other])
             weight = firm * columns[one] * columns[other]
             shared[one, other] = shared[other, one] = _pairs(both, weight)
+    from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, only trainings need it
+
     scale = np.sqrt(np.maximum(np.diag(shared), 1e-12))
     system = np.vstack([shared / scale[:, None] / scale, _PRIOR * np.eye(kinds)])
     wanted = np.concatenate([told / scale, _PRIOR * np.expm1(prior) * scale])
