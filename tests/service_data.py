@@ -1,8 +1,11 @@
 """A small world for tests of the whole service: cat people, dog people, and what they saw."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -79,3 +82,12 @@ def view(user: str | None, group: str, **more: Any) -> dict[str, Any]:
         "animalMetadata": metadata(group),
     }
     return form | ({} if user is None else {"userId": user}) | more
+
+
+@contextmanager
+def clock_from(begins: int) -> Iterator[None]:
+    """The clock of this process goes on from there: each day makes another demo world."""
+    real, ahead = clock.now, clock.now() - begins
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", lambda: real() - ahead)
+        yield

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.settings import Settings
-from tests.service_data import client_of
+from tests.event_data import T0
+from tests.service_data import client_of, clock_from
 from tests.training import LEARNS_QUICKLY, train_and_serve
 
 PLACES = 40
@@ -30,12 +30,11 @@ def site(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tes
     settings = Settings(
         data_dir=folder, log_level="error", exploration_weight=0.0, retrain_here=False
     )
-    now = clock.now()
     with opened(settings) as adapters:
-        store_world(adapters, generate(WORLD, 7, now))
+        store_world(adapters, generate(WORLD, 7, T0))
         if request.param == "trained":
-            train_and_serve(adapters, now, LEARNS_QUICKLY)
-    with client_of(build_app(settings)) as client:
+            train_and_serve(adapters, T0, LEARNS_QUICKLY)
+    with clock_from(T0), client_of(build_app(settings)) as client:
         yield client
 
 
