@@ -1,5 +1,6 @@
 """Evaluations of data whose right answer is known."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import msgspec
@@ -22,6 +23,7 @@ from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, described, training_data
+from tests.training import LEARNS_QUICKLY
 
 ORDER = EvaluationOrder("user-personalization", NOW, {"learn": False})
 
@@ -104,14 +106,16 @@ def test_a_world_of_repeats_is_called_one() -> None:
     assert any("repeats explain" in sentence for sentence in found.findings["personalize"])
 
 
-@pytest.mark.parametrize(("seed", "learn"), [(1, False), (2, False), (3, True)])
+@pytest.mark.parametrize(
+    ("seed", "settings"), [(1, ORDER.settings), (2, ORDER.settings), (3, LEARNS_QUICKLY)]
+)
 def test_trained_on_shuffled_labels_nothing_is_better_than_popularity(
-    seed: int, learn: bool
+    seed: int, settings: Mapping[str, object]
 ) -> None:
     data = walks(users=2_000, seed=seed)  # with fewer, popularity itself is far from chance
     nonsense = reordered(data, shuffled_labels(len(data), seed))
-    splits = (SplitName.PERSONALIZE,) if learn else ORDER.splits
-    for report in run(nonsense, replace(ORDER, settings={"learn": learn}, splits=splits)).splits:
+    splits = (SplitName.PERSONALIZE,) if settings is LEARNS_QUICKLY else ORDER.splits
+    for report in run(nonsense, replace(ORDER, settings=settings, splits=splits)).splits:
         lead = ranker(report, "popularity").lead[NDCG_AT_5]
         assert lead.low <= 0, report.split
 
