@@ -23,7 +23,11 @@ from tests.e2e.conftest import Server, Start
 from tests.e2e.retraining import Seen, kill_all, processes
 
 MACHINES = ("north", "south", "west")
-FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1")
+_SKEW = """import time
+seconds, nanoseconds = time.time, time.time_ns
+time.time = lambda: seconds() + {seconds}
+time.time_ns = lambda: nanoseconds() + {seconds} * 10**9
+"""
 
 
 @dataclass
@@ -182,13 +186,11 @@ def frozen_holder(fleet: Fleet, lease: str, reached: Callable[[], bool]) -> Iter
             os.kill(pid, signal.SIGCONT)
 
 
-def skewed(seconds: int) -> dict[str, str]:
-    """The environment of a process whose clock is so far off."""
-    if not FAKETIME.exists():
-        pytest.skip("no libfaketime here")
-    return {
-        **os.environ,
-        "LD_PRELOAD": str(FAKETIME),
-        "FAKETIME": f"{seconds:+d}s",
-        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-    }
+def skewed(folder: Path, seconds: int) -> dict[str, str]:
+    """The environment of a process, and of those that it starts, whose clock is so far off.
+
+    libfaketime can do it too, but makes threads that wait for the interpreter spin.
+    """
+    folder.mkdir()
+    folder.joinpath("sitecustomize.py").write_text(_SKEW.format(seconds=seconds))
+    return {"PYTHONPATH": str(folder)}

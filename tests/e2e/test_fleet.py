@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from pawsonalize.engine.training.retraining.lease import run_lease
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.storage.beats import GONE_SECONDS
-from tests.e2e.conftest import Start, starting
+from tests.e2e.conftest import Server, Start, starting
 from tests.e2e.fleet import (
     MACHINES,
     Bucket,
@@ -36,7 +37,7 @@ from tests.e2e.fleet import (
 )
 from tests.e2e.retraining import MOMENTS, WORLD_END, Seen, assert_done_once, make_world
 from tests.e2e.test_campaign_updates import VERSIONS, Askers, content, everywhere, update
-from tests.e2e.writers import Writers
+from tests.e2e.writers import Writers, form
 from tests.event_data import T0, event
 from tests.service_data import CATS, fill
 from tests.training import train, train_and_serve
@@ -44,6 +45,7 @@ from tests.training import train, train_and_serve
 Postgres = Callable[..., AbstractContextManager[str]]
 _IN_THE_SUITE = {"after-effect-training"}
 _ATTEMPTS = 6
+_ANSWERED_SECONDS = 60  # on a busy machine
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,14 @@ def test_a_retraining_whose_machine_is_lost_is_finished_by_another_once(
     pytest.fail(f"the moment was missed {_ATTEMPTS} times")
 
 
+def ahead(server: Server) -> float:
+    """By how many seconds the clock of a server is ahead of ours."""
+    with server.client() as client:
+        client.post("/v1/events", json=form(f"{server.port}")).raise_for_status()
+        (stored,) = client.get(f"/v1/users/{server.port}/history").json()["events"]
+    return datetime.fromisoformat(stored["receivedAt"]).timestamp() - time.time()
+
+
 def test_clocks_that_are_minutes_apart_neither_take_nor_keep_a_retraining(
     tmp_path: Path,
     start: Start,
@@ -119,9 +129,10 @@ def test_clocks_that_are_minutes_apart_neither_take_nor_keep_a_retraining(
     ):
         for name, seconds in zip(MACHINES, (-300, 0, 300), strict=True):
             with monkeypatch.context() as patch:
-                for variable, value in skewed(seconds).items():
+                for variable, value in skewed(tmp_path / name, seconds).items():
                     patch.setenv(variable, value)
                 fleet.up(name)
+            assert abs(ahead(fleet.servers[name]) - seconds) < _ANSWERED_SECONDS
         run = Runs(fleet.view.adapters.retraining_runs, {}).begin(Trigger.COMMAND, WORLD_END)
         lease = run_lease(run.run_id)
         assert wait_for(lambda: fleet.holder_of(lease))
