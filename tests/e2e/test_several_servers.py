@@ -25,7 +25,7 @@ from tests.training import train
 _ROOT = "5f" * 32
 _CAMPAIGN = "arn:aws:personalize:us-east-1:000000000000:campaign/recommender"
 _RERANKER = "arn:aws:personalize:us-east-1:000000000000:campaign/reranker"
-_SECONDS = 120.0
+_SECONDS = 120
 Databases = Callable[..., AbstractContextManager[str]]
 
 

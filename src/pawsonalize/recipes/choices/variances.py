@@ -26,6 +26,8 @@ def moment_variances(
     `pull` and `firm` are residuals and how firm they are, shape (rows,), of a model that knows no
     likings. Rows of one code share a liking, times the row's value in the column.
     """
+    from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, only trainings need it
+
     kinds = len(codes)
     told, shared = np.zeros(kinds), np.zeros((kinds, kinds))
     for one in range(kinds):
@@ -34,8 +36,6 @@ def moment_variances(
             both = codes[one] if one == other else together(codes[one], codes[other])
             weight = firm * columns[one] * columns[other]
             shared[one, other] = shared[other, one] = _pairs(both, weight)
-    from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, only trainings need it
-
     scale = np.sqrt(np.maximum(np.diag(shared), 1e-12))
     system = np.vstack([shared / scale[:, None] / scale, _PRIOR * np.eye(kinds)])
     wanted = np.concatenate([told / scale, _PRIOR * np.expm1(prior) * scale])
