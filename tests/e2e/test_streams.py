@@ -318,11 +318,13 @@ def test_a_file_is_sent_to_a_service_that_says_what_it_refused(
 ) -> None:
     server = start(tmp_path / "data")
     file = tmp_path / "events.jsonl"
-    file.write_text("\n".join([json.dumps(view(1, "ann")), "noise", json.dumps(view(2, "bob"))]))
+    misspelt = view(2, "bob") | {"eventType": "adoptoin"}
+    file.write_text("\n".join([json.dumps(view(1, "ann")), "noise", json.dumps(misspelt)]))
     sent = run("events", "send", str(file), "--to", server.url, "--repeat", "2")
     assert sent.returncode == 1
     assert sent.stdout.splitlines()[0] == "6 events sent, 2 of them refused"
     assert "this is not JSON" in sent.stdout
+    assert sent.stderr.count("did you mean adoption?") == 1
     with server.client() as client:
         assert len(client.get("/v1/users/ann/history").json()["events"]) == 2
 

@@ -82,6 +82,14 @@ def test_what_is_like_an_animal_leaves_it_out(service: Settings) -> None:
     assert [one["id"] for one in told["recommendations"]] == ["a-12"]
 
 
+def test_that_nothing_here_compares_groups_is_said(service: Settings) -> None:
+    done = CliRunner().invoke(
+        app, ["recommend", "--like", "a-7", "--data-dir", str(service.data_dir)]
+    )
+    assert done.exit_code == 0, done.output
+    assert "--like has no part in this" in done.stderr
+
+
 def test_a_filter_holds_by_its_expression(service: Settings) -> None:
     only = 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("1")'
     told = json.loads(run(service, "recommend", "--user", "ann", "--filter", only, "--json"))
@@ -108,7 +116,9 @@ def test_animals_of_a_list_are_ordered(service: Settings) -> None:
     ("command", "kind", "reason"),
     [
         (["rerank", "a-7"], InvalidInput, "--user or --session"),
-        (["rerank", "nobody", "--user", "ann"], InvalidInput, "nobody is neither an animal"),
+        (["rerank", "nobody", "--user", "ann"], InvalidInput, "there is no animal nobody"),
+        (["recommend", "--like", "nope"], InvalidInput, "there is no animal nope"),
+        (["recommend", "--animals", "--like", "nope"], NotFound, "there is no animal nope"),
         (["recommend", "--limit", "0"], InvalidInput, "limit must be from 1 to 500"),
         (["recommend", "--campaign", "x"], NotFound, "there is no campaign named x"),
         (["recommend", "--filter", "x"], NotFound, "there is no filter named x"),

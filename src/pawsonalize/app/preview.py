@@ -98,8 +98,8 @@ class Preview:
     def _group(self, given: str) -> str:
         if self.dataset_group == DATASET_GROUP and AnimalGroup.parse(given) is None:
             raise InvalidInput(
-                f"{given} is neither an animal of the inventory nor a group: see `pawsonalize"
-                " animals ls`, or write a group as 2-Beagle-2-3"
+                f"there is no animal {given}, and it is no group either: see `pawsonalize animals"
+                " ls`, or write a group as 2-Beagle-2-3"
             )
         return given
 

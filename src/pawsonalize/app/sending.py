@@ -54,6 +54,8 @@ class Sent:
     refused: int = 0
     reasons: list[str] = field(default_factory=list)
     """Some of the reasons."""
+    warnings: dict[str, None] = field(default_factory=dict)
+    """What the service wondered about in events that it took, each once."""
 
 
 class Sender:
@@ -129,6 +131,7 @@ class _Service:
                 break
             time.sleep(min(after or pause, _LONGEST_PAUSE))
             pause *= 2
+        self._sent.warnings |= dict.fromkeys(one["message"] for one in answer.get("warnings", ()))
         if "rejected" in answer:
             rejected = answer["rejected"]
             self._sent.refused += len(rejected)

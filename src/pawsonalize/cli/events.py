@@ -66,6 +66,8 @@ def send(
     print(f"{sender.sent.events:,} events sent, {sender.sent.refused:,} of them refused")
     for reason in dict.fromkeys(sender.sent.reasons[:10]):
         print(f"  {reason}")
+    for warning in sender.sent.warnings:
+        say(f"  {warning}", "yellow")
     if sender.sent.refused:
         raise typer.Exit(1)
 

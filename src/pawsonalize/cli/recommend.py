@@ -1,5 +1,6 @@
 """`pawsonalize recommend`: which groups, or animals, a visitor would see, and why."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,7 @@ from pawsonalize.cli.answers import (
 )
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import At, DataDir, DatasetGroupName, Json
+from pawsonalize.cli.terminal import say
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings
 
@@ -68,19 +70,29 @@ def recommend(
             now,
             limit=limit,
             filter=preview.filter(filter_given),
-            item_id=None if animals else like,
             explain=explain or json,
         )
         if animals:
             _animals(preview, query, like, explain, json)
         else:
-            _groups(preview, query, explain, json)
+            _groups(preview, query, like, explain, json)
 
 
-def _groups(preview: "Preview", query: "Query", explain: bool, json: bool) -> None:
+def _groups(
+    preview: "Preview", query: "Query", like: str | None, explain: bool, json: bool
+) -> None:
     from pawsonalize.http.filters import Metadata
     from pawsonalize.http.recommendations import recommendations_response
+    from pawsonalize.recipes.catalogue import recipe_named
 
+    if like is not None:
+        query = replace(query, item_id=preview.candidates([like], query.at)[0].group_id)
+        if not recipe_named(preview.runtime.recipe).needs_item:
+            say(
+                f"--like has no part in this: {preview.runtime.recipe} answers, as no campaign of"
+                " similar-items does; with --animals, any campaign answers what is like an animal",
+                "yellow",
+            )
     answer = preview.runtime.recommend(query)
     if json:
         no_columns: list[Metadata] = [{} for _ in answer.items]

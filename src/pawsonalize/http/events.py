@@ -4,7 +4,7 @@ from functools import partial
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -42,6 +42,9 @@ class EventsReceipt(msgspec.Struct, frozen=True):
     """Events that were there already, by their `eventId`."""
     rejected: list[Rejected]
     """Events that were not taken, each with its place in the call and why."""
+    warnings: list[ErrorDetail] | UnsetType = UNSET
+    """If there are any: event types among the accepted events that have no meaning, and so count as
+    views, with the known type that they may stand for; at most 20."""
 
 
 class RefusedEvents(msgspec.Struct, frozen=True):
@@ -66,7 +69,8 @@ async def post_events(request: Request) -> Response:
         if limit is not None:
             status, error = 429, ErrorDetail(limit.code, limit.message)
         return json_response(RefusedEvents(error, rejected), status, headers=headers)
-    answer = EventsReceipt(receipt.accepted, receipt.duplicates, rejected)
+    warnings = [ErrorDetail("unknown_event_type", one, "eventType") for one in receipt.warnings]
+    answer = EventsReceipt(receipt.accepted, receipt.duplicates, rejected, warnings or UNSET)
     return json_response(answer, 202, headers=headers)
 
 

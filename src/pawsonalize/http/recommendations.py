@@ -139,11 +139,19 @@ def _recommend(
 ) -> tuple[Answer, list[Metadata]]:
     """The answer, and the columns that were asked for of each of its items."""
     query = read_query(services, asked, by.dataset_group, now, explain=explain)
+    item_id = None if asked.item_id is None else parse_id(asked.item_id, "itemId")
+    is_default = by.dataset_group == DATASET_GROUP
+    if is_default and item_id is not None and AnimalGroup.parse(item_id) is None:
+        raise InvalidInput(
+            f"itemId {item_id} is no animal group, species-breed-size-age: send one, or ask"
+            " GET /v1/animals/{animalId}/similar of an animal",
+            field="itemId",
+        )
     query = replace(
         query,
         limit=asked.limit,
         promotion=read_promotion(services, by.dataset_group, asked.promotions),
-        item_id=None if asked.item_id is None else parse_id(asked.item_id, "itemId"),
+        item_id=item_id,
     )
     answer = by.runtime.recommend(query)
     ids = [item.item_id for item in answer.items]

@@ -309,6 +309,13 @@ def test_a_wrong_question_is_refused_by_the_path_of_its_field(
     assert error_of(answer)["field"] == field
 
 
+def test_what_is_like_something_that_is_no_group_is_refused_by_its_name(client: TestClient) -> None:
+    answer = client.post("/v1/recommendations", json={"itemId": "nope"})
+    assert (answer.status_code, error_of(answer)["field"]) == (400, "itemId")
+    assert "nope" in error_of(answer)["message"]
+    assert client.post("/v1/recommendations", json={"itemId": CATS[0]}).status_code == 200
+
+
 def test_501_animals_are_refused(client: TestClient) -> None:
     places = [{"itemId": n, "animalMetadata": metadata(CATS[0])} for n in range(501)]
     answer = client.post("/v1/rerankings", json={"userId": "ann", "itemMetadataList": places})

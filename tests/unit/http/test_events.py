@@ -130,6 +130,30 @@ def test_a_call_in_which_every_event_is_refused_is_an_error_with_its_receipt(
     }
 
 
+def test_an_event_of_an_unknown_animal_is_refused_by_its_name_and_costs_no_good_one(
+    client: TestClient, user: str
+) -> None:
+    unknown = {"userId": user, "sessionId": user, "eventType": "view", "animal_id": "nope"}
+    answer = client.post("/v1/events", json=[view(user, CATS[0]), unknown])
+    assert (answer.status_code, answer.json()["accepted"]) == (202, 1)
+    (rejected,) = answer.json()["rejected"]
+    assert (rejected["index"], rejected["field"]) == (1, "animal_id")
+    assert "there is no animal nope" in rejected["message"]
+
+
+def test_a_type_that_means_nothing_is_taken_and_named_in_the_receipt(
+    client: TestClient, user: str
+) -> None:
+    sent = [view(user, CATS[0], eventType=kind) for kind in ("adoptoin", "adoptoin", "Adopted")]
+    receipt = client.post("/v1/events", json=sent).json()
+    assert (receipt["accepted"], receipt["rejected"]) == (3, [])
+    (warning,) = receipt["warnings"]
+    assert (warning["code"], warning["field"]) == ("unknown_event_type", "eventType")
+    assert "'adoptoin'" in warning["message"]
+    assert "did you mean adoption?" in warning["message"]
+    assert "warnings" not in client.post("/v1/events", json=view(user, CATS[0])).json()
+
+
 def test_a_duplicate_is_not_refused(client: TestClient, user: str) -> None:
     event = view(user, CATS[0], eventId=f"again {user}")
     client.post("/v1/events", json=event)

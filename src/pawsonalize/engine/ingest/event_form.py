@@ -186,12 +186,18 @@ def _item(
 def _group(form: EventForm, animal_id: str | None, at: int, group_of: GroupOfAnimal) -> AnimalGroup:
     if form.animal_metadata is not None:
         return form.animal_metadata.group()
-    known = group_of(animal_id, at) if animal_id is not None else None
-    if known is None:
+    if animal_id is None:
         raise InvalidInput(
             "animalMetadata is missing: send animal_species_id, animal_primary_breed_id,"
             " animal_size_id and animal_age_id, or the animal_id of a known animal",
             field="animalMetadata",
+        )
+    known = group_of(animal_id, at)
+    if known is None:
+        raise InvalidInput(
+            f"there is no animal {animal_id}: put it into the inventory, or send its"
+            " animalMetadata too",
+            field="animal_id",
         )
     return known
 

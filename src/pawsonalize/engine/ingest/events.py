@@ -16,11 +16,11 @@ from pawsonalize.domain.errors import (
     StorageUnavailable,
     TooManyRequests,
 )
-from pawsonalize.domain.event_types import EventTypes, spelled
+from pawsonalize.domain.event_types import SYNONYMS, EventTypes, spelled
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, MAX_RAW_CHARS, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.decoding.payloads import Part, Unreadable
-from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
+from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, meant
 from pawsonalize.engine.ingest.event_form import read_event
 from pawsonalize.engine.ingest.event_limits import UNLIMITED, EventLimits
 from pawsonalize.engine.ingest.group_commit import GroupCommit
@@ -51,7 +51,7 @@ def named_types(registry: Registry) -> dict[str, frozenset[str]]:
 
 
 class UnknownTypes:
-    """Reports types as their events come in; at most 20 by name, the others together."""
+    """Reports and logs types as their events come in; at most 20 by name, the others together."""
 
     def __init__(
         self,
@@ -73,16 +73,33 @@ class UnknownTypes:
             if not knows(one.event_type) and not one.dataset_group.endswith(ACTIONS)
         ]
 
-    def note(self, events: Iterable[Event]) -> None:
-        """Report these, except types that a solution of their dataset group names."""
+    def note(self, events: Iterable[Event]) -> tuple[str, ...]:
+        """Report these, except types that a solution of their dataset group names.
+
+        A warning for each type, for whoever sent it.
+        """
         named = self._named()
+        warnings: dict[str, str] = {}
         for event in events:
-            if spelled(event.event_type) in named.get(event.dataset_group, ()):
+            known = named.get(event.dataset_group, frozenset())
+            if spelled(event.event_type) in known:
                 continue
             name = event.event_type[:_LONGEST_NAME]
-            if len(self._told) < _MOST_NAMES:
+            if name not in warnings and len(warnings) < _MOST_NAMES:
+                warnings[name] = self._warning(name, known)
+            if name not in self._told and len(self._told) < _MOST_NAMES:
                 self._told.add(name)
+                log.warning(warnings.get(name) or self._warning(name, known))
             self._tell(name if name in self._told else OTHERS)
+        return tuple(warnings.values())
+
+    def _warning(self, name: str, known: frozenset[str]) -> str:
+        nearest = meant(name, (*SYNONYMS, *self._event_types.meanings, *sorted(known)))
+        hint = "" if nearest is None else f"did you mean {nearest}? If not, "
+        return (
+            f"event type {name!r} has no meaning and counts as a view:"
+            f" {hint}say what it means in the setting event_types"
+        )
 
 
 class RawTooLong:
@@ -131,6 +148,8 @@ class IngestReceipt:
     rejected: tuple[Rejection, ...]
     limit: TooManyRequests | None = None
     """The limit of the dataset group for which some of them were rejected."""
+    warnings: tuple[str, ...] = ()
+    """What seems wrong with accepted events, once for each event type."""
 
     @property
     def is_refusal(self) -> bool:
@@ -194,7 +213,11 @@ class Ingest:
         # A network may hang, and every other request of the process with it.
         found = read() if self._reads_are_local else await asyncio.to_thread(read)
         before_commit()
-        flags = await self._put(found.events, dataset_group, whole=whole) if found.events else []
+        flags: list[bool | None] = []
+        warnings: tuple[str, ...] = ()
+        if found.events:
+            flags = await self._put(found.events, dataset_group, whole=whole)
+            warnings = await self._unknown(compress(found.events, flags))
         limit, rejected = found.limit, found.rejected
         if None in flags:
             limit = self._limits.day_is_full(owning_group(dataset_group))
@@ -203,7 +226,8 @@ class Ingest:
         if whole and limit is not None:
             raise limit
         rejected.sort(key=lambda one: one.index)
-        return IngestReceipt(flags.count(True), flags.count(False), tuple(rejected), limit)
+        accepted, duplicates = flags.count(True), flags.count(False)
+        return IngestReceipt(accepted, duplicates, tuple(rejected), limit, warnings)
 
     async def put(self, events: Sequence[Event]) -> None:
         """Store ready-made events of one dataset group, all or none; they are durable then.
@@ -215,8 +239,10 @@ class Ingest:
         found = room() if self._reads_are_local else await asyncio.to_thread(room)
         if found.refusal is not None:
             raise found.refusal
-        if None in await self._put(events, group, whole=True):
+        flags = await self._put(events, group, whole=True)
+        if None in flags:
             raise self._limits.day_is_full(group)
+        await self._unknown(compress(events, flags))
 
     async def _put(self, events: Sequence[Event], group: str, *, whole: bool) -> list[bool | None]:
         """A flag for each event: False if it was there before, None if it is beyond a limit."""
@@ -224,8 +250,6 @@ class Ingest:
         stored = await self._writer.submit([(one, unit) for one in events], owning_group(group))
         if self._raw_too_long is not None:
             self._raw_too_long.note(compress(events, stored))
-        if self._unknown_types is not None:
-            await self._note(self._unknown_types, list(compress(events, stored)))
         return stored
 
     def _commit(self, taken: Sequence[tuple[Event, object | None]]) -> list[bool | None]:
@@ -248,11 +272,13 @@ class Ingest:
                 self._unknown_types.note(unknown)
         return stored
 
-    async def _note(self, types: UnknownTypes, events: Sequence[Event]) -> None:
-        """Report events of unknown types; they are stored in any case."""
-        if unknown := types.among(events):
+    async def _unknown(self, events: Iterable[Event]) -> tuple[str, ...]:
+        """Report events of unknown types, which are stored in any case; a warning for each type."""
+        types = self._unknown_types
+        if types is not None and (unknown := types.among(events)):
             with suppress(StorageUnavailable):
-                await asyncio.to_thread(types.note, unknown)
+                return await asyncio.to_thread(types.note, unknown)
+        return ()
 
     def close(self) -> None:
         """Store what waits, and stop."""

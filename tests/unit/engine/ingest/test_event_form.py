@@ -121,9 +121,17 @@ def test_a_known_animal_needs_no_metadata_and_metadata_wins_where_both_are_sent(
     bare = {"sessionId": "s1", "eventType": "view", "animal_id": "a-7"}
     assert read(bare).item_id == BEAGLE.id
     assert read(bare | {"animalMetadata": METADATA}).item_id == "2-Saint_Bernard-3-2"
-    refusal = refused(bare | {"animal_id": "nobody"})
+    refusal = refused({"sessionId": "s1", "eventType": "view"})
     assert refusal.field == "animalMetadata"
     assert "animal_id of a known animal" in refusal.message
+
+
+def test_an_animal_that_is_not_in_the_inventory_is_named_unless_metadata_stands_for_it() -> None:
+    unknown = {"sessionId": "s1", "eventType": "view", "animal_id": "nobody"}
+    refusal = refused(unknown)
+    assert refusal.field == "animal_id"
+    assert refusal.message.startswith("there is no animal nobody: ")
+    assert read(unknown | {"animalMetadata": METADATA}).animal_id == "nobody"
 
 
 @pytest.mark.parametrize(

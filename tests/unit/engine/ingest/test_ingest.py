@@ -81,7 +81,7 @@ def test_the_group_of_a_known_animal_is_found_by_its_id(
     bare = {"sessionId": "s1", "eventType": "view"}
     receipt = accept(ingest, {**bare, "animal_id": "a7"}, {**bare, "animal_id": "nobody"})
     assert receipt.accepted == 1
-    assert receipt.rejected[0].field == "animalMetadata"
+    assert receipt.rejected[0].field == "animal_id"
     assert log.read(0, 9, 9)[0].event.item_id == "1-Manx-1-1"
 
 
@@ -112,7 +112,7 @@ def test_a_database_that_hangs_holds_up_nobody_else(log: EventLog, animals: Anim
         ingest.close()
         return receipt
 
-    assert event_loop.run(run()).rejected[0].field == "animalMetadata"
+    assert event_loop.run(run()).rejected[0].field == "animal_id"
 
 
 def test_events_that_are_too_long_to_keep_raw_are_stored_and_reported_once(

@@ -131,7 +131,9 @@ class Individuals:
         """Animals for visitors who like this one; NotFound for an unknown animal."""
         animal = self._animals.get(animal_id)
         if animal is None:
-            raise NotFound(f"there is no animal {animal_id}: see GET /v1/animals")
+            raise NotFound(
+                f"there is no animal {animal_id}: see GET /v1/animals or `pawsonalize animals ls`"
+            )
         denied = query.eligibility.denied
         denied = replace(denied, animals=denied.animals | {animal_id})
         query = replace(query, eligibility=replace(query.eligibility, denied=denied))
