@@ -60,6 +60,23 @@ def test_what_changed_is_in_the_very_next_answer(client: TestClient, put: Any) -
     assert {place["itemId"] for place in answer if place["id"] == "tom"} == {"1-Siamese-1-4"}
 
 
+def test_an_animal_that_the_visitor_looked_at_is_named_so_and_others_as_like_it(
+    client: TestClient, put: Any
+) -> None:
+    put(rex={**DOG, "sex": "male"}, max=DOG, tom=CAT, mia=CAT)
+    sent = {"sessionId": "looker", "eventType": "view", "animal_id": "rex"}
+    assert client.post("/v1/events", json=sent).json()["accepted"] == 1
+    asked = {"of": "animals", "sessionId": "looker"}
+    full = client.post("/v1/recommendations?detail=full", json=asked).json()["recommendations"]
+    reasons = {one["id"]: one["reasons"] for one in full}
+    assert "you looked at him" in reasons["rex"]
+    assert "adult medium Beagle, like one you looked at" in reasons["max"]
+    assert not any("like one" in said for said in reasons["rex"])
+    client.post("/v1/events", json=sent | {"eventType": "unfavorite"})
+    full = client.post("/v1/recommendations?detail=full", json=asked).json()["recommendations"]
+    assert not any("you looked at" in said for one in full for said in one["reasons"])
+
+
 def test_rules_exclude_and_what_nobody_knows_comes_later_and_says_so(
     client: TestClient, put: Any
 ) -> None:

@@ -175,6 +175,19 @@ def disliked_animals(log: EventLog, visitor: Visitor, context: Context) -> froze
     return frozenset(animal for animal, meaning in said.items() if meaning == DISLIKE)
 
 
+def deeds_by_animal(log: EventLog, visitor: Visitor, at: int) -> dict[str, set[str]]:
+    """Return the meanings of what the visitor did with each animal, and did not dislike since."""
+    found: dict[str, set[str]] = {}
+    disliked: set[str] = set()
+    for deed in log.deeds_of(visitor, at, MAX_CONTEXT_EVENTS):
+        meaning = log.event_types.meaning(deed.event_type)
+        if meaning in _AGAINST:
+            disliked.add(deed.animal_id)
+        elif deed.animal_id not in disliked:
+            found.setdefault(deed.animal_id, set()).add(meaning)
+    return found
+
+
 def _traits(seen: Iterable[ContextEvent], now: int) -> Counter[tuple[str, Trait]]:
     """How many events have each trait, less what has faded."""
     found: Counter[tuple[str, Trait]] = Counter()

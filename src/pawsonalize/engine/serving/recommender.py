@@ -13,7 +13,12 @@ from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.animals.distance import Postcodes
 from pawsonalize.engine.serving.availability import AvailabilityWatch
-from pawsonalize.engine.serving.context import disliked_animals, query_context, taken_off
+from pawsonalize.engine.serving.context import (
+    deeds_by_animal,
+    disliked_animals,
+    query_context,
+    taken_off,
+)
 from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.filters.columns import Mask
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
@@ -240,6 +245,10 @@ class Runtime:
     def disliked_animals(self, visitor: Visitor, groups: GroupScores) -> frozenset[str]:
         """The animals that the visitor disliked, as of the moment of those scores."""
         return disliked_animals(self._log, visitor, groups.context)
+
+    def deeds_by_animal(self, query: Query) -> dict[str, set[str]]:
+        """See `deeds_by_animal`; of the query's visitor, at its moment."""
+        return deeds_by_animal(self._log, query.visitor, query.at)
 
     def passing_groups(self, groups: Sequence[str], query: Query) -> set[str]:
         """Those of the groups that pass the query's filter; all of them if it has none."""

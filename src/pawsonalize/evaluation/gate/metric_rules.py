@@ -100,7 +100,7 @@ def _live(
     if not settings.beat_live:
         return not_applicable(rule, "it was not asked to beat the live version")
     if live is None:
-        return not_applicable(rule, "nothing is live yet")
+        return not_applicable(rule, "nothing was live before")
     if live.engine != new.engine:
         return not_applicable(
             rule,
@@ -123,7 +123,7 @@ def _live(
     )
     message = (
         f"{how} the live version {live.name} (NDCG@5 {ours:.4f} and {theirs:.4f}, {relative:+.1%}),"
-        f" whose data are {age:.1f} days old; {_MEANS}"
+        f" whose data were {age:.1f} days old; {_MEANS}"
     )
     numbers = {"theirs": theirs, "lead": ours - theirs, "relative": relative, "age_days": age}
     return verdict(rule, better or refresh, message, **numbers)
@@ -155,6 +155,6 @@ def _reason(
         return f"Promoted: {said}."
     said = "; ".join(one.message for one in verdicts if one.outcome is outcome)
     if outcome is RuleOutcome.INSUFFICIENT:
-        return f"Not promoted, the evidence is insufficient: {said}. What is live stays."
-    rest = "The live version stays." if live else "Nothing is live yet."
+        return f"Not promoted, the evidence is insufficient: {said}. What was live stayed."
+    rest = "The live version stayed." if live else "Nothing was live yet."
     return f"Not promoted: {said}. {rest}"

@@ -58,14 +58,14 @@ def better_than_live(evidence: Evidence, settings: GateSettings, now: int) -> Ru
     if not settings.beat_live:
         return not_applicable(rule, "it was not asked to beat the live version")
     if evidence.live is None:
-        return not_applicable(rule, "nothing is live yet")
+        return not_applicable(rule, "nothing was live before")
     compared, age = evidence.live.comparison, (now - evidence.live.as_of) / DAY
     relative = compared.relative
     better = compared.is_better and relative >= settings.min_lead
     old, as_good = age > settings.refresh_days, relative >= -settings.refresh_margin
     name = f"the live version {evidence.live.solution_version}"
     led = f"{_led(compared.lead)}, {relative:+.1%}"
-    dated = f"whose data are {age:.1f} days old"
+    dated = f"whose data were {age:.1f} days old"
     if better:
         message = f"better than {name} ({led})"
     elif old and as_good:
@@ -237,6 +237,6 @@ def _reason(outcome: RuleOutcome, verdicts: tuple[RuleVerdict, ...], evidence: E
         return f"Promoted: {said}."
     said = "; ".join(one.message for one in verdicts if one.outcome is outcome)
     if outcome is RuleOutcome.INSUFFICIENT:
-        return f"Not promoted, the evidence is insufficient: {said}. What is live stays."
-    rest = "The live version stays." if evidence.live else "Nothing is live yet."
+        return f"Not promoted, the evidence is insufficient: {said}. What was live stayed."
+    rest = "The live version stayed." if evidence.live else "Nothing was live yet."
     return f"Not promoted: {said}. {rest}"

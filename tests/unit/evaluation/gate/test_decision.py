@@ -50,7 +50,7 @@ def test_who_passes_every_rule_goes_live_and_the_reason_has_the_numbers() -> Non
             {"live": live(compared(0.005))},
             "live version",
             "not surely better than the live version rec-1 (+0.0050 NDCG@5, -0.0050 to +0.0150,"
-            " +2.5%), whose data are 1.0 days old",
+            " +2.5%), whose data were 1.0 days old",
         ),
         ({"live": live(compared(-0.02))}, "live version", "worse than the live version"),
         (
@@ -94,7 +94,7 @@ def test_one_broken_rule_keeps_the_live_version_and_is_named(
     assert failed(found) == [rule]
     assert told in found.reason
     assert found.reason.startswith("Not promoted: ")
-    assert found.reason.endswith("The live version stays.")
+    assert found.reason.endswith("The live version stayed.")
 
 
 def test_too_few_test_cases_are_insufficient_evidence_however_good_they_look() -> None:
@@ -102,7 +102,7 @@ def test_too_few_test_cases_are_insufficient_evidence_however_good_they_look() -
     assert (found.promoted, found.outcome) == (False, RuleOutcome.INSUFFICIENT)
     assert found.reason == (
         "Not promoted, the evidence is insufficient: 49 test cases, at least 50 are needed."
-        " What is live stays."
+        " What was live stayed."
     )
     nothing = decide(evidence(test_cases=0), replace(FULL, min_test_cases=0), NOW)
     assert nothing.outcome is RuleOutcome.INSUFFICIENT
@@ -111,7 +111,7 @@ def test_too_few_test_cases_are_insufficient_evidence_however_good_they_look() -
 def test_the_first_version_has_no_live_one_to_beat() -> None:
     found = decide(evidence(live=None), FULL, NOW)
     assert found.promoted
-    assert found.reason.endswith("nothing is live yet.")
+    assert found.reason.endswith("nothing was live before.")
     assert not decide(evidence(live=None, popularity=compared(0)), FULL, NOW).promoted
 
 

@@ -42,7 +42,7 @@ def test_every_rule_that_means_cannot_judge_says_so() -> None:
         "coverage",
         "top item",
     }
-    assert unjudged.pop("live version") == "nothing is live yet"
+    assert unjudged.pop("live version") == "nothing was live before"
     assert all(
         message.startswith("cannot be judged: there does not say") for message in unjudged.values()
     )
@@ -61,7 +61,7 @@ def test_a_version_at_the_threshold_stays_out() -> None:
     decision = decide_by_metrics(version("new", 0.01), None, SETTINGS, T0)
     assert not decision.promoted
     assert "not above 0.01" in decision.reason
-    assert "Nothing is live yet." in decision.reason
+    assert "Nothing was live yet." in decision.reason
 
 
 def test_without_metrics_the_evidence_is_insufficient() -> None:

@@ -308,12 +308,14 @@ class Individuals:
         """The places with reasons, from the animals' records as they are now."""
         known = self._animals.get_many([one for place in places for one in place.animal_ids])
         rules, days = query.eligibility, self._settings.newcomer_days
+        deeds = self._runtime.deeds_by_animal(query) if seen else {}
         explained = []
         for place, (lifts, shown, far) in zip(places, standings, strict=True):
             here = [known[one] for one in place.animal_ids if one in known]
             group = AnimalGroup.parse(place.group_id)
             parts = dict(zip(PARTS, place.parts, strict=True))
-            standing = AnimalStanding(here, group, lifts, shown, far, place.explored, parts)
+            own = frozenset().union(*(deeds.get(one.animal_id, ()) for one in here))
+            standing = AnimalStanding(here, group, lifts, shown, far, place.explored, parts, own)
             said = reasons_for(standing, seen, rules, query.at, days) if here else ()
             explained.append(replace(place, reasons=said))
         return explained

@@ -1,6 +1,6 @@
 """Why an animal stands at its place: short, and true of the animal, the visitor and the place."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pawsonalize.domain.ages import AGE_NAMES
@@ -43,6 +43,8 @@ class AnimalStanding:
     kilometres: float | None
     explored: bool
     parts: Mapping[str, float]
+    deeds: Collection[str] = ()
+    """The meanings of what the visitor did with these very animals."""
 
 
 def reasons_for(
@@ -90,11 +92,18 @@ def _found(
 
 
 def _liked(standing: AnimalStanding, seen: Sequence[ContextEvent]) -> str | None:
-    """What the animal has in common with those that the visitor chose."""
+    """What the animal has in common with those that the visitor chose, unless it is one itself."""
+    if did := next((said for deed, said in _DEEDS.items() if deed in standing.deeds), None):
+        alone = len(standing.animals) == 1
+        who = _OBJECTS.get(standing.animals[0].sex, "it") if alone else "one of them"
+        lifts = max(standing.lifts["group"], standing.lifts["visitor"]) > 0
+        return f"you {did} {who}" if lifts else None
     if standing.lifts["group"] > 0 and (alike := _like(standing.group, seen)):
         return alike
     if min(standing.lifts["visitor"], standing.parts["visitor"]) > 0:
-        found = [one for one in seen if one.event_type in _DEEDS and _resembles(standing, one.item)]
+        found = {
+            one.item for one in seen if one.event_type in _DEEDS and _resembles(standing, one.item)
+        }
         return "like those you looked at" if len(found) > 1 else None
     return None
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,6 +104,7 @@ CHECKS: dict[str, Check] = {
     r"many visitors open (animals) like this one": lambda _, place, *__: (
         place.parts["appeal"] >= 0.2 and place.parts["animal_effect"] + place.parts["appeal"] >= 0.2
     ),
+    r"you (.+) (?:her|him|it|one of them)": lambda said, place, *_: _DEEDS[said] in place.deeds,
     r"(.+, like one you .+)": lambda said, place, seen, _: _is_alike(said, place.group, seen),
 }
 
@@ -133,7 +135,7 @@ def _is_alike(told: str, group: AnimalGroup | None, seen: Sequence[ContextEvent]
 
 def _many_are_similar(group: AnimalGroup | None, seen: Sequence[ContextEvent]) -> bool:
     others = [AnimalGroup.parse(one.item) for one in seen if one.event_type in _DEEDS.values()]
-    similar = [
+    similar = {
         other
         for other in others
         if group is not None
@@ -141,11 +143,20 @@ def _many_are_similar(group: AnimalGroup | None, seen: Sequence[ContextEvent]) -
         and other.species == group.species
         and {(0, other.breed), (1, other.size), (2, other.age)}
         & {(0, group.breed), (1, group.size), (2, group.age)}
-    ]
+    }
     return len(similar) > 1
 
 
-@given(stocks(most=6), rules, histories, lifts, lifts, st.integers(0, 20), st.booleans())
+@given(
+    stocks(most=6),
+    rules,
+    histories,
+    lifts,
+    lifts,
+    st.integers(0, 20),
+    st.booleans(),
+    st.frozensets(st.sampled_from(("view", "favorite", "adoption"))),
+)
 def test_every_reason_is_true_of_its_animal_and_its_visitor(
     stock: list[Animal],
     asked: Eligibility,
@@ -154,12 +165,14 @@ def test_every_reason_is_true_of_its_animal_and_its_visitor(
     parts: dict[str, float],
     shown: int,
     explored: bool,
+    deeds: frozenset[str],
 ) -> None:
     for one in stock:
         animals = sorted(together(stock, one), key=lambda each: (each.listed_at, each.animal_id))
         first = animals[0]
         far = None if first.latitude is None else abs(first.latitude - 40) * 111.19508
-        place = AnimalStanding(animals, first.group_at(T0), lifted, shown, far, explored, parts)
+        group = first.group_at(T0)
+        place = AnimalStanding(animals, group, lifted, shown, far, explored, parts, deeds)
         reasons = reasons_for(place, seen, asked, T0, 14)
         assert len(reasons) <= MAX_REASONS
         assert len(set(reasons)) == len(reasons)
@@ -181,6 +194,20 @@ def test_what_lifts_most_is_said_first_and_what_lifts_nothing_is_not() -> None:
     assert reasons_for(place, seen, Eligibility(), T0, 14) == said
 
 
+def test_an_animal_that_the_visitor_chose_is_not_said_to_be_like_itself() -> None:
+    one = animal("a", sex="female")
+    lifted = dict.fromkeys(PARTS, -1.0) | {"group": 0.4}
+    place = AnimalStanding([one], one.group_at(T0), lifted, 99, None, False, lifted)
+    seen = [ContextEvent("2-Beagle-2-3", "view", T0)]
+    assert said_of(place, *seen) == ("adult medium Beagle, like one you looked at",)
+    assert said_of(replace(place, deeds={"view"}), *seen) == ("you looked at her",)
+    assert said_of(replace(place, deeds={"view", "favorite"}), *seen) == ("you saved her",)
+    pair = replace(place, animals=[one, animal("b")], deeds={"view"})
+    assert said_of(pair, *seen) == ("you looked at one of them",)
+    not_lifted = replace(place, deeds={"view"}, lifts=dict.fromkeys(PARTS, -1.0))
+    assert said_of(not_lifted, *seen) == ()
+
+
 def standing(parts: dict[str, float], **lifts: float) -> AnimalStanding:
     """A place of a beagle with these parts, of which the named ones lift it."""
     one = animal("a")
@@ -198,6 +225,7 @@ def test_who_looked_at_several_like_it_is_told_so_once() -> None:
     liked = standing({"visitor": 0.5}, visitor=0.4)
     assert said_of(liked, *looked) == ("like those you looked at",)
     assert said_of(liked, looked[0]) == (), "one is not several"
+    assert said_of(liked, looked[0], looked[0]) == (), "nor is one that was looked at again"
     assert said_of(liked, ContextEvent("1-Manx-2-3", "view", T0), looked[0]) == ()
     assert said_of(liked, looked[0], ContextEvent("2-Pug-2-1", "dislike", T0)) == ()
     both = standing({"visitor": 0.5}, visitor=0.4, group=0.1)
