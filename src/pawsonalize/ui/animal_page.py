@@ -19,10 +19,9 @@ _OTHERS = 3
 
 # Event type, what the button says, and what it says once that is done.
 _FAVOURITE = (("favorite", "Favourite {name}", "In your favourites"),)
-_PLAY = (  # in the demo alone: a shelter is asked at its own page, and says itself who was adopted
-    ("inquiry", "Ask about {name}", "You asked about {name}"),
-    ("adoption", "Adopt {name}", "You adopted {name}"),
-)
+# In the demo alone: a shelter is asked at its own page, and says itself who was adopted.
+_ASK = (("inquiry", "Ask about {name}", "You asked about {name}"),)
+_ADOPT = (("adoption", "Adopt {name}", "You adopted {name}"),)
 
 
 def get_animal_page(request: Request, visitor: Visitor) -> Response:
@@ -35,7 +34,8 @@ def get_animal_page(request: Request, visitor: Visitor) -> Response:
     known = Knowledge.of(storefront, visitor)
     card = AnimalCard.of(animal, now, _source(request), known.did("favorite"))
     event = known.identity() | {"eventType": "view"} | card.event()
-    actions = _FAVOURITE + (_PLAY if storefront.is_demo else ())
+    play = _ASK + (_ADOPT if storefront.is_open else ()) if storefront.is_demo else ()
+    actions = _FAVOURITE + play
     return animals_page(
         "animal.html",
         card=card,

@@ -8,10 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.domain.event_types import ADOPTION
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.ingest.decoding.payloads import unpack
+from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.ui.adoption_page import get_adoption_page, get_learning
 from pawsonalize.ui.animal_page import get_animal_page
 from pawsonalize.ui.endpoints import (
@@ -34,19 +37,33 @@ async def post_event(request: Request, visitor: Visitor, fields: Fields) -> Resp
     """Record what the visitor did with an animal, then show its page again."""
     storefront = Storefront.of(request)
     animal_id: str = request.path_params["animal_id"]
+    event_type = fields.get("eventType", "")
+    is_adoption = storefront.log.event_types.meaning(event_type) == ADOPTION
+    if is_adoption and storefront.is_open:
+        await run_in_threadpool(_adopt, storefront, animal_id)
     event = {
         "userId": visitor.user_id,
         "sessionId": visitor.session_id,
-        "eventType": fields.get("eventType"),
+        "eventType": event_type,
         "animal_id": animal_id,
         "recommendationId": fields.get("recommendationId"),
     }
     receipt = await storefront.ingest.accept(unpack(msgspec.json.encode(event)), storefront.now())
     for refused in receipt.rejected:
         raise InvalidInput(refused.message, field=refused.field)
-    response = see(HOME if fields.get("back") == "you" else path_of(animal_id))
+    where = f"{path_of(animal_id)}#do-adoption" if is_adoption else path_of(animal_id)
+    response = see(HOME if fields.get("back") == "you" else where)
     remember(request, response, visitor)
     return response
+
+
+def _adopt(storefront: Storefront, animal_id: str) -> None:
+    """Make an available animal adopted, as its shelter would."""
+    inventory, now = Inventory(storefront.animals), storefront.now()
+    animal = inventory.get(animal_id)
+    if not animal.is_available(now):
+        raise Conflict(f"{animal.name or animal_id} is {animal.status}: choose one that waits")
+    inventory.set_status(animal_id, AnimalStatus.ADOPTED, now)
 
 
 async def post_sign_in(request: Request, visitor: Visitor, fields: Fields) -> Response:

@@ -150,7 +150,7 @@ def test_an_adopted_animal_offers_nothing_more(open_site: Open) -> None:
     client = open_site([GONE, *ANIMALS])
     assert "Gone" not in names(client.get("/").text)
     page = client.get("/animals/gone").text
-    assert "Gone has found a home." in page
+    assert "Adopted: Gone has found a home." in page
     assert "Adopt Gone" not in page
 
 
@@ -162,6 +162,25 @@ def test_what_a_visitor_did_is_said_and_who_was_adopted_leaves_the_list(open_sit
     for said in ("In your favourites", "You asked about Rex", "You adopted Rex"):
         assert f"✓</span> {said}" in page
     assert "Rex" not in names(client.get("/").text)
+
+
+def test_who_is_adopted_in_the_demo_is_gone_for_everybody_and_nobody_adopts_it_again(
+    open_site: Open,
+) -> None:
+    client = open_site()
+    path, adopt = f"/animals/{REX.animal_id}", {"eventType": "Adopted"}
+    assert client.post(f"{path}/events", data=adopt, follow_redirects=False).status_code == 303
+    client.cookies.clear()
+    page = client.get(path).text
+    assert "Adopted: Rex has found a home." in page
+    assert "You adopted" not in page
+    assert "<dt>Waiting</dt>" not in page
+    for address in ("/", "/?q=Rex", "/?species=2"):
+        assert "Rex" not in names(client.get(address).text)
+    again = client.post(f"{path}/events", data=adopt)
+    assert (again.status_code, "Rex is adopted" in again.text) == (409, True)
+    assert "You adopted" not in client.get(path).text
+    assert client.post("/animals/nope/events", data=adopt).status_code == 404
 
 
 def test_an_unknown_animal_gets_a_friendly_page(open_site: Open) -> None:

@@ -54,6 +54,9 @@ def test_nobody_signs_in_trains_or_adopts_on_a_shelters_site(opened_site: Opened
     page = client.get(f"/animals/{REX.animal_id}").text
     assert "Adopt Rex" not in page
     assert "Ask" not in page, "it has no page where one could ask"
+    client.post(f"/animals/{REX.animal_id}/events", data={"eventType": "adoption"})
+    client.cookies.clear()
+    assert "has found a home" not in client.get(f"/animals/{REX.animal_id}").text
 
 
 def test_who_has_a_page_is_asked_for_there(opened_site: Opened) -> None:
