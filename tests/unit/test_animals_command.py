@@ -4,6 +4,7 @@ import gzip
 import itertools
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +13,11 @@ from typer.testing import CliRunner, Result
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
+from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.domain.errors import Conflict, NotFetched, NotFound
 from pawsonalize.settings import Settings
+from tests.animal_data import animal
+from tests.event_data import T0
 from tests.feed_server import Answer, FeedServer, feed_server
 from tests.unit.engine.ingest.feeds.samples import PETFINDER_CSV
 
@@ -55,6 +59,21 @@ def test_a_feed_that_is_imported_again_changes_nothing(data_dir: Path, feed: Pat
     assert (again["created"], again["updated"], again["unchanged"]) == (0, 0, 2)
     assert listed(data_dir) == ["sp:11", "sp:12"]
     assert listed(data_dir, "--status", "available", "--species", "dog") == ["sp:11"]
+
+
+@pytest.mark.parametrize("columns", ["60", "400"])
+def test_a_list_shows_every_id_whole(
+    data_dir: Path, columns: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as on a terminal, which is so wide
+    name = "shelter-" + "0123456789" * 9
+    with opened_or_made(Settings(data_dir=data_dir)) as adapters:
+        adapters.animals.put([animal(name, name="[b]ear")], T0)
+    told = re.sub(r"\x1b\[[0-9;]*m", "", animals(data_dir, "ls"))
+    assert "…" not in told
+    assert "".join(line[: line.find(" ")] for line in told.splitlines()[1:]) == name
+    assert "[b]ear" in "".join(told.split())
 
 
 def test_rejected_rows_are_kept_with_their_reasons(data_dir: Path, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ def test_animals_of_a_list_are_ordered(service: Settings) -> None:
         (["rerank", "nobody", "--user", "ann"], InvalidInput, "there is no animal nobody"),
         (["recommend", "--like", "nope"], InvalidInput, "there is no animal nope"),
         (["recommend", "--animals", "--like", "nope"], NotFound, "there is no animal nope"),
-        (["recommend", "--limit", "0"], InvalidInput, "limit must be from 1 to 500"),
+        (["recommend", "--limit", "501"], InvalidInput, "limit must be from 1 to 500, not 501"),
         (["recommend", "--campaign", "x"], NotFound, "there is no campaign named x"),
         (["recommend", "--filter", "x"], NotFound, "there is no filter named x"),
         (["history"], InvalidInput, "--user or --session"),

@@ -120,6 +120,14 @@ def test_an_access_key_is_created_listed_and_taken_back(tmp_path: Path) -> None:
     assert [key["note"] for key in decoded(settings, "keys", "ls")] == ["the site"]
 
 
+def test_a_key_for_pages_that_names_no_origin_says_what_it_is_good_for(tmp_path: Path) -> None:
+    make = ["keys", "create", "--data-dir", str(tmp_path), "--scope"]
+    assert "it names no origin" in CliRunner().invoke(app, [*make, "browser"]).stderr
+    page = ["browser", "--origin", "https://shelter.example"]
+    for given in (page, ["events"]):
+        assert "no origin" not in CliRunner().invoke(app, [*make, *given]).stderr
+
+
 def test_a_key_that_is_rotated_ends_after_an_overlap(tmp_path: Path) -> None:
     settings, page = Settings(data_dir=tmp_path), "https://shelter.example"
     given = ("--scope", "browser", "--origin", page, "--rate", "9/second", "--note", "pages")

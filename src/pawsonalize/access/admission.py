@@ -8,7 +8,7 @@ from functools import partial
 
 from starlette.datastructures import Headers
 
-from pawsonalize.access.origins import foreign_origin
+from pawsonalize.access.origins import foreign_origin, key_for
 from pawsonalize.access.page_sessions import PageSessions
 from pawsonalize.access.rates import Rates
 from pawsonalize.access.visitor_tokens import read_visitor_token
@@ -82,7 +82,7 @@ class Admission:
             if origin is not None:
                 raise Forbidden(
                     f"a page of {origin[:200]} may call only with a key that names its origin:"
-                    " pawsonalize keys create --scope browser --origin ORIGIN",
+                    f" {key_for(origin)}",
                     code="foreign_origin",
                 )
             if not self.required:
@@ -95,7 +95,10 @@ class Admission:
             )
         key = self._key(token)
         if origin is not None and origin not in key.origins:
-            raise Forbidden(f"{key.name} is not for pages of {origin[:200]}", code="foreign_origin")
+            raise Forbidden(
+                f"{key.name} is not for pages of {origin[:200]}: {key_for(origin)}",
+                code="foreign_origin",
+            )
         self._rates.check(key, call.client)
         scopes = call.allowed.intersection(key.scopes)
         if call.allowed and not scopes:

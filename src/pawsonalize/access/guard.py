@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawsonalize.access.admission import VISITOR_HEADER, Admission
-from pawsonalize.access.origins import foreign_origin, is_of_this_machine
+from pawsonalize.access.origins import foreign_origin, is_of_this_machine, key_for
 
 NATIVE = "/v1/"
 """The paths where pages of other sites may call, with a key that names them."""
@@ -42,10 +42,11 @@ class Guard:
         origin = foreign_origin(headers, admission.names)
         answer = _with_headers(send, scope)
         app: ASGIApp = _refusal(scope, headers, origin, admission) or self._app
-        if origin is not None and await _is_known(origin, scope["path"], admission):
-            answer = _for_origin(answer, origin)
+        if origin is not None and scope["path"].startswith(NATIVE):
+            is_known = origin in await run_in_threadpool(admission.known_origins)
+            answer = _for_origin(answer, origin) if is_known else answer
             if scope["method"] == "OPTIONS":
-                app = Response(status_code=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
+                app = _preflight(origin, is_known=is_known)
         await app(scope, receive, answer)
 
 
@@ -56,9 +57,11 @@ _PREFLIGHT = {
 }
 
 
-async def _is_known(origin: str, path: str, admission: Admission) -> bool:
-    """Whether pages of the origin may call what is at the path, and read the answer."""
-    return path.startswith(NATIVE) and origin in await run_in_threadpool(admission.known_origins)
+def _preflight(origin: str, *, is_known: bool) -> Response:
+    """Whether pages of the origin may call; browsers show why not beside the failed request."""
+    if is_known:
+        return Response(status_code=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
+    return _refused("foreign_origin", f"no key names the origin {origin[:200]}: {key_for(origin)}")
 
 
 def _refusal(

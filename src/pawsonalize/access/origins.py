@@ -23,6 +23,12 @@ def foreign_origin(headers: Headers, names: Collection[str]) -> str | None:
     return origin
 
 
+def key_for(origin: str) -> str:
+    """The command that makes a key for the origin's pages."""
+    named = origin[:200] if "://" in origin else "ORIGIN"
+    return f"pawsonalize keys create --scope browser --origin {named}"
+
+
 def is_of_this_machine(host: str, names: Collection[str]) -> bool:
     """Whether a request by this `Host` was meant for us: an address, a local name, or our own.
 

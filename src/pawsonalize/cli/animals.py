@@ -13,6 +13,7 @@ from pawsonalize.cli import feeds
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.resources import print_fields
+from pawsonalize.cli.terminal import print_whole
 from pawsonalize.domain.species import species_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import iso, parse_moment
@@ -27,6 +28,7 @@ app.command()(feeds.watch)
 app.command()(feeds.feeds)
 app.command()(feeds.fetch)
 
+_FILE_WIDTH = 160
 AnimalId = Annotated[str, typer.Argument(help="The animal's id.")]
 
 
@@ -45,8 +47,8 @@ def ls(
 
     Example: pawsonalize animals ls --status available --species dog
     """
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from pawsonalize.engine.ingest.inventory.listing import read_status
     from pawsonalize.storage.animals import AnimalQuery
@@ -64,13 +66,14 @@ def ls(
     if json:
         print(msgspec.json.encode(found).decode())
         return
-    table = Table("id", "name", "group", "status", "since", "shelter")
+    table = Table("id", "name", "group", "status", "since", "shelter", box=None, pad_edge=False)
     now = clock.now()
     for animal in found:
         group = animal.group_at(now).id
         since = iso(animal.status_at)
-        table.add_row(animal.animal_id, animal.name, group, animal.status, since, animal.shelter)
-    Console().print(table)
+        row = (animal.animal_id, animal.name, group, animal.status, since, animal.shelter)
+        table.add_row(*map(Text, row))
+    print_whole(table, _FILE_WIDTH)
 
 
 @app.command()

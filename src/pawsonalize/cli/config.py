@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from pawsonalize.cli.options import DataDir, Json, command_group
-from pawsonalize.cli.terminal import wide_console
+from pawsonalize.cli.terminal import print_whole
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import read_settings, shown_values
 
@@ -48,7 +48,7 @@ def show(
     table = Table("setting", "value", "from", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*(Text(row[column] or "-") for column in ("setting", "value", "source")))
-    wide_console(_FILE_WIDTH).print(table)
+    print_whole(table, _FILE_WIDTH)
 
 
 @app.command("check")

@@ -9,6 +9,7 @@ import typer
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Encoding, Json, Separator
+from pawsonalize.cli.terminal import print_whole
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
@@ -140,8 +141,8 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize animals feeds
     """
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from pawsonalize.app.jobs import listed_feeds, polling
     from pawsonalize.fetch import shown
@@ -154,12 +155,14 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
     if json:
         print(msgspec.json.encode(states).decode())
         return
-    table = Table("feed", "address", "schedule", "looked at", "what came of it")
+    columns = ("feed", "address", "schedule", "looked at", "what came of it")
+    table = Table(*columns, box=None, pad_edge=False)
     for state, feed in zip(states, listed.values(), strict=True):
         looked = iso(state.looked_at) if state.looked_at else "never"
         said = f"failed: {state.said}" if state.failed else state.said
-        table.add_row(state.name, shown(feed.source.url), feed.schedule, looked, said)
-    Console().print(table)
+        row = (state.name, shown(feed.source.url), feed.schedule, looked, said)
+        table.add_row(*map(Text, row))
+    print_whole(table, 160)
 
 
 def fetch(

@@ -8,7 +8,7 @@ import typer
 from pawsonalize.cli.answers import Session, User, visitor_of
 from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json
-from pawsonalize.cli.terminal import wide_console
+from pawsonalize.cli.terminal import print_whole
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings
@@ -74,6 +74,6 @@ def _print(page: "HistoryPage", whose: str) -> None:
     table = Table(*COLUMNS, box=None, pad_edge=False)
     for one in page.events:
         table.add_row(*map(Text, event_row(one.event)))
-    wide_console(_FILE_WIDTH).print(table)
+    print_whole(table, _FILE_WIDTH)
     if page.next_cursor is not None:
         print(f"there are more: --cursor {page.next_cursor}")

@@ -100,6 +100,12 @@ def create(
             expires_at=None if expires_in_days is None else now + round(expires_in_days * DAY),
         )
     _show_secret(key, secret, settings, json)
+    if Scope.BROWSER in key.scopes and not key.origins:
+        say(
+            "it names no origin, so only pages of this service's own address may use it: for those"
+            " of another site make a key with --origin, such as --origin https://shelter.example",
+            "yellow",
+        )
 
 
 @app.command("rotate")

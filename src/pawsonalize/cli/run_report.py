@@ -15,7 +15,7 @@ from rich.table import Table
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.retraining import worker_processes
-from pawsonalize.cli.terminal import wide_console
+from pawsonalize.cli.terminal import print_whole, wide_console
 from pawsonalize.domain.times import SECOND, iso
 from pawsonalize.engine.training.retraining.fates import described, label
 from pawsonalize.engine.training.retraining.record import Half, RunOutcome, RunRecord, StepTiming
@@ -71,7 +71,7 @@ def print_runs(records: list[RunRecord]) -> None:
         why = record.reason or _whereabouts(record)
         began = iso(record.started_at)[:19] + "Z"
         table.add_row(record.run_id, began, record.trigger, record.status, seconds, why)
-    wide_console(_FILE_WIDTH).print(table)
+    print_whole(table, _FILE_WIDTH)
 
 
 def print_run(record: RunRecord) -> None:

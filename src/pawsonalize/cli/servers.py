@@ -4,7 +4,7 @@ import msgspec
 
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json
-from pawsonalize.cli.terminal import wide_console
+from pawsonalize.cli.terminal import print_whole
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
@@ -43,4 +43,4 @@ def servers(data_dir: DataDir = None, json: Json = False) -> None:
             ", ".join(f"{campaign}: {version}" for campaign, version in one.serves.items()),
             iso(one.started_at),
         )
-    wide_console(_FILE_WIDTH).print(table, markup=False)
+    print_whole(table, _FILE_WIDTH)

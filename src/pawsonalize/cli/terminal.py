@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
     from pawsonalize.engine.resources.job_table import Progress
 
@@ -19,6 +20,17 @@ def wide_console(file_width: int) -> "Console":
     if not console.is_terminal:
         console.width = file_width
     return console
+
+
+def print_whole(table: "Table", file_width: int) -> None:
+    """Print a table with all that its cells say: what is too long for a line goes on in the next.
+
+    Columns that must not be wrapped stay as they are.
+    """
+    for column in table.columns:
+        if not column.no_wrap:
+            column.overflow = "fold"
+    wide_console(file_width).print(table, markup=False)
 
 
 def say(words: str, style: str | None = None) -> None:

@@ -22,7 +22,9 @@ def parse_id(value: object, field: str) -> str:
     else:
         raise InvalidInput(f"{field} must be a string or an integer", field=field)
     if not 0 < len(text) <= MAX_ID_LENGTH:
-        raise InvalidInput(f"{field} must have 1 to {MAX_ID_LENGTH} characters", field=field)
+        raise InvalidInput(
+            f"{field} must have 1 to {MAX_ID_LENGTH} characters, not {len(text)}", field=field
+        )
     if not text.isprintable():
         raise InvalidInput(f"{field} must not contain control characters", field=field)
     return text
@@ -30,5 +32,7 @@ def parse_id(value: object, field: str) -> str:
 
 def _digits(value: int, field: str) -> str:
     if abs(value) >= 10**MAX_ID_LENGTH:  # str() of a longer number is refused by Python itself
-        raise InvalidInput(f"{field} must have 1 to {MAX_ID_LENGTH} characters", field=field)
+        raise InvalidInput(
+            f"{field} must have 1 to {MAX_ID_LENGTH} characters, and not more digits", field=field
+        )
     return str(value)

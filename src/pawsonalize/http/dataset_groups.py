@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.reporting.tenants import UsageDay
 from pawsonalize.engine.resources.datasets import DatasetGroup
@@ -142,8 +142,7 @@ async def get_usage(request: Request) -> Response:
     name: str = request.path_params["name"]
     await enter_owner(request, DatasetGroup, name)
     days = read_limit(request.query_params.get("days"), _USAGE_DAYS, "days")
-    if not 1 <= days <= _MOST_USAGE_DAYS:
-        raise InvalidInput(f"days must be from 1 to {_MOST_USAGE_DAYS}", field="days")
+    check_between("days", days, 1, _MOST_USAGE_DAYS)
     used = await run_in_threadpool(services.tenants.usage, name, days, services.now())
     return json_response(UsageAnswer(name, used))
 

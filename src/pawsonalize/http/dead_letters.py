@@ -150,7 +150,9 @@ async def post_replay(request: Request) -> Response:
 def _named(services: Services, form: LetterReplayRequest) -> list[DeadLetter]:
     named = list(dict.fromkeys(form.letter_ids or ()))
     if not 1 <= len(named) <= MOST_AT_ONCE:
-        raise InvalidInput(f"name 1 to {MOST_AT_ONCE} letters", field="letterIds")
+        raise InvalidInput(
+            f"name 1 to {MOST_AT_ONCE:,} letters, not {len(named):,}", field="letterIds"
+        )
     if form.all or form.code is not None or form.source is not None or form.cursor is not None:
         raise InvalidInput("letterIds say it all: leave the other fields out", field="letterIds")
     return [services.dead_letters.get(one) for one in named]

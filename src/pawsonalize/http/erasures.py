@@ -5,8 +5,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import iso
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import json_response, read_limit
@@ -77,8 +78,7 @@ async def get_erasures(request: Request) -> Response:
     """List the newest erasures."""
     services: Services = request.app.state.services
     limit = read_limit(request.query_params.get("limit"), _DEFAULT_LIMIT)
-    if not 1 <= limit <= _MAX_LIMIT:
-        raise InvalidInput(f"limit must be 1 to {_MAX_LIMIT}", field="limit")
+    check_between("limit", limit, 1, _MAX_LIMIT)
     return json_response(await services.read(_newest, services, limit))
 
 

@@ -132,7 +132,7 @@ def read_promotion(
     if not given:
         return None
     if len(given) > MAX_PROMOTIONS:
-        raise InvalidInput("send one promotion at most", field="promotions")
+        raise InvalidInput(f"send one promotion at most, not {len(given)}", field="promotions")
     form = given[0]
     applied = read_filter(services, group, form.filter, form.filter_values, "promotions[0].")
     assert applied is not None

@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import check_length
 from pawsonalize.domain.preferences import SEPARATOR, Preferences
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import parse_moment
@@ -271,8 +272,7 @@ def _ids(given: list[Id], field: str) -> frozenset[str]:
 
 def _answers(given: list[Id], name: str, wanted: Callable[[str, str], str]) -> tuple[str, ...]:
     field = f"preferences.{name}"
-    if len(given) > _MAX_ANSWERS:
-        raise InvalidInput(f"{field} holds at most {_MAX_ANSWERS} ids", field=field)
+    check_length(field, len(given), _MAX_ANSWERS, "ids")
     ids = tuple(dict.fromkeys(wanted(parse_id(one, field), field) for one in given))
     if any(SEPARATOR in one for one in ids):
         raise InvalidInput(f"an id in {field} must not contain {SEPARATOR!r}", field=field)

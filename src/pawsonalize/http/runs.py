@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
@@ -102,8 +102,7 @@ async def get_runs(request: Request) -> Response:
     """List the newest runs."""
     services: Services = request.app.state.services
     limit = read_limit(request.query_params.get("limit"), _DEFAULT_LIMIT)
-    if not 1 <= limit <= _MAX_LIMIT:
-        raise InvalidInput(f"limit must be 1 to {_MAX_LIMIT}", field="limit")
+    check_between("limit", limit, 1, _MAX_LIMIT)
     records = await services.read(services.runs.newest, limit)
     return json_response(RunList([_run(record) for record in records]))
 

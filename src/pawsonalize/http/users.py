@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import check_length
 from pawsonalize.domain.preferences import PREFERRED_AT
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.decoding.wrappings import IN_THE_QUERY
@@ -92,18 +93,15 @@ def _stored(given: PreferencesForm | None, now: int) -> dict[str, Value]:
 
 
 def _attributes(given: Attributes) -> dict[str, Value]:
-    if len(given) > _MAX_ATTRIBUTES:
-        raise InvalidInput(f"a user has at most {_MAX_ATTRIBUTES} attributes", field="attributes")
+    check_length("attributes", len(given), _MAX_ATTRIBUTES, "entries")
     attributes = {name.upper(): value for name, value in given.items()}
     for name, value in attributes.items():
         if not _NAME.fullmatch(name):
             raise InvalidInput(
                 "a name of an attribute has 1 to 64 letters, digits and _", field="attributes"
             )
-        if isinstance(value, str) and len(value) > _MAX_VALUE_CHARS:
-            raise InvalidInput(
-                f"{name} may have {_MAX_VALUE_CHARS:,} characters", field=f"attributes.{name}"
-            )
+        if isinstance(value, str):
+            check_length(f"attributes.{name}", len(value), _MAX_VALUE_CHARS)
     return attributes
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.limits import check_between
 from pawsonalize.recipes.counts.weights import EventWeights
 from pawsonalize.recipes.facets import Dayparts
 from pawsonalize.recipes.settings import Range, check_numbers
@@ -111,12 +112,13 @@ class MixtureSettings:
                 "preference_unlike",
             ),
         )
-        if max(self.daypart_hours, self.utc_offset_hours) > 24:
-            raise InvalidInput("a day has 24 hours: give less", field="daypart_hours")
-        if self.transition_weight + self.covisit_weight + self.related_items_weight > 1:
+        for name in ("daypart_hours", "utc_offset_hours"):
+            check_between(name, getattr(self, name), 0, 24)
+        together = self.transition_weight + self.covisit_weight + self.related_items_weight
+        if together > 1:
             raise InvalidInput(
                 "transition_weight, covisit_weight and related_items_weight must be at most 1"
-                " together",
+                f" together, not {together:g}",
                 field="transition_weight",
             )
 

@@ -24,20 +24,20 @@ def check_numbers(
     for name, value in asdict(settings).items():
         if name in texts:
             if not isinstance(value, str):
-                raise InvalidInput(f"{name} must be text", field=name)
+                raise InvalidInput(f"{name} must be text, not {value!r:.40}", field=name)
             continue
         if name in flags:
             if not isinstance(value, bool):
-                raise InvalidInput(f"{name} must be true or false", field=name)
+                raise InvalidInput(f"{name} must be true or false, not {value!r:.40}", field=name)
             continue
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InvalidInput(f"{name} must be a number", field=name)
+            raise InvalidInput(f"{name} must be a number, not {value!r:.40}", field=name)
         if not math.isfinite(value) or value < 0:
-            raise InvalidInput(f"{name} must be at least 0 and finite", field=name)
+            raise InvalidInput(f"{name} must be at least 0 and finite, not {value}", field=name)
         if name in above_zero and value == 0:
-            raise InvalidInput(f"{name} must be above 0", field=name)
+            raise InvalidInput(f"{name} must be above 0, and is 0", field=name)
         if name in up_to_one and value > 1:
-            raise InvalidInput(f"{name} must be at most 1", field=name)
+            raise InvalidInput(f"{name} must be at most 1, not {value}", field=name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,11 +60,12 @@ class UserPersonalizationSettings(MixtureSettings):
         )
         if min(counts) < 1:
             raise InvalidInput(
-                "candidates, min_requests, max_requests, max_events and trees must be at least 1",
+                "candidates, min_requests, max_requests, max_events and trees must be at least 1,"
+                f" not {min(counts)}",
                 field="candidates",
             )
         if self.classes < 0:
-            raise InvalidInput("classes must be at least 0", field="classes")
+            raise InvalidInput(f"classes must be at least 0, not {self.classes}", field="classes")
 
     def draft(self) -> "UserPersonalizationSettings":
         """The mixture alone: a hundred times quicker to fit, and what is tuned is all in it."""

@@ -88,3 +88,28 @@ def test_a_page_whose_origin_has_a_key_needs_that_key_too(
         headers = {"Origin": page, "Authorization": f"Bearer {key}"}
         assert client.get("/v1/runs", headers=headers).status_code == 403
         assert client.post("/v1/recommendations", json={}, headers=headers).status_code == 200
+
+
+def test_a_refused_preflight_names_the_origin_that_no_key_names(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    settings = make_service(tmp_path_factory.mktemp("preflights"), access_keys="required")
+    page, other = "https://shelter.example", "https://www.shelter.example"
+    key = make_key(settings, Scope.BROWSER, origins=[page])
+    asked = {"Access-Control-Request-Method": "POST"}
+    with client_of(build_app(settings)) as client:
+        allowed = client.options("/v1/events", headers={"Origin": page, **asked})
+        assert allowed.status_code == 204
+        assert allowed.headers["Access-Control-Allow-Origin"] == page
+        refused = client.options("/v1/events", headers={"Origin": other, **asked})
+        assert refused.status_code == 403
+        assert "Access-Control-Allow-Origin" not in refused.headers
+        with_key = {"Origin": other, "Authorization": f"Bearer {key}"}
+        called = client.post("/v1/recommendations", json={}, headers=with_key)
+        without = client.post("/v1/recommendations", json={}, headers={"Origin": other})
+        for answer in (refused, called, without):
+            assert error_of(answer)["code"] == "foreign_origin"
+            assert other in error_of(answer)["message"]
+            assert f"keys create --scope browser --origin {other}" in error_of(answer)["message"]
+        hidden = client.post("/v1/recommendations", json={}, headers={"Origin": "null"})
+        assert "--origin ORIGIN" in error_of(hidden)["message"]

@@ -157,7 +157,9 @@ def auto_training_of(wanted: bool, config: Mapping[str, Any]) -> int | None:
     expression = config.get("autoTrainingConfig", {}).get("schedulingExpression", _WEEKLY)
     days = int(expression.removeprefix("rate(").partition(" ")[0])  # the form is checked
     if not 1 <= days <= MOST_DAYS:
-        raise AwsError(INVALID_INPUT, f"schedulingExpression may be 1 to {MOST_DAYS} days")
+        raise AwsError(
+            INVALID_INPUT, f"schedulingExpression may be 1 to {MOST_DAYS} days, not {days}"
+        )
     return days if wanted else None
 
 
@@ -171,7 +173,8 @@ def tuning_of(members: Members) -> Tuning | None:
     jobs = config.get("hpoResourceConfig", {}).get("maxNumberOfTrainingJobs", _DEFAULT_TRIALS)
     if not str(jobs).isdecimal() or not 1 <= int(jobs) <= MAX_TRIALS:
         raise AwsError(
-            INVALID_INPUT, f"maxNumberOfTrainingJobs must be a number from 1 to {MAX_TRIALS}"
+            INVALID_INPUT,
+            f"maxNumberOfTrainingJobs must be a number from 1 to {MAX_TRIALS}, not {jobs!s:.40}",
         )
     return Tuning(int(jobs), ranges=_ranges(config.get("algorithmHyperParameterRanges", {})))
 

@@ -97,6 +97,6 @@ def _unfit_parameter(operator: Operator, parameter: Parameter) -> str | None:
         return (
             "NOT IN takes no placeholder: use IN, and EXCLUDE instead of INCLUDE or the other way"
         )
-    if len(parameter.name) > MAX_PARAMETER_LENGTH:
-        return f"the name of a placeholder has at most {MAX_PARAMETER_LENGTH} characters"
+    if (count := len(parameter.name)) > MAX_PARAMETER_LENGTH:
+        return f"a placeholder's name may have {MAX_PARAMETER_LENGTH} characters, not {count}"
     return None

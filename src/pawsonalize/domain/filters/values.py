@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.filters.rules import MAX_PARAMETERS
+from pawsonalize.domain.limits import check_length
 
 MAX_VALUE_LENGTH = 1_000
 
@@ -21,10 +22,7 @@ def read_values(given: Mapping[str, str], field: str) -> Values:
     A value is text in double quotes, in which a backslash escapes, or bare; commas separate
     several. InvalidInput names the entry and the column.
     """
-    if len(given) > MAX_PARAMETERS:
-        raise InvalidInput(
-            f"{field} may have {MAX_PARAMETERS} entries, not {len(given)}", field=field
-        )
+    check_length(field, len(given), MAX_PARAMETERS, "entries")
     return {name: _split(text, f"{field}.{name}") for name, text in given.items()}
 
 
@@ -35,10 +33,7 @@ def read_number(text: str) -> float | None:
 
 
 def _split(text: str, field: str) -> tuple[str, ...]:
-    if len(text) > MAX_VALUE_LENGTH:
-        raise InvalidInput(
-            f"{field} may have {MAX_VALUE_LENGTH} characters, not {len(text)}", field=field
-        )
+    check_length(field, len(text), MAX_VALUE_LENGTH)
     values = []
     at = 0
     while True:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pawsonalize.domain.dead_letters import DeadLetter
 from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.limits import check_between
 from pawsonalize.storage.dead_letters import ALL, DeadLetterTable, LetterQuery, Waiting
 
 MAX_PAGE = 500
@@ -49,8 +50,7 @@ class DeadLetters:
 
     def page(self, limit: int, query: LetterQuery = ALL, cursor: str | None = None) -> LetterPage:
         """One page; InvalidInput if the cursor is none of ours."""
-        if not 1 <= limit <= MAX_PAGE:
-            raise InvalidInput(f"limit must be from 1 to {MAX_PAGE}", field="limit")
+        check_between("limit", limit, 1, MAX_PAGE)
         # One more than asked for tells whether there is a next page.
         found = self.table.newest(limit + 1, query, read_cursor(cursor))
         shown = tuple(found[:limit])

@@ -24,6 +24,7 @@ from pawsonalize.domain.events import (
 )
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
+from pawsonalize.domain.limits import check_length
 from pawsonalize.domain.times import DAY, parse_moment
 from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode, encode_text
 from pawsonalize.engine.ingest.decoding.payloads import Payload, short_id, single
@@ -217,10 +218,7 @@ def read_sent_at(value: object, received_at: int) -> int:
 def read_impression(ids: Sequence[object] | None) -> tuple[str, ...]:
     """The item ids that were shown; InvalidInput if they are too many."""
     shown = ids or ()
-    if len(shown) > MAX_IMPRESSION_ITEMS:
-        raise InvalidInput(
-            f"impression holds at most {MAX_IMPRESSION_ITEMS} ids", field="impression"
-        )
+    check_length("impression", len(shown), MAX_IMPRESSION_ITEMS, "ids")
     return tuple(parse_id(item, "impression") for item in shown)
 
 

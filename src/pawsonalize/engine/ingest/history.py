@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import LoggedEvent, Visitor
+from pawsonalize.domain.limits import check_between
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.histories import HistoryQuery, Position
 
@@ -30,8 +31,7 @@ def read_cursor(cursor: str) -> Position:
 
 def history_page(log: EventLog, visitor: Visitor, query: HistoryQuery) -> HistoryPage:
     """One page of a visitor's history; `query.limit` events at most."""
-    if not 1 <= query.limit <= MAX_PAGE:
-        raise InvalidInput(f"limit must be from 1 to {MAX_PAGE}", field="limit")
+    check_between("limit", query.limit, 1, MAX_PAGE)
     # One more than asked for tells whether there is a next page.
     found = log.history(visitor, replace(query, limit=query.limit + 1))
     shown = tuple(found[: query.limit])

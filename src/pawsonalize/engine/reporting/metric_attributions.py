@@ -16,6 +16,7 @@ import structlog
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.filters.expression import number_text
+from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import HOUR, SECOND
 from pawsonalize.engine.ingest.importing.rows import IMPORTED
@@ -243,8 +244,7 @@ class MetricAttributions:
             self.registry.update(done, attribution.updated_at)
 
     def _check(self, attribution: MetricAttribution) -> None:
-        if not 1 <= len(attribution.metrics) <= MAX_METRICS:
-            raise InvalidInput(f"there may be 1 to {MAX_METRICS} metrics", field="metrics")
+        check_between("metrics", len(attribution.metrics), 1, MAX_METRICS)
         names = {metric.name for metric in attribution.metrics}
         if len(names) < len(attribution.metrics):
             raise InvalidInput("two metrics have the same name", field="metrics")

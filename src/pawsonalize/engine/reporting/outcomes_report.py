@@ -10,6 +10,7 @@ import numpy as np
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, MAX_IMPRESSION_ITEMS
+from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, iso, parse_moment
 from pawsonalize.engine.reporting.off_policy import logged_choices
 from pawsonalize.engine.reporting.outcomes import (
@@ -143,8 +144,7 @@ class OutcomesOrder:
     def __post_init__(self) -> None:
         if self.since >= self.until:
             raise InvalidInput("since must lie before until", field="since")
-        if not 1 <= self.within_days <= 365:
-            raise InvalidInput("within must be 1 to 365 days", field="within")
+        check_between("within", self.within_days, 1, 365)
 
 
 def read_order(

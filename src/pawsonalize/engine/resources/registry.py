@@ -13,6 +13,7 @@ from typing import Any, Final, Generic
 import msgspec
 
 from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, LimitExceeded, NotFound
+from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.resources import dependencies
 from pawsonalize.engine.resources.campaigns import Campaign
 from pawsonalize.engine.resources.datasets import (
@@ -285,8 +286,7 @@ def resource_page(
     cursor: str | None = None,
 ) -> ResourcePage[ResourceT]:
     """One page of a kind; InvalidInput for a limit outside 1…100 or a cursor of somebody else."""
-    if not 1 <= limit <= MAX_PAGE:
-        raise InvalidInput(f"limit must be from 1 to {MAX_PAGE}", field="limit")
+    check_between("limit", limit, 1, MAX_PAGE)
     before = None if cursor is None else _position(cursor)
     # One more than asked for tells whether there is a next page.
     found = registry.page(kind, limit + 1, parent=parent, before=before)

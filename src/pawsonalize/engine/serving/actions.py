@@ -6,6 +6,7 @@ import numpy as np
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.context import context_of
@@ -52,8 +53,7 @@ class ActionRecommending:
             raise InvalidInput(
                 f"{served.version.recipe} recommends items: ask a campaign of next-best-action"
             )
-        if not 1 <= limit <= MAX_ACTIONS:
-            raise InvalidInput(f"numResults must be from 1 to {MAX_ACTIONS}", field="numResults")
+        check_between("numResults", limit, 1, MAX_ACTIONS)
         log = self.log.of(served.dataset_group)
         probabilities = model.probabilities(context_of(log, visitor, now))
         columns = self.filterings.of(served.dataset_group).metadata.columns(model.item_ids, now)

@@ -10,6 +10,7 @@ from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters.expression import FilterExpression
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.ingest.job_files import JSON_LINES, Outputs, Sources
 from pawsonalize.engine.resources.campaigns import check_influence
 from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchJob
@@ -147,8 +148,7 @@ class Inference:
         solution = self.loader.registry.get(Solution, version.solution)
         self.batch.check(job, solution.dataset_group)
         check_influence(version.recipe, job)
-        if not 1 <= (job.results or DEFAULT_RESULTS) <= MAX_RESULTS:
-            raise InvalidInput(f"numResults must be from 1 to {MAX_RESULTS}", field="numResults")
+        check_between("numResults", job.results or DEFAULT_RESULTS, 1, MAX_RESULTS)
 
     def perform(self, job: BatchInferenceJob, at: int) -> dict[str, Any]:
         """Answer every line as of the moment `at`; returns the counts."""

@@ -178,6 +178,8 @@ def disliked_animals(log: EventLog, visitor: Visitor, context: Context) -> froze
 def deeds_by_animal(log: EventLog, visitor: Visitor, at: int) -> dict[str, set[str]]:
     """Return the meanings of what the visitor did with each animal, and did not dislike since."""
     found: dict[str, set[str]] = {}
+    if visitor.user_id is None and visitor.session_id is None:
+        return found
     disliked: set[str] = set()
     for deed in log.deeds_of(visitor, at, MAX_CONTEXT_EVENTS):
         meaning = log.event_types.meaning(deed.event_type)

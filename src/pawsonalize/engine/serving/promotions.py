@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from random import Random
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.serving.exploration import Explored
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
 
@@ -28,11 +29,7 @@ class Promotion:
                 " letter or digit",
                 field="promotions[0].name",
             )
-        if not 1 <= self.percent <= 100:
-            raise InvalidInput(
-                "percentPromotedItems must be from 1 to 100",
-                field="promotions[0].percentPromotedItems",
-            )
+        check_between("promotions[0].percentPromotedItems", self.percent, 1, 100)
 
     def places(self, limit: int) -> int:
         """How many of so many places it gets, rounded up: the smallest share is at least one."""

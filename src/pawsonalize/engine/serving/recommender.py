@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
+from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.animals.distance import Postcodes
 from pawsonalize.engine.serving.availability import AvailabilityWatch
@@ -168,8 +169,7 @@ class Runtime:
         ignore it. As many as the limit, if so many pass the filter. InvalidInput for a limit
         outside 1…500, and if the item is missing.
         """
-        if not 1 <= query.limit <= MAX_RESULTS:
-            raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
+        check_between("limit", query.limit, 1, MAX_RESULTS)
         served, query = self._recommender.current, self.carrying(query)
         availability = self._availability_of(served, query)
         about = self._item_in_question(served, query.item_id)

@@ -13,6 +13,7 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
 from pawsonalize.domain.filters.expression import FilterExpression, Source
 from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.resources.jobs import BatchSegmentJob
 from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.serving.batch import Batch, Line, applied
@@ -63,8 +64,7 @@ class Segments:
             )
         solution = self.loader.registry.get(Solution, version.solution)
         self.batch.check(job, solution.dataset_group)
-        if not 1 <= (job.results or DEFAULT_RESULTS) <= MAX_RESULTS:
-            raise InvalidInput(f"numResults must be from 1 to {MAX_RESULTS}", field="numResults")
+        check_between("numResults", job.results or DEFAULT_RESULTS, 1, MAX_RESULTS)
 
     def perform(self, job: BatchSegmentJob, at: int) -> dict[str, Any]:
         """Answer every line as of the moment `at`; returns the counts."""

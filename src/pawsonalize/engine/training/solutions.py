@@ -49,8 +49,8 @@ def check_solution(solution: Solution, event_types: EventTypes = STANDARD) -> No
     """InvalidInput for a solution that could never be trained."""
     if len(solution.name) > LONGEST_NAME:
         raise InvalidInput(
-            f"a solution's name has at most {LONGEST_NAME} characters: its versions are called"
-            " after it",
+            f"a solution's name has at most {LONGEST_NAME} characters, not {len(solution.name)}:"
+            " its versions are called after it",
             field="name",
         )
     days = solution.auto_training_days

@@ -39,6 +39,7 @@ class RetentionSettings(IngestSettings, frozen=True):
         """Refuse an archive that is to be gone before the events it is to keep."""
         if self.archive_days and not 0 < self.event_days <= self.archive_days:
             raise InvalidInput(
-                "archive_days must be at least event_days, which must not be 0: the archive keeps"
+                f"archive_days is {self.archive_days}, and event_days {self.event_days}:"
+                " archive_days must be at least event_days, which must not be 0: the archive keeps"
                 " what the table has"
             )

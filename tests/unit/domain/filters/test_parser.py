@@ -179,7 +179,7 @@ def _named_column() -> Iterator[None]:
         ('INCLUDE ItemID WHERE Items.A > "x"', "column 32, .* without quotes, or use IN"),
         ("INCLUDE ItemID WHERE Items.A IN (*)", r"column 34, at \*: \* stands for any event type"),
         ("INCLUDE ItemID WHERE Items.A = 1e999", "column 32, .* too large"),
-        (f"INCLUDE ItemID WHERE Items.A = ${'b' * 51}", "column 32, .* at most 50 characters"),
+        (f"INCLUDE ItemID WHERE Items.A = ${'b' * 51}", "column 32, .* 50 characters, not 51"),
         (
             "INCLUDE ItemID WHERE Items.A = 1 | INCLUDE UserID WHERE Users.A = 1",
             "column 44, at UserID: .* all speak of ItemID: make two filters",

@@ -41,7 +41,7 @@ def test_any_texts_survive_their_quotes(texts: list[str]) -> None:
 
 
 def test_there_are_limits() -> None:
-    with pytest.raises(InvalidInput, match="1000 characters, not 1001"):
+    with pytest.raises(InvalidInput, match="1,000 characters, not 1,001"):
         read_values({"A": "x" * 1_001}, "filterValues")
     with pytest.raises(InvalidInput, match="25 entries, not 26"):
         read_values({f"A{n}": "x" for n in range(26)}, "filterValues")

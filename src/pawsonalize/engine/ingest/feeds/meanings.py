@@ -57,7 +57,8 @@ class Meanings:
         """
         if not value.strip() or len(value) > 2 * MAX_ID_LENGTH:
             raise InvalidInput(
-                f"value must have 1 to {2 * MAX_ID_LENGTH} characters", field="value"
+                f"value must have 1 to {2 * MAX_ID_LENGTH} characters, not {len(value)}",
+                field="value",
             )
         ValueMapping.of({field: {value: meaning}})
         name = _name(source)

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
+from pawsonalize.domain.limits import check_between, check_length
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import Id, Moment
 
@@ -98,16 +99,14 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
 def text(value: str | int | None, field: str, limit: int = MAX_ID_LENGTH) -> str:
     """A short text on one line, "" for none."""
     words = " ".join(str(value if value is not None else "").split())
-    if len(words) > limit:
-        raise InvalidInput(f"{field} may have {limit} characters, not {len(words)}", field=field)
+    check_length(field, len(words), limit)
     return parse_id(words, field) if words else ""
 
 
 def long_text(value: str | None, field: str) -> str:
     """A text of any lines that every database stores faithfully, "" for none."""
     words = (value or "").strip()
-    if len(words) > MAX_TEXT_CHARS:
-        raise InvalidInput(f"{field} may have {MAX_TEXT_CHARS:,} characters", field=field)
+    check_length(field, len(words), MAX_TEXT_CHARS)
     return "".join(one for one in words if one in "\n\t" or one.isprintable())
 
 
@@ -131,6 +130,6 @@ def day(value: str | None, field: str) -> date | None:
 
 def number(value: float | None, field: str, low: float, high: float) -> float | None:
     """A number between two bounds."""
-    if value is not None and not low <= value <= high:
-        raise InvalidInput(f"{field} must be from {low:g} to {high:g}", field=field)
+    if value is not None:
+        check_between(field, value, low, high)
     return value

@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange, check_step, route, with_stay
 from pawsonalize.engine.ingest.inventory.listing import Listing
 from pawsonalize.storage.animals import AnimalQuery, Animals
@@ -135,8 +136,7 @@ class Inventory:
 
     def page(self, query: AnimalQuery) -> tuple[list[Animal], str | None]:
         """One page of animals by id, and the id after which the next begins; None on the last."""
-        if not 1 <= query.limit <= MAX_PAGE:
-            raise InvalidInput(f"limit must be from 1 to {MAX_PAGE}", field="limit")
+        check_between("limit", query.limit, 1, MAX_PAGE)
         found = self._animals.page(replace(query, limit=query.limit + 1))
         shown = found[: query.limit]
         return shown, shown[-1].animal_id if len(found) > query.limit else None

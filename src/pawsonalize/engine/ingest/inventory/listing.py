@@ -8,6 +8,7 @@ from pawsonalize.domain.animals import UNKNOWN, Animal, GoodWith
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
+from pawsonalize.domain.limits import check_length
 from pawsonalize.domain.sexes import read_sex
 from pawsonalize.domain.sizes import size_id
 from pawsonalize.domain.statuses import (
@@ -229,8 +230,7 @@ def _good_with(told: Told, field: str) -> GoodWith:
 
 
 def _texts(told: list[str] | None, field: str, most: int, limit: int) -> tuple[str, ...]:
-    if told is not None and len(told) > most:
-        raise InvalidInput(f"{field} holds at most {most} entries", field=field)
+    check_length(field, len(told or ()), most, "entries")
     return tuple(found for one in told or () if (found := text(one, field, limit)))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
@@ -175,8 +176,7 @@ class Individuals:
             ]
 
     def _recommended(self, query: Query, about: str | None) -> AnimalsAnswer:
-        if not 1 <= query.limit <= MAX_RESULTS:
-            raise InvalidInput(f"limit must be from 1 to {MAX_RESULTS}", field="limit")
+        check_between("limit", query.limit, 1, MAX_RESULTS)
         name = query.recommendation_id or new_recommendation_id(query.now)
         query = replace(self._runtime.carrying(query), recommendation_id=name)
         available = self._available.of(query.at, query.now)
@@ -308,7 +308,7 @@ class Individuals:
         """The places with reasons, from the animals' records as they are now."""
         known = self._animals.get_many([one for place in places for one in place.animal_ids])
         rules, days = query.eligibility, self._settings.newcomer_days
-        deeds = self._runtime.deeds_by_animal(query) if seen else {}
+        deeds = self._runtime.deeds_by_animal(query)
         explained = []
         for place, (lifts, shown, far) in zip(places, standings, strict=True):
             here = [known[one] for one in place.animal_ids if one in known]
