@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotFound
+from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.decoding.payloads import single
 from pawsonalize.engine.ingest.event_form import read_event
+from pawsonalize.engine.resources.job_table import silent
 from pawsonalize.engine.upkeep.archive_reading import ALWAYS, ArchiveReader, Period
 from pawsonalize.engine.upkeep.mending import mend
 from pawsonalize.engine.upkeep.replay_into import Appended, ReplayInto
@@ -340,19 +341,76 @@ def test_events_may_be_read_anew_on_the_way(world: ArchiveWorld) -> None:
 
 def test_objects_that_are_joined_meanwhile_are_found_again(world: ArchiveWorld) -> None:
     world.fill(hours=5)
-    reading = ArchiveReader(world.erased).in_log_order()
+    reading = ArchiveReader(world.erased).in_log_order(silent, [])
     first = next(reading)
     world.compaction().compact(NOW)
     assert [*first, *(row for rows in reading for row in rows)] == world.logged()
 
 
-def test_a_missing_or_damaged_object_is_named(world: ArchiveWorld) -> None:
-    world.fill(hours=2)
+def test_a_missing_or_damaged_object_is_named_and_the_others_are_appended(
+    world: ArchiveWorld,
+) -> None:
+    world.fill(hours=3)
     key = world.ledger.segments()[1].key
     world.objects.replace(key, b"?")
-    with pytest.raises(CorruptArtefact, match=key):
-        into(world, "shop")
-    assert len(of_group(world, "shop")) == 3
+    (reason,) = into(world, "shop").damaged
+    assert key in reason
+    assert len(of_group(world, "shop")) == 6
     world.objects.delete(key)
-    with pytest.raises(NotFound, match=key):
-        into(world, "shop")
+    (reason,) = into(world, "shop").damaged
+    assert key in reason
+
+
+# What is damaged or missing
+
+
+def test_a_replay_goes_on_past_a_damaged_object_and_names_it(
+    world: ArchiveWorld, other: ArchiveWorld
+) -> None:
+    other.fill(hours=4)
+    key = other.ledger.segments()[2].key
+    other.objects.replace(key, other.objects.get(key)[:-9])
+    done = world.replay()
+    assert (done.restored, done.gaps) == (9, ())
+    assert [key in reason for reason in done.damaged] == [True]
+    assert [row.offset for row in world.logged()] == [1, 2, 3, 4, 5, 6, 10, 11, 12]
+
+
+def test_after_that_the_damaged_object_stays_known_and_new_events_come_after_all(
+    world: ArchiveWorld, other: ArchiveWorld
+) -> None:
+    other.fill(hours=4)
+    key = other.ledger.segments()[-1].key
+    before = other.objects.get(key)
+    other.objects.replace(key, b"?")
+    world.replay()
+    assert [one.split(":")[0] for one in world.findings()] == [f"{key} cannot be read"]
+    assert mend(world.log, world.erased) == []
+    with pytest.raises(CorruptArtefact, match=key):
+        world.compaction().compact(NOW)
+    world.log.append([received(99, 6 * HOUR)])
+    assert world.archiver.archive_once() == 1
+    assert world.logged()[-1].offset > other.log.head()
+    world.objects.replace(key, before)  # out of a copy
+    assert world.other().replay().damaged == ()
+
+
+def test_a_damaged_object_that_a_larger_one_covers_costs_nothing(
+    world: ArchiveWorld, other: ArchiveWorld
+) -> None:
+    other.fill(hours=3)
+    small = other.ledger.segments()[1].key
+    other.compaction().compact(NOW)
+    other.objects.replace(small, b"?")
+    done = world.replay()
+    assert world.logged() == other.logged()
+    assert [small in reason for reason in done.damaged] == [True]
+
+
+def test_gaps_between_the_names_of_objects_are_named(
+    world: ArchiveWorld, other: ArchiveWorld
+) -> None:
+    other.fill(hours=4)
+    other.objects.delete(other.ledger.segments()[1].key)
+    done = world.replay()
+    assert (done.restored, done.damaged, done.gaps) == (9, (), ((4, 6),))

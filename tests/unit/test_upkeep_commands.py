@@ -77,6 +77,23 @@ def test_events_are_appended_to_another_dataset_group_once(
     ]
 
 
+def test_a_replay_names_what_is_damaged_or_missing_and_ends_with_exit_code_1(
+    service: Settings, tmp_path: Path
+) -> None:
+    with opened(service) as adapters:
+        adapters.log.append([event("3")])
+        adapters.archiver.archive_once()
+        first, missing, *_ = [one.key for one in adapters.ledger.segments()]
+    archive = tmp_path / "archive"
+    (archive / first).write_bytes(b"?")
+    (archive / missing).unlink()
+    told = replay(tmp_path / "fresh", archive, exit_code=1).splitlines()
+    assert told[0] == "2 events restored"
+    assert told[1].startswith(f"left out: {first} cannot be read")
+    assert told[2].startswith("no object has offsets 2 to 2: ")
+    assert told[3].startswith("bring back from a copy")
+
+
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
@@ -95,11 +112,11 @@ def test_a_replay_that_makes_no_sense_is_refused(
     assert reason in done.exception.message
 
 
-def replay(folder: Path, archive: Path, *options: str) -> str:
+def replay(folder: Path, archive: Path, *options: str, exit_code: int = 0) -> str:
     """What is said of a replay of an archive into a new folder."""
     command = ["archive", "replay", *options, "--data-dir", str(folder)]
     done = CliRunner().invoke(app, command, env={"PAWSONALIZE_ARCHIVE_URL": str(archive)})
-    assert done.exit_code == 0, done.output
+    assert done.exit_code == exit_code, done.output
     return done.stdout
 
 

@@ -1,5 +1,6 @@
 """`pawsonalize archive`: what of the log lies in the archive, and back."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -139,6 +140,7 @@ def replay(
 
     What a time range leaves out stays in the archive alone, as do items, users and models. With
     --into, events of --dataset-group get new places in the log; those that are there already stay.
+    Objects that are damaged are left out and named, as are gaps between objects; exit code 1 then.
 
     Example: pawsonalize archive replay --data-dir restored --since 2026-11-01
     """
@@ -162,6 +164,7 @@ def replay(
     if done.left_out:
         print(f"{done.left_out:,} events left out: they came in at another time")
     _tell_reread(rereading)
+    _name_losses(done.damaged, done.gaps)
 
 
 def _replay_into(
@@ -199,6 +202,21 @@ def _replay_into(
         print(f"{done.refused:,} left out: their items are no animal groups")
         print(*(f"  {one}" for one in done.named), sep="\n")
     _tell_reread(rereading)
+    _name_losses(done.damaged)
+
+
+def _name_losses(damaged: Sequence[str], gaps: Sequence[tuple[int, int]] = ()) -> None:
+    """Say what of the archive was not there, and end with exit code 1 if that is anything."""
+    for reason in damaged:
+        print(f"left out: {reason}")
+    for first, last in gaps:
+        print(
+            f"no object has offsets {first:,} to {last:,}: they were erased or never stored, or an"
+            " object is missing"
+        )
+    if damaged or gaps:
+        print("bring back from a copy what is damaged or missing, and replay again")
+        raise typer.Exit(1)
 
 
 @app.command("export")

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.engine.resources.job_table import Progress, silent
+from pawsonalize.engine.resources.job_table import Progress
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.storage.archive_ledger import Segment
@@ -64,19 +64,25 @@ class ArchiveReader:
         wanted = [row for row in rows if row.offset > after and self.period.holds(row)]
         return self.archive.without_erased(wanted)
 
-    def in_log_order(self, on_progress: Progress = silent) -> Iterator[Sequence[LoggedEvent]]:
-        """The events, object by object; `on_progress` gets the objects done and their total."""
+    def in_log_order(
+        self, on_progress: Progress, damaged: list[str]
+    ) -> Iterator[Sequence[LoggedEvent]]:
+        """The events, object by object; `on_progress` gets the objects done and their total.
+
+        An object that cannot be read is left out, and `damaged` gets the reason.
+        """
         after = done = 0
         waiting = self.segments()
         while waiting:
             segment, *waiting = waiting
             try:
                 rows = self.rows(segment, after)
-            except NotFound:
-                if self.archive.ledger.has(segment):
-                    raise
-                waiting = self.segments(after)  # it was joined to others meanwhile
-                continue
+            except (NotFound, CorruptArtefact) as error:
+                if not self.archive.ledger.has(segment):
+                    waiting = self.segments(after)  # it was joined to others meanwhile
+                    continue
+                damaged.append(error.message)
+                rows = []
             yield rows
             after, done = segment.last, done + 1
             on_progress(done, done + len(waiting))

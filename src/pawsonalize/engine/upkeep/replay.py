@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.errors import Conflict, CorruptArtefact
+from pawsonalize.domain.errors import Conflict, CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.upkeep.archive_reading import ALWAYS, Period
@@ -23,6 +24,10 @@ class Replayed:
 
     restored: int
     left_out: int
+    damaged: tuple[str, ...] = ()
+    """Why an object could not be read, one sentence each."""
+    gaps: tuple[tuple[int, int], ...] = ()
+    """First and last offset of each gap between the names of the objects."""
 
 
 def replay(
@@ -41,8 +46,10 @@ def replay(
     archiving goes on after them. They stay as they are; up to the last event that was left out, or
     is another one when it is read anew, the log counts as one that events have left.
 
-    Conflict if the log is not empty; CorruptArtefact names an object that is damaged, and what came
-    before it is then restored. `on_progress` gets the objects done and their total.
+    An object that is damaged is left out and named, with the gaps that names show. The ledger gets
+    it as it is, so that a verification names it too and a compaction leaves it alone.
+
+    Conflict if the log is not empty. `on_progress` gets the objects done and their total.
     """
     ledger, objects = archive.ledger, archive.objects
     names, covered = _in_log_order(objects)
@@ -51,10 +58,16 @@ def replay(
     ReturningCopies(erasures, ErasureNotes(objects), now).look()
     ledger.note_leftovers([name.key for small in covered.values() for name in small], 0)
     restored = left_out = differs_through = 0
+    damaged: list[str] = []
     for done, name in enumerate(names, start=1):
-        rows = _adopted(name, archive)
+        try:
+            rows = _adopted(name, archive)
+        except (CorruptArtefact, NotFound) as error:
+            damaged.append(error.message)
+            differs_through = name.last
+            continue
         for small in covered.get(name, ()):
-            _check_covered(small, archive, rows)
+            _check_covered(small, archive, rows, damaged)
         wanted = [row for row in rows if period.holds(row)]
         left_out += len(rows) - len(wanted)
         if rereading is not None:
@@ -65,13 +78,22 @@ def replay(
         on_progress(done, len(names))
     log.restored(names[-1].last if names else 0, differs_through)
     erasures.apply(now())
-    return Replayed(restored, left_out)
+    gaps = [
+        (before.last + 1, name.first - 1)
+        for before, name in pairwise(names)
+        if before.last + 1 < name.first
+    ]
+    return Replayed(restored, left_out, tuple(damaged), tuple(gaps))
 
 
 def _adopted(name: ObjectName, archive: ErasedArchive) -> list[LoggedEvent]:
     """The rows of an object without erased ones; the ledger knows it then."""
     data = archive.objects.get(name.key)
-    rows = decode(name, data)
+    try:
+        rows = decode(name, data)
+    except CorruptArtefact:
+        _adopt(archive.ledger, Segment(name.first, name.last, 0, name.key, digest(data)))
+        raise
     kept = archive.without_erased(rows)
     if len(kept) < len(rows):
         rows, data = kept, encode(kept)
@@ -108,10 +130,16 @@ def _in_log_order(
     return names, covered
 
 
-def _check_covered(small: ObjectName, archive: ErasedArchive, rows: list[LoggedEvent]) -> None:
+def _check_covered(
+    small: ObjectName, archive: ErasedArchive, rows: list[LoggedEvent], damaged: list[str]
+) -> None:
     """CorruptArtefact if the small object holds anything that these rows lack."""
     there = {row.offset: row.event for row in rows}
-    held = archive.without_erased(decode(small, archive.objects.get(small.key)))
+    try:
+        held = archive.without_erased(decode(small, archive.objects.get(small.key)))
+    except (CorruptArtefact, NotFound) as error:
+        damaged.append(error.message)
+        return
     if any(there.get(row.offset) != row.event for row in held):
         raise _mixed(small)
 

@@ -27,6 +27,8 @@ class Appended:
     """Whose item is no animal group, as those of the default dataset group are."""
     named: list[str] = field(default_factory=list)
     """The first of the refused ones, with the reason."""
+    damaged: list[str] = field(default_factory=list)
+    """Why an object could not be read, one sentence each."""
 
     @property
     def read(self) -> int:
@@ -53,10 +55,10 @@ class ReplayInto:
     def replay(self, on_progress: Progress = silent) -> Appended:
         """Do it; `on_progress` gets the objects done and their total.
 
-        CorruptArtefact names an object that is damaged; what came before it is then appended.
+        Objects that are damaged are left out and named.
         """
         found = Appended()
-        for rows in self.reader.in_log_order(on_progress):
+        for rows in self.reader.in_log_order(on_progress, found.damaged):
             mine = [row for row in rows if row.event.dataset_group in self._groups]
             for start in range(0, len(mine), _AT_ONCE):
                 self._append(mine[start : start + _AT_ONCE], found)
