@@ -101,6 +101,52 @@ def test_a_full_disk_is_a_503_that_says_so_and_ends_when_there_is_space(
     assert history(restarted, "ann") == {*acknowledged, "ann-again"}
 
 
+def fill(disk: Path, *, room: int = 0) -> Path:
+    """Fill a disk but for so many bytes; what to delete for it to have space again."""
+    ballast = disk / "ballast"
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"x" * 4096)
+    os.truncate(ballast, ballast.stat().st_size - room)
+    return ballast
+
+
+@pytest.mark.parametrize("room", [0, 36_864])
+def test_a_start_on_a_full_disk_answers_as_a_running_server_does(
+    start: Start, tiny_disk: Path, room: int
+) -> None:
+    data = tiny_disk / "data"
+    make_service(data)
+    ballast = fill(tiny_disk, room=room)
+    server = start(data)
+    assert_reads_go_on(server)
+    acknowledged, error = write_until_refused(server, "ann")
+    assert (acknowledged, error["code"]) == ([], "storage_unavailable")
+    assert "full: free some space" in error["message"]
+    assert_not_ready_to_write(server, "full: free some space")
+    assert "Traceback" not in server.output.read_text()
+    ballast.unlink()
+    with server.client() as client:
+        assert client.post("/v1/events", json=form("ann-1")).status_code == 202
+        assert client.get("/readyz").status_code == 200
+    assert history(server, "ann") == {"ann-1"}
+
+
+def test_a_server_that_was_killed_on_a_full_disk_starts_again_with_every_event(
+    start: Start, tiny_disk: Path
+) -> None:
+    data = tiny_disk / "data"
+    make_service(data)
+    server = start(data)
+    acknowledged, _error = write_until_refused(server, "ann")
+    fill(tiny_disk)
+    server.kill()
+    again = start(data)
+    assert_reads_go_on(again)
+    assert history(again, "ann") == set(acknowledged)
+    assert "Traceback" not in again.output.read_text()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
 def test_writes_that_fail_halfway_are_503s_and_the_service_recovers(
     start: Start, tmp_path: Path
@@ -135,9 +181,7 @@ def test_a_full_disk_fails_a_training_and_the_served_model_stays(
     data = tiny_disk / "data"
     make_service(data)
     server = start(data)
-    with (tiny_disk / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
-        while True:
-            ballast.write(b"x" * 4096)
+    ballast = fill(tiny_disk)
     models = sorted((data / "models").iterdir())
     failed = run("train", "--data-dir", str(data))
     assert failed.returncode == 1, failed.stderr
@@ -145,7 +189,7 @@ def test_a_full_disk_fails_a_training_and_the_served_model_stays(
     assert "No space left" in failed.stderr or "full" in failed.stderr
     assert sorted((data / "models").iterdir()) == models
     assert_reads_go_on(server)
-    (tiny_disk / "ballast").unlink()
+    ballast.unlink()
     assert run("train", "--data-dir", str(data)).returncode == 0
 
 

@@ -1,5 +1,6 @@
 """Repeated work: a failure ends nothing, and is a problem while it lasts."""
 
+import errno
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -67,6 +68,10 @@ def attempt(name: str, work: Callable[[], object], reporting: Reporting | None =
     except PawsonalizeError as error:
         _failed(name, error.message, reporting, {"code": error.code, "reason": str(error)})
     except Exception as error:  # noqa: BLE001 - what nobody foresaw may pass as well
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            reason = "the disk is full: free some space"
+            _failed(name, reason, reporting, {"reason": reason, "file": error.filename})
+            return
         reason = f"{type(error).__name__} (the log of the server has all of it)"
         _failed(name, reason, reporting, {"exc_info": error})
     else:

@@ -7,9 +7,12 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 
+import structlog
+
 from pawsonalize import __version__, clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
+from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.resources.servers import NOBODY_WORKS, Membership, Servers
@@ -17,6 +20,8 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.beats import BEAT_SECONDS
 from pawsonalize.storage.servers import ServerProcess, ServerTable
 from pawsonalize.storage.tables import REVISION
+
+log = structlog.get_logger()
 
 
 def servers_of(adapters: Adapters) -> Servers:
@@ -53,9 +58,14 @@ def taking_part(
 ) -> Iterator[None]:
     """Show that this process lives while the block runs; with `servers`, look who else does.
 
-    StorageUnavailable at once if this program may not use the tables.
+    StorageUnavailable at once if this program may not use the tables. On a disk that is full the
+    process is not in the list, and answers all the same.
     """
-    membership.beat()
+    try:
+        membership.beat()
+    except StorageUnavailable as error:
+        membership.table.all()
+        log.warning("not in the list of servers", reason=error.message)
     stopping = threading.Event()
     beating = threading.Thread(
         target=_beat, args=(membership, problems, servers, stopping), name="beats", daemon=True

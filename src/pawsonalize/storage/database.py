@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
@@ -125,6 +126,7 @@ class Database:
         self._engine = opened if isinstance(opened, Engine) else opened.patient
         self._answering = opened if isinstance(opened, Engine) else opened.answering
         self._failed_to_write = False
+        self._until_there_is_room: Engine | None = None  # instead of what reads a full disk
         self._refusals: list[str] = []  # of all views of this database
         self.is_local = self._remote is None
         self.replica = _replica_of(self, read_url, connections) if read_url else None
@@ -175,7 +177,7 @@ class Database:
         self, wanted: PreparedSelect, parameters: Mapping[str, object]
     ) -> Sequence[Sequence[Any]]:
         """What a prepared SELECT finds in the newest committed state."""
-        if self._prepared is None:
+        if self._prepared is None or self._is_frozen():
             with self.reading() as connection:
                 return connection.execute(wanted.statement, parameters).all()
         with self._storage_errors():
@@ -252,16 +254,45 @@ class Database:
             return None
         folder = self.file.absolute().parent
         try:
-            if shutil.disk_usage(folder).free < _LEAST_ROOM:
+            if self._is_full():
                 return f"{_FULL} ({folder})"
             return None if os.access(folder, os.W_OK) else f"{_READ_ONLY} ({folder})"
         except OSError as error:
             return f"the database's folder {folder} cannot be reached: {error.strerror}"
 
+    def _is_full(self) -> bool:
+        assert self.file is not None
+        return shutil.disk_usage(self.file.absolute().parent).free < _LEAST_ROOM
+
+    def _freeze(self) -> bool:
+        """Read a file that nobody can write, as it lies, until there is room; True if that can be.
+
+        SQLite opens no other file on a full disk: what it puts beside one has no room. A log beside
+        it would hold newer events.
+        """
+        log = Path(f"{self.file}-wal")
+        if self.file is None or not self._is_full() or (log.exists() and log.stat().st_size):
+            return False
+        self._until_there_is_room = self._engine
+        url = f"sqlite:///file:{quote(str(self.file))}?mode=ro&immutable=1&uri=true"
+        self._engine = self._answering = create_engine(url, hide_parameters=True)
+        return True
+
+    def _is_frozen(self) -> bool:
+        engine = self._until_there_is_room
+        if engine is None or self._is_full():
+            return engine is not None
+        frozen, self._engine, self._answering = self._engine, engine, engine
+        self._until_there_is_room = None
+        frozen.dispose()
+        return False
+
     def _connected(self, *, reads: bool = False) -> Connection:
         """A connection of those for requests, or of those for all other work."""
         if self._refusals:
             raise StorageUnavailable(self._refusals[0])
+        if self._is_frozen() and not reads:
+            raise StorageUnavailable(f"{_FULL}. Nothing of this request was stored")
         if self._remote is None:  # the driver is in autocommit mode already
             return self._engine.connect()
         engine = self._answering if answering.get() else self._engine
@@ -286,13 +317,13 @@ class Database:
     @property
     def file(self) -> Path | None:
         """The file of a SQLite database; None in memory, and for PostgreSQL."""
-        path = self._engine.url.database
+        path = (self._until_there_is_room or self._engine).url.database
         return Path(path) if self.is_local and path else None
 
     @property
     def shown_url(self) -> str:
         """Its URL without the password."""
-        return shown(self._engine.url)
+        return shown((self._until_there_is_room or self._engine).url)
 
     def close(self) -> None:
         """Release every connection."""
@@ -308,8 +339,14 @@ class Database:
         """Find or make the tables. Makes no file where one must exist."""
         if must_exist and self.file is not None and not self.file.exists():
             raise NotFound(f"there is no database {self.file}")
-        with self.reading() as connection:
-            revision = revision_of(connection)
+        try:
+            with self.reading() as connection:
+                revision = revision_of(connection)
+        except StorageUnavailable:
+            if not self._freeze():
+                raise
+            with self.reading() as connection:
+                revision = revision_of(connection)
         if must_exist and revision is None:
             raise NotFound(f"the database {self.shown_url} has no tables of Pawsonalize")
         if revision != REVISION:
