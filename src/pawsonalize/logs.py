@@ -4,10 +4,16 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import EventDict
+
+_FOR_MACHINES = ("details", "kind", "notification_id")  # of a notification: its text says it
 
 
-def configure_logs(style: str, level: str) -> None:
-    """Send log lines to stderr, as text for people (`console`) or JSON for machines (`json`)."""
+def configure_logs(style: str, level: str, *, only_news: bool = False) -> None:
+    """Send log lines to stderr, as text for people (`console`) or JSON for machines (`json`).
+
+    With `only_news`, info is what people are notified of, unless the level is `debug`.
+    """
     render: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if style == "json"
@@ -20,10 +26,11 @@ def configure_logs(style: str, level: str) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    news = [_drop_routine] if only_news and level != "debug" else []
     structlog.configure(
-        processors=[*shared, structlog.processors.format_exc_info, render]
+        processors=[*news, *shared, structlog.processors.format_exc_info, render]
         if style == "json"
-        else [*shared, render],
+        else [*news, *shared, _shorten, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
@@ -37,3 +44,13 @@ def configure_logs(style: str, level: str) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _drop_routine(_logger: object, method: str, line: EventDict) -> EventDict:
+    if method == "info" and "notification_id" not in line:
+        raise structlog.DropEvent
+    return line
+
+
+def _shorten(_logger: object, _method: str, line: EventDict) -> EventDict:
+    return {name: value for name, value in line.items() if name not in _FOR_MACHINES}

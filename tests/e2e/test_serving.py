@@ -327,3 +327,22 @@ def test_a_service_in_a_network_answers_who_has_a_key(tmp_path: Path, start: Sta
         bearer = {"Authorization": f"Bearer {key}"}
         assert client.get("/v1/runs", headers=bearer).status_code == 200
         assert client.post("/aws/recommendations", json={}).status_code == 403
+
+
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_a_port_that_is_taken_is_one_line_with_the_next_move_and_nothing_is_made(
+    tmp_path: Path, command: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        refused = run(command, "--data-dir", str(tmp_path / "data"), "--port", str(port))
+    (line,) = refused.stderr.splitlines()
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert line.startswith(f"error: cannot listen on port {port} of 127.0.0.1: address already in")
+    assert f"--port {port + 1}" in line
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_server_names_its_adoption_site_when_it_starts(start: Start, tmp_path: Path) -> None:
+    server = start(tmp_path / "data", site="true", site_name="Paws of San José")
+    assert f"adoption site:  {server.url}/ (Paws of San José)" in server.output.read_text()

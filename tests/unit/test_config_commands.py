@@ -138,6 +138,51 @@ def test_a_file_that_cannot_be_used_is_refused(elsewhere: Path, content: str, re
     assert reason in error.message
 
 
+FEED = "feeds: {a: {url: 'https://a.example/f', format: json, schedule: daily}}"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "roles: consume",
+        "access_key_root: abc",
+        "first_access_keys: PAWSABCDEFGHIJKLMNOP=admin",
+        "host: 0.0.0.0",
+        "artefact_url: /shared\naccess_keys: required",
+        "stream_url: https://broker",
+        "stream_url: nats://broker/EVENTS\nstream_tracking_id: nobody",
+        "database_url: mysql://here/pets",
+        "database_read_url: postgresql://here/pets",
+        "archive_url: ftp://bucket",
+        "artefact_url: ftp://bucket",
+        "notify_webhook_url: ftp://here",
+        "event_types: {Boop: nothing}",
+        "feeds_file: feeds.yaml",
+        "postcode_table: missing.csv",
+        "recipe: magic",
+        "tls_key: key.pem",
+        "retrain_schedule: daily",
+    ],
+)
+def test_what_serve_refuses_is_refused_with_the_same_words(elsewhere: Path, content: str) -> None:
+    (elsewhere / "feeds.yaml").write_text(FEED)
+    (elsewhere / "config").mkdir()
+    (elsewhere / "config/dev.yaml").write_text(content)
+    if "tracking" in content:
+        assert run("archive", "replay").exit_code == 0, "an empty database"
+    before = sorted(elsewhere.rglob("*"))
+    refused = error_of("config", "check")
+    assert sorted(elsewhere.rglob("*")) == before
+    assert str(error_of("serve", "--port", "0")) == str(refused)
+
+
+def test_keys_that_are_in_the_database_are_found(elsewhere: Path) -> None:
+    assert run("keys", "create").exit_code == 0
+    (elsewhere / "config").mkdir()
+    (elsewhere / "config/dev.yaml").write_text("host: 0.0.0.0")
+    assert run("config", "check").exit_code == 0
+
+
 def test_a_misspelt_variable_is_refused_with_the_nearest_name(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,33 +1,99 @@
-"""What settings name that cannot be used, before anything is opened."""
+"""What settings name that cannot be used; `serve` refuses it, and `config check` says it before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
+from pawsonalize.app.adapters import opened
 from pawsonalize.app.amazon import check_amazon
-from pawsonalize.app.jobs import listed_feeds
+from pawsonalize.app.jobs import scheduled_feeds
 from pawsonalize.app.notifying import open_notifiers
 from pawsonalize.app.serving import postcodes_of
-from pawsonalize.app.shared_data import check_shared
+from pawsonalize.app.shared_data import check_shared, root_key_of
+from pawsonalize.app.streams import source_of
+from pawsonalize.app.tracing import check_tracing
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.event_types import EventTypes
+from pawsonalize.domain.roles import CONSUME
+from pawsonalize.engine.resources.access_keys import ADOPTION_SITE, AccessKey, Scope
 from pawsonalize.http.tls import certificate_of
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
+from pawsonalize.storage.database import check_urls
+from pawsonalize.stream.address import StreamAddress
 
 
 def unusable(settings: Settings) -> Iterator[str]:
     """What is wrong, each with the next move; opens no database and sends nothing."""
-    checks: tuple[Callable[[], object], ...] = (
+    return _refused(
+        lambda: _check_roles(settings),
+        lambda: check_urls(settings.database, settings.database_read_url),
         lambda: open_notifiers(settings),
         lambda: check_shared(settings),
+        lambda: root_key_of(settings),
+        lambda: first_keys(settings),
         lambda: check_amazon(settings),
+        lambda: check_tracing(settings),
         lambda: certificate_of(settings.tls_certificate, settings.tls_key),
-        lambda: listed_feeds(settings),
+        lambda: scheduled_feeds(settings),
         lambda: postcodes_of(settings),
         lambda: open_objects(settings.archive, settings.archive_kms_key),
+        lambda: settings.artefact_url and open_objects(settings.artefact_url),
+        lambda: settings.stream_url and StreamAddress.parse(settings.stream_url),
         lambda: EventTypes.with_added(settings.event_types),
         lambda: recipe_named(settings.recipe),
     )
+
+
+def not_in_tables(settings: Settings) -> Iterator[str]:
+    """What the settings need of the tables and is not there; makes no database."""
+    if not (settings.requires_keys or settings.stream_tracking_id):
+        return
+    try:
+        with opened(settings, must_exist=True) as adapters:
+            keys = list(adapters.access_keys(settings).all())
+            yield from _refused(
+                lambda: check_keys(settings, keys),
+                lambda: settings.stream_url and source_of(settings, adapters),
+            )
+    except NotFound:  # there is no database yet
+        yield from _refused(lambda: check_keys(settings, ()))
+
+
+def check_keys(settings: Settings, keys: Iterable[AccessKey]) -> None:
+    """InvalidInput where nobody could call, for want of a key."""
+    made = settings.first_access_keys or not all(key.note == ADOPTION_SITE for key in keys)
+    if settings.requires_keys and not made:
+        raise InvalidInput(
+            f"nobody may call {settings.host} without an access key, and there is none: make one"
+            " with `pawsonalize keys create`, or set PAWSONALIZE_ACCESS_KEYS=open if anybody who"
+            " reaches it may read histories, retrain and change animals",
+            field="access_keys",
+        )
+
+
+def first_keys(settings: Settings) -> dict[str, list[Scope]]:
+    """The ids and scopes of the setting `first_access_keys`."""
+    given = (one.partition("=") for one in settings.first_access_keys.split(",") if one)
+    try:
+        return {key_id: list(map(Scope, scopes.split("+"))) for key_id, _, scopes in given}
+    except ValueError as error:
+        raise InvalidInput(
+            f"first_access_keys is {settings.first_access_keys}: {error}; there are"
+            f" {', '.join(Scope)}",
+            field="first_access_keys",
+        ) from None
+
+
+def _check_roles(settings: Settings) -> None:
+    if settings.own_roles == (CONSUME,) and not settings.stream_url:
+        raise InvalidInput(
+            "this server would do nothing: its only role is consume, and stream_url names no"
+            " stream; name one, or give it another role",
+            field="roles",
+        )
+
+
+def _refused(*checks: Callable[[], object]) -> Iterator[str]:
     for check in checks:
         try:
             check()

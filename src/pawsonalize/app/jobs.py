@@ -41,12 +41,16 @@ def listed_feeds(settings: Settings) -> dict[str, ListedFeed]:
     return read_feeds(Path(settings.feeds_file), os.environ)
 
 
+def scheduled_feeds(settings: Settings) -> dict[str, ScheduledFeed]:
+    """The same with their schedules; InvalidInput if one cannot be read."""
+    return {name: _scheduled(name, feed) for name, feed in listed_feeds(settings).items()}
+
+
 def polling(
     settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
 ) -> Polling:
-    """The polling of the feeds; InvalidInput if a schedule cannot be read."""
-    feeds = {name: _scheduled(name, feed) for name, feed in listed_feeds(settings).items()}
-    problems = adapters.problems(settings)
+    """The polling of the feeds."""
+    feeds, problems = scheduled_feeds(settings), adapters.problems(settings)
     return Polling(feeds, adapters.registry, adapters.animals, problems, adapters.leases, stopped)
 
 

@@ -59,19 +59,19 @@ def check(
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Check a config file and the environment: names, values, and the files that they name.
+    """Check a config file and the environment: what `serve` would refuse is refused here.
 
     A name that does not exist is refused with the nearest that does. Exit code 2 if anything cannot
     be used.
 
     Example: pawsonalize config check
     """
-    from pawsonalize.app.configuration import unusable
+    from pawsonalize.app.configuration import not_in_tables, unusable
 
     if file is not None and not file.is_file():
         raise InvalidInput(f"there is no file {file}: write one with `pawsonalize init`")
     settings, written = read_settings({"data_dir": data_dir}, file)
-    wrong = [*written.warnings, *unusable(settings)]
+    wrong = [*written.warnings, *unusable(settings)] or list(not_in_tables(settings))
     if wrong:
         raise InvalidInput("; ".join(wrong))
     where = "no config file" if written.file is None else str(written.file)

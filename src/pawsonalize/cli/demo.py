@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from pawsonalize import clock
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
-from pawsonalize.cli.serve import run_server
+from pawsonalize.cli.serve import run_server, wait_for_port
 from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.settings import Settings, read_settings
@@ -29,6 +29,7 @@ def demo(
     """
     options = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
     settings, written = read_settings({**options, "demo_site": True})
+    wait_for_port(settings)
     prepare(settings)
     run_server(settings, written.sources)
 

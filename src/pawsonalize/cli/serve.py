@@ -23,14 +23,13 @@ from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
 from pawsonalize.cli.terminal import say
 from pawsonalize.config import SOURCES
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.roles import CONSUME, SERVE
+from pawsonalize.domain.errors import Conflict, InvalidInput
+from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import SECOND
 from pawsonalize.settings import Settings, as_environment, read_settings
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.engine.resources.access_keys import Scope
 
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
 _DRAIN_SECONDS = 30
@@ -61,29 +60,15 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
 
     `sources` says where each setting was written, for people who look.
     """
-    from pawsonalize.app.amazon import check_amazon
+    from pawsonalize.app.configuration import unusable
     from pawsonalize.app.connections import RESERVED_FILES
-    from pawsonalize.app.jobs import polling
-    from pawsonalize.app.notifying import open_notifiers
-    from pawsonalize.app.shared_data import check_shared
     from pawsonalize.app.streams import source_of
-    from pawsonalize.app.tracing import check_tracing
-    from pawsonalize.http.tls import certificate_of
 
-    if settings.own_roles == (CONSUME,) and not settings.stream_url:
-        raise InvalidInput(
-            "this server would do nothing: its only role is consume, and stream_url names no"
-            " stream; name one, or give it another role",
-            field="roles",
-        )
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
-    open_notifiers(settings)
-    check_shared(settings)
-    check_amazon(settings)
-    check_tracing(settings)
-    certificate_of(settings.tls_certificate, settings.tls_key)
+    if wrong := list(unusable(settings)):
+        raise InvalidInput("; ".join(wrong))
+    wait_for_port(settings)
     with opened_or_made(settings) as adapters:
-        polling(settings, adapters)
         if settings.stream_url:
             source_of(settings, adapters)
         _check_access(settings, adapters)
@@ -105,7 +90,6 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
         "timeout_keep_alive": settings.idle_seconds,
     }
     _allow_files(settings.max_connections + RESERVED_FILES)
-    _wait_for_port(settings)
     say(told)
     if settings.workers == 1:
         _run(options)
@@ -127,8 +111,9 @@ def _announced(settings: Settings, adapters: "Adapters") -> Iterator[str]:
     if not settings.has_role(SERVE):
         yield f"  does: {', '.join(settings.own_roles)}; it answers no questions"
         return
-    if settings.demo_site:
-        yield f"  adoption site:  {url}/"
+    if settings.serves_site:
+        name = "the demo" if settings.demo_site else settings.site_name
+        yield f"  adoption site:  {url}/ ({name})"
     yield f"  API:            {url}/docs, and Amazon Personalize's at {url}/aws"
     serving = [one for one in entries(adapters.registry) if one.serves]
     models = ", ".join(f"{one.name} ({one.campaign.solution_version})" for one in serving)
@@ -139,43 +124,21 @@ def _announced(settings: Settings, adapters: "Adapters") -> Iterator[str]:
 
 def _check_access(settings: Settings, adapters: "Adapters") -> None:
     """InvalidInput where a network would be let in by mistake, or nobody could come in."""
+    from pawsonalize.app.configuration import check_keys, first_keys
     from pawsonalize.engine.resources.access_keys import ADOPTION_SITE, Scope
 
     keys = adapters.access_keys(settings)
-    for key_id, scopes in _first_keys(settings.first_access_keys):
+    for key_id, scopes in first_keys(settings).items():
         keys.ensure(key_id, scopes, "the setting first_access_keys", clock.now())
-    if not settings.requires_keys:
-        if not settings.is_local:
-            say(
-                f"anybody who reaches {settings.host} may read histories, retrain and change"
-                " animals: access_keys is open",
-                "yellow",
-            )
-    elif all(key.note == ADOPTION_SITE for key in keys.all()):
-        raise InvalidInput(
-            f"nobody may call {settings.host} without an access key, and there is none: make one"
-            " with `pawsonalize keys create`, or set PAWSONALIZE_ACCESS_KEYS=open if anybody who"
-            " reaches it may read histories, retrain and change animals",
-            field="access_keys",
+    check_keys(settings, keys.all())
+    if not settings.requires_keys and not settings.is_local:
+        say(
+            f"anybody who reaches {settings.host} may read histories, retrain and change"
+            " animals: access_keys is open",
+            "yellow",
         )
-    elif settings.serves_site and keys.noted(ADOPTION_SITE) is None:
+    elif settings.requires_keys and settings.serves_site and keys.noted(ADOPTION_SITE) is None:
         keys.create([Scope.BROWSER], ADOPTION_SITE, clock.now())
-
-
-def _first_keys(written: str) -> Iterator[tuple[str, list["Scope"]]]:
-    """The ids and scopes of the setting."""
-    from pawsonalize.engine.resources.access_keys import Scope
-
-    for one in filter(None, written.split(",")):
-        key_id, _, scopes = one.partition("=")
-        try:
-            yield key_id, [Scope(scope) for scope in scopes.split("+")]
-        except ValueError as error:
-            raise InvalidInput(
-                f"first_access_keys gives {key_id} the scopes {scopes}: {error}; there are"
-                f" {', '.join(Scope)}",
-                field="first_access_keys",
-            ) from None
 
 
 def _allow_files(wanted: int) -> None:
@@ -186,22 +149,32 @@ def _allow_files(wanted: int) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def _wait_for_port(settings: Settings) -> None:
-    """Wait until workers without a supervisor have let go of the port; uvicorn says who has not."""
+def wait_for_port(settings: Settings) -> None:
+    """Wait until workers without a supervisor have let go of the port; Conflict if others have it.
+
+    Before anything is said or made: what follows would not be so.
+    """
     deadline = time.monotonic() + _PORT_SECONDS
-    while _is_taken(settings.host, settings.port) and time.monotonic() < deadline:
+    while error := _why_not_bound(settings.host, settings.port):
+        if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
+            raise Conflict(
+                f"cannot listen on port {settings.port} of {settings.host}:"
+                f" {os.strerror(error.errno or 0).lower()}. Name another port, such as --port"
+                f" {settings.port + 1}, or stop the program that has it"
+            ) from error
         time.sleep(_LOOK_SECONDS)
 
 
-def _is_taken(host: str, port: int) -> bool:
+def _why_not_bound(host: str, port: int) -> OSError | None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except OSError as error:  # a wrong host is uvicorn's to name
-            return error.errno == errno.EADDRINUSE
-    return False
+        except OSError as error:
+            # A wrong host is uvicorn's to name.
+            return error if error.errno in {errno.EADDRINUSE, errno.EACCES} else None
+    return None
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.storage.answering import answering
+from pawsonalize.storage.failures import FULL, READ_ONLY, SILENT, explained
 from pawsonalize.storage.fencing import check_fences, works_under_lease
 from pawsonalize.storage.postgres_url import read_url, shown
 from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
@@ -39,41 +40,6 @@ _TAKE_TURN = text(
     "SELECT set_config('idle_in_transaction_session_timeout', :limit, true),"
     " pg_advisory_xact_lock(:key)"
 )
-
-_FULL = "the disk that holds the database is full: free some space"
-_READ_ONLY = "the database is read-only: make its folder writable for this user"
-_TOO_MANY = (
-    "PostgreSQL takes no more connections: lower database_connections or workers, or raise its"
-    " max_connections (docs/how-to/run-several-servers.md)"
-)
-_KNOWN = (
-    ("disk is full", _FULL),
-    ("readonly", _READ_ONLY),
-    (
-        "read-only transaction",
-        "the database takes no writes: name the server that does, or let this user write to it",
-    ),
-    ("too many clients", _TOO_MANY),
-    ("too many connections", _TOO_MANY),  # of a role, or to a database
-    ("slots are reserved", _TOO_MANY),
-    (
-        "QueuePool limit",
-        "all connections of this process to the database are busy: send the request again; if it"
-        " lasts, raise database_connections",
-    ),
-    ("lock timeout", "tables that are to be changed are being read: start again when that is over"),
-    ("unable to open", "the database file cannot be opened: check that its folder is writable"),
-    ("locked", "the database is busy with another writer: send the request again"),
-    ("disk I/O", "the disk that holds the database fails: check the disk and its space"),
-    ("No space left", _FULL),
-)
-_DAMAGED = (
-    "the database is damaged: stop the service, then bring the file back from a copy, or move it"
-    " away and rebuild the events with `pawsonalize archive replay` and import items and animals"
-    " again"
-)
-_SILENT = "the database did not answer: send the request again"
-_DAMAGE = ("malformed", "not a database", "invalid page in block", "could not read block")
 
 # A write that changes nothing anybody reads. SQLite leaves out a write of the same content, so
 # there it counts in a number of the file's head that is free for such uses.
@@ -121,6 +87,7 @@ class Database:
         tables are of a version that cannot be brought up to date. Of PostgreSQL at most so many
         `connections` are open at a time, and `read_url` is a replica.
         """
+        check_urls(url, read_url)
         opened = _opened(url, connections)
         self._remote = None if isinstance(opened, Engine) else opened
         self._engine = opened if isinstance(opened, Engine) else opened.patient
@@ -233,7 +200,7 @@ class Database:
             return None
         with self.reading() as connection:
             found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
-        return None if found == "ok" else str(self._explained(f"malformed: {found}"))
+        return None if found == "ok" else str(explained(f"malformed: {found}", self.shown_url))
 
     def connection_limit(self) -> int | None:
         """How many connections PostgreSQL takes from who is no superuser; None for SQLite."""
@@ -255,8 +222,8 @@ class Database:
         folder = self.file.absolute().parent
         try:
             if self._is_full():
-                return f"{_FULL} ({folder})"
-            return None if os.access(folder, os.W_OK) else f"{_READ_ONLY} ({folder})"
+                return f"{FULL} ({folder})"
+            return None if os.access(folder, os.W_OK) else f"{READ_ONLY} ({folder})"
         except OSError as error:
             return f"the database's folder {folder} cannot be reached: {error.strerror}"
 
@@ -292,12 +259,12 @@ class Database:
         if self._refusals:
             raise StorageUnavailable(self._refusals[0])
         if self._is_frozen() and not reads:
-            raise StorageUnavailable(f"{_FULL}. Nothing of this request was stored")
+            raise StorageUnavailable(f"{FULL}. Nothing of this request was stored")
         if self._remote is None:  # the driver is in autocommit mode already
             return self._engine.connect()
         engine = self._answering if answering.get() else self._engine
         if answering.get() and self._remote.pulse.is_silent:
-            raise StorageUnavailable(_SILENT, detail=self.shown_url)
+            raise StorageUnavailable(SILENT, detail=self.shown_url)
         connection = engine.connect()
         return connection.execution_options(isolation_level="AUTOCOMMIT") if reads else connection
 
@@ -360,41 +327,40 @@ class Database:
             reason, *_ = str(error.orig).splitlines()
             raise InvalidInput(f"the database cannot hold a value of it: {reason}") from error
         except DBAPIError as error:
-            raise self._explained(str(error.orig)) from error
+            raise explained(str(error.orig), self.shown_url) from error
         except sqlite3.Error as error:  # of a prepared SELECT
-            raise self._explained(str(error)) from error
+            raise explained(str(error), self.shown_url) from error
         except SQLAlchemyError as error:
-            raise self._explained(str(error)) from error
-
-    def _explained(self, reason: str) -> StorageUnavailable:
-        detail = f"{self.shown_url}: {reason.strip()}"
-        if any(sign in reason for sign in _DAMAGE):
-            return StorageUnavailable(_DAMAGED, detail=detail)
-        for sign, meaning in _KNOWN:
-            if sign in reason:
-                said = f"{meaning}. Nothing of this request was stored"
-                return StorageUnavailable(said, detail=detail)
-        return StorageUnavailable(_SILENT, detail=detail)
+            raise explained(str(error), self.shown_url) from error
 
 
-def _replica_of(database: Database, url: str, connections: int) -> "ReadReplica":
-    parsed = _parsed(url, "database_read_url")
-    if database.is_local or parsed.get_backend_name() != "postgresql":
+def check_urls(url: str, replica: str) -> None:
+    """InvalidInput if these name no database that can be opened, or no replica; opens nothing."""
+    urls = [_parsed(url, "database_url")]
+    if replica:
+        urls.append(_parsed(replica, "database_read_url"))
+    if replica and any(one.get_backend_name() != "postgresql" for one in urls):
         raise InvalidInput(
             "database_read_url names a read replica of PostgreSQL, so both it and database_url must"
             " be postgresql://…: correct them, or take database_read_url away",
             field="database_read_url",
         )
+
+
+def _replica_of(database: Database, url: str, connections: int) -> "ReadReplica":
     from pawsonalize.storage.replica import ReadReplica  # noqa: PLC0415 - an extra
 
-    return ReadReplica(parsed, connections, database.reading)
+    return ReadReplica(_parsed(url, "database_read_url"), connections, database.reading)
 
 
 def _parsed(url: str, setting: str) -> URL:
     try:
-        return read_url(url)
+        parsed = read_url(url)
     except ArgumentError as error:
         raise _unusable(str(error), setting) from error
+    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise _unusable(f"there is no adapter for {parsed.get_backend_name()}", setting)
+    return parsed
 
 
 def _unusable(reason: str, setting: str) -> InvalidInput:
@@ -415,8 +381,6 @@ def _opened(url: str, connections: int) -> "Engine | PostgresEngines":
         )
         event.listen(engine, "connect", _set_pragmas)
         return engine
-    if parsed.get_backend_name() != "postgresql":
-        raise _unusable(f"there is no adapter for {parsed.get_backend_name()}", "database_url")
     try:
         from pawsonalize.storage.postgres import PostgresEngines  # noqa: PLC0415 - an extra
 

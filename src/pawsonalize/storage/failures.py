@@ -1,0 +1,50 @@
+"""Failures of a database in words, each with the next move."""
+
+from pawsonalize.domain.errors import StorageUnavailable
+
+FULL = "the disk that holds the database is full: free some space"
+READ_ONLY = "the database is read-only: make its folder writable for this user"
+_TOO_MANY = (
+    "PostgreSQL takes no more connections: lower database_connections or workers, or raise its"
+    " max_connections (docs/how-to/run-several-servers.md)"
+)
+_KNOWN = (
+    ("disk is full", FULL),
+    ("readonly", READ_ONLY),
+    (
+        "read-only transaction",
+        "the database takes no writes: name the server that does, or let this user write to it",
+    ),
+    ("too many clients", _TOO_MANY),
+    ("too many connections", _TOO_MANY),  # of a role, or to a database
+    ("slots are reserved", _TOO_MANY),
+    (
+        "QueuePool limit",
+        "all connections of this process to the database are busy: send the request again; if it"
+        " lasts, raise database_connections",
+    ),
+    ("lock timeout", "tables that are to be changed are being read: start again when that is over"),
+    ("unable to open", "the database file cannot be opened: check that its folder is writable"),
+    ("locked", "the database is busy with another writer: send the request again"),
+    ("disk I/O", "the disk that holds the database fails: check the disk and its space"),
+    ("No space left", FULL),
+)
+_DAMAGED = (
+    "the database is damaged: stop the service, then bring the file back from a copy, or move it"
+    " away and rebuild the events with `pawsonalize archive replay` and import items and animals"
+    " again"
+)
+SILENT = "the database did not answer: send the request again"
+_DAMAGE = ("malformed", "not a database", "invalid page in block", "could not read block")
+
+
+def explained(reason: str, place: str) -> StorageUnavailable:
+    """Return the error of a failure for which the database gives this reason."""
+    detail = f"{place}: {reason.strip()}"
+    if any(sign in reason for sign in _DAMAGE):
+        return StorageUnavailable(_DAMAGED, detail=detail)
+    for sign, meaning in _KNOWN:
+        if sign in reason:
+            said = f"{meaning}. Nothing of this request was stored"
+            return StorageUnavailable(said, detail=detail)
+    return StorageUnavailable(SILENT, detail=detail)
