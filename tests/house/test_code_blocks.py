@@ -146,11 +146,14 @@ def test_every_command_exists_with_its_options(block: Block) -> None:
         parse(get_command(app), words)
 
 
-def parse(command: Any, words: list[str]) -> None:
-    """Parse as the command line does, without running anything."""
+def parse(command: Any, words: list[str], *, is_whole: bool = True) -> None:
+    """Parse as the command line does, without running anything.
+
+    A command that a sentence names is not whole: it may lack what has to follow.
+    """
     while hasattr(command, "commands"):
-        assert words, f"{command.name} needs one of its commands"
-        if words[0].startswith("-"):
+        assert words or not is_whole, f"{command.name} needs one of its commands"
+        if not words or words[0].startswith("-"):
             return
         assert words[0] in command.commands, f"there is no command {words[0]}"
         command, words = command.commands[words[0]], words[1:]
@@ -170,10 +173,13 @@ def parse(command: Any, words: list[str]) -> None:
             continue
         assert name in options or name == "--help", f"{command.name} has no option {name}"
         if not equals and name != "--help" and not options[name].is_flag:
-            assert next(waiting, None) is not None, f"{name} needs a value"
+            value = next(waiting, None)
+            assert value is not None or not is_whole, f"{name} needs a value"
     most = len(words) if any(one.nargs < 0 for one in arguments) else len(arguments)
     assert len(given) <= most, f"{command.name} does not take {given[most:]}"
-    assert len(given) >= sum(one.required for one in arguments), f"{command.name} needs more"
+    assert not is_whole or len(given) >= sum(one.required for one in arguments), (
+        f"{command.name} needs more"
+    )
 
 
 def test_a_wrong_command_or_option_is_noticed() -> None:

@@ -1,11 +1,15 @@
 """Commands start at once, and what they write out to do so is true."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+import pytest
 from typer.main import get_command
 
 from pawsonalize.cli.keys import For
@@ -18,6 +22,7 @@ from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.engine.resources.solutions import TrainingMode
 from pawsonalize.recipes.user_personalization import UserPersonalization
 from pawsonalize.settings import as_environment
+from tests.house.test_code_blocks import PAGES, ROOT, parse
 from tests.service_data import make_service
 
 HEAVY = {
@@ -92,3 +97,68 @@ def test_what_options_offer_is_what_there_is() -> None:
     assert option("outcomes", "within").default == WITHIN_DAYS
     assert get_args(get_type_hints(train)["mode"]) == tuple(TrainingMode)
     assert [one.value for one in For] == [one.value for one in Scope]
+
+
+SOURCES = sorted((ROOT / "src").rglob("*.py"))
+TEXTS = [
+    *(page for page in PAGES if "adr" not in page.parts),
+    *(
+        one.relative_to(ROOT)
+        for end in ("html", "jinja", "yaml")
+        for one in ROOT.glob(f"src/**/*.{end}")
+    ),
+]
+
+
+COMMANDS: Any = get_command(app)
+GROUPS = [name for name, one in COMMANDS.commands.items() if hasattr(one, "commands")]
+
+
+def texts_of(source: Path) -> Iterator[str]:
+    """The texts in a module; what a text gets when it is written is `X`."""
+    for node in ast.walk(ast.parse(source.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.JoinedStr):
+            parts = (one.value if isinstance(one, ast.Constant) else "X" for one in node.values)
+            yield " ".join("".join(map(str, parts)).split())
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield " ".join(node.value.split())
+
+
+def named_commands(text: str) -> Iterator[list[str]]:
+    """The words of each of our commands that stands in a text as code, whole or in part."""
+    for found in re.finditer(r"`([^`\n]+)`|<code>([^<]+)</code>", text):
+        code = re.sub(r"\{\{.*?\}\}", "X", found[1] or found[2])
+        words = [word.strip("'\"…") for word in code.split()]
+        if words[:1] == ["pawsonalize"]:
+            words = words[1:]
+        elif len(words) < 2 or words[0] not in GROUPS:
+            continue
+        if words and (words[0].isalpha() or "-" in words[0][1:]):
+            yield [word for word in words if word]
+
+
+def test_every_command_that_a_text_of_ours_names_exists_with_its_options() -> None:
+    texts = [(one, text) for one in SOURCES for text in texts_of(one)]
+    texts += [(one, (ROOT / one).read_text(encoding="utf-8")) for one in TEXTS]
+    wrong, count = [], 0
+    for place, text in texts:
+        for words in named_commands(text):
+            count += 1
+            try:
+                parse(COMMANDS, words, is_whole=False)
+            except AssertionError as error:
+                wrong.append(f"{place}: {' '.join(words)}: {error}")
+    assert wrong == []
+    assert count > 150
+
+
+def test_a_command_in_a_text_that_does_not_exist_is_noticed() -> None:
+    for wrong in (
+        "`keys delete`",
+        "<code>pawsonalize runs show --wrong</code>",
+        "`pawsonalize rn`",
+    ):
+        (words,) = named_commands(f"To take it back, run {wrong}.")
+        with pytest.raises(AssertionError):
+            parse(COMMANDS, words, is_whole=False)
+    assert list(named_commands("`animals`, `serve` and `keys create`")) == [["keys", "create"]]

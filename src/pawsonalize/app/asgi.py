@@ -96,6 +96,7 @@ def build_app(
                 runs=engine.runs,
                 campaigns=adapters.campaigns,
                 audit=adapters.audit,
+                keys=adapters.access_keys(settings),
                 now=clock.now,
             )
             app.state.storefront = engine.storefront(settings, adapters)

@@ -18,6 +18,10 @@ _KINDS = {
     "/aws/personalize-ranking": TrafficKind.RERANKINGS,
     "/v1/events": TrafficKind.EVENTS,
     "/aws/events": TrafficKind.EVENTS,
+    # The adoption site's pages: what is in them is an answer, too.
+    "/": TrafficKind.RECOMMENDATIONS,
+    "/animals/{animal_id}": TrafficKind.RECOMMENDATIONS,
+    "/animals/{animal_id}/events": TrafficKind.EVENTS,
 }
 
 

@@ -1,11 +1,13 @@
 """Templates to responses: escaped, under a strict content policy, never kept by caches."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from importlib.resources import files
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from pawsonalize.ui import words
@@ -52,6 +54,11 @@ def with_query(path: str, fields: Mapping[str, str]) -> str:
     return f"{path}?{asked}" if asked else path
 
 
+def prose(text: str) -> Markup:
+    """Text with what stands between backticks as code: commands say what to type in this way."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
+
+
 def _static(name: str) -> str:
     """A static file's path, which changes with its content so that no old copy is used."""
     content = files("pawsonalize.ui").joinpath("static", name).read_bytes()
@@ -85,4 +92,5 @@ _TEMPLATES.filters |= {
     "short": words.short,
     "lasting": words.lasting,
     "moment": words.moment,
+    "prose": prose,
 }

@@ -13,6 +13,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.ingest.feeds.meanings import Meanings
 from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.settings import Settings
+from pawsonalize.ui.rendering import prose
 from tests.hostile_world import HOSTILE, MARKUP, OTHER_VERSION, make_world
 from tests.service_data import client_of, make_key
 
@@ -221,3 +222,113 @@ def test_no_form_of_another_site_does_anything(browser: TestClient) -> None:
             f"/console/{path}", data={}, headers={**_FORM, "Origin": "https://evil.example"}
         )
         assert answer.status_code == 403
+
+
+def test_a_key_is_made_after_one_was_asked_and_its_secret_is_shown_once(
+    browser: TestClient, service: Settings
+) -> None:
+    wanted = {
+        "note": "the site",
+        "events": "true",
+        "runtime": "true",
+        "origins": "https://shelter.example https://other.example",
+        "datasetGroup": "pawsonalize",
+        "rate": "50/second",
+        "days": "30",
+    }
+    asked = words(browser.get("/console/settings/keys/create", params=wanted))
+    assert "Make a key with events, runtime ?" in asked.replace("runtime?", "runtime ?")
+    assert "https://shelter.example, https://other.example" in asked
+    assert "dataset group pawsonalize alone" in asked
+    made = do(browser, "/console/settings/keys/create", **wanted)
+    secret = re.search(r"PAWSONALIZE_KEY</dt><dd><code>(PAWS\w{16}\.[^<]{40})<", made.text)
+    assert secret is not None
+    assert made.headers["cache-control"] == "no-store"
+    name, shown = secret[1].split(".")
+    with opened(service) as adapters:
+        key, of_key = adapters.access_keys(service).find(name) or pytest.fail("no key")
+    assert of_key == html.unescape(shown)
+    assert (key.note, key.scopes, key.dataset_group) == (
+        "the site", (Scope.EVENTS, Scope.RUNTIME), "pawsonalize",
+    )  # fmt: skip
+    assert key.origins == ("https://shelter.example", "https://other.example")
+    assert (key.rate, key.expires_at is None) == ("50/second", False)
+    assert shown not in browser.get("/console/settings/keys").text
+    assert f"POST /console/settings/keys/create {name} done" in newest_action(browser)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ({}, "give the key a scope: browser"),
+        ({"site": "true", "days": "soon"}, "ends in soon days"),
+        ({"site": "true", "days": "0"}, "ends in 0 days"),
+        ({"site": "true", "origins": "shelter.example"}, "is no origin"),
+        ({"site": "true", "rate": "often"}, "often"),
+        ({"site": "true", "datasetGroup": "nowhere"}, "nowhere"),
+    ],
+)
+def test_a_key_that_cannot_be_meant_is_not_made(
+    browser: TestClient, service: Settings, wanted: dict[str, str], reason: str
+) -> None:
+    with opened(service) as adapters:
+        before = [key.name for key in adapters.access_keys(service).all()]
+    refused = do(browser, "/console/settings/keys/create", **wanted)
+    assert refused.status_code in {400, 404}
+    assert reason in html.unescape(refused.text).lower()
+    with opened(service) as adapters:
+        assert [key.name for key in adapters.access_keys(service).all()] == before
+
+
+def test_a_key_is_removed_after_one_was_asked(browser: TestClient, service: Settings) -> None:
+    name = make_key(service, Scope.SITE).partition(".")[0]
+    assert f"/console/settings/keys/remove?key={name}" in browser.get("/console/settings/keys").text
+    asked = words(browser.get("/console/settings/keys/remove", params={"key": name}))
+    assert "It may: site." in asked
+    assert f"Key {name} is removed." in words(
+        do(browser, "/console/settings/keys/remove", key=name)
+    )
+    with opened(service) as adapters:
+        assert adapters.access_keys(service).find(name) is None
+    assert do(browser, "/console/settings/keys/remove", key=name).status_code == 404
+
+
+def test_nobody_but_an_operator_of_the_whole_service_makes_or_removes_keys(
+    app: TestClient, service: Settings
+) -> None:
+    victim = make_key(service, Scope.SITE).partition(".")[0]
+    paths = {"create": {"operator": "true"}, "remove": {"key": victim}}
+    with opened(service) as adapters:
+        keys = adapters.access_keys(service)
+        of_a_group, secret = keys.create([Scope.OPERATOR], "", 0, dataset_group="pawsonalize")
+        before = {key.name for key in keys.all()}
+    weak = [make_key(service, one) for one in (Scope.CONTROL_PLANE, Scope.SITE)]
+    before |= {key.partition(".")[0] for key in weak}
+    for key in (None, *weak, f"{of_a_group.name}.{secret}"):
+        app.cookies.clear()
+        app.post("/console/sign-in", data={"key": key or ""}, headers=_FORM, follow_redirects=False)
+        for action, fields in paths.items():
+            path = f"/console/settings/keys/{action}"
+            answer = app.post(path, data=fields, headers=_FORM, follow_redirects=False)
+            assert answer.status_code in {303, 403}
+            assert answer.headers.get("location", "/console/sign-in").startswith("/console/sign-in")
+    foreign = {**_FORM, "Origin": "https://evil.example"}
+    app.post("/console/sign-in", data={"key": make_key(service, Scope.OPERATOR)}, headers=_FORM)
+    for action, fields in paths.items():
+        path = f"/console/settings/keys/{action}"
+        assert app.post(path, data=fields, headers=foreign).status_code == 403
+    with opened(service) as adapters:
+        assert before < {key.name for key in adapters.access_keys(service).all()}, "one is ours"
+        assert len(list(adapters.access_keys(service).all())) == len(before) + 1
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_commands_are_code_and_no_backticks_are_printed(browser: TestClient, path: str) -> None:
+    assert "`" not in browser.get(path).text
+
+
+def test_a_message_with_a_command_is_written_as_code() -> None:
+    assert prose("run `pawsonalize doctor` <b>") == (
+        "run <code>pawsonalize doctor</code> &lt;b&gt;"
+    )
+    assert prose("a ` alone") == "a ` alone"

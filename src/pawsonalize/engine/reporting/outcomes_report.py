@@ -308,6 +308,9 @@ def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Polic
     if not len(found):
         why = "no recommendation with propensities was given in that time: turn exploration on"
         return PolicyEstimate(name, None, None, 0.0, 0, why)
+    if not found.reward.any():
+        why = "not enough yet: nothing came of what was recommended in that time"
+        return PolicyEstimate(name, None, None, 0.0, len(found), why)
     verdict = off_policy_value(found.choices((found.propensity > CHOSEN).astype(np.float64)))
     served = float(found.reward.mean())
     if isinstance(verdict, OffPolicyValue):

@@ -46,6 +46,8 @@ class Done:
     """One sentence, which that page says."""
     target: str | None = None
     """The name of the resource it was done to, for the audit log; never an id of a visitor."""
+    once: Fields = field(default_factory=dict)
+    """Secrets that the answer shows, and no page after it."""
 
 
 Ask = Callable[[Console, Fields], Confirmation]
@@ -74,6 +76,8 @@ def action(path: str, ask: Ask, act: Act) -> list[Route]:
                 await _note(console, caller, path, None, error.code)
             return failed(request, error, caller)
         await _note(console, caller, path, result.target, "done")
+        if result.once:
+            return shown(request, caller, "shown_once.html", done=result)
         return see(result.page, result.notice)
 
     return [Route(path, guarded(asked)), Route(path, done, methods=["POST"])]

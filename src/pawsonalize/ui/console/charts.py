@@ -8,6 +8,7 @@ WIDTH, HEIGHT = 360, 150
 LEFT, RIGHT, TOP, BOTTOM = 44, 352, 10, 128
 _TICKS = 3
 _KINDS = 4
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +66,13 @@ class LineChart:
     def ticks(self) -> Iterator[tuple[float, str]]:
         """The lines of the grid: how high each is, and its value."""
         most = self._most()
-        for number in range(_TICKS):
-            value = most * number / (_TICKS - 1)
-            yield self._y(value), self.form.format(value)
+        values = [most * number / (_TICKS - 1) for number in range(_TICKS)]
+        # As many digits as it takes for each label to be true, and so another one.
+        exact = (f"{{:,.{digits}f}}" for digits in range(_MOST_DIGITS))
+        forms = (form for form in exact if all(_reads(form, value) for value in values))
+        form = self.form if "%" in self.form else next(forms, self.form)
+        for value in values:
+            yield self._y(value), form.format(value)
 
     def drawn(self) -> Iterator[tuple[int, str, str]]:
         """The lines: which colour and dash each has, its label, and its path."""
@@ -119,6 +124,10 @@ class LineChart:
                 parts.append(f"L{x} {y}")
             is_on = True
         return "".join(parts)
+
+
+def _reads(form: str, value: float) -> bool:
+    return math.isclose(float(form.format(value).replace(",", "")), value, rel_tol=1e-9)
 
 
 def _round_up(value: float) -> float:

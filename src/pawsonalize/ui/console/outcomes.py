@@ -17,7 +17,7 @@ from pawsonalize.ui.console.shell import Console, guarded, shown
 from pawsonalize.ui.words import day
 
 OUTCOMES = "/console/outcomes"
-_DEFAULT_DAYS = 90
+_DEFAULT_DAYS = 180  # waits are known of arrivals that were followed for 90 days
 _VERSIONS = 20  # the page lists the newest, and draws the curves of the first four with arrivals
 _CURVES = 4
 _FEW_ARRIVALS = 10

@@ -6,16 +6,18 @@ from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.admission import Caller
 from pawsonalize.engine.reporting.console.parameters import filled
+from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.ui.console import keys
 from pawsonalize.ui.console.actions import Confirmation, Done, Fields, action
 from pawsonalize.ui.console.shell import Answer, Console, guarded, shown
 from pawsonalize.ui.rendering import with_query
 
 HERE = "/console/settings"
-_KEYS, _AUDIT = f"{HERE}/keys", f"{HERE}/audit"
+_AUDIT = f"{HERE}/audit"
 _NOTIFICATIONS = f"{HERE}/notifications"
 TABS = (
     ("Settings", HERE),
-    ("Keys", _KEYS),
+    ("Keys", keys.KEYS),
     ("Notifications", _NOTIFICATIONS),
     ("Audit log", _AUDIT),
 )
@@ -27,7 +29,9 @@ def _page_of(tab: str, template: str) -> Answer:
     def page(request: Request, caller: Caller) -> Response:
         console = Console.of(request)
         report = console.views.service.report(console.now())
-        return shown(request, caller, template, tabs=TABS, tab=tab, report=report)
+        return shown(
+            request, caller, template, tabs=TABS, tab=tab, report=report, scopes=tuple(Scope)
+        )
 
     return page
 
@@ -77,7 +81,8 @@ def routes() -> list[BaseRoute]:
     """Where the pages are."""
     return [
         Route(HERE, guarded(_page_of(HERE, "settings.html"))),
-        Route(_KEYS, guarded(_page_of(_KEYS, "settings_keys.html"))),
+        Route(keys.KEYS, guarded(_page_of(keys.KEYS, "settings_keys.html"))),
+        *keys.routes(),
         Route(_NOTIFICATIONS, guarded(_page_of(_NOTIFICATIONS, "settings_notifications.html"))),
         Route(_AUDIT, guarded(get_audit_page)),
         *action(f"{_NOTIFICATIONS}/test", ask_test, do_test),

@@ -22,7 +22,7 @@ from pawsonalize.domain.errors import (
     Unauthenticated,
 )
 from pawsonalize.engine.reporting.console.views import ConsoleViews
-from pawsonalize.engine.resources.access_keys import CONTROL_PLANE, OPERATOR, Scope
+from pawsonalize.engine.resources.access_keys import CONTROL_PLANE, OPERATOR, AccessKeys, Scope
 from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.training.retraining.runs import Runs
@@ -71,6 +71,7 @@ class Console:
     runs: Runs
     campaigns: Campaigns
     audit: AuditLog
+    keys: AccessKeys
     now: Callable[[], int]
 
     @classmethod

@@ -28,7 +28,7 @@ class TrafficKind(StrEnum):
     RERANKINGS = "re-rankings"
     EVENTS = "events"
     OTHER = "other"
-    """Pages, the inventory, and what operators ask."""
+    """The console, the inventory, and what operators ask."""
 
 
 ANSWERS = (TrafficKind.RECOMMENDATIONS, TrafficKind.RERANKINGS)

@@ -1,0 +1,99 @@
+"""Access keys are made and removed on the console, as by `pawsonalize keys`."""
+
+from starlette.routing import Route
+
+from pawsonalize.access.rates import check_rate
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import DAY, iso
+from pawsonalize.engine.resources.access_keys import AccessKey, Scope
+from pawsonalize.ui.console.actions import Confirmation, Done, Fields, action
+from pawsonalize.ui.console.shell import Console
+from pawsonalize.ui.words import moment
+
+KEYS = "/console/settings/keys"
+
+
+def _scopes(fields: Fields) -> list[Scope]:
+    scopes = [scope for scope in Scope if fields.get(scope)]
+    if not scopes:
+        raise InvalidInput(f"give the key a scope: {', '.join(Scope)}", field="scopes")
+    return scopes
+
+
+def _end(fields: Fields, now: int) -> int | None:
+    days = fields.get("days", "")
+    if not days:
+        return None
+    if not (days.isdecimal() and int(days[:6]) > 0):
+        raise InvalidInput(f"a key ends in {days[:40]} days: write a whole number", field="days")
+    return now + int(days[:6]) * DAY
+
+
+def ask_create(console: Console, fields: Fields) -> Confirmation:
+    """Say what the key will be for."""
+    end, group = _end(fields, console.now()), fields.get("datasetGroup")
+    pages = ", ".join(fields.get("origins", "").split()) or "no site but this one"
+    return Confirmation(
+        title=f"Make a key with {', '.join(_scopes(fields))}",
+        effects=(
+            f"It reaches dataset group {group} alone." if group else "It reaches everything.",
+            f"A browser may use it on pages of {pages}.",
+            f"It ends {moment(iso(end))}." if end else "It never ends by itself.",
+            "Its secret is shown once, on the next page.",
+        ),
+        button="Make it",
+        back=KEYS,
+        fields=fields,
+    )
+
+
+def create(console: Console, fields: Fields) -> Done:
+    """Make the key; InvalidInput for an origin or a rate that is none."""
+    rate, now = fields.get("rate", ""), console.now()
+    check_rate(rate, "the rate")
+    key, secret = console.keys.create(
+        _scopes(fields),
+        fields.get("note", ""),
+        now,
+        dataset_group=fields.get("datasetGroup") or None,
+        origins=fields.get("origins", "").split(),
+        rate=rate,
+        expires_at=_end(fields, now),
+    )
+    once = {
+        "PAWSONALIZE_KEY": f"{key.name}.{secret}",
+        "AWS_ACCESS_KEY_ID": key.name,
+        "AWS_SECRET_ACCESS_KEY": secret,
+    }
+    return Done(KEYS, f"Key {key.name} is made.", key.name, once)
+
+
+def ask_remove(console: Console, fields: Fields) -> Confirmation:
+    """Say whose key it is."""
+    key = console.registry.get(AccessKey, fields.get("key", ""))
+    return Confirmation(
+        title=f"Remove key {key.name}",
+        effects=(
+            f"It is for: {key.note or 'nobody wrote down whom'}. It may: {', '.join(key.scopes)}.",
+            "Every server refuses it within a second, and sessions that began with it end.",
+            "It does not come back: make another one, or rotate it before, where it is still used.",
+        ),
+        button="Remove",
+        back=KEYS,
+        fields={"key": key.name},
+    )
+
+
+def remove(console: Console, fields: Fields) -> Done:
+    """Take the key back."""
+    name = fields.get("key", "")
+    console.keys.delete(name)
+    return Done(KEYS, f"Key {name} is removed.", name)
+
+
+def routes() -> list[Route]:
+    """Where the actions are."""
+    return [
+        *action(f"{KEYS}/create", ask_create, create),
+        *action(f"{KEYS}/remove", ask_remove, remove),
+    ]
