@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,8 +16,9 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.reporting.console.outcomes import OutcomeReports, OutcomesOverTime
 from pawsonalize.engine.training.retraining.record import Fate
 from pawsonalize.settings import Settings
+from tests.animal_data import animal
 from tests.console_world import HOSTILE, make_console_world, running_run, store_run
-from tests.service_data import client_of
+from tests.service_data import client_of, make_service
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 _PAGES = (
@@ -211,6 +213,28 @@ def test_a_page_of_outcomes_asks_for_its_report_once(
     monkeypatch.setattr(OutcomeReports, "outcomes", noted)
     assert app.get("/console/outcomes?days=30").status_code == 200
     assert asked == [("pawsonalize", 30)]
+
+
+def test_outcomes_open_with_a_time_in_which_waits_are_known(app: TestClient) -> None:
+    page = app.get("/console/outcomes").text
+    assert re.search(r'days=180[^>]*aria-current="true"', page)
+
+
+def test_pages_of_the_adoption_site_count_as_answers(tmp_path: Path) -> None:
+    settings = make_service(tmp_path, train=False, site=True)
+    with opened(settings) as adapters:
+        adapters.animals.put([animal("rex")], 1)
+    with client_of(build_app(settings)) as client:
+        before = client.get("/v1/console/overview").json()["traffic"]["kinds"]
+        client.get("/")
+        client.get("/animals/rex")
+        client.get("/console")
+        after = client.get("/v1/console/overview").json()["traffic"]["kinds"]
+    counts = {
+        one["kind"]: one["requests"] - was["requests"]
+        for one, was in zip(after, before, strict=True)
+    }
+    assert counts["recommendations"] == 2
 
 
 def test_outcomes_are_refused_for_a_time_that_nobody_offers(app: TestClient) -> None:

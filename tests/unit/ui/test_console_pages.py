@@ -241,7 +241,7 @@ def test_a_key_is_made_after_one_was_asked_and_its_secret_is_shown_once(
     assert "https://shelter.example, https://other.example" in asked
     assert "dataset group pawsonalize alone" in asked
     made = do(browser, "/console/settings/keys/create", **wanted)
-    secret = re.search(r"PAWSONALIZE_KEY</dt><dd><code>(PAWS\w{16}\.[^<]{40})<", made.text)
+    secret = re.search(r"PAWSONALIZE_KEY</strong><br><code>(PAWS\w{16}\.[^<]{40})<", made.text)
     assert secret is not None
     assert made.headers["cache-control"] == "no-store"
     name, shown = secret[1].split(".")

@@ -136,6 +136,16 @@ def test_a_thin_log_refuses_to_judge_another_policy(sources: OutcomeSources) -> 
     assert judged.refusal
 
 
+def test_where_nothing_came_of_recommendations_no_zero_is_taken_for_a_number(
+    sources: OutcomeSources,
+) -> None:
+    shown = Impression("R1", RECOMMENDATION, "ann", None, T0, T0, "v1", (ITEM, OTHER), (0.9, 0.1))
+    sources.impressions.append([shown])
+    judged = report_outcomes(sources, ORDER).other_policy
+    assert (judged.rows, judged.served, judged.estimate) == (2, None, None)
+    assert (judged.refusal or "").startswith("not enough yet: ")
+
+
 def test_weights_are_checked() -> None:
     assert read_weights({"inquiry": "0"})["inquiry"] == 0
     for wrong in ({"view": "1"}, {"adoption": "much"}, {"return": "1"}, {"adoption": "nan"}):
