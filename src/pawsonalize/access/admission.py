@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 
 from starlette.datastructures import Headers
 
@@ -68,6 +69,7 @@ class Admission:
         self._found = CachedLookup(keys.find, now)
         self._origins = CachedLookup[None, frozenset[str]](lambda _: self._all_origins(), now)
         self._uses: dict[str, int] = {}
+        self._counting = Lock()  # of `_uses`
         self._sessions = PageSessions(self._secret)
 
     def admit(self, call: Call) -> Caller:
@@ -105,7 +107,7 @@ class Admission:
             raise Forbidden(
                 f"{key.name} is for {_listed(key.scopes)}, and this needs {_listed(call.allowed)}"
             )
-        self._uses[key.name] = self._now()
+        self._note_use(key)
         user_id = None
         if (signed := call.headers.get(VISITOR_HEADER)) is not None:
             secret_of = partial(self._signing_secret, key.dataset_group)
@@ -151,14 +153,19 @@ class Admission:
     def count_use(self, key: AccessKey) -> None:
         """Count a call that another door admitted; TooManyRequests above the key's limit."""
         self._rates.check(key, "")
-        self._uses[key.name] = self._now()
+        self._note_use(key)
 
     def store_uses(self) -> None:
         """Store when keys were last used, so that unused ones can be found."""
-        uses, self._uses = self._uses, {}
+        with self._counting:
+            uses, self._uses = self._uses, {}
         for key_id, at in uses.items():
             with suppress(NotFound):  # it was taken back since
                 self._keys.note_use(key_id, at)
+
+    def _note_use(self, key: AccessKey) -> None:
+        with self._counting:
+            self._uses[key.name] = self._now()
 
     def _key(self, token: str) -> AccessKey:
         key_id, _, secret = token.partition(".")

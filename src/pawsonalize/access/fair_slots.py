@@ -1,7 +1,6 @@
 """A few requests at a time, of each dataset group in turn: who floods waits for themselves."""
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, field
 
 from pawsonalize.domain.errors import NotReady
@@ -22,7 +21,8 @@ class _Queue:
     cost: float = _FIRST_COST
     """What its requests take, in seconds, lately."""
     running: int = 0
-    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+    waiting: dict[asyncio.Future[None], float] = field(default_factory=dict)
+    """In the order of their turns, each with the time of the loop at which it came."""
 
 
 class FairSlots:
@@ -60,7 +60,7 @@ class FairSlots:
             queue.used = max(queue.used, self._level)
         loop = asyncio.get_running_loop()
         place = loop.create_future()
-        queue.waiting.append(place)
+        queue.waiting[place] = loop.time()
         self._waiting[whose] = queue
         self._room -= 1
         self._look_soon(loop)
@@ -80,6 +80,13 @@ class FairSlots:
         queue.cost += _SMOOTHING * (seconds - queue.cost)
         self._end(queue)
 
+    def waits(self) -> dict[str, float]:
+        """For how many seconds the next request of each dataset group has waited for a slot."""
+        now = asyncio.get_running_loop().time()
+        return {
+            whose: now - next(iter(one.waiting.values())) for whose, one in self._waiting.items()
+        }
+
     def _end(self, queue: _Queue) -> None:
         queue.running -= 1
         self._free += 1
@@ -93,7 +100,7 @@ class FairSlots:
             }
 
     def _leave(self, whose: str, queue: _Queue, place: asyncio.Future[None]) -> None:
-        queue.waiting.remove(place)
+        del queue.waiting[place]
         self._room += 1
         if not queue.waiting:
             self._waiting.pop(whose, None)
@@ -116,7 +123,8 @@ class FairSlots:
             used, whose = min(ready)
             self._level = max(self._level, used)
             queue = self._waiting[whose]
-            place = queue.waiting.popleft()
+            place = next(iter(queue.waiting))
+            del queue.waiting[place]
             self._room += 1
             if not queue.waiting:
                 del self._waiting[whose]

@@ -21,7 +21,10 @@ from pawsonalize.engine.resources.usage import Usage
 _WAITING = 512  # far fewer than connections: who is refused at once makes room for others
 _HERE = 4
 _IN_THREADS = 24
-_WORK = 12  # both together are fewer than the threads that requests have
+_WORK = 12
+_PAST = 2  # all together are fewer than the threads that requests have
+_PAST_WAITING = 16
+_LATE_SECONDS = 3.0
 
 
 class Lane(Enum):
@@ -31,6 +34,8 @@ class Lane(Enum):
     """What visitors wait for."""
     WORK = "work"
     """All else, which may take long."""
+    PAST = "answers of another moment"
+    """Answers that read the whole inventory first, in a thread: few at a time."""
 
 
 @dataclass(slots=True)
@@ -78,6 +83,7 @@ class Tenants:
         self._slots = {
             Lane.ANSWERS: FairSlots(_HERE if reads_are_local else _IN_THREADS, _WAITING),
             Lane.WORK: FairSlots(_WORK, _WAITING),
+            Lane.PAST: FairSlots(_PAST, _PAST_WAITING),
         }
 
     async def limits_of(self, group: str) -> GroupLimits:
@@ -96,13 +102,26 @@ class Tenants:
         """
         slots, limits = self._slots[lane], await self.limits_of(group)
         try:
-            if lane is Lane.ANSWERS or is_its_own:
+            if lane is not Lane.WORK or is_its_own:
                 self._check(group, limits.requests_per_minute)
             await slots.take(group, limits.weight)
         except (TooManyRequests, NotReady):
             self.usage.count(group, 0.0, refused=True)
             raise
         return TenantRequest(group, self, slots)
+
+    def why_late(self) -> str | None:
+        """Why requests have waited for seconds; None if none has. Call it in the event loop."""
+        for lane in (Lane.ANSWERS, Lane.WORK):  # who asks of another moment has to wait
+            for group, seconds in self._slots[lane].waits().items():
+                if seconds >= _LATE_SECONDS:
+                    return (
+                        f"requests about dataset group {group} wait for seconds, as all its slots"
+                        f" for {lane.value} are taken: see with `pawsonalize doctor` whether disk"
+                        " and database answer, start more workers, or limit it with `pawsonalize"
+                        " dataset-groups update --limit`"
+                    )
+        return None
 
     def _check(self, group: str, most: int | None) -> None:
         if most is None:

@@ -17,6 +17,7 @@ from pawsonalize.app.notifying import couriers
 from pawsonalize.app.side_processes import follow_latest, refresh_when_due
 from pawsonalize.app.tenants import group_sizing
 from pawsonalize.app.upkeep import upkeep
+from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.roles import CONSUME, SERVE, WORK
 from pawsonalize.engine.reporting.console.traffic import SAMPLE_SECONDS
 from pawsonalize.engine.reporting.joined_events import report_unjoined
@@ -60,9 +61,11 @@ class Task:
     """In words; a failure stands as a problem of that name until the work succeeds."""
     seconds: float
     """The pause."""
-    work: Callable[[], object]
+    work: Callable[..., object]
     threads: Executor | None = None
     """Where it is done, if it may take so long that other work must not wait for it."""
+    look: Callable[[], object] | None = None
+    """Called in the event loop before, for what only that may read; the work gets its value."""
 
 
 @asynccontextmanager
@@ -148,6 +151,7 @@ def _for_answers(engine: "Engine") -> Iterator[Task]:
     yield Task("sample traffic", SAMPLE_SECONDS, _now(engine.views.overview.history.sample))
     yield Task("note when keys were used", _USES_SECONDS, engine.admission.store_uses)
     yield Task("count what dataset groups use", _USES_SECONDS, engine.tenants.usage.store)
+    yield Task("answer in time", _LOOK_SECONDS, raise_if_late, look=engine.tenants.why_late)
 
 
 def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[Task]:
@@ -224,7 +228,14 @@ async def _repeat(task: Task, threads: Executor, problems: Problems) -> None:
     reporting = Reporting.every(task.seconds, problems, task.name)
     while True:
         await asyncio.sleep(task.seconds)
-        await loop.run_in_executor(threads, attempt, task.name, task.work, reporting)
+        work = task.work if task.look is None else partial(task.work, task.look())
+        await loop.run_in_executor(threads, attempt, task.name, work, reporting)
+
+
+def raise_if_late(why: str | None) -> None:
+    """Raise NotReady with the reason, if there is one: it stands as a problem then."""
+    if why is not None:
+        raise NotReady(why)
 
 
 def follow_campaign(live: LiveModel) -> None:

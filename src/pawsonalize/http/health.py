@@ -39,9 +39,9 @@ class CampaignReadiness(msgspec.Struct, frozen=True, rename="camel"):
 class ReadinessAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """What is served right now, by default and by every campaign, and what goes wrong beside.
 
-    `message` says what does not answer yet, null where all is well. `roles` are what this server
-    does; without `serve` it has no campaigns. Campaigns and problems are listed for keys that may
-    monitor.
+    `message` says what does not answer yet, or late; it is null where all is well. `roles` are
+    what this server does; without `serve` it has no campaigns. Campaigns and problems are listed
+    for keys that may monitor.
     """
 
     status: str
@@ -87,8 +87,10 @@ async def get_readyz(request: Request) -> Response:
         for one in found.campaigns
     ]
     problems = await _problems(services)
+    late: str | None = request.app.state.tenants.why_late()
+    message = "; ".join(filter(None, (found.message, late))) or None
     return json_response(
-        ReadinessAnswer("ready", found.solution_version, found.message, campaigns, roles, problems)
+        ReadinessAnswer("ready", found.solution_version, message, campaigns, roles, problems)
     )
 
 

@@ -19,9 +19,17 @@ _ENCODER = msgspec.json.Encoder()
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body; InputTooLarge as soon as it exceeds the service's limit."""
-    services: Services = request.app.state.services
-    return await read_bounded(request.stream(), services.max_body_bytes)
+    """The whole body; InputTooLarge as soon as it exceeds the service's limit.
+
+    It is read once, by `checked`, before the request takes a slot of its dataset group: a client
+    that sends it slowly keeps nobody else waiting.
+    """
+    state = request.state
+    if not hasattr(state, "body"):
+        services: Services = request.app.state.services
+        state.body = await read_bounded(request.stream(), services.max_body_bytes)
+    body: bytes = state.body
+    return body
 
 
 def check_media_type(request: Request) -> None:

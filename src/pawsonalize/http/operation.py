@@ -25,7 +25,7 @@ from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.http.audit import note_action
 from pawsonalize.http.callers import admit
-from pawsonalize.http.json import check_media_type
+from pawsonalize.http.json import check_media_type, read_body
 from pawsonalize.http.tenants import enter, leave, own_group
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -142,6 +142,8 @@ def checked(operation: Operation) -> Endpoint:
             given = request.query_params.keys()
             check_names(given, known, unknown, noun="parameter")
             _refuse_fields(given - known, fields)
+        if operation.request is not None:
+            await read_body(request)
         try:
             if operation.about is About.INVENTORY:
                 await enter(request, DATASET_GROUP)

@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Literal, ParamSpec, TypeVar
 
 import msgspec
 from msgspec import Meta
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.access.tenants import Lane
+from pawsonalize.domain.errors import Forbidden, InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.limits import check_length
 from pawsonalize.domain.preferences import SEPARATOR, Preferences
@@ -29,11 +31,14 @@ from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
 from pawsonalize.engine.serving.facets import categorical
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.addressing import CampaignName, DatasetGroupName, read_at, read_visitor
+from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.filters import FilterValues, MetadataColumns, read_filter
 from pawsonalize.http.included import Include
 from pawsonalize.http.json import unknown_of
 from pawsonalize.http.services import Services
 
+P = ParamSpec("P")
+T = TypeVar("T")
 Of = Literal["groups", "animals"]
 _MAX_DENIED = 1_000
 _MAX_WANTED = 16
@@ -167,11 +172,39 @@ class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
     metadata_columns: MetadataColumns = msgspec.field(default_factory=dict)
     """Of groups: which columns to answer with, as `{"ITEMS": ["ANIMAL_BREED"]}`."""
     at: Moment | None = None
-    """Answer as of this moment, now if left out: later events do not count."""
+    """Answer as of this moment, now if left out: later events do not count. Not with browser
+    keys."""
     context: RequestContext | None = None
     preferences: PreferencesForm | None = None
     """Answers of the quiz."""
     include: Include = msgspec.field(default_factory=list)
+
+
+def check_caller(request: Request, given: QueryFields, *, detailed: bool) -> None:
+    """Forbidden for what a page may not ask.
+
+    A question of another moment reads the whole inventory, so it waits in a line of its own.
+    """
+    check_visitor(request, given.user_id, detailed=detailed)
+    if given.at is None:
+        return
+    if caller_of(request).is_page:
+        raise Forbidden(
+            "a page is answered as of now: leave at out, or ask from your server with a key of"
+            " scope site",
+            field="at",
+        )
+    request.state.lane = Lane.PAST
+
+
+async def answer_in_lane(
+    request: Request, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Make the answer where the tables are read, or in a thread if it is of another moment."""
+    services: Services = request.app.state.services
+    if request.state.lane is Lane.PAST:
+        return await run_in_threadpool(call, *args, **kwargs)
+    return await services.read(call, *args, **kwargs)
 
 
 def read_query(

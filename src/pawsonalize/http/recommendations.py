@@ -31,7 +31,6 @@ from pawsonalize.http.answers import (
     Recommendation,
     is_detailed,
 )
-from pawsonalize.http.callers import check_visitor
 from pawsonalize.http.filters import (
     MAX_PROMOTIONS,
     Metadata,
@@ -40,7 +39,14 @@ from pawsonalize.http.filters import (
     read_promotion,
 )
 from pawsonalize.http.json import json_response, read_form
-from pawsonalize.http.queries import QueryFields, check_context, check_of_groups, read_query
+from pawsonalize.http.queries import (
+    QueryFields,
+    answer_in_lane,
+    check_caller,
+    check_context,
+    check_of_groups,
+    read_query,
+)
 from pawsonalize.http.services import Services
 
 
@@ -73,13 +79,13 @@ async def post_detailed_recommendations(request: Request) -> Response:
 async def _recommended(request: Request, is_full: bool) -> Response:
     services: Services = request.app.state.services
     asked = await read_form(request, _REQUEST)
-    check_visitor(request, asked.user_id, detailed=is_full)
+    check_caller(request, asked, detailed=is_full)
     address = address_of(request, asked.dataset_group, asked.campaign)
     if asked.of == "animals":
         whom = await individuals_for(request, address, Purpose.RECOMMENDING)
         await check_context(request, DATASET_GROUP, asked.context)
-        found = await services.read(
-            _recommend_animals, services, whom, asked, services.now(), is_full
+        found = await answer_in_lane(
+            request, _recommend_animals, services, whom, asked, services.now(), is_full
         )
         return animals_response(found, is_full)
     check_of_groups(asked)
@@ -90,8 +96,8 @@ async def _recommended(request: Request, is_full: bool) -> Response:
     purpose = Purpose.RECOMMENDING if asked.item_id is None else Purpose.COMPARING
     whom_asked = await answering(request, address, purpose)
     await check_context(request, whom_asked.dataset_group, asked.context)
-    answer, columns = await services.read(
-        _recommend, services, whom_asked, asked, services.now(), is_full
+    answer, columns = await answer_in_lane(
+        request, _recommend, services, whom_asked, asked, services.now(), is_full
     )
     return recommendations_response(answer, columns, is_full=is_full)
 

@@ -37,14 +37,20 @@ from pawsonalize.http.answers import (
     ResponseMetadata,
     is_detailed,
 )
-from pawsonalize.http.callers import check_visitor
 from pawsonalize.http.filters import (
     Metadata,
     read_metadata,
 )
 from pawsonalize.http.included import NOTHING, Included, read_included
 from pawsonalize.http.json import json_response, read_form
-from pawsonalize.http.queries import QueryFields, check_context, check_of_groups, read_query
+from pawsonalize.http.queries import (
+    QueryFields,
+    answer_in_lane,
+    check_caller,
+    check_context,
+    check_of_groups,
+    read_query,
+)
 from pawsonalize.http.schemas import HIDDEN, WANTED
 from pawsonalize.http.services import Services
 
@@ -94,17 +100,17 @@ async def post_rerankings(request: Request) -> Response:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
     address = address_of(request, asked.dataset_group, asked.campaign)
     is_full = is_detailed(request)
-    check_visitor(request, asked.user_id, detailed=is_full)
+    check_caller(request, asked, detailed=is_full)
     now = services.now()
     if asked.of == "animals":
         whom = await individuals_for(request, address, Purpose.RANKING)
         await check_context(request, DATASET_GROUP, asked.context)
-        found = await services.read(_rerank_animals, services, whom, asked, now, is_full)
+        found = await answer_in_lane(request, _rerank_animals, services, whom, asked, now, is_full)
         return animal_ranking_response(found, now, is_full=is_full, lists=bool(asked.include))
     check_of_groups(asked)
     by = await answering(request, address, Purpose.RANKING)
     await check_context(request, by.dataset_group, asked.context)
-    ranked = await services.read(_rerank, services, by, asked, now, is_full)
+    ranked = await answer_in_lane(request, _rerank, services, by, asked, now, is_full)
     return ranking_response(ranked, now, is_full=is_full, lists=bool(asked.include))
 
 

@@ -53,7 +53,8 @@ class Beats(Generic[KeyT]):
 
     def has_moved(self, key: KeyT) -> bool:
         """Whether the count was seen to rise, so that its owner surely lived."""
-        return key in self._seen and self._seen[key].has_moved
+        seen = self._seen.get(key)  # once: another thread may forget it
+        return seen is not None and seen.has_moved
 
     def stands_since(self, key: KeyT) -> float:
         """For how many seconds the count was seen to stand still."""

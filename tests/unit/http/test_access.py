@@ -16,7 +16,7 @@ from pawsonalize.http.operation import Operation
 from pawsonalize.http.operations import OPERATIONS
 from pawsonalize.settings import Settings
 from pawsonalize.storage.audit import AuditEntry, AuditLog
-from tests.service_data import CATS, client_of, make_key, make_service, view
+from tests.service_data import CATS, client_of, make_key, make_service, metadata, view
 from tests.unit.http.conftest import error_of
 
 PAGE = "https://shelter.example"
@@ -216,6 +216,35 @@ def test_a_page_may_not_name_a_user_nor_ask_why(client: TestClient, keys: dict[S
         assert error_of(answer)["code"] == "visitor_unsigned"
     similar = client.get("/v1/animals/a/similar?userId=seed 1", headers=page)
     assert similar.status_code == 403
+
+
+def test_no_page_is_answered_as_of_another_moment_by_any_operation(
+    client: TestClient, keys: dict[Scope, str]
+) -> None:
+    page = bearer(keys[Scope.BROWSER], **signed(keys[Scope.SITE], "seed 1"))
+    listed = [{"itemId": "a", "animalMetadata": metadata(CATS[0])}]
+    takes = []
+    for one in OPERATIONS:
+        if Scope.BROWSER not in one.access:
+            continue
+        assert "at" not in {parameter.name for parameter in one.parameters}
+        fields = getattr(one.request, "__struct_encode_fields__", ())
+        if "at" not in fields:
+            continue
+        takes.append(one.path)
+        asked = {"userId": "seed 1"} | (
+            {"itemMetadataList": listed} if "itemMetadataList" in fields else {}
+        )
+        for of in ("groups", "animals"):
+            past = client.post(one.path, json=asked | {"of": of, "at": "2026-05-17"}, headers=page)
+            assert past.status_code == 403, one.path
+            assert error_of(past)["field"] == "at"
+        assert client.post(one.path, json=asked, headers=page).status_code == 200, one.path
+        site = bearer(keys[Scope.SITE])
+        past = client.post(one.path, json=asked | {"at": "2026-05-17T12:00:01Z"}, headers=site)
+        assert past.status_code == 200, one.path
+    names = {"recommendations", "recommendations/detailed", "rerankings"}
+    assert set(takes) == {f"/v1/{name}" for name in names}
 
 
 def test_a_page_loses_only_the_events_that_name_another_user(

@@ -73,6 +73,7 @@ class Leases:
         self._look_again_at: dict[str, float] = {}
         self._led: dict[str, tuple[Lease, ExitStack]] = {}
         self._changing = threading.Lock()
+        self._leading = threading.Lock()  # work of several threads goes on under one lease
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._machine = ""
@@ -126,12 +127,12 @@ class Leases:
 
         Called again, it says whether it is still ours. What is done under it is to be `fenced`.
         """
-        if name in self._led and name in self._tokens:
-            return self._led[name][0]
-        self.let_go(name)
-        if self._steady() < self._look_again_at.get(name, 0.0):
-            return None
-        with ExitStack() as stack:
+        with self._leading, ExitStack() as stack:
+            if (kept := self._led.get(name)) is not None and name in self._tokens:
+                return kept[0]
+            self.let_go(name)
+            if self._steady() < self._look_again_at.get(name, 0.0):
+                return None
             lease = stack.enter_context(self.taken(name, patience=0.0))
             if lease is not None:
                 stack.enter_context(self._beating(name, lease.token))

@@ -153,7 +153,7 @@ class ChildProcesses:
     def let_go(self) -> None:
         """Let children that still run go on alone: this process waits for them no more."""
         self.reap()
-        for child in self._running.values():
+        for child in list(self._running.values()):
             child.returncode = 0  # nobody knows yet; None would be warned of as forgotten
         self._running.clear()
 

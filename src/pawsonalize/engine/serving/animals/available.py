@@ -110,7 +110,8 @@ class AvailableAnimals:
     - `leads` is false for free slots, and for all but the first animal of a bonded unit: a unit is
       one place.
     - `version` grows with every change, and no other instance has the same.
-    - `effects` are animals' own effects, as log-odds: also of animals that are not available.
+    - `effects` are animals' own effects, as log-odds: also of animals that are not available. They
+      never change, but are replaced: read them without the lock.
     - `room` has two more columns, for a query: it is quick as long as it hardly allocates memory.
       Factors that do not depend on the visitor are columns as well.
 
@@ -137,7 +138,7 @@ class AvailableAnimals:
         self._columns = {name: np.empty(0, kind) for name, kind in _COLUMNS.items()}
         self._free: list[int] = []
         self._waited = 0, np.empty(0)  # until an hour since 1970, by slot
-        self.effects: dict[str, float] = {}
+        self.effects: Mapping[str, float] = {}
 
     def __len__(self) -> int:
         return len(self.order)
@@ -266,9 +267,8 @@ class AvailableAnimals:
     def put_effects(self, effects: Mapping[str, float], *, anew: bool = False) -> None:
         """Store the effects of animals; `anew` forgets all that was stored."""
         if anew:
-            self.effects.clear()
             self._columns["animal_effect"][:] = 0.0
-        self.effects |= effects
+        self.effects = {**({} if anew else self.effects), **effects}
         slots = [(self.codes["animal"].get(one), value) for one, value in effects.items()]
         for slot, value in slots:
             if slot is not None:

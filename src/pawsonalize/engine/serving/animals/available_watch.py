@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from threading import Lock
 
+from cachetools import LRUCache
+
 from pawsonalize.domain.statuses import FOREVER
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.distance import Postcodes
@@ -12,6 +14,7 @@ from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.availability import Availability, Revision
 
 _AT_ONCE = 500
+_PAST_KEPT = 3  # views of other moments; each is as large as that of now
 # Clocks and writers may lag so far. Counts are absolute: to read some twice does no harm.
 # An animal that lags further counts when next shown: re-reading a minute took 34 ms a second.
 _OVERLAP = 10_000
@@ -39,6 +42,8 @@ class AvailableAnimalsWatch:
         self._known = (Revision(0, 0), 0, 0)
         self._counted_through = 0
         self._taking_in = Lock()
+        self._past: LRUCache[tuple[int, int], AvailableAnimals] = LRUCache(_PAST_KEPT)
+        self._keeping = Lock()  # of `_past`; never held while the tables are read
 
     @property
     def postcodes(self) -> Postcodes:
@@ -48,7 +53,7 @@ class AvailableAnimalsWatch:
     def of(self, at: int, now: int) -> AvailableAnimals:
         """The available animals as of `at`; hold their lock while you read."""
         if at != now:
-            return self._read(at)
+            return self._as_of(at)
         while not self._refresh(now):
             pass  # another thread was faster; what it read may be older than this query needs
         return self._available
@@ -57,8 +62,9 @@ class AvailableAnimalsWatch:
         """Add what was shown since the last time."""
         after = max(0, self._counted_through - _OVERLAP)
         shown, through = self._exposures.changed(after)
-        with self._available.lock:
-            self._available.count_shown(shown)
+        available = self._available  # another thread may put another one in its place
+        with available.lock:
+            available.count_shown(shown)
         self._counted_through = max(through, self._counted_through)
 
     def _refresh(self, now: int) -> bool:
@@ -92,6 +98,17 @@ class AvailableAnimalsWatch:
                     self._available.put(changed, here, shown)
             self._known = newer
         return True
+
+    def _as_of(self, at: int) -> AvailableAnimals:
+        """The available animals of another moment; the newest few stay until an animal changes."""
+        view = at, self._availability.revision().number
+        with self._keeping:
+            known: AvailableAnimals | None = self._past.get(view)
+        if known is None:
+            known = self._read(at)
+            with self._keeping:
+                self._past[view] = known
+        return known
 
     def _read(self, at: int) -> AvailableAnimals:
         """A fresh set of the available animals, which no other thread has yet."""

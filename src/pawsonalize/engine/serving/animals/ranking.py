@@ -112,7 +112,8 @@ class Individuals:
         """Take in what was made of animals on pages since the last time."""
         if self._runtime.can_answer:
             available = self._available.of(now, now)
-            tables = self._tables(self._derived.of(available), self._runtime.served)
+            with available.lock:
+                tables = self._tables(self._derived.of(available), self._runtime.served)
             self._effects.count(tables, available)
 
     def can_order(self, now: int) -> bool:

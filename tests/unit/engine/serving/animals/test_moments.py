@@ -2,7 +2,7 @@
 
 import itertools
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
+from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.ranking import Individuals
@@ -153,6 +154,41 @@ def test_a_moment_that_is_asked_for_again_knows_what_changed_in_between(
     table.remove([f"a{number}" for number in range(10)], T0)
 
 
+class Counted(Availability):
+    """Counts how often the whole inventory is read."""
+
+    read = 0
+
+    def count(self, at: int, item_ids: Collection[str] | None = None) -> dict[str, int]:
+        self.read += 1
+        return super().count(at, item_ids)
+
+
+def test_the_newest_few_moments_are_read_once_until_an_animal_changes(database: Database) -> None:
+    table, availability = Animals(database), Counted(database)
+    table.put([told(1, GROUPS[0], [(T0, AnimalStatus.AVAILABLE)])], T0)
+    watch = AvailableAnimalsWatch(table, availability, AnimalExposures(database), {})
+    moments = [T0 + n * DAY for n in range(3)]
+    views = [watch.of(at, NOW) for at in moments * 3]
+    assert availability.read == 3
+    assert views[:3] == views[3:6] == views[6:]
+    watch.of(T0 + 9 * DAY, NOW)
+    watch.of(moments[0], NOW)
+    assert availability.read == 5, "of many moments the oldest are read again"
+    table.put([told(2, GROUPS[0], [(T0, AnimalStatus.AVAILABLE)])], T0)
+    assert len(watch.of(moments[0], NOW)) == 2
+    table.remove(["a1", "a2"], T0)
+
+
+def test_effects_that_a_thread_reads_stay_as_they_are() -> None:
+    available = AvailableAnimals()
+    available.put_effects({"a1": 0.5})
+    seen = available.effects
+    available.put_effects({"a2": 1.0})
+    available.put_effects({"a3": 2.0}, anew=True)
+    assert (seen, available.effects) == ({"a1": 0.5}, {"a3": 2.0})
+
+
 def test_moments_that_are_asked_for_at_once_do_not_disturb_each_other(database: Database) -> None:
     table, impressions = Animals(database), ImpressionLog(Impressions(database))
     stock = [
@@ -205,6 +241,7 @@ def test_the_same_question_with_the_same_id_replays_places_parts_and_propensitie
     answers = individuals(database, impressions, exploration_weight=0.3)
     shown = [answers.recommend(replace(asked(NOW - 9), now=NOW - 9)).places for _ in range(2)]
     assert shown[0] != shown[1], "another id is another draw"
+    impressions.close()  # what waits to be written counts as shown, and would go in between
     ids = tuple(place.animal_ids for place in shown[0])
     groups = tuple(place.group_id for place in shown[0])
     page = Impression("RID-p", ANIMALS, None, "s", NOW - 9, NOW - 9, "v", groups, animal_ids=ids)
@@ -219,5 +256,4 @@ def test_the_same_question_with_the_same_id_replays_places_parts_and_propensitie
     assert any(one["visitor"] != 0 for one in parts)
     assert any(place.explored and place.propensity < 0.5 for place in first.places)
     assert all(sum(place.parts) == place.utility for place in first.places)
-    impressions.close()
     table.remove([one.animal_id for one in stock], T0)
