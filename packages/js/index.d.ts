@@ -18,6 +18,10 @@ export interface Query {
   context?: Record<string, string | number>;
   filter?: string;
   campaign?: string;
+  /** The ids of all answers that the page shows: what comes next, without repeats. */
+  continues?: string[];
+  /** The ids of a page's answers, to show it again as it was if the visitor did nothing since. */
+  repeats?: string[];
 }
 
 /** One animal of an answer. What nobody told is left out. */
@@ -39,6 +43,8 @@ export interface Animal {
   fee?: number;
   distanceKm?: number;
   bondedNames?: string[];
+  /** On a page that is repeated: the animal's own answer, if that is not the first. */
+  recommendationId?: string;
 }
 
 /** What a visitor did, as `POST /v1/events` takes it; the client adds session, time and id. */
@@ -93,6 +99,8 @@ export class Pawsonalize {
   userId: string | undefined;
   visitorToken: string | undefined;
   timeout: number;
+  /** What elements keep of the page, in this tab. */
+  readonly pages: Record<string, string>;
 
   /**
    * Send an event. True once the service has it; false if that failed: then it is kept and sent
@@ -112,8 +120,8 @@ export class Pawsonalize {
     query?: Query,
   ): Promise<{ recommendationId: string; ranking: string[] }>;
 
-  /** Re-rank the elements with `data-animal-id` where they stand, and watch them. */
-  order(root: Element, query?: Query): Promise<void>;
+  /** Re-rank the elements with `data-animal-id` where they stand, watch them; the answer's id. */
+  order(root: Element, query?: Query): Promise<string>;
 
   /** Report what is seen and done in a list; `recommendationId` is that of the answer it shows. */
   watch(root: Element | ShadowRoot, recommendationId?: string): Watch;
@@ -124,6 +132,10 @@ export class Pawsonalize {
 
 declare global {
   interface HTMLElementTagNameMap {
-    "pawsonalize-animals": HTMLElement & { refresh(): Promise<void>; readonly client: Pawsonalize };
+    "pawsonalize-animals": HTMLElement & {
+      refresh(): Promise<void>;
+      more(): Promise<void>;
+      readonly client: Pawsonalize;
+    };
   }
 }

@@ -16,6 +16,7 @@ from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.distance import Postcodes, read_postcodes
+from pawsonalize.engine.serving.animals.open_pages import OpenPages
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
@@ -134,6 +135,7 @@ def individuals(
         PageReader(adapters.impressions, adapters.log),
         AnimalEffects(adapters.impressions, adapters.log, adapters.erased),
         settings.animals,
+        OpenPages(adapters.impressions, adapters.log, impressions),
     )
 
 

@@ -111,6 +111,7 @@ def _short(place: AnimalPlace, included: Included) -> Recommendation:
         score=place.score,
         bonded_with=others,
         animal=included_of(first, included),
+        recommendation_id=place.recommendation_id or UNSET,
     )
 
 
@@ -127,6 +128,7 @@ def _detailed(place: AnimalPlace, included: Included) -> DetailedRecommendation:
         factors=factors_of(place),
         reasons=list(place.reasons),
         animal=included_of(first, included),
+        recommendation_id=place.recommendation_id or UNSET,
     )
 
 

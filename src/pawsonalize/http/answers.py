@@ -33,6 +33,8 @@ class Recommendation(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     """Of an animal: the ids of the animals that go with it."""
     animal: IncludedAnimal | UnsetType = UNSET
     """Of an animal, if it is included: what a page shows of it."""
+    recommendation_id: str | UnsetType = UNSET
+    """On a page that is repeated: the place's own answer, if that is not the first."""
     promotion_name: str | UnsetType = UNSET
     """Of a group: its place went to this promotion."""
     metadata: Metadata = {}
@@ -65,6 +67,8 @@ class DetailedRecommendation(msgspec.Struct, frozen=True, rename="camel", kw_onl
     each factor times its weight."""
     animal: IncludedAnimal | UnsetType = UNSET
     """Of an animal, if it is included: what a page shows of it."""
+    recommendation_id: str | UnsetType = UNSET
+    """On a page that is repeated: the place's own answer, if that is not the first."""
     promotion_name: str | UnsetType | None = UNSET
     """Of a group: its place went to this promotion."""
     metadata: Metadata | UnsetType = UNSET

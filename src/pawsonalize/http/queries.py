@@ -1,6 +1,7 @@
 """What a question says: visitor, moment, context, quiz, home and rules, as one query."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, Literal, ParamSpec, TypeVar
@@ -28,6 +29,7 @@ from pawsonalize.engine.ingest.decoding.unknown_fields import Form, bare, check_
 from pawsonalize.engine.ingest.event_form import Id, Moment
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
+from pawsonalize.engine.serving.animals.open_pages import seconds_until_written
 from pawsonalize.engine.serving.facets import categorical
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.addressing import CampaignName, DatasetGroupName, read_at, read_visitor
@@ -44,6 +46,8 @@ _MAX_DENIED = 1_000
 _MAX_WANTED = 16
 _Wanted = Annotated[list[Id], Meta(max_length=_MAX_WANTED)]
 _Denied = Annotated[list[Id], Meta(max_length=_MAX_DENIED)]
+_MAX_ANSWERS_OF_A_PAGE = 50
+PageAnswers = Annotated[list[Id], Meta(max_length=_MAX_ANSWERS_OF_A_PAGE)]
 _Amount = Annotated[float, Meta(ge=0)]
 _MAX_ANSWERS = 16
 _SAID_AT = "preferences.saidAt"
@@ -178,6 +182,10 @@ class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
     preferences: PreferencesForm | None = None
     """Answers of the quiz."""
     include: Include = msgspec.field(default_factory=list)
+    repeats: PageAnswers = msgspec.field(default_factory=list)
+    """Of animals: the `recommendationId`s of a page that is loaded again. The answer is that page
+    as it was, without animals that left. It is a new one, with an id of its own, once the visitor
+    did something since, after an hour, and once another model answers."""
 
 
 def check_caller(request: Request, given: QueryFields, *, detailed: bool) -> None:
@@ -207,6 +215,11 @@ async def answer_in_lane(
     return await services.read(call, *args, **kwargs)
 
 
+async def wait_until_written(page: Iterable[Id], now: int) -> None:
+    """Wait until these answers are in the tables, which takes half a second at most."""
+    await asyncio.sleep(seconds_until_written([str(one) for one in page], now))
+
+
 def read_query(
     services: Services, given: QueryFields, dataset_group: str, now: int, *, explain: bool
 ) -> Query:
@@ -226,6 +239,7 @@ def read_query(
         eligibility=rules,
         filter=read_filter(services, dataset_group, given.filter, given.filter_values),
         explain=explain,
+        repeats=tuple(parse_id(one, "repeats") for one in given.repeats),
     )
 
 
@@ -288,8 +302,10 @@ def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibilit
     )
 
 
-def check_of_groups(fields: EligibilityFields) -> None:
-    """InvalidInput for rules of a question of groups, which could not keep to them."""
+def check_of_groups(fields: QueryFields) -> None:
+    """InvalidInput for fields of a question of groups that are of animals alone."""
+    if fields.repeats:
+        raise InvalidInput('repeats is for animals: send "of": "animals" too', field="repeats")
     for name in EligibilityFields.__struct_fields__:
         if name != "of" and getattr(fields, name) != getattr(_NO_RULES, name):
             said = msgspec.structs.fields(EligibilityFields)

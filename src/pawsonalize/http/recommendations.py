@@ -40,12 +40,14 @@ from pawsonalize.http.filters import (
 )
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.queries import (
+    PageAnswers,
     QueryFields,
     answer_in_lane,
     check_caller,
     check_context,
     check_of_groups,
     read_query,
+    wait_until_written,
 )
 from pawsonalize.http.services import Services
 
@@ -57,6 +59,9 @@ class RecommendationRequest(QueryFields, frozen=True, rename="camel", kw_only=Tr
     """What to compare with: a campaign of `similar-items` answers what is like this item."""
     limit: Annotated[int, Meta(ge=1, le=500)] = 10
     """How many, 1 to 500."""
+    continues: PageAnswers = msgspec.field(default_factory=list)
+    """Of animals: the `recommendationId`s of all answers that the page shows. The answer goes on
+    with animals that are in none of them, and what the visitor looked past there does not count."""
     promotions: Annotated[
         list[PromotionRequest], Meta(extra_json_schema={"maxItems": MAX_PROMOTIONS})
     ] = msgspec.field(default_factory=list)
@@ -82,6 +87,8 @@ async def _recommended(request: Request, is_full: bool) -> Response:
     check_caller(request, asked, detailed=is_full)
     address = address_of(request, asked.dataset_group, asked.campaign)
     if asked.of == "animals":
+        # Before it takes a slot, as whoever names a page too early waits alone.
+        await wait_until_written(asked.continues or asked.repeats, services.now())
         whom = await individuals_for(request, address, Purpose.RECOMMENDING)
         await check_context(request, DATASET_GROUP, asked.context)
         found = await answer_in_lane(
@@ -89,10 +96,11 @@ async def _recommended(request: Request, is_full: bool) -> Response:
         )
         return animals_response(found, is_full)
     check_of_groups(asked)
-    if asked.include:
-        raise InvalidInput(
-            'include is for animals: send "of": "animals" too, or leave it out', field="include"
-        )
+    for field, value in (("include", asked.include), ("continues", asked.continues)):
+        if value:
+            raise InvalidInput(
+                f'{field} is for animals: send "of": "animals" too, or leave it out', field=field
+            )
     purpose = Purpose.RECOMMENDING if asked.item_id is None else Purpose.COMPARING
     whom_asked = await answering(request, address, purpose)
     await check_context(request, whom_asked.dataset_group, asked.context)
@@ -131,7 +139,10 @@ def _recommend_animals(
         if value:
             raise InvalidInput(f"{name} is for groups: leave it out", field=name)
     query = read_query(services, given, DATASET_GROUP, now, explain=explain)
-    query = individuals.with_profile(replace(query, limit=given.limit))
+    if given.continues and given.repeats:
+        raise InvalidInput("a page is continued or repeated: send one", field="continues")
+    continues = tuple(parse_id(one, "continues") for one in given.continues)
+    query = individuals.with_profile(replace(query, limit=given.limit, continues=continues))
     answer = individuals.recommend(query)
     return found_with(services, individuals, answer, query, given.include)
 

@@ -50,6 +50,7 @@ from pawsonalize.http.queries import (
     check_context,
     check_of_groups,
     read_query,
+    wait_until_written,
 )
 from pawsonalize.http.schemas import HIDDEN, WANTED
 from pawsonalize.http.services import Services
@@ -101,6 +102,7 @@ async def post_rerankings(request: Request) -> Response:
     address = address_of(request, asked.dataset_group, asked.campaign)
     is_full = is_detailed(request)
     check_caller(request, asked, detailed=is_full)
+    await wait_until_written(asked.repeats, services.now())
     now = services.now()
     if asked.of == "animals":
         whom = await individuals_for(request, address, Purpose.RANKING)

@@ -1,5 +1,9 @@
 """The adoption page: everybody who waits, ordered for this visitor."""
 
+import time
+from urllib.parse import quote
+from zlib import crc32
+
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
@@ -8,15 +12,17 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.open_pages import seconds_until_written
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS
 from pawsonalize.ui import words
 from pawsonalize.ui.captions import order_in_words
 from pawsonalize.ui.cards import AnimalCard
+from pawsonalize.ui.endpoints import read_pages, remember_pages
 from pawsonalize.ui.households import HouseholdRules
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.looking_for import as_call, in_words, preferences_of
-from pawsonalize.ui.ordering import order, order_found, pick
+from pawsonalize.ui.ordering import Pick, Shown, order, order_found, pick
 from pawsonalize.ui.rendering import animals_page
 from pawsonalize.ui.searching import search
 from pawsonalize.ui.storefront import Storefront
@@ -39,6 +45,7 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         if animal.animal_id not in taken_home
     ]
     show = _show(request)
+    pages, name = read_pages(request), _name(filters, looking_for)
     query = Query(
         visitor,
         now,
@@ -47,27 +54,31 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         eligibility=rules,
         limit=show,
         explain=True,
+        repeats=tuple(pages.pop(name, ())),
     )
+    time.sleep(seconds_until_written(query.repeats, now))  # another worker may have answered
     wanted = [animal for animal in waiting if filters.species in {None, animal.species}]
     searched = bool(filters.text)
     ordered = order_found(storefront, query, wanted) if searched else order(storefront, query)
     favourites = known.did("favorite")
-    answer = ordered.recommendation_id
-    picks = not (filters.excludes or searched) and known.serving is not None
-    return animals_page(
+    picks: tuple[Pick, ...] = ()
+    if known.serving is not None and not (filters.excludes or searched):
+        picks = pick(storefront, query, wanted, ordered)
+    response = animals_page(
         "adoption.html",
         notices=notices,
         filters=_by_species(waiting, filters),
         asked=filters,
         has_places=any(one.latitude is not None or one.postcode for one in waiting),
         has_postcodes=storefront.individuals.knows_postcodes,
-        cards=[AnimalCard.of(one.animal, now, answer, favourites, one) for one in ordered.shown],
+        cards=[
+            AnimalCard.of(one.animal, now, one.recommendation_id, favourites, one)
+            for one in ordered.shown
+        ],
         picks=[
             (AnimalCard.of(one.animal, now, one.recommendation_id, favourites), one)
-            for one in pick(storefront, visitor, wanted, now, looking_for)
-        ]
-        if picks
-        else [],
+            for one in picks
+        ],
         total=ordered.total,
         whoever=filters.without_household() if filters.excludes and wanted else None,
         order_in_words=order_in_words(ordered, known, looking_for),
@@ -76,7 +87,9 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         else None,
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
-        more=_more(filters, show) if ordered.total > show else None,
+        more=_more(filters, show, ordered.shown[-1])
+        if ordered.shown and show < min(ordered.total, MAX_RESULTS)
+        else None,
         **panel(
             storefront,
             known,
@@ -85,6 +98,16 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
             _call(request, known, filters, looking_for, wanted),
         ),
     )
+    kept = query.repeats if ordered.recommendation_id in query.repeats else ()
+    both: list[Shown | Pick] = [*ordered.shown, *picks]
+    given = [one.recommendation_id for one in both if one.recommendation_id]
+    remember_pages(request, response, pages | {name: dict.fromkeys([*kept, *given])})
+    return response
+
+
+def _name(filters: HouseholdRules, looking_for: Preferences) -> str:
+    """The page's name in this browser: another choice, or another answer, is another page."""
+    return f"{crc32(repr((filters, looking_for)).encode()):x}"
 
 
 def _waiting(storefront: Storefront, filters: HouseholdRules, now: int) -> list[Animal]:
@@ -114,8 +137,10 @@ def _show(request: Request) -> int:
     return min(max(asked, _PAGE), MAX_RESULTS)
 
 
-def _more(filters: HouseholdRules, show: int) -> str:
-    return f"{filters.path(filters.species, show=str(show + _PAGE))}#more-{show}"
+def _more(filters: HouseholdRules, show: int, last: Shown) -> str:
+    """The address of the longer page, at the last animal of this one."""
+    longer = filters.path(filters.species, show=str(show + _PAGE))
+    return f"{longer}#to-{quote(last.animal.animal_id, safe='')}"
 
 
 def _by_species(waiting: list[Animal], filters: HouseholdRules) -> list[tuple[str, str, int, bool]]:

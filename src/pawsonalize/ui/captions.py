@@ -1,6 +1,5 @@
 """What is said of an order: by what these animals were put in it, at this moment."""
 
-from collections.abc import Sequence
 from types import MappingProxyType
 
 from pawsonalize.domain.preferences import Preferences
@@ -23,23 +22,29 @@ _PARTS = MappingProxyType(
         "compatibility": "how well they fit your home",
     }
 )
+_OWN, _WISH = "what you did here", "what you are looking for"
 _FIRST = "Look at somebody, and the order becomes yours."
 
 
 def order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences) -> str:
-    """One or two sentences, true of this answer."""
+    """A few sentences, true of this page."""
     if ordered.recommendation_id is None:
         return "Whoever has waited longest comes first."
-    if known.events:
-        return f"Ordered for you, from {known.count} of yours."
     said = dict(_PARTS)
-    if looking_for != Preferences():
-        if ordered.decided[:1] == ("group",):
-            return "Whoever fits what you are looking for comes first."
-        said["group"] = "what you are looking for"
-    told = list(dict.fromkeys(said[part] for part in ordered.decided))[:2]
-    return f"Ordered by {_listed(told)}. {_FIRST}" if told else _FIRST
-
-
-def _listed(words: Sequence[str]) -> str:
-    return " and ".join(words)
+    if known.events:
+        said |= {"group": _OWN, "visitor": _OWN}
+    elif looking_for != Preferences():
+        said["group"] = _WISH
+    decided = list(dict.fromkeys(said[part] for part in ordered.decided))[:2]
+    words = " and ".join(one for one in decided if one != _OWN)
+    order = f"Ordered by {words}." if words else "Hardly anything sets them apart."
+    if decided[:1] == [_WISH]:
+        order = f"Whoever fits {_WISH} comes first."
+    elif _OWN in decided:
+        order = f"Ordered for you, from {known.count} of yours{words and f', and by {words}'}."
+    else:
+        order += " What you did decides little so far." if known.events else f" {_FIRST}"
+    if ordered.drawn:
+        drawn = "1 animal was" if ordered.drawn == 1 else f"{ordered.drawn} animals were"
+        order += f" {drawn} drawn by lot, so that everybody is seen."
+    return order

@@ -1,9 +1,9 @@
 """What every page and every form has in common: who visits, and errors as pages."""
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from http import HTTPStatus
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -28,7 +28,9 @@ from pawsonalize.ui.storefront import Storefront
 _SESSION = "pawsonalize_session"
 _USER = "pawsonalize_user"
 _ANSWERS = "pawsonalize_looking_for"
+_PAGES = "pawsonalize_pages"
 _MAX_AGE = 90 * 24 * 3600
+_PAGES_LENGTH = 3_000  # of a cookie that every browser and proxy takes
 
 
 def new_session_id() -> str:
@@ -61,13 +63,31 @@ def read_answers(request: Request) -> str:
 
 
 def remember_answers(request: Request, response: Response, answers: str) -> None:
-    """Keep the answers of the quiz as long as the session."""
+    """Keep the answers of the quiz as long as the session; they begin new pages."""
+    response.delete_cookie(_PAGES)
     _set(request, response, _ANSWERS, answers)
 
 
 def forget_answers(response: Response) -> None:
-    """Let the browser forget them."""
+    """Let the browser forget them, and the pages that it has open."""
     response.delete_cookie(_ANSWERS)
+    response.delete_cookie(_PAGES)
+
+
+def read_pages(request: Request) -> dict[str, list[str]]:
+    """The ids of the answers on each page that this browser has open, by the page's name."""
+    kept = parse_qsl(unquote(request.cookies.get(_PAGES, "")))
+    return {name: ids.split(".") for name, ids in kept}
+
+
+def remember_pages(
+    request: Request, response: Response, pages: Mapping[str, Iterable[str]]
+) -> None:
+    """Keep the newest of these pages."""
+    kept = {name: ".".join(ids) for name, ids in pages.items()}
+    while len(quote(text := urlencode(kept), safe="")) > _PAGES_LENGTH:
+        del kept[next(iter(kept))]
+    _set(request, response, _PAGES, text)
 
 
 def _set(request: Request, response: Response, name: str, value: str) -> None:

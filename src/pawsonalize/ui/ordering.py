@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 
 import numpy as np
@@ -10,11 +10,12 @@ import numpy as np
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
+from pawsonalize.engine.serving.animals.pages import EXPLORED
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.query import Query
+from pawsonalize.storage.impressions import RECOMMENDATION
 from pawsonalize.ui.storefront import Storefront
 
 MAX_PICKS = 6
@@ -25,26 +26,32 @@ _WORTH_SAYING = 0.05  # log-odds between the animals of a page
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An animal, who goes with it, why it stands there, and how far it is in km, if known."""
+    """An animal, who goes with it, why it stands there, and how far it is in km, if known.
+
+    `recommendation_id` is the answer that it is of.
+    """
 
     animal: Animal
     together: tuple[Animal, ...] = ()
     reasons: tuple[str, ...] = ()
     kilometres: float | None = None
+    recommendation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """The first animals, best first, out of how many, and the answer's id.
+    """The first animals, best first, out of how many, and the first answer's id.
 
     Without a live model the id is None and who is listed longest comes first. `decided` are the
-    parts of the utility in which these animals differ, the weightiest first.
+    parts of the utility in which these animals differ, the weightiest first; `drawn` is the number
+    of animals that chance chose.
     """
 
     shown: tuple[Shown, ...]
     total: int
     recommendation_id: str | None
     decided: tuple[str, ...] = ()
+    drawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +100,15 @@ def _ordered(storefront: Storefront, query: Query, answer: AnimalsAnswer, total:
             tuple(known[one] for one in place.animal_ids[1:]),
             place.reasons,
             plain.kilometres,
+            place.recommendation_id or answer.recommendation_id,
         )
         for plain, place in zip(_shown(storefront, query, firsts), places, strict=True)
     ]
-    return Ordered(tuple(shown), total, answer.recommendation_id, _decided(places))
+    drawn = [place.propensity < EXPLORED for place in places]
+    decided = _decided(
+        [place for place, is_drawn in zip(places, drawn, strict=True) if not is_drawn]
+    )
+    return Ordered(tuple(shown), total, answer.recommendation_id, decided, sum(drawn))
 
 
 def _shown(storefront: Storefront, query: Query, animals: Sequence[Animal]) -> tuple[Shown, ...]:
@@ -108,8 +120,8 @@ def _shown(storefront: Storefront, query: Query, animals: Sequence[Animal]) -> t
 
 
 def _decided(places: Sequence[AnimalPlace]) -> tuple[str, ...]:
-    """The parts that differ most between the places, explored ones aside: chance chose those."""
-    rows = [place.parts for place in places if not place.explored]
+    """The parts that differ most between the places."""
+    rows = [place.parts for place in places]
     if len(rows) < 2:
         return ()
     spread = np.std(np.array(rows), axis=0)
@@ -137,28 +149,29 @@ def like(
 
 
 def pick(
-    storefront: Storefront,
-    visitor: Visitor,
-    animals: Sequence[Animal],
-    now: int,
-    looking_for: Preferences,
+    storefront: Storefront, query: Query, animals: Sequence[Animal], ordered: Ordered
 ) -> tuple[Pick, ...]:
-    """The visitor's best groups of which somebody is waiting; none if no model is live."""
+    """The visitor's best groups of which somebody is waiting; none if no model is live.
+
+    Beside a page that is repeated they are those of before.
+    """
     members = defaultdict(list)
     for animal in animals:  # which come longest wait first
-        members[animal.group_at(now).id].append(animal)
+        members[animal.group_at(query.now).id].append(animal)
+    runtime, pages = storefront.runtime, storefront.individuals.open_pages
+    is_repeated = ordered.recommendation_id in query.repeats
+    kept = pages.find(query.repeats, query.visitor) if is_repeated else []
+    before = next((one for one in kept if one.question == RECOMMENDATION), None)
     try:
-        query = Query(visitor, now, now, preferences=looking_for, limit=_ASKED, explain=True)
-        answer = storefront.runtime.recommend(query)
+        if before is not None:
+            name, reasons = before.recommendation_id, runtime.reasons(query, before.item_ids)
+        else:
+            answer = runtime.recommend(replace(query, limit=_ASKED))
+            name = answer.recommendation_id
+            reasons = {one.item_id: one.reasons for one in answer.items}
     except NotReady:
         return ()
-    found = [item for item in answer.items if item.item_id in members][:MAX_PICKS]
     return tuple(
-        Pick(
-            animal=members[item.item_id][0],
-            waiting=len(members[item.item_id]),
-            reason=next(iter(item.reasons), None),
-            recommendation_id=answer.recommendation_id,
-        )
-        for item in found
+        Pick(members[one][0], len(members[one]), next(iter(why), None), name)
+        for one, why in [each for each in reasons.items() if each[0] in members][:MAX_PICKS]
     )

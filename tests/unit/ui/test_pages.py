@@ -80,7 +80,7 @@ def test_before_the_first_model_a_visitor_already_sees_first_what_fits(open_site
     page = client.get("/").text
     first = {animal.name: animal.species for animal in ANIMALS}[names(page)[0]]
     assert first == PIP.species
-    assert "Ordered for you, from 1 event of yours." in page
+    assert "Ordered for you, from 1 event of yours" in page
 
 
 def test_a_stranger_sees_first_who_waits_longest_and_a_visitor_what_fits(open_site: Open) -> None:
@@ -89,7 +89,7 @@ def test_a_stranger_sees_first_who_waits_longest_and_a_visitor_what_fits(open_si
     client.post(f"/animals/{PIP.animal_id}/events", data={"eventType": "view"})
     page = client.get("/").text
     assert set(names(page)[:4]) == {"Clover", "Hazel", "Pip", "Nib"}
-    assert "Ordered for you, from 1 event of yours." in page
+    assert "Ordered for you, from 1 event of yours" in page
     assert "Lop-Eared, baby · small" in page
 
 
@@ -131,9 +131,42 @@ def test_a_long_list_is_shown_a_page_at_a_time(open_site: Open) -> None:
     many = [replace(REX, animal_id=f"many{number:02}") for number in range(30)]
     client = open_site(many)
     assert len(names(client.get("/").text)) == 24
-    assert "/?show=48#more-24" in client.get("/").text
+    first = client.get("/").text
+    assert "/?show=48#to-many" in first
+    assert names(client.get("/?show=48").text)[:24] == names(first)
     assert len(names(client.get("/?show=48").text)) == 30
     assert len(names(client.get("/?show=1e9").text)) == 24
+
+
+def test_a_page_stays_as_it_is_until_the_visitor_does_something(open_site: Open) -> None:
+    client = open_site(
+        [replace(one, animal_id=f"{one.animal_id}-{n}") for one in ANIMALS for n in "abc"]
+    )
+
+    def shown(address: str) -> tuple[list[str], list[str]]:
+        page = client.get(address).text
+        return re.findall(r'id="to-([^"]+)"', page), re.findall(r"<h3>([^<]+)</h3>", page)
+
+    home, dogs, found = shown("/"), shown("/?species=2"), shown("/?q=labrador")
+    longer = shown("/?show=48")
+    assert longer[0][:24] == home[0]
+    assert len(set(longer[0])) == 48
+    for address, before in (
+        ("/", home), ("/?species=2", dogs), ("/?q=labrador", found), ("/?show=48", longer)
+    ):  # fmt: skip
+        assert shown(address) == before
+    client.post(f"/animals/{home[0][5]}/events", data={"eventType": "view"})
+    assert shown("/")[0] != home[0]
+
+
+def test_the_cards_of_a_longer_page_name_the_answer_that_each_is_of(open_site: Open) -> None:
+    client = open_site([replace(REX, animal_id=f"many{number:02}") for number in range(30)])
+    client.get("/")
+    page = client.get("/?show=48").text
+    answers = re.findall(r'href="/animals/many\d\d\?from=(RID-[^"]+)" id', page)
+    assert len(answers) == 30
+    assert set(answers[:24]) == {answers[0]} != set(answers[24:]) == {answers[-1]}
+    assert re.findall(r'class="card".*data-recommendation-id="([^"]+)"', page) == answers
 
 
 def test_an_animal_has_its_page(open_site: Open) -> None:
@@ -308,7 +341,7 @@ def test_where_keys_are_required_nobody_can_say_who_they_are(open_site: Open) ->
     client.cookies.set("pawsonalize_user", "u0")
     assert "u0" not in client.get("/").text
     client.post(f"/animals/{PIP.animal_id}/events", data={"eventType": "view"})
-    assert "Ordered for you, from 1 event of yours." in client.get("/").text
+    assert "Ordered for you, from 1 event of yours" in client.get("/").text
 
 
 def test_where_keys_are_required_pages_call_with_one_that_can_do_little(open_site: Open) -> None:

@@ -91,7 +91,8 @@ def test_the_caption_names_what_put_these_animals_in_order(opened_site: Opened) 
 def test_the_caption_names_nothing_where_nothing_differs(opened_site: Opened) -> None:
     twins = [replace(REX, animal_id=f"twin{number}") for number in range(3)]
     page = opened_site(*twins, trained=False).get("/").text
-    assert caption(page) == "Look at somebody, and the order becomes yours."
+    said = "Hardly anything sets them apart. Look at somebody, and the order becomes yours."
+    assert caption(page) == said
 
 
 def test_without_any_event_nothing_is_said_to_be_liked_or_popular(opened_site: Opened) -> None:

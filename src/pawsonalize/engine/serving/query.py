@@ -10,6 +10,7 @@ from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
 from pawsonalize.engine.serving.promotions import Promotion
 from pawsonalize.storage.catalogue import Catalogue, Value
+from pawsonalize.storage.impressions import Impression
 
 
 class StoredUser:
@@ -52,6 +53,12 @@ class Query:
     """Whether the answer has reasons."""
     recommendation_id: str | None = None
     """One that was given before gives the same places again, if nothing has changed since."""
+    continues: tuple[str, ...] = ()
+    """The answers that the page shows already: the new one has none of their animals."""
+    repeats: tuple[str, ...] = ()
+    """The answers of a page to be shown again as it was, if the visitor did nothing since."""
+    page: tuple[Impression, ...] = ()
+    """Those of them that count; see `OpenPages.read`."""
     user: StoredUser | None = None
 
     def stored(self, catalogue: Catalogue) -> StoredUser:

@@ -228,6 +228,11 @@ class Runtime:
         self._log_answer(answer, served, RANKING, query)
         return answer
 
+    def reasons(self, query: Query, item_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Why these groups are for the visitor, of those that the model knows; logs nothing."""
+        served = self._recommender.current
+        return known_reasons(served.model, self._context(served, query), item_ids)
+
     def score_groups(
         self, query: Query, about: str | None = None, *, ranking: bool = False
     ) -> GroupScores:

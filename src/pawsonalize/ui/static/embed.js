@@ -10,10 +10,10 @@ const randomId = () =>
   Array.from(crypto.getRandomValues(new Uint8Array(16)), (one) => (one + 256).toString(16).slice(1))
     .join("");
 
-function storage(isAllowed) {
+function storage(isAllowed, name) {
   try {
-    localStorage.pawsonalize = 1;
-    return isAllowed ? localStorage : {};
+    globalThis[name].pawsonalize = 1;
+    return isAllowed ? globalThis[name] : {};
   } catch {
     return {}; // refused
   }
@@ -30,7 +30,8 @@ export class Pawsonalize {
   constructor({ url, key, userId, visitorToken, sessionId, remember = true, timeout = 1000 } = {}) {
     this.url = (url ?? new URL(import.meta.url).origin).replace(/\/+$/, "");
     Object.assign(this, { key, userId, visitorToken, timeout });
-    this.#kept = storage(remember);
+    this.#kept = storage(remember, "localStorage");
+    this.pages = storage(remember, "sessionStorage"); // a reload shows the same page
     this.#prefix = `pawsonalize ${this.url} `;
     this.sessionId = sessionId ?? this.#session();
     globalThis.addEventListener?.("online", () => this.flush());
@@ -79,6 +80,7 @@ export class Pawsonalize {
       await this.rerank(cards.map((card) => card.dataset.animalId), query);
     arrange(cards.slice(cards.findLastIndex((card) => watch.isRead(card)) + 1), ranking);
     watch.look(recommendationId);
+    return recommendationId;
   }
 
   watch(root, recommendationId) {
@@ -250,7 +252,7 @@ class Watch {
     const eventType = target.closest("[data-event]")?.dataset.event;
     if (!card || button > 1 || !(eventType || target.closest("a[href]"))) return;
     const { animalId } = card.dataset;
-    const { recommendationId } = this;
+    const { recommendationId } = card.dataset.recommendationId ? card.dataset : this;
     const impression = this.#shown(card);
     if (eventType) {
       this.#client.send({ eventType, animal_id: animalId, recommendationId, impression });
@@ -281,7 +283,7 @@ const CARD = `<img data-field="photo" alt="" loading="lazy"><a data-field="url">
 const make = (name) => document.createElement(name);
 
 function card(animal, template, pattern) {
-  const { id, name, breed, age, size, sex, shelter, distanceKm } = animal;
+  const { id, name, breed, age, size, sex, shelter, distanceKm, recommendationId } = animal;
   const said = {
     ...animal,
     name: name || breed || id,
@@ -291,6 +293,7 @@ function card(animal, template, pattern) {
   };
   const made = make("li");
   made.dataset.animalId = id;
+  if (recommendationId) made.dataset.recommendationId = recommendationId;
   made.append(template.content.cloneNode(true));
   for (const field of made.querySelectorAll("[data-field]")) {
     const known = said[field.part = field.dataset.field];
@@ -307,13 +310,17 @@ function card(animal, template, pattern) {
 const clients = {};
 
 class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
+  #list;
+  #page;
+
   connectedCallback() {
     if (this.shadowRoot) return;
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(STYLE);
     const shadow = this.attachShadow({ mode: "open" });
     shadow.adoptedStyleSheets = [sheet];
-    shadow.innerHTML = `<slot name="heading"></slot><slot></slot>`;
+    shadow.innerHTML = `<slot name="heading"></slot><slot></slot><button part="more" hidden>`;
+    shadow.lastChild.onclick = () => this.more();
     // An answer counts as shown: ask when it is nearly on the screen.
     const near = new IntersectionObserver(([entry]) => {
       if (!entry.isIntersecting) return;
@@ -332,20 +339,41 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     return clients[JSON.stringify(options)] ??= new Pawsonalize(options);
   }
 
+  get #query() {
+    return JSON.parse(this.getAttribute("query") ?? "{}");
+  }
+
+  // Of the page that it shows, in this tab.
+  get #name() {
+    const place = [...document.querySelectorAll(this.localName)].indexOf(this);
+    return `pawsonalize ${location.pathname}${location.search} ${place} ${this.getAttribute("query")}`;
+  }
+
+  #keep(ids, limit) {
+    this.#page = { repeats: [...new Set(ids)], limit };
+    try {
+      this.client.pages[this.#name] = JSON.stringify(this.#page);
+    } catch {} // the disk is full
+  }
+
   // Whatever fails leaves the page as its site wrote it.
   async refresh() {
     const first = painted();
     try {
-      const query = JSON.parse(this.getAttribute("query") ?? "{}");
-      if (this.querySelector("[data-animal-id]")) await this.client.order(this, query);
-      else {
+      const query = { ...this.#query, ...JSON.parse(this.client.pages[this.#name] ?? "{}") };
+      if (!this.#list && this.querySelector("[data-animal-id]")) {
+        this.#keep([await this.client.order(this, query)]);
+      } else {
         const answer = await this.client.recommend(query);
         const { top, bottom } = this.getBoundingClientRect();
         const isRead = top < innerHeight && bottom > 0
           && this.querySelector(":scope > :not([slot], template)");
         if (isRead && performance.now() - first > this.client.timeout) throw Error("too late");
-        if (!answer.animals[0]) throw Error("none");
+        const { animals, recommendationId } = answer;
+        if (!animals[0]) throw Error("none");
         this.#show(answer);
+        const own = animals.map((one) => one.recommendationId ?? recommendationId);
+        this.#keep([recommendationId, ...own], query.limit);
       }
       this.dataset.state = "shown";
     } catch (error) {
@@ -354,17 +382,42 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     }
   }
 
-  #show({ animals, recommendationId }) {
+  // What is there stays, and others follow.
+  async more() {
+    const { limit = 10 } = this.#query;
+    const { repeats } = this.#page;
+    try {
+      const { animals, recommendationId } =
+        await this.client.recommend({ ...this.#query, continues: repeats });
+      this.shadowRoot.lastChild.hidden = animals.length < limit;
+      this.#add(animals.map((one) => ({ recommendationId, ...one })));
+      this.#keep([...repeats, recommendationId], (this.#page.limit ?? limit) + limit);
+    } catch (error) {
+      console.info(`Pawsonalize: no more animals: ${error.message}`);
+    }
+  }
+
+  #add(animals) {
     const own = this.querySelector("template");
     const template = own ?? make("template");
     if (!own) template.innerHTML = CARD;
-    const list = make("ul");
+    this.#list.append(...animals.map((one) => card(one, template, this.getAttribute("href"))));
+    this.client.watch(this.#list);
+  }
+
+  #show({ animals, recommendationId }) {
+    this.#list?.remove();
+    const list = this.#list = make("ul");
     const slot = make("slot");
     list.part = list.slot = slot.name = "animals";
-    list.append(...animals.map((one) => card(one, template, this.getAttribute("href"))));
-    if (own) this.append(list);
-    this.shadowRoot.lastChild.replaceWith(own ? slot : list);
+    const hasOwn = this.querySelector("template");
+    if (hasOwn) this.append(list);
+    const { children, lastChild } = this.shadowRoot;
+    children[1].replaceWith(hasOwn ? slot : list);
+    lastChild.textContent = this.getAttribute("more");
+    lastChild.hidden = !lastChild.textContent;
     this.client.watch(list, recommendationId);
+    this.#add(animals);
   }
 }
 

@@ -10,7 +10,7 @@ class AnimalPlace:
     In a recommendation `score` is exp(utility - highest possible utility); in a ranking it is the
     animal's share of exp(utility) over the list. `parts` add up to `utility`, from left to right,
     in the order of `PARTS`; `factors` are the same without their weights. `propensity` is that of
-    `Explored`.
+    `Explored`. `recommendation_id` is that of the place's own answer, where several make one page.
     """
 
     animal_ids: tuple[str, ...]
@@ -22,6 +22,7 @@ class AnimalPlace:
     explored: bool = False
     propensity: float = 1.0
     reasons: tuple[str, ...] = ()
+    recommendation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

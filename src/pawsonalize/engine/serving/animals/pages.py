@@ -26,10 +26,11 @@ from pawsonalize.storage.impressions import ANIMALS, Impression, Impressions
 
 ASKING = frozenset({INQUIRY, APPLICATION, ADOPTION})
 """The deeds that are more than a look."""
+EXPLORED = 0.5
+"""A place of a lower propensity was filled by chance alone."""
 
 _AGAIN = 10  # openings of one animal that a person in love may come to
 _CURIOUS, _SHARE = 20, 0.5  # so many animals anybody may open, and beyond that half of those shown
-_EXPLORED = 0.5  # a place of a lower propensity was filled by chance alone
 _NOTHING = (0.0,) * len(PARTS)
 _AGAINST = frozenset({RETURN, DISLIKE})
 _WITHIN = 60 * MINUTE
@@ -201,7 +202,7 @@ def factor_columns(
             known = whole.get(page.recommendation_id, page)
             told.extend(logged_factors(known, size))
             odds.extend(known.propensities[:size] if known.propensities else [1.0] * size)
-        explored.append(np.array(odds) < _EXPLORED)
+        explored.append(np.array(odds) < EXPLORED)
         factors_of.append(np.array(told, np.float64).reshape(-1, len(PARTS)))
     rows = np.concatenate(factors_of)
     columns = {name: rows[:, PARTS.index(name)] for name in FACTORS if name != "far"}

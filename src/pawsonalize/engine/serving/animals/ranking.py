@@ -32,6 +32,13 @@ from pawsonalize.engine.serving.animals.choosing import (
 from pawsonalize.engine.serving.animals.distance import kilometres, place_of
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.estimates import Estimates, estimate
+from pawsonalize.engine.serving.animals.open_pages import (
+    OpenPages,
+    places_left,
+    places_of,
+    repeated,
+    rest_of,
+)
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import Weighed, Weighing
@@ -63,6 +70,7 @@ class Individuals:
         pages: PageReader,
         effects: AnimalEffects,
         settings: AnimalSettings,
+        open_pages: OpenPages,
     ) -> None:
         self._runtime = runtime
         self._available = available
@@ -71,6 +79,7 @@ class Individuals:
         self._pages = pages
         self._effects = effects
         self._settings = settings
+        self.open_pages = open_pages
         self._derived = DerivedOfShelves()
 
     def asking(self, runtime: Runtime, *, is_seen: bool = True) -> "Individuals":
@@ -126,8 +135,16 @@ class Individuals:
         """The best animals for the visitor, except for explored places.
 
         As many as `limit`, if so many may be shown. Raises InvalidInput for a limit outside 1…500.
+        A page that is repeated goes on up to `limit`, where it had fewer places.
         """
-        return self._recommended(query, None)
+        query = self.open_pages.read(query, ANIMALS, self._runtime.served.version.name)
+        answer = self._recommended(query, None)
+        left = query.limit - sum(len(one.item_ids) for one in query.page)
+        if not query.page or query.continues or left <= 0:
+            return answer
+        rest = self._recommended(rest_of(replace(query, limit=left)), None)
+        places = (replace(one, recommendation_id=rest.recommendation_id) for one in rest.places)
+        return replace(answer, places=(*answer.places, *places))
 
     def similar(self, animal_id: str, query: Query) -> AnimalsAnswer:
         """Animals for visitors who like this one; NotFound for an unknown animal."""
@@ -144,13 +161,16 @@ class Individuals:
     def rerank(self, animal_ids: Sequence[str], query: Query) -> AnimalsAnswer:
         """The animals among these that are available and may be shown, best first; scores sum to 1.
 
-        Ties go by longest listed, then by id. InvalidInput for an empty list, more than 500 animals
-        or an animal given twice.
+        Ties go by longest listed, then by id. A ranking that is repeated keeps its order; animals
+        that were not in it follow. InvalidInput for an empty list, more than 500 animals or an
+        animal given twice.
         """
         _check(animal_ids)
         query = self._runtime.carrying(query)
         available = self._available.of(query.at, query.now)
         groups = self._runtime.score_groups(query, ranking=True)
+        query = self.open_pages.read(query, ANIMAL_RANKING, groups.served.version.name)
+        place_in_page = {ids[0]: place for place, (ids, *_) in enumerate(places_of(query.page))}
         disliked = self._runtime.disliked_animals(query.visitor, groups)
         passed, pages = self._passed(available, query), self._shown(query, groups)
         with available.lock:
@@ -158,12 +178,16 @@ class Individuals:
             weighing = self._weighing(available, groups, query, counts, passed, disliked, pages)
             slots = weighing.fitting(available.slots(animal_ids))
             utilities = weighing.utilities(slots)
-            order = np.lexsort((available.rank[slots], -utilities))
+            end = len(place_in_page)
+            before = [place_in_page.get(available.ids[one], end) for one in slots.tolist()]
+            order = np.lexsort((available.rank[slots], -utilities, np.array(before)))
             weighed = weighing.weigh(slots[order])
             shares = np.exp(weighed.utilities - weighed.utilities.max(initial=-np.inf))
             ids = [(available.ids[slot],) for slot in weighed.slots.tolist()]
             places = _places(weighing, weighed, ids, shares / shares.sum())
             standings = _standings(weighing, weighed) if query.explain else []
+        if end in before:  # somebody new makes it another page
+            query = replace(query, page=())
         return self._answer(ANIMAL_RANKING, query, groups, places, standings)
 
     def fitting(self, query: Query) -> list[str]:
@@ -187,9 +211,12 @@ class Individuals:
         passed, pages = self._passed(available, query), self._shown(query, groups)
         with available.lock:
             weighing = self._weighing(available, groups, query, counts, passed, disliked, pages)
-            estimates, due = estimate(weighing), self._derived.of(available).shares
-            best = available.rank[choose(weighing, estimates, query.limit)]
-            chosen = _explored(weighing, estimates, best, groups, query, due)
+            if query.page and not query.continues:
+                chosen = places_left(weighing, query)
+            else:
+                estimates, due = estimate(weighing), self._derived.of(available).shares
+                best = available.rank[choose(weighing, estimates, query.limit)]
+                chosen = _explored(weighing, estimates, best, groups, query, due)
             slots = available.order[list(chosen.positions)]
             weighed = weighing.weigh(slots)
             ids = [available.members(slot) for slot in slots.tolist()]
@@ -215,7 +242,8 @@ class Individuals:
         """What the visitor was shown before; this reads the tables, so do not hold the lock."""
         waiting = self._impressions.waiting_of(query.visitor)
         kinds = frozenset(groups.served.choices.kinds)
-        return self._pages.of(query.visitor, query.at, waiting, kinds)
+        before = query.page[0].as_of if query.page else query.at
+        return self._pages.of(query.visitor, before, waiting, kinds)
 
     def _weighing(
         self,
@@ -282,6 +310,10 @@ class Individuals:
             groups.served.answered_by(groups.context),
             tuple(places),
         )
+        if query.page and not query.continues:  # it is logged already
+            return repeated(answer, query.page)
+        if query.page and not places:  # everybody is shown
+            return replace(answer, recommendation_id=query.continues[-1])
         self._impressions.add(
             Impression(
                 recommendation_id=answer.recommendation_id,

@@ -21,6 +21,7 @@ from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import PageReader
+from pawsonalize.engine.serving.animals.open_pages import OpenPages
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
@@ -95,7 +96,10 @@ def individuals(
         runtime.available_of = watch
     table, log = Impressions(database), EventLog(database)
     pages, effects = PageReader(table, log), AnimalEffects(table, log, ErasedLookup(database))
-    return Individuals(runtime, watch, animals, impressions, pages, effects, AnimalSettings())
+    opened = OpenPages(table, log, impressions)
+    return Individuals(
+        runtime, watch, animals, impressions, pages, effects, AnimalSettings(), opened
+    )
 
 
 def told(number: int, group: str, history: Sequence[tuple[int, AnimalStatus]]) -> Animal:
