@@ -1,5 +1,6 @@
 """The pages of docs/how-to/embed-animals.md as they are written there, from another origin."""
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -192,6 +193,60 @@ def long_list(shelter: Shelter, patience: int = 20_000) -> str:
     script = EXAMPLES["one line"].split("<pawsonalize")[0]
     element = f'<pawsonalize-animals key="KEY.SECRET"><ol>{cards}</ol></pawsonalize-animals>'
     return shelter.put("/long", script + element, patience)
+
+
+def ids(page: Page) -> list[str]:
+    cards = page.locator("pawsonalize-animals [data-animal-id]")
+    found: list[str] = cards.evaluate_all("all => all.map((one) => one.dataset.animalId)")
+    return found
+
+
+@pytest.mark.parametrize("example", ["one line", "a template"])
+def test_more_animals_follow_those_that_are_there_and_a_reload_keeps_them_all(
+    shelter: Shelter, page: Page, example: str
+) -> None:
+    element = re.sub(r" query='[^']*'", "", EXAMPLES[example])
+    query = 'query=\'{"limit": 6}\' more="Show more animals" key='
+    url = shelter.put("/more", element.replace("key=", query))
+    page.goto(url)
+    shown(page)
+    first = ids(page)
+    page.get_by_role("button", name="Show more animals").click()
+    cards = page.locator("pawsonalize-animals [data-animal-id]")
+    expect(cards).to_have_count(12)
+    longer = ids(page)
+    assert (longer[:6], len(set(longer))) == (first, 12)
+    page.reload()
+    shown(page)
+    assert ids(page) == longer
+    own = cards.nth(7).get_attribute("data-recommendation-id")
+    with page.expect_response("**/v1/events") as sent:
+        cards.nth(7).get_by_role("link").click(modifiers=["Control"])  # in another tab
+    (event,) = (sent.value.request.post_data_json or {})["events"]
+    assert event["recommendationId"] == own is not None
+    page.goto(url)  # the visitor did something: it is a new page, as long as the one before
+    shown(page)
+    expect(cards).to_have_count(12)
+    assert ids(page) != longer
+    page.get_by_role("button", name="Show more animals").click()
+    expect(cards).to_have_count(16)
+    expect(page.get_by_role("button", name="Show more animals")).to_be_hidden()
+
+
+def test_a_list_that_is_loaded_again_keeps_its_order(shelter: Shelter, page: Page) -> None:
+    url = long_list(shelter)
+    page.goto(url)
+    shown(page)
+    with page.expect_response("**/v1/events"):  # from now on rankings count as seen
+        page.locator("[data-animal-id=a21] a").click()
+    page.goto(url.replace("#", ""))
+    page.reload()
+    shown(page)
+    first = names(page)
+    for _ in range(2):
+        page.reload()
+        shown(page)
+        assert names(page) == first
 
 
 def test_what_was_on_the_screen_for_long_does_not_move(shelter: Shelter, page: Page) -> None:

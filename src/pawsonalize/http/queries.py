@@ -185,7 +185,7 @@ class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
     repeats: PageAnswers = msgspec.field(default_factory=list)
     """Of animals: the `recommendationId`s of a page that is loaded again. The answer is that page
     as it was, without animals that left. It is a new one, with an id of its own, once the visitor
-    did something since, after an hour, and once another model answers."""
+    did something since, after 12 hours, and once another model answers."""
 
 
 def check_caller(request: Request, given: QueryFields, *, detailed: bool) -> None:

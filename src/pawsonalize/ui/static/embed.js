@@ -4,6 +4,7 @@ const SEEN_MS = 1000; // half of a card was on the screen
 const MINUTE = 60_000;
 const SESSION_MS = 90 * 24 * 60 * MINUTE;
 const AT_ONCE = 20; // 64 kB may outlive their page
+const MOST = 50; // answers that make one page
 const WAITS = [1, 5, 30]; // seconds until the next attempt
 
 const randomId = () =>
@@ -385,16 +386,12 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
   // What is there stays, and others follow.
   async more() {
     const { limit = 10 } = this.#query;
-    const { repeats } = this.#page;
-    try {
-      const { animals, recommendationId } =
-        await this.client.recommend({ ...this.#query, continues: repeats });
-      this.shadowRoot.lastChild.hidden = animals.length < limit;
-      this.#add(animals.map((one) => ({ recommendationId, ...one })));
-      this.#keep([...repeats, recommendationId], (this.#page.limit ?? limit) + limit);
-    } catch (error) {
-      console.info(`Pawsonalize: no more animals: ${error.message}`);
-    }
+    const { repeats, limit: shown = limit } = this.#page;
+    const { animals, recommendationId } =
+      await this.client.recommend({ ...this.#query, continues: repeats });
+    this.shadowRoot.lastChild.hidden = animals.length < limit || repeats.length > MOST - 2;
+    this.#add(animals.map((one) => ({ recommendationId, ...one })));
+    this.#keep([...repeats, recommendationId], Math.min(shown + limit, 500));
   }
 
   #add(animals) {
@@ -406,11 +403,11 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
   }
 
   #show({ animals, recommendationId }) {
-    this.#list?.remove();
+    const hasOwn = this.querySelector("template");
+    if (hasOwn) this.#list?.remove();
     const list = this.#list = make("ul");
     const slot = make("slot");
     list.part = list.slot = slot.name = "animals";
-    const hasOwn = this.querySelector("template");
     if (hasOwn) this.append(list);
     const { children, lastChild } = this.shadowRoot;
     children[1].replaceWith(hasOwn ? slot : list);

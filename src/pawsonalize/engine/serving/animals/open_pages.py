@@ -25,7 +25,7 @@ from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.histories import HistoryQuery
 from pawsonalize.storage.impressions import Impression, Impressions
 
-_VISIT = HOUR
+_VISIT = 12 * HOUR
 _EVENTS_READ = 50
 _WRITTEN_WITHIN = SECOND // 2  # milliseconds
 _OURS = re.compile("RID-[0-9a-f]{8}-[0-9a-f]{4}-")  # which begin with the moment
@@ -40,18 +40,18 @@ class OpenPages:
     answers: ImpressionLog | UnseenAnswers
 
     def find(self, ids: Sequence[str], visitor: Visitor) -> list[Impression]:
-        """Those answers that this visitor was given, in the order of the ids."""
+        """Those answers that this visitor was given, the oldest first."""
         if not ids:
             return []
         waiting = {one.recommendation_id: one for one in self.answers.waiting_of(visitor)}
         known = self.table.get_many(ids) | waiting
-        found = [known[one] for one in dict.fromkeys(ids) if one in known]
+        found = sorted((known[one] for one in {*ids} & known.keys()), key=lambda one: one.as_of)
         return [one for one in found if Visitor(one.user_id, one.session_id) == visitor]
 
     def read(self, query: Query, kind: str, version: str) -> Query:
         """The query with the page that it continues, or repeats.
 
-        It repeats none an hour after the newest answer, once the visitor did something since the
+        It repeats none 12 hours after the newest answer, once the visitor did something since the
         first, and once another solution version answers. InvalidInput if it continues what is no
         answer of the visitor.
         """
