@@ -91,21 +91,6 @@ def test_only_animals_that_wait_at_the_moment_are_available(database: Database) 
     assert [one.animal_id for one in animals.available(T0 + 5, 10)] == ["a1"]
 
 
-def test_available_animals_are_found_by_the_words_of_their_records(database: Database) -> None:
-    animals = Animals(database)
-    rex = animal("a1", "2-Beagle-2-3", name='Zoë 100% "Rex"', listed=T0)
-    gone = animal("a2", "2-Beagle-2-3", name="Rex", listed=T0, adopted=T0 + 1)
-    animals.put([rex, gone, animal("a3", "1-Manx-1-1", name="Tom", listed=T0 + 1)], T0 + 2)
-
-    def found(*words: str) -> list[str]:
-        return [one.animal_id for one in animals.mentioning(words, T0 + 2, 10)]
-
-    assert found("BEAGLE", "rex") == ["a1"]
-    assert found("zoë") == found('"rex"') == found("100%") == ["a1"]
-    assert found("beagle", "tom") == found("qqq' --") == []
-    assert found() == ["a1", "a3"]
-
-
 def test_an_impression_is_found_by_its_recommendation_id(database: Database) -> None:
     shown = Impression("RID-1", "recommendation", "ann", None, T0, T0, "v1", ("a", "b"))
     Impressions(database).append([shown])

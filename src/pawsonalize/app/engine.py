@@ -61,6 +61,7 @@ from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.distance import Postcodes
 from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.search import InventorySearch
 from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.filters.filtering import Filterings
@@ -316,6 +317,7 @@ class Engine:
         return Storefront(
             runtime=self.runtime,
             individuals=self.individuals,
+            search=InventorySearch(adapters.animals, self.available),
             ingest=self.ingest,
             log=adapters.log,
             animals=adapters.animals,

@@ -64,7 +64,7 @@ _WORDS = MappingProxyType(
             " welpe chiot chaton cucciolo",
             YOUNG: "young juvenile adolescent youngadult joven jung jungtier jeune giovane",
             ADULT: "adult matureadult mature grown adulto adulta erwachsen adulte",
-            SENIOR: "senior old geriatric elderly aged alt anciano",
+            SENIOR: "senior old older geriatric elderly aged alt anciano",
         }.items()
         for word in words.split()
     }

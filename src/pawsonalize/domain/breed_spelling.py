@@ -76,10 +76,17 @@ DECORATIONS = frozenset(word for words in _DECORATIONS.values() for word in word
 """Words that say nothing of the breed, unless a breed has them in its name."""
 
 
+def plain_letters(text: str) -> str:
+    """The text in lower case and without accents."""
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+
+
 def words_of(text: str) -> Words:
     """The words of a name: lower case, no accents, short forms written out, coats as one word."""
-    plain = unicodedata.normalize("NFKD", text).lower()
-    plain = "".join(letter for letter in plain if not unicodedata.combining(letter))
+    plain = plain_letters(text)
     found: list[str] = []
     words = re.findall(r"[^\W_]+", plain.replace("'", ""))
     for word in words:

@@ -1,14 +1,13 @@
 """Breeds: from what a shelter writes to the breed a group is made of, and the breed's family."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
-from pawsonalize.domain.breed_spelling import DECORATIONS, Spelling, words_of
+from pawsonalize.domain.breed_spelling import DECORATIONS, Spelling, plain_letters, words_of
 from pawsonalize.domain.species import CAT, SPECIES_NAMES
 
 UNKNOWN_BREED = "Unknown"
@@ -73,6 +72,12 @@ def find_breed(species: str, text: str) -> str | None:
     return spelling.find(text)
 
 
+def breeds_named(text: str) -> dict[str, str]:
+    """The breed of each species that the table has under exactly this name, by species."""
+    found = {species: _BREEDS.get((species, _key(text))) for species in SPECIES_NAMES}
+    return {species: breed for species, breed in found.items() if breed}
+
+
 @lru_cache(maxsize=16_384)
 def family_of(species: str, breed: str) -> str | None:
     """The family of a breed, by the ids that groups are made of; None for one we do not know.
@@ -107,8 +112,7 @@ def _says_nothing(species: str, part: str) -> bool:
 
 
 def _key(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).lower()
-    return "".join(letter for letter in plain if letter.isalnum())
+    return "".join(letter for letter in plain_letters(text) if letter.isalnum())
 
 
 def _read_table(text: str) -> Iterator[tuple[str, str, str, list[str]]]:
@@ -133,6 +137,10 @@ _BREEDS: Mapping[tuple[str, str], str] = MappingProxyType(
         for name in (breed, *others)
     }
 )
+BREED_WORDS = frozenset(
+    word for _, _, breed, _ in _read_table(TABLE) for word in breed.lower().split("_")
+)
+"""The words of which breeds are named."""
 FAMILIES: Mapping[tuple[str, str], str] = MappingProxyType(
     {(species, breed): family for species, family, breed, _ in _read_table(TABLE)}
 )

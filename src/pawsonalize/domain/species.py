@@ -19,8 +19,8 @@ SPECIES_NAMES: Mapping[str, str] = MappingProxyType(
     }
 )
 _WORDS = {
-    CAT: "cat kitten kittn feline gato gata katze kater chat gatto kat",
-    DOG: "dog puppy pup canine perro perra hund hündin chien cane hond cachorro",
+    CAT: "cat kitten kittn kitty feline gato gata katze kater chat gatto kat",
+    DOG: "dog puppy pup doggy doggie doggo canine perro perra hund hündin chien cane hond cachorro",
     RABBIT: "rabbit bunny conejo kaninchen lapin coniglio konijn hare",
     SMALL: "smallanimal smallfurry smallandfurry smallmammal pocketpet rodent guineapig hamster"
     " gerbil rat mouse chinchilla ferret degu hedgehog sugarglider mice cavy kleintier"

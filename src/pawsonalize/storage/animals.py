@@ -110,18 +110,6 @@ class Animals:
         with self._database.reading() as connection:
             return [_DECODE(row.record) for row in connection.execute(_waiting(at).limit(limit))]
 
-    def mentioning(self, words: Collection[str], at: int, limit: int) -> list[Animal]:
-        """The available animals whose records may have all the words, longest wait first.
-
-        A record is searched as it is stored, so one may be found that says a word nowhere.
-        """
-        found = _waiting(at).limit(limit)
-        for word in words:
-            pattern = "".join(one if one.isascii() and one.isalnum() else "%" for one in word)
-            found = found.where(func.lower(animals.c.record).like(f"%{pattern.lower()}%"))
-        with self._database.reading() as connection:
-            return [_DECODE(row.record) for row in connection.execute(found)]
-
     def stays_since(self, moment: int, limit: int) -> dict[str, tuple[Stay, ...]]:
         """The stays of animals that were available then or since, by animal.
 

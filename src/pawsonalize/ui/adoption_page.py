@@ -1,13 +1,16 @@
 """The adoption page: everybody who waits, ordered for this visitor."""
 
-import time
+import asyncio
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from itertools import chain
 from urllib.parse import quote
 from zlib import crc32
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
-from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
@@ -18,32 +21,43 @@ from pawsonalize.engine.serving.recommender import MAX_RESULTS
 from pawsonalize.ui import words
 from pawsonalize.ui.captions import order_in_words
 from pawsonalize.ui.cards import AnimalCard
-from pawsonalize.ui.endpoints import read_pages, remember_pages
+from pawsonalize.ui.endpoints import read_pages, remember_pages, shown
 from pawsonalize.ui.households import HouseholdRules
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.looking_for import as_call, in_words, preferences_of
 from pawsonalize.ui.ordering import Pick, Shown, order, order_found, pick
 from pawsonalize.ui.rendering import animals_page
-from pawsonalize.ui.searching import search
 from pawsonalize.ui.storefront import Storefront
 
 _PAGE = 24
 _NOTICES = {"training": "Retraining has started. The new model takes over if it proves itself."}
 
 
-def get_adoption_page(request: Request, visitor: Visitor) -> Response:
-    """Show the animals that wait, best first: all, or those that a search finds."""
+async def get_adoption_page(request: Request) -> Response:
+    """Show the animals that wait, best first: all, or those that a search finds.
+
+    Another worker may have answered the pages that this browser has open: they are written first.
+    """
+    ids = list(chain.from_iterable(read_pages(request).values()))
+    await asyncio.sleep(seconds_until_written(ids, Storefront.of(request).now()))
+    return await _adoption_page(request)
+
+
+@shown
+def _adoption_page(request: Request, visitor: Visitor) -> Response:
     storefront = Storefront.of(request)
     now = storefront.now()
     known = Knowledge.of(storefront, visitor)
     taken_home = known.did("adoption")
     looking_for = preferences_of(request)
     filters, rules, notices = _asked(request, storefront, looking_for, taken_home)
-    waiting = [
-        animal
-        for animal in _waiting(storefront, filters, now)
-        if animal.animal_id not in taken_home
-    ]
+    found = None
+    if filters.text:
+        found = storefront.search.find(filters.text, now, filters.as_written)
+        rules = replace(rules, **dict.fromkeys(found.household, True))  # type: ignore[arg-type]
+    available = [] if found else storefront.animals.available(now, MAX_RESULTS)
+    listed = found.species if found else {one.animal_id: one.species for one in available}
+    species = {one: kind for one, kind in listed.items() if one not in taken_home}
     show = _show(request)
     pages, name = read_pages(request), _name(filters, looking_for)
     query = Query(
@@ -56,20 +70,23 @@ def get_adoption_page(request: Request, visitor: Visitor) -> Response:
         explain=True,
         repeats=tuple(pages.pop(name, ())),
     )
-    time.sleep(seconds_until_written(query.repeats, now))  # another worker may have answered
-    wanted = [animal for animal in waiting if filters.species in {None, animal.species}]
-    searched = bool(filters.text)
-    ordered = order_found(storefront, query, wanted) if searched else order(storefront, query)
+    wanted = [one for one, kind in species.items() if filters.species in {None, kind}]
+    levels = {one: found.levels[one] if found else 0 for one in wanted}
+    ordered = order_found(storefront, query, levels) if found else order(storefront, query)
     favourites = known.did("favorite")
     picks: tuple[Pick, ...] = ()
-    if known.serving is not None and not (filters.excludes or searched):
-        picks = pick(storefront, query, wanted, ordered)
+    if known.serving is not None and not (filters.excludes or found):
+        pickable = [one for one in available if one.animal_id in levels]
+        picks = pick(storefront, query, pickable, ordered)
+    animals = available or [one.animal for one in ordered.shown]
     response = animals_page(
         "adoption.html",
         notices=notices,
-        filters=_by_species(waiting, filters),
+        filters=_by_species(species.values(), filters),
         asked=filters,
-        has_places=any(one.latitude is not None or one.postcode for one in waiting),
+        found=found,
+        searched=found.suggestion if found and found.is_mended else filters.text,
+        has_places=any(one.latitude is not None or one.postcode for one in animals),
         has_postcodes=storefront.individuals.knows_postcodes,
         cards=[
             AnimalCard.of(one.animal, now, one.recommendation_id, favourites, one)
@@ -110,12 +127,6 @@ def _name(filters: HouseholdRules, looking_for: Preferences) -> str:
     return f"{crc32(repr((filters, looking_for)).encode()):x}"
 
 
-def _waiting(storefront: Storefront, filters: HouseholdRules, now: int) -> list[Animal]:
-    if filters.text:
-        return search(storefront.animals, filters.text, now)
-    return storefront.animals.available(now, MAX_RESULTS)
-
-
 def _asked(
     request: Request, storefront: Storefront, looking_for: Preferences, taken_home: frozenset[str]
 ) -> tuple[HouseholdRules, Eligibility, list[str]]:
@@ -143,17 +154,13 @@ def _more(filters: HouseholdRules, show: int, last: Shown) -> str:
     return f"{longer}#to-{quote(last.animal.animal_id, safe='')}"
 
 
-def _by_species(waiting: list[Animal], filters: HouseholdRules) -> list[tuple[str, str, int, bool]]:
+def _by_species(
+    waiting: Collection[str], filters: HouseholdRules
+) -> list[tuple[str, str, int, bool]]:
     """Name, address, number of animals and whether it is chosen, for each species."""
-    present = sorted({animal.species for animal in waiting})
     by_species = [
-        (
-            words.species_plural(species),
-            filters.path(species),
-            sum(animal.species == species for animal in waiting),
-            species == filters.species,
-        )
-        for species in present
+        (words.species_plural(one), filters.path(one), count, one == filters.species)
+        for one, count in sorted(Counter(waiting).items())
     ]
     return [("Everyone", filters.path(None), len(waiting), filters.species is None), *by_species]
 
@@ -163,11 +170,11 @@ def _call(
     known: Knowledge,
     filters: HouseholdRules,
     looking_for: Preferences,
-    found: list[Animal],
+    found: Sequence[str],
 ) -> str:
     asked = known.identity() | {"of": "animals"} | filters.call | as_call(looking_for)
     if filters.text:
-        ids = [{"itemId": one.animal_id} for one in found[:_PAGE]]
+        ids = [{"itemId": one} for one in found[:_PAGE]]
         asked |= {"itemMetadataList": ids}
         return curl(f"{request.base_url}v1/rerankings?detail=full", asked)
     return curl(f"{request.base_url}v1/recommendations?detail=full", asked | {"limit": _PAGE})

@@ -102,7 +102,7 @@ __all__ = ["Storefront", "routes"]
 def routes() -> list[BaseRoute]:
     """The site's routes; they find their `Storefront` in `app.state.storefront`."""
     return [
-        Route("/", shown(get_adoption_page)),
+        Route("/", get_adoption_page),
         Route("/animals/{animal_id:path}/events", posted(post_event), methods=["POST"]),
         Route("/animals/{animal_id:path}", shown(get_animal_page)),
         Route("/portrait.svg", get_portrait),

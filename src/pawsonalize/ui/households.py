@@ -10,7 +10,6 @@ from starlette.requests import Request
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
-from pawsonalize.ui.searching import MAX_CHARS
 
 _WORDS = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 
@@ -19,6 +18,7 @@ _ASKED = "home"
 _WITHIN_KM = ("25", "50", "100", "250")
 _POINT = re.compile(r"(-?\d{1,2}(?:\.\d{1,6})?),(-?\d{1,3}(?:\.\d{1,6})?)")
 _MAX_POSTCODE = 20
+_MAX_CHARS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class HouseholdRules:
     """The greatest distance in km; empty: any."""
     text: str = ""
     """What is searched for; empty: nothing."""
+    as_written: bool = False
+    """No typing error of `text` is mended."""
 
     @classmethod
     def of(cls, request: Request, looking_for: Preferences) -> "HouseholdRules":
@@ -54,7 +56,8 @@ class HouseholdRules:
             must=tuple(name for name in _MUST if given.get(name) == "yes"),
             near=near if near.isprintable() else "",
             within=within if near and within in _WITHIN_KM else "",
-            text=given.get("q", "").strip()[:MAX_CHARS],
+            text=given.get("q", "").strip()[:_MAX_CHARS],
+            as_written="as-written" in given,
         )
 
     def rules(self, taken_home: Iterable[str]) -> Eligibility:
@@ -88,6 +91,7 @@ class HouseholdRules:
     def path(self, species: str | None, **more: str) -> str:
         """The page with the same household and another species."""
         chosen = {"q": self.text} if self.text else {}
+        chosen |= {"as-written": "yes"} if self.text and self.as_written else {}
         chosen |= {"species": species} if species else {}
         home = dict.fromkeys((_ASKED, *self.household), "yes")
         query = chosen | (home if self.is_given or self.household else {})
@@ -101,9 +105,9 @@ class HouseholdRules:
         plain = replace(self, household=(), must=(), within="", is_given=True)
         return plain.path(self.species)
 
-    def without_search(self) -> str:
-        """The page with all else that is chosen, and nothing searched for."""
-        return replace(self, text="").path(self.species)
+    def searching(self, text: str, *, as_written: bool = False) -> str:
+        """The page with all else that is chosen, and other words searched for, or none."""
+        return replace(self, text=text, as_written=as_written).path(self.species)
 
     @property
     def excludes(self) -> bool:

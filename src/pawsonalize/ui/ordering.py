@@ -1,7 +1,7 @@
 """Who is shown, in which order and why, as the service answers it."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite
 
@@ -77,17 +77,22 @@ def order(storefront: Storefront, query: Query) -> Ordered:
     return _ordered(storefront, query, answer, len(fitting))
 
 
-def order_found(storefront: Storefront, query: Query, found: Sequence[Animal]) -> Ordered:
-    """The first of these animals for the visitor, of those that the rules allow."""
+def order_found(storefront: Storefront, query: Query, found: Mapping[str, int]) -> Ordered:
+    """The first of these animals for the visitor, of those that the rules allow.
+
+    `found` has a level for each, longest wait first; lower levels come first.
+    """
     if not found:
         return Ordered((), 0, None)
     try:
-        answer = storefront.individuals.rerank([one.animal_id for one in found], query)
+        answer, total = storefront.individuals.rank_found(found, query)
     except NotReady:
-        fitting = frozenset(storefront.individuals.fitting(query))
-        longest = [one for one in found if one.animal_id in fitting]
-        return Ordered(_shown(storefront, query, longest[: query.limit]), len(longest), None)
-    return _ordered(storefront, query, answer, len(answer.places))
+        fitting = [one for one in storefront.individuals.fitting(query) if one in found]
+        first = sorted(fitting, key=found.__getitem__)[: query.limit]
+        known = storefront.animals.get_many(first)
+        longest = [known[one] for one in first if one in known]
+        return Ordered(_shown(storefront, query, longest), len(fitting), None)
+    return _ordered(storefront, query, answer, total)
 
 
 def _ordered(storefront: Storefront, query: Query, answer: AnimalsAnswer, total: int) -> Ordered:

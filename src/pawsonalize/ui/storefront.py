@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.search import InventorySearch
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.upkeep.erasing import Erasing
@@ -21,6 +22,7 @@ class Storefront:
 
     runtime: Runtime
     individuals: Individuals
+    search: InventorySearch
     ingest: Ingest
     log: EventLog
     animals: Animals

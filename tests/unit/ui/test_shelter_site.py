@@ -137,7 +137,9 @@ def test_a_species_is_called_by_its_name(species: str, said: str) -> None:
         ("large dog", {"Rex", "Bella", "Hugo", "Ida"}),
         ("senior cats", {"Bear", "Fern", "Otto", "Cleo"}),
         ("orchard tabby", {"Bear", "Fern", "Otto", "Cleo"}),
-        ("small dog", set()),
+        ("LABRADORS", {"Rex", "Bella", "Hugo", "Ida"}),
+        ("dog for kids", {"Rex", "Bella", "Hugo", "Ida"}),
+        ("dog good with dogs", set()),
         ("%", set()),
         ("\"'><script>", set()),
     ],
@@ -150,6 +152,54 @@ def test_a_search_finds_who_fits_all_words(
     assert "<script>" not in page
     if not found:
         assert "Nobody here fits" in page
+
+
+def test_a_search_with_a_typing_error_says_what_it_shows_and_has_a_way_back(
+    opened_site: Opened,
+) -> None:
+    client = opened_site()
+    page = client.get("/", params={"q": "siamees", "home": "yes"}).text
+    assert set(names(page)) == {"Mimi", "Tom", "Luna", "Figaro"}
+    assert "so this is a search for <strong>siamese</strong>" in page
+    assert "4 animals for “siamese”" in page
+    back = html.unescape(re.findall(r'href="([^"]*as-written[^"]*)"', page)[0])
+    page = client.get(back).text
+    assert names(page) == []
+    assert "Nobody here fits “siamees”" in page
+    offered = re.findall(r'Did you mean <a href="([^"]*)">siamese</a>', page)
+    assert set(names(client.get(html.unescape(offered[0])).text)) == {
+        *("Mimi", "Tom", "Luna", "Figaro")
+    }
+
+
+def test_where_nobody_fits_all_words_a_search_shows_the_nearest_and_says_so(
+    opened_site: Opened,
+) -> None:
+    page = opened_site().get("/", params={"q": "small dog"}).text
+    assert set(names(page)) == {"Rex", "Bella", "Hugo", "Ida"}
+    assert "Nobody here fits “small dog”" in page
+    assert caption(page).startswith("4 animals come nearest.")
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_who_is_known_to_get_along_comes_before_whom_the_visitor_likes(
+    opened_site: Opened, trained: bool
+) -> None:
+    unknown = [replace(one, good_with_cats=GoodWith.UNKNOWN) for one in ANIMALS]
+    known = replace(unknown[3], good_with_cats=GoodWith.YES)
+    never = replace(unknown[2], good_with_cats=GoodWith.NO)
+    client = opened_site(never, known, *unknown[:2], *unknown[4:8], trained=trained)
+    client.post(f"/animals/{REX.animal_id}/events", data={"eventType": "view"})
+    page = client.get("/", params={"q": "dog good with cats"}).text
+    assert names(page)[0] == "Ida"
+    assert set(names(page)) == {"Ida", "Rex", "Bella"}
+    assert "Where a record does not say" in caption(page)
+
+
+def test_a_new_search_is_not_kept_to_the_species_that_was_shown(opened_site: Opened) -> None:
+    page = opened_site().get("/?species=3").text
+    form = re.findall(r'<form class="search".*?</form>', page, re.DOTALL)[0]
+    assert "species" not in form
 
 
 def test_what_a_search_finds_is_in_the_visitors_order(opened_site: Opened) -> None:

@@ -46,6 +46,7 @@ _COLUMNS = MappingProxyType(
         "kind": np.int64,
         "place": np.int64,
         "shelter": np.int64,
+        "put": np.int64,
     }
 )
 _CODED = ("group", "species", "size", "age", "sex", "breed", "colour", "shelter", "unit", "animal")
@@ -113,7 +114,8 @@ class AvailableAnimals:
     - `effects` are animals' own effects, as log-odds: also of animals that are not available. They
       never change, but are replaced: read them without the lock.
     - `room` has two more columns, for a query: it is quick as long as it hardly allocates memory.
-      Factors that do not depend on the visitor are columns as well.
+      Factors that do not depend on the visitor are columns as well. `put` is another number
+      whenever an animal is put.
 
     Hold `lock` while you read, if another thread may call `put`.
     """
@@ -240,6 +242,7 @@ class AvailableAnimals:
         hour, waited = self._waited
         if len(waited) == len(self.ids):
             waited[fresh] = factors.waiting(columns["listed"][fresh], hour)
+        columns["put"][fresh] = next(_VERSIONS)
         columns["exposure"][fresh] = factors.exposure(self.shown[fresh])
         columns["photos"][fresh] = factors.photos(columns["photos"][fresh])
         self._arrange(new)

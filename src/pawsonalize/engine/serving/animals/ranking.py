@@ -1,6 +1,6 @@
 """Answers of individual animals: groups from the model, then animals, their order and reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from math import nan
@@ -166,6 +166,13 @@ class Individuals:
         animal given twice.
         """
         _check(animal_ids)
+        return self.rank_found(dict.fromkeys(animal_ids, 0), query)[0]
+
+    def rank_found(self, found: Mapping[str, int], query: Query) -> tuple[AnimalsAnswer, int]:
+        """The best 500 of those animals, and the number of all that may be shown.
+
+        `found` has a level for each: whatever the visitor likes, lower levels come first.
+        """
         query = self._runtime.carrying(query)
         available = self._available.of(query.at, query.now)
         groups = self._runtime.score_groups(query, ranking=True)
@@ -176,19 +183,22 @@ class Individuals:
         with available.lock:
             counts = self._settings.group_affinity
             weighing = self._weighing(available, groups, query, counts, passed, disliked, pages)
-            slots = weighing.fitting(available.slots(animal_ids))
+            slots = weighing.fitting(available.slots(found))
             utilities = weighing.utilities(slots)
+            levels = np.array([found[available.ids[slot]] for slot in slots.tolist()], np.int64)
             end = len(place_in_page)
-            before = [place_in_page.get(available.ids[one], end) for one in slots.tolist()]
-            order = np.lexsort((available.rank[slots], -utilities, np.array(before)))
+            before = np.array(
+                [place_in_page.get(available.ids[one], end) for one in slots.tolist()]
+            )
+            order = np.lexsort((available.rank[slots], -utilities, levels, before))[:MAX_RESULTS]
             weighed = weighing.weigh(slots[order])
             shares = np.exp(weighed.utilities - weighed.utilities.max(initial=-np.inf))
             ids = [(available.ids[slot],) for slot in weighed.slots.tolist()]
             places = _places(weighing, weighed, ids, shares / shares.sum())
             standings = _standings(weighing, weighed) if query.explain else []
-        if end in before:  # somebody new makes it another page
+        if end in before[order]:  # somebody new makes it another page
             query = replace(query, page=())
-        return self._answer(ANIMAL_RANKING, query, groups, places, standings)
+        return self._answer(ANIMAL_RANKING, query, groups, places, standings), len(slots)
 
     def fitting(self, query: Query) -> list[str]:
         """The animals that may be shown, longest listed first: one for each place."""
