@@ -28,7 +28,7 @@ _CHILDREN = _words("kid kids child children toddler toddlers family families")
 _MEMBERS = dict.fromkeys(_CHILDREN | {"baby", "babies"}, "kids")
 _MEMBERS |= {"dog": "dogs", "dogs": "dogs", "cat": "cats", "cats": "cats"}
 _WITH = _words("with like likes love loves around")
-_NOT = _words("no not never without")
+_NOT = _words("no not never without cannot cant doesnt dont isnt")
 _BETWEEN = _words("and or other my our the a an small little young older big large")
 _SAY_NOTHING = _words(
     "a am an and animal animals any are at be do does for get gets good great have i in is live"
