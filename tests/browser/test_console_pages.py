@@ -19,6 +19,7 @@ from tests.unit.ui.test_console_pages import PAGES
 MORE = (
     f"/console/animals/meaning?field=size&value={LONG}&meaning=small&source=north",
     "/console/settings/notifications/test",
+    f"/console/settings/keys/create?events=true&origins={LONG}&datasetGroup={LONG}",
 )
 
 
