@@ -129,6 +129,9 @@ def test_slots_that_are_all_taken_for_seconds_are_said_by_readiness_and_are_a_pr
     def ready() -> Any:
         return client.get("/readyz").json()
 
+    def problems(said: Any) -> list[Any]:
+        return [one for one in said["problems"] if one["name"] == "answer in time"]
+
     async def leave(taken: list[Any]) -> None:
         *entered, waiting = taken
         for one in entered:
@@ -139,11 +142,43 @@ def test_slots_that_are_all_taken_for_seconds_are_said_by_readiness_and_are_a_pr
     assert client.portal is not None
     assert ready()["message"] is None
     taken = client.portal.call(take, 9)
-    while (said := ready())["message"] is None or not said["problems"]:
+    while (said := ready())["message"] is None or not problems(said):
         pass
     assert f"dataset group {DATASET_GROUP} wait for seconds" in said["message"]
-    assert [one["name"] for one in said["problems"]] == ["answer in time"]
+    assert problems(said)[0]["message"] in said["message"]
     client.portal.call(leave, taken)
-    while ready()["problems"]:
+    while (said := ready())["message"] is not None or problems(said):
         pass
-    assert ready()["message"] is None
+
+
+def test_too_many_questions_of_another_moment_are_told_to_come_again_and_no_others(
+    client: TestClient,
+) -> None:
+    app: Any = client.app
+    tenants: Tenants = app.state.tenants
+
+    async def fill() -> list[asyncio.Task[Any]]:
+        waiting = []
+        for _ in range(40):
+            one = asyncio.create_task(tenants.enter(DATASET_GROUP, Lane.PAST))
+            waiting.append(one)
+            for _ in range(3):
+                await asyncio.sleep(0)
+        return waiting
+
+    async def empty(waiting: list[asyncio.Task[Any]]) -> None:
+        for one in waiting:
+            if one.done() and one.exception() is None:
+                one.result().leave()
+            one.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+    assert client.portal is not None
+    past = {"userId": "seed 0", "at": "2026-05-17T12:00:01Z"}
+    waiting = client.portal.call(fill)
+    refused = client.post("/v1/recommendations", json=past)
+    assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_busy")
+    assert refused.headers["retry-after"] == "1"
+    assert client.post("/v1/recommendations", json={"userId": "seed 0"}).status_code == 200
+    client.portal.call(empty, waiting)
+    assert client.post("/v1/recommendations", json=past).status_code == 200
