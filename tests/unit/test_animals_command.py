@@ -70,10 +70,10 @@ def test_a_list_shows_every_id_whole(
     name = "shelter-" + "0123456789" * 9
     with opened_or_made(Settings(data_dir=data_dir)) as adapters:
         adapters.animals.put([animal(name, name="[b]ear")], T0)
-    told = re.sub(r"\x1b\[[0-9;]*m", "", animals(data_dir, "ls"))
-    assert "…" not in told
-    assert "".join(line[: line.find(" ")] for line in told.splitlines()[1:]) == name
-    assert "[b]ear" in "".join(told.split())
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", animals(data_dir, "ls"))
+    assert "…" not in shown
+    assert "".join(line[: line.find(" ")] for line in shown.splitlines()[1:]) == name
+    assert "[b]ear" in "".join(shown.split())
 
 
 def test_rejected_rows_are_kept_with_their_reasons(data_dir: Path, tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ _PREFLIGHT = {
 
 
 def _preflight(origin: str, *, is_known: bool) -> Response:
-    """Whether pages of the origin may call; browsers show why not beside the failed request."""
+    """Answer a browser that asks for the origin's pages; it shows why not with the failed call."""
     if is_known:
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=_PREFLIGHT)
     return _refused("foreign_origin", f"no key names the origin {origin[:200]}: {key_for(origin)}")

@@ -66,14 +66,14 @@ def test_an_animal_that_the_visitor_looked_at_is_named_so_and_others_as_like_it(
     put(rex={**DOG, "sex": "male"}, max=DOG, tom=CAT, mia=CAT)
     sent = {"sessionId": "looker", "eventType": "view", "animal_id": "rex"}
     assert client.post("/v1/events", json=sent).json()["accepted"] == 1
-    asked = {"of": "animals", "sessionId": "looker"}
-    full = client.post("/v1/recommendations?detail=full", json=asked).json()["recommendations"]
+    question = {"of": "animals", "sessionId": "looker"}
+    full = client.post("/v1/recommendations?detail=full", json=question).json()["recommendations"]
     reasons = {one["id"]: one["reasons"] for one in full}
     assert "you looked at him" in reasons["rex"]
     assert "adult medium Beagle, like one you looked at" in reasons["max"]
     assert not any("like one" in said for said in reasons["rex"])
     client.post("/v1/events", json=sent | {"eventType": "unfavorite"})
-    full = client.post("/v1/recommendations?detail=full", json=asked).json()["recommendations"]
+    full = client.post("/v1/recommendations?detail=full", json=question).json()["recommendations"]
     assert not any("you looked at" in said for one in full for said in one["reasons"])
 
 

@@ -96,12 +96,12 @@ def test_a_refused_preflight_names_the_origin_that_no_key_names(
     settings = make_service(tmp_path_factory.mktemp("preflights"), access_keys="required")
     page, other = "https://shelter.example", "https://www.shelter.example"
     key = make_key(settings, Scope.BROWSER, origins=[page])
-    asked = {"Access-Control-Request-Method": "POST"}
+    preflight = {"Access-Control-Request-Method": "POST"}
     with client_of(build_app(settings)) as client:
-        allowed = client.options("/v1/events", headers={"Origin": page, **asked})
+        allowed = client.options("/v1/events", headers={"Origin": page, **preflight})
         assert allowed.status_code == 204
         assert allowed.headers["Access-Control-Allow-Origin"] == page
-        refused = client.options("/v1/events", headers={"Origin": other, **asked})
+        refused = client.options("/v1/events", headers={"Origin": other, **preflight})
         assert refused.status_code == 403
         assert "Access-Control-Allow-Origin" not in refused.headers
         with_key = {"Origin": other, "Authorization": f"Bearer {key}"}

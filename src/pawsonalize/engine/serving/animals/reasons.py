@@ -93,7 +93,7 @@ def _found(
 
 def _liked(standing: AnimalStanding, seen: Sequence[ContextEvent]) -> str | None:
     """What the animal has in common with those that the visitor chose, unless it is one itself."""
-    if did := next((said for deed, said in _DEEDS.items() if deed in standing.deeds), None):
+    if did := next((did for deed, did in _DEEDS.items() if deed in standing.deeds), None):
         alone = len(standing.animals) == 1
         who = _OBJECTS.get(standing.animals[0].sex, "it") if alone else "one of them"
         lifts = max(standing.lifts["group"], standing.lifts["visitor"]) > 0
