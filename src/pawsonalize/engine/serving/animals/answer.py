@@ -1,6 +1,17 @@
 """What an answer of individual animals holds: its places, best first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.engine.serving.animals.utility import Weighed, Weighing
+from pawsonalize.engine.serving.exploration import Explored
+
+Floats = NDArray[np.float64]
+
+_DECIMALS = 4  # of what is logged for the model of choices
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +43,31 @@ class AnimalsAnswer:
     recommendation_id: str
     solution_version: str
     places: tuple[AnimalPlace, ...]
+
+
+def places_in_order(
+    weighing: Weighing,
+    weighed: Weighed,
+    ids: Sequence[tuple[str, ...]],
+    scores: Floats,
+    chosen: Explored | None = None,
+) -> list[AnimalPlace]:
+    """The places of animals that were put in order, each with all of its `ids`."""
+    names = weighing.available.codes["group"].names
+    groups = weighing.available.column("group", weighed.slots).tolist()
+    explored = chosen.explored if chosen else (False,) * len(ids)
+    odds = chosen.propensities if chosen else (1.0,) * len(ids)
+    return [
+        AnimalPlace(who, names[group], score, utility, tuple(parts), tuple(bare), drawn, propensity)
+        for who, group, score, utility, parts, bare, drawn, propensity in zip(
+            ids,
+            groups,
+            scores.tolist(),
+            weighed.utilities.tolist(),
+            weighed.parts.tolist(),
+            weighed.bare.round(_DECIMALS).tolist(),
+            explored,
+            odds,
+            strict=True,
+        )
+    ]

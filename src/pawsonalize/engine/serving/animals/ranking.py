@@ -14,7 +14,11 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
-from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
+from pawsonalize.engine.serving.animals.answer import (
+    AnimalPlace,
+    AnimalsAnswer,
+    places_in_order,
+)
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import (
@@ -54,8 +58,6 @@ from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, SIMILAR_ANIMALS, Impression
 
 Floats = NDArray[np.float64]
-
-_DECIMALS = 4  # of what is logged for the model of choices
 
 
 class Individuals:
@@ -194,7 +196,7 @@ class Individuals:
             weighed = weighing.weigh(slots[order])
             shares = np.exp(weighed.utilities - weighed.utilities.max(initial=-np.inf))
             ids = [(available.ids[slot],) for slot in weighed.slots.tolist()]
-            places = _places(weighing, weighed, ids, shares / shares.sum())
+            places = places_in_order(weighing, weighed, ids, shares / shares.sum())
             standings = _standings(weighing, weighed) if query.explain else []
         if end in before[order]:  # somebody new makes it another page
             query = replace(query, page=())
@@ -231,7 +233,7 @@ class Individuals:
             weighed = weighing.weigh(slots)
             ids = [available.members(slot) for slot in slots.tolist()]
             shares = np.exp(weighed.utilities - weighing.bound)
-            places = _places(weighing, weighed, ids, shares, chosen)
+            places = places_in_order(weighing, weighed, ids, shares, chosen)
             standings = _standings(weighing, weighed) if query.explain else []
         kind = ANIMALS if about is None else SIMILAR_ANIMALS
         return self._answer(kind, query, groups, places, standings)
@@ -379,33 +381,6 @@ def _explored(
         shares = due.of(weighing, estimates)
         return explore(best.astype(np.intp), shares, weight, query.recommendation_id)
     return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))
-
-
-def _places(
-    weighing: Weighing,
-    weighed: Weighed,
-    ids: Sequence[tuple[str, ...]],
-    scores: Floats,
-    chosen: Explored | None = None,
-) -> list[AnimalPlace]:
-    names = weighing.available.codes["group"].names
-    groups = weighing.available.column("group", weighed.slots).tolist()
-    explored = chosen.explored if chosen else (False,) * len(ids)
-    odds = chosen.propensities if chosen else (1.0,) * len(ids)
-    return [
-        AnimalPlace(who, names[group], score, utility, tuple(parts), tuple(bare), drawn, propensity)
-        for who, group, score, utility, parts, bare, drawn, propensity in zip(
-            ids,
-            groups,
-            scores.tolist(),
-            weighed.utilities.tolist(),
-            weighed.parts.tolist(),
-            weighed.bare.round(_DECIMALS).tolist(),
-            explored,
-            odds,
-            strict=True,
-        )
-    ]
 
 
 def _standings(
