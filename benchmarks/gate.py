@@ -7,7 +7,10 @@ events, gathers the evidence and decides. The live version is young, so that no 
 In `other seed`, both fit on the same events, each with a seed of its own; in `same`, on users drawn
 with replacement besides, each on a draw of its own: neither is better, and every promotion is an
 error. The others damage one of the two: half of the events get another event's item, or only a
-tenth of the users is left.
+tenth of the users is left. In `first` nothing is live. In `species sabotaged`, the new version's
+events of the rarest large species, a fifth of all events or more, get each other's items: what it
+gains elsewhere must not hide that. `slices_refused` is how often the rule of slices was against the
+new version: an error where both are alike, the rule's power where a species lost.
 """
 
 import argparse
@@ -29,7 +32,7 @@ from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.engine.training.evaluating.evidence import LiveStanding, evidence_on
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out
 from pawsonalize.evaluation.gate.evidence import Evidence
-from pawsonalize.evaluation.gate.rules import Decision, decide
+from pawsonalize.evaluation.gate.rules import Decision, RuleOutcome, decide
 from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.evaluation.splits import births
 from pawsonalize.recipes.catalogue import recipe_named
@@ -42,10 +45,13 @@ Change = Callable[[TrainingData, int], TrainingData]
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """What happens to the data of the new and of the live version, and what the gate should say."""
+    """What happens to the data of the new and of the live version, and what the gate should say.
+
+    Without `live` nothing is live.
+    """
 
     new: Change
-    live: Change
+    live: Change | None
     promote: bool
 
 
@@ -78,9 +84,22 @@ def a_tenth(data: TrainingData, seed: int) -> TrainingData:
     return _rows(data, np.flatnonzero(kept[data.user]))
 
 
+def species_sabotaged(data: TrainingData, seed: int) -> TrainingData:
+    """All events of one species get each other's items."""
+    codes = data.attributes.codes[:, data.attributes.names.index("species")]
+    counts = np.bincount(codes[data.item])
+    large = np.flatnonzero(counts >= len(data) / 5)
+    hit = np.flatnonzero(codes[data.item] == large[counts[large].argmin()])
+    item = data.item.copy()
+    item[hit] = item[np.random.default_rng(seed).permutation(hit)]
+    return replace(data, item=item)
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     "other seed": Scenario(as_it_is, as_it_is, promote=False),
     "same": Scenario(other_users, other_users, promote=False),
+    "first": Scenario(other_users, None, promote=True),
+    "species sabotaged": Scenario(species_sabotaged, as_it_is, promote=False),
     "new sabotaged": Scenario(half_sabotaged, as_it_is, promote=False),
     "new of a tenth": Scenario(a_tenth, as_it_is, promote=False),
     "live sabotaged": Scenario(as_it_is, half_sabotaged, promote=True),
@@ -105,7 +124,10 @@ def judge(
     born = births(data.item, data.time, np.full(len(data.item_ids), np.iinfo(np.int64).max))
     holdout = hold_out(SplitName.TIME, data, born, seed)
     seen: NDArray[np.bool_] = np.ones(len(data), np.bool_)
-    live = LiveStanding("live", data.as_of, partial(fit, scenario.live, 2 * seed + 1), seen)
+    live = None
+    if scenario.live is not None:
+        refit = partial(fit, scenario.live, 2 * seed + 1)
+        live = LiveStanding("live", data.as_of, refit, seen)
     new = partial(fit, scenario.new, 2 * seed)
     evidence = evidence_on(holdout, born, recipe, new, live, seed=seed)
     return evidence, decide(evidence, settings, data.as_of)
@@ -114,25 +136,33 @@ def judge(
 def measure(
     worlds: Sequence[World], names: Sequence[str], recipe: str, runs: int, *, learn: bool
 ) -> dict[str, Any]:
-    """Shares of promotions, and the leads on the live version as shares of its NDCG@5."""
+    """Shares of promotions, and the leads on the live version as shares of its NDCG@5.
+
+    Where nothing is live, the leads are on popularity.
+    """
     found: dict[str, Any] = {}
     for name in names:
         scenario = SCENARIOS[name]
-        decisions, leads, sure = [], [], 0
+        decisions, leads, sure, refused = [], [], 0, 0
         for world in worlds:
             data = training_data(world, world.end)
             for run in range(runs):
                 evidence, decision = judge(data, scenario, recipe, GateSettings(), run, learn=learn)
-                assert evidence.live is not None
-                compared = evidence.live.comparison
+                compared = evidence.live.comparison if evidence.live else evidence.popularity
+                assert compared is not None
                 decisions.append(decision.promoted)
                 leads.append(compared.lead.mean / max(compared.theirs, 1e-12))
                 sure += compared.is_better
+                refused += any(
+                    one.rule == "slices" and one.outcome is RuleOutcome.FAILED
+                    for one in decision.verdicts
+                )
         found[name] = {
             "runs": len(decisions),
             "should_promote": scenario.promote,
             "promoted": round(float(np.mean(decisions)), 4),
             "surely_better": round(sure / len(decisions), 4),
+            "slices_refused": round(refused / len(decisions), 4),
             "relative_lead_mean": round(float(np.mean(leads)), 4),
             "relative_lead_sd": round(float(np.std(leads)), 4),
         }
@@ -180,7 +210,8 @@ def main(arguments: Sequence[str]) -> None:
         print(
             f"{name:16} promoted {row['promoted']:6.1%} of {row['runs']} runs (should be"
             f" {'all' if row['should_promote'] else 'none'}), surely better"
-            f" {row['surely_better']:6.1%}, lead {row['relative_lead_mean']:+.1%} ±"
+            f" {row['surely_better']:6.1%}, refused for a slice {row['slices_refused']:6.1%},"
+            f" lead {row['relative_lead_mean']:+.1%} ±"
             f" {row['relative_lead_sd']:.1%}"
         )
 

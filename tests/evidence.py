@@ -28,7 +28,8 @@ def live(comparison: Comparison, age_days: float = 1.0) -> LiveEvidence:
 
 def part(comparison: Comparison, test_cases: int = 100, value: str = "2") -> SliceEvidence:
     ours = comparison.theirs + comparison.lead.mean
-    return SliceEvidence("species", value, test_cases, ours, comparison)
+    loss = 0.001 if comparison.lead.high < 0 else 0.5
+    return SliceEvidence("species", value, test_cases, ours, comparison, loss)
 
 
 def evidence(**changes: object) -> Evidence:

@@ -64,6 +64,21 @@ def write(database: Database) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
 
+def test_a_container_that_is_made_anew_under_another_name_goes_on_at_once(
+    table: LeaseTable, tmp_path: Path, steady: Steady, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def started(hostname: str) -> Leases:
+        monkeypatch.setattr("socket.gethostname", lambda: hostname)
+        return Leases(table, tmp_path, SECONDS, steady, host="")
+
+    with started("a1f3").taken("job.a") as lease:
+        assert lease is not None
+        lease.is_handed_over = True  # to a child that dies with the container
+    with started("9bc2").taken("job.a") as lease:
+        assert lease is not None
+        assert lease.takings == 2
+
+
 def test_a_lease_has_one_holder_and_is_free_afterwards(make: Make) -> None:
     one, other, elsewhere = make(), make(), make("there")
     with one.held("job.a") as lease:

@@ -10,7 +10,15 @@ import pytest
 
 from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.processes import holder
-from pawsonalize.engine.training.retraining.lease import WorkerProcesses
+from pawsonalize.engine.training.retraining.lease import MAX_STARTS, WorkerProcesses
+from pawsonalize.engine.training.retraining.record import (
+    RunOutcome,
+    Trigger,
+    begun,
+    ended,
+    read_record,
+    write_record,
+)
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
@@ -24,7 +32,8 @@ SECONDS = 2.0
 def runs(database: Database) -> RetrainingRuns:
     """With one that nobody works on yet."""
     runs = RetrainingRuns(database)
-    assert runs.begin(RetrainingRun("one", T0, "{}"))
+    record = begun("one", Trigger.FIRST, T0, T0, {})
+    assert runs.begin(RetrainingRun("one", T0, write_record(record)))
     return runs
 
 
@@ -35,7 +44,8 @@ def make(runs: RetrainingRuns, database: Database) -> Iterator[Make]:
 
     def make(folder: Path) -> WorkerProcesses:
         leases = Leases(LeaseTable(database), folder, SECONDS)
-        made.append(WorkerProcesses(runs, leases, ("sh", "-c", "exec sleep 60"), os.environ))
+        command = ("sh", "-c", "exec sleep 60")
+        made.append(WorkerProcesses(runs, leases, command, os.environ, end=ended))
         return made[-1]
 
     yield make
@@ -66,6 +76,24 @@ def test_a_worker_that_was_killed_is_replaced_at_once_by_any_server_of_the_machi
     kill(tmp_path)
     other.look(T0)
     assert worker_in(tmp_path) not in {None, first}
+
+
+def test_a_run_whose_workers_die_at_each_start_fails_after_so_many_with_its_reason(
+    make: Make, tmp_path: Path, runs: RetrainingRuns
+) -> None:
+    for _ in range(MAX_STARTS):
+        make(tmp_path).look(T0)  # the machine starts, and again before the worker has done anything
+        kill(tmp_path)
+        assert runs.running() is not None
+    make(tmp_path).look(T0)
+    assert runs.running() is None
+    run = runs.get("one")
+    assert run is not None
+    record = read_record(run)
+    assert (record.outcome, record.ended_at) == (RunOutcome.FAILED, T0)
+    assert "20 workers were started for it" in record.reason
+    assert "during check-data" in record.reason
+    assert worker_in(tmp_path) is None
 
 
 def test_the_worker_of_another_machine_has_until_its_lease_ends(make: Make, tmp_path: Path) -> None:

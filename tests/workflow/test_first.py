@@ -16,7 +16,7 @@ from pawsonalize.engine.training.retraining.record import (
     read_record,
     write_record,
 )
-from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
+from pawsonalize.engine.training.retraining.runs import MAX_BROKEN, FirstRun, Runs
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.retraining_runs import RetrainingRuns
@@ -77,6 +77,20 @@ def test_a_live_model_needs_no_first_training_even_when_it_goes(runs: Runs, log:
     campaign.is_ready = False
     first.look(T0)
     assert runs.newest(9) == []
+
+
+def test_a_training_that_breaks_after_every_start_is_begun_so_often_and_no_more(
+    runs: Runs, rows: RetrainingRuns, log: EventLog
+) -> None:
+    add(log, 100)
+    for start in range(MAX_BROKEN + 2):
+        FirstRun(runs, log, Campaign(), 100, T0 + start * DAY).look(T0 + start * DAY)
+        if rows.running() is not None:
+            end(rows, RunOutcome.FAILED, 100, T0 + start * DAY + 1)
+    assert len(runs.newest(9)) == MAX_BROKEN
+    add(log, 100)
+    FirstRun(runs, log, Campaign(), 100, T0 + 9 * DAY).look(T0 + 9 * DAY)
+    assert rows.running() is not None, "twice as many events may do better"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.group_changes import change_limits
 from pawsonalize.engine.training.processes import TrainingProcesses
@@ -73,6 +73,21 @@ def test_a_training_that_dies_each_time_fails_after_so_many(adapters: Adapters) 
     (half,) = record.halves
     assert (half.fate, half.trainings) == (Fate.FAILED, MAX_TRAININGS)
     assert "recommender-new could not be trained" in record.reason
+
+
+def test_the_first_version_learns_no_ranker_and_the_next_does(adapters: Adapters) -> None:
+    training = steps(adapters, *LASTS)
+    training.stop(training.create(run(), T0), T0)
+    first = adapters.versions.get("recommender-new")
+    assert first.settings == {"learn": False}
+    adapters.registry.update(structs.replace(first, status=Status.ACTIVE), T0)
+    assert adapters.versions.first_settings(RECOMMENDER) is None
+
+
+def test_a_solution_may_want_a_ranker_in_its_first_version(adapters: Adapters) -> None:
+    solution = adapters.registry.get(Solution, RECOMMENDER)
+    adapters.registry.update(structs.replace(solution, settings={"learn": True, "trees": 9}), T0)
+    assert adapters.versions.first_settings(RECOMMENDER) == {"learn": True, "trees": 9}
 
 
 def test_creating_again_finds_what_was_created(adapters: Adapters) -> None:

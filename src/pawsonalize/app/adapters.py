@@ -290,7 +290,8 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     ensure_defaults(registry, settings.recipe, clock.now())
     artefacts = open_artefacts(settings, database)
     seconds = LOCAL_LEASE_SECONDS if database.is_local else GONE_SECONDS
-    leases = Leases(LeaseTable(database), settings.leases_dir, seconds, on_lost=on_lost)
+    host = "" if database.is_local else None
+    leases = Leases(LeaseTable(database), settings.leases_dir, seconds, on_lost=on_lost, host=host)
     objects = open_objects(settings.archive, settings.archive_kms_key)
     log = EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw)
     catalogue = Catalogue(database)

@@ -96,6 +96,7 @@ def worker_processes(
         {**os.environ, **as_environment(settings)},
         output,
         outlive=outlive,
+        end=_news(settings, adapters).how_it_ended,
     )
 
 
@@ -122,16 +123,19 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
         settings.campaign_check_seconds,
         settings.campaign_checks,
     )
-    news = News(Outbox(adapters.deliveries, open_notifiers(settings)))
     return RunWorker(
         name,
         adapters.retraining_runs,
         adapters.leases,
-        steps(checking, training, judging, promotion, news),
+        steps(checking, training, judging, promotion, _news(settings, adapters)),
         settings.retrain_limit_hours * 3600,
         now=clock.now,
         sleep=time.sleep,
     )
+
+
+def _news(settings: Settings, adapters: Adapters) -> News:
+    return News(Outbox(adapters.deliveries, open_notifiers(settings)))
 
 
 def _serving(settings: Settings, adapters: Adapters) -> Callable[[str, int], object]:

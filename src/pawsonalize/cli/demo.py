@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.demo import World
 
-_SEED = 7
+SEED = 7
 _CHUNK = 5_000
 
 
@@ -44,7 +44,7 @@ def prepare(settings: Settings) -> None:
     console = Console(stderr=True)
     with opened(settings) as adapters:
         if adapters.log.head() == 0:
-            world = generate(WorldSettings(), _SEED, clock.now())
+            world = generate(WorldSettings(), SEED, clock.now())
             store_world(adapters, world)
             console.print(
                 f"Made a demo world: {len(world.animals):,} animals, {len(world.adopter_ids):,}"

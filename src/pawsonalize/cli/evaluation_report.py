@@ -9,7 +9,12 @@ from rich.table import Table
 
 from pawsonalize.cli.terminal import drawn, wide_console
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.training.evaluating.report import Evaluation, RankerReport, SplitReport
+from pawsonalize.engine.training.evaluating.report import (
+    Evaluation,
+    RankerReport,
+    SplitReport,
+    ndcg_name,
+)
 from pawsonalize.evaluation.bootstrap import Interval
 from pawsonalize.evaluation.metrics import NDCG_AT_5
 
@@ -26,7 +31,7 @@ _LEFT, _WIDTH, _ROW = 250, 330, 26
 _SQUARE = 180
 _TITLES = {
     "personalize": "Held-out users: 1 in 10, the newest tenth of each one's events to be guessed",
-    "time": "Held-out days: everything since one moment to be guessed, one event per user",
+    "time": "Held-out days, as in the gate: after one moment, one event of each user to be guessed",
 }
 
 
@@ -58,7 +63,10 @@ def print_evaluation(evaluation: Evaluation) -> None:
 
 
 def _rankers(report: SplitReport) -> Table:
-    table = Table("", *COLUMNS.values(), "coverage", caption="mean over users (95% interval)")
+    _, *others = COLUMNS.values()
+    table = Table(
+        "", ndcg_name(report), *others, "coverage", caption="mean over users (95% interval)"
+    )
     for ranker in report.rankers:
         table.add_row(*_row(ranker), style="bold" if ranker is report.rankers[0] else None)
     table.add_section()
@@ -77,7 +85,7 @@ def _cell(interval: Interval) -> str:
 
 def _slices(report: SplitReport) -> Table:
     names = [ranker.name for ranker in report.rankers]
-    table = Table("slice", "users", *names, caption="NDCG@5 on parts of the targets")
+    table = Table("slice", "users", *names, caption=f"{ndcg_name(report)} on parts of the targets")
     for part in report.slices:
         cells = [_cell(part.metrics[name][NDCG_AT_5]) for name in names]
         table.add_row(f"{part.kind}: {part.value}", f"{part.questions:,}", *cells)
@@ -137,7 +145,7 @@ def _panel(report: SplitReport, top: float) -> Panel:
     bins = report.calibration.bins
     most = _round_up(max([0.0, *(max(one.score, one.frequency) for one in bins)]))
     return Panel(
-        title=f"{report.split}: {report.questions:,} users asked",
+        title=f"{report.split}: {ndcg_name(report)} of {report.questions:,} users",
         top=top,
         marks=marks,
         ticks=[(_LEFT + _WIDTH * part / 5, f"{scale * part / 5:.2f}") for part in range(6)],

@@ -194,7 +194,8 @@ class SolutionVersionRequest(Form, frozen=True, kw_only=True, rename="camel"):
 class SolutionVersionAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel"):
     """A trained model, or one in training: then `progress` says how far it is.
 
-    `run` is the retraining that it was trained for, which decides whether it is served.
+    `run` is the retraining that it was trained for, which decides whether it is served. `metrics`
+    are of the user split, as Amazon Personalize measures; the gate decides by those in the run.
     """
 
     solution: str

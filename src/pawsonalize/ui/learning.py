@@ -10,13 +10,14 @@ _MEANWHILE = (
     "Until then animals are ordered by what you and others look at, how long they wait, and how"
     " little they were shown."
 )
+_STEPS = 4
 _DOING = {
-    Step.CHECK_DATA: "looking through the events",
-    Step.CREATE_VERSIONS: "about to learn",
-    Step.AWAIT_VERSIONS: "learning",
-    Step.EVALUATE: "checking what was learned on events it has not seen",
-    Step.UPDATE_CAMPAIGNS: "putting what was learned into service",
-    Step.AWAIT_CAMPAIGNS: "putting what was learned into service",
+    Step.CHECK_DATA: (1, "looking through the events"),
+    Step.CREATE_VERSIONS: (2, "about to learn"),
+    Step.AWAIT_VERSIONS: (2, "learning"),
+    Step.EVALUATE: (3, "checking what was learned on events it has not seen"),
+    Step.UPDATE_CAMPAIGNS: (4, "putting what was learned into service"),
+    Step.AWAIT_CAMPAIGNS: (4, "putting what was learned into service"),
 }
 
 
@@ -33,9 +34,10 @@ class Learning:
         events = self.log.head()
         run = next(iter(self.runs.newest(1)), None)
         if run is not None and run.ended_at is None:
-            doing = _DOING.get(run.step, "about to end")
+            step, doing = _DOING.get(run.step, (_STEPS, "about to end"))
             return (
-                f"No model is live yet. The first is {doing}, from {events:,} events. {_MEANWHILE}"
+                f"No model is live yet. The first is {doing} (step {step} of {_STEPS}), from"
+                f" {events:,} events. {_MEANWHILE}"
             )
         if run is not None and run.outcome is not None:
             why = run.reason.rstrip(".")

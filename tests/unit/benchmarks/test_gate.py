@@ -34,6 +34,23 @@ def test_a_damaged_version_does_not_go_live_and_one_better_than_it_does(
     assert (live.outcome is RuleOutcome.PASSED) is SCENARIOS[name].promote
 
 
+def test_a_species_that_lost_refuses_a_version_that_is_good_for_all_others(
+    data: TrainingData,
+) -> None:
+    scenario = SCENARIOS["species sabotaged"]
+    recipe, settings = "user-personalization", GateSettings()
+    _, decision = gate.judge(data, scenario, recipe, settings, seed=1, learn=False)
+    (slices,) = (verdict for verdict in decision.verdicts if verdict.rule == "slices")
+    assert slices.outcome is RuleOutcome.FAILED
+    assert "species" in slices.message
+
+
+def test_the_first_version_is_promoted(data: TrainingData) -> None:
+    scenario, settings = SCENARIOS["first"], GateSettings()
+    _, decision = gate.judge(data, scenario, "user-personalization", settings, 1, learn=False)
+    assert decision.promoted, decision.reason
+
+
 def test_the_same_recipe_on_other_users_and_with_another_seed_does_not_go_live(
     data: TrainingData,
 ) -> None:

@@ -122,6 +122,14 @@ def test_a_promotion_is_asked_with_what_it_changes_and_then_rolled_back(app: Tes
     asked = app.get(f"/console/models/promote?campaign=recommender&version={new}")
     assert f"Campaign recommender serves {live} now." in words(asked)
     assert "The gate did not let it go live." in words(asked)
+    gate = solution["versions"][0]["gate"]
+    told = (
+        f"Its NDCG@5 is {gate['ndcgAt5']:.4f}, that of what was live then {gate['liveNdcgAt5']:.4f}"
+    )
+    assert told in words(asked), "the numbers that the gate decided by"
+    page = words(app.get("/console/models/solutions/recommender"))
+    assert f"NDCG@5 {gate['ndcgAt5']:.4f}" in page
+    assert re.search(r"User-split NDCG@5 0\.\d{3}", page)
     assert campaign(app)["serves"] == live, "asking changes nothing"
     done = post(app, "/console/models/promote", asked)
     assert done.headers["location"] == "/console/models/solutions/recommender"

@@ -60,8 +60,14 @@ class Leases:
         seconds: float = GONE_SECONDS,
         steady: Callable[[], float] = time.monotonic,
         on_lost: Callable[[str], object] = lambda _name: None,
+        host: str | None = None,
     ) -> None:
-        """`on_lost` is told, in another thread, which lease another process has by now."""
+        """`on_lost` is told, in another thread, which lease another process has by now.
+
+        `host` names the machine. Where one machine alone reaches the tables, "" is best: a
+        container that is made anew has another name, and its locks are ours all the same.
+        """
+        self._host = socket.gethostname() if host is None else host
         self._table = table
         self._folder = folder
         self._steady = steady
@@ -227,7 +233,7 @@ class Leases:
     def machine(self) -> str:
         """What tells this machine, or rather this folder of locks, from all others."""
         if not self._machine:
-            self._machine = f"{socket.gethostname()}-{_identity(self._folder)}"
+            self._machine = f"{self._host}-{_identity(self._folder)}"
         return self._machine
 
     @contextmanager

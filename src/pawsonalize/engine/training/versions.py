@@ -1,6 +1,7 @@
 """Solution versions: each is stored before its training begins."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.settings import trained_settings, with_meanings
 from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.tuning import planned_trials
+from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 
@@ -122,6 +124,17 @@ class SolutionVersions:
         """The solution's newest version that is ACTIVE, or None."""
         versions = self._registry.all(SolutionVersion, parent=solution)
         return next((one for one in versions if one.status is Status.ACTIVE), None)
+
+    def first_settings(self, solution: str) -> Mapping[str, Any] | None:
+        """Settings that a solution's first version has, to be live soon; None if it has one.
+
+        It learns no ranker, which takes minutes, unless the solution's settings say so.
+        """
+        found = self._registry.get(Solution, solution)
+        known = {field.name for field in fields(recipe_named(found.recipe).settings)}
+        if "learn" not in known or self.newest(solution) is not None:
+            return None
+        return {"learn": False, **found.settings}
 
     def newest_to_serve(self, solution: str) -> SolutionVersion:
         """The solution's newest version that is ACTIVE; Conflict while there is none."""

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from pawsonalize.evaluation.bootstrap import CONFIDENCE, Difference, Interval
 
-_CHANCE = (1 - CONFIDENCE) / 2
+CHANCE = (1 - CONFIDENCE) / 2
+"""How often a test may take chance for a lead, or for a loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Comparison:
     @property
     def is_better(self) -> bool:
         """Whether the lead is beyond chance: by its bound, and by swapping who is who."""
-        return self.lead.low > 0 and self.chance <= _CHANCE
+        return self.lead.low > 0 and self.chance <= CHANCE
 
     @property
     def relative(self) -> float:
@@ -40,6 +41,8 @@ class LiveEvidence:
     solution_version: str
     as_of: int
     comparison: Comparison
+    is_first: bool = False
+    """True if it learned no ranker, to be live soon, and the new version may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class SliceEvidence:
     test_cases: int
     ours: float
     comparison: Comparison
+    chance_of_loss: float
+    """How often as large a loss comes about between equals."""
 
 
 @dataclass(frozen=True, slots=True)

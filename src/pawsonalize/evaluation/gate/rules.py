@@ -1,12 +1,13 @@
 """The rules of the gate, and what they decide together."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from statistics import NormalDist
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.evaluation.bootstrap import Difference
-from pawsonalize.evaluation.gate.evidence import Comparison, Evidence, SliceEvidence
+from pawsonalize.evaluation.gate.evidence import CHANCE, Comparison, Evidence, SliceEvidence
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 
 
@@ -53,7 +54,7 @@ def better_than_popularity(evidence: Evidence, settings: GateSettings, _now: int
 
 
 def better_than_live(evidence: Evidence, settings: GateSettings, now: int) -> RuleVerdict:
-    """Better than the live version, or about as good and fresher than an old one."""
+    """Better than the live version, or about as good and fresher than an old or a first one."""
     rule = "live version"
     if not settings.beat_live:
         return not_applicable(rule, "it was not asked to beat the live version")
@@ -62,10 +63,13 @@ def better_than_live(evidence: Evidence, settings: GateSettings, now: int) -> Ru
     compared, age = evidence.live.comparison, (now - evidence.live.as_of) / DAY
     relative = compared.relative
     better = compared.is_better and relative >= settings.min_lead
-    old, as_good = age > settings.refresh_days, relative >= -settings.refresh_margin
+    old = evidence.live.is_first or age > settings.refresh_days
+    as_good = relative >= -settings.refresh_margin
     name = f"the live version {evidence.live.solution_version}"
     led = f"{_led(compared.lead)}, {relative:+.1%}"
     dated = f"whose data were {age:.1f} days old"
+    if evidence.live.is_first:
+        dated = "the first one, which learned no ranker"
     if better:
         message = f"better than {name} ({led})"
     elif old and as_good:
@@ -78,30 +82,55 @@ def better_than_live(evidence: Evidence, settings: GateSettings, now: int) -> Ru
     return verdict(rule, passed, message, **_numbers(compared), relative=relative, age_days=age)
 
 
+_WARNING = "a warning"
+
+
 def no_worse_slice(evidence: Evidence, settings: GateSettings, _now: int) -> RuleVerdict:
-    """A mean that rises must not hide visitors or animals that lose."""
+    """A mean that rises must not hide visitors or animals that lose.
+
+    Where nothing is live, there is no better version to keep: then only a loss that is surely
+    beyond the margin refuses, and a smaller one is a warning.
+    """
     rule, other = "slices", "popularity" if evidence.live is None else "the live version"
-    looked_at = [
-        part for part in evidence.slices if 0 < settings.min_slice_test_cases <= part.test_cases
-    ]
-    if not looked_at:
+    least, margin = settings.min_slice_test_cases, settings.slice_margin
+    parts = [part for part in evidence.slices if 0 < least <= part.test_cases]
+    if not parts:
         return not_applicable(rule, "no slice has test cases enough")
-    worse = [part for part in looked_at if _is_worse(part, settings.slice_margin)]
-    numbers = {f"{part.kind} {part.value}": part.comparison.relative for part in looked_at}
-    if worse:
-        listed = "; ".join(
-            f"{part.kind} {part.value} ({_led(part.comparison.lead)})" for part in worse
+    compared = {f"{part.kind} {part.value}": _among(part, len(parts)) for part in parts}
+    worse = {name: one for name, one in compared.items() if _is_worse(one, margin)}
+    refused = {name: one for name, one in worse.items() if evidence.live or _is_beyond(one, margin)}
+    listed = "; ".join(f"{name} ({_led(one.lead)})" for name, one in (refused or worse).items())
+    if refused:
+        message = f"worse than {other} for {listed}"
+    elif worse:
+        message = (
+            f"{_WARNING}: worse than {other} for {listed}, not surely by more than {margin:.0%}"
         )
-        return verdict(rule, False, f"worse than {other} for {listed}", **numbers)
-    message = (
-        f"in none of {len(looked_at)} slices worse than {other} by more than"
-        f" {settings.slice_margin:.0%}"
-    )
-    return verdict(rule, True, message, **numbers)
+    else:
+        message = f"in none of {len(parts)} slices worse than {other} by more than {margin:.0%}"
+    numbers = {name: one.relative for name, one in compared.items()}
+    return verdict(rule, not refused, message, **numbers)
 
 
-def _is_worse(part: SliceEvidence, margin: float) -> bool:
-    return part.comparison.lead.high < 0 and part.comparison.relative < -margin
+def _among(part: SliceEvidence, slices: int) -> Comparison:
+    """Compared with bounds and a chance of loss that hold for all slices together (Bonferroni).
+
+    Each slice tested by itself, one of three would refuse a good version three times as often.
+    """
+    lead, normal = part.comparison.lead, NormalDist()
+    wider = normal.inv_cdf(1 - CHANCE / slices) / normal.inv_cdf(1 - CHANCE)
+    low, high = (lead.mean + wider * (bound - lead.mean) for bound in (lead.low, lead.high))
+    wide, chance = replace(lead, low=low, high=high), part.chance_of_loss * slices
+    return replace(part.comparison, lead=wide, chance=chance)
+
+
+def _is_worse(compared: Comparison, margin: float) -> bool:
+    is_sure = compared.lead.high < 0 and compared.chance <= CHANCE
+    return is_sure and compared.relative < -margin
+
+
+def _is_beyond(compared: Comparison, margin: float) -> bool:
+    return compared.lead.high < -margin * compared.theirs
 
 
 def _standing(compared: Comparison) -> str:
@@ -233,7 +262,11 @@ def _outcome(verdicts: tuple[RuleVerdict, ...]) -> RuleOutcome:
 
 def _reason(outcome: RuleOutcome, verdicts: tuple[RuleVerdict, ...], evidence: Evidence) -> str:
     if outcome is RuleOutcome.PASSED:
-        said = "; ".join(one.message for one in verdicts if one.rule in _MAIN_RULES)
+        said = "; ".join(
+            one.message
+            for one in verdicts
+            if one.rule in _MAIN_RULES or one.message.startswith(_WARNING)
+        )
         return f"Promoted: {said}."
     said = "; ".join(one.message for one in verdicts if one.outcome is outcome)
     if outcome is RuleOutcome.INSUFFICIENT:

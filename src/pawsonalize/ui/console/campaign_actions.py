@@ -30,7 +30,7 @@ def ask_promote(console: Console, fields: Fields) -> Confirmation:
         else f"Campaign {campaign.name} serves no model now.",
         f"It will serve {wanted.name}, trained as of {moment(wanted.as_of)}.",
         "That happens as soon as a server has loaded it. No request fails meanwhile.",
-        *_measured(solution, wanted, live),
+        _measured(wanted),
         _judged(wanted),
         "The next retraining is compared with it."
         + (" You can roll back within a second." if live else ""),
@@ -99,19 +99,16 @@ def _version(solution: SolutionReport, name: str) -> VersionReport:
     return found
 
 
-def _measured(solution: SolutionReport, wanted: VersionReport, live: str | None) -> list[str]:
-    """Both numbers, where both were measured."""
+def _measured(wanted: VersionReport) -> str:
+    """The numbers that the gate decided by; without any, that of the user split by its name."""
+    if wanted.gate is not None and wanted.gate.ndcg_at5 is not None:
+        rival = wanted.gate.live_ndcg_at5
+        beside = "" if rival is None else f", that of what was live then {rival:.4f}"
+        return f"Its NDCG@5 is {wanted.gate.ndcg_at5:.4f}{beside}, as the gate measured it."
     ours = wanted.metrics.get(_NDCG_AT_5)
-    other = next((one for one in solution.versions if one.name == live), None)
-    theirs = None if other is None else other.metrics.get(_NDCG_AT_5)
     if ours is None:
-        return ["Nobody measured it."]
-    if theirs is None:
-        return [f"Its NDCG@5 is {ours:.4f}."]
-    return [
-        f"Its NDCG@5 is {ours:.4f}, that of what it replaces {theirs:.4f}. Each was measured on the"
-        " visitors of its own time."
-    ]
+        return "Nobody measured it."
+    return f"Its user-split NDCG@5 is {ours:.4f}, which compares with no other version's."
 
 
 def _judged(wanted: VersionReport) -> str:

@@ -76,7 +76,7 @@ def test_who_passes_every_rule_goes_live_and_the_reason_has_the_numbers() -> Non
         (
             {"slices": (part(compared(0.1)), part(compared(-0.04), value="3"))},
             "slices",
-            "worse than the live version for species 3 (-0.0400 NDCG@5, -0.0500 to -0.0300)",
+            "worse than the live version for species 3 (-0.0400 NDCG@5, -0.0514 to -0.0286)",
         ),
         (
             {"not_finite": 1},
@@ -134,6 +134,15 @@ def test_an_old_live_version_is_refreshed_by_one_that_is_about_as_good(
     assert ("a refresh" in found.reason) is (promoted and lead <= 0)
 
 
+def test_a_first_version_without_a_ranker_gives_way_to_one_that_is_about_as_good() -> None:
+    first = replace(live(compared(0.001)), is_first=True)
+    found = decide(evidence(live=first), FULL, NOW)
+    assert found.promoted
+    assert "a refresh, about as good as the live version rec-1" in found.reason
+    assert "the first one, which learned no ranker" in found.reason
+    assert not decide(evidence(live=live(compared(0.001))), FULL, NOW).promoted
+
+
 def test_the_age_of_the_live_version_is_counted_at_the_moment_of_deciding() -> None:
     given = evidence(live=live(compared(0), age_days=1))
     assert not decide(given, FULL, NOW).promoted
@@ -145,6 +154,18 @@ def test_a_small_slice_or_one_that_may_be_chance_does_not_stop_a_version() -> No
     unsure = part(compared(-0.04, spread=0.05))
     slight = part(compared(-0.015))  # 7.5% of the live version's 0.2
     assert decide(evidence(slices=(small, unsure, slight)), FULL, NOW).promoted
+
+
+def test_where_nothing_is_live_a_slice_refuses_only_what_surely_loses_more_than_the_margin() -> (
+    None
+):
+    slight = part(compared(-0.03, spread=0.02), value="3")  # the margin is 0.02: 10% of 0.2
+    found = decide(evidence(live=None, slices=(slight,)), FULL, NOW)
+    assert found.promoted
+    assert "a warning: worse than popularity for species 3 (-0.0300 NDCG@5" in found.reason
+    assert not decide(evidence(slices=(slight,)), FULL, NOW).promoted, "a live one stays"
+    clear = part(compared(-0.05, spread=0.02), value="3")
+    assert not decide(evidence(live=None, slices=(clear,)), FULL, NOW).promoted
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from pawsonalize.evaluation.bootstrap import chance_of_lead, paired_differences
-from pawsonalize.evaluation.gate.evidence import Comparison
-from pawsonalize.evaluation.gate.rules import decide
+from pawsonalize.evaluation.gate.evidence import Comparison, SliceEvidence
+from pawsonalize.evaluation.gate.rules import RuleOutcome, decide, no_worse_slice
 from pawsonalize.evaluation.gate.settings import GateSettings
 from tests.evidence import evidence, live
 from tests.recipe_data import NOW
@@ -67,6 +67,32 @@ def test_trainings_that_differ_by_chance_are_rarely_promoted_however_many_are_as
 
     assert promoted(drawn) <= 0.05
     assert promoted(drawn, GateSettings(min_lead=0)) >= 0.4
+
+
+def refused_for_a_slice(users: Users, slices: int) -> float:
+    """The share of runs in which the rule of slices is against the one; all slices are alike."""
+    count = 0
+    for run in range(RUNS):
+        parts = []
+        for number in range(slices):
+            ours, theirs = users(np.random.default_rng((run, number)))
+            (lead,) = paired_differences(ours[:, None], theirs[:, None], run)
+            compared = Comparison(float(theirs.mean()), lead, chance_of_lead(ours, theirs, run))
+            loss = chance_of_lead(theirs, ours, run)
+            mine = float(ours.mean())
+            parts.append(SliceEvidence("species", str(number), len(ours), mine, compared, loss))
+        found = no_worse_slice(evidence(slices=tuple(parts)), DEFAULT, NOW)
+        count += found.outcome is RuleOutcome.FAILED
+    return count / RUNS
+
+
+@pytest.mark.parametrize("slices", [3, 8])
+def test_many_slices_together_refuse_a_version_as_good_as_the_live_one_rarely(slices: int) -> None:
+    assert refused_for_a_slice(pair(60, differing=1.0), slices) <= 0.05
+
+
+def test_slices_that_lose_clearly_refuse_a_version() -> None:
+    assert refused_for_a_slice(pair(300, differing=0.3, better=-0.1), 3) >= 0.95
 
 
 def test_a_version_that_is_clearly_better_is_promoted() -> None:

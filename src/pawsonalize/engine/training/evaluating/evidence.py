@@ -89,6 +89,7 @@ class LiveStanding:
     as_of: int
     fit: Fit
     seen: NDArray[np.bool_]
+    is_first: bool = False
 
 
 def fit_of(version: SolutionVersion) -> Fit:
@@ -127,7 +128,10 @@ def gather(
     """
     mark = new.log_offset if live is None else live.log_offset
     data, seen = marked_training_data(log, catalogue, new.cut, mark, selection=new.selection)
-    standing = None if live is None else LiveStanding(live.name, live.as_of, fit_of(live), seen)
+    standing = None
+    if live is not None:
+        learns = [one.settings.get("learn", True) for one in (live, new)]
+        standing = LiveStanding(live.name, live.as_of, fit_of(live), seen, learns == [False, True])
     if len(data) == 0:
         return nothing_known(new.recipe, data, seed)
     born = item_births(data, catalogue)
@@ -155,7 +159,7 @@ def evidence_on(
     if live is not None:
         rival = judge(ask.of_model(live.fit(live_training(holdout, live, born))), targets)
         compared = _compared(ours, rival, seed)
-        standing = LiveEvidence(live.solution_version, live.as_of, compared)
+        standing = LiveEvidence(live.solution_version, live.as_of, compared, live.is_first)
     not_finite, constant = unsound(ask.of_model(trained or model), len(targets))
     return Evidence(
         recipe=recipe,
@@ -210,7 +214,8 @@ def _matters(part: Slice) -> bool:
 def _sliced(part: Slice, ours: Judgement, theirs: Judgement, seed: int) -> SliceEvidence:
     values = ours.values(part.targets, _METRIC)
     compared = _compared(ours, theirs, seed, part.targets)
-    return SliceEvidence(part.kind, part.value, len(values), float(values.mean()), compared)
+    loss = chance_of_lead(theirs.values(part.targets, _METRIC)[:, 0], values[:, 0], seed)
+    return SliceEvidence(part.kind, part.value, len(values), float(values.mean()), compared, loss)
 
 
 def measured(version: SolutionVersion) -> MeasuredVersion:

@@ -11,6 +11,15 @@ from pawsonalize.domain.errors import LeaseLost, StorageUnavailable
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.resources.processes import ChildProcesses
+from pawsonalize.engine.training.retraining.record import (
+    RunOutcome,
+    RunRecord,
+    Step,
+    read_record,
+    settled,
+    timed,
+    write_record,
+)
 from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
 
 BEAT_SECONDS = 2.0
@@ -85,6 +94,8 @@ class ClaimedRun:
             thread.join()
 
 
+MAX_STARTS = 20
+"""A run for which so many workers were started, and died, has failed."""
 _WORKER = "worker"
 
 
@@ -104,21 +115,41 @@ class WorkerProcesses:
         output: IO[bytes] | None = None,
         *,
         outlive: bool = False,
+        end: Callable[[RunRecord, int], RunRecord],
     ) -> None:
-        """With `outlive`, a worker goes on when this process or its group ends."""
+        """With `outlive`, a worker goes on when this process or its group ends.
+
+        `end` notifies of a run's outcome and ends it.
+        """
+        self._end = end
         self._runs = runs
         self._leases = leases
         self._children = ChildProcesses(command, environment, output, outlive=outlive)
 
-    def look(self, _now: int) -> None:
+    def look(self, now: int) -> None:
         """Start a worker if a run needs one; returns at once."""
         self._children.reap()
         if self._children.is_running(_WORKER) or (run := self._runs.running()) is None:
             return
         with self._leases.taken(run_lease(run.run_id)) as lease:
-            if lease is not None:
+            if lease is not None and lease.takings > MAX_STARTS:
+                self._give_up(run, now)
+            elif lease is not None:
                 self._children.start(_WORKER, [str(lease.token)], lock=lease.lock)
                 lease.is_handed_over = True
+
+    def _give_up(self, run: RetrainingRun, now: int) -> None:
+        """End the run here and now: a worker may not live as long as that takes."""
+        record = read_record(run)
+        reason = (
+            f"{MAX_STARTS} workers were started for it, and each died or its machine was started"
+            f" again during {record.step}: see the server's log, and whether memory is short"
+        )
+        record = self._end(settled(record, RunOutcome.FAILED, reason, Step.NOTIFY), now)
+        if (held := self._runs.assign(run.run_id, "server")) is not None:
+            ClaimedRun(self._runs, held, lambda: now).save(
+                write_record(timed(record, now)), record.status, record.ended_at
+            )
 
     def stop(self) -> None:
         """Stop the worker, if one runs: it lets go of the run, and another one may go on."""

@@ -58,9 +58,7 @@ class Judging:
             half,
             fate=Fate.OPEN if decision.promoted else Fate.NOT_PROMOTED,
             reason=decision.reason,
-            metrics=half.metrics
-            if evidence is None
-            else {**half.metrics, NDCG_AT_5: evidence.ndcg_at_5.mean},
+            metrics=new.metrics if evidence is None else {NDCG_AT_5: evidence.ndcg_at_5.mean},
             live_version=name,
             evidence=None if evidence is None else msgspec.to_builtins(evidence),
             decision=msgspec.to_builtins(decision),

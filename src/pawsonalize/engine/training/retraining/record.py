@@ -69,7 +69,8 @@ class Half(msgspec.Struct, frozen=True, kw_only=True):
     which a solution has its campaign's name.
 
     `live_version` is what the campaign served when the new version was judged; the campaign is
-    updated only while it still does. `evidence` and `decision` are the gate's. `errors` are those
+    updated only while it still does. `metrics` are those that the gate judged by, `evidence` and
+    `decision` all that it saw and said. `errors` are those
     after which a step was tried again for this campaign.
     """
 

@@ -149,6 +149,7 @@ class ServedCampaign:
 
 
 _GROWTH = 2
+MAX_BROKEN = 3
 _BROKEN = {RunOutcome.FAILED, RunOutcome.TIMED_OUT}
 
 
@@ -157,7 +158,7 @@ class FirstRun:
 
     An interrupted run goes on where it was, like any other. After a run that led to no model, the
     next begins once there are `_GROWTH` times as many events. After a run that broke, the next
-    begins with the next start of a server too.
+    begins with the next start of a server too, unless `MAX_BROKEN` broke one after the other.
     """
 
     def __init__(self, runs: Runs, log: EventLog, live: LiveState, events: int, now: int) -> None:
@@ -193,4 +194,6 @@ class FirstRun:
         known = last.log_offset
         if known is not None and events >= known * _GROWTH:
             return True
-        return last.outcome in _BROKEN and last.ended_at < self._since
+        newest = [run.outcome for run in self._runs.newest(MAX_BROKEN)]
+        tired = len(newest) == MAX_BROKEN and _BROKEN.issuperset(newest)
+        return last.outcome in _BROKEN and last.ended_at < self._since and not tired

@@ -86,7 +86,8 @@ class Training:
     def _created(self, half: Half, run: str, as_of: int, now: int) -> Half:
         name, solution = half.solution_version, half.solution or half.campaign
         try:
-            self.versions.create(solution, as_of=as_of, now=now, name=name, run=run)
+            quick = self.versions.first_settings(solution)
+            self.versions.create(solution, as_of=as_of, now=now, name=name, run=run, settings=quick)
         except TooManyRequests as error:  # no fault of the run: the next one is due soon enough
             return replace(half, fate=Fate.SKIPPED, reason=error.message, solution_version="")
         self.processes.start(half.solution_version, now)
@@ -108,7 +109,10 @@ class Training:
         version = self.processes.look(half.solution_version, now)
         if version.status in {Status.CREATE_PENDING, Status.CREATE_FAILED}:
             if half.trainings >= MAX_TRAININGS:
-                reason = f"{version.name} could not be trained: {version.failure_reason}"
+                reason = (
+                    f"{version.name} could not be trained in {MAX_TRAININGS} starts:"
+                    f" {version.failure_reason}"
+                )
                 return replace(
                     half, fate=Fate.FAILED, reason=reason, training_status=version.status
                 )
@@ -121,7 +125,6 @@ class Training:
             half,
             training_status=version.status.value,
             training_progress=_progress(version),
-            metrics=version.metrics,
         )
 
 

@@ -1,0 +1,36 @@
+"""The first model of a demo world goes live, on whatever day the demo is begun."""
+
+from pathlib import Path
+
+import pytest
+
+from pawsonalize.app.adapters import opened
+from pawsonalize.app.retraining import worker
+from pawsonalize.cli.demo import SEED, store_world
+from pawsonalize.demo import WorldSettings, generate
+from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.engine.training.retraining.record import Fate, Trigger
+from pawsonalize.settings import Settings
+from tests.event_data import T0
+
+DAYS = 20
+
+
+@pytest.mark.parametrize(
+    "day", [pytest.param(day, marks=[pytest.mark.nightly] if day else []) for day in range(DAYS)]
+)
+def test_the_first_model_of_a_demo_that_begins_on_any_day_is_promoted(
+    tmp_path: Path, day: int
+) -> None:
+    settings = Settings(data_dir=tmp_path, retrain_check_seconds=0.2, campaign_check_seconds=0.2)
+    begun = T0 + day * (17 * DAY + 5 * HOUR)
+    with opened(settings) as adapters:
+        store_world(adapters, generate(WorldSettings(), SEED, begun))
+        record = adapters.runs(settings).begin(Trigger.FIRST, begun)
+        assert worker(settings, adapters, "the test").work()
+        record = adapters.runs(settings).get(record.run_id)
+        assert [half.fate for half in record.halves] == [Fate.PROMOTED] * 2, record.reason
+        for half in record.halves:
+            version = adapters.registry.get(SolutionVersion, half.solution_version)
+            assert version.settings == {"learn": False}
