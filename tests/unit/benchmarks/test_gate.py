@@ -37,7 +37,7 @@ def test_a_damaged_version_does_not_go_live_and_one_better_than_it_does(
 def test_a_species_that_lost_refuses_a_version_that_is_good_for_all_others(
     data: TrainingData,
 ) -> None:
-    scenario = SCENARIOS["species sabotaged"]
+    scenario = SCENARIOS["species dropped"]
     recipe, settings = "user-personalization", GateSettings()
     _, decision = gate.judge(data, scenario, recipe, settings, seed=1, learn=False)
     (slices,) = (verdict for verdict in decision.verdicts if verdict.rule == "slices")
