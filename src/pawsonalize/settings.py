@@ -21,9 +21,8 @@ from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.storage.data_folder import DATABASE_FILE
 
-DATABASE_FILE = "pawsonalize.sqlite3"
-"""In the data folder, unless `database_url` names another database."""
 _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
 _JSON = frozenset({"event_types"})  # what is JSON as an environment variable
 _GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()

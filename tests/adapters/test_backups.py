@@ -112,6 +112,19 @@ def test_nothing_is_written_over(service: Settings, tmp_path: Path) -> None:
     assert answers(service) == before
 
 
+def test_no_object_of_an_archive_elsewhere_is_written_over(
+    service: Settings, tmp_path: Path
+) -> None:
+    saved(service, tmp_path / "b.tar.zst")
+    first = next((service.data_dir / "archive").rglob("*.zst"))
+    taken = tmp_path / "lake" / first.relative_to(service.data_dir / "archive")
+    taken.parent.mkdir(parents=True)
+    taken.write_bytes(b"of another service")
+    with pytest.raises(Conflict, match="there are other bytes already"):
+        restore(elsewhere(tmp_path, archive_url=str(tmp_path / "lake")), tmp_path / "b.tar.zst")
+    assert taken.read_bytes() == b"of another service"
+
+
 @pytest.mark.parametrize("damage", ["cut off", "changed", "another file", "a member more"])
 def test_a_damaged_file_is_refused_and_nothing_is_written(
     service: Settings, tmp_path: Path, damage: str

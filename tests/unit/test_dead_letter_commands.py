@@ -21,7 +21,7 @@ STREAM = "nats://here/CLICKS"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path)
+    return Settings(data_dir=tmp_path / "data")
 
 
 def keep(settings: Settings, value: Any = BAD, **more: Any) -> str:

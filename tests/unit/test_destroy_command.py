@@ -83,3 +83,20 @@ def test_of_a_database_elsewhere_our_tables_go(empty_database_url: str, tmp_path
     assert done.exit_code == 0, done.output
     with pytest.raises(NotFound, match="no"), opened(settings, must_exist=True):
         pass
+
+
+def test_with_the_archive_no_object_of_others_goes(tmp_path: Path) -> None:
+    archive = tmp_path / "srv"
+    settings = make_service(tmp_path / "data", train=False, archive_url=str(archive))
+    with opened(settings) as adapters:
+        adapters.archiver.archive_once()
+    (archive / "errors").mkdir()
+    for name in ("thesis.odt", "errors/log.txt"):
+        (archive / name).write_text("not ours")
+    environment = {"PAWSONALIZE_ARCHIVE_URL": str(archive)}
+    command = ["destroy", "--yes", "--archive", "--data-dir", str(settings.data_dir)]
+    done = CliRunner().invoke(app, command, env=environment)
+    assert "the archive: 1 objects" in done.stdout
+    assert f"in {archive}, as they are not ours: 2 objects" in done.stdout
+    left = sorted(one.name for one in archive.rglob("*") if one.is_file())
+    assert left == ["log.txt", "thesis.odt"]

@@ -53,7 +53,7 @@ from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.archived_letters import ArchivedLetters
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
-from pawsonalize.settings import DATABASE_FILE, Settings, as_environment, as_record
+from pawsonalize.settings import Settings, as_environment, as_record
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_index import ArchiveIndex
@@ -62,6 +62,7 @@ from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.beats import GONE_SECONDS
 from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.data_folder import DATABASE_FILE, check_data_folder, make_data_folder
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.dead_letters import DeadLetterTable
 from pawsonalize.storage.deliveries import Deliveries
@@ -72,7 +73,6 @@ from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.letter_plan import LetterPlan
-from pawsonalize.storage.private_files import make_folder_private
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.resources import Resources
@@ -284,7 +284,6 @@ def opened(
 
 def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]) -> Adapters:
     event_types = EventTypes.with_added(settings.event_types)
-    make_folder_private(settings.data_dir, settings.data_access)
     database = _existing_database(settings) if must_exist else _made_database(settings)
     registry = Registry(Resources(database), settings.max_dataset_groups)
     ensure_defaults(registry, settings.recipe, clock.now())
@@ -329,14 +328,7 @@ def _nothing(_version: SolutionVersion) -> None:
 
 
 def _made_database(settings: Settings) -> Database:
-    try:
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
-        make_folder_private(settings.data_dir, settings.data_access)
-    except OSError as error:
-        raise StorageUnavailable(
-            f"the data folder {settings.data_dir} cannot be made ({error.strerror}): choose"
-            " another with --data-dir"
-        ) from error
+    make_data_folder(settings.data_dir.absolute(), settings.data_access)
     _refuse_emptied(settings)
     return _database(settings)
 
@@ -372,7 +364,9 @@ def _existing_database(settings: Settings) -> Database:
         "name the right one with --data-dir or PAWSONALIZE_DATA_DIR, or fill a new one with"
         " `pawsonalize import` or `pawsonalize demo`"
     )
-    if not settings.database_url and not folder.is_dir():
+    if settings.database_url:
+        check_data_folder(folder)
+    elif not folder.is_dir():
         raise NotFound(f"there is no data folder {folder}: {move}")
     _refuse_emptied(settings)
     try:

@@ -53,15 +53,12 @@ def pack(folder: Path, manifest: Manifest, target: Path) -> Manifest:
 
     Returns the manifest with its members. Conflict if the target is there already.
     """
-    if target.exists():
-        raise Conflict(f"{target} is there already, and stays as it is: choose another name")
     draft = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
     try:
         names = sorted(one.relative_to(folder) for one in folder.rglob("*") if one.is_file())
         members = {name.as_posix(): _member(folder / name) for name in names}
         whole = msgspec.structs.replace(manifest, members=members)
         (folder / _MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(whole)))
-        target.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
         with os.fdopen(descriptor, "wb") as file:
             with (

@@ -13,6 +13,7 @@ from pathlib import Path
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.backup_file import Manifest, pack, unpack
+from pawsonalize.app.new_files import check_new
 from pawsonalize.app.shared_data import open_artefacts, root_key_file
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts import files
@@ -38,14 +39,14 @@ from pawsonalize.storage.copies import (
     forget_processes,
     restore_postgres,
 )
+from pawsonalize.storage.data_folder import ROOT_KEY_FILE, make_data_folder
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.private_files import make_folder_private
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.tables import REVISION
 
 _TRIES = 5
-_MODELS, _ARCHIVE, _ROOT_KEY = "models", "archive", "access-keys.root"
+_MODELS, _ARCHIVE = "models", "archive"
 
 Said = Callable[[str], object]
 
@@ -65,11 +66,10 @@ def back_up(
 ) -> Manifest:
     """Write a backup into a new file; what is acknowledged by now is in it.
 
-    Raises what `pack` and `copy_database` do, and StorageUnavailable if models go faster than they
-    are copied.
+    Raises what `check_new`, `pack` and `copy_database` do, and StorageUnavailable if models go
+    faster than they are copied.
     """
-    if target.exists():
-        raise Conflict(f"{target} is there already, and stays as it is: choose another name")
+    check_new(target)
     files.sweep_drafts(settings.data_dir)  # left by a backup that was killed
     archive = _local_archive(settings) if with_archive else None
     for _ in range(_TRIES):
@@ -114,7 +114,7 @@ def _collect(
             _check_archive(archive, database, staging)
     root = root_key_file(settings)
     if root.is_file():
-        shutil.copyfile(root, staging / _ROOT_KEY)
+        shutil.copyfile(root, staging / ROOT_KEY_FILE)
     return head, events, models
 
 
@@ -227,8 +227,7 @@ def restore(settings: Settings, source: Path, say: Said = lambda _what: None) ->
     folder = settings.data_dir.absolute()
     _refuse_used(settings, folder)
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
-    make_folder_private(folder, settings.data_access)
+    make_data_folder(folder, settings.data_access)
     try:
         with _staging(settings) as staging:
             say("checking the file")
@@ -288,7 +287,7 @@ def _bring_back_archive(settings: Settings, database: Database, staged: Path) ->
     for file in sorted(staged.rglob("*")):
         key = file.relative_to(staged).as_posix()
         if file.is_file() and key not in newer:
-            objects.replace(key, file)
+            objects.put(key, file.read_bytes())
 
 
 def _bring_back(settings: Settings, manifest: Manifest, staging: Path, say: Said) -> None:
@@ -309,8 +308,8 @@ def _bring_back(settings: Settings, manifest: Manifest, staging: Path, say: Said
         _bring_back_archive(settings, database, staging / _ARCHIVE)
     finally:
         database.close()
-    if (staging / _ROOT_KEY).is_file():
-        (staging / _ROOT_KEY).rename(root_key_file(settings))
+    if (staging / ROOT_KEY_FILE).is_file():
+        (staging / ROOT_KEY_FILE).rename(root_key_file(settings))
     if SQLITE_COPY in manifest.members:
         place = Path(settings.database.removeprefix("sqlite:///"))
         if place.exists():

@@ -9,16 +9,16 @@ from typing import Any
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.fleet import servers_of
-from pawsonalize.app.shared_data import root_key_file
-from pawsonalize.artefacts.files import DRAFT
+from pawsonalize.archive.objects import open_objects
+from pawsonalize.counting.files import is_of_training
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.engine.resources.campaigns import Campaign, Recommender
-from pawsonalize.settings import DATABASE_FILE, Settings
+from pawsonalize.engine.upkeep.archived_letters import is_of_letters
+from pawsonalize.engine.upkeep.archived_rows import ObjectName
+from pawsonalize.engine.upkeep.erasures import is_erasure
+from pawsonalize.settings import Settings
 from pawsonalize.storage.copies import drop_tables
-
-_FOLDERS = ("models", "cache", "leases", "evaluation", "imports", "exports")
-_FILES = ("load.lock", "retrain.log")
-_ARCHIVE = "archive"
+from pawsonalize.storage.data_folder import ARCHIVE, DRAFT, FILES, FOLDERS, is_ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +64,10 @@ def _parts(settings: Settings, adapters: Adapters, with_archive: bool) -> Iterat
         )
     if with_archive:
         objects = adapters.objects
-        count = sum(1 for _ in objects.list())
+        keys = [(key,) for key in objects.list() if _is_archived(key)]
         yield Removal(
-            f"the archive: {count:,} objects in {settings.archive}",
-            lambda: _each(objects.delete, [(key,) for key in list(objects.list())]),
+            f"the archive: {len(keys):,} objects in {settings.archive}",
+            lambda: _each(objects.delete, keys),
         )
     if files := _files(settings):
         names = ", ".join(sorted(one.name for one in files))
@@ -85,15 +85,18 @@ def kept(settings: Settings, *, with_archive: bool) -> Iterator[str]:
     """What stays, in words."""
     if not with_archive:
         yield f"the archive in {settings.archive} (--archive takes it away as well)"
+    elif left := sum(not _is_archived(key) for key in open_objects(settings.archive).list()):
+        yield f"in {settings.archive}, as they are not ours: {left:,} objects"
     folder = settings.data_dir.absolute()
-    ours = {*_FOLDERS, *_FILES, _ARCHIVE, root_key_file(settings).name}
-    others = sorted(
-        one.name
-        for one in folder.iterdir()
-        if one.name not in ours and not one.name.startswith((DATABASE_FILE, DRAFT))
-    )
+    others = sorted(one.name for one in folder.iterdir() if not is_ours(one.name))
     if others:
         yield f"in {folder}, as it is not ours: {', '.join(others)}"
+
+
+def _is_archived(key: str) -> bool:
+    """True for the names that the archive gives: others may have files in its folder or bucket."""
+    named = is_erasure(key) or is_of_letters(key) or is_of_training(key)
+    return named or ObjectName.parse(key) is not None
 
 
 def _each(remove: Callable[..., object], them: Iterable[tuple[Any, ...]]) -> None:
@@ -104,8 +107,7 @@ def _each(remove: Callable[..., object], them: Iterable[tuple[Any, ...]]) -> Non
 def _files(settings: Settings) -> list[Path]:
     """Our own files and folders beside the database; nothing that somebody else put there."""
     folder = settings.data_dir.absolute()
-    names = (*_FOLDERS, *_FILES, root_key_file(settings).name)
-    there = [folder / name for name in names if (folder / name).exists()]
+    there = [folder / name for name in (*FOLDERS, *FILES) if (folder / name).exists()]
     return [*there, *folder.glob(f"{DRAFT}*")]
 
 
@@ -119,6 +121,6 @@ def _remove(files: list[Path]) -> None:
 
 def _drop(settings: Settings, adapters: Adapters) -> None:
     drop_tables(adapters.database)
-    for folder in (settings.data_dir / _ARCHIVE, settings.data_dir):
+    for folder in (settings.data_dir / ARCHIVE, settings.data_dir):
         with suppress(OSError):  # something is in it that stays
             folder.rmdir()

@@ -27,12 +27,12 @@ from pawsonalize.app.server_checks import read_replica, servers
 from pawsonalize.app.shared_data import kept_here
 from pawsonalize.app.stream_checks import streams
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.reporting.joined_events import NEXT_MOVE, joined_events
 from pawsonalize.settings import Settings, read_settings
+from pawsonalize.storage.data_folder import check_data_folder, is_data_folder, wrong_rights
 from pawsonalize.storage.file_size import FileSize
-from pawsonalize.storage.private_files import may_read
 
 _NAMED = 10
 MachineCheck = Callable[[Settings], Iterator[Diagnosis]]
@@ -110,9 +110,16 @@ def settings_given(_settings: Settings) -> Iterator[Diagnosis]:
 def folder(settings: Settings) -> Iterator[Diagnosis]:
     """The data folder."""
     path = settings.data_dir.absolute()
-    if path.is_dir() and (mode := may_read(path, settings.data_access)) is not None:
-        move = f"let its owner run `chmod -R go= {path}`, or set data_access to group"
-        yield attention("data folder", f"{path} has the mode {mode}: others may read it", move)
+    try:
+        check_data_folder(path)
+    except InvalidInput as error:
+        yield attention("data folder", error.message)
+        return
+    wrong = next(wrong_rights(path, settings.data_access), None) if is_data_folder(path) else None
+    if wrong is not None and wrong[0] == path.resolve():
+        reason = "others may read it" if wrong[1] & ~wrong[2] else "its group may not use it"
+        move = "`pawsonalize doctor --mend-rights` changes what is ours in it, and lists that"
+        yield attention("data folder", f"{path} has the mode {wrong[1]:o}: {reason}", move)
     elif path.is_dir():
         yield Diagnosis("data folder", str(path))
     else:

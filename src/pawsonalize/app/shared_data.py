@@ -13,6 +13,7 @@ from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
 from pawsonalize.storage.artefact_index import ArtefactIndex
+from pawsonalize.storage.data_folder import ROOT_KEY_FILE
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
 
@@ -92,4 +93,4 @@ def _refuse(settings: Settings, _make: bool) -> bytes:
 
 def root_key_file(settings: Settings) -> Path:
     """Where the root key of access keys lies if it is no setting."""
-    return settings.data_dir / "access-keys.root"
+    return settings.data_dir / ROOT_KEY_FILE

@@ -18,9 +18,10 @@ import msgspec
 import numpy as np
 
 from pawsonalize.recipes.contract import Arrays, ModelCard
+from pawsonalize.storage import data_folder
 
 SUMS = "SHA256SUMS"
-DRAFT = ".draft-"
+DRAFT = data_folder.DRAFT
 """How the names of folders begin that are not whole yet."""
 UNREADABLE = (OSError, ValueError, EOFError, msgspec.MsgspecError)
 """What `read` raises for files that are missing, or not what was written."""

@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
+from pawsonalize.app.new_files import check_folder_of
 from pawsonalize.cli.opening import dataset_group_of, opened, opened_or_made
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
 from pawsonalize.cli.terminal import progress
@@ -239,6 +240,7 @@ def export(
     from pawsonalize.engine.upkeep.archive_export import ArchiveExport
     from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
 
+    check_folder_of(parquet)
     settings, period = load_settings({"data_dir": data_dir}), _period(since, until)
     with opened(settings) as adapters, progress("exporting") as bar:
         group = dataset_group and dataset_group_of(adapters, settings, dataset_group)

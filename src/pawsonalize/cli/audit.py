@@ -22,7 +22,7 @@ app = command_group("The audit log: who changed what.")
 # Commands that only look, and those that the service itself runs.
 _LOOKS = frozenset(
     {"ls", "show", "usage", "feeds", "exposure", "verify", "doctor", "evaluate", "outcomes"}
-    | {"recommend", "rerank", "history", "tail", "status"}
+    | {"recommend", "rerank", "history", "tail", "status", "servers"}
 )
 _OWN = frozenset({"train-version", "refresh", "follow-latest", "work", "runs watch"})
 _OF_FILES = frozenset({"animals import", "animals watch"})  # a path may name a person

@@ -1,13 +1,15 @@
 """`pawsonalize doctor`: what is there, what goes wrong, and what to do about it."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.options import DataDir, Json
-from pawsonalize.cli.terminal import wide_console
+from pawsonalize.cli.terminal import say, wide_console
+from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
@@ -16,20 +18,49 @@ if TYPE_CHECKING:
 _FILE_WIDTH = 200
 
 
-def doctor(data_dir: DataDir = None, json: Json = False) -> None:
+def doctor(
+    mend_rights: Annotated[
+        bool,
+        typer.Option(
+            "--mend-rights", help="First take our files from those who may not read them."
+        ),
+    ] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
     """Look at everything and say what needs attention; exit code 1 if something does.
+
+    It changes nothing, unless you say --mend-rights: then each change is listed.
 
     Example: pawsonalize doctor --data-dir pawsonalize-data
     """
     from pawsonalize.app.doctor import Verdict, examine
 
-    findings = list(examine(load_settings({"data_dir": data_dir}), clock.now()))
+    settings = load_settings({"data_dir": data_dir})
+    if mend_rights:
+        _mend_rights(settings.data_dir.absolute(), settings.data_access)
+    findings = list(examine(settings, clock.now()))
     if json:
         print(msgspec.json.encode(findings).decode())
     else:
         _print(findings)
     if any(finding.verdict is Verdict.ATTENTION for finding in findings):
         raise typer.Exit(1)
+
+
+def _mend_rights(folder: Path, access: str) -> None:
+    from pawsonalize.storage.data_folder import is_data_folder, set_mode, wrong_rights
+
+    if not is_data_folder(folder):
+        raise NotFound(f"there is no data folder {folder}: name the right one with --data-dir")
+    for path, mode, right in wrong_rights(folder, access):
+        try:
+            set_mode(path, right)
+        except OSError as error:
+            raise StorageUnavailable(
+                f"the mode of {path} cannot be changed ({error.strerror}): run this as its owner"
+            ) from error
+        say(f"{mode:o} → {right:o}  {path}")
 
 
 def _print(findings: list["Diagnosis"]) -> None:

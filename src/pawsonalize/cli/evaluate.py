@@ -8,6 +8,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
+from pawsonalize.app.new_files import check_folder_of, check_new
 from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.options import (
     At,
@@ -26,6 +27,9 @@ from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.engine.training.evaluating.report import Evaluation
+
+
+_DOCUMENT, _PICTURE = "evaluation.json", "evaluation.svg"
 
 
 class Splits(StrEnum):
@@ -48,7 +52,7 @@ def evaluate(
     out: Annotated[
         Path | None,
         typer.Option(
-            help="Folder for evaluation.json and evaluation.svg.",
+            help="Folder for evaluation.json and evaluation.svg, which are new there.",
             show_default="evaluation, in the data folder, and at artefact_url if that is set",
         ),
     ] = None,
@@ -66,6 +70,10 @@ def evaluate(
     from pawsonalize.engine.training.evaluating.evaluator import evaluate as evaluate_recipe
     from pawsonalize.engine.training.evaluating.holdout import SplitName
 
+    if out is not None:
+        check_folder_of(out)
+        for name in (_DOCUMENT, _PICTURE) if out.exists() else ():
+            check_new(out / name)
     settings = load_settings({"data_dir": data_dir})
     order = EvaluationOrder(
         recipe=recipe or settings.recipe,
@@ -85,7 +93,7 @@ def evaluate(
         print(msgspec.json.encode(evaluation).decode())
         return
     print_evaluation(evaluation)
-    print(f"Written: {folder / 'evaluation.json'} and {folder / 'evaluation.svg'}")
+    print(f"Written: {folder / _DOCUMENT} and {folder / _PICTURE}")
     if shared:
         print(f"Copied to {shared}")
 
@@ -95,9 +103,9 @@ def _write(evaluation: "Evaluation", folder: Path) -> None:
 
     document = msgspec.json.format(msgspec.json.encode(evaluation), indent=2)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "evaluation.json").write_bytes(document + b"\n")
-        (folder / "evaluation.svg").write_text(plot(evaluation), encoding="utf-8")
+        folder.mkdir(exist_ok=True)
+        (folder / _DOCUMENT).write_bytes(document + b"\n")
+        (folder / _PICTURE).write_text(plot(evaluation), encoding="utf-8")
     except OSError as error:
         raise InvalidInput(
             f"cannot write to {folder} ({error.strerror}): choose another --out"

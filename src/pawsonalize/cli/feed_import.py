@@ -12,6 +12,7 @@ from rich.table import Table
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.new_files import write_new
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.feeds.brought import FILES, note_brought
 from pawsonalize.engine.ingest.feeds.feeds_file import read_header
@@ -93,7 +94,7 @@ def watch(
 
 def write_map(path: Path, report: FeedReport) -> None:
     """Write the mapping file to be filled in for the report's unrecognised values."""
-    path.write_text(skeleton(report.unrecognised), encoding="utf-8")
+    write_new(path, skeleton(report.unrecognised).encode())
 
 
 def finish(report: FeedReport, json: bool) -> None:

@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
+from pawsonalize.app.new_files import check_new, write_new
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Encoding, Json, Separator
 from pawsonalize.cli.terminal import print_whole
@@ -72,12 +73,14 @@ def import_(
     dates: Dates = None,
     header: Headers = None,
     errors: Annotated[
-        Path | None, typer.Option(help="Write rejected rows to this file, as JSON Lines.")
+        Path | None, typer.Option(help="Write rejected rows to this new file, as JSON Lines.")
     ] = None,
     map: Map = None,  # noqa: A002  # the option's name
     write_map_to: Annotated[
         Path | None,
-        typer.Option("--write-map", help="Write a file for --map with the unrecognised values."),
+        typer.Option(
+            "--write-map", help="Write a new file for --map with the unrecognised values."
+        ),
     ] = None,
     data_dir: DataDir = None,
     json: Json = False,
@@ -91,6 +94,8 @@ def import_(
     from pawsonalize.cli import feed_import
     from pawsonalize.engine.ingest.feeds.importing import FeedImport
 
+    check_new(errors)
+    check_new(write_map_to)
     form = feed_import.read_form(format, encoding, separator, columns, dates)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
         how = FeedImport(source, complete, allow_shrink, feed_import.read_map(map))
@@ -101,7 +106,7 @@ def import_(
     if write_map_to is not None:
         feed_import.write_map(write_map_to, report)
     if errors is not None:
-        errors.write_bytes(b"".join(row.json_line() for row in report.rejected))
+        write_new(errors, b"".join(row.json_line() for row in report.rejected))
     feed_import.finish(report, json)
 
 

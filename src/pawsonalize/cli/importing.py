@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
+from pawsonalize.app.new_files import check_new
 from pawsonalize.cli.opening import dataset_group_of, opened_or_made
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Encoding, Json, Separator
 from pawsonalize.cli.terminal import progress
@@ -26,7 +27,7 @@ Schemas = Annotated[
     list[Path] | None, typer.Option("--schema", help="Avro JSON; may be given per dataset.")
 ]
 Errors = Annotated[
-    Path | None, typer.Option(help="Write rejected rows to this file, as JSON Lines.")
+    Path | None, typer.Option(help="Write rejected rows to this new file, as JSON Lines.")
 ]
 
 
@@ -63,6 +64,7 @@ def import_(
     given = {dataset: path for dataset, path in files.items() if path is not None}
     if not given:
         raise InvalidInput("nothing to import: give --items, --interactions or --users a file")
+    check_new(errors)
     schemas = _schemas(schema or [])
     form = read_text_form(encoding, separator)
     settings = load_settings({"data_dir": data_dir})

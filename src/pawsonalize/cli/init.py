@@ -1,12 +1,13 @@
 """`pawsonalize init`: a config file to begin with, and what to do next."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pawsonalize.app.new_files import check_new, write_new
 from pawsonalize.config import USUAL_FILE
-from pawsonalize.domain.errors import Conflict
 
 _TEMPLATE = Path(__file__).with_name("init.yaml")
 
@@ -22,14 +23,11 @@ def init(
 
     Example: pawsonalize init
     """
-    if file.exists():
-        raise Conflict(f"{file} is there already, and stays as it is: choose another name")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("x", encoding="utf-8") as new:
-            new.write(_TEMPLATE.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Conflict(f"cannot write {file} ({error.strerror}): choose another place") from error
+    if file == USUAL_FILE:
+        with suppress(OSError):  # that it is missing is said below
+            file.parent.mkdir(exist_ok=True)
+    check_new(file)
+    write_new(file, _TEMPLATE.read_bytes())
     print(f"Written: {file}")
     if file != USUAL_FILE:
         print(f"It is read where PAWSONALIZE_CONFIG={file} is set.")

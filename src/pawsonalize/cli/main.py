@@ -50,7 +50,7 @@ from pawsonalize.cli.terminal import say
 from pawsonalize.config import read_secrets
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.settings import Settings, read_settings
-from pawsonalize.storage.private_files import make_files_private
+from pawsonalize.storage.data_folder import make_files_private
 
 
 def _say_version(wanted: bool) -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from pawsonalize.cli.audit import audited
 from pawsonalize.cli.terminal import say
-from pawsonalize.settings import DATABASE_FILE, Settings, read_settings
+from pawsonalize.settings import Settings, read_settings
+from pawsonalize.storage.data_folder import DATABASE_FILE
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters

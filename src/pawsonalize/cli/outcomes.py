@@ -7,9 +7,9 @@ import msgspec
 import typer
 
 from pawsonalize import clock
+from pawsonalize.app.new_files import check_new, write_new
 from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, read_pairs
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import load_settings
 
 
@@ -29,7 +29,7 @@ def outcomes(
         typer.Option(help="What an outcome is worth, name=value; may be repeated."),
     ] = None,
     svg: Annotated[
-        Path | None, typer.Option(help="Draw the waiting curves into this file.")
+        Path | None, typer.Option(help="Draw the waiting curves into this new file.")
     ] = None,
     dataset_group: DatasetGroupName = None,
     data_dir: DataDir = None,
@@ -43,6 +43,7 @@ def outcomes(
     from pawsonalize.engine.reporting.outcomes import read_weights
     from pawsonalize.engine.reporting.outcomes_report import read_order, report_outcomes
 
+    check_new(svg)
     settings = load_settings({"data_dir": data_dir})
     weights = read_weights(read_pairs(weight, "--weight"))
     order = read_order(since, until, clock.now(), within, weights)
@@ -50,10 +51,7 @@ def outcomes(
         group = dataset_group_of(adapters, settings, dataset_group)
         report = report_outcomes(adapters.outcomes.of(group), order)
     if svg is not None:
-        try:
-            svg.write_text(plot(report), encoding="utf-8")
-        except OSError as error:
-            raise InvalidInput(f"cannot write {svg} ({error.strerror}): choose another") from error
+        write_new(svg, plot(report).encode())
     if json:
         print(msgspec.json.encode(report).decode())
         return

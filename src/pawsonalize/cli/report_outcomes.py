@@ -30,7 +30,7 @@ def main(dataset_group: str, *numbers: str) -> int:
     from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
     from pawsonalize.logs import configure_logs
     from pawsonalize.settings import load_settings
-    from pawsonalize.storage.private_files import make_files_private
+    from pawsonalize.storage.data_folder import make_files_private
 
     since, until, within, parts = map(int, numbers)
     written: OutcomesMade | OutcomesRefused

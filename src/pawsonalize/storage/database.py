@@ -4,13 +4,13 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -58,7 +58,6 @@ _LEAST_ROOM = 512 * 1024  # bytes; a call of a few hundred events needs about ha
 _LOG_BYTES = 64 * 1024 * 1024  # of the write-ahead log
 
 SQLITE_PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # in WAL mode only FULL syncs at each commit
     "PRAGMA busy_timeout=15000",
     "PRAGMA foreign_keys=ON",
@@ -304,20 +303,38 @@ class Database:
 
     def _open(self, must_exist: bool) -> None:
         """Find or make the tables. Makes no file where one must exist."""
-        if must_exist and self.file is not None and not self.file.exists():
-            raise NotFound(f"there is no database {self.file}")
+        if self.file is not None and not self.file.exists():
+            if must_exist:
+                raise NotFound(f"there is no database {self.file}")
+            with suppress(OSError):  # SQLite itself would let no group write
+                self.file.touch()
         try:
-            with self.reading() as connection:
-                revision = revision_of(connection)
+            revision, others = self._look_inside()
         except StorageUnavailable:
             if not self._freeze():
                 raise
-            with self.reading() as connection:
-                revision = revision_of(connection)
+            revision, others = self._look_inside()
         if must_exist and revision is None:
             raise NotFound(f"the database {self.shown_url} has no tables of Pawsonalize")
+        if others:
+            raise InvalidInput(
+                f"the database {self.shown_url} has {others:,} tables of something else, and"
+                " none of Pawsonalize: name an empty or new one",
+                field="database_url",
+            )
+        if (
+            self.is_local and not self._is_frozen()
+        ):  # the file keeps it, so another's file must never come this far
+            self.maintain("PRAGMA journal_mode=WAL")
         if revision != REVISION:
             bring_up_to_date(self, revision)
+
+    def _look_inside(self) -> tuple[str | None, int]:
+        """Return the revision of the tables, and the number of tables that are none of ours."""
+        with self.reading() as connection:
+            revision = revision_of(connection)
+            is_strange = self.is_local and revision is None
+            return revision, len(inspect(connection).get_table_names()) if is_strange else 0
 
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:

@@ -125,11 +125,8 @@ class _File:
 
 
 def _files(location: str, root: Path, path: Path, endings: tuple[str, ...]) -> Iterator[SourceFile]:
-    for step in (path, *path.parents):
-        if step == root:
-            break
-        if step.is_symlink():
-            raise _unreadable(location, f"{step.name} is a link: copy the file itself")
+    if link := _link(root, path):
+        raise _unreadable(location, f"{link.name} is a link: copy the file itself")
     if path.is_file():
         yield SourceFile(path.name, _File(path))
         return
@@ -139,6 +136,12 @@ def _files(location: str, root: Path, path: Path, endings: tuple[str, ...]) -> I
             file = Path(folder) / name
             if name.lower().endswith(endings) and file.is_file() and not file.is_symlink():
                 yield SourceFile(file.relative_to(path).as_posix(), _File(file))
+
+
+def _link(root: Path, path: Path) -> Path | None:
+    """The link below the root that the path leads through, if there is one."""
+    steps = (path, *path.parents)
+    return next((one for one in steps[: steps.index(root)] if one.is_symlink()), None)
 
 
 def _unreadable(location: str, reason: str) -> InvalidInput:
@@ -151,7 +154,7 @@ class Output:
 
     store: ObjectStore
     folder: str
-    confirm: Callable[[], object] = lambda: None
+    check: Callable[[str], object]
 
     @contextmanager
     def file(self, name: str) -> Iterator[IO[bytes]]:
@@ -163,7 +166,7 @@ class Output:
         with tempfile.NamedTemporaryFile() as file:
             yield file
             file.flush()
-            self.confirm()
+            self.check(name)
             self.store.replace(f"{self.folder}/{name}".lstrip("/"), Path(file.name))
 
 
@@ -197,21 +200,31 @@ class Outputs:
         if url.scheme != "s3" or not url.netloc:
             places = _one_of(f"{self.shared}/" if self.shared else "", _WRITTEN_TO)
             raise _unwritable(location, f"write {places}")
-        bucket = f"s3://{url.netloc}"
         if self.s3_root is not None:
-            bucket = str(self.s3_root / url.netloc)
-        return self._output(bucket, "/".join(steps))
+            return self._below(self.s3_root, self.s3_root.joinpath(url.netloc, *steps), location)
+        return self._output(f"s3://{url.netloc}", "/".join(steps))
 
     def _below_roots(self, location: str, path: Path) -> Output:
         for root in self.roots:
             if path.is_relative_to(root):
-                inner = path.relative_to(root).as_posix()
-                return self._output(str(root), "" if inner == "." else inner)
+                return self._below(root, path, location)
         allowed = _one_of(self.shared, *map(str, self.roots))
         raise _unwritable(location, f"choose a folder below {allowed}, or set export_roots")
 
+    def _below(self, root: Path, path: Path, location: str) -> Output:
+        """The folder at a path; no step below the root may be a link, now or when it is written."""
+
+        def check(name: str = "") -> None:
+            if link := _link(root, path / name):
+                raise _unwritable(location, f"{link.name} is a link: name the folder itself")
+            self.confirm()
+
+        check()
+        inner = "/".join(path.relative_to(root).parts)
+        return Output(self.open_store(str(root)), inner, check)
+
     def _output(self, place: str, folder: str) -> Output:
-        return Output(self.open_store(place), folder, self.confirm)
+        return Output(self.open_store(place), folder, lambda _name: self.confirm())
 
 
 _WRITTEN_TO = "s3://bucket/folder/ or file:///folder/"

@@ -35,7 +35,7 @@ _INDEXED_AT_ONCE = 100
 
 def is_of_letters(key: str) -> bool:
     """Whether the key is that of an object of dead letters."""
-    return key.startswith(f"{FOLDER}/")
+    return _KEY.fullmatch(key) is not None
 
 
 class _Row(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

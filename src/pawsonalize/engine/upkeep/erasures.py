@@ -54,7 +54,7 @@ class ErasureNotes:
 
 def is_erasure(key: str) -> bool:
     """Whether the key is that of a note."""
-    return key.startswith(f"{_FOLDER}/")
+    return key.startswith(f"{_FOLDER}/") and key.endswith(_ENDING)
 
 
 def _key(erasure_id: str) -> str:

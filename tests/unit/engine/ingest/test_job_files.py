@@ -73,3 +73,35 @@ def test_where_files_belong_is_said_of_those_that_lie_elsewhere(tmp_path: Path) 
     outputs = Outputs((), None, open_objects, f"{URL}/exports")
     with pytest.raises(InvalidInput, match=f"choose a folder below {URL}/exports"):
         outputs.at(tmp_path.as_uri())
+
+
+@pytest.mark.parametrize("link", ["exports/linked", "exports/mine/linked"])
+@pytest.mark.parametrize("bucket", [False, True])
+def test_a_job_writes_through_no_link_below_its_root(
+    tmp_path: Path, link: str, bucket: bool
+) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "exports" / "mine").mkdir(parents=True)
+    (tmp_path / link).symlink_to(tmp_path / "etc")
+    outputs = Outputs((tmp_path / "exports",), tmp_path if bucket else None, open_objects)
+    location = f"s3://{link}/deep/" if bucket else f"file://{tmp_path / link}/deep/"
+    with pytest.raises(InvalidInput, match="linked is a link: name the folder itself"):
+        outputs.at(location)
+    assert list((tmp_path / "etc").iterdir()) == []
+
+
+def test_a_link_that_comes_while_a_job_works_leads_it_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "etc").mkdir()
+    output = Outputs((tmp_path / "exports",), None, open_objects).at(
+        f"file://{tmp_path / 'exports' / 'mine'}/"
+    )
+
+    def work() -> None:
+        with output.file("job/out.csv") as file:
+            file.write(b"rows")
+            (tmp_path / "exports").mkdir()
+            (tmp_path / "exports" / "mine").symlink_to(tmp_path / "etc")
+
+    with pytest.raises(InvalidInput, match="mine is a link"):
+        work()
+    assert list((tmp_path / "etc").iterdir()) == []

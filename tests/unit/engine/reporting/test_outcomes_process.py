@@ -18,7 +18,8 @@ from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
-from pawsonalize.settings import DATABASE_FILE, Settings, as_environment
+from pawsonalize.settings import Settings, as_environment
+from pawsonalize.storage.data_folder import DATABASE_FILE
 from tests.event_data import T0
 from tests.service_data import make_service
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StorageUnavailable
 from pawsonalize.engine.ingest.feeds.importing import FeedReport
+from pawsonalize.storage.data_folder import needed_by_others
 
 TAKEN, REFUSED = "taken", "refused"
+_FEEDS = frozenset({".csv", ".json", ".jsonl", ".tsv", ".txt"})
+_NAMED = 5
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 
 
@@ -33,6 +36,14 @@ class FolderWatch:
     def __init__(self, folder: Path, take: Callable[[Path], FeedReport]) -> None:
         if not folder.is_dir():
             raise InvalidInput(f"there is no folder {folder}: make it first")
+        others = sorted(path.name for path in folder.iterdir() if not _may_be_feed(path))
+        is_new = not any((folder / name).is_dir() for name in (TAKEN, REFUSED))
+        if needed_by_others(folder) or (is_new and others):
+            reason = ", ".join(others[:_NAMED]) or "the system or a person needs it"
+            raise InvalidInput(
+                f"{folder} is not for feeds alone ({reason}), and all that is in it would move:"
+                f" name a folder of its own; one with a folder {TAKEN} in it is for feeds"
+            )
         self._folder = folder
         self._take = take
         self._before: dict[str, tuple[int, int]] = {}
@@ -47,8 +58,7 @@ class FolderWatch:
 
     def _files(self) -> Iterator[Path]:
         for path in self._folder.iterdir():
-            hidden = path.name.startswith((".", "~")) or path.name.endswith(_UNFINISHED)
-            if path.is_file() and not hidden:
+            if path.is_file() and not _is_passed_over(path):
                 yield path
 
     def _taken(self, path: Path) -> Seen:
@@ -71,6 +81,16 @@ class FolderWatch:
         if lines:
             target.with_name(f"{target.name}.report").write_bytes(b"".join(lines))
         path.replace(target)
+
+
+def _may_be_feed(path: Path) -> bool:
+    """True for a file whose name is that of a feed, or is passed over."""
+    suffixes = {one.lower() for one in path.suffixes}
+    return path.is_file() and (_is_passed_over(path) or not _FEEDS.isdisjoint(suffixes))
+
+
+def _is_passed_over(path: Path) -> bool:
+    return path.name.startswith((".", "~")) or path.name.endswith(_UNFINISHED)
 
 
 def _state(path: Path) -> tuple[int, int]:

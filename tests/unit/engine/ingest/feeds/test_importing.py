@@ -237,3 +237,18 @@ def test_a_misspelt_column_of_a_household_rule_is_refused_with_the_right_name(
     with pytest.raises(InvalidInput, match="GOOD_WIHT_KIDS: write good_with_kids"):
         take(animals, content, COMPLETE)
     assert statuses(animals) == {}
+
+
+@pytest.mark.parametrize("name", ["notes.odt", "photos/bella.jpg", "hosts"])
+def test_a_folder_with_other_things_than_feeds_is_not_watched(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_bytes(b"mine")
+    with pytest.raises(InvalidInput, match="is not for feeds alone"):
+        FolderWatch(tmp_path, lambda _path: FeedReport())
+    (tmp_path / "taken").mkdir()
+    FolderWatch(tmp_path, lambda _path: FeedReport())
+
+
+def test_a_home_is_not_watched() -> None:
+    with pytest.raises(InvalidInput, match="/tmp is not for feeds alone"):
+        FolderWatch(Path("/tmp"), lambda _path: FeedReport())

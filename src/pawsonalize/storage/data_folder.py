@@ -1,0 +1,128 @@
+"""The data folder: which folder may become one, what is ours in it, and who may read that.
+
+A mistyped path must cost nothing, as root too. So a new data folder is for its owner alone, what is
+made later follows the umask, and `wrong_rights` finds only what is ours by name: no other user's
+file, nothing behind a link, no execute bit of a file.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
+
+DATABASE_FILE, ROOT_KEY_FILE, ARCHIVE = "pawsonalize.sqlite3", "access-keys.root", "archive"
+FOLDERS = ("models", "cache", "leases", "evaluation", "imports", "exports", "training-scratch")
+"""Our folders in it, besides the archive's."""
+FILES = ("load.lock", "retrain.log", ROOT_KEY_FILE)
+"""Our files in it, besides the database's."""
+DRAFT = ".draft-"
+"""How the names of folders begin that are not whole yet."""
+
+# A data folder has one of these, and no other folder has.
+_MARKS = (
+    *(DATABASE_FILE, ROOT_KEY_FILE, "leases/machine", "models/*/card.json"),
+    *("archive/[0-9]*/*/*/events-*", "archive/[0-9]*/*/*/*/events-*"),
+)
+_OF_DISKS = "lost+found"
+_OF_OTHERS = re.compile(
+    "/(bin|boot|dev|etc|home|lib|media|mnt|opt|proc|root|run|sbin|srv|sys|tmp|usr(/local)?|Users"
+    "|var(/(cache|lib|log|tmp))?|(home|Users)/[^/]+)?"
+)
+_UMASKS = {"owner": 0o077, "group": 0o007}
+_EVERYBODY, _READ_AND_WRITE = 0o777, 0o666
+
+
+def make_files_private(access: str) -> None:
+    """Let this process and its children make files for those alone who may read them."""
+    os.umask(_UMASKS[access])
+
+
+def is_ours(name: str) -> bool:
+    """True for the names of what the service itself makes in a data folder."""
+    named = name in {*FOLDERS, *FILES, ARCHIVE}
+    return named or name.startswith((DATABASE_FILE, ROOT_KEY_FILE, DRAFT))
+
+
+def is_data_folder(folder: Path) -> bool:
+    """True if something is in the folder that only the service makes."""
+    return any(True for mark in _MARKS for _ in folder.glob(mark))
+
+
+def needed_by_others(folder: Path) -> bool:
+    """True for folders of the system and homes of people, in which a service has no place."""
+    return _OF_OTHERS.fullmatch(str(folder.resolve())) is not None
+
+
+def check_data_folder(folder: Path) -> None:
+    """InvalidInput for a folder that is not a data folder, and must not become one."""
+    if not folder.is_dir() or is_data_folder(folder):
+        return
+    others = sum(not is_ours(one.name) and one.name != _OF_DISKS for one in folder.iterdir())
+    reason = f"it holds {others:,} other files" if others else "the system or a person needs it"
+    if others or needed_by_others(folder):
+        raise InvalidInput(
+            f"{folder} is not a data folder: {reason}; name an empty or new one with --data-dir or"
+            " PAWSONALIZE_DATA_DIR",
+            field="data_dir",
+        )
+
+
+def make_data_folder(folder: Path, access: str) -> None:
+    """Make a data folder for those who may read it; the rights of one that exists stay.
+
+    InvalidInput for a folder that must not become one; StorageUnavailable if it cannot be made.
+    """
+    try:
+        check_data_folder(folder)
+        if not is_data_folder(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with suppress(PermissionError):  # of another user: `doctor` says who may read it
+                folder.chmod(_right(folder.stat(), access))
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the data folder {folder} cannot be made ({error.strerror}): choose another with"
+            " --data-dir"
+        ) from error
+
+
+def wrong_rights(folder: Path, access: str) -> Iterator[tuple[Path, int, int]]:
+    """Yield what others may read, or those may not who should: path, mode and the right mode.
+
+    First the data folder, then what is ours in it by name.
+    """
+    top = folder.resolve()
+    owner = top.stat().st_uid
+    for path in _ours(top):
+        found = path.lstat()
+        mode, right = stat.S_IMODE(found.st_mode), _right(found, access)
+        if right != mode and found.st_uid == owner:
+            yield path, mode, right
+
+
+def set_mode(path: Path, mode: int) -> None:
+    """Change the mode of a file or a folder; OSError for a link."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
+def _ours(top: Path) -> Iterator[Path]:
+    yield top
+    for path in sorted(one for one in top.iterdir() if is_ours(one.name)):
+        yield path
+        for folder, folders, names in () if path.is_symlink() else os.walk(path):
+            yield from (Path(folder, name) for name in (*folders, *names))
+
+
+def _right(found: os.stat_result, access: str) -> int:
+    """Its mode as it should be: the owner's rights stay, and are the group's if that may read."""
+    kind, mode = stat.S_IFMT(found.st_mode), stat.S_IMODE(found.st_mode)
+    bits = {stat.S_IFDIR: _EVERYBODY, stat.S_IFREG: _READ_AND_WRITE}.get(kind, 0)
+    shared = (mode & bits & 0o700) >> 3 if access == "group" else 0
+    return mode & ~(bits & 0o077) | shared
