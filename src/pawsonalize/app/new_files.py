@@ -27,12 +27,10 @@ def check_folder_of(path: Path) -> None:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a new file; Conflict if the path is taken by now, InvalidInput if it cannot be."""
+    """Write a new file; InvalidInput if it cannot be, or the path is taken by now."""
     try:
         with path.open("xb") as file:
             file.write(content)
-    except FileExistsError as error:
-        raise Conflict(f"{path} is there already, and stays as it is") from error
     except OSError as error:
         raise InvalidInput(
             f"cannot write {path} ({error.strerror}): choose another place"

@@ -1,8 +1,7 @@
 """The data folder: which folder may become one, what is ours in it, and who may read that.
 
-A mistyped path must cost nothing, as root too. So a new data folder is for its owner alone, what is
-made later follows the umask, and `wrong_rights` finds only what is ours by name: no other user's
-file, nothing behind a link, no execute bit of a file.
+A mistyped path must cost nothing, as root too. So rights are set when something of ours is made,
+and `wrong_rights` finds what is ours by name: nothing of another user, nothing behind a link.
 """
 
 import os

@@ -10,7 +10,7 @@ from pawsonalize.engine.ingest.feeds.importing import FeedReport
 from pawsonalize.storage.data_folder import needed_by_others
 
 TAKEN, REFUSED = "taken", "refused"
-_FEEDS = frozenset({".csv", ".json", ".jsonl", ".tsv", ".txt"})
+_FEEDS = frozenset({"csv", "json", "jsonl", "tsv", "txt"})
 _NAMED = 5
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 
@@ -85,8 +85,8 @@ class FolderWatch:
 
 def _may_be_feed(path: Path) -> bool:
     """True for a file whose name is that of a feed, or is passed over."""
-    suffixes = {one.lower() for one in path.suffixes}
-    return path.is_file() and (_is_passed_over(path) or not _FEEDS.isdisjoint(suffixes))
+    named = not _FEEDS.isdisjoint(path.name.lower().split("."))
+    return path.is_file() and (named or _is_passed_over(path))
 
 
 def _is_passed_over(path: Path) -> bool:
