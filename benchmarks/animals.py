@@ -31,7 +31,8 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.background import follow_campaign
 from pawsonalize.app.engine import Engine
-from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange

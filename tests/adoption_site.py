@@ -14,7 +14,8 @@ from starlette.applications import Starlette
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR

@@ -12,7 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from pawsonalize import storage
-from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.times import DAY

@@ -92,7 +92,7 @@ def test_a_feed_without_one_good_row_has_failed_and_says_how_many_there_are(
     feed.write_text("id,species\n" + "".join(f"{one},\n" for one in range(25)))
     done = invoked(data_dir, "import", str(feed))
     assert done.exit_code == 1
-    assert "and 5 more rejected rows" in done.output
+    assert "and 5 more such rows" in done.output
     assert invoked(data_dir, "import", str(feed), "--json").exit_code == 1
 
 

@@ -60,7 +60,8 @@ def store_world(adapters: "Adapters", world: "World") -> None:
     adapters.animals.put(world.animals, received_at)
     first_listed: dict[AnimalGroup, int] = {}
     for animal in world.animals:
-        first_listed.setdefault(animal.group_at(animal.listed_at), animal.listed_at)
+        first = animal.first_listed_at
+        first_listed.setdefault(animal.group_at(first), first)
     adapters.catalogue.put_items(
         [Item(group.id, _attributes(group), listed) for group, listed in first_listed.items()]
     )

@@ -27,7 +27,7 @@ from pawsonalize.engine.ingest.importing.text_form import read_text_form
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 
 _SHOWN_ERRORS = 20
-_MORE = "and {:,} more rejected rows: --errors FILE writes all of them to a file"
+_MORE = "and {:,} more such rows: --errors FILE writes all of them to a file"
 _SHOWN = 20
 
 
@@ -109,13 +109,15 @@ def finish(report: FeedReport, json: bool) -> None:
 
 def _print(report: FeedReport) -> None:
     print("\n".join([report.in_words(), *report.notes]))
-    if report.rejected:
-        table = Table("place", "animal", "reason")
-        for row in report.rejected[:_SHOWN_ERRORS]:
+    odd = "Rows that were taken, but contradict another fact of their animal"
+    for rows, title in ((report.rejected, None), (report.odd, odd)):
+        table = Table("place", "animal", "reason", title=title)
+        for row in rows[:_SHOWN_ERRORS]:
             table.add_row(str(row.place), row.animal_id or "", row.reason)
-        Console().print(table)
-    if (more := len(report.rejected) - _SHOWN_ERRORS) > 0:
-        print(_MORE.format(more))
+        if rows:
+            Console().print(table, markup=False)
+        if (more := len(rows) - _SHOWN_ERRORS) > 0:
+            print(_MORE.format(more))
     _print_unrecognised(report.unrecognised)
 
 

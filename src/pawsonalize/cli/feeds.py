@@ -73,7 +73,8 @@ def import_(
     dates: Dates = None,
     header: Headers = None,
     errors: Annotated[
-        Path | None, typer.Option(help="Write rejected rows to this new file, as JSON Lines.")
+        Path | None,
+        typer.Option(help="Write rejected and contradictory rows to this new file, as JSON Lines."),
     ] = None,
     map: Map = None,  # noqa: A002  # the option's name
     write_map_to: Annotated[
@@ -106,7 +107,7 @@ def import_(
     if write_map_to is not None:
         feed_import.write_map(write_map_to, report)
     if errors is not None:
-        write_new(errors, b"".join(row.json_line() for row in report.rejected))
+        write_new(errors, b"".join(row.json_line() for row in (*report.rejected, *report.odd)))
     feed_import.finish(report, json)
 
 

@@ -17,7 +17,8 @@ from pawsonalize.demo.traits import (
     BREEDS,
     Traits,
 )
-from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY, HOUR
 

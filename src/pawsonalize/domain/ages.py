@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from functools import lru_cache
 from types import MappingProxyType
 
+from pawsonalize.domain.answers import says_nothing
 from pawsonalize.domain.times import SECOND
 
 BABY, YOUNG, ADULT, SENIOR = AGES = ("1", "2", "3", "4")
@@ -69,7 +70,6 @@ _WORDS = MappingProxyType(
         for word in words.split()
     }
 )
-_NOT_KNOWN = frozenset({"unknown", "unk", "u", "na", "none"})
 _MONTHS = {"y": 12.0, "m": 1.0, "w": 0.23, "d": 0.033}  # by the unit's first letter
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(y|m|w|d)[a-z]*\.?", re.IGNORECASE)
 
@@ -80,7 +80,7 @@ def age_id(text: str, species: str = "") -> str:
     `unknown` where the words say none; another word is its own id.
     """
     word = "".join(letter for letter in text.lower() if letter.isalnum())
-    if word in _NOT_KNOWN:
+    if says_nothing(text):
         return "unknown"
     spans = _SPAN.findall(text)
     if spans and not re.search(r"\w", _SPAN.sub("", text.lower()).replace("old", "")):

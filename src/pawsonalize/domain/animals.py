@@ -3,22 +3,21 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from pawsonalize.domain.ages import age_at, ages_of
+from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.statuses import FOREVER, AnimalStatus, StatusChange, Stay
+from pawsonalize.domain.statuses import (
+    FOREVER,
+    IN_CARE,
+    AnimalStatus,
+    Reports,
+    StatusChange,
+    Stay,
+)
+from pawsonalize.domain.times import DAY
 
 UNKNOWN = "unknown"
-
-
-class GoodWith(StrEnum):
-    """Whether an animal gets along with somebody; nobody knowing is an answer of its own."""
-
-    YES = "yes"
-    NO = "no"
-    SELECTIVE = "selective"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +69,37 @@ class Animal:
     postcode: str = ""
     description: str = ""
     intake_at: int | None = None
+    reports: Reports = ()
+    """What was reported of its stays; the history is woven from it."""
+
+    @property
+    def first_listed_at(self) -> int:
+        """When it first came in, or was first published."""
+        return self.history[0].at
 
     @property
     def listed_at(self) -> int:
-        """When it was first published."""
-        return self.history[0].at
+        """Since when it waits, by the newest that is known."""
+        return self.waits_since(FOREVER)
+
+    def waits_since(self, at: int) -> int:
+        """When it had become available last, as of a moment.
+
+        A hold and an application begin no new wait: the animal stayed in care.
+        """
+        since, waits = self.first_listed_at, False
+        for change in self.history:
+            if change.at > at:
+                break
+            if change.status is AnimalStatus.AVAILABLE and not waits:
+                since, waits = change.at, True
+            elif change.status not in IN_CARE:
+                waits = False
+        return since
+
+    def waiting_days(self, at: int) -> int:
+        """The whole days of its wait at a moment."""
+        return max(0, at - self.waits_since(at)) // DAY
 
     @property
     def status(self) -> AnimalStatus:

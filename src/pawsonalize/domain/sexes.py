@@ -19,14 +19,8 @@ _WORDS: Mapping[tuple[str, bool | None], str] = MappingProxyType(
     }
 )
 _SEXES = MappingProxyType({word: sex for sex, words in _WORDS.items() for word in words.split()})
-NOT_KNOWN = frozenset({"", "u", "unknown", "unk", "na", "none", "undetermined"})
 
 
 def read_sex(text: str) -> tuple[str, bool | None] | None:
     """`male` or `female`, and whether it is altered if the word says so; None for other words."""
     return _SEXES.get(re.sub(r"[\W_]", "", text.casefold()))
-
-
-def says_no_sex(text: str) -> bool:
-    """Whether the words say that nobody knows."""
-    return re.sub(r"[\W_]", "", text.casefold()) in NOT_KNOWN

@@ -1,16 +1,23 @@
 """Statuses of an animal, the history that they make, and its stays.
 
-A history is a tuple of status changes in order of time. News of a stay may come late: it can stand
-before, between and after the known changes. The order in which stays are reported does not matter,
-and twice is as good as once.
+A history is a tuple of status changes in order of time. It is woven from reports: what one row of
+a shelter's records says of a stay (it came in, it left, it came back), in that order. Reports may
+come late, in any order and more than once.
+
+Records often have days without times. Changes of one moment are put into an order in which they can
+follow each other: an animal that is there leaves before it comes back. So a day is a walk over the
+edges of a graph with two nodes, "there" and "away" (an Eulerian trail): at each node, loops (it
+left and came back) come before the edge to the other node.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import groupby
 from types import MappingProxyType
 
 from pawsonalize.domain.errors import Conflict
+from pawsonalize.domain.times import DAY, iso
 
 FOREVER = 2**63 - 1
 
@@ -53,15 +60,23 @@ class AnimalStatus(StrEnum):
 
 STATUS_WORDS: Mapping[str, AnimalStatus] = MappingProxyType(
     {
-        **dict.fromkeys(
-            ("adoptable", "avail", "availableforadoption", "foradoption"), AnimalStatus.AVAILABLE
-        ),
-        **dict.fromkeys(("onhold", "held", "notavailable"), AnimalStatus.HOLD),
-        **dict.fromkeys(("adoptionpending", "pendingadoption", "reserved"), AnimalStatus.PENDING),
-        "adoption": AnimalStatus.ADOPTED,
+        word: status
+        for status, words in {
+            AnimalStatus.AVAILABLE: "adoptable avail availableforadoption foradoption"
+            " readyforadoption",
+            AnimalStatus.HOLD: "onhold held notavailable unavailable notadoptable found stray"
+            " quarantine foster infoster fostered infostercare fostercare availableforfoster",
+            AnimalStatus.PENDING: "adoptionpending pendingadoption reserved applicationpending"
+            " trial trialadoption adoptiontrial fostertoadopt",
+            AnimalStatus.ADOPTED: "adoption adoptedout",
+        }.items()
+        for word in words.split()
     }
 )
-"""Other words for them; spaces, case and punctuation do not count."""
+"""Other words for them; spaces, case and punctuation do not count.
+
+In a foster home nobody can adopt an animal yet, unless its shelter says that it is available.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +87,17 @@ class StatusChange:
     at: int
 
 
-_IN_CARE = frozenset({AnimalStatus.AVAILABLE, AnimalStatus.PENDING, AnimalStatus.HOLD})
+IN_CARE = frozenset({AnimalStatus.AVAILABLE, AnimalStatus.PENDING, AnimalStatus.HOLD})
 _LEAVING = frozenset({AnimalStatus.ADOPTED, AnimalStatus.REMOVED})
 
 STEPS: Mapping[AnimalStatus, frozenset[AnimalStatus]] = MappingProxyType(
     {
-        AnimalStatus.AVAILABLE: _IN_CARE | _LEAVING,
-        AnimalStatus.PENDING: _IN_CARE | _LEAVING,
-        AnimalStatus.HOLD: _IN_CARE | _LEAVING,
+        AnimalStatus.AVAILABLE: IN_CARE | _LEAVING,
+        AnimalStatus.PENDING: IN_CARE | _LEAVING,
+        AnimalStatus.HOLD: IN_CARE | _LEAVING,
         AnimalStatus.ADOPTED: frozenset({AnimalStatus.ADOPTED, AnimalStatus.RETURNED}),
-        AnimalStatus.RETURNED: _IN_CARE | {AnimalStatus.RETURNED, AnimalStatus.REMOVED},
-        AnimalStatus.REMOVED: _IN_CARE | _LEAVING,
+        AnimalStatus.RETURNED: IN_CARE | {AnimalStatus.RETURNED, AnimalStatus.REMOVED},
+        AnimalStatus.REMOVED: IN_CARE | _LEAVING,
     }
 )
 
@@ -114,62 +129,140 @@ def route(old: AnimalStatus, new: AnimalStatus) -> tuple[AnimalStatus, ...]:
 
 LEFT = frozenset({AnimalStatus.ADOPTED, AnimalStatus.REMOVED})
 History = tuple[StatusChange, ...]
+Reports = tuple[History, ...]
+"""Reports on one animal: what each row says of a stay, in order of time."""
 
 
 @dataclass(frozen=True, slots=True)
-class PastStay:
-    """A stay as it is reported: since when, how it ended, since when the animal is back.
+class Contradiction:
+    """A reported change that cannot follow the one before it."""
 
-    Moments are milliseconds since 1970. None: not reported, or not yet.
+    change: StatusChange
+    before: StatusChange
+
+    def in_words(self) -> str:
+        """The contradiction in one sentence."""
+        came = self.change.status is AnimalStatus.AVAILABLE
+        says = "it came in" if came else f"it was {self.change.status}"
+        known = f"it had been {self.before.status} since {_day(self.before)}"
+        lacks = "had not left" if came else "had not come back"
+        return f"{says} on {_day(self.change)}, but {known} and {lacks}"
+
+
+def with_report(
+    history: History, reports: Reports, report: History, fresh: Collection[History] = ()
+) -> tuple[History, Reports, set[Contradiction]]:
+    """The history and the reports with one more report, and what it contradicts.
+
+    An open report (the animal is there) is older than one that knows the end of the same stay. Of
+    `fresh` reports, which one file or call has together, they are two stays.
     """
-
-    since: int | None = None
-    ending: StatusChange | None = None
-    back: int | None = None
-
-
-def with_stay(history: History, stay: PastStay) -> History:
-    """The history with the stay in its place."""
-    ending = stay.ending
-    if ending is None:
-        known = history if stay.since is None else with_arrival(history, stay.since)
-        return known if stay.back is None else with_arrival(known, stay.back)
-    if ending in history:
-        place = history.index(ending)
-        before, after = history[:place], history[place:]
-    else:
-        before = tuple(change for change in history if change.at < ending.at)
-        after = (ending, *history[len(before) :])
-    if stay.since is not None:
-        before = with_arrival(before, stay.since)
-    if stay.back is not None:
-        after = with_arrival(after, stay.back)
-    return _joined((*before, *after))
+    ends = {one[:1] for one in reports if len(one) > 1 and one not in fresh}
+    if not report or report in ends or (report in reports and len(reports) == 1):
+        return history, reports, set()
+    _same, old = weave(history, reports)
+    if report in reports:
+        return history, reports, {one for one in old if one.change in report}
+    ended = {report[:1]} - {*fresh}
+    known = [*(one for one in reports if one not in ended), report]
+    woven, odd = weave(history, known)
+    # A departure that means nothing now may mean something after the next report.
+    missed = (one for one in _direct(history, known) if one.status in LEFT and one not in woven)
+    known = sorted({*known, *((one,) for one in missed)}, key=_key)
+    return woven, tuple(known), {one for one in odd if one not in old or one.change in report}
 
 
-def with_arrival(history: History, since: int) -> History:
-    """The history of an animal that is available since a moment, unless it was before."""
-    arrival = StatusChange(AnimalStatus.AVAILABLE, since)
-    before = tuple(change for change in history if change.at <= since)
-    if arrival in history or (before and before[-1].status not in LEFT):
-        return history
-    after = history[len(before) :]
-    if not before and after and after[0].status is AnimalStatus.AVAILABLE:
-        after = after[1:]  # it was available earlier than was known
-    return _joined((*before, arrival, *after))
+def weave(history: History, reports: Iterable[History]) -> tuple[History, set[Contradiction]]:
+    """The history that the reports and the other changes of `history` make, and what is odd.
 
-
-def _joined(changes: Iterable[StatusChange]) -> History:
-    """The changes with what must lie between them, and without those that change nothing."""
+    The same again gives the same.
+    """
+    reports = sorted(reports, key=_key)
+    direct = groupby(_direct(history, reports), lambda change: change.at)
+    left = [(one, len(one)) for one in reports] + [(tuple(some), 0) for _at, some in direct]
+    has_returns = any(two.status is AnimalStatus.AVAILABLE for one in reports for two in one[1:])
     known: list[StatusChange] = []
-    for change in changes:
-        if not known:
-            known.append(change)
-            continue
-        last = known[-1].status
-        if change.status is AnimalStatus.RETURNED and last is not AnimalStatus.ADOPTED:
-            continue  # from nowhere
-        if change.status is AnimalStatus.REMOVED and last is AnimalStatus.ADOPTED:
-            continue  # that it is gone was known
-        known += [StatusChange(status, change.at) for status in route(last, change.status)]
-    return tuple(known)
+    odd: set[Contradiction] = set()
+    while left:
+        at = min(chain[0].at for chain, _size in left)
+        parts = [
+            (tuple(change for change in chain if change.at == at), chain, size)
+            for chain, size in left
+            if chain[0].at == at
+        ]
+        part, chain, size = min(parts, key=lambda one: _rank(one[0], one[2], known, has_returns))
+        left.remove((chain, size))
+        if rest := chain[len(part) :]:
+            left.append((rest, size))
+        for change in part:
+            odd |= _follow(known, change, size)
+    return tuple(known), odd
+
+
+def _follow(known: list[StatusChange], change: StatusChange, size: int) -> set[Contradiction]:
+    """Add a change with what must lie before it, or nothing if it changes nothing.
+
+    `size` is the number of changes in its report, 0 if it was in none.
+    """
+    status = change.status
+    if not known:
+        known.append(change)
+        return set()
+    last = known[-1]
+    if status is AnimalStatus.RETURNED and last.status is not AnimalStatus.ADOPTED:
+        return set()  # from nowhere
+    steps: tuple[AnimalStatus, ...] = ()
+    odd = False
+    if status in LEFT and last.status in LEFT:
+        if last.status is AnimalStatus.REMOVED:
+            steps = route(last.status, status)  # from a foster home, say
+        else:
+            odd = size > 1 and change not in known
+    elif size and status is AnimalStatus.AVAILABLE and last.status in IN_CARE:
+        came = next((one for one in reversed(known) if one.status is status), last)
+        odd = change.at - came.at >= DAY
+        last = came
+        # It cannot come in twice: it left in between, and nobody reported when.
+        steps = (AnimalStatus.REMOVED, status) if odd else ()
+    elif not (size and status is AnimalStatus.AVAILABLE and last.status is AnimalStatus.RETURNED):
+        steps = route(last.status, status)
+    known += [StatusChange(step, change.at) for step in steps]
+    return {Contradiction(change, last)} if odd else set()
+
+
+def _rank(
+    part: History, size: int, known: Sequence[StatusChange], has_returns: bool
+) -> tuple[object, ...]:
+    """The rank among changes of one moment: what can follow, loops first, adoptions last.
+
+    Where shelters report returns, the departure without one comes last, but for an open stay.
+    """
+    is_there = bool(known) and known[-1].status not in LEFT
+    head, misfit = part[0].status, (part[0].status in LEFT) != is_there
+    order = (int(misfit), len(part) % 2)
+    if has_returns:
+        order = (2 if size == 1 else int(part[-1].status in LEFT), int(misfit))
+    return *order, head is AnimalStatus.ADOPTED, _key(part)
+
+
+def _direct(history: History, reports: Iterable[History]) -> Iterator[StatusChange]:
+    """The changes that are in no report, without those that `route` put between others."""
+    reported = {change for report in reports for change in report}
+    for place, change in enumerate(history):
+        after = history[place + 1] if place + 1 < len(history) else None
+        passing = after is not None and after.at == change.at
+        between = {
+            AnimalStatus.RETURNED: True,
+            AnimalStatus.AVAILABLE: history[place - 1].status is AnimalStatus.RETURNED,
+            AnimalStatus.REMOVED: after in reported,
+        }
+        if change not in reported and not (passing and between.get(change.status)):
+            yield change
+
+
+def _key(report: History) -> list[tuple[int, str]]:
+    return [(change.at, change.status) for change in report]
+
+
+def _day(change: StatusChange) -> str:
+    return iso(change.at)[:10]

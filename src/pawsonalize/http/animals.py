@@ -57,7 +57,9 @@ class AnimalAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     status_at: str
     """Since when."""
     listed_at: str
-    """When it was first published."""
+    """When it became available last: it waits since then."""
+    first_listed_at: str
+    """When it first came in, or was first published."""
     history: list[StatusSince]
     """What it was, in order of time."""
     name: str = ""
@@ -269,6 +271,7 @@ def _answer(animal: Animal, now: int) -> AnimalAnswer:
         status=animal.status,
         status_at=iso(animal.status_at),
         listed_at=iso(animal.listed_at),
+        first_listed_at=iso(animal.first_listed_at),
         birth_date=None if animal.born is None else animal.born.isoformat(),
         intake_at=None if animal.intake_at is None else iso(animal.intake_at),
         history=[StatusSince(change.status, iso(change.at)) for change in animal.history],

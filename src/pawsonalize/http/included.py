@@ -14,7 +14,7 @@ from pawsonalize.domain.breeds import UNKNOWN_BREED
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES
-from pawsonalize.domain.times import DAY
+from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.services import Services
@@ -56,7 +56,9 @@ class IncludedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     shelter: str = ""
     """Where it lives."""
     waiting_days: int | UnsetType = UNSET
-    """Whole days since it was listed."""
+    """Whole days since it became available last."""
+    first_listed_at: str = ""
+    """When it first came in."""
     fee: float | UnsetType = UNSET
     """What an adoption costs, in the site's currency."""
     distance_km: float | UnsetType = UNSET
@@ -124,7 +126,8 @@ def _included(animal: Animal, at: int, far: float, bonded: list[str]) -> Include
         age=_word(group.age, AGE_NAMES),
         sex=_word(animal.sex, {}),
         shelter=animal.shelter,
-        waiting_days=max(0, (at - animal.listed_at) // DAY),
+        waiting_days=animal.waiting_days(at),
+        first_listed_at=iso(animal.first_listed_at),
         fee=UNSET if animal.fee is None else animal.fee,
         distance_km=round(far, 1) if isfinite(far) else UNSET,
         bonded_names=bonded,

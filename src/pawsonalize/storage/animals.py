@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 from sqlalchemy import Connection, Row, Select, delete, func, select
@@ -108,7 +108,7 @@ class Animals:
     def available(self, at: int, limit: int) -> list[Animal]:
         """The animals that are available at that moment, longest wait first."""
         with self._database.reading() as connection:
-            return [_DECODE(row.record) for row in connection.execute(_waiting(at).limit(limit))]
+            return [_as_of(row.record, at) for row in connection.execute(_waiting(at).limit(limit))]
 
     def stays_since(self, moment: int, limit: int) -> dict[str, tuple[Stay, ...]]:
         """The stays of animals that were available then or since, by animal.
@@ -136,7 +136,7 @@ class Animals:
             for start in range(0, len(ids), _AT_ONCE):
                 some = stays.c.animal_id.in_(ids[start : start + _AT_ONCE])
                 for row in connection.execute(_waiting(at).where(some)):
-                    found[row.item_id].append(_DECODE(row.record))
+                    found[row.item_id].append(_as_of(row.record, at))
         return dict(found)
 
     def available_of(self, item_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
@@ -144,7 +144,7 @@ class Animals:
         found = defaultdict(list)
         with self._database.reading() as connection:
             for row in connection.execute(_waiting(at).where(stays.c.item_id.in_(item_ids))):
-                found[row.item_id].append(_DECODE(row.record))
+                found[row.item_id].append(_as_of(row.record, at))
         return dict(found)
 
 
@@ -155,6 +155,15 @@ def _waiting(at: int) -> Select[tuple[str, str]]:
         .where(stays.c.since <= at, stays.c.until > at)
         .order_by(animals.c.listed_at, animals.c.animal_id)
     )
+
+
+def _as_of(record: str, at: int) -> Animal:
+    """The animal without what happened to it later: its wait is that of the moment."""
+    animal = _DECODE(record)
+    if animal.status_at <= at:
+        return animal
+    past = tuple(change for change in animal.history if change.at <= at)
+    return replace(animal, history=past or animal.history)
 
 
 def _named(animal_ids: Collection[str]) -> Select[tuple[str, str]]:

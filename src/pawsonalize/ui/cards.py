@@ -9,7 +9,7 @@ import msgspec
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.domain.times import DAY
+from pawsonalize.domain.times import iso
 from pawsonalize.ui import words
 from pawsonalize.ui.ordering import Shown
 from pawsonalize.ui.portraits import Portrait
@@ -48,7 +48,7 @@ class AnimalCard:
         shown: Shown | None = None,
     ) -> "AnimalCard":
         """The card of an animal as of now."""
-        days = (now - animal.listed_at) // DAY
+        days = animal.waiting_days(now)
         liked = animal.animal_id in favourites
         return cls(animal, animal.group_at(now), days, recommendation_id, liked, shown)
 
@@ -127,6 +127,12 @@ class AnimalCard:
     def waiting(self) -> str:
         """The wait in words."""
         return words.waiting(self.days)
+
+    @property
+    def first_came_in(self) -> str:
+        """The day on which it first came in, if its wait began later."""
+        first = self.animal.first_listed_at
+        return iso(first)[:10] if first < self.animal.listed_at else ""
 
     @property
     def waits_long(self) -> bool:

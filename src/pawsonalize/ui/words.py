@@ -1,7 +1,7 @@
 """What ids mean in words; an id nobody knows is shown as it is."""
 
 from pawsonalize.domain.ages import AGE_NAMES
-from pawsonalize.domain.animals import GoodWith
+from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.event_types import STANDARD
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.sizes import SIZE_NAMES

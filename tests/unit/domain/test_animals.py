@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.statuses import FOREVER, AnimalStatus, StatusChange, Stay, revise
+from pawsonalize.domain.times import DAY
 from tests.animal_data import animal
 
 BIRTHDAY = int(datetime(2024, 1, 1, tzinfo=UTC).timestamp() * 1000)
@@ -59,3 +60,15 @@ def test_a_stay_that_goes_on_is_one() -> None:
     stay = Stay("x", 5)
     assert revise([stay], [stay], 9) == (stay,)
     assert revise([stay], [Stay("y", 5)], 9) == (Stay("x", 5, 9), Stay("y", 9, FOREVER))
+
+
+def test_an_animal_waits_since_it_became_available_last() -> None:
+    """An adoption ends a wait. A hold and an application do not: the animal stays in care."""
+    steps = ["hold", "available", "pending", "available", "adopted", "returned", "available"]
+    history = tuple(
+        StatusChange(AnimalStatus(status), day * DAY) for day, status in enumerate(steps)
+    )
+    animal = Animal(animal_id="a", species="2", breed="Poodle", history=history)
+    assert animal.first_listed_at == 0
+    assert [animal.waits_since(day * DAY) // DAY for day in range(7)] == [0, 1, 1, 1, 1, 1, 6]
+    assert (animal.listed_at, animal.waiting_days(9 * DAY)) == (6 * DAY, 3)

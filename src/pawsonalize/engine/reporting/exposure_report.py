@@ -9,7 +9,6 @@ from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES
-from pawsonalize.domain.times import DAY
 
 _WAITS = (
     (14, "under 14 days"),
@@ -67,7 +66,7 @@ def exposure_report(
 
 
 def _wait(animal: Animal, at: int) -> str:
-    days = (at - animal.listed_at) // DAY
+    days = animal.waiting_days(at)
     return next((words for limit, words in _WAITS if days < limit), _LONGEST)
 
 

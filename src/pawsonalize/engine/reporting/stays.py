@@ -45,18 +45,22 @@ _ENDS = {AnimalStatus.ADOPTED: Ending.ADOPTED, AnimalStatus.REMOVED: Ending.LEFT
 def waits_of(animal: Animal, until: int) -> Iterator[Wait]:
     """The animal's waits, as known before `until`; a wait that goes on is cut there.
 
-    A wait begins when the animal is listed, comes back from its adopters, or is listed again.
+    A wait begins as `Animal.waits_since` has it: when the animal becomes available. If it never
+    does, it begins when the animal comes in.
     """
     began: int | None = None
+    was_available = False
     for change in animal.history:
         if change.at >= until:
             break
         ending = _ENDS.get(change.status)
         if ending is None:
-            began = change.at if began is None else began
+            is_available = change.status is AnimalStatus.AVAILABLE
+            began = change.at if began is None or is_available > was_available else began
+            was_available = was_available or is_available
         elif began is not None:
             yield _wait(animal, began, change.at, ending)
-            began = None
+            began, was_available = None, False
     if began is not None:
         yield _wait(animal, began, until, Ending.WAITING)
 

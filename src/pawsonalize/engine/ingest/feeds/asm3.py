@@ -123,7 +123,6 @@ def _read(place: int, animal: AsmAnimal, service: str) -> Iterator[FeedRow]:
 
 
 def _form(animal: AsmAnimal, service: str) -> AnimalForm:
-    fee = _number(animal.fee, "FEE")
     return AnimalForm(
         id=_text(animal.id),
         species=_text(animal.speciesname),
@@ -147,7 +146,7 @@ def _form(animal: AsmAnimal, service: str) -> AnimalForm:
         good_with_kids=_GOOD_WITH.get(_text(animal.isgoodwithchildren)),
         good_with_dogs=_GOOD_WITH.get(_text(animal.isgoodwithdogs)),
         good_with_cats=_GOOD_WITH.get(_text(animal.isgoodwithcats)),
-        fee=fee / 100 if fee else None,
+        fee=_fee(_text(animal.fee)),
         photos=_photos(animal, service),
         description=first_of(_text(animal.websitemedianotes), _text(animal.animalcomments)),
     )
@@ -201,8 +200,9 @@ def _flag(cell: Cell) -> bool | None:
     return {"1": True, "0": False}.get(_text(cell))
 
 
-def _number(cell: Cell, field: str) -> float | None:
+def _fee(cents: str) -> float | str | None:
+    """The fee; what is no number stays as it is written."""
     try:
-        return float(cell) if _text(cell) and cell is not None else None
-    except ValueError as error:
-        raise InvalidInput(f"{field} must be a number", field=field) from error
+        return float(cents) / 100 or None
+    except ValueError:
+        return cents

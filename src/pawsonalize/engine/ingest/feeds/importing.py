@@ -1,6 +1,6 @@
 """Imports a feed into the inventory: takes good rows, and removes what a complete one lacks."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
@@ -8,12 +8,13 @@ from typing import TypeVar
 import msgspec
 
 from pawsonalize.domain.errors import Conflict, InvalidInput
+from pawsonalize.domain.statuses import Contradiction, weave
 from pawsonalize.engine.ingest.feeds.feed import FeedRow
 from pawsonalize.engine.ingest.feeds.formats import Rows
 from pawsonalize.engine.ingest.feeds.mapping import NO_MAPPING, ValueMapping
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.engine.ingest.inventory.listing import Listing, read_listing
-from pawsonalize.engine.ingest.inventory.recognition import unrecognised
+from pawsonalize.engine.ingest.inventory.listing import Listing
+from pawsonalize.engine.ingest.inventory.recognition import read_known, unrecognised
 from pawsonalize.storage.animals import Animals
 
 MAX_SHRINK = 0.3
@@ -39,9 +40,10 @@ class BadRow:
 class FeedReport:
     """The result of importing a feed. `removed` are animals that were listed and are not in it.
 
-    `kept` are not in it either, but might be in a row that cannot be read. `unrecognised` are
-    unknown values by field, with the number of their rows. `unread` are unknown fields and columns.
-    `notes` are sentences for people.
+    `kept` are not in it either, but might be in a row that cannot be read. `odd` rows contradict
+    themselves or others of their animal; they were taken, and the latest fact counts.
+    `unrecognised` are unknown values by field, with the number of their rows. `unread` are unknown
+    fields and columns. `notes` are sentences for people.
     """
 
     rows: int = 0
@@ -52,6 +54,7 @@ class FeedReport:
     kept: int = 0
     status_kept: int = 0
     rejected: list[BadRow] = field(default_factory=list)
+    odd: list[BadRow] = field(default_factory=list)
     unrecognised: dict[str, dict[str, int]] = field(default_factory=dict)
     unread: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -68,6 +71,8 @@ class FeedReport:
             f" {self.unchanged:,} unchanged, {self.removed:,} removed,"
             f" {len(self.rejected):,} rejected"
         )
+        if self.odd:
+            said += f"; {len(self.odd):,} contradict another fact of their animal"
         if self.status_kept:
             said += f"; {self.status_kept:,} kept a status that is newer than the file"
         return said
@@ -103,10 +108,13 @@ def import_feed(
     """
     missing = _missing(animals, rows, how) if how.complete else _NOBODY
     report = FeedReport()
+    odd: dict[tuple[str, Contradiction], BadRow] = {}
     for chunk in _chunks(rows()):
         listed = _read(chunk, how, now, report)
-        _put(inventory, listed, told_at, now, report)
+        odd |= _put(inventory, listed, told_at, now, report)
         on_progress(report.rows)
+    report.odd += _still_odd(inventory, odd)
+    report.odd.sort(key=lambda row: row.place)
     if report.unread:
         report.notes.append(f"left out, as nothing here is called so: {', '.join(report.unread)}")
     if reason := _doubt(missing, report):
@@ -191,7 +199,7 @@ def _put(
     told_at: int,
     now: int,
     report: FeedReport,
-) -> None:
+) -> dict[tuple[str, Contradiction], BadRow]:
     receipt = inventory.put([listing for _row, listing in listed], told_at, now)
     report.created += receipt.created
     report.updated += receipt.updated
@@ -200,15 +208,37 @@ def _put(
     for refused in receipt.refused:
         row, _ = listed[refused.index]
         report.rejected.append(BadRow(row.place, row.external_id, refused.reason))
+    odd = {}
+    for one in receipt.odd:
+        row, listing = listed[one.index]
+        bad = BadRow(row.place, row.external_id, one.contradiction.in_words())
+        odd[listing.animal.animal_id, one.contradiction] = bad
+    return odd
+
+
+def _still_odd(
+    inventory: Inventory, odd: Mapping[tuple[str, Contradiction], BadRow]
+) -> Iterator[BadRow]:
+    """The rows that contradict others, when all rows are known."""
+    for keys in _chunks(iter(odd)):
+        animals = inventory.get_many([animal_id for animal_id, _odd in keys])
+        for animal_id, contradiction in keys:
+            animal = animals[animal_id]
+            if contradiction in weave(animal.history, animal.reports)[1]:
+                yield odd[animal_id, contradiction]
 
 
 def _listing(row: FeedRow, how: FeedImport, now: int, report: FeedReport) -> Listing:
     if row.form is None or row.external_id is None:
         raise InvalidInput(row.reason)
     form = how.mapping.applied(row.form)
-    for name, value in unrecognised(form):
-        report.note(name, value)
-    listing = read_listing(form, now)
+    unknown = list(unrecognised(form))
+    try:
+        listing, odd = read_known(form, now, unknown)
+    finally:
+        for name, value in unknown:
+            report.note(name, value)
+    report.odd += (BadRow(row.place, row.external_id, reason) for reason in odd)
     return replace(
         listing,
         animal=replace(

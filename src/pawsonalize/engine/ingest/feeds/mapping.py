@@ -18,17 +18,24 @@ from typing import Any
 import msgspec
 import yaml
 
-from pawsonalize.domain.ages import AGE_NAMES, age_id
+from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.animals import UNKNOWN
+from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.breeds import FAMILIES, UNKNOWN_BREED, find_breed
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.sexes import FEMALE, MALE, read_sex
-from pawsonalize.domain.sizes import SIZE_NAMES, size_id
-from pawsonalize.domain.species import SPECIES_NAMES, species_id
+from pawsonalize.domain.sexes import FEMALE, MALE
+from pawsonalize.domain.sizes import SIZE_NAMES
+from pawsonalize.domain.species import DOG, SPECIES_NAMES, species_id
 from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.engine.ingest.inventory.form import AnimalForm
-from pawsonalize.engine.ingest.inventory.listing import knows_outcome, read_status
-from pawsonalize.engine.ingest.inventory.recognition import MAPPED, species_as_told
+from pawsonalize.domain.times import LATEST
+from pawsonalize.engine.ingest.inventory.form import FIELDS, AnimalForm
+from pawsonalize.engine.ingest.inventory.recognition import (
+    ANSWERS,
+    MAPPED,
+    read_known,
+    species_as_told,
+    unrecognised,
+)
 
 Unrecognised = Mapping[str, Mapping[str, int]]
 """By the field and the value as it is written: how many rows have it."""
@@ -41,8 +48,14 @@ MEANINGS: Mapping[str, Iterable[str]] = {
     "sex": (MALE, FEMALE, UNKNOWN),
     "status": tuple(AnimalStatus),
     "outcome": (AnimalStatus.ADOPTED, AnimalStatus.REMOVED),
+    **dict.fromkeys(ANSWERS, ("yes", "no", UNKNOWN)),
+    **{field: tuple(GoodWith) for field in ANSWERS if field.startswith("good")},
+    "birthDate": ("2024-05-17",),
+    "fee": ("85",),
 }
-"""The meanings that the values of each field may have; a status has other words, too."""
+"""The meanings that the values of each field may have, or examples of them."""
+_FREE = frozenset({"breed", "birthDate", "fee"})
+_DOG = AnimalForm(id="a", species=DOG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +117,16 @@ class ValueMapping:
 
     def applied(self, form: AnimalForm) -> AnimalForm:
         """The form with the meanings in place of the values."""
-        changed = {name: self._meaning(name, getattr(form, name)) for name in self.meanings}
+        changed = {
+            FIELDS[name]: self._meaning(name, getattr(form, FIELDS[name])) for name in self.meanings
+        }
         if "species" in changed:
             changed["species"] = self._meaning("species", species_as_told(form), form.species)
         if "breed" in changed:
             changed["secondary_breed"] = self._meaning("breed", form.secondary_breed)
         return msgspec.structs.replace(form, **changed)
 
-    def _meaning(self, field: str, *values: str | int | None) -> str | int | None:
+    def _meaning(self, field: str, *values: str | float | None) -> str | float | None:
         """The meaning of the first value that has one; else the last value as it is."""
         known = (
             self.meanings[field].get(_key(str(value))) for value in values if value is not None
@@ -130,7 +145,7 @@ def skeleton(values: Unrecognised) -> str:
         if not values.get(field):
             continue
         some = ", ".join(list(MEANINGS[field])[:8])
-        lines += ["", f"# {'Names such as' if field == 'breed' else 'One of'} {some}", f"{field}:"]
+        lines += ["", f"# {'Such as' if field in _FREE else 'One of'} {some}", f"{field}:"]
         for value, rows in sorted(values[field].items(), key=lambda one: (-one[1], one[0])):
             lines.append(f"  {msgspec.json.encode(value).decode()}:  # rows: {rows}")
     return "\n".join(lines) + "\n"
@@ -152,21 +167,12 @@ def _is_known(field: str, meaning: str) -> bool:
     if field == "breed":
         plain = meaning.replace("_", " ")
         return plain == UNKNOWN_BREED or any(find_breed(one, plain) for one in SPECIES_NAMES)
-    if field == "status":
-        try:
-            return bool(read_status(meaning))
-        except InvalidInput:
-            return False
-    if field == "outcome":
-        return knows_outcome(meaning)
-    if field == "sex":
-        return meaning == UNKNOWN or read_sex(meaning) is not None
-    read, names = {
-        "species": (species_id, SPECIES_NAMES),
-        "size": (size_id, SIZE_NAMES),
-        "age": (age_id, AGE_NAMES),
-    }[field]
-    return meaning == UNKNOWN or read(meaning) in names
+    if field == "species":
+        return species_id(meaning) in SPECIES_NAMES
+    form = msgspec.structs.replace(_DOG, **{FIELDS[field]: meaning})
+    unknown = list(unrecognised(form))
+    read_known(form, LATEST, unknown)
+    return not unknown
 
 
 def _key(value: str) -> str:

@@ -9,24 +9,20 @@ import msgspec
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoding.decoder import decode
 from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, meant
-from pawsonalize.engine.ingest.feeds.feed import FeedRow, amount, flag, named_in, read_rows
+from pawsonalize.engine.ingest.feeds.feed import FeedRow, named_in, read_rows
 from pawsonalize.engine.ingest.feeds.table import AS_USUAL, Record, TableForm, header_of, read_table
-from pawsonalize.engine.ingest.inventory.form import AnimalForm
+from pawsonalize.engine.ingest.inventory.form import FIELDS, AnimalForm
 
 _FORM = msgspec.json.Decoder(AnimalForm)
 
-_FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(AnimalForm)}
 # Names in CSV compare without regard to case and underscores: birthDate, BIRTH_DATE, birth_date.
 _COLUMNS = {
     spelling: name
-    for name in _FIELDS.values()
+    for name in FIELDS.values()
     for spelling in (name.upper(), name.upper().replace("_", ""))
 }
-_FLAGS = frozenset({"mixed", "altered", "house_trained", "special_needs"})
-_NUMBERS = frozenset({"fee", "latitude", "longitude", "priority"})
 _LISTS = frozenset({"photos", "colours"})
 _DATES = [name for name, field in _COLUMNS.items() if field.endswith(("_at", "_date"))]
-_HOUSEHOLD = frozenset({"good_with_kids", "good_with_dogs", "good_with_cats"})
 
 
 def read_json_lines(content: bytes) -> Iterator[FeedRow]:
@@ -50,7 +46,9 @@ def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow
     InvalidInput for a column that looks like a misspelt one of ours, unless `form.columns` names
     the columns.
     """
-    unread = _unread(header_of(content, form), form)
+    header = header_of(content, form)
+    form = replace(form, columns={**_id_columns(header), **form.columns})
+    unread = _unread(header, form)
     for row in read_table(content, _COLUMNS, ("ID", "SPECIES"), _DATES, form):
         if isinstance(row, FeedRow):
             yield row
@@ -59,11 +57,25 @@ def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow
             yield replace(read, unread=unread)
 
 
+def _id_columns(header: tuple[str, ...]) -> dict[str, str]:
+    """The columns of fields that public files name as ids: `animal_id`, `_id`, `breed_id`.
+
+    Of several the longest name has it: where a table has its own `_id`, it numbers the rows.
+    """
+    found: dict[str, str] = {}
+    for name in sorted(header, key=len):
+        plain = "".join(letter for letter in name if letter.isalnum())
+        field = plain.removesuffix("ID").removeprefix("ANIMAL").removeprefix("PRIMARY") or "ID"
+        if plain.endswith("ID") and field in _COLUMNS and field not in header:
+            found[field] = name
+    return found
+
+
 def _unread(header: tuple[str, ...], form: TableForm) -> tuple[str, ...]:
     """The columns that are not ours."""
     unread = tuple(name for name in header if not form.reads(name, _COLUMNS))
     for name in () if form.columns else unread:
-        right = meant(name, [one for one in map(str.upper, _FIELDS.values()) if one not in header])
+        right = meant(name, [one for one in map(str.upper, FIELDS.values()) if one not in header])
         if right is not None:
             raise InvalidInput(
                 f"there is no column {name}: write {right.lower()}, or, if it is something else,"
@@ -77,17 +89,7 @@ def _form(row: Record) -> AnimalForm:
     told = {_COLUMNS[column]: value for column, value in row.items() if value}
     if "species" not in told:
         raise InvalidInput("species is missing: fill it in", field="species")
-    values: dict[str, Any] = {name: _value(name, text) for name, text in told.items()}
+    values: dict[str, Any] = told | {
+        name: [part for part in told[name].split("|") if part.strip()] for name in _LISTS & {*told}
+    }
     return AnimalForm(**values)
-
-
-def _value(name: str, text: str) -> object:
-    if name in _FLAGS:
-        return flag(text, name)
-    if name in _NUMBERS:
-        return amount(text, name)
-    if name in _LISTS:
-        return [part for part in text.split("|") if part.strip()]
-    if name in _HOUSEHOLD and text.lower() not in {"selective", "unknown"}:
-        return flag(text, name)
-    return text

@@ -10,19 +10,17 @@ Contacts are not read, but for the postcode.
 """
 
 from collections.abc import Iterator
-from itertools import chain
 
 import msgspec
 from msgspec import Raw
 
+from pawsonalize.domain.answers import GoodWith, read_answer
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoding.decoder import decode
 from pawsonalize.engine.ingest.feeds.feed import (
     FeedRow,
     all_of,
-    amount,
     first_of,
-    flag,
     named_in,
     read_rows,
 )
@@ -72,38 +70,32 @@ def _form_of_row(row: Record) -> AnimalForm:
         species=told["TYPE"],
         breed=told["PRIMARYBREED"],
         secondary_breed=told["SECONDARYBREED"],
-        mixed=flag(told["MIX"], "Mix"),
+        mixed=told["MIX"],
         birth_date=told["BIRTH_DATE"],
         age=told["AGE"],
         size=told["SIZE"],
         sex=told["SEX"],
         name=told["ANIMALNAME"],
-        status=_status_of_row(told["STATUS"]),
+        status=_CSV_STATUSES.get(told["STATUS"].upper(), told["STATUS"]),
         intake_at=first_of(told["ARRIVAL_DATE"]),
         coat=told["COAT_LENGTH"],
         colours=all_of(*(told[name] for name in _COLOURS)),
-        altered=flag(told["ALTERED"], "Altered"),
-        house_trained=flag(told["HOUSETRAINED"], "Housetrained"),
-        special_needs=flag(told["SPECIALNEEDS"], "specialNeeds"),
-        good_with_kids=_not(flag(told["NOKIDS"], "NoKids")),
-        good_with_dogs=_not(flag(told["NODOGS"], "NoDogs")),
-        good_with_cats=_not(flag(told["NOCATS"], "NoCats")),
+        altered=told["ALTERED"],
+        house_trained=told["HOUSETRAINED"],
+        special_needs=told["SPECIALNEEDS"],
+        good_with_kids=_not(told["NOKIDS"]),
+        good_with_dogs=_not(told["NODOGS"]),
+        good_with_cats=_not(told["NOCATS"]),
         photos=all_of(*(told[name] for name in _PHOTOS)),
-        fee=amount(told["ADOPTION_FEE"], "adoption_fee"),
+        fee=told["ADOPTION_FEE"],
         description=told["DESC"],
     )
 
 
-def _status_of_row(code: str) -> str:
-    if code.upper() not in _CSV_STATUSES:
-        raise InvalidInput(
-            f"Status must be one of {', '.join(chain(_CSV_STATUSES))}", field="Status"
-        )
-    return _CSV_STATUSES[code.upper()]
-
-
-def _not(told: bool | None) -> bool | None:
-    return None if told is None else not told
+def _not(text: str) -> bool | str:
+    """The opposite of yes and no; other words say what they say."""
+    answer = read_answer(text)
+    return answer is GoodWith.NO if answer in {GoodWith.YES, GoodWith.NO} else text
 
 
 class _Breeds(msgspec.Struct, frozen=True):
@@ -201,8 +193,6 @@ def _form(animal: _Animal) -> AnimalForm:
     traits = animal.attributes or _Attributes()
     household = animal.environment or _Environment()
     address = (animal.contact and animal.contact.address) or _Address()
-    if animal.status not in _STATUSES:
-        raise InvalidInput(f"status {animal.status!r} is not one of Petfinder's", field="status")
     return AnimalForm(
         id=animal.id,
         species=animal.species or animal.type or "",
@@ -213,7 +203,7 @@ def _form(animal: _Animal) -> AnimalForm:
         size=animal.size,
         sex=animal.gender,
         name=animal.name,
-        status=_STATUSES[animal.status],
+        status=_STATUSES.get(animal.status, animal.status),
         listed_at=animal.published_at,
         outcome_at=_adopted_at(animal),
         shelter=animal.organization_id,

@@ -7,7 +7,7 @@ from msgspec import Raw
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoding.decoder import decode
-from pawsonalize.engine.ingest.feeds.feed import FeedRow, all_of, amount, named_in, read_rows
+from pawsonalize.engine.ingest.feeds.feed import FeedRow, all_of, named_in, read_rows
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 
 
@@ -128,7 +128,7 @@ def _form(animal: _Animal, known: Known) -> AnimalForm:
         good_with_cats=told.is_cats_ok,
         photos=all_of(*(address.url for address in addresses)),
         url=told.url,
-        fee=amount(told.adoption_fee_string, "adoptionFeeString"),
+        fee=told.adoption_fee_string,
         latitude=location.lat,
         longitude=location.lon,
         postcode=location.postalcode,

@@ -3,19 +3,23 @@
 from datetime import date, datetime
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
+from pawsonalize.domain.answers import GoodWith, read_answer, says_nothing
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
 from pawsonalize.domain.limits import check_between, check_length
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import Id, Moment
 
-MAX_PHOTOS = 50
+MOST = {"photos": 50, "colours": 10}
+"""How many entries a list may have."""
 MAX_TEXT_CHARS = 20_000
 Text = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_TEXT_CHARS})]
 Word = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_ID_LENGTH})] | int | None
 Told = bool | str | None
+Amount = float | str | None
 
 
 class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
@@ -29,7 +33,7 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     """As people write it; two with `/` between."""
     secondary_breed: str | None = None
     """The other breed of a mix."""
-    mixed: bool | None = None
+    mixed: Told = None
     """Whether it is a mix."""
     birth_date: str | None = None
     """A day, as `2023-04-01`; then it grows older by itself."""
@@ -66,11 +70,11 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     """Its coat, such as `long`."""
     colours: list[str] | None = None
     """Its colours."""
-    altered: bool | None = None
+    altered: Told = None
     """Whether it is spayed or neutered."""
-    house_trained: bool | None = None
+    house_trained: Told = None
     """Whether it is house-trained."""
-    special_needs: bool | None = None
+    special_needs: Told = None
     """Whether it has special needs."""
     good_with_kids: Told = None
     """true, false, "yes", "no", "selective" or "unknown"."""
@@ -82,13 +86,13 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     """Addresses of photos, the best first."""
     url: str | None = None
     """The address of its own page."""
-    priority: float | None = None
+    priority: Amount = None
     """How much its shelter wants it to be shown, 0 to 1."""
-    fee: float | None = None
+    fee: Amount = None
     """What an adoption costs, in the site's currency."""
-    latitude: float | None = None
+    latitude: Amount = None
     """Where it is, in degrees."""
-    longitude: float | None = None
+    longitude: Amount = None
     """Where it is, in degrees."""
     postcode: str | int | None = None
     """Where it is, by the server's postcode table."""
@@ -112,7 +116,7 @@ def long_text(value: str | None, field: str) -> str:
 
 def day(value: str | None, field: str) -> date | None:
     """A date, from ISO 8601 text with or without a time."""
-    if not value or not value.strip():
+    if not value or says_nothing(value):
         return None
     try:
         found = datetime.fromisoformat(value.strip()).date()
@@ -128,8 +132,31 @@ def day(value: str | None, field: str) -> date | None:
     return found
 
 
-def number(value: float | None, field: str, low: float, high: float) -> float | None:
-    """A number between two bounds."""
+_FLAGS = {GoodWith.YES: True, GoodWith.NO: False, GoodWith.UNKNOWN: None}
+
+
+def flag(told: Told, field: str) -> bool | None:
+    """Yes, no, or None if nobody knows."""
+    if told is None or isinstance(told, bool):
+        return told
+    answer = read_answer(told)
+    if answer not in _FLAGS:
+        raise InvalidInput(f"{field} must be yes or no, not {told[:40]!r}", field=field)
+    return _FLAGS[answer]
+
+
+def number(value: Amount, field: str, low: float, high: float) -> float | None:
+    """A number between two bounds, perhaps with the sign of a currency; None for an empty text."""
+    if isinstance(value, str):
+        digits = value.strip(" $€£").replace(",", "")
+        try:
+            value = None if says_nothing(digits) else float(digits)
+        except ValueError as error:
+            raise InvalidInput(f"{field} must be a number, not {value!r}", field=field) from error
     if value is not None:
         check_between(field, value, low, high)
     return value
+
+
+FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(AnimalForm)}
+"""The attributes of the form by the names of its fields."""

@@ -1,6 +1,6 @@
 """The inventory: takes listings and changes of animals, and finds animals that events name."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,7 +10,16 @@ from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange, check_step, route, with_stay
+from pawsonalize.domain.statuses import (
+    LEFT,
+    AnimalStatus,
+    Contradiction,
+    History,
+    StatusChange,
+    check_step,
+    route,
+    with_report,
+)
 from pawsonalize.engine.ingest.inventory.listing import Listing
 from pawsonalize.storage.animals import AnimalQuery, Animals
 from pawsonalize.storage.catalogue import Catalogue
@@ -36,11 +45,19 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class OddReport:
+    """What the report of the listing at `index` contradicts in the animal's history."""
+
+    index: int
+    contradiction: Contradiction
+
+
+@dataclass(frozen=True, slots=True)
 class InventoryReceipt:
     """The result of listings.
 
     `status_kept` counts animals whose status is from a later moment than the listing; of those
-    everything else was taken.
+    everything else was taken. `odd` listings were taken, too.
     """
 
     created: int = 0
@@ -48,6 +65,7 @@ class InventoryReceipt:
     unchanged: int = 0
     status_kept: int = 0
     refused: tuple[Refused, ...] = ()
+    odd: tuple[OddReport, ...] = ()
 
 
 class Inventory:
@@ -150,6 +168,8 @@ class _Entry:
         self._outcomes: Counter[ListingOutcome] = Counter()
         self._kept = 0
         self._refused: list[Refused] = []
+        self._odd: list[OddReport] = []
+        self._fresh: defaultdict[str, set[History]] = defaultdict(set)
 
     def changed(self, known: Mapping[str, Animal], listings: Sequence[Listing]) -> list[Animal]:
         """The animals that changed and must be written."""
@@ -160,14 +180,25 @@ class _Entry:
                 reason = f"it is known from another source ({old.source or 'none'})"
                 self._refused.append(Refused(index, reason))
                 continue
-            new = listing.animal if old is None else self._continued(old, listing)
+            new = listing.animal if old is None else self._continued(old, listing, index)
             outcome = ListingOutcome.UNCHANGED if new == old else ListingOutcome.UPDATED
             self._outcomes[ListingOutcome.CREATED if old is None else outcome] += 1
             now[new.animal_id] = new
+            self._fresh[new.animal_id].add(listing.report)
         return [animal for animal in now.values() if animal != known.get(animal.animal_id)]
 
-    def _continued(self, old: Animal, listing: Listing) -> Animal:
-        new = replace(listing.animal, history=with_stay(old.history, listing.stay))
+    def _continued(self, old: Animal, listing: Listing, index: int) -> Animal:
+        report, listed = listing.report, listing.listed
+        if listed is not None and old.was(listed) in {None, *LEFT}:
+            report = (StatusChange(AnimalStatus.AVAILABLE, listed),)
+        fresh = self._fresh[old.animal_id]
+        history, reports, odd = with_report(old.history, old.reports, report, fresh)
+        self._odd += (OddReport(index, one) for one in odd)
+        # A row of an earlier stay may be read last, and knows less of the animal.
+        is_past = any(change.status in LEFT for change in report)
+        is_older = is_past and any(_span(one) > _span(report) for one in reports)
+        known = old if is_older else listing.animal
+        new = replace(known, history=history, reports=reports)
         steps = () if listing.status is None else route(new.status, listing.status)
         if not steps:
             return new
@@ -179,7 +210,12 @@ class _Entry:
     def receipt(self) -> InventoryReceipt:
         """The result of the listings."""
         counts = {outcome.value: self._outcomes[outcome] for outcome in ListingOutcome}
-        return InventoryReceipt(**counts, status_kept=self._kept, refused=tuple(self._refused))
+        refused, odd = tuple(self._refused), tuple(self._odd)
+        return InventoryReceipt(**counts, status_kept=self._kept, refused=refused, odd=odd)
+
+
+def _span(report: History) -> tuple[int, int]:
+    return report[-1].at, report[0].at
 
 
 def _with(animal: Animal, steps: Iterable[AnimalStatus], at: int) -> Animal:

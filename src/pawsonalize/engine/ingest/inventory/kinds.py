@@ -15,7 +15,7 @@ from pawsonalize.domain.breeds import (
 )
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.species import CAT, DOG, SPECIES_NAMES, species_id
-from pawsonalize.engine.ingest.inventory.form import AnimalForm, text
+from pawsonalize.engine.ingest.inventory.form import AnimalForm, flag, text
 
 _UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)
 _NEW_LINE = re.compile(r"<(?:br\b[^<>]*|/p|/div|/li)>", re.IGNORECASE)
@@ -64,7 +64,8 @@ def told_breeds(form: AnimalForm, species: str) -> Breeds:
     if secondary in {found.primary, UNKNOWN_BREED}:
         secondary = None
     mixed = True if secondary else found.mixed
-    return Breeds(found.primary, secondary, form.mixed if form.mixed is not None else mixed)
+    told_mixed = flag(form.mixed, "mixed")
+    return Breeds(found.primary, secondary, mixed if told_mixed is None else told_mixed)
 
 
 def _of_its_kind(form: AnimalForm, species: str, told: str) -> Breeds | None:

@@ -1,10 +1,12 @@
 """From a listing of an animal and its stay to its record."""
 
+import re
 from dataclasses import dataclass
 from datetime import date
 
 from pawsonalize.domain.ages import BABY, age_id
-from pawsonalize.domain.animals import UNKNOWN, Animal, GoodWith
+from pawsonalize.domain.animals import UNKNOWN, Animal
+from pawsonalize.domain.answers import GoodWith, read_answer, says_nothing
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
@@ -12,70 +14,86 @@ from pawsonalize.domain.limits import check_length
 from pawsonalize.domain.sexes import read_sex
 from pawsonalize.domain.sizes import size_id
 from pawsonalize.domain.statuses import (
+    LEFT,
     STATUS_WORDS,
     AnimalStatus,
     History,
-    PastStay,
     StatusChange,
-    with_stay,
+    weave,
 )
 from pawsonalize.domain.times import DAY, iso, parse_moment
 from pawsonalize.engine.ingest.event_form import Moment
 from pawsonalize.engine.ingest.inventory.form import (
-    MAX_PHOTOS,
+    MOST,
     AnimalForm,
     Told,
     day,
+    flag,
     long_text,
     number,
     text,
 )
 from pawsonalize.engine.ingest.inventory.kinds import read_species, told_breeds, without_markup
 
+# How the words of statuses and outcomes of animals that left begin, letters alone.
+_LEFT = (
+    *("transfer", "reclaim", "returnto", "returnedto", "rto", "redeem", "euth", "died", "death"),
+    *("dead", "deceased", "dispos", "doa", "escap", "stolen", "relocat", "tnr", "snr", "rtf"),
+)
 # How the words of outcomes begin in shelters' records, letters alone. Adoption is the one outcome
 # that is waited for; with all others the animal is no longer listed.
 _ADOPTED = ("adopt",)
 _REMOVED = (
-    *("removed", "transfer", "foster", "reclaim", "returntoowner", "returnedtoowner", "rto"),
-    *("redeem", "euth", "died", "death", "dead", "dispos", "doa", "escap", "stolen", "lost"),
-    *("missing", "release", "relocat", "rescue", "vet", "service", "tnr", "snr", "rtf"),
-    *("returntofield", "other"),
+    "removed",
+    *_LEFT,
+    *("foster", "infoster", "trial", "lost", "missing", "release", "rescue", "vet", "service"),
+    "other",
 )
 
-_GONE = AnimalStatus.REMOVED
+_GONE, _THERE = AnimalStatus.REMOVED, AnimalStatus.AVAILABLE
 
 
-def read_stay(form: AnimalForm, status: AnimalStatus | None, now: int) -> PastStay:
-    """The stay of a listing; InvalidInput for an unknown outcome, or one that cannot have been.
+def read_report(
+    form: AnimalForm, status: AnimalStatus | None, now: int
+) -> tuple[History, int | None]:
+    """The report on a stay, and when the animal was listed if that is all that is sent.
 
-    If only the intake is sent, the animal is listed since then.
+    InvalidInput for an unknown outcome, or for moments that cannot follow each other.
     """
     listed = read_moment(form.listed_at, "listedAt")
     intake = read_moment(form.intake_at, "intakeAt")
-    if listed is None and intake is not None:
-        listed = min(intake, now)
     ended = read_moment(form.outcome_at, "outcomeAt")
-    if ended is None:
-        return PastStay(listed)
-    if ended > now:
+    back = read_moment(form.returned_at, "returnedAt")
+    came = listed if listed is not None or intake is None else min(intake, now)
+    if ended is not None and ended > now:
         raise InvalidInput(f"outcomeAt {form.outcome_at} lies in the future", field="outcomeAt")
-    if listed is not None and ended < listed:
+    if ended is not None and came is not None and (ended := _not_before(came, ended)) < came:
         raise InvalidInput(
             f"outcomeAt {form.outcome_at} lies before the intake: correct one of the two",
-            field="outcomeAt",
+            field="intakeAt",
         )
-    back = read_moment(form.returned_at, "returnedAt")
-    if back is not None and back < ended:
+    if ended is not None and back is not None and (back := _not_before(ended, back)) < ended:
         raise InvalidInput(
             f"returnedAt {form.returned_at} lies before outcomeAt: correct one of the two",
             field="returnedAt",
         )
-    return PastStay(listed, StatusChange(read_outcome(form, status), ended), back)
+    if ended is None and intake is None:
+        return (), listed
+    left = None if ended is None else StatusChange(read_outcome(form, status), ended)
+    moments = (None if one is None else StatusChange(_THERE, one) for one in (came, back))
+    arrival, again = moments
+    return tuple(one for one in (arrival, left, again) if one is not None), None
+
+
+def _not_before(first: int, second: int) -> int:
+    """The second moment; if it is a day without a time, on the day of the first, not before it."""
+    is_same_day = second % DAY == 0 and second // DAY == first // DAY
+    return max(first, second) if is_same_day else second
 
 
 def read_moment(told: Moment | None, field: str) -> int | None:
     """A moment, or None if none was sent; InvalidInput names a value that is none."""
-    if told is None or (isinstance(told, str) and not told.strip()):
+    if told is None or (isinstance(told, str) and says_nothing(told)):
         return None
     try:
         return parse_moment(told, field)
@@ -94,13 +112,13 @@ def read_outcome(form: AnimalForm, status: AnimalStatus | None) -> AnimalStatus:
             " or say with --map what it means",
             field="outcome",
         )
-    return AnimalStatus.ADOPTED if status is AnimalStatus.ADOPTED and not word else _GONE
+    return AnimalStatus.ADOPTED if status is AnimalStatus.ADOPTED and says_nothing(word) else _GONE
 
 
 def knows_outcome(outcome: str | None) -> bool:
     """Whether the word is one for an adoption, for another outcome, or none at all."""
     word = _letters(outcome)
-    return not word or word.startswith(_ADOPTED + _REMOVED)
+    return says_nothing(word) or word.startswith(_ADOPTED + _REMOVED)
 
 
 def _letters(text: str | None) -> str:
@@ -113,23 +131,28 @@ _MAX_FEE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An animal as listed now, with its status and its stay if they were sent.
+    """An animal as listed now, with its status if it was sent; `listed` is known without a stay.
 
-    The history of `animal` is that of a new animal.
+    The history and the reports of `animal` are those of a new animal.
     """
 
     animal: Animal
     status: AnimalStatus | None
-    stay: PastStay
+    listed: int | None
+
+    @property
+    def report(self) -> History:
+        """What it says of a stay, if anything."""
+        return self.animal.reports[0] if self.animal.reports else ()
 
 
 def read_listing(form: AnimalForm, at: int) -> Listing:
     """Read a listing as of that moment (ms since 1970); InvalidInput names a bad field."""
     status = read_status(form.status) if form.status is not None else None
-    stay = read_stay(form, status, at)
-    if stay.ending is not None:
+    report, listed = read_report(form, status, at)
+    if any(change.status in LEFT for change in report):
         status = None  # it was so then; what it is now, the rest of its history says
-    elif form.outcome and status is None:
+    elif status is None and not says_nothing(form.outcome or ""):
         status = read_outcome(form, status)
     species = read_species(form)
     breeds = told_breeds(form, species)
@@ -139,11 +162,11 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
         animal_id=parse_id(form.id, "id"),
         species=species,
         breed=breeds.primary,
-        size=size_id(text(form.size, "size")) or UNKNOWN,
+        size=size_id(text(form.size, "size"), species) or UNKNOWN,
         age=UNKNOWN if born else _age(form, species),
         born=born,
         name=text(without_markup(form.name), "name"),
-        history=_first_history(stay, status, at),
+        history=_first_history(report, listed, status, at),
         source=text(form.source, "source"),
         external_id=text(parse_id(form.external_id or form.id, "externalId"), "externalId"),
         shelter=text(without_markup(form.shelter), "shelter"),
@@ -152,15 +175,17 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
         mixed=breeds.mixed,
         sex=sex,
         coat=text(form.coat, "coat"),
-        colours=_texts(form.colours, "colours", 10, MAX_ID_LENGTH),
-        altered=altered if form.altered is None else form.altered,
-        house_trained=form.house_trained,
-        special_needs=form.special_needs,
+        colours=_texts(form.colours, "colours", MAX_ID_LENGTH),
+        altered=altered if form.altered is None else _altered(form.altered),
+        house_trained=flag(form.house_trained, "houseTrained"),
+        special_needs=flag(form.special_needs, "specialNeeds"),
         good_with_kids=_good_with(form.good_with_kids, "goodWithKids"),
         good_with_dogs=_good_with(form.good_with_dogs, "goodWithDogs"),
         good_with_cats=_good_with(form.good_with_cats, "goodWithCats"),
-        photos=_texts(form.photos, "photos", MAX_PHOTOS, _MAX_ADDRESS_CHARS),
-        url=_page(form.url),
+        photos=tuple(
+            _address(one, "photos") for one in _texts(form.photos, "photos", _MAX_ADDRESS_CHARS)
+        ),
+        url=_address(form.url, "url"),
         priority=number(form.priority, "priority", 0, 1) or 0.0,
         fee=number(form.fee, "fee", 0, _MAX_FEE),
         latitude=number(form.latitude, "latitude", -90, 90),
@@ -168,9 +193,10 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
         postcode=text(form.postcode, "postcode"),
         description=long_text(without_markup(form.description), "description"),
         intake_at=read_moment(form.intake_at, "intakeAt"),
+        reports=(report,) if report else (),
     )
     _check_group(animal, at)
-    return Listing(animal, status, stay)
+    return Listing(animal, status, listed)
 
 
 def read_status(given: str) -> AnimalStatus:
@@ -178,6 +204,10 @@ def read_status(given: str) -> AnimalStatus:
     word = "".join(letter for letter in given.lower() if letter.isalnum())
     if word in STATUS_WORDS:
         return STATUS_WORDS[word]
+    if word.endswith("hold"):
+        return AnimalStatus.HOLD
+    if word.startswith(_LEFT):
+        return _GONE
     try:
         return AnimalStatus(given.strip().lower())
     except ValueError as error:
@@ -207,37 +237,50 @@ def _age(form: AnimalForm, species: str) -> str:
     return BABY if not size.isdecimal() and age_id(size, species) == BABY else UNKNOWN
 
 
-def _first_history(stay: PastStay, status: AnimalStatus | None, at: int) -> History:
-    if stay.ending is not None:
-        return with_stay((), stay)
-    listed = at if stay.since is None else stay.since
-    there = StatusChange(AnimalStatus.AVAILABLE, listed)
-    if status in {None, AnimalStatus.AVAILABLE}:
-        return (there,)
-    assert status is not None
-    now = StatusChange(status, at)
-    return (there, now) if listed < at else (now,)
+def _first_history(
+    report: History, listed: int | None, status: AnimalStatus | None, at: int
+) -> History:
+    known, _odd = weave((), [report] if report else ())
+    if not known:
+        known = (StatusChange(_THERE, at if listed is None else listed),)
+    last = known[-1]
+    if status is None or status is last.status:
+        return known
+    # It was there from when it was listed; if that is not before now, it was never anything else.
+    return (*known, StatusChange(status, at)) if last.at < at else (StatusChange(status, at),)
 
 
 def _good_with(told: Told, field: str) -> GoodWith:
     if told is None or isinstance(told, bool):
         return {None: GoodWith.UNKNOWN, True: GoodWith.YES, False: GoodWith.NO}[told]
-    try:
-        return GoodWith(told.strip().lower() or GoodWith.UNKNOWN)
-    except ValueError as error:
+    answer = read_answer(told, about_children=field == "goodWithKids")
+    if answer is None:
         known = ", ".join(GoodWith)
-        raise InvalidInput(f"{field} must be true, false or one of {known}", field=field) from error
+        raise InvalidInput(
+            f"{field} must be true, false or one of {known}, not {told[:40]!r}", field=field
+        )
+    return answer
 
 
-def _texts(told: list[str] | None, field: str, most: int, limit: int) -> tuple[str, ...]:
-    check_length(field, len(told or ()), most, "entries")
+_ALTERED = re.compile(r"(spay|neut|castr|kastr|steril|fixed|altered)|intact|unaltered")
+
+
+def _altered(told: Told) -> bool | None:
+    """The answer, or what the word for it says: `neutered`."""
+    word = _letters(told) if isinstance(told, str) else ""
+    found = _ALTERED.match(word)
+    return found[1] is not None if found else flag(told, "altered")
+
+
+def _texts(told: list[str] | None, field: str, limit: int) -> tuple[str, ...]:
+    check_length(field, len(told or ()), MOST[field], "entries")
     return tuple(found for one in told or () if (found := text(one, field, limit)))
 
 
-def _page(told: str | None) -> str:
-    address = text(told, "url", _MAX_ADDRESS_CHARS)
+def _address(told: str | None, field: str) -> str:
+    address = text(told, field, _MAX_ADDRESS_CHARS)
     if address and not address.lower().startswith(("http://", "https://")):
-        raise InvalidInput(f"url must begin with https://, not {address[:40]!r}", field="url")
+        raise InvalidInput(f"{field} must begin with https://, not {address[:40]!r}", field=field)
     return address
 
 

@@ -1,22 +1,91 @@
 """Finds unknown values of a listing, so that you can say what they mean."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+
+import msgspec
 
 from pawsonalize.domain.ages import AGE_NAMES, age_id
 from pawsonalize.domain.animals import UNKNOWN
+from pawsonalize.domain.answers import says_nothing
 from pawsonalize.domain.breed_spelling import DECORATIONS, words_of
 from pawsonalize.domain.breeds import FAMILIES, read_breeds
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.sexes import read_sex, says_no_sex
+from pawsonalize.domain.sexes import read_sex
 from pawsonalize.domain.sizes import SIZE_NAMES, size_id
-from pawsonalize.engine.ingest.inventory.form import AnimalForm, text
+from pawsonalize.domain.species import DOG
+from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.engine.ingest.inventory.form import FIELDS, MOST, AnimalForm, text
 from pawsonalize.engine.ingest.inventory.kinds import read_species, told_breeds, without_markup
-from pawsonalize.engine.ingest.inventory.listing import knows_outcome, read_status
+from pawsonalize.engine.ingest.inventory.listing import (
+    Listing,
+    knows_outcome,
+    read_listing,
+    read_status,
+)
 
-MAPPED = ("species", "breed", "size", "age", "sex", "status", "outcome")
+ANSWERS = (
+    *("mixed", "altered", "houseTrained", "specialNeeds"),
+    *("goodWithKids", "goodWithDogs", "goodWithCats"),
+)
+"""The fields whose values are a yes or a no."""
+MAPPED = (
+    "species",
+    "breed",
+    "size",
+    "age",
+    "sex",
+    "status",
+    "outcome",
+    *ANSWERS,
+    "birthDate",
+    "fee",
+)
 """The fields whose values a mapping file can say the meaning of."""
+_NEEDED = frozenset({"id", "species", "source", "externalId", "outcomeAt"})
+_DOG = AnimalForm(id="a", species=DOG)
+_MOMENTS = frozenset({"listedAt", "intakeAt", "returnedAt"})
 
-_NO_BREED = frozenset({"", "unknown", "unk", "none", "na", "other", "n/a", "not specified"})
+
+def read_known(
+    form: AnimalForm, now: int, unknown: list[tuple[str, str]]
+) -> tuple[Listing, list[str]]:
+    """Read a listing without the values that cannot be read: they are unknown, and in `unknown`.
+
+    Second, sentences on moments that are left out as they contradict others. An unknown status is
+    `hold`: the animal may have left. InvalidInput if it is not known which animal of which species
+    it is, or when it left.
+    """
+    odd: list[str] = []
+    while True:
+        try:
+            return read_listing(form, now), odd
+        except InvalidInput as error:
+            name = error.field or ""
+            value = getattr(form, FIELDS.get(name, ""), None)
+            if name in _NEEDED or value is None:
+                raise
+            kept = _readable(name, value, now) if isinstance(value, list) else None
+            changes: dict[str, object] = {FIELDS[name]: kept}
+            if name in _MOMENTS:
+                odd.append(f"{error.message}. Until then {name} does not count")
+                changes |= {"listed_at": None} if name == "intakeAt" else {}
+            elif all(name != field for field, _value in unknown):
+                values = value if isinstance(value, list) else [value]
+                unknown += [(name, _told(one)) for one in values if one not in (kept or ())]
+            if name == "status" or (name == "outcome" and not form.outcome_at):
+                changes["status"] = AnimalStatus.HOLD
+            form = msgspec.structs.replace(form, **changes)
+
+
+def _readable(name: str, values: Sequence[str], now: int) -> list[str]:
+    """The entries of a list that can be read."""
+    kept = []
+    for one in values:
+        with suppress(InvalidInput):
+            read_listing(msgspec.structs.replace(_DOG, **{FIELDS[name]: [one]}), now)
+            kept.append(one)
+    return kept[: MOST[name]]
 
 
 def unrecognised(form: AnimalForm) -> Iterator[tuple[str, str]]:
@@ -30,11 +99,11 @@ def unrecognised(form: AnimalForm) -> Iterator[tuple[str, str]]:
         if not _is_known_breed(form, species, _told(told)):
             yield "breed", _told(told)
     size, age, sex = _told(form.size), _told(form.age), _told(form.sex)
-    if size and size_id(size) not in {*SIZE_NAMES, UNKNOWN}:
+    if size and size_id(size, species) not in {*SIZE_NAMES, UNKNOWN}:
         yield "size", size
     if age and not form.birth_date and age_id(age, species) not in {*AGE_NAMES, UNKNOWN}:
         yield "age", age
-    if read_sex(sex) is None and not says_no_sex(sex):
+    if read_sex(sex) is None and not says_nothing(sex):
         yield "sex", sex
     if form.status is not None and not _is_status(form.status):
         yield "status", _told(form.status)
@@ -48,7 +117,7 @@ def species_as_told(form: AnimalForm) -> str:
 
 
 def _is_known_breed(form: AnimalForm, species: str, told: str) -> bool:
-    if told.lower() in _NO_BREED:
+    if told.lower() == "other" or says_nothing(told):
         return True
     found = told_breeds(form, species) if told == _told(form.breed) else read_breeds(species, told)
     known = (species, found.primary) in FAMILIES
@@ -63,8 +132,8 @@ def _is_status(told: str) -> bool:
     return True
 
 
-def _told(value: str | int | None) -> str:
+def _told(value: object) -> str:
     try:
-        return text(without_markup(value) if isinstance(value, str) else value, "value")
+        return text(without_markup(value) if isinstance(value, str) else str(value or ""), "value")
     except InvalidInput:  # too long, or not printable: the row is rejected for that
         return ""

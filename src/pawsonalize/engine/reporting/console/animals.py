@@ -39,7 +39,10 @@ _CURSOR = re.compile(r"(-?\d{1,15})\.(.+)", re.DOTALL)
 
 
 class ListedAnimal(msgspec.Struct, frozen=True, rename="camel"):
-    """An animal of the inventory in words, how long it waits and how often it was shown."""
+    """An animal of the inventory in words, how long it waits and how often it was shown.
+
+    It waits since `listedAt`; `firstListedAt` is when it first came in.
+    """
 
     id: str
     name: str
@@ -51,6 +54,7 @@ class ListedAnimal(msgspec.Struct, frozen=True, rename="camel"):
     shelter: str
     source: str
     listed_at: str
+    first_listed_at: str
     waiting_days: int
     shown: int
     shown_a_day: float
@@ -238,7 +242,7 @@ class InventoryViews:
 
 def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedAnimal:
     group = animal.group_at(now)
-    days = _days(animal.listed_at, now)
+    days = animal.waiting_days(now)
     return ListedAnimal(
         animal.animal_id,
         animal.name,
@@ -250,6 +254,7 @@ def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedA
         animal.shelter,
         animal.source,
         iso(animal.listed_at),
+        iso(animal.first_listed_at),
         days,
         shown,
         round(shown / max(days, 1), 2),

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.animals import UNKNOWN, GoodWith
+from pawsonalize.domain.animals import UNKNOWN
+from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.distance import Place, Postcodes, postcode_key
 

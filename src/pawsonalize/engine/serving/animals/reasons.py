@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from pawsonalize.domain.ages import AGE_NAMES
-from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES
-from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.recipes.contract import ContextEvent
 
@@ -69,9 +69,11 @@ def _found(
 ) -> Iterator[tuple[float, str]]:
     """What speaks for the animal, with how much it lifts."""
     lifts = standing.lifts
-    days = max(0, at - standing.animals[0].listed_at) // DAY
+    first = standing.animals[0]
+    days = first.waiting_days(at)
     if standing.explored and days < newcomer_days:
-        yield 9.0, "new here"  # exploration alone brought it here
+        # Exploration alone brought it here.
+        yield 9.0, "new here" if first.listed_at == first.first_listed_at else "back here"
     if days >= _WORTH_SAYING_DAYS and (lifts["waiting"] > 0 or standing.explored):
         yield 8.0 if standing.explored else lifts["waiting"], f"waiting {days} days"
     if lifts["priority"] > 0 and standing.animals[0].priority > 0:

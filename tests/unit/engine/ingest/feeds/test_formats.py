@@ -125,8 +125,8 @@ def test_a_bad_row_says_what_is_wrong_and_costs_no_other() -> None:
     assert (second.external_id, second.place) == (None, 2)
     assert third.form is not None
     assert last.reason == "id is missing: send it"
-    bad, good = rows("csv", b"id,species,fee\n1,cat,much\n2,cat,\n")
-    assert (bad.reason, bad.external_id) == ("fee must be a number", "1")
+    bad, good = rows("csv", b"id,species\n1,\n2,cat\n")
+    assert (bad.reason, bad.external_id) == ("species is missing: fill it in", "1")
     assert good.form is not None
 
 

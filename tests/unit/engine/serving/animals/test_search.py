@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.animal_words import AnimalWords, read_words
-from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.search import InventorySearch

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.animals import Animal, GoodWith
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.choices import Pages
