@@ -58,7 +58,7 @@ class IncludedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     waiting_days: int | UnsetType = UNSET
     """Whole days since it became available last."""
     first_listed_at: str = ""
-    """When it first came in."""
+    """When it first came in, if it left and came back since."""
     fee: float | UnsetType = UNSET
     """What an adoption costs, in the site's currency."""
     distance_km: float | UnsetType = UNSET
@@ -127,7 +127,9 @@ def _included(animal: Animal, at: int, far: float, bonded: list[str]) -> Include
         sex=_word(animal.sex, {}),
         shelter=animal.shelter,
         waiting_days=animal.waiting_days(at),
-        first_listed_at=iso(animal.first_listed_at),
+        first_listed_at=iso(first)
+        if (first := animal.first_listed_at) < animal.waits_since(at)
+        else "",
         fee=UNSET if animal.fee is None else animal.fee,
         distance_km=round(far, 1) if isfinite(far) else UNSET,
         bonded_names=bonded,

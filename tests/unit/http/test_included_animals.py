@@ -159,3 +159,17 @@ def test_what_cannot_be_included_is_refused_with_what_can(
     answer = client.post("/v1/recommendations", json=asked)
     assert (answer.status_code, error_of(answer)["field"]) == (400, field)
     assert said in error_of(answer)["message"]
+
+
+def test_who_came_back_waits_since_then_and_says_when_it_first_came_in(client: TestClient) -> None:
+    back = {"id": "back", "species": "dog", "breed": "Beagle", "intakeAt": "2025-03-01"}
+    ended = back | {"outcomeAt": "2025-06-01", "outcome": "Adoption", "returnedAt": "2026-01-12"}
+    assert client.put("/v1/animals", json=ended).status_code == 200
+    known = client.get("/v1/animals/back").json()
+    assert known["listedAt"] == "2026-01-12T00:00:00.000Z"
+    assert known["firstListedAt"] == "2025-03-01T00:00:00.000Z"
+    shown = recommended(client)["back"]
+    assert (shown["waitingDays"], shown["firstListedAt"][:10]) == (20, "2025-03-01")
+    before = recommended(client, at="2025-03-11")["back"]
+    assert (before["waitingDays"], "firstListedAt" in before) == (10, False)
+    assert client.delete("/v1/animals/back").status_code == 204

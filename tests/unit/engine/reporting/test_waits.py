@@ -34,7 +34,7 @@ def test_who_leaves_otherwise_was_not_adopted_and_who_is_there_waits_still() -> 
 
 def test_who_comes_back_is_a_new_arrival() -> None:
     told = waits(("available", 0), ("adopted", 4), ("returned", 20), ("available", 22), until=30)
-    assert told == [(4, Ending.ADOPTED), (10, Ending.WAITING)]
+    assert told == [(4, Ending.ADOPTED), (8, Ending.WAITING)], "it waits since it is available"
 
 
 def test_what_happens_later_is_not_known_yet() -> None:
