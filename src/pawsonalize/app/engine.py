@@ -309,11 +309,8 @@ class Engine:
 
     def storefront(self, settings: Settings, adapters: Adapters) -> Storefront:
         """What the adoption site's pages need."""
-        page_key = None
-        if settings.requires_keys and (
-            found := adapters.access_keys(settings).noted(ADOPTION_SITE)
-        ):
-            page_key = f"{found[0].name}.{found[1]}"
+        keys = adapters.access_keys(settings) if settings.requires_keys else None
+        found = keys.noted(ADOPTION_SITE) if keys else None
         return Storefront(
             runtime=self.runtime,
             individuals=self.individuals,
@@ -330,7 +327,7 @@ class Engine:
             is_demo=settings.demo_site,
             is_open=settings.demo_site and not settings.requires_keys,
             name="Pawsonalize" if settings.demo_site else settings.site_name,
-            page_key=page_key,
+            page_key=f"{found[0].name}.{found[1]}" if found else None,
             erasing=self.erasing,
         )
 
