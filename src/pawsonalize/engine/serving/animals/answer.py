@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.animals.utility import Weighed, Weighing
 from pawsonalize.engine.serving.exploration import Explored
 
@@ -70,4 +71,24 @@ def places_in_order(
             odds,
             strict=True,
         )
+    ]
+
+
+def standings_of(
+    weighing: Weighing, weighed: Weighed
+) -> list[tuple[dict[str, float], float, float | None]]:
+    """How much each part lifts an animal above the others, its times shown and its distance."""
+    if not len(weighed.slots):
+        return []
+    lifts = weighed.parts - weighed.parts.mean(axis=0)
+    here = weighing.eligibility.place
+    take = weighing.available.take(weighed.slots, here)
+    shown = take("shown").tolist()
+    far: list[float | None] = [None] * len(shown)
+    if here is not None:
+        found = take("kilometres").tolist()
+        far = [None if one != one else one for one in found]  # noqa: PLR0124 - NaN is not itself
+    return [
+        (dict(zip(PARTS, row, strict=True)), times, away)
+        for row, times, away in zip(lifts.tolist(), shown, far, strict=True)
     ]

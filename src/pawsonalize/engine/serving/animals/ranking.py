@@ -18,6 +18,7 @@ from pawsonalize.engine.serving.animals.answer import (
     AnimalPlace,
     AnimalsAnswer,
     places_in_order,
+    standings_of,
 )
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
@@ -45,7 +46,7 @@ from pawsonalize.engine.serving.animals.open_pages import (
 )
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Weighed, Weighing
+from pawsonalize.engine.serving.animals.utility import Weighing
 from pawsonalize.engine.serving.context import penalties
 from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
@@ -197,7 +198,7 @@ class Individuals:
             shares = np.exp(weighed.utilities - weighed.utilities.max(initial=-np.inf))
             ids = [(available.ids[slot],) for slot in weighed.slots.tolist()]
             places = places_in_order(weighing, weighed, ids, shares / shares.sum())
-            standings = _standings(weighing, weighed) if query.explain else []
+            standings = standings_of(weighing, weighed) if query.explain else []
         if end in before[order]:  # somebody new makes it another page
             query = replace(query, page=())
         return self._answer(ANIMAL_RANKING, query, groups, places, standings), len(slots)
@@ -234,7 +235,7 @@ class Individuals:
             ids = [available.members(slot) for slot in slots.tolist()]
             shares = np.exp(weighed.utilities - weighing.bound)
             places = places_in_order(weighing, weighed, ids, shares, chosen)
-            standings = _standings(weighing, weighed) if query.explain else []
+            standings = standings_of(weighing, weighed) if query.explain else []
         kind = ANIMALS if about is None else SIMILAR_ANIMALS
         return self._answer(kind, query, groups, places, standings)
 
@@ -381,26 +382,6 @@ def _explored(
         shares = due.of(weighing, estimates)
         return explore(best.astype(np.intp), shares, weight, query.recommendation_id)
     return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))
-
-
-def _standings(
-    weighing: Weighing, weighed: Weighed
-) -> list[tuple[dict[str, float], float, float | None]]:
-    """How much each part lifts an animal above the others, its times shown and its distance."""
-    if not len(weighed.slots):
-        return []
-    lifts = weighed.parts - weighed.parts.mean(axis=0)
-    here = weighing.eligibility.place
-    take = weighing.available.take(weighed.slots, here)
-    shown = take("shown").tolist()
-    far: list[float | None] = [None] * len(shown)
-    if here is not None:
-        found = take("kilometres").tolist()
-        far = [None if one != one else one for one in found]  # noqa: PLR0124 - NaN is not itself
-    return [
-        (dict(zip(PARTS, row, strict=True)), times, away)
-        for row, times, away in zip(lifts.tolist(), shown, far, strict=True)
-    ]
 
 
 def _check(animal_ids: Sequence[str]) -> None:
