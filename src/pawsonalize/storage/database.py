@@ -1,7 +1,5 @@
 """Opening a database, its transactions, and what its failures mean."""
 
-import os
-import shutil
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -10,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.storage.answering import answering
-from pawsonalize.storage.failures import FULL, READ_ONLY, SILENT, explained
+from pawsonalize.storage.failures import FULL, SILENT, explained, is_full, why_no_room
 from pawsonalize.storage.fencing import check_fences, works_under_lease
 from pawsonalize.storage.postgres_url import read_url, shown
 from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
-from pawsonalize.storage.revisions import bring_up_to_date, revision_of
+from pawsonalize.storage.revisions import bring_up_to_date, check_empty, revision_of
 from pawsonalize.storage.tables import REVISION
 
 if TYPE_CHECKING:
@@ -53,8 +51,6 @@ _CONNECTION_LIMIT = text(
     " - coalesce(nullif(current_setting('reserved_connections', true), '')::int, 0)"
 )
 _CLOCK = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
-_LEAST_ROOM = 512 * 1024  # bytes; a call of a few hundred events needs about half of it
-
 _LOG_BYTES = 64 * 1024 * 1024  # of the write-ahead log
 
 SQLITE_PRAGMAS = (
@@ -191,7 +187,7 @@ class Database:
                     connection.exec_driver_sql(_TRIAL[self.is_local])
             except StorageUnavailable as error:
                 return error.message
-        return self._no_room()
+        return None if self.file is None else why_no_room(self.file)
 
     def damage(self) -> str | None:
         """What SQLite finds broken in its file, which it reads whole; None for PostgreSQL."""
@@ -215,21 +211,6 @@ class Database:
         with self.reading() as connection:
             return int(connection.scalar(_CLOCK) or 0)
 
-    def _no_room(self) -> str | None:
-        if self.file is None:
-            return None
-        folder = self.file.absolute().parent
-        try:
-            if self._is_full():
-                return f"{FULL} ({folder})"
-            return None if os.access(folder, os.W_OK) else f"{READ_ONLY} ({folder})"
-        except OSError as error:
-            return f"the database's folder {folder} cannot be reached: {error.strerror}"
-
-    def _is_full(self) -> bool:
-        assert self.file is not None
-        return shutil.disk_usage(self.file.absolute().parent).free < _LEAST_ROOM
-
     def _freeze(self) -> bool:
         """Read a file that nobody can write, as it lies, until there is room; True if that can be.
 
@@ -237,7 +218,7 @@ class Database:
         it would hold newer events.
         """
         log = Path(f"{self.file}-wal")
-        if self.file is None or not self._is_full() or (log.exists() and log.stat().st_size):
+        if self.file is None or not is_full(self.file) or (log.exists() and log.stat().st_size):
             return False
         self._until_there_is_room = self._engine
         url = f"sqlite:///file:{quote(str(self.file))}?mode=ro&immutable=1&uri=true"
@@ -246,7 +227,7 @@ class Database:
 
     def _is_frozen(self) -> bool:
         engine = self._until_there_is_room
-        if engine is None or self._is_full():
+        if engine is None or self.file is None or is_full(self.file):
             return engine is not None
         frozen, self._engine, self._answering = self._engine, engine, engine
         self._until_there_is_room = None
@@ -309,32 +290,26 @@ class Database:
             with suppress(OSError):  # SQLite itself would let no group write
                 self.file.touch()
         try:
-            revision, others = self._look_inside()
+            revision = self._look_inside(must_exist)
         except StorageUnavailable:
             if not self._freeze():
                 raise
-            revision, others = self._look_inside()
-        if must_exist and revision is None:
-            raise NotFound(f"the database {self.shown_url} has no tables of Pawsonalize")
-        if others:
-            raise InvalidInput(
-                f"the database {self.shown_url} has {others:,} tables of something else, and"
-                " none of Pawsonalize: name an empty or new one",
-                field="database_url",
-            )
-        if (
-            self.is_local and not self._is_frozen()
-        ):  # the file keeps it, so another's file must never come this far
+            revision = self._look_inside(must_exist)
+        # The file keeps this mode, so a file of something else must never come this far.
+        if self.is_local and not self._is_frozen():
             self.maintain("PRAGMA journal_mode=WAL")
         if revision != REVISION:
             bring_up_to_date(self, revision)
 
-    def _look_inside(self) -> tuple[str | None, int]:
-        """Return the revision of the tables, and the number of tables that are none of ours."""
+    def _look_inside(self, must_exist: bool) -> str | None:
+        """Return the revision of the tables, or None where they may be made."""
         with self.reading() as connection:
             revision = revision_of(connection)
-            is_strange = self.is_local and revision is None
-            return revision, len(inspect(connection).get_table_names()) if is_strange else 0
+            if must_exist and revision is None:
+                raise NotFound(f"the database {self.shown_url} has no tables of Pawsonalize")
+            if self.is_local and revision is None:
+                check_empty(connection, self.shown_url)
+        return revision
 
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:

@@ -1,5 +1,9 @@
 """Failures of a database in words, each with the next move."""
 
+import os
+import shutil
+from pathlib import Path
+
 from pawsonalize.domain.errors import StorageUnavailable
 
 FULL = "the disk that holds the database is full: free some space"
@@ -36,6 +40,24 @@ _DAMAGED = (
 )
 SILENT = "the database did not answer: send the request again"
 _DAMAGE = ("malformed", "not a database", "invalid page in block", "could not read block")
+
+_LEAST_ROOM = 512 * 1024  # bytes; a call of a few hundred events needs about half of it
+
+
+def is_full(file: Path) -> bool:
+    """True if the disk of a database's file has no room for a call's events."""
+    return shutil.disk_usage(file.absolute().parent).free < _LEAST_ROOM
+
+
+def why_no_room(file: Path) -> str | None:
+    """Return why nothing can be written beside a database's file, or None if it can."""
+    folder = file.absolute().parent
+    try:
+        if is_full(file):
+            return f"{FULL} ({folder})"
+        return None if os.access(folder, os.W_OK) else f"{READ_ONLY} ({folder})"
+    except OSError as error:
+        return f"the database's folder {folder} cannot be reached: {error.strerror}"
 
 
 def explained(reason: str, place: str) -> StorageUnavailable:

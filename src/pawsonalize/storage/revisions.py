@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, inspect, select, text, update
 
-from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.fleet_tables import agreements, servers
 from pawsonalize.storage.tables import REVISION
@@ -37,6 +37,16 @@ def revision_of(connection: Connection) -> str | None:
         return None
     revision: str | None = connection.scalar(_REVISION)
     return revision
+
+
+def check_empty(connection: Connection, shown_url: str) -> None:
+    """InvalidInput if the database has tables, which are not ours then."""
+    if others := inspect(connection).get_table_names():
+        raise InvalidInput(
+            f"the database {shown_url} has {len(others):,} tables of something else, and none of"
+            " Pawsonalize: name an empty or new one",
+            field="database_url",
+        )
 
 
 def installation_of(connection: Connection) -> str | None:
