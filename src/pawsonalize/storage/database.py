@@ -218,7 +218,12 @@ class Database:
         it would hold newer events.
         """
         log = Path(f"{self.file}-wal")
-        if self.file is None or not is_full(self.file) or (log.exists() and log.stat().st_size):
+        if (
+            not self.file
+            or not self.file.exists()
+            or not is_full(self.file)
+            or (log.exists() and log.stat().st_size)
+        ):
             return False
         self._until_there_is_room = self._engine
         url = f"sqlite:///file:{quote(str(self.file))}?mode=ro&immutable=1&uri=true"
