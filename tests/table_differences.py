@@ -13,7 +13,8 @@ def differences(connection: Connection, metadata: MetaData) -> list[Any]:
     dialect = connection.dialect.name
 
     def is_here(one: SchemaItem, *_: object) -> bool:
-        return bool(one.info.get("dialect", dialect) == dialect)
+        condition = getattr(one, "_ddl_if", None)
+        return condition is None or condition.dialect == dialect
 
     context = MigrationContext.configure(connection, opts={"include_object": is_here})
     found: list[Any] = compare_metadata(context, metadata)

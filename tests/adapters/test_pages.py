@@ -1,17 +1,11 @@
 """Pages of animals, what visitors did with them, and how long both are kept, on every database."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import create_engine, make_url, text
 
-from pawsonalize import storage
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.resources.names import first_recommendation_id, new_recommendation_id
@@ -22,11 +16,9 @@ from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import RECOMMENDATION, Impression, Impressions
-from pawsonalize.storage.tables import metadata
 from tests import page_data
 from tests.animal_data import animal
 from tests.event_data import T0, event
-from tests.table_differences import differences
 
 
 def page(at: int, *animals: str, user: str | None = "ann", **more: Any) -> Impression:
@@ -194,40 +186,3 @@ def test_answers_are_kept_for_so_many_days_or_for_ever_and_exposure_is_kept_long
     assert impressions.pages("", 9) == bare(*stored[3:])
     assert impressions.shown(T0) == shown
     assert AnimalExposures(database).of(["a"]) == {"a": 5}
-
-
-def test_a_database_of_before_is_migrated_with_its_answers(empty_database_url: str) -> None:
-    _tables_of("0014", empty_database_url)
-    with closing(Database(empty_database_url)) as database:
-        with database.reading() as connection:
-            found = differences(connection, metadata)
-        assert found == []
-        assert [one.animal_ids for one in Impressions(database).pages("", 9)] == [(("rex",),)]
-        whole = Impressions(database).get("RID-1")
-        assert whole is not None
-        assert (whole.item_ids, whole.propensities) == (("2-Beagle-2-3",), (0.1,))
-        assert whole.factors == ((0.25, -1.0),)
-        assert len(Impressions(database).pages_of(Visitor("ann"), T0 + 1, 9)) == 1
-
-
-def _tables_of(revision: str, url: str) -> None:
-    """Make the tables as they were at that revision, with one answer."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(storage.__file__).parent / "migrations"))
-    parsed = make_url(url)
-    if parsed.get_backend_name() == "postgresql":
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    engine = create_engine(parsed)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-        connection.execute(
-            text(
-                "INSERT INTO impressions (recommendation_id, question, user_id, answered_at, as_of,"
-                " solution_version, item_ids, propensities, dataset_group, animal_ids, factors)"
-                " VALUES ('RID-1', 'animals', 'ann', :at, :at, 'v', '[\"2-Beagle-2-3\"]', '[0.1]',"
-                " 'pawsonalize', '[[\"rex\"]]', '[[0.25,-1.0]]')"
-            ),
-            {"at": T0},
-        )
-    engine.dispose()

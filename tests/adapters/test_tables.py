@@ -43,7 +43,7 @@ from tests.table_differences import differences
 REX = animal("a1")
 
 
-def test_migrations_lead_to_exactly_the_tables_the_code_uses(database: Database) -> None:
+def test_a_new_database_has_exactly_the_tables_the_code_uses(database: Database) -> None:
     with database.reading() as connection:
         found = [differences(connection, one.metadata) for one in (leases, dead_letters)]
     assert found == [[], []]

@@ -7,8 +7,8 @@ from alembic.script import ScriptDirectory
 from pawsonalize import storage
 from pawsonalize.storage.revisions import CONTRACTS, EXPANDS
 
-_FIRST = "0021"
-"""From here on several versions of the program may run on one database."""
+_FIRST = "0022"
+"""From here on tables are migrated."""
 
 
 def test_each_migration_says_whether_it_expands_or_contracts() -> None:

@@ -6,15 +6,17 @@ that contracts them. The tables say which is the oldest program that may run on 
 """
 
 import time
+import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, delete, inspect, select, text, update
+from sqlalchemy import Connection, delete, insert, inspect, select, text, update
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.fleet_tables import agreements, servers
+from pawsonalize.storage.stream_tables import dead_letters
 from pawsonalize.storage.tables import REVISION
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ EXPANDS, CONTRACTS = "expands", "contracts"
 """What a migration says of itself, as `change`."""
 
 _REVISION = text("SELECT version_num FROM alembic_version")
+_STAMP = text("INSERT INTO alembic_version VALUES (:revision)")
 _OLDEST = "oldest program"
 _INSTALLATION = "installation"
 _LOOK_SECONDS = 0.2
@@ -69,12 +72,16 @@ def why_refused(connection: Connection, shown_url: str) -> str | None:
 
 
 def bring_up_to_date(database: "Database", revision: str | None) -> None:
-    """Migrate tables that are not of this program's revision, if that is needed and possible.
+    """Make the tables, or migrate those of another revision, if that is needed and possible.
 
     StorageUnavailable for tables that this program cannot use, or while older programs run that
     could not use them afterwards.
     """
-    if revision is not None and revision > REVISION:
+    if revision is None:
+        with database.writing() as connection:  # so that servers starting together make them once
+            _make_tables(connection)
+        return
+    if revision > REVISION:
         with database.reading() as connection:
             reason = why_refused(connection, database.shown_url)
         if reason is not None:
@@ -91,7 +98,19 @@ def bring_up_to_date(database: "Database", revision: str | None) -> None:
         return
 
 
-def _migrate(database: "Database", revision: str | None) -> None:
+def _make_tables(connection: Connection) -> None:
+    """Make the tables of this program in a database that has none."""
+    if revision_of(connection) is not None:
+        return  # another process was faster
+    dead_letters.metadata.create_all(connection)  # which knows the tables of all files
+    agreed = {_OLDEST: REVISION, _INSTALLATION: uuid.uuid4().hex}
+    rows = [{"name": name, "value": value} for name, value in agreed.items()]
+    connection.execute(insert(agreements), rows)
+    connection.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT PRIMARY KEY)")
+    connection.execute(_STAMP, {"revision": REVISION})
+
+
+def _migrate(database: "Database", revision: str) -> None:
     # Slow to import, and needed once in the life of a database.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -101,11 +120,11 @@ def _migrate(database: "Database", revision: str | None) -> None:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     try:
         oldest = _oldest_after(config, revision)
-        gone = _await_older(database, oldest) if revision and oldest else {}
+        gone = _await_older(database, oldest) if oldest else {}
         with database.writing() as connection:  # so that servers starting together migrate once
             if connection.dialect.name == "postgresql":
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
-            if revision and oldest:
+            if oldest:
                 _take_out(connection, gone, oldest)
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
@@ -120,11 +139,11 @@ def _migrate(database: "Database", revision: str | None) -> None:
         ) from error
 
 
-def _oldest_after(config: Any, revision: str | None) -> str | None:
+def _oldest_after(config: Any, revision: str) -> str | None:
     """The oldest program that may run on the tables after what is to come; None: as before."""
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
-    coming = ScriptDirectory.from_config(config).walk_revisions(revision or "base", "head")
+    coming = ScriptDirectory.from_config(config).walk_revisions(revision, "head")
     said = (one.module for one in coming if one.revision != revision)
     contracting = [
         one.oldest_program for one in said if getattr(one, "change", EXPANDS) == CONTRACTS

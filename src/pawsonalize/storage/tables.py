@@ -20,7 +20,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 metadata = MetaData()
 
 REVISION = "0022"
-"""The newest of `migrations/versions`, which leads to these tables."""
+"""The newest of `migrations/versions`, which brings older tables to these."""
 
 # SQLite counts rows itself only in a column that is literally INTEGER.
 _OFFSET = BigInteger().with_variant(Integer, "sqlite")
@@ -68,8 +68,8 @@ for _name, _whose, _which in (
 ):
     _key = (_whose, events.c.dataset_group, events.c.sent_at, events.c.offset)
     _read = [column for column in _READ if column is not _whose]
-    Index(_name, *_key, *_read, sqlite_where=_which, info={"dialect": "sqlite"})
-    Index(_name, *_key, postgresql_where=_which, info={"dialect": "postgresql"})
+    Index(_name, *_key, *_read, sqlite_where=_which).ddl_if(dialect="sqlite")
+    Index(_name, *_key, postgresql_where=_which).ddl_if(dialect="postgresql")
 
 sessions = Table(
     "sessions",
