@@ -75,7 +75,7 @@ def test_a_file_of_before_gives_nothing_back_until_it_is_written_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with closing(sqlite3.connect(tmp_path / "old.sqlite3")) as old:
-        old.execute("CREATE TABLE something (x)")
+        old.executescript("CREATE TABLE something (x); DROP TABLE something")
     with closing(Database(f"sqlite:///{tmp_path / 'old.sqlite3'}")) as database:
         log = fill(database)
         LogStart(database).forget(5_000, 99_999)
