@@ -244,11 +244,12 @@ def test_a_folder_of_the_system_does_not_become_one_even_if_it_is_empty(
 def test_a_new_disk_and_folders_that_were_filled_before_become_one(tmp_path: Path) -> None:
     for name in ("lost+found", "imports", "archive"):
         (tmp_path / "data" / name).mkdir(parents=True)
-    (tmp_path / "data").chmod(0o755)
+    for folder in (tmp_path / "data", tmp_path / "data" / "lost+found"):
+        folder.chmod(0o755)
     with opened(Settings(data_dir=tmp_path / "data")):
         pass
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
-    assert stat.S_IMODE((tmp_path / "data" / "lost+found").stat().st_mode) != 0o700
+    assert stat.S_IMODE((tmp_path / "data" / "lost+found").stat().st_mode) == 0o755
 
 
 def test_a_database_of_something_else_is_neither_changed_nor_used(tmp_path: Path) -> None:
