@@ -146,7 +146,7 @@ def replaced(settings: Settings, **changes: object) -> Settings:
 @pytest.mark.parametrize(
     ("plant", "check", "message", "fix"),
     [
-        (folder_that_others_read, "data folder", "others may read it", "chmod -R go="),
+        (folder_that_others_read, "data folder", "others may read it", "--mend-rights"),
         (full_disk, "disk", "MB are free", "free some space"),
         (misspelt_variable, "settings", "PAWSONALIZE_PROT", "did you mean PAWSONALIZE_PORT?"),
         (broken_file, "database", "damaged", "bring the file back from a copy"),
