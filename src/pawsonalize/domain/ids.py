@@ -32,7 +32,5 @@ def parse_id(value: object, field: str) -> str:
 
 def _digits(value: int, field: str) -> str:
     if abs(value) >= 10**MAX_ID_LENGTH:  # str() of a longer number is refused by Python itself
-        raise InvalidInput(
-            f"{field} must have 1 to {MAX_ID_LENGTH} characters, and not more digits", field=field
-        )
+        raise InvalidInput(f"{field} must have 1 to {MAX_ID_LENGTH} digits", field=field)
     return str(value)

@@ -58,15 +58,15 @@ def read_id(value: object, field: str) -> str:
     if isinstance(value, str):
         text = value.strip()
     elif isinstance(value, int) and not isinstance(value, bool):
-        text = _digits(value)
+        text = _digits(value, field)
     elif isinstance(value, float) and value.is_integer():
-        text = _digits(int(value))
+        text = _digits(int(value), field)
     elif value is None:
         raise Refused(f"{field} is missing: send a string or an integer", field)
     else:
         raise Refused(f"{field} must be a string or an integer", field)
     if not 0 < len(text) <= MAX_ID_LENGTH:
-        raise Refused(f"{field} must have 1 to {MAX_ID_LENGTH} characters", field)
+        raise Refused(f"{field} must have 1 to {MAX_ID_LENGTH} characters, not {len(text)}", field)
     if not text.isprintable():
         raise Refused(f"{field} must not contain control characters", field)
     return text
@@ -129,9 +129,10 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _digits(value: int) -> str:
-    # Python itself refuses to write numbers that are much longer.
-    return str(value) if abs(value) < 10**MAX_ID_LENGTH else ""
+def _digits(value: int, field: str) -> str:
+    if abs(value) >= 10**MAX_ID_LENGTH:  # str() of a longer number is refused by Python itself
+        raise Refused(f"{field} must have 1 to {MAX_ID_LENGTH} digits", field)
+    return str(value)
 
 
 def _part(value: object, name: str, within: str) -> str:
