@@ -211,7 +211,7 @@ def test_more_animals_follow_those_that_are_there_and_a_reload_keeps_them_all(
     page.goto(url)
     shown(page)
     first = ids(page)
-    page.get_by_role("button", name="Show more animals").click()
+    page.get_by_role("button", name="Show more animals").dblclick()
     cards = page.locator("pawsonalize-animals [data-animal-id]")
     expect(cards).to_have_count(12)
     longer = ids(page)

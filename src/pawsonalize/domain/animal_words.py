@@ -41,7 +41,7 @@ def singulars(word: str) -> list[str]:
     return [word, *(one for one in shorter if len(one) > 2)]
 
 
-def spaced(words: Iterable[str]) -> str:
+def pad(words: Iterable[str]) -> str:
     """The words with a space before and after each."""
     return f" {' '.join(words)} "
 
@@ -82,7 +82,7 @@ def read_words(animal: Animal, age: str) -> AnimalWords:
     facts += [*name, *(f"name:{word}" for word in name), *words_in(" ".join(said))]
     for breed in filter(None, (animal.breed, animal.secondary_breed)):
         facts += _breed_words(animal.species, breed)
-    return AnimalWords(animal.species, spaced(facts), spaced(words_in(animal.description)))
+    return AnimalWords(animal.species, pad(facts), pad(words_in(animal.description)))
 
 
 @lru_cache(maxsize=16_384)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pawsonalize.domain.ages import AGE_NAMES, age_id
-from pawsonalize.domain.animal_words import AnimalWords, Vocabulary, singulars, spaced, words_in
+from pawsonalize.domain.animal_words import AnimalWords, Vocabulary, pad, singulars, words_in
 from pawsonalize.domain.breed_spelling import DECORATIONS
 from pawsonalize.domain.breeds import breeds_named
 from pawsonalize.domain.sizes import EXTRA_LARGE, LARGE, SIZE_NAMES, size_id
@@ -64,13 +64,12 @@ class WishedPart:
             return self.points, 0
         if self.name == "species" or (self.never and self.never in animal.facts):
             return None
-        if any(map(animal.facts.__contains__, self.more)):
-            return self.points, 1
-        if any(map(animal.story.__contains__, self.more)):
-            return self.points, 2
-        return (
-            (self.points, UNKNOWN_ANSWER) if self.never else (int(animal.species in self.near), 0)
-        )
+        for level, text in enumerate((animal.facts, animal.story), 1):
+            if any(map(text.__contains__, self.more)):
+                return self.points, level
+        if self.never:
+            return self.points, UNKNOWN_ANSWER
+        return int(animal.species in self.near), 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +97,7 @@ class AnimalWish:
         """True if an animal with so many points fits all parts; nobody fits none."""
         return bool(self.parts) and points == sum(part.points for part in self.parts)
 
-    def mended(self, vocabulary: Vocabulary) -> str | None:
+    def suggest(self, vocabulary: Vocabulary) -> str | None:
         """The same words without typing errors; None if none is found."""
         plain = {part.name for part in self.parts if part.more and not part.near}
         better = {word: vocabulary.mend(word, _RULE_WORDS) for word in plain}
@@ -128,33 +127,28 @@ def read_wish(text: str) -> AnimalWish:
             sought += [breed] if breed else [] if meaning else [_sought_word(word)]
             is_with = is_not = False
         place += count
-    parts = [
-        _rule(name, rules[name]) for name in sorted(rules, key="species".__ne__) if rules[name]
-    ]
+    parts = []
+    for name in sorted(filter(rules.get, rules), key="species".__ne__):
+        facts = [f" ={name}:{one} " for one in rules[name]]
+        parts.append(WishedPart(name, facts, never=f" ={name}:no " if "yes" in rules[name] else ""))
     parts += sought
     return AnimalWish(words, parts or [_sought_word(word) for word in words])
 
 
-def _rule(name: str, ids: set[str]) -> WishedPart:
-    return WishedPart(
-        name, [f" ={name}:{one} " for one in ids], never=f" ={name}:no " if ids == {"yes"} else ""
-    )
-
-
 def _sought_word(word: str) -> WishedPart:
     whole = [f" {one} " for one in singulars(word)]
-    return WishedPart(word, whole, [f" {word}" if len(word) > 2 else f" {word} ", *whole])
+    return WishedPart(word, whole, [f" {word}" if len(word) > 2 else f" {word} ", *whole[1:]])
 
 
 def _sought_breed(text: str, breeds: dict[str, str]) -> WishedPart:
     """A breed by any of its names; less well, an animal that has the word elsewhere."""
     exact = [f" ={species}/{breed} " for species, breed in breeds.items()]
     names = [
-        spaced(f"{species}:{word}" for word in words_in(name))
+        pad(f"{species}:{word}" for word in words_in(name))
         for species, breed in breeds.items()
         for name in (text, breed)
     ]
-    named = spaced(f"name:{word}" for word in text.split())
+    named = pad(f"name:{word}" for word in text.split())
     return WishedPart(text, [*exact, *names, named], [f" {text} "], near=frozenset(breeds))
 
 

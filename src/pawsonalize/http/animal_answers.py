@@ -1,5 +1,7 @@
 """Answers of individual animals, as this door gives them."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from msgspec import UNSET, UnsetType
@@ -61,7 +63,8 @@ async def _answer(request: Request, is_full: bool) -> Response:
     individuals = await individuals_for(request, query_address(request), Purpose.COMPARING)
     now = services.now()
     query = Query(visitor, now, now, limit=limit, explain=is_full)
-    found = await services.read(_similar, services, individuals, animal_id, query, include)
+    similar = partial(individuals.similar, animal_id)
+    found = await services.read(find, services, individuals, query, include, similar)
     return animals_response(found, is_full)
 
 
@@ -79,28 +82,18 @@ def animals_response(found: AnimalsFound, is_full: bool) -> Response:
     )
 
 
-def found_with(
+def find(
     services: Services,
     individuals: Individuals,
-    answer: AnimalsAnswer,
     query: Query,
     include: list[Includable],
+    answer: Callable[[Query], AnimalsAnswer],
 ) -> AnimalsFound:
-    """The answer to the query with what it is to include."""
-    places = [place.animal_ids for place in answer.places]
-    return AnimalsFound(answer, read_included(services, individuals, include, query, places))
-
-
-def _similar(
-    services: Services,
-    individuals: Individuals,
-    animal_id: str,
-    query: Query,
-    include: list[Includable],
-) -> AnimalsFound:
+    """Answer the query, completed by the stored profile, with what it is to include."""
     query = individuals.with_profile(query)
-    answer = individuals.similar(animal_id, query)
-    return found_with(services, individuals, answer, query, include)
+    found = answer(query)
+    places = [place.animal_ids for place in found.places]
+    return AnimalsFound(found, read_included(services, individuals, include, query, places))
 
 
 def _short(place: AnimalPlace, included: Included) -> Recommendation:

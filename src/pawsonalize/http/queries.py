@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Annotated, Literal, ParamSpec, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -30,16 +30,22 @@ from pawsonalize.engine.ingest.event_form import Id, Moment
 from pawsonalize.engine.serving.animals.distance import Place
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
 from pawsonalize.engine.serving.animals.open_pages import seconds_until_written
+from pawsonalize.engine.serving.directory import Address
 from pawsonalize.engine.serving.facets import categorical
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.http.addressing import CampaignName, DatasetGroupName, read_at, read_visitor
+from pawsonalize.http.addressing import (
+    CampaignName,
+    DatasetGroupName,
+    address_of,
+    read_at,
+    read_visitor,
+)
 from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.filters import FilterValues, MetadataColumns, read_filter
 from pawsonalize.http.included import Include
 from pawsonalize.http.json import unknown_of
 from pawsonalize.http.services import Services
 
-P = ParamSpec("P")
 T = TypeVar("T")
 Of = Literal["groups", "animals"]
 _MAX_DENIED = 1_000
@@ -188,36 +194,36 @@ class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
     did something since, after 12 hours, and once another model answers."""
 
 
-def check_caller(request: Request, given: QueryFields, *, detailed: bool) -> None:
-    """Forbidden for what a page may not ask.
+async def prepare(
+    request: Request, given: QueryFields, page: Iterable[Id], *, detailed: bool
+) -> Address:
+    """Return what the question is put to, before it takes a slot; Forbidden for some of a page.
 
-    A question of another moment reads the whole inventory, so it waits in a line of its own.
+    A question of another moment reads the whole inventory, so it waits in a line of its own. One
+    that names the answers of a page waits, half a second at most, until they are in the tables.
     """
     check_visitor(request, given.user_id, detailed=detailed)
-    if given.at is None:
-        return
-    if caller_of(request).is_page:
-        raise Forbidden(
-            "a page is answered as of now: leave at out, or ask from your server with a key of"
-            " scope site",
-            field="at",
-        )
-    request.state.lane = Lane.PAST
+    if given.at is not None:
+        if caller_of(request).is_page:
+            raise Forbidden(
+                "a page is answered as of now: leave at out, or ask from your server with a key of"
+                " scope site",
+                field="at",
+            )
+        request.state.lane = Lane.PAST
+    services: Services = request.app.state.services
+    await asyncio.sleep(seconds_until_written([str(one) for one in page], services.now()))
+    return address_of(request, given.dataset_group, given.campaign)
 
 
 async def answer_in_lane(
-    request: Request, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    request: Request, group: str, given: QueryFields, answer: Callable[[], T]
 ) -> T:
-    """Make the answer where the tables are read, or in a thread if it is of another moment."""
+    """Check the context, and make the answer: in a thread if it is of another moment."""
+    await check_context(request, group, given.context)
     services: Services = request.app.state.services
-    if request.state.lane is Lane.PAST:
-        return await run_in_threadpool(call, *args, **kwargs)
-    return await services.read(call, *args, **kwargs)
-
-
-async def wait_until_written(page: Iterable[Id], now: int) -> None:
-    """Wait until these answers are in the tables, which takes half a second at most."""
-    await asyncio.sleep(seconds_until_written([str(one) for one in page], now))
+    run = run_in_threadpool if request.state.lane is Lane.PAST else services.read
+    return await run(answer)
 
 
 def read_query(
@@ -262,9 +268,6 @@ async def check_context(
     )
 
 
-_NO_RULES = EligibilityFields()
-
-
 def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibility:
     """The rules that the request says; InvalidInput names a bad field.
 
@@ -302,16 +305,14 @@ def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibilit
     )
 
 
-def check_of_groups(fields: QueryFields) -> None:
-    """InvalidInput for fields of a question of groups that are of animals alone."""
-    if fields.repeats:
-        raise InvalidInput('repeats is for animals: send "of": "animals" too', field="repeats")
-    for name in EligibilityFields.__struct_fields__:
-        if name != "of" and getattr(fields, name) != getattr(_NO_RULES, name):
-            said = msgspec.structs.fields(EligibilityFields)
+def check_of_groups(fields: QueryFields, *more: str) -> None:
+    """InvalidInput for rules and `more` fields of a question of groups: they are for animals."""
+    for name in (*EligibilityFields.__struct_fields__, "repeats", *more):
+        if name != "of" and getattr(fields, name) not in (None, []):
+            said = msgspec.structs.fields(fields)
             field = next(one.encode_name for one in said if one.name == name)
             raise InvalidInput(
-                f'{field} is a rule for animals: send "of": "animals" too', field=field
+                f'{field} is for animals: send "of": "animals" too, or leave it out', field=field
             )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import msgspec
@@ -17,13 +18,8 @@ from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Answer
-from pawsonalize.http.addressing import (
-    Answering,
-    address_of,
-    answering,
-    individuals_for,
-)
-from pawsonalize.http.animal_answers import AnimalsFound, animals_response, found_with
+from pawsonalize.http.addressing import Answering, answering, individuals_for
+from pawsonalize.http.animal_answers import AnimalsFound, animals_response, find
 from pawsonalize.http.answers import (
     RECOMMENDATION_HEADER,
     DetailedRecommendation,
@@ -43,11 +39,9 @@ from pawsonalize.http.queries import (
     PageAnswers,
     QueryFields,
     answer_in_lane,
-    check_caller,
-    check_context,
     check_of_groups,
+    prepare,
     read_query,
-    wait_until_written,
 )
 from pawsonalize.http.services import Services
 
@@ -84,29 +78,18 @@ async def post_detailed_recommendations(request: Request) -> Response:
 async def _recommended(request: Request, is_full: bool) -> Response:
     services: Services = request.app.state.services
     asked = await read_form(request, _REQUEST)
-    check_caller(request, asked, detailed=is_full)
-    address = address_of(request, asked.dataset_group, asked.campaign)
+    page = asked.continues or asked.repeats
+    address = await prepare(request, asked, page, detailed=is_full)
     if asked.of == "animals":
-        # Before it takes a slot, as whoever names a page too early waits alone.
-        await wait_until_written(asked.continues or asked.repeats, services.now())
         whom = await individuals_for(request, address, Purpose.RECOMMENDING)
-        await check_context(request, DATASET_GROUP, asked.context)
-        found = await answer_in_lane(
-            request, _recommend_animals, services, whom, asked, services.now(), is_full
-        )
+        found_of = partial(_recommend_animals, services, whom, asked, services.now(), is_full)
+        found = await answer_in_lane(request, DATASET_GROUP, asked, found_of)
         return animals_response(found, is_full)
-    check_of_groups(asked)
-    for field, value in (("include", asked.include), ("continues", asked.continues)):
-        if value:
-            raise InvalidInput(
-                f'{field} is for animals: send "of": "animals" too, or leave it out', field=field
-            )
+    check_of_groups(asked, "include", "continues")
     purpose = Purpose.RECOMMENDING if asked.item_id is None else Purpose.COMPARING
-    whom_asked = await answering(request, address, purpose)
-    await check_context(request, whom_asked.dataset_group, asked.context)
-    answer, columns = await answer_in_lane(
-        request, _recommend, services, whom_asked, asked, services.now(), is_full
-    )
+    by = await answering(request, address, purpose)
+    answer_of = partial(_recommend, services, by, asked, services.now(), is_full)
+    answer, columns = await answer_in_lane(request, by.dataset_group, asked, answer_of)
     return recommendations_response(answer, columns, is_full=is_full)
 
 
@@ -142,9 +125,8 @@ def _recommend_animals(
     if given.continues and given.repeats:
         raise InvalidInput("a page is continued or repeated: send one", field="continues")
     continues = tuple(parse_id(one, "continues") for one in given.continues)
-    query = individuals.with_profile(replace(query, limit=given.limit, continues=continues))
-    answer = individuals.recommend(query)
-    return found_with(services, individuals, answer, query, given.include)
+    query = replace(query, limit=given.limit, continues=continues)
+    return find(services, individuals, query, given.include, individuals.recommend)
 
 
 def _recommend(

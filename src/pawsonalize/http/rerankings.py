@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from email.utils import formatdate
+from functools import partial
 from typing import Annotated, NamedTuple
 from uuid import uuid4
 
@@ -17,17 +18,12 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
 from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.serving.animals.answer import AnimalPlace
+from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
-from pawsonalize.http.addressing import (
-    Answering,
-    address_of,
-    answering,
-    individuals_for,
-)
-from pawsonalize.http.animal_answers import AnimalsFound, factors_of, found_with, included_of
+from pawsonalize.http.addressing import Answering, answering, individuals_for
+from pawsonalize.http.animal_answers import AnimalsFound, factors_of, find, included_of
 from pawsonalize.http.answers import (
     RECOMMENDATION_HEADER,
     PersonalizeResponse,
@@ -37,20 +33,15 @@ from pawsonalize.http.answers import (
     ResponseMetadata,
     is_detailed,
 )
-from pawsonalize.http.filters import (
-    Metadata,
-    read_metadata,
-)
+from pawsonalize.http.filters import Metadata, read_metadata
 from pawsonalize.http.included import NOTHING, Included, read_included
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.queries import (
     QueryFields,
     answer_in_lane,
-    check_caller,
-    check_context,
     check_of_groups,
+    prepare,
     read_query,
-    wait_until_written,
 )
 from pawsonalize.http.schemas import HIDDEN, WANTED
 from pawsonalize.http.services import Services
@@ -99,20 +90,18 @@ async def post_rerankings(request: Request) -> Response:
     asked = await read_form(request, _REQUEST)
     if asked.user_id is None and asked.session_id is None:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
-    address = address_of(request, asked.dataset_group, asked.campaign)
     is_full = is_detailed(request)
-    check_caller(request, asked, detailed=is_full)
-    await wait_until_written(asked.repeats, services.now())
+    address = await prepare(request, asked, asked.repeats, detailed=is_full)
     now = services.now()
     if asked.of == "animals":
         whom = await individuals_for(request, address, Purpose.RANKING)
-        await check_context(request, DATASET_GROUP, asked.context)
-        found = await answer_in_lane(request, _rerank_animals, services, whom, asked, now, is_full)
+        found_of = partial(_rerank_animals, services, whom, asked, now, is_full)
+        found = await answer_in_lane(request, DATASET_GROUP, asked, found_of)
         return animal_ranking_response(found, now, is_full=is_full, lists=bool(asked.include))
     check_of_groups(asked)
     by = await answering(request, address, Purpose.RANKING)
-    await check_context(request, by.dataset_group, asked.context)
-    ranked = await answer_in_lane(request, _rerank, services, by, asked, now, is_full)
+    ranked_of = partial(_rerank, services, by, asked, now, is_full)
+    ranked = await answer_in_lane(request, by.dataset_group, asked, ranked_of)
     return ranking_response(ranked, now, is_full=is_full, lists=bool(asked.include))
 
 
@@ -127,12 +116,9 @@ def _rerank_animals(
         raise InvalidInput(
             "metadataColumns are for groups: leave them out", field="metadataColumns"
         )
-    query = individuals.with_profile(
-        read_query(services, given, DATASET_GROUP, now, explain=explain)
-    )
-    ids = _named(given.item_metadata_list)
-    answer = individuals.rerank(ids, query)
-    return found_with(services, individuals, answer, query, given.include)
+    query = read_query(services, given, DATASET_GROUP, now, explain=explain)
+    rerank = partial(individuals.rerank, _named(given.item_metadata_list))
+    return find(services, individuals, query, given.include, rerank)
 
 
 class RankedList(NamedTuple):
@@ -215,9 +201,6 @@ def ranking_response(
         for group, columns in zip(answer.groups, found.metadata, strict=True)
     ]
     ranking = [one.item_id for one in answer.items]
-    personalize = _personalize(ranked, answer.recommendation_id, now)
-    if not (is_full or lists):
-        return _answer(RerankingResponse(ranking, personalize))
     animals = [
         RankedAnimal(
             id=one.item_id,
@@ -228,8 +211,8 @@ def ranking_response(
         )
         for one, group_id in zip(answer.items, answer.group_ids, strict=True)
     ]
-    version = answer.solution_version if is_full else UNSET
-    return _answer(RerankingResponse(ranking, personalize, version, animals))
+    shown = animals if is_full or lists else UNSET
+    return _respond(answer, ranked, ranking, shown, now, is_full=is_full)
 
 
 def animal_ranking_response(
@@ -243,12 +226,9 @@ def animal_ranking_response(
     total = sum(best.values())
     ranked = [RankedGroup(group_id, score / total) for group_id, score in best.items()]
     ranking = [place.animal_ids[0] for place in answer.places]
-    personalize = _personalize(ranked, answer.recommendation_id, now)
-    if not (is_full or lists):
-        return _answer(RerankingResponse(ranking, personalize))
     animals = [_ranked(place, found.included, is_full) for place in answer.places]
-    version = answer.solution_version if is_full else UNSET
-    return _answer(RerankingResponse(ranking, personalize, version, animals))
+    shown = animals if is_full or lists else UNSET
+    return _respond(answer, ranked, ranking, shown, now, is_full=is_full)
 
 
 def _ranked(place: AnimalPlace, included: Included, is_full: bool) -> RankedAnimal:
@@ -269,16 +249,17 @@ def _ranked(place: AnimalPlace, included: Included, is_full: bool) -> RankedAnim
     )
 
 
-def _answer(response: RerankingResponse) -> Response:
-    headers = {RECOMMENDATION_HEADER: response.personalize_response.recommendation_id}
-    return json_response(response, headers=headers)
-
-
-def _personalize(
-    ranked: list[RankedGroup], recommendation_id: str, now: int
-) -> PersonalizeResponse:
-    request_id = str(uuid4())
-    body = {"personalizedRanking": ranked, "recommendationId": recommendation_id}
+def _respond(
+    answer: RankingAnswer | AnimalsAnswer,
+    ranked: list[RankedGroup],
+    ranking: list[str],
+    animals: list[RankedAnimal] | UnsetType,
+    now: int,
+    *,
+    is_full: bool,
+) -> Response:
+    request_id, name = str(uuid4()), answer.recommendation_id
+    body = {"personalizedRanking": ranked, "recommendationId": name}
     headers = {
         "date": formatdate(now / SECOND, usegmt=True),
         "content-type": "application/json",
@@ -286,4 +267,7 @@ def _personalize(
         "connection": "keep-alive",
         "x-amzn-requestid": request_id,
     }
-    return PersonalizeResponse(ResponseMetadata(request_id, headers), ranked, recommendation_id)
+    personalize = PersonalizeResponse(ResponseMetadata(request_id, headers), ranked, name)
+    version = answer.solution_version if is_full else UNSET
+    response = RerankingResponse(ranking, personalize, version, animals)
+    return json_response(response, headers={RECOMMENDATION_HEADER: name})

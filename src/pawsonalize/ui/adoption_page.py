@@ -25,7 +25,7 @@ from pawsonalize.ui.endpoints import read_pages, remember_pages, shown
 from pawsonalize.ui.households import HouseholdRules
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.looking_for import as_call, in_words, preferences_of
-from pawsonalize.ui.ordering import Pick, Shown, order, order_found, pick
+from pawsonalize.ui.ordering import Pick, Shown, order, pick
 from pawsonalize.ui.rendering import animals_page
 from pawsonalize.ui.storefront import Storefront
 
@@ -59,7 +59,8 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
     listed = found.species if found else {one.animal_id: one.species for one in available}
     species = {one: kind for one, kind in listed.items() if one not in taken_home}
     show = _show(request)
-    pages, name = read_pages(request), _name(filters, looking_for)
+    # Another choice, or another answer, is another page of this browser.
+    pages, name = read_pages(request), f"{crc32(repr((filters, looking_for)).encode()):x}"
     query = Query(
         visitor,
         now,
@@ -72,7 +73,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
     )
     wanted = [one for one, kind in species.items() if filters.species in {None, kind}]
     levels = {one: found.levels[one] if found else 0 for one in wanted}
-    ordered = order_found(storefront, query, levels) if found else order(storefront, query)
+    ordered = order(storefront, query, levels if found else None)
     favourites = known.did("favorite")
     picks: tuple[Pick, ...] = ()
     if known.serving is not None and not (filters.excludes or found):
@@ -120,11 +121,6 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
     given = [one.recommendation_id for one in both if one.recommendation_id]
     remember_pages(request, response, pages | {name: dict.fromkeys([*kept, *given])})
     return response
-
-
-def _name(filters: HouseholdRules, looking_for: Preferences) -> str:
-    """The page's name in this browser: another choice, or another answer, is another page."""
-    return f"{crc32(repr((filters, looking_for)).encode()):x}"
 
 
 def _asked(

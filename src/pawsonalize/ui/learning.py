@@ -31,27 +31,20 @@ class Learning:
 
     def in_words(self) -> str:
         """What is so at this moment, in two or three sentences."""
+        return f"No model is live yet{self._state()} {_MEANWHILE}"
+
+    def _state(self) -> str:
         events = self.log.head()
         run = next(iter(self.runs.newest(1)), None)
         if run is not None and run.ended_at is None:
             step, doing = _DOING.get(run.step, (_STEPS, "about to end"))
-            return (
-                f"No model is live yet. The first is {doing} (step {step} of {_STEPS}), from"
-                f" {events:,} events. {_MEANWHILE}"
-            )
+            return f". The first is {doing} (step {step} of {_STEPS}), from {events:,} events."
         if run is not None and run.outcome is not None:
-            why = run.reason.rstrip(".")
-            return f"No model is live yet. The last training led to none: {why}. {_MEANWHILE}"
+            return f". The last training led to none: {run.reason.rstrip('.')}."
         if self.first_run is None:
-            return f"No model is live yet: run pawsonalize train. {_MEANWHILE}"
+            return ": run pawsonalize train."
         needed = self.first_run.events_needed
         if events < needed:
-            return (
-                f"No model is live yet: there {_are(events)}, and the first training begins"
-                f" with {needed:,}. {_MEANWHILE}"
-            )
-        return f"No model is live yet. The first training is about to begin. {_MEANWHILE}"
-
-
-def _are(events: int) -> str:
-    return "is 1 event" if events == 1 else f"are {events:,} events"
+            there_are = "there is 1 event" if events == 1 else f"there are {events:,} events"
+            return f": {there_are}, and the first training begins with {needed:,}."
+        return ". The first training is about to begin."

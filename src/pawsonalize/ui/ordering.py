@@ -64,35 +64,26 @@ class Pick:
     recommendation_id: str
 
 
-def order(storefront: Storefront, query: Query) -> Ordered:
-    """The first animals for the visitor that the rules allow."""
+def order(storefront: Storefront, query: Query, found: Mapping[str, int] | None = None) -> Ordered:
+    """The first animals for the visitor that the rules allow: of all, or of those in `found`.
+
+    `found` has a level for each; lower levels come first.
+    """
     individuals = storefront.individuals
-    fitting = individuals.fitting(query)
+    if found is not None and not found:
+        return Ordered((), 0, None)
     try:
+        if found is not None:
+            return _ordered(storefront, query, *individuals.rank_found(found, query))
         answer = individuals.recommend(query)
+        return _ordered(storefront, query, answer, len(individuals.fitting(query)))
     except NotReady:
+        fitting = individuals.fitting(query)  # the longest wait first
+        if found is not None:
+            fitting = sorted(filter(found.__contains__, fitting), key=found.__getitem__)
         known = storefront.animals.get_many(fitting[: query.limit])
         longest = [known[one] for one in fitting[: query.limit] if one in known]
         return Ordered(_shown(storefront, query, longest), len(fitting), None)
-    return _ordered(storefront, query, answer, len(fitting))
-
-
-def order_found(storefront: Storefront, query: Query, found: Mapping[str, int]) -> Ordered:
-    """The first of these animals for the visitor, of those that the rules allow.
-
-    `found` has a level for each, longest wait first; lower levels come first.
-    """
-    if not found:
-        return Ordered((), 0, None)
-    try:
-        answer, total = storefront.individuals.rank_found(found, query)
-    except NotReady:
-        fitting = [one for one in storefront.individuals.fitting(query) if one in found]
-        first = sorted(fitting, key=found.__getitem__)[: query.limit]
-        known = storefront.animals.get_many(first)
-        longest = [known[one] for one in first if one in known]
-        return Ordered(_shown(storefront, query, longest), len(fitting), None)
-    return _ordered(storefront, query, answer, total)
 
 
 def _ordered(storefront: Storefront, query: Query, answer: AnimalsAnswer, total: int) -> Ordered:
@@ -100,20 +91,17 @@ def _ordered(storefront: Storefront, query: Query, answer: AnimalsAnswer, total:
     known = storefront.animals.get_many([one for each in places for one in each.animal_ids])
     firsts = [known[place.animal_ids[0]] for place in places]
     shown = [
-        Shown(
-            plain.animal,
-            tuple(known[one] for one in place.animal_ids[1:]),
-            place.reasons,
-            plain.kilometres,
-            place.recommendation_id or answer.recommendation_id,
+        replace(
+            plain,
+            together=tuple(known[one] for one in place.animal_ids[1:]),
+            reasons=place.reasons,
+            recommendation_id=place.recommendation_id or answer.recommendation_id,
         )
         for plain, place in zip(_shown(storefront, query, firsts), places, strict=True)
     ]
-    drawn = [place.propensity < EXPLORED for place in places]
-    decided = _decided(
-        [place for place, is_drawn in zip(places, drawn, strict=True) if not is_drawn]
-    )
-    return Ordered(tuple(shown), total, answer.recommendation_id, decided, sum(drawn))
+    ranked = [place for place in places if place.propensity >= EXPLORED]
+    drawn = len(places) - len(ranked)
+    return Ordered(tuple(shown), total, answer.recommendation_id, _decided(ranked), drawn)
 
 
 def _shown(storefront: Storefront, query: Query, animals: Sequence[Animal]) -> tuple[Shown, ...]:

@@ -119,13 +119,13 @@ def test_a_size_that_nobody_knows_is_not_the_one_that_is_wished() -> None:
     ],
 )
 def test_one_typing_error_in_a_word_is_mended(text: str, mended: str | None) -> None:
-    assert read_wish(text).mended(Vocabulary(WORDS.values())) == mended
+    assert read_wish(text).suggest(Vocabulary(WORDS.values())) == mended
 
 
 def test_of_two_likely_words_the_one_that_more_records_have_is_meant() -> None:
     few, many = one("2-Pug-1-1", "Bella"), one("2-Pug-1-1", "Della")
     records = [read_words(animal, animal.age) for animal in (few, many, many)]
-    assert read_wish("zella").mended(Vocabulary(records)) == "della"
+    assert read_wish("zella").suggest(Vocabulary(records)) == "della"
 
 
 def test_who_fits_more_of_a_wish_has_more_points() -> None:

@@ -187,3 +187,14 @@ def test_another_process_knows_a_page_that_was_answered_a_moment_ago(tmp_path: P
         longer, second = ask(other, limit=6, continues=[name])
         assert len(set(first + second)) == 12
         assert ask(one, limit=12, repeats=[name, longer]) == (name, first + second)
+
+
+def test_answers_of_one_moment_are_shown_again_in_the_order_in_which_they_are_named(
+    client: TestClient,
+) -> None:
+    moment, ids, seen = iso(clock.now()), list[str](), list[str]()
+    for _ in range(5):
+        name, animals = ask(client, continues=ids, at=moment)
+        ids.append(name)
+        seen += animals
+    assert ask(client, repeats=ids, limit=60, at=moment) == (ids[0], seen)

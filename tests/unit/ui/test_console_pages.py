@@ -263,6 +263,7 @@ def test_a_key_is_made_after_one_was_asked_and_its_secret_is_shown_once(
         ({}, "give the key a scope: browser"),
         ({"site": "true", "days": "soon"}, "ends in soon days"),
         ({"site": "true", "days": "0"}, "ends in 0 days"),
+        ({"site": "true", "days": "1000000"}, "ends in 1000000 days"),
         ({"site": "true", "origins": "shelter.example"}, "is no origin"),
         ({"site": "true", "rate": "often"}, "often"),
         ({"site": "true", "datasetGroup": "nowhere"}, "nowhere"),

@@ -10,9 +10,10 @@ dislikes of dogs, and nothing else, take away more than half of what all dogs ha
 a visitor who viewed thirty dogs take hardly anything.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import takewhile
 from math import log
 
 import numpy as np
@@ -177,17 +178,11 @@ def disliked_animals(log: EventLog, visitor: Visitor, context: Context) -> froze
 
 def deeds_by_animal(log: EventLog, visitor: Visitor, at: int) -> dict[str, set[str]]:
     """Return the meanings of what the visitor did with each animal, and did not dislike since."""
-    found: dict[str, set[str]] = {}
-    if visitor.user_id is None and visitor.session_id is None:
-        return found
-    disliked: set[str] = set()
-    for deed in log.deeds_of(visitor, at, MAX_CONTEXT_EVENTS):
-        meaning = log.event_types.meaning(deed.event_type)
-        if meaning in _AGAINST:
-            disliked.add(deed.animal_id)
-        elif deed.animal_id not in disliked:
-            found.setdefault(deed.animal_id, set()).add(meaning)
-    return found
+    found = defaultdict[str, list[str]](list)
+    if visitor != Visitor():
+        for deed in log.deeds_of(visitor, at, MAX_CONTEXT_EVENTS):  # newest first
+            found[deed.animal_id].append(log.event_types.meaning(deed.event_type))
+    return {one: {*takewhile(lambda meaning: meaning not in _AGAINST, found[one])} for one in found}
 
 
 def _traits(seen: Iterable[ContextEvent], now: int) -> Counter[tuple[str, Trait]]:

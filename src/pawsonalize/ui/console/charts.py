@@ -68,9 +68,12 @@ class LineChart:
         most = self._most()
         values = [most * number / (_TICKS - 1) for number in range(_TICKS)]
         # As many digits as it takes for each label to be true, and so another one.
-        exact = (f"{{:,.{digits}f}}" for digits in range(_MOST_DIGITS))
-        forms = (form for form in exact if all(_reads(form, value) for value in values))
-        form = self.form if "%" in self.form else next(forms, self.form)
+        exact = (
+            f"{{:,.{digits}f}}"
+            for digits in range(_MOST_DIGITS)
+            if all(math.isclose(round(value, digits), value) for value in values)
+        )
+        form = self.form if "%" in self.form else next(exact, self.form)
         for value in values:
             yield self._y(value), form.format(value)
 
@@ -124,10 +127,6 @@ class LineChart:
                 parts.append(f"L{x} {y}")
             is_on = True
         return "".join(parts)
-
-
-def _reads(form: str, value: float) -> bool:
-    return math.isclose(float(form.format(value).replace(",", "")), value, rel_tol=1e-9)
 
 
 def _round_up(value: float) -> float:

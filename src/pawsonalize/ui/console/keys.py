@@ -1,20 +1,19 @@
 """Access keys are made and removed on the console, as by `pawsonalize keys`."""
 
-from starlette.routing import Route
-
 from pawsonalize.access.rates import check_rate
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.resources.access_keys import AccessKey, Scope
-from pawsonalize.ui.console.actions import Confirmation, Done, Fields, action
+from pawsonalize.ui.console.actions import Confirmation, Done, Fields
 from pawsonalize.ui.console.shell import Console
 from pawsonalize.ui.words import moment
 
 KEYS = "/console/settings/keys"
+_MOST_DIGITS = 5
 
 
 def _scopes(fields: Fields) -> list[Scope]:
-    scopes = [scope for scope in Scope if fields.get(scope)]
+    scopes = list(filter(fields.get, Scope))
     if not scopes:
         raise InvalidInput(f"give the key a scope: {', '.join(Scope)}", field="scopes")
     return scopes
@@ -22,11 +21,11 @@ def _scopes(fields: Fields) -> list[Scope]:
 
 def _end(fields: Fields, now: int) -> int | None:
     days = fields.get("days", "")
-    if not days:
-        return None
-    if not (days.isdecimal() and int(days[:6]) > 0):
-        raise InvalidInput(f"a key ends in {days[:40]} days: write a whole number", field="days")
-    return now + int(days[:6]) * DAY
+    if days and not (days.isdecimal() and len(days) <= _MOST_DIGITS and int(days)):
+        raise InvalidInput(
+            f"a key ends in {days[:40]} days: write a whole number, 1 to 99,999", field="days"
+        )
+    return now + int(days) * DAY if days else None
 
 
 def ask_create(console: Console, fields: Fields) -> Confirmation:
@@ -89,11 +88,3 @@ def remove(console: Console, fields: Fields) -> Done:
     name = fields.get("key", "")
     console.keys.delete(name)
     return Done(KEYS, f"Key {name} is removed.", name)
-
-
-def routes() -> list[Route]:
-    """Where the actions are."""
-    return [
-        *action(f"{KEYS}/create", ask_create, create),
-        *action(f"{KEYS}/remove", ask_remove, remove),
-    ]

@@ -82,7 +82,8 @@ def routes() -> list[BaseRoute]:
     return [
         Route(HERE, guarded(_page_of(HERE, "settings.html"))),
         Route(keys.KEYS, guarded(_page_of(keys.KEYS, "settings_keys.html"))),
-        *keys.routes(),
+        *action(f"{keys.KEYS}/create", keys.ask_create, keys.create),
+        *action(f"{keys.KEYS}/remove", keys.ask_remove, keys.remove),
         Route(_NOTIFICATIONS, guarded(_page_of(_NOTIFICATIONS, "settings_notifications.html"))),
         Route(_AUDIT, guarded(get_audit_page)),
         *action(f"{_NOTIFICATIONS}/test", ask_test, do_test),

@@ -313,6 +313,7 @@ const clients = {};
 class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
   #list;
   #page;
+  #coming;
 
   connectedCallback() {
     if (this.shadowRoot) return;
@@ -383,8 +384,12 @@ class AnimalsElement extends (globalThis.HTMLElement ?? Object) {
     }
   }
 
-  // What is there stays, and others follow.
-  async more() {
+  // What is there stays, and others follow: once, however often somebody clicks meanwhile.
+  more() {
+    return this.#coming ??= this.#follow().finally(() => this.#coming = null);
+  }
+
+  async #follow() {
     const { limit = 10 } = this.#query;
     const { repeats, limit: shown = limit } = this.#page;
     const { animals, recommendationId } =

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from itertools import islice
 from threading import Lock
 
-from cachetools import LRUCache
+from cachetools import LRUCache, cached
 
 from pawsonalize.domain.statuses import FOREVER
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
@@ -14,7 +14,7 @@ from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.availability import Availability, Revision
 
 _AT_ONCE = 500
-_PAST_KEPT = 3  # views of other moments; each is as large as that of now
+_PAST_KEPT = 3  # views of other moments, while no animal changes; each is as large as that of now
 # Clocks and writers may lag so far. Counts are absolute: to read some twice does no harm.
 # An animal that lags further counts when next shown: re-reading a minute took 34 ms a second.
 _OVERLAP = 10_000
@@ -42,8 +42,8 @@ class AvailableAnimalsWatch:
         self._known = (Revision(0, 0), 0, 0)
         self._counted_through = 0
         self._taking_in = Lock()
-        self._past: LRUCache[tuple[int, int], AvailableAnimals] = LRUCache(_PAST_KEPT)
-        self._keeping = Lock()  # of `_past`; never held while the tables are read
+        # The lock is not held while the tables are read.
+        self._past = cached(LRUCache(_PAST_KEPT), lock=Lock())(lambda at, _revision: self._read(at))
 
     @property
     def postcodes(self) -> Postcodes:
@@ -53,7 +53,7 @@ class AvailableAnimalsWatch:
     def of(self, at: int, now: int) -> AvailableAnimals:
         """The available animals as of `at`; hold their lock while you read."""
         if at != now:
-            return self._as_of(at)
+            return self._past(at, self._availability.revision().number)
         while not self._refresh(now):
             pass  # another thread was faster; what it read may be older than this query needs
         return self._available
@@ -98,17 +98,6 @@ class AvailableAnimalsWatch:
                     self._available.put(changed, here, shown)
             self._known = newer
         return True
-
-    def _as_of(self, at: int) -> AvailableAnimals:
-        """The available animals of another moment; the newest few stay until an animal changes."""
-        view = at, self._availability.revision().number
-        with self._keeping:
-            known: AvailableAnimals | None = self._past.get(view)
-        if known is None:
-            known = self._read(at)
-            with self._keeping:
-                self._past[view] = known
-        return known
 
     def _read(self, at: int) -> AvailableAnimals:
         """A fresh set of the available animals, which no other thread has yet."""

@@ -45,8 +45,9 @@ class OpenPages:
             return []
         waiting = {one.recommendation_id: one for one in self.answers.waiting_of(visitor)}
         known = self.table.get_many(ids) | waiting
-        found = sorted((known[one] for one in {*ids} & known.keys()), key=lambda one: one.as_of)
-        return [one for one in found if Visitor(one.user_id, one.session_id) == visitor]
+        found = [known[one] for one in dict.fromkeys(ids) if one in known]
+        own = [one for one in found if Visitor(one.user_id, one.session_id) == visitor]
+        return sorted(own, key=lambda one: one.as_of)  # of one moment: as they are named
 
     def read(self, query: Query, kind: str, version: str) -> Query:
         """The query with the page that it continues, or repeats.
@@ -119,7 +120,7 @@ def places_left(weighing: Weighing, query: Query) -> Explored:
     return Explored(tuple(available.rank[slots].tolist()), explored, odds)
 
 
-def repeated(answer: AnimalsAnswer, page: Sequence[Impression]) -> AnimalsAnswer:
+def with_logged_ids(answer: AnimalsAnswer, page: Sequence[Impression]) -> AnimalsAnswer:
     """The answer under the ids that its places were logged under."""
     first = page[0].recommendation_id
     own = {one: name for ids, _, name in places_of(page) for one in ids if name != first}

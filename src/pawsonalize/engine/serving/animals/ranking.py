@@ -41,8 +41,8 @@ from pawsonalize.engine.serving.animals.open_pages import (
     OpenPages,
     places_left,
     places_of,
-    repeated,
     rest_of,
+    with_logged_ids,
 )
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
@@ -188,11 +188,9 @@ class Individuals:
             weighing = self._weighing(available, groups, query, counts, passed, disliked, pages)
             slots = weighing.fitting(available.slots(found))
             utilities = weighing.utilities(slots)
-            levels = np.array([found[available.ids[slot]] for slot in slots.tolist()], np.int64)
-            end = len(place_in_page)
-            before = np.array(
-                [place_in_page.get(available.ids[one], end) for one in slots.tolist()]
-            )
+            names, end = [available.ids[slot] for slot in slots.tolist()], len(place_in_page)
+            levels = np.array([found[one] for one in names], np.int64)
+            before = np.array([place_in_page.get(one, end) for one in names], np.int64)
             order = np.lexsort((available.rank[slots], -utilities, levels, before))[:MAX_RESULTS]
             weighed = weighing.weigh(slots[order])
             shares = np.exp(weighed.utilities - weighed.utilities.max(initial=-np.inf))
@@ -324,7 +322,7 @@ class Individuals:
             tuple(places),
         )
         if query.page and not query.continues:  # it is logged already
-            return repeated(answer, query.page)
+            return with_logged_ids(answer, query.page)
         if query.page and not places:  # everybody is shown
             return replace(answer, recommendation_id=query.continues[-1])
         self._impressions.add(

@@ -36,8 +36,7 @@ class InventorySearch:
         self._lock = Lock()
         self._version = 0
         self._puts: dict[str, int] = {}
-        self._words: dict[str, AnimalWords] = {}
-        self._vocabulary = Vocabulary(())
+        self._known: tuple[dict[str, AnimalWords], Vocabulary] = {}, Vocabulary(())
 
     def find(self, text: str, now: int, as_written: bool = False) -> FoundAnimals:
         """Find whom the words describe.
@@ -48,7 +47,7 @@ class InventorySearch:
         wish = read_wish(text)
         levels, is_nearest = _best(words, wish)
         certain = not is_nearest and any(level % UNKNOWN_ANSWER != 1 for level in levels.values())
-        suggestion = None if certain else wish.mended(vocabulary)
+        suggestion = None if certain else wish.suggest(vocabulary)
         is_mended = suggestion is not None and is_nearest and not as_written
         if suggestion and is_mended:
             wish = read_wish(suggestion)
@@ -57,27 +56,36 @@ class InventorySearch:
         return FoundAnimals(wish.household, levels, species, suggestion, is_mended, is_nearest)
 
     def _read(self, now: int) -> tuple[Mapping[str, AnimalWords], Vocabulary]:
-        """The words of all available animals, longest wait first."""
+        """The words of all available animals, longest wait first.
+
+        While one search reads what changed, others go on with the words of before.
+        """
+        if self._lock.acquire(blocking=not self._version):
+            try:
+                self._refresh(now)
+            finally:
+                self._lock.release()
+        return self._known
+
+    def _refresh(self, now: int) -> None:
         available = self._available.of(now, now)
-        with self._lock:
-            with available.lock:
-                order, version = available.order, available.version
-                if version == self._version:
-                    return self._words, self._vocabulary
-                ids = [available.ids[slot] for slot in order.tolist()]
-                puts = dict(zip(ids, available.column("put", order).tolist(), strict=True))
-            changed = [one for one in ids if self._puts.get(one) != puts[one]]
-            if changed or len(puts) != len(self._puts):
-                here = self._animals.available_among(changed, now)
-                known = self._words | {
-                    one.animal_id: read_words(one, item.rpartition("-")[2])  # its group's age
-                    for item, animals in here.items()
-                    for one in animals
-                }
-                self._words = {one: known[one] for one in ids if one in known}
-                self._vocabulary = Vocabulary(self._words.values())
-            self._version, self._puts = version, puts
-            return self._words, self._vocabulary
+        with available.lock:
+            order, version = available.order, available.version
+            if version == self._version:
+                return
+            ids = [available.ids[slot] for slot in order.tolist()]
+            puts = dict(zip(ids, available.column("put", order).tolist(), strict=True))
+        changed = [one for one in ids if self._puts.get(one) != puts[one]]
+        if changed or len(puts) != len(self._puts):
+            here = self._animals.available_among(changed, now)
+            known = self._known[0] | {
+                one.animal_id: read_words(one, item.rpartition("-")[2])  # its group's age
+                for item, animals in here.items()
+                for one in animals
+            }
+            words = {one: known[one] for one in ids if one in known}
+            self._known = words, Vocabulary(words.values())
+        self._version, self._puts = version, puts
 
 
 def _best(words: Mapping[str, AnimalWords], wish: AnimalWish) -> tuple[dict[str, int], bool]:

@@ -1,6 +1,7 @@
 """A search of the inventory: what it offers, and what it reads again."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,3 +118,15 @@ def test_an_animal_that_grew_up_is_no_puppy_any_more(
     animals.put([beagle("a", born=born)], T0)
     assert list(searching.find("puppy", T0 + 1).levels) == ["a"]
     assert searching.find("puppy", T0 + 30 * DAY).is_nearest
+
+
+def test_no_search_waits_while_another_one_reads_what_changed(
+    animals: Animals, searching: InventorySearch
+) -> None:
+    animals.put([beagle("a")], T0)
+    searching.find("beagle", T0 + DAY)
+    animals.put([beagle("b")], T0)
+    with ThreadPoolExecutor(1) as another, searching._lock:
+        found = another.submit(searching.find, "beagle", T0 + DAY)
+        assert list(found.result(timeout=30).levels) == ["a"]
+    assert list(searching.find("beagle", T0 + DAY).levels) == ["a", "b"]
