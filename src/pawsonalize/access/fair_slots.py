@@ -124,10 +124,7 @@ class FairSlots:
             self._level = max(self._level, used)
             queue = self._waiting[whose]
             place = next(iter(queue.waiting))
-            del queue.waiting[place]
-            self._room += 1
-            if not queue.waiting:
-                del self._waiting[whose]
+            self._leave(whose, queue, place)
             if place.cancelled():
                 continue
             queue.running += 1

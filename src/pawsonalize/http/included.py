@@ -115,7 +115,7 @@ def read_included(
 
 
 def _included(animal: Animal, at: int, far: float, bonded: list[str]) -> IncludedAnimal:
-    group = animal.group_at(at)
+    group, first = animal.group_at(at), animal.first_listed_at
     return IncludedAnimal(
         name=animal.name,
         photo=next(iter(animal.photos), ""),
@@ -127,9 +127,7 @@ def _included(animal: Animal, at: int, far: float, bonded: list[str]) -> Include
         sex=_word(animal.sex, {}),
         shelter=animal.shelter,
         waiting_days=animal.waiting_days(at),
-        first_listed_at=iso(first)
-        if (first := animal.first_listed_at) < animal.waits_since(at)
-        else "",
+        first_listed_at=iso(first) if first < animal.waits_since(at) else "",
         fee=UNSET if animal.fee is None else animal.fee,
         distance_km=round(far, 1) if isfinite(far) else UNSET,
         bonded_names=bonded,

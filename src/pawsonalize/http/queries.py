@@ -197,10 +197,11 @@ class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
 async def prepare(
     request: Request, given: QueryFields, page: Iterable[Id], *, detailed: bool
 ) -> Address:
-    """Return what the question is put to, before it takes a slot; Forbidden for some of a page.
+    """Return what the question is put to; Forbidden for what a page may not ask.
 
-    A question of another moment reads the whole inventory, so it waits in a line of its own. One
-    that names the answers of a page waits, half a second at most, until they are in the tables.
+    Call it before the request takes a slot. A question of another moment reads the whole inventory,
+    so it gets a line of its own. One that names answers of a page waits until they are in the
+    tables, half a second at most.
     """
     check_visitor(request, given.user_id, detailed=detailed)
     if given.at is not None:

@@ -82,14 +82,14 @@ async def _recommended(request: Request, is_full: bool) -> Response:
     address = await prepare(request, asked, page, detailed=is_full)
     if asked.of == "animals":
         whom = await individuals_for(request, address, Purpose.RECOMMENDING)
-        found_of = partial(_recommend_animals, services, whom, asked, services.now(), is_full)
-        found = await answer_in_lane(request, DATASET_GROUP, asked, found_of)
+        make_animals = partial(_recommend_animals, services, whom, asked, services.now(), is_full)
+        found = await answer_in_lane(request, DATASET_GROUP, asked, make_animals)
         return animals_response(found, is_full)
     check_of_groups(asked, "include", "continues")
     purpose = Purpose.RECOMMENDING if asked.item_id is None else Purpose.COMPARING
     by = await answering(request, address, purpose)
-    answer_of = partial(_recommend, services, by, asked, services.now(), is_full)
-    answer, columns = await answer_in_lane(request, by.dataset_group, asked, answer_of)
+    make = partial(_recommend, services, by, asked, services.now(), is_full)
+    answer, columns = await answer_in_lane(request, by.dataset_group, asked, make)
     return recommendations_response(answer, columns, is_full=is_full)
 
 

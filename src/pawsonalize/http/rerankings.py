@@ -95,13 +95,13 @@ async def post_rerankings(request: Request) -> Response:
     now = services.now()
     if asked.of == "animals":
         whom = await individuals_for(request, address, Purpose.RANKING)
-        found_of = partial(_rerank_animals, services, whom, asked, now, is_full)
-        found = await answer_in_lane(request, DATASET_GROUP, asked, found_of)
+        make_animals = partial(_rerank_animals, services, whom, asked, now, is_full)
+        found = await answer_in_lane(request, DATASET_GROUP, asked, make_animals)
         return animal_ranking_response(found, now, is_full=is_full, lists=bool(asked.include))
     check_of_groups(asked)
     by = await answering(request, address, Purpose.RANKING)
-    ranked_of = partial(_rerank, services, by, asked, now, is_full)
-    ranked = await answer_in_lane(request, by.dataset_group, asked, ranked_of)
+    make = partial(_rerank, services, by, asked, now, is_full)
+    ranked = await answer_in_lane(request, by.dataset_group, asked, make)
     return ranking_response(ranked, now, is_full=is_full, lists=bool(asked.include))
 
 
@@ -211,8 +211,7 @@ def ranking_response(
         )
         for one, group_id in zip(answer.items, answer.group_ids, strict=True)
     ]
-    shown = animals if is_full or lists else UNSET
-    return _respond(answer, ranked, ranking, shown, now, is_full=is_full)
+    return _respond(answer, ranked, ranking, animals if is_full or lists else UNSET, now, is_full)
 
 
 def animal_ranking_response(
@@ -227,8 +226,7 @@ def animal_ranking_response(
     ranked = [RankedGroup(group_id, score / total) for group_id, score in best.items()]
     ranking = [place.animal_ids[0] for place in answer.places]
     animals = [_ranked(place, found.included, is_full) for place in answer.places]
-    shown = animals if is_full or lists else UNSET
-    return _respond(answer, ranked, ranking, shown, now, is_full=is_full)
+    return _respond(answer, ranked, ranking, animals if is_full or lists else UNSET, now, is_full)
 
 
 def _ranked(place: AnimalPlace, included: Included, is_full: bool) -> RankedAnimal:
@@ -255,7 +253,6 @@ def _respond(
     ranking: list[str],
     animals: list[RankedAnimal] | UnsetType,
     now: int,
-    *,
     is_full: bool,
 ) -> Response:
     request_id, name = str(uuid4()), answer.recommendation_id

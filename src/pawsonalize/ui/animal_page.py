@@ -9,6 +9,7 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
+from pawsonalize.engine.serving.query import Query
 from pawsonalize.ui.cards import AnimalCard
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.ordering import like
@@ -60,8 +61,8 @@ def _others(storefront: Storefront, known: Knowledge, animal: Animal, now: int) 
     rules = Eligibility(
         species=frozenset([animal.species]), denied=Denied(animals=known.did("adoption"))
     )
-    found = like(storefront, known.visitor, animal, rules, _OTHERS, now)
-    favourites = known.did("favorite")
+    query = Query(known.visitor, now, now, eligibility=rules, limit=_OTHERS)
+    found, favourites = like(storefront, query, animal.animal_id), known.did("favorite")
     return [
         AnimalCard.of(one.animal, now, found.recommendation_id, favourites) for one in found.shown
     ]

@@ -9,9 +9,7 @@ import numpy as np
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotReady
-from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
-from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.animals.pages import EXPLORED
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.query import Query
@@ -122,23 +120,13 @@ def _decided(places: Sequence[AnimalPlace]) -> tuple[str, ...]:
     return tuple(PARTS[part] for part in weightiest if spread[part] > _WORTH_SAYING)
 
 
-def like(
-    storefront: Storefront,
-    visitor: Visitor,
-    animal: Animal,
-    rules: Eligibility,
-    limit: int,
-    now: int,
-) -> Ordered:
+def like(storefront: Storefront, query: Query, animal_id: str) -> Ordered:
     """Others that those like who like this animal; nobody without a live model."""
-    query = Query(visitor, now, now, eligibility=rules, limit=limit)
     try:
-        answer = storefront.individuals.similar(animal.animal_id, query)
+        answer = storefront.individuals.similar(animal_id, query)
     except NotReady:
         return Ordered((), 0, None)
-    known = storefront.animals.get_many([place.animal_ids[0] for place in answer.places])
-    shown = tuple(Shown(known[place.animal_ids[0]]) for place in answer.places)
-    return Ordered(shown, len(shown), answer.recommendation_id)
+    return _ordered(storefront, query, answer, len(answer.places))
 
 
 def pick(

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,12 +84,8 @@ def standings_of(
     lifts = weighed.parts - weighed.parts.mean(axis=0)
     here = weighing.eligibility.place
     take = weighing.available.take(weighed.slots, here)
-    shown = take("shown").tolist()
-    far: list[float | None] = [None] * len(shown)
-    if here is not None:
-        found = take("kilometres").tolist()
-        far = [None if one != one else one for one in found]  # noqa: PLR0124 - NaN is not itself
+    far = [nan] * len(lifts) if here is None else take("kilometres").tolist()
     return [
-        (dict(zip(PARTS, row, strict=True)), times, away)
-        for row, times, away in zip(lifts.tolist(), shown, far, strict=True)
+        (dict(zip(PARTS, row, strict=True)), times, None if isnan(away) else away)
+        for row, times, away in zip(lifts.tolist(), take("shown").tolist(), far, strict=True)
     ]
