@@ -16,8 +16,9 @@ class GoodWith(StrEnum):
 _ANSWERS = {
     word: answer
     for answer, words in {
-        GoodWith.YES: "1 y t yes true good ok okay ja oui si sí sì sim",
-        GoodWith.NO: "0 n f no false nein non nee não",
+        GoodWith.YES: "1 y t yes true good ok okay ja j wahr oui vrai si sí sì verdadero sim"
+        " verdadeiro vero waar",
+        GoodWith.NO: "0 n f no false nein falsch non faux nee não nao falso onwaar",
         GoodWith.SELECTIVE: "selective some sometimes depends only if with slow calm small but"
         " most",
         GoodWith.UNKNOWN: "u unk unknown unspecified undetermined none na null nil notspecified"
@@ -28,8 +29,11 @@ _ANSWERS = {
 }
 # An age of children, or a word for those who are no longer small.
 _OLDER = re.compile(r"\d\d|\d\s*\D|\D\s*\d|\b(older|teen\w*|adults?|ältere?|größere|mayores)\b")
-# `No known issues` is no no.
-_SAYS_LESS = re.compile(r"\b(known|issues?|problems?|tested|history|info\w*|data|yet)\b")
+# `No known issues` is no no, nor are `no sabemos`, `non testato` and `não avaliado`.
+_SAYS_LESS = re.compile(
+    r"\b(known|issues?|problem|test|history|info|data|yet|expe|idea|conn[ua]|conoc|conosc|conhec"
+    r"|not[oa]\b|sé\b|sai|sab|sap|prob|aval|evalu|valut|éval|aplica|applic)"
+)
 
 
 def says_nothing(text: str) -> bool:
@@ -38,15 +42,15 @@ def says_nothing(text: str) -> bool:
     return not word or _ANSWERS.get(word) is GoodWith.UNKNOWN
 
 
-def read_answer(text: str, *, about_children: bool = False) -> GoodWith | None:
+def read_answer(told: str | bool | None, *, about_children: bool = False) -> GoodWith | None:
     """An answer in words; None if they cannot be read.
 
     About children, an answer that holds for older ones only is a no: somebody who has children may
     have small ones.
     """
-    if says_nothing(text):
+    if told is None or says_nothing(str(told)):
         return GoodWith.UNKNOWN
-    plain = text.casefold()
+    plain = re.sub(r"^([01])\.0$", r"\1", str(told).strip().casefold())
     if about_children and _OLDER.search(plain):
         return GoodWith.NO
     first, *others = re.findall(r"[^\W_]+", plain)

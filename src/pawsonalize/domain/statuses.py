@@ -10,6 +10,7 @@ edges of a graph with two nodes, "there" and "away" (an Eulerian trail): at each
 left and came back) come before the edge to the other node.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -88,16 +89,13 @@ class StatusChange:
 
 
 IN_CARE = frozenset({AnimalStatus.AVAILABLE, AnimalStatus.PENDING, AnimalStatus.HOLD})
-_LEAVING = frozenset({AnimalStatus.ADOPTED, AnimalStatus.REMOVED})
+LEFT = frozenset({AnimalStatus.ADOPTED, AnimalStatus.REMOVED})
 
 STEPS: Mapping[AnimalStatus, frozenset[AnimalStatus]] = MappingProxyType(
     {
-        AnimalStatus.AVAILABLE: IN_CARE | _LEAVING,
-        AnimalStatus.PENDING: IN_CARE | _LEAVING,
-        AnimalStatus.HOLD: IN_CARE | _LEAVING,
+        **dict.fromkeys((*IN_CARE, AnimalStatus.REMOVED), IN_CARE | LEFT),
         AnimalStatus.ADOPTED: frozenset({AnimalStatus.ADOPTED, AnimalStatus.RETURNED}),
         AnimalStatus.RETURNED: IN_CARE | {AnimalStatus.RETURNED, AnimalStatus.REMOVED},
-        AnimalStatus.REMOVED: IN_CARE | _LEAVING,
     }
 )
 
@@ -127,10 +125,10 @@ def route(old: AnimalStatus, new: AnimalStatus) -> tuple[AnimalStatus, ...]:
     return (between, new)
 
 
-LEFT = frozenset({AnimalStatus.ADOPTED, AnimalStatus.REMOVED})
 History = tuple[StatusChange, ...]
 Reports = tuple[History, ...]
 """Reports on one animal: what each row says of a stay, in order of time."""
+MAX_REPORTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,25 +149,24 @@ class Contradiction:
 
 def with_report(
     history: History, reports: Reports, report: History, fresh: Collection[History] = ()
-) -> tuple[History, Reports, set[Contradiction]]:
-    """The history and the reports with one more report, and what it contradicts.
+) -> tuple[History, Reports]:
+    """The history and the reports with one more report.
 
     An open report (the animal is there) is older than one that knows the end of the same stay. Of
-    `fresh` reports, which one file or call has together, they are two stays.
+    `fresh` reports, which one file or call has together, they are two stays. Conflict if there are
+    too many.
     """
     ends = {one[:1] for one in reports if len(one) > 1 and one not in fresh}
-    if not report or report in ends or (report in reports and len(reports) == 1):
-        return history, reports, set()
-    _same, old = weave(history, reports)
-    if report in reports:
-        return history, reports, {one for one in old if one.change in report}
+    if not report or report in {*reports, *ends}:
+        return history, reports
+    if len(reports) >= MAX_REPORTS:
+        raise Conflict(f"{MAX_REPORTS} stays of this animal are known: is its id that of others?")
     ended = {report[:1]} - {*fresh}
     known = [*(one for one in reports if one not in ended), report]
-    woven, odd = weave(history, known)
+    woven, _odd = weave(history, known)
     # A departure that means nothing now may mean something after the next report.
     missed = (one for one in _direct(history, known) if one.status in LEFT and one not in woven)
-    known = sorted({*known, *((one,) for one in missed)}, key=_key)
-    return woven, tuple(known), {one for one in odd if one not in old or one.change in report}
+    return woven, tuple(sorted({*known, *((one,) for one in missed)}, key=_key))
 
 
 def weave(history: History, reports: Iterable[History]) -> tuple[History, set[Contradiction]]:
@@ -178,24 +175,26 @@ def weave(history: History, reports: Iterable[History]) -> tuple[History, set[Co
     The same again gives the same.
     """
     reports = sorted(reports, key=_key)
-    direct = groupby(_direct(history, reports), lambda change: change.at)
-    left = [(one, len(one)) for one in reports] + [(tuple(some), 0) for _at, some in direct]
+    left = defaultdict[int, list[tuple[History, int]]](list)
+    for one in reports:
+        left[one[0].at].append((one, len(one)))
+    direct = list(_direct(history, reports))
+    for at, some in groupby(direct, lambda change: change.at):
+        left[at].append((tuple(some), 0))
     has_returns = any(two.status is AnimalStatus.AVAILABLE for one in reports for two in one[1:])
     known: list[StatusChange] = []
     odd: set[Contradiction] = set()
-    while left:
-        at = min(chain[0].at for chain, _size in left)
-        parts = [
-            (tuple(change for change in chain if change.at == at), chain, size)
-            for chain, size in left
-            if chain[0].at == at
-        ]
-        part, chain, size = min(parts, key=lambda one: _rank(one[0], one[2], known, has_returns))
-        left.remove((chain, size))
-        if rest := chain[len(part) :]:
-            left.append((rest, size))
-        for change in part:
-            odd |= _follow(known, change, size)
+    for at in sorted({change.at for one in (direct, *reports) for change in one}):
+        while here := left[at]:
+            parts = [(tuple(two for two in one if two.at == at), one, size) for one, size in here]
+            part, chain, size = min(
+                parts, key=lambda one: _rank(one[0], one[2], known, has_returns)
+            )
+            here.remove((chain, size))
+            if rest := chain[len(part) :]:
+                left[rest[0].at].append((rest, size))
+            for change in part:
+                odd |= _follow(known, change, size)
     return tuple(known), odd
 
 
@@ -205,29 +204,24 @@ def _follow(known: list[StatusChange], change: StatusChange, size: int) -> set[C
     `size` is the number of changes in its report, 0 if it was in none.
     """
     status = change.status
-    if not known:
+    last = known[-1] if known else None
+    if last is None:
         known.append(change)
-        return set()
-    last = known[-1]
-    if status is AnimalStatus.RETURNED and last.status is not AnimalStatus.ADOPTED:
-        return set()  # from nowhere
-    steps: tuple[AnimalStatus, ...] = ()
-    odd = False
-    if status in LEFT and last.status in LEFT:
-        if last.status is AnimalStatus.REMOVED:
-            steps = route(last.status, status)  # from a foster home, say
-        else:
-            odd = size > 1 and change not in known
-    elif size and status is AnimalStatus.AVAILABLE and last.status in IN_CARE:
+    elif status is AnimalStatus.RETURNED and last.status is not AnimalStatus.ADOPTED:
+        pass  # from nowhere
+    elif {status, last.status} <= LEFT and last.status is AnimalStatus.ADOPTED:
+        if size > 1 and change not in known:
+            return {Contradiction(change, last)}
+    elif not size or status is not AnimalStatus.AVAILABLE or last.status in LEFT:
+        # One that was removed may be adopted, from a foster home, say.
+        known += [StatusChange(step, change.at) for step in route(last.status, status)]
+    elif last.status in IN_CARE:
         came = next((one for one in reversed(known) if one.status is status), last)
-        odd = change.at - came.at >= DAY
-        last = came
-        # It cannot come in twice: it left in between, and nobody reported when.
-        steps = (AnimalStatus.REMOVED, status) if odd else ()
-    elif not (size and status is AnimalStatus.AVAILABLE and last.status is AnimalStatus.RETURNED):
-        steps = route(last.status, status)
-    known += [StatusChange(step, change.at) for step in steps]
-    return {Contradiction(change, last)} if odd else set()
+        if change.at - came.at >= DAY:
+            # It cannot come in twice: it left in between, and nobody reported when.
+            known += [StatusChange(AnimalStatus.REMOVED, change.at), change]
+            return {Contradiction(change, came)}
+    return set()
 
 
 def _rank(
@@ -253,7 +247,8 @@ def _direct(history: History, reports: Iterable[History]) -> Iterator[StatusChan
         passing = after is not None and after.at == change.at
         between = {
             AnimalStatus.RETURNED: True,
-            AnimalStatus.AVAILABLE: history[place - 1].status is AnimalStatus.RETURNED,
+            AnimalStatus.AVAILABLE: bool(place)
+            and history[place - 1].status is AnimalStatus.RETURNED,
             AnimalStatus.REMOVED: after in reported,
         }
         if change not in reported and not (passing and between.get(change.status)):

@@ -10,11 +10,24 @@ from pawsonalize.engine.ingest.inventory.listing import read_status
 @pytest.mark.parametrize(
     ("words", "answer"),
     {
-        **dict.fromkeys(["yes", "Y", "1", "ja", "Sí", "oui", "sim", "Good"], "yes"),
-        **dict.fromkeys(["No", "0", "nein", "non", "nee", "no small children"], "no"),
+        **dict.fromkeys(["yes", "1.0", "ja", "Sí", "oui", "sim", "Good", "VRAI", "waar"], "yes"),
+        **dict.fromkeys(
+            ["No", "0", "nein", "non", "nee", "no small children", "nao", "FALSCH"], "no"
+        ),
         **dict.fromkeys(["-", "", "N/A", "not tested", "unbekannt", "?"], "unknown"),
+        **dict.fromkeys(["Yes - loves them", "non connu", "no lo sé"], None),
         **dict.fromkeys(["some", "Yes - small dogs only", "Yes, with slow intro"], "selective"),
-        **dict.fromkeys(["no known issues", "Yes - loves them", "purple"], None),
+        **dict.fromkeys(
+            [
+                "no known issues",
+                "no sabemos",
+                "non testato",
+                "não avaliado",
+                "no probado",
+                "purple",
+            ],
+            None,
+        ),
     }.items(),
 )
 def test_an_answer_is_read_as_people_write_it(words: str, answer: str | None) -> None:
@@ -27,7 +40,7 @@ def test_an_answer_is_read_as_people_write_it(words: str, answer: str | None) ->
 )
 def test_only_older_children_is_a_no_for_who_may_have_small_ones(words: str) -> None:
     assert read_answer(words, about_children=True) == "no"
-    assert read_answer("1", about_children=True) == "yes"
+    assert [read_answer(one, about_children=True) for one in ("1", "1.0")] == ["yes", "yes"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Imports a feed into the inventory: takes good rows, and removes what a complete one lacks."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TypeVar
@@ -8,7 +9,7 @@ from typing import TypeVar
 import msgspec
 
 from pawsonalize.domain.errors import Conflict, InvalidInput
-from pawsonalize.domain.statuses import Contradiction, weave
+from pawsonalize.domain.statuses import History, weave
 from pawsonalize.engine.ingest.feeds.feed import FeedRow
 from pawsonalize.engine.ingest.feeds.formats import Rows
 from pawsonalize.engine.ingest.feeds.mapping import NO_MAPPING, ValueMapping
@@ -21,6 +22,8 @@ MAX_SHRINK = 0.3
 MAX_REJECTED = 0.3
 _CHUNK = 1_000
 T = TypeVar("T")
+_Stays = defaultdict[str, list[tuple[int, History]]]
+"""Of each animal: the rows and their reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +111,14 @@ def import_feed(
     """
     missing = _missing(animals, rows, how) if how.complete else _NOBODY
     report = FeedReport()
-    odd: dict[tuple[str, Contradiction], BadRow] = {}
+    stays: _Stays = defaultdict(list)
     for chunk in _chunks(rows()):
         listed = _read(chunk, how, now, report)
-        odd |= _put(inventory, listed, told_at, now, report)
+        _put(inventory, listed, told_at, now, report)
+        for row, listing in listed:
+            stays[listing.animal.animal_id].append((row.place, listing.report))
         on_progress(report.rows)
-    report.odd += _still_odd(inventory, odd)
+    report.odd += _contradictions(inventory, stays)
     report.odd.sort(key=lambda row: row.place)
     if report.unread:
         report.notes.append(f"left out, as nothing here is called so: {', '.join(report.unread)}")
@@ -199,7 +204,7 @@ def _put(
     told_at: int,
     now: int,
     report: FeedReport,
-) -> dict[tuple[str, Contradiction], BadRow]:
+) -> None:
     receipt = inventory.put([listing for _row, listing in listed], told_at, now)
     report.created += receipt.created
     report.updated += receipt.updated
@@ -208,24 +213,15 @@ def _put(
     for refused in receipt.refused:
         row, _ = listed[refused.index]
         report.rejected.append(BadRow(row.place, row.external_id, refused.reason))
-    odd = {}
-    for one in receipt.odd:
-        row, listing = listed[one.index]
-        bad = BadRow(row.place, row.external_id, one.contradiction.in_words())
-        odd[listing.animal.animal_id, one.contradiction] = bad
-    return odd
 
 
-def _still_odd(
-    inventory: Inventory, odd: Mapping[tuple[str, Contradiction], BadRow]
-) -> Iterator[BadRow]:
+def _contradictions(inventory: Inventory, stays: _Stays) -> Iterator[BadRow]:
     """The rows that contradict others, when all rows are known."""
-    for keys in _chunks(iter(odd)):
-        animals = inventory.get_many([animal_id for animal_id, _odd in keys])
-        for animal_id, contradiction in keys:
-            animal = animals[animal_id]
-            if contradiction in weave(animal.history, animal.reports)[1]:
-                yield odd[animal_id, contradiction]
+    for ids in _chunks(iter(stays)):
+        for animal_id, animal in inventory.get_many(ids).items():
+            for one in weave(animal.history, animal.reports)[1]:
+                for place in [place for place, stay in stays[animal_id] if one.change in stay][:1]:
+                    yield BadRow(place, animal.external_id, one.in_words())
 
 
 def _listing(row: FeedRow, how: FeedImport, now: int, report: FeedReport) -> Listing:

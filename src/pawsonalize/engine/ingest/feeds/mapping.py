@@ -30,8 +30,6 @@ from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import LATEST
 from pawsonalize.engine.ingest.inventory.form import FIELDS, AnimalForm
 from pawsonalize.engine.ingest.inventory.recognition import (
-    ANSWERS,
-    MAPPED,
     read_known,
     species_as_told,
     unrecognised,
@@ -48,8 +46,8 @@ MEANINGS: Mapping[str, Iterable[str]] = {
     "sex": (MALE, FEMALE, UNKNOWN),
     "status": tuple(AnimalStatus),
     "outcome": (AnimalStatus.ADOPTED, AnimalStatus.REMOVED),
-    **dict.fromkeys(ANSWERS, ("yes", "no", UNKNOWN)),
-    **{field: tuple(GoodWith) for field in ANSWERS if field.startswith("good")},
+    **dict.fromkeys(("mixed", "altered", "houseTrained", "specialNeeds"), ("yes", "no", UNKNOWN)),
+    **dict.fromkeys(("goodWithKids", "goodWithDogs", "goodWithCats"), tuple(GoodWith)),
     "birthDate": ("2024-05-17",),
     "fee": ("85",),
 }
@@ -83,9 +81,10 @@ class ValueMapping:
         if not isinstance(told, dict) or not all(isinstance(one, dict) for one in told.values()):
             raise InvalidInput("a mapping has a field, and below it `value: meaning`", field="map")
         for field, meanings in told.items():
-            if field not in MAPPED:
+            if field not in MEANINGS:
                 raise InvalidInput(
-                    f"a mapping has no field {field!r}: there are {', '.join(MAPPED)}", field="map"
+                    f"a mapping has no field {field!r}: there are {', '.join(MEANINGS)}",
+                    field="map",
                 )
             for value, meaning in meanings.items():
                 _check(field, value, meaning)
@@ -141,7 +140,7 @@ def skeleton(values: Unrecognised) -> str:
     """A mapping file with these values, for you to fill in what they mean."""
     lines = ["# What the values of this source mean. Write the meaning after the colon; a value"]
     lines += ["# without one is left as it is. Import again with --map and this file."]
-    for field in MAPPED:
+    for field in MEANINGS:
         if not values.get(field):
             continue
         some = ", ".join(list(MEANINGS[field])[:8])

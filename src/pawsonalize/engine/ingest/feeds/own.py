@@ -47,9 +47,11 @@ def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow
     the columns.
     """
     header = header_of(content, form)
-    form = replace(form, columns={**_id_columns(header), **form.columns})
-    unread = _unread(header, form)
-    for row in read_table(content, _COLUMNS, ("ID", "SPECIES"), _DATES, form):
+    read_as = replace(form, columns={**_id_columns(header), **form.columns})
+    unread = tuple(name for name in header if not read_as.reads(name, _COLUMNS))
+    if not form.columns:
+        _check_spelling(unread, {*header, *read_as.columns})
+    for row in read_table(content, _COLUMNS, ("ID", "SPECIES"), _DATES, read_as):
         if isinstance(row, FeedRow):
             yield row
             continue
@@ -71,18 +73,15 @@ def _id_columns(header: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _unread(header: tuple[str, ...], form: TableForm) -> tuple[str, ...]:
-    """The columns that are not ours."""
-    unread = tuple(name for name in header if not form.reads(name, _COLUMNS))
-    for name in () if form.columns else unread:
-        right = meant(name, [one for one in map(str.upper, FIELDS.values()) if one not in header])
+def _check_spelling(unread: tuple[str, ...], there: set[str]) -> None:
+    for name in unread:
+        right = meant(name, [one for one in map(str.upper, FIELDS.values()) if one not in there])
         if right is not None:
             raise InvalidInput(
                 f"there is no column {name}: write {right.lower()}, or, if it is something else,"
                 " say with --columns which columns hold what",
                 field=name,
             )
-    return unread
 
 
 def _form(row: Record) -> AnimalForm:

@@ -38,14 +38,8 @@ _COLUMNS = (
 )
 _DATES = ("ARRIVAL_DATE", "BIRTH_DATE")
 _REQUIRED = ("ID", "ANIMALNAME", "PRIMARYBREED", "TYPE")
-_CSV_STATUSES = {
-    "": "available",
-    "A": "available",
-    "H": "hold",
-    "F": "hold",
-    "P": "pending",
-    "X": "adopted",
-}
+_CSV_STATUSES = {"": "available", "A": "available", "H": "hold", "F": "hold"}
+_CSV_STATUSES |= {"P": "pending", "X": "adopted"}
 
 
 def is_petfinder_csv(content: bytes) -> bool:
@@ -165,14 +159,6 @@ class _Wrapped(msgspec.Struct, frozen=True):
 _WRAPPED = msgspec.json.Decoder(_Wrapped)
 _LIST = msgspec.json.Decoder(list[Raw])
 _ANIMAL = msgspec.json.Decoder(_Animal)
-_STATUSES = {
-    None: None,
-    "adoptable": "available",
-    "adopted": "adopted",
-    "found": "hold",
-    "hold": "hold",
-    "pending": "pending",
-}
 
 
 def read_petfinder_json(content: bytes) -> Iterator[FeedRow]:
@@ -203,7 +189,7 @@ def _form(animal: _Animal) -> AnimalForm:
         size=animal.size,
         sex=animal.gender,
         name=animal.name,
-        status=_STATUSES.get(animal.status, animal.status),
+        status=animal.status,
         listed_at=animal.published_at,
         outcome_at=_adopted_at(animal),
         shelter=animal.organization_id,

@@ -80,8 +80,6 @@ class _Document(msgspec.Struct, frozen=True):
 
 _DOCUMENT = msgspec.json.Decoder(_Document)
 _ANIMAL = msgspec.json.Decoder(_Animal)
-_STATUSES = {"available": "available", "adoption pending": "pending", "hold": "hold"}
-_STATUSES |= {"adopted": "adopted", "transferred": "removed", "removed": "removed"}
 
 Known = Mapping[tuple[str, str], _Related]
 
@@ -139,10 +137,7 @@ def _form(animal: _Animal, known: Known) -> AnimalForm:
 def _status(animal: _Animal, known: Known) -> str:
     if animal.attributes.is_adoption_pending:
         return "pending"
-    name = _name(animal, "statuses", known).lower()
-    if name and name not in _STATUSES:
-        return "hold"  # whatever it is: not known to be available
-    return _STATUSES.get(name, "available")
+    return _name(animal, "statuses", known) or "available"
 
 
 def _name(animal: _Animal, kind: str, known: Known) -> str:

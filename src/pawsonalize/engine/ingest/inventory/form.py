@@ -1,5 +1,6 @@
 """The form in which you send animals, by the API and in our own feed formats."""
 
+import re
 from datetime import date, datetime
 from typing import Annotated
 
@@ -137,18 +138,16 @@ _FLAGS = {GoodWith.YES: True, GoodWith.NO: False, GoodWith.UNKNOWN: None}
 
 def flag(told: Told, field: str) -> bool | None:
     """Yes, no, or None if nobody knows."""
-    if told is None or isinstance(told, bool):
-        return told
     answer = read_answer(told)
     if answer not in _FLAGS:
-        raise InvalidInput(f"{field} must be yes or no, not {told[:40]!r}", field=field)
+        raise InvalidInput(f"{field} must be yes or no, not {str(told)[:40]!r}", field=field)
     return _FLAGS[answer]
 
 
 def number(value: Amount, field: str, low: float, high: float) -> float | None:
     """A number between two bounds, perhaps with the sign of a currency; None for an empty text."""
     if isinstance(value, str):
-        digits = value.strip(" $€£").replace(",", "")
+        digits = re.sub(r",(?=\d{3}(\D|$))", "", value.strip(" $€£")).replace(",", ".")
         try:
             value = None if says_nothing(digits) else float(digits)
         except ValueError as error:

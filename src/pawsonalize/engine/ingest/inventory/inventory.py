@@ -13,7 +13,6 @@ from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.statuses import (
     LEFT,
     AnimalStatus,
-    Contradiction,
     History,
     StatusChange,
     check_step,
@@ -45,19 +44,11 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class OddReport:
-    """What the report of the listing at `index` contradicts in the animal's history."""
-
-    index: int
-    contradiction: Contradiction
-
-
-@dataclass(frozen=True, slots=True)
 class InventoryReceipt:
     """The result of listings.
 
     `status_kept` counts animals whose status is from a later moment than the listing; of those
-    everything else was taken. `odd` listings were taken, too.
+    everything else was taken.
     """
 
     created: int = 0
@@ -65,7 +56,6 @@ class InventoryReceipt:
     unchanged: int = 0
     status_kept: int = 0
     refused: tuple[Refused, ...] = ()
-    odd: tuple[OddReport, ...] = ()
 
 
 class Inventory:
@@ -116,7 +106,7 @@ class Inventory:
 
         def change(known: Mapping[str, Animal]) -> Iterable[Animal]:
             for animal in known.values():
-                if animal.status not in {AnimalStatus.ADOPTED, AnimalStatus.REMOVED}:
+                if animal.status not in LEFT:
                     moment = max(now, animal.status_at)
                     removed.append(_with(animal, (AnimalStatus.REMOVED,), moment))
             return removed
@@ -168,7 +158,6 @@ class _Entry:
         self._outcomes: Counter[ListingOutcome] = Counter()
         self._kept = 0
         self._refused: list[Refused] = []
-        self._odd: list[OddReport] = []
         self._fresh: defaultdict[str, set[History]] = defaultdict(set)
 
     def changed(self, known: Mapping[str, Animal], listings: Sequence[Listing]) -> list[Animal]:
@@ -180,20 +169,23 @@ class _Entry:
                 reason = f"it is known from another source ({old.source or 'none'})"
                 self._refused.append(Refused(index, reason))
                 continue
-            new = listing.animal if old is None else self._continued(old, listing, index)
+            try:
+                new = listing.animal if old is None else self._continued(old, listing)
+            except Conflict as error:
+                self._refused.append(Refused(index, error.message))
+                continue
             outcome = ListingOutcome.UNCHANGED if new == old else ListingOutcome.UPDATED
             self._outcomes[ListingOutcome.CREATED if old is None else outcome] += 1
             now[new.animal_id] = new
             self._fresh[new.animal_id].add(listing.report)
         return [animal for animal in now.values() if animal != known.get(animal.animal_id)]
 
-    def _continued(self, old: Animal, listing: Listing, index: int) -> Animal:
+    def _continued(self, old: Animal, listing: Listing) -> Animal:
         report, listed = listing.report, listing.listed
         if listed is not None and old.was(listed) in {None, *LEFT}:
             report = (StatusChange(AnimalStatus.AVAILABLE, listed),)
         fresh = self._fresh[old.animal_id]
-        history, reports, odd = with_report(old.history, old.reports, report, fresh)
-        self._odd += (OddReport(index, one) for one in odd)
+        history, reports = with_report(old.history, old.reports, report, fresh)
         # A row of an earlier stay may be read last, and knows less of the animal.
         is_past = any(change.status in LEFT for change in report)
         is_older = is_past and any(_span(one) > _span(report) for one in reports)
@@ -210,8 +202,7 @@ class _Entry:
     def receipt(self) -> InventoryReceipt:
         """The result of the listings."""
         counts = {outcome.value: self._outcomes[outcome] for outcome in ListingOutcome}
-        refused, odd = tuple(self._refused), tuple(self._odd)
-        return InventoryReceipt(**counts, status_kept=self._kept, refused=refused, odd=odd)
+        return InventoryReceipt(**counts, status_kept=self._kept, refused=tuple(self._refused))
 
 
 def _span(report: History) -> tuple[int, int]:

@@ -251,13 +251,11 @@ def _first_history(
 
 
 def _good_with(told: Told, field: str) -> GoodWith:
-    if told is None or isinstance(told, bool):
-        return {None: GoodWith.UNKNOWN, True: GoodWith.YES, False: GoodWith.NO}[told]
     answer = read_answer(told, about_children=field == "goodWithKids")
     if answer is None:
         known = ", ".join(GoodWith)
         raise InvalidInput(
-            f"{field} must be true, false or one of {known}, not {told[:40]!r}", field=field
+            f"{field} must be true, false or one of {known}, not {str(told)[:40]!r}", field=field
         )
     return answer
 

@@ -11,11 +11,12 @@ from pawsonalize.domain.answers import says_nothing
 from pawsonalize.domain.breed_spelling import DECORATIONS, words_of
 from pawsonalize.domain.breeds import FAMILIES, read_breeds
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.ids import MAX_ID_LENGTH
 from pawsonalize.domain.sexes import read_sex
 from pawsonalize.domain.sizes import SIZE_NAMES, size_id
 from pawsonalize.domain.species import DOG
 from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.engine.ingest.inventory.form import FIELDS, MOST, AnimalForm, text
+from pawsonalize.engine.ingest.inventory.form import FIELDS, MOST, AnimalForm
 from pawsonalize.engine.ingest.inventory.kinds import read_species, told_breeds, without_markup
 from pawsonalize.engine.ingest.inventory.listing import (
     Listing,
@@ -24,24 +25,6 @@ from pawsonalize.engine.ingest.inventory.listing import (
     read_status,
 )
 
-ANSWERS = (
-    *("mixed", "altered", "houseTrained", "specialNeeds"),
-    *("goodWithKids", "goodWithDogs", "goodWithCats"),
-)
-"""The fields whose values are a yes or a no."""
-MAPPED = (
-    "species",
-    "breed",
-    "size",
-    "age",
-    "sex",
-    "status",
-    "outcome",
-    *ANSWERS,
-    "birthDate",
-    "fee",
-)
-"""The fields whose values a mapping file can say the meaning of."""
 _NEEDED = frozenset({"id", "species", "source", "externalId", "outcomeAt"})
 _DOG = AnimalForm(id="a", species=DOG)
 _MOMENTS = frozenset({"listedAt", "intakeAt", "returnedAt"})
@@ -133,7 +116,7 @@ def _is_status(told: str) -> bool:
 
 
 def _told(value: object) -> str:
-    try:
-        return text(without_markup(value) if isinstance(value, str) else str(value or ""), "value")
-    except InvalidInput:  # too long, or not printable: the row is rejected for that
-        return ""
+    """The value as people read it, without what cannot be printed; as much as an id may have."""
+    written = "" if value is None else without_markup(str(value)) or ""
+    printable = "".join(one if one.isprintable() else " " for one in written)
+    return " ".join(printable.split())[:MAX_ID_LENGTH]

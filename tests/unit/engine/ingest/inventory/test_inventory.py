@@ -116,6 +116,15 @@ def test_an_id_of_another_source_is_refused_and_costs_no_other(inventory: Invent
     assert (receipt.created, [one.index for one in receipt.refused]) == (1, [0])
 
 
+def test_an_id_that_many_stays_have_is_refused_soon(inventory: Inventory) -> None:
+    days = [T0 - days * DAY for days in range(1, 241, 2)]
+    stays = [told(intake_at=day, outcome_at=day + DAY) for day in days]
+    receipt = inventory.put(stays, T0, T0)
+    assert [one.index for one in receipt.refused] == list(range(100, 120))
+    assert "is its id that of others?" in receipt.refused[0].reason
+    assert inventory.get("a1").status == "removed"
+
+
 def test_a_forgotten_animal_is_gone_with_its_stays(
     inventory: Inventory, catalogue: Catalogue
 ) -> None:

@@ -7,7 +7,7 @@ from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 from pawsonalize.engine.ingest.inventory.listing import read_listing
-from pawsonalize.engine.ingest.inventory.recognition import unrecognised
+from pawsonalize.engine.ingest.inventory.recognition import read_known, unrecognised
 from tests.event_data import T0
 
 
@@ -104,6 +104,26 @@ def test_texts_of_web_pages_are_read_as_a_browser_shows_them() -> None:
     assert (animal.name, animal.breed) == ("Tom & Max", "Beagle")
     assert animal.description.split() == ["Loves", "walks.", "I", "<3", "him"]
     assert "\n" in animal.description
+
+
+@pytest.mark.parametrize(
+    ("text", "fee"),
+    [("$1,200", 1200), ("1,234.50", 1234.5), ("85,00 €", 85), ("12,5", 12.5), ("n/a", None)],
+)
+def test_a_comma_is_between_thousands_or_before_decimals(text: str, fee: float | None) -> None:
+    assert listed(fee=text).fee == fee
+
+
+def test_a_value_that_cannot_be_stored_is_named_as_far_as_it_can() -> None:
+    form = AnimalForm(id="a", species="dog", size="x\u0000" * 300, name="Rex\u0000", age=0)
+    unknown = list(unrecognised(form))
+    listing, odd = read_known(form, T0, unknown)
+    assert (listing.animal.size, listing.animal.name, odd) == ("unknown", "", [])
+    assert [(name, value[:3]) for name, value in unknown] == [
+        ("size", "x x"),
+        ("age", "0"),
+        ("name", "Rex"),
+    ]
 
 
 def test_what_is_not_known_is_named_as_it_is_written() -> None:
