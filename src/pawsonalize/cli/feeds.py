@@ -107,7 +107,7 @@ def import_(
     if write_map_to is not None:
         feed_import.write_map(write_map_to, report)
     if errors is not None:
-        write_new(errors, b"".join(row.json_line() for row in (*report.rejected, *report.odd)))
+        write_new(errors, report.bad_rows())
     feed_import.finish(report, json)
 
 

@@ -88,14 +88,3 @@ class Oracle:
             chance /= chance.sum(axis=1, keepdims=True)
             picked[:, same] = share[:, [species]] * chance
         return picked
-
-    def on_page(
-        self, visitor: int, shown: NDArray[np.int64], previous: int | None = None
-    ) -> NDArray[np.float64]:
-        """Exact probability of each animal of a page, shown in this order, to be picked."""
-        odds = self.utility.of_animals(np.array(visitor), shown).astype(float)
-        odds += noticed(len(shown), self.settings.position_bias)
-        if previous is not None:
-            odds += self.utility.intent(np.array(previous), shown)
-        weight = np.exp(odds - odds.max(initial=0.0))
-        return np.asarray(weight / weight.sum())

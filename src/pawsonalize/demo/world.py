@@ -167,8 +167,8 @@ class World:
     """A made-up adoption site.
 
     Its users are adopters, then bots. The methods take a visitor as a user id or as a position
-    (`events.columns.visitor`), which guests have too. They take animals as positions in `animals`.
-    `previous` is the animal last viewed in the same session, if any.
+    (`events.columns.visitor`), which guests have too. `previous` is the animal last
+    viewed in the same session, as a position in `animals`, if any.
     """
 
     settings: WorldSettings
@@ -199,20 +199,6 @@ class World:
         base = self.oracle.baseline(who)[traits.species]
         return base + self.oracle.utility.of_groups(who, traits)
 
-    def animal_utility(
-        self, visitor: str | int, animals: NDArray[np.int64], previous: int | None = None
-    ) -> NDArray[np.float64]:
-        """The same of individuals: with charm, distance, household rules and session intent.
-
-        Given `previous`, intent is added, and the result is log odds, no longer normalised.
-        """
-        who, truth = self._visitor(visitor), self.oracle.utility
-        total = self.oracle.baseline(who)[self.oracle.stock.traits.species[animals]]
-        total += truth.of_animals(np.array(who), animals)
-        if previous is not None:
-            total += truth.intent(np.array(previous), animals)
-        return total
-
     def propensity(
         self, visitor: str | int | None, at: int, previous: int | None = None
     ) -> NDArray[np.float64]:
@@ -225,21 +211,6 @@ class World:
         available = self.oracle.available(at)
         chance = self.oracle.next_view(who, available, previous)
         return np.asarray(np.bincount(self.oracle.group[available], chance, len(self.groups)))
-
-    def oracle_ranking(
-        self,
-        visitor: str | int | None,
-        at: int,
-        previous: int | None = None,
-        limit: int | None = None,
-    ) -> tuple[str, ...]:
-        """Item ids available at that moment, the likeliest next view first.
-
-        No recommender can be expected to hit the next view more often.
-        """
-        chance = self.propensity(visitor, at, previous)
-        order = np.argsort(-chance, kind="stable")[: np.count_nonzero(chance)]
-        return tuple(self.groups[code].id for code in order[:limit].tolist())
 
     def _visitor(self, visitor: str | int) -> int:
         if not isinstance(visitor, str):

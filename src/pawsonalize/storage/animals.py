@@ -5,18 +5,16 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
-from sqlalchemy import Connection, Row, Select, delete, func, select
+from sqlalchemy import Column, Connection, Row, Select, delete, func, select
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.statuses import AnimalStatus, Stay, revise
+from pawsonalize.domain.statuses import LEFT, AnimalStatus, Stay, revise
 from pawsonalize.storage.availability import record_changes
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import in_parts, insert, upsert
 from pawsonalize.storage.tables import animal_exposures, animals, stays
 
 _DECODE = msgspec.json.Decoder(Animal).decode
-_AT_ONCE = 5_000
-_GONE = (AnimalStatus.ADOPTED, AnimalStatus.REMOVED)
 
 Stays = Mapping[str, tuple[Stay, ...]]
 
@@ -100,7 +98,7 @@ class Animals:
     def listed(self, source: str) -> set[str]:
         """The ids of a source's animals, without the adopted and the removed."""
         there = select(animals.c.animal_id).where(
-            animals.c.source == source, animals.c.status.not_in(_GONE)
+            animals.c.source == source, animals.c.status.not_in(LEFT)
         )
         with self._database.reading() as connection:
             return set(connection.scalars(there))
@@ -130,21 +128,20 @@ class Animals:
 
     def available_among(self, animal_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
         """Those of these animals that are available at that moment, by item, longest wait first."""
-        ids = sorted(animal_ids)
-        found = defaultdict(list)
-        with self._database.reading() as connection:
-            for start in range(0, len(ids), _AT_ONCE):
-                some = stays.c.animal_id.in_(ids[start : start + _AT_ONCE])
-                for row in connection.execute(_waiting(at).where(some)):
-                    found[row.item_id].append(_as_of(row.record, at))
-        return dict(found)
+        return self._available_at(at, stays.c.animal_id, animal_ids)
 
     def available_of(self, item_ids: Collection[str], at: int) -> dict[str, list[Animal]]:
         """The animals of each item that are available at that moment, longest wait first."""
+        return self._available_at(at, stays.c.item_id, item_ids)
+
+    def _available_at(
+        self, at: int, column: Column[str], ids: Collection[str]
+    ) -> dict[str, list[Animal]]:
         found = defaultdict(list)
         with self._database.reading() as connection:
-            for row in connection.execute(_waiting(at).where(stays.c.item_id.in_(item_ids))):
-                found[row.item_id].append(_as_of(row.record, at))
+            for part in in_parts(sorted(ids)):
+                for row in connection.execute(_waiting(at).where(column.in_(part))):
+                    found[row.item_id].append(_as_of(row.record, at))
         return dict(found)
 
 

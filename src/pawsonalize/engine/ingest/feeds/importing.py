@@ -34,10 +34,6 @@ class BadRow:
     animal_id: str | None
     reason: str
 
-    def json_line(self) -> bytes:
-        """The row as one line of a JSON Lines report."""
-        return msgspec.json.encode(self) + b"\n"
-
 
 @dataclass(slots=True)
 class FeedReport:
@@ -79,6 +75,10 @@ class FeedReport:
         if self.status_kept:
             said += f"; {self.status_kept:,} kept a status that is newer than the file"
         return said
+
+    def bad_rows(self) -> bytes:
+        """The rejected and the contradictory rows, as JSON Lines."""
+        return msgspec.json.Encoder().encode_lines((*self.rejected, *self.odd))
 
     def note(self, name: str, value: str) -> None:
         """Count one more row with an unknown value."""

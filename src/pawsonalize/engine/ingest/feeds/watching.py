@@ -67,19 +67,19 @@ class FolderWatch:
         except StorageUnavailable as error:  # not the file's fault: it is taken at a later look
             return Seen(path.name, error=error)
         except PawsonalizeError as error:
-            self._move(path, REFUSED, [error.message.encode()])
+            self._move(path, REFUSED, error.message.encode())
             return Seen(path.name, error=error)
         where = REFUSED if report.is_refused else TAKEN
-        self._move(path, where, [row.json_line() for row in report.rejected])
+        self._move(path, where, report.bad_rows())
         return Seen(path.name, report)
 
-    def _move(self, path: Path, where: str, lines: list[bytes]) -> None:
+    def _move(self, path: Path, where: str, lines: bytes) -> None:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         folder = self._folder / where
         folder.mkdir(exist_ok=True)
         target = folder / f"{path.stem}.{digest}{path.suffix}"
         if lines:
-            target.with_name(f"{target.name}.report").write_bytes(b"".join(lines))
+            target.with_name(f"{target.name}.report").write_bytes(lines)
         path.replace(target)
 
 

@@ -65,8 +65,9 @@ def read_report(
     ended = read_moment(form.outcome_at, "outcomeAt")
     back = read_moment(form.returned_at, "returnedAt")
     came = listed if listed is not None or intake is None else min(intake, now)
-    if ended is not None and ended > now:
-        raise InvalidInput(f"outcomeAt {form.outcome_at} lies in the future", field="outcomeAt")
+    for name, moment in (("outcomeAt", ended), ("returnedAt", back)):
+        if moment is not None and moment > now:
+            raise InvalidInput(f"{name} {iso(moment)} lies in the future", field=name)
     if ended is not None and came is not None and (ended := _not_before(came, ended)) < came:
         raise InvalidInput(
             f"outcomeAt {form.outcome_at} lies before the intake: correct one of the two",
@@ -77,12 +78,11 @@ def read_report(
             f"returnedAt {form.returned_at} lies before outcomeAt: correct one of the two",
             field="returnedAt",
         )
-    if ended is None and intake is None:
+    if ended is back is intake is None:
         return (), listed
-    left = None if ended is None else StatusChange(read_outcome(form, status), ended)
-    moments = (None if one is None else StatusChange(_THERE, one) for one in (came, back))
-    arrival, again = moments
-    return tuple(one for one in (arrival, left, again) if one is not None), None
+    left = _GONE if ended is None else read_outcome(form, status)
+    steps = ((_THERE, came), (left, ended), (_THERE, back))
+    return tuple(StatusChange(step, moment) for step, moment in steps if moment is not None), None
 
 
 def _not_before(first: int, second: int) -> int:

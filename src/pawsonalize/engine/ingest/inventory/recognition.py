@@ -22,7 +22,6 @@ from pawsonalize.engine.ingest.inventory.listing import (
     Listing,
     knows_outcome,
     read_listing,
-    read_status,
 )
 
 _NEEDED = frozenset({"id", "species", "source", "externalId", "outcomeAt"})
@@ -72,7 +71,7 @@ def _readable(name: str, values: Sequence[str], now: int) -> list[str]:
 
 
 def unrecognised(form: AnimalForm) -> Iterator[tuple[str, str]]:
-    """The fields with unknown values, as they are written."""
+    """The fields with unknown values that read as words of their own, as they are written."""
     try:
         species = read_species(form)
     except InvalidInput:
@@ -88,8 +87,6 @@ def unrecognised(form: AnimalForm) -> Iterator[tuple[str, str]]:
         yield "age", age
     if read_sex(sex) is None and not says_nothing(sex):
         yield "sex", sex
-    if form.status is not None and not _is_status(form.status):
-        yield "status", _told(form.status)
     if not knows_outcome(form.outcome):
         yield "outcome", _told(form.outcome)
 
@@ -105,14 +102,6 @@ def _is_known_breed(form: AnimalForm, species: str, told: str) -> bool:
     found = told_breeds(form, species) if told == _told(form.breed) else read_breeds(species, told)
     known = (species, found.primary) in FAMILIES
     return known or (bool(found.mixed) and DECORATIONS.issuperset(words_of(told)))
-
-
-def _is_status(told: str) -> bool:
-    try:
-        read_status(told)
-    except InvalidInput:
-        return False
-    return True
 
 
 def _told(value: object) -> str:

@@ -240,6 +240,22 @@ def test_a_misspelt_column_of_a_household_rule_is_refused_with_the_right_name(
     assert statuses(animals) == {}
 
 
+def test_rows_that_contradict_others_are_named_in_the_report_beside_the_file(
+    animals: Animals, watched: tuple[Path, FolderWatch]
+) -> None:
+    folder, _watch = watched
+    (folder / "a.csv").write_text(
+        "id,species,intakeAt,outcomeAt,outcome\n"
+        "a,dog,2026-01-01,2026-01-05,adoption\na,dog,2026-01-01,2026-01-09,transfer\n"
+    )
+    watch = FolderWatch(folder, lambda path: take(animals, path.read_bytes(), FeedImport()))
+    (seen,) = (*watch.look(), *watch.look())
+    assert seen.error is None
+    (report,) = (folder / "taken").glob("*.report")
+    assert b'"place":3' in report.read_bytes()
+    assert b"had not come back" in report.read_bytes()
+
+
 @pytest.mark.parametrize("name", ["notes.odt", "photos/bella.jpg", "hosts"])
 def test_a_folder_with_other_things_than_feeds_is_not_watched(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)

@@ -5,6 +5,7 @@ import pytest
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 from pawsonalize.engine.ingest.inventory.listing import read_listing
 from pawsonalize.engine.ingest.inventory.recognition import read_known, unrecognised
@@ -104,6 +105,12 @@ def test_texts_of_web_pages_are_read_as_a_browser_shows_them() -> None:
     assert (animal.name, animal.breed) == ("Tom & Max", "Beagle")
     assert animal.description.split() == ["Loves", "walks.", "I", "<3", "him"]
     assert "\n" in animal.description
+
+
+def test_a_return_counts_without_an_outcome_and_not_before_its_day() -> None:
+    assert listed(returned_at=T0 - DAY).listed_at == T0 - DAY
+    with pytest.raises(InvalidInput, match=r"returnedAt .* lies in the future"):
+        listed(outcome_at=T0 - DAY, returned_at=T0 + DAY)
 
 
 @pytest.mark.parametrize(
