@@ -31,8 +31,8 @@ from pawsonalize.domain.times import LATEST
 from pawsonalize.engine.ingest.inventory.form import FIELDS, AnimalForm
 from pawsonalize.engine.ingest.inventory.recognition import (
     read_known,
-    species_as_told,
     unrecognised,
+    written_species,
 )
 
 Unrecognised = Mapping[str, Mapping[str, int]]
@@ -120,7 +120,7 @@ class ValueMapping:
             FIELDS[name]: self._meaning(name, getattr(form, FIELDS[name])) for name in self.meanings
         }
         if "species" in changed:
-            changed["species"] = self._meaning("species", species_as_told(form), form.species)
+            changed["species"] = self._meaning("species", written_species(form), form.species)
         if "breed" in changed:
             changed["secondary_breed"] = self._meaning("breed", form.secondary_breed)
         return msgspec.structs.replace(form, **changed)

@@ -54,7 +54,7 @@ def read_known(
                 changes |= {"listed_at": None} if name == "intakeAt" else {}
             elif all(name != field for field, _value in unknown):
                 values = value if isinstance(value, list) else [value]
-                unknown += [(name, _told(one)) for one in values if one not in (kept or ())]
+                unknown += [(name, _written(one)) for one in values if one not in (kept or ())]
             if name == "status" or (name == "outcome" and not form.outcome_at):
                 changes["status"] = AnimalStatus.HOLD
             form = msgspec.structs.replace(form, **changes)
@@ -75,12 +75,12 @@ def unrecognised(form: AnimalForm) -> Iterator[tuple[str, str]]:
     try:
         species = read_species(form)
     except InvalidInput:
-        yield "species", species_as_told(form)
+        yield "species", written_species(form)
         return
     for told in (form.breed, form.secondary_breed):
-        if not _is_known_breed(form, species, _told(told)):
-            yield "breed", _told(told)
-    size, age, sex = _told(form.size), _told(form.age), _told(form.sex)
+        if not _is_known_breed(form, species, _written(told)):
+            yield "breed", _written(told)
+    size, age, sex = _written(form.size), _written(form.age), _written(form.sex)
     if size and size_id(size, species) not in {*SIZE_NAMES, UNKNOWN}:
         yield "size", size
     if age and not form.birth_date and age_id(age, species) not in {*AGE_NAMES, UNKNOWN}:
@@ -88,23 +88,25 @@ def unrecognised(form: AnimalForm) -> Iterator[tuple[str, str]]:
     if read_sex(sex) is None and not says_nothing(sex):
         yield "sex", sex
     if not knows_outcome(form.outcome):
-        yield "outcome", _told(form.outcome)
+        yield "outcome", _written(form.outcome)
 
 
-def species_as_told(form: AnimalForm) -> str:
+def written_species(form: AnimalForm) -> str:
     """The species and the breed beside it (`OTHER / BAT`): one alone may say nothing."""
-    return " / ".join(filter(None, (_told(form.species), _told(form.breed))))
+    return " / ".join(filter(None, (_written(form.species), _written(form.breed))))
 
 
 def _is_known_breed(form: AnimalForm, species: str, told: str) -> bool:
     if told.lower() == "other" or says_nothing(told):
         return True
-    found = told_breeds(form, species) if told == _told(form.breed) else read_breeds(species, told)
+    found = (
+        told_breeds(form, species) if told == _written(form.breed) else read_breeds(species, told)
+    )
     known = (species, found.primary) in FAMILIES
     return known or (bool(found.mixed) and DECORATIONS.issuperset(words_of(told)))
 
 
-def _told(value: object) -> str:
+def _written(value: object) -> str:
     """The value as people read it, without what cannot be printed; as much as an id may have."""
     written = "" if value is None else without_markup(str(value)) or ""
     printable = "".join(one if one.isprintable() else " " for one in written)
