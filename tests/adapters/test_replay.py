@@ -407,6 +407,19 @@ def test_a_damaged_object_that_a_larger_one_covers_costs_nothing(
     assert [small in reason for reason in done.damaged] == [True]
 
 
+def test_objects_that_a_damaged_one_covers_are_kept(
+    world: ArchiveWorld, other: ArchiveWorld
+) -> None:
+    other.fill(hours=3)
+    smalls = [segment.key for segment in other.ledger.segments()]
+    other.compaction().compact(NOW)
+    (joined,) = (segment.key for segment in other.ledger.segments())
+    other.objects.replace(joined, b"?")
+    done = world.replay()
+    assert [joined in reason for reason in done.damaged] == [True]
+    assert world.ledger.leftovers().keys() & set(smalls) == set()
+
+
 def test_gaps_between_the_names_of_objects_are_named(
     world: ArchiveWorld, other: ArchiveWorld
 ) -> None:

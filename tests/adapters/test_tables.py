@@ -34,6 +34,7 @@ from pawsonalize.storage.impressions import (
     Impression,
     Impressions,
 )
+from pawsonalize.storage.revisions import check_free
 from pawsonalize.storage.stream_tables import dead_letters
 from pawsonalize.storage.tables import REVISION
 from tests.animal_data import animal
@@ -47,6 +48,18 @@ def test_a_new_database_has_exactly_the_tables_the_code_uses(database: Database)
     with database.reading() as connection:
         found = [differences(connection, one.metadata) for one in (leases, dead_letters)]
     assert found == [[], []]
+
+
+def test_tables_of_something_else_by_our_names_are_refused(empty_database_url: str) -> None:
+    with closing(Database(empty_database_url)) as database:
+        with database.writing() as connection:
+            check_free(connection, "")  # another server was faster
+        with database.writing() as connection:
+            connection.execute(text("DROP TABLE users"))
+            connection.execute(text("CREATE TABLE users (name TEXT)"))
+            connection.execute(text("DROP TABLE alembic_version"))
+    with pytest.raises(InvalidInput, match="tables of something else"):
+        Database(empty_database_url)
 
 
 def test_the_tables_name_the_newest_migration() -> None:

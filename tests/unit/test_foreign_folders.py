@@ -15,11 +15,19 @@ import typer
 from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.diagnosis import Verdict
+from pawsonalize.app.doctor import folder as data_folder
 from pawsonalize.cli.audit import _LOOKS
 from pawsonalize.cli.main import app
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.domain.errors import (
+    Conflict,
+    InvalidInput,
+    NotFound,
+    PawsonalizeError,
+    StorageUnavailable,
+)
 from pawsonalize.settings import Settings
-from pawsonalize.storage.data_folder import check_data_folder
+from pawsonalize.storage.data_folder import check_data_folder, wrong_rights
 from tests.service_data import make_service
 from tests.unit.engine.ingest.feeds.samples import PETFINDER_CSV
 
@@ -250,6 +258,32 @@ def test_a_new_disk_and_folders_that_were_filled_before_become_one(tmp_path: Pat
         pass
     assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
     assert stat.S_IMODE((tmp_path / "data" / "lost+found").stat().st_mode) == 0o755
+
+
+def test_files_that_a_server_takes_away_meanwhile_are_no_failure(tmp_path: Path) -> None:
+    for name in ("leases/machine", "leases/old", "leases/recent"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.touch(0o644)
+    tmp_path.chmod(0o700)
+    found = wrong_rights(tmp_path, "owner")
+    assert next(found)[0] == tmp_path / "leases"
+    for file in (tmp_path / "leases").iterdir():
+        file.unlink()
+    assert list(found) == []
+
+
+def test_a_folder_that_cannot_be_looked_into_is_named_with_the_reason(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 300)  # which the system refuses, as it does what others locked
+    for must_exist in (True, False):
+        with (
+            pytest.raises(StorageUnavailable, match="cannot be used"),
+            opened(Settings(data_dir=folder), must_exist=must_exist),
+        ):
+            pass
+    (found,) = data_folder(Settings(data_dir=folder))
+    assert found.verdict is Verdict.ATTENTION
+    assert "cannot be used (File name too long)" in found.message
 
 
 def test_a_database_of_something_else_is_neither_changed_nor_used(tmp_path: Path) -> None:

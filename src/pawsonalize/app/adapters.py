@@ -62,7 +62,12 @@ from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.beats import GONE_SECONDS
 from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.data_folder import DATABASE_FILE, check_data_folder, make_data_folder
+from pawsonalize.storage.data_folder import (
+    DATABASE_FILE,
+    check_data_folder,
+    folder_errors,
+    make_data_folder,
+)
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.dead_letters import DeadLetterTable
 from pawsonalize.storage.deliveries import Deliveries
@@ -364,11 +369,12 @@ def _existing_database(settings: Settings) -> Database:
         "name the right one with --data-dir or PAWSONALIZE_DATA_DIR, or fill a new one with"
         " `pawsonalize import` or `pawsonalize demo`"
     )
-    if settings.database_url:
-        check_data_folder(folder)
-    elif not folder.is_dir():
-        raise NotFound(f"there is no data folder {folder}: {move}")
-    _refuse_emptied(settings)
+    with folder_errors(folder):
+        if settings.database_url:
+            check_data_folder(folder)
+        elif not folder.is_dir():
+            raise NotFound(f"there is no data folder {folder}: {move}")
+        _refuse_emptied(settings)
     try:
         return _database(settings, must_exist=True)
     except NotFound as error:

@@ -1,5 +1,6 @@
 """`pawsonalize doctor`: checks of the settings, the machine, the data and what is served."""
 
+import os
 import platform
 import shutil
 import sqlite3
@@ -27,7 +28,7 @@ from pawsonalize.app.server_checks import read_replica, servers
 from pawsonalize.app.shared_data import kept_here
 from pawsonalize.app.stream_checks import streams
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
+from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.reporting.joined_events import NEXT_MOVE, joined_events
 from pawsonalize.settings import Settings, read_settings
@@ -112,7 +113,7 @@ def folder(settings: Settings) -> Iterator[Diagnosis]:
     path = settings.data_dir.absolute()
     try:
         check_data_folder(path)
-    except InvalidInput as error:
+    except PawsonalizeError as error:
         yield attention("data folder", error.message)
         return
     wrong = next(wrong_rights(path, settings.data_access), None) if is_data_folder(path) else None
@@ -208,7 +209,7 @@ def notifiers(settings: Settings) -> Iterator[Diagnosis]:
 
 def _existing(path: Path) -> Path:
     """The folder, or the nearest existing one above it."""
-    return next(one for one in (path, *path.parents) if one.exists())
+    return next(one for one in (path, *path.parents) if os.access(one, os.F_OK))
 
 
 def deliveries(patient: Patient) -> Iterator[Diagnosis]:

@@ -13,7 +13,7 @@ from pawsonalize.cli import feeds
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.resources import print_fields
-from pawsonalize.cli.terminal import print_whole
+from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.species import species_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import iso, parse_moment
@@ -28,7 +28,6 @@ app.command()(feeds.watch)
 app.command()(feeds.feeds)
 app.command()(feeds.fetch)
 
-_FILE_WIDTH = 160
 AnimalId = Annotated[str, typer.Argument(help="The animal's id.")]
 
 
@@ -47,9 +46,6 @@ def ls(
 
     Example: pawsonalize animals ls --status available --species dog
     """
-    from rich.table import Table
-    from rich.text import Text
-
     from pawsonalize.engine.ingest.inventory.listing import read_status
     from pawsonalize.storage.animals import AnimalQuery
 
@@ -66,14 +62,12 @@ def ls(
     if json:
         print(msgspec.json.encode(found).decode())
         return
-    table = Table("id", "name", "group", "status", "since", "shelter", box=None, pad_edge=False)
     now = clock.now()
-    for animal in found:
-        group = animal.group_at(now).id
-        since = iso(animal.status_at)
-        row = (animal.animal_id, animal.name, group, animal.status, since, animal.shelter)
-        table.add_row(*map(Text, row))
-    print_whole(table, _FILE_WIDTH)
+    rows = (
+        (one.animal_id, one.name, one.group_at(now).id, one.status, iso(one.status_at), one.shelter)
+        for one in found
+    )
+    print_listing(("id", "name", "group", "status", "since", "shelter"), rows)
 
 
 @app.command()
@@ -122,9 +116,6 @@ def exposure(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize animals exposure
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from pawsonalize.engine.ingest.inventory.inventory import Inventory
     from pawsonalize.engine.reporting.exposure_report import exposure_report
 
@@ -135,14 +126,13 @@ def exposure(data_dir: DataDir = None, json: Json = False) -> None:
     if json:
         print(msgspec.json.encode(shares).decode())
         return
-    table = Table("by", "", "animals", "shown", "of stock", "of exposure", "ratio")
+    rows = []
     for one in shares:
         ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
         stock, exposed = f"{one.share_of_stock:.1%}", f"{one.share_of_exposure:.1%}"
-        table.add_row(
-            one.by, one.value, f"{one.animals:,}", f"{one.shown:,}", stock, exposed, ratio
-        )
-    Console().print(table)
+        counts = f"{one.animals:,}", f"{one.shown:,}"
+        rows.append((one.by, one.value, *counts, stock, exposed, ratio))
+    print_listing(("by", "", "animals", "shown", "of stock", "of exposure", "ratio"), rows)
 
 
 @contextmanager

@@ -1,11 +1,11 @@
 """Answers of the recommender on the terminal: who asks, and what comes first and why."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pawsonalize.cli.terminal import wide_console
+from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.ids import parse_id
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ FilterGiven = Annotated[
     typer.Option("--filter", help="A filter's name, or its expression.", show_default="none"),
 ]
 
-_FILE_WIDTH = 160
 _SHOWN_PART = 0.005  # of a utility; smaller parts would be printed as +0.00
 
 
@@ -97,21 +96,13 @@ def _print(
     rows: Sequence[tuple[tuple[str, ...], float, Sequence[str]]],
     explain: bool,
 ) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     if not rows:
         print("Nothing fits: no group or animal is left by the rules of this question.")
         return
-    table = Table(box=None, pad_edge=False)
-    numbers: dict[str, Any] = {"justify": "right", "no_wrap": True}
-    table.add_column("", **numbers)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    table.add_column("score", **numbers)
-    if explain:
-        table.add_column("why", overflow="fold")
-    for place, (names, score, reasons) in enumerate(rows, 1):
-        why = [Text("\n".join(reasons) or "what is popular now")] if explain else []
-        table.add_row(str(place), *map(Text, names), f"{score:.4f}", *why)
-    wide_console(_FILE_WIDTH).print(table)
+    header = ("", *columns, "score", "why")
+    cells = (
+        (str(place), *names, f"{score:.4f}", "\n".join(reasons) or "what is popular now")
+        for place, (names, score, reasons) in enumerate(rows, 1)
+    )
+    last = None if explain else -1
+    print_listing(header[:last], (row[:last] for row in cells))

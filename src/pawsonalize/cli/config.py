@@ -7,13 +7,11 @@ import msgspec
 import typer
 
 from pawsonalize.cli.options import DataDir, Json, command_group
-from pawsonalize.cli.terminal import print_whole
+from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import read_settings, shown_values
 
 app = command_group("Settings: what they are, where they come from, whether they can be used.")
-
-_FILE_WIDTH = 160
 
 
 @app.command("show")
@@ -28,9 +26,6 @@ def show(
 
     Example: pawsonalize config show --given
     """
-    from rich.table import Table
-    from rich.text import Text
-
     settings, written = read_settings({"data_dir": data_dir})
     sources = dict(written.sources) | ({} if data_dir is None else {"data_dir": "--data-dir"})
     values = shown_values(settings)
@@ -45,10 +40,7 @@ def show(
     if not rows:
         print("nothing is set: all settings have their defaults")
         return
-    table = Table("setting", "value", "from", box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(Text(row[column] or "-") for column in ("setting", "value", "source")))
-    print_whole(table, _FILE_WIDTH)
+    print_listing(("setting", "value", "from"), ([v or "-" for v in row.values()] for row in rows))
 
 
 @app.command("check")

@@ -8,14 +8,12 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.options import DataDir, Json
-from pawsonalize.cli.terminal import say, wide_console
+from pawsonalize.cli.terminal import print_listing, say
 from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.app.doctor import Diagnosis
-
-_FILE_WIDTH = 200
 
 
 def doctor(
@@ -56,6 +54,8 @@ def _mend_rights(folder: Path, access: str) -> None:
     for path, mode, right in wrong_rights(folder, access):
         try:
             set_mode(path, right)
+        except FileNotFoundError:  # a server lives, and took it away
+            continue
         except OSError as error:
             raise StorageUnavailable(
                 f"the mode of {path} cannot be changed ({error.strerror}): run this as its owner"
@@ -64,15 +64,14 @@ def _mend_rights(folder: Path, access: str) -> None:
 
 
 def _print(findings: list["Diagnosis"]) -> None:
-    from rich.table import Table
     from rich.text import Text
 
     from pawsonalize.app.doctor import Verdict
 
-    table = Table(box=None, pad_edge=False, show_header=False)
+    rows = []
     for finding in findings:
         needs_attention = finding.verdict is Verdict.ATTENTION
         sign = Text("!", style="red") if needs_attention else Text("✓", style="green")
         text = finding.message + (f"\n→ {finding.next_move}" if finding.next_move else "")
-        table.add_row(sign, Text(finding.check), Text(text))
-    wide_console(_FILE_WIDTH).print(table)
+        rows.append((sign, finding.check, text))
+    print_listing(("", "", ""), rows, 200)

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.new_files import write_new
+from pawsonalize.cli.terminal import print_listing, say
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.feeds.brought import FILES, note_brought
 from pawsonalize.engine.ingest.feeds.feeds_file import read_header
@@ -82,13 +81,11 @@ def watch(
     adapters: Adapters, folder: Path, how: FeedImport, form: FeedForm, seconds: float
 ) -> None:
     """Import every feed that is put into the folder, until stopped."""
-    console = Console(stderr=True, highlight=False)
     folder_watch = FolderWatch(folder, partial(taken, adapters, how, form))
-    console.print(f"Watching {folder} (stop it with Ctrl-C)")
+    say(f"Watching {folder} (stop it with Ctrl-C)")
     while True:
         for seen in folder_watch.look():
-            said = _said(seen)
-            console.print(f"{seen.name}: {said}", markup=False)
+            say(f"{seen.name}: {_said(seen)}")
         time.sleep(seconds)
 
 
@@ -110,12 +107,11 @@ def finish(report: FeedReport, json: bool) -> None:
 def _print(report: FeedReport) -> None:
     print("\n".join([report.in_words(), *report.notes]))
     odd = "Rows that were taken, but contradict another fact of their animal"
-    for rows, title in ((report.rejected, None), (report.odd, odd)):
-        table = Table("place", "animal", "reason", title=title)
-        for row in rows[:_SHOWN_ERRORS]:
-            table.add_row(str(row.place), row.animal_id or "", row.reason)
+    for rows, title in ((report.rejected, "Rejected rows"), (report.odd, odd)):
+        some = ((str(one.place), one.animal_id or "", one.reason) for one in rows[:_SHOWN_ERRORS])
         if rows:
-            Console().print(table, markup=False)
+            print(title)
+            print_listing(("place", "animal", "reason"), some)
         if (more := len(rows) - _SHOWN_ERRORS) > 0:
             print(_MORE.format(more))
     _print_unrecognised(report.unrecognised)
@@ -127,17 +123,11 @@ def _print_unrecognised(values: Unrecognised) -> None:
     if not rows:
         return
     rows.sort(key=lambda row: (-row[2], row))
-    table = Table("field", "value", "rows", title="Values that were not recognised")
-    for field, value, n in rows[:_SHOWN]:
-        table.add_row(field, value, f"{n:,}")
-    console = Console()
-    console.print(table, markup=False)
+    print("Values that were not recognised")
+    some = ((field, value, f"{n:,}") for field, value, n in rows[:_SHOWN])
+    print_listing(("field", "value", "rows"), some)
     more = f"{len(rows) - _SHOWN:,} more values. " if len(rows) > _SHOWN else ""
-    console.print(
-        f"{more}To say what they mean: --write-map FILE writes them down, --map FILE reads it.",
-        markup=False,
-        soft_wrap=True,
-    )
+    print(f"{more}To say what they mean: --write-map FILE writes them down, --map FILE reads it.")
 
 
 def _said(seen: Seen) -> str:

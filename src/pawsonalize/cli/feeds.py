@@ -10,7 +10,7 @@ from pawsonalize import clock
 from pawsonalize.app.new_files import check_new, write_new
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Encoding, Json, Separator
-from pawsonalize.cli.terminal import print_whole
+from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
@@ -147,9 +147,6 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize animals feeds
     """
-    from rich.table import Table
-    from rich.text import Text
-
     from pawsonalize.app.jobs import listed_feeds, polling
     from pawsonalize.fetch import shown
 
@@ -161,14 +158,12 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
     if json:
         print(msgspec.json.encode(states).decode())
         return
-    columns = ("feed", "address", "schedule", "looked at", "what came of it")
-    table = Table(*columns, box=None, pad_edge=False)
+    rows = []
     for state, feed in zip(states, listed.values(), strict=True):
         looked = iso(state.looked_at) if state.looked_at else "never"
         said = f"failed: {state.said}" if state.failed else state.said
-        row = (state.name, shown(feed.source.url), feed.schedule, looked, said)
-        table.add_row(*map(Text, row))
-    print_whole(table, 160)
+        rows.append((state.name, shown(feed.source.url), feed.schedule, looked, said))
+    print_listing(("feed", "address", "schedule", "looked at", "what came of it"), rows)
 
 
 def fetch(

@@ -8,15 +8,13 @@ import typer
 from pawsonalize.cli.answers import Session, User, visitor_of
 from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json
-from pawsonalize.cli.terminal import print_whole
+from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.engine.ingest.history import HistoryPage
-
-_FILE_WIDTH = 160
 
 
 def history(
@@ -63,17 +61,11 @@ def history(
 
 
 def _print(page: "HistoryPage", whose: str) -> None:
-    from rich.table import Table
-    from rich.text import Text
-
     from pawsonalize.cli.event_rows import COLUMNS, event_row
 
     if not page.events:
         print(f"{whose} has no events that fit")
         return
-    table = Table(*COLUMNS, box=None, pad_edge=False)
-    for one in page.events:
-        table.add_row(*map(Text, event_row(one.event)))
-    print_whole(table, _FILE_WIDTH)
+    print_listing(COLUMNS, (event_row(one.event) for one in page.events))
     if page.next_cursor is not None:
         print(f"there are more: --cursor {page.next_cursor}")

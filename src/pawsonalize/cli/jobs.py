@@ -8,7 +8,7 @@ import typer
 
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json, command_group
-from pawsonalize.cli.resources import print_fields, print_table
+from pawsonalize.cli.resources import print_fields, print_rows
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def ls(data_dir: DataDir = None, json: Json = False) -> None:
     if json:
         print(msgspec.json.encode(jobs).decode())
         return
-    print_table(jobs, _COLUMNS)
+    print_rows(jobs, _COLUMNS)
 
 
 @batch_jobs.command("show")

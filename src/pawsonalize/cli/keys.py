@@ -9,7 +9,7 @@ import typer
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json, command_group
-from pawsonalize.cli.resources import print_table
+from pawsonalize.cli.resources import print_rows
 from pawsonalize.cli.terminal import say
 from pawsonalize.domain.times import DAY
 from pawsonalize.settings import Settings, load_settings
@@ -139,7 +139,7 @@ def ls(data_dir: DataDir = None, json: Json = False) -> None:
     if json:
         print(msgspec.json.encode(keys).decode())
         return
-    print_table(keys, _TABLE)
+    print_rows(keys, _TABLE)
 
 
 @app.command("rm")

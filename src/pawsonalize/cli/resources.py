@@ -9,14 +9,13 @@ import typer
 
 from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.options import DataDir, Json
-from pawsonalize.cli.terminal import wide_console
+from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.engine.resources.resource import Resource
 
-_FILE_WIDTH = 200
 _MOMENTS = frozenset({"at", "as_of", "since", "until"})
 
 GroupOrAll = Annotated[
@@ -49,7 +48,7 @@ def add_ls(
         if json:
             print(msgspec.json.encode(resources).decode())
             return
-        print_table(resources, columns)
+        print_rows(resources, columns)
 
     if by_dataset_group:
 
@@ -83,23 +82,12 @@ def add_show(
             print_fields(adapters.registry.get(read(), name), json)
 
 
-def print_table(resources: Sequence["Resource"], fields: Sequence[str]) -> None:
-    """A line for each resource."""
-    print_rows(resources, fields)
-
-
 def print_rows(rows: Sequence[object], fields: Sequence[str]) -> None:
     """A line for each of some values, with these fields of theirs."""
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False)
-    for field in fields:
-        table.add_column(field.replace("_", " "), no_wrap=field == "name")
-    for row in rows:
-        texts = (_text(field, msgspec.to_builtins(getattr(row, field))) for field in fields)
-        table.add_row(*map(Text, texts))
-    wide_console(_FILE_WIDTH).print(table)
+    texts = (
+        [_text(field, msgspec.to_builtins(getattr(row, field))) for field in fields] for row in rows
+    )
+    print_listing((field.replace("_", " ") for field in fields), texts, 200)
 
 
 def print_fields(value: object, json: bool) -> None:

@@ -10,12 +10,11 @@ import msgspec
 import typer
 from rich.console import Console
 from rich.status import Status
-from rich.table import Table
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.retraining import worker_processes
-from pawsonalize.cli.terminal import print_whole, wide_console
+from pawsonalize.cli.terminal import print_listing, wide_console
 from pawsonalize.domain.times import SECOND, iso
 from pawsonalize.engine.training.retraining.fates import described, label
 from pawsonalize.engine.training.retraining.record import Half, RunOutcome, RunRecord, StepTiming
@@ -65,13 +64,13 @@ def finish(record: RunRecord, json: bool) -> None:
 
 def print_runs(records: list[RunRecord]) -> None:
     """One line a run."""
-    table = Table("run", "began", "by", "status", "seconds", "why", box=None, pad_edge=False)
+    rows = []
     for record in records:
         seconds = "" if record.ended_at is None else _seconds(record.started_at, record.ended_at)
         why = record.reason or _whereabouts(record)
         began = iso(record.started_at)[:19] + "Z"
-        table.add_row(record.run_id, began, record.trigger, record.status, seconds, why)
-    print_whole(table, _FILE_WIDTH)
+        rows.append((record.run_id, began, record.trigger, record.status, seconds, why))
+    print_listing(("run", "began", "by", "status", "seconds", "why"), rows, _FILE_WIDTH)
 
 
 def print_run(record: RunRecord) -> None:

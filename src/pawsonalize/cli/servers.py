@@ -1,15 +1,19 @@
 """`pawsonalize servers`: who serves, works and consumes."""
 
+from typing import TYPE_CHECKING
+
 import msgspec
 
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json
-from pawsonalize.cli.terminal import print_whole
+from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
+if TYPE_CHECKING:
+    from pawsonalize.engine.resources.servers import ServerState
+
 _COLUMNS = ("server", "process", "roles", "state", "version", "tables", "serves", "since")
-_FILE_WIDTH = 200
 _STATES = {True: "lives", False: "gone", None: "unknown"}
 
 
@@ -20,8 +24,6 @@ def servers(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize servers
     """
-    from rich.table import Table
-
     from pawsonalize.app.fleet import servers_of
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
@@ -30,17 +32,11 @@ def servers(data_dir: DataDir = None, json: Json = False) -> None:
         listed = [{**msgspec.to_builtins(one.server), "lives": one.lives} for one in states]
         print(msgspec.json.encode(listed).decode())
         return
-    table = Table(*_COLUMNS, box=None, pad_edge=False)
-    for state in states:
-        one = state.server
-        table.add_row(
-            one.place,
-            one.name,
-            ", ".join(one.roles),
-            _STATES[state.lives],
-            one.version,
-            one.revision,
-            ", ".join(f"{campaign}: {version}" for campaign, version in one.serves.items()),
-            iso(one.started_at),
-        )
-    print_whole(table, _FILE_WIDTH)
+    print_listing(_COLUMNS, map(_row, states), 200)
+
+
+def _row(state: "ServerState") -> tuple[str, ...]:
+    one, lives = state.server, _STATES[state.lives]
+    serves = ", ".join(f"{campaign}: {version}" for campaign, version in one.serves.items())
+    where = (one.place, one.name, ", ".join(one.roles), lives, one.version, one.revision)
+    return (*where, serves, iso(one.started_at))

@@ -16,7 +16,7 @@ from pawsonalize.cli.options import (
     read_pairs,
     read_tuning,
 )
-from pawsonalize.cli.resources import add_ls, add_show, print_fields, print_table
+from pawsonalize.cli.resources import add_ls, add_show, print_fields, print_rows
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.recipes.names import USER_PERSONALIZATION
 from pawsonalize.settings import load_settings
@@ -181,7 +181,7 @@ def ls_versions(
     if json:
         print(msgspec.json.encode(found).decode())
         return
-    print_table(found, ("name", "status", "recipe", "mode", "events", "created_at"))
+    print_rows(found, ("name", "status", "recipe", "mode", "events", "created_at"))
 
 
 @versions.command("show")

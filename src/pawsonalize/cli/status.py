@@ -7,7 +7,7 @@ import msgspec
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json
-from pawsonalize.cli.terminal import wide_console
+from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, parse_moment
 from pawsonalize.settings import load_settings
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pawsonalize.app.service_state import CampaignModel, ServiceState
-
-_FILE_WIDTH = 140
 
 
 def status(data_dir: DataDir = None, json: Json = False) -> None:
@@ -38,16 +36,13 @@ def status(data_dir: DataDir = None, json: Json = False) -> None:
 
 
 def _print(found: "ServiceState", now: int) -> None:
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, told in _lines(found, now):
-        style = "red" if name.startswith("!") else None
-        table.add_row(Text(name, style=style or ""), Text(told))
-    wide_console(_FILE_WIDTH).print(table)
+    rows = (
+        (Text(name, style="red" if name.startswith("!") else ""), words)
+        for name, words in _lines(found, now)
+    )
+    print_listing(("", ""), rows, 140)
 
 
 def _lines(found: "ServiceState", now: int) -> "Iterator[tuple[str, str]]":

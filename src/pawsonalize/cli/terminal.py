@@ -1,13 +1,13 @@
 """What commands write to: the terminal, or a file where there is none."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table
+    from rich.text import Text
 
     from pawsonalize.engine.resources.job_table import Progress
 
@@ -22,15 +22,19 @@ def wide_console(file_width: int) -> "Console":
     return console
 
 
-def print_whole(table: "Table", file_width: int) -> None:
-    """Print a table with all that its cells say: what is too long for a line goes on in the next.
+def print_listing(
+    columns: Iterable[str], rows: Iterable[Iterable["str | Text"]], file_width: int = 160
+) -> None:
+    """Print a table: what is too long for a line goes on in the next. Names may be empty."""
+    from rich.table import Column, Table
+    from rich.text import Text
 
-    Columns that must not be wrapped stay as they are.
-    """
-    for column in table.columns:
-        if not column.no_wrap:
-            column.overflow = "fold"
-    wide_console(file_width).print(table, markup=False)
+    headers = [Column(name, overflow="fold") for name in columns]
+    shows_names = any(column.header for column in headers)
+    table = Table(*headers, box=None, pad_edge=False, show_header=shows_names)
+    for row in rows:
+        table.add_row(*(Text(cell) if isinstance(cell, str) else cell for cell in row))
+    wide_console(file_width).print(table)
 
 
 def say(words: str, style: str | None = None) -> None:

@@ -12,12 +12,12 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from sqlalchemy import delete, inspect, text
+from sqlalchemy import delete, text
 
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
-from pawsonalize.storage import fleet_tables, stream_tables
+from pawsonalize.storage import fleet_tables
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.tables import metadata
+from pawsonalize.storage.revisions import TABLES
 
 SQLITE_COPY, POSTGRES_COPY = "database.sqlite3", "database.pgdump"
 """What a copy is called, by the database that it is of."""
@@ -80,11 +80,8 @@ def drop_tables(database: Database) -> None:
         for end in ("-shm", "-wal", ""):
             Path(f"{file}{end}").unlink(missing_ok=True)
         return
-    assert stream_tables.dead_letters.metadata is metadata, "all tables are known by now"
     with database.writing() as connection:
-        there = set(inspect(connection).get_table_names())
-        ours = [table for table in metadata.sorted_tables if table.name in there]
-        metadata.drop_all(connection, tables=ours)
+        TABLES.drop_all(connection)  # those that are there
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
     database.close()
 

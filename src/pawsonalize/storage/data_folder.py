@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
@@ -56,11 +56,24 @@ def needed_by_others(folder: Path) -> bool:
     return _OF_OTHERS.fullmatch(str(folder.resolve())) is not None
 
 
+@contextmanager
+def folder_errors(folder: Path) -> Iterator[None]:
+    """StorageUnavailable for what the system refuses: no data folder can be there then."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the data folder {folder} cannot be used ({error.strerror}): run this as its owner,"
+            " or choose another with --data-dir"
+        ) from error
+
+
 def check_data_folder(folder: Path) -> None:
     """InvalidInput for a folder that is not a data folder, and must not become one."""
-    if not folder.is_dir() or is_data_folder(folder):
-        return
-    others = sum(not is_ours(one.name) and one.name != _OF_DISKS for one in folder.iterdir())
+    with folder_errors(folder):
+        if not folder.is_dir() or is_data_folder(folder):
+            return
+        others = sum(not is_ours(one.name) and one.name != _OF_DISKS for one in folder.iterdir())
     reason = f"it holds {others:,} other files" if others else "the system or a person needs it"
     if others or needed_by_others(folder):
         raise InvalidInput(
@@ -75,17 +88,12 @@ def make_data_folder(folder: Path, access: str) -> None:
 
     InvalidInput for a folder that must not become one; StorageUnavailable if it cannot be made.
     """
-    try:
-        check_data_folder(folder)
+    check_data_folder(folder)
+    with folder_errors(folder):
         if not is_data_folder(folder):
             folder.mkdir(parents=True, exist_ok=True)
             with suppress(PermissionError):  # of another user: `doctor` says who may read it
                 folder.chmod(_right(folder.stat(), access))
-    except OSError as error:
-        raise StorageUnavailable(
-            f"the data folder {folder} cannot be made ({error.strerror}): choose another with"
-            " --data-dir"
-        ) from error
 
 
 def wrong_rights(folder: Path, access: str) -> Iterator[tuple[Path, int, int]]:
@@ -96,10 +104,11 @@ def wrong_rights(folder: Path, access: str) -> Iterator[tuple[Path, int, int]]:
     top = folder.resolve()
     owner = top.stat().st_uid
     for path in _ours(top):
-        found = path.lstat()
-        mode, right = stat.S_IMODE(found.st_mode), _right(found, access)
-        if right != mode and found.st_uid == owner:
-            yield path, mode, right
+        with suppress(FileNotFoundError):  # a server lives, and took it away
+            found = path.lstat()
+            mode, right = stat.S_IMODE(found.st_mode), _right(found, access)
+            if right != mode and found.st_uid == owner:
+                yield path, mode, right
 
 
 def set_mode(path: Path, mode: int) -> None:

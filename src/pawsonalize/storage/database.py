@@ -18,7 +18,7 @@ from pawsonalize.storage.failures import FULL, SILENT, explained, is_full, why_n
 from pawsonalize.storage.fencing import check_fences, works_under_lease
 from pawsonalize.storage.postgres_url import read_url, shown
 from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
-from pawsonalize.storage.revisions import bring_up_to_date, check_empty, revision_of
+from pawsonalize.storage.revisions import bring_up_to_date, check_free, revision_of
 from pawsonalize.storage.tables import REVISION
 
 if TYPE_CHECKING:
@@ -312,8 +312,8 @@ class Database:
             revision = revision_of(connection)
             if must_exist and revision is None:
                 raise NotFound(f"the database {self.shown_url} has no tables of Pawsonalize")
-            if self.is_local and revision is None:
-                check_empty(connection, self.shown_url)
+            if revision is None:
+                check_free(connection, self.shown_url)
         return revision
 
     @contextmanager

@@ -1,6 +1,5 @@
 """The newest events of a dataset group, as they come in, and single ones by their ids."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import func, select
@@ -64,11 +63,3 @@ class EventTail:
         with self._database.reading() as connection:
             row = connection.execute(wanted).first()
         return None if row is None else logged(row)
-
-    def newest_received_at(self) -> int | None:
-        """When the newest event came in; None if there is none among the last of the log."""
-        return next(self._moments(), None)
-
-    def _moments(self) -> Iterator[int]:
-        for one in self.newest(TailQuery(1)):
-            yield one.event.received_at

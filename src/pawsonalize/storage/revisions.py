@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 EXPANDS, CONTRACTS = "expands", "contracts"
 """What a migration says of itself, as `change`."""
+TABLES = dead_letters.metadata
+"""All tables: by now, each file has added its own."""
 
 _REVISION = text("SELECT version_num FROM alembic_version")
 _STAMP = text("INSERT INTO alembic_version VALUES (:revision)")
@@ -42,9 +44,14 @@ def revision_of(connection: Connection) -> str | None:
     return revision
 
 
-def check_empty(connection: Connection, shown_url: str) -> None:
-    """InvalidInput if the database has tables, which are not ours then."""
-    if others := inspect(connection).get_table_names():
+def check_free(connection: Connection, shown_url: str) -> None:
+    """InvalidInput if something else has a SQLite file, or tables by our names in PostgreSQL."""
+    others = set(inspect(connection).get_table_names())
+    if "alembic_version" in others:  # by now: another server was faster
+        return
+    if connection.dialect.name != "sqlite":  # where people share a database
+        others &= TABLES.tables.keys()
+    if others:
         raise InvalidInput(
             f"the database {shown_url} has {len(others):,} tables of something else, and none of"
             " Pawsonalize: name an empty or new one",
@@ -102,7 +109,7 @@ def _make_tables(connection: Connection) -> None:
     """Make the tables of this program in a database that has none."""
     if revision_of(connection) is not None:
         return  # another process was faster
-    dead_letters.metadata.create_all(connection)  # which knows the tables of all files
+    TABLES.create_all(connection)
     agreed = {_OLDEST: REVISION, _INSTALLATION: uuid.uuid4().hex}
     rows = [{"name": name, "value": value} for name, value in agreed.items()]
     connection.execute(insert(agreements), rows)
@@ -153,8 +160,6 @@ def _oldest_after(config: Any, revision: str) -> str | None:
 
 def _older_than(connection: Connection, revision: str) -> Mapping[tuple[str, str], int]:
     """The beats of servers whose program is older, by name and where they run."""
-    if not inspect(connection).has_table(servers.name):
-        return {}
     columns = (servers.c.name, servers.c.host, servers.c.port, servers.c.version, servers.c.beats)
     older = connection.execute(select(*columns).where(servers.c.revision < revision))
     return {

@@ -56,7 +56,6 @@ def replay(
     _refuse_unless_empty(log, ledger, names)
     # First: an object from before an erasure, out of a backup say, must not undo it.
     ReturningCopies(erasures, ErasureNotes(objects), now).look()
-    ledger.note_leftovers([name.key for small in covered.values() for name in small], 0)
     restored = left_out = differs_through = 0
     damaged: list[str] = []
     for done, name in enumerate(names, start=1):
@@ -68,6 +67,7 @@ def replay(
             continue
         for small in covered.get(name, ()):
             _check_covered(small, archive, rows, damaged)
+            ledger.note_leftovers([small.key], 0)
         wanted = [row for row in rows if period.holds(row)]
         left_out += len(rows) - len(wanted)
         if rereading is not None:

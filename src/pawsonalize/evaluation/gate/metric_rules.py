@@ -9,9 +9,11 @@ from dataclasses import dataclass
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.evaluation.gate.rules import (
+    MAIN_RULES,
     Decision,
     RuleOutcome,
     RuleVerdict,
+    decision,
     not_applicable,
     verdict,
 )
@@ -56,17 +58,12 @@ def decide_by_metrics(
             _coverage(new),
             _unknown("top item", new, "which items come first"),
         )
-    outcome = next(
-        (
-            one
-            for one in (RuleOutcome.INSUFFICIENT, RuleOutcome.FAILED)
-            if any(each.outcome is one for each in verdicts)
-        ),
-        RuleOutcome.PASSED,
+    merits = (
+        f"{one.rule}: {one.message}" if one.outcome is RuleOutcome.NOT_APPLICABLE else one.message
+        for one in verdicts
+        if one.rule in MAIN_RULES
     )
-    return Decision(
-        outcome is RuleOutcome.PASSED, outcome, _reason(outcome, verdicts, live), verdicts
-    )
+    return decision(verdicts, merits, is_first=live is None)
 
 
 def _unknown(rule: str, new: MeasuredVersion, what: str) -> RuleVerdict:
@@ -136,25 +133,3 @@ def _coverage(new: MeasuredVersion) -> RuleVerdict:
         "coverage",
         f"cannot be judged: {new.engine} does not say how many items could be recommended{said}",
     )
-
-
-_SAID = ("threshold", "popularity", "live version")
-
-
-def _reason(
-    outcome: RuleOutcome, verdicts: tuple[RuleVerdict, ...], live: MeasuredVersion | None
-) -> str:
-    if outcome is RuleOutcome.PASSED:
-        said = "; ".join(
-            f"{one.rule}: {one.message}"
-            if one.outcome is RuleOutcome.NOT_APPLICABLE
-            else one.message
-            for one in verdicts
-            if one.rule in _SAID
-        )
-        return f"Promoted: {said}."
-    said = "; ".join(one.message for one in verdicts if one.outcome is outcome)
-    if outcome is RuleOutcome.INSUFFICIENT:
-        return f"Not promoted, the evidence is insufficient: {said}. What was live stayed."
-    rest = "The live version stayed." if live else "Nothing was live yet."
-    return f"Not promoted: {said}. {rest}"

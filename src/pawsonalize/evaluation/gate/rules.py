@@ -1,6 +1,6 @@
 """The rules of the gate, and what they decide together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import NormalDist
@@ -225,7 +225,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-_MAIN_RULES = ("threshold", "popularity", "live version")
+MAIN_RULES = ("threshold", "popularity", "live version")
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,30 +246,27 @@ def decide(evidence: Evidence, settings: GateSettings, now: int) -> Decision:
     """Apply the rules at the moment `now` (milliseconds since 1970)."""
     rules = REFERENCE_RULES if settings.profile is Profile.REFERENCE else RULES
     verdicts = tuple(rule(evidence, settings, now) for rule in rules)
-    outcome = _outcome(verdicts)
-    return Decision(
-        outcome is RuleOutcome.PASSED, outcome, _reason(outcome, verdicts, evidence), verdicts
+    merits = (
+        one.message
+        for one in verdicts
+        if one.rule in MAIN_RULES or one.message.startswith(_WARNING)
     )
+    return decision(verdicts, merits, is_first=evidence.live is None)
 
 
-def _outcome(verdicts: tuple[RuleVerdict, ...]) -> RuleOutcome:
+def decision(
+    verdicts: tuple[RuleVerdict, ...], merits: Iterable[str], *, is_first: bool
+) -> Decision:
+    """What verdicts decide together; `merits` are said of a version that goes live."""
     found = {verdict.outcome for verdict in verdicts}
-    for outcome in (RuleOutcome.INSUFFICIENT, RuleOutcome.FAILED):
-        if outcome in found:
-            return outcome
-    return RuleOutcome.PASSED
-
-
-def _reason(outcome: RuleOutcome, verdicts: tuple[RuleVerdict, ...], evidence: Evidence) -> str:
-    if outcome is RuleOutcome.PASSED:
-        said = "; ".join(
-            one.message
-            for one in verdicts
-            if one.rule in _MAIN_RULES or one.message.startswith(_WARNING)
-        )
-        return f"Promoted: {said}."
+    worst = (RuleOutcome.INSUFFICIENT, RuleOutcome.FAILED, RuleOutcome.PASSED)
+    outcome = next((one for one in worst if one in found), RuleOutcome.PASSED)
     said = "; ".join(one.message for one in verdicts if one.outcome is outcome)
-    if outcome is RuleOutcome.INSUFFICIENT:
-        return f"Not promoted, the evidence is insufficient: {said}. What was live stayed."
-    rest = "The live version stayed." if evidence.live else "Nothing was live yet."
-    return f"Not promoted: {said}. {rest}"
+    if outcome is RuleOutcome.PASSED:
+        reason = f"Promoted: {'; '.join(merits)}."
+    elif outcome is RuleOutcome.INSUFFICIENT:
+        reason = f"Not promoted, the evidence is insufficient: {said}. What was live stayed."
+    else:
+        rest = "Nothing was live yet." if is_first else "The live version stayed."
+        reason = f"Not promoted: {said}. {rest}"
+    return Decision(outcome is RuleOutcome.PASSED, outcome, reason, verdicts)
