@@ -78,12 +78,9 @@ def replay(
         on_progress(done, len(names))
     log.restored(names[-1].last if names else 0, differs_through)
     erasures.apply(now())
-    gaps = [
-        (before.last + 1, name.first - 1)
-        for before, name in pairwise(names)
-        if before.last + 1 < name.first
-    ]
-    return Replayed(restored, left_out, tuple(damaged), tuple(gaps))
+    between = ((before.last + 1, name.first - 1) for before, name in pairwise(names))
+    gaps = tuple((first, last) for first, last in between if first <= last)
+    return Replayed(restored, left_out, tuple(damaged), gaps)
 
 
 def _adopted(name: ObjectName, archive: ErasedArchive) -> list[LoggedEvent]:

@@ -98,7 +98,8 @@ def no_worse_slice(evidence: Evidence, settings: GateSettings, _now: int) -> Rul
         return not_applicable(rule, "no slice has test cases enough")
     compared = {f"{part.kind} {part.value}": _among(part, len(parts)) for part in parts}
     worse = {name: one for name, one in compared.items() if _is_worse(one, margin)}
-    refused = {name: one for name, one in worse.items() if evidence.live or _is_beyond(one, margin)}
+    sure = {name: one for name, one in worse.items() if one.lead.high < -margin * one.theirs}
+    refused = worse if evidence.live else sure
     listed = "; ".join(f"{name} ({_led(one.lead)})" for name, one in (refused or worse).items())
     if refused:
         message = f"worse than {other} for {listed}"
@@ -127,10 +128,6 @@ def _among(part: SliceEvidence, slices: int) -> Comparison:
 def _is_worse(compared: Comparison, margin: float) -> bool:
     is_sure = compared.lead.high < 0 and compared.chance <= CHANCE
     return is_sure and compared.relative < -margin
-
-
-def _is_beyond(compared: Comparison, margin: float) -> bool:
-    return compared.lead.high < -margin * compared.theirs
 
 
 def _standing(compared: Comparison) -> str:

@@ -70,8 +70,7 @@ class Half(msgspec.Struct, frozen=True, kw_only=True):
 
     `live_version` is what the campaign served when the new version was judged; the campaign is
     updated only while it still does. `metrics` are those that the gate judged by, `evidence` and
-    `decision` all that it saw and said. `errors` are those
-    after which a step was tried again for this campaign.
+    `decision` all that it saw and said. `errors` are those after which a step was tried again.
     """
 
     campaign: str
