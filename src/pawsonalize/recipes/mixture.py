@@ -276,7 +276,7 @@ class Mixture:
             tilt.apply(out[-2:], self.index, cells, self.believed(seen.strengths.sum()))
         self.return_rate.apply(out)
         if availability is not None:
-            self.availability.apply(out, availability)
+            self.availability.apply(out, availability, has_history=bool(seen.ids))
 
     def believed(self, evidence: float) -> float:
         """How far facets count beside so much evidence of events, 0 to 1."""

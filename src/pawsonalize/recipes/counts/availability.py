@@ -14,6 +14,10 @@ from numpy.typing import NDArray
 from pawsonalize.recipes.artefact import take_weights
 from pawsonalize.recipes.contract import Arrays, StayColumns
 
+UNKNOWN_VISITOR_SMOOTHING = 30.0
+"""Of visitors without a history, for whom popularity alone speaks: of a group that is seldom there,
+few choices tell little, and a small usual number would make much of them."""
+
 
 @dataclass(frozen=True)
 class AvailabilityFactor:
@@ -42,24 +46,30 @@ class AvailabilityFactor:
         """Whether more animals than usual mean more choices."""
         return bool(self.usual.any())
 
-    def factor(self, now: NDArray[np.integer]) -> NDArray[np.float32]:
+    def factor(
+        self, now: NDArray[np.integer], smoothing: float | None = None
+    ) -> NDArray[np.float32]:
         """How many times the usual chances of an item are multiplied, shape of `now`."""
         if not self.is_known:
             return np.asarray(now > 0, np.float32)
-        return np.asarray(now / (self.usual + np.float32(self.smoothing)), np.float32)
+        doubt = np.float32(smoothing or self.smoothing)
+        return np.asarray(now / (self.usual + doubt), np.float32)
 
-    def apply(self, parts: NDArray[np.float32], now: NDArray[np.integer]) -> None:
+    def apply(
+        self, parts: NDArray[np.float32], now: NDArray[np.integer], *, has_history: bool = True
+    ) -> None:
         """Weigh the tables' proposals (tables, items + outside) in place, the first table's apart.
 
         Each table keeps its sum over the catalogue, the part of it that is still there. The
         first is the visitor's own history: who comes back wants that animal, not any of many.
         """
         inside = parts[:, : len(now)]
-        factor = self.factor(now)
+        smoothing = self.smoothing if has_history else UNKNOWN_VISITOR_SMOOTHING
+        factor = self.factor(now, smoothing)
         before = inside.sum(axis=1)
         inside[0] *= now > 0
         inside[1:] *= factor
-        parts[:, len(now) :] *= 1 / np.float32(self.smoothing) if self.is_known else 1
+        parts[:, len(now) :] *= 1 / np.float32(smoothing) if self.is_known else 1
         after = np.maximum(inside.sum(axis=1), np.float32(1e-30))
         parts[1:] *= (before / after)[1:, np.newaxis]
 
