@@ -50,6 +50,14 @@ def logs_aside() -> None:
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
 
 
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """Restore what services of this process change: others may read new files of a test."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def served_pragmas() -> Iterator[tuple[str, ...]]:
     """What SQLite is told in a service; here it does not wait for disks, as no power is cut.
