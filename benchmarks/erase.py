@@ -29,8 +29,8 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
 from pawsonalize.engine.upkeep.erasing import Erasing
+from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER
 from pawsonalize.settings import Settings
 
 _BEGIN = 1_759_276_800_000  # 2025-10-01

@@ -34,7 +34,7 @@ from benchmarks.server import drive, post, serving
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.demo import store_world
-from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, as_environment
 
 SERVERS = (1, 2, 3)

@@ -34,8 +34,8 @@ from benchmarks.server import serving
 from benchmarks.synthetic import group_ids
 from pawsonalize import clock
 from pawsonalize.aws.arn import Arns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import load_settings
 from pawsonalize_functions import put_events, recommend
 from pawsonalize_functions.clients import client

@@ -26,19 +26,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.child import peak_megabytes, run_child
 from benchmarks.synthetic import EVENTS_PER_USER, group_ids
-from pawsonalize.counting.base import CountingEngine
-from pawsonalize.counting.embedded import EMBEDDED
-from pawsonalize.counting.rows import LogSource
 from pawsonalize.domain.event_types import STANDARD
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
-from pawsonalize.engine.training.out_of_core import OutOfCore
 from pawsonalize.engine.training.training_data import data_of
+from pawsonalize.kinds.solutions import Cut, TrainingSelection
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.catalogue import Catalogue, Item
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import TrainingRow
+from pawsonalize.wings.out_of_core.base import CountingEngine
+from pawsonalize.wings.out_of_core.embedded import EMBEDDED
+from pawsonalize.wings.out_of_core.out_of_core import OutOfCore
+from pawsonalize.wings.out_of_core.rows import LogSource
 
 ENGINES = ("memory", "polars", "duckdb")
 ITEMS = 925
@@ -122,7 +122,7 @@ def measure(engine: str, folder: Path, megabytes: int, url: str) -> dict[str, An
 
 def _opened(engine: str, scratch: Path, megabytes: int, url: str) -> CountingEngine:
     if engine == "spark":
-        from pawsonalize.counting.spark import SparkEngine  # noqa: PLC0415 - the others need none
+        from pawsonalize.wings.out_of_core.spark import SparkEngine  # noqa: PLC0415 - the others need none
 
         return SparkEngine(url, str(scratch))
     return EMBEDDED[engine](scratch, megabytes)

@@ -22,7 +22,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.training import train_and_serve
 from pawsonalize.domain.events import Event
-from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import load_settings
 from pawsonalize.storage.catalogue import Item
 

@@ -35,10 +35,10 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import World
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.evaluation.bootstrap import resampled_means
+from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 from pawsonalize.storage.impressions import Impressions

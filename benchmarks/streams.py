@@ -34,10 +34,16 @@ from benchmarks.server import percentile, serving
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.ingest import ingest_of
 from pawsonalize.app.sending import Sender
-from pawsonalize.app.streams import CatchingUp, consumer_of, open_producer, shards_of, source_of
 from pawsonalize.settings import load_settings
-from pawsonalize.stream.address import StreamAddress
-from pawsonalize.stream.base import Outgoing
+from pawsonalize.wings.streams.address import StreamAddress
+from pawsonalize.wings.streams.base import Outgoing
+from pawsonalize.wings.streams.reading import (
+    CatchingUp,
+    consumer_of,
+    open_producer,
+    shards_of,
+    source_of,
+)
 
 _PATIENCE_SECONDS = 60.0
 

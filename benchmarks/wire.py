@@ -33,9 +33,9 @@ from pawsonalize.aws.protocol.parsing import parse
 from pawsonalize.aws.protocol.serialising import serialise
 from pawsonalize.aws.protocol.service import operations
 from pawsonalize.aws.protocol.validation import check
-from pawsonalize.engine.resources.access_keys import Scope
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import load_settings
 
 _SETTINGS = load_settings()

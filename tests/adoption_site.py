@@ -19,7 +19,7 @@ from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.resources.access_keys import ADOPTION_SITE, Scope
+from pawsonalize.kinds.access_keys import ADOPTION_SITE, Scope
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
 from tests.animal_data import animal

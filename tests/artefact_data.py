@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.artefacts.bucket import BucketArtefacts
 from pawsonalize.artefacts.cache import ArtefactCache
 from pawsonalize.recipes.contract import Arrays, ModelCard
 from pawsonalize.storage.artefact_index import ArtefactIndex
 from pawsonalize.storage.database import Database
+from pawsonalize.wings.fleet.bucket import BucketArtefacts
 from tests.event_data import T0
 
 CARD = ModelCard("popularity-count", 1, {"half_life_days": 30.0}, 7, "abc", {"note": ["ü", None]})

@@ -16,7 +16,7 @@ from hypothesis import settings
 from sqlalchemy import create_engine, text
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.resources.leases import Leases
+    from pawsonalize.kinds.leases import Leases
     from pawsonalize.storage.database import Database
 
 # Set before anything reads them, and for the hundreds of processes that tests start as well.
@@ -177,7 +177,7 @@ def aws(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def leases(database: "Database", tmp_path: Path) -> Iterator["Leases"]:
     """Those of one process of this machine."""
-    from pawsonalize.engine.resources.leases import Leases
+    from pawsonalize.kinds.leases import Leases
     from pawsonalize.storage.leases import LeaseTable
 
     leases = Leases(LeaseTable(database), tmp_path / "leases")

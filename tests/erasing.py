@@ -20,7 +20,6 @@ from sqlalchemy import create_engine, inspect, text
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.erasing import erasure_steps
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.times import DAY, HOUR
@@ -34,6 +33,7 @@ from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.impressions import RECOMMENDATION, Impression
 from pawsonalize.storage.packing import RAW_MARK
 from pawsonalize.storage.visitor_rows import VisitorRows
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
 from tests.event_data import T0, event
 from tests.training import train
 

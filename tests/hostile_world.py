@@ -5,15 +5,15 @@ from typing import Any
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.domain.dead_letters import DeadLetter
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.ingest.feeds.brought import FILES, note_brought
-from pawsonalize.engine.ingest.feeds.importing import BadRow, FeedReport
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animal_exposures import add_shown_animals
 from pawsonalize.storage.impressions import ANIMALS, Impression
+from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.feeds.brought import FILES, note_brought
+from pawsonalize.wings.feeds.importing import BadRow, FeedReport
 from tests.animal_data import animal
 from tests.event_data import event
 from tests.service_data import CATS, DOGS, make_service

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.storage.catalogue import Item
 from tests.event_data import T0, event

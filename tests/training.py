@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.engine.resources.defaults import RECOMMENDER
-from pawsonalize.engine.resources.processes import is_held
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.kinds.defaults import RECOMMENDER
+from pawsonalize.kinds.processes import is_held
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 
 LEARNS_QUICKLY = {"max_requests": 400}

@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from pawsonalize.amazon_settings import AmazonSettings
 from pawsonalize.config import PREFIX, Secret, Written, read_config, read_json, shown, wanted
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
@@ -22,6 +21,7 @@ from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 from pawsonalize.storage.data_folder import DATABASE_FILE
+from pawsonalize.wings.remote_amazon.amazon_settings import AmazonSettings
 
 _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
 _JSON = frozenset({"event_types"})  # what is JSON as an environment variable

@@ -6,25 +6,25 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.archive.objects import LocalObjects
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter, Mentions
 from pawsonalize.domain.erasures import USER, visitor_digest
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.ingest.dead_letters import DeadLetters
-from pawsonalize.engine.upkeep.archived_letters import (
+from pawsonalize.engine.upkeep.verification import verify
+from pawsonalize.storage.archive_index import ArchiveIndex
+from pawsonalize.storage.archive_ledger import ArchiveLedger
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.erased import ErasedLookup
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.wings.dead_letters.archived_letters import (
     ArchivedLetters,
     LetterRetention,
     NamedVisitors,
     decode_letters,
 )
-from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.storage.archive_index import ArchiveIndex
-from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.dead_letters import DeadLetterTable, LetterQuery
-from pawsonalize.storage.erased import ErasedLookup
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.letter_plan import LetterPlan
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
+from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
+from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable, LetterQuery
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter, Mentions
 from tests.archive_world import MIDNIGHT
 from tests.erasing import erase_users
 
@@ -127,7 +127,7 @@ def test_two_servers_at_once_archive_each_letter_once(world: World) -> None:
 def test_large_letters_go_into_several_objects(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pawsonalize.engine.upkeep.archived_letters._BYTES_PER_OBJECT", 100)
+    monkeypatch.setattr("pawsonalize.wings.dead_letters.archived_letters._BYTES_PER_OBJECT", 100)
     kept = [world.keep(b"x" * 60) for _ in range(5)]
     assert world.archived.archive_once(NOW) == 5
     assert len(list(world.objects.list("errors"))) == 3

@@ -13,12 +13,12 @@ from pawsonalize.archive.objects import LocalObjects, open_objects
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
+from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.database import Database

@@ -13,13 +13,13 @@ import zstandard
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.app.backups import back_up, restore
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotReady
-from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.engine.upkeep.compaction import Compaction
 from pawsonalize.engine.upkeep.verification import verify
+from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.storage.copies import copy_database
+from pawsonalize.wings.backup.backups import back_up, restore
 from tests.event_data import T0, event
 from tests.service_data import SETTINGS, client_of, make_key, make_service
 
@@ -197,7 +197,7 @@ def test_what_is_archived_after_the_copy_is_not_in_the_restored_archive(
             assert adapters.archiver.archive_once()
             return copied
 
-        monkeypatch.setattr("pawsonalize.app.backups.copy_database", copy_then_archive)
+        monkeypatch.setattr("pawsonalize.wings.backup.backups.copy_database", copy_then_archive)
         back_up(service, adapters, tmp_path / "b.tar.zst", clock.now())
     restore(elsewhere(tmp_path), tmp_path / "b.tar.zst")
     with opened(elsewhere(tmp_path), must_exist=True) as now:

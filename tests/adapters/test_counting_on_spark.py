@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.counting.spark import SparkEngine
-from pawsonalize.engine.resources.solutions import TrainingSelection
 from pawsonalize.engine.training.training_data import training_data
+from pawsonalize.kinds.solutions import TrainingSelection
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.counts.memory import MemoryCounts
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.wings.out_of_core.spark import SparkEngine
 from tests.event_data import T0
 from tests.unit.engine.training.test_out_of_core import (
     LEARNING,

@@ -2,11 +2,11 @@
 
 import pytest
 
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.dead_letters import DeadLetterTable, LetterQuery, Waiting
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
+from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable, LetterQuery, Waiting
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
 from tests.event_data import T0
 
 STREAM = "kinesis://clicks"

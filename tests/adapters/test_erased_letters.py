@@ -4,12 +4,12 @@ import base64
 
 import pytest
 
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.dead_letters import DeadLetterTable
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.visitor_rows import VisitorRows
+from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
 from tests.erasing import erase_sessions, erase_users
 from tests.event_data import T0
 

@@ -10,24 +10,24 @@ import pytest
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.erasing import deletions_of, erasure_steps
 from pawsonalize.archive.objects import LocalObjects
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.erasures import USER, visitor_digest
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.resources.jobs import DataDeletionJob
-from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.upkeep.archived_letters import decode_letters
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes
 from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
+from pawsonalize.kinds.jobs import DataDeletionJob
+from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage.catalogue import User
 from pawsonalize.storage.erasures import Erasure, Trouble
 from pawsonalize.storage.histories import HistoryQuery
 from pawsonalize.storage.impressions import ANIMALS, RECOMMENDATION, Impression
+from pawsonalize.wings.dead_letters.archived_letters import decode_letters
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
 from tests.event_data import T0, event
 
 GROUP = "pawsonalize"

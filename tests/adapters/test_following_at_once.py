@@ -9,21 +9,21 @@ import pytest
 
 from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import ensure_defaults
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.queue import AutomaticTraining
 from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.defaults import ensure_defaults
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.resources import Resources
+from pawsonalize.wings.tenants.group_days import GroupDays
 from tests.event_data import T0, event
 
 SERVERS = 6

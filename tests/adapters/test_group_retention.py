@@ -8,13 +8,13 @@ import pytest
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.training.group_changes import create_group
 from pawsonalize.engine.upkeep import group_retention
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
 from pawsonalize.engine.upkeep.group_retention import GroupEventRetention
 from pawsonalize.engine.upkeep.mending import mend
 from pawsonalize.engine.upkeep.retention import EventRetention
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received

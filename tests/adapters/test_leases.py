@@ -14,7 +14,7 @@ from sqlalchemy import text
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import LeaseLost, StorageUnavailable
 from pawsonalize.engine.ingest.job_files import Outputs
-from pawsonalize.engine.resources.leases import Leases
+from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.leases import LeaseTable
 
@@ -116,7 +116,7 @@ def test_a_holder_that_was_killed_is_followed_at_once_on_its_machine(
 ) -> None:
     script = (
         "import sys, pathlib\n"
-        "from pawsonalize.engine.resources.leases import Leases\n"
+        "from pawsonalize.kinds.leases import Leases\n"
         "from pawsonalize.storage.database import Database\n"
         "from pawsonalize.storage.leases import LeaseTable\n"
         "leases = Leases(LeaseTable(Database(sys.argv[1])), pathlib.Path(sys.argv[2]))\n"

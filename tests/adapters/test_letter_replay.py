@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.ingest.dead_letters import DeadLetters
-from pawsonalize.engine.ingest.letter_replay import LetterReplay
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.dead_letters import DeadLetterTable, LetterQuery
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
+from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
+from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable, LetterQuery
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
 from tests.event_data import T0
 
 GOOD = {"sessionId": "s1", "eventType": "view", "itemId": "2-Beagle-2-3"}

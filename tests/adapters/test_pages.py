@@ -8,9 +8,9 @@ import pytest
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.names import first_recommendation_id, new_recommendation_id
 from pawsonalize.engine.upkeep import retention
 from pawsonalize.engine.upkeep.retention import AnswerRetention
+from pawsonalize.kinds.names import first_recommendation_id, new_recommendation_id
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.database import Database

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 import zstandard
 
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.dead_letters import DeadLetterTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.gaps import gaps
 from pawsonalize.storage.packing import RAW_MARK
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.remains import remove_remains
+from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
 from tests.erasing import erase_users
 from tests.event_data import T0, event
 

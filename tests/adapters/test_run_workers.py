@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.engine.resources.leases import Leases
-from pawsonalize.engine.resources.processes import holder
 from pawsonalize.engine.training.retraining.lease import MAX_STARTS, WorkerProcesses
 from pawsonalize.engine.training.retraining.record import (
     RunOutcome,
@@ -19,6 +17,8 @@ from pawsonalize.engine.training.retraining.record import (
     read_record,
     write_record,
 )
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.processes import holder
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns

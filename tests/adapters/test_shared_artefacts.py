@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from pawsonalize.archive.objects import RemoteObjects
-from pawsonalize.artefacts.bucket import BucketArtefacts
 from pawsonalize.domain.errors import (
     Conflict,
     CorruptArtefact,
@@ -19,6 +18,7 @@ from pawsonalize.domain.errors import (
 )
 from pawsonalize.recipes.contract import Arrays
 from pawsonalize.storage.artefact_index import ArtefactIndex, ListedArtefact
+from pawsonalize.wings.fleet.bucket import BucketArtefacts
 from tests.artefact_data import ARRAYS, CARD, Fleet, fleet_of
 
 DEAD_PORT = "http://127.0.0.1:9"

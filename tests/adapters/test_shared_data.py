@@ -12,9 +12,9 @@ from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import live_model
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
-from pawsonalize.engine.resources.access_keys import Scope
-from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings
 from tests.artefact_data import Fleet, fleet_of
 from tests.event_data import T0

@@ -17,7 +17,7 @@ from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.names import new_recommendation_id
+from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.storage.animal_exposures import AnimalExposures, add_shown_animals
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
@@ -25,7 +25,6 @@ from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.fleet_tables import leases
 from pawsonalize.storage.impressions import (
     ANIMAL_RANKING,
     ANIMALS,
@@ -35,8 +34,9 @@ from pawsonalize.storage.impressions import (
     Impressions,
 )
 from pawsonalize.storage.revisions import check_free
-from pawsonalize.storage.stream_tables import dead_letters
 from pawsonalize.storage.tables import REVISION
+from pawsonalize.wings.fleet.fleet_tables import leases
+from pawsonalize.wings.streams.stream_tables import dead_letters
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.table_differences import differences

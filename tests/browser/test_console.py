@@ -11,13 +11,13 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.engine.training.retraining.record import (
     RunOutcome,
     Step,
     StepTiming,
     write_record,
 )
+from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.storage.retraining_runs import RetrainingRun
 from tests.adoption_site import serving

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from tests.adoption_site import serving
 from tests.browser.conftest import PATIENCE

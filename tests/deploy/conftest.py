@@ -15,7 +15,7 @@ import pytest
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.domain.events import Event
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize_functions import configuration
 from pawsonalize_functions.clients import client
 from tests.adapters.notify.receivers import Topic

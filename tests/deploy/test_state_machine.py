@@ -19,12 +19,12 @@ from moto.core.config import default_user_config
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.resources.defaults import RERANKER
-from pawsonalize.engine.resources.processes import holder
-from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import training_lease
+from pawsonalize.kinds.defaults import RERANKER
+from pawsonalize.kinds.processes import holder
+from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize_deploy.retraining import RetrainingSettings, definition
 from tests.deploy.conftest import Deployment, live

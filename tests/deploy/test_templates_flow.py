@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize_deploy import retraining
 from pawsonalize_deploy.names import FUNCTIONS, KEY_SCOPES, Names

@@ -15,7 +15,7 @@ import boto3
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.settings import Settings
 from pawsonalize.storage.leases import LeaseTable
 from tests.adapters.stream.broker import Proxy

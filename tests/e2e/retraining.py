@@ -16,10 +16,10 @@ from msgspec.structs import replace
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import WorldSettings, generate
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.training.retraining.record import RunRecord, Step, read_record
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.settings import Settings
 from tests.e2e.conftest import PATIENCE_SECONDS
 from tests.event_data import T0

@@ -10,16 +10,16 @@ from pawsonalize.app.engine import Engine
 from pawsonalize.app.jobs import background_jobs
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.resources.campaigns import Campaign, CampaignUpdate
-from pawsonalize.engine.resources.datasets import (
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
+from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
     DatasetSchema,
 )
-from pawsonalize.engine.resources.solutions import Solution
-from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.query import Query
+from pawsonalize.kinds.solutions import Solution
+from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from tests.e2e.conftest import Start
 from tests.event_loop import run

@@ -9,8 +9,8 @@ from pawsonalize.app.retraining import worker
 from pawsonalize.cli.demo import SEED, store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.training.retraining.record import Fate, Trigger
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from tests.event_data import T0
 

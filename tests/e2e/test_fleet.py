@@ -13,17 +13,17 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.jobs import background_jobs
-from pawsonalize.engine.resources.datasets import DatasetImportJob
-from pawsonalize.engine.resources.defaults import RECOMMENDER
-from pawsonalize.engine.resources.job_table import lease_of
-from pawsonalize.engine.resources.jobs import BatchInferenceJob
-from pawsonalize.engine.resources.resource import Resource, ResourceT
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.retraining.lease import run_lease
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import Runs
-from pawsonalize.storage.beats import GONE_SECONDS
+from pawsonalize.kinds.datasets import DatasetImportJob
+from pawsonalize.kinds.defaults import RECOMMENDER
+from pawsonalize.kinds.job_table import lease_of
+from pawsonalize.kinds.jobs import BatchInferenceJob
+from pawsonalize.kinds.resource import Resource, ResourceT
+from pawsonalize.kinds.status import Status
+from pawsonalize.wings.fleet.beats import GONE_SECONDS
 from tests.e2e.conftest import Server, Start, starting
 from tests.e2e.fleet import (
     MACHINES,

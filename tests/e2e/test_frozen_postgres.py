@@ -13,7 +13,7 @@ from pawsonalize.app.side_processes import REPORT_COMMAND
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.settings import as_environment
 from tests.e2e.conftest import Server, Start
 from tests.e2e.writers import form

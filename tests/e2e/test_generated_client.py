@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.http.openapi import openapi
+from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from tests.adoption_site import serving
 from tests.service_data import make_key, make_service

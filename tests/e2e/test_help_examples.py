@@ -22,12 +22,12 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.erasing import erasing
 from pawsonalize.cli.main import app
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
-from pawsonalize.storage.deliveries import Delivery
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.notifications.deliveries import Delivery
 from tests.animal_data import animal
 from tests.e2e.conftest import COMMAND
 from tests.event_data import T0, event

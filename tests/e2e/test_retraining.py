@@ -15,9 +15,6 @@ from msgspec.structs import replace
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.domain.times import DAY, iso
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.retraining.lease import run_lease
 from pawsonalize.engine.training.retraining.record import (
     Fate,
@@ -27,6 +24,9 @@ from pawsonalize.engine.training.retraining.record import (
     begun,
     write_record,
 )
+from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage.retraining_runs import RetrainingRun
 from tests.e2e.conftest import Start, run

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.resources.defaults import RECOMMENDER
+from pawsonalize.kinds.defaults import RECOMMENDER
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import (
     MOMENTS,

@@ -12,11 +12,11 @@ import pytest
 from pawsonalize.app.adapters import opened
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.training.retraining.record import Fate, RunRecord, Step
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import SEED, WORLD_END, Seen, cut_power, kill_all, make_world, seen

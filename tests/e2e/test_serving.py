@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pawsonalize.engine.resources.access_keys import Scope, secret_of
+from pawsonalize.kinds.access_keys import Scope, secret_of
 from tests.e2e.conftest import COMMAND, Server, Start, environment, run, starting
 from tests.e2e.test_crash import assert_exactly_once
 from tests.e2e.writers import Writers, form

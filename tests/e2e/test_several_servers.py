@@ -13,8 +13,8 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.engine.reporting.joined_events import joined_events
-from pawsonalize.engine.resources.access_keys import Scope
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.settings import Settings
 from tests.animal_data import animal
 from tests.e2e.conftest import Server, Start, run, starting

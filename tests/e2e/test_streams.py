@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.app.streams import open_producer
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.dead_letters import DeadLetterTable
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.stream.base import Outgoing
+from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
+from pawsonalize.wings.streams.base import Outgoing
+from pawsonalize.wings.streams.reading import open_producer
 from tests.adapters.stream.kafka_broker import KafkaBroker, kafka_cluster
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_server import LOGIN

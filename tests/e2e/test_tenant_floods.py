@@ -12,9 +12,9 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.solutions import Solution
 from tests.e2e.conftest import Server, Start
 from tests.event_data import T0, event
 from tests.service_data import CATS, DOGS, make_service, metadata, view

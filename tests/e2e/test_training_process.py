@@ -15,10 +15,10 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.cli import training
-from pawsonalize.engine.resources.processes import holder
-from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.kinds.processes import holder
+from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.settings import as_environment
 from tests.e2e.conftest import environment, run
 from tests.event_data import T0

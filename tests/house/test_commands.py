@@ -15,13 +15,13 @@ from typer.main import get_command
 from pawsonalize.cli.keys import For
 from pawsonalize.cli.main import app
 from pawsonalize.cli.train import train
-from pawsonalize.engine.ingest.feeds.dates import DateOrder
-from pawsonalize.engine.ingest.feeds.formats import FORMATS
 from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS
-from pawsonalize.engine.resources.access_keys import Scope
-from pawsonalize.engine.resources.solutions import TrainingMode
+from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.solutions import TrainingMode
 from pawsonalize.recipes.user_personalization import UserPersonalization
 from pawsonalize.settings import as_environment
+from pawsonalize.wings.feeds.dates import DateOrder
+from pawsonalize.wings.feeds.formats import FORMATS
 from tests.house.test_code_blocks import PAGES, ROOT, parse
 from tests.service_data import make_service
 

@@ -11,16 +11,16 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.amazon import RemoteEngine
 from pawsonalize.app.serving import live_models
 from pawsonalize.domain.events import Event, Visitor
-from pawsonalize.engine.resources.defaults import RECOMMENDER
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Answer, Runtime
+from pawsonalize.kinds.defaults import RECOMMENDER
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
+from pawsonalize.wings.remote_amazon.composition import RemoteEngine
 from tests.aws_shapes import REGION
 from tests.event_data import event
 from tests.faulty_proxy import FaultyProxy, faulty_proxy

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.amazon.names import AmazonNames, fitting
 from pawsonalize.app.configuration import unusable
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
+from pawsonalize.wings.remote_amazon.names import AmazonNames, fitting
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, DatasetSchema
-from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.datasets import Dataset, DatasetGroup, DatasetSchema
+from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from pawsonalize.storage.histories import HistoryQuery
 from tests.event_data import T0

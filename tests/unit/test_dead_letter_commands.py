@@ -9,9 +9,9 @@ from typer.testing import CliRunner, Result
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.settings import Settings
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
 from tests.event_data import T0
 from tests.service_data import CATS, view
 

@@ -7,11 +7,11 @@ from typer.testing import CliRunner, Result
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.app.destroying import parts
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import Conflict, NotFound
-from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
+from pawsonalize.wings.backup.destroying import parts
 from tests.service_data import client_of, make_key, make_service
 
 

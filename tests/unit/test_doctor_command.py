@@ -10,18 +10,18 @@ from typer.testing import CliRunner
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.names import new_recommendation_id
-from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import Solution
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.names import new_recommendation_id
+from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.solutions import Solution
+from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
-from pawsonalize.storage.dead_letters import LetterQuery
-from pawsonalize.storage.deliveries import Delivery
 from pawsonalize.storage.impressions import ANIMALS, Impression
+from pawsonalize.wings.dead_letters.letter_table import LetterQuery
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.notifications.deliveries import Delivery
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train_and_serve

@@ -7,7 +7,7 @@ import pytest
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.processes import follow_latest
-from pawsonalize.engine.resources.campaigns import Campaign
+from pawsonalize.kinds.campaigns import Campaign
 from tests.event_data import T0
 from tests.service_data import make_service
 

@@ -10,9 +10,9 @@ from typer.testing import CliRunner
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.cli.main import app
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.settings import Settings
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.service_data import CATS, DOGS, client_of, make_service, view

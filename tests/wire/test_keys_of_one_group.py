@@ -12,11 +12,11 @@ from botocore.exceptions import ClientError
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.aws.protocol.service import operations
-from pawsonalize.engine.resources.access_keys import Scope
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.datasets import EventTracker, Filter
-from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.training.group_changes import change_limits, create_group
+from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.datasets import EventTracker, Filter
+from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.wire.server import Wire, served

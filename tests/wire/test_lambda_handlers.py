@@ -11,7 +11,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.resources.defaults import RERANKER
+from pawsonalize.kinds.defaults import RERANKER
 from tests.adapters.notify.receivers import Topic
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.event_data import T0

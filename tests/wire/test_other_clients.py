@@ -12,7 +12,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.kinds.access_keys import Scope
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.service_data import CATS, DOGS, make_service
 from tests.wire.server import GROUP, served

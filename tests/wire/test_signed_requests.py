@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.resources.access_keys import AccessKeys, Scope
+from pawsonalize.kinds.access_keys import AccessKeys, Scope
 from pawsonalize.settings import Settings
 from tests.aws_shapes import ACCOUNT, REGION
 from tests.wire.server import Wire, served

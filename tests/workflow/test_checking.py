@@ -8,10 +8,6 @@ from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.solutions import EventParameters, Solution, TrainingSelection
 from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.engine.training.retraining.checking import Checking
@@ -23,6 +19,10 @@ from pawsonalize.engine.training.retraining.record import (
     Trigger,
     begun,
 )
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.solutions import EventParameters, Solution, TrainingSelection
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train

@@ -7,11 +7,6 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, parse_moment
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import ensure_defaults
-from pawsonalize.engine.resources.fair_order import FairOrder
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.training.group_changes import change_limits, create_group
 from pawsonalize.engine.training.retrained import Part, left_out, retrained
 from pawsonalize.engine.training.retraining import group_timers
@@ -19,6 +14,11 @@ from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.retraining.schedule import read_schedule
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.defaults import ensure_defaults
+from pawsonalize.kinds.fair_order import FairOrder
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Solution
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.retraining_runs import RetrainingRuns

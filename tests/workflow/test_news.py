@@ -7,7 +7,6 @@ import pytest
 from msgspec.structs import replace
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.engine.resources.problems import Outbox
 from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.record import (
     Fate,
@@ -17,8 +16,9 @@ from pawsonalize.engine.training.retraining.record import (
     Trigger,
     begun,
 )
+from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.wings.notifications.deliveries import Deliveries
 from tests.event_data import T0
 
 

@@ -19,11 +19,11 @@ from sqlalchemy import Connection
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.retraining import worker
-from pawsonalize.engine.resources.processes import ChildProcesses
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.kinds.processes import ChildProcesses
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
 from tests.e2e.retraining import MOMENTS, Seen, assert_done_once, copied

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.resources.defaults import RECOMMENDER
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.retraining.promotion import PromotionSteps
 from pawsonalize.engine.training.retraining.record import (
     Fate,
@@ -19,6 +17,8 @@ from pawsonalize.engine.training.retraining.record import (
     begun,
 )
 from pawsonalize.engine.training.retraining.worker import Later
+from pawsonalize.kinds.defaults import RECOMMENDER
+from pawsonalize.kinds.status import Status
 from tests.event_data import T0
 from tests.service_data import make_service
 from tests.training import train

@@ -10,9 +10,6 @@ import pytest
 from msgspec import structs
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.group_changes import change_limits
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.record import (
@@ -26,6 +23,9 @@ from pawsonalize.engine.training.retraining.record import (
 )
 from pawsonalize.engine.training.retraining.training import MAX_TRAININGS, Training, in_turns
 from pawsonalize.engine.training.retraining.worker import Later
+from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.status import Status
 from tests.event_data import T0
 from tests.service_data import make_service
 

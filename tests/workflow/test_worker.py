@@ -8,7 +8,6 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.training.retraining.lease import run_lease
 from pawsonalize.engine.training.retraining.record import (
     RunOutcome,
@@ -27,6 +26,7 @@ from pawsonalize.engine.training.retraining.worker import (
     RunWorker,
     StepWork,
 )
+from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.retraining_runs import RetrainingRuns

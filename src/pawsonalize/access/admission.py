@@ -14,8 +14,8 @@ from pawsonalize.access.page_sessions import PageSessions
 from pawsonalize.access.rates import Rates
 from pawsonalize.access.visitor_tokens import read_visitor_token
 from pawsonalize.domain.errors import Forbidden, NotFound, Unauthenticated
-from pawsonalize.engine.resources.access_keys import SITE, AccessKey, AccessKeys, Scope
-from pawsonalize.engine.resources.cached_lookup import CachedLookup
+from pawsonalize.kinds.access_keys import SITE, AccessKey, AccessKeys, Scope
+from pawsonalize.kinds.cached_lookup import CachedLookup
 
 VISITOR_HEADER = "Pawsonalize-Visitor"
 _BEARER = "bearer "

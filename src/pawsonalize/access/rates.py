@@ -11,7 +11,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from pawsonalize.domain.errors import InvalidInput, TooManyRequests
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.resources.access_keys import AccessKey
+from pawsonalize.kinds.access_keys import AccessKey
 
 _IPV6_NEIGHBOURS = 64  # bits that one subscriber's addresses have in common
 

@@ -14,9 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from pawsonalize.access.fair_slots import FairSlots
 from pawsonalize.domain.errors import Forbidden, NotReady, TooManyRequests
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.resources.cached_lookup import CachedLookup
-from pawsonalize.engine.resources.group_limits import GroupLimits
-from pawsonalize.engine.resources.usage import Usage
+from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.kinds.group_limits import GroupLimits
+from pawsonalize.kinds.usage import Usage
 
 _WAITING = 512  # far fewer than connections: who is refused at once makes room for others
 _HERE = 4

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY, MINUTE, SECOND, iso
-from pawsonalize.engine.resources.access_keys import AccessKey
+from pawsonalize.kinds.access_keys import AccessKey
 
 _SOON = 7 * DAY
 _CLOCKS_DIFFER = 5 * SECOND

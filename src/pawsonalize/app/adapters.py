@@ -9,9 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
-from pawsonalize.app.amazon import RemoteEngine
-from pawsonalize.app.counting import Counting
-from pawsonalize.app.notifying import open_notifiers
 from pawsonalize.app.outcome_tables import outcome_tables
 from pawsonalize.app.shared_data import open_artefacts, root_key_of
 from pawsonalize.archive.base import ObjectStore
@@ -22,25 +19,13 @@ from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.job_files import Sources
-from pawsonalize.engine.ingest.letter_replay import LetterReplay
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
-from pawsonalize.engine.resources.access_keys import AccessKeys
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.defaults import ensure_defaults
-from pawsonalize.engine.resources.leases import LOCAL_LEASE_SECONDS, Leases
-from pawsonalize.engine.resources.problems import Outbox, Problems
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import Resource
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.directory import Directory
 from pawsonalize.engine.serving.filters.resources import Filters
-from pawsonalize.engine.serving.remote_campaign import RemoteCampaign
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.retrained import retrained
@@ -50,9 +35,17 @@ from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.engine.upkeep.archived_letters import ArchivedLetters
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
+from pawsonalize.kinds.access_keys import AccessKeys
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.defaults import ensure_defaults
+from pawsonalize.kinds.leases import LOCAL_LEASE_SECONDS, Leases
+from pawsonalize.kinds.problems import Outbox, Problems
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings, as_environment, as_record
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
@@ -60,7 +53,6 @@ from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.availability import Availability
-from pawsonalize.storage.beats import GONE_SECONDS
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.data_folder import (
     DATABASE_FILE,
@@ -69,19 +61,27 @@ from pawsonalize.storage.data_folder import (
     make_data_folder,
 )
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.dead_letters import DeadLetterTable
-from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.leases import LeaseTable
-from pawsonalize.storage.letter_plan import LetterPlan
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.retraining_runs import RetrainingRuns
+from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
+from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
+from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
+from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
+from pawsonalize.wings.fleet.beats import GONE_SECONDS
+from pawsonalize.wings.notifications.deliveries import Deliveries
+from pawsonalize.wings.notifications.notifying import open_notifiers
+from pawsonalize.wings.out_of_core.counting import Counting
+from pawsonalize.wings.remote_amazon.composition import RemoteEngine
+from pawsonalize.wings.remote_amazon.remote_campaign import RemoteCampaign
+from pawsonalize.wings.tenants.group_days import GroupDays
 
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 

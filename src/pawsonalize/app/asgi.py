@@ -19,22 +19,22 @@ from pawsonalize.app.attempts import attempt
 from pawsonalize.app.background import archive_new, catch_up, in_background
 from pawsonalize.app.ending import told_to_end
 from pawsonalize.app.engine import Engine
-from pawsonalize.app.tracing import RequestSpans, tracing
 from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.domain.roles import SERVE, WORK
-from pawsonalize.engine.resources.processes import end_after
 from pawsonalize.http.answering import InTime
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import RequestMetrics
 from pawsonalize.http.openapi import get_openapi, openapi
 from pawsonalize.http.operations import monitoring_routes, routes
+from pawsonalize.kinds.processes import end_after
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.ui.api_pages import routes as api_routes
-from pawsonalize.ui.console.door import routes as console_routes
-from pawsonalize.ui.console.shell import Console
 from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.ui.embed import routes as embed_routes
+from pawsonalize.wings.console.pages.door import routes as console_routes
+from pawsonalize.wings.console.pages.shell import Console
+from pawsonalize.wings.tracing.tracing import RequestSpans, tracing
 
 _SWITCH_SECONDS = 0.0005
 

@@ -9,7 +9,7 @@ import structlog
 from pawsonalize import clock
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import MINUTE, SECOND
-from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.kinds.problems import Problems
 
 # A dead process reports nothing more: its problems end so long after the next attempt.
 PATIENCE = 5 * MINUTE

@@ -13,21 +13,21 @@ import structlog
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
-from pawsonalize.app.notifying import couriers
 from pawsonalize.app.side_processes import follow_latest, refresh_when_due
-from pawsonalize.app.tenants import group_sizing
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.roles import CONSUME, SERVE, WORK
-from pawsonalize.engine.reporting.console.traffic import SAMPLE_SECONDS
 from pawsonalize.engine.reporting.joined_events import report_unjoined
-from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.training.refresh import are_behind
 from pawsonalize.engine.upkeep.archiver import Archiver
-from pawsonalize.engine.upkeep.forwarding import LEASE
+from pawsonalize.kinds.problems import Problems
 from pawsonalize.settings import Settings
 from pawsonalize.storage.answering import in_time
+from pawsonalize.wings.console.views.traffic import SAMPLE_SECONDS
+from pawsonalize.wings.notifications.notifying import couriers
+from pawsonalize.wings.remote_amazon.forwarding import LEASE
+from pawsonalize.wings.tenants.composition import group_sizing
 
 if TYPE_CHECKING:
     from pawsonalize.app.engine import Engine

@@ -3,23 +3,23 @@
 from collections.abc import Callable, Iterable, Iterator
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.amazon import check_amazon
 from pawsonalize.app.jobs import scheduled_feeds
-from pawsonalize.app.notifying import open_notifiers
 from pawsonalize.app.serving import postcodes_of
 from pawsonalize.app.shared_data import check_shared, root_key_of
-from pawsonalize.app.streams import source_of
-from pawsonalize.app.tracing import check_tracing
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.roles import CONSUME
-from pawsonalize.engine.resources.access_keys import ADOPTION_SITE, AccessKey, Scope
 from pawsonalize.http.tls import certificate_of
+from pawsonalize.kinds.access_keys import ADOPTION_SITE, AccessKey, Scope
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import check_urls
-from pawsonalize.stream.address import StreamAddress
+from pawsonalize.wings.notifications.notifying import open_notifiers
+from pawsonalize.wings.remote_amazon.composition import check_amazon
+from pawsonalize.wings.streams.address import StreamAddress
+from pawsonalize.wings.streams.reading import source_of
+from pawsonalize.wings.tracing.tracing import check_tracing
 
 
 def unusable(settings: Settings) -> Iterator[str]:

@@ -5,8 +5,8 @@ from enum import StrEnum
 import msgspec
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.engine.resources.servers import Servers
 from pawsonalize.settings import Settings
+from pawsonalize.wings.fleet.servers import Servers
 
 
 class Verdict(StrEnum):

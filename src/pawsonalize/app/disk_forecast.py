@@ -7,10 +7,10 @@ from pathlib import Path
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.names import first_recommendation_id
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
+from pawsonalize.kinds.names import first_recommendation_id
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_ledger import Segment
 from pawsonalize.storage.file_size import FileSize

@@ -10,7 +10,6 @@ from pathlib import Path
 from pawsonalize import __version__
 from pawsonalize.app.access_checks import clock, keys
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.amazon_checks import campaigns_there, engine, erasures_there, events_sent
 from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict, attention
 from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
 from pawsonalize.app.intake_checks import dead_letters, event_types, feeds, unknown_fields
@@ -23,10 +22,7 @@ from pawsonalize.app.model_checks import (
     schedules,
     trainings,
 )
-from pawsonalize.app.notifying import open_notifiers
-from pawsonalize.app.server_checks import read_replica, servers
 from pawsonalize.app.shared_data import kept_here
-from pawsonalize.app.stream_checks import streams
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import iso
@@ -34,6 +30,15 @@ from pawsonalize.engine.reporting.joined_events import NEXT_MOVE, joined_events
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.data_folder import check_data_folder, is_data_folder, wrong_rights
 from pawsonalize.storage.file_size import FileSize
+from pawsonalize.wings.fleet.checks import read_replica, servers
+from pawsonalize.wings.notifications.notifying import open_notifiers
+from pawsonalize.wings.remote_amazon.checks import (
+    campaigns_there,
+    engine,
+    erasures_there,
+    events_sent,
+)
+from pawsonalize.wings.streams.checks import streams
 
 _NAMED = 10
 MachineCheck = Callable[[Settings], Iterator[Diagnosis]]

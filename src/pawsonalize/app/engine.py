@@ -14,10 +14,8 @@ from pawsonalize.access.rates import Rates
 from pawsonalize.access.tenants import Tenants
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import attempt
-from pawsonalize.app.console import console_views, metrics_dir
 from pawsonalize.app.erasing import deletions_of, erasing
 from pawsonalize.app.figures import figure_sources
-from pawsonalize.app.fleet import servers_of, taking_part, this_process
 from pawsonalize.app.ingest import ingest_of, refusals_of
 from pawsonalize.app.jobs import background_jobs, metric_attributions, polling
 from pawsonalize.app.retraining import (
@@ -36,27 +34,14 @@ from pawsonalize.app.serving import (
     trained_or_not,
 )
 from pawsonalize.app.side_processes import following, judging_process, refresh_process
-from pawsonalize.app.streams import StreamReading, consumer_of
-from pawsonalize.app.tenants import fair_order, group_of, tenant_reports, tenants_of
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
 from pawsonalize.domain.roles import WORK
 from pawsonalize.engine.ingest.events import Ingest
-from pawsonalize.engine.ingest.feeds.polling import Polling
 from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
-from pawsonalize.engine.ingest.refusals import Refusals
-from pawsonalize.engine.reporting.console.views import ConsoleViews
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
-from pawsonalize.engine.resources.access_keys import ADOPTION_SITE
-from pawsonalize.engine.resources.cached_lookup import CachedLookup
-from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.job_table import JobTable
-from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.servers import Membership, Servers
-from pawsonalize.engine.resources.side_process import SideProcess
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.distance import Postcodes
@@ -81,10 +66,25 @@ from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.http.service_metrics import RecentFigures
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import ADOPTION_SITE
+from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.kinds.job_table import JobTable
+from pawsonalize.kinds.problems import Problems
+from pawsonalize.kinds.side_process import SideProcess
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
-from pawsonalize.storage.stream_shards import shards_of_all
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.learning import Learning
+from pawsonalize.wings.console.console import console_views, metrics_dir
+from pawsonalize.wings.console.views.views import ConsoleViews
+from pawsonalize.wings.dead_letters.refusals import Refusals
+from pawsonalize.wings.feeds.polling import Polling
+from pawsonalize.wings.fleet.fleet import servers_of, taking_part, this_process
+from pawsonalize.wings.fleet.servers import Membership, Servers
+from pawsonalize.wings.streams.reading import StreamReading, consumer_of
+from pawsonalize.wings.streams.stream_shards import shards_of_all
+from pawsonalize.wings.tenants.composition import fair_order, group_of, tenant_reports, tenants_of
 
 
 @dataclass(frozen=True, slots=True)

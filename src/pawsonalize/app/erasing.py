@@ -6,7 +6,6 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.engine.training.erased_rows import ErasedRows
-from pawsonalize.engine.training.training_tables import both
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing, ErasureSteps
 from pawsonalize.engine.upkeep.erasures import ErasureNotes
@@ -14,6 +13,7 @@ from pawsonalize.engine.upkeep.visitor_files import VisitorFiles
 from pawsonalize.settings import Settings
 from pawsonalize.storage.remains import remove_remains
 from pawsonalize.storage.visitor_rows import VisitorRows
+from pawsonalize.wings.out_of_core.training_tables import both
 
 
 def erasing(settings: Settings, adapters: Adapters) -> Erasing:

@@ -2,18 +2,18 @@
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.tenants import event_limits
-from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes, named_types
-from pawsonalize.engine.ingest.refusals import Refusals
-from pawsonalize.engine.resources.cached_lookup import CachedLookup
 from pawsonalize.http.metrics import (
     count_dead_letters,
     count_lost_refusals,
     count_raw_too_long,
     count_unknown_type,
 )
+from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.settings import Settings
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
+from pawsonalize.wings.dead_letters.refusals import Refusals
+from pawsonalize.wings.tenants.composition import event_limits
 
 
 def ingest_of(settings: Settings, adapters: Adapters) -> Ingest:

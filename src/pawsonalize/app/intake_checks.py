@@ -8,16 +8,16 @@ import msgspec
 from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
 from pawsonalize.app.jobs import listed_feeds, polling
 from pawsonalize.aws.raw_calls import is_raw_call
-from pawsonalize.domain.dead_letters import HTTP
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.event_types import spelled
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import HOUR, iso
 from pawsonalize.engine.ingest.event_form import unknown_fields_of
 from pawsonalize.engine.ingest.events import named_types
-from pawsonalize.engine.ingest.feeds.polling import FeedState
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
 from pawsonalize.storage.raw_events import RawEvents
+from pawsonalize.wings.dead_letters.letters import HTTP
+from pawsonalize.wings.feeds.polling import FeedState
 
 _NAMED = 10
 _NEWEST_EVENTS = 500

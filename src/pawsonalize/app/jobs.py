@@ -8,30 +8,30 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.erasing import deletions_of
-from pawsonalize.app.tenants import fair_order
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.exports import Exports
-from pawsonalize.engine.ingest.feeds.feeds_file import ListedFeed, read_feeds
-from pawsonalize.engine.ingest.feeds.polling import Polling, ScheduledFeed
 from pawsonalize.engine.ingest.importing.jobs import Imports
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.engine.reporting.metric_attributions import Measuring, MetricAttributions
-from pawsonalize.engine.resources.datasets import DatasetImportJob
-from pawsonalize.engine.resources.job_table import JobKind, JobTable
-from pawsonalize.engine.resources.jobs import (
-    BatchInferenceJob,
-    BatchSegmentJob,
-    DataDeletionJob,
-    DatasetExportJob,
-)
 from pawsonalize.engine.serving.batch import Batch, Inference
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.segments import Segments
 from pawsonalize.engine.serving.served import Loader
 from pawsonalize.engine.training.retraining.schedule import read_schedule
+from pawsonalize.kinds.datasets import DatasetImportJob
+from pawsonalize.kinds.job_table import JobKind, JobTable
+from pawsonalize.kinds.jobs import (
+    BatchInferenceJob,
+    BatchSegmentJob,
+    DataDeletionJob,
+    DatasetExportJob,
+)
 from pawsonalize.settings import Settings
+from pawsonalize.wings.feeds.feeds_file import ListedFeed, read_feeds
+from pawsonalize.wings.feeds.polling import Polling, ScheduledFeed
+from pawsonalize.wings.tenants.composition import fair_order
 
 
 def listed_feeds(settings: Settings) -> dict[str, ListedFeed]:

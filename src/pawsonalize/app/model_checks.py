@@ -3,19 +3,19 @@
 from collections.abc import Iterator, Sequence
 
 from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
-from pawsonalize.app.fleet import servers_of
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.directory import DirectoryEntry, entries, listed
 from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.retraining.record import RunOutcome
 from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.storage.servers import ServerProcess
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.status import Status
+from pawsonalize.wings.fleet.fleet import servers_of
+from pawsonalize.wings.fleet.server_table import ServerProcess
 
 _OLD_DAYS = 14
 _LATE = HOUR  # a retraining waits for another one, and for the start of a server

@@ -8,12 +8,8 @@ from typing import IO
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
-from pawsonalize.app.notifying import open_notifiers
 from pawsonalize.app.serving import live_model, live_models
-from pawsonalize.app.tenants import fair_order
 from pawsonalize.domain.roles import SERVE
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.problems import Outbox
 from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training.evaluating.evidence import Gate
 from pawsonalize.engine.training.retraining.checking import Checking
@@ -32,9 +28,13 @@ from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.training.retraining.steps import steps
 from pawsonalize.engine.training.retraining.training import Training
 from pawsonalize.engine.training.retraining.worker import RunWorker
+from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.problems import Outbox
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.turns import Turns
+from pawsonalize.wings.notifications.notifying import open_notifiers
+from pawsonalize.wings.tenants.composition import fair_order
 
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from pawsonalize.app.streams import open_producer
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.engine.ingest.decoding.payloads import single
-from pawsonalize.stream.base import Outgoing, Producer
+from pawsonalize.wings.streams.base import Outgoing, Producer
+from pawsonalize.wings.streams.reading import open_producer
 
 _BATCH = 50
 _STREAM_BATCH = 1_000  # one call to a broker has many users, and each of them once

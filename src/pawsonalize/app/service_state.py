@@ -7,16 +7,16 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.amazon_checks import engine_name
 from pawsonalize.app.doctor import Diagnosis, Patient, glance
-from pawsonalize.app.fleet import servers_of
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.directory import entries
 from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.retraining.record import RunRecord
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
-from pawsonalize.storage.beats import BEAT_SECONDS
+from pawsonalize.wings.fleet.beats import BEAT_SECONDS
+from pawsonalize.wings.fleet.fleet import servers_of
+from pawsonalize.wings.remote_amazon.checks import engine_name
 
 _WAIT_SECONDS = 2 * BEAT_SECONDS
 _LOOK_SECONDS = 0.2

@@ -9,9 +9,6 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.processes import held
-from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import PageReader
@@ -27,6 +24,9 @@ from pawsonalize.engine.serving.live_model import LiveModel, Turn
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.engine.training.untrained import TrainedOrNot, Untrained
+from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.processes import held
+from pawsonalize.kinds.solutions import Solution
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.artefacts.bucket import BucketArtefacts
 from pawsonalize.artefacts.cache import ArtefactCache
 from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import InvalidInput
@@ -16,6 +15,7 @@ from pawsonalize.storage.artefact_index import ArtefactIndex
 from pawsonalize.storage.data_folder import ROOT_KEY_FILE
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
+from pawsonalize.wings.fleet.bucket import BucketArtefacts
 
 _MEGABYTE = 1_000_000
 

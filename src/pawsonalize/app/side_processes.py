@@ -9,11 +9,11 @@ from pawsonalize.app.adapters import COMMAND, Adapters
 from pawsonalize.app.retraining import gate
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
-from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.side_process import SideProcess
 from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.refresh import refresh_served, report_death
 from pawsonalize.http.metrics import count_refresh
+from pawsonalize.kinds.problems import Problems
+from pawsonalize.kinds.side_process import SideProcess
 from pawsonalize.settings import Settings, as_environment
 
 REPORT_COMMAND = (sys.executable, "-m", "pawsonalize.cli.report_outcomes")

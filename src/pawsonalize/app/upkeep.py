@@ -7,24 +7,24 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.datasets import DatasetImportJob
-from pawsonalize.engine.resources.jobs import (
+from pawsonalize.engine.training.old_versions import VersionRetention
+from pawsonalize.engine.upkeep.compaction import Compaction
+from pawsonalize.engine.upkeep.group_retention import GroupEventRetention
+from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention, ObjectRetention
+from pawsonalize.engine.upkeep.retention import AnswerRetention, ArchiveRetention, EventRetention
+from pawsonalize.kinds.datasets import DatasetImportJob
+from pawsonalize.kinds.jobs import (
     BatchInferenceJob,
     BatchSegmentJob,
     DataDeletionJob,
     DatasetExportJob,
 )
-from pawsonalize.engine.training.old_versions import VersionRetention
-from pawsonalize.engine.upkeep.archived_letters import LetterRetention
-from pawsonalize.engine.upkeep.compaction import Compaction
-from pawsonalize.engine.upkeep.group_retention import GroupEventRetention
-from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention, ObjectRetention
-from pawsonalize.engine.upkeep.retention import AnswerRetention, ArchiveRetention, EventRetention
 from pawsonalize.settings import Settings
-from pawsonalize.storage.dead_letters import LetterQuery
 from pawsonalize.storage.file_size import tidy
-from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.log_start import LogStart
+from pawsonalize.wings.dead_letters.archived_letters import LetterRetention
+from pawsonalize.wings.dead_letters.letter_table import LetterQuery
+from pawsonalize.wings.tenants.group_days import GroupDays
 
 _JOBS = (
     DatasetImportJob,

@@ -13,8 +13,8 @@ from types import MappingProxyType
 
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.engine.resources.campaigns import Campaign, Recommender
-from pawsonalize.engine.resources.datasets import (
+from pawsonalize.kinds.campaigns import Campaign, Recommender
+from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
@@ -23,14 +23,14 @@ from pawsonalize.engine.resources.datasets import (
     Filter,
     MetricAttribution,
 )
-from pawsonalize.engine.resources.jobs import (
+from pawsonalize.kinds.jobs import (
     BatchInferenceJob,
     BatchSegmentJob,
     DataDeletionJob,
     DatasetExportJob,
 )
-from pawsonalize.engine.resources.resource import Resource
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
 
 _ARN = re.compile(
     r"arn:(?P<partition>[a-z\d-]+):personalize:(?P<region>[^:/]*):(?P<account>[^:/]*)"

@@ -32,7 +32,7 @@ from pawsonalize.aws.reach import group_of_call
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import SignedRequest
 from pawsonalize.engine.ingest.decoding.decoder import read_bounded
-from pawsonalize.engine.resources.access_keys import CONTROL_PLANE, EVENTS, RUNTIME, Scope
+from pawsonalize.kinds.access_keys import CONTROL_PLANE, EVENTS, RUNTIME, Scope
 from pawsonalize.storage.audit import AuditEntry
 
 ROOT = "/aws"

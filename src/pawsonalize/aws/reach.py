@@ -6,8 +6,8 @@ from typing import Any, Final, TypeVar
 from pawsonalize.aws.protocol.errors import ACCESS_DENIED, AwsError
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.domain.errors import NotFound
-from pawsonalize.engine.resources.cached_lookup import CachedLookup
-from pawsonalize.engine.resources.datasets import DatasetSchema
+from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.kinds.datasets import DatasetSchema
 
 KeyT = TypeVar("KeyT")
 FoundT = TypeVar("FoundT")

@@ -12,12 +12,6 @@ from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
-from pawsonalize.engine.resources.cached_lookup import CachedLookup
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.datasets import EventTracker
-from pawsonalize.engine.resources.job_table import JobTable
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import Resource, ResourceT
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.filters.filtering import Filterings
@@ -27,6 +21,12 @@ from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.recommenders import Recommenders
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.datasets import EventTracker
+from pawsonalize.kinds.job_table import JobTable
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource, ResourceT
 from pawsonalize.storage.audit import AuditLog
 
 P = ParamSpec("P")

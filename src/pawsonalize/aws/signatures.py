@@ -19,8 +19,8 @@ from pawsonalize.aws.protocol.errors import (
     AwsError,
 )
 from pawsonalize.domain.times import MINUTE, SECOND
-from pawsonalize.engine.resources.access_keys import AccessKey, AccessKeys, Scope
-from pawsonalize.engine.resources.cached_lookup import CachedLookup
+from pawsonalize.kinds.access_keys import AccessKey, AccessKeys, Scope
+from pawsonalize.kinds.cached_lookup import CachedLookup
 
 
 @dataclass(frozen=True, slots=True)

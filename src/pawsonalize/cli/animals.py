@@ -9,7 +9,6 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli import feeds
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.resources import print_fields
@@ -18,6 +17,7 @@ from pawsonalize.domain.species import species_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.settings import load_settings
+from pawsonalize.wings.feeds import commands as feeds
 
 if TYPE_CHECKING:
     from pawsonalize.engine.ingest.inventory.inventory import Inventory

@@ -11,11 +11,11 @@ from pawsonalize.cli.resources import add_ls, print_fields
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.resources.campaigns import Campaign
+    from pawsonalize.kinds.campaigns import Campaign
 
 
 def _kind() -> type["Campaign"]:
-    from pawsonalize.engine.resources.campaigns import Campaign
+    from pawsonalize.kinds.campaigns import Campaign
 
     return Campaign
 

@@ -14,29 +14,29 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, EventTracker, Filter
+    from pawsonalize.kinds.datasets import Dataset, DatasetGroup, EventTracker, Filter
 
 
 def _group() -> type["DatasetGroup"]:
-    from pawsonalize.engine.resources.datasets import DatasetGroup
+    from pawsonalize.kinds.datasets import DatasetGroup
 
     return DatasetGroup
 
 
 def _dataset() -> type["Dataset"]:
-    from pawsonalize.engine.resources.datasets import Dataset
+    from pawsonalize.kinds.datasets import Dataset
 
     return Dataset
 
 
 def _tracker() -> type["EventTracker"]:
-    from pawsonalize.engine.resources.datasets import EventTracker
+    from pawsonalize.kinds.datasets import EventTracker
 
     return EventTracker
 
 
 def _filter() -> type["Filter"]:
-    from pawsonalize.engine.resources.datasets import Filter
+    from pawsonalize.kinds.datasets import Filter
 
     return Filter
 
@@ -118,7 +118,7 @@ def usage(
 
     Example: pawsonalize dataset-groups usage shelter-b --days 7
     """
-    from pawsonalize.app.tenants import tenant_reports
+    from pawsonalize.wings.tenants.composition import tenant_reports
 
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     with opened(settings) as adapters:
@@ -171,7 +171,7 @@ def create(
 
     Example: pawsonalize datasets create Items --dataset-group shelter-b --schema items.avsc
     """
-    from pawsonalize.engine.resources.schemas import dataset_type_named
+    from pawsonalize.kinds.schemas import dataset_type_named
 
     settings = load_settings({"data_dir": data_dir})
     kind = dataset_type_named(dataset_type)

@@ -54,7 +54,7 @@ def import_(
     from pawsonalize.engine.ingest.importing.importer import Importer
     from pawsonalize.engine.ingest.importing.jobs import run_import_job
     from pawsonalize.engine.ingest.importing.text_form import read_text_form
-    from pawsonalize.engine.resources.defaults import DATASET_GROUP
+    from pawsonalize.kinds.defaults import DATASET_GROUP
 
     files = {
         DatasetType.ITEMS: items,

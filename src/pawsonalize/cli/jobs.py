@@ -12,8 +12,8 @@ from pawsonalize.cli.resources import print_fields, print_rows
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
-    from pawsonalize.engine.resources.registry import Registry
+    from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
+    from pawsonalize.kinds.registry import Registry
 
 batch_jobs = command_group("Batch jobs: questions asked by files.")
 
@@ -50,7 +50,7 @@ def create(
     Example: pawsonalize batch-jobs create mailing recommender-1 file:///d/in.jsonl file:///d/out/
     """
     from pawsonalize.app.jobs import background_jobs
-    from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
+    from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
 
     settings = load_settings({"data_dir": data_dir})
     kind = BatchSegmentJob if segments else BatchInferenceJob
@@ -78,7 +78,7 @@ def ls(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize batch-jobs ls
     """
-    from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
+    from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         kinds = (BatchInferenceJob, BatchSegmentJob)
@@ -115,6 +115,6 @@ def delete(name: Name, data_dir: DataDir = None) -> None:
 
 def _find(registry: "Registry", name: str) -> "BatchInferenceJob | BatchSegmentJob":
     """The job of that name, of either kind; NotFound if there is none."""
-    from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
+    from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
 
     return registry.find(BatchSegmentJob, name) or registry.get(BatchInferenceJob, name)

@@ -15,7 +15,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.resources.access_keys import AccessKey
+    from pawsonalize.kinds.access_keys import AccessKey
 
 app = command_group("Access keys: who may call, and what.")
 
@@ -81,7 +81,7 @@ def create(
     Example: pawsonalize keys create --scope site --note "the adoption site's server"
     """
     from pawsonalize.access.rates import check_rate
-    from pawsonalize.engine.resources.access_keys import ADOPTION_SITE, Scope
+    from pawsonalize.kinds.access_keys import ADOPTION_SITE, Scope
 
     check_rate(rate, "--rate")
     settings, now = load_settings({"data_dir": data_dir}), clock.now()

@@ -13,14 +13,10 @@ from pawsonalize.cli import (
     animals,
     archive,
     audit,
-    backup,
     campaigns,
     config,
-    consume,
     datasets,
-    dead_letters,
     demo,
-    destroy,
     doctor,
     erasures,
     evaluate,
@@ -31,15 +27,12 @@ from pawsonalize.cli import (
     init,
     jobs,
     keys,
-    notifications,
     outcomes,
     processes,
     recommend,
     rerank,
-    restore,
     runs,
     serve,
-    servers,
     solutions,
     status,
     train,
@@ -51,6 +44,13 @@ from pawsonalize.config import read_secrets
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.data_folder import make_files_private
+from pawsonalize.wings.backup import backup_command as backup
+from pawsonalize.wings.backup import destroy_command as destroy
+from pawsonalize.wings.backup import restore_command as restore
+from pawsonalize.wings.dead_letters import commands as dead_letters
+from pawsonalize.wings.fleet import commands as servers
+from pawsonalize.wings.notifications import commands as notifications
+from pawsonalize.wings.streams import commands as consume
 
 
 def _say_version(wanted: bool) -> None:

@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 from pawsonalize.domain.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.resources.solutions import Tuning
+    from pawsonalize.kinds.solutions import Tuning
 
 DataDir = Annotated[
     Path | None,
@@ -71,7 +71,7 @@ TuneSeconds = Annotated[
 
 def read_tuning(trials: int | None, seconds: float | None) -> "Tuning | None":
     """The tuning that `--tune` and `--tune-seconds` ask for; InvalidInput where they are wrong."""
-    from pawsonalize.engine.resources.solutions import MAX_TRIALS, Tuning
+    from pawsonalize.kinds.solutions import MAX_TRIALS, Tuning
 
     if trials is None:
         if seconds is not None:

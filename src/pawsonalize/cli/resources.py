@@ -14,7 +14,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.resources.resource import Resource
+    from pawsonalize.kinds.resource import Resource
 
 _MOMENTS = frozenset({"at", "as_of", "since", "until"})
 

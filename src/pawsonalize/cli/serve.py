@@ -62,7 +62,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
     """
     from pawsonalize.app.configuration import unusable
     from pawsonalize.app.connections import RESERVED_FILES
-    from pawsonalize.app.streams import source_of
+    from pawsonalize.wings.streams.reading import source_of
 
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     if wrong := list(unusable(settings)):
@@ -125,7 +125,7 @@ def _announced(settings: Settings, adapters: "Adapters") -> Iterator[str]:
 def _check_access(settings: Settings, adapters: "Adapters") -> None:
     """InvalidInput where a network would be let in by mistake, or nobody could come in."""
     from pawsonalize.app.configuration import check_keys, first_keys
-    from pawsonalize.engine.resources.access_keys import ADOPTION_SITE, Scope
+    from pawsonalize.kinds.access_keys import ADOPTION_SITE, Scope
 
     keys = adapters.access_keys(settings)
     for key_id, scopes in first_keys(settings).items():
@@ -180,7 +180,7 @@ def _why_not_bound(host: str, port: int) -> OSError | None:
 @contextmanager
 def _metrics_folder() -> Iterator[str]:
     """A folder for the workers' metrics; those of servers that were killed are removed."""
-    from pawsonalize.engine.resources.processes import held
+    from pawsonalize.kinds.processes import held
 
     for left in Path(tempfile.gettempdir()).glob(f"{_METRICS}*"):
         with suppress(OSError):
@@ -195,7 +195,7 @@ def _metrics_folder() -> Iterator[str]:
 
 def _is_left(folder: Path) -> bool:
     """Whether the folder is ours, and no server that lives writes into it."""
-    from pawsonalize.engine.resources.processes import is_held
+    from pawsonalize.kinds.processes import is_held
 
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():

@@ -22,11 +22,11 @@ from pawsonalize.recipes.names import USER_PERSONALIZATION
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.resources.solutions import EventParameters, Solution
+    from pawsonalize.kinds.solutions import EventParameters, Solution
 
 
 def _kind() -> type["Solution"]:
-    from pawsonalize.engine.resources.solutions import Solution
+    from pawsonalize.kinds.solutions import Solution
 
     return Solution
 
@@ -73,7 +73,7 @@ def create(
 
     Example: pawsonalize solutions create cats user-personalization --dataset-group shelter-b
     """
-    from pawsonalize.engine.resources.solutions import Solution, TrainingSelection
+    from pawsonalize.kinds.solutions import Solution, TrainingSelection
 
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
@@ -153,7 +153,7 @@ def delete(name: Name, data_dir: DataDir = None) -> None:
 
 def _event(given: str) -> "EventParameters":
     """`type` or `type=weight`; InvalidInput for a weight that is no number."""
-    from pawsonalize.engine.resources.solutions import EventParameters
+    from pawsonalize.kinds.solutions import EventParameters
 
     event_type, _, weight = given.partition("=")
     try:
@@ -174,7 +174,7 @@ def ls_versions(
 
     Example: pawsonalize solution-versions ls --solution recommender
     """
-    from pawsonalize.engine.resources.solutions import SolutionVersion
+    from pawsonalize.kinds.solutions import SolutionVersion
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         found = list(adapters.registry.all(SolutionVersion, parent=solution))

@@ -16,8 +16,8 @@ from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.domain.dead_letters import DeadLetter
     from pawsonalize.domain.events import Event
+    from pawsonalize.wings.dead_letters.letters import DeadLetter
 
 _LOOK_SECONDS = 0.5
 _AT_ONCE = 500
@@ -77,7 +77,7 @@ class _Arrivals:
 
     def refused(self) -> "list[DeadLetter]":
         """Dead letters, oldest first; of a flood, the newest."""
-        from pawsonalize.storage.dead_letters import LetterQuery
+        from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 
         query = LetterQuery(since=self._since)
         found = self._adapters.dead_letters.page(_AT_ONCE, query).letters

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from pawsonalize.engine.resources.job_table import Progress
+    from pawsonalize.kinds.job_table import Progress
 
 
 def wide_console(file_width: int) -> "Console":

@@ -25,7 +25,7 @@ from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.resources.solutions import SolutionVersion
+    from pawsonalize.kinds.solutions import SolutionVersion
 
 Mode = Annotated[
     Literal["FULL", "UPDATE"],
@@ -59,8 +59,8 @@ def train(
     Example: pawsonalize train --solution recommender --set popularity_half_life_days=14
     """
     from pawsonalize.cli.training import chosen_solutions, train_and_serve
-    from pawsonalize.engine.resources.campaigns import Campaign
-    from pawsonalize.engine.resources.solutions import TrainingMode
+    from pawsonalize.kinds.campaigns import Campaign
+    from pawsonalize.kinds.solutions import TrainingMode
 
     settings = load_settings({"data_dir": data_dir})
     tuning = read_tuning(tune, tune_seconds)

@@ -7,11 +7,11 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.cli.opening import dataset_group_of
 from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.errors import InvalidInput, TrainingFailed
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion, Tuned
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.directory import listed
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.solutions import Solution, SolutionVersion, Tuned
+from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 
 _LOOK_SECONDS = 0.05

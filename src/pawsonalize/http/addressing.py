@@ -11,13 +11,13 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.event_form import Id, Moment
-from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Address, Purpose
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.http.operation import RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter, own_group
+from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 
 _GROUP = "The dataset group, by its name or ARN; the default one if left out."
 _CAMPAIGN = "The campaign or recommender, by its name or ARN; its dataset group counts."

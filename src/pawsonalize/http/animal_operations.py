@@ -1,10 +1,10 @@
 """The operations on animals: the inventory, and what is like an animal."""
 
-from pawsonalize.engine.resources.access_keys import BROWSER, OPERATOR, RUNTIME, SITE
 from pawsonalize.http import animal_answers, animals, answers, reports
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.examples import ANIMAL
 from pawsonalize.http.operation import About, Operation, RequestParameter
+from pawsonalize.kinds.access_keys import BROWSER, OPERATOR, RUNTIME, SITE
 
 _ANIMAL = RequestParameter("animalId", "The animal.", where="path", required=True)
 

@@ -1,6 +1,5 @@
 """The operations that visitors wait for: recommendations, re-rankings and events."""
 
-from pawsonalize.engine.resources.access_keys import BROWSER, EVENTS, RUNTIME
 from pawsonalize.http import answers, events, recommendations, rerankings
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.examples import (
@@ -19,6 +18,7 @@ from pawsonalize.http.examples import (
     SHOP_SIMILAR,
 )
 from pawsonalize.http.operation import About, Operation, RequestParameter
+from pawsonalize.kinds.access_keys import BROWSER, EVENTS, RUNTIME
 
 _RECOMMENDATIONS = {
     "animals as a page shows them": PAGE,

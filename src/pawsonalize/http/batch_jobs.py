@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
 from pawsonalize.http.campaigns import Days, Share
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import (
@@ -20,6 +19,7 @@ from pawsonalize.http.resources import (
     read_page,
 )
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
 
 Location = Annotated[str, Meta(description="A `file://` or `s3://` location.")]
 

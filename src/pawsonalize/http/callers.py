@@ -6,8 +6,8 @@ from pawsonalize.access.admission import Admission, Call, Caller
 from pawsonalize.domain.errors import Forbidden
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.ingest.event_form import Id
-from pawsonalize.engine.resources.access_keys import MONITOR, Scope
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import MONITOR, Scope
 
 
 async def admit(request: Request, allowed: frozenset[Scope]) -> None:

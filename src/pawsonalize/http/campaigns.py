@@ -9,8 +9,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.training.campaigns import create_campaign
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import (
@@ -23,6 +21,8 @@ from pawsonalize.http.resources import (
 )
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter_owner
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Days = Annotated[int, Meta(ge=0)]

@@ -1,11 +1,11 @@
 """The operations of dataset groups: made, limited, watched and deleted."""
 
-from pawsonalize.engine.reporting.tenants import TenantPage, TenantReport
-from pawsonalize.engine.resources.access_keys import CONTROL_PLANE
 from pawsonalize.http import dataset_groups
 from pawsonalize.http.examples import DATASET_GROUP, LIMITS
 from pawsonalize.http.operation import About, Operation, RequestParameter
 from pawsonalize.http.resources import PAGE_PARAMETERS, named_parameter
+from pawsonalize.kinds.access_keys import CONTROL_PLANE
+from pawsonalize.wings.tenants.tenants import TenantPage, TenantReport
 
 _GROUP = (named_parameter("dataset group"),)
 

@@ -10,9 +10,6 @@ from starlette.responses import Response
 
 from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.reporting.tenants import UsageDay
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.group_limits import GroupLimits
 from pawsonalize.engine.training.group_changes import change_limits, create_group
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.resources import (
@@ -25,6 +22,9 @@ from pawsonalize.http.resources import (
 )
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter_owner
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.group_limits import GroupLimits
+from pawsonalize.wings.tenants.tenants import UsageDay
 
 _USAGE_DAYS = 30
 _MOST_USAGE_DAYS = 400

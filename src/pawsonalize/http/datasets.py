@@ -8,8 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.resources.datasets import Dataset, DatasetSchema, EventTracker
-from pawsonalize.engine.resources.schemas import dataset_type_named, new_schema
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import (
     NamedAnswer,
@@ -24,6 +22,8 @@ from pawsonalize.http.resources import (
 )
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter_owner
+from pawsonalize.kinds.datasets import Dataset, DatasetSchema, EventTracker
+from pawsonalize.kinds.schemas import dataset_type_named, new_schema
 
 
 class SchemaRequest(Form, frozen=True, rename="camel"):

@@ -1,9 +1,9 @@
 """The operations that erase visitors, and tell how far that is."""
 
-from pawsonalize.engine.resources.access_keys import SITE
 from pawsonalize.http import erasures, users
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.operation import About, Operation, RequestParameter
+from pawsonalize.kinds.access_keys import SITE
 
 ERASURE_OPERATIONS = (
     Operation(

@@ -16,13 +16,13 @@ from pawsonalize.engine.ingest.event_form import EventForm
 from pawsonalize.engine.ingest.events import MAX_EVENTS, IngestReceipt
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.callers import caller_of, check_visitor
-from pawsonalize.http.deliveries import delivered, delivery_of
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.refusals import refused_call, refused_events
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import leave
+from pawsonalize.wings.notifications.delivery_answers import delivered, delivery_of
 
 
 # What the API document shows. Decoding goes event by event, so that a bad one costs no other.

@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.resources.datasets import Filter
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
 from pawsonalize.engine.serving.promotions import Promotion
 from pawsonalize.http.addressing import (
@@ -25,6 +24,7 @@ from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import NamedAnswer, as_answer, read_one, read_page
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import own_group
+from pawsonalize.kinds.datasets import Filter
 
 
 class FilterRequest(Form, frozen=True, rename="camel"):

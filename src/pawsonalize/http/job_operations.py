@@ -1,10 +1,10 @@
 """The operations of batch jobs."""
 
-from pawsonalize.engine.resources.access_keys import CONTROL_PLANE
 from pawsonalize.http import batch_jobs
 from pawsonalize.http.examples import INFERENCE_JOB, SEGMENT_JOB
 from pawsonalize.http.operation import Operation, RequestParameter
 from pawsonalize.http.resources import PAGE_PARAMETERS, named_parameter
+from pawsonalize.kinds.access_keys import CONTROL_PLANE
 
 _JOB = (named_parameter("batch job"),)
 _OF_VERSION = RequestParameter("solutionVersion", "Only those of this solution version.")

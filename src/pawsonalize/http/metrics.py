@@ -21,10 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.ingest.consuming import Taken
 from pawsonalize.http.service_metrics import FiguresCollector
 from pawsonalize.http.services import Services
-from pawsonalize.storage.stream_shards import Shard
+from pawsonalize.wings.streams.consuming import Taken
+from pawsonalize.wings.streams.stream_shards import Shard
 
 REQUESTS = Counter(
     "pawsonalize_requests_total", "Requests by route and status.", ("route", "status")

@@ -9,13 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize import __version__
-from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.http.errors import ErrorAnswer
 from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, Operation
 from pawsonalize.http.operations import OPERATIONS
 from pawsonalize.http.schemas import Schema, described, field_docs
 from pawsonalize.http.tags import TAGS, tag_of
+from pawsonalize.kinds.access_keys import Scope
 
 _INTRODUCTION = f"""\
 Recommendations and re-rankings of adoptable animals, in real time.

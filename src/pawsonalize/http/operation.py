@@ -21,12 +21,12 @@ from pawsonalize.engine.ingest.decoding.unknown_fields import (
     check_names,
     meant,
 )
-from pawsonalize.engine.resources.access_keys import Scope
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.http.audit import note_action
 from pawsonalize.http.callers import admit
 from pawsonalize.http.json import check_media_type, read_body
 from pawsonalize.http.tenants import enter, leave, own_group
+from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.defaults import DATASET_GROUP
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

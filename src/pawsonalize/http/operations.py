@@ -5,15 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pawsonalize.engine.reporting.console.service import AuditPage
 from pawsonalize.engine.reporting.report import OutcomesReport
-from pawsonalize.engine.resources.access_keys import (
-    ANYBODY,
-    CONTROL_PLANE,
-    MONITOR,
-    OPERATOR,
-    SITE,
-)
 from pawsonalize.http import (
     audit,
     filters,
@@ -27,12 +19,6 @@ from pawsonalize.http import (
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.animal_operations import ANIMAL_OPERATIONS
 from pawsonalize.http.answer_operations import ANSWER_OPERATIONS
-from pawsonalize.http.console import CONSOLE_OPERATIONS
-from pawsonalize.http.console_animals import CONSOLE_ANIMAL_OPERATIONS
-from pawsonalize.http.console_events import CONSOLE_EVENT_OPERATIONS
-from pawsonalize.http.console_service import CONSOLE_SERVICE_OPERATIONS
-from pawsonalize.http.console_visitors import CONSOLE_VISITOR_OPERATIONS
-from pawsonalize.http.dead_letter_operations import DEAD_LETTER_OPERATIONS
 from pawsonalize.http.erasure_operations import ERASURE_OPERATIONS
 from pawsonalize.http.examples import (
     FILTER,
@@ -41,9 +27,23 @@ from pawsonalize.http.examples import (
 from pawsonalize.http.operation import About, Endpoint, Operation, RequestParameter, checked
 from pawsonalize.http.resource_operations import RESOURCE_OPERATIONS
 from pawsonalize.http.resources import PAGE_PARAMETERS
-from pawsonalize.http.servers import SERVER_OPERATIONS, refuse
-from pawsonalize.http.streams import STREAM_OPERATIONS
 from pawsonalize.http.users import VisitorConvertor
+from pawsonalize.kinds.access_keys import (
+    ANYBODY,
+    CONTROL_PLANE,
+    MONITOR,
+    OPERATOR,
+    SITE,
+)
+from pawsonalize.wings.console.animal_operations import CONSOLE_ANIMAL_OPERATIONS
+from pawsonalize.wings.console.console_operations import CONSOLE_OPERATIONS
+from pawsonalize.wings.console.event_operations import CONSOLE_EVENT_OPERATIONS
+from pawsonalize.wings.console.service_operations import CONSOLE_SERVICE_OPERATIONS
+from pawsonalize.wings.console.views.service import AuditPage
+from pawsonalize.wings.console.visitor_operations import CONSOLE_VISITOR_OPERATIONS
+from pawsonalize.wings.dead_letters.operations import DEAD_LETTER_OPERATIONS
+from pawsonalize.wings.fleet.operations import SERVER_OPERATIONS, refuse
+from pawsonalize.wings.streams.operations import STREAM_OPERATIONS
 
 register_url_convertor("visitor", VisitorConvertor())
 

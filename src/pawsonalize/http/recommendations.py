@@ -14,7 +14,6 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.ingest.event_form import Id
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Answer
@@ -44,6 +43,7 @@ from pawsonalize.http.queries import (
     read_query,
 )
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.defaults import DATASET_GROUP
 
 
 class RecommendationRequest(QueryFields, frozen=True, rename="camel", kw_only=True):

@@ -5,13 +5,13 @@ from functools import partial
 
 from starlette.requests import Request
 
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter, names_in
 from pawsonalize.domain.erasures import USER
 from pawsonalize.domain.errors import Forbidden, InvalidInput, TooManyRequests
 from pawsonalize.engine.ingest.decoding.payloads import Part
 from pawsonalize.engine.ingest.events import IngestReceipt
 from pawsonalize.http.callers import UNSIGNED, caller_of
 from pawsonalize.http.services import Services
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter, names_in
 
 _NOT_INPUT = frozenset({UNSIGNED, Forbidden.code, TooManyRequests.code})
 _EMPTY = frozenset({b"", b"[]"})

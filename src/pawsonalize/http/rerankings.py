@@ -17,7 +17,6 @@ from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
@@ -45,6 +44,7 @@ from pawsonalize.http.queries import (
 )
 from pawsonalize.http.schemas import HIDDEN, WANTED
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.defaults import DATASET_GROUP
 
 
 class ItemMetadata(Form, frozen=True, rename="camel"):

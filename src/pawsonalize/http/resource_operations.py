@@ -1,6 +1,5 @@
 """The operations of resources: what there is, in which state, made and deleted by name."""
 
-from pawsonalize.engine.resources.access_keys import CONTROL_PLANE
 from pawsonalize.http import campaigns, datasets, solutions
 from pawsonalize.http.dataset_group_operations import DATASET_GROUP_OPERATIONS
 from pawsonalize.http.examples import (
@@ -16,6 +15,7 @@ from pawsonalize.http.examples import (
 from pawsonalize.http.job_operations import JOB_OPERATIONS
 from pawsonalize.http.operation import About, Operation, RequestParameter
 from pawsonalize.http.resources import GROUP_PARAMETER, PAGE_PARAMETERS, named_parameter
+from pawsonalize.kinds.access_keys import CONTROL_PLANE
 
 _SCHEMA = (named_parameter("schema"),)
 _DATASET = (named_parameter("dataset"),)

@@ -9,14 +9,14 @@ from starlette.requests import Request
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.resources.registry import Registry, ResourcePage, resource_page
-from pawsonalize.engine.resources.resource import Resource, ResourceT
 from pawsonalize.engine.serving.directory import Address
 from pawsonalize.http.addressing import enter_group, for_caller
 from pawsonalize.http.json import read_limit
 from pawsonalize.http.operation import RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter_owner, own_group
+from pawsonalize.kinds.registry import Registry, ResourcePage, resource_page
+from pawsonalize.kinds.resource import Resource, ResourceT
 
 DEFAULT_LIMIT = 50
 _MOMENTS = {"created_at", "updated_at", "requested_at", "settled_at", "as_of"}

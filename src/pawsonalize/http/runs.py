@@ -11,12 +11,12 @@ from starlette.responses import Response
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.record import Half, RunRecord, Trigger
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.resources import owning_group
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.defaults import DATASET_GROUP
 
 _DEFAULT_LIMIT = 20
 _MAX_LIMIT = 500

@@ -9,20 +9,10 @@ from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.access.heavy_reads import HeavyReads
 from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.engine.ingest.letter_replay import LetterReplay
-from pawsonalize.engine.ingest.refusals import Refusals
-from pawsonalize.engine.reporting.console.views import ConsoleViews
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
-from pawsonalize.engine.reporting.tenants import TenantReports
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.job_table import JobTable
-from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.servers import Servers
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.directory import Directory
@@ -36,10 +26,20 @@ from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.http.service_metrics import RecentFigures
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.job_table import JobTable
+from pawsonalize.kinds.problems import Problems
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.stream_shards import Shard
+from pawsonalize.wings.console.views.views import ConsoleViews
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
+from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
+from pawsonalize.wings.dead_letters.refusals import Refusals
+from pawsonalize.wings.fleet.servers import Servers
+from pawsonalize.wings.streams.stream_shards import Shard
+from pawsonalize.wings.tenants.tenants import TenantReports
 
 P = ParamSpec("P")
 T = TypeVar("T")

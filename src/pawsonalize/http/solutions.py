@@ -11,16 +11,6 @@ from starlette.responses import Response
 
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.resources.solutions import (
-    MAX_TRIALS,
-    EventParameters,
-    Progress,
-    Solution,
-    SolutionVersion,
-    TrainingMode,
-    TrainingSelection,
-    Tuning,
-)
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.resources import (
     NamedAnswer,
@@ -34,6 +24,16 @@ from pawsonalize.http.resources import (
 )
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter_owner
+from pawsonalize.kinds.solutions import (
+    MAX_TRIALS,
+    EventParameters,
+    Progress,
+    Solution,
+    SolutionVersion,
+    TrainingMode,
+    TrainingSelection,
+    Tuning,
+)
 from pawsonalize.recipes.settings import Range
 
 

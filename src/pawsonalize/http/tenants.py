@@ -4,9 +4,9 @@ from starlette.requests import Request
 
 from pawsonalize.access.tenants import TenantRequest, Tenants, check_reach
 from pawsonalize.domain.errors import NotFound
-from pawsonalize.engine.resources.resource import Resource
 from pawsonalize.http.callers import caller_of
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.resource import Resource
 
 
 async def enter(request: Request, group: str) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 from prometheus_client import CollectorRegistry
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from pawsonalize.engine.reporting.console.traffic import TrafficCounts, TrafficKind
 from pawsonalize.http.metrics import EVENTS, REQUESTS, SECONDS
+from pawsonalize.wings.console.views.traffic import TrafficCounts, TrafficKind
 
 _KINDS = {
     "/v1/recommendations": TrafficKind.RECOMMENDATIONS,

@@ -15,9 +15,9 @@ from urllib.parse import quote, unquote
 from sqlalchemy import delete, text
 
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
-from pawsonalize.storage import fleet_tables
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.revisions import TABLES
+from pawsonalize.wings.fleet import fleet_tables
 
 SQLITE_COPY, POSTGRES_COPY = "database.sqlite3", "database.pgdump"
 """What a copy is called, by the database that it is of."""

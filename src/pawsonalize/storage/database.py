@@ -15,15 +15,15 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.storage.answering import answering
 from pawsonalize.storage.failures import FULL, SILENT, explained, is_full, why_no_room
-from pawsonalize.storage.fencing import check_fences, works_under_lease
 from pawsonalize.storage.postgres_url import read_url, shown
 from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
 from pawsonalize.storage.revisions import bring_up_to_date, check_free, revision_of
 from pawsonalize.storage.tables import REVISION
+from pawsonalize.wings.fleet.fencing import check_fences, works_under_lease
 
 if TYPE_CHECKING:
     from pawsonalize.storage.postgres import PostgresEngines
-    from pawsonalize.storage.replica import ReadReplica
+    from pawsonalize.wings.fleet.replica import ReadReplica
 
 CONNECTIONS = 20
 """How many connections to PostgreSQL one process opens at most, by default."""
@@ -345,7 +345,7 @@ def check_urls(url: str, replica: str) -> None:
 
 
 def _replica_of(database: Database, url: str, connections: int) -> "ReadReplica":
-    from pawsonalize.storage.replica import ReadReplica  # noqa: PLC0415 - an extra
+    from pawsonalize.wings.fleet.replica import ReadReplica  # noqa: PLC0415 - an extra
 
     return ReadReplica(_parsed(url, "database_read_url"), connections, database.reading)
 

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, insert, inspect, select, text, update
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
-from pawsonalize.storage.beats import Beats
-from pawsonalize.storage.fleet_tables import agreements, servers
-from pawsonalize.storage.stream_tables import dead_letters
 from pawsonalize.storage.tables import REVISION
+from pawsonalize.wings.fleet.beats import Beats
+from pawsonalize.wings.fleet.fleet_tables import agreements, servers
+from pawsonalize.wings.streams.stream_tables import dead_letters
 
 if TYPE_CHECKING:
     from pawsonalize.storage.database import Database

@@ -3,8 +3,8 @@
 from sqlalchemy import func, select
 
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.fleet_tables import turns
 from pawsonalize.storage.statements import upsert
+from pawsonalize.wings.fleet.fleet_tables import turns
 
 
 class Turns:

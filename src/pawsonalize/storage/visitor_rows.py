@@ -8,10 +8,8 @@ from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
-from pawsonalize.storage.letters_about import letters_about, names_in_letters
 from pawsonalize.storage.raw_events import take_out_raws
 from pawsonalize.storage.statements import in_parts
-from pawsonalize.storage.stream_tables import dead_letters
 from pawsonalize.storage.tables import (
     erasures,
     events,
@@ -19,6 +17,8 @@ from pawsonalize.storage.tables import (
     sessions,
     users,
 )
+from pawsonalize.wings.dead_letters.letters_about import letters_about, names_in_letters
+from pawsonalize.wings.streams.stream_tables import dead_letters
 
 _NAMED = (
     (USER, events.c.user_id),

@@ -10,7 +10,7 @@ import msgspec
 from pawsonalize.domain.event_types import DISLIKE, STANDARD, EventTypes
 from pawsonalize.domain.events import Event, Visitor
 from pawsonalize.engine.ingest.history import history_page
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.histories import HistoryQuery
 from pawsonalize.ui.storefront import Storefront
 

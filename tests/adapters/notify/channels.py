@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 import structlog
 
-from pawsonalize.notify.base import Notifier
-from pawsonalize.notify.log import LogNotifier
-from pawsonalize.notify.smtp import SmtpNotifier
-from pawsonalize.notify.sns import SnsNotifier
-from pawsonalize.notify.webhook import WebhookNotifier
+from pawsonalize.wings.notifications.base import Notifier
+from pawsonalize.wings.notifications.log import LogNotifier
+from pawsonalize.wings.notifications.smtp import SmtpNotifier
+from pawsonalize.wings.notifications.sns import SnsNotifier
+from pawsonalize.wings.notifications.webhook import WebhookNotifier
 from tests.adapters.notify.receivers import (
     PASSWORD,
     SECRET,

@@ -9,8 +9,8 @@ import structlog
 import trustme
 
 from pawsonalize.domain.errors import InvalidInput, NotDelivered
-from pawsonalize.notify.message import as_text
-from pawsonalize.notify.smtp import SmtpNotifier
+from pawsonalize.wings.notifications.message import as_text
+from pawsonalize.wings.notifications.smtp import SmtpNotifier
 from tests.adapters.notify.receivers import NEWS, mail_server
 
 

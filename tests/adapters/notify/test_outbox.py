@@ -11,12 +11,12 @@ import structlog
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.engine.resources.problems import Outbox
-from pawsonalize.engine.upkeep.courier import GIVEN_UP_AFTER, Courier
-from pawsonalize.notify.smtp import SmtpNotifier
-from pawsonalize.notify.webhook import WebhookNotifier
+from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.deliveries import Deliveries, Delivery
+from pawsonalize.wings.notifications.courier import GIVEN_UP_AFTER, Courier
+from pawsonalize.wings.notifications.deliveries import Deliveries, Delivery
+from pawsonalize.wings.notifications.smtp import SmtpNotifier
+from pawsonalize.wings.notifications.webhook import WebhookNotifier
 from tests.adapters.notify.channels import Posts
 from tests.adapters.notify.receivers import NEWS, SECRET, WebServer, web_server
 

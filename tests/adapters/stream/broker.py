@@ -8,7 +8,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol, Self, TypeVar
 
 from pawsonalize.storage.database import Database
-from pawsonalize.stream.base import Outgoing, Stream
+from pawsonalize.wings.streams.base import Outgoing, Stream
 
 _T = TypeVar("_T")
 

@@ -11,10 +11,10 @@ from secrets import token_hex
 import pytest
 
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.stream_shards import ShardTable
-from pawsonalize.stream.address import StreamAddress
-from pawsonalize.stream.base import Outgoing, Stream
-from pawsonalize.stream.kafka import KafkaProducer, KafkaStream
+from pawsonalize.wings.streams.address import StreamAddress
+from pawsonalize.wings.streams.base import Outgoing, Stream
+from pawsonalize.wings.streams.kafka import KafkaProducer, KafkaStream
+from pawsonalize.wings.streams.stream_shards import ShardTable
 from tests.adapters.stream import mock_kafka
 from tests.adapters.stream.broker import LEASE, moment
 

@@ -8,12 +8,12 @@ from typing import Any
 from urllib.parse import quote
 
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.stream_shards import ShardTable
-from pawsonalize.stream.address import StreamAddress
-from pawsonalize.stream.base import Outgoing
-from pawsonalize.stream.kinesis import KinesisStream
-from pawsonalize.stream.kinesis_producer import KinesisProducer
-from pawsonalize.stream.leases import ShardLeases
+from pawsonalize.wings.streams.address import StreamAddress
+from pawsonalize.wings.streams.base import Outgoing
+from pawsonalize.wings.streams.kinesis import KinesisStream
+from pawsonalize.wings.streams.kinesis_producer import KinesisProducer
+from pawsonalize.wings.streams.leases import ShardLeases
+from pawsonalize.wings.streams.stream_shards import ShardTable
 from tests.adapters.stream.broker import LEASE, PAUSE, moment
 from tests.adapters.stream.kinesis_server import kinesis_server, logged_in
 

@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.stream_shards import Shard, ShardTable
-from pawsonalize.stream.base import Outgoing, Record, Stream
+from pawsonalize.wings.streams.base import Outgoing, Record, Stream
+from pawsonalize.wings.streams.stream_shards import Shard, ShardTable
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_server import Answer, Fault
 

@@ -17,13 +17,13 @@ from nats.js import JetStreamContext
 
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.stream_shards import ShardTable
-from pawsonalize.stream.address import StreamAddress
-from pawsonalize.stream.base import Outgoing, Stream
-from pawsonalize.stream.jetstream import JetStream
-from pawsonalize.stream.jetstream_producer import JetStreamProducer
-from pawsonalize.stream.leases import ShardLeases
-from pawsonalize.stream.nats_link import NatsLink
+from pawsonalize.wings.streams.address import StreamAddress
+from pawsonalize.wings.streams.base import Outgoing, Stream
+from pawsonalize.wings.streams.jetstream import JetStream
+from pawsonalize.wings.streams.jetstream_producer import JetStreamProducer
+from pawsonalize.wings.streams.leases import ShardLeases
+from pawsonalize.wings.streams.nats_link import NatsLink
+from pawsonalize.wings.streams.stream_shards import ShardTable
 from tests.adapters.stream.broker import LEASE, PAUSE, Proxy, moment
 from tests.free_ports import free_ports
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import cycle, groupby
 
 from pawsonalize.domain.errors import StreamUnavailable
-from pawsonalize.stream.base import Outgoing, Record, Stream
+from pawsonalize.wings.streams.base import Outgoing, Record, Stream
 
 _SECONDS = 120.0
 

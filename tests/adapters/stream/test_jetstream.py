@@ -17,13 +17,13 @@ from structlog.testing import capture_logs
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.domain.times import iso
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.stream_shards import ShardTable
-from pawsonalize.stream import jetstream, jetstream_producer
-from pawsonalize.stream.address import StreamAddress
-from pawsonalize.stream.base import Outgoing, Record, Stream
-from pawsonalize.stream.jetstream import JetStream
-from pawsonalize.stream.jetstream_producer import JetStreamProducer
-from pawsonalize.stream.leases import ShardLeases
+from pawsonalize.wings.streams import jetstream, jetstream_producer
+from pawsonalize.wings.streams.address import StreamAddress
+from pawsonalize.wings.streams.base import Outgoing, Record, Stream
+from pawsonalize.wings.streams.jetstream import JetStream
+from pawsonalize.wings.streams.jetstream_producer import JetStreamProducer
+from pawsonalize.wings.streams.leases import ShardLeases
+from pawsonalize.wings.streams.stream_shards import ShardTable
 from tests.adapters.stream.broker import moment
 from tests.adapters.stream.nats_broker import NatsBroker, NatsCluster
 from tests.adapters.stream.storing import Storing, Writer, acknowledge, consume, read, step, until

@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.domain.times import iso
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.stream_shards import ShardTable
-from pawsonalize.stream.address import StreamAddress
-from pawsonalize.stream.base import Outgoing, Record, Stream
-from pawsonalize.stream.kafka import KafkaProducer, KafkaStream
+from pawsonalize.wings.streams.address import StreamAddress
+from pawsonalize.wings.streams.base import Outgoing, Record, Stream
+from pawsonalize.wings.streams.kafka import KafkaProducer, KafkaStream
+from pawsonalize.wings.streams.stream_shards import ShardTable
 from tests.adapters.stream.broker import moment
 from tests.adapters.stream.kafka_broker import KafkaBroker, MockKafka
 from tests.adapters.stream.storing import acknowledge, read, until

@@ -10,7 +10,7 @@ import pytest
 
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.storage.database import Database
-from pawsonalize.stream.base import Outgoing
+from pawsonalize.wings.streams.base import Outgoing
 from tests.adapters.stream.nats_broker import NatsBroker, NatsCluster, nats_cluster
 from tests.adapters.stream.storing import Storing, Writer, consume_all, step
 

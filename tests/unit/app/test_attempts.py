@@ -9,7 +9,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.attempts import Reporting, attempt
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.kinds.problems import Problems
 from pawsonalize.settings import Settings
 from pawsonalize.storage.problems import ProblemTable
 from tests.service_data import make_service

@@ -16,9 +16,9 @@ from pawsonalize.app.engine import Engine
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.lease import WorkerProcesses
+from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.settings import Settings
 from pawsonalize.storage.impressions import ANIMALS, Impression
 from tests.animal_data import animal

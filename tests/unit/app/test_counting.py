@@ -12,14 +12,14 @@ from pyarrow.parquet import read_table
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.erasing import erasing
-from pawsonalize.counting.files import FOLDER, SCRATCH
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
-from pawsonalize.engine.resources.defaults import RECOMMENDER
-from pawsonalize.engine.resources.solutions import SolutionVersion, TrainingMode
 from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder, evaluate
-from pawsonalize.engine.training.training_table import visitor_number
+from pawsonalize.kinds.defaults import RECOMMENDER
+from pawsonalize.kinds.solutions import SolutionVersion, TrainingMode
 from pawsonalize.settings import Settings, as_environment, load_settings
+from pawsonalize.wings.out_of_core.files import FOLDER, SCRATCH
+from pawsonalize.wings.out_of_core.training_table import visitor_number
 from tests.e2e.retraining import wait_until
 from tests.event_data import T0, event
 

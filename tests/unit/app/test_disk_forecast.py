@@ -12,14 +12,14 @@ from pawsonalize.app.disk_forecast import DiskForecast, Growth, forecast
 from pawsonalize.app.doctor import Patient, Verdict
 from pawsonalize.app.doctor import database_file as file_findings
 from pawsonalize.app.doctor import disk_forecast as forecast_findings
-from pawsonalize.domain.dead_letters import HTTP, DeadLetter
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.resources.names import new_recommendation_id
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.names import new_recommendation_id
+from pawsonalize.kinds.solutions import Cut, SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage import table_sizes
 from pawsonalize.storage.file_size import FileSize
+from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
 from tests import page_data
 from tests.event_data import T0, event
 

@@ -15,13 +15,13 @@ from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict
 from pawsonalize.app.doctor import examine
 from pawsonalize.app.jobs import listed_feeds, polling
 from pawsonalize.app.model_checks import refresh, schedules
-from pawsonalize.domain.dead_letters import DeadLetter
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
-from pawsonalize.storage.servers import ServerProcess, ServerTable
+from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.fleet.server_table import ServerProcess, ServerTable
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train_and_serve

@@ -13,8 +13,8 @@ from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.upkeep.verification import verify
+from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
 from tests import page_data

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.diagnosis import Patient, Verdict
-from pawsonalize.app.stream_checks import streams
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.settings import Settings
-from pawsonalize.storage.stream_shards import ShardLag, ShardTable
-from pawsonalize.stream.leases import ShardLeases
+from pawsonalize.wings.streams.checks import streams
+from pawsonalize.wings.streams.leases import ShardLeases
+from pawsonalize.wings.streams.stream_shards import ShardLag, ShardTable
 from tests.event_data import T0
 
 URL = "nats://localhost:4222/EVENTS"

@@ -6,11 +6,11 @@ from typing import Any, cast
 
 import pytest
 
-from pawsonalize.app import streams
-from pawsonalize.app.streams import CatchingUp, StreamReading
 from pawsonalize.domain.errors import StreamUnavailable
-from pawsonalize.engine.ingest.consuming import Consumer, Taken
-from pawsonalize.storage.stream_shards import Shard, ShardLag, ShardTable
+from pawsonalize.wings.streams import reading as streams
+from pawsonalize.wings.streams.consuming import Consumer, Taken
+from pawsonalize.wings.streams.reading import CatchingUp, StreamReading
+from pawsonalize.wings.streams.stream_shards import Shard, ShardLag, ShardTable
 
 
 class Failing:

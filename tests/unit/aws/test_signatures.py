@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from pawsonalize.aws.protocol.errors import AwsError
 from pawsonalize.aws.signatures import Signatures, SignedRequest
 from pawsonalize.domain.times import MINUTE, SECOND
-from pawsonalize.engine.resources.access_keys import AccessKey, AccessKeys, Scope
-from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.kinds.access_keys import AccessKey, AccessKeys, Scope
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
 from tests.aws_shapes import REGION

@@ -10,8 +10,8 @@ from benchmarks.markets.play import NEVER, Copy, Shown, play
 from benchmarks.markets.worlds import WORLDS, smaller
 
 from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.engine.resources.defaults import RECOMMENDER
 from pawsonalize.engine.serving.served import Served
+from pawsonalize.kinds.defaults import RECOMMENDER
 from tests.unit.benchmarks.watching import Watching
 
 MARKET = replace(

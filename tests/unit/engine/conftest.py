@@ -7,23 +7,23 @@ import pytest
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.artefacts.folder import FolderArtefacts
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.defaults import RECOMMENDER, ensure_defaults
-from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.defaults import RECOMMENDER, ensure_defaults
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.resources import Resources
+from pawsonalize.wings.tenants.group_days import GroupDays
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Cut, SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
 from tests.event_data import T0
 from tests.recipe_data import training_data

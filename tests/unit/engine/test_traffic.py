@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize.domain.times import HOUR, MINUTE, SECOND
-from pawsonalize.engine.reporting.console.traffic import (
+from pawsonalize.wings.console.views.traffic import (
     TrafficCounts,
     TrafficHistory,
     TrafficKind,

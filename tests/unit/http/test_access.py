@@ -11,9 +11,9 @@ from pawsonalize import clock
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.http.operation import Operation
 from pawsonalize.http.operations import OPERATIONS
+from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.storage.audit import AuditEntry, AuditLog
 from tests.service_data import CATS, client_of, make_key, make_service, metadata, view

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.kinds.access_keys import Scope
 from tests.service_data import CATS, client_of, make_key, make_service, view
 from tests.unit.http.conftest import error_of
 from tests.unit.http.test_access import PAGE, bearer, signed

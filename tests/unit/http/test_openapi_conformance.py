@@ -23,8 +23,8 @@ from starlette.types import Receive, Send
 from starlette.types import Scope as Asgi
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.resources.access_keys import Scope
 from pawsonalize.http.openapi import openapi
+from pawsonalize.kinds.access_keys import Scope
 from tests.service_data import client_of, make_key, make_service
 from tests.training import let_trainings_end
 

@@ -12,8 +12,8 @@ from pawsonalize.access import tenants as limits
 from pawsonalize.access.tenants import Lane, Tenants
 from pawsonalize.app.asgi import build_app
 from pawsonalize.aws.protocol.service import operations
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.http.operations import OPERATIONS
+from pawsonalize.kinds.defaults import DATASET_GROUP
 from tests.service_data import client_of, make_service
 
 BODIES = 12  # more than one dataset group has slots in any lane

@@ -21,10 +21,10 @@ from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.resources.access_keys import Scope
-from pawsonalize.engine.resources.defaults import RECOMMENDER
-from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.query import Query
+from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.defaults import RECOMMENDER
+from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.settings import Settings
 from tests.event_data import T0
 from tests.page_data import page

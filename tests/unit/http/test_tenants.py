@@ -12,13 +12,13 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.resources.access_keys import Scope
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.datasets import DatasetGroup, EventTracker, Filter
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.http.operation import About, Operation
 from pawsonalize.http.operations import OPERATIONS
+from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.datasets import DatasetGroup, EventTracker, Filter
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from tests.service_data import CATS, client_of, make_key, make_service, view
 from tests.unit.http.conftest import error_of

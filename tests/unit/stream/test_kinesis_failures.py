@@ -9,7 +9,12 @@ from botocore.exceptions import (
 )
 
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
-from pawsonalize.stream.kinesis_failures import FailureKind, KinesisFailure, refused, unanswered
+from pawsonalize.wings.streams.kinesis_failures import (
+    FailureKind,
+    KinesisFailure,
+    refused,
+    unanswered,
+)
 
 
 def judged(code: str, status: int = 400, call: str = "get_records") -> KinesisFailure:

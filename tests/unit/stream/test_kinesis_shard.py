@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.errors import StreamUnavailable
-from pawsonalize.storage.stream_shards import ShardLag
-from pawsonalize.stream.kinesis_client import KinesisClient
-from pawsonalize.stream.kinesis_failures import FailureKind, KinesisFailure
-from pawsonalize.stream.kinesis_shard import ShardReader
+from pawsonalize.wings.streams.kinesis_client import KinesisClient
+from pawsonalize.wings.streams.kinesis_failures import FailureKind, KinesisFailure
+from pawsonalize.wings.streams.kinesis_shard import ShardReader
+from pawsonalize.wings.streams.stream_shards import ShardLag
 
 CLIENT: KinesisClient = None  # type: ignore[assignment] # calls are made here by the test itself
 BUSY = KinesisFailure(FailureKind.BUSY, StreamUnavailable("slow"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pawsonalize.ui.console.charts import ChartLine, LineChart
+from pawsonalize.wings.console.pages.charts import ChartLine, LineChart
 
 
 @pytest.mark.parametrize("form", ["{:,.0f}", "{:,.1f}", "{:.3f}"])

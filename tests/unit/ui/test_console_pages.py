@@ -10,10 +10,10 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.ingest.feeds.meanings import Meanings
-from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.ui.rendering import prose
+from pawsonalize.wings.feeds.meanings import Meanings
 from tests.hostile_world import HOSTILE, MARKUP, OTHER_VERSION, make_world
 from tests.service_data import client_of, make_key
 

@@ -6,10 +6,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.resources.access_keys import Scope
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
+from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.settings import Settings
-from pawsonalize.ui.console.shell import HOME, PAGES, TENANTS
+from pawsonalize.wings.console.pages.shell import HOME, PAGES, TENANTS
 from tests.service_data import client_of, make_key, make_service
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}

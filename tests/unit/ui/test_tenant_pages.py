@@ -11,7 +11,7 @@ from pawsonalize import clock
 from pawsonalize.access.page_sessions import LASTS, PageSessions
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.resources.access_keys import Scope
+from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.ui.words import size_in_bytes
 from tests.service_data import client_of, make_key

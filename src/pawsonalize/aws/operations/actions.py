@@ -18,8 +18,8 @@ from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import DatasetRow
 from pawsonalize.engine.ingest.event_form import read_interaction
-from pawsonalize.engine.resources.datasets import actions_of
 from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.kinds.datasets import actions_of
 
 _DEFAULT_RESULTS = 5
 _EVENT_TYPES = ("TAKEN", "NOT_TAKEN", "VIEWED")

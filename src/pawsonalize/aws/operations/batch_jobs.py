@@ -10,9 +10,9 @@ from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import SEGMENTATION, recipe_arn
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.engine.resources.datasets import Filter
-from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchJob, BatchSegmentJob
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.kinds.datasets import Filter
+from pawsonalize.kinds.jobs import BatchInferenceJob, BatchJob, BatchSegmentJob
+from pawsonalize.kinds.solutions import SolutionVersion
 
 _KEPT = ("solutionVersionArn", "filterArn", "jobInput", "jobOutput", "roleArn", "numResults")
 

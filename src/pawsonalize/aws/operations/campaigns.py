@@ -9,8 +9,8 @@ from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
 
 _SYNC = "syncWithLatestSolutionVersion"
 _LATEST = "/$LATEST"

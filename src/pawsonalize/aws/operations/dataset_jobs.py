@@ -7,14 +7,14 @@ from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.engine.resources.datasets import (
+from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
     ImportMode,
 )
-from pawsonalize.engine.resources.jobs import DataDeletionJob, DatasetExportJob, IngestionMode
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.jobs import DataDeletionJob, DatasetExportJob, IngestionMode
+from pawsonalize.kinds.status import Status
 
 
 def create_dataset_import_job(services: AwsServices, members: Members) -> Answer:

@@ -5,14 +5,14 @@ import msgspec
 from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.engine.resources.datasets import (
+from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetSchema,
     Filter,
     dataset_name,
 )
-from pawsonalize.engine.resources.schemas import dataset_type_named, new_schema
+from pawsonalize.kinds.schemas import dataset_type_named, new_schema
 
 _KEPT_OF_GROUP = ("domain", "roleArn", "kmsKeyArn")
 

@@ -18,7 +18,7 @@ from pawsonalize.engine.ingest.decoding.decoder import encode_text, read_json
 from pawsonalize.engine.ingest.event_form import read_interaction, read_raw
 from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.reporting.metric_attributions import SOURCE
-from pawsonalize.engine.resources.datasets import Dataset, DatasetGroup, EventTracker
+from pawsonalize.kinds.datasets import Dataset, DatasetGroup, EventTracker
 
 _ANIMAL = "animal_id"
 

@@ -6,7 +6,7 @@ from typing import Any
 from pawsonalize.aws.operations.pages import page, part_of
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.engine.resources.datasets import AttributedMetric, DatasetGroup, MetricAttribution
+from pawsonalize.kinds.datasets import AttributedMetric, DatasetGroup, MetricAttribution
 
 
 def create_metric_attribution(services: AwsServices, members: Members) -> Answer:

@@ -6,8 +6,8 @@ from typing import TypeVar
 from pawsonalize.aws.protocol.errors import INVALID_NEXT_TOKEN, AwsError
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.registry import MAX_PAGE, resource_page
-from pawsonalize.engine.resources.resource import Resource, ResourceT
+from pawsonalize.kinds.registry import MAX_PAGE, resource_page
+from pawsonalize.kinds.resource import Resource, ResourceT
 
 _MAX_DIGITS = 6
 T = TypeVar("T")

@@ -10,10 +10,10 @@ from pawsonalize.aws.operations.recipes import domain_recipe_of
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.engine.resources.campaigns import Recommender
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.solutions import EventParameters, TrainingSelection
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.campaigns import Recommender
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.solutions import EventParameters, TrainingSelection
+from pawsonalize.kinds.status import Status
 
 
 def create_recommender(services: AwsServices, members: Members) -> Answer:

@@ -5,9 +5,9 @@ from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import IN_USE, INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import recipe_arn
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion, TrainingMode
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.solutions import Solution, SolutionVersion, TrainingMode
+from pawsonalize.kinds.status import Status
 
 
 def create_solution_version(services: AwsServices, members: Members) -> Answer:

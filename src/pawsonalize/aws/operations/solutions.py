@@ -12,8 +12,9 @@ from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import WITHOUT_EFFECT, recipe_arn
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.solutions import (
+from pawsonalize.engine.training.solutions import MOST_DAYS
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.solutions import (
     MAX_TRIALS,
     EventParameters,
     Solution,
@@ -22,8 +23,7 @@ from pawsonalize.engine.resources.solutions import (
     TrainingSelection,
     Tuning,
 )
-from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.training.solutions import MOST_DAYS
+from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.settings import Range
 
 _AUTO, _SCHEDULE = "performAutoTraining", "autoTrainingConfig"

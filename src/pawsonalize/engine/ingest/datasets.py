@@ -9,8 +9,8 @@ from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Field, Schema
 from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.ingest.importing.rows import read_created_at
-from pawsonalize.engine.resources.access_keys import AccessKey
-from pawsonalize.engine.resources.datasets import (
+from pawsonalize.kinds.access_keys import AccessKey
+from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
@@ -21,12 +21,12 @@ from pawsonalize.engine.resources.datasets import (
     data_group,
     dataset_name,
 )
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.dependencies import check_type
-from pawsonalize.engine.resources.names import new_tracking_id
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import is_name
-from pawsonalize.engine.resources.schemas import new_schema
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.dependencies import check_type
+from pawsonalize.kinds.names import new_tracking_id
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import is_name
+from pawsonalize.kinds.schemas import new_schema
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.event_log import EventLog
 

@@ -10,8 +10,8 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 
 from pawsonalize.domain.errors import TooManyRequests
 from pawsonalize.domain.times import DAY, HOUR, SECOND, iso
-from pawsonalize.engine.resources.cached_lookup import CachedLookup
-from pawsonalize.engine.resources.group_limits import NO_LIMITS, GroupLimits
+from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
 
 
 @dataclass(frozen=True, slots=True)

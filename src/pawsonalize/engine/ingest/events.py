@@ -24,12 +24,12 @@ from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, mea
 from pawsonalize.engine.ingest.event_form import read_event
 from pawsonalize.engine.ingest.event_limits import UNLIMITED, EventLimits
 from pawsonalize.engine.ingest.group_commit import GroupCommit
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Solution
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Solution
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.answering import in_time
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.group_days import DailyLimits
+from pawsonalize.wings.tenants.group_days import DailyLimits
 
 log = structlog.get_logger()
 

@@ -16,8 +16,8 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.importing.rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import Outputs
-from pawsonalize.engine.resources.datasets import Dataset, as_items, data_group
-from pawsonalize.engine.resources.jobs import DatasetExportJob, IngestionMode
+from pawsonalize.kinds.datasets import Dataset, as_items, data_group
+from pawsonalize.kinds.jobs import DatasetExportJob, IngestionMode
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 

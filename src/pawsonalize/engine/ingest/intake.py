@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.resources.problems import Problems
+from pawsonalize.kinds.problems import Problems
 
 PROBLEM: Final = "take events"
 WINDOW: Final = 5 * MINUTE

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.resources.names import first_recommendation_id
-from pawsonalize.engine.resources.problems import Problems
 from pawsonalize.engine.serving.animals.pages import ShownPages, reported_page, was_shown
+from pawsonalize.kinds.names import first_recommendation_id
+from pawsonalize.kinds.problems import Problems
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.histories import Deed
 from pawsonalize.storage.impressions import Impression, Impressions

@@ -21,10 +21,10 @@ from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import HOUR, SECOND
 from pawsonalize.engine.ingest.importing.rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import Outputs
-from pawsonalize.engine.resources.datasets import AttributedMetric, MetricAttribution
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.filters.columns import number_of
+from pawsonalize.kinds.datasets import AttributedMetric, MetricAttribution
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions

@@ -3,21 +3,21 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from pawsonalize.engine.resources.datasets import DatasetImportJob
-from pawsonalize.engine.resources.jobs import (
+from pawsonalize.engine.serving.directory import entries
+from pawsonalize.kinds.datasets import DatasetImportJob
+from pawsonalize.kinds.jobs import (
     BatchInferenceJob,
     BatchSegmentJob,
     DataDeletionJob,
     DatasetExportJob,
 )
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import Resource
-from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.engine.serving.directory import entries
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.wings.notifications.deliveries import Deliveries
 
 _JOBS: Mapping[str, type[Resource]] = {
     "trainings": SolutionVersion,

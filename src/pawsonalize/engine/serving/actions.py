@@ -8,12 +8,12 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, SECOND
-from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.context import context_of
 from pawsonalize.engine.serving.filters.columns import Mask
 from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.served import Served
+from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.recipes.next_best_action import NextBestActionModel
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impression

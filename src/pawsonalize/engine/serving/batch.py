@@ -12,15 +12,15 @@ from pawsonalize.domain.filters.expression import FilterExpression
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.ingest.job_files import JSON_LINES, Outputs, Sources
-from pawsonalize.engine.resources.campaigns import check_influence
-from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchJob
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
 from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.filters.resources import Filters
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, Runtime, Scored
 from pawsonalize.engine.serving.served import Fixed, Loader, ServingSettings
+from pawsonalize.kinds.campaigns import check_influence
+from pawsonalize.kinds.jobs import BatchInferenceJob, BatchJob
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.names import PERSONALIZED_RANKING
 from pawsonalize.storage.catalogue import Catalogue

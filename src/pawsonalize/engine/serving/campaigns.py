@@ -11,15 +11,15 @@ from threading import Lock
 import structlog
 
 from pawsonalize.domain.errors import Conflict, NotFound, NotReady, PawsonalizeError
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Solution
 from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Solution
 from pawsonalize.storage.answering import in_time
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog

@@ -6,15 +6,15 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from pawsonalize.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, NotReady
-from pawsonalize.engine.resources.cached_lookup import CachedLookup
-from pawsonalize.engine.resources.campaigns import Campaign, Recommender
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import Resource
-from pawsonalize.engine.resources.solutions import Solution
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.kinds.campaigns import Campaign, Recommender
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.solutions import Solution
+from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.names import (
     NEXT_BEST_ACTION,
     PERSONALIZED_RANKING,

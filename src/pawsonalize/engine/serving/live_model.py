@@ -15,10 +15,6 @@ from pawsonalize.domain.errors import (
     reason_of,
 )
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.resources.campaign_updates import CALLED_OFF, Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.remote_model import RemoteModel
 from pawsonalize.engine.serving.served import (
     Loader,
     RefreshedCounts,
@@ -26,6 +22,10 @@ from pawsonalize.engine.serving.served import (
     ServingSettings,
     sustained_tps,
 )
+from pawsonalize.kinds.campaign_updates import CALLED_OFF, Campaigns
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.status import Status
+from pawsonalize.wings.remote_amazon.remote_model import RemoteModel
 
 _WEIGH_EVERY = 10 * SECOND
 _TRY_AGAIN_EVERY = 10 * SECOND  # to load a model that could not be loaded

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
 from pawsonalize.domain.limits import check_between
-from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.animals.distance import Postcodes
 from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.context import (
@@ -28,14 +27,15 @@ from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.promotions import spread
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered, reasons_for
-from pawsonalize.engine.serving.remote_model import STAND_IN
 from pawsonalize.engine.serving.served import UNTRAINED, Served, Serving
+from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, Floats, Model, counted_model
 from pawsonalize.recipes.counts.rows import largest
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
+from pawsonalize.wings.remote_amazon.remote_model import STAND_IN
 
 MAX_RESULTS = 500
 _NONE: Iterable[tuple[str, ...]] = repeat(())

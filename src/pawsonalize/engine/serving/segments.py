@@ -14,8 +14,6 @@ from pawsonalize.domain.filters import parse
 from pawsonalize.domain.filters.expression import FilterExpression, Source
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.limits import check_between
-from pawsonalize.engine.resources.jobs import BatchSegmentJob
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.serving.batch import Batch, Line, applied
 from pawsonalize.engine.serving.context import query_context
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
@@ -25,6 +23,8 @@ from pawsonalize.engine.serving.filters.filtering import (
 )
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
+from pawsonalize.kinds.jobs import BatchSegmentJob
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.recipes.names import USER_PERSONALIZATION
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog

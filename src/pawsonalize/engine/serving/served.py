@@ -7,20 +7,20 @@ from typing import Final, Protocol
 
 import numpy as np
 
-from pawsonalize.amazon.campaigns import AmazonServing
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, DEFAULT_EVENT_TYPE
-from pawsonalize.engine.resources.campaigns import Campaign, influenced
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.serving.exploration import Exposed, Exposure, Novelty
 from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.engine.serving.remote_campaign import RemoteCampaign
-from pawsonalize.engine.serving.remote_model import STAND_IN, RemoteModel
+from pawsonalize.kinds.campaigns import Campaign, influenced
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Context, ContextEvent, FacetedModel, Model
+from pawsonalize.wings.remote_amazon.campaigns import AmazonServing
+from pawsonalize.wings.remote_amazon.remote_campaign import RemoteCampaign
+from pawsonalize.wings.remote_amazon.remote_model import STAND_IN, RemoteModel
 
 _LENGTHS = (0, 1, 3, 10)  # events in the history of the visitors who are played
 _LIST = 100

@@ -9,11 +9,11 @@ import msgspec
 import structlog
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import SolutionVersion
 
 Refusal = Callable[[SolutionVersion, SolutionVersion | None, int], str | None]
 """Why a version may not replace the live one; None if it may. It gets both and the moment."""

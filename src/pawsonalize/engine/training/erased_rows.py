@@ -8,12 +8,12 @@ import msgspec
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.engine.training.kept_rows import VISITORS, KeptRows, digests
 from pawsonalize.engine.upkeep.erased_archive import Watch
 from pawsonalize.engine.upkeep.erasing import NamedErasure
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.storage.erasures import Erasure, Trouble
 
 _MARK = ".erased-"

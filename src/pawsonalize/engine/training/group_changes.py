@@ -6,11 +6,11 @@ from typing import Any
 import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.group_limits import NO_LIMITS, changed_limits
-from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.training.retraining.schedule import read_schedule
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.group_limits import NO_LIMITS, changed_limits
+from pawsonalize.kinds.registry import Registry
 
 
 def create_group(

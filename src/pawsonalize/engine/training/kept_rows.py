@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import visitor_key
-from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.serving.facets import FacetReader, as_properties
+from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.recipes.artefact import check_codes, pack_strings, take, unpack_strings
 from pawsonalize.recipes.contract import Arrays
 from pawsonalize.storage.event_log import EventLog, TrainingRow

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import structlog
 
 from pawsonalize.domain.errors import Conflict, NotFound
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.jobs import BatchInferenceJob, BatchSegmentJob
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.retraining.record import read_record
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.storage.retraining_runs import RetrainingRuns
 
 log = structlog.get_logger()

@@ -8,12 +8,12 @@ from contextlib import suppress
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
-from pawsonalize.engine.resources.leases import Leases
-from pawsonalize.engine.resources.processes import ChildProcesses, holder
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.processes import ChildProcesses, holder
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.kinds.status import Status
 
 MAX_TAKINGS = 3
 """A training whose machines died so often has failed."""

@@ -7,17 +7,17 @@ import structlog
 
 from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError, TooManyRequests
 from pawsonalize.domain.times import DAY, SECOND
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.fair_order import FairOrder
-from pawsonalize.engine.resources.group_limits import NEVER
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retrained import Retrained, why_not
 from pawsonalize.engine.training.training_data import has_events
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.fair_order import FairOrder
+from pawsonalize.kinds.group_limits import NEVER
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.storage.event_log import EventLog
 
 

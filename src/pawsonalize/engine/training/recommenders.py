@@ -7,14 +7,14 @@ from typing import Any
 import msgspec
 
 from pawsonalize.domain.errors import AlreadyExists, Conflict, PawsonalizeError
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign, Recommender
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign, Recommender
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.status import Status
 
 _SERVING = ("exploration_weight", "exploration_item_age_cut_off", "min_provisioned_tps")
 

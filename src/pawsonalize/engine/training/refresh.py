@@ -10,16 +10,16 @@ import structlog
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.job_table import Progress, silent
-from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.engine.training.kept_rows import KeptRows, rows_since, rows_through
 from pawsonalize.engine.training.training_data import data_of
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.job_table import Progress, silent
+from pawsonalize.kinds.problems import Problems
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Arrays, Model, ModelCard
 from pawsonalize.recipes.counts.memory import Countable

@@ -6,12 +6,12 @@ from typing import NamedTuple
 import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.campaigns import Campaign, Recommender
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Solution
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.campaigns import Campaign, Recommender
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Solution
+from pawsonalize.kinds.status import Status
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.event_types import STANDARD, EventTypes
-from pawsonalize.engine.resources.solutions import (
+from pawsonalize.kinds.solutions import (
     EventParameters,
     SolutionVersion,
     TrainingSelection,

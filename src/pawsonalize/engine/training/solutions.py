@@ -6,10 +6,10 @@ from typing import Final
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.event_types import STANDARD, EventTypes
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.engine.training.settings import trained_settings, with_meanings
 from pawsonalize.engine.training.tuning import ranges_of
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
 
 MOST_DAYS: Final = 30
 LONGEST_NAME: Final = 63  # names of versions begin with it

@@ -7,21 +7,21 @@ from math import isnan
 
 import numpy as np
 
-from pawsonalize.counting.base import CountingEngine
-from pawsonalize.counting.engine_counts import EngineCounts
-from pawsonalize.counting.files import Columns
-from pawsonalize.counting.rows import LogRows, LogSource
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.event_types import EventTypes
-from pawsonalize.engine.resources.job_table import Progress, silent
-from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
 from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.engine.training.out_of_core import OutOfCore
 from pawsonalize.engine.training.training_data import MEASURED_EVENTS
-from pawsonalize.engine.training.training_table import TrainingTable
+from pawsonalize.kinds.job_table import Progress, silent
+from pawsonalize.kinds.solutions import Cut, TrainingSelection
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog, TrainingRow
 from pawsonalize.storage.training_files import TrainingFile
+from pawsonalize.wings.out_of_core.base import CountingEngine
+from pawsonalize.wings.out_of_core.engine_counts import EngineCounts
+from pawsonalize.wings.out_of_core.files import Columns
+from pawsonalize.wings.out_of_core.out_of_core import OutOfCore
+from pawsonalize.wings.out_of_core.rows import LogRows, LogSource
+from pawsonalize.wings.out_of_core.training_table import TrainingTable
 
 _BATCH = 50_000
 _END_OF_TIME = 2**62

@@ -15,29 +15,24 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound, StorageUnavailable, reason_of
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import (
+from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, item_births
+from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
+from pawsonalize.engine.training.refresh import refreshed, rows_beyond
+from pawsonalize.engine.training.settings import trained_settings
+from pawsonalize.engine.training.training_data import MEASURED_EVENTS, data_of
+from pawsonalize.engine.training.tuning import tune
+from pawsonalize.evaluation.metrics import METRICS
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.solutions import (
     Progress,
     Solution,
     SolutionVersion,
     TrainingMode,
     Tuned,
 )
-from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, item_births
-from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
-from pawsonalize.engine.training.refresh import refreshed, rows_beyond
-from pawsonalize.engine.training.remote_training import (
-    RemoteMetrics,
-    RemoteTraining,
-    stand_in_of,
-)
-from pawsonalize.engine.training.settings import trained_settings
-from pawsonalize.engine.training.training_data import MEASURED_EVENTS, data_of
-from pawsonalize.engine.training.tuning import tune
-from pawsonalize.evaluation.metrics import METRICS
+from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Arrays, ModelCard, Recipe, TrainingData
@@ -45,6 +40,11 @@ from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.memory import MemoryCounts
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.wings.remote_amazon.remote_training import (
+    RemoteMetrics,
+    RemoteTraining,
+    stand_in_of,
+)
 
 if TYPE_CHECKING:  # an extra reads it
     from pawsonalize.engine.training.table_reading import TableReading

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pawsonalize.domain.event_types import DISLIKE, RETURN, STANDARD, VIEW, EventTypes, spelled
 from pawsonalize.domain.events import visitor_key
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.job_table import Progress, silent
-from pawsonalize.engine.resources.solutions import Cut, TrainingSelection
 from pawsonalize.engine.serving.facets import DISTANCE, FacetReader, item_attributes
 from pawsonalize.engine.training.kept_rows import digest, digest_number
+from pawsonalize.kinds.job_table import Progress, silent
+from pawsonalize.kinds.solutions import Cut, TrainingSelection
 from pawsonalize.recipes.contract import FOREVER, Returned, StayColumns, TrainingData
 from pawsonalize.recipes.facets import Facet, FacetColumn, Facets, facet_columns
 from pawsonalize.storage.catalogue import Catalogue

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pawsonalize.domain.errors import TooManyRequests
 from pawsonalize.domain.times import DAY, SECOND, iso
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.storage.group_days import GroupDays
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.wings.tenants.group_days import GroupDays
 
 
 @dataclass(frozen=True, slots=True)

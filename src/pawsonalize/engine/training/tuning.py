@@ -13,14 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.job_table import Progress, silent
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion, Trial, Tuned, Tuning
 from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, hold_out, part_of
 from pawsonalize.engine.training.evaluating.lists import gate_queries
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.evaluation.bootstrap import paired_differences
 from pawsonalize.evaluation.judging import judge
 from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_10
+from pawsonalize.kinds.job_table import Progress, silent
+from pawsonalize.kinds.solutions import Solution, SolutionVersion, Trial, Tuned, Tuning
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model, TrainingData
 from pawsonalize.recipes.settings import Range, draft_of, points, tunable

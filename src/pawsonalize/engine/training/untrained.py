@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from pawsonalize.domain.errors import NotReady
-from pawsonalize.engine.resources.defaults import RECOMMENDER
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import UNTRAINED, Served, ServingSettings
 from pawsonalize.engine.training.training_data import training_data
+from pawsonalize.kinds.defaults import RECOMMENDER
+from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.user_personalization import UserPersonalization
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue

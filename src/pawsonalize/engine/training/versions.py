@@ -9,21 +9,21 @@ import msgspec
 from pawsonalize import __version__
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, PawsonalizeError
-from pawsonalize.engine.resources.names import new_resource_name
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import (
+from pawsonalize.engine.serving.served import RefreshedArtefacts
+from pawsonalize.engine.training.settings import trained_settings, with_meanings
+from pawsonalize.engine.training.training_limit import TrainingLimit
+from pawsonalize.engine.training.tuning import planned_trials
+from pawsonalize.kinds.names import new_resource_name
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.solutions import (
     Cut,
     Solution,
     SolutionVersion,
     TrainingMode,
     Tuning,
 )
-from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.served import RefreshedArtefacts
-from pawsonalize.engine.training.settings import trained_settings, with_meanings
-from pawsonalize.engine.training.training_limit import TrainingLimit
-from pawsonalize.engine.training.tuning import planned_trials
+from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.engine.resources.job_table import Progress
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
+from pawsonalize.kinds.job_table import Progress
 from pawsonalize.storage.archive_ledger import Segment
 
 

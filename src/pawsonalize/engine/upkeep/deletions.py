@@ -11,9 +11,9 @@ from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.ingest.importing.csv_rows import CsvRow, CsvTable
 from pawsonalize.engine.ingest.job_files import CSV, JSON_LINES, Sources
-from pawsonalize.engine.resources.jobs import DataDeletionJob
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.jobs import DataDeletionJob
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.status import Status
 from pawsonalize.storage.erasures import Erasure, ErasureTable
 
 _USERS_AT_ONCE = 10_000

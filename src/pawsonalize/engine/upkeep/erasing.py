@@ -7,16 +7,16 @@ from typing import Final
 
 import structlog
 
-from pawsonalize.domain.dead_letters import Mentions
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import HOUR, MINUTE, SECOND
-from pawsonalize.engine.resources.names import new_resource_name
-from pawsonalize.engine.resources.problems import Problems
-from pawsonalize.engine.upkeep.archived_letters import ArchivedLetters, NamedVisitors
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive, Watch, unwatched
 from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes, ReturningCopies
+from pawsonalize.kinds.names import new_resource_name
+from pawsonalize.kinds.problems import Problems
 from pawsonalize.storage.erasures import STEPS, ErasedNames, Erasure, ErasureTable, Trouble
 from pawsonalize.storage.visitor_rows import VisitorRows
+from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters, NamedVisitors
+from pawsonalize.wings.dead_letters.letters import Mentions
 
 _AT_ONCE = 100
 _LEASE = 10 * SECOND

@@ -9,10 +9,10 @@ import structlog
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
 from pawsonalize.engine.upkeep.verification import differences
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.log_start import LogStart

@@ -11,10 +11,10 @@ import structlog
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, NotFound, StorageUnavailable
 from pawsonalize.domain.times import DAY, SECOND
-from pawsonalize.engine.resources.jobs import DataDeletionJob
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import Resource
-from pawsonalize.engine.resources.solutions import SolutionVersion
+from pawsonalize.kinds.jobs import DataDeletionJob
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.solutions import SolutionVersion
 
 log = structlog.get_logger()
 

@@ -7,12 +7,12 @@ from itertools import pairwise
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.upkeep.archive_reading import ALWAYS, Period
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.erasures import ErasureNotes, ReturningCopies
 from pawsonalize.engine.upkeep.rereading import Rereading
+from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog

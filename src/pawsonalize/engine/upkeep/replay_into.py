@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from pawsonalize.domain.erasures import digest_of
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
 from pawsonalize.engine.upkeep.rereading import MOST_NAMED, Rereading
+from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 

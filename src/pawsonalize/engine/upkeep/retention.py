@@ -8,9 +8,9 @@ import structlog
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.names import first_recommendation_id
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
 from pawsonalize.engine.upkeep.verification import differences
+from pawsonalize.kinds.names import first_recommendation_id
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impressions

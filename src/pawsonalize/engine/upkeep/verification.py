@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.counting.files import is_of_training
 from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.engine.resources.job_table import Progress, silent
-from pawsonalize.engine.upkeep.archived_letters import is_of_letters
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erasures import is_erasure
+from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.wings.dead_letters.archived_letters import is_of_letters
+from pawsonalize.wings.out_of_core.files import is_of_training
 
 _PAGE = 10_000
 

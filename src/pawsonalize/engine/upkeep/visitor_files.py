@@ -11,15 +11,15 @@ from typing import BinaryIO, cast
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import NotFound
-from pawsonalize.engine.resources.datasets import DatasetImportJob
-from pawsonalize.engine.resources.jobs import (
+from pawsonalize.engine.upkeep.erasing import NamedErasure
+from pawsonalize.kinds.datasets import DatasetImportJob
+from pawsonalize.kinds.jobs import (
     BatchInferenceJob,
     BatchSegmentJob,
     DataDeletionJob,
     DatasetExportJob,
 )
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.upkeep.erasing import NamedErasure
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.erasures import Trouble
 
 _KINDS = (DatasetExportJob, BatchInferenceJob, BatchSegmentJob)

@@ -12,18 +12,18 @@ from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.importing.jobs import Imports
 from pawsonalize.engine.ingest.job_files import Sources
-from pawsonalize.engine.resources.datasets import (
+from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
     DatasetSchema,
     ImportMode,
 )
-from pawsonalize.engine.resources.fair_order import FairOrder
-from pawsonalize.engine.resources.job_table import JobKind, JobTable, lease_of
-from pawsonalize.engine.resources.leases import Leases
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.fair_order import FairOrder
+from pawsonalize.kinds.job_table import JobKind, JobTable, lease_of
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.status import Status
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog

@@ -9,15 +9,15 @@ import pytest
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.events import Event
-from pawsonalize.engine.ingest.consuming import Consumer, StreamSource, Taken
-from pawsonalize.engine.ingest.dead_letters import DeadLetters
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.dead_letters import DeadLetterTable
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.stream_shards import ShardLag
-from pawsonalize.stream.base import Record
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
+from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
+from pawsonalize.wings.streams.base import Record
+from pawsonalize.wings.streams.consuming import Consumer, StreamSource, Taken
+from pawsonalize.wings.streams.stream_shards import ShardLag
 from tests.event_data import T0
 
 GOOD: dict[str, Any] = {

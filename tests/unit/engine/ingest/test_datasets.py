@@ -6,14 +6,14 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, LimitExceeded, Not
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import DatasetRow, Datasets
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.datasets import (
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetSchema,
     EventTracker,
 )
-from pawsonalize.engine.resources.registry import DATASET_GROUPS, Registry
+from pawsonalize.kinds.registry import DATASET_GROUPS, Registry
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.letter_mending import with_values
+from pawsonalize.wings.dead_letters.letter_mending import with_values
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from structlog.testing import capture_logs
 
 from pawsonalize.domain.event_types import STANDARD, EventTypes
 from pawsonalize.engine.ingest.events import UnknownTypes, named_types
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import EventParameters, Solution, TrainingSelection
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import EventParameters, Solution, TrainingSelection
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0, event

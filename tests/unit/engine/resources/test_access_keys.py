@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
-from pawsonalize.engine.resources.access_keys import AccessKeys, Scope
-from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.kinds.access_keys import AccessKeys, Scope
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.root_key import RootKeyFile

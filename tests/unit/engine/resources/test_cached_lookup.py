@@ -6,7 +6,7 @@ import pytest
 
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.resources.cached_lookup import CachedLookup
+from pawsonalize.kinds.cached_lookup import CachedLookup
 
 
 class Things:

@@ -3,12 +3,12 @@
 import pytest
 
 from pawsonalize.domain.errors import Conflict, NotFound
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Cut, SolutionVersion
+from pawsonalize.kinds.status import Status
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 

@@ -8,18 +8,18 @@ import pytest
 
 from pawsonalize.domain.errors import LimitExceeded
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.resources.datasets import (
+from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
     DatasetSchema,
 )
-from pawsonalize.engine.resources.fair_order import FairOrder
-from pawsonalize.engine.resources.job_table import JobKind, JobTable
-from pawsonalize.engine.resources.leases import Leases
-from pawsonalize.engine.resources.registry import IMPORT_JOBS_IN_WORK, Registry
-from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.kinds.fair_order import FairOrder
+from pawsonalize.kinds.job_table import JobKind, JobTable
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.registry import IMPORT_JOBS_IN_WORK, Registry
+from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.resources import Resources

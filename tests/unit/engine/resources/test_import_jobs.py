@@ -6,10 +6,10 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.importing.csv_rows import ImportReport
 from pawsonalize.engine.ingest.importing.jobs import run_import_job
-from pawsonalize.engine.resources.datasets import DatasetImportJob
-from pawsonalize.engine.resources.leases import Leases
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.datasets import DatasetImportJob
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.status import Status
 from tests.event_data import T0
 
 

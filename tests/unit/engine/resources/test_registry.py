@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.resources.campaigns import Campaign, CampaignUpdate
-from pawsonalize.engine.resources.datasets import (
+from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
+from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
@@ -16,17 +16,17 @@ from pawsonalize.engine.resources.datasets import (
     EventTracker,
     Filter,
 )
-from pawsonalize.engine.resources.defaults import ensure_defaults
-from pawsonalize.engine.resources.registry import Registry, resource_page
-from pawsonalize.engine.resources.resource import Resource, from_row, moved, to_row
-from pawsonalize.engine.resources.solutions import (
+from pawsonalize.kinds.defaults import ensure_defaults
+from pawsonalize.kinds.registry import Registry, resource_page
+from pawsonalize.kinds.resource import Resource, from_row, moved, to_row
+from pawsonalize.kinds.solutions import (
     Cut,
     EventParameters,
     Solution,
     SolutionVersion,
     TrainingSelection,
 )
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import ResourceRow, Resources
 from tests.event_data import T0

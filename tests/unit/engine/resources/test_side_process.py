@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pawsonalize.engine.resources.leases import Leases
-from pawsonalize.engine.resources.processes import ChildProcesses, holder
-from pawsonalize.engine.resources.side_process import SideProcess, rest
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.processes import ChildProcesses, holder
+from pawsonalize.kinds.side_process import SideProcess, rest
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.leases import LeaseTable
 
@@ -164,7 +164,7 @@ def test_two_threads_may_see_the_same_child_end(monkeypatch: pytest.MonkeyPatch)
 
 _PARENT = """
 import os, sys, time
-from pawsonalize.engine.resources.processes import ChildProcesses
+from pawsonalize.kinds.processes import ChildProcesses
 code = "from pawsonalize.cli.low_priority import *; end_with_parent(); import time; time.sleep(60)"
 child = ChildProcesses((sys.executable, "-c", code), os.environ, outlive=sys.argv[1] == "outlive")
 child.start("it")

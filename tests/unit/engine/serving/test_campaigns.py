@@ -12,13 +12,6 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign, CampaignUpdate
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.filters.evaluation import apply
@@ -27,6 +20,13 @@ from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue, Item

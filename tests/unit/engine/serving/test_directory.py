@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, NotReady
-from pawsonalize.engine.resources.campaigns import Campaign, Recommender
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import Resource, moved
-from pawsonalize.engine.resources.solutions import Solution
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.directory import Address, Directory, Purpose
+from pawsonalize.kinds.campaigns import Campaign, Recommender
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource, moved
+from pawsonalize.kinds.solutions import Solution
+from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import ResourceRow, Resources
 from tests.event_data import T0

@@ -3,9 +3,9 @@
 import pytest
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.solutions import Cut
 from pawsonalize.engine.serving import exploration
 from pawsonalize.engine.serving.exploration import Exposure
+from pawsonalize.kinds.solutions import Cut
 from pawsonalize.storage.catalogue import Catalogue, Item
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import Impression, Impressions

@@ -14,13 +14,13 @@ from pawsonalize.app.background import follow_campaign
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotReady, StorageUnavailable
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import Loader, ServingSettings
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.contract import Context
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog

@@ -12,10 +12,6 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.defaults import RERANKER
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.exploration import Novelty, explore, novelty
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
@@ -28,6 +24,10 @@ from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.ranking import shares
 from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.defaults import RERANKER
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.contract import Arrays, Context, Floats, Model, ModelCard, TrainingData
 from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.storage.animals import Animals

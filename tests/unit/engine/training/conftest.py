@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.engine.resources.leases import Leases
-from pawsonalize.engine.resources.processes import holder
-from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.training.processes import TrainingProcesses
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.processes import holder
+from pawsonalize.kinds.registry import Registry
 
 Make = Callable[[str], TrainingProcesses]
 SLEEP = "import time; time.sleep(60)"

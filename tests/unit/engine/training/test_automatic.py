@@ -4,13 +4,13 @@ import msgspec
 import pytest
 
 from pawsonalize.domain.times import DAY, MINUTE
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.queue import AutomaticTraining
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
 

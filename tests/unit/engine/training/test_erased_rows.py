@@ -11,9 +11,6 @@ from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.served import Loader, RefreshedArtefacts, ServingSettings
 from pawsonalize.engine.training.erased_rows import ErasedRows
 from pawsonalize.engine.training.kept_rows import VISITORS, KeptRows, digest
@@ -22,6 +19,9 @@ from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erased_archive import unwatched
 from pawsonalize.engine.upkeep.erasing import NamedErasure
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.contract import Arrays, ModelCard
 from pawsonalize.storage.artefact_index import ArtefactIndex, ListedArtefact
 from pawsonalize.storage.catalogue import Catalogue

@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import SolutionVersion
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 

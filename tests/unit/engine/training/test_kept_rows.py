@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.engine.serving.facets import DEVICE, FacetReader
 from pawsonalize.engine.training.kept_rows import (
     VISITORS,
@@ -21,13 +20,14 @@ from pawsonalize.engine.training.kept_rows import (
     rows_through,
 )
 from pawsonalize.engine.training.training_data import data_of, training_data
+from pawsonalize.kinds.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, TrainingData
 from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog, TrainingRow
-from pawsonalize.storage.stream_tables import dead_letters
+from pawsonalize.wings.streams.stream_tables import dead_letters
 from tests.event_data import T0, event
 
 ITEMS = [f"2-Breed{n % 3}-{n % 2}-1" for n in range(5)] + ["odd", "1-Manx-1-3"]

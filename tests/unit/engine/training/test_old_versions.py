@@ -8,16 +8,16 @@ import pytest
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign, CampaignUpdate
-from pawsonalize.engine.resources.jobs import BatchInferenceJob
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.serving.served import RefreshedCounts
 from pawsonalize.engine.training.old_versions import VersionRetention
 from pawsonalize.engine.training.retraining.record import Half, Trigger, begun, write_record
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
+from pawsonalize.kinds.jobs import BatchInferenceJob
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Cut, SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.contract import ModelCard
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns

@@ -12,16 +12,10 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.counting.base import CountingEngine
-from pawsonalize.counting.embedded import DuckDbEngine, PolarsEngine
-from pawsonalize.counting.engine_counts import EngineCounts
-from pawsonalize.counting.rows import LogSource
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.solutions import TrainingSelection
 from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.engine.training.out_of_core import OutOfCore
 from pawsonalize.engine.training.training_data import training_data
-from pawsonalize.engine.training.training_table import TrainingTable
+from pawsonalize.kinds.solutions import TrainingSelection
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.counts.counting import EventCounts
@@ -33,6 +27,12 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.training_files import TrainingFiles
+from pawsonalize.wings.out_of_core.base import CountingEngine
+from pawsonalize.wings.out_of_core.embedded import DuckDbEngine, PolarsEngine
+from pawsonalize.wings.out_of_core.engine_counts import EngineCounts
+from pawsonalize.wings.out_of_core.out_of_core import OutOfCore
+from pawsonalize.wings.out_of_core.rows import LogSource
+from pawsonalize.wings.out_of_core.training_table import TrainingTable
 from tests.event_data import T0, event
 from tests.unit.engine.training.test_kept_rows import (
     ITEMS,

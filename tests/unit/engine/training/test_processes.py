@@ -9,14 +9,14 @@ import pytest
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import Conflict, StorageUnavailable
-from pawsonalize.engine.resources.leases import Leases
-from pawsonalize.engine.resources.processes import holder
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.processes import holder
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.kinds.status import Status
 from tests.event_data import T0
 from tests.unit.engine.training.conftest import SLEEP, Make
 

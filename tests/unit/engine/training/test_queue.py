@@ -2,13 +2,13 @@
 
 import pytest
 
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.fair_order import FairOrder
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.fair_order import FairOrder
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.turns import Turns
 from tests.event_data import T0

@@ -11,10 +11,6 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import CorruptArtefact, StorageUnavailable
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion, TrainingMode
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import (
@@ -27,6 +23,10 @@ from pawsonalize.engine.serving.served import (
 from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Cut, SolutionVersion, TrainingMode
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.contract import Context
 from pawsonalize.storage.catalogue import Catalogue

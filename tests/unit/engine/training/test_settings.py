@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.solutions import (
+from pawsonalize.engine.training.settings import read_settings, trained_settings
+from pawsonalize.kinds.solutions import (
     Cut,
     EventParameters,
     SolutionVersion,
     TrainingSelection,
 )
-from pawsonalize.engine.training.settings import read_settings, trained_settings
 from pawsonalize.recipes.catalogue import RECIPES
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.resources.names import first_recommendation_id
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.training.shown import learn_choices
+from pawsonalize.kinds.names import first_recommendation_id
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.database import Database

@@ -10,22 +10,22 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import (
+from pawsonalize.engine.serving.live_model import LiveModel
+from pawsonalize.engine.training import trainer
+from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.evaluation.metrics import METRICS
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.solutions import (
     EventParameters,
     Solution,
     SolutionVersion,
     TrainingMode,
     TrainingSelection,
 )
-from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.training import trainer
-from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.evaluation.metrics import METRICS
+from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.storage.catalogue import Catalogue, Item
 from pawsonalize.storage.event_log import EventLog

@@ -8,18 +8,18 @@ from pyarrow import BufferReader
 from pyarrow.parquet import read_table
 
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.counting.files import FOLDER
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY, iso
-from pawsonalize.engine.resources.names import new_resource_name
 from pawsonalize.engine.serving.facets import DEVICE, FacetReader
-from pawsonalize.engine.training.training_table import TrainingTable, visitor_number
+from pawsonalize.kinds.names import new_resource_name
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.log_start import LogStart
 from pawsonalize.storage.training_files import TrainingFiles
+from pawsonalize.wings.out_of_core.files import FOLDER
+from pawsonalize.wings.out_of_core.training_table import TrainingTable, visitor_number
 from tests.event_data import T0, event
 
 GROUP = "pawsonalize"

@@ -10,8 +10,15 @@ import pytest
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import (
+from pawsonalize.engine.serving.served import load_model
+from pawsonalize.engine.training.evaluating.evidence import fit_of
+from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out
+from pawsonalize.engine.training.settings import trained_settings
+from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.tuning import planned_trials, tune
+from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import (
     Cut,
     EventParameters,
     Solution,
@@ -21,13 +28,6 @@ from pawsonalize.engine.resources.solutions import (
     Tuned,
     Tuning,
 )
-from pawsonalize.engine.serving.served import load_model
-from pawsonalize.engine.training.evaluating.evidence import fit_of
-from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out
-from pawsonalize.engine.training.settings import trained_settings
-from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.engine.training.tuning import planned_trials, tune
-from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.settings import Range
 from pawsonalize.storage.event_log import EventLog

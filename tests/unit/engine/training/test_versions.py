@@ -12,12 +12,15 @@ from pawsonalize.domain.errors import (
     TooManyRequests,
 )
 from pawsonalize.domain.times import DAY, SECOND
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.solutions import (
+from pawsonalize.engine.training.group_changes import change_limits
+from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.solutions import (
     Cut,
     EventParameters,
     Solution,
@@ -25,10 +28,7 @@ from pawsonalize.engine.resources.solutions import (
     TrainingMode,
     TrainingSelection,
 )
-from pawsonalize.engine.resources.status import Status
-from pawsonalize.engine.training.group_changes import change_limits
-from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from tests.erasing import erase_users

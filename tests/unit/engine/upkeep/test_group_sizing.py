@@ -7,13 +7,13 @@ import pytest
 
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.training.group_changes import create_group
-from pawsonalize.engine.upkeep.group_sizing import GroupSizing
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.group_sizes import GroupSizes
 from pawsonalize.storage.resources import Resources
+from pawsonalize.wings.tenants.group_sizes import GroupSizes
+from pawsonalize.wings.tenants.group_sizing import GroupSizing
 from tests.event_data import T0, event
 
 
@@ -74,7 +74,7 @@ def test_what_was_deleted_is_seen_the_next_day(
 def test_a_dataset_group_that_is_gone_has_no_size(
     database: Database, registry: Registry, log: EventLog
 ) -> None:
-    from pawsonalize.engine.resources.datasets import DatasetGroup
+    from pawsonalize.kinds.datasets import DatasetGroup
 
     log.append([event("1", dataset_group="a"), event("2", dataset_group="b")])
     process = sizing(database, registry, log)

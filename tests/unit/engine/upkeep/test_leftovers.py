@@ -11,12 +11,12 @@ import pytest
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.jobs import DataDeletionJob, DatasetExportJob
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import Resource, to_row
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention, ObjectRetention
+from pawsonalize.kinds.jobs import DataDeletionJob, DatasetExportJob
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource, to_row
+from pawsonalize.kinds.solutions import Cut, SolutionVersion
+from pawsonalize.kinds.status import Status
 from tests.event_data import T0
 
 NOW = T0 + 100 * DAY

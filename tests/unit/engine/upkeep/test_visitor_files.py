@@ -8,11 +8,11 @@ import pytest
 
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.resources.jobs import DatasetExportJob
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.upkeep.erasing import NamedErasure
 from pawsonalize.engine.upkeep.visitor_files import VisitorFiles
+from pawsonalize.kinds.jobs import DatasetExportJob
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.status import Status
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from tests.event_data import T0
 

@@ -19,8 +19,8 @@ from pawsonalize.engine.ingest.importing.csv_rows import (
 )
 from pawsonalize.engine.ingest.importing.rows import EventReader, ItemReader, UserReader
 from pawsonalize.engine.ingest.importing.text_form import TextForm
-from pawsonalize.engine.resources.datasets import ACTION_ID, ITEM_ID, as_items, is_of_actions
-from pawsonalize.engine.resources.job_table import Progress, silent
+from pawsonalize.kinds.datasets import ACTION_ID, ITEM_ID, as_items, is_of_actions
+from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.event_log import EventLog
 

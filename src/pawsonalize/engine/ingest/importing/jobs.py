@@ -14,13 +14,13 @@ from pawsonalize.engine.ingest.importing.csv_rows import CsvTable, ImportReport
 from pawsonalize.engine.ingest.importing.importer import Importer
 from pawsonalize.engine.ingest.importing.rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import SourceFile, Sources
-from pawsonalize.engine.resources.datasets import Dataset, DatasetImportJob, ImportMode, data_group
-from pawsonalize.engine.resources.job_table import lease_of
-from pawsonalize.engine.resources.leases import Leases
-from pawsonalize.engine.resources.names import new_resource_name
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.resource import moved
-from pawsonalize.engine.resources.status import Status
+from pawsonalize.kinds.datasets import Dataset, DatasetImportJob, ImportMode, data_group
+from pawsonalize.kinds.job_table import lease_of
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.names import new_resource_name
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.status import Status
 
 _ERRORS_KEPT = 20
 

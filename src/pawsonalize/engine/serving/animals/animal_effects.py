@@ -9,7 +9,6 @@ from cachetools import LRUCache
 from scipy.special import expit
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
-from pawsonalize.engine.resources.names import first_recommendation_id
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.choices import ChoiceTables
 from pawsonalize.engine.serving.animals.pages import (
@@ -24,6 +23,7 @@ from pawsonalize.engine.serving.animals.pages import (
     visitor_of,
     was_shown,
 )
+from pawsonalize.kinds.names import first_recommendation_id
 from pawsonalize.recipes.choices.animal_effects import animal_effects
 from pawsonalize.recipes.choices.eager_visits import FEW, are_eager
 from pawsonalize.recipes.choices.effects import looked_at

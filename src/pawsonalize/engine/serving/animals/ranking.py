@@ -12,7 +12,6 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
-from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.answer import (
     AnimalPlace,
@@ -53,6 +52,7 @@ from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Served
+from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.recipes.classes import classes_of
 from pawsonalize.recipes.contract import ContextEvent
 from pawsonalize.storage.animals import Animals

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.resources.job_table import Progress, silent
 from pawsonalize.engine.training.evaluating.holdout import (
     MAX_QUESTIONS,
     Holdout,
@@ -37,6 +36,7 @@ from pawsonalize.evaluation.calibration import Calibration, calibration
 from pawsonalize.evaluation.judging import Judgement, judge
 from pawsonalize.evaluation.metrics import METRICS
 from pawsonalize.evaluation.slices import Slice
+from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Recipe, TrainingData
 from pawsonalize.storage.catalogue import Catalogue

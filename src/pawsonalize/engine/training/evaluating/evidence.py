@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.engine.resources.solutions import SolutionVersion
 from pawsonalize.engine.training.evaluating.holdout import (
     Holdout,
     SplitName,
@@ -39,6 +38,7 @@ from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.evaluation.judging import Judgement, Ranker, judge
 from pawsonalize.evaluation.metrics import DEPTH, METRICS, NDCG_AT_5
 from pawsonalize.evaluation.slices import Slice
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model, TrainingData
 from pawsonalize.storage.catalogue import Catalogue

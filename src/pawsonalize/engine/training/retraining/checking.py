@@ -8,9 +8,6 @@ from msgspec.structs import replace
 
 from pawsonalize.domain.errors import PawsonalizeError, StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR, iso
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.registry import Registry
-from pawsonalize.engine.resources.solutions import Solution, SolutionVersion
 from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.data_checks import (
     Finding,
@@ -38,6 +35,9 @@ from pawsonalize.engine.training.training_data import (
     training_data,
     whole_log,
 )
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 

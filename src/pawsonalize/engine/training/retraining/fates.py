@@ -7,7 +7,6 @@ import structlog
 from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError, StorageUnavailable
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
@@ -16,6 +15,7 @@ from pawsonalize.engine.training.retraining.record import (
     Step,
     settled,
 )
+from pawsonalize.kinds.defaults import DATASET_GROUP
 
 MAX_ERRORS = 5
 """A step that goes wrong for one campaign is tried so often before that campaign has failed."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 import structlog
 
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.engine.resources.datasets import DatasetGroup
-from pawsonalize.engine.resources.fair_order import FairOrder
-from pawsonalize.engine.resources.group_limits import NEVER
-from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.retraining.schedule import Schedule
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.fair_order import FairOrder
+from pawsonalize.kinds.group_limits import NEVER
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.turns import Turns
 
 _TICKS = "ticks of retrainings"

@@ -9,8 +9,6 @@ from typing import IO
 
 from pawsonalize.domain.errors import LeaseLost, StorageUnavailable
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.resources.leases import Leases
-from pawsonalize.engine.resources.processes import ChildProcesses
 from pawsonalize.engine.training.retraining.record import (
     RunOutcome,
     RunRecord,
@@ -20,6 +18,8 @@ from pawsonalize.engine.training.retraining.record import (
     timed,
     write_record,
 )
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.processes import ChildProcesses
 from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
 
 BEAT_SECONDS = 2.0

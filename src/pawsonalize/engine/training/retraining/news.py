@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.problems import Outbox
 from pawsonalize.engine.training.retraining.fates import described, label, listed
 from pawsonalize.engine.training.retraining.record import Fate, Half, RunOutcome, RunRecord, ended
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.problems import Outbox
 
 _SUBJECTS = {
     RunOutcome.PROMOTED: "Retrained: {promoted} went live",

@@ -7,9 +7,6 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from pawsonalize.engine.resources.campaign_updates import Campaigns
-from pawsonalize.engine.resources.campaigns import Campaign
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.evaluating.evidence import Gate
 from pawsonalize.engine.training.retraining.fates import PAUSE_SECONDS, attempted, decided
 from pawsonalize.engine.training.retraining.record import (
@@ -23,6 +20,9 @@ from pawsonalize.engine.training.retraining.record import (
 from pawsonalize.engine.training.retraining.worker import Later
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.metrics import NDCG_AT_5
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.status import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.resources.campaign_updates import Campaigns
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.engine.training.retraining.record import (
     RunOutcome,
@@ -19,6 +18,7 @@ from pawsonalize.engine.training.retraining.record import (
     write_record,
 )
 from pawsonalize.engine.training.retraining.schedule import Schedule
+from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
 

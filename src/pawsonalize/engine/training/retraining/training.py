@@ -7,8 +7,6 @@ from functools import partial
 from msgspec.structs import replace
 
 from pawsonalize.domain.errors import NotFound, TooManyRequests
-from pawsonalize.engine.resources.solutions import SolutionVersion
-from pawsonalize.engine.resources.status import Status
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.fates import attempted, decided
 from pawsonalize.engine.training.retraining.record import (
@@ -21,6 +19,8 @@ from pawsonalize.engine.training.retraining.record import (
 )
 from pawsonalize.engine.training.retraining.worker import Later
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.kinds.status import Status
 
 MAX_TRAININGS = 3
 """A training whose process dies is started so often again before its half has failed."""

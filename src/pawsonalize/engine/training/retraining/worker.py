@@ -20,7 +20,6 @@ import structlog
 
 from pawsonalize.domain.errors import InvalidInput, LeaseLost, PawsonalizeError
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.resources.leases import Leases
 from pawsonalize.engine.training.retraining.lease import BEAT_SECONDS, ClaimedRun, run_lease
 from pawsonalize.engine.training.retraining.record import (
     RunOutcome,
@@ -34,6 +33,7 @@ from pawsonalize.engine.training.retraining.record import (
     timed,
     write_record,
 )
+from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
 
 MAX_ERRORS = 5

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.ingest.feeds.asm3 import AsmAnimal
-from pawsonalize.engine.ingest.feeds.feed import FeedRow
-from pawsonalize.engine.ingest.feeds.formats import FORMATS, feed_of
 from pawsonalize.engine.ingest.inventory.listing import read_listing
+from pawsonalize.wings.feeds.asm3 import AsmAnimal
+from pawsonalize.wings.feeds.feed import FeedRow
+from pawsonalize.wings.feeds.formats import FORMATS, feed_of
 from tests.event_data import T0
 from tests.unit.engine.ingest.feeds.samples import ASM3, ASM3_JSON, FILES, OWNERS, asm3_csv
 

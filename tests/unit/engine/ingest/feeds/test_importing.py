@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.engine.ingest.feeds.formats import FeedForm, read_feed
-from pawsonalize.engine.ingest.feeds.importing import FeedImport, FeedReport, import_feed
-from pawsonalize.engine.ingest.feeds.watching import FolderWatch
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.storage.animals import AnimalQuery, Animals
 from pawsonalize.storage.availability import Availability
+from pawsonalize.wings.feeds.formats import FeedForm, read_feed
+from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
+from pawsonalize.wings.feeds.watching import FolderWatch
 from tests.event_data import T0
 from tests.unit.engine.ingest.feeds.samples import FILES
 

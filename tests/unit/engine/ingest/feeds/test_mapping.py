@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.feeds.formats import read_feed
-from pawsonalize.engine.ingest.feeds.importing import FeedImport, FeedReport, import_feed
-from pawsonalize.engine.ingest.feeds.mapping import ValueMapping, skeleton
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.storage.animals import Animals
+from pawsonalize.wings.feeds.formats import read_feed
+from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
+from pawsonalize.wings.feeds.mapping import ValueMapping, skeleton
 from tests.event_data import T0
 
 FEED = b"""\

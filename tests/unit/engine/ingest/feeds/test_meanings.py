@@ -3,14 +3,14 @@
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.feeds.brought import FILES, find_brought, note_brought
-from pawsonalize.engine.ingest.feeds.importing import BadRow, FeedImport, FeedReport
-from pawsonalize.engine.ingest.feeds.mapping import ValueMapping
-from pawsonalize.engine.ingest.feeds.meanings import Meanings
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
-from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
+from pawsonalize.wings.feeds.brought import FILES, find_brought, note_brought
+from pawsonalize.wings.feeds.importing import BadRow, FeedImport, FeedReport
+from pawsonalize.wings.feeds.mapping import ValueMapping
+from pawsonalize.wings.feeds.meanings import Meanings
 from tests.event_data import T0
 
 

@@ -11,21 +11,21 @@ import pytest
 from pawsonalize.domain.errors import Conflict, NotFetched
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import HOUR, MINUTE
-from pawsonalize.engine.ingest.feeds.brought import find_brought
-from pawsonalize.engine.ingest.feeds.importing import FeedImport
-from pawsonalize.engine.ingest.feeds.meanings import Meanings
-from pawsonalize.engine.ingest.feeds.polling import Polling, ScheduledFeed
-from pawsonalize.engine.ingest.feeds.sources import FeedSource
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.engine.resources.leases import Leases
-from pawsonalize.engine.resources.problems import Outbox, Problems
-from pawsonalize.engine.resources.registry import Registry
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.problems import Outbox, Problems
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.animals import AnimalQuery, Animals
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.resources import Resources
+from pawsonalize.wings.feeds.brought import find_brought
+from pawsonalize.wings.feeds.importing import FeedImport
+from pawsonalize.wings.feeds.meanings import Meanings
+from pawsonalize.wings.feeds.polling import Polling, ScheduledFeed
+from pawsonalize.wings.feeds.sources import FeedSource
+from pawsonalize.wings.notifications.deliveries import Deliveries
 from tests.event_data import T0
 from tests.feed_server import Answer, FeedServer, feed_server
 from tests.unit.engine.ingest.feeds.samples import ASM3, PETFINDER_JSON, RESCUEGROUPS

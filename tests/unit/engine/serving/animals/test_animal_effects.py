@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.times import HOUR, MINUTE
-from pawsonalize.engine.resources.names import new_recommendation_id
 from pawsonalize.engine.serving.animals import animal_effects
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights
 from pawsonalize.engine.serving.animals.settings import PARTS, Weights
+from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.recipes.choices.model import UNFITTED, AnimalCounts, ChoiceModel
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup

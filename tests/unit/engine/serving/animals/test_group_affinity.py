@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.serving.animals.affinity import MOST, GroupAffinity
 from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.recommender import GroupScores
 from pawsonalize.engine.serving.served import Served
+from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.contract import Arrays, Context, ContextEvent, Floats, ModelCard
 from tests.event_data import T0
 

@@ -4,10 +4,10 @@ import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.filters import parse
-from pawsonalize.engine.resources.datasets import DatasetGroup, Filter
-from pawsonalize.engine.resources.defaults import DATASET_GROUP
-from pawsonalize.engine.resources.registry import Registry
 from pawsonalize.engine.serving.filters.resources import Filters
+from pawsonalize.kinds.datasets import DatasetGroup, Filter
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from tests.event_data import T0
 

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.training.evaluating.evidence import (
     Fit,
     LiveStanding,
@@ -20,6 +19,7 @@ from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, h
 from pawsonalize.evaluation.gate.evidence import Evidence
 from pawsonalize.evaluation.gate.rules import RuleOutcome, decide
 from pawsonalize.evaluation.gate.settings import GateSettings
+from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.catalogue import RECIPES, recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Model, TrainingData
 from pawsonalize.storage.catalogue import Catalogue, Item

@@ -10,7 +10,6 @@ import pytest
 
 from pawsonalize.engine.ingest.importing.columns import read_schema
 from pawsonalize.engine.ingest.importing.importer import Importer
-from pawsonalize.engine.resources.solutions import Cut, SolutionVersion
 from pawsonalize.engine.training.data_checks import check_data
 from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder, evaluate
 from pawsonalize.engine.training.evaluating.evidence import evidence_on, gather, unsound
@@ -26,6 +25,7 @@ from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.evaluation.gate.rules import decide
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 from pawsonalize.evaluation.metrics import NDCG_AT_5
+from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Floats, Model, TrainingData
 from pawsonalize.storage.catalogue import Catalogue

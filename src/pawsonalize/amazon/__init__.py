@@ -1,1 +1,0 @@
-"""Amazon Personalize as the engine: what trains and answers there, through its API."""

@@ -1,1 +1,0 @@
-"""Files and addresses from which animals come."""

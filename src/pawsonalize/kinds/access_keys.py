@@ -1,0 +1,208 @@
+"""Access keys: who may call, and what.
+
+No secret is stored. Each is derived from the key's id and one root key, so that tables and their
+backups give nobody a secret (docs/adr/0020).
+"""
+
+import base64
+import hmac
+import re
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Final
+
+import msgspec
+
+from pawsonalize.domain.errors import AlreadyExists, InvalidInput
+from pawsonalize.domain.times import DAY, MINUTE
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource
+
+_SECRET_LENGTH = 40  # characters of 6 bits
+_ID_BYTES = 10
+_ORIGIN = re.compile(r"https?://[a-z0-9.\-\[\]:]+")
+
+
+ADOPTION_SITE: Final = "the adoption site"
+"""The note of the key that the adoption site's pages use where keys are required."""
+
+
+class Scope(StrEnum):
+    """What a key may be used for."""
+
+    BROWSER = "browser"
+    """What a page may do with a key that everybody can read in it."""
+    EVENTS = "events"
+    """Send events, at both doors."""
+    RUNTIME = "runtime"
+    """Ask for recommendations and re-rankings, at both doors."""
+    SITE = "site"
+    """What a site's own server does: all of the above, inventory, visitors and their erasure."""
+    CONTROL_PLANE = "control-plane"
+    """Dataset groups, solutions, campaigns, filters and jobs, at both doors."""
+    MONITOR = "monitor"
+    """Read metrics, and all that `/readyz` knows."""
+    OPERATOR = "operator"
+    """Everything."""
+
+
+BROWSER: Final = frozenset({Scope.BROWSER})
+OPERATOR: Final = frozenset({Scope.OPERATOR})
+SITE: Final = OPERATOR | {Scope.SITE}
+EVENTS: Final = SITE | {Scope.EVENTS}
+RUNTIME: Final = SITE | {Scope.RUNTIME}
+CONTROL_PLANE: Final = OPERATOR | {Scope.CONTROL_PLANE}
+MONITOR: Final = OPERATOR | {Scope.MONITOR}
+ANYBODY: Final = frozenset[Scope]()
+"""Of an operation: no key is needed."""
+
+
+class AccessKey(Resource, frozen=True, kw_only=True):
+    """An access key's id, and what the key may be used for."""
+
+    kind: ClassVar[str] = "access key"
+    owner: ClassVar[str | None] = "dataset_group"
+
+    scopes: tuple[Scope, ...]
+    dataset_group: str | None = None
+    """The only dataset group that it reaches; None: it reaches all, and the service as a whole."""
+    note: str = ""
+    origins: tuple[str, ...] = ()
+    """Of whose pages a browser may use it, such as `https://shelter.example`."""
+    rate: str = ""
+    """How often it may be used, such as `50/second`; empty: as the settings say."""
+    expires_at: int | None = None
+    """From when on it is refused, in milliseconds since 1970; None: never."""
+    last_used_at: int | None = None
+    """The minute in which it was last used."""
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it stands in pages, where everybody can read it."""
+        return set(self.scopes) == {Scope.BROWSER}
+
+    def is_expired(self, now: int) -> bool:
+        """Whether it is refused by now."""
+        return self.expires_at is not None and now >= self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class AccessKeys:
+    """The access keys of one installation.
+
+    `root` answers the root key; True asks to make one if there is none.
+    """
+
+    registry: Registry
+    root: Callable[[bool], bytes]
+
+    def create(
+        self,
+        scopes: Sequence[Scope],
+        note: str,
+        now: int,
+        *,
+        dataset_group: str | None = None,
+        origins: Sequence[str] = (),
+        rate: str = "",
+        expires_at: int | None = None,
+    ) -> tuple[AccessKey, str]:
+        """A new key and its secret; InvalidInput without a scope, or for a bad origin.
+
+        NotFound without the dataset group that it is for.
+        """
+        if not scopes:
+            raise InvalidInput(f"give the key a scope: {', '.join(Scope)}", field="scopes")
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise InvalidInput(
+                    f"{origin!r} is no origin: write scheme and host, in lower case and with"
+                    " nothing after them, such as https://shelter.example",
+                    field="origins",
+                )
+        if dataset_group is not None:
+            self.registry.get(DatasetGroup, dataset_group)
+        key_id = "PAWS" + base64.b32encode(secrets.token_bytes(_ID_BYTES)).decode()
+        is_first = next(self.all(), None) is None  # with another root the older keys are lost
+        secret = secret_of(key_id, self.root(is_first))
+        key = AccessKey(
+            name=key_id,
+            scopes=tuple(dict.fromkeys(scopes)),
+            dataset_group=dataset_group,
+            note=note,
+            origins=tuple(dict.fromkeys(origins)),
+            rate=rate,
+            expires_at=expires_at,
+        )
+        return self.registry.create(key, now), secret
+
+    def ensure(self, key_id: str, scopes: Sequence[Scope], note: str, now: int) -> None:
+        """Make a key of this id, unless there is one; its secret follows from the root key."""
+        if self.registry.find(AccessKey, key_id) is not None:
+            return
+        self.root(next(self.all(), None) is None)
+        key = AccessKey(name=key_id, scopes=tuple(dict.fromkeys(scopes)), note=note)
+        with suppress(AlreadyExists):  # another server began at the same moment
+            self.registry.create(key, now)
+
+    def rotate(self, key_id: str, overlap_days: float, now: int) -> tuple[AccessKey, str]:
+        """A new key like this one, which is refused when the overlap is over.
+
+        NotFound if there is none.
+        """
+        old = self.registry.get(AccessKey, key_id)
+        new = self.create(
+            old.scopes,
+            old.note,
+            now,
+            dataset_group=old.dataset_group,
+            origins=old.origins,
+            rate=old.rate,
+        )
+        end = now + round(overlap_days * DAY)
+
+        def ending(key: AccessKey) -> AccessKey:
+            ends = end if key.expires_at is None else min(end, key.expires_at)
+            return msgspec.structs.replace(key, expires_at=ends)
+
+        self.registry.change(AccessKey, key_id, ending, now)
+        return new
+
+    def find(self, key_id: str) -> tuple[AccessKey, str] | None:
+        """The key and its secret, None if there is no such key."""
+        key = self.registry.find(AccessKey, key_id)
+        return None if key is None else (key, secret_of(key_id, self.root(False)))
+
+    def noted(self, note: str) -> tuple[AccessKey, str] | None:
+        """A key with this note, and its secret; None if there is none."""
+        found = next((key for key in self.all() if key.note == note), None)
+        return None if found is None else self.find(found.name)
+
+    def note_use(self, key_id: str, at: int) -> None:
+        """Store the minute of a use, if it is later than what is stored."""
+        minute = at // MINUTE * MINUTE
+
+        def used(key: AccessKey) -> AccessKey:
+            if key.last_used_at is not None and key.last_used_at >= minute:
+                return key
+            return msgspec.structs.replace(key, last_used_at=minute)
+
+        self.registry.change(AccessKey, key_id, used, at)
+
+    def all(self, dataset_group: str | None = None) -> Iterator[AccessKey]:
+        """Every key, newest first; with a dataset group, those that are for it alone."""
+        return self.registry.all(AccessKey, parent=dataset_group)
+
+    def delete(self, key_id: str) -> None:
+        """Take the key back; NotFound if there is none. Running servers know within a second."""
+        self.registry.delete(AccessKey, key_id)
+
+
+def secret_of(key_id: str, root: bytes) -> str:
+    """The secret of a key under this root key."""
+    digest = hmac.digest(root, f"access key {key_id}".encode(), "sha256")
+    return base64.b64encode(digest).decode()[:_SECRET_LENGTH]

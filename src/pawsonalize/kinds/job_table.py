@@ -1,0 +1,176 @@
+"""The job table: what is to be done once in the background, and who does it."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Generic
+
+from pawsonalize.domain.errors import Conflict, InvalidInput, LeaseLost, reason_of
+from pawsonalize.kinds.fair_order import FairOrder
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource, ResourceT, moved
+from pawsonalize.kinds.status import Status
+
+Progress = Callable[[int, int], None]
+"""Gets how much is done and the total, in one unit."""
+
+
+def silent(_done: int, _total: int) -> None:
+    """A progress that is ignored."""
+
+
+_LOOK_SECONDS = 0.1
+MAX_TAKINGS = 3
+"""A job whose processes died so often has failed: it may be what kills them."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobWorker(Generic[ResourceT]):
+    """Does the jobs of a kind, one after the other, each time `work` is called.
+
+    `perform` does one and returns its changes; if it raises, the job failed with that reason. While
+    a job is done, its lease is held. So what a process that died has begun is begun anew by
+    another one, of this machine or of another.
+    """
+
+    registry: Registry
+    kind: type[ResourceT]
+    check: Callable[[ResourceT], None]
+    perform: Callable[[ResourceT], Mapping[str, Any]]
+    leases: Leases
+    now: Callable[[], int]
+    order: FairOrder
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def work(self) -> bool:
+        """Do the next job, or one whose process died.
+
+        Dataset groups take turns; of one, the oldest job is next. An error is stored in the job.
+        True if a job was done.
+        """
+        free = [
+            job
+            for job in self.registry.unsettled(self.kind)
+            if job.status is Status.CREATE_PENDING or self.leases.is_gone(lease_of(job))
+        ]
+        for job in self.order.ordered(free, self.registry.group_of):
+            if self.stopping.is_set():
+                return False
+            if self._done(job.name):
+                return True
+        return False
+
+    def _done(self, name: str) -> bool:
+        """Do the job, unless another process does or did; whether it was done here."""
+        with self.leases.held(lease_of(self.registry.get(self.kind, name))) as lease:
+            job = self.registry.get(self.kind, name)  # it may have ended in between
+            if lease is None or job.status.is_settled:
+                return False
+            try:
+                self._perform(job, lease.takings)
+            except (Conflict, LeaseLost):  # another server goes on with it
+                return False
+        return True
+
+    def _perform(self, job: ResourceT, takings: int) -> None:
+        if job.status is Status.CREATE_PENDING:
+            job = self.registry.update(moved(job, Status.CREATE_IN_PROGRESS), self.now())
+            self.order.begun(self.registry.group_of(job))
+        elif (reason := self._why_not_again(job, takings)) is not None:
+            failed = moved(job, Status.CREATE_FAILED, failure_reason=reason)
+            self.registry.update(failed, self.now())
+            return
+        try:
+            changes = {"status": Status.ACTIVE, **self.perform(job)}
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - the job says what it was
+            if self.stopping.is_set():  # then it is left to the next process
+                return
+            reason = reason_of(error)
+            changes = {"status": Status.CREATE_FAILED, "failure_reason": reason}
+        self.registry.update(moved(job, **changes), self.now())
+
+    def _why_not_again(self, job: ResourceT, takings: int) -> str | None:
+        """Why a job whose process died is not begun anew, if so."""
+        died = f"the {job.kind}'s process ended without a word"
+        if takings > MAX_TAKINGS:
+            return f"{died}, {MAX_TAKINGS} times: see the log of the server, and create it again"
+        try:
+            self.check(job)
+        except InvalidInput:  # a command's file, which no server can read
+            return f"{died}: create it again"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class JobKind(Generic[ResourceT]):
+    """One kind of job."""
+
+    resource: type[ResourceT]
+    check: Callable[[ResourceT], None]
+    """Raises InvalidInput for a job that cannot be done."""
+    perform: Callable[[ResourceT], Mapping[str, Any]] | None
+    """Does a job and returns its changes; None for jobs that are done elsewhere."""
+
+
+@dataclass(frozen=True)
+class JobTable:
+    """The jobs of a registry; those of one kind are done one after the other, by any server.
+
+    `order` is that of a kind of work, by its name.
+    """
+
+    registry: Registry
+    kinds: tuple[JobKind[Any], ...]
+    leases: Leases
+    now: Callable[[], int]
+    order: Callable[[str], FairOrder]
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def create(self, job: ResourceT) -> ResourceT:
+        """Store the job; CREATE PENDING. InvalidInput for a job that cannot be done."""
+        next(one for one in self.kinds if one.resource is type(job)).check(job)
+        return self.registry.create(job, self.now())
+
+    def delete(self, kind: type[ResourceT], name: str) -> ResourceT:
+        """Delete a finished job; its files stay. Conflict while it is in progress."""
+        job = self.registry.get(kind, name)
+        if not job.status.is_settled:
+            raise Conflict(f"{kind.kind} {name} is {job.status}: wait, then delete it")
+        self.registry.delete(kind, name)
+        return job
+
+    def finish(self, job: ResourceT) -> ResourceT:
+        """Do the job here, or wait for the server that does it; returns it settled."""
+        worker = next(one for one in self.workers if one.kind is type(job))
+        while not (job := self.registry.get(type(job), job.name)).status.is_settled:
+            if not worker.work():
+                time.sleep(_LOOK_SECONDS)
+        return job
+
+    @cached_property
+    def workers(self) -> tuple[JobWorker[Any], ...]:
+        """The workers, one for each kind that is done here."""
+        return tuple(
+            JobWorker(
+                self.registry,
+                kind.resource,
+                kind.check,
+                kind.perform,
+                self.leases,
+                self.now,
+                self.order(kind.resource.kind),
+                self.stopping,
+            )
+            for kind in self.kinds
+            if kind.perform is not None
+        )
+
+
+def lease_of(job: Resource) -> str:
+    """The name of the lease that is held while the job is done."""
+    return f"{job.kind.replace(' ', '-')}.{job.name}"

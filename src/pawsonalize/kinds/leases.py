@@ -1,0 +1,294 @@
+"""Leases: what only one process of all machines may do at a time, and who does it.
+
+Inside one machine the kernel says who lives: a holder keeps a lock, which is free when it dies,
+also after `kill -9`. Between machines, a holder counts beats up in the tables; who sees a count
+stand still for the length of a lease, by its own steady clock, may take it. Whoever was only slow
+has lost it then: the tables refuse its next write, as the token is another one.
+"""
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.kinds.processes import held, is_held
+from pawsonalize.storage.leases import LeaseRow, LeaseTable
+from pawsonalize.wings.fleet.beats import GONE_SECONDS, Beats
+from pawsonalize.wings.fleet.fencing import fenced
+
+LOCAL_LEASE_SECONDS = 150.0
+"""How long a lease is over a database that one machine alone reaches: its disk rests longer."""
+_BEATS = 5  # for each length of a lease
+_PATIENCE_SECONDS = 0.2  # outlasts who only looks whether the lock is held
+_LOOK_SECONDS = 1.0  # whether who leads still does
+_MACHINE = "machine"
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Lease:
+    """A lease that was taken."""
+
+    name: str
+    """What is leased."""
+    token: int
+    """What shows the tables that it is ours."""
+    takings: int
+    """How many took it one after the other without an end: 1 for the first."""
+    lock: int
+    """The descriptor of its lock on this machine."""
+    is_handed_over: bool = False
+    """Whether a child process goes on with it."""
+
+
+class Leases:
+    """The leases of one process, in the tables and, for its machine, in a folder of locks."""
+
+    def __init__(
+        self,
+        table: LeaseTable,
+        folder: Path,
+        seconds: float = GONE_SECONDS,
+        steady: Callable[[], float] = time.monotonic,
+        on_lost: Callable[[str], object] = lambda _name: None,
+        host: str | None = None,
+    ) -> None:
+        """`on_lost` is told, in another thread, which lease another process has by now.
+
+        `host` names the machine. Where one machine alone reaches the tables, "" is best: a
+        container that is made anew has another name, and its locks are ours all the same.
+        """
+        self._host = socket.gethostname() if host is None else host
+        self._table = table
+        self._folder = folder
+        self._steady = steady
+        self._beats = Beats[str](seconds, steady)
+        self._beat_seconds = seconds / _BEATS
+        self._on_lost = on_lost
+        self._tokens: dict[str, int] = {}
+        self._taken: dict[str, int] = {}
+        self._look_again_at: dict[str, float] = {}
+        self._led: dict[str, tuple[Lease, ExitStack]] = {}
+        self._changing = threading.Lock()
+        self._leading = threading.Lock()  # work of several threads goes on under one lease
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._machine = ""
+
+    @contextmanager
+    def held(self, name: str) -> Iterator[Lease | None]:
+        """Hold a lease while the block runs, which may take hours; None if another one has it.
+
+        Writes of this thread in the block are LeaseLost once another one has it.
+        """
+        with self.taken(name) as lease:
+            if lease is None:
+                yield None
+                return
+            with self._beating(name, lease.token), fenced(name, lease.token):
+                yield lease
+
+    @contextmanager
+    def taken(self, name: str, *, patience: float = _PATIENCE_SECONDS) -> Iterator[Lease | None]:
+        """Take a lease for a child process, which inherits the lock; None if another one has it.
+
+        Set `is_handed_over` once the child runs: it goes on by `adopted`, or lets go of it there.
+        This process beats for it, too, while it lives: a child that gives way to all other work may
+        take longer to come up than a lease lasts.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self.lock(name)
+        with held(path, patience=patience) as descriptor:
+            lease = None if descriptor is None else self._take(name, descriptor)
+            try:
+                yield lease
+            finally:
+                if descriptor is not None and (lease is None or not lease.is_handed_over):
+                    if lease is not None:
+                        self._forget(self._taken, name, lease.token)
+                        self._release(name, lease.token)
+                    path.unlink(missing_ok=True)
+
+    @contextmanager
+    def adopted(self, name: str, token: int) -> Iterator[None]:
+        """Go on with a lease that the process which started this one has taken, to its end."""
+        with self._beating(name, token):
+            try:
+                with fenced(name, token):
+                    yield
+            finally:
+                self._release(name, token)
+
+    def lead(self, name: str) -> Lease | None:
+        """Take a lease and keep it until `let_go`; None if another process has it.
+
+        Called again, it says whether it is still ours. What is done under it is to be `fenced`.
+        """
+        with self._leading, ExitStack() as stack:
+            if (kept := self._led.get(name)) is not None and name in self._tokens:
+                return kept[0]
+            self.let_go(name)
+            if self._steady() < self._look_again_at.get(name, 0.0):
+                return None
+            lease = stack.enter_context(self.taken(name, patience=0.0))
+            if lease is not None:
+                stack.enter_context(self._beating(name, lease.token))
+                self._led[name] = lease, stack.pop_all()
+            else:
+                self._look_again_at[name] = self._steady() + _LOOK_SECONDS
+        return lease
+
+    def leading(self, name: str, work: Callable[[], object]) -> Callable[[], object]:
+        """The work, which is done only while we keep that lease, and whose writes are fenced."""
+
+        def work_if_leading() -> object:
+            lease = self.lead(name)
+            if lease is None:
+                return None
+            with fenced(name, lease.token):
+                return work()
+
+        return work_if_leading
+
+    def let_go(self, name: str) -> None:
+        """Let a lease that we keep go, if there is one."""
+        if (kept := self._led.pop(name, None)) is not None:
+            kept[1].close()
+
+    def is_gone(self, name: str) -> bool:
+        """Whether nobody who lives has the lease.
+
+        Of a holder on another machine that is only known after a while of asking again and again.
+        """
+        row = self._table.find(name)
+        return not self.is_here(name) if row is None else self._has_lost(row)
+
+    def is_elsewhere(self, name: str, most_takings: int) -> bool:
+        """Whether another machine has the lease, and fewer than so many had it before."""
+        row = self._table.find(name)
+        return row is not None and row.takings < most_takings and not self._is_ours(row)
+
+    def revoke(self, name: str) -> None:
+        """Take the lease from its holder, wherever it is, who finds out with its next beat."""
+        self._table.revoke(name)
+
+    def lock(self, name: str) -> Path:
+        """The file that the lease's holder on this machine keeps locked."""
+        return self._folder / f"{name}.lock"
+
+    def is_here(self, name: str) -> bool:
+        """Whether a living process of this machine has the lease."""
+        return is_held(self.lock(name))
+
+    def tidy(self) -> None:
+        """Remove the locks of processes that have ended."""
+        for lock in self._folder.glob("*.lock"):
+            is_held(lock)  # removes it, unless its process lives
+
+    def close(self) -> None:
+        """Let go of what is kept, and end the beats."""
+        for name in list(self._led):
+            self.let_go(name)
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _take(self, name: str, lock: int) -> Lease | None:
+        """The lease, if it is free; who calls holds the lock, so no other one of this machine."""
+        seen = self._table.find(name)
+        if seen is not None and not (self._is_ours(seen) or self._is_silent(seen)):
+            return None
+        holder = f"{self.machine}/{os.getpid()}-{secrets.token_hex(3)}"
+        taken = self._table.take(name, seen, holder)
+        if taken is None:
+            return None
+        self._beats.forget(name)
+        self._remember(self._taken, name, taken.token)
+        return Lease(name, taken.token, taken.takings, lock)
+
+    def _has_lost(self, row: LeaseRow) -> bool:
+        return not self.is_here(row.name) if self._is_ours(row) else self._is_silent(row)
+
+    def _is_ours(self, row: LeaseRow) -> bool:
+        return row.holder.startswith(f"{self.machine}/")
+
+    def _is_silent(self, row: LeaseRow) -> bool:
+        self._beats.look_at(row.name, (row.holder, row.token, row.beats))
+        return self._beats.is_gone(row.name)
+
+    def _release(self, name: str, token: int) -> None:
+        with suppress(StorageUnavailable):  # then others wait until it ends by itself
+            self._table.release(name, token)
+
+    @property
+    def machine(self) -> str:
+        """What tells this machine, or rather this folder of locks, from all others."""
+        if not self._machine:
+            self._machine = f"{self._host}-{_identity(self._folder)}"
+        return self._machine
+
+    @contextmanager
+    def _beating(self, name: str, token: int) -> Iterator[None]:
+        self._remember(self._tokens, name, token)
+        try:
+            yield
+        finally:
+            self._forget(self._tokens, name, token)
+
+    def _remember(self, tokens: dict[str, int], name: str, token: int) -> None:
+        with self._changing:
+            tokens[name] = token
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._beat, name="leases", daemon=True)
+                self._thread.start()
+
+    def _forget(self, tokens: dict[str, int], name: str, token: int) -> bool:
+        """Whether it was remembered, and not released since."""
+        with self._changing:
+            if tokens.get(name) != token:
+                return False
+            del tokens[name]
+            return True
+
+    def _beat(self) -> None:
+        while not self._closing.wait(self._beat_seconds):
+            with self._changing:
+                ours, taken = dict(self._tokens), dict(self._taken)
+            if not (ours or taken):
+                continue
+            try:
+                dead = {name for name in taken if not self.is_here(name)}
+                tokens = {name: taken[name] for name in taken.keys() - dead} | ours
+                kept = self._table.beat(tokens) if tokens else frozenset()
+            except (StorageUnavailable, OSError):  # the next beat tries again
+                continue
+            for name in dead:
+                self._forget(self._taken, name, taken[name])
+            for name in tokens.keys() - kept:
+                self._forget(self._taken, name, tokens[name])
+                if self._forget(self._tokens, name, tokens[name]):
+                    log.warning("another process goes on", lease=name)
+                    self._on_lost(name)
+
+
+def _identity(folder: Path) -> str:
+    """What names the folder; made when it is first asked for."""
+    path = folder / _MACHINE
+    with suppress(FileNotFoundError):
+        return path.read_text()
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f".{_MACHINE}-{secrets.token_hex(4)}"
+    draft.write_text(secrets.token_hex(8))
+    with suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+    return path.read_text()

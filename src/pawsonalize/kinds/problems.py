@@ -1,0 +1,133 @@
+"""Standing problems: what goes wrong in the background and lasts; the outbox of notifications."""
+
+from collections.abc import Iterable
+from hashlib import sha256
+
+import structlog
+
+from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.domain.times import MINUTE, iso
+from pawsonalize.storage.problems import Problem, ProblemTable
+from pawsonalize.wings.notifications.deliveries import Deliveries, Delivery
+
+
+class Outbox:
+    """Takes notifications for every notifier; returns as soon as they are durable."""
+
+    def __init__(self, deliveries: Deliveries, notifiers: Iterable[str]) -> None:
+        self._deliveries = deliveries
+        self._notifiers = tuple(notifiers)
+
+    def enqueue(self, notification: Notification) -> None:
+        """Store it for every notifier; an id that was stored before changes nothing."""
+        self._deliveries.add([Delivery(notification, name) for name in self._notifiers])
+
+
+# A problem that is reported all the time is written no more often than this.
+_RENEW_AFTER = MINUTE
+_LONGEST_MESSAGE = 2000
+
+log = structlog.get_logger()
+
+
+class Problems:
+    """Takes reports from every process of every machine, and notifies of problems that last."""
+
+    def __init__(self, table: ProblemTable, outbox: Outbox, notice_after: int) -> None:
+        """A problem that lasts for `notice_after` milliseconds is notified."""
+        self._table = table
+        self._outbox = outbox
+        self._notice_after = notice_after
+
+    def report(self, name: str, message: str, now: int, *, within: int | None = None) -> None:
+        """Report that something goes wrong, or still does; `message` names the next move.
+
+        The first report of a name begins the problem. With `within`, the problem ends by itself if
+        no report follows in so many milliseconds (more than a minute), so a process that dies
+        leaves none behind. Without it, the problem lasts until it is cleared. Costs one read if
+        nothing is new.
+        """
+        message = message[:_LONGEST_MESSAGE]
+        found = self._table.find(name)
+        if found is not None and is_over(found, now):
+            self._end(found, now)
+            found = None
+        if found is None:
+            log.warning("problem", name=name, reason=message)
+        elif found.message == message and now - found.last_seen < _RENEW_AFTER:
+            return
+        expires_at = None if within is None else now + within
+        self._table.report(Problem(name, message, now, now, expires_at))
+
+    def clear(self, name: str, now: int) -> None:
+        """Report that all is well (again). Costs one read if there was no problem."""
+        found = self._table.find(name)
+        if found is not None:
+            self._end(found, now)
+
+    def standing(self, now: int) -> list[Problem]:
+        """The problems at that moment, the oldest first."""
+        return [problem for problem in self._table.all() if not is_over(problem, now)]
+
+    def look(self, now: int) -> None:
+        """Notify of problems that have lasted, and end those without further reports.
+
+        Each is notified once, however many processes look.
+        """
+        for problem in self._table.all():
+            if is_over(problem, now):
+                self._end(problem, now)
+            elif problem.told_at is None and now - problem.since >= self._notice_after:
+                self._tell(problem, now)
+
+    def _tell(self, problem: Problem, now: int) -> None:
+        # The outbox knows the id if another process was faster; who dies between the two lines
+        # has it told by the next who looks.
+        self._outbox.enqueue(_begun(problem, now))
+        if not self._table.tell(problem, now):
+            left = self._table.find(problem.name)
+            if left is None or left.since != problem.since:  # ended meanwhile, and untold
+                self._outbox.enqueue(_ended(problem, now))
+
+    def _end(self, problem: Problem, now: int) -> None:
+        if problem.told_at is not None:
+            self._outbox.enqueue(_ended(problem, now))
+        if self._table.remove(problem):
+            log.info("problem over", name=problem.name)
+
+
+def is_over(problem: Problem, now: int) -> bool:
+    """Whether it has gone without a report for too long."""
+    return problem.expires_at is not None and problem.expires_at <= now
+
+
+def _begun(problem: Problem, now: int) -> Notification:
+    text = (
+        f"{problem.message}\nSince {iso(problem.since)}. Everything that needs attention:"
+        " pawsonalize doctor"
+    )
+    subject = f"Problem: {problem.name}"
+    return Notification(
+        _id(problem), NotificationKind.PROBLEM, subject, text, now, details=_details(problem)
+    )
+
+
+def _ended(problem: Problem, now: int) -> Notification:
+    text = f"It began at {iso(problem.since)}: {problem.message}"
+    return Notification(
+        f"{_id(problem)}:ended",
+        NotificationKind.PROBLEM_ENDED,
+        f"Problem over: {problem.name}",
+        text,
+        now,
+        details=_details(problem),
+    )
+
+
+def _id(problem: Problem) -> str:
+    """The same for all who tell of it; a name may hold what an id must not."""
+    return f"problem-{sha256(problem.name.encode()).hexdigest()[:16]}-{problem.since}"
+
+
+def _details(problem: Problem) -> dict[str, object]:
+    return {"name": problem.name, "since": iso(problem.since)}

@@ -1,1 +1,0 @@
-"""Telling people: one file for each way to reach them."""

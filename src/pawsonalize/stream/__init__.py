@@ -1,1 +1,0 @@
-"""Streams in front of ingest: brokers that others write events to."""

@@ -1,0 +1,1 @@
+"""Copies of a data folder, their restoration, and removal of everything."""

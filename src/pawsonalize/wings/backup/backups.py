@@ -1,0 +1,319 @@
+"""A backup of database, models and archive as of one moment, and bringing it back elsewhere.
+
+A server goes on while a backup is made. Models are linked first, then the database is copied: so
+what the copy names is there, and no model knows an event that the copy has not. What was deleted
+or joined between the two is linked again, or all is begun anew.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pawsonalize import __version__
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.new_files import check_new
+from pawsonalize.app.shared_data import open_artefacts, root_key_file
+from pawsonalize.archive.objects import open_objects
+from pawsonalize.artefacts import files
+from pawsonalize.domain.errors import (
+    Conflict,
+    CorruptArtefact,
+    InvalidInput,
+    NotFound,
+    StorageUnavailable,
+)
+from pawsonalize.domain.times import iso
+from pawsonalize.engine.serving.served import RefreshedCounts
+from pawsonalize.engine.upkeep.verification import unknown_objects
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.settings import Settings
+from pawsonalize.storage.archive_ledger import ArchiveLedger
+from pawsonalize.storage.artefact_index import ArtefactIndex
+from pawsonalize.storage.copies import (
+    POSTGRES_COPY,
+    SQLITE_COPY,
+    copy_database,
+    forget_processes,
+    restore_postgres,
+)
+from pawsonalize.storage.data_folder import ROOT_KEY_FILE, make_data_folder
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.resources import Resources
+from pawsonalize.storage.tables import REVISION
+from pawsonalize.wings.backup.backup_file import Manifest, pack, unpack
+
+_TRIES = 5
+_MODELS, _ARCHIVE = "models", "archive"
+
+Said = Callable[[str], object]
+
+
+class _Moved(Exception):
+    """What the copy of the database names was deleted meanwhile."""
+
+
+def back_up(
+    settings: Settings,
+    adapters: Adapters,
+    target: Path,
+    now: int,
+    *,
+    with_archive: bool = True,
+    say: Said = lambda _what: None,
+) -> Manifest:
+    """Write a backup into a new file; what is acknowledged by now is in it.
+
+    Raises what `check_new`, `pack` and `copy_database` do, and StorageUnavailable if models go
+    faster than they are copied.
+    """
+    check_new(target)
+    files.sweep_drafts(settings.data_dir)  # left by a backup that was killed
+    archive = _local_archive(settings) if with_archive else None
+    for _ in range(_TRIES):
+        with _staging(settings) as staging:
+            try:
+                head, events, models = _collect(settings, adapters, staging, archive, say)
+            except _Moved:
+                continue
+            say("writing the file")
+            manifest = Manifest(
+                program=__version__,
+                revision=REVISION,
+                made_at=iso(now),
+                head=head,
+                events=events,
+                models=models,
+                has_archive=archive is not None,
+            )
+            return pack(staging, manifest, target)
+    raise StorageUnavailable(
+        "models or archived objects were deleted again and again while they were copied: try again"
+        " when no retraining and no compaction runs"
+    )
+
+
+def _collect(
+    settings: Settings, adapters: Adapters, staging: Path, archive: Path | None, say: Said
+) -> tuple[int, int, int]:
+    """Gather everything; the highest offset, how many events and how many models there are."""
+    say("models")
+    for location in adapters.artefacts.locations(""):
+        _export(adapters, staging, location)
+    if archive is not None:
+        _link_tree(archive, staging / _ARCHIVE)
+    say("database")
+    copy = copy_database(adapters.database, settings.database, staging)
+    with _copied(adapters, copy) as database:
+        head, events = EventLog(database).head(), EventLog(database).count()
+        models = _keep_named(settings, adapters, database, staging)
+        if archive is not None:
+            _link_tree(archive, staging / _ARCHIVE)
+            _check_archive(archive, database, staging)
+    root = root_key_file(settings)
+    if root.is_file():
+        shutil.copyfile(root, staging / ROOT_KEY_FILE)
+    return head, events, models
+
+
+@contextmanager
+def _copied(adapters: Adapters, copy: Path) -> Iterator[Database]:
+    """The copy, to read what it names. PostgreSQL's cannot be read, so its database stands in."""
+    if copy.name == POSTGRES_COPY:
+        yield adapters.database
+        return
+    database = Database(f"sqlite:///{copy}", must_exist=True)
+    try:
+        yield database
+    finally:
+        database.close()  # its write-ahead log goes with it
+
+
+def _export(adapters: Adapters, staging: Path, location: str) -> bool:
+    """Whether the artefact is in the staging folder now."""
+    folder = staging / _MODELS / location
+    if folder.is_dir():
+        return True
+    folder.mkdir(parents=True)
+    try:
+        adapters.artefacts.export(location, folder)
+    except CorruptArtefact:
+        shutil.rmtree(folder)
+        return False
+    return True
+
+
+def _keep_named(settings: Settings, adapters: Adapters, database: Database, staging: Path) -> int:
+    """Keep the models that the database names, and add those that are new; how many versions."""
+    versions = list(Registry(Resources(database)).all(SolutionVersion))
+    artefacts = {one.artefact for one in versions if one.artefact is not None}
+    wanted = set(artefacts)
+    if settings.artefact_url:  # the database lists what there is, newer counts as well
+        wanted |= set(ArtefactIndex(database).locations(""))
+    names = {one.name for one in versions}
+    for location in sorted(wanted):
+        if not _export(adapters, staging, location):
+            if not _is_named(adapters, location):
+                raise _Moved
+            raise CorruptArtefact(
+                f"the model in {location} is missing or damaged, and a backup must be whole:"
+                " `pawsonalize doctor` says what needs attention"
+            )
+    for folder in sorted((staging / _MODELS).glob("*")):
+        counts = RefreshedCounts.is_at(folder.name) and RefreshedCounts.at(folder.name)
+        if folder.name not in wanted and not (counts and counts.version in names):
+            shutil.rmtree(folder)
+    return len(artefacts)
+
+
+def _is_named(adapters: Adapters, location: str) -> bool:
+    """Whether a version still has the artefact; if not, it was deleted after the copy was made."""
+    return any(one.artefact == location for one in adapters.registry.all(SolutionVersion))
+
+
+def _local_archive(settings: Settings) -> Path | None:
+    """The archive, if it lies in the data folder."""
+    folder = Path(settings.archive)
+    is_inside = folder.is_absolute() and folder.is_relative_to(settings.data_dir.absolute())
+    return folder if is_inside and "://" not in settings.archive else None
+
+
+def _link_tree(source: Path, target: Path) -> None:
+    """Link what is not linked yet; half-written files, which begin with a dot, are left out."""
+    for file in source.rglob("*"):
+        linked = target / file.relative_to(source)
+        if file.name.startswith(".") or linked.exists() or not file.is_file():
+            continue
+        linked.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):  # joined into a larger one at this moment
+            files.link(file, linked)
+
+
+def _check_archive(archive: Path, database: Database, staging: Path) -> None:
+    """Have every object as the database lists it; _Moved if one is another by now."""
+    for segment in ArchiveLedger(database).segments():
+        if segment.sha256 is None:
+            continue
+        linked = staging / _ARCHIVE / segment.key
+        if _has(linked, segment.sha256):
+            continue
+        linked.unlink(missing_ok=True)
+        linked.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            files.link(archive / segment.key, linked)
+        if not _has(linked, segment.sha256):
+            raise _Moved
+
+
+def _has(file: Path, digest: str) -> bool:
+    return file.is_file() and files.digest_of(file) == digest
+
+
+@contextmanager
+def _staging(settings: Settings) -> Iterator[Path]:
+    """A folder beside the data, gone after the block; one that a killed process left is swept."""
+    with files.new_draft(settings.data_dir) as staging:
+        yield staging
+
+
+def restore(settings: Settings, source: Path, say: Said = lambda _what: None) -> Manifest:
+    """Bring a backup into an empty data folder and, of PostgreSQL, a database without our tables.
+
+    Conflict, and nothing is written, where there is something already; InvalidInput for a file that
+    cannot be used.
+    """
+    folder = settings.data_dir.absolute()
+    _refuse_used(settings, folder)
+    made = not folder.exists()
+    make_data_folder(folder, settings.data_access)
+    try:
+        with _staging(settings) as staging:
+            say("checking the file")
+            manifest = unpack(source, staging)
+            _check_fits(settings, manifest)
+            _bring_back(settings, manifest, staging, say)
+    except BaseException:
+        if made:
+            with suppress(OSError):  # something of it is there already
+                folder.rmdir()
+        raise
+    return manifest
+
+
+def _refuse_used(settings: Settings, folder: Path) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise Conflict(
+            f"{folder} is not empty, and a restore writes over nothing: name another folder with"
+            " --data-dir, or take away what is there with `pawsonalize destroy`"
+        )
+    if not settings.database_url:
+        return
+    try:
+        found = Database(settings.database_url, must_exist=True)
+    except NotFound:
+        return
+    shown = found.shown_url
+    found.close()
+    raise Conflict(
+        f"the database {shown} is in use, and a restore writes over nothing: name an empty one in"
+        " database_url"
+    )
+
+
+def _check_fits(settings: Settings, manifest: Manifest) -> None:
+    if manifest.revision > REVISION:
+        raise InvalidInput(
+            f"this backup was made by Pawsonalize {manifest.program}, whose tables this program"
+            f" ({__version__}) does not know: install that version, then restore"
+        )
+    is_of_sqlite = SQLITE_COPY in manifest.members
+    if is_of_sqlite is settings.database.startswith("sqlite"):
+        return
+    kind, wanted = ("SQLite", "leave database_url out")
+    if not is_of_sqlite:
+        kind, wanted = ("PostgreSQL", "name an empty PostgreSQL in database_url")
+    raise InvalidInput(f"this backup is of a {kind} database: {wanted}")
+
+
+def _bring_back_archive(settings: Settings, database: Database, staged: Path) -> None:
+    """Put the objects in their place, but for those that are newer than the copied database.
+
+    The archive would use their names again, for other events.
+    """
+    newer = set(unknown_objects(ArchiveLedger(database), open_objects(str(staged))))
+    objects = open_objects(settings.archive, settings.archive_kms_key)
+    for file in sorted(staged.rglob("*")):
+        key = file.relative_to(staged).as_posix()
+        if file.is_file() and key not in newer:
+            objects.put(key, file.read_bytes())
+
+
+def _bring_back(settings: Settings, manifest: Manifest, staging: Path, say: Said) -> None:
+    """Put everything in its place, a SQLite file last: without it there is no service."""
+    say("database")
+    url = settings.database
+    if POSTGRES_COPY in manifest.members:
+        restore_postgres(url, staging / POSTGRES_COPY)
+    else:
+        url = f"sqlite:///{staging / SQLITE_COPY}"
+    database = Database(url, must_exist=True)
+    try:
+        forget_processes(database)
+        say("models")
+        artefacts = open_artefacts(settings, database)
+        for model in sorted((staging / _MODELS).glob("*")):
+            artefacts.bring_back(model.name, model)
+        _bring_back_archive(settings, database, staging / _ARCHIVE)
+    finally:
+        database.close()
+    if (staging / ROOT_KEY_FILE).is_file():
+        (staging / ROOT_KEY_FILE).rename(root_key_file(settings))
+    if SQLITE_COPY in manifest.members:
+        place = Path(settings.database.removeprefix("sqlite:///"))
+        if place.exists():
+            raise Conflict(f"the database {place} is there already: name another")
+        files.sync(staging / SQLITE_COPY)
+        shutil.move(staging / SQLITE_COPY, place)
+        files.sync(place.parent)

@@ -1,0 +1,126 @@
+"""Taking a whole service away: what goes, in the order in which one thing needs another."""
+
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.archive.objects import open_objects
+from pawsonalize.domain.errors import Conflict
+from pawsonalize.engine.upkeep.archived_rows import ObjectName
+from pawsonalize.engine.upkeep.erasures import is_erasure
+from pawsonalize.kinds.campaigns import Campaign, Recommender
+from pawsonalize.settings import Settings
+from pawsonalize.storage.copies import drop_tables
+from pawsonalize.storage.data_folder import ARCHIVE, DRAFT, FILES, FOLDERS, is_ours
+from pawsonalize.wings.dead_letters.archived_letters import is_of_letters
+from pawsonalize.wings.fleet.fleet import servers_of
+from pawsonalize.wings.out_of_core.files import is_of_training
+
+
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """One step: what goes, in words, and what takes it away."""
+
+    what: str
+    remove: Callable[[], object]
+
+
+def refuse_while_used(adapters: Adapters) -> None:
+    """Conflict while a server, a training or another process of the service lives."""
+    living = [one.server for one in servers_of(adapters).watch() if one.lives]
+    if living:
+        named = ", ".join(sorted({f"{one.place} ({', '.join(one.roles)})" for one in living}))
+        raise Conflict(f"the service is in use: stop {named}, then try again")
+
+
+def parts(settings: Settings, adapters: Adapters, *, with_archive: bool) -> list[Removal]:
+    """The steps in their order: nothing is taken from what still needs it.
+
+    So whoever was stopped halfway does the rest by doing it again.
+    """
+    return list(_parts(settings, adapters, with_archive))
+
+
+def _parts(settings: Settings, adapters: Adapters, with_archive: bool) -> Iterator[Removal]:
+    registry, artefacts = adapters.registry, adapters.artefacts
+    named = [(kind, one.name) for kind in (Recommender, Campaign) for one in registry.all(kind)]
+    if named:
+        told = ", ".join(sorted(name for _, name in named))
+        yield Removal(
+            f"{len(named):,} campaigns: {told}",
+            lambda: _each(registry.delete, named),
+        )
+    locations = artefacts.locations("")
+    if locations:
+        megabytes = sum(artefacts.sizes().values()) / 1e6
+        where = settings.artefact_url or settings.models_dir.absolute()
+        yield Removal(
+            f"{len(locations):,} models, {megabytes:,.1f} MB, in {where}",
+            lambda: _each(artefacts.remove, [(one,) for one in locations]),
+        )
+    if with_archive:
+        objects = adapters.objects
+        keys = [(key,) for key in objects.list() if _is_archived(key)]
+        yield Removal(
+            f"the archive: {len(keys):,} objects in {settings.archive}",
+            lambda: _each(objects.delete, keys),
+        )
+    if files := _files(settings):
+        names = ", ".join(sorted(one.name for one in files))
+        folder = settings.data_dir.absolute()
+        yield Removal(f"in {folder}: {names}", lambda: _remove(files))
+    # Last: as long as it is there, the command can be done again.
+    yield Removal(
+        f"the database {adapters.database.shown_url}: {adapters.log.count():,} events, all animals,"
+        " resources, access keys and the audit log",
+        lambda: _drop(settings, adapters),
+    )
+
+
+def kept(settings: Settings, *, with_archive: bool) -> Iterator[str]:
+    """What stays, in words."""
+    if not with_archive:
+        yield f"the archive in {settings.archive} (--archive takes it away as well)"
+    elif left := sum(not _is_archived(key) for key in open_objects(settings.archive).list()):
+        yield f"in {settings.archive}, as they are not ours: {left:,} objects"
+    folder = settings.data_dir.absolute()
+    others = sorted(one.name for one in folder.iterdir() if not is_ours(one.name))
+    if others:
+        yield f"in {folder}, as it is not ours: {', '.join(others)}"
+
+
+def _is_archived(key: str) -> bool:
+    """True for the names that the archive gives: others may have files in its folder or bucket."""
+    named = is_erasure(key) or is_of_letters(key) or is_of_training(key)
+    return named or ObjectName.parse(key) is not None
+
+
+def _each(remove: Callable[..., object], them: Iterable[tuple[Any, ...]]) -> None:
+    for one in them:
+        remove(*one)
+
+
+def _files(settings: Settings) -> list[Path]:
+    """Our own files and folders beside the database; nothing that somebody else put there."""
+    folder = settings.data_dir.absolute()
+    there = [folder / name for name in (*FOLDERS, *FILES) if (folder / name).exists()]
+    return [*there, *folder.glob(f"{DRAFT}*")]
+
+
+def _remove(files: list[Path]) -> None:
+    for one in files:
+        if one.is_dir() and not one.is_symlink():
+            shutil.rmtree(one)
+        else:
+            one.unlink(missing_ok=True)
+
+
+def _drop(settings: Settings, adapters: Adapters) -> None:
+    drop_tables(adapters.database)
+    for folder in (settings.data_dir / ARCHIVE, settings.data_dir):
+        with suppress(OSError):  # something is in it that stays
+            folder.rmdir()

@@ -1,0 +1,1 @@
+"""The operator's pages: what the service knows, does and recommends."""

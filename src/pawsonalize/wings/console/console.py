@@ -1,0 +1,186 @@
+"""The console's views, over the adapters."""
+
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.diagnosis import Patient
+from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
+from pawsonalize.app.doctor import deliveries, disk, folder, needing_attention, problems
+from pawsonalize.app.intake_checks import dead_letters
+from pawsonalize.app.model_checks import campaigns, trainings
+from pawsonalize.app.side_processes import outcomes_processes
+from pawsonalize.domain.errors import NotReady
+from pawsonalize.domain.times import MINUTE, SECOND, iso
+from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.directory import entries, readiness
+from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.serving.served import RefreshedArtefacts
+from pawsonalize.http.traffic import read_counts
+from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.settings import Settings
+from pawsonalize.storage.impressions import Impressions
+from pawsonalize.wings.console.console_parts import (
+    event_views,
+    inventory_views,
+    quality_views,
+    service_views,
+    visitor_views,
+)
+from pawsonalize.wings.console.console_runs import run_reports
+from pawsonalize.wings.console.views.models import ModelReports
+from pawsonalize.wings.console.views.outcomes import OutcomeReports
+from pawsonalize.wings.console.views.overview import (
+    CampaignFreshness,
+    ConsoleFinding,
+    DiskReport,
+    OverviewReports,
+)
+from pawsonalize.wings.console.views.traffic import TrafficHistory
+from pawsonalize.wings.console.views.views import ConsoleViews
+from pawsonalize.wings.fleet.checks import read_replica
+from pawsonalize.wings.fleet.checks import servers as server_findings
+from pawsonalize.wings.fleet.servers import Servers
+from pawsonalize.wings.streams.checks import streams
+from pawsonalize.wings.tenants.composition import tenant_reports
+
+_NEWEST_EVENTS = 100
+_FINDINGS_KEPT = 10 * SECOND
+_CAMPAIGNS = 50
+# Of the doctor's checks those that are quick: others read the whole database.
+_OF_THE_MACHINE = (folder, disk)
+_OF_THE_SERVICE = (
+    problems,
+    campaigns,
+    trainings,
+    server_findings,
+    streams,
+    dead_letters,
+    deliveries,
+    read_replica,
+)
+
+
+def console_views(
+    settings: Settings,
+    adapters: Adapters,
+    runtime: Runtime,
+    individuals: Individuals,
+    servers: Servers,
+    sources: Mapping[str, str],
+) -> ConsoleViews:
+    """What the console shows; `runtime` and `individuals` are what answers.
+
+    `sources` says where settings were written.
+    """
+    runs = run_reports(adapters.runs(settings))
+    disk_report = CachedLookup[None, DiskReport](
+        lambda _: _disk(settings, adapters), clock.now, MINUTE
+    )
+    findings = CachedLookup[None, list[ConsoleFinding]](
+        lambda _: _findings(settings, adapters, servers), clock.now, _FINDINGS_KEPT
+    )
+    impressions = Impressions(adapters.database.replica_reads())
+    return ConsoleViews(
+        overview=OverviewReports(
+            why_not_writable=adapters.database.why_not_writable,
+            why_no_answers=partial(_why_no_answers, adapters, runtime, individuals),
+            findings=lambda: [*findings.find(None), *_space(disk_report.find(None))],
+            newest_event_at=partial(_newest_event_at, adapters),
+            served=partial(_served, adapters),
+            disk=lambda: disk_report.find(None),
+            runs=runs,
+            history=TrafficHistory(partial(read_counts, metrics_dir()), clock.now()),
+        ),
+        runs=runs,
+        models=ModelReports(
+            adapters.registry,
+            impressions,
+            runs,
+            (settings.retrain_schedule.strip(), settings.retrain_time_zone),
+            clock.now,
+        ),
+        outcomes=OutcomeReports(outcomes_processes(settings, adapters), clock.now),
+        tenants=tenant_reports(settings, adapters),
+        inventory=inventory_views(settings, adapters),
+        visitors=visitor_views(settings, adapters, runtime, individuals),
+        events=event_views(adapters),
+        quality=quality_views(settings, adapters),
+        service=service_views(settings, adapters, servers, sources),
+    )
+
+
+def metrics_dir() -> Path | None:
+    """Where worker processes leave their metrics; None for a single process."""
+    # prometheus_client itself reads this variable when it is imported.
+    named = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(named) if named else None
+
+
+def _why_no_answers(adapters: Adapters, runtime: Runtime, individuals: Individuals) -> str | None:
+    orders = individuals.can_order(clock.now())
+    try:
+        readiness(runtime, entries(adapters.registry), orders_animals=orders)
+    except NotReady as error:
+        return error.message
+    return None
+
+
+def _findings(settings: Settings, adapters: Adapters, servers: Servers) -> list[ConsoleFinding]:
+    """What the quick checks of the doctor find."""
+    patient = Patient(settings, adapters, clock.now(), servers)
+    found = needing_attention(patient, _OF_THE_MACHINE, _OF_THE_SERVICE)
+    return [ConsoleFinding(one.check, one.message, one.next_move) for one in found]
+
+
+def _space(disk: DiskReport) -> Iterator[ConsoleFinding]:
+    if disk.days_left is not None and disk.days_left < FEW_DAYS:
+        yield ConsoleFinding(
+            "disk forecast",
+            f"the disk is full in {disk.days_left} days",
+            "keep less, see docs/how-to/keep-the-disk-small.md, or give the disk more space",
+        )
+
+
+def _newest_event_at(adapters: Adapters) -> int | None:
+    """When the newest event came in that is still there."""
+    head = adapters.log.head()
+    newest = adapters.log.read(max(head - _NEWEST_EVENTS, 0), head, _NEWEST_EVENTS)
+    return max((one.event.received_at for one in newest), default=None)
+
+
+def _served(adapters: Adapters) -> Iterator[CampaignFreshness]:
+    refreshed = RefreshedArtefacts(adapters.artefacts)
+    found = sorted(
+        entries(adapters.registry),
+        key=lambda one: (one.dataset_group != DATASET_GROUP, one.dataset_group, one.name),
+    )
+    for entry in found[:_CAMPAIGNS]:
+        name = entry.campaign.solution_version
+        version = None if name is None else adapters.registry.find(SolutionVersion, name)
+        counts = None if name is None else refreshed.newest(name)
+        yield CampaignFreshness(
+            campaign=entry.name,
+            dataset_group=entry.dataset_group,
+            recipe=entry.recipe,
+            solution_version=name,
+            as_of=None if version is None else iso(version.as_of),
+            refreshed_at=None if counts is None else iso(counts.cut.as_of),
+        )
+
+
+def _disk(settings: Settings, adapters: Adapters) -> DiskReport:
+    usage = shutil.disk_usage(settings.data_dir)
+    found = forecast(settings, adapters, clock.now())
+    return DiskReport(
+        free_bytes=usage.free,
+        total_bytes=usage.total,
+        per_day_bytes=None if found is None else found.per_day,
+        days_left=None if found is None else found.days_left,
+    )

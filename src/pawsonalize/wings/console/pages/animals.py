@@ -1,0 +1,149 @@
+"""The inventory: who waits, who is hardly seen, what feeds brought, and what values mean."""
+
+from itertools import groupby
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from pawsonalize.access.admission import Caller
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.species import SPECIES_NAMES
+from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.engine.reporting.exposure_report import ExposureShare
+from pawsonalize.storage.animal_list import AnimalOrder
+from pawsonalize.ui.rendering import with_query
+from pawsonalize.wings.console.pages.actions import Confirmation, Done, Fields, action
+from pawsonalize.wings.console.pages.shell import Console, guarded, shown
+from pawsonalize.wings.console.views.animals import ANY_STATUS
+from pawsonalize.wings.console.views.parameters import filled
+from pawsonalize.wings.feeds.mapping import MEANINGS, ValueMapping
+
+HERE = "/console/animals"
+_SEEN, _FEEDS, _MEANING = f"{HERE}/seen", f"{HERE}/feeds", f"{HERE}/meaning"
+TABS = (("Who waits", HERE), ("Who is seen", _SEEN), ("Feeds", _FEEDS))
+_AT_ONCE = "40"
+_VALUES = 12  # of one respect on the page: colours may be many
+_FETCHED = (
+    "A feed of that source is fetched again within a minute. Files count when they are imported"
+    " again."
+)
+_FETCHED_LATER = "That counts when the source is fetched or imported next."
+_ENOUGH, _LITTLE, _LEAST = 5, 0.7, 5
+_ORDERS = {
+    AnimalOrder.WAITING: "Waits longest",
+    AnimalOrder.SHOWN: "Shown least",
+    AnimalOrder.NEWEST: "Listed last",
+}
+
+
+def get_animals_page(request: Request, caller: Caller) -> Response:
+    """The inventory with filters."""
+    console, given = Console.of(request), filled(request.query_params)
+    asked = {"limit": _AT_ONCE, **given}
+    listing = console.views.inventory.listing(asked, console.now())
+    return shown(
+        request,
+        caller,
+        "animals.html",
+        tabs=TABS,
+        tab=HERE,
+        listing=listing,
+        given=given,
+        statuses=[*AnimalStatus, ANY_STATUS],
+        species=list(SPECIES_NAMES.values()),
+        orders=_ORDERS,
+        next_page=None
+        if listing.next_cursor is None
+        else with_query(HERE, {**given, "cursor": listing.next_cursor}),
+        first_page=with_query(HERE, {**given, "cursor": ""}) if given.get("cursor") else None,
+    )
+
+
+def get_seen_page(request: Request, caller: Caller) -> Response:
+    """Whether exposure is shared as the animals are."""
+    console = Console.of(request)
+    shares = console.views.inventory.exposure(console.now())
+    by_respect = {respect: list(some) for respect, some in groupby(shares, lambda one: one.by)}
+    of_one = by_respect.get("species", [])  # every animal has one
+    animals, times = sum(one.animals for one in of_one), sum(one.shown for one in of_one)
+    too_little = times < _ENOUGH * animals
+    return shown(
+        request,
+        caller,
+        "animals_seen.html",
+        tabs=TABS,
+        tab=_SEEN,
+        shares={respect: some[:_VALUES] for respect, some in by_respect.items()},
+        least=[] if too_little else _least_seen(shares),
+        too_little=too_little,
+        animals=animals,
+        shown_times=times,
+        most_values=_VALUES,
+    )
+
+
+def get_feeds_page(request: Request, caller: Caller) -> Response:
+    """What feeds brought and refused."""
+    feeds = Console.of(request).views.inventory.feed_list().feeds
+    choices = {field: list(meanings) for field, meanings in MEANINGS.items() if field != "breed"}
+    return shown(
+        request,
+        caller,
+        "animals_feeds.html",
+        tabs=TABS,
+        tab=_FEEDS,
+        feeds=feeds,
+        choices=choices,
+        breeds=list(MEANINGS["breed"]) if any(one.unrecognised for one in feeds) else [],
+    )
+
+
+def ask_meaning(_console: Console, fields: Fields) -> Confirmation:
+    """Say what a meaning changes."""
+    source, field, value, meaning = _told(fields)
+    whose = f"source {source}" if source else "the animals without a source"
+    if meaning:
+        ValueMapping.of({field: {value: meaning}})
+        effect = f"From the next import on, the {field} “{value}” of {whose} counts as {meaning}."
+    else:
+        effect = f"What was said of the {field} “{value}” of {whose} is forgotten."
+    return Confirmation(
+        title=f"Say what this {field} means" if meaning else f"Forget what this {field} means",
+        effects=(effect, _FETCHED if meaning else _FETCHED_LATER),
+        button="Say so" if meaning else "Forget it",
+        back=_FEEDS,
+        fields={"source": source, "field": field, "value": value, "meaning": meaning},
+    )
+
+
+def say_meaning(console: Console, fields: Fields) -> Done:
+    """Store it."""
+    source, field, value, meaning = _told(fields)
+    console.views.inventory.say(source, field, value, meaning, console.now())
+    done = f"counts as {meaning} from the next import on" if meaning else "has no meaning any more"
+    return Done(_FEEDS, f"The {field} “{value[:80]}” {done}.", target=field)
+
+
+def _told(fields: Fields) -> tuple[str, str, str, str]:
+    if not fields.get("field") or not fields.get("value"):
+        raise InvalidInput("say which value of which field: go back, and choose one")
+    meaning = fields.get("meaning", "").strip()
+    return fields.get("source", ""), fields["field"], fields["value"], meaning
+
+
+def _least_seen(shares: list[ExposureShare]) -> list[ExposureShare]:
+    """The kinds of animals that are shown far less than there are of them."""
+    rated = [(one.ratio, one) for one in shares if one.ratio is not None and one.animals >= _ENOUGH]
+    least = sorted((ratio, place) for place, (ratio, _) in enumerate(rated) if ratio < _LITTLE)
+    return [rated[place][1] for _, place in least[:_LEAST]]
+
+
+def routes() -> list[BaseRoute]:
+    """Where the pages are."""
+    return [
+        Route(HERE, guarded(get_animals_page)),
+        Route(_SEEN, guarded(get_seen_page)),
+        Route(_FEEDS, guarded(get_feeds_page)),
+        *action(_MEANING, ask_meaning, say_meaning),
+    ]

@@ -1,0 +1,139 @@
+"""What came of what was shown: adoptions, stays, and the animals that are hardest to place."""
+
+from bisect import bisect_right
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from pawsonalize.access.admission import Caller
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.reporting.report import Curve, Line
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.ui.words import day
+from pawsonalize.wings.console.pages.charts import ChartLine, LineChart
+from pawsonalize.wings.console.pages.shell import Console, guarded, shown
+from pawsonalize.wings.console.views.outcomes import CHOICES, OutcomesOverTime
+
+OUTCOMES = "/console/outcomes"
+_DEFAULT_DAYS = 180  # waits are known of arrivals that were followed for 90 days
+_VERSIONS = 20  # the page lists the newest, and draws the curves of the first four with arrivals
+_CURVES = 4
+_FEW_ARRIVALS = 10
+_STEPS = 30  # at which a curve is drawn
+
+
+def get_outcomes_page(request: Request, caller: Caller) -> Response:
+    """The report of the last days, and the same over time."""
+    found: OutcomesOverTime = request.state.report
+    versions = sorted(found.report.versions, key=lambda line: line.name, reverse=True)
+    return shown(
+        request,
+        caller,
+        "outcomes.html",
+        outcomes=found,
+        choices=CHOICES,
+        versions=versions[:_VERSIONS],
+        waiting=_waiting(found),
+        by_version=_by_version(versions),
+        over_time=_over_time(found),
+    )
+
+
+def _outcomes(request: Request) -> OutcomesOverTime:
+    """The report that is asked for; at most every ten minutes it is made anew."""
+    console, given = Console.of(request), request.query_params
+    days = given.get("days", str(_DEFAULT_DAYS))
+    if not days.isdecimal():
+        raise InvalidInput("days must be a number", field="days")
+    group = console.registry.get(DatasetGroup, given.get("datasetGroup") or DATASET_GROUP)
+    return console.views.outcomes.outcomes(group.name, int(days[:6]))
+
+
+def _waiting(found: OutcomesOverTime) -> LineChart:
+    """The share still waiting, of all and of the hardest fifth."""
+    curves = {"all arrivals": found.report.curve, "the hardest fifth": found.report.hardest_curve}
+    return _survival("Share still waiting, by days since arrival", curves)
+
+
+def _by_version(versions: list[Line]) -> LineChart | None:
+    """The same of arrivals while each of the newest versions answered."""
+    curves = {
+        line.name: line.curve
+        for line in versions
+        if line.curve is not None
+        and line.stays is not None
+        and line.stays.arrivals >= _FEW_ARRIVALS
+    }
+    newest = dict(list(curves.items())[:_CURVES])
+    return _survival("Share still waiting, by version", newest) if newest else None
+
+
+def _survival(title: str, curves: dict[str, Curve]) -> LineChart:
+    """Curves as steps, at places that are even in days."""
+    longest = max((curve.days[-1] for curve in curves.values() if curve.days), default=0.0)
+    places = [longest * step / _STEPS for step in range(_STEPS + 1)]
+    return LineChart(
+        title,
+        tuple(f"{place:,.0f} days" for place in places),
+        tuple(
+            ChartLine(name, tuple(_at(curve, place) for place in places))
+            for name, curve in curves.items()
+        ),
+        form="{:.0%}",
+        places=tuple(places),
+        is_stepped=True,
+        top=1.0,
+        place_name="After",
+    )
+
+
+def _at(curve: Curve, days: float) -> float | None:
+    """The share still waiting after so many days; None beyond the curve."""
+    if not curve.days or days > curve.days[-1]:
+        return None
+    place = bisect_right(curve.days, days)
+    return curve.share[place - 1] if place else 1.0
+
+
+def _over_time(found: OutcomesOverTime) -> list[LineChart]:
+    parts = found.periods
+    heads = tuple(f"{day(one.since)}" for one in parts)
+    return [
+        LineChart(
+            "Adoptions and what led to them",
+            heads,
+            (
+                ChartLine("adoptions", tuple(float(one.adoptions) for one in parts)),
+                ChartLine("applications", tuple(float(one.applications) for one in parts)),
+                ChartLine("inquiries", tuple(float(one.inquiries) for one in parts)),
+                ChartLine("returns", tuple(float(one.returns) for one in parts)),
+            ),
+            form="{:,.0f}",
+            place_name="From",
+        ),
+        LineChart(
+            "Arrivals, and animals that wait",
+            heads,
+            (
+                ChartLine("arrivals", tuple(float(one.arrivals) for one in parts)),
+                ChartLine("waiting at the end", tuple(float(one.waiting) for one in parts)),
+            ),
+            form="{:,.0f}",
+            place_name="From",
+        ),
+        LineChart(
+            "Mean wait of arrivals, at most 90 days",
+            heads,
+            (ChartLine("days", tuple(one.rmst90 for one in parts)),),
+            form="{:,.1f}",
+            place_name="From",
+            nothing="Known of arrivals that were followed for 90 days: look at 180 days or more.",
+        ),
+    ]
+
+
+def routes() -> list[BaseRoute]:
+    """Where the page is."""
+    return [Route(OUTCOMES, guarded(get_outcomes_page, report=_outcomes))]

@@ -1,0 +1,199 @@
+"""What all pages of the console share: who may see them, navigation, notices, and errors."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import quote, unquote
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from pawsonalize.access.admission import Admission, Caller
+from pawsonalize.access.heavy_reads import HeavyReads
+from pawsonalize.access.tenants import Lane, Tenants, check_reach
+from pawsonalize.domain.errors import (
+    Conflict,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    PawsonalizeError,
+    TooManyRequests,
+    Unauthenticated,
+)
+from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.kinds.access_keys import CONTROL_PLANE, OPERATOR, AccessKeys, Scope
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.storage.audit import AuditLog
+from pawsonalize.ui.rendering import page
+from pawsonalize.wings.console.views.views import ConsoleViews
+
+HOME = "/console"
+TENANTS = "/tenants"
+SIGN_IN = "/console/sign-in"
+PAGES = (
+    ("Overview", HOME),
+    ("Models", "/console/models"),
+    ("Animals", "/console/animals"),
+    ("Visitors", "/console/visitors"),
+    ("Data", "/console/data"),
+    ("Outcomes", "/console/outcomes"),
+    ("Settings", "/console/settings"),
+    ("Tenants", TENANTS),
+)
+"""What the navigation leads to."""
+SESSION = "pawsonalize_console"
+_NOTICE = "pawsonalize_notice"
+_NOTICE_SECONDS = 60
+_STATUS: tuple[tuple[type[PawsonalizeError], int, str], ...] = (
+    (InvalidInput, 400, "That did not work"),
+    (Forbidden, 403, "This key does not open that"),
+    (NotFound, 404, "There is no such page"),
+    (Conflict, 409, "That cannot be done now"),
+    (TooManyRequests, 429, "Too many requests"),
+    (PawsonalizeError, 503, "Not right now"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the pages need, handed to them by the composition root."""
+
+    admission: Admission
+    tenants: Tenants
+    views: ConsoleViews
+    reads: HeavyReads
+    """Makes the pages, in a thread of its own."""
+    reports: HeavyReads
+    """Waits for what takes long, so that no other page does."""
+    registry: Registry
+    runs: Runs
+    campaigns: Campaigns
+    audit: AuditLog
+    keys: AccessKeys
+    now: Callable[[], int]
+
+    @classmethod
+    def of(cls, request: Request) -> "Console":
+        """The console of the app that serves the request."""
+        console = request.app.state.console
+        assert isinstance(console, cls)
+        return console
+
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+Answer = Callable[[Request, Caller], Response]
+
+
+def guarded(
+    answer: Answer,
+    allowed: frozenset[Scope] = OPERATOR,
+    report: Callable[[Request], object] | None = None,
+) -> Endpoint:
+    """A page of the service as a whole; who has not signed in is asked to.
+
+    A key of one dataset group opens that group's page alone, and is led there from the first page.
+    `report` is run before: it makes what takes long. The page finds it in `request.state.report`.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        return await _answered(request, answer, allowed, report)
+
+    return endpoint
+
+
+def guarded_for_tenants(answer: Answer) -> Endpoint:
+    """A page for keys of one dataset group, too; it checks itself which group that is.
+
+    Who has such a key waits for that group's turn.
+    """
+
+    async def endpoint(request: Request) -> Response:
+        return await _answered(request, answer, CONTROL_PLANE, for_tenants=True)
+
+    return endpoint
+
+
+def shown(
+    request: Request, caller: Caller, template: str, status: int = 200, **content: object
+) -> Response:
+    """A page with the navigation, and the notice of what was just done."""
+    notice = unquote(request.cookies.get(_NOTICE, ""))
+    response = page(
+        f"console/{template}",
+        status,
+        pages=PAGES if caller.dataset_group is None else (),
+        current=_current(request.url.path),
+        key_id=caller.key_id,
+        notice=notice,
+        **content,
+    )
+    if notice:
+        response.delete_cookie(_NOTICE)
+    return response
+
+
+def see(path: str, notice: str = "") -> Response:
+    """Lead to a page, which says the notice once."""
+    response = RedirectResponse(path, 303)
+    if notice:
+        # No link can make one: it is no part of an address.
+        response.set_cookie(
+            _NOTICE, quote(notice), max_age=_NOTICE_SECONDS, httponly=True, samesite="strict"
+        )
+    return response
+
+
+async def caller_of(request: Request, allowed: frozenset[Scope]) -> Caller:
+    """Who looks; Unauthenticated for somebody who has not signed in, Forbidden without a scope."""
+    admission = Console.of(request).admission
+    return await run_in_threadpool(admission.of_session, request.cookies.get(SESSION), allowed)
+
+
+def failed(request: Request, error: PawsonalizeError, caller: Caller | None = None) -> Response:
+    """The page of an error; a form to sign in where that is what is missing."""
+    if isinstance(error, Unauthenticated):
+        return RedirectResponse(f"{SIGN_IN}?next={quote(request.url.path, safe='')}", 303)
+    status, title = next(
+        (status, title) for kind, status, title in _STATUS if isinstance(error, kind)
+    )
+    return shown(
+        request, caller or Caller(), "error.html", status, title=title, message=error.message
+    )
+
+
+async def _answered(
+    request: Request,
+    answer: Answer,
+    allowed: frozenset[Scope],
+    report: Callable[[Request], object] | None = None,
+    *,
+    for_tenants: bool = False,
+) -> Response:
+    console = Console.of(request)
+    entered = caller = None
+    try:
+        caller = await caller_of(request, CONTROL_PLANE if request.url.path == HOME else allowed)
+        group = caller.dataset_group
+        if request.url.path == HOME and (group is not None or allowed.isdisjoint(caller.scopes)):
+            return RedirectResponse(TENANTS, 303)
+        if not for_tenants:
+            check_reach(group, None)
+        if group is not None:
+            entered = await console.tenants.enter(group, Lane.WORK, is_its_own=True)
+        if report is not None:
+            asked = (report, request.url.query)
+            request.state.report = await console.reports.share(asked, partial(report, request))
+        return await console.reads.make(answer, request, caller)
+    except PawsonalizeError as error:
+        return failed(request, error, caller)
+    finally:
+        if entered is not None:
+            entered.leave()
+
+
+def _current(path: str) -> str:
+    """The page of the navigation that the path is of, or below."""
+    below = (link for _, link in PAGES if path == link or path.startswith(f"{link}/"))
+    return max(below, key=len, default="")

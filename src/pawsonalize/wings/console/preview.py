@@ -1,0 +1,153 @@
+"""Questions that an operator asks beside the servers: the same answers, and nothing is logged.
+
+They are asked of what the campaigns serve. Places are not explored, so that an answer shows what
+the model makes of a visitor, and the same question has the same answer.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.serving import available_watch, individuals, postcodes_of
+from pawsonalize.domain.errors import InvalidInput, NotReady
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
+from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.availability import AvailabilityWatch
+from pawsonalize.engine.serving.directory import Address, Directory, Purpose
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
+from pawsonalize.engine.serving.filters.filtering import Filterings
+from pawsonalize.engine.serving.impressions import UnseenAnswers
+from pawsonalize.engine.serving.recommender import Candidate, Runtime
+from pawsonalize.engine.serving.served import Fixed, Loader, Served, Serving, ServingSettings
+from pawsonalize.engine.training.untrained import Untrained
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.settings import Settings
+
+
+@dataclass(frozen=True)
+class Preview:
+    """Answers questions of one address, as the servers would."""
+
+    settings: Settings
+    adapters: Adapters
+    address: Address
+    purpose: Purpose
+    now: int
+
+    @cached_property
+    def dataset_group(self) -> str:
+        """The dataset group that is asked; NotFound lists those that there are."""
+        return self._directory.dataset_group(self.address)
+
+    @cached_property
+    def runtime(self) -> Runtime:
+        """What answers of groups; NotReady while nothing can."""
+        campaign = self._campaign()
+        group, log = self.dataset_group, self.adapters.log
+        is_own = campaign is None or (campaign == RECOMMENDER and self.address.campaign is None)
+        reranks = is_own and self.settings.reranking_enabled
+        reranker = self._served(RERANKER) if reranks else None
+        is_default = group == DATASET_GROUP
+        return Runtime(
+            log.of(group),
+            self._untrained() if campaign is None else self._serving(campaign),
+            None,
+            None if reranker is None else Fixed(reranker),
+            AvailabilityWatch(self.adapters.availability) if is_default else None,
+            Filterings(log, self.adapters.catalogue).of(group),
+            self.adapters.catalogue.of(group),
+            strict=not is_own,
+        )
+
+    @cached_property
+    def individuals(self) -> Individuals:
+        """What answers of animals; InvalidInput in a dataset group without an inventory."""
+        if self.dataset_group != DATASET_GROUP:
+            raise InvalidInput(
+                f"animals are the inventory of dataset group {DATASET_GROUP}, and"
+                f" {self.dataset_group} has none: leave --animals out",
+                field="animals",
+            )
+        watch = available_watch(self.adapters, postcodes_of(self.settings))
+        found = individuals(self.settings, self.adapters, self.runtime, watch, UnseenAnswers())
+        found.count_choices(self.now)
+        return found
+
+    def filter(self, given: str | None) -> AppliedFilter | None:
+        """A filter by its name, or the expression that is written out; NotFound without it."""
+        if given is None:
+            return None
+        expression = self.adapters.filters.find(given, dataset_group=self.dataset_group)
+        return apply(expression, {})
+
+    def names(self, answer: AnimalsAnswer) -> dict[str, str]:
+        """What the animals of an answer are called, by their ids."""
+        ids = [one for place in answer.places for one in place.animal_ids]
+        return {one: animal.name for one, animal in self.adapters.animals.get_many(ids).items()}
+
+    def candidates(self, ids: Sequence[str], at: int) -> list[Candidate]:
+        """The places of a list: each an animal of the inventory, or a group by its id."""
+        known = Inventory(self.adapters.animals).groups_of(ids, at)
+        return [Candidate(one, known.get(one) or self._group(one)) for one in ids]
+
+    def _group(self, given: str) -> str:
+        if self.dataset_group == DATASET_GROUP and AnimalGroup.parse(given) is None:
+            raise InvalidInput(
+                f"there is no animal {given}, and it is no group either: see `pawsonalize animals"
+                " ls`, or write a group as 2-Beagle-2-3"
+            )
+        return given
+
+    @cached_property
+    def _directory(self) -> Directory:
+        return self.adapters.directory(self.settings)
+
+    def _campaign(self) -> str | None:
+        """The campaign that answers; None if only counts can, before anything is trained."""
+        if self.dataset_group != DATASET_GROUP or self.address.campaign is not None:
+            return self._directory.campaign(self.address, self.purpose)
+        comparing = self.purpose is Purpose.COMPARING
+        if not comparing and self._serves(RECOMMENDER):
+            return RECOMMENDER
+        return self._directory.serving(DATASET_GROUP, self.purpose)
+
+    def _serves(self, name: str) -> bool:
+        campaign = self.adapters.campaigns.find(name)
+        return campaign is not None and _version_of(campaign) is not None
+
+    def _serving(self, name: str) -> Serving:
+        served = self._served(name)
+        if served is None:
+            raise NotReady(f"campaign {name} serves no version yet: run `pawsonalize train`")
+        return Fixed(served)
+
+    def _served(self, name: str) -> Served | None:
+        campaign = self.adapters.registry.find(Campaign, name)
+        version = None if campaign is None else _version_of(campaign)
+        if campaign is None or version is None:
+            return None
+        remote = self.adapters.remote_campaign(name)
+        loader = Loader(self.adapters.registry, self.adapters.artefacts, remote=remote)
+        as_set = replace(ServingSettings().of(campaign), exploration_weight=0.0)
+        served = loader.load(version, as_set, self.now)
+        counts = loader.newer_counts(served)
+        return served if counts is None else loader.refreshed(served, counts, self.now)
+
+    def _untrained(self) -> Untrained:
+        return Untrained(
+            self.adapters.log,
+            self.adapters.catalogue,
+            self.adapters.availability,
+            ServingSettings(),
+            clock.now,
+        )
+
+
+def _version_of(campaign: Campaign) -> str | None:
+    """What it serves; before any server did, what it is about to serve."""
+    return campaign.solution_version or campaign.heading_for

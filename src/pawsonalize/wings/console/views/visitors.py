@@ -1,0 +1,386 @@
+"""One visitor on the console: what they did, what they were shown, what they would see now and why.
+
+Nothing of it is logged, and no answer that is made here counts as shown.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent, Visitor
+from pawsonalize.domain.times import iso
+from pawsonalize.engine.ingest.history import history_page, read_cursor
+from pawsonalize.engine.serving.animals.ranking import Individuals
+from pawsonalize.engine.serving.animals.settings import PARTS
+from pawsonalize.engine.serving.directory import Address, Directory, Purpose
+from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.serving.served import UNTRAINED, Fixed, Loader, Served, ServingSettings
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.names import NEXT_BEST_ACTION
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.catalogue import Catalogue, Value
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.histories import HistoryQuery
+from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.wings.console.views.parameters import read_count, read_text
+
+_GROUPS = 50
+_PAGES = 5
+_PLACES = 12
+_VERSIONS = 20
+_SHOWN = 25
+
+
+class VisitorDeed(msgspec.Struct, frozen=True, rename="camel"):
+    """What the visitor did, as it was stored."""
+
+    event_id: str
+    event_type: str
+    sent_at: str
+    item_id: str
+    animal_id: str | None
+    session_id: str | None
+    recommendation_id: str | None
+
+
+class ShownPlace(msgspec.Struct, frozen=True, rename="camel"):
+    """A place of an answer: its animal, or its group where it has none, and what was done with it.
+
+    `deeds` are types of events that name this answer and this place.
+    """
+
+    id: str
+    item_id: str
+    deeds: list[str]
+
+
+class ShownAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """An answer that the visitor got; its first 25 places."""
+
+    recommendation_id: str
+    answered_at: str
+    question: str
+    solution_version: str
+    places: list[ShownPlace]
+
+
+class ExpectedPlace(msgspec.Struct, frozen=True, rename="camel"):
+    """What would stand at a place, and why.
+
+    Of an animal, `factors` are the parts of its score, which add up to `utility`. `explored` says
+    that exploration put it there. `otherPlace` is its place, from 1, in the other list if two
+    versions are compared; null if it is not in that.
+    """
+
+    id: str
+    item_id: str
+    name: str
+    score: float
+    explored: bool
+    utility: float | None
+    factors: dict[str, float]
+    reasons: list[str]
+    other_place: int | None
+
+
+class ExpectedAnswer(msgspec.Struct, frozen=True, rename="camel"):
+    """What the visitor would get now from a solution version."""
+
+    solution_version: str
+    recipe: str
+    is_live: bool
+    places: list[ExpectedPlace]
+
+
+class ComparableVersion(msgspec.Struct, frozen=True, rename="camel"):
+    """A trained version that could answer this visitor."""
+
+    name: str
+    recipe: str
+    trained_at: str
+    is_live: bool
+
+
+class VisitorReport(msgspec.Struct, frozen=True, rename="camel"):
+    """All of one visitor; `nextCursor` fetches the next page of the history.
+
+    `knownUserId` is the user that the session belongs to, if it belongs to one. `profile` is what
+    is stored of the user. `expected` is what the visitor would get now; null says `whyNot`. `other`
+    is the same by the version that it is compared with; then both are without exploration.
+    """
+
+    user_id: str | None
+    session_id: str | None
+    dataset_group: str
+    known_user_id: str | None
+    profile: dict[str, Any]
+    history: list[VisitorDeed]
+    next_cursor: str | None
+    shown: list[ShownAnswer]
+    expected: ExpectedAnswer | None
+    other: ExpectedAnswer | None
+    why_not: str
+    versions: list[ComparableVersion]
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorLookup:
+    """Which visitor, and how to look."""
+
+    visitor: Visitor
+    limit: int = 25
+    cursor: str | None = None
+    version: str | None = None
+    """The version that answers; None: the one that is live."""
+    against: str | None = None
+    """The version to compare with; None: none."""
+
+
+def read_lookup(given: Mapping[str, str]) -> VisitorLookup | None:
+    """Whom the parameters name; None if they name nobody; InvalidInput for a bad one."""
+    visitor = Visitor(read_text(given, "userId"), read_text(given, "sessionId"))
+    if visitor.user_id is None and visitor.session_id is None:
+        return None
+    return VisitorLookup(
+        visitor,
+        read_count(given, "limit", 25, 1, 500),
+        given.get("cursor"),
+        read_text(given, "version"),
+        read_text(given, "against"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorViews:
+    """Looks at visitors of any dataset group."""
+
+    log: EventLog
+    impressions: Impressions
+    catalogue: Catalogue
+    animals: Animals
+    registry: Registry
+    loader: Loader
+    directory: Directory
+    runtime: Runtime
+    individuals: Individuals
+
+    def groups(self) -> list[str]:
+        """The names of the dataset groups, sorted; the first 50 of them."""
+        return sorted(one.name for one in self.registry.page(DatasetGroup, _GROUPS))
+
+    def group_named(self, name: str | None) -> str:
+        """The dataset group of that name, the default one without; NotFound if there is none."""
+        return self.directory.dataset_group(Address(name))
+
+    def report(self, asked: VisitorLookup, group: str, now: int) -> VisitorReport:
+        """All of the visitor; NotFound for a version of no solution of the dataset group."""
+        visitor, log = asked.visitor, self.log.of(group)
+        query = HistoryQuery(
+            asked.limit, before=None if asked.cursor is None else read_cursor(asked.cursor)
+        )
+        page = history_page(log, visitor, query)
+        users = (one.event.user_id for one in page.events if one.event.user_id is not None)
+        user = visitor.user_id or next(users, None)
+        versions = list(self._versions(group))
+        expected, other, why_not = None, None, ""
+        try:
+            expected, other = self._expected(asked, group, now)
+        except (NotReady, InvalidInput) as error:
+            why_not = error.message
+        return VisitorReport(
+            visitor.user_id,
+            visitor.session_id,
+            group,
+            user if visitor.user_id is None else None,
+            dict(self._profile(group, user)),
+            [_deed(one) for one in page.events],
+            page.next_cursor,
+            list(self._shown(group, Visitor(user, visitor.session_id), page.events, now)),
+            expected,
+            other,
+            why_not,
+            versions,
+        )
+
+    def _profile(self, group: str, user_id: str | None) -> Mapping[str, Value]:
+        found = None if user_id is None else self.catalogue.of(group).user(user_id)
+        return {} if found is None else found.attributes
+
+    def _shown(
+        self, group: str, visitor: Visitor, events: Sequence[LoggedEvent], now: int
+    ) -> Iterator[ShownAnswer]:
+        """The newest pages of animals, and the answers that events of the history name."""
+        impressions = self.impressions.of(group)
+        pages = {
+            one.recommendation_id: one for one in impressions.pages_of(visitor, now + 1, _PAGES)
+        }
+        named = {
+            one.event.recommendation_id for one in events if one.event.recommendation_id is not None
+        } - pages.keys()
+        theirs = {visitor.user_id, visitor.session_id} - {None}
+        pages |= {
+            one.recommendation_id: one
+            for one in impressions.get_many(sorted(named)).values()
+            if theirs & {one.user_id, one.session_id}  # an event may name another one's answer
+        }
+        newest = sorted(pages.values(), key=lambda one: -one.answered_at)[:_PAGES]
+        return (_answer(one, events) for one in newest)
+
+    def _versions(self, group: str) -> Iterator[ComparableVersion]:
+        """The newest versions that could answer, the live one among them."""
+        live = self._live_name(group)
+        found = [
+            version
+            for solution in self.registry.all(Solution, parent=group)
+            if _recommends(solution.recipe)
+            for version in self.registry.page(SolutionVersion, _VERSIONS, parent=solution.name)
+            if version.artefact is not None
+        ]
+        for one in sorted(found, key=lambda one: -one.created_at)[:_VERSIONS]:
+            yield ComparableVersion(one.name, one.recipe, iso(one.created_at), one.name == live)
+
+    def _live_name(self, group: str) -> str | None:
+        if group == DEFAULT_DATASET_GROUP and self.runtime.can_recommend:
+            return self.runtime.served.version.name
+        campaign = self._campaign(group)
+        return None if campaign is None else campaign.solution_version
+
+    def _campaign(self, group: str) -> Campaign | None:
+        name = self.directory.serving(group, Purpose.RECOMMENDING)
+        return None if name is None else self.registry.find(Campaign, name)
+
+    def _expected(
+        self, asked: VisitorLookup, group: str, now: int
+    ) -> tuple[ExpectedAnswer, ExpectedAnswer | None]:
+        first = self._served(asked.version, group, now)
+        if asked.against is None:
+            return self._ask(first, asked, group, now), None
+        second = self._served(asked.against, group, now)
+        one, two = (self._ask(_unexplored(served), asked, group, now) for served in (first, second))
+        places = [{place.id: n for n, place in enumerate(each.places, 1)} for each in (one, two)]
+        return _beside(one, places[1]), _beside(two, places[0])
+
+    def _served(self, name: str | None, group: str, now: int) -> Served:
+        """The version, loaded; the live one if none is named."""
+        live = self._live_name(group)
+        if name is None or name == live:
+            if group == DEFAULT_DATASET_GROUP and self.runtime.can_answer:
+                return self.runtime.served
+            campaign = self._campaign(group)
+            if campaign is None or campaign.solution_version is None:
+                raise NotReady("no model is live yet: train one, then look again")
+            return self._loaded(campaign.solution_version, ServingSettings().of(campaign), now)
+        version = self.registry.find(SolutionVersion, name)
+        if version is None or self.registry.group_of(version) != group:
+            raise NotFound(f"there is no solution version {name} in dataset group {group}")
+        if not _recommends(version.recipe):
+            raise InvalidInput(
+                f"{version.recipe} answers another question: choose another version",
+                field="version",
+            )
+        return self._loaded(name, ServingSettings(), now)
+
+    def _loaded(self, name: str, settings: ServingSettings, now: int) -> Served:
+        served = self.loader.load(name, settings, now)
+        counts = self.loader.newer_counts(served)
+        return served if counts is None else self.loader.refreshed(served, counts, now)
+
+    def _ask(self, served: Served, asked: VisitorLookup, group: str, now: int) -> ExpectedAnswer:
+        is_default = group == DEFAULT_DATASET_GROUP
+        log, catalogue = self.log.of(group), self.catalogue.of(group)
+        runtime = Runtime(log, Fixed(served), None, catalogue=catalogue)
+        query = Query(asked.visitor, now, now, limit=_PLACES, explain=True)
+        individuals = self.individuals.asking(runtime, is_seen=False)
+        if is_default and individuals.can_order(now):
+            places = self._animals(individuals, query)
+        else:
+            places = [
+                ExpectedPlace(
+                    one.item_id,
+                    one.item_id,
+                    "",
+                    one.score,
+                    one.explored,
+                    None,
+                    {},
+                    list(one.reasons),
+                    None,
+                )
+                for one in runtime.recommend(query).items
+            ]
+        name = served.version.name
+        is_live = name == UNTRAINED or name == self._live_name(group)
+        return ExpectedAnswer(name, served.version.recipe, is_live, places)
+
+    def _animals(self, individuals: Individuals, query: Query) -> list[ExpectedPlace]:
+        found = individuals.recommend(individuals.with_profile(query)).places
+        names = self.animals.get_many([one for place in found for one in place.animal_ids[:1]])
+        return [
+            ExpectedPlace(
+                place.animal_ids[0],
+                place.group_id,
+                names[place.animal_ids[0]].name if place.animal_ids[0] in names else "",
+                place.score,
+                place.explored,
+                place.utility,
+                dict(zip(PARTS, place.parts, strict=True)),
+                list(place.reasons),
+                None,
+            )
+            for place in found
+        ]
+
+
+def _recommends(recipe: str) -> bool:
+    return recipe != NEXT_BEST_ACTION and not recipe_named(recipe).needs_item
+
+
+def _unexplored(served: Served) -> Served:
+    """The same without exploration, so that only the models differ."""
+    return replace(served, settings=replace(served.settings, exploration_weight=0.0))
+
+
+def _beside(answer: ExpectedAnswer, others: Mapping[str, int]) -> ExpectedAnswer:
+    places = [msgspec.structs.replace(one, other_place=others.get(one.id)) for one in answer.places]
+    return msgspec.structs.replace(answer, places=places)
+
+
+def _deed(logged: LoggedEvent) -> VisitorDeed:
+    event = logged.event
+    return VisitorDeed(
+        event.event_id,
+        event.event_type,
+        iso(event.sent_at),
+        event.item_id,
+        event.animal_id,
+        event.session_id,
+        event.recommendation_id,
+    )
+
+
+def _answer(shown: Impression, events: Sequence[LoggedEvent]) -> ShownAnswer:
+    deeds: dict[str, list[str]] = {}
+    for one in events:
+        event = one.event
+        if event.recommendation_id == shown.recommendation_id:
+            deeds.setdefault(event.animal_id or event.item_id, []).append(event.event_type)
+    animals = shown.animal_ids or tuple((item,) for item in shown.item_ids)
+    places = [
+        ShownPlace(ids[0], item, deeds.get(ids[0], []))
+        for ids, item in zip(animals[:_SHOWN], shown.item_ids, strict=False)
+    ]
+    return ShownAnswer(
+        shown.recommendation_id,
+        iso(shown.answered_at),
+        shown.question,
+        shown.solution_version,
+        places,
+    )

@@ -1,0 +1,1 @@
+"""Refused events, kept so that they can be mended and sent again."""

@@ -1,0 +1,238 @@
+"""Dead letters in the archive: `errors/2026/11/24/15/letters-{mark}.jsonl.zst`.
+
+The folder is the hour in which they came in, in UTC. The table plans which letters go into which
+object, so that each is in one, whoever dies in between. Nothing is rebuilt from these objects: they
+are for people, and so beside the ledger.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import zstandard
+
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.domain.erasures import owning_group
+from pawsonalize.domain.errors import CorruptArtefact, NotFound
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.upkeep.archived_rows import ObjectName, hour_of
+from pawsonalize.engine.upkeep.erased_archive import Watch, unwatched
+from pawsonalize.storage.archive_index import ArchiveIndex, IndexedObject
+from pawsonalize.storage.erased import ErasedLookup
+from pawsonalize.storage.erasures import Trouble
+from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
+from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions, visitors_in
+
+FOLDER: Final = "errors"
+_KEY = re.compile(rf"{FOLDER}/(\d{{4}}/\d\d/\d\d/\d\d)/letters-[0-9a-f]+\.jsonl\.zst", re.ASCII)
+_LETTERS_PER_OBJECT = 2_000  # events wait while they are planned
+_BYTES_PER_OBJECT = 16_000_000
+_INDEXED_AT_ONCE = 100
+
+
+def is_of_letters(key: str) -> bool:
+    """Whether the key is that of an object of dead letters."""
+    return _KEY.fullmatch(key) is not None
+
+
+class _Row(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """A letter as it came in; what is no text is in base64."""
+
+    letter_id: str
+    source: str
+    dataset_group: str
+    at: int
+    code: str
+    message: str
+    field: str | None = None
+    position: str | None = None
+    raw: str | None = None
+    raw_base64: str | None = None
+
+
+_SAME = ("letter_id", "source", "dataset_group", "at", "code", "message", "field", "position")
+_ENCODER = msgspec.json.Encoder()
+_DECODER = msgspec.json.Decoder(_Row)
+
+
+def encode_letters(letters: Iterable[DeadLetter]) -> bytes:
+    """The bytes of an object."""
+    lines = _ENCODER.encode_lines(list(map(_row, letters)))
+    return zstandard.ZstdCompressor(write_checksum=True).compress(lines)
+
+
+def decode_letters(key: str, data: bytes) -> list[DeadLetter]:
+    """The letters of an object; CorruptArtefact if it cannot be read."""
+    try:
+        lines = zstandard.ZstdDecompressor().decompressobj().decompress(data)
+        return [_letter(row) for row in _DECODER.decode_lines(lines)]
+    except (zstandard.ZstdError, MemoryError, msgspec.MsgspecError, ValueError) as error:
+        raise CorruptArtefact(f"{key} cannot be read: {error}") from error
+
+
+def _row(letter: DeadLetter) -> _Row:
+    same = {name: getattr(letter, name) for name in _SAME}
+    try:
+        return _Row(**same, raw=letter.raw.decode())
+    except UnicodeDecodeError:
+        return _Row(**same, raw_base64=base64.b64encode(letter.raw).decode())
+
+
+def _letter(row: _Row) -> DeadLetter:
+    raw = base64.b64decode(row.raw_base64) if row.raw is None and row.raw_base64 else None
+    same = {name: getattr(row, name) for name in _SAME}
+    return DeadLetter(**same, raw=(row.raw or "").encode() if raw is None else raw)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVisitors:
+    """Visitors of a dataset group whose names are known, and when they were noted for erasure."""
+
+    dataset_group: str
+    noted_at: int
+    mentions: Mentions
+
+    def are_in(self, letter: DeadLetter) -> bool:
+        """Whether a letter of before has one of the names as a word, wherever that is."""
+        return (
+            letter.at <= self.noted_at
+            and owning_group(letter.dataset_group) == self.dataset_group
+            and self.mentions.among(letter.raw)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedLetters:
+    """The letters in the archive, as they are to be: without those of erased visitors."""
+
+    plan: LetterPlan
+    objects: ObjectStore
+    index: ArchiveIndex
+    erased: ErasedLookup
+
+    def archive_once(self, now: int) -> int:
+        """Archive the letters that are new; returns how many were written."""
+        written = 0
+        while True:
+            written += sum(self._write(key, now) for key in self.plan.planned())
+            if not self.plan.plan(_key_of, _LETTERS_PER_OBJECT, _BYTES_PER_OBJECT):
+                return written
+
+    def _write(self, key: str, now: int) -> int:
+        letters = self.plan.letters(key)
+        while letters:
+            data = encode_letters(letters)
+            self.objects.replace(key, data)
+            self.index.put([IndexedObject(key, len(data), _visitors(letters))])
+            # Somebody may have been erased since the letters were read.
+            kept = self._without_erased(letters)
+            if len(kept) == len(letters):
+                break
+            letters = kept
+        else:
+            self.objects.delete(key)
+        self.plan.confirm(key, now)
+        return len(letters)
+
+    def erase(
+        self,
+        visitors: Collection[str],
+        named: Sequence[NamedVisitors] = (),
+        watch: Watch = unwatched,
+    ) -> list[Trouble]:
+        """Clean the objects that hold one of the visitors, by hashes; returns what is damaged.
+
+        And all whose size is not the known one. With visitors whose names are known, every object
+        is looked through.
+        """
+        listed = {key: size for key, size in self.objects.sizes() if is_of_letters(key)}
+        known = self.index.sizes()
+        wanted = {key for key, size in listed.items() if known.get(key) != size}
+        wanted |= self.index.holding(visitors) & listed.keys()
+        if named:
+            wanted = set(listed)
+        troubles, clean = list[Trouble](), list[IndexedObject]()
+        for key in sorted(wanted):
+            try:
+                clean += self._clean(key, named, watch)
+            except CorruptArtefact as error:
+                next_move = "bring the object back from a copy, or delete it"
+                troubles.append(Trouble(key, f"{error.message}: {next_move}"))
+            if len(clean) >= _INDEXED_AT_ONCE:
+                self.index.put(clean)
+                clean.clear()
+        self.index.put(clean)
+        return troubles
+
+    def _clean(self, key: str, named: Sequence[NamedVisitors], watch: Watch) -> list[IndexedObject]:
+        """Take erased visitors out of an object; what it holds then, if it is still there."""
+        try:
+            data = self.objects.get(key)
+        except NotFound:
+            return []
+        letters = decode_letters(key, data)
+        watch("letters read")
+        kept = [
+            letter
+            for letter in self._without_erased(letters)
+            if not any(one.are_in(letter) for one in named)
+        ]
+        if len(kept) < len(letters):
+            data = encode_letters(kept)
+            if kept:
+                self.objects.replace(key, data)
+            else:
+                self.objects.delete(key)
+            watch("letters written")
+        return [IndexedObject(key, len(data), _visitors(kept))] if kept else []
+
+    def _without_erased(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        """The letters that no erasure covers: those that came in later are of a new visitor."""
+        noted = self.erased.noted(_visitors(letters))
+
+        def is_erased(one: DeadLetter) -> bool:
+            group = owning_group(one.dataset_group)
+            return any(noted.get((group, who), -1) >= one.at for who in visitors_in(one.raw))
+
+        return [one for one in letters if not is_erased(one)] if noted else list(letters)
+
+    def forget_old(self, before: int) -> int:
+        """Delete the objects of hours that were over at that moment; returns how many."""
+        old = [key for key in self.objects.list(FOLDER) if _ends(key) <= before]
+        for key in old:
+            self.objects.delete(key)
+        return len(old)
+
+
+@dataclass(frozen=True, slots=True)
+class LetterRetention:
+    """Deletes dead letters that came in more than `days` ago, here and there; 0: never."""
+
+    remove_before: Callable[[int], int]
+    """Deletes letters of the table."""
+    archived: ArchivedLetters
+    days: int
+
+    def forget_old(self, now: int) -> int:
+        """Delete what is too old by now; returns how many letters of the table those were."""
+        if not self.days:
+            return 0
+        before = now - self.days * DAY
+        self.archived.forget_old(before)
+        return self.remove_before(before)
+
+
+def _key_of(at: int, mark: str) -> str:
+    return f"{FOLDER}/{hour_of(at)}/letters-{mark}.jsonl.zst"
+
+
+def _ends(key: str) -> float:
+    match = _KEY.fullmatch(key)
+    return float("inf") if match is None else ObjectName(key, match[1], 0, 0).ends
+
+
+def _visitors(letters: Iterable[DeadLetter]) -> frozenset[str]:
+    return visitors_in(*(one.raw for one in letters))

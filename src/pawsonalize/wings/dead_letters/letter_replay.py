@@ -1,0 +1,122 @@
+"""Takes dead letters in again: as they came in, or as they were mended."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import Event
+from pawsonalize.engine.ingest.decoding.payloads import Origin, Part, Unreadable, unpack
+from pawsonalize.engine.ingest.event_form import GroupOfAnimal, read_event
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
+from pawsonalize.wings.dead_letters.letter_table import ALL, LetterQuery
+from pawsonalize.wings.dead_letters.letters import DeadLetter
+
+MOST_AT_ONCE = 1_000
+_STORED_AT_ONCE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class LetterReceipt:
+    """What became of a letter: how many events of it are stored now, and what is left."""
+
+    letter_id: str
+    accepted: int
+    duplicates: int
+    left: tuple[DeadLetter, ...]
+    """Itself with its new reason, or a letter for each part that was refused; empty: all taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    letter: DeadLetter
+    events: list[Event]
+    left: list[DeadLetter]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterReplay:
+    """Reads letters as what comes in is read, and stores them in their dataset groups."""
+
+    letters: DeadLetters
+    store: Callable[[Sequence[Event]], list[bool]]
+    """Stores events durably; a flag for each, False if its id was there."""
+    group_of: GroupOfAnimal
+    has_group: Callable[[str], bool]
+    """Whether there is a dataset group of that name."""
+    now: Callable[[], int]
+
+    def check(self, letter: DeadLetter) -> list[DeadLetter]:
+        """What would be left of a letter if it were replayed now; nothing is stored."""
+        return self._read(letter).left
+
+    def mend(self, letter_id: str, mended: bytes, *, force: bool = False) -> DeadLetter:
+        """Store what is to be taken in a letter's place.
+
+        NotFound without that letter. InvalidInput if it could not be taken, unless forced.
+        """
+        letter = replace(self.letters.get(letter_id), mended=mended)
+        for left in self.check(letter):
+            if not force:
+                raise InvalidInput(
+                    f"this could not be taken: {left.message}", field=left.field, code=left.code
+                )
+        return self.letters.mend(letter_id, mended)
+
+    def replay(self, letters: Sequence[DeadLetter]) -> Iterator[LetterReceipt]:
+        """Take letters in, in that order; what is taken is a letter no more.
+
+        Who dies in between stored events whose letters are still there: they are duplicates when
+        those are replayed again.
+        """
+        for start in range(0, len(letters), _STORED_AT_ONCE):
+            read = [self._read(one) for one in letters[start : start + _STORED_AT_ONCE]]
+            stored = iter(self.store([event for one in read for event in one.events]))
+            flags = [[next(stored) for _ in one.events] for one in read]
+            self.letters.table.settle([one.left for one in read], [one.letter for one in read])
+            for one, new in zip(read, flags, strict=True):
+                accepted = sum(new)
+                yield LetterReceipt(
+                    one.letter.letter_id, accepted, len(new) - accepted, tuple(one.left)
+                )
+
+    def replay_matching(
+        self, query: LetterQuery = ALL, after: tuple[int, str] | None = None
+    ) -> tuple[list[LetterReceipt], tuple[int, str] | None]:
+        """Take the oldest 1,000 letters in that match, and where to go on; None: that was all."""
+        found = self.letters.table.oldest(MOST_AT_ONCE, query, after)
+        last = (found[-1].at, found[-1].letter_id) if len(found) == MOST_AT_ONCE else None
+        return list(self.replay(found)), last
+
+    def _read(self, letter: DeadLetter) -> _Read:
+        try:
+            if not self.has_group(letter.dataset_group):
+                raise InvalidInput(
+                    f"there is no dataset group {letter.dataset_group} any more: create it, or"
+                    " remove the letter",
+                    code="not_found",
+                )
+            parts = unpack(letter.newest, Origin(letter.event_id))
+            if not parts:
+                raise InvalidInput("there are no events in this letter: remove it", field="events")
+        except InvalidInput as error:
+            return _Read(letter, [], [_refused(letter, error)])
+        events, refused = [], []
+        for number, one in enumerate(parts):
+            try:
+                events.append(self._event(letter, one))
+            except InvalidInput as error:
+                refused.append((letter.part(number, bytes(one.raw)), error))
+        if refused and not events:  # as a whole it is easier to mend
+            return _Read(letter, [], [_refused(letter, refused[0][1])])
+        return _Read(letter, events, [_refused(one, error) for one, error in refused])
+
+    def _event(self, letter: DeadLetter, part: Part) -> Event:
+        if isinstance(part, Unreadable):
+            raise part.error
+        # Without a time of its own it happened when it first came in; it is received now.
+        event = read_event(part, letter.at, self.group_of, letter.dataset_group)
+        return replace(event, received_at=self.now())
+
+
+def _refused(letter: DeadLetter, error: InvalidInput) -> DeadLetter:
+    return replace(letter, code=error.code, message=error.message, field=error.field)

@@ -1,0 +1,1 @@
+"""Animals imported from the feeds of shelter software."""

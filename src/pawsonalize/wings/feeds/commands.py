@@ -1,0 +1,195 @@
+"""`pawsonalize animals import`, `watch`, `feeds` and `fetch`: the inventory from feeds."""
+
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from pawsonalize import clock
+from pawsonalize.app.new_files import check_new, write_new
+from pawsonalize.cli.opening import opened, opened_or_made
+from pawsonalize.cli.options import DataDir, Encoding, Json, Separator
+from pawsonalize.cli.terminal import print_listing
+from pawsonalize.domain.errors import NotFound
+from pawsonalize.domain.times import iso
+from pawsonalize.settings import load_settings
+
+Format = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        help="One of jsonl, csv, petfinder-csv, petfinder-json, asm3-json, asm3-csv, rescuegroups.",
+        show_default="as it looks",
+    ),
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--columns",
+        help="Which column holds what: id=COLUMN,species=COLUMN, or a YAML file of such lines.",
+        show_default="those of our own names",
+    ),
+]
+Dates = Annotated[
+    str | None,
+    typer.Option(
+        "--dates",
+        help="us, eu, iso: month first, day first, only ever the year first.",
+        show_default="as the column looks",
+    ),
+]
+Source = Annotated[str, typer.Option(help="Whose animals they are; their ids become SOURCE:ID.")]
+Complete = Annotated[
+    bool,
+    typer.Option("--complete/--delta", help="Whether animals that are not in the file are gone."),
+]
+Headers = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--header",
+        help="To send to the address, 'Name: value'; ${NAME} is an environment variable.",
+    ),
+]
+Map = Annotated[
+    Path | None, typer.Option("--map", help="A file that says what the source's values mean.")
+]
+Name = Annotated[str, typer.Argument(help="The feed's name in the feeds file.")]
+AllowShrink = Annotated[
+    bool, typer.Option("--allow-shrink", help="Even if more than 30% of the animals are gone.")
+]
+
+
+def import_(
+    file: Annotated[str, typer.Argument(help="The feed: a file, or an address (https://…).")],
+    *,
+    format: Format = None,  # noqa: A002  # the option's name
+    complete: Complete = False,
+    source: Source = "",
+    allow_shrink: AllowShrink = False,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    columns: Columns = None,
+    dates: Dates = None,
+    header: Headers = None,
+    errors: Annotated[
+        Path | None,
+        typer.Option(help="Write rejected and contradictory rows to this new file, as JSON Lines."),
+    ] = None,
+    map: Map = None,  # noqa: A002  # the option's name
+    write_map_to: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-map", help="Write a new file for --map with the unrecognised values."
+        ),
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Import a feed from a file or an address; the same again changes nothing.
+
+    Exit code 1 if there are rows and every one of them was rejected.
+
+    Example: pawsonalize animals import petfinder.csv --complete
+    """
+    from pawsonalize.wings.feeds import feed_import
+    from pawsonalize.wings.feeds.importing import FeedImport
+
+    check_new(errors)
+    check_new(write_map_to)
+    form = feed_import.read_form(format, encoding, separator, columns, dates)
+    with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
+        how = FeedImport(source, complete, allow_shrink, feed_import.read_map(map))
+        if file.startswith(("http://", "https://")):
+            report = feed_import.fetched(adapters, how, form, file, header or [])
+        else:
+            report = feed_import.taken(adapters, how, form, Path(file))
+    if write_map_to is not None:
+        feed_import.write_map(write_map_to, report)
+    if errors is not None:
+        write_new(errors, report.bad_rows())
+    feed_import.finish(report, json)
+
+
+def watch(
+    folder: Annotated[Path, typer.Argument(help="Where the feeds are put.")],
+    *,
+    format: Format = None,  # noqa: A002  # the option's name
+    complete: Complete = False,
+    source: Source = "",
+    map: Map = None,  # noqa: A002  # the option's name
+    encoding: Encoding = None,
+    separator: Separator = None,
+    columns: Columns = None,
+    dates: Dates = None,
+    seconds: Annotated[float, typer.Option(min=0.05, help="How often to look.")] = 5.0,
+    data_dir: DataDir = None,
+) -> None:
+    """Import every feed that is put into a folder, until stopped.
+
+    Taken files move to FOLDER/taken; refused ones, and those whose every row was rejected, to
+    FOLDER/refused. Put a file there under a
+    name that ends in .tmp and rename it, or let it be: it is taken when it no longer grows.
+
+    Example: pawsonalize animals watch /srv/feeds --complete
+    """
+    from pawsonalize.wings.feeds import feed_import
+    from pawsonalize.wings.feeds.importing import FeedImport
+
+    form = feed_import.read_form(format, encoding, separator, columns, dates)
+    with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
+        how = FeedImport(source, complete, mapping=feed_import.read_map(map))
+        feed_import.watch(adapters, folder, how, form, seconds)
+
+
+def feeds(data_dir: DataDir = None, json: Json = False) -> None:
+    """List the feeds of the feeds file: where each comes from, and what came of it last.
+
+    Example: pawsonalize animals feeds
+    """
+    from pawsonalize.app.jobs import listed_feeds, polling
+    from pawsonalize.fetch import shown
+
+    settings = load_settings({"data_dir": data_dir})
+    listed, now = listed_feeds(settings), clock.now()
+    with opened(settings) as adapters:
+        poll = polling(settings, adapters)
+        states = [poll.state(name, now) for name in listed]
+    if json:
+        print(msgspec.json.encode(states).decode())
+        return
+    rows = []
+    for state, feed in zip(states, listed.values(), strict=True):
+        looked = iso(state.looked_at) if state.looked_at else "never"
+        said = f"failed: {state.said}" if state.failed else state.said
+        rows.append((state.name, shown(feed.source.url), feed.schedule, looked, said))
+    print_listing(("feed", "address", "schedule", "looked at", "what came of it"), rows)
+
+
+def fetch(
+    name: Name,
+    allow_shrink: AllowShrink = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Fetch a feed of the feeds file now, whatever its schedule.
+
+    Exit code 1 if it cannot be fetched, or if every row of it was rejected.
+
+    Example: pawsonalize animals fetch north
+    """
+    from pawsonalize.app.jobs import listed_feeds, polling
+    from pawsonalize.wings.feeds.feed_import import finish
+
+    settings = load_settings({"data_dir": data_dir})
+    listed = listed_feeds(settings)
+    if name not in listed:
+        known = f"there are {', '.join(listed)}" if listed else "set feeds_file to one that has it"
+        raise NotFound(f"no feed is named {name}: {known}")
+    with opened_or_made(settings) as adapters:
+        poll = polling(settings, adapters)
+        report = poll.take(name, listed[name].source, clock.now(), allow_shrink=allow_shrink)
+    if report is None:
+        print("null" if json else f"{name} has not changed since it was fetched last")
+    else:
+        finish(report, json)

@@ -1,0 +1,215 @@
+"""Animals in Petfinder's two forms: the CSV that shelter systems send, and the JSON of its API.
+
+Columns of the CSV:
+ID, AnimalName, PrimaryBreed, SecondaryBreed, Sex (M, F), Size (S, M, L, XL), Age, Desc,
+Type, Status (A adoptable, H held, F found, P pending, X adopted), Altered, NoDogs, NoCats,
+NoKids (1 not good, 0 good), Housetrained, specialNeeds, Mix, photo1…, arrival_date, birth_date,
+primaryColor…, coat_length, adoption_fee.
+
+Contacts are not read, but for the postcode.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+from msgspec import Raw
+
+from pawsonalize.domain.answers import GoodWith, read_answer
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.decoding.decoder import decode
+from pawsonalize.engine.ingest.inventory.form import AnimalForm
+from pawsonalize.wings.feeds.feed import (
+    FeedRow,
+    all_of,
+    first_of,
+    named_in,
+    read_rows,
+)
+from pawsonalize.wings.feeds.table import AS_USUAL, Record, TableForm, read_table
+
+_PHOTOS = tuple(f"PHOTO{place}" for place in range(1, 7))
+_COLOURS = ("PRIMARYCOLOR", "SECONDARYCOLOR", "TERTIARYCOLOR")
+_COLUMNS = (
+    *("ID", "ANIMALNAME", "PRIMARYBREED", "SECONDARYBREED", "SEX", "SIZE", "AGE", "DESC", "TYPE"),
+    *("STATUS", "ALTERED", "NODOGS", "NOCATS", "NOKIDS", "HOUSETRAINED", "SPECIALNEEDS", "MIX"),
+    *("ARRIVAL_DATE", "BIRTH_DATE", "COAT_LENGTH", "ADOPTION_FEE"),
+    *_PHOTOS,
+    *_COLOURS,
+)
+_DATES = ("ARRIVAL_DATE", "BIRTH_DATE")
+_REQUIRED = ("ID", "ANIMALNAME", "PRIMARYBREED", "TYPE")
+_CSV_STATUSES = {"": "available", "A": "available", "H": "hold", "F": "hold"}
+_CSV_STATUSES |= {"P": "pending", "X": "adopted"}
+
+
+def is_petfinder_csv(content: bytes) -> bool:
+    """Whether a file's first line names this format's columns."""
+    header = content[:2_000].partition(b"\n")[0].upper()
+    return all(name.encode() in header for name in ("ANIMALNAME", "PRIMARYBREED", "NOKIDS"))
+
+
+def read_petfinder_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
+    """The file's rows."""
+    for row in read_table(content, _COLUMNS, _REQUIRED, _DATES, form):
+        if isinstance(row, FeedRow):
+            yield row
+        else:
+            yield from read_rows([row], lambda record: record["ID"], _form_of_row)
+
+
+def _form_of_row(row: Record) -> AnimalForm:
+    told = {name: row.get(name, "") for name in _COLUMNS}
+    return AnimalForm(
+        id=told["ID"],
+        species=told["TYPE"],
+        breed=told["PRIMARYBREED"],
+        secondary_breed=told["SECONDARYBREED"],
+        mixed=told["MIX"],
+        birth_date=told["BIRTH_DATE"],
+        age=told["AGE"],
+        size=told["SIZE"],
+        sex=told["SEX"],
+        name=told["ANIMALNAME"],
+        status=_CSV_STATUSES.get(told["STATUS"].upper(), told["STATUS"]),
+        intake_at=first_of(told["ARRIVAL_DATE"]),
+        coat=told["COAT_LENGTH"],
+        colours=all_of(*(told[name] for name in _COLOURS)),
+        altered=told["ALTERED"],
+        house_trained=told["HOUSETRAINED"],
+        special_needs=told["SPECIALNEEDS"],
+        good_with_kids=_not(told["NOKIDS"]),
+        good_with_dogs=_not(told["NODOGS"]),
+        good_with_cats=_not(told["NOCATS"]),
+        photos=all_of(*(told[name] for name in _PHOTOS)),
+        fee=told["ADOPTION_FEE"],
+        description=told["DESC"],
+    )
+
+
+def _not(text: str) -> bool | str:
+    """The opposite of yes and no; other words say what they say."""
+    answer = read_answer(text)
+    return answer is GoodWith.NO if answer in {GoodWith.YES, GoodWith.NO} else text
+
+
+class _Breeds(msgspec.Struct, frozen=True):
+    primary: str | None = None
+    secondary: str | None = None
+    mixed: bool | None = None
+
+
+class _Colors(msgspec.Struct, frozen=True):
+    primary: str | None = None
+    secondary: str | None = None
+    tertiary: str | None = None
+
+
+class _Attributes(msgspec.Struct, frozen=True):
+    spayed_neutered: bool | None = None
+    house_trained: bool | None = None
+    special_needs: bool | None = None
+
+
+class _Environment(msgspec.Struct, frozen=True):
+    children: bool | None = None
+    dogs: bool | None = None
+    cats: bool | None = None
+
+
+class _Photo(msgspec.Struct, frozen=True):
+    full: str | None = None
+    large: str | None = None
+
+
+class _Address(msgspec.Struct, frozen=True):
+    postcode: str | None = None
+
+
+class _Contact(msgspec.Struct, frozen=True):
+    address: _Address | None = None
+
+
+class _Animal(msgspec.Struct, frozen=True):
+    id: str | int
+    species: str | None = None
+    type: str | None = None
+    breeds: _Breeds | None = None
+    colors: _Colors | None = None
+    age: str | None = None
+    gender: str | None = None
+    size: str | None = None
+    coat: str | None = None
+    attributes: _Attributes | None = None
+    environment: _Environment | None = None
+    name: str | None = None
+    description: str | None = None
+    photos: list[_Photo] | None = None
+    url: str | None = None
+    status: str | None = None
+    published_at: str | None = None
+    status_changed_at: str | None = None
+    organization_id: str | None = None
+    contact: _Contact | None = None
+
+
+class _Wrapped(msgspec.Struct, frozen=True):
+    animals: list[Raw]
+
+
+_WRAPPED = msgspec.json.Decoder(_Wrapped)
+_LIST = msgspec.json.Decoder(list[Raw])
+_ANIMAL = msgspec.json.Decoder(_Animal)
+
+
+def read_petfinder_json(content: bytes) -> Iterator[FeedRow]:
+    """The animals of a page or a list."""
+    is_list = content.lstrip()[:1] == b"["
+    raws = decode(_LIST, content) if is_list else decode(_WRAPPED, content).animals
+    for place, raw in enumerate(raws, 1):
+        try:
+            animal = decode(_ANIMAL, raw)
+        except InvalidInput as error:
+            yield FeedRow(place, named_in(raw), reason=error.message)
+            continue
+        yield from read_rows([(place, animal)], lambda one: one.id, _form)
+
+
+def _form(animal: _Animal) -> AnimalForm:
+    breeds, colours = animal.breeds or _Breeds(), animal.colors or _Colors()
+    traits = animal.attributes or _Attributes()
+    household = animal.environment or _Environment()
+    address = (animal.contact and animal.contact.address) or _Address()
+    return AnimalForm(
+        id=animal.id,
+        species=animal.species or animal.type or "",
+        breed=breeds.primary,
+        secondary_breed=breeds.secondary,
+        mixed=breeds.mixed,
+        age=animal.age,
+        size=animal.size,
+        sex=animal.gender,
+        name=animal.name,
+        status=animal.status,
+        listed_at=animal.published_at,
+        outcome_at=_adopted_at(animal),
+        shelter=animal.organization_id,
+        coat=animal.coat,
+        colours=all_of(colours.primary, colours.secondary, colours.tertiary),
+        altered=traits.spayed_neutered,
+        house_trained=traits.house_trained,
+        special_needs=traits.special_needs,
+        good_with_kids=household.children,
+        good_with_dogs=household.dogs,
+        good_with_cats=household.cats,
+        photos=all_of(*(photo.full or photo.large for photo in animal.photos or ())),
+        url=animal.url,
+        postcode=address.postcode,
+        description=animal.description,
+    )
+
+
+def _adopted_at(animal: _Animal) -> str | None:
+    """When it was adopted, if it is; not known if it was published again since."""
+    changed = animal.status_changed_at
+    known = animal.status == "adopted" and changed and changed >= (animal.published_at or "")
+    return changed if known else None

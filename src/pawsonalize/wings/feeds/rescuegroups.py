@@ -1,0 +1,151 @@
+"""Animals of RescueGroups' API, version 5: JSON:API with the related resources beside them."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+from msgspec import Raw
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.decoding.decoder import decode
+from pawsonalize.engine.ingest.inventory.form import AnimalForm
+from pawsonalize.wings.feeds.feed import FeedRow, all_of, named_in, read_rows
+
+
+class _Picture(msgspec.Struct, frozen=True):
+    url: str | None = None
+
+
+class _Related(msgspec.Struct, frozen=True):
+    """What is read of species, locations, organisations, pictures, colours and statuses."""
+
+    singular: str | None = None
+    name: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    postalcode: str | None = None
+    original: _Picture | None = None
+    large: _Picture | None = None
+    order: int | None = None
+
+
+class _Included(msgspec.Struct, frozen=True):
+    type: str
+    id: str | int
+    attributes: _Related = _Related()
+
+
+class _Reference(msgspec.Struct, frozen=True):
+    type: str
+    id: str | int
+
+
+class _References(msgspec.Struct, frozen=True):
+    data: list[_Reference] | _Reference | None = None
+
+
+class _Attributes(msgspec.Struct, frozen=True, rename="camel"):
+    name: str | None = None
+    breed_primary: str | None = None
+    breed_secondary: str | None = None
+    is_breed_mixed: bool | None = None
+    birth_date: str | None = None
+    age_group: str | None = None
+    size_group: str | None = None
+    sex: str | None = None
+    coat_length: str | None = None
+    is_altered: bool | None = None
+    is_housetrained: bool | None = None
+    is_special_needs: bool | None = None
+    is_kids_ok: bool | None = None
+    is_dogs_ok: bool | None = None
+    is_cats_ok: bool | None = None
+    is_adoption_pending: bool | None = None
+    adoption_fee_string: str | None = None
+    description_text: str | None = None
+    url: str | None = None
+    available_date: str | None = None
+    created_date: str | None = None
+
+
+class _Animal(msgspec.Struct, frozen=True):
+    id: str | int
+    attributes: _Attributes = _Attributes()
+    relationships: dict[str, _References] = {}
+
+
+class _Document(msgspec.Struct, frozen=True):
+    data: list[Raw]
+    included: list[_Included] = []
+
+
+_DOCUMENT = msgspec.json.Decoder(_Document)
+_ANIMAL = msgspec.json.Decoder(_Animal)
+
+Known = Mapping[tuple[str, str], _Related]
+
+
+def read_rescuegroups(content: bytes) -> Iterator[FeedRow]:
+    """The animals of a response."""
+    document = decode(_DOCUMENT, content)
+    known = {(one.type, str(one.id)): one.attributes for one in document.included}
+    for place, raw in enumerate(document.data, 1):
+        try:
+            animal = decode(_ANIMAL, raw)
+        except InvalidInput as error:
+            yield FeedRow(place, named_in(raw), reason=error.message)
+            continue
+        yield from read_rows([(place, animal)], lambda one: one.id, lambda one: _form(one, known))
+
+
+def _form(animal: _Animal, known: Known) -> AnimalForm:
+    told = animal.attributes
+    location = next(iter(_related(animal, "locations", known)), _Related())
+    pictures = sorted(_related(animal, "pictures", known), key=lambda one: one.order or 0)
+    addresses = [picture.original or picture.large or _Picture() for picture in pictures]
+    return AnimalForm(
+        id=animal.id,
+        species=_name(animal, "species", known),
+        breed=told.breed_primary,
+        secondary_breed=told.breed_secondary,
+        mixed=told.is_breed_mixed,
+        birth_date=told.birth_date,
+        age=told.age_group,
+        size=told.size_group,
+        sex=told.sex,
+        name=told.name,
+        status=_status(animal, known),
+        listed_at=told.available_date or told.created_date,
+        shelter=_name(animal, "orgs", known),
+        coat=told.coat_length,
+        colours=all_of(*(one.name for one in _related(animal, "colors", known))),
+        altered=told.is_altered,
+        house_trained=told.is_housetrained,
+        special_needs=told.is_special_needs,
+        good_with_kids=told.is_kids_ok,
+        good_with_dogs=told.is_dogs_ok,
+        good_with_cats=told.is_cats_ok,
+        photos=all_of(*(address.url for address in addresses)),
+        url=told.url,
+        fee=told.adoption_fee_string,
+        latitude=location.lat,
+        longitude=location.lon,
+        postcode=location.postalcode,
+        description=told.description_text,
+    )
+
+
+def _status(animal: _Animal, known: Known) -> str:
+    if animal.attributes.is_adoption_pending:
+        return "pending"
+    return _name(animal, "statuses", known) or "available"
+
+
+def _name(animal: _Animal, kind: str, known: Known) -> str:
+    return next((one.singular or one.name or "" for one in _related(animal, kind, known)), "")
+
+
+def _related(animal: _Animal, kind: str, known: Known) -> list[_Related]:
+    data = animal.relationships.get(kind, _References()).data
+    references = data if isinstance(data, list) else [data] if data else []
+    found = [known.get((one.type, str(one.id))) for one in references]
+    return [one for one in found if one is not None]

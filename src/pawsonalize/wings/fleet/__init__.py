@@ -1,0 +1,1 @@
+"""Several servers on one database: membership, fencing, shared models."""

@@ -1,0 +1,34 @@
+"""Writes that count only while a lease is held: each looks whether it is, in its transaction."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from sqlalchemy import Connection, select
+
+from pawsonalize.domain.errors import LeaseLost
+from pawsonalize.wings.fleet.fleet_tables import leases
+
+_FENCES: ContextVar[tuple[tuple[str, int], ...]] = ContextVar("fences", default=())
+
+
+@contextmanager
+def fenced(name: str, token: int) -> Iterator[None]:
+    """While the block runs, writes of this thread are LeaseLost if the token is another's."""
+    before = _FENCES.set((*_FENCES.get(), (name, token)))
+    try:
+        yield
+    finally:
+        _FENCES.reset(before)
+
+
+def works_under_lease() -> bool:
+    """Whether writes of this thread are fenced."""
+    return bool(_FENCES.get())
+
+
+def check_fences(connection: Connection) -> None:
+    """LeaseLost unless this thread's leases are still its own; within a write transaction."""
+    for name, token in _FENCES.get():
+        if connection.scalar(select(leases.c.token).where(leases.c.name == name)) != token:
+            raise LeaseLost(f"another process goes on with {name}: this one ends")

@@ -1,0 +1,46 @@
+"""GET /v1/servers: who serves, works and consumes; and what a server says that does not answer."""
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.errors import NotReady
+from pawsonalize.http.json import json_response
+from pawsonalize.http.operation import Operation
+from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import MONITOR
+from pawsonalize.wings.console.views.service import ServerAnswer, server_answer
+
+
+class ServerList(msgspec.Struct, frozen=True):
+    """Every process of every server, also those that died within the last hour."""
+
+    servers: list[ServerAnswer]
+
+
+async def get_servers(request: Request) -> Response:
+    """List the processes, as this one sees them."""
+    services: Services = request.app.state.services
+    return json_response(ServerList([server_answer(one) for one in services.servers.states()]))
+
+
+async def refuse(request: Request) -> Response:
+    """What a server says that has not the role to answer."""
+    services: Services = request.app.state.services
+    raise NotReady(
+        f"this server does not answer: its roles are {', '.join(services.roles)}. Ask one that has"
+        " the role serve",
+        code="not_serving",
+    )
+
+
+SERVER_OPERATIONS = (
+    Operation(
+        "GET",
+        "/v1/servers",
+        get_servers,
+        "Who serves, works and consumes, with which version of the program.",
+        MONITOR,
+        answer=ServerList,
+    ),
+)

@@ -1,0 +1,1 @@
+"""Messages to people: by log, e-mail, webhook or Amazon SNS."""

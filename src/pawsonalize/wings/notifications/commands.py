@@ -1,0 +1,108 @@
+"""`pawsonalize notifications`: who was told what, and whether the ways to tell them work."""
+
+from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
+
+import msgspec
+import typer
+
+from pawsonalize import clock
+from pawsonalize.cli.opening import opened
+from pawsonalize.cli.options import DataDir, Json, command_group
+from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.domain.times import iso
+from pawsonalize.settings import load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.wings.notifications.deliveries import Delivery
+
+app = command_group("What people are told, and how it reached them.")
+
+
+@app.command("ls")
+def ls(
+    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """List notifications, the newest first, with each notifier's delivery.
+
+    Example: pawsonalize notifications ls --limit 10
+    """
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        deliveries = adapters.deliveries.newest(limit)
+    if json:
+        print(msgspec.json.encode(deliveries).decode())
+        return
+    for delivery in deliveries:
+        news = delivery.notification
+        print(f"{iso(news.happened_at)}  {news.kind:<16}  {news.subject}")
+        print(f"    {delivery.notifier}: {_state(delivery)}")
+
+
+@app.command("test")
+def send_test(json: Json = False) -> None:
+    """Send a test notification by every notifier now; exit code 1 if one does not take it.
+
+    Example: pawsonalize notifications test
+    """
+    from pawsonalize.logs import configure_logs
+    from pawsonalize.wings.notifications.courier import send
+    from pawsonalize.wings.notifications.notifying import open_notifiers
+
+    settings = load_settings()
+    configure_logs(settings.log_format, settings.log_level)
+    news = Notification(
+        notification_id=f"test-{uuid4().hex}",
+        kind=NotificationKind.TEST,
+        subject="A test of the notifications",
+        text="If you can read this, notifications of Pawsonalize reach you.",
+        happened_at=clock.now(),
+    )
+    failures = {name: send(notifier, news) for name, notifier in open_notifiers(settings).items()}
+    if json:
+        print(msgspec.json.encode(failures).decode())
+    else:
+        for name, failure in failures.items():
+            print(f"{name}: {failure or 'taken'}")
+    if any(failures.values()):
+        raise typer.Exit(1)
+
+
+@app.command("retry")
+def retry(
+    notification_id: Annotated[
+        str | None, typer.Option("--id", help="Only this notification.", show_default="all")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Try again now what was not delivered, the given up too; exit code 1 if something is left.
+
+    Example: pawsonalize notifications retry
+    """
+    from pawsonalize.logs import configure_logs
+    from pawsonalize.wings.notifications.notifying import couriers
+
+    settings = load_settings({"data_dir": data_dir})
+    configure_logs(settings.log_format, settings.log_level)
+    with opened(settings) as adapters:
+        before = adapters.deliveries.undelivered(notification_id)
+        adapters.deliveries.retry(clock.now(), notification_id)
+        for courier in couriers(settings, adapters.deliveries):
+            while courier.deliver_due(clock.now()):
+                pass
+        left = adapters.deliveries.undelivered(notification_id)
+    print(f"{before - left:,} of {before:,} delivered")
+    if left:
+        raise typer.Exit(1)
+
+
+def _state(delivery: "Delivery") -> str:
+    if delivery.delivered_at is not None:
+        return f"delivered at {iso(delivery.delivered_at)}"
+    if delivery.last_error is None:
+        return "being sent" if delivery.attempts else "waiting"
+    failed = f"failed {delivery.attempts} times ({delivery.last_error})"
+    if delivery.next_attempt_at is None:
+        return f"given up, {failed}"
+    return f"{failed}, again at {iso(delivery.next_attempt_at)}"

@@ -1,0 +1,1 @@
+"""Counting of logs that do not fit in memory, by query engines."""

@@ -1,0 +1,136 @@
+"""Who counts the log for a training: this process's memory, or an engine out of core."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from pawsonalize.archive.base import ObjectStore
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.training.training_data import Sampling, whole_log
+from pawsonalize.settings import Settings
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.erased import ErasedLookup
+from pawsonalize.storage.training_files import TrainingFile, TrainingFiles, groups_with_files
+from pawsonalize.wings.out_of_core.files import SCRATCH
+from pawsonalize.wings.out_of_core.training_table import TrainingTable
+from pawsonalize.wings.out_of_core.training_tables import TrainingTables
+
+if TYPE_CHECKING:  # an extra has what they need
+    from pawsonalize.engine.training.table_reading import TableReading
+    from pawsonalize.wings.out_of_core.base import CountingEngine
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How trainings and measurements read the log."""
+
+    reading: "TableReading | None"
+    """What reads the training table; None where trainings read the log itself."""
+    tables: TrainingTables
+    """The training tables of all dataset groups."""
+
+    @classmethod
+    def of(cls, settings: Settings, database: Database, objects: ObjectStore) -> "Counting":
+        """As the settings say."""
+        catalogue = Catalogue(database)
+        tables = TrainingTables(
+            partial(groups_with_files, database),
+            lambda group: training_table(
+                database, objects, group, FacetReader.of(catalogue.of(group))
+            ),
+            in_use=settings.training_engine != "memory",
+        )
+        return cls(_reading(settings, database, objects), tables)
+
+    @property
+    def sampling(self) -> Sampling:
+        """What measurements read of a log."""
+        return whole_log if self.reading is None else self.reading.sample
+
+
+def _reading(settings: Settings, database: Database, objects: ObjectStore) -> "TableReading | None":
+    if settings.training_engine == "memory":
+        return None
+    from pawsonalize.engine.training.table_reading import TableReading  # noqa: PLC0415 - an extra
+
+    return TableReading(
+        partial(_engine, settings, objects),
+        partial(training_table, database, objects),
+        partial(_fetched, settings, objects),
+    )
+
+
+def training_table(
+    database: Database, objects: ObjectStore, dataset_group: str, reader: FacetReader
+) -> TrainingTable:
+    """The training table of a dataset group."""
+    files = TrainingFiles(database, dataset_group)
+    return TrainingTable(files, objects, dataset_group, reader, ErasedLookup(database))
+
+
+def _engine(settings: Settings, objects: ObjectStore, purpose: str) -> "CountingEngine":
+    scratch = _scratch(settings, purpose)
+    shutil.rmtree(scratch, ignore_errors=True)
+    if settings.training_engine != "spark":
+        from pawsonalize.wings.out_of_core.embedded import EMBEDDED  # noqa: PLC0415 - an extra
+
+        return EMBEDDED[settings.training_engine](scratch, settings.training_memory_megabytes)
+    # A cluster shares the archive's store, and nothing else, with this machine.
+    folder = f"{SCRATCH}/{scratch.name}"
+    _emptied(objects, folder)
+    from pawsonalize.wings.out_of_core.spark import SparkEngine  # noqa: PLC0415 - an extra
+
+    remote = f"{settings.archive}/{folder}"
+    return SparkEngine(_spark_url(settings), remote, partial(_emptied, objects, folder))
+
+
+def _spark_url(settings: Settings) -> str:
+    if not settings.spark_url:
+        raise InvalidInput(
+            "the training engine spark needs a server: set spark_url to its address, such as"
+            " sc://spark:15002",
+            field="spark_url",
+        )
+    return settings.spark_url
+
+
+def _fetched(
+    settings: Settings, objects: ObjectStore, purpose: str, files: Sequence[TrainingFile]
+) -> list[str]:
+    """The files where the engine reads them: of its own, since others may replace them."""
+    archive, is_local = settings.archive, "://" not in settings.archive
+    if settings.training_engine == "spark":
+        return [f"{archive}/{file.key}" for file in files]
+    folder = _scratch(settings, purpose) / "table"
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for number, file in enumerate(files):
+        path = folder / f"{number}.parquet"
+        path.unlink(missing_ok=True)
+        if not (is_local and _linked(Path(archive) / file.key, path)):
+            path.write_bytes(objects.get(file.key))
+        paths.append(str(path))
+    return paths
+
+
+def _linked(source: Path, path: Path) -> bool:
+    with suppress(OSError):  # of another file system, or gone: then it is read
+        os.link(source, path)
+    return path.exists()
+
+
+def _scratch(settings: Settings, purpose: str) -> Path:
+    return settings.data_dir.absolute() / SCRATCH / quote(purpose, safe="")
+
+
+def _emptied(objects: ObjectStore, folder: str) -> None:
+    for key in list(objects.list(folder)):
+        objects.delete(key)

@@ -1,0 +1,1 @@
+"""Amazon Personalize itself as the engine that trains and answers."""

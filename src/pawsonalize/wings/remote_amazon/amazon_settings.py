@@ -1,0 +1,92 @@
+"""Which engine trains and answers, and what things are called at Amazon Personalize: settings."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.wings.fleet.fleet_settings import FleetSettings
+from pawsonalize.wings.remote_amazon.names import AmazonNames
+from pawsonalize.wings.remote_amazon.versions import RECIPES
+
+AMAZON_PERSONALIZE = "amazon-personalize"
+_Named = Annotated[
+    str, Meta(pattern=r"^(|[a-zA-Z0-9][a-zA-Z0-9_-]{0,62}|arn:[\w-]+:personalize:.+)$")
+]
+_RECOMMENDER, _RERANKER = "recommender", "reranker"
+
+
+class AmazonSettings(FleetSettings, frozen=True):
+    """How Amazon Personalize itself is used.
+
+    A part of the settings, see `settings.py`.
+    """
+
+    engine: Literal["pawsonalize", "amazon-personalize"] = "pawsonalize"
+    """What trains and answers: this service, or Amazon Personalize through its API."""
+    amazon_region: Annotated[str, Meta(pattern="^[a-z0-9-]*$")] = ""
+    """The region of Amazon Personalize; empty: that of the environment, such as `AWS_REGION`."""
+    amazon_dataset_group: Annotated[
+        str, Meta(pattern=r"^([a-zA-Z0-9][a-zA-Z0-9_-]{0,62}|arn:[\w-]+:personalize:.+)$")
+    ] = "pawsonalize"
+    """The dataset group there, by name or ARN; one of that name is made if there is none."""
+    amazon_event_tracker: Annotated[str, Meta(pattern=r"^(|arn:[\w-]+:personalize:.+)$")] = ""
+    """The ARN of the event tracker there; empty: that of the dataset group, made if need be."""
+    amazon_recommender_solution: _Named = ""
+    """The solution there that recommends, by name or ARN; empty: one that is made."""
+    amazon_reranker_solution: _Named = ""
+    """The same of the solution that ranks."""
+    amazon_recommender_campaign: _Named = ""
+    """The campaign there that recommends, by name or ARN; empty: one that is made."""
+    amazon_reranker_campaign: _Named = ""
+    """The same of the campaign that ranks."""
+    amazon_history: Literal["send", "there"] = "send"
+    """Events from before the switch: `send` them too, or they are `there` already."""
+    amazon_check_seconds: Annotated[float, Meta(gt=0)] = 30.0
+    """How often to look whether a training or an update there is ready."""
+    amazon_forward_seconds: Annotated[float, Meta(gt=0)] = 1.0
+    """How often new events are sent there."""
+    amazon_query_seconds: Annotated[float, Meta(gt=0)] = 2.0
+    """How long one try of a question waits for Amazon Personalize before popular groups answer."""
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself."""
+        FleetSettings.__post_init__(self)
+        if not self.uses_amazon:
+            return
+        for name in ("solution", "campaign"):
+            first = getattr(self, f"amazon_{_RECOMMENDER}_{name}")
+            if first and first == getattr(self, f"amazon_{_RERANKER}_{name}"):
+                raise InvalidInput(
+                    f"the settings amazon_{_RECOMMENDER}_{name} and amazon_{_RERANKER}_{name} are"
+                    f" both {first!r}, and one {name} cannot do both: name two, or leave both out",
+                    field=f"amazon_{_RERANKER}_{name}",
+                )
+        recipe = getattr(self, "recipe", None)
+        if recipe is not None and recipe not in RECIPES:
+            raise InvalidInput(
+                f"the setting recipe is {recipe!r}, which Amazon Personalize does not train for"
+                f" us: with `engine: {AMAZON_PERSONALIZE}` write one of {', '.join(RECIPES)}",
+                field="recipe",
+            )
+
+    @property
+    def uses_amazon(self) -> bool:
+        """Whether Amazon Personalize trains and answers."""
+        return self.engine == AMAZON_PERSONALIZE
+
+    @property
+    def amazon_names(self) -> AmazonNames:
+        """What things are called there."""
+        return AmazonNames(
+            self.amazon_dataset_group,
+            self.amazon_event_tracker,
+            {
+                _RECOMMENDER: self.amazon_recommender_solution,
+                _RERANKER: self.amazon_reranker_solution,
+            },
+            {
+                _RECOMMENDER: self.amazon_recommender_campaign,
+                _RERANKER: self.amazon_reranker_campaign,
+            },
+        )

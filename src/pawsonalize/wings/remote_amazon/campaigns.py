@@ -1,0 +1,170 @@
+"""Campaigns at Amazon Personalize: a version goes live there while the one before serves on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pawsonalize.domain.errors import AlreadyExists, Conflict, LimitExceeded, NotFound
+from pawsonalize.domain.times import SECOND
+from pawsonalize.recipes.names import USER_PERSONALIZATION
+from pawsonalize.wings.remote_amazon.calls import Calls
+from pawsonalize.wings.remote_amazon.groups import AmazonGroup
+from pawsonalize.wings.remote_amazon.names import AmazonNames, is_arn
+from pawsonalize.wings.remote_amazon.versions import AmazonVersions
+
+
+@dataclass(frozen=True, slots=True)
+class AmazonServing:
+    """What a campaign there is to serve, and how."""
+
+    version: str
+    """The ARN of the version."""
+    solution: str
+    """The name of our solution."""
+    recipe: str
+    min_provisioned_tps: int
+    exploration_weight: float
+    exploration_item_age_cut_off: int
+    asked_at: int
+    """When it was asked for, in milliseconds since 1970; failures from before do not count."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The campaign's configuration; only one recipe explores."""
+        if self.recipe != USER_PERSONALIZATION:
+            return {}
+        exploration = {
+            "explorationWeight": f"{self.exploration_weight:g}",
+            "explorationItemAgeCutOff": str(self.exploration_item_age_cut_off),
+        }
+        return {"itemExplorationConfig": exploration}
+
+
+class AmazonCampaigns:
+    """Brings campaigns there to where ours are."""
+
+    def __init__(
+        self, calls: Calls, names: AmazonNames, group: AmazonGroup, versions: AmazonVersions
+    ) -> None:
+        self._calls = calls
+        self._names = names
+        self._group = group
+        self._versions = versions
+        self._arns: dict[str, str] = {}
+
+    def find(self, ours: str, solution: str) -> str | None:
+        """The ARN of the campaign, or None if there is none yet."""
+        if ours not in self._arns:
+            name = self._names.campaign(ours)
+            found = name if is_arn(name) else self._listed(name, solution)
+            if found is None:
+                return None
+            self._arns[ours] = found
+        return self._arns[ours]
+
+    def described(self, ours: str, solution: str) -> Mapping[str, Any] | None:
+        """What Amazon Personalize says of the campaign, or None if there is none."""
+        arn = self.find(ours, solution)
+        if arn is None:
+            return None
+        try:
+            found = self._calls.control("describe_campaign", campaignArn=arn)["campaign"]
+        except NotFound:  # it was deleted there
+            self._arns.pop(ours, None)
+            return None
+        campaign: Mapping[str, Any] = found
+        return campaign
+
+    def reach(self, ours: str, wanted: AmazonServing) -> bool:
+        """Whether the campaign serves what is wanted; if not, that is begun.
+
+        Call it again and again. Conflict with the reason once it has failed.
+        """
+        campaign = self.described(ours, wanted.solution)
+        if campaign is None:
+            self._create(ours, wanted)
+            return False
+        update = campaign.get("latestCampaignUpdate") or {}
+        for state in (campaign, update):
+            status = str(state.get("status") or "ACTIVE")
+            if status.startswith("DELETE"):
+                raise Conflict(f"campaign {ours} at Amazon Personalize is {status}")
+            if status.endswith(("PENDING", "IN_PROGRESS")):
+                return False
+        if _serves(campaign, update, wanted):
+            return True
+        for state in (update, campaign) if update else (campaign,):
+            if _has_failed(state, wanted):
+                raise Conflict(
+                    f"campaign {ours} at Amazon Personalize could not be updated:"
+                    f" {state.get('failureReason') or 'no reason is given'}"
+                )
+        self._update(ours, campaign, wanted)
+        return False
+
+    def _create(self, ours: str, wanted: AmazonServing) -> None:
+        name = self._names.campaign(ours)
+        if is_arn(name):
+            raise NotFound(f"there is no campaign {name} at Amazon Personalize: name another")
+        try:
+            made = self._calls.control("create_campaign", name=name, **_asked(wanted))
+        except AlreadyExists:  # another process was faster
+            return
+        self._arns[ours] = str(made["campaignArn"])
+
+    def _update(self, ours: str, campaign: Mapping[str, Any], wanted: AmazonServing) -> None:
+        try:
+            self._calls.control(
+                "update_campaign", campaignArn=campaign["campaignArn"], **_asked(wanted)
+            )
+        except NotFound:
+            self._arns.pop(ours, None)
+        except LimitExceeded:  # is a conflict too, but waiting does not end it
+            raise
+        except Conflict:  # an update is under way: look again
+            return
+
+    def _listed(self, name: str, solution: str) -> str | None:
+        arn = self._versions.find_solution(solution)
+        if arn is None:
+            return None
+        listed = self._calls.listed("list_campaigns", "campaigns", solutionArn=arn)
+        return next((one["campaignArn"] for one in listed if one["name"] == name), None)
+
+
+def _asked(wanted: AmazonServing) -> dict[str, Any]:
+    config = {"campaignConfig": wanted.config} if wanted.config else {}
+    return {
+        "solutionVersionArn": wanted.version,
+        "minProvisionedTPS": wanted.min_provisioned_tps,
+        **config,
+    }
+
+
+def _serves(campaign: Mapping[str, Any], update: Mapping[str, Any], wanted: AmazonServing) -> bool:
+    """Whether what is live is the version and the configuration that are wanted.
+
+    After an update that succeeded, that is what is live.
+    """
+    live = update if update.get("status") == "ACTIVE" else campaign
+    if campaign.get("status") != "ACTIVE" or live.get("solutionVersionArn") != wanted.version:
+        return False
+    if live.get("minProvisionedTPS") != wanted.min_provisioned_tps:
+        return False
+    has = (live.get("campaignConfig") or {}).get("itemExplorationConfig") or {}
+    asked = wanted.config.get("itemExplorationConfig") or {}
+    return all(_as_number(has.get(name)) == float(value) for name, value in asked.items())
+
+
+def _has_failed(state: Mapping[str, Any], wanted: AmazonServing) -> bool:
+    """Whether that is a failure to serve this very thing, since it was asked for."""
+    if not str(state.get("status")).endswith("FAILED"):
+        return False
+    if state.get("solutionVersionArn") not in {None, wanted.version}:
+        return False
+    at = state.get("lastUpdatedDateTime") or state.get("creationDateTime")
+    return at is None or at.timestamp() * SECOND >= wanted.asked_at
+
+
+def _as_number(text: object) -> float | None:
+    return None if text is None else float(str(text))

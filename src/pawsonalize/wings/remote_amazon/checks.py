@@ -1,0 +1,130 @@
+"""The doctor's checks of Amazon Personalize, where that trains and answers."""
+
+from collections.abc import Iterator
+
+from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.domain.times import DAY, MINUTE
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.wings.remote_amazon.composition import RemoteEngine
+
+_LATE = 10 * MINUTE
+_REMINDED = 30 * DAY
+_NEWEST = 1_000
+
+
+def engine(patient: Patient) -> Iterator[Diagnosis]:
+    """What trains and answers."""
+    remote = patient.adapters.remote
+    yield Diagnosis("engine", engine_name(remote))
+    if remote is None:
+        yield from _left_behind(patient)
+
+
+def engine_name(remote: RemoteEngine | None) -> str:
+    """What trains and answers, in words; calls nobody."""
+    if remote is None:
+        return "this service trains and answers"
+    personalize = remote.personalize
+    return (
+        f"Amazon Personalize trains and answers for the default dataset group (there"
+        f" {personalize.names.dataset_group}, at {personalize.calls.endpoint('personalize')})"
+    )
+
+
+def events_sent(patient: Patient) -> Iterator[Diagnosis]:
+    """Whether events arrive at Amazon Personalize."""
+    remote = patient.adapters.remote
+    if remote is None:
+        return
+    state, head = remote.forwarder.state(), patient.adapters.log.head()
+    waiting = head - state.through
+    told = f"{state.sent:,} sent, {waiting:,} wait"
+    newest = patient.adapters.log.read(state.through, head, 1) if waiting else []
+    if newest and patient.now - newest[0].event.received_at > _LATE:
+        yield attention(
+            "events at Amazon Personalize",
+            told,
+            "a running server sends them: look whether one runs, and at its problems",
+        )
+    else:
+        yield Diagnosis("events at Amazon Personalize", told)
+    if state.refused or state.shortened:
+        yield attention(
+            "events at Amazon Personalize",
+            f"{state.refused:,} were refused there, {state.shortened:,} taken without their"
+            f" properties; the newest was {state.last_refusal}",
+            "they are in the log and the archive here; mend what sends such events",
+        )
+
+
+def erasures_there(patient: Patient) -> Iterator[Diagnosis]:
+    """Who was erased here, and may still be known to Amazon Personalize."""
+    remote = patient.adapters.remote
+    if remote is None:
+        return
+    since = max(remote.forwarder.state().created_at, patient.now - _REMINDED)
+    newest = patient.adapters.erasures.newest(_NEWEST)
+    count = sum(
+        one.dataset_group == DEFAULT_DATASET_GROUP and one.noted_at >= since for one in newest
+    )
+    if count:
+        yield attention(
+            "erasures at Amazon Personalize",
+            f"{count:,} erasures of the last 30 days are not carried there",
+            "delete these users there with a data deletion job; `pawsonalize erasures ls` lists"
+            " the erasures",
+        )
+
+
+def campaigns_there(patient: Patient) -> Iterator[Diagnosis]:
+    """Whether Amazon Personalize answers, and serves what ours say."""
+    remote = patient.adapters.remote
+    if remote is None:
+        return
+    name = "Amazon Personalize"
+    try:
+        if remote.personalize.group.find() is None:
+            yield Diagnosis(name, "it answers; its dataset group is made with the first events")
+            return
+        yield Diagnosis(name, "it answers")
+        for campaign in patient.adapters.registry.all(Campaign):
+            yield from _differing(patient, remote, campaign)
+    except PawsonalizeError as error:
+        yield attention(name, error.message, "popular groups answer until it does")
+
+
+def _differing(patient: Patient, remote: RemoteEngine, campaign: Campaign) -> Iterator[Diagnosis]:
+    live = campaign.solution_version
+    version = None if live is None else patient.adapters.registry.find(SolutionVersion, live)
+    if version is None or version.remote is None or campaign.pending is not None:
+        return
+    there = remote.personalize.campaigns.described(campaign.name, campaign.solution)
+    check = f"campaign {campaign.name} there"
+    if there is None:
+        yield attention(check, "Amazon Personalize has none", "restart a server: it makes one")
+    elif there.get("solutionVersionArn") != version.remote:
+        yield attention(
+            check,
+            f"it serves {there.get('solutionVersionArn')}, and {version.remote} is live here:"
+            " somebody updated it there",
+            f"update it with `pawsonalize campaigns update {campaign.name} VERSION`, or restart a"
+            " server",
+        )
+    else:
+        yield Diagnosis(check, f"{there.get('status')} with {version.remote}")
+
+
+def _left_behind(patient: Patient) -> Iterator[Diagnosis]:
+    """Campaigns whose version only Amazon Personalize can answer for."""
+    for campaign in patient.adapters.registry.all(Campaign):
+        live = campaign.solution_version
+        version = None if live is None else patient.adapters.registry.find(SolutionVersion, live)
+        if version is not None and version.remote is not None:
+            yield attention(
+                "engine",
+                f"campaign {campaign.name} serves {version.name}, which Amazon Personalize trained",
+                "train here with `pawsonalize train`, or set `engine: amazon-personalize` again",
+            )

@@ -1,0 +1,93 @@
+"""Amazon Personalize as the engine, opened as the settings say."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from pawsonalize import clock
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.http.metrics import count_amazon_call
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.settings import Settings
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_log import EventLog
+from pawsonalize.wings.remote_amazon.calls import Calls
+from pawsonalize.wings.remote_amazon.engine import AmazonPersonalize
+from pawsonalize.wings.remote_amazon.forwarding import Forwarder
+from pawsonalize.wings.remote_amazon.remote_campaign import RemoteCampaign
+from pawsonalize.wings.remote_amazon.remote_training import RemoteTraining
+
+_ENDPOINTS = (
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_PERSONALIZE",
+    "AWS_ENDPOINT_URL_PERSONALIZE_EVENTS",
+    "AWS_ENDPOINT_URL_PERSONALIZE_RUNTIME",
+)
+_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteEngine:
+    """What trains and answers in place of this service, and what it is fed by."""
+
+    personalize: AmazonPersonalize
+    forwarder: Forwarder
+    training: RemoteTraining
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        registry: Registry,
+        log: EventLog,
+        catalogue: Catalogue,
+        leases: Leases,
+    ) -> "RemoteEngine | None":
+        """None if this service trains and answers by itself. Calls nobody yet."""
+        if not settings.uses_amazon:
+            return None
+        personalize = open_amazon(settings)
+        forwarder = Forwarder(
+            log,
+            registry,
+            personalize.feeding,
+            personalize.names.group,
+            from_the_start=settings.amazon_history == "send",
+            now=clock.now,
+        )
+        training = RemoteTraining(personalize, registry, catalogue, forwarder, leases)
+        return cls(personalize, forwarder, training)
+
+    def campaign(self, name: str) -> RemoteCampaign:
+        """The campaign there behind ours of that name."""
+        return RemoteCampaign(self.personalize, name)
+
+
+def open_amazon(settings: Settings) -> AmazonPersonalize:
+    """Amazon Personalize as the settings name it; calls nobody yet."""
+    seconds = settings.amazon_query_seconds
+    calls = Calls(settings.amazon_region, seconds, count_amazon_call)
+    return AmazonPersonalize(calls, settings.amazon_names, settings.amazon_check_seconds)
+
+
+def check_amazon(settings: Settings) -> None:
+    """InvalidInput if Amazon Personalize cannot be called with these settings; calls nobody."""
+    if not settings.uses_amazon:
+        return
+    for name in _our_own(settings):
+        raise InvalidInput(
+            f"{name} is {os.environ[name]!r}, which is this very service: with `engine:"
+            " amazon-personalize` it would ask itself. Leave it out, or name another service"
+        )
+    _ = open_amazon(settings).calls.region
+
+
+def _our_own(settings: Settings) -> Iterator[str]:
+    for name in _ENDPOINTS:
+        url = urlsplit(os.environ.get(name, ""))
+        if url.hostname in {settings.host, *(_THIS_MACHINE if settings.is_local else ())}:
+            port = url.port or (443 if url.scheme == "https" else 80)
+            if port == settings.port:
+                yield name

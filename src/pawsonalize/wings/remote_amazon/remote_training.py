@@ -1,0 +1,157 @@
+"""Trains versions at a remote engine: sends what they learn from, waits, reads their metrics."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+import structlog
+
+from pawsonalize.domain.errors import EngineUnavailable, NotFound, PawsonalizeError, TrainingFailed
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.kinds.datasets import DatasetSchema
+from pawsonalize.kinds.defaults import dataset_name
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import (
+    Progress,
+    Solution,
+    SolutionVersion,
+    TrainingMode,
+)
+from pawsonalize.recipes.names import POPULARITY_COUNT
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.wings.remote_amazon.engine import AmazonPersonalize
+from pawsonalize.wings.remote_amazon.forwarding import LEASE, Forwarder
+
+_WAIT_SECONDS = 1.0
+
+log = structlog.get_logger()
+
+Report = Callable[[Progress, str | None], object]
+"""Stores how far the training is and, once it is known, what the remote engine calls the version.
+
+Conflict if somebody stopped it.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteMetrics:
+    """What the remote engine calls the version, its metrics, or why there are none."""
+
+    remote: str
+    metrics: Mapping[str, float]
+    why_not: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTraining:
+    """Trains in place of this machine; goes on with what it began before, on whichever machine."""
+
+    personalize: AmazonPersonalize
+    registry: Registry
+    catalogue: Catalogue
+    forwarder: Forwarder
+    leases: Leases
+    sleep: Callable[[float], object] = time.sleep
+
+    def trains(self, version: SolutionVersion) -> bool:
+        """Whether the remote engine trains the version."""
+        solution = self.registry.get(Solution, version.solution)
+        return self.personalize.trains(solution.data_group, version.recipe)
+
+    def train(self, version: SolutionVersion, report: Report) -> RemoteMetrics:
+        """Train to the end. TrainingFailed with the reason if the remote engine gives up.
+
+        While it does not answer, this waits.
+        """
+        remote = version.remote
+        if remote is None:
+            self._patiently("sending events", report, lambda: self._has_events(version))
+            self._patiently("sending items", report, self._put_items)
+            found: list[str] = []
+            self._patiently("ordering the training", report, lambda: self._begin(version, found))
+            remote = found[0]
+        report(Progress(_PHASE), remote)
+        self._patiently(_PHASE, report, lambda: self._is_trained(remote))
+        return self._measured(remote)
+
+    def stop(self, version: SolutionVersion) -> None:
+        """Stop the training there, if it was begun; EngineUnavailable if nobody answers."""
+        versions = self.personalize.versions
+        remote = version.remote
+        if remote is None and self.trains(version):
+            remote = versions.find(version.name, version.solution)
+        if remote is not None:
+            versions.stop(remote)
+
+    def _begin(self, version: SolutionVersion, found: list[str]) -> bool:
+        found.append(
+            self.personalize.versions.begin(
+                version.name, version.solution, version.recipe, version.mode.value
+            )
+        )
+        return True
+
+    def _has_events(self, version: SolutionVersion) -> bool:
+        """Whether every event that it learns from is there. If no server puts them, this does."""
+        _ = self.personalize.group.tracking_id  # what is wrong for good is raised here
+        if self.forwarder.is_through(version.log_offset):
+            return True
+        self.leases.leading(LEASE, self.forwarder.forward)()
+        self.leases.let_go(LEASE)
+        return self.forwarder.is_through(version.log_offset)
+
+    def _put_items(self) -> bool:
+        schema = self.registry.get(DatasetSchema, dataset_name(DatasetType.ITEMS))
+        self.personalize.feeding.put_items(self.catalogue.items(), schema.avro)
+        return True
+
+    def _is_trained(self, remote: str) -> bool:
+        state = self.personalize.versions.state(remote)
+        if state.is_settled and not state.is_active:
+            reason = state.reason or "no reason is given"
+            raise TrainingFailed(
+                f"Amazon Personalize says {state.status} ({reason}); there it is {remote}"
+            )
+        return state.is_active
+
+    def _measured(self, remote: str) -> RemoteMetrics:
+        try:
+            return RemoteMetrics(remote, self.personalize.versions.metrics(remote))
+        except EngineUnavailable:
+            raise
+        except PawsonalizeError as error:  # it can serve all the same
+            return RemoteMetrics(remote, {}, error.message)
+
+    def _patiently(self, phase: str, report: Report, done: Callable[[], bool]) -> None:
+        """Do it again and again until it is done, and over every time that nobody answers."""
+        while True:
+            report(Progress(phase), None)
+            pause = self.personalize.check_seconds if phase == _PHASE else _WAIT_SECONDS
+            try:
+                if done():
+                    return
+            except EngineUnavailable as error:
+                log.warning("training waits", phase=phase, reason=error.message)
+                report(Progress(f"{phase}: waiting for an answer"), None)
+                pause = max(pause, _WAIT_SECONDS)
+            except NotFound as error:
+                raise TrainingFailed(error.message) from error
+            self.sleep(pause)
+
+
+_PHASE = "training at Amazon Personalize"
+
+
+def stand_in_of(version: SolutionVersion) -> SolutionVersion:
+    """What is fitted here in place of the version: the popularity of the same events."""
+    return msgspec.structs.replace(
+        version,
+        recipe=POPULARITY_COUNT,
+        settings={},
+        tuning=None,
+        tuned=None,
+        mode=TrainingMode.FULL,
+        base=None,
+    )

@@ -1,0 +1,1 @@
+"""Events read from a broker: Kinesis, Kafka or NATS JetStream."""

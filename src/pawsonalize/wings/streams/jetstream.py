@@ -1,0 +1,300 @@
+"""NATS JetStream: each subject of a stream is a shard, read by one consumer at a time.
+
+A durable that several share would hand a dead one's messages out after later ones. So shards are
+leased in the tables, the position there is the truth, and whoever takes a shard reads it with a
+consumer of its own on the server, which begins behind that position.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import structlog
+
+from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StreamUnavailable
+from pawsonalize.domain.times import SECOND
+from pawsonalize.wings.streams.address import StreamAddress
+from pawsonalize.wings.streams.base import Record
+from pawsonalize.wings.streams.jetstream_feed import DeliveredMessage, Feed
+from pawsonalize.wings.streams.leases import ShardLeases
+from pawsonalize.wings.streams.nats_link import API_SECONDS, NatsLink
+from pawsonalize.wings.streams.stream_shards import ShardLag
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.js.api import StreamInfo
+
+_LOG = structlog.get_logger()
+_INFO_SECONDS = 10.0
+_AGAIN_SECONDS = 0.5
+PATIENCE_SECONDS = 10.0
+"""For so long a server that comes up may miss what it had."""
+# Calls end by themselves before this; the margin is for a machine that is busy.
+_LONGEST_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class _Place:
+    """How far a shard is read."""
+
+    read: int | None
+    """The sequence that was read last; None: begin where the address says."""
+    unstored: deque[DeliveredMessage] = field(default_factory=deque)
+    """What was read and not acknowledged."""
+    feed: Feed | None = None
+    again: float = 0.0
+    """When to try next to open a feed."""
+    ahead_since: float | None = None
+    """Since when the stream ends before what was read."""
+    told_lost: int = 0
+    """Up to which sequence the log says that messages are gone."""
+
+
+class JetStream:
+    """One consumer's view of a stream of NATS."""
+
+    def __init__(self, address: StreamAddress, leases: ShardLeases, now: Callable[[], int]) -> None:
+        self._address = address
+        self._start = address.start
+        self._leases = leases
+        self._now = now
+        self._places: dict[str, _Place] = {}
+        self._dropped: list[Feed] = []
+        self._closing: set[asyncio.Future[None]] = set()
+        self._info: StreamInfo | None = None
+        self._informed = 0.0
+        self._turn = 0
+        self._arrived = asyncio.Event()
+        self._link = NatsLink(address)
+
+    def read(self, limit: int, wait: float) -> Sequence[Record]:
+        """The next records of the shards that are ours."""
+        until = time.monotonic() + wait
+        while True:
+            self._look()
+            left = max(0.0, until - time.monotonic())
+            work = self._read(limit, min(left, self._leases.pause))
+            records = self._link.run(work, _LONGEST_SECONDS)
+            if records or time.monotonic() >= until:
+                return records
+
+    def acknowledge(self, records: Sequence[Record]) -> None:
+        """Note how far each shard is stored."""
+        stored = {record.shard: int(record.sequence) for record in records}
+        replies = []
+        for shard, sequence in stored.items():
+            place = self._places.get(shard)
+            last = None
+            while place and place.unstored and place.unstored[0].sequence <= sequence:
+                last = place.unstored.popleft()
+            if last is not None:
+                self._leases.note(shard, str(last.sequence))
+                replies.append(last.reply)
+        self._link.run(self._tell(replies), _LONGEST_SECONDS)
+
+    def lag(self) -> Sequence[ShardLag]:
+        """What waits in each shard, from when it is known."""
+        return [self._lag(shard, place) for shard, place in self._places.items()]
+
+    def close(self) -> None:
+        """Let shards, consumers and the connection go."""
+        try:
+            self._leases.release()
+        finally:
+            self._dropped += [place.feed for place in self._places.values() if place.feed]
+            self._places.clear()
+            with suppress(StreamUnavailable):
+                self._link.run(self._end(), 1)
+            self._link.close()
+
+    def _look(self) -> None:
+        """Keep the leases, as long as the stream can be reached: otherwise others may have them."""
+        info = self._link.run(self._informed_now(), _LONGEST_SECONDS)
+        if not self._leases.is_due:
+            return
+        for shard in self._leases.leaving:
+            place = self._places.get(shard)
+            if place is None or not place.unstored:
+                self._leave(shard)
+                self._leases.hand_over(shard)
+        subjects = info.config.subjects or [">"]
+        # Noted at once, so that it stays this moment's; subjects that are added later are read from
+        # their beginning.
+        start = str(info.state.last_seq) if self._start == "latest" else None
+        self._leases.look(dict.fromkeys(subjects, ()), self.lag(), start)
+        for shard in self._places.keys() - self._leases.held.keys():
+            self._leave(shard)
+        for shard, row in self._leases.held.items():
+            if shard not in self._places:
+                self._places[shard] = _Place(None if row.position is None else int(row.position))
+
+    def _leave(self, shard: str) -> None:
+        place = self._places.pop(shard, None)
+        if place is not None and place.feed is not None:
+            self._dropped.append(place.feed)
+
+    async def _informed_now(self) -> "StreamInfo":
+        await self._link.client()
+        now = time.monotonic()
+        if self._info is None or now - self._informed >= _INFO_SECONDS:
+            return self._keep(await self._link.found())
+        return self._info
+
+    def _keep(self, info: "StreamInfo") -> "StreamInfo":
+        if info.config.retention not in (None, "limits"):
+            raise InvalidInput(
+                f"{self._address.shown} deletes what was read (retention"
+                f" {info.config.retention}): its retention must be limits"
+            )
+        self._info, self._informed = info, time.monotonic()
+        for shard, place in self._places.items():
+            if place.feed is not None and place.feed.pending and not place.feed.fetched:
+                self._tell_lost(shard, place, info)
+        return info
+
+    async def _read(self, limit: int, wait: float) -> list[Record]:
+        self._arrived.clear()
+        self._forget()
+        reading = {
+            shard: place
+            for shard, place in self._places.items()
+            if shard not in self._leases.leaving
+        }
+        failed = await self._open(reading)
+        feeds = [place.feed for place in reading.values() if place.feed is not None]
+        await self._ask(feeds, limit)
+        if not any(feed.fetched for feed in feeds):
+            try:
+                await asyncio.wait_for(self._arrived.wait(), wait)
+            except TimeoutError:
+                if failed and not feeds:
+                    raise failed[0] from None
+        return self._taken(list(reading.values()), limit)
+
+    async def _open(self, reading: dict[str, _Place]) -> list[PawsonalizeError]:
+        """Begin to read where nothing is read yet, or what was read from is broken."""
+        now = time.monotonic()
+        for place in reading.values():
+            if place.feed is not None and place.feed.is_broken:
+                self._dropped.append(place.feed)
+                place.feed = None
+        closed = [s for s, place in reading.items() if place.feed is None and now >= place.again]
+        if not closed:
+            return []
+        info = self._keep(await self._link.found())
+        client = await self._link.client()
+        opened = await asyncio.gather(
+            *(self._begin_feed(client, shard, reading[shard], info) for shard in closed)
+        )
+        return [error for error in opened if error is not None]
+
+    async def _begin_feed(
+        self, client: "Client", shard: str, place: _Place, info: "StreamInfo"
+    ) -> PawsonalizeError | None:
+        place.again = time.monotonic() + _AGAIN_SECONDS
+        if self._waits_for_the_rest(shard, place, info.state.last_seq):
+            return StreamUnavailable(f"{self._address.shown} has not all that was read from it")
+        self._tell_lost(shard, place, info)
+        holder, name = self._leases.holder, self._address.name
+        feed = Feed(client, name, shard, holder, self._arrived.set)
+        first = None if place.read is None else place.read + 1
+        since = self._start if isinstance(self._start, int) else None
+        try:
+            await feed.open(first, since, API_SECONDS)
+        except self._link.failures as error:
+            self._dropped.append(feed)
+            failed = await self._link.failed(error)
+            _LOG.warning("stream_shard_unavailable", shard=shard, reason=failed.message)
+            return failed
+        place.feed = feed
+        return None
+
+    def _waits_for_the_rest(self, shard: str, place: _Place, newest: int) -> bool:
+        """Whether the server may yet find what it has lost; otherwise the stream was made anew."""
+        if place.read is None or place.read <= newest:
+            place.ahead_since = None
+            return False
+        now = time.monotonic()
+        place.ahead_since = place.ahead_since or now
+        if now - place.ahead_since < PATIENCE_SECONDS:
+            return True
+        shown, read = self._address.shown, place.read
+        _LOG.warning("stream_begins_anew", stream=shown, shard=shard, read=read, newest=newest)
+        place.read, place.ahead_since = 0, None
+        place.unstored.clear()
+        self._leases.note(shard, "0")
+        return False
+
+    def _tell_lost(self, shard: str, place: _Place, info: "StreamInfo") -> None:
+        """Never skip in silence what the stream no longer has, as far as one can see that."""
+        oldest = info.state.first_seq
+        if place.read is not None and max(place.read + 1, place.told_lost) < oldest:
+            shown, read = self._address.shown, place.read
+            _LOG.warning(
+                "stream_may_have_lost_messages", stream=shown, shard=shard, read=read, oldest=oldest
+            )
+            place.told_lost = oldest
+
+    async def _ask(self, feeds: Sequence[Feed], limit: int) -> None:
+        """Fetch ahead at most about `limit`, of the shards in which something waits."""
+        busy = sum(1 for feed in feeds if feed.pending or feed.fetched)
+        share = max(1, limit // max(1, busy))
+        try:
+            for feed in feeds:
+                await feed.ask(share if feed.pending else max(1, limit // len(feeds)))
+        except self._link.failures as error:
+            raise await self._link.failed(error) from error
+
+    def _taken(self, places: Sequence[_Place], limit: int) -> list[Record]:
+        """What was fetched, from another shard first each time."""
+        records: list[Record] = []
+        self._turn += 1
+        turn = self._turn % max(1, len(places))
+        for place in chain(places[turn:], places[:turn]):
+            feed = place.feed
+            while feed is not None and feed.fetched and len(records) < limit:
+                delivery = feed.fetched.popleft()
+                place.read = delivery.sequence
+                place.unstored.append(delivery)
+                records.append(delivery.record)
+        return records
+
+    async def _tell(self, replies: Sequence[str]) -> None:
+        """Show the server what is stored; our tables count, so it may fail."""
+        for reply in replies:
+            with suppress(StreamUnavailable, *self._link.failures):
+                await (await self._link.client()).publish(reply, b"+ACK")
+
+    def _forget(self) -> None:
+        """Delete consumers on the server that are of no use; it forgets them itself if we fail."""
+        for feed in self._dropped:
+            task = asyncio.ensure_future(feed.close(API_SECONDS))
+            self._closing.add(task)
+            task.add_done_callback(self._closed)
+        self._dropped.clear()
+
+    def _closed(self, task: "asyncio.Future[None]") -> None:
+        self._closing.discard(task)
+        task.cancelled() or task.exception()  # looked at, so that nobody complains
+
+    async def _end(self) -> None:
+        self._forget()
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=0.5)
+
+    def _lag(self, shard: str, place: _Place) -> ShardLag:
+        feed = place.feed
+        if feed is None or feed.pending is None or feed.is_broken:
+            return ShardLag(shard)
+        messages = feed.pending + len(feed.fetched)
+        if not messages:
+            return ShardLag(shard, 0.0, 0)
+        oldest = feed.fetched[0] if feed.fetched else place.unstored[-1] if place.unstored else None
+        if oldest is None or oldest.record.arrived_at is None:
+            return ShardLag(shard, None, messages)
+        return ShardLag(shard, max(0, self._now() - oldest.record.arrived_at) / SECOND, messages)

@@ -1,0 +1,252 @@
+"""Amazon Kinesis as a stream: shards leased in the tables, positions noted beside the leases."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
+from pawsonalize.domain.times import iso
+from pawsonalize.wings.streams.address import StreamAddress
+from pawsonalize.wings.streams.base import Record
+from pawsonalize.wings.streams.kinesis_client import KinesisClient, ShardList
+from pawsonalize.wings.streams.kinesis_failures import FailureKind, KinesisFailure
+from pawsonalize.wings.streams.kinesis_producer import KinesisProducer
+from pawsonalize.wings.streams.kinesis_shard import ShardReader, moment_as_position
+from pawsonalize.wings.streams.leases import ShardLeases
+from pawsonalize.wings.streams.side_calls import SideCalls
+from pawsonalize.wings.streams.stream_shards import ShardLag
+
+__all__ = ["KinesisProducer", "KinesisStream"]
+
+_THREADS = 16
+_LEAST_AHEAD = 1_000
+"""Records that are read ahead where fewer are asked for: a shard may be called only 5 times a
+second."""
+_MOST_BYTES = 32 * 1024 * 1024
+"""With so many bytes waiting no further call begins; those under way bring up to 10 MiB each."""
+_MOST_RECORDS = 10_000
+"""Amazon's limit for one answer."""
+_PATIENCE_SECONDS = 15
+_LIST_SECONDS = 30.0
+_TICK_SECONDS = 0.05
+
+log = structlog.get_logger()
+
+
+class KinesisStream:
+    """`Stream` of Amazon Kinesis. Calls are made in threads beside; all state is the reader's."""
+
+    def __init__(self, address: StreamAddress, leases: ShardLeases, now: Callable[[], int]) -> None:
+        """Read `kinesis://NAME?region=…&from=…`; needs the extra `aws`."""
+        self._start = _start(address, now)
+        self._now = now
+        self._stream = address.shown
+        self._leases = leases
+        self._steady = leases.steady
+        self._client = KinesisClient(address, _THREADS, _PATIENCE_SECONDS)
+        self._calls = SideCalls(_THREADS)
+        self._readers: dict[str, ShardReader] = {}
+        self._parents: Mapping[str, Sequence[str]] | None = None
+        self._ended: dict[str, float] = {}
+        self._list_due = 0.0
+        self._is_listing = False
+        self._list_error: PawsonalizeError | None = None
+        self._look_now = True
+        self._may_be_another = True
+
+    def read(self, limit: int, wait: float) -> Sequence[Record]:
+        """See `Stream.read`. Raises only where nothing can be had from any shard."""
+        until = self._steady() + wait
+        if self._parents is None:
+            self._list_first()
+        while True:
+            self._calls.settle(0)
+            self._tend()
+            self._call(limit)
+            if records := self._take(limit):
+                self._call(limit)  # while these are stored
+                return records
+            left = until - self._steady()
+            if left <= 0:
+                break
+            self._calls.settle(min(left, _TICK_SECONDS))
+        if error := self._error():
+            raise error
+        return ()
+
+    def acknowledge(self, records: Sequence[Record]) -> None:
+        """See `Stream.acknowledge`."""
+        last = {record.shard: record.sequence for record in records}
+        for shard, sequence in last.items():
+            reader = self._readers.get(shard)
+            position = None if reader is None else reader.stored(sequence)
+            if position is not None:
+                self._leases.note(shard, position)
+        self._finish()
+        if self._leases.is_due:
+            self._tend()
+
+    def lag(self) -> Sequence[ShardLag]:
+        """See `Stream.lag`. A shard that ended counts until those that follow it are known."""
+        now = self._steady()
+        over = [ShardLag(shard, now - at + 0.001) for shard, at in self._ended.items()]
+        return [*(reader.lag(now) for reader in self._readers.values()), *over]
+
+    def close(self) -> None:
+        """See `Stream.close`. Calls under way are left to themselves."""
+        self._calls.close()
+        self._readers.clear()
+        try:
+            self._leases.release()
+        finally:
+            self._client.close()
+
+    def _list_first(self) -> None:
+        """List the shards, in this thread: no lease can be lost yet, and nothing else be done."""
+        try:
+            listed = self._client.shards()
+        except KinesisFailure as failure:
+            raise failure.error from failure
+        if self._start is not None and not self._start:
+            self._start = moment_as_position(listed.at or self._now())
+        self._listed(listed)
+
+    def _list(self) -> None:
+        self._is_listing = True
+        asked = self._steady()
+
+        def then(result: ShardList | Exception) -> None:
+            self._is_listing = False
+            if isinstance(result, ShardList):
+                self._ended = {one: at for one, at in self._ended.items() if at > asked}
+                self._listed(result)
+            else:
+                self._not_listed(result)
+
+        self._calls.start(self._client.shards, then)
+
+    def _listed(self, listed: ShardList) -> None:
+        if self._may_be_another:
+            self._forget_namesakes(listed)
+            self._may_be_another = False
+        self._parents = listed.parents
+        self._list_error = None
+        self._list_due = 0.0 if self._ended else self._steady() + _LIST_SECONDS
+        self._look_now = True
+        for reader in [one for one in self._readers.values() if one.is_missing]:
+            reader.is_missing = False
+            if reader.shard not in listed.parents and reader.is_stored and not reader.waiting:
+                told = "a shard of a stream is gone: its retention was over"
+                log.warning(told, stream=self._stream, shard=reader.shard)
+                self._leases.end(reader.shard)
+                del self._readers[reader.shard]
+
+    def _not_listed(self, error: Exception) -> None:
+        if not isinstance(error, KinesisFailure):
+            raise error
+        self._list_due = self._steady() + 1
+        if error.trouble not in (FailureKind.BUSY, FailureKind.AWAY):
+            self._list_error = error.error
+            self._may_be_another = True
+
+    def _forget_namesakes(self, listed: ShardList) -> None:
+        """Forget what is over and yet open: the stream was deleted, and made anew by its name."""
+        for row in self._leases.table.all():
+            begin = listed.begins.get(row.shard)
+            if begin is None or not row.is_ended:
+                continue
+            if row.position is None or not row.position.isdigit() or int(row.position) < begin:
+                told = "a stream was made anew: a shard of its is read from the beginning"
+                log.warning(told, stream=self._stream, shard=row.shard)
+                self._leases.table.forget(row.shard)
+
+    def _tend(self) -> None:
+        """Keep our leases, and read exactly what we hold."""
+        if not self._is_listing and self._steady() >= self._list_due:
+            self._list()
+        if not (self._look_now or self._leases.is_due) or self._parents is None:
+            return
+        self._leases.look(self._parents, self.lag(), self._start)
+        self._look_now = False
+        held = self._leases.held
+        self._readers = {one: reader for one, reader in self._readers.items() if one in held}
+        now = self._steady()
+        for shard, row in held.items():
+            reader = self._readers.get(shard)
+            if reader is None or (reader.is_leaving and row.wanted_by is None):
+                self._readers[shard] = ShardReader(shard, self._stream, row.position, now)
+        for shard in self._leases.leaving:
+            self._readers[shard].leave()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Let those shards go that are over, or that others wait for, once all is stored."""
+        for shard in self._leases.leaving:
+            if self._readers[shard].is_stored and not self._readers[shard].is_done:
+                self._leases.hand_over(shard)
+                del self._readers[shard]
+        for reader in [one for one in self._readers.values() if one.is_done]:
+            self._leases.end(reader.shard)
+            del self._readers[reader.shard]
+            self._ended[reader.shard] = self._steady()
+            self._list_due, self._look_now = 0.0, True
+
+    def _call(self, limit: int) -> None:
+        """Call for more where it is time, as much as there is room for."""
+        now = self._steady()
+        readers = self._readers.values()
+        if any(one.is_missing for one in readers):
+            self._list_due = min(self._list_due, now)
+        room = max(limit, _LEAST_AHEAD) - sum(one.waiting for one in readers)
+        due = sorted((one for one in readers if one.is_due(now)), key=lambda one: one.due)
+        if room <= 0 or not due or sum(one.size for one in readers) > _MOST_BYTES:
+            return
+        share = min(_MOST_RECORDS, max(1, room // len(due)))
+        for reader in due[: min(self._calls.free, room)]:
+            self._calls.start(reader.call(self._client, share, now), self._then(reader))
+
+    def _then(self, reader: ShardReader) -> Callable[[Mapping[str, Any] | Exception], None]:
+        def then(result: Mapping[str, Any] | Exception) -> None:
+            if self._readers.get(reader.shard) is not reader:
+                return
+            if isinstance(result, KinesisFailure):
+                reader.failed(result, self._steady())
+            elif isinstance(result, Exception):
+                reader.is_calling = False
+                raise result
+            else:
+                reader.took(result, self._steady())
+                self._finish()
+
+        return then
+
+    def _take(self, limit: int) -> list[Record]:
+        """What waits, beginning with another shard each time."""
+        records: list[Record] = []
+        for shard in [one for one, reader in self._readers.items() if reader.waiting]:
+            if len(records) >= limit:
+                break
+            reader = self._readers.pop(shard)
+            self._readers[shard] = reader
+            records += reader.hand_on(limit - len(records))
+        return records
+
+    def _error(self) -> PawsonalizeError | None:
+        """Why nothing comes, if it is not that there is nothing."""
+        if self._list_error is not None:
+            return self._list_error
+        failures = [reader.failure for reader in self._readers.values()]
+        passing = (FailureKind.BUSY, FailureKind.PLACE)
+        lasting = [one for one in failures if one and one.trouble not in passing]
+        return lasting[0].error if lasting and len(lasting) == len(failures) else None
+
+
+def _start(address: StreamAddress, now: Callable[[], int]) -> str | None:
+    """The position of `from`: None is the horizon, an empty one the moment of the first look."""
+    start = address.start
+    if not isinstance(start, int):
+        return None if start == "all" else ""
+    if start > now():
+        raise InvalidInput(f"from in {address.shown} is a moment to come: {iso(start)}")
+    return moment_as_position(start)

@@ -1,0 +1,159 @@
+"""The stream that the settings name: its consumer, and how to write to one."""
+
+import os
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+import structlog
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.engine.ingest.events import Ingest
+from pawsonalize.engine.ingest.intake import Intake
+from pawsonalize.http.metrics import count_dead_letters, count_taken
+from pawsonalize.settings import Settings
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
+from pawsonalize.wings.streams.address import StreamAddress
+from pawsonalize.wings.streams.base import Producer, Stream
+from pawsonalize.wings.streams.consuming import Consumer, StreamSource, Taken
+from pawsonalize.wings.streams.leases import ShardLeases
+from pawsonalize.wings.streams.stream_shards import ShardLag, ShardTable
+
+WAIT_SECONDS = 1.0
+"""How long a consumer waits for records: it hears of a stop after so long."""
+_TURN_SECONDS = 5.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # after failures
+
+log = structlog.get_logger()
+
+
+def source_of(settings: Settings, adapters: Adapters) -> StreamSource:
+    """The stream of the settings; InvalidInput where they name none, NotFound without tracker."""
+    if not settings.stream_url:
+        raise InvalidInput(
+            "no stream is named: give one with --stream, such as nats://host:4222/STREAM, or as"
+            " the setting stream_url",
+            field="stream_url",
+        )
+    address = StreamAddress.parse(settings.stream_url)
+    group = DEFAULT_DATASET_GROUP
+    if settings.stream_tracking_id:
+        group = adapters.datasets.tracker(settings.stream_tracking_id).dataset_group
+    shown = address.shown if group == DEFAULT_DATASET_GROUP else f"{address.shown} for {group}"
+    return StreamSource(address.name, shown, group)
+
+
+def shards_of(source: StreamSource, adapters: Adapters) -> ShardTable:
+    """How far the stream is read."""
+    return ShardTable(adapters.database, source.shown)
+
+
+def consumer_of(settings: Settings, adapters: Adapters, ingest: Ingest, intake: Intake) -> Consumer:
+    """A consumer of the stream that the settings name; the stream is opened."""
+
+    def told(taken: Taken) -> None:
+        count_taken(taken)
+        intake.count(clock.now(), taken.accepted + taken.duplicates, taken.reasons.elements())
+
+    source = source_of(settings, adapters)
+    stream = _open_stream(StreamAddress.parse(settings.stream_url), shards_of(source, adapters))
+    letters = DeadLetters(adapters.dead_letters.table, count_dead_letters)
+    return Consumer(stream, source, ingest, letters, clock.now, told)
+
+
+def open_producer(url: str, *, create: bool = False) -> Producer:
+    """What writes to a stream; with `create`, a stream that is missing is made."""
+    address = StreamAddress.parse(url)
+    if address.kind == "kinesis":
+        from pawsonalize.wings.streams.kinesis import KinesisProducer  # noqa: PLC0415 - an extra
+
+        return KinesisProducer(address, create=create)
+    if address.kind == "nats":
+        from pawsonalize.wings.streams.jetstream_producer import JetStreamProducer  # noqa: PLC0415 - an extra
+
+        return JetStreamProducer(address, create=create)
+    from pawsonalize.wings.streams.kafka import KafkaProducer  # noqa: PLC0415 - an extra
+
+    return KafkaProducer(address)
+
+
+def _open_stream(address: StreamAddress, shards: ShardTable) -> Stream:
+    holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+    leases = ShardLeases(shards, holder, clock.now)
+    if address.kind == "kinesis":
+        from pawsonalize.wings.streams.kinesis import KinesisStream  # noqa: PLC0415 - an extra
+
+        return KinesisStream(address, leases, clock.now)
+    if address.kind == "nats":
+        from pawsonalize.wings.streams.jetstream import JetStream  # noqa: PLC0415 - an extra
+
+        return JetStream(address, leases, clock.now)
+    from pawsonalize.wings.streams.kafka import KafkaStream  # noqa: PLC0415 - an extra
+
+    return KafkaStream(address, shards, holder, clock.now)
+
+
+class StreamReading:
+    """Reads the stream of the settings beside a server's answers, in one thread."""
+
+    def __init__(self, open_consumer: Callable[[], Consumer]) -> None:
+        self._open = open_consumer
+        self._consumer: Consumer | None = None
+        self._stopping = threading.Event()
+        self._pause = 0.0
+
+    def work(self) -> None:
+        """Take what the stream brings, for some seconds.
+
+        Raises what the stream and the tables raise; the next call goes on, after a pause.
+        """
+        self._stopping.wait(self._pause)
+        self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
+        if self._consumer is None:
+            self._consumer = self._open()
+        ends = time.monotonic() + _TURN_SECONDS
+        while not self._stopping.is_set() and time.monotonic() < ends:
+            self._consumer.step(WAIT_SECONDS)
+        self._pause = 0.0
+
+    def stop(self) -> None:
+        """Read no further batch."""
+        self._stopping.set()
+
+    def close(self) -> None:
+        """Let the shards go, once no work is done any more."""
+        if self._consumer is not None:
+            self._consumer.stream.close()
+
+
+class CatchingUp:
+    """Tells when a stream is read through, by this consumer and by all others."""
+
+    def __init__(self, consumer: Consumer, shards: ShardTable) -> None:
+        self._consumer = consumer
+        self._shards = shards
+        self._looked: dict[str, int | None] = {}
+
+    def is_over(self, taken: Taken) -> bool:
+        """Whether the stream has nothing more; `taken` is what it has just brought.
+
+        What another consumer says of its shards counts once it has looked again since there was
+        nothing more for us: it may be dead.
+        """
+        if taken.records:
+            self._looked.clear()
+            return False
+        mine = {one.shard: one for one in self._consumer.stream.lag()}
+        known = [row for row in self._shards.all() if not row.is_ended]
+        theirs = [row for row in known if row.shard not in mine]
+        fresh = [
+            self._looked.setdefault(one.shard, one.looked_at) != one.looked_at for one in theirs
+        ]
+        lags = [*mine.values(), *(ShardLag(o.shard, o.lag_seconds, o.lag_messages) for o in theirs)]
+        # At first there is no shard, where the broker takes its time to assign them.
+        return bool(known) and all(fresh) and all(one.is_none for one in lags)

@@ -1,0 +1,175 @@
+"""Who reads which shard of a stream, and how far its events are stored."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from sqlalchemy import delete, select, update
+
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import insert_new, upsert
+from pawsonalize.wings.streams.stream_tables import stream_shards
+
+_PARENTS = msgspec.json.Decoder(tuple[str, ...])
+_ENCODE = msgspec.json.Encoder().encode
+_COLUMNS = stream_shards.c
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A shard as the tables know it."""
+
+    stream: str
+    """The stream's name."""
+    shard: str
+    """Its id in the stream."""
+    parents: tuple[str, ...] = ()
+    """The shards whose records come before its own."""
+    holder: str | None = None
+    """Who reads it."""
+    wanted_by: str | None = None
+    """Whom its holder is to hand it to."""
+    beats: int = 0
+    """Counted up by its holder."""
+    position: str | None = None
+    """The sequence through which all is stored; None: nothing is."""
+    is_ended: bool = False
+    """Whether it will never have more records, and all are stored."""
+    lag_seconds: float | None = None
+    """How far behind the stream its holder was, where the stream tells."""
+    lag_messages: int | None = None
+    """How many messages waited in it, where the stream tells."""
+    looked_at: int | None = None
+    """When its holder looked, in milliseconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardLag:
+    """How far behind the end of its shard a reader is."""
+
+    shard: str
+    seconds: float | None = None
+    messages: int | None = None
+
+    @property
+    def is_none(self) -> bool:
+        """Whether everything that was in the shard has been read, as far as is known."""
+        known = [one for one in (self.seconds, self.messages) if one is not None]
+        return bool(known) and not any(known)
+
+
+class ShardTable:
+    """The shards of one stream, for all its consumers."""
+
+    def __init__(self, database: Database, stream: str) -> None:
+        self._database = database
+        self._stream = stream
+
+    def all(self) -> list[Shard]:
+        """Every shard, by id."""
+        return [one for one in shards_of_all(self._database) if one.stream == self._stream]
+
+    def add(self, shards: Mapping[str, Sequence[str]], position: str | None = None) -> None:
+        """Add the shards, each with its parents, that are not known yet; they begin there."""
+        rows = [
+            self._row(shard, parents) | {"position": position} for shard, parents in shards.items()
+        ]
+        if rows:
+            with self._database.writing() as connection:
+                insert_new(connection, stream_shards, rows)
+
+    def beat(
+        self, holder: str, positions: Mapping[str, str], lags: Iterable[ShardLag], now: int
+    ) -> None:
+        """Show that the holder lives, and how far it is in shards that it holds."""
+        mine = (_COLUMNS.stream == self._stream, _COLUMNS.holder == holder)
+        changes: dict[str, dict[str, object]] = {
+            shard: {"position": position} for shard, position in positions.items()
+        }
+        for one in lags:
+            seen = {"lag_seconds": one.seconds, "lag_messages": one.messages, "looked_at": now}
+            changes.setdefault(one.shard, {}).update(seen)
+        alive = update(stream_shards).where(*mine).values(beats=_COLUMNS.beats + 1)
+        with self._database.writing() as connection:
+            connection.execute(alive)
+            for shard, values in changes.items():
+                this = update(stream_shards).where(*mine, _COLUMNS.shard == shard)
+                connection.execute(this.values(**values))
+
+    def take(self, seen: Shard, holder: str) -> bool:
+        """Take a shard if it is still as it was seen; returns whether it was."""
+        taken = {"holder": holder, "wanted_by": None, "beats": seen.beats + 1}
+        return self._change(seen, taken)
+
+    def want(self, seen: Shard, who: str) -> bool:
+        """Ask the holder to hand the shard over; returns whether that was noted."""
+        return self._change(seen, {"wanted_by": who})
+
+    def release(
+        self, shard: str, holder: str, position: str | None, now: int, to: str | None = None
+    ) -> None:
+        """Let a shard go, or hand it to another one; `position` is None if nothing was stored."""
+        gone: dict[str, object] = {"holder": to, "wanted_by": None, "looked_at": now}
+        gone |= {"lag_seconds": None, "lag_messages": None}  # who knows what comes from now on
+        self._hold(shard, holder, gone if position is None else gone | {"position": position})
+
+    def end(self, shard: str, holder: str) -> None:
+        """Note that the shard is over, and all of it stored; it is nobody's from then on."""
+        over = {"is_ended": True, "holder": None, "lag_seconds": None, "lag_messages": None}
+        self._hold(shard, holder, over)
+
+    def forget(self, shard: str) -> None:
+        """Forget a shard that was over: one of its name is another one."""
+        this = (_COLUMNS.stream == self._stream, _COLUMNS.shard == shard, _COLUMNS.is_ended)
+        with self._database.writing() as connection:
+            connection.execute(delete(stream_shards).where(*this))
+
+    def report(self, holder: str, lags: Iterable[ShardLag], now: int) -> None:
+        """Show who reads what, for a stream that assigns its shards itself."""
+        rows = [
+            self._row(one.shard)
+            | {"holder": holder, "lag_seconds": one.seconds, "lag_messages": one.messages}
+            | {"looked_at": now}
+            for one in lags
+        ]
+        with self._database.writing() as connection:
+            upsert(connection, stream_shards, rows)
+
+    def _row(self, shard: str, parents: Sequence[str] = ()) -> dict[str, object]:
+        return {
+            "stream": self._stream,
+            "shard": shard,
+            "parents": _ENCODE(parents).decode(),
+            "holder": None,
+            "wanted_by": None,
+            "beats": 0,
+            "position": None,
+            "is_ended": False,
+            "lag_seconds": None,
+            "lag_messages": None,
+            "looked_at": None,
+        }
+
+    def _change(self, seen: Shard, values: Mapping[str, object]) -> bool:
+        same = (
+            _COLUMNS.stream == self._stream,
+            _COLUMNS.shard == seen.shard,
+            _COLUMNS.holder.is_not_distinct_from(seen.holder),
+            _COLUMNS.beats == seen.beats,
+        )
+        with self._database.writing() as connection:
+            changed = connection.execute(update(stream_shards).where(*same).values(**values))
+            return changed.rowcount == 1
+
+    def _hold(self, shard: str, holder: str, values: Mapping[str, object]) -> None:
+        mine = (_COLUMNS.stream == self._stream, _COLUMNS.shard == shard, _COLUMNS.holder == holder)
+        with self._database.writing() as connection:
+            connection.execute(update(stream_shards).where(*mine).values(**values))
+
+
+def shards_of_all(database: Database) -> list[Shard]:
+    """The shards of every stream, by stream and id."""
+    ordered = select(stream_shards).order_by(_COLUMNS.stream, _COLUMNS.shard)
+    with database.reading() as connection:
+        rows = [dict(row) for row in connection.execute(ordered).mappings()]
+    return [Shard(**{**row, "parents": _PARENTS.decode(row["parents"])}) for row in rows]

@@ -1,0 +1,1 @@
+"""Use and size of every dataset group, for operators of many."""

@@ -1,0 +1,121 @@
+"""Dataset groups as tenants: their limits, fair turns and counts, over the adapters."""
+
+import os
+from functools import partial
+
+from pawsonalize import clock
+from pawsonalize.access.tenants import Tenants
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.domain.errors import NotFound
+from pawsonalize.domain.times import DAY, SECOND, iso
+from pawsonalize.engine.ingest.event_limits import EventLimits
+from pawsonalize.engine.training.retraining.record import Fate
+from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.fair_order import FairOrder
+from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.kinds.usage import Usage
+from pawsonalize.settings import Settings
+from pawsonalize.storage.turns import Turns
+from pawsonalize.wings.tenants.group_days import DayCounts, GroupDays
+from pawsonalize.wings.tenants.group_sizes import GroupSizes
+from pawsonalize.wings.tenants.group_sizing import GroupSizing
+from pawsonalize.wings.tenants.tenants import LastRetraining, TenantReports
+
+_NEWEST_RUNS = 50
+
+
+def tenants_of(settings: Settings, adapters: Adapters) -> Tenants:
+    """What lets requests in."""
+    return Tenants(
+        partial(limits_of, adapters.registry),
+        Usage(GroupDays(adapters.database), clock.now),
+        clock.now,
+        settings.workers,
+        reads_are_local=adapters.answers_at_once,
+    )
+
+
+def event_limits(settings: Settings, adapters: Adapters) -> EventLimits:
+    """What lets events in."""
+    return EventLimits(
+        partial(limits_of, adapters.registry),
+        partial(_stored, GroupSizes(adapters.database)),
+        clock.now,
+        settings.workers,
+    )
+
+
+def group_sizing(adapters: Adapters) -> GroupSizing:
+    """What counts what dataset groups have stored."""
+    return GroupSizing(
+        GroupSizes(adapters.database),
+        adapters.registry,
+        adapters.log.head,
+        adapters.artefacts.sizes,
+    )
+
+
+def tenant_reports(settings: Settings, adapters: Adapters) -> TenantReports:
+    """What reports how dataset groups are."""
+    return TenantReports(
+        adapters.registry,
+        GroupDays(adapters.database),
+        GroupSizes(adapters.database),
+        adapters.problems(settings),
+        partial(_last_retrainings, adapters.runs(settings)),
+    )
+
+
+def _last_retrainings(runs: Runs) -> dict[str, LastRetraining]:
+    """The newest retraining of each dataset group, among the newest of all."""
+    found: dict[str, LastRetraining] = {}
+    for record in runs.newest(_NEWEST_RUNS):
+        for half in record.halves:
+            if half.dataset_group not in found:
+                found[half.dataset_group] = LastRetraining(
+                    record.run_id,
+                    iso(record.started_at),
+                    None if record.ended_at is None else iso(record.ended_at),
+                    "running" if half.fate is Fate.OPEN else half.fate,
+                    half.reason,
+                )
+    return found
+
+
+def count_training(adapters: Adapters, solution_version: str) -> None:
+    """Count the processor time of this process, which was a training's, and of its children."""
+    group = adapters.registry.group_of_named(SolutionVersion, solution_version)
+    used = os.times()
+    seconds = used.user + used.system + used.children_user + used.children_system
+    if group is not None:
+        counts = DayCounts(group, clock.now() // DAY, training_ms=round(seconds * SECOND))
+        GroupDays(adapters.database).add([counts])
+
+
+def fair_order(adapters: Adapters, work: str) -> FairOrder:
+    """The order in which work of a kind is begun."""
+    return FairOrder(Turns(adapters.database), work)
+
+
+def limits_of(registry: Registry, dataset_group: str) -> GroupLimits:
+    """The limits of a dataset group; none of one that there is not."""
+    found = registry.find(DatasetGroup, dataset_group)
+    return NO_LIMITS if found is None else found.limits
+
+
+def group_of(registry: Registry, named: tuple[type[Resource], str]) -> str:
+    """The dataset group of a resource, by its kind and name; NotFound if it has none."""
+    group = registry.group_of_named(*named)
+    if group is None:
+        raise NotFound(f"there is no {named[0].kind} named {named[1]}")
+    return group
+
+
+def _stored(sizes: GroupSizes, group: str) -> int:
+    """How many events of the dataset group are in the table, as they were counted last."""
+    size = sizes.of(group)
+    return 0 if size is None else size.events

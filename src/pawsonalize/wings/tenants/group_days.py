@@ -1,0 +1,193 @@
+"""What each dataset group used on each day.
+
+A day is a number of days since 1970, in UTC.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from itertools import groupby
+
+from sqlalchemy import Connection, bindparam, delete, select, update
+
+from pawsonalize.domain.erasures import owning_group
+from pawsonalize.domain.events import Event
+from pawsonalize.domain.times import DAY
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import Insert, in_parts, insert_of
+from pawsonalize.storage.tables import events
+from pawsonalize.wings.fleet.fleet_tables import dataset_group_days as days
+
+
+@dataclass(frozen=True, slots=True)
+class DayCounts:
+    """What a dataset group used on one day; `…_ms` are milliseconds."""
+
+    dataset_group: str
+    day: int
+    requests: int = 0
+    """Requests that were answered, at both doors."""
+    refused: int = 0
+    """Requests that were refused because of a limit, or because too many waited."""
+    answer_ms: int = 0
+    """Time spent on the answers."""
+    events: int = 0
+    """New events that were stored; imports are left out."""
+    events_refused: int = 0
+    """Events that were refused because of a limit."""
+    trainings: int = 0
+    """Trainings that were asked for."""
+    training_ms: int = 0
+    """Processor time of trainings, of all cores."""
+
+
+_COUNTS = [name for name in DayCounts.__dataclass_fields__ if name not in {"dataset_group", "day"}]
+Place = tuple[str, int]
+"""A dataset group and a day."""
+
+
+class GroupDays:
+    """The counts; what several processes add at the same time adds up."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, counts: Sequence[DayCounts]) -> None:
+        """Add to what is counted, durably; each dataset group and day at most once in a call."""
+        if not counts:
+            return
+        with self._database.writing() as connection:
+            _add(connection, counts)
+
+    def between(self, first: int, last: int, group: str | None = None) -> list[DayCounts]:
+        """The counts of days `first` to `last`, newest first; of one dataset group or of all."""
+        wanted = select(days).where(days.c.day >= first, days.c.day <= last)
+        if group is not None:
+            wanted = wanted.where(days.c.dataset_group == group)
+        wanted = wanted.order_by(days.c.day.desc(), days.c.dataset_group)
+        with self._database.reading() as connection:
+            return [DayCounts(**row) for row in connection.execute(wanted).mappings()]
+
+    def take_training(self, group: str, day: int, most: int | None) -> bool:
+        """Count a training; False, and it does not count, if the day has so many already."""
+        here = (days.c.dataset_group == group, days.c.day == day)
+        if most is not None:  # who asks again and again keeps no other writer waiting
+            with self._database.reading() as connection:
+                if (connection.scalar(select(days.c.trainings).where(*here)) or 0) >= most:
+                    return False
+        with self._database.writing() as connection:
+            _add(connection, [DayCounts(group, day)])
+            taken = update(days).where(*here).values(trainings=days.c.trainings + 1)
+            if most is not None:
+                taken = taken.where(days.c.trainings < most)
+            return connection.execute(taken).rowcount == 1
+
+    def return_training(self, group: str, day: int) -> None:
+        """Count it no more: it was not begun."""
+        with self._database.writing() as connection:
+            _add(connection, [DayCounts(group, day, trainings=-1)])
+
+    def forget(self, before: int) -> int:
+        """Delete the counts of earlier days; returns how many rows those were."""
+        with self._database.writing() as connection:
+            return connection.execute(delete(days).where(days.c.day < before)).rowcount
+
+
+def _add(connection: Connection, counts: Sequence[DayCounts]) -> None:
+    statement = _adding(connection.dialect.name, tuple(_COUNTS))
+    connection.execute(statement, [asdict(one) for one in counts])
+
+
+@lru_cache
+def _adding(dialect: str, names: tuple[str, ...]) -> Insert:
+    """The statement that adds to these counts; every commit of events needs it."""
+    added = insert_of(dialect, days)
+    summed = {name: days.c[name] + added.excluded[name] for name in names}
+    return added.on_conflict_do_update(index_elements=["dataset_group", "day"], set_=summed)
+
+
+@dataclass(frozen=True, slots=True)
+class DailyLimits:
+    """How many new events dataset groups may store a day, for one batch of events."""
+
+    most: Mapping[str, int]
+    """By dataset group; one that is left out has no limit."""
+    units: Sequence[object | None]
+    """For each event, what it is a part of: such a part is stored whole, or not at all."""
+
+
+def within(connection: Connection, batch: Sequence[Event], limits: DailyLimits) -> list[bool]:
+    """Which of the events the limits leave; a duplicate needs none of them."""
+    if not limits.most:
+        return [True] * len(batch)
+    places = [_place(event) for event in batch]
+    wanted = Counter(place for place in places if place[0] in limits.most)
+    left = {place: limits.most[place[0]] - _events_of(connection, place) for place in wanted}
+    if all(left[place] >= count for place, count in wanted.items()):
+        return [True] * len(batch)
+    known = _known(connection, [one for one in batch if _place(one) in wanted])
+    allowed: list[bool] = []
+    numbered = enumerate(zip(batch, places, limits.units, strict=True))
+    # What is of no unit stands for itself.
+    for _, unit in groupby(numbered, lambda one: one[0] if one[1][2] is None else one[1][2]):
+        parts = [(event, place) for _, (event, place, _) in unit]
+        fresh = {(event.dataset_group, event.event_id) for event, _ in parts} - known
+        place = parts[0][1]
+        fits = place not in left or len(fresh) <= left[place]
+        if fits and place in left:
+            left[place] -= len(fresh)
+            known |= fresh
+        allowed += [fits] * len(parts)
+    return allowed
+
+
+def count_events(
+    connection: Connection, batch: Sequence[Event], stored: Sequence[bool | None]
+) -> None:
+    """Count which of the events are new (True), and which were refused (None)."""
+    new: Counter[Place] = Counter()
+    refused: Counter[Place] = Counter()
+    for event, flag in zip(batch, stored, strict=True):
+        if flag is not False:
+            (refused if flag is None else new)[_place(event)] += 1
+    rows = [
+        {
+            "dataset_group": group,
+            "day": day,
+            "events": new[group, day],
+            "events_refused": refused[group, day],
+        }
+        for group, day in sorted(new | refused)
+    ]
+    if rows:
+        connection.execute(_adding(connection.dialect.name, _OF_EVENTS), rows)
+
+
+_OF_EVENTS = ("events", "events_refused")
+_USED = select(days.c.events).where(
+    days.c.dataset_group == bindparam("of_group"), days.c.day == bindparam("of_day")
+)
+
+
+def _events_of(connection: Connection, place: Place) -> int:
+    """How many events were stored in that place."""
+    group, day = place
+    return connection.scalar(_USED, {"of_group": group, "of_day": day}) or 0
+
+
+def _place(event: Event) -> Place:
+    return owning_group(event.dataset_group), event.received_at // DAY
+
+
+def _known(connection: Connection, batch: Sequence[Event]) -> set[tuple[str, str]]:
+    """The dataset groups and ids of the events that are stored already."""
+    known: set[tuple[str, str]] = set()
+    for group in {event.dataset_group for event in batch}:
+        ids = [event.event_id for event in batch if event.dataset_group == group]
+        for part in in_parts(ids):
+            found = select(events.c.event_id).where(
+                events.c.event_id.in_(part), events.c.dataset_group == group
+            )
+            known |= {(group, event_id) for event_id in connection.scalars(found)}
+    return known

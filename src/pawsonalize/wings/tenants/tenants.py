@@ -1,0 +1,289 @@
+"""Dataset groups as the tenants of one installation: how each is, and what it uses."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+import msgspec
+
+from pawsonalize.domain.times import DAY, SECOND, iso
+from pawsonalize.kinds.access_keys import AccessKey
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.problems import Problems
+from pawsonalize.kinds.registry import Registry, resource_page
+from pawsonalize.kinds.solutions import Solution
+from pawsonalize.wings.tenants.group_days import DayCounts, GroupDays
+from pawsonalize.wings.tenants.group_sizes import GroupSize, GroupSizes
+
+REPORTED_DAYS = 14
+_NEAR = 0.9  # of a limit: then it is worth a word
+_EPOCH = "1970-01-01"
+
+
+class TenantHealth(StrEnum):
+    """How a tenant is."""
+
+    GOOD = "good"
+    IDLE = "idle"
+    """It serves no model, and nothing is wrong."""
+    ATTENTION = "attention"
+    """Something is wrong, or near a limit."""
+
+
+class LastRetraining(msgspec.Struct, frozen=True, rename="camel"):
+    """The newest retraining run that had to do with a dataset group."""
+
+    run_id: str
+    started_at: str
+    ended_at: str | None
+    outcome: str
+    """Of this dataset group's campaigns; `running` before it is known."""
+    reason: str
+
+
+class UsageDay(msgspec.Struct, frozen=True, rename="camel"):
+    """What was used on one day of UTC."""
+
+    day: str
+    requests: int
+    refused: int
+    answer_seconds: float
+    events: int
+    events_refused: int
+    trainings: int
+    training_seconds: float
+
+
+class LimitUse(msgspec.Struct, frozen=True, rename="camel"):
+    """A limit, by its name, and what is used of it.
+
+    `most` is null where there is no limit, `used` where that is not counted.
+    """
+
+    name: str
+    most: int | None
+    used: int | None
+
+    @property
+    def share(self) -> float:
+        """The used part, 0 to 1."""
+        if self.used is None or self.most is None:
+            return 0.0
+        return min(self.used / self.most, 1.0) if self.most else 1.0
+
+    @property
+    def is_near(self) -> bool:
+        """Whether little is left."""
+        return self.share >= _NEAR
+
+
+class TenantCampaign(msgspec.Struct, frozen=True, rename="camel"):
+    """A campaign, and the model that it serves; null while it serves none."""
+
+    name: str
+    recipe: str
+    solution_version: str | None
+
+
+class TenantKey(msgspec.Struct, frozen=True, rename="camel"):
+    """An access key that is for this dataset group alone, without its secret."""
+
+    name: str
+    note: str
+    scopes: tuple[str, ...]
+    last_used_at: str | None
+    expires_at: str | None
+
+
+class TenantSummary(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A dataset group, how it is, and what it used today."""
+
+    name: str
+    created_at: str
+    health: TenantHealth
+    notes: tuple[str, ...]
+    """What there is to say of its health."""
+    today: UsageDay
+    stored_events: int
+    model_bytes: int
+    limits: tuple[LimitUse, ...]
+    last_retraining: LastRetraining | None
+
+
+class TenantReport(TenantSummary, frozen=True, rename="camel", kw_only=True):
+    """All of one dataset group."""
+
+    retrain_schedule: str | None
+    event_days: int | None
+    weight: int
+    campaigns: tuple[TenantCampaign, ...]
+    keys: tuple[TenantKey, ...]
+    days: tuple[UsageDay, ...]
+    """The last days that something was used on, newest first."""
+
+
+class TenantPage(msgspec.Struct, frozen=True, rename="camel"):
+    """Dataset groups, newest first; `nextCursor` fetches the next page and is null on the last."""
+
+    tenants: list[TenantSummary]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Served:
+    """The campaigns of dataset groups, by group."""
+
+    campaigns: Mapping[str, tuple[TenantCampaign, ...]]
+
+    @classmethod
+    def of(cls, registry: Registry, group: str | None = None) -> "_Served":
+        found: dict[str, list[TenantCampaign]] = {}
+        solutions = {one.name: one for one in registry.all(Solution, parent=group)}
+        campaigns: Iterable[Campaign] = (
+            registry.all(Campaign)
+            if group is None
+            else (one for name in solutions for one in registry.all(Campaign, parent=name))
+        )
+        for one in campaigns:
+            if (solution := solutions.get(one.solution)) is not None:
+                served = TenantCampaign(one.name, solution.recipe, one.solution_version)
+                found.setdefault(solution.dataset_group, []).append(served)
+        return cls(
+            {name: tuple(sorted(some, key=lambda c: c.name)) for name, some in found.items()}
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TenantReports:
+    """Reports on dataset groups. `retrainings` reads the newest retraining of each."""
+
+    registry: Registry
+    days: GroupDays
+    sizes: GroupSizes
+    problems: Problems
+    retrainings: Callable[[], Mapping[str, LastRetraining]]
+
+    def page(self, limit: int, cursor: str | None, now: int) -> TenantPage:
+        """Dataset groups, newest first."""
+        found = resource_page(self.registry, DatasetGroup, limit, cursor=cursor)
+        today = now // DAY
+        counts = {one.dataset_group: one for one in self.days.between(today, today)}
+        sizes, served, runs = self.sizes.all(), _Served.of(self.registry), self.retrainings()
+        problems = [one.name for one in self.problems.standing(now)]
+        tenants = [
+            _summary(
+                group,
+                counts.get(group.name, DayCounts(group.name, today)),
+                sizes.get(group.name, GroupSize(group.name, 0, 0)),
+                served.campaigns.get(group.name, ()),
+                runs.get(group.name),
+                problems,
+            )
+            for group in found.resources
+        ]
+        return TenantPage(tenants, found.next_cursor)
+
+    def report(self, name: str, now: int) -> TenantReport:
+        """All of one dataset group; NotFound if there is none of that name."""
+        group = self.registry.get(DatasetGroup, name)
+        today = now // DAY
+        days = self.days.between(today - REPORTED_DAYS + 1, today, name)
+        campaigns = _Served.of(self.registry, name).campaigns.get(name, ())
+        summary = _summary(
+            group,
+            next((one for one in days if one.day == today), DayCounts(name, today)),
+            self.sizes.of(name) or GroupSize(name, 0, 0),
+            campaigns,
+            self.retrainings().get(name),
+            [one.name for one in self.problems.standing(now)],
+        )
+        return TenantReport(
+            **msgspec.structs.asdict(summary),
+            retrain_schedule=group.limits.retrain_schedule,
+            event_days=group.limits.event_days,
+            weight=group.limits.weight,
+            campaigns=campaigns,
+            keys=tuple(_key(one) for one in self.registry.all(AccessKey, parent=name)),
+            days=tuple(map(usage_day, days)),
+        )
+
+    def usage(self, name: str, days: int, now: int) -> list[UsageDay]:
+        """What a dataset group used on the last days, newest first; NotFound without it."""
+        self.registry.get(DatasetGroup, name)
+        today = now // DAY
+        return [usage_day(one) for one in self.days.between(today - days + 1, today, name)]
+
+
+def usage_day(counts: DayCounts) -> UsageDay:
+    """The counts as they are shown."""
+    return UsageDay(
+        day=iso(counts.day * DAY)[: len(_EPOCH)],
+        requests=counts.requests,
+        refused=counts.refused,
+        answer_seconds=counts.answer_ms / SECOND,
+        events=counts.events,
+        events_refused=counts.events_refused,
+        trainings=counts.trainings,
+        training_seconds=counts.training_ms / SECOND,
+    )
+
+
+def _summary(
+    group: DatasetGroup,
+    today: DayCounts,
+    size: GroupSize,
+    campaigns: tuple[TenantCampaign, ...],
+    run: LastRetraining | None,
+    problems: Iterable[str],
+) -> TenantSummary:
+    limits = tuple(_uses(group, today, size))
+    wrong = [f"{one.name} is nearly used up" for one in limits if one.is_near and one.share < 1]
+    wrong += [f"{one.name} is used up" for one in limits if one.share >= 1]
+    wrong += _refused(today.refused, "request") + _refused(today.events_refused, "event")
+    wrong += ["the last retraining failed"] if run is not None and run.outcome == "failed" else []
+    names = {one.name for one in campaigns}
+    wrong += [one for one in problems if one.rpartition("campaign ")[2] in names]
+    serves = any(one.solution_version is not None for one in campaigns)
+    health = TenantHealth.ATTENTION if wrong else TenantHealth.GOOD if serves else TenantHealth.IDLE
+    return TenantSummary(
+        name=group.name,
+        created_at=iso(group.created_at),
+        health=health,
+        notes=tuple(wrong) or (() if serves else ("no model is served yet",)),
+        today=usage_day(today),
+        stored_events=size.events,
+        model_bytes=size.model_bytes,
+        limits=limits,
+        last_retraining=run,
+    )
+
+
+def _refused(count: int, noun: str) -> list[str]:
+    if not count:
+        return []
+    return [
+        f"1 {noun} was refused today" if count == 1 else f"{count:,} {noun}s were refused today"
+    ]
+
+
+def _uses(group: DatasetGroup, today: DayCounts, size: GroupSize) -> Iterable[LimitUse]:
+    limits = group.limits
+    for name, most, used in (
+        ("requests a minute", limits.requests_per_minute, None),
+        ("events a minute", limits.events_per_minute, None),
+        ("events today", limits.events_per_day, today.events),
+        ("stored events", limits.stored_events, size.events),
+        ("trainings today", limits.trainings_per_day, today.trainings),
+    ):
+        yield LimitUse(name, most, used)
+
+
+def _key(key: AccessKey) -> TenantKey:
+    return TenantKey(
+        key.name,
+        key.note,
+        tuple(key.scopes),
+        None if key.last_used_at is None else iso(key.last_used_at),
+        None if key.expires_at is None else iso(key.expires_at),
+    )
