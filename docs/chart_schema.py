@@ -12,7 +12,7 @@ import msgspec
 
 from pawsonalize.config import PREFIX, Secret
 from pawsonalize.http.schemas import field_docs
-from pawsonalize.settings import Settings
+from pawsonalize.settings import kinds_of_settings
 
 CHART_SCHEMA = Path(__file__).parents[1] / "deploy/helm/pawsonalize/values.schema.json"
 _OF_THE_CHART = frozenset({"data_dir", "data_access", "host", "port", "roles"})
@@ -30,15 +30,17 @@ def chart_schema() -> str:
             "additionalProperties": False,
             "properties": dict(_settings()),
         },
-        "variable": {"enum": [PREFIX + name.upper() for name in Settings.__struct_fields__]},
+        "variable": {"enum": [PREFIX + name.upper() for name in kinds_of_settings()]},
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _settings() -> Iterator[tuple[str, dict[str, Any]]]:
-    docs = field_docs(Settings)
-    for field in msgspec.structs.fields(Settings):
-        if field.type is not Secret and field.name not in _OF_THE_CHART | _MAY_HOLD_PASSWORDS:
+    kinds = dict.fromkeys(kinds_of_settings().values())
+    docs = {name: text for kind in kinds for name, text in field_docs(kind).items()}
+    elsewhere = _OF_THE_CHART | _MAY_HOLD_PASSWORDS | {"parts"}
+    for field in (field for kind in kinds for field in msgspec.structs.fields(kind)):
+        if field.type is not Secret and field.name not in elsewhere:
             schema = msgspec.json.schema(field.type, schema_hook=_text)
             yield field.name, {**schema, "description": docs[field.name]}
 

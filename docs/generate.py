@@ -12,7 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import typer
 from markupsafe import Markup
 
@@ -29,7 +28,7 @@ from pawsonalize.http.schemas import field_docs
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.settings import Range, tunable
-from pawsonalize.settings import Settings
+from pawsonalize.settings import Settings, kinds_of_settings
 from pawsonalize.ui.api_reference import OperationView, TypeTable, tags_of
 
 _REFERENCE = Path(__file__).parent / "reference"
@@ -39,12 +38,11 @@ _MADE = "<!-- Made from the code by `make docs`. -->\n"
 def settings_page() -> str:
     """Every setting with its default and its environment variable."""
     rows = ["| setting | default | |", "|---|---|---|"]
-    docs, defaults = field_docs(Settings), Settings()
-    own = Settings.__annotations__  # before what it inherits
-    fields = sorted(msgspec.structs.fields(Settings), key=lambda field: field.name not in own)
+    kinds, defaults, own = kinds_of_settings(), Settings(), Settings.__annotations__
+    docs = {name: text for kind in kinds.values() for name, text in field_docs(kind).items()}
     rows += [
-        f"| `{field.name}` | `{getattr(defaults, field.name)}` | {docs[field.name]} |"
-        for field in fields
+        f"| `{name}` | `{defaults.value(name)}` | {docs[name]} |"
+        for name in sorted(kinds, key=lambda name: name not in own)  # before what it inherits
     ]
     return (
         f"# Settings\n\n{_MADE}\n"

@@ -52,7 +52,7 @@ def make_console_world(folder: Path, *, is_hostile: bool = True, **more: Any) ->
 
     With `is_hostile`, a problem stands whose text breaks pages that trust it.
     """
-    settings = Settings(data_dir=folder, **{**SETTINGS, "retrain_schedule": "0 3 * * *"}, **more)
+    settings = Settings.of(data_dir=folder, **{**SETTINGS, "retrain_schedule": "0 3 * * *"}, **more)
     now, why = clock.now(), f" ({HOSTILE})" if is_hostile else ""
     with opened(settings) as adapters:
         adapters.catalogue.put_items([Item(group, {}) for group in (*CATS, *DOGS)])

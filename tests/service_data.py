@@ -30,7 +30,7 @@ SETTINGS: dict[str, Any] = {
 
 def make_service(folder: Path, *, train: bool = True, **more: Any) -> Settings:
     """A data folder where cat people saw cats and dog people saw dogs; `more` are settings."""
-    settings = Settings(data_dir=folder, **{**SETTINGS, **more})
+    settings = Settings.of(data_dir=folder, **{**SETTINGS, **more})
     with opened(settings) as adapters:
         fill(adapters)
         if train:

@@ -7,9 +7,10 @@ The environment wins over the file, the file over the defaults below. `config.py
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache, partial
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -20,19 +21,22 @@ from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.fleet_settings import FleetSettings
 from pawsonalize.storage.data_folder import DATABASE_FILE
-from pawsonalize.wings.remote_amazon.amazon_settings import AmazonSettings
+from pawsonalize.wing import parts
 
 _OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
+_OF_ANIMALS = ("max_per_group_share", "newcomer_days", "long_stay_days", "newcomer_floor")
 _JSON = frozenset({"event_types"})  # what is JSON as an environment variable
 _GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()
 Share = Annotated[float, Meta(ge=0, le=1)]
 Count = Annotated[int, Meta(ge=0)]
 _FIRST_KEYS = r"^(PAWS[A-Z2-7]{16}=[a-z+-]+(,PAWS[A-Z2-7]{16}=[a-z+-]+)*)?$"
+Part = TypeVar("Part", bound=msgspec.Struct)
 Rate = Annotated[str, Meta(pattern="^(|[1-9][0-9]*/(second|minute|hour|day))$")]
 
 
-class Settings(AmazonSettings, frozen=True, forbid_unknown_fields=True):
+class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """How this service runs."""
 
     data_dir: Path = Path("pawsonalize-data")
@@ -63,8 +67,6 @@ class Settings(AmazonSettings, frozen=True, forbid_unknown_fields=True):
     """Log lines for people or for machines."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least severe level that is logged."""
-    traces_url: Annotated[str, Meta(pattern="^(https?://.+)?$")] = ""
-    """Where OpenTelemetry traces go, such as `http://127.0.0.1:4318/v1/traces`; empty: nowhere."""
     aws_region: Annotated[str, Meta(pattern="^[a-z0-9-]+$")] = "us-east-1"
     """The region in the ARNs of the Personalize API under `/aws`."""
     aws_account_id: Annotated[str, Meta(pattern="^[0-9]{12}$")] = "000000000000"
@@ -145,8 +147,6 @@ class Settings(AmazonSettings, frozen=True, forbid_unknown_fields=True):
     """After so many days an animal is a long-stayer, and gets explored places again."""
     newcomer_floor: Share = _ANIMALS.newcomer_floor
     """This share of the explored places is spread evenly over all newcomers and long-stayers."""
-    feeds_file: str = ""
-    """A YAML file of feeds that are fetched from their addresses on a schedule; empty: none."""
     postcode_table: str = ""
     """A CSV file with the columns postcode, latitude and longitude; empty: none."""
     min_provisioned_tps: Annotated[int, Meta(ge=1)] = 1
@@ -185,24 +185,34 @@ class Settings(AmazonSettings, frozen=True, forbid_unknown_fields=True):
     """After so many looks, a campaign that does not serve it has failed."""
     problem_notice_seconds: Annotated[float, Meta(ge=0)] = 600.0
     """Notify of a problem that lasts longer than this, and again when it is over."""
-
-    notify_email_to: str = ""
-    """Addresses to notify by e-mail, with commas between."""
-    notify_email_from: str = ""
-    """The sender's address."""
-    notify_smtp_url: Secret = Secret("")
-    """`smtps://user:password@host`, `smtp+starttls://…` or, on this machine, `smtp://localhost`."""
-    notify_webhook_url: Secret = Secret("")
-    """Where to post notifications as signed JSON."""
-    notify_webhook_secret: Secret = Secret("")
-    """The key that signs them: base64 of at least 24 random bytes."""
-    notify_sns_topic: str = ""
-    """The Amazon SNS topic to publish them to, `arn:aws:sns:…`; needs the extra `aws`."""
+    parts: dict[str, msgspec.Struct] = {}  # noqa: RUF012 - msgspec gives each a copy
+    """The settings of the wings, by the name of their class; see `part`. No setting itself."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant before anything is begun."""
         read_schedule(self.retrain_schedule, self.retrain_time_zone)
-        AmazonSettings.__post_init__(self)
+        FleetSettings.__post_init__(self)
+
+    @classmethod
+    def of(cls, **values: Any) -> "Settings":
+        """Settings with these values, those of wings too, and defaults for all others."""
+        return _converted(values, strict=True)
+
+    def part(self, kind: type[Part]) -> Part:
+        """Return the settings of a wing, by their class."""
+        found = self.parts.get(kind.__name__)
+        return found if isinstance(found, kind) else kind()
+
+    def changed(self, **values: Any) -> "Settings":
+        """Return the same settings but for these values, those of wings too."""
+        return _converted(
+            {name: self.value(name) for name in kinds_of_settings()} | values, strict=True
+        )
+
+    def value(self, name: str) -> Any:
+        """Return the value of the setting of that name, a wing's too."""
+        kind = kinds_of_settings()[name]
+        return getattr(self if kind is Settings else self.part(kind), name)
 
     @property
     def database(self) -> str:
@@ -250,43 +260,23 @@ class Settings(AmazonSettings, frozen=True, forbid_unknown_fields=True):
     @property
     def gate(self) -> GateSettings:
         """What the gate asks of a new solution version."""
-        return GateSettings(
-            profile=Profile(self.gate_profile),
-            promotion_threshold=self.promotion_threshold,
-            min_test_cases=self.gate_min_test_cases,
-            beat_popularity=self.gate_beat_popularity,
-            beat_live=self.gate_beat_live,
-            min_lead=self.gate_min_lead,
-            refresh_days=self.gate_refresh_days,
-            refresh_margin=self.gate_refresh_margin,
-            min_coverage=self.gate_min_coverage,
-            max_top_item_share=self.gate_max_top_item_share,
-            slice_margin=self.gate_slice_margin,
-            min_slice_test_cases=self.gate_min_slice_test_cases,
-            max_constant_share=self.gate_max_constant_share,
-        )
+        values = {**self._prefixed("gate_"), "profile": Profile(self.gate_profile)}
+        return GateSettings(promotion_threshold=self.promotion_threshold, **values)
 
     @property
     def checks(self) -> CheckSettings:
         """When the checks of the data speak before a training."""
-        return CheckSettings(
-            min_events=self.check_min_events,
-            min_users=self.check_min_users,
-            max_user_share=self.check_max_user_share,
-            max_item_share=self.check_max_item_share,
-            bot_events=self.check_bot_events,
-            bot_seconds=self.check_bot_seconds,
-        )
+        return CheckSettings(**self._prefixed("check_"))
 
     @property
     def animals(self) -> AnimalSettings:
         """How individual animals are chosen; the weights are those that are not learned."""
-        return AnimalSettings(
-            max_per_group_share=self.max_per_group_share,
-            newcomer_days=self.newcomer_days,
-            long_stay_days=self.long_stay_days,
-            newcomer_floor=self.newcomer_floor,
-        )
+        return AnimalSettings(**{name: getattr(self, name) for name in _OF_ANIMALS})
+
+    def _prefixed(self, prefix: str) -> dict[str, Any]:
+        """The settings of that prefix, without it."""
+        names = (name for name in self.__struct_fields__ if name.startswith(prefix))
+        return {name.removeprefix(prefix): getattr(self, name) for name in names}
 
     @property
     def models_dir(self) -> Path:
@@ -319,9 +309,17 @@ class Settings(AmazonSettings, frozen=True, forbid_unknown_fields=True):
         return self.data_dir / "leases"
 
 
+@cache
+def kinds_of_settings() -> dict[str, type[msgspec.Struct]]:
+    """Return the class of each setting by the setting's name: `Settings`, or a wing's part."""
+    own: dict[str, type[msgspec.Struct]] = dict.fromkeys(Settings.__struct_fields__, Settings)
+    del own["parts"]
+    return own | {name: kind for _, kind in parts("settings") for name in kind.__struct_fields__}
+
+
 def shown_values(settings: Settings) -> dict[str, str]:
     """Every setting's value as text for people, by its name; secrets and passwords are hidden."""
-    return {name: shown(getattr(settings, name)) for name in Settings.__struct_fields__}
+    return {name: shown(settings.value(name)) for name in kinds_of_settings()}
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
@@ -338,16 +336,32 @@ def read_settings(
     out. `file` is read in place of the usual config file. Raises InvalidInput that names the wrong
     setting, and where its value comes from.
     """
-    written = read_config(Settings.__struct_fields__, os.environ, file)
+    written = read_config(kinds_of_settings(), os.environ, file)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     values = {**written.values, **given}
     values |= {name: read_json(name, values[name]) for name in _JSON if name in values}
     sources = {**written.sources, **dict.fromkeys(given, "the command line")}
     try:
-        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_read)
+        settings = _converted(values, strict=False)
     except msgspec.ValidationError as error:
         raise InvalidInput(_wrong(str(error), values, sources)) from error
     return settings, replace(written, sources=sources)
+
+
+def _converted(values: Mapping[str, Any], *, strict: bool) -> Settings:
+    """The values as settings; a part of a wing may `check` them as a whole."""
+    kinds = kinds_of_settings()
+    by_kind: dict[type[msgspec.Struct], dict[str, Any]] = {kind: {} for kind in kinds.values()}
+    for name, value in values.items():
+        by_kind[kinds.get(name, Settings)][name] = value
+    read = partial(msgspec.convert, strict=strict, dec_hook=_read)
+    main: Settings = read(by_kind.pop(Settings), Settings)
+    found = [read(mine, kind) for kind, mine in by_kind.items()]
+    settings = msgspec.structs.replace(main, parts={type(one).__name__: one for one in found})
+    for part in found:
+        if (check := getattr(part, "check", None)) is not None:
+            check(settings)
+    return settings
 
 
 def _wrong(reason: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> str:
@@ -356,15 +370,15 @@ def _wrong(reason: str, values: Mapping[str, Any], sources: Mapping[str, str]) -
     name = place.rstrip("`")
     if name not in sources:
         return f"a setting is wrong: {reason}"
-    is_secret = isinstance(getattr(Settings(), name), Secret)
+    is_secret = isinstance(Settings().value(name), Secret)
     value = "" if is_secret else f" {values[name]!r}"
-    better = wanted(get_type_hints(Settings)[name], said)
+    better = wanted(get_type_hints(kinds_of_settings()[name])[name], said)
     return f"the setting {name}{value} (from {sources[name]}) is wrong: {better}"
 
 
 def as_environment(settings: Settings) -> dict[str, str]:
     """The settings as environment variables, for other processes to load."""
-    values = {name: getattr(settings, name) for name in Settings.__struct_fields__}
+    values = {name: settings.value(name) for name in kinds_of_settings()}
     values |= {name: msgspec.json.encode(values[name]).decode() for name in _JSON}
     return {PREFIX + name.upper(): str(value) for name, value in values.items()}
 
@@ -372,8 +386,8 @@ def as_environment(settings: Settings) -> dict[str, str]:
 def as_record(settings: Settings) -> dict[str, Any]:
     """What of the settings decides how a retraining goes, as data for its record."""
     return {
-        name: getattr(settings, name)
-        for name in Settings.__struct_fields__
+        name: settings.value(name)
+        for name in kinds_of_settings()
         if name.startswith(_OF_RETRAINING)
     }
 

@@ -60,7 +60,7 @@ def answers(settings: Settings) -> list[Any]:
 
 
 def elsewhere(tmp_path: Path, **more: Any) -> Settings:
-    return Settings(data_dir=tmp_path / "restored", **SETTINGS, **more)
+    return Settings.of(data_dir=tmp_path / "restored", **SETTINGS, **more)
 
 
 def test_it_comes_back_with_the_same_answers(service: Settings, tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def fleet(request: pytest.FixtureRequest) -> Iterator[Fleet]:
 
 def settings_of(fleet: Fleet, machine: str) -> Settings:
     options: dict[str, Any] = {"database_url": fleet.database_url, "artefact_url": fleet.url}
-    return Settings(data_dir=fleet.folder / machine, **SETTINGS, **options)
+    return Settings.of(data_dir=fleet.folder / machine, **SETTINGS, **options)
 
 
 def serving(adapters: Adapters, settings: Settings) -> LiveModel:

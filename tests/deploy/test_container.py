@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.cli.main import app
-from pawsonalize.settings import Settings
+from pawsonalize.settings import kinds_of_settings
 from tests.deploy.dockerfile import DOCKERFILE, ROOT, environment, last_stage, steps
 
 IGNORED = ROOT / ".dockerignore"
@@ -60,7 +60,7 @@ def test_the_program_itself_is_the_health_check_and_what_is_run() -> None:
 def test_every_variable_of_ours_is_a_setting_and_the_data_are_in_the_volume() -> None:
     ours = {name: value for name, value in environment().items() if name.startswith("PAWSONALIZE")}
     names = {name.removeprefix("PAWSONALIZE_").lower() for name in ours}
-    assert names <= set(Settings.__struct_fields__)
+    assert names <= set(kinds_of_settings())
     assert Path(ours["PAWSONALIZE_DATA_DIR"]).parent == Path(*of_last("VOLUME"))
     assert of_last("EXPOSE") == [ours["PAWSONALIZE_PORT"]]
 

@@ -158,7 +158,7 @@ def test_a_version_that_is_worse_than_the_live_one_does_not_go_live(
     run: Run, wire: Wire, deployment: Deployment, folder: Path
 ) -> None:
     before = serving(wire, deployment, "recommender")["solutionVersionArn"]
-    with opened(Settings(data_dir=folder, **SETTINGS)) as adapters:
+    with opened(Settings.of(data_dir=folder, **SETTINGS)) as adapters:
         name = before.rpartition("/")[2]
         best = {"normalized_discounted_cumulative_gain_at_5": 1.0}
         adapters.registry.change(
@@ -226,7 +226,7 @@ def test_a_training_that_takes_too_long_is_stopped_and_told(
 @contextmanager
 def another_training(folder: Path) -> Iterator[None]:
     """A training that has begun and does not end in this block; there is room for one."""
-    with opened(Settings(data_dir=folder, **SETTINGS)) as adapters:
+    with opened(Settings.of(data_dir=folder, **SETTINGS)) as adapters:
         now = clock.now()
         version = adapters.versions.create(RERANKER, as_of=now, now=now)
         with adapters.leases.taken(training_lease(version.name)):

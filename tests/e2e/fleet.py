@@ -138,7 +138,7 @@ def fleet_of(folder: Path, start: Start, database_url: str, bucket: Bucket) -> I
         "artefact_url": bucket.url,
         "archive_url": f"{bucket.url}/archive",
     }
-    settings = Settings(data_dir=folder / "view", **shared)  # type: ignore[arg-type]
+    settings = Settings.of(data_dir=folder / "view", **shared)
     with opened(settings) as adapters:
         yield Fleet(folder, start, settings, shared, FleetSeen(folder / "view", adapters))
 

@@ -57,8 +57,6 @@ def test_the_house_as_it_is_keeps_every_rule(copy: Path) -> None:
             "import pawsonalize.wings.notifications.smtp",
             "The engine sees ports, never adapters",
         ),
-        ("storage", "import pawsonalize.wings.notifications", "Imports go down"),
-        ("notify", "import sqlalchemy", "SQL lives in storage"),
         ("engine", "import sqlalchemy", "SQL lives in storage"),
         ("kinds", "import pawsonalize.engine.ingest", "Imports go down"),
         ("engine/ingest", "import pawsonalize.engine.serving", "The engine's rooms"),

@@ -121,7 +121,7 @@ def proxy(amazon: Wire) -> Iterator[FaultyProxy]:
 
 def settings_of(folder: Path, **more: Any) -> Settings:
     """Those of a service that drives an Amazon."""
-    return Settings(
+    return Settings.of(
         data_dir=folder,
         engine="amazon-personalize",
         amazon_region=REGION,

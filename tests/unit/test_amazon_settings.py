@@ -27,13 +27,13 @@ from pawsonalize.wings.remote_amazon.names import AmazonNames, fitting
 )
 def test_contradictions_are_refused(given: dict[str, Any], told: str) -> None:
     with pytest.raises(InvalidInput, match=told):
-        Settings(engine="amazon-personalize", **given)
-    Settings(**given)  # with our own engine they mean nothing
+        Settings.of(engine="amazon-personalize", **given)
+    Settings.of(**given)  # with our own engine they mean nothing
 
 
 def test_a_service_that_would_ask_itself_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL_PERSONALIZE", "http://localhost:8080/aws")
-    settings = Settings(engine="amazon-personalize", amazon_region="eu-west-1")
+    settings = Settings.of(engine="amazon-personalize", amazon_region="eu-west-1")
     assert any("this very service" in line for line in unusable(settings))
 
 
@@ -41,7 +41,7 @@ def test_an_unknown_region_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    settings = Settings(engine="amazon-personalize")
+    settings = Settings.of(engine="amazon-personalize")
     assert any("set amazon_region" in line for line in unusable(settings))
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     assert list(unusable(settings)) == []

@@ -149,7 +149,7 @@ def test_a_servers_processes_know_where_settings_were_written(
 
 
 def test_no_password_is_shown_on_the_console() -> None:
-    settings = Settings(
+    settings = Settings.of(
         database_url="postgresql://ann:s3cret@one:5432,two:5432/x?sslmode=require&password=t0p",
         notify_smtp_url=Secret("smtps://u:p@h"),
         stream_url="nats://bob:hush@here:4222/x",

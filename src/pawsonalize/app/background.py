@@ -27,6 +27,7 @@ from pawsonalize.storage.answering import in_time
 from pawsonalize.wings.console.views.traffic import SAMPLE_SECONDS
 from pawsonalize.wings.notifications.notifying import couriers
 from pawsonalize.wings.remote_amazon.forwarding import LEASE
+from pawsonalize.wings.remote_amazon.settings import AmazonSettings
 from pawsonalize.wings.tenants.composition import group_sizing
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[
     yield Task("join events to answers", _JOINED_SECONDS, once(_now(unjoined)))
     if adapters.remote is not None:
         forward = adapters.leases.leading(LEASE, adapters.remote.forwarder.forward)
-        pause = settings.amazon_forward_seconds
+        pause = settings.part(AmazonSettings).amazon_forward_seconds
         yield Task("send events to Amazon Personalize", pause, forward)
     archiving = once(partial(archive_new, engine.archiver))
     yield Task("archive new", settings.archive_seconds, archiving)

@@ -19,6 +19,7 @@ from pawsonalize.wings.notifications.notifying import open_notifiers
 from pawsonalize.wings.remote_amazon.composition import check_amazon
 from pawsonalize.wings.streams.address import StreamAddress
 from pawsonalize.wings.streams.reading import source_of
+from pawsonalize.wings.streams.settings import StreamSettings
 from pawsonalize.wings.tracing.tracing import check_tracing
 
 
@@ -38,7 +39,10 @@ def unusable(settings: Settings) -> Iterator[str]:
         lambda: postcodes_of(settings),
         lambda: open_objects(settings.archive, settings.archive_kms_key),
         lambda: settings.artefact_url and open_objects(settings.artefact_url),
-        lambda: settings.stream_url and StreamAddress.parse(settings.stream_url),
+        lambda: (
+            settings.part(StreamSettings).stream_url
+            and StreamAddress.parse(settings.part(StreamSettings).stream_url)
+        ),
         lambda: EventTypes.with_added(settings.event_types),
         lambda: recipe_named(settings.recipe),
     )
@@ -46,14 +50,14 @@ def unusable(settings: Settings) -> Iterator[str]:
 
 def not_in_tables(settings: Settings) -> Iterator[str]:
     """What the settings need of the tables and is not there; makes no database."""
-    if not (settings.requires_keys or settings.stream_tracking_id):
+    if not (settings.requires_keys or settings.part(StreamSettings).stream_tracking_id):
         return
     try:
         with opened(settings, must_exist=True) as adapters:
             keys = list(adapters.access_keys(settings).all())
             yield from _refused(
                 lambda: check_keys(settings, keys),
-                lambda: settings.stream_url and source_of(settings, adapters),
+                lambda: settings.part(StreamSettings).stream_url and source_of(settings, adapters),
             )
     except NotFound:  # there is no database yet
         yield from _refused(lambda: check_keys(settings, ()))
@@ -85,7 +89,7 @@ def first_keys(settings: Settings) -> dict[str, list[Scope]]:
 
 
 def _check_roles(settings: Settings) -> None:
-    if settings.own_roles == (CONSUME,) and not settings.stream_url:
+    if settings.own_roles == (CONSUME,) and not settings.part(StreamSettings).stream_url:
         raise InvalidInput(
             "this server would do nothing: its only role is consume, and stream_url names no"
             " stream; name one, or give it another role",

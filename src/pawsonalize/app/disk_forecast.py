@@ -15,6 +15,7 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_ledger import Segment
 from pawsonalize.storage.file_size import FileSize
 from pawsonalize.storage.table_sizes import TableSizes
+from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
 
 FEW_DAYS = 30
 """With less than that, somebody has to do something."""
@@ -120,7 +121,7 @@ class _Measuring:
         """Full when the oldest are deleted."""
         sizes = TableSizes(self.adapters.database)
         per_day = sizes.letters_since(self.now - _MEASURED_DAYS * DAY) / self._span
-        full = self._full(self.settings.dead_letter_days, self.age_days)
+        full = self._full(self.settings.part(DeadLetterSettings).dead_letter_days, self.age_days)
         return Growth("dead letters", sizes.letters().per_row * per_day, full)
 
     def _models(self) -> Growth:

@@ -83,6 +83,7 @@ from pawsonalize.wings.feeds.polling import Polling
 from pawsonalize.wings.fleet.fleet import servers_of, taking_part, this_process
 from pawsonalize.wings.fleet.servers import Membership, Servers
 from pawsonalize.wings.streams.reading import StreamReading, consumer_of
+from pawsonalize.wings.streams.settings import StreamSettings
 from pawsonalize.wings.streams.stream_shards import shards_of_all
 from pawsonalize.wings.tenants.composition import fair_order, group_of, tenant_reports, tenants_of
 
@@ -393,6 +394,6 @@ def _admission(settings: Settings, adapters: Adapters) -> Admission:
 def _streaming(
     settings: Settings, adapters: Adapters, ingest: Ingest, intake: Intake
 ) -> StreamReading | None:
-    if not settings.stream_url:
+    if not settings.part(StreamSettings).stream_url:
         return None
     return StreamReading(partial(consumer_of, settings, adapters, ingest, intake))

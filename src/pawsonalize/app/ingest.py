@@ -13,6 +13,7 @@ from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.settings import Settings
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.refusals import Refusals
+from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
 from pawsonalize.wings.tenants.composition import event_limits
 
 
@@ -35,12 +36,12 @@ def ingest_of(settings: Settings, adapters: Adapters) -> Ingest:
 
 def refusals_of(settings: Settings, adapters: Adapters) -> Refusals | None:
     """What keeps refused events; None if they are not to be kept."""
-    if not settings.keep_refused_events:
+    if not settings.part(DeadLetterSettings).keep_refused_events:
         return None
     return Refusals(
         DeadLetters(adapters.dead_letters.table, count_dead_letters),
         adapters.problems(settings),
         clock.now,
-        most=settings.max_dead_letters,
+        most=settings.part(DeadLetterSettings).max_dead_letters,
         lost=count_lost_refusals,
     )

@@ -17,6 +17,7 @@ from pawsonalize.engine.ingest.events import named_types
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.wings.dead_letters.letters import HTTP
+from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
 from pawsonalize.wings.feeds.polling import FeedState
 
 _NAMED = 10
@@ -38,7 +39,10 @@ def dead_letters(patient: Patient) -> Iterator[Diagnosis]:
         " (docs/how-to/mend-dead-letters.md)"
     )
     # Who sent by HTTP was told; of what is in a stream, this is the only word.
-    if any(one.source != HTTP for one in reasons) or waiting >= patient.settings.max_dead_letters:
+    if (
+        any(one.source != HTTP for one in reasons)
+        or waiting >= patient.settings.part(DeadLetterSettings).max_dead_letters
+    ):
         yield attention("dead letters", told, move)
     else:
         yield Diagnosis("dead letters", told, next_move=move)

@@ -31,14 +31,15 @@ from pawsonalize.kinds.jobs import (
 from pawsonalize.settings import Settings
 from pawsonalize.wings.feeds.feeds_file import ListedFeed, read_feeds
 from pawsonalize.wings.feeds.polling import Polling, ScheduledFeed
+from pawsonalize.wings.feeds.settings import FeedSettings
 from pawsonalize.wings.tenants.composition import fair_order
 
 
 def listed_feeds(settings: Settings) -> dict[str, ListedFeed]:
     """The feeds by name; none without a file. InvalidInput if it cannot be used."""
-    if not settings.feeds_file:
+    if not settings.part(FeedSettings).feeds_file:
         return {}
-    return read_feeds(Path(settings.feeds_file), os.environ)
+    return read_feeds(Path(settings.part(FeedSettings).feeds_file), os.environ)
 
 
 def scheduled_feeds(settings: Settings) -> dict[str, ScheduledFeed]:

@@ -24,6 +24,8 @@ from pawsonalize.storage.file_size import tidy
 from pawsonalize.storage.log_start import LogStart
 from pawsonalize.wings.dead_letters.archived_letters import LetterRetention
 from pawsonalize.wings.dead_letters.letter_table import LetterQuery
+from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
+from pawsonalize.wings.notifications.settings import NotificationSettings
 from pawsonalize.wings.tenants.group_days import GroupDays
 
 _JOBS = (
@@ -65,7 +67,7 @@ def _deletions(
     letters = LetterRetention(
         lambda before: adapters.dead_letters.remove_matching(LetterQuery(until=before)),
         adapters.archived_letters,
-        settings.dead_letter_days,
+        settings.part(DeadLetterSettings).dead_letter_days,
     )
     yield "delete old dead letters", letters.forget_old
     yield "archive dead letters", adapters.archived_letters.archive_once
@@ -104,8 +106,8 @@ def _at_this_moment(work: Callable[[int], object]) -> object:
 
 
 def _forget_deliveries(settings: Settings, adapters: Adapters, now: int) -> None:
-    if settings.delivery_days:
-        adapters.deliveries.forget(now - settings.delivery_days * DAY)
+    if settings.part(NotificationSettings).delivery_days:
+        adapters.deliveries.forget(now - settings.part(NotificationSettings).delivery_days * DAY)
 
 
 def _forget_runs(settings: Settings, adapters: Adapters, now: int) -> None:

@@ -56,7 +56,7 @@ def send(
     """
     from pawsonalize.app.sending import Sender
 
-    if not (to := to or load_settings().stream_url):
+    if not (to := to or load_settings().value("stream_url")):
         raise InvalidInput("say where to: --to, with a stream's URL or the service's", field="to")
     if str(file) != "-" and not file.is_file():
         raise InvalidInput(f"there is no file {file}: make one with `pawsonalize events sample`")

@@ -27,6 +27,7 @@ from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import SECOND
 from pawsonalize.settings import Settings, as_environment, read_settings
+from pawsonalize.wings.streams.settings import StreamSettings
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
@@ -69,7 +70,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
         raise InvalidInput("; ".join(wrong))
     wait_for_port(settings)
     with opened_or_made(settings) as adapters:
-        if settings.stream_url:
+        if settings.part(StreamSettings).stream_url:
             source_of(settings, adapters)
         _check_access(settings, adapters)
         told = "\n".join(_announced(settings, adapters))

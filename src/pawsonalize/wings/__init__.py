@@ -1,1 +1,15 @@
-"""Optional capabilities, one folder each."""
+"""The wings of this installation; see `pawsonalize.wing`."""
+
+WINGS = (
+    "console",
+    "streams",
+    "dead_letters",
+    "feeds",
+    "out_of_core",
+    "remote_amazon",
+    "tenants",
+    "fleet",
+    "notifications",
+    "backup",
+    "tracing",
+)

@@ -67,7 +67,7 @@ def ten_days(adapters: Adapters) -> Adapters:
 
 
 def found(adapters: Adapters, tmp_path: Path, **settings: Any) -> dict[str, Growth]:
-    seen = forecast(Settings(data_dir=tmp_path, **settings), adapters, NOW)
+    seen = forecast(Settings.of(data_dir=tmp_path, **settings), adapters, NOW)
     assert seen is not None
     return {growth.kind: growth for growth in seen.growths}
 

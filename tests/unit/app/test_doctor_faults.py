@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from pawsonalize import clock
@@ -140,7 +139,7 @@ def broken_file(adapters: Adapters, settings: Settings, _: object) -> None:
 
 
 def replaced(settings: Settings, **changes: object) -> Settings:
-    return msgspec.structs.replace(settings, **changes)
+    return settings.changed(**changes)
 
 
 @pytest.mark.parametrize(

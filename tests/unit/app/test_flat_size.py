@@ -88,7 +88,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
     with ExitStack() as stack:
 
         def started(events: int, answers: int, parts: int = 8, **settings: Any) -> Traffic:
-            kept = Settings(data_dir=tmp_path / "data", **settings)
+            kept = Settings.of(data_dir=tmp_path / "data", **settings)
             adapters = stack.enter_context(opened(kept))
             traffic = Traffic(kept, adapters, events, answers, parts)
             monkeypatch.setattr(clock, "now", lambda: traffic.now)

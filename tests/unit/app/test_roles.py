@@ -3,7 +3,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import msgspec
 import pytest
 
 from pawsonalize.app import background
@@ -18,7 +17,7 @@ from tests.service_data import client_of, make_service
 
 def tasks(settings: Settings, **more: str) -> set[str]:
     """What a server with these settings does again and again."""
-    settings = msgspec.structs.replace(settings, **more)
+    settings = settings.changed(**more)
     with opened(settings) as adapters, ThreadPoolExecutor(1) as notifying:
         engine = Engine.of(settings, adapters)
         found = {one.name for one in background._tasks(settings, adapters, engine, notifying)}

@@ -15,7 +15,7 @@ URL = "nats://localhost:4222/EVENTS"
 
 
 def test_the_doctor_sees_who_reads_a_stream_and_who_no_longer_does(tmp_path: Path) -> None:
-    settings = Settings(data_dir=tmp_path, stream_url=URL)
+    settings = Settings.of(data_dir=tmp_path, stream_url=URL)
     with opened(settings) as adapters:
 
         def found(now: int) -> tuple[Verdict, str]:

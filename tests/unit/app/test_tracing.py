@@ -173,4 +173,4 @@ def test_without_the_extra_one_line_says_what_to_install(
 
     monkeypatch.setitem(sys.modules, "opentelemetry.instrumentation.asgi", None)
     with pytest.raises(InvalidInput, match=r"pip install 'pawsonalize\[otel\]'"):
-        check_tracing(Settings(data_dir=tmp_path, traces_url="http://127.0.0.1:4318/v1/traces"))
+        check_tracing(Settings.of(data_dir=tmp_path, traces_url="http://127.0.0.1:4318/v1/traces"))

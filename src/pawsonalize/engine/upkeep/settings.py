@@ -24,8 +24,6 @@ class RetentionSettings(IngestSettings, frozen=True):
     """So many of a solution's newest versions are kept, and those that are needed; 0: all."""
     job_days: Days = 90
     """Records of jobs are deleted so many days after they ended; 0: never."""
-    delivery_days: Days = 90
-    """Notifications that were delivered or given up are kept for so many days; 0: for ever."""
     run_retention_days: Annotated[int, Meta(ge=1)] = 365
     """Records of older retrainings are deleted."""
     export_days: Days = 0

@@ -1,1 +1,5 @@
 """Copies of a data folder, their restoration, and removal of everything."""
+
+from pawsonalize.wing import Wing
+
+WING = Wing("backup")

@@ -1,1 +1,5 @@
 """The operator's pages: what the service knows, does and recommends."""
+
+from pawsonalize.wing import Wing
+
+WING = Wing("console")

@@ -14,7 +14,7 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader
 from pawsonalize.engine.training.data_checks import bots_among
-from pawsonalize.settings import Settings
+from pawsonalize.settings import Settings, kinds_of_settings
 from pawsonalize.storage.animal_list import StockList
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.catalogue import Catalogue
@@ -102,10 +102,10 @@ def settings_in_force(settings: Settings, sources: Mapping[str, str]) -> list[Se
     """Every setting by name; of secrets, and of passwords in addresses, nothing is shown."""
     usual = Settings()
     found = []
-    for name in sorted(Settings.__struct_fields__):
-        value = getattr(settings, name)
-        is_secret = isinstance(getattr(usual, name), Secret)
-        is_default = value == getattr(usual, name)
+    for name in sorted(kinds_of_settings()):
+        value = settings.value(name)
+        is_secret = isinstance(usual.value(name), Secret)
+        is_default = value == usual.value(name)
         source = sources.get(name, "the default" if is_default else "the program that started it")
         shown = ("set" if value else "") if is_secret else _without_passwords(str(value))
         found.append(SettingInForce(name, shown, source, is_default, is_secret))

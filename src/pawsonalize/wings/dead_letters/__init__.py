@@ -1,1 +1,5 @@
 """Refused events, kept so that they can be mended and sent again."""
+
+from pawsonalize.wing import Wing
+
+WING = Wing("dead_letters", settings="settings:DeadLetterSettings")

@@ -1,1 +1,5 @@
 """Animals imported from the feeds of shelter software."""
+
+from pawsonalize.wing import Wing
+
+WING = Wing("feeds", settings="settings:FeedSettings")

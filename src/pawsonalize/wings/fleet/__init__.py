@@ -1,1 +1,5 @@
 """Several servers on one database: membership, fencing, shared models."""
+
+from pawsonalize.wing import Wing
+
+WING = Wing("fleet")

@@ -6,9 +6,9 @@ from pawsonalize import __version__
 from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
+from pawsonalize.fleet_settings import BESIDE_CONNECTIONS
 from pawsonalize.settings import Settings
 from pawsonalize.wings.fleet.fleet import servers_of
-from pawsonalize.wings.fleet.fleet_settings import BESIDE_CONNECTIONS
 from pawsonalize.wings.fleet.server_table import ServerProcess
 from pawsonalize.wings.fleet.servers import NOBODY_WORKS
 

@@ -1,1 +1,5 @@
 """Messages to people: by log, e-mail, webhook or Amazon SNS."""
+
+from pawsonalize.wing import Wing
+
+WING = Wing("notifications", settings="settings:NotificationSettings")

@@ -6,6 +6,7 @@ from pawsonalize.wings.notifications.base import Notifier
 from pawsonalize.wings.notifications.courier import Courier
 from pawsonalize.wings.notifications.deliveries import Deliveries
 from pawsonalize.wings.notifications.log import LogNotifier
+from pawsonalize.wings.notifications.settings import NotificationSettings
 from pawsonalize.wings.notifications.smtp import SmtpNotifier
 from pawsonalize.wings.notifications.sns import SnsNotifier
 from pawsonalize.wings.notifications.webhook import WebhookNotifier
@@ -13,18 +14,23 @@ from pawsonalize.wings.notifications.webhook import WebhookNotifier
 
 def open_notifiers(settings: Settings) -> dict[str, Notifier]:
     """The notifiers that the settings ask for, by name; the log is always one of them."""
+    own = settings.part(NotificationSettings)
     notifiers: dict[str, Notifier] = {"log": LogNotifier()}
-    if settings.notify_smtp_url or settings.notify_email_to:
-        addresses = [address.strip() for address in settings.notify_email_to.split(",")]
+    if own.notify_smtp_url or own.notify_email_to:
+        addresses = [address.strip() for address in own.notify_email_to.split(",")]
         notifiers["email"] = SmtpNotifier(
-            settings.notify_smtp_url, settings.notify_email_from, list(filter(None, addresses))
+            own.notify_smtp_url,
+            own.notify_email_from,
+            list(filter(None, addresses)),
         )
-    if settings.notify_webhook_url or settings.notify_webhook_secret:
+    if own.notify_webhook_url or own.notify_webhook_secret:
         notifiers["webhook"] = WebhookNotifier(
-            settings.notify_webhook_url, settings.notify_webhook_secret, clock.now
+            own.notify_webhook_url,
+            own.notify_webhook_secret,
+            clock.now,
         )
-    if settings.notify_sns_topic:
-        notifiers["sns"] = SnsNotifier(settings.notify_sns_topic)
+    if own.notify_sns_topic:
+        notifiers["sns"] = SnsNotifier(own.notify_sns_topic)
     return notifiers
 
 

@@ -20,6 +20,7 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.training_files import TrainingFile, TrainingFiles, groups_with_files
 from pawsonalize.wings.out_of_core.files import SCRATCH
+from pawsonalize.wings.out_of_core.settings import CountingSettings
 from pawsonalize.wings.out_of_core.training_table import TrainingTable
 from pawsonalize.wings.out_of_core.training_tables import TrainingTables
 
@@ -46,7 +47,7 @@ class Counting:
             lambda group: training_table(
                 database, objects, group, FacetReader.of(catalogue.of(group))
             ),
-            in_use=settings.training_engine != "memory",
+            in_use=settings.part(CountingSettings).training_engine != "memory",
         )
         return cls(_reading(settings, database, objects), tables)
 
@@ -57,7 +58,7 @@ class Counting:
 
 
 def _reading(settings: Settings, database: Database, objects: ObjectStore) -> "TableReading | None":
-    if settings.training_engine == "memory":
+    if settings.part(CountingSettings).training_engine == "memory":
         return None
     from pawsonalize.engine.training.table_reading import TableReading  # noqa: PLC0415 - an extra
 
@@ -79,10 +80,11 @@ def training_table(
 def _engine(settings: Settings, objects: ObjectStore, purpose: str) -> "CountingEngine":
     scratch = _scratch(settings, purpose)
     shutil.rmtree(scratch, ignore_errors=True)
-    if settings.training_engine != "spark":
+    own = settings.part(CountingSettings)
+    if own.training_engine != "spark":
         from pawsonalize.wings.out_of_core.embedded import EMBEDDED  # noqa: PLC0415 - an extra
 
-        return EMBEDDED[settings.training_engine](scratch, settings.training_memory_megabytes)
+        return EMBEDDED[own.training_engine](scratch, own.training_memory_megabytes)
     # A cluster shares the archive's store, and nothing else, with this machine.
     folder = f"{SCRATCH}/{scratch.name}"
     _emptied(objects, folder)
@@ -93,13 +95,14 @@ def _engine(settings: Settings, objects: ObjectStore, purpose: str) -> "Counting
 
 
 def _spark_url(settings: Settings) -> str:
-    if not settings.spark_url:
+    url = settings.part(CountingSettings).spark_url
+    if not url:
         raise InvalidInput(
             "the training engine spark needs a server: set spark_url to its address, such as"
             " sc://spark:15002",
             field="spark_url",
         )
-    return settings.spark_url
+    return url
 
 
 def _fetched(
@@ -107,7 +110,7 @@ def _fetched(
 ) -> list[str]:
     """The files where the engine reads them: of its own, since others may replace them."""
     archive, is_local = settings.archive, "://" not in settings.archive
-    if settings.training_engine == "spark":
+    if settings.part(CountingSettings).training_engine == "spark":
         return [f"{archive}/{file.key}" for file in files]
     folder = _scratch(settings, purpose) / "table"
     folder.mkdir(parents=True, exist_ok=True)

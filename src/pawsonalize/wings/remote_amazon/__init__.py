@@ -1,1 +1,5 @@
 """Amazon Personalize itself as the engine that trains and answers."""
+
+from pawsonalize.wing import Wing
+
+WING = Wing("remote_amazon", settings="settings:AmazonSettings")

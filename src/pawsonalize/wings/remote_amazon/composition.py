@@ -18,6 +18,7 @@ from pawsonalize.wings.remote_amazon.engine import AmazonPersonalize
 from pawsonalize.wings.remote_amazon.forwarding import Forwarder
 from pawsonalize.wings.remote_amazon.remote_campaign import RemoteCampaign
 from pawsonalize.wings.remote_amazon.remote_training import RemoteTraining
+from pawsonalize.wings.remote_amazon.settings import AmazonSettings
 
 _ENDPOINTS = (
     "AWS_ENDPOINT_URL",
@@ -46,7 +47,7 @@ class RemoteEngine:
         leases: Leases,
     ) -> "RemoteEngine | None":
         """None if this service trains and answers by itself. Calls nobody yet."""
-        if not settings.uses_amazon:
+        if not settings.part(AmazonSettings).uses_amazon:
             return None
         personalize = open_amazon(settings)
         forwarder = Forwarder(
@@ -54,7 +55,7 @@ class RemoteEngine:
             registry,
             personalize.feeding,
             personalize.names.group,
-            from_the_start=settings.amazon_history == "send",
+            from_the_start=settings.part(AmazonSettings).amazon_history == "send",
             now=clock.now,
         )
         training = RemoteTraining(personalize, registry, catalogue, forwarder, leases)
@@ -67,14 +68,18 @@ class RemoteEngine:
 
 def open_amazon(settings: Settings) -> AmazonPersonalize:
     """Amazon Personalize as the settings name it; calls nobody yet."""
-    seconds = settings.amazon_query_seconds
-    calls = Calls(settings.amazon_region, seconds, count_amazon_call)
-    return AmazonPersonalize(calls, settings.amazon_names, settings.amazon_check_seconds)
+    seconds = settings.part(AmazonSettings).amazon_query_seconds
+    calls = Calls(settings.part(AmazonSettings).amazon_region, seconds, count_amazon_call)
+    return AmazonPersonalize(
+        calls,
+        settings.part(AmazonSettings).amazon_names,
+        settings.part(AmazonSettings).amazon_check_seconds,
+    )
 
 
 def check_amazon(settings: Settings) -> None:
     """InvalidInput if Amazon Personalize cannot be called with these settings; calls nobody."""
-    if not settings.uses_amazon:
+    if not settings.part(AmazonSettings).uses_amazon:
         return
     for name in _our_own(settings):
         raise InvalidInput(

@@ -1,1 +1,5 @@
 """Events read from a broker: Kinesis, Kafka or NATS JetStream."""
+
+from pawsonalize.wing import Wing
+
+WING = Wing("streams", settings="settings:StreamSettings")

@@ -6,6 +6,7 @@ from itertools import groupby
 from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
 from pawsonalize.domain.times import MINUTE, iso
 from pawsonalize.wings.streams.reading import source_of
+from pawsonalize.wings.streams.settings import StreamSettings
 from pawsonalize.wings.streams.stream_shards import Shard, shards_of_all
 
 _LONG_SECONDS = 60.0
@@ -16,7 +17,7 @@ def streams(patient: Patient) -> Iterator[Diagnosis]:
     known = shards_of_all(patient.adapters.database)
     for stream, of_it in groupby(known, lambda one: one.stream):
         yield _of(stream, [one for one in of_it if not one.is_ended], patient.now)
-    if not patient.settings.stream_url:
+    if not patient.settings.part(StreamSettings).stream_url:
         return
     named = source_of(patient.settings, patient.adapters).shown
     if named not in {one.stream for one in known}:

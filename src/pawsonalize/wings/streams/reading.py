@@ -22,6 +22,7 @@ from pawsonalize.wings.streams.address import StreamAddress
 from pawsonalize.wings.streams.base import Producer, Stream
 from pawsonalize.wings.streams.consuming import Consumer, StreamSource, Taken
 from pawsonalize.wings.streams.leases import ShardLeases
+from pawsonalize.wings.streams.settings import StreamSettings
 from pawsonalize.wings.streams.stream_shards import ShardLag, ShardTable
 
 WAIT_SECONDS = 1.0
@@ -34,16 +35,17 @@ log = structlog.get_logger()
 
 def source_of(settings: Settings, adapters: Adapters) -> StreamSource:
     """The stream of the settings; InvalidInput where they name none, NotFound without tracker."""
-    if not settings.stream_url:
+    own = settings.part(StreamSettings)
+    if not own.stream_url:
         raise InvalidInput(
             "no stream is named: give one with --stream, such as nats://host:4222/STREAM, or as"
             " the setting stream_url",
             field="stream_url",
         )
-    address = StreamAddress.parse(settings.stream_url)
+    address = StreamAddress.parse(own.stream_url)
     group = DEFAULT_DATASET_GROUP
-    if settings.stream_tracking_id:
-        group = adapters.datasets.tracker(settings.stream_tracking_id).dataset_group
+    if own.stream_tracking_id:
+        group = adapters.datasets.tracker(own.stream_tracking_id).dataset_group
     shown = address.shown if group == DEFAULT_DATASET_GROUP else f"{address.shown} for {group}"
     return StreamSource(address.name, shown, group)
 
@@ -61,7 +63,8 @@ def consumer_of(settings: Settings, adapters: Adapters, ingest: Ingest, intake: 
         intake.count(clock.now(), taken.accepted + taken.duplicates, taken.reasons.elements())
 
     source = source_of(settings, adapters)
-    stream = _open_stream(StreamAddress.parse(settings.stream_url), shards_of(source, adapters))
+    address = StreamAddress.parse(settings.part(StreamSettings).stream_url)
+    stream = _open_stream(address, shards_of(source, adapters))
     letters = DeadLetters(adapters.dead_letters.table, count_dead_letters)
     return Consumer(stream, source, ingest, letters, clock.now, told)
 

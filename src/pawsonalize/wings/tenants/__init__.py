@@ -1,1 +1,5 @@
 """Use and size of every dataset group, for operators of many."""
+
+from pawsonalize.wing import Wing
+
+WING = Wing("tenants")

@@ -1,1 +1,5 @@
 """Spans of requests, by OpenTelemetry."""
+
+from pawsonalize.wing import Wing
+
+WING = Wing("tracing", settings="settings:TracingSettings")

@@ -18,6 +18,7 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
+from pawsonalize.wings.tracing.settings import TracingSettings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor
@@ -43,7 +44,7 @@ _FAILED = "pawsonalize.failed"
 
 def check_tracing(settings: Settings) -> None:
     """InvalidInput if traces are wanted and the extra is missing."""
-    if settings.traces_url:
+    if settings.part(TracingSettings).traces_url:
         try:
             import opentelemetry.exporter.otlp.proto.http.trace_exporter  # noqa: PLC0415
             import opentelemetry.instrumentation.asgi  # noqa: F401, PLC0415
@@ -57,7 +58,7 @@ def check_tracing(settings: Settings) -> None:
 @contextmanager
 def tracing(settings: Settings) -> Iterator[None]:
     """Make spans while the block runs, if `traces_url` says where to; send the last at its end."""
-    if not settings.traces_url:
+    if not settings.part(TracingSettings).traces_url:
         yield
         return
     check_tracing(settings)
@@ -66,7 +67,9 @@ def tracing(settings: Settings) -> Iterator[None]:
     )
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-    with tracing_to(BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.traces_url))):
+    with tracing_to(
+        BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.part(TracingSettings).traces_url))
+    ):
         yield
 
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.wings.fleet.fleet_settings import FleetSettings
+from pawsonalize.settings import Settings
 from pawsonalize.wings.remote_amazon.names import AmazonNames
 from pawsonalize.wings.remote_amazon.versions import RECIPES
 
@@ -16,11 +17,8 @@ _Named = Annotated[
 _RECOMMENDER, _RERANKER = "recommender", "reranker"
 
 
-class AmazonSettings(FleetSettings, frozen=True):
-    """How Amazon Personalize itself is used.
-
-    A part of the settings, see `settings.py`.
-    """
+class AmazonSettings(msgspec.Struct, frozen=True):
+    """How Amazon Personalize itself is used."""
 
     engine: Literal["pawsonalize", "amazon-personalize"] = "pawsonalize"
     """What trains and answers: this service, or Amazon Personalize through its API."""
@@ -51,7 +49,6 @@ class AmazonSettings(FleetSettings, frozen=True):
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
-        FleetSettings.__post_init__(self)
         if not self.uses_amazon:
             return
         for name in ("solution", "campaign"):
@@ -62,11 +59,14 @@ class AmazonSettings(FleetSettings, frozen=True):
                     f" both {first!r}, and one {name} cannot do both: name two, or leave both out",
                     field=f"amazon_{_RERANKER}_{name}",
                 )
-        recipe = getattr(self, "recipe", None)
-        if recipe is not None and recipe not in RECIPES:
+
+    def check(self, settings: Settings) -> None:
+        """Refuse a recipe that is not trained there."""
+        if self.uses_amazon and settings.recipe not in RECIPES:
             raise InvalidInput(
-                f"the setting recipe is {recipe!r}, which Amazon Personalize does not train for"
-                f" us: with `engine: {AMAZON_PERSONALIZE}` write one of {', '.join(RECIPES)}",
+                f"the setting recipe is {settings.recipe!r}, which Amazon Personalize does not"
+                f" train for us: with `engine: {AMAZON_PERSONALIZE}` write one of"
+                f" {', '.join(RECIPES)}",
                 field="recipe",
             )
 

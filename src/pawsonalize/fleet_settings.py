@@ -1,7 +1,7 @@
 """How several machines share one service: settings."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Meta
@@ -30,12 +30,6 @@ class FleetSettings(ConnectionLimits, frozen=True):
     """A read replica of PostgreSQL, for readers that may be a moment behind; empty: none."""
     database_connections: Annotated[int, Meta(ge=4)] = 20
     """How many connections to PostgreSQL one process opens at most."""
-    training_engine: Literal["memory", "polars", "duckdb", "spark"] = "memory"
-    """What counts the log for trainings and updates: their memory, or an engine out of core."""
-    spark_url: str = ""
-    """The Spark Connect server of the engine `spark`, such as `sc://spark:15002`."""
-    training_memory_megabytes: Annotated[int, Meta(ge=256)] = 4096
-    """How much memory `polars` or `duckdb` may take to count; what is more goes by the disk."""
     max_dataset_groups: Annotated[int, Meta(ge=1)] = 5
     """How many dataset groups there may be."""
 

@@ -1,0 +1,87 @@
+"""Wings: optional capabilities, each in one folder below `wings/`, with all that is its own.
+
+The main house imports no wing. It loops over what the wings in `wings.WINGS` declare, and imports
+that when it needs it, so that `--help` loads no server and a wing that is taken away is not missed.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Wing:
+    """The parts that an optional capability adds to the service.
+
+    A part is a reference, `module:NAME` inside the wing's folder, which `load` imports; empty where
+    the wing adds nothing of the kind.
+    """
+
+    name: str
+    """The name of its folder."""
+    settings: str = ""
+    """Its part of the settings: a `msgspec.Struct`; see `Settings.part`."""
+    tables: str = ""
+    """A tuple of its SQLAlchemy tables, on `storage.tables.metadata`."""
+    commands: str = ""
+    """A tuple of `cli.options.Command`."""
+    operations: str = ""
+    """A tuple of `http.operation.Operation`."""
+    pages: str = ""
+    """Function without arguments: the routes of its pages, and of what they load."""
+    checks: str = ""
+    """A tuple of checks, which doctor, status, readyz and the console show."""
+    started: str = ""
+    """Context manager of settings, adapters and `http.services.Services`: what the wing's
+    operations, pages and tasks share while a server runs; see `state`."""
+    tasks: str = ""
+    """Function of the same three and that state: the wing's background tasks."""
+    upkeep: str = ""
+    """Function of settings, adapters and `stopped`: names and functions of the moment, which keep
+    the disk small."""
+    usable: str = ""
+    """A tuple of functions of the settings: InvalidInput where they cannot be used together."""
+    visitor_rows: str = ""
+    """A tuple of classes over a database that find and erase the rows of visitors."""
+    middleware: str = ""
+    """A tuple of ASGI middleware classes."""
+    ports: dict[str, str] = field(default_factory=dict)
+    """Adapters for ports of the main house, by the port's name: functions that return None where
+    the settings do not ask for them; see `offered`."""
+
+    def load(self, part: str) -> Any:
+        """Import what a reference names."""
+        module, _, name = part.partition(":")
+        return getattr(import_module(f"pawsonalize.wings.{self.name}.{module}"), name)
+
+
+@cache
+def installed() -> tuple[Wing, ...]:
+    """Return the wings of this installation, in the order in which they are listed."""
+    names: tuple[str, ...] = import_module("pawsonalize.wings").WINGS
+    return tuple(import_module(f"pawsonalize.wings.{name}").WING for name in names)
+
+
+def parts(kind: str) -> Iterator[tuple[Wing, Any]]:
+    """Yield each wing that adds parts of a kind, such as `checks`, with what it adds, imported."""
+    for wing in installed():
+        if reference := getattr(wing, kind):
+            yield wing, wing.load(reference)
+
+
+def added(kind: str) -> Iterator[Any]:
+    """Yield each member of the tuples that the wings add of a kind."""
+    for _, members in parts(kind):
+        yield from members
+
+
+def offered(port: str, *arguments: Any) -> Any:
+    """Return the adapter that a wing offers for a port, or None."""
+    for wing in installed():
+        if reference := wing.ports.get(port):
+            make: Callable[..., Any] = wing.load(reference)
+            if (adapter := make(*arguments)) is not None:
+                return adapter
+    return None

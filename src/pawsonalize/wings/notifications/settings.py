@@ -1,0 +1,25 @@
+"""Settings of notifications."""
+
+import msgspec
+
+from pawsonalize.config import Secret
+from pawsonalize.engine.ingest.settings import Days
+
+
+class NotificationSettings(msgspec.Struct, frozen=True):
+    """Who is notified by which means."""
+
+    notify_email_to: str = ""
+    """Addresses to notify by e-mail, with commas between."""
+    notify_email_from: str = ""
+    """The sender's address."""
+    notify_smtp_url: Secret = Secret("")
+    """`smtps://user:password@host`, `smtp+starttls://…` or, on this machine, `smtp://localhost`."""
+    notify_webhook_url: Secret = Secret("")
+    """Where to post notifications as signed JSON."""
+    notify_webhook_secret: Secret = Secret("")
+    """The key that signs them: base64 of at least 24 random bytes."""
+    notify_sns_topic: str = ""
+    """The Amazon SNS topic to publish them to, `arn:aws:sns:…`; needs the extra `aws`."""
+    delivery_days: Days = 90
+    """Notifications that were delivered or given up are kept for so many days; 0: for ever."""
