@@ -17,16 +17,11 @@ from pawsonalize.domain.species import species_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.settings import load_settings
-from pawsonalize.wings.feeds import commands as feeds
 
 if TYPE_CHECKING:
     from pawsonalize.engine.ingest.inventory.inventory import Inventory
 
 app = command_group("The inventory: import it, look at it, change it.")
-app.command("import")(feeds.import_)
-app.command()(feeds.watch)
-app.command()(feeds.feeds)
-app.command()(feeds.fetch)
 
 AnimalId = Annotated[str, typer.Argument(help="The animal's id.")]
 

@@ -2,9 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,13 +43,7 @@ from pawsonalize.config import read_secrets
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.data_folder import make_files_private
-from pawsonalize.wings.backup import backup_command as backup
-from pawsonalize.wings.backup import destroy_command as destroy
-from pawsonalize.wings.backup import restore_command as restore
-from pawsonalize.wings.dead_letters import commands as dead_letters
-from pawsonalize.wings.fleet import commands as servers
-from pawsonalize.wings.notifications import commands as notifications
-from pawsonalize.wings.streams import commands as consume
+from pawsonalize.wing import added
 
 
 def _say_version(wanted: bool) -> None:
@@ -78,7 +71,7 @@ def _options(
 
 
 # What stands in the help under which headline.
-_COMMANDS: dict[str, dict[str, typer.Typer | Callable[..., object]]] = {
+_COMMANDS: dict[str, dict[str, Any]] = {
     "Start here": {
         "init": init.init,
         "demo": demo.demo,
@@ -97,10 +90,8 @@ _COMMANDS: dict[str, dict[str, typer.Typer | Callable[..., object]]] = {
     },
     "Animals and events": {
         "import": importing.import_,
-        "consume": consume.consume,
         "animals": animals.app,
         "events": events.app,
-        "dead-letters": dead_letters.app,
         "erasures": erasures.app,
         "archive": archive.app,
     },
@@ -114,14 +105,9 @@ _COMMANDS: dict[str, dict[str, typer.Typer | Callable[..., object]]] = {
         "batch-jobs": jobs.batch_jobs,
     },
     "Look after the service": {
-        "backup": backup.backup,
-        "restore": restore.restore,
-        "servers": servers.servers,
         "vacuum": vacuum.vacuum,
-        "destroy": destroy.destroy,
         "keys": keys.app,
         "audit": audit.app,
-        "notifications": notifications.app,
     },
     "Several shelters, datasets and filters": {
         "dataset-groups": datasets.groups,
@@ -130,12 +116,19 @@ _COMMANDS: dict[str, dict[str, typer.Typer | Callable[..., object]]] = {
         "filters": datasets.filters,
     },
 }
+for command in added("commands"):
+    *groups, name = command.name.split()
+    if groups:
+        main_group = next(rows[groups[0]] for rows in _COMMANDS.values() if groups[0] in rows)
+        main_group.command(name)(command.run)
+    else:
+        _COMMANDS[command.panel][name] = command.run
 for panel, commands in _COMMANDS.items():
-    for name, command in commands.items():
-        if isinstance(command, typer.Typer):
-            app.add_typer(command, name=name, rich_help_panel=panel)
+    for name, run in commands.items():
+        if isinstance(run, typer.Typer):
+            app.add_typer(run, name=name, rich_help_panel=panel)
         else:
-            app.command(name, rich_help_panel=panel)(command)
+            app.command(name, rich_help_panel=panel)(run)
 for own in (processes.train_version, processes.refresh, processes.follow_latest, processes.work):
     app.command(hidden=True)(own)
 

@@ -1,6 +1,8 @@
 """Options that several commands share, and the groups that commands stand in."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -134,6 +136,17 @@ class CommandGroup(TyperGroup):
         for panel, rows in panels.items():
             with formatter.section(panel):
                 formatter.write_dl(rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command, or a group of commands, that a wing adds."""
+
+    name: str
+    """Its words, such as `backup`, or `animals import` for one in the group `animals`."""
+    run: typer.Typer | Callable[..., object]
+    panel: str = ""
+    """The headline under which the help of `pawsonalize` lists it."""
 
 
 def command_group(about: str, **settings: Any) -> typer.Typer:

@@ -2,4 +2,4 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("backup")
+WING = Wing("backup", commands="commands:COMMANDS")

@@ -2,4 +2,4 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("dead_letters", settings="settings:DeadLetterSettings")
+WING = Wing("dead_letters", settings="settings:DeadLetterSettings", commands="commands:COMMANDS")

@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import DataDir, Json, command_group, read_pairs
+from pawsonalize.cli.options import Command, DataDir, Json, command_group, read_pairs
 from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso, parse_moment
@@ -263,3 +263,6 @@ def _print_json(shown: "DeadLetter | Iterable[DeadLetter]", **more: int) -> None
         return
     letters = [letter_answer(one) for one in shown]
     print(msgspec.json.encode(more | {"left": letters} if more else letters).decode())
+
+
+COMMANDS = (Command("dead-letters", app, "Animals and events"),)

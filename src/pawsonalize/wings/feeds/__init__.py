@@ -2,4 +2,4 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("feeds", settings="settings:FeedSettings")
+WING = Wing("feeds", settings="settings:FeedSettings", commands="commands:COMMANDS")

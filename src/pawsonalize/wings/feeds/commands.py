@@ -9,7 +9,7 @@ import typer
 from pawsonalize import clock
 from pawsonalize.app.new_files import check_new, write_new
 from pawsonalize.cli.opening import opened, opened_or_made
-from pawsonalize.cli.options import DataDir, Encoding, Json, Separator
+from pawsonalize.cli.options import Command, DataDir, Encoding, Json, Separator
 from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import iso
@@ -193,3 +193,11 @@ def fetch(
         print("null" if json else f"{name} has not changed since it was fetched last")
     else:
         finish(report, json)
+
+
+COMMANDS = (
+    Command("animals import", import_),
+    Command("animals watch", watch),
+    Command("animals feeds", feeds),
+    Command("animals fetch", fetch),
+)

@@ -2,4 +2,4 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("fleet")
+WING = Wing("fleet", commands="commands:COMMANDS")

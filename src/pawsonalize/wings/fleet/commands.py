@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.options import Command, DataDir, Json
 from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
@@ -40,3 +40,6 @@ def _row(state: "ServerState") -> tuple[str, ...]:
     serves = ", ".join(f"{campaign}: {version}" for campaign, version in one.serves.items())
     where = (one.place, one.name, ", ".join(one.roles), lives, one.version, one.revision)
     return (*where, serves, iso(one.started_at))
+
+
+COMMANDS = (Command("servers", servers, "Look after the service"),)

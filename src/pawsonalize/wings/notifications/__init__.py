@@ -2,4 +2,4 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("notifications", settings="settings:NotificationSettings")
+WING = Wing("notifications", settings="settings:NotificationSettings", commands="commands:COMMANDS")

@@ -8,7 +8,7 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import DataDir, Json, command_group
+from pawsonalize.cli.options import Command, DataDir, Json, command_group
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
@@ -106,3 +106,6 @@ def _state(delivery: "Delivery") -> str:
     if delivery.next_attempt_at is None:
         return f"given up, {failed}"
     return f"{failed}, again at {iso(delivery.next_attempt_at)}"
+
+
+COMMANDS = (Command("notifications", app, "Look after the service"),)

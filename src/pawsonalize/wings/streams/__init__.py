@@ -2,4 +2,4 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("streams", settings="settings:StreamSettings")
+WING = Wing("streams", settings="settings:StreamSettings", commands="commands:COMMANDS")

@@ -11,7 +11,7 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened_or_made
-from pawsonalize.cli.options import DataDir
+from pawsonalize.cli.options import Command, DataDir
 from pawsonalize.cli.terminal import progress, say
 from pawsonalize.domain.errors import StorageUnavailable, StreamUnavailable
 from pawsonalize.domain.roles import CONSUME
@@ -140,3 +140,6 @@ def _stopping() -> Iterator[threading.Event]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+COMMANDS = (Command("consume", consume, "Animals and events"),)

@@ -1,0 +1,133 @@
+"""`pawsonalize backup`, `restore` and `destroy`."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from pawsonalize import clock
+from pawsonalize.cli.opening import opened
+from pawsonalize.cli.options import Command, DataDir, Json
+from pawsonalize.cli.terminal import say
+from pawsonalize.domain.times import SECOND
+from pawsonalize.settings import load_settings
+
+_MEGABYTE = 1_000_000
+
+
+def backup(
+    file: Annotated[
+        Path | None,
+        typer.Argument(
+            help="The file to write; one that is there stays.",
+            show_default="pawsonalize-DATE-TIME.tar.zst",
+        ),
+    ] = None,
+    archive: Annotated[
+        bool, typer.Option(help="With the archive, if it lies in the data folder.")
+    ] = True,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Write database, models, pointers and access keys into one file; servers go on meanwhile.
+
+    Every event that was acknowledged before it began is in it. Keep the file safe: it holds every
+    visitor, and the root of the access keys. Of PostgreSQL it needs pg_dump.
+
+    Example: pawsonalize backup backup.tar.zst
+    """
+    from pawsonalize.wings.backup.backups import back_up
+
+    settings, now = load_settings({"data_dir": data_dir}), clock.now()
+    target = file or Path(
+        f"pawsonalize-{datetime.fromtimestamp(now / SECOND, UTC):%Y%m%d-%H%M%S}.tar.zst"
+    )
+    with opened(settings) as adapters:
+        made = back_up(
+            settings,
+            adapters,
+            target,
+            now,
+            with_archive=archive,
+            say=lambda what: say(f"{what} …", "dim"),
+        )
+    size = target.stat().st_size
+    if json:
+        told = {"file": str(target), "bytes": size, **msgspec.structs.asdict(made)}
+        print(msgspec.json.encode(told).decode())
+        return
+    print(f"{target}: {size / _MEGABYTE:,.1f} MB, as of {made.made_at}")
+    archived = _archive(made.has_archive, settings.archive)
+    print(f"  {made.events:,} events, {made.models:,} models, {archived}")
+    print(f"Bring it back with: pawsonalize restore {target} --data-dir ANOTHER_FOLDER")
+
+
+def _archive(is_in_it: bool, place: str) -> str:
+    return "the archive" if is_in_it else f"not the archive, which is at {place}"
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="The backup.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Bring a backup back into an empty data folder; nothing is ever written over.
+
+    The file is checked before anything is written. A PostgreSQL database must be without our
+    tables; it needs pg_restore.
+
+    Example: pawsonalize restore backup.tar.zst --data-dir restored
+    """
+    from pawsonalize.wings.backup.backups import restore as bring_back
+
+    settings = load_settings({"data_dir": data_dir})
+    found = bring_back(settings, file, say=lambda what: say(f"{what} …", "dim"))
+    folder = settings.data_dir.absolute()
+    print(f"{folder}: {found.events:,} events and {found.models:,} models, as of {found.made_at}")
+    if not found.has_archive:
+        print("The archive was not in the backup: set archive_url to where it is.")
+    print(f"Look at it with: pawsonalize doctor --data-dir {folder}")
+    print(f"Start it with:   pawsonalize serve --data-dir {folder}")
+
+
+def destroy(
+    archive: Annotated[
+        bool, typer.Option("--archive", help="The archive of events as well, for good.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Take everything away in dependency order: campaigns, models, database, files.
+
+    It says what will go, and asks. The archive stays, so that `pawsonalize archive replay` can
+    bring the events back. Servers must be stopped. Your config file stays, too.
+
+    Example: pawsonalize destroy --yes
+    """
+    from pawsonalize.app import adapters as app
+    from pawsonalize.wings.backup.destroying import kept, parts, refuse_while_used
+
+    settings = load_settings({"data_dir": data_dir})
+    with app.opened(settings, must_exist=True) as adapters:
+        refuse_while_used(adapters)
+        steps = parts(settings, adapters, with_archive=archive)
+        print("This goes, for good:")
+        for step in steps:
+            print(f"  {step.what}")
+        if stays := list(kept(settings, with_archive=archive)):
+            print("This stays:")
+            for what in stays:
+                print(f"  {what}")
+        if not yes:
+            typer.confirm("Take it away?", abort=True)
+        for step in steps:
+            step.remove()
+            print(f"gone: {step.what}")
+
+
+COMMANDS = (
+    Command("backup", backup, "Look after the service"),
+    Command("restore", restore, "Look after the service"),
+    Command("destroy", destroy, "Look after the service"),
+)
