@@ -17,9 +17,8 @@ from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.event_rows import as_row
 from pawsonalize.storage.raw_events import RawEvents
-from pawsonalize.storage.tables import events
+from pawsonalize.storage.tables import events, raw_events
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wings.streams.stream_tables import raw_events
 from tests.archive_world import ArchiveWorld, received
 from tests.erasing import erase_users
 

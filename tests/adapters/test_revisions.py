@@ -10,11 +10,11 @@ from sqlalchemy import text
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage import revisions
+from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.revisions import bring_up_to_date
 from pawsonalize.storage.tables import REVISION
-from pawsonalize.wings.fleet.beats import Beats
 from pawsonalize.wings.fleet.server_table import ServerTable
 from tests.adapters.test_servers import ONE, TWO
 from tests.event_data import event

@@ -3,9 +3,9 @@
 from dataclasses import replace
 
 from pawsonalize.domain.roles import CONSUME, SERVE, WORK
+from pawsonalize.storage.beats import GONE_SECONDS, Beats
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.tables import REVISION
-from pawsonalize.wings.fleet.beats import GONE_SECONDS, Beats
 from pawsonalize.wings.fleet.server_table import ServerProcess, ServerTable
 from pawsonalize.wings.fleet.servers import Membership, Servers
 

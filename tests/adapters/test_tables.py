@@ -35,8 +35,8 @@ from pawsonalize.storage.impressions import (
 )
 from pawsonalize.storage.revisions import check_free
 from pawsonalize.storage.tables import REVISION
-from pawsonalize.wings.fleet.fleet_tables import leases
-from pawsonalize.wings.streams.stream_tables import dead_letters
+from pawsonalize.storage.work_tables import leases
+from pawsonalize.wings.dead_letters.tables import dead_letters
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.table_differences import differences

@@ -53,6 +53,7 @@ from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.beats import GONE_SECONDS
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.data_folder import (
     DATABASE_FILE,
@@ -75,7 +76,6 @@ from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
 from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
-from pawsonalize.wings.fleet.beats import GONE_SECONDS
 from pawsonalize.wings.notifications.deliveries import Deliveries
 from pawsonalize.wings.notifications.notifying import open_notifiers
 from pawsonalize.wings.out_of_core.counting import Counting

@@ -14,7 +14,7 @@ from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.retraining.record import RunRecord
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
-from pawsonalize.wings.fleet.beats import BEAT_SECONDS
+from pawsonalize.storage.beats import BEAT_SECONDS
 from pawsonalize.wings.fleet.fleet import servers_of
 from pawsonalize.wings.remote_amazon.checks import engine_name
 

@@ -52,7 +52,7 @@ def refresh(token: int) -> None:
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.side_processes import FAILED, refresh_counts
     from pawsonalize.kinds.side_process import rest
-    from pawsonalize.wings.fleet.fencing import fenced
+    from pawsonalize.storage.fencing import fenced
     from pawsonalize.wings.fleet.fleet import beside
 
     settings = _settings()
@@ -76,7 +76,7 @@ def follow_latest(token: int) -> None:
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.side_processes import following
     from pawsonalize.kinds.side_process import rest
-    from pawsonalize.wings.fleet.fencing import fenced
+    from pawsonalize.storage.fencing import fenced
     from pawsonalize.wings.fleet.fleet import beside
 
     settings = _settings()

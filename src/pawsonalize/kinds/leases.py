@@ -20,9 +20,9 @@ import structlog
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.kinds.processes import held, is_held
+from pawsonalize.storage.beats import GONE_SECONDS, Beats
+from pawsonalize.storage.fencing import fenced
 from pawsonalize.storage.leases import LeaseRow, LeaseTable
-from pawsonalize.wings.fleet.beats import GONE_SECONDS, Beats
-from pawsonalize.wings.fleet.fencing import fenced
 
 LOCAL_LEASE_SECONDS = 150.0
 """How long a lease is over a database that one machine alone reaches: its disk rests longer."""

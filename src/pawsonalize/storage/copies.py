@@ -17,14 +17,15 @@ from sqlalchemy import delete, text
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.revisions import TABLES
-from pawsonalize.wings.fleet import fleet_tables
+from pawsonalize.storage.shared_tables import servers
+from pawsonalize.storage.work_tables import leases
 
 SQLITE_COPY, POSTGRES_COPY = "database.sqlite3", "database.pgdump"
 """What a copy is called, by the database that it is of."""
 _LOGIN = re.compile(
     r"(?P<scheme>postgres(?:ql)?)(?:\+\w+)?://(?:(?P<user>[^@:/]*)(?::(?P<password>[^@/]*))?@)?"
 )
-_HOLDERS = (fleet_tables.leases, fleet_tables.servers)
+_HOLDERS = (leases, servers)
 
 
 def copy_database(database: Database, url: str, folder: Path) -> Path:

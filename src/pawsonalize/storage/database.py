@@ -15,11 +15,11 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.storage.answering import answering
 from pawsonalize.storage.failures import FULL, SILENT, explained, is_full, why_no_room
+from pawsonalize.storage.fencing import check_fences, works_under_lease
 from pawsonalize.storage.postgres_url import read_url, shown
 from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
 from pawsonalize.storage.revisions import bring_up_to_date, check_free, revision_of
 from pawsonalize.storage.tables import REVISION
-from pawsonalize.wings.fleet.fencing import check_fences, works_under_lease
 
 if TYPE_CHECKING:
     from pawsonalize.storage.postgres import PostgresEngines

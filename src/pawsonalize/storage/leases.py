@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select, update
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import insert_new
-from pawsonalize.wings.fleet.fleet_tables import leases
+from pawsonalize.storage.work_tables import leases
 
 _COLUMNS = leases.c
 _TOKEN_BITS = 62

@@ -7,10 +7,9 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, select, t
 
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.shared_tables import training_tables
 from pawsonalize.storage.statements import in_parts, upsert
-from pawsonalize.storage.tables import events, log_marks, sessions
-from pawsonalize.wings.fleet.fleet_tables import training_tables
-from pawsonalize.wings.streams.stream_tables import raw_events
+from pawsonalize.storage.tables import events, log_marks, raw_events, sessions
 
 _FORGOTTEN = "forgotten through"
 _EARLY = "forgotten early of "

@@ -11,8 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 from pawsonalize.storage.archive_ledger import archived_through
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.packing import RAW_MARK
-from pawsonalize.storage.tables import events
-from pawsonalize.wings.streams.stream_tables import raw_events
+from pawsonalize.storage.tables import events, raw_events
 
 _LEVEL = 1  # events wait for this
 _HEADER = 18  # bytes at most, of a zstd frame

@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, delete, insert, inspect, select, text, update
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
-from pawsonalize.storage.tables import REVISION
-from pawsonalize.wings.fleet.beats import Beats
-from pawsonalize.wings.fleet.fleet_tables import agreements, servers
-from pawsonalize.wings.streams.stream_tables import dead_letters
+from pawsonalize.storage.beats import Beats
+from pawsonalize.storage.shared_tables import agreements, servers
+from pawsonalize.storage.tables import REVISION, metadata
+from pawsonalize.storage.work_tables import leases
+from pawsonalize.wings.dead_letters.tables import dead_letters
+from pawsonalize.wings.streams.tables import stream_shards
+from pawsonalize.wings.tenants.tables import dataset_group_days
 
 if TYPE_CHECKING:
     from pawsonalize.storage.database import Database
 
 EXPANDS, CONTRACTS = "expands", "contracts"
 """What a migration says of itself, as `change`."""
-TABLES = dead_letters.metadata
+TABLES = metadata
 """All tables: by now, each file has added its own."""
+_OF_OTHER_FILES = (leases, dead_letters, stream_shards, dataset_group_days)
 
 _REVISION = text("SELECT version_num FROM alembic_version")
 _STAMP = text("INSERT INTO alembic_version VALUES (:revision)")

@@ -6,8 +6,8 @@ from sqlalchemy import Connection, Table, func, select, text
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.packing import packed_id
-from pawsonalize.storage.tables import events, impressions
-from pawsonalize.wings.streams.stream_tables import dead_letters, raw_events
+from pawsonalize.storage.tables import events, impressions, raw_events
+from pawsonalize.wings.dead_letters.tables import dead_letters
 
 _SQLITE = text(
     "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE aggregate = TRUE"

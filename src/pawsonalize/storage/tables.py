@@ -253,6 +253,15 @@ archive_leftovers = Table(
     Column("since", BigInteger, nullable=False),
 )
 
+# How the events of a span of offsets came in, packed; deleted once they are in the archive.
+raw_events = Table(
+    "raw_events",
+    metadata,
+    Column("first", BigInteger, primary_key=True, autoincrement=False),
+    Column("last", BigInteger, nullable=False),
+    Column("packed", LargeBinary, nullable=False),
+)
+
 # Offsets of the log that mean something, such as up to which events have left the table.
 log_marks = Table(
     "log_marks",

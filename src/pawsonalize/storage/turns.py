@@ -4,7 +4,7 @@ from sqlalchemy import func, select
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import upsert
-from pawsonalize.wings.fleet.fleet_tables import turns
+from pawsonalize.storage.work_tables import turns
 
 
 class Turns:

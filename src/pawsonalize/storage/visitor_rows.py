@@ -18,7 +18,7 @@ from pawsonalize.storage.tables import (
     users,
 )
 from pawsonalize.wings.dead_letters.letters_about import letters_about, names_in_letters
-from pawsonalize.wings.streams.stream_tables import dead_letters
+from pawsonalize.wings.dead_letters.tables import dead_letters
 
 _NAMED = (
     (USER, events.c.user_id),

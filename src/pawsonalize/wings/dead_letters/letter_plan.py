@@ -8,7 +8,7 @@ from sqlalchemy import and_, bindparam, func, select, update
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.dead_letters.letter_table import OF_A_LETTER, letter_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter
-from pawsonalize.wings.streams.stream_tables import dead_letters
+from pawsonalize.wings.dead_letters.tables import dead_letters
 
 _COLUMNS = dead_letters.c
 _NEW = and_(_COLUMNS.archived_at.is_(None), _COLUMNS.archived_in.is_(None))

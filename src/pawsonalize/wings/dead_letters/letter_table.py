@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import in_parts, insert_new
 from pawsonalize.wings.dead_letters.letters import DeadLetter, visitors_in
-from pawsonalize.wings.streams.stream_tables import dead_letters
+from pawsonalize.wings.dead_letters.tables import dead_letters
 
 _COLUMNS = dead_letters.c
 _ARCHIVED = (_COLUMNS.archived_in, _COLUMNS.archived_at)

@@ -10,7 +10,7 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.tables import erased_visitors
 from pawsonalize.wings.dead_letters.letters import Mentions, names_in
-from pawsonalize.wings.streams.stream_tables import dead_letters
+from pawsonalize.wings.dead_letters.tables import dead_letters
 
 HASH_BYTES: Final = 16
 _AT_ONCE = 500

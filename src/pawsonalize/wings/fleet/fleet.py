@@ -16,8 +16,8 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.settings import Settings
+from pawsonalize.storage.beats import BEAT_SECONDS
 from pawsonalize.storage.tables import REVISION
-from pawsonalize.wings.fleet.beats import BEAT_SECONDS
 from pawsonalize.wings.fleet.server_table import ServerProcess, ServerTable
 from pawsonalize.wings.fleet.servers import NOBODY_WORKS, Membership, Servers
 

@@ -10,8 +10,8 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import ROLES
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.revisions import why_refused
+from pawsonalize.storage.shared_tables import servers
 from pawsonalize.storage.statements import insert_new
-from pawsonalize.wings.fleet.fleet_tables import servers
 
 _SERVES = msgspec.json.Decoder(dict[str, str])
 

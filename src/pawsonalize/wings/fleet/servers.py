@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from pawsonalize.wings.fleet.beats import GONE_SECONDS, Beats
+from pawsonalize.storage.beats import GONE_SECONDS, Beats
 from pawsonalize.wings.fleet.server_table import ServerProcess, ServerTable
 
 NOBODY_WORKS = (

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pawsonalize.wings.fleet.beats import Beats
+from pawsonalize.storage.beats import Beats
 from pawsonalize.wings.streams.stream_shards import Shard, ShardLag, ShardTable
 
 LEASE_SECONDS = 10.0

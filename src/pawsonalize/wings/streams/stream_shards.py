@@ -8,7 +8,7 @@ from sqlalchemy import delete, select, update
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import insert_new, upsert
-from pawsonalize.wings.streams.stream_tables import stream_shards
+from pawsonalize.wings.streams.tables import stream_shards
 
 _PARENTS = msgspec.json.Decoder(tuple[str, ...])
 _ENCODE = msgspec.json.Encoder().encode

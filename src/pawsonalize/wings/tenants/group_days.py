@@ -17,7 +17,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import Insert, in_parts, insert_of
 from pawsonalize.storage.tables import events
-from pawsonalize.wings.fleet.fleet_tables import dataset_group_days as days
+from pawsonalize.wings.tenants.tables import dataset_group_days as days
 
 
 @dataclass(frozen=True, slots=True)

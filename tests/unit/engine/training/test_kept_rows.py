@@ -27,7 +27,7 @@ from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog, TrainingRow
-from pawsonalize.wings.streams.stream_tables import dead_letters
+from pawsonalize.wings.dead_letters.tables import dead_letters
 from tests.event_data import T0, event
 
 ITEMS = [f"2-Breed{n % 3}-{n % 2}-1" for n in range(5)] + ["odd", "1-Manx-1-3"]

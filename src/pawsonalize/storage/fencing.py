@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from sqlalchemy import Connection, select
 
 from pawsonalize.domain.errors import LeaseLost
-from pawsonalize.wings.fleet.fleet_tables import leases
+from pawsonalize.storage.work_tables import leases
 
 _FENCES: ContextVar[tuple[tuple[str, int], ...]] = ContextVar("fences", default=())
 

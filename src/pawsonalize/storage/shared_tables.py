@@ -4,18 +4,6 @@ from sqlalchemy import BigInteger, Boolean, Column, Integer, Table, Text
 
 from pawsonalize.storage.tables import metadata
 
-# Who does what only one may do at a time; a free lease has no row. Moments of other machines are
-# never compared: a holder counts `beats` up, and is gone when they stop.
-leases = Table(
-    "leases",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("holder", Text, nullable=False),
-    Column("token", BigInteger, nullable=False),
-    Column("beats", BigInteger, nullable=False),
-    Column("takings", BigInteger, nullable=False),
-)
-
 # The artefacts in the object store, each below the name of the draft that it was written as; what
 # is not listed here was never finished, or is removed.
 artefacts = Table(
@@ -51,47 +39,6 @@ training_files = Table(
     Column("last", BigInteger, nullable=False),
     Column("rows", BigInteger, nullable=False),
     Column("is_in", Boolean, nullable=False),
-)
-
-# What each dataset group used on each day (days since 1970, UTC), and what it was counted to have.
-# `events` and `trainings` are exact: limits are kept by them.
-dataset_group_days = Table(
-    "dataset_group_days",
-    metadata,
-    Column("dataset_group", Text, primary_key=True),
-    Column("day", BigInteger, primary_key=True, autoincrement=False),
-    *(
-        Column(name, BigInteger, nullable=False, server_default="0")
-        for name in (
-            "requests",
-            "refused",
-            "answer_ms",
-            "events",
-            "events_refused",
-            "trainings",
-            "training_ms",
-        )
-    ),
-)
-
-# What each dataset group has stored: events in the table, and the bytes of its models. Up to which
-# offset events are counted, and since when, is in `log_marks`.
-dataset_group_sizes = Table(
-    "dataset_group_sizes",
-    metadata,
-    Column("dataset_group", Text, primary_key=True),
-    Column("events", BigInteger, nullable=False),
-    Column("model_bytes", BigInteger, nullable=False),
-)
-
-# Whose turn it is: of each kind of work, when each dataset group last had one. Turns are counted
-# up, so that no clock decides.
-turns = Table(
-    "turns",
-    metadata,
-    Column("work", Text, primary_key=True),
-    Column("dataset_group", Text, primary_key=True),
-    Column("turn", BigInteger, nullable=False),
 )
 
 # Objects that are no artefact yet, or no longer.
