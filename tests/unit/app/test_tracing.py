@@ -171,6 +171,6 @@ def test_without_the_extra_one_line_says_what_to_install(
     from pawsonalize.settings import Settings
     from pawsonalize.wings.tracing.tracing import check_tracing
 
-    monkeypatch.setitem(sys.modules, "opentelemetry.instrumentation.asgi", None)
+    monkeypatch.setitem(sys.modules, "opentelemetry.instrumentation.utils", None)
     with pytest.raises(InvalidInput, match=r"pip install 'pawsonalize\[otel\]'"):
         check_tracing(Settings.of(data_dir=tmp_path, traces_url="http://127.0.0.1:4318/v1/traces"))
