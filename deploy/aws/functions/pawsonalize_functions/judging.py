@@ -1,4 +1,7 @@
-"""Whether a new solution version goes live: the rules, each with its number."""
+"""The rules by which a new solution version goes live, each with its number.
+
+The functions are a package of their own without Pawsonalize in it, so they compare by themselves.
+"""
 
 from collections.abc import Mapping
 from typing import Any

@@ -15,6 +15,7 @@ from pawsonalize.evaluation.gate.rules import (
     RuleVerdict,
     decision,
     not_applicable,
+    threshold_verdict,
     verdict,
 )
 from pawsonalize.evaluation.gate.settings import GateSettings, Profile
@@ -71,17 +72,12 @@ def _unknown(rule: str, new: MeasuredVersion, what: str) -> RuleVerdict:
 
 
 def _threshold(new: MeasuredVersion, settings: GateSettings) -> RuleVerdict:
-    rule, threshold, value = "threshold", settings.promotion_threshold, new.ndcg_at_5
-    if value is None:
-        why = f" ({new.why_not})" if new.why_not else ""
-        message = f"{new.engine} gives no NDCG@5 for {new.name}{why}"
-        return RuleVerdict(rule, RuleOutcome.INSUFFICIENT, message, {"threshold": threshold})
-    passed = value > threshold
-    message = (
-        f"NDCG@5 {value:.4f}, measured by {new.engine}, is"
-        f" {'above' if passed else 'not above'} {threshold:g}"
-    )
-    return verdict(rule, passed, message, ndcg_at_5=value, threshold=threshold)
+    if new.ndcg_at_5 is not None:
+        return threshold_verdict(new.ndcg_at_5, settings, f", measured by {new.engine},")
+    why = f" ({new.why_not})" if new.why_not else ""
+    message = f"{new.engine} gives no NDCG@5 for {new.name}{why}"
+    numbers = {"threshold": settings.promotion_threshold}
+    return RuleVerdict("threshold", RuleOutcome.INSUFFICIENT, message, numbers)
 
 
 def _popularity(new: MeasuredVersion, settings: GateSettings) -> RuleVerdict:

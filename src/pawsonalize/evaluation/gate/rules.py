@@ -165,9 +165,14 @@ def enough_test_cases(evidence: Evidence, settings: GateSettings, _now: int) -> 
 
 def above_threshold(evidence: Evidence, settings: GateSettings, _now: int) -> RuleVerdict:
     """The absolute threshold."""
-    value, threshold = evidence.ndcg_at_5.mean, settings.promotion_threshold
+    return threshold_verdict(evidence.ndcg_at_5.mean, settings)
+
+
+def threshold_verdict(value: float, settings: GateSettings, measured: str = "") -> RuleVerdict:
+    """Compare an NDCG@5 with the absolute threshold; `measured` says by whom, after a comma."""
+    threshold = settings.promotion_threshold
     passed = value > threshold
-    message = f"NDCG@5 {value:.4f} is {'above' if passed else 'not above'} {threshold:g}"
+    message = f"NDCG@5 {value:.4f}{measured} is {'above' if passed else 'not above'} {threshold:g}"
     return verdict("threshold", passed, message, ndcg_at_5=value, threshold=threshold)
 
 
