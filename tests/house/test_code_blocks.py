@@ -70,11 +70,14 @@ def test_blocks_are_found() -> None:
     assert len(of("json")) > 30
 
 
-@pytest.mark.parametrize("block", of("json"), ids=str)
-def test_json_is_json_but_for_what_is_left_out(block: Block) -> None:
-    text = re.sub(r"^\s*//.*$", "", block.text, flags=re.M)
-    for part in [text] if _loads(text) else [line for line in text.splitlines() if line.strip()]:
-        assert _loads(part), part
+def test_json_is_json_but_for_what_is_left_out(subtests: pytest.Subtests) -> None:
+    for block in of("json"):
+        with subtests.test(block=block):
+            text = re.sub(r"^\s*//.*$", "", block.text, flags=re.M)
+            for part in (
+                [text] if _loads(text) else [line for line in text.splitlines() if line.strip()]
+            ):
+                assert _loads(part), part
 
 
 def _loads(text: str) -> bool:
@@ -88,14 +91,16 @@ def _loads(text: str) -> bool:
     return False
 
 
-@pytest.mark.parametrize("block", of("yaml"), ids=str)
-def test_yaml_is_yaml(block: Block) -> None:
-    assert yaml.safe_load(block.text) is not None
+def test_yaml_is_yaml(subtests: pytest.Subtests) -> None:
+    for block in of("yaml"):
+        with subtests.test(block=block):
+            assert yaml.safe_load(block.text) is not None
 
 
-@pytest.mark.parametrize("block", of("python"), ids=str)
-def test_python_is_python(block: Block) -> None:
-    ast.parse(block.text)
+def test_python_is_python(subtests: pytest.Subtests) -> None:
+    for block in of("python"):
+        with subtests.test(block=block):
+            ast.parse(block.text)
 
 
 @pytest.mark.parametrize("block", of("filter"), ids=str)
@@ -140,10 +145,11 @@ def commands(block: Block) -> Iterator[list[str]]:
         yield words[1:]
 
 
-@pytest.mark.parametrize("block", SHELL_BLOCKS, ids=str)
-def test_every_command_exists_with_its_options(block: Block) -> None:
-    for words in commands(block):
-        parse(get_command(app), words)
+def test_every_command_exists_with_its_options(subtests: pytest.Subtests) -> None:
+    for block in SHELL_BLOCKS:
+        with subtests.test(block=block):
+            for words in commands(block):
+                parse(get_command(app), words)
 
 
 def parse(command: Any, words: list[str], *, is_whole: bool = True) -> None:
@@ -194,26 +200,33 @@ ROUTES = [
 ]
 
 
-@pytest.mark.parametrize("block", [one for one in SHELL_BLOCKS if "curl " in one.text], ids=str)
-def test_every_call_exists_and_its_body_is_json(block: Block) -> None:
-    text = block.text.replace("\\\n", " ").replace('\\"', "")
-    for found in CALL.finditer(text):
-        try:
-            words = shlex.split(found["rest"], comments=True)
-        except ValueError as error:
-            raise AssertionError(f"{block}: {error}") from error
-        addresses = [word for word in words if re.match(r"(https?://)?[\w.$]+(:\d+)?/", word)]
-        bodies = [
-            words[place + 1]
-            for place, word in enumerate(words[:-1])
-            if word in {"--json", "-d", "--data"}
-        ]
-        method = words[words.index("-X") + 1] if "-X" in words else "POST" if bodies else "GET"
-        for address in addresses[:1]:
-            path = "/" + re.sub(r"^https?://", "", address).partition("/")[2].partition("?")[0]
-            known = path.startswith(_ELSEWHERE) or any(
-                method == verb and route.match(path) for verb, route in ROUTES
-            )
-            assert known, f"{block}: there is no {method} {path}"
-        for body in bodies:
-            assert body.startswith("@") or _loads(body), f"{block}: no JSON: {body}"
+def test_every_call_exists_and_its_body_is_json(subtests: pytest.Subtests) -> None:
+    for block in [one for one in SHELL_BLOCKS if "curl " in one.text]:
+        with subtests.test(block=block):
+            text = block.text.replace("\\\n", " ").replace('\\"', "")
+            for found in CALL.finditer(text):
+                try:
+                    words = shlex.split(found["rest"], comments=True)
+                except ValueError as error:
+                    raise AssertionError(f"{block}: {error}") from error
+                addresses = [
+                    word for word in words if re.match(r"(https?://)?[\w.$]+(:\d+)?/", word)
+                ]
+                bodies = [
+                    words[place + 1]
+                    for place, word in enumerate(words[:-1])
+                    if word in {"--json", "-d", "--data"}
+                ]
+                method = (
+                    words[words.index("-X") + 1] if "-X" in words else "POST" if bodies else "GET"
+                )
+                for address in addresses[:1]:
+                    path = (
+                        "/" + re.sub(r"^https?://", "", address).partition("/")[2].partition("?")[0]
+                    )
+                    known = path.startswith(_ELSEWHERE) or any(
+                        method == verb and route.match(path) for verb, route in ROUTES
+                    )
+                    assert known, f"{block}: there is no {method} {path}"
+                for body in bodies:
+                    assert body.startswith("@") or _loads(body), f"{block}: no JSON: {body}"

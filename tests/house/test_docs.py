@@ -28,13 +28,14 @@ def test_the_pages_and_pictures_that_are_made_are_current(maker: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
-def test_every_link_leads_to_a_page_and_to_its_part(page: Path) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    for target, part in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
-        found = (ROOT / page).parent / target if target else ROOT / page
-        assert found.exists(), f"{page} links to {target}"
-        assert not part or part in _headings(found), f"{page} links to {target}#{part}"
+def test_every_link_leads_to_a_page_and_to_its_part(subtests: pytest.Subtests) -> None:
+    for page in PAGES:
+        with subtests.test(page=page):
+            text = (ROOT / page).read_text(encoding="utf-8")
+            for target, part in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", text):
+                found = (ROOT / page).parent / target if target else ROOT / page
+                assert found.exists(), f"{page} links to {target}"
+                assert not part or part in _headings(found), f"{page} links to {target}#{part}"
 
 
 def _headings(page: Path) -> set[str]:
@@ -43,18 +44,22 @@ def _headings(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
-def test_every_file_that_a_page_names_is_there(page: Path) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    for name in re.findall(r"`((?:[a-z_]+/)+[a-z_]{2,}\.(?:py|txt))`", text):
-        places = ("", "src/pawsonalize/", "src/pawsonalize/recipes/")
-        assert any((ROOT / place / name).exists() for place in places), f"{page} names {name}"
+def test_every_file_that_a_page_names_is_there(subtests: pytest.Subtests) -> None:
+    for page in PAGES:
+        with subtests.test(page=page):
+            text = (ROOT / page).read_text(encoding="utf-8")
+            for name in re.findall(r"`((?:[a-z_]+/)+[a-z_]{2,}\.(?:py|txt))`", text):
+                places = ("", "src/pawsonalize/", "src/pawsonalize/recipes/")
+                assert any((ROOT / place / name).exists() for place in places), (
+                    f"{page} names {name}"
+                )
 
 
-@pytest.mark.parametrize("page", PAGES, ids=str)
-def test_every_picture_says_in_words_what_it_shows(page: Path) -> None:
-    for words in re.findall(r"!\[([^]]*)\]\(", (ROOT / page).read_text(encoding="utf-8")):
-        assert words
+def test_every_picture_says_in_words_what_it_shows(subtests: pytest.Subtests) -> None:
+    for page in PAGES:
+        with subtests.test(page=page):
+            for words in re.findall(r"!\[([^]]*)\]\(", (ROOT / page).read_text(encoding="utf-8")):
+                assert words
 
 
 def test_every_picture_is_shown_on_a_page() -> None:

@@ -99,9 +99,8 @@ def test_a_variable_names_the_file_wherever_it_is(
     assert read_settings()[0].port == 9003
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
+def test_a_wrong_file_is_one_clear_error(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str]] = [
         ("- port\n", "must hold `name: value` lines, and holds ['port']"),
         ("port 80\n", "must hold `name: value` lines, and holds 'port 80'"),
         ("port: 1\nhost: a\nport: 2\n", "port is set twice, again in line 3"),
@@ -115,11 +114,11 @@ def test_a_variable_names_the_file_wherever_it_is(
         ("aws_account_id: 123456789012\n", "text, in quotes"),
         ("data_dir: 5\n", "the setting data_dir 5 (from config/dev.yaml) is wrong: write text"),
         ("reranking_enabled: maybe\n", "write true or false"),
-    ],
-)
-def test_a_wrong_file_is_one_clear_error(text: str, said: str) -> None:
-    write(text)
-    assert said in refused()
+    ]
+    for text, said in cases:
+        with subtests.test(text=text, said=said):
+            write(text)
+            assert said in refused()
 
 
 def test_an_error_names_the_variable_and_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

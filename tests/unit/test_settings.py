@@ -52,9 +52,10 @@ def test_a_share_above_1_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         load_settings()
 
 
-@pytest.mark.parametrize(
-    ("host", "asked", "required"),
-    [
+def test_who_calls_from_another_machine_signs_unless_a_setting_says_otherwise(
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[str, Literal["auto", "required", "off"], bool]] = [
         ("127.0.0.1", "auto", False),
         ("127.0.0.9", "auto", False),
         ("::1", "auto", False),
@@ -65,12 +66,10 @@ def test_a_share_above_1_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         ("shelter.example", "auto", True),
         ("127.0.0.1", "required", True),
         ("0.0.0.0", "off", False),
-    ],
-)
-def test_who_calls_from_another_machine_signs_unless_a_setting_says_otherwise(
-    host: str, asked: Literal["auto", "required", "off"], required: bool
-) -> None:
-    assert Settings(host=host, aws_signatures=asked).requires_signatures is required
+    ]
+    for host, asked, required in cases:
+        with subtests.test(host=host, asked=asked, required=required):
+            assert Settings(host=host, aws_signatures=asked).requires_signatures is required
 
 
 @pytest.mark.parametrize(

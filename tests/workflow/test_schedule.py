@@ -64,9 +64,8 @@ def test_no_text_is_no_schedule() -> None:
     assert read_schedule(" ", "UTC") is None
 
 
-@pytest.mark.parametrize(
-    ("text", "zone", "field"),
-    [
+def test_a_schedule_nobody_understands_is_named(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str, str]] = [
         ("daily", "UTC", "retrain_schedule"),
         ("61 * * * *", "UTC", "retrain_schedule"),
         ("9" * 5_000 + " * * * *", "UTC", "retrain_schedule"),
@@ -76,9 +75,9 @@ def test_no_text_is_no_schedule() -> None:
         ("0 3 * * *", "Europe/Nowhere", "retrain_time_zone"),
         ("0 3 * * *", "../etc", "retrain_time_zone"),
         ("0 3 * * *", "", "retrain_time_zone"),
-    ],
-)
-def test_a_schedule_nobody_understands_is_named(text: str, zone: str, field: str) -> None:
-    with pytest.raises(InvalidInput) as refused:
-        read_schedule(text, zone)
-    assert refused.value.field == field
+    ]
+    for text, zone, field in cases:
+        with subtests.test(text=text, zone=zone, field=field):
+            with pytest.raises(InvalidInput) as refused:
+                read_schedule(text, zone)
+            assert refused.value.field == field

@@ -27,21 +27,18 @@ DAYS = 10
 NOW = T0 + DAYS * DAY
 
 
-@pytest.mark.parametrize(
-    ("growths", "free", "left"),
-    [
+def test_what_is_kept_for_a_time_stops_growing(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[list[Growth], int, int | None]] = [
         ([Growth("a", 10)], 100, 10),
         ([Growth("a", 10)], 99, 9),
         ([Growth("a", 10, days=5)], 100, None),
         ([Growth("a", 10, days=5), Growth("b", 1)], 100, 50),
         ([Growth("a", 10, days=0)], 5, None),
         ([], 0, None),
-    ],
-)
-def test_what_is_kept_for_a_time_stops_growing(
-    growths: list[Growth], free: int, left: int | None
-) -> None:
-    assert DiskForecast(tuple(growths), free).days_left == left
+    ]
+    for growths, free, left in cases:
+        with subtests.test(growths=growths, free=free, left=left):
+            assert DiskForecast(tuple(growths), free).days_left == left
 
 
 @pytest.fixture

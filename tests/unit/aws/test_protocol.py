@@ -122,9 +122,8 @@ def test_a_missing_member_is_named(operation: AwsOperation) -> None:
     assert all(f"'{name}'" in refused.value.message for name in required)
 
 
-@pytest.mark.parametrize(
-    ("operation", "asked", "message"),
-    [
+def test_a_breach_is_told_in_words_of_aws(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, dict[str, Any], str]] = [
         (
             "CreateSchema",
             {"name": "n" * 64, "schema": "{}"},
@@ -148,14 +147,12 @@ def test_a_missing_member_is_named(operation: AwsOperation) -> None:
             "Value at 'tags.1.member.tagKey'",
         ),
         ("CreateSchema", {"name": "", "schema": "s" * 20_001}, "2 validation errors detected"),
-    ],
-)
-def test_a_breach_is_told_in_words_of_aws(
-    operation: str, asked: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(AwsError) as refused:
-        check(operations()[operation].given, asked)
-    assert message in refused.value.message
+    ]
+    for operation, asked, message in cases:
+        with subtests.test(operation=operation, asked=asked, message=message):
+            with pytest.raises(AwsError) as refused:
+                check(operations()[operation].given, asked)
+            assert message in refused.value.message
 
 
 def test_tags_may_have_letters_of_every_language() -> None:
@@ -165,9 +162,8 @@ def test_tags_may_have_letters_of_every_language() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
+def test_a_body_that_is_no_request_is_refused(subtests: pytest.Subtests) -> None:
+    for body in [
         b"{",
         b"\xff",
         b"[]",
@@ -177,19 +173,19 @@ def test_tags_may_have_letters_of_every_language() -> None:
         b'{"tags": [1]}',
         b"[" * 100_000,
         b'{"name": "\\ud800"}',
-    ],
-)
-def test_a_body_that_is_no_request_is_refused(body: bytes) -> None:
-    with pytest.raises(AwsError) as refused:
-        parse(operations()["CreateDatasetGroup"].given, body)
-    assert refused.value.name == "SerializationException"
+    ]:
+        with subtests.test(body=body):
+            with pytest.raises(AwsError) as refused:
+                parse(operations()["CreateDatasetGroup"].given, body)
+            assert refused.value.name == "SerializationException"
 
 
-@pytest.mark.parametrize("number", ["true", '"1"', "1.5", "2147483648", "1e400", "[]"])
-def test_what_is_no_whole_number_is_refused(number: str) -> None:
-    body = b'{"maxResults": %s}' % number.encode()
-    with pytest.raises(AwsError):
-        parse(operations()["ListSchemas"].given, body)
+def test_what_is_no_whole_number_is_refused(subtests: pytest.Subtests) -> None:
+    for number in ["true", '"1"', "1.5", "2147483648", "1e400", "[]"]:
+        with subtests.test(number=number):
+            body = b'{"maxResults": %s}' % number.encode()
+            with pytest.raises(AwsError):
+                parse(operations()["ListSchemas"].given, body)
 
 
 def test_unknown_members_and_nulls_are_left_out() -> None:
@@ -204,9 +200,8 @@ def test_properties_may_come_as_text_or_as_an_object() -> None:
         assert msgspec.json.decode(read["eventList"][0]["properties"]) == {"a": 1}
 
 
-@pytest.mark.parametrize(
-    ("operation", "error", "name", "status"),
-    [
+def test_an_error_has_the_name_that_the_operation_declares(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, Exception, str, int]] = [
         ("DescribeSchema", NotFound("it"), "ResourceNotFoundException", 400),
         ("GetRecommendations", NotFound("it"), "ResourceNotFoundException", 404),
         ("PutEvents", NotFound("it"), "InvalidInputException", 400),
@@ -217,11 +212,9 @@ def test_properties_may_come_as_text_or_as_an_object() -> None:
         ("ListSchemas", InvalidInput("it"), "ValidationException", 400),
         ("GetRecommendations", NotReady("it"), "ServiceUnavailableException", 503),
         ("GetRecommendations", ValueError("secret"), "InternalFailure", 500),
-    ],
-)
-def test_an_error_has_the_name_that_the_operation_declares(
-    operation: str, error: Exception, name: str, status: int
-) -> None:
-    fault = fault_of(error, operations()[operation])
-    assert (fault.name, fault.status) == (name, status)
-    assert "secret" not in fault.message
+    ]
+    for operation, error, name, status in cases:
+        with subtests.test(operation=operation, error=error, name=name):
+            fault = fault_of(error, operations()[operation])
+            assert (fault.name, fault.status) == (name, status)
+            assert "secret" not in fault.message

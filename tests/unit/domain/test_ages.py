@@ -17,21 +17,18 @@ def moment(year: int, month: int, day: int) -> int:
     return int(datetime(year, month, day, tzinfo=UTC).timestamp() * 1000)
 
 
-@pytest.mark.parametrize(
-    ("species", "day", "age"),
-    [
+def test_an_animal_grows_up_at_its_species_pace(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, tuple[int, int, int], str]] = [
         ("2", (2023, 12, 31), "1"),
         ("2", (2024, 1, 1), "2"),
         ("2", (2026, 1, 1), "3"),
         ("2", (2031, 1, 1), "4"),
         ("1", (2031, 1, 1), "3"),
         ("3", (2023, 7, 1), "2"),
-    ],
-)
-def test_an_animal_grows_up_at_its_species_pace(
-    species: str, day: tuple[int, int, int], age: str
-) -> None:
-    assert age_at(species, date(2023, 1, 1), moment(*day)) == age
+    ]
+    for species, day, age in cases:
+        with subtests.test(species=species, day=day, age=age):
+            assert age_at(species, date(2023, 1, 1), moment(*day)) == age
 
 
 def test_who_was_born_on_a_leap_day_grows_on_the_last_of_february() -> None:

@@ -7,9 +7,8 @@ from pawsonalize.domain.sizes import size_id
 from pawsonalize.engine.ingest.inventory.listing import read_status
 
 
-@pytest.mark.parametrize(
-    ("words", "answer"),
-    {
+def test_an_answer_is_read_as_people_write_it(subtests: pytest.Subtests) -> None:
+    for words, answer in {
         **dict.fromkeys(["yes", "1.0", "ja", "Sí", "oui", "sim", "Good", "VRAI", "waar"], "yes"),
         **dict.fromkeys(
             ["No", "0", "nein", "non", "nee", "no small children", "nao", "FALSCH"], "no"
@@ -28,45 +27,46 @@ from pawsonalize.engine.ingest.inventory.listing import read_status
             ],
             None,
         ),
-    }.items(),
-)
-def test_an_answer_is_read_as_people_write_it(words: str, answer: str | None) -> None:
-    assert read_answer(words) == answer
+    }.items():
+        with subtests.test(words=words, answer=answer):
+            assert read_answer(words) == answer
 
 
-@pytest.mark.parametrize(
-    "words",
-    ["Yes - older kids only", "10+", "8 and up", "ab 10 Jahren", "teens", "no kids under 5"],
-)
-def test_only_older_children_is_a_no_for_who_may_have_small_ones(words: str) -> None:
-    assert read_answer(words, about_children=True) == "no"
-    assert [read_answer(one, about_children=True) for one in ("1", "1.0")] == ["yes", "yes"]
+def test_only_older_children_is_a_no_for_who_may_have_small_ones(subtests: pytest.Subtests) -> None:
+    for words in [
+        "Yes - older kids only",
+        "10+",
+        "8 and up",
+        "ab 10 Jahren",
+        "teens",
+        "no kids under 5",
+    ]:
+        with subtests.test(words=words):
+            assert read_answer(words, about_children=True) == "no"
+            assert [read_answer(one, about_children=True) for one in ("1", "1.0")] == ["yes", "yes"]
 
 
-@pytest.mark.parametrize(
-    ("words", "size"),
-    [
+def test_a_weight_is_a_size(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str]] = [
         *[("25 lbs", "1"), ("45 lbs", "2"), ("61 pounds", "3"), ("101lb", "4"), ("20 kg", "2")],
         *[("26-60 lbs", "2"), ("over 60 lbs", "3"), ("100+ lbs", "4"), ("12,5 kg", "2")],
         *[("Medium (26-60 lbs)", "2"), ("Large 45 lbs", "3"), ("-", "unknown"), ("3", "3")],
-    ],
-)
-def test_a_weight_is_a_size(words: str, size: str) -> None:
-    assert size_id(words, "2") == size
+    ]
+    for words, size in cases:
+        with subtests.test(words=words, size=size):
+            assert size_id(words, "2") == size
 
 
 def test_a_cat_is_large_at_a_weight_at_which_a_dog_is_small() -> None:
     assert [size_id(f"{pounds} lbs", "1") for pounds in (6, 11, 16, 17)] == ["1", "2", "3", "4"]
 
 
-@pytest.mark.parametrize(
-    ("words", "status"),
-    {
+def test_statuses_of_shelters_have_a_meaning(subtests: pytest.Subtests) -> None:
+    for words, status in {
         **dict.fromkeys(["Foster", "In Foster", "Stray hold", "Available for foster"], "hold"),
         **dict.fromkeys(["Trial adoption", "Foster to adopt", "Adoption Pending"], "pending"),
         **dict.fromkeys(["Return to owner/adopter", "Euthanized", "Transferred"], "removed"),
         **dict.fromkeys(["Adoptable", "Available for adoption"], "available"),
-    }.items(),
-)
-def test_statuses_of_shelters_have_a_meaning(words: str, status: str) -> None:
-    assert read_status(words) == status
+    }.items():
+        with subtests.test(words=words, status=status):
+            assert read_status(words) == status

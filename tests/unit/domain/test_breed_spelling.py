@@ -12,9 +12,8 @@ from pawsonalize.domain.breeds import _read_table as read_table
 CAT, DOG = "1", "2"
 
 
-@pytest.mark.parametrize(
-    ("text", "breed"),
-    [
+def test_cats_are_known_as_shelters_write_them(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str]] = [
         ("DOMESTIC SH", "Domestic_Short_Hair"),
         ("DOMESTIC MH", "Domestic_Medium_Hair"),
         ("DOMESTIC LH/MIX", "Domestic_Long_Hair"),
@@ -26,15 +25,14 @@ CAT, DOG = "1", "2"
         ("MAINE COON LH", "Maine_Coon"),
         ("Europäisch Kurzhaar", "Domestic_Short_Hair"),
         ("Europeo", "Domestic_Short_Hair"),
-    ],
-)
-def test_cats_are_known_as_shelters_write_them(text: str, breed: str) -> None:
-    assert read_breeds(CAT, text).primary == breed
+    ]
+    for text, breed in cases:
+        with subtests.test(text=text, breed=breed):
+            assert read_breeds(CAT, text).primary == breed
 
 
-@pytest.mark.parametrize(
-    ("text", "breed", "second"),
-    [
+def test_dogs_are_known_as_shelters_write_them(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str, str | None]] = [
         ("GERM SHEPHERD", "German_Shepherd_Dog", None),
         ("GERM SH POINT", "German_Shorthaired_Pointer", None),
         ("LABRADOR RETR / MIX", "Labrador_Retriever", None),
@@ -52,11 +50,11 @@ def test_cats_are_known_as_shelters_write_them(text: str, breed: str) -> None:
         ("Schäferhund-Mischling", "German_Shepherd_Dog", None),
         ("LARGE MIX", "Mixed_Breed", None),
         ("Xyzzy/Beagle mix", "Beagle", "Xyzzy"),
-    ],
-)
-def test_dogs_are_known_as_shelters_write_them(text: str, breed: str, second: str | None) -> None:
-    found = read_breeds(DOG, text)
-    assert (found.primary, found.secondary) == (breed, second)
+    ]
+    for text, breed, second in cases:
+        with subtests.test(text=text, breed=breed, second=second):
+            found = read_breeds(DOG, text)
+            assert (found.primary, found.secondary) == (breed, second)
 
 
 @pytest.mark.parametrize("text", ["Tabby LH", "DOMESTIC WH", "EUROPEAN WH"])

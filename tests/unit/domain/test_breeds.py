@@ -10,9 +10,8 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.species import species_id
 
 
-@pytest.mark.parametrize(
-    ("text", "breeds"),
-    [
+def test_breeds_are_known_by_many_names(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, Breeds]] = [
         ("Lab / Beagle Mix", Breeds("Labrador_Retriever", "Beagle", mixed=True)),
         ("Retriever, Labrador", Breeds("Labrador_Retriever")),
         ("Australian Cattle Dog / Blue Heeler", Breeds("Australian_Cattle_Dog")),
@@ -25,10 +24,10 @@ from pawsonalize.domain.species import species_id
         ("Löwchen", Breeds("Lowchen")),
         ("Flying Fox Hound", Breeds("Flying_Fox_Hound")),
         ("", Breeds("Unknown")),
-    ],
-)
-def test_breeds_are_known_by_many_names(text: str, breeds: Breeds) -> None:
-    assert read_breeds("2", text) == breeds
+    ]
+    for text, breeds in cases:
+        with subtests.test(text=text, breeds=breeds):
+            assert read_breeds("2", text) == breeds
 
 
 def test_one_name_may_be_another_breed_of_another_species() -> None:

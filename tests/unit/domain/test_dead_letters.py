@@ -12,9 +12,8 @@ BOTH = {visitor_digest(USER, "u1"), visitor_digest(SESSION, "s1")}
 EVENT = json.dumps({"userId": "u1", "sessionId": "s1", "eventType": 3})
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
+def test_users_and_sessions_are_found_in_what_cannot_be_read(subtests: pytest.Subtests) -> None:
+    for raw in [
         EVENT,
         '{"user_id": "u1", "SessionID": " s1 "}',
         f'{{"Partitionkey": "x", "Data": {EVENT}}}',
@@ -31,10 +30,9 @@ EVENT = json.dumps({"userId": "u1", "sessionId": "s1", "eventType": 3})
         "user_id=u1&session_id=s1",
         "{userId: 'u1', sessionId: 's1'}",
         "\udcff".encode("utf-8", "surrogateescape").decode("latin-1") + EVENT,
-    ],
-)
-def test_users_and_sessions_are_found_in_what_cannot_be_read(raw: str) -> None:
-    assert visitors_in(raw.encode("utf-8", "surrogatepass")) == BOTH
+    ]:
+        with subtests.test(raw=raw):
+            assert visitors_in(raw.encode("utf-8", "surrogatepass")) == BOTH
 
 
 def test_the_sign_before_a_name_does_not_hide_it() -> None:

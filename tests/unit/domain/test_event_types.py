@@ -6,19 +6,27 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.event_types import STANDARD, SYNONYMS, EventTypes, spelled
 
 
-@pytest.mark.parametrize(
-    ("sent", "meaning"),
-    [
-        ("DetailView", "view"), ("detail_view", "view"), ("detail-view", "view"),
-        ("Click", "view"), ("Favorite", "favorite"), ("Favourited", "favorite"),
-        ("Inquiry", "inquiry"), ("Applied", "application"), ("Adopted", "adoption"),
-        ("Purchase", "adoption"), ("return", "return"), ("dislike", "dislike"),
-        ("Un-Favorite", "dislike"), ("HIDE", "dislike"),
-    ],
-)  # fmt: skip
-def test_types_are_read_by_one_table_without_case_and_separators(sent: str, meaning: str) -> None:
-    assert STANDARD.meaning(sent) == meaning
-    assert STANDARD.knows(sent)
+def test_types_are_read_by_one_table_without_case_and_separators(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str]] = [
+        ("DetailView", "view"),
+        ("detail_view", "view"),
+        ("detail-view", "view"),
+        ("Click", "view"),
+        ("Favorite", "favorite"),
+        ("Favourited", "favorite"),
+        ("Inquiry", "inquiry"),
+        ("Applied", "application"),
+        ("Adopted", "adoption"),
+        ("Purchase", "adoption"),
+        ("return", "return"),
+        ("dislike", "dislike"),
+        ("Un-Favorite", "dislike"),
+        ("HIDE", "dislike"),
+    ]
+    for sent, meaning in cases:
+        with subtests.test(sent=sent, meaning=meaning):
+            assert STANDARD.meaning(sent) == meaning
+            assert STANDARD.knows(sent)
 
 
 @pytest.mark.parametrize("sent", ["watch", "rating", "NOT_TAKEN", "Öffnen", ""])

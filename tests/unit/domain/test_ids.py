@@ -8,9 +8,10 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
+def test_an_id_is_text_and_an_integer_names_the_same_as_its_digits(
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[object, str]] = [
         ("ann", "ann"),
         (" ann\n", "ann"),
         ("Saint Bernard", "Saint Bernard"),
@@ -21,17 +22,14 @@ from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
         (-3, "-3"),
         (2**80, str(2**80)),
         ("x" * MAX_ID_LENGTH, "x" * MAX_ID_LENGTH),
-    ],
-)
-def test_an_id_is_text_and_an_integer_names_the_same_as_its_digits(
-    value: object, text: str
-) -> None:
-    assert parse_id(value, "userId") == text
+    ]
+    for value, text in cases:
+        with subtests.test(value=value, text=text):
+            assert parse_id(value, "userId") == text
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
+def test_what_is_no_id_is_refused_with_the_name_of_its_field(subtests: pytest.Subtests) -> None:
+    cases: list[object] = [
         None,
         True,
         "",
@@ -50,13 +48,12 @@ def test_an_id_is_text_and_an_integer_names_the_same_as_its_digits(
         b"ann",
         ["ann"],
         {"id": 1},
-    ],
-    ids=lambda value: repr(value)[:20] if not isinstance(value, int) else "int",
-)
-def test_what_is_no_id_is_refused_with_the_name_of_its_field(value: object) -> None:
-    with pytest.raises(InvalidInput, match="userId") as refusal:
-        parse_id(value, "userId")
-    assert refusal.value.field == "userId"
+    ]
+    for value in cases:
+        with subtests.test(value=value):
+            with pytest.raises(InvalidInput, match="userId") as refusal:
+                parse_id(value, "userId")
+            assert refusal.value.field == "userId"
 
 
 @given(st.text() | st.integers() | st.floats() | st.none() | st.booleans() | st.binary())

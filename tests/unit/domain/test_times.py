@@ -13,9 +13,8 @@ from pawsonalize.domain.times import EARLIEST, LATEST, iso, parse_moment
 NOON = 1_779_019_200_000  # 2026-05-17T12:00:00Z
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
+def test_iso_text_seconds_and_milliseconds_name_the_same_moment(subtests: pytest.Subtests) -> None:
+    cases: list[object] = [
         "2026-05-17T12:00:00Z",
         "2026-05-17T12:00:00",
         "2026-05-17 12:00:00+00:00",
@@ -31,10 +30,10 @@ NOON = 1_779_019_200_000  # 2026-05-17T12:00:00Z
         str(NOON),
         str(NOON // 1000),
         f"{NOON // 1000}.0",
-    ],
-)
-def test_iso_text_seconds_and_milliseconds_name_the_same_moment(value: object) -> None:
-    assert parse_moment(value, "sentAt") == NOON
+    ]
+    for value in cases:
+        with subtests.test(value=value):
+            assert parse_moment(value, "sentAt") == NOON
 
 
 def test_a_fraction_of_a_second_is_kept_to_the_millisecond() -> None:
@@ -42,9 +41,8 @@ def test_a_fraction_of_a_second_is_kept_to_the_millisecond() -> None:
     assert parse_moment(NOON / 1000 + 0.125, "at") == NOON + 125
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
+def test_what_is_no_moment_is_refused_with_an_example_of_one(subtests: pytest.Subtests) -> None:
+    cases: list[object] = [
         None,
         True,
         "",
@@ -61,18 +59,18 @@ def test_a_fraction_of_a_second_is_kept_to_the_millisecond() -> None:
         "2026-05-17T12:00:00\x00",
         [NOON],
         {},
-    ],
-    ids=lambda value: repr(value)[:30],
-)
-def test_what_is_no_moment_is_refused_with_an_example_of_one(value: object) -> None:
-    with pytest.raises(InvalidInput, match="2026-05-17T09:30:00Z") as refusal:
-        parse_moment(value, "sentAt")
-    assert refusal.value.field == "sentAt"
+    ]
+    for value in cases:
+        with subtests.test(value=value):
+            with pytest.raises(InvalidInput, match="2026-05-17T09:30:00Z") as refusal:
+                parse_moment(value, "sentAt")
+            assert refusal.value.field == "sentAt"
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
+def test_a_moment_outside_any_sites_life_is_refused_naming_unit_and_clock(
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[object] = [
         0,
         -1,
         1e300,
@@ -84,12 +82,10 @@ def test_what_is_no_moment_is_refused_with_an_example_of_one(value: object) -> N
         "0001-01-01T00:00:00+23:59",
         "9999-12-31T23:59:59-23:59",
         "20260517",  # a date without hyphens reads as seconds
-    ],
-    ids=lambda value: str(value)[:20] if not isinstance(value, int) else "int",
-)
-def test_a_moment_outside_any_sites_life_is_refused_naming_unit_and_clock(value: object) -> None:
-    with pytest.raises(InvalidInput, match="check its unit"):
-        parse_moment(value, "sentAt")
+    ]
+    for value in cases:
+        with subtests.test(value=value), pytest.raises(InvalidInput, match="check its unit"):
+            parse_moment(value, "sentAt")
 
 
 @given(st.integers(EARLIEST, LATEST - 1))

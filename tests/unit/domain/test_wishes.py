@@ -35,9 +35,8 @@ def fitting(wish: AnimalWish) -> list[str]:
     return sorted(levels, key=levels.__getitem__)
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
+def test_words_find_whom_they_describe(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, list[str]]] = [
         ("kittens", ["Pip"]),
         ("puppies", ["Kitten"]),
         ("cats", ["Pip", "Tiger"]),
@@ -66,15 +65,14 @@ def fitting(wish: AnimalWish) -> list[str]:
         ("spayed dog", ["Bo"]),
         ("%", []),
         ("no words but these", []),
-    ],
-)
-def test_words_find_whom_they_describe(text: str, found: list[str]) -> None:
-    assert fitting(read_wish(text)) == found
+    ]
+    for text, found in cases:
+        with subtests.test(text=text, found=found):
+            assert fitting(read_wish(text)) == found
 
 
-@pytest.mark.parametrize(
-    ("text", "household"),
-    [
+def test_phrases_of_a_household_are_read(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, list[str]]] = [
         ("good with cats", ["cats"]),
         ("cat-friendly dog", ["cats"]),
         ("dog for kids", ["kids"]),
@@ -86,10 +84,10 @@ def test_words_find_whom_they_describe(text: str, found: list[str]) -> None:
         ("not house trained", []),
         ("doesn't like cats", []),
         ("kittens and dogs", []),
-    ],
-)
-def test_phrases_of_a_household_are_read(text: str, household: list[str]) -> None:
-    assert read_wish(text).household == household
+    ]
+    for text, household in cases:
+        with subtests.test(text=text, household=household):
+            assert read_wish(text).household == household
 
 
 def test_whoever_is_known_to_get_along_comes_first_and_nobody_who_is_known_not_to() -> None:
@@ -104,9 +102,8 @@ def test_a_size_that_nobody_knows_is_not_the_one_that_is_wished() -> None:
     assert fitting(read_wish("small rabbit")) == []
 
 
-@pytest.mark.parametrize(
-    ("text", "mended"),
-    [
+def test_one_typing_error_in_a_word_is_mended(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str | None]] = [
         ("beegle", "beagle"),
         ("rabit", "rabbit"),
         ("a femal kiten", "a female kitten"),
@@ -116,10 +113,10 @@ def test_a_size_that_nobody_knows_is_not_the_one_that_is_wished() -> None:
         ("beagle", None),
         ("hairless", None),
         ("qwertz", None),
-    ],
-)
-def test_one_typing_error_in_a_word_is_mended(text: str, mended: str | None) -> None:
-    assert read_wish(text).suggest(Vocabulary(WORDS.values())) == mended
+    ]
+    for text, mended in cases:
+        with subtests.test(text=text, mended=mended):
+            assert read_wish(text).suggest(Vocabulary(WORDS.values())) == mended
 
 
 def test_of_two_likely_words_the_one_that_more_records_have_is_meant() -> None:

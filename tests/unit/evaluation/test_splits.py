@@ -26,12 +26,12 @@ def spans(split: Split) -> list[tuple[int, int, int]]:
     return list(zip(split.start.tolist(), split.cut.tolist(), split.end.tolist(), strict=True))
 
 
-@pytest.mark.parametrize(
-    ("events", "truth"), [(2, 1), (9, 1), (10, 1), (11, 2), (20, 2), (21, 3), (100, 10)]
-)
-def test_the_oldest_nine_tenths_rounded_down_are_input(events: int, truth: int) -> None:
-    (found,) = spans(personalize_split(users([events]), seed=0))
-    assert found == (0, events - truth, events)
+def test_the_oldest_nine_tenths_rounded_down_are_input(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[int, int]] = [(2, 1), (9, 1), (10, 1), (11, 2), (20, 2), (21, 3), (100, 10)]
+    for events, truth in cases:
+        with subtests.test(events=events, truth=truth):
+            (found,) = spans(personalize_split(users([events]), seed=0))
+            assert found == (0, events - truth, events)
 
 
 @given(_COUNTS, st.integers(0, 3))

@@ -21,11 +21,12 @@ def grown(leaves: int, **params: Any) -> tuple[lgb.Booster, np.ndarray]:
     return lgb.train(params, lgb.Dataset(x, y), 20), x
 
 
-@pytest.mark.parametrize("leaves", [2, 8, 15, 16, 31, 64])
-def test_the_sums_are_lightgbms_bit_for_bit(leaves: int) -> None:
-    booster, x = grown(leaves)
-    found = Forest.of(booster.dump_model()).predict(x)
-    np.testing.assert_array_equal(found, booster.predict(x, num_threads=1))
+def test_the_sums_are_lightgbms_bit_for_bit(subtests: pytest.Subtests) -> None:
+    for leaves in [2, 8, 15, 16, 31, 64]:
+        with subtests.test(leaves=leaves):
+            booster, x = grown(leaves)
+            found = Forest.of(booster.dump_model()).predict(x)
+            np.testing.assert_array_equal(found, booster.predict(x, num_threads=1))
 
 
 def test_trees_without_a_split_add_what_their_leaves_are_worth() -> None:

@@ -32,10 +32,11 @@ def test_what_is_unknown_of_an_outside_group_is_left_out() -> None:
     assert names("1-Beagle-9-9") == [None, None, "species 1"]
 
 
-@pytest.mark.parametrize("text", ["", "x", "9-Dragon-1-1", "2-1-1", "\x1f", "----"])
-def test_where_nothing_is_known_there_is_no_cell(text: str) -> None:
-    assert INDEX.cells_of_id(text) is None
-    assert (INDEX.cells_of_ids([text]) == INDEX.n_cells).all()
+def test_where_nothing_is_known_there_is_no_cell(subtests: pytest.Subtests) -> None:
+    for text in ["", "x", "9-Dragon-1-1", "2-1-1", "\x1f", "----"]:
+        with subtests.test(text=text):
+            assert INDEX.cells_of_id(text) is None
+            assert (INDEX.cells_of_ids([text]) == INDEX.n_cells).all()
 
 
 def test_a_catalogue_item_is_in_the_cells_that_its_id_names() -> None:

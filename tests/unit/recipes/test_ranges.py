@@ -37,15 +37,18 @@ def test_a_range_that_is_none_is_refused(low: float, high: float, log: bool) -> 
         Range(low, high, log)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe_names_ranges_around_its_defaults_and_takes_their_ends(recipe: str) -> None:
-    defaults = RECIPES[recipe].settings()
-    ranges = tunable(type(defaults))
-    assert ranges
-    for name, limits in ranges.items():
-        assert limits.low <= getattr(defaults, name) <= limits.high
-    for end in ("low", "high"):
-        replace(defaults, **{name: getattr(limits, end) for name, limits in ranges.items()})
+def test_every_recipe_names_ranges_around_its_defaults_and_takes_their_ends(
+    subtests: pytest.Subtests,
+) -> None:
+    for recipe in RECIPES:
+        with subtests.test(recipe=recipe):
+            defaults = RECIPES[recipe].settings()
+            ranges = tunable(type(defaults))
+            assert ranges
+            for name, limits in ranges.items():
+                assert limits.low <= getattr(defaults, name) <= limits.high
+            for end in ("low", "high"):
+                replace(defaults, **{name: getattr(limits, end) for name, limits in ranges.items()})
 
 
 def test_a_draft_leaves_out_only_what_is_costly_to_learn() -> None:

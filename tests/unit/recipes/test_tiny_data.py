@@ -38,23 +38,26 @@ def tiny(dice: np.random.Generator) -> TrainingData:
     return training_data(events, names)
 
 
-@pytest.mark.parametrize("seed", range(HOW_MANY))
-def test_tiny_data_train_score_and_survive_storage(seed: int) -> None:
-    dice = np.random.default_rng(seed)
-    data = tiny(dice)
-    settings = UserPersonalizationSettings(
-        min_requests=1, max_requests=40, trees=4, repeats=bool(dice.random() < 0.7)
-    )
-    model = UserPersonalization().fit(data, settings, seed)
-    stored = UserPersonalization().load(model.card, model.arrays())
-    for length in (0, 1, 5):
-        items = [*data.item_ids, "1-Nowhere-1-1"]
-        seen = tuple(
-            ContextEvent(items[int(dice.integers(len(items)))], TYPES[place % 4], NOW - place)
-            for place in range(length)
-        )
-        scores = model.score_catalogue(Context(seen, NOW))
-        assert np.isfinite(scores).all()
-        assert (scores >= 0).all()
-        assert scores.sum() == pytest.approx(1, abs=1e-5)
-        assert (stored.score_catalogue(Context(seen, NOW)) == scores).all()
+def test_tiny_data_train_score_and_survive_storage(subtests: pytest.Subtests) -> None:
+    for seed in range(HOW_MANY):
+        with subtests.test(seed=seed):
+            dice = np.random.default_rng(seed)
+            data = tiny(dice)
+            settings = UserPersonalizationSettings(
+                min_requests=1, max_requests=40, trees=4, repeats=bool(dice.random() < 0.7)
+            )
+            model = UserPersonalization().fit(data, settings, seed)
+            stored = UserPersonalization().load(model.card, model.arrays())
+            for length in (0, 1, 5):
+                items = [*data.item_ids, "1-Nowhere-1-1"]
+                seen = tuple(
+                    ContextEvent(
+                        items[int(dice.integers(len(items)))], TYPES[place % 4], NOW - place
+                    )
+                    for place in range(length)
+                )
+                scores = model.score_catalogue(Context(seen, NOW))
+                assert np.isfinite(scores).all()
+                assert (scores >= 0).all()
+                assert scores.sum() == pytest.approx(1, abs=1e-5)
+                assert (stored.score_catalogue(Context(seen, NOW)) == scores).all()

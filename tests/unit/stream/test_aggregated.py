@@ -24,9 +24,8 @@ def test_tags_that_we_do_not_read_are_passed_over() -> None:
     assert parts_of(sealed(message)) == [b"x"]
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
+def test_what_is_no_packed_record_or_a_broken_one_stays_whole(subtests: pytest.Subtests) -> None:
+    for data in [
         b"",
         b'{"eventType": "view"}',
         MAGIC,
@@ -34,7 +33,6 @@ def test_tags_that_we_do_not_read_are_passed_over() -> None:
         sealed(b"\x1a\x05\x08\x00\x1a\x01x")[:-1] + b"?",
         sealed(b"\xff\xff"),
         sealed(b"\x0a\x01a"),
-    ],
-)
-def test_what_is_no_packed_record_or_a_broken_one_stays_whole(data: bytes) -> None:
-    assert parts_of(data) is None
+    ]:
+        with subtests.test(data=data):
+            assert parts_of(data) is None

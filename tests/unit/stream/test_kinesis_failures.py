@@ -23,9 +23,8 @@ def judged(code: str, status: int = 400, call: str = "get_records") -> KinesisFa
     return refused("kinesis://events", "eu-west-1", call, answer)
 
 
-@pytest.mark.parametrize(
-    ("code", "status"),
-    [
+def test_what_passes_is_tried_again(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, int]] = [
         ("ProvisionedThroughputExceededException", 400),
         ("LimitExceededException", 400),
         ("KMSThrottlingException", 400),
@@ -33,10 +32,10 @@ def judged(code: str, status: int = 400, call: str = "get_records") -> KinesisFa
         ("InternalFailure", 500),
         ("ServiceUnavailable", 503),
         ("Whatever", 429),
-    ],
-)
-def test_what_passes_is_tried_again(code: str, status: int) -> None:
-    assert judged(code, status).trouble is FailureKind.BUSY
+    ]
+    for code, status in cases:
+        with subtests.test(code=code, status=status):
+            assert judged(code, status).trouble is FailureKind.BUSY
 
 
 @pytest.mark.parametrize(

@@ -95,19 +95,18 @@ def test_a_document_cannot_put_code_into_the_page() -> None:
     assert page.count("</textarea>") == page.count("<textarea")
 
 
-@pytest.mark.parametrize(
-    ("schema", "words"),
-    [
+def test_what_a_value_may_be_is_said_in_words(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[Document, str]] = [
         ({"type": ["string", "integer", "null"]}, "text or whole number"),
         ({"type": "integer", "minimum": 1, "maximum": 500, "default": 10}, "1 to 500, default"),
         ({"type": "array", "items": {"type": "string"}, "maxItems": 5}, "list of text, 0 to 5"),
         ({"anyOf": [{"$ref": "#/components/schemas/Deny"}, {"type": "null"}]}, 'href="#type-Deny"'),
         ({"type": "object", "additionalProperties": {"type": "number"}}, "object of number"),
         ({"enum": ["none", "only"]}, "<code>none</code> or <code>only</code>"),
-    ],
-)
-def test_what_a_value_may_be_is_said_in_words(schema: Document, words: str) -> None:
-    assert words in kind_of(schema)
+    ]
+    for schema, words in cases:
+        with subtests.test(schema=schema, words=words):
+            assert words in kind_of(schema)
 
 
 def test_what_stands_in_backticks_is_code() -> None:

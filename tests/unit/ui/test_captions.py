@@ -18,9 +18,8 @@ def caption(*decided: str, events: int = 0, drawn: int = 0, quiz: bool = False) 
     return order_in_words(Ordered((), 9, "RID-1", decided, drawn), known, looking_for)
 
 
-@pytest.mark.parametrize(
-    ("said", "order"),
-    [
+def test_an_order_is_said_to_be_what_it_is(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str]] = [
         (caption("waiting", "photos"), f"Ordered by how long they wait and their photos.{FIRST}"),
         (caption("appeal", "group"), f"Ordered by what visitors look at.{FIRST}"),
         (caption(), f"Hardly anything sets them apart.{FIRST}"),
@@ -40,10 +39,10 @@ def caption(*decided: str, events: int = 0, drawn: int = 0, quiz: bool = False) 
             "Ordered for you, from 1 event of yours."
             " 2 animals were drawn by lot, so that everybody is seen.",
         ),
-    ],
-)
-def test_an_order_is_said_to_be_what_it_is(said: str, order: str) -> None:
-    assert said == order
+    ]
+    for said, order in cases:
+        with subtests.test(said=said, order=order):
+            assert said == order
 
 
 def test_without_a_model_it_is_the_wait() -> None:

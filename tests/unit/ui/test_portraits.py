@@ -47,16 +47,15 @@ def test_the_most_telling_word_of_a_breed_decides_about_the_ears() -> None:
     assert drawn == ["pointed", "folded", "floppy", "bat", "curly"]
 
 
-@pytest.mark.parametrize(
-    ("colour", "marking"),
-    [
+def test_colour_words_choose_the_markings(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str]] = [
         ("black and white", "blaze"),
         ("black and tan", "points"),
         ("white and black", "spots"),
         ("orange tabby", "stripes"),
         ("seal point and white", "mask"),
         ("golden", "plain"),
-    ],
-)
-def test_colour_words_choose_the_markings(colour: str, marking: str) -> None:
-    assert coat_of(colour).marking == marking
+    ]
+    for colour, marking in cases:
+        with subtests.test(colour=colour, marking=marking):
+            assert coat_of(colour).marking == marking

@@ -101,9 +101,8 @@ def sanitized(setting: str, given: str, old: str) -> str:
     )
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
+def test_what_is_no_address_leaves_the_old_one(subtests: pytest.Subtests) -> None:
+    for wrong in [
         "pets.example",
         "foo bar",
         "javascript:alert(1)",
@@ -112,12 +111,11 @@ def sanitized(setting: str, given: str, old: str) -> str:
         "https://pets.example/?a=b",
         'https://pets"onload=x',
         "https://me@pets.example",
-    ],
-)
-def test_what_is_no_address_leaves_the_old_one(wrong: str) -> None:
-    said, _, kept = sanitized("url", wrong, "https://old.example").rpartition("|")
-    assert "That is no address" in said
-    assert kept == "https://old.example"
+    ]:
+        with subtests.test(wrong=wrong):
+            said, _, kept = sanitized("url", wrong, "https://old.example").rpartition("|")
+            assert "That is no address" in said
+            assert kept == "https://old.example"
 
 
 def test_an_address_is_taken_without_its_last_slash_and_nothing_is_taken_too() -> None:

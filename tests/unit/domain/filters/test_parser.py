@@ -89,9 +89,10 @@ GOLDENS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "clause"), GOLDENS, ids=[text for text, _ in GOLDENS])
-def test_the_documented_forms_are_read(text: str, clause: Clause) -> None:
-    assert parse(text) == FilterExpression((clause,))
+def test_the_documented_forms_are_read(subtests: pytest.Subtests) -> None:
+    for text, clause in GOLDENS:
+        with subtests.test(text=text, clause=clause):
+            assert parse(text) == FilterExpression((clause,))
 
 
 def test_and_binds_more_than_or() -> None:
@@ -138,9 +139,8 @@ def _named_column() -> Iterator[None]:
         raise
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_an_error_names_the_column_the_token_and_the_next_move(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str]] = [
         ("", "column 1, at the end: expected INCLUDE or EXCLUDE"),
         ("INCLUD ItemID", "column 1, at INCLUD: expected INCLUDE or EXCLUDE"),
         ("INCLUDE ActionID WHERE", "column 9, at ActionID: expected ItemID or UserID"),
@@ -184,11 +184,13 @@ def _named_column() -> Iterator[None]:
             "INCLUDE ItemID WHERE Items.A = 1 | INCLUDE UserID WHERE Users.A = 1",
             "column 44, at UserID: .* all speak of ItemID: make two filters",
         ),
-    ],
-)
-def test_an_error_names_the_column_the_token_and_the_next_move(text: str, message: str) -> None:
-    with pytest.raises(InvalidInput, match=f"^{message}"):
-        parse(text)
+    ]
+    for text, message in cases:
+        with (
+            subtests.test(text=text, message=message),
+            pytest.raises(InvalidInput, match=f"^{message}"),
+        ):
+            parse(text)
 
 
 def test_a_filter_is_no_longer_than_amazons() -> None:

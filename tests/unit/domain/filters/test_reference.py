@@ -17,9 +17,10 @@ EXAMPLES = [
 REFUSED = re.findall(r"^\| `((?:INCLUDE|EXCLUDE) .*?)` \| (column .*?) \|$", PAGE, re.MULTILINE)
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_every_example_parses_and_is_written_as_it_is_read(example: str) -> None:
-    assert str(parse(example)) == example
+def test_every_example_parses_and_is_written_as_it_is_read(subtests: pytest.Subtests) -> None:
+    for example in EXAMPLES:
+        with subtests.test(example=example):
+            assert str(parse(example)) == example
 
 
 @pytest.mark.parametrize(("example", "message"), REFUSED)

@@ -24,13 +24,22 @@ def test_values_are_quoted_or_bare_and_separated_by_commas(
     assert read_values({"A": text}, "filterValues") == {"A": values}
 
 
-@pytest.mark.parametrize(
-    ("text", "column"),
-    [("", 1), ("a,", 3), ("a,,b", 3), ('"a', 1), ('"a" b', 5), ('a"b"', 2), ("  ", 1)],
-)
-def test_what_is_no_list_of_values_is_refused_with_its_column(text: str, column: int) -> None:
-    with pytest.raises(InvalidInput, match=f"filterValues.A, column {column}, at .*expected"):
-        read_values({"A": text}, "filterValues")
+def test_what_is_no_list_of_values_is_refused_with_its_column(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, int]] = [
+        ("", 1),
+        ("a,", 3),
+        ("a,,b", 3),
+        ('"a', 1),
+        ('"a" b', 5),
+        ('a"b"', 2),
+        ("  ", 1),
+    ]
+    for text, column in cases:
+        with (
+            subtests.test(text=text, column=column),
+            pytest.raises(InvalidInput, match=f"filterValues.A, column {column}, at .*expected"),
+        ):
+            read_values({"A": text}, "filterValues")
 
 
 @given(st.lists(st.text(max_size=10), min_size=1, max_size=5))
@@ -47,9 +56,15 @@ def test_there_are_limits() -> None:
         read_values({f"A{n}": "x" for n in range(26)}, "filterValues")
 
 
-@pytest.mark.parametrize(
-    ("text", "number"),
-    [(" 3 ", 3.0), ("-2.5e1", -25.0), ("x", None), ("", None), ("1_0", None), ("nan", None)],
-)
-def test_a_number_is_plain_digits(text: str, number: float | None) -> None:
-    assert read_number(text) == number
+def test_a_number_is_plain_digits(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, float | None]] = [
+        (" 3 ", 3.0),
+        ("-2.5e1", -25.0),
+        ("x", None),
+        ("", None),
+        ("1_0", None),
+        ("nan", None),
+    ]
+    for text, number in cases:
+        with subtests.test(text=text, number=number):
+            assert read_number(text) == number

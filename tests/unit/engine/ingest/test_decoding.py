@@ -53,15 +53,19 @@ def test_a_field_of_a_mapping_is_named_without_its_key() -> None:
     assert refusal.value.field == "named[...].someNumber"
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"", b"{", b'{"leaves": [}', b'{"leaves": [\xff]}', b'{"x": ' + b"[" * 100_000, b"\x00"],
-    ids=lambda body: str(body[:20]),
-)
-def test_what_is_not_json_has_a_code_of_its_own(body: bytes) -> None:
-    with pytest.raises(InvalidInput, match=r"not JSON|nested too deeply") as refusal:
-        decode(_TREE, body)
-    assert refusal.value.code == "invalid_json"
+def test_what_is_not_json_has_a_code_of_its_own(subtests: pytest.Subtests) -> None:
+    for body in [
+        b"",
+        b"{",
+        b'{"leaves": [}',
+        b'{"leaves": [\xff]}',
+        b'{"x": ' + b"[" * 100_000,
+        b"\x00",
+    ]:
+        with subtests.test(body=body):
+            with pytest.raises(InvalidInput, match=r"not JSON|nested too deeply") as refusal:
+                decode(_TREE, body)
+            assert refusal.value.code == "invalid_json"
 
 
 class Mood(StrEnum):
@@ -85,9 +89,8 @@ class Wish(Form, frozen=True, rename="camel", kw_only=True):
 _WISH = msgspec.json.Decoder(Wish)
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "message"),
-    [
+def test_an_error_says_what_to_write_and_what_is_there(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, object, str]] = [
         ("limit", "6", 'limit must be a whole number from 1 to 500, such as 10: it is text, "6"'),
         ("limit", 0, "limit must be a whole number from 1 to 500, such as 10: it is 0"),
         ("limit", 1.5, "limit must be a whole number from 1 to 500, such as 10: it is 1.5"),
@@ -106,14 +109,12 @@ _WISH = msgspec.json.Decoder(Wish)
         ),
         ("isSure", "yes", 'isSure must be true or false: it is text, "yes"'),
         ("free", True, "free must be an object: it is true"),
-    ],
-)
-def test_an_error_says_what_to_write_and_what_is_there(
-    field: str, value: object, message: str
-) -> None:
-    with pytest.raises(InvalidInput) as refusal:
-        decode(_WISH, msgspec.json.encode({field: value}))
-    assert (refusal.value.field, refusal.value.message) == (field, message)
+    ]
+    for field, value, message in cases:
+        with subtests.test(field=field, value=value, message=message):
+            with pytest.raises(InvalidInput) as refusal:
+                decode(_WISH, msgspec.json.encode({field: value}))
+            assert (refusal.value.field, refusal.value.message) == (field, message)
 
 
 def test_unknown_fields_are_left_out_and_named_once_at_any_depth() -> None:

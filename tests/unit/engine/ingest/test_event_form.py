@@ -134,9 +134,8 @@ def test_an_animal_that_is_not_in_the_inventory_is_named_unless_metadata_stands_
     assert read(unknown | {"animalMetadata": METADATA}).animal_id == "nobody"
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
+def test_a_wrong_value_is_refused_by_the_path_of_its_field(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[Any, str]] = [
         ({"sessionId": None}, "sessionId"),
         ({"sessionId": ""}, "sessionId"),
         ({"sessionId": ["s"]}, "sessionId"),
@@ -169,13 +168,12 @@ def test_an_animal_that_is_not_in_the_inventory_is_named_unless_metadata_stands_
         ({"animalMetadata": METADATA | {"animal_size_id": None}}, "animalMetadata.animal_size_id"),
         ({"animalMetadata": METADATA | {"animal_size_id": "a-b"}}, "animalMetadata.animal_size_id"),
         ({"animalMetadata": METADATA | {"animal_age_id": ""}}, "animalMetadata.animal_age_id"),
-    ],
-    ids=lambda value: str(value)[:40],
-)
-def test_a_wrong_value_is_refused_by_the_path_of_its_field(change: Any, field: str) -> None:
-    refusal = refused(MINIMAL | change)
-    assert refusal.field == field
-    assert field.rpartition(".")[2].split("[")[0] in refusal.message
+    ]
+    for change, field in cases:
+        with subtests.test(change=change, field=field):
+            refusal = refused(MINIMAL | change)
+            assert refusal.field == field
+            assert field.rpartition(".")[2].split("[")[0] in refusal.message
 
 
 @pytest.mark.parametrize("name", ["sessionId", "eventType"])
@@ -188,9 +186,8 @@ def test_an_event_from_a_clock_that_is_ahead_happened_when_it_came_in(lead: int)
     assert read(MINIMAL | {"sentAt": NOW + lead}).sent_at == NOW
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
+def test_bytes_that_are_no_event_are_refused(subtests: pytest.Subtests) -> None:
+    for raw in [
         b"",
         b"{",
         b"nonsense",
@@ -205,11 +202,9 @@ def test_an_event_from_a_clock_that_is_ahead_happened_when_it_came_in(lead: int)
         b'{"properties": ' + b'{"a":' * 100_000,
         b'{"sessionId": ' + b"9" * 100_000 + b"}",
         b'{"more": 1e999999}',
-    ],
-    ids=lambda raw: str(raw[:25]),
-)
-def test_bytes_that_are_no_event_are_refused(raw: bytes) -> None:
-    refused(raw)
+    ]:
+        with subtests.test(raw=raw):
+            refused(raw)
 
 
 def test_events_without_an_id_get_different_ones_that_sort_by_time() -> None:

@@ -48,14 +48,25 @@ def test_a_page_holds_1_to_500_events(log: EventLog, limit: int) -> None:
     assert refusal.value.field == "limit"
 
 
-@pytest.mark.parametrize(
-    "cursor",
-    ["", ".", "1", "1.", ".1", "-1.1", "1.-1", "1.1.1", "1e3.1", " 1.1", "1.1\n", "9" * 16 + ".1"],
-)
-def test_a_cursor_of_another_make_is_refused(cursor: str) -> None:
-    with pytest.raises(InvalidInput, match="leave it out") as refusal:
-        read_cursor(cursor)
-    assert refusal.value.field == "cursor"
+def test_a_cursor_of_another_make_is_refused(subtests: pytest.Subtests) -> None:
+    for cursor in [
+        "",
+        ".",
+        "1",
+        "1.",
+        ".1",
+        "-1.1",
+        "1.-1",
+        "1.1.1",
+        "1e3.1",
+        " 1.1",
+        "1.1\n",
+        "9" * 16 + ".1",
+    ]:
+        with subtests.test(cursor=cursor):
+            with pytest.raises(InvalidInput, match="leave it out") as refusal:
+                read_cursor(cursor)
+            assert refusal.value.field == "cursor"
 
 
 def test_the_largest_cursor_fits_every_database(log: EventLog) -> None:

@@ -184,9 +184,8 @@ def test_oversized_fields_and_lines_cost_their_row() -> None:
     assert "1,048,576 bytes" in found[1][2]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_a_file_that_cannot_be_an_import_says_what_to_do(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str]] = [
         ("", "empty"),
         ("\n\n", "empty"),
         ("USER_ID,ITEM_ID\n", "lacks the column TIMESTAMP"),
@@ -194,11 +193,10 @@ def test_oversized_fields_and_lines_cost_their_row() -> None:
         ("USER_ID,ITEM_ID,TIMESTAMP,user_id\n", "two columns are named USER_ID"),
         ("USER_ID,ITEM_ID,TIMESTAMP,\n", "column 4 has no name"),
         ('"USER_ID\n', "must name the columns"),
-    ],
-)
-def test_a_file_that_cannot_be_an_import_says_what_to_do(text: str, message: str) -> None:
-    with pytest.raises(InvalidInput, match=message):
-        events(text)
+    ]
+    for text, message in cases:
+        with subtests.test(text=text, message=message), pytest.raises(InvalidInput, match=message):
+            events(text)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16", "utf-16-be"])

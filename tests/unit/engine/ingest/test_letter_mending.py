@@ -9,9 +9,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.wings.dead_letters.letter_mending import with_values
 
 
-@pytest.mark.parametrize(
-    ("body", "values", "expected"),
-    [
+def test_values_go_where_their_paths_lead(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[Any, dict[str, str], Any]] = [
         ({"a": 1}, {"sessionId": "s1"}, {"a": 1, "sessionId": "s1"}),
         ({"a": 1}, {"a": "7"}, {"a": 7}),
         ({"a": 1}, {"a": '"7"'}, {"a": "7"}),
@@ -21,10 +20,10 @@ from pawsonalize.wings.dead_letters.letter_mending import with_values
         ({"events": [{}, {"a": 1}]}, {"events[1].a": "x"}, {"events": [{}, {"a": "x"}]}),
         ([{"Data": {"a": 1}}], {"[0].a": "x"}, [{"Data": {"a": "x"}}]),
         ({}, {"animalMetadata.animal_age_id": "3"}, {"animalMetadata": {"animal_age_id": 3}}),
-    ],
-)
-def test_values_go_where_their_paths_lead(body: Any, values: dict[str, str], expected: Any) -> None:
-    assert json.loads(with_values(json.dumps(body).encode(), values)) == expected
+    ]
+    for body, values, expected in cases:
+        with subtests.test(body=body, values=values, expected=expected):
+            assert json.loads(with_values(json.dumps(body).encode(), values)) == expected
 
 
 def test_a_misspelt_field_is_left_out() -> None:
@@ -32,11 +31,12 @@ def test_a_misspelt_field_is_left_out() -> None:
     assert json.loads(mended) == {"Data": {"sessionId": "s1"}}
 
 
-@pytest.mark.parametrize("path", ["[0]", "a.b", "a[0]", "b[", "", "events[3].a"])
-def test_a_path_that_leads_nowhere_is_named(path: str) -> None:
-    with pytest.raises(InvalidInput) as caught:
-        with_values(b'{"a": 1, "events": [{}]}', {path: "x"})
-    assert caught.value.field == path
+def test_a_path_that_leads_nowhere_is_named(subtests: pytest.Subtests) -> None:
+    for path in ["[0]", "a.b", "a[0]", "b[", "", "events[3].a"]:
+        with subtests.test(path=path):
+            with pytest.raises(InvalidInput) as caught:
+                with_values(b'{"a": 1, "events": [{}]}', {path: "x"})
+            assert caught.value.field == path
 
 
 def test_what_is_not_there_cannot_be_left_out() -> None:

@@ -128,16 +128,20 @@ SINGLE = {
 }
 
 
-@pytest.mark.parametrize("document", SINGLE.values(), ids=SINGLE.keys())
-def test_an_event_is_found_in_every_wrapping(document: Any) -> None:
-    assert events(unpack(body(document))) == [EVENT]
+def test_an_event_is_found_in_every_wrapping(subtests: pytest.Subtests) -> None:
+    for document in SINGLE.values():
+        with subtests.test(document=document):
+            assert events(unpack(body(document))) == [EVENT]
 
 
-@pytest.mark.parametrize("document", SINGLE.values(), ids=SINGLE.keys())
-def test_what_is_kept_of_an_event_is_read_as_the_same_event_again(document: Any) -> None:
-    (part,) = unpack(body(document))
-    again = single(part.raw)
-    assert bytes(again.event) == bytes(part.event)  # type: ignore[union-attr]
+def test_what_is_kept_of_an_event_is_read_as_the_same_event_again(
+    subtests: pytest.Subtests,
+) -> None:
+    for document in SINGLE.values():
+        with subtests.test(document=document):
+            (part,) = unpack(body(document))
+            again = single(part.raw)
+            assert bytes(again.event) == bytes(part.event)  # type: ignore[union-attr]
 
 
 def test_base64_alone_is_a_body() -> None:
@@ -178,9 +182,8 @@ def test_one_bad_part_costs_no_other() -> None:
     assert parts[1].origin.event_id == "adoption-events/shardId-000000000006/2"
 
 
-@pytest.mark.parametrize(
-    ("document", "message"),
-    [
+def test_a_body_without_events_is_refused_in_words(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[bytes, str]] = [
         (b"hello", "this is not JSON"),
         (b"", "this is not JSON"),
         (b"\xff\xfe", "this is not JSON"),
@@ -192,11 +195,13 @@ def test_one_bad_part_costs_no_other() -> None:
         (body({"specversion": "1.0", "data": EVENT}), "id is missing"),
         (body({"events": [EVENT], "datasetGroup": "b"}), "into the query"),
         (body({"events": EVENT}), "events"),
-    ],
-)
-def test_a_body_without_events_is_refused_in_words(document: bytes, message: str) -> None:
-    with pytest.raises(InvalidInput, match=message):
-        unpack(document)
+    ]
+    for document, message in cases:
+        with (
+            subtests.test(document=document, message=message),
+            pytest.raises(InvalidInput, match=message),
+        ):
+            unpack(document)
 
 
 def test_wrappings_have_an_end() -> None:

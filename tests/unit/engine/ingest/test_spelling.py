@@ -14,9 +14,8 @@ EVENT = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("name", "right"),
-    [
+def test_a_slip_of_a_question_is_understood(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str]] = [
         ("houshold", "household"),
         ("hosehlod", "household"),
         ("HOUSEHOLD", "household"),
@@ -34,15 +33,14 @@ EVENT = [
         ("langitude", "longitude"),
         ("denny", "deny"),
         ("itemmetadatalst", "itemMetadataList"),
-    ],
-)
-def test_a_slip_of_a_question_is_understood(name: str, right: str) -> None:
-    assert meant(name, QUESTION) == right
+    ]
+    for name, right in cases:
+        with subtests.test(name=name, right=right):
+            assert meant(name, QUESTION) == right
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_another_word_of_a_question_is_just_unknown(subtests: pytest.Subtests) -> None:
+    for name in [
         "colour",
         "page",
         "device",
@@ -55,22 +53,21 @@ def test_a_slip_of_a_question_is_understood(name: str, right: str) -> None:
         "",
         "é",
         "到",
-    ],
-)
-def test_another_word_of_a_question_is_just_unknown(name: str) -> None:
-    assert meant(name, QUESTION) is None
+    ]:
+        with subtests.test(name=name):
+            assert meant(name, QUESTION) is None
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
+def test_what_other_systems_send_with_an_event_is_not_taken_for_a_slip(
+    subtests: pytest.Subtests,
+) -> None:
+    for name in [
         *("eventTime", "eventName", "event_date", "userAgent", "userIp", "timestamp", "animal"),
         *("animalName", "impressionId", "recommendation", "property", "source", "session", "site"),
         "limit" * 99,
-    ],
-)
-def test_what_other_systems_send_with_an_event_is_not_taken_for_a_slip(name: str) -> None:
-    assert meant(name, EVENT) is None
+    ]:
+        with subtests.test(name=name):
+            assert meant(name, EVENT) is None
 
 
 def test_short_words_have_to_be_right() -> None:

@@ -33,11 +33,12 @@ def test_an_item_without_a_score_has_no_reason() -> None:
     assert reasons_for({"popularity": np.zeros(1)}) == [()]
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_part_of_every_recipe_has_words(name: str) -> None:
-    recipe = RECIPES[name]
-    data = training_data([("ann", item, n * DAY) for n, item in enumerate(ITEMS)])
-    model = recipe.fit(data, recipe.settings(), 0)
-    context = Context((ContextEvent(ITEMS[0], "view", 3 * DAY),), 3 * DAY)
-    for part in model.contributions(context, ITEMS):
-        assert all(reasons_for({part: np.ones(1)}))
+def test_every_part_of_every_recipe_has_words(subtests: pytest.Subtests) -> None:
+    for name in RECIPES:
+        with subtests.test(name=name):
+            recipe = RECIPES[name]
+            data = training_data([("ann", item, n * DAY) for n, item in enumerate(ITEMS)])
+            model = recipe.fit(data, recipe.settings(), 0)
+            context = Context((ContextEvent(ITEMS[0], "view", 3 * DAY),), 3 * DAY)
+            for part in model.contributions(context, ITEMS):
+                assert all(reasons_for({part: np.ones(1)}))

@@ -51,9 +51,8 @@ def test_sound_data_have_no_finding() -> None:
     assert codes(data_of(visits())) == []
 
 
-@pytest.mark.parametrize(
-    ("rows", "expected"),
-    [
+def test_what_is_wrong_has_its_code(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[list[Row], list[tuple[str, str]]]] = [
         (visits(users=19), [("few_events", "blocking")]),
         (visits(users=9, events=20), [("few_users", "blocking")]),
         ([], [("few_events", "blocking"), ("few_users", "blocking")]),
@@ -79,10 +78,10 @@ def test_sound_data_have_no_finding() -> None:
             visits() + [(f"v{n}", "2-B1-1-1", NOW - n * MINUTE) for n in range(250)],
             [("dominating_item", "warning")],
         ),
-    ],
-)
-def test_what_is_wrong_has_its_code(rows: list[Row], expected: list[tuple[str, str]]) -> None:
-    assert codes(data_of(rows)) == expected
+    ]
+    for rows, expected in cases:
+        with subtests.test(rows=rows, expected=expected):
+            assert codes(data_of(rows)) == expected
 
 
 def test_items_without_attributes_are_told_of() -> None:

@@ -33,21 +33,21 @@ def test_settings_are_read_from_text_as_the_command_line_has_it() -> None:
     assert read_settings(Settings, given) == Settings(7.5, 4, True)
 
 
-@pytest.mark.parametrize(
-    ("given", "message"),
-    [
+def test_a_wrong_setting_is_named(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[dict[str, object], str]] = [
         ({"day": 1}, "there are days, rounds, exact"),
         ({"rounds": "1.5"}, "rounds"),
         ({"days": "many"}, "days"),
         ({"days": None}, "days"),
         ({"exact": "perhaps"}, "exact"),
         ({"days": "-1"}, "days must be above 0"),
-    ],
-    ids=str,
-)
-def test_a_wrong_setting_is_named(given: dict[str, object], message: str) -> None:
-    with pytest.raises(InvalidInput, match=message):
-        read_settings(Settings, given)
+    ]
+    for given, message in cases:
+        with (
+            subtests.test(given=given, message=message),
+            pytest.raises(InvalidInput, match=message),
+        ):
+            read_settings(Settings, given)
 
 
 @pytest.mark.parametrize("recipe", RECIPES)

@@ -32,9 +32,8 @@ def test_who_passes_every_rule_goes_live_and_the_reason_has_the_numbers() -> Non
     assert {one.outcome for one in found.verdicts} == {RuleOutcome.PASSED}
 
 
-@pytest.mark.parametrize(
-    ("changes", "rule", "told"),
-    [
+def test_one_broken_rule_keeps_the_live_version_and_is_named(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[dict[str, object], str, str]] = [
         (
             {"ndcg_at_5": Interval(0.01, 0, 0.02)},
             "threshold",
@@ -84,17 +83,15 @@ def test_who_passes_every_rule_goes_live_and_the_reason_has_the_numbers() -> Non
             "of 500 answers 1 have a score that is no finite number",
         ),
         ({"constant": 26}, "scores", "and 26 one score for all items"),
-    ],
-)
-def test_one_broken_rule_keeps_the_live_version_and_is_named(
-    changes: dict[str, object], rule: str, told: str
-) -> None:
-    found = decide(evidence(**changes), FULL, NOW)
-    assert (found.promoted, found.outcome) == (False, RuleOutcome.FAILED)
-    assert failed(found) == [rule]
-    assert told in found.reason
-    assert found.reason.startswith("Not promoted: ")
-    assert found.reason.endswith("The live version stayed.")
+    ]
+    for changes, rule, told in cases:
+        with subtests.test(changes=changes, rule=rule, told=told):
+            found = decide(evidence(**changes), FULL, NOW)
+            assert (found.promoted, found.outcome) == (False, RuleOutcome.FAILED)
+            assert failed(found) == [rule]
+            assert told in found.reason
+            assert found.reason.startswith("Not promoted: ")
+            assert found.reason.endswith("The live version stayed.")
 
 
 def test_too_few_test_cases_are_insufficient_evidence_however_good_they_look() -> None:
@@ -115,23 +112,22 @@ def test_the_first_version_has_no_live_one_to_beat() -> None:
     assert not decide(evidence(live=None, popularity=compared(0)), FULL, NOW).promoted
 
 
-@pytest.mark.parametrize(
-    ("age_days", "lead", "promoted"),
-    [
+def test_an_old_live_version_is_refreshed_by_one_that_is_about_as_good(
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[float, float, bool]] = [
         (8, 0.0, True),
         (8, -0.0019, True),  # 0.95% of the live version's 0.2
         (8, -0.0021, False),
         (7, 0.0, False),
         (1, 0.0, False),
         (1, 0.05, True),
-    ],
-)
-def test_an_old_live_version_is_refreshed_by_one_that_is_about_as_good(
-    age_days: float, lead: float, promoted: bool
-) -> None:
-    found = decide(evidence(live=live(compared(lead), age_days)), FULL, NOW)
-    assert found.promoted is promoted
-    assert ("a refresh" in found.reason) is (promoted and lead <= 0)
+    ]
+    for age_days, lead, promoted in cases:
+        with subtests.test(age_days=age_days, lead=lead, promoted=promoted):
+            found = decide(evidence(live=live(compared(lead), age_days)), FULL, NOW)
+            assert found.promoted is promoted
+            assert ("a refresh" in found.reason) is (promoted and lead <= 0)
 
 
 def test_a_first_version_without_a_ranker_gives_way_to_one_that_is_about_as_good() -> None:
@@ -168,9 +164,8 @@ def test_where_nothing_is_live_a_slice_refuses_only_what_surely_loses_more_than_
     assert not decide(evidence(live=None, slices=(clear,)), FULL, NOW).promoted
 
 
-@pytest.mark.parametrize(
-    ("changes", "settings"),
-    [
+def test_every_rule_can_be_switched_off(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[dict[str, object], dict[str, float]]] = [
         ({"popularity": compared(-1)}, {"beat_popularity": False}),
         ({"live": live(compared(-1))}, {"beat_live": False}),
         ({"slices": (part(compared(-0.1)),)}, {"min_slice_test_cases": 0}),
@@ -178,13 +173,11 @@ def test_where_nothing_is_live_a_slice_refuses_only_what_surely_loses_more_than_
         ({"spread": Spread(200, 300, "a", 1)}, {"max_top_item_share": 1}),
         ({"constant": 500}, {"max_constant_share": 1}),
         ({"test_cases": 1}, {"min_test_cases": 0}),
-    ],
-)
-def test_every_rule_can_be_switched_off(
-    changes: dict[str, object], settings: dict[str, float]
-) -> None:
-    assert not decide(evidence(**changes), FULL, NOW).promoted
-    assert decide(evidence(**changes), replace(FULL, **settings), NOW).promoted  # type: ignore[arg-type]
+    ]
+    for changes, settings in cases:
+        with subtests.test(changes=changes, settings=settings):
+            assert not decide(evidence(**changes), FULL, NOW).promoted
+            assert decide(evidence(**changes), replace(FULL, **settings), NOW).promoted  # type: ignore[arg-type]
 
 
 def test_a_recipe_that_is_the_same_for_everybody_need_not_beat_popularity_nor_spread() -> None:

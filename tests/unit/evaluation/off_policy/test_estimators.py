@@ -63,9 +63,8 @@ def test_the_estimate_is_right_on_average_where_the_plain_mean_is_not() -> None:
     assert abs(np.mean(plain) - truth) > 0.1
 
 
-@pytest.mark.parametrize(
-    ("reward", "logged", "target", "answer"),
-    [
+def test_what_cannot_have_been_logged_is_refused(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[list[float], list[float], list[float], list[int]]] = [
         ([], [], [], []),
         ([1.0, 0.0], [0.5], [0.5], [0]),
         ([1.0], [0.0], [0.5], [0]),
@@ -74,10 +73,12 @@ def test_the_estimate_is_right_on_average_where_the_plain_mean_is_not() -> None:
         ([1.0], [0.5], [np.nan], [0]),
         ([np.nan], [0.5], [0.5], [0]),
         ([1.0], [0.5], [0.5], [-1]),
-    ],
-)
-def test_what_cannot_have_been_logged_is_refused(
-    reward: list[float], logged: list[float], target: list[float], answer: list[int]
-) -> None:
-    with pytest.raises(InvalidInput):
-        Choices(np.array(reward), np.array(logged), np.array(target), np.array(answer, np.int64))
+    ]
+    for reward, logged, target, answer in cases:
+        with (
+            subtests.test(reward=reward, logged=logged, target=target),
+            pytest.raises(InvalidInput),
+        ):
+            Choices(
+                np.array(reward), np.array(logged), np.array(target), np.array(answer, np.int64)
+            )

@@ -13,22 +13,20 @@ def is_eager(opened: float, looked: float, usual: float) -> bool:
     return bool(are_eager(*np.array([[opened], [looked], [looked * usual]]))[0])
 
 
-@pytest.mark.parametrize(
-    ("opened", "looked", "usual", "eager"),
-    [
+def test_a_visit_is_eager_if_its_odds_to_open_are_far_beyond_those_of_others(
+    subtests: pytest.Subtests,
+) -> None:
+    cases: list[tuple[float, float, float, bool]] = [
         (6, 6.1, 0.1, True),
         (12, 12.2, 0.1, True),
         (3, 6.1, 0.1, False),
         (12, 24, 0.1, False),
         (6, 6.1, 0.5, False),
         (3, 3, 0.001, False),
-    ],
-    ids=["a bot", "two pages", "a keen visitor", "a keener one", "where all are keen", "few"],
-)
-def test_a_visit_is_eager_if_its_odds_to_open_are_far_beyond_those_of_others(
-    opened: float, looked: float, usual: float, *, eager: bool
-) -> None:
-    assert is_eager(opened, looked, usual) == eager
+    ]
+    for opened, looked, usual, eager in cases:
+        with subtests.test(opened=opened, looked=looked, usual=usual):
+            assert is_eager(opened, looked, usual) == eager
 
 
 def test_of_people_who_differ_a_lot_hardly_any_are_called_eager_and_of_bots_nearly_all() -> None:

@@ -12,9 +12,8 @@ from pawsonalize.wings.feeds.dates import DateOrder, Undecided, iso_date, order_
 US, EU, ISO = DateOrder.US, DateOrder.EU, DateOrder.ISO
 
 
-@pytest.mark.parametrize(
-    ("text", "order", "iso"),
-    [
+def test_dates_are_read_in_their_order(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, DateOrder, str]] = [
         ("2024-05-17", ISO, "2024-05-17"),
         ("2024/5/7", ISO, "2024-05-07"),
         ("20240517", ISO, "2024-05-17"),
@@ -30,15 +29,16 @@ US, EU, ISO = DateOrder.US, DateOrder.EU, DateOrder.ISO
         ("17 May 24", ISO, "2024-05-17"),
         ("May 17, 2024", ISO, "2024-05-17"),
         ("2024 May 17", ISO, "2024 May 17"),
-    ],
-)
-def test_dates_are_read_in_their_order(text: str, order: DateOrder, iso: str) -> None:
-    assert iso_date(text, order) == iso
+    ]
+    for text, order, iso in cases:
+        with subtests.test(text=text, order=order, iso=iso):
+            assert iso_date(text, order) == iso
 
 
-@pytest.mark.parametrize("text", ["", "soon", "13/13/2024", "2024-02-30", "05/17/2024 25:00", "1"])
-def test_what_is_no_date_stays_what_it_is(text: str) -> None:
-    assert iso_date(text, US) == text
+def test_what_is_no_date_stays_what_it_is(subtests: pytest.Subtests) -> None:
+    for text in ["", "soon", "13/13/2024", "2024-02-30", "05/17/2024 25:00", "1"]:
+        with subtests.test(text=text):
+            assert iso_date(text, US) == text
 
 
 def test_a_column_tells_its_order_by_its_days_above_12() -> None:

@@ -148,9 +148,8 @@ def test_pages_go_through_all_animals_once(inventory: Inventory) -> None:
     assert seen == ["a0", "a1", "a2", "a3", "a4"]
 
 
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
+def test_a_bad_field_is_named(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, object]] = [
         ("birthDate", "last spring"),
         ("status", "asleep"),
         ("goodWithKids", "perhaps"),
@@ -158,14 +157,18 @@ def test_pages_go_through_all_animals_once(inventory: Inventory) -> None:
         ("fee", -1.0),
         ("name", "x" * 300),
         ("intakeAt", "whenever"),
-    ],
-)
-def test_a_bad_field_is_named(field: str, value: object) -> None:
-    snake = {"birthDate": "birth_date", "goodWithKids": "good_with_kids", "intakeAt": "intake_at"}
-    wrong: Any = {snake.get(field, field): value}
-    with pytest.raises(InvalidInput) as caught:
-        told(**wrong)
-    assert caught.value.field == field
+    ]
+    for field, value in cases:
+        with subtests.test(field=field, value=value):
+            snake = {
+                "birthDate": "birth_date",
+                "goodWithKids": "good_with_kids",
+                "intakeAt": "intake_at",
+            }
+            wrong: Any = {snake.get(field, field): value}
+            with pytest.raises(InvalidInput) as caught:
+                told(**wrong)
+            assert caught.value.field == field
 
 
 def test_a_species_that_is_a_breed_to_others_is_its_breed() -> None:

@@ -17,21 +17,27 @@ def listed(**told: object) -> Animal:
     return read_listing(form, T0).animal
 
 
-@pytest.mark.parametrize(
-    ("word", "size"),
-    [
-        ("KITTN", "1"), ("TOY", "1"), ("SMALL", "1"), ("MED", "2"), ("Medium (26-60 lbs)", "2"),
-        ("LARGE", "3"), ("X-LRG", "4"), ("groß", "3"), ("PUPPY", "unknown"), ("2", "2"),
+def test_sizes_are_read_in_words(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str]] = [
+        ("KITTN", "1"),
+        ("TOY", "1"),
+        ("SMALL", "1"),
+        ("MED", "2"),
+        ("Medium (26-60 lbs)", "2"),
+        ("LARGE", "3"),
+        ("X-LRG", "4"),
+        ("groß", "3"),
+        ("PUPPY", "unknown"),
+        ("2", "2"),
         ("", "unknown"),
-    ],
-)  # fmt: skip
-def test_sizes_are_read_in_words(word: str, size: str) -> None:
-    assert listed(size=word).size == size
+    ]
+    for word, size in cases:
+        with subtests.test(word=word, size=size):
+            assert listed(size=word).size == size
 
 
-@pytest.mark.parametrize(
-    ("told", "age"),
-    [
+def test_ages_are_read_in_words(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[dict[str, str], str]] = [
         ({"age": "Puppy"}, "1"),
         ({"age": "10 months"}, "1"),
         ({"age": "2 years"}, "2"),
@@ -40,30 +46,32 @@ def test_sizes_are_read_in_words(word: str, size: str) -> None:
         ({"size": "PUPPY"}, "1"),
         ({"size": "1"}, "unknown"),
         ({"age": "Adult", "size": "PUPPY"}, "3"),
-    ],
-)
-def test_ages_are_read_in_words(told: dict[str, str], age: str) -> None:
-    assert listed(**told).age == age
+    ]
+    for told, age in cases:
+        with subtests.test(told=told, age=age):
+            assert listed(**told).age == age
 
 
-@pytest.mark.parametrize(
-    ("word", "sex", "altered"),
-    [
-        ("M", "male", None), ("Neutered Male", "male", True), ("Spayed Female", "female", True),
-        ("Intact Female", "female", False), ("hembra", "female", None), ("U", "unknown", None),
-    ],
-)  # fmt: skip
-def test_a_sex_often_says_whether_an_animal_is_altered(
-    word: str, sex: str, altered: bool | None
+def test_a_sex_often_says_whether_an_animal_is_altered(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str, bool | None]] = [
+        ("M", "male", None),
+        ("Neutered Male", "male", True),
+        ("Spayed Female", "female", True),
+        ("Intact Female", "female", False),
+        ("hembra", "female", None),
+        ("U", "unknown", None),
+    ]
+    for word, sex, altered in cases:
+        with subtests.test(word=word, sex=sex, altered=altered):
+            animal = listed(sex=word)
+            assert (animal.sex, animal.altered) == (sex, altered)
+            assert listed(sex=word, altered=True).altered is True, "what is told by itself counts"
+
+
+def test_species_are_read_in_words_and_where_these_say_none_in_the_breeds(
+    subtests: pytest.Subtests,
 ) -> None:
-    animal = listed(sex=word)
-    assert (animal.sex, animal.altered) == (sex, altered)
-    assert listed(sex=word, altered=True).altered is True, "what is told by itself counts"
-
-
-@pytest.mark.parametrize(
-    ("species", "breed", "found", "family"),
-    [
+    cases: list[tuple[str, str, str, str]] = [
         ("KITTN", "DOMESTIC SH", "1", "dsh"),
         ("Domestic Rabbit", "Lionhead", "3", "rabbit"),
         ("OTHER", "RABBIT SH", "3", "rabbit"),
@@ -73,14 +81,12 @@ def test_a_sex_often_says_whether_an_animal_is_altered(
         ("OTHER", "LOP-HOLLAND", "3", "rabbit"),
         ("Rat", "Dumbo", "4", "other_small"),
         ("Guinea Pig", "Other", "4", "guinea_pig"),
-    ],
-)
-def test_species_are_read_in_words_and_where_these_say_none_in_the_breeds(
-    species: str, breed: str, found: str, family: str
-) -> None:
-    animal = listed(species=species, breed=breed)
-    assert animal.species == found
-    assert family_of(animal.species, animal.breed) == family
+    ]
+    for species, breed, found, family in cases:
+        with subtests.test(species=species, breed=breed, found=found):
+            animal = listed(species=species, breed=breed)
+            assert animal.species == found
+            assert family_of(animal.species, animal.breed) == family
 
 
 def test_a_species_that_nobody_knows_is_refused_with_the_way_out() -> None:

@@ -140,9 +140,8 @@ def passed(text: str, **facts: Any) -> list[str]:
     return [name for name, passes in zip(ANIMALS.ids, mask, strict=True) if passes]
 
 
-@pytest.mark.parametrize(
-    ("where", "names"),
-    [
+def test_what_a_condition_means(subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, list[str]]] = [
         ('Items.KIND IN ("hound", "cat")', ["rex", "tom"]),
         ('Items.KIND IN ("dog|hound")', []),
         ('Items.KIND NOT IN ("hound")', ["tom", "max"]),
@@ -156,12 +155,12 @@ def passed(text: str, **facts: Any) -> list[str]:
         ("Items.CODE <= 3", ["rex", "tom"]),
         ('Items.NOBODY_HAS_IT NOT IN ("x")', []),
         ('Items.KIND IN ("cat") OR Items.WEIGHT = 30', ["rex", "tom"]),
-    ],
-)
-def test_what_a_condition_means(where: str, names: list[str]) -> None:
-    assert passed(f"INCLUDE ItemID WHERE {where}") == names
-    rest = [name for name in EVERYBODY if name not in names]
-    assert passed(f"EXCLUDE ItemID WHERE {where}") == rest
+    ]
+    for where, names in cases:
+        with subtests.test(where=where, names=names):
+            assert passed(f"INCLUDE ItemID WHERE {where}") == names
+            rest = [name for name in EVERYBODY if name not in names]
+            assert passed(f"EXCLUDE ItemID WHERE {where}") == rest
 
 
 def test_includes_unite_and_excludes_are_taken_away_in_any_order() -> None:

@@ -171,21 +171,22 @@ def test_a_split_that_is_impossible_does_not_spoil_the_other() -> None:
     ]
 
 
-@pytest.mark.parametrize("seed", range(40))
-def test_tiny_data_are_evaluated_or_refused_without_a_crash(seed: int) -> None:
-    dice = np.random.default_rng(seed)
-    rows = [
-        (
-            f"u{dice.integers(1, 6)}",
-            f"{dice.integers(1, 3)}-B-1-{dice.integers(4)}",
-            int(NOW + dice.integers(9)),
-        )
-        for _ in range(dice.integers(0, 25))
-    ]
-    try:
-        found = run(training_data(rows), replace(ORDER, seed=seed))
-    except InvalidInput:
-        return
-    for report in found.splits:
-        values = [value for one in report.rankers for value in one.metrics.values()]
-        assert all(0 <= one.low <= one.mean <= one.high <= 1 + 1e-9 for one in values)
+def test_tiny_data_are_evaluated_or_refused_without_a_crash(subtests: pytest.Subtests) -> None:
+    for seed in range(40):
+        with subtests.test(seed=seed):
+            dice = np.random.default_rng(seed)
+            rows = [
+                (
+                    f"u{dice.integers(1, 6)}",
+                    f"{dice.integers(1, 3)}-B-1-{dice.integers(4)}",
+                    int(NOW + dice.integers(9)),
+                )
+                for _ in range(dice.integers(0, 25))
+            ]
+            try:
+                found = run(training_data(rows), replace(ORDER, seed=seed))
+            except InvalidInput:
+                return
+            for report in found.splits:
+                values = [value for one in report.rankers for value in one.metrics.values()]
+                assert all(0 <= one.low <= one.mean <= one.high <= 1 + 1e-9 for one in values)

@@ -96,15 +96,16 @@ def test_the_better_one_is_promoted_and_the_worse_one_is_not(recipe: str) -> Non
     assert not decided(without_sense, fit(recipe))
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_evidence_of_every_recipe_is_complete_and_json(recipe: str) -> None:
-    data = walks()
-    holdout = held_out(data)
-    found = evidence_on(holdout, born(data), recipe, fit(recipe), None)
-    assert found.test_cases == len(holdout.targets)
-    assert found.not_finite == 0
-    assert (found.popularity is None) == (recipe in {"popularity-count", "trending-now"})
-    assert msgspec.json.decode(msgspec.json.encode(found), type=Evidence) == found
+def test_evidence_of_every_recipe_is_complete_and_json(subtests: pytest.Subtests) -> None:
+    for recipe in RECIPES:
+        with subtests.test(recipe=recipe):
+            data = walks()
+            holdout = held_out(data)
+            found = evidence_on(holdout, born(data), recipe, fit(recipe), None)
+            assert found.test_cases == len(holdout.targets)
+            assert found.not_finite == 0
+            assert (found.popularity is None) == (recipe in {"popularity-count", "trending-now"})
+            assert msgspec.json.decode(msgspec.json.encode(found), type=Evidence) == found
 
 
 def test_a_first_version_is_compared_with_popularity_slice_by_slice() -> None:
