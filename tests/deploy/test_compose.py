@@ -19,8 +19,8 @@ import pytest
 import yaml
 
 from tests.deploy import dockerfile
-from tests.e2e.conftest import COMMAND
 from tests.e2e.test_shared_models import Bucket
+from tests.forked import COMMAND, Forked
 from tests.free_ports import free_port
 
 FOLDER = dockerfile.ROOT / "deploy/container"
@@ -172,10 +172,10 @@ class Composed:
             }
         )
 
-    def start(self, name: str, *command: str, port: int = 0) -> "subprocess.Popen[bytes]":
+    def start(self, name: str, *command: str, port: int = 0) -> Forked:
         words = command or SERVICES[name].get("command", ["serve"])
         with self.output(name).open("ab") as log:
-            return subprocess.Popen(
+            return Forked(
                 [COMMAND, *words],
                 cwd=self._folder,
                 env=self.variables(name, port or free_port()),

@@ -1,4 +1,4 @@
-"""Real `pawsonalize` processes, seen from outside."""
+"""Processes of `pawsonalize`, seen from outside."""
 
 import os
 import signal
@@ -15,9 +15,10 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pawsonalize.cli.main import app
+from tests import forked
+from tests.forked import COMMAND, Forked
 from tests.free_ports import free_port
 
-COMMAND = str(Path(sys.executable).parent / "pawsonalize")
 PATIENCE_SECONDS = 1200
 """For trainings: they give way to all other work, and so may take long beside other tests."""
 _START_SECONDS = 120
@@ -88,14 +89,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 def run(*arguments: str, **settings: str) -> "subprocess.CompletedProcess[str]":
     """One command, to its end."""
-    return subprocess.run(
-        [COMMAND, *arguments],
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=_COMMAND_SECONDS,
-        check=False,
-    )
+    return forked.run(arguments, env=environment(**settings), timeout=_COMMAND_SECONDS)
 
 
 def run_here(*arguments: str) -> Result:
@@ -128,7 +122,7 @@ def starting(logs: Path) -> Iterator[Start]:
         variables = environment(**settings) | ({"PYTHONPATH": program} if program else {})
         output = logs / f"server-{len(servers)}.log"
         with output.open("wb") as log:
-            process = subprocess.Popen(
+            process = Forked(
                 [*words, "--data-dir", str(folder), "--port", str(port), *arguments],
                 env=variables,
                 stdout=log,

@@ -23,6 +23,7 @@ from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.settings import Settings
 from tests.e2e.conftest import PATIENCE_SECONDS
 from tests.event_data import T0
+from tests.forked import running
 
 WORLD_END = T0
 SEED = 7
@@ -165,6 +166,10 @@ def processes(folder: Path, command: str = "") -> list[int]:
             continue
         if (ours or str(folder).encode() in words) and (not command or command.encode() in words):
             found.append(int(process.name))
+    for fork in running():
+        ours = fork.variables.get("PAWSONALIZE_DATA_DIR") == str(folder)
+        if (ours or str(folder) in fork.words) and (not command or command in fork.words):
+            found.append(fork.pid)
     return found
 
 

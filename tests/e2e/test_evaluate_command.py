@@ -1,7 +1,6 @@
 """`pawsonalize evaluate` as somebody runs it."""
 
 import subprocess
-import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,19 +12,13 @@ from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.training.evaluating.report import Evaluation
 from pawsonalize.settings import load_settings
+from tests import forked
 
 END = 1_779_000_000_000
 
 
 def evaluate(data_dir: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "pawsonalize.cli.main", "evaluate", "--data-dir"]
-    return subprocess.run(
-        [*command, str(data_dir), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
+    return forked.run(["evaluate", "--data-dir", str(data_dir), *arguments], timeout=300)
 
 
 @pytest.fixture(scope="module")

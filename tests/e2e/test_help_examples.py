@@ -28,10 +28,11 @@ from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
 from pawsonalize.wings.notifications.deliveries import Delivery
+from tests import forked
 from tests.animal_data import animal
-from tests.e2e.conftest import COMMAND
 from tests.event_data import T0, event
 from tests.feed_server import Answer, feed_server
+from tests.forked import COMMAND, Forked
 from tests.free_ports import free_port
 from tests.service_data import CATS, DOGS, make_service, metadata
 from tests.training import train_and_serve
@@ -202,8 +203,7 @@ def place(
 def run(command: str) -> str:
     """Run a command to its end, as a shell would; what it prints."""
     if command.startswith(BY_PROCESSES):  # of their own, whose end a process of its own awaits
-        arguments = [COMMAND, *shlex.split(command)]
-        own = subprocess.run(arguments, capture_output=True, text=True, check=False)
+        own = forked.run(shlex.split(command))
         assert own.returncode == 0, f"{command}: {own.stdout}{own.stderr}"
         return own.stdout
     words, _, target = command.partition(" > ")
@@ -242,10 +242,10 @@ def test_the_example_runs(words: str, place: Callable[[str], str]) -> None:
 
 
 @contextmanager
-def running(command: str) -> Iterator["subprocess.Popen[bytes]"]:
+def running(command: str) -> Iterator[Forked]:
     """A command that runs until it is stopped; it has to end well then."""
     with Path("stderr.txt").open("wb") as log:
-        process = subprocess.Popen([COMMAND, *shlex.split(command)], stderr=log)
+        process = Forked([COMMAND, *shlex.split(command)], stderr=log)
     try:
         yield process
         process.terminate()

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ import httpx
 import pytest
 
 from pawsonalize.kinds.access_keys import Scope, secret_of
-from tests.e2e.conftest import COMMAND, Server, Start, environment, run, starting
+from tests.e2e.conftest import Server, Start, run, starting
 from tests.e2e.test_crash import assert_exactly_once
 from tests.e2e.writers import Writers, form
 from tests.service_data import make_key, make_service
@@ -262,14 +261,7 @@ def test_an_id_with_any_sign_is_found_by_its_percent_encoding(server: Server) ->
 def test_settings_come_from_the_environment_and_a_wrong_one_is_named(
     tmp_path: Path, name: str, value: str
 ) -> None:
-    wrong = subprocess.run(
-        [COMMAND, "serve", "--data-dir", str(tmp_path)],
-        env=environment() | {f"PAWSONALIZE_{name.upper()}": value},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    wrong = run("serve", "--data-dir", str(tmp_path), **{name: value})
     assert wrong.returncode == 2
     assert name in wrong.stderr
     assert "Traceback" not in wrong.stderr
@@ -279,10 +271,7 @@ def test_a_network_is_not_let_in_by_mistake(tmp_path: Path) -> None:
     """Beyond this machine nobody is answered without a key, and nothing starts without one."""
     folder = tmp_path / "data"
     make_service(folder, train=False)
-    serve = [COMMAND, "serve", "--host", "0.0.0.0", "--port", "0", "--data-dir", str(folder)]
-    refused = subprocess.run(
-        serve, check=False, env=environment(), capture_output=True, text=True, timeout=60
-    )
+    refused = run("serve", "--host", "0.0.0.0", "--port", "0", "--data-dir", str(folder))
     assert refused.returncode == 2
     assert "pawsonalize keys create" in refused.stderr
     assert "PAWSONALIZE_ACCESS_KEYS=open" in refused.stderr
@@ -305,14 +294,8 @@ def test_a_service_that_nobody_sets_up_by_hand_begins_with_the_keys_of_its_setti
 
 
 def test_a_first_key_with_an_unknown_scope_is_named(tmp_path: Path) -> None:
-    refused = subprocess.run(
-        [COMMAND, "serve", "--port", "0", "--data-dir", str(tmp_path)],
-        env=environment() | {"PAWSONALIZE_FIRST_ACCESS_KEYS": "PAWSABCDEFGHIJKLMNOP=all"},
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    key = "PAWSABCDEFGHIJKLMNOP=all"
+    refused = run("serve", "--port", "0", "--data-dir", str(tmp_path), first_access_keys=key)
     assert refused.returncode == 2
     assert "first_access_keys" in refused.stderr
     assert "operator" in refused.stderr

@@ -25,7 +25,8 @@ from tests.adapters.stream.kafka_broker import KafkaBroker, kafka_cluster
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_server import LOGIN
 from tests.adapters.stream.nats_broker import NatsCluster, nats_cluster
-from tests.e2e.conftest import COMMAND, Start, environment, run
+from tests.e2e.conftest import Start, environment, run
+from tests.forked import COMMAND, Forked
 
 USERS = 12
 
@@ -131,11 +132,9 @@ class Consumers:
         self._log = folder.parent / "consumers.log"
         self.running = [self.start() for _ in range(count)]
 
-    def start(self) -> "subprocess.Popen[bytes]":
+    def start(self) -> Forked:
         with self._log.open("ab") as log:
-            return subprocess.Popen(
-                self._command, env=environment(), stdout=log, stderr=subprocess.STDOUT
-            )
+            return Forked(self._command, env=environment(), stdout=log, stderr=subprocess.STDOUT)
 
     def wait_until_they_read(self) -> None:
         ends = time.monotonic() + 120

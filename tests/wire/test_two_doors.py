@@ -1,7 +1,6 @@
 """What one door makes the other one knows; and what either made is retrained."""
 
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from tests import forked
 from tests.wire.server import Wire, served
 from tests.wire.waiting import settled
 
-COMMAND = str(Path(sys.executable).parent / "pawsonalize")
 NOW = datetime.now(UTC).replace(microsecond=0)
 TEA, COFFEE = ([f"{drink} {n}" for n in range(6)] for drink in ("tea", "coffee"))
 RECIPE = "arn:aws:personalize:::recipe/aws-user-personalization-v2"
@@ -60,13 +59,7 @@ def put_events(wire: Wire, tracking_id: str, users: range, days_ago: int, tea: i
 
 
 def retrain(folder: Path, *more: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [COMMAND, "retrain", "--data-dir", str(folder), *more],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return forked.run(["retrain", "--data-dir", str(folder), *more], timeout=300)
 
 
 def serves(wire: Wire, campaign: str, version: str) -> None:
