@@ -15,7 +15,6 @@ import typer
 from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.diagnosis import Verdict
 from pawsonalize.app.doctor import folder as data_folder
 from pawsonalize.cli.audit import _LOOKS
 from pawsonalize.cli.main import app
@@ -26,6 +25,7 @@ from pawsonalize.domain.errors import (
     PawsonalizeError,
     StorageUnavailable,
 )
+from pawsonalize.frame.checks import Verdict
 from pawsonalize.settings import Settings
 from pawsonalize.storage.data_folder import check_data_folder, wrong_rights
 from tests.service_data import make_service

@@ -1,10 +1,12 @@
-"""The doctor's checks of keys and of the clock."""
+"""Checks of access keys and of the clock."""
 
 from collections.abc import Iterator
 
-from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.intake_checks import newest_event_at
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY, MINUTE, SECOND, iso
+from pawsonalize.frame.checks import Check, CheckedService, Diagnosis, attention
 from pawsonalize.kinds.access_keys import AccessKey
 
 _SOON = 7 * DAY
@@ -12,11 +14,11 @@ _CLOCKS_DIFFER = 5 * SECOND
 _AHEAD = 5 * MINUTE
 
 
-def keys(patient: Patient) -> Iterator[Diagnosis]:
-    """Whether those may call who should, and for how long."""
-    settings, access = patient.settings, patient.adapters.access_keys(patient.settings)
+def keys(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Find keys that are missing, open to anybody, or about to end."""
+    settings, access = service.settings, service.adapters.access_keys(service.settings)
     every = list(access.all())
-    valid = [one for one in every if not one.is_expired(patient.now)]
+    valid = [one for one in every if not one.is_expired(service.now)]
     if settings.requires_keys and not valid:
         yield attention(
             "keys",
@@ -31,10 +33,10 @@ def keys(patient: Patient) -> Iterator[Diagnosis]:
             "set access_keys to required (docs/how-to/use-keys.md)",
         )
     if every:
-        yield from _root(patient, every[0])
+        yield from _root(service, every[0])
     for one in every:
-        if one.expires_at is not None and one.expires_at - patient.now < _SOON:
-            ends = "is refused since" if one.is_expired(patient.now) else "will be refused from"
+        if one.expires_at is not None and one.expires_at - service.now < _SOON:
+            ends = "is refused since" if one.is_expired(service.now) else "will be refused from"
             note = f" ({one.note})" if one.note else ""
             yield attention(
                 f"key {one.name}",
@@ -46,31 +48,33 @@ def keys(patient: Patient) -> Iterator[Diagnosis]:
     yield Diagnosis("keys", f"{len(valid):,} valid; keys are {required}")
 
 
-def _root(patient: Patient, key: AccessKey) -> Iterator[Diagnosis]:
+def _root(service: CheckedService[Adapters], key: AccessKey) -> Iterator[Diagnosis]:
     try:
-        patient.adapters.access_keys(patient.settings).find(key.name)
+        service.adapters.access_keys(service.settings).find(key.name)
     except PawsonalizeError as error:
         yield attention("root key", str(error))
 
 
-def clock(patient: Patient) -> Iterator[Diagnosis]:
-    """Whether the clock agrees with what was stored by it, and with that of PostgreSQL."""
-    log, now = patient.adapters.log, patient.now
+def clock(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Compare the clock with what was stored by it, and with that of PostgreSQL."""
+    now = service.now
     move = "set the machine's clock by NTP: `timedatectl set-ntp true`"
     is_well = True
-    head = log.head()
-    for one in log.read(max(0, head - 1), head, 1):
-        if one.event.received_at > now + _AHEAD:
-            is_well = False
-            yield attention(
-                "clock",
-                f"it is {iso(now)} here, and the newest event came in {iso(one.event.received_at)}:"
-                " the clock went back, or was ahead then",
-                move,
-            )
-    theirs = patient.adapters.database.clock()
+    newest = newest_event_at(service.adapters.log)
+    if newest is not None and newest > now + _AHEAD:
+        is_well = False
+        yield attention(
+            "clock",
+            f"it is {iso(now)} here, and the newest event came in {iso(newest)}: the clock went"
+            " back, or was ahead then",
+            move,
+        )
+    theirs = service.adapters.database.clock()
     if theirs is not None and abs(theirs - now) > _CLOCKS_DIFFER:
         is_well = False
         yield attention("clock", f"it is {iso(now)} here, and {iso(theirs)} in PostgreSQL", move)
     if is_well:
         yield Diagnosis("clock", f"it is {iso(now)}")
+
+
+CHECKS = (Check("keys", keys), Check("clock", clock))

@@ -1,5 +1,6 @@
-"""How much a day adds to the disk, measured on what is stored, and when the disk would be full."""
+"""Checks of the disk: what is free, what a day adds, and when the disk would be full."""
 
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,15 @@ from pathlib import Path
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
+from pawsonalize.frame.checks import (
+    EVERYWHERE,
+    IN_DOCTOR,
+    Check,
+    CheckedService,
+    Diagnosis,
+    Place,
+    attention,
+)
 from pawsonalize.kinds.names import first_recommendation_id
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.kinds.status import Status
@@ -17,9 +27,10 @@ from pawsonalize.storage.file_size import FileSize
 from pawsonalize.storage.table_sizes import TableSizes
 from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
 
-FEW_DAYS = 30
-"""With less than that, somebody has to do something."""
-
+_FEW_DAYS = 30  # with less, somebody has to do something
+_MEGABYTE = 1_000_000
+_LITTLE_SPACE = 500 * _MEGABYTE
+_MUCH_FREE = 100 * _MEGABYTE
 _MEASURED_DAYS = 7
 _FORESEEN_DAYS = 3650
 
@@ -142,3 +153,59 @@ def _size(path: Path) -> int:
     if path.is_file():
         return path.stat().st_size
     return sum(one.stat().st_size for one in path.iterdir()) if path.is_dir() else 0
+
+
+def disk(settings: Settings) -> Iterator[Diagnosis]:
+    """Report the free space of the disk that has the data."""
+    usage = shutil.disk_usage(_existing(settings.data_dir.absolute()))
+    free = f"{usage.free / _MEGABYTE:,.0f} MB of {usage.total / _MEGABYTE:,.0f} MB are free"
+    if usage.free < _LITTLE_SPACE:
+        yield attention("disk", free, "free some space: when it is full, events are refused")
+    else:
+        yield Diagnosis("disk", free)
+
+
+def disk_forecast(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Forecast for how many days there is room, by what a day adds."""
+    found = forecast(service.settings, service.adapters, service.now)
+    if found is None:
+        yield Diagnosis("disk forecast", "known when events of more than a day are archived")
+        return
+    parts = ", ".join(f"{one.kind} {one.per_day / _MEGABYTE:,.1f}" for one in found.growths)
+    days = "more than ten years" if found.days_left is None else f"{found.days_left:,} days"
+    per_day = f"{found.per_day / _MEGABYTE:,.1f} MB ({parts})"
+    text = f"a day adds {per_day}; what is free is enough for {days}"
+    if found.days_left is not None and found.days_left < _FEW_DAYS:
+        move = "keep less, see docs/how-to/keep-the-disk-small.md, or give the disk more space"
+        yield attention("disk forecast", text, move)
+    else:
+        yield Diagnosis("disk forecast", text)
+
+
+def database_file(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Report the free part of a SQLite file, and a file that cannot give it back."""
+    size = FileSize.of(service.adapters.database)
+    if size is None:
+        return
+    text = f"{size.total / _MEGABYTE:,.1f} MB, of which {size.free / _MEGABYTE:,.1f} MB are free"
+    if size.shrinks:
+        yield Diagnosis("database file", text)
+        return
+    text += "; it was made before files could give that back to the disk"
+    move = "run `pawsonalize vacuum` once, at a quiet time"
+    if size.free > max(_MUCH_FREE, size.total // 4):
+        yield attention("database file", text, move)
+    else:
+        yield Diagnosis("database file", text, next_move=move)
+
+
+def _existing(path: Path) -> Path:
+    """The folder, or the nearest existing one above it."""
+    return next(one for one in (path, *path.parents) if os.access(one, os.F_OK))
+
+
+CHECKS = (
+    Check("disk", disk, EVERYWHERE, is_of_machine=True),
+    Check("disk forecast", disk_forecast, (Place.DOCTOR, Place.OVERVIEW), is_slow=True),
+    Check("database file", database_file, IN_DOCTOR, is_slow=True),
+)

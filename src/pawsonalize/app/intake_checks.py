@@ -1,56 +1,37 @@
-"""The doctor's checks of what comes in."""
+"""Checks of the events: that there are some, and that all of them have a meaning."""
 
 from collections import Counter
 from collections.abc import Iterator
 
 import msgspec
 
-from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
-from pawsonalize.app.jobs import listed_feeds, polling
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.aws.raw_calls import is_raw_call
-from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.event_types import spelled
 from pawsonalize.domain.events import ACTIONS
-from pawsonalize.domain.times import HOUR, iso
 from pawsonalize.engine.ingest.event_form import unknown_fields_of
 from pawsonalize.engine.ingest.events import named_types
+from pawsonalize.engine.reporting.joined_events import NEXT_MOVE, joined_events
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
+from pawsonalize.frame.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention
+from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.raw_events import RawEvents
-from pawsonalize.wings.dead_letters.letters import HTTP
-from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
-from pawsonalize.wings.feeds.polling import FeedState
 
 _NAMED = 10
 _NEWEST_EVENTS = 500
-_LATE = HOUR
+_NEWEST = 100  # that may have been erased
 
 
-def dead_letters(patient: Patient) -> Iterator[Diagnosis]:
-    """What could not be taken, and why."""
-    reasons = patient.adapters.dead_letters.reasons()
-    waiting = sum(one.count for one in reasons)
-    if not waiting:
-        yield Diagnosis("dead letters", "none waits")
-        return
-    commonest = ", ".join(f"{one.field or one.code} ({one.count:,})" for one in reasons[:3])
-    told = f"{waiting:,} wait, most of them for {commonest}"
-    move = (
-        "look at them with `pawsonalize dead-letters ls`, mend and replay or remove them"
-        " (docs/how-to/mend-dead-letters.md)"
-    )
-    # Who sent by HTTP was told; of what is in a stream, this is the only word.
-    if (
-        any(one.source != HTTP for one in reasons)
-        or waiting >= patient.settings.part(DeadLetterSettings).max_dead_letters
-    ):
-        yield attention("dead letters", told, move)
-    else:
-        yield Diagnosis("dead letters", told, next_move=move)
+def newest_event_at(log: EventLog) -> int | None:
+    """Return the moment at which the newest event came in that is still there."""
+    head = log.head()
+    newest = log.read(max(head - _NEWEST, 0), head, _NEWEST)
+    return max((one.event.received_at for one in newest), default=None)
 
 
-def event_types(patient: Patient) -> Iterator[Diagnosis]:
-    """Event types without a meaning."""
-    log, named = patient.adapters.log, named_types(patient.adapters.registry)
+def event_types(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Find event types without a meaning."""
+    log, named = service.adapters.log, named_types(service.adapters.registry)
     unknown = Counter[str]()
     for (group, event_type), count in log.types().items():
         known = log.of(group).event_types.knows(event_type) or group.endswith(ACTIONS)
@@ -69,9 +50,9 @@ def event_types(patient: Patient) -> Iterator[Diagnosis]:
     )
 
 
-def unknown_fields(patient: Patient) -> Iterator[Diagnosis]:
-    """Fields of the newest events that mean nothing here."""
-    raws = _newest_raws(patient)
+def unknown_fields(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Find fields of the newest events that have no meaning."""
+    raws = _newest_raws(service)
     if not raws:
         yield Diagnosis("unknown fields", "known when events have come in by HTTP or a stream")
         return
@@ -91,9 +72,9 @@ def unknown_fields(patient: Patient) -> Iterator[Diagnosis]:
     )
 
 
-def _newest_raws(patient: Patient) -> list[str]:
-    """The newest events as they came in, from the tables, or else from the archive."""
-    adapters = patient.adapters
+def _newest_raws(service: CheckedService[Adapters]) -> list[str]:
+    """Return the newest events as they came in, from the tables, or else from the archive."""
+    adapters = service.adapters
     head = adapters.log.head()
     after = max(0, head - _NEWEST_EVENTS)
     raws = RawEvents(adapters.database).between(after + 1, head)
@@ -105,31 +86,32 @@ def _newest_raws(patient: Patient) -> list[str]:
     return list(raws.values())
 
 
-def feeds(patient: Patient) -> Iterator[Diagnosis]:
-    """Whether every feed was fetched when it was due, and could be read."""
-    try:
-        listed = listed_feeds(patient.settings)
-        states = polling(patient.settings, patient.adapters)
-    except PawsonalizeError as error:
-        yield attention("feeds", str(error))
-        return
-    if not listed:
-        yield Diagnosis("feeds", "none is listed (feeds_file)")
-    for name, feed in listed.items():
-        state, due = states.state(name, patient.now), states.due(name, patient.now)
-        again = f"mend it, then run `pawsonalize animals fetch {name}`"
-        if state.failed:
-            yield attention(f"feed {name}", f"failed {iso(state.looked_at)}: {state.said}", again)
-        elif due is not None and due > state.tick and patient.now - due > _LATE:
-            yield attention(
-                f"feed {name}",
-                f"it was due {iso(due)} by {feed.schedule}, and was {_fetched(state)}",
-                "start a server whose roles have `work`, or run `pawsonalize animals fetch"
-                f" {name}`",
-            )
-        else:
-            yield Diagnosis(f"feed {name}", f"{_fetched(state)}: {state.said}".rstrip(": "))
+def events(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Count the events."""
+    count = service.adapters.log.count()
+    if count:
+        yield Diagnosis("events", f"{count:,} events")
+    else:
+        yield attention(
+            "events",
+            "no events",
+            "send some to /v1/events, or read a file with `pawsonalize import`; if you expected"
+            " some, look whether the data folder is the right one",
+        )
 
 
-def _fetched(state: FeedState) -> str:
-    return f"last fetched {iso(state.taken_at)}" if state.taken_at else "never fetched"
+def events_and_answers(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Find a site whose events do not name the answers they came from."""
+    found = joined_events(service.adapters.impressions, service.adapters.log, service.now)
+    if found.are_nearly_none:
+        yield attention("events and answers", found.message, NEXT_MOVE)
+    elif found.is_enough:
+        yield Diagnosis("events and answers", found.message)
+
+
+CHECKS = (
+    Check("events", events, IN_DOCTOR, is_slow=True),
+    Check("event types", event_types, IN_DOCTOR, is_slow=True),
+    Check("unknown fields", unknown_fields),
+    Check("events and answers", events_and_answers),
+)

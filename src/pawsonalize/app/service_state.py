@@ -1,4 +1,4 @@
-"""The state of a service on one screen: who runs, how fresh it is, what serves, what to look at."""
+"""State of a service on one screen: servers, freshness, models, and what needs attention."""
 
 import time
 from collections.abc import Callable
@@ -7,12 +7,17 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.doctor import Diagnosis, Patient, glance
+from pawsonalize.app.doctor import CHECKS
+from pawsonalize.app.intake_checks import newest_event_at
+from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.serving.directory import entries
-from pawsonalize.engine.serving.served import RefreshedArtefacts
-from pawsonalize.engine.training.retraining.record import RunRecord
-from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.frame.checks import (
+    CheckedService,
+    Diagnosis,
+    Place,
+    examine,
+    needing_attention,
+)
 from pawsonalize.settings import Settings
 from pawsonalize.storage.beats import BEAT_SECONDS
 from pawsonalize.wings.fleet.fleet import servers_of
@@ -81,9 +86,8 @@ def service_state(
     sleep: Callable[[float], object] = time.sleep,
 ) -> ServiceState:
     """The state now. Takes some seconds if servers run: they live if they count up meanwhile."""
-    log = adapters.log
-    head = log.head()
-    newest = log.read(max(0, head - 1), head, 1)
+    newest = newest_event_at(adapters.log)
+    service = CheckedService(settings, adapters, now)
     records = adapters.runs(settings).newest(1)
     return ServiceState(
         version=__version__,
@@ -92,13 +96,19 @@ def service_state(
         database=adapters.database.shown_url,
         engine=engine_name(adapters.remote),
         servers=_servers(adapters, sleep),
-        events=head - log.forgotten_through(),
-        newest_event_at=iso(newest[0].event.received_at) if newest else None,
+        events=adapters.log.head() - adapters.log.forgotten_through(),
+        newest_event_at=None if newest is None else iso(newest),
         animals=sum(adapters.availability.count(now).values()),
         models=tuple(_models(adapters)),
-        last_retraining=_last_retraining(records[0]) if records else None,
+        last_retraining=next(
+            (
+                NewestRetraining(one.run_id, one.status, iso(one.started_at), one.reason)
+                for one in records
+            ),
+            None,
+        ),
         schedule=_schedule(settings),
-        attention=tuple(glance(Patient(settings, adapters, now))),
+        attention=tuple(needing_attention(examine(CHECKS, service, Place.STATUS))),
     )
 
 
@@ -129,29 +139,15 @@ def _servers(adapters: Adapters, sleep: Callable[[float], object]) -> tuple[Serv
 
 
 def _models(adapters: Adapters) -> list[CampaignModel]:
-    updates, found = RefreshedArtefacts(adapters.artefacts), []
-    for entry in sorted(entries(adapters.registry), key=lambda one: one.age):
-        name = entry.campaign.solution_version or entry.campaign.heading_for
-        version = None if name is None else adapters.registry.find(SolutionVersion, name)
-        counts = None if version is None else updates.newest(version.name)
-        found.append(
-            CampaignModel(
-                campaign=entry.name,
-                dataset_group=entry.dataset_group,
-                solution_version=name,
-                serves=entry.serves,
-                remote=None if version is None else version.remote,
-                trained_as_of=None if version is None else iso(version.as_of),
-                counts_as_of=None if counts is None else iso(counts.cut.as_of),
-            )
+    return [
+        CampaignModel(
+            campaign=one.entry.name,
+            dataset_group=one.entry.dataset_group,
+            solution_version=one.name,
+            serves=one.entry.serves,
+            remote=None if one.version is None else one.version.remote,
+            trained_as_of=None if one.version is None else iso(one.version.as_of),
+            counts_as_of=None if one.counts is None else iso(one.counts.cut.as_of),
         )
-    return found
-
-
-def _last_retraining(record: RunRecord) -> NewestRetraining:
-    return NewestRetraining(
-        run=record.run_id,
-        status=record.status,
-        started_at=iso(record.started_at),
-        reason=record.reason,
-    )
+        for one in sorted(models_in_use(adapters), key=lambda one: one.entry.age)
+    ]

@@ -13,7 +13,7 @@ from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.app.doctor import Diagnosis
+    from pawsonalize.frame.checks import Diagnosis
 
 
 def doctor(
@@ -32,17 +32,18 @@ def doctor(
 
     Example: pawsonalize doctor --data-dir pawsonalize-data
     """
-    from pawsonalize.app.doctor import Verdict, examine
+    from pawsonalize.app.doctor import examine_all
+    from pawsonalize.frame.checks import needing_attention
 
     settings = load_settings({"data_dir": data_dir})
     if mend_rights:
         _mend_rights(settings.data_dir.absolute(), settings.data_access)
-    findings = list(examine(settings, clock.now()))
+    findings = list(examine_all(settings, clock.now()))
     if json:
         print(msgspec.json.encode(findings).decode())
     else:
         _print(findings)
-    if any(finding.verdict is Verdict.ATTENTION for finding in findings):
+    if needing_attention(findings):
         raise typer.Exit(1)
 
 
@@ -66,7 +67,7 @@ def _mend_rights(folder: Path, access: str) -> None:
 def _print(findings: list["Diagnosis"]) -> None:
     from rich.text import Text
 
-    from pawsonalize.app.doctor import Verdict
+    from pawsonalize.frame.checks import Verdict
 
     rows = []
     for finding in findings:

@@ -8,11 +8,15 @@ import pytest
 from sqlalchemy import text
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.disk_forecast import DiskForecast, Growth, forecast
-from pawsonalize.app.doctor import Patient, Verdict
-from pawsonalize.app.doctor import database_file as file_findings
-from pawsonalize.app.doctor import disk_forecast as forecast_findings
+from pawsonalize.app.disk_forecast import (
+    DiskForecast,
+    Growth,
+    database_file,
+    disk_forecast,
+    forecast,
+)
 from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.frame.checks import CheckedService, Verdict
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.kinds.status import Status
@@ -148,7 +152,7 @@ def test_a_disk_that_is_full_within_a_month_needs_attention(
     assert seen is not None
     free = round(seen.per_day * (days + 0.5))
     monkeypatch.setattr("shutil.disk_usage", lambda _: _Disk(free))
-    (finding,) = forecast_findings(Patient(settings, ten_days, NOW))
+    (finding,) = disk_forecast(CheckedService(settings, ten_days, NOW))
     assert f"enough for {days} days" in finding.message
     assert (finding.verdict is Verdict.ATTENTION) == (days < 30)
     assert ("keep-the-disk-small" in finding.next_move) == (days < 30)
@@ -165,12 +169,12 @@ def test_a_sqlite_that_cannot_measure_tables_counts_the_whole_file(
 def test_a_file_of_before_is_told_how_to_give_space_back(
     adapters: Adapters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patient = Patient(Settings(data_dir=tmp_path), adapters, NOW)
-    (finding,) = file_findings(patient)
+    service = CheckedService(Settings(data_dir=tmp_path), adapters, NOW)
+    (finding,) = database_file(service)
     assert (finding.verdict, finding.next_move) == (Verdict.FINE, "")
     for free, verdict in ((90_000_000, Verdict.FINE), (110_000_000, Verdict.ATTENTION)):
         size = FileSize(400_000_000, free, shrinks=False)
         monkeypatch.setattr(FileSize, "of", lambda _database, size=size: size)
-        (finding,) = file_findings(patient)
+        (finding,) = database_file(service)
         assert finding.verdict is verdict
         assert "pawsonalize vacuum" in finding.next_move

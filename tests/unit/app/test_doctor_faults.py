@@ -10,13 +10,13 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict
-from pawsonalize.app.doctor import examine
+from pawsonalize.app.doctor import examine_all
 from pawsonalize.app.jobs import listed_feeds, polling
 from pawsonalize.app.model_checks import refresh, schedules
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.frame.checks import CheckedService, Diagnosis, Verdict
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.wings.dead_letters.letters import DeadLetter
@@ -47,7 +47,7 @@ def service(world: Path, tmp_path: Path) -> Settings:
 
 def found(settings: Settings) -> dict[str, Diagnosis]:
     """What needs attention, by the check's name."""
-    wrong = [one for one in examine(settings, clock.now()) if one.verdict is Verdict.ATTENTION]
+    wrong = [one for one in examine_all(settings, clock.now()) if one.verdict is Verdict.ATTENTION]
     return {one.check: one for one in wrong}
 
 
@@ -192,9 +192,11 @@ def test_counts_that_follow_no_more_are_found(service: Settings) -> None:
     now = clock.now()
     with opened(service) as adapters:
         server_that_works(adapters, now - DAY)
-        assert [one.verdict for one in refresh(Patient(service, adapters, now))] == [Verdict.FINE]
+        assert [one.verdict for one in refresh(CheckedService(service, adapters, now))] == [
+            Verdict.FINE
+        ]
         adapters.log.append([event("unseen")])
-        finding = next(refresh(Patient(service, adapters, now)))
+        finding = next(refresh(CheckedService(service, adapters, now)))
     assert finding.verdict is Verdict.ATTENTION
     assert "lack 1 events" in finding.message
     assert "start it again" in finding.next_move
@@ -204,10 +206,10 @@ def test_a_retraining_that_was_due_and_did_not_begin_is_found(service: Settings)
     settings = replaced(service, retrain_schedule="rate(1 day)")
     midday = clock.now() // DAY * DAY + 12 * HOUR
     with opened(service) as adapters:
-        patient = Patient(settings, adapters, midday)
-        assert [one.verdict for one in schedules(patient)] == [Verdict.FINE], "no server was there"
+        checked = CheckedService(settings, adapters, midday)
+        assert [one.verdict for one in schedules(checked)] == [Verdict.FINE], "no server was there"
         server_that_works(adapters, midday - 2 * DAY)
-        (finding,) = schedules(patient)
+        (finding,) = schedules(checked)
     assert finding.verdict is Verdict.ATTENTION
     assert "did not begin" in finding.message
     assert "retrain_here" in finding.next_move

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.diagnosis import Diagnosis, Patient, Verdict
 from pawsonalize.domain.roles import SERVE, WORK
+from pawsonalize.frame.checks import CheckedService, Diagnosis, Verdict
 from pawsonalize.settings import Settings
 from pawsonalize.wings.fleet import checks
 from pawsonalize.wings.fleet.server_table import ServerProcess, ServerTable
@@ -40,7 +40,7 @@ def found(
 ) -> dict[str, Diagnosis]:
     monkeypatch.setattr(checks, "servers_of", lambda _: SeenServers(*living))
     monkeypatch.setattr(type(adapters.database), "connection_limit", lambda _: limit or None)
-    return {one.check: one for one in checks.servers(Patient(Settings(), adapters, 0))}
+    return {one.check: one for one in checks.servers(CheckedService(Settings(), adapters, 0))}
 
 
 def test_a_service_that_nobody_runs_is_fine(
@@ -70,8 +70,8 @@ def test_a_process_that_watches_all_along_is_asked_without_watching_again(
     servers.look()
     table.beat(THREE)
     servers.look()
-    patient = Patient(Settings(), adapters, 0, servers)
-    assert NOBODY_WORKS in {one.message for one in checks.servers(patient)}
+    service = CheckedService(Settings(), adapters, 0, servers)
+    assert NOBODY_WORKS in {one.message for one in checks.servers(service)}
 
 
 def test_more_connections_than_postgresql_takes_need_attention_with_the_sum(

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.diagnosis import Patient, Verdict
 from pawsonalize.domain.times import MINUTE
+from pawsonalize.frame.checks import CheckedService, Verdict
 from pawsonalize.settings import Settings
 from pawsonalize.wings.streams.checks import streams
 from pawsonalize.wings.streams.leases import ShardLeases
@@ -19,7 +19,7 @@ def test_the_doctor_sees_who_reads_a_stream_and_who_no_longer_does(tmp_path: Pat
     with opened(settings) as adapters:
 
         def found(now: int) -> tuple[Verdict, str]:
-            (one,) = streams(Patient(settings, adapters, now))
+            (one,) = streams(CheckedService(settings, adapters, now))
             return one.verdict, one.message
 
         assert found(T0) == (Verdict.ATTENTION, "nobody has read it yet")

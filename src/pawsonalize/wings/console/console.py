@@ -8,22 +8,20 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.diagnosis import Patient
-from pawsonalize.app.disk_forecast import FEW_DAYS, forecast
-from pawsonalize.app.doctor import deliveries, disk, folder, needing_attention, problems
-from pawsonalize.app.intake_checks import dead_letters
-from pawsonalize.app.model_checks import campaigns, trainings
+from pawsonalize.app.disk_forecast import forecast
+from pawsonalize.app.doctor import CHECKS
+from pawsonalize.app.intake_checks import newest_event_at
+from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.app.side_processes import outcomes_processes
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import MINUTE, SECOND, iso
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import entries, readiness
 from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.serving.served import RefreshedArtefacts
+from pawsonalize.frame.checks import CheckedService, Place, examine, needing_attention
 from pawsonalize.http.traffic import read_counts
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.wings.console.console_parts import (
@@ -44,27 +42,11 @@ from pawsonalize.wings.console.views.overview import (
 )
 from pawsonalize.wings.console.views.traffic import TrafficHistory
 from pawsonalize.wings.console.views.views import ConsoleViews
-from pawsonalize.wings.fleet.checks import read_replica
-from pawsonalize.wings.fleet.checks import servers as server_findings
 from pawsonalize.wings.fleet.servers import Servers
-from pawsonalize.wings.streams.checks import streams
 from pawsonalize.wings.tenants.composition import tenant_reports
 
-_NEWEST_EVENTS = 100
 _FINDINGS_KEPT = 10 * SECOND
 _CAMPAIGNS = 50
-# Of the doctor's checks those that are quick: others read the whole database.
-_OF_THE_MACHINE = (folder, disk)
-_OF_THE_SERVICE = (
-    problems,
-    campaigns,
-    trainings,
-    server_findings,
-    streams,
-    dead_letters,
-    deliveries,
-    read_replica,
-)
 
 
 def console_views(
@@ -83,16 +65,16 @@ def console_views(
     disk_report = CachedLookup[None, DiskReport](
         lambda _: _disk(settings, adapters), clock.now, MINUTE
     )
-    findings = CachedLookup[None, list[ConsoleFinding]](
-        lambda _: _findings(settings, adapters, servers), clock.now, _FINDINGS_KEPT
-    )
+    look = partial(_findings, settings, adapters, servers)
+    quick = CachedLookup[bool, list[ConsoleFinding]](look, clock.now, _FINDINGS_KEPT)
+    slow = CachedLookup[bool, list[ConsoleFinding]](look, clock.now, MINUTE)
     impressions = Impressions(adapters.database.replica_reads())
     return ConsoleViews(
         overview=OverviewReports(
             why_not_writable=adapters.database.why_not_writable,
             why_no_answers=partial(_why_no_answers, adapters, runtime, individuals),
-            findings=lambda: [*findings.find(None), *_space(disk_report.find(None))],
-            newest_event_at=partial(_newest_event_at, adapters),
+            findings=lambda: [*quick.find(False), *slow.find(True)],
+            newest_event_at=partial(newest_event_at, adapters.log),
             served=partial(_served, adapters),
             disk=lambda: disk_report.find(None),
             runs=runs,
@@ -132,44 +114,29 @@ def _why_no_answers(adapters: Adapters, runtime: Runtime, individuals: Individua
     return None
 
 
-def _findings(settings: Settings, adapters: Adapters, servers: Servers) -> list[ConsoleFinding]:
-    """What the quick checks of the doctor find."""
-    patient = Patient(settings, adapters, clock.now(), servers)
-    found = needing_attention(patient, _OF_THE_MACHINE, _OF_THE_SERVICE)
+def _findings(
+    settings: Settings, adapters: Adapters, servers: Servers, is_slow: bool
+) -> list[ConsoleFinding]:
+    """Return what needs attention by the checks of the overview that are slow, or are not."""
+    service = CheckedService(settings, adapters, clock.now(), servers)
+    checks = [one for one in CHECKS if one.is_slow is is_slow]
+    found = needing_attention(examine(checks, service, Place.OVERVIEW))
     return [ConsoleFinding(one.check, one.message, one.next_move) for one in found]
 
 
-def _space(disk: DiskReport) -> Iterator[ConsoleFinding]:
-    if disk.days_left is not None and disk.days_left < FEW_DAYS:
-        yield ConsoleFinding(
-            "disk forecast",
-            f"the disk is full in {disk.days_left} days",
-            "keep less, see docs/how-to/keep-the-disk-small.md, or give the disk more space",
-        )
-
-
-def _newest_event_at(adapters: Adapters) -> int | None:
-    """When the newest event came in that is still there."""
-    head = adapters.log.head()
-    newest = adapters.log.read(max(head - _NEWEST_EVENTS, 0), head, _NEWEST_EVENTS)
-    return max((one.event.received_at for one in newest), default=None)
-
-
 def _served(adapters: Adapters) -> Iterator[CampaignFreshness]:
-    refreshed = RefreshedArtefacts(adapters.artefacts)
     found = sorted(
         entries(adapters.registry),
         key=lambda one: (one.dataset_group != DATASET_GROUP, one.dataset_group, one.name),
     )
-    for entry in found[:_CAMPAIGNS]:
-        name = entry.campaign.solution_version
-        version = None if name is None else adapters.registry.find(SolutionVersion, name)
-        counts = None if name is None else refreshed.newest(name)
+    for one in models_in_use(adapters, found[:_CAMPAIGNS]):
+        live = one.entry.campaign.solution_version
+        version, counts = (None, None) if live is None else (one.version, one.counts)
         yield CampaignFreshness(
-            campaign=entry.name,
-            dataset_group=entry.dataset_group,
-            recipe=entry.recipe,
-            solution_version=name,
+            campaign=one.entry.name,
+            dataset_group=one.entry.dataset_group,
+            recipe=one.entry.recipe,
+            solution_version=live,
             as_of=None if version is None else iso(version.as_of),
             refreshed_at=None if counts is None else iso(counts.cut.as_of),
         )

@@ -1,12 +1,13 @@
-"""The doctor's look at the servers: who lives, what nobody does, and whether connections fit."""
+"""Checks of the servers: which live, work that none does, and connections."""
 
 from collections.abc import Iterator, Sequence
 
 from pawsonalize import __version__
-from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.fleet_settings import BESIDE_CONNECTIONS
+from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, Place, attention
 from pawsonalize.settings import Settings
 from pawsonalize.wings.fleet.fleet import servers_of
 from pawsonalize.wings.fleet.server_table import ServerProcess
@@ -17,14 +18,14 @@ _BESIDE = 4
 each is a process of its own. So are reports, which open one connection each: together one more."""
 
 
-def servers(patient: Patient) -> Iterator[Diagnosis]:
-    """Who lives, with which program, and whether anybody works."""
-    watched = patient.servers
-    states = servers_of(patient.adapters).watch() if watched is None else watched.states()
+def servers(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """List the living servers and their programs; find that none of them works."""
+    watched = service.servers
+    states = servers_of(service.adapters).watch() if watched is None else watched.states()
     living = [one.server for one in states if one.lives and not one.server.is_beside]
     if living:
-        told = ", ".join(sorted({_told(one) for one in living}))
-        yield Diagnosis("servers", f"{len(living)} processes live: {told}")
+        text = ", ".join(sorted({_description(one) for one in living}))
+        yield Diagnosis("servers", f"{len(living)} processes live: {text}")
         versions = sorted({one.version for one in living})
         if versions != [__version__]:
             yield Diagnosis("servers", f"programs of {', '.join(versions)}; this is {__version__}")
@@ -32,12 +33,12 @@ def servers(patient: Patient) -> Iterator[Diagnosis]:
             yield attention("servers", NOBODY_WORKS)
     else:
         yield Diagnosis("servers", "none runs")
-    yield from _connections(patient, living)
+    yield from _connections(service, living)
 
 
-def read_replica(patient: Patient) -> Iterator[Diagnosis]:
-    """Whether the read replica answers and follows."""
-    replica = patient.adapters.database.replica
+def read_replica(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Check that the read replica answers and follows."""
+    replica = service.adapters.database.replica
     if replica is None:
         return
     try:
@@ -48,29 +49,31 @@ def read_replica(patient: Patient) -> Iterator[Diagnosis]:
         yield Diagnosis("read replica", replica.shown_url)
 
 
-def _told(server: ServerProcess) -> str:
+def _description(server: ServerProcess) -> str:
     return f"{server.place} ({', '.join(server.roles)}; {server.version})"
 
 
-def _connections(patient: Patient, living: Sequence[ServerProcess]) -> Iterator[Diagnosis]:
-    """Whether PostgreSQL takes as many connections as the servers may open."""
-    taken = patient.adapters.database.connection_limit()
-    if taken is None:
+def _connections(
+    service: CheckedService[Adapters], living: Sequence[ServerProcess]
+) -> Iterator[Diagnosis]:
+    """Find that the servers may open more connections than PostgreSQL takes."""
+    limit = service.adapters.database.connection_limit()
+    if limit is None:
         return
-    needed, sum_of = _needed(patient.settings, living)
-    told = f"PostgreSQL takes {taken}, and the servers open at most {needed} ({sum_of})"
-    if needed <= taken:
-        yield Diagnosis("connections", told)
+    needed, sum_of = _needed(service.settings, living)
+    text = f"PostgreSQL takes {limit}, and the servers open at most {needed} ({sum_of})"
+    if needed <= limit:
+        yield Diagnosis("connections", text)
         return
     move = (
         "lower database_connections or workers, or raise max_connections of PostgreSQL"
         " (docs/how-to/run-several-servers.md)"
     )
-    yield attention("connections", told, move)
+    yield attention("connections", text, move)
 
 
 def _needed(settings: Settings, living: Sequence[ServerProcess]) -> tuple[int, str]:
-    """How many connections there may be at most, and how that adds up."""
+    """Return the most connections that there may be, and their sum in words."""
     working = {one.place for one in living if WORK in one.roles}
     processes = len(living)
     answering = sum(one.connections for one in living)
@@ -83,3 +86,9 @@ def _needed(settings: Settings, living: Sequence[ServerProcess]) -> tuple[int, s
         " run beside them"
     )
     return answering + beside * BESIDE_CONNECTIONS, sum_of
+
+
+CHECKS = (
+    Check("servers", servers, (Place.DOCTOR, Place.OVERVIEW)),
+    Check("read replica", read_replica, EVERYWHERE),
+)

@@ -1,11 +1,12 @@
-"""The doctor's checks of Amazon Personalize, where that trains and answers."""
+"""Checks of Amazon Personalize, where that trains and answers."""
 
 from collections.abc import Iterator
 
-from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.times import DAY, MINUTE
+from pawsonalize.frame.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.wings.remote_amazon.composition import RemoteEngine
@@ -15,16 +16,16 @@ _REMINDED = 30 * DAY
 _NEWEST = 1_000
 
 
-def engine(patient: Patient) -> Iterator[Diagnosis]:
-    """What trains and answers."""
-    remote = patient.adapters.remote
+def engine(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Name the engine that trains and answers."""
+    remote = service.adapters.remote
     yield Diagnosis("engine", engine_name(remote))
     if remote is None:
-        yield from _left_behind(patient)
+        yield from _left_behind(service)
 
 
 def engine_name(remote: RemoteEngine | None) -> str:
-    """What trains and answers, in words; calls nobody."""
+    """Describe the engine that trains and answers, without a call to it."""
     if remote is None:
         return "this service trains and answers"
     personalize = remote.personalize
@@ -34,23 +35,23 @@ def engine_name(remote: RemoteEngine | None) -> str:
     )
 
 
-def events_sent(patient: Patient) -> Iterator[Diagnosis]:
-    """Whether events arrive at Amazon Personalize."""
-    remote = patient.adapters.remote
+def events_sent(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Find events that do not arrive at Amazon Personalize."""
+    remote = service.adapters.remote
     if remote is None:
         return
-    state, head = remote.forwarder.state(), patient.adapters.log.head()
+    state, head = remote.forwarder.state(), service.adapters.log.head()
     waiting = head - state.through
-    told = f"{state.sent:,} sent, {waiting:,} wait"
-    newest = patient.adapters.log.read(state.through, head, 1) if waiting else []
-    if newest and patient.now - newest[0].event.received_at > _LATE:
+    text = f"{state.sent:,} sent, {waiting:,} wait"
+    newest = service.adapters.log.read(state.through, head, 1) if waiting else []
+    if newest and service.now - newest[0].event.received_at > _LATE:
         yield attention(
             "events at Amazon Personalize",
-            told,
+            text,
             "a running server sends them: look whether one runs, and at its problems",
         )
     else:
-        yield Diagnosis("events at Amazon Personalize", told)
+        yield Diagnosis("events at Amazon Personalize", text)
     if state.refused or state.shortened:
         yield attention(
             "events at Amazon Personalize",
@@ -60,13 +61,13 @@ def events_sent(patient: Patient) -> Iterator[Diagnosis]:
         )
 
 
-def erasures_there(patient: Patient) -> Iterator[Diagnosis]:
-    """Who was erased here, and may still be known to Amazon Personalize."""
-    remote = patient.adapters.remote
+def erasures_there(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Count users erased here that Amazon Personalize may still know."""
+    remote = service.adapters.remote
     if remote is None:
         return
-    since = max(remote.forwarder.state().created_at, patient.now - _REMINDED)
-    newest = patient.adapters.erasures.newest(_NEWEST)
+    since = max(remote.forwarder.state().created_at, service.now - _REMINDED)
+    newest = service.adapters.erasures.newest(_NEWEST)
     count = sum(
         one.dataset_group == DEFAULT_DATASET_GROUP and one.noted_at >= since for one in newest
     )
@@ -79,9 +80,9 @@ def erasures_there(patient: Patient) -> Iterator[Diagnosis]:
         )
 
 
-def campaigns_there(patient: Patient) -> Iterator[Diagnosis]:
-    """Whether Amazon Personalize answers, and serves what ours say."""
-    remote = patient.adapters.remote
+def campaigns_there(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Compare the campaigns at Amazon Personalize with those here."""
+    remote = service.adapters.remote
     if remote is None:
         return
     name = "Amazon Personalize"
@@ -90,15 +91,17 @@ def campaigns_there(patient: Patient) -> Iterator[Diagnosis]:
             yield Diagnosis(name, "it answers; its dataset group is made with the first events")
             return
         yield Diagnosis(name, "it answers")
-        for campaign in patient.adapters.registry.all(Campaign):
-            yield from _differing(patient, remote, campaign)
+        for campaign in service.adapters.registry.all(Campaign):
+            yield from _differing(service, remote, campaign)
     except PawsonalizeError as error:
         yield attention(name, error.message, "popular groups answer until it does")
 
 
-def _differing(patient: Patient, remote: RemoteEngine, campaign: Campaign) -> Iterator[Diagnosis]:
+def _differing(
+    service: CheckedService[Adapters], remote: RemoteEngine, campaign: Campaign
+) -> Iterator[Diagnosis]:
     live = campaign.solution_version
-    version = None if live is None else patient.adapters.registry.find(SolutionVersion, live)
+    version = None if live is None else service.adapters.registry.find(SolutionVersion, live)
     if version is None or version.remote is None or campaign.pending is not None:
         return
     there = remote.personalize.campaigns.described(campaign.name, campaign.solution)
@@ -117,14 +120,22 @@ def _differing(patient: Patient, remote: RemoteEngine, campaign: Campaign) -> It
         yield Diagnosis(check, f"{there.get('status')} with {version.remote}")
 
 
-def _left_behind(patient: Patient) -> Iterator[Diagnosis]:
-    """Campaigns whose version only Amazon Personalize can answer for."""
-    for campaign in patient.adapters.registry.all(Campaign):
+def _left_behind(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Find campaigns whose version only Amazon Personalize can serve."""
+    for campaign in service.adapters.registry.all(Campaign):
         live = campaign.solution_version
-        version = None if live is None else patient.adapters.registry.find(SolutionVersion, live)
+        version = None if live is None else service.adapters.registry.find(SolutionVersion, live)
         if version is not None and version.remote is not None:
             yield attention(
                 "engine",
                 f"campaign {campaign.name} serves {version.name}, which Amazon Personalize trained",
                 "train here with `pawsonalize train`, or set `engine: amazon-personalize` again",
             )
+
+
+CHECKS = (
+    Check("engine", engine),
+    Check("campaigns there", campaigns_there, IN_DOCTOR, is_slow=True),
+    Check("events sent", events_sent),
+    Check("erasures there", erasures_there),
+)

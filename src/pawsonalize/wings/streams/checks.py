@@ -1,10 +1,11 @@
-"""The doctor's look at the streams that events are read from."""
+"""Check of the streams that events are read from."""
 
 from collections.abc import Iterator
 from itertools import groupby
 
-from pawsonalize.app.diagnosis import Diagnosis, Patient, attention
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.times import MINUTE, iso
+from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention
 from pawsonalize.wings.streams.reading import source_of
 from pawsonalize.wings.streams.settings import StreamSettings
 from pawsonalize.wings.streams.stream_shards import Shard, shards_of_all
@@ -12,14 +13,14 @@ from pawsonalize.wings.streams.stream_shards import Shard, shards_of_all
 _LONG_SECONDS = 60.0
 
 
-def streams(patient: Patient) -> Iterator[Diagnosis]:
-    """Whether each stream is read, and how far behind that is."""
-    known = shards_of_all(patient.adapters.database)
+def streams(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+    """Report the lag of each stream; find shards that nobody reads."""
+    known = shards_of_all(service.adapters.database)
     for stream, of_it in groupby(known, lambda one: one.stream):
-        yield _of(stream, [one for one in of_it if not one.is_ended], patient.now)
-    if not patient.settings.part(StreamSettings).stream_url:
+        yield _of(stream, [one for one in of_it if not one.is_ended], service.now)
+    if not service.settings.part(StreamSettings).stream_url:
         return
-    named = source_of(patient.settings, patient.adapters).shown
+    named = source_of(service.settings, service.adapters).shown
     if named not in {one.stream for one in known}:
         yield attention(
             f"stream {named}",
@@ -45,3 +46,6 @@ def _of(stream: str, shards: list[Shard], now: int) -> Diagnosis:
     if seconds > _LONG_SECONDS:
         return attention(name, found, "start more of `pawsonalize consume`: they share the shards")
     return Diagnosis(name, found)
+
+
+CHECKS = (Check("streams", streams, EVERYWHERE),)

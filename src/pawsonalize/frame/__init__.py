@@ -1,0 +1,1 @@
+"""What the main command and the wings stand on."""

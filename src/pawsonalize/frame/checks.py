@@ -1,0 +1,94 @@
+"""A check of the service: declared once, beside what it is about, and shown in several places."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.settings import Settings
+
+AdaptersT = TypeVar("AdaptersT")
+
+
+class Verdict(StrEnum):
+    """Fine, or something for you to do."""
+
+    FINE = "fine"
+    ATTENTION = "attention"
+
+
+class Diagnosis(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One finding of a check; `next_move` says what to do about it, if anything."""
+
+    check: str
+    message: str
+    verdict: Verdict = Verdict.FINE
+    next_move: str = ""
+
+
+def attention(check: str, message: str, next_move: str = "") -> Diagnosis:
+    """Return a finding that needs your attention."""
+    return Diagnosis(check, message, Verdict.ATTENTION, next_move)
+
+
+class CheckedService(msgspec.Struct, Generic[AdaptersT], frozen=True):
+    """The service that checks look at, as of `now`.
+
+    `servers` is the watch of this process, which saves `servers` a watch of some seconds.
+    """
+
+    settings: Settings
+    adapters: AdaptersT
+    now: int
+    servers: Any = None  # a wing's type, which this floor does not know
+
+
+class Place(Enum):
+    """Where findings are shown; `pawsonalize doctor` shows all."""
+
+    DOCTOR = "doctor"
+    STATUS = "status"
+    OVERVIEW = "overview"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One question about the service, with the function that answers it.
+
+    `look` gets a `CheckedService`, or the settings alone if `is_of_machine`: such a check needs no
+    data that can be opened. A check that `is_slow` waits, or reads all of something.
+    """
+
+    name: str
+    look: Callable[[Any], Iterable[Diagnosis]]
+    shown: tuple[Place, ...] = (Place.DOCTOR, Place.STATUS)
+    is_slow: bool = False
+    is_of_machine: bool = False
+
+    def findings(self, service: CheckedService[Any]) -> list[Diagnosis]:
+        """Return the findings; a check that cannot be done is one, too."""
+        try:
+            return list(self.look(service.settings if self.is_of_machine else service))
+        except PawsonalizeError as error:
+            return [attention(self.name, str(error))]
+
+
+EVERYWHERE = tuple(Place)
+IN_DOCTOR = (Place.DOCTOR,)
+
+
+def examine(
+    checks: Iterable[Check], service: CheckedService[Any], place: Place
+) -> Iterator[Diagnosis]:
+    """Yield the findings of all checks that the place shows."""
+    for check in checks:
+        if place in check.shown:
+            yield from check.findings(service)
+
+
+def needing_attention(findings: Iterable[Diagnosis]) -> list[Diagnosis]:
+    """Return the findings that need your attention."""
+    return [one for one in findings if one.verdict is Verdict.ATTENTION]
