@@ -5,14 +5,14 @@ from typing import Any
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.tenants import group_sizing
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.group_changes import create_group
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
-from pawsonalize.wings.tenants.composition import group_sizing
-from pawsonalize.wings.tenants.group_days import DayCounts, GroupDays
+from pawsonalize.storage.group_days import DayCounts, GroupDays
 from tests.service_data import make_service
 
 SHELTERS: dict[str, dict[str, Any]] = {

@@ -34,10 +34,10 @@ class Wing:
     checks: str = ""
     """A tuple of checks, which doctor, status, readyz and the console show."""
     started: str = ""
-    """Context manager of settings, adapters and `http.services.Services`: what the wing's
-    operations, pages and tasks share while a server runs; see `state`."""
+    """Context manager of settings, adapters and `http.services.Services`, open while a server
+    runs; yields what the wing's operations and pages share, or None."""
     tasks: str = ""
-    """Function of the same three and that state: the wing's background tasks."""
+    """Function of settings, adapters, services and what `started` yields: background tasks."""
     upkeep: str = ""
     """Function of settings, adapters and `stopped`: names and functions of the moment, which keep
     the disk small."""

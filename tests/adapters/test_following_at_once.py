@@ -22,8 +22,8 @@ from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.resources import Resources
-from pawsonalize.wings.tenants.group_days import GroupDays
 from tests.event_data import T0, event
 
 SERVERS = 6

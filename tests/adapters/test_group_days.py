@@ -7,9 +7,9 @@ from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import DAY
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.group_days import DailyLimits, DayCounts, GroupDays
+from pawsonalize.storage.group_sizes import CountMark, GroupSize, GroupSizes
 from pawsonalize.storage.turns import Turns
-from pawsonalize.wings.tenants.group_days import DailyLimits, DayCounts, GroupDays
-from pawsonalize.wings.tenants.group_sizes import CountMark, GroupSize, GroupSizes
 from tests.event_data import T0, event
 
 TODAY = T0 // DAY

@@ -8,8 +8,8 @@ from pawsonalize.domain.notifications import NotificationKind
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.problems import ProblemTable
-from pawsonalize.wings.notifications.deliveries import Deliveries
 from tests.event_data import T0
 
 LONG = 10 * MINUTE

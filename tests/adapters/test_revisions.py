@@ -14,8 +14,8 @@ from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.revisions import bring_up_to_date
+from pawsonalize.storage.servers import ServerTable
 from pawsonalize.storage.tables import REVISION
-from pawsonalize.wings.fleet.server_table import ServerTable
 from tests.adapters.test_servers import ONE, TWO
 from tests.event_data import event
 

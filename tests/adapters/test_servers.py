@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from pawsonalize.domain.roles import CONSUME, SERVE, WORK
+from pawsonalize.kinds.servers import Membership, Servers
 from pawsonalize.storage.beats import GONE_SECONDS, Beats
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.servers import ServerProcess, ServerTable
 from pawsonalize.storage.tables import REVISION
-from pawsonalize.wings.fleet.server_table import ServerProcess, ServerTable
-from pawsonalize.wings.fleet.servers import Membership, Servers
 
 ONE = ServerProcess("one-1", "one", 8080, (SERVE, WORK), "1.0", REVISION, 20, 5)
 TWO = replace(ONE, name="two-1", host="two", port=None, roles=(CONSUME,))

@@ -26,8 +26,8 @@ from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
+from pawsonalize.storage.deliveries import Delivery
 from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
-from pawsonalize.wings.notifications.deliveries import Delivery
 from tests import forked
 from tests.animal_data import animal
 from tests.event_data import T0, event

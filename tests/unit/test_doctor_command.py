@@ -18,10 +18,10 @@ from pawsonalize.kinds.resource import moved
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
+from pawsonalize.storage.deliveries import Delivery
 from pawsonalize.storage.impressions import ANIMALS, Impression
 from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
-from pawsonalize.wings.notifications.deliveries import Delivery
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train_and_serve

@@ -8,14 +8,14 @@ from typer.testing import CliRunner
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.tenants import count_training
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.settings import Settings
-from pawsonalize.wings.tenants.composition import count_training
-from pawsonalize.wings.tenants.group_days import GroupDays
+from pawsonalize.storage.group_days import GroupDays
 
 
 def run(folder: Path, *words: str) -> str:

@@ -18,7 +18,7 @@ from pawsonalize.engine.training.retraining.record import (
 )
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.notifications.deliveries import Deliveries
+from pawsonalize.storage.deliveries import Deliveries
 from tests.event_data import T0
 
 

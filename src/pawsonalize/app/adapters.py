@@ -62,9 +62,11 @@ from pawsonalize.storage.data_folder import (
     make_data_folder,
 )
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.problems import ProblemTable
@@ -76,12 +78,10 @@ from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
 from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
-from pawsonalize.wings.notifications.deliveries import Deliveries
 from pawsonalize.wings.notifications.notifying import open_notifiers
 from pawsonalize.wings.out_of_core.counting import Counting
 from pawsonalize.wings.remote_amazon.composition import RemoteEngine
 from pawsonalize.wings.remote_amazon.remote_campaign import RemoteCampaign
-from pawsonalize.wings.tenants.group_days import GroupDays
 
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 

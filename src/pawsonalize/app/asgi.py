@@ -16,7 +16,7 @@ from pawsonalize import clock
 from pawsonalize.access.guard import Guard
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.attempts import attempt
-from pawsonalize.app.background import archive_new, catch_up, in_background
+from pawsonalize.app.background import archive_new, catch_up, in_background, started, tasks_of_wings
 from pawsonalize.app.ending import told_to_end
 from pawsonalize.app.engine import Engine
 from pawsonalize.aws.door import routes as aws_routes
@@ -32,9 +32,8 @@ from pawsonalize.settings import Settings, read_settings
 from pawsonalize.ui.api_pages import routes as api_routes
 from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.ui.embed import routes as embed_routes
-from pawsonalize.wings.console.pages.door import routes as console_routes
+from pawsonalize.wing import added, parts
 from pawsonalize.wings.console.pages.shell import Console
-from pawsonalize.wings.tracing.tracing import RequestSpans, tracing
 
 _SWITCH_SECONDS = 0.0005
 
@@ -73,7 +72,6 @@ def build_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         with (
-            tracing(settings),
             opened(settings) as adapters,
             ThreadPoolExecutor() as notifying,
             ExitStack() as stack,
@@ -82,7 +80,9 @@ def build_app(
             stack.enter_context(engine.taking_part())
             # Requests in flight are answered before the server ends; these would let it wait.
             stack.enter_context(told_to_end(engine.views.outcomes.processes.close))
-            app.state.services = engine.services(settings, adapters)
+            services = app.state.services = engine.services(settings, adapters)
+            app.state.wings = started(settings, adapters, services, stack)
+            tasks = tasks_of_wings(settings, adapters, services, app.state.wings)
             app.state.admission = engine.admission
             app.state.tenants = engine.tenants
             app.state.aws = engine.aws_services(settings, adapters)
@@ -103,7 +103,7 @@ def build_app(
             catch_up(settings, engine)
             if loaded is not None:
                 loaded()
-            async with in_background(settings, adapters, engine, notifying):
+            async with in_background(settings, adapters, engine, notifying, tasks):
                 yield
             app.state.services.reports.close()
             engine.close()
@@ -114,7 +114,7 @@ def build_app(
         routes=_routes(settings),
         middleware=[
             Middleware(RequestMetrics),
-            Middleware(RequestSpans),
+            *(Middleware(one) for one in added("middleware")),
             Middleware(Guard),
             Middleware(InTime),
         ],
@@ -132,6 +132,6 @@ def _routes(settings: Settings) -> list[Route]:
         Route("/openapi.json", get_openapi),
         *api_routes(openapi),
         *embed_routes(),
-        *console_routes(),
+        *(route for _, pages in parts("pages") for route in pages()),
         *(site_routes() if settings.serves_site else ()),
     ]

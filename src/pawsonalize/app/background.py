@@ -1,12 +1,12 @@
 """What a server does beside answering, again and again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -14,6 +14,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
 from pawsonalize.app.side_processes import follow_latest, refresh_when_due
+from pawsonalize.app.tenants import group_sizing
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.roles import CONSUME, SERVE, WORK
@@ -21,14 +22,15 @@ from pawsonalize.engine.reporting.joined_events import report_unjoined
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.training.refresh import are_behind
 from pawsonalize.engine.upkeep.archiver import Archiver
+from pawsonalize.http.services import Services
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.settings import Settings
 from pawsonalize.storage.answering import in_time
+from pawsonalize.wing import parts
 from pawsonalize.wings.console.views.traffic import SAMPLE_SECONDS
 from pawsonalize.wings.notifications.notifying import couriers
 from pawsonalize.wings.remote_amazon.forwarding import LEASE
 from pawsonalize.wings.remote_amazon.settings import AmazonSettings
-from pawsonalize.wings.tenants.composition import group_sizing
 
 if TYPE_CHECKING:
     from pawsonalize.app.engine import Engine
@@ -37,7 +39,7 @@ _DELIVERY_SECONDS = 2.0
 _FOLLOW_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _JOB_SECONDS = 0.5
 _STREAM_SECONDS = 0.05
-_LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
 _CHOICES_SECONDS = 3.0
 _REPORT_SECONDS = 60.0
@@ -49,7 +51,8 @@ _SIZES_SECONDS = 30.0
 _UPKEEP_SECONDS = 600.0
 _JOINED_SECONDS = 600.0
 _THREADS = 7  # one may wait for a remote engine
-_HOUSEKEEPING = "housekeeping"  # what one server of all does; another follows when that dies
+HOUSEKEEPING = "housekeeping"
+"""The lease of what one server of all does; another follows when that dies."""
 
 log = structlog.get_logger()
 
@@ -71,7 +74,11 @@ class Task:
 
 @asynccontextmanager
 async def in_background(
-    settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
+    settings: Settings,
+    adapters: Adapters,
+    engine: "Engine",
+    notifying: Executor,
+    tasks_of_wings: Iterable[Task] = (),
 ) -> AsyncIterator[None]:
     """Do it all while the block runs, in other threads than answers use: it may take its time.
 
@@ -80,7 +87,7 @@ async def in_background(
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="background")
     running = [
         asyncio.create_task(_repeat(one, one.threads or threads, engine.problems))
-        for one in _tasks(settings, adapters, engine, notifying)
+        for one in (*_tasks(settings, adapters, engine, notifying), *tasks_of_wings)
     ]
     try:
         yield
@@ -89,6 +96,27 @@ async def in_background(
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         threads.shutdown(cancel_futures=True)
+
+
+def started(
+    settings: Settings, adapters: Adapters, services: Services, stack: ExitStack
+) -> dict[str, Any]:
+    """Start the wings; `stack` ends them. Returns what each shares, by its name."""
+    return {
+        wing.name: stack.enter_context(start(settings, adapters, services))
+        for wing, start in parts("started")
+    }
+
+
+def tasks_of_wings(
+    settings: Settings, adapters: Adapters, services: Services, shared: Mapping[str, Any]
+) -> list[Task]:
+    """Return the background tasks of the wings; `shared` is what `started` returned."""
+    return [
+        task
+        for wing, tasks in parts("tasks")
+        for task in tasks(settings, adapters, services, shared.get(wing.name))
+    ]
 
 
 def catch_up(settings: Settings, engine: "Engine") -> None:
@@ -129,7 +157,7 @@ def _tasks(
     yield Task("forget removed models", _UPKEEP_SECONDS, adapters.artefacts.forget_removed)
     if (replica := adapters.database.replica) is not None:
         yield Task("follow the read replica", _PROBLEM_SECONDS, replica.look)
-    yield Task("look at refusals", _PROBLEM_SECONDS, _now(engine.intake.look))
+    yield Task("look at refusals", _PROBLEM_SECONDS, at_the_moment(engine.intake.look))
     for task in _telling(settings, adapters, engine, notifying):
         # That nobody works must be told as well.
         yield task if works else replace(task, work=partial(_if_nobody_works, engine, task.work))
@@ -142,39 +170,42 @@ def _for_answers(engine: "Engine") -> Iterator[Task]:
     # Requests wait in the same thread.
     following = in_time(runtimes.refresh)
     yield Task("follow campaigns", _FOLLOW_SECONDS, following, runtimes.loading)
-    yield Task("count until trained", _LOOK_SECONDS, engine.recommending.refresh)
-    yield Task("report faults", _LOOK_SECONDS, partial(faults.look, engine))
+    yield Task("count until trained", LOOK_SECONDS, engine.recommending.refresh)
+    yield Task("report faults", LOOK_SECONDS, partial(faults.look, engine))
     yield Task("count what was shown", _SHOWN_SECONDS, engine.available.count_shown)
     yield Task("log impressions", _LOST_SECONDS, engine.impressions.report_lost)
-    yield Task("read metadata", _METADATA_SECONDS, _now(engine.filterings.refresh))
-    counting = _now(engine.individuals.count_choices)
+    yield Task("read metadata", _METADATA_SECONDS, at_the_moment(engine.filterings.refresh))
+    counting = at_the_moment(engine.individuals.count_choices)
     yield Task("count choices", _CHOICES_SECONDS, counting)
-    yield Task("sample traffic", SAMPLE_SECONDS, _now(engine.views.overview.history.sample))
+    yield Task(
+        "sample traffic", SAMPLE_SECONDS, at_the_moment(engine.views.overview.history.sample)
+    )
     yield Task("note when keys were used", _USES_SECONDS, engine.admission.store_uses)
     yield Task("count what dataset groups use", _USES_SECONDS, engine.tenants.usage.store)
-    yield Task("answer in time", _LOOK_SECONDS, raise_if_late, look=engine.tenants.why_late)
+    yield Task("answer in time", LOOK_SECONDS, raise_if_late, look=engine.tenants.why_late)
 
 
 def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[Task]:
-    once = partial(adapters.leases.leading, _HOUSEKEEPING)
+    once = partial(adapters.leases.leading, HOUSEKEEPING)
     for worker in engine.jobs.workers:
         yield Task(f"do a {worker.kind.kind}", _JOB_SECONDS, worker.work, engine.working)
-    yield Task("begin data deletion jobs", _LOOK_SECONDS, engine.deletions.look)
+    yield Task("begin data deletion jobs", LOOK_SECONDS, engine.deletions.look)
     yield Task("erase visitors", _JOB_SECONDS, once(engine.erasing.work), engine.working)
-    yield Task("fetch feeds", _LOOK_SECONDS, _now(engine.polling.look), engine.fetching)
-    yield Task("train when due", _LOOK_SECONDS, _now(engine.automatic.look))
-    yield Task("look after trainings", _LOOK_SECONDS, _now(engine.queue.look_after))
+    yield Task("train when due", LOOK_SECONDS, at_the_moment(engine.automatic.look))
+    yield Task("look after trainings", LOOK_SECONDS, at_the_moment(engine.queue.look_after))
     latest = partial(follow_latest, engine.following, engine.judging, engine.problems)
-    yield Task("follow latest", _LOOK_SECONDS, latest)
-    yield Task("look after recommenders", _LOOK_SECONDS, _now(engine.recommenders.look_after))
+    yield Task("follow latest", LOOK_SECONDS, latest)
+    yield Task(
+        "look after recommenders", LOOK_SECONDS, at_the_moment(engine.recommenders.look_after)
+    )
     reports = min(settings.attribution_seconds, _REPORT_SECONDS)
-    yield Task("report metrics", reports, once(_now(engine.attributions.report_due)))
-    sizing = once(_now(group_sizing(adapters).count))
+    yield Task("report metrics", reports, once(at_the_moment(engine.attributions.report_due)))
+    sizing = once(at_the_moment(group_sizing(adapters).count))
     yield Task("count what dataset groups have", _SIZES_SECONDS, sizing, engine.tidying)
     for what, tidy in upkeep(settings, adapters, engine.stopping.is_set):
         yield Task(what, _UPKEEP_SECONDS, once(tidy), engine.tidying)
     unjoined = partial(report_unjoined, adapters.impressions, adapters.log, engine.problems)
-    yield Task("join events to answers", _JOINED_SECONDS, once(_now(unjoined)))
+    yield Task("join events to answers", _JOINED_SECONDS, once(at_the_moment(unjoined)))
     if adapters.remote is not None:
         forward = adapters.leases.leading(LEASE, adapters.remote.forwarder.forward)
         pause = settings.part(AmazonSettings).amazon_forward_seconds
@@ -184,7 +215,7 @@ def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[
     if engine.refreshing is not None:
         is_behind = partial(_is_behind, settings, adapters, engine)
         refresh = partial(refresh_when_due, engine.refreshing, engine.problems, is_behind)
-        yield Task("refresh counts", _LOOK_SECONDS, refresh)
+        yield Task("refresh counts", LOOK_SECONDS, refresh)
     if settings.retrain_here:
         # Each alone: a schedule that fails keeps no run from its worker.
         for name, one in (
@@ -194,16 +225,16 @@ def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[
             ("look after retrainings", engine.workers),
         ):
             if one is not None:
-                yield Task(name, _LOOK_SECONDS, _now(one.look))
+                yield Task(name, LOOK_SECONDS, at_the_moment(one.look))
 
 
 def _telling(
     settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
 ) -> Iterator[Task]:
-    once = partial(adapters.leases.leading, _HOUSEKEEPING)
-    yield Task("tell problems", _PROBLEM_SECONDS, _now(engine.problems.look))
+    once = partial(adapters.leases.leading, HOUSEKEEPING)
+    yield Task("tell problems", _PROBLEM_SECONDS, at_the_moment(engine.problems.look))
     for courier in couriers(settings, adapters.deliveries):
-        name, deliver = f"deliver due {courier.name}", once(_now(courier.deliver_due))
+        name, deliver = f"deliver due {courier.name}", once(at_the_moment(courier.deliver_due))
         yield Task(name, _DELIVERY_SECONDS, deliver, notifying)
 
 
@@ -219,8 +250,8 @@ def _is_behind(settings: Settings, adapters: Adapters, engine: "Engine") -> bool
     return adapters.refresher.is_behind()
 
 
-def _now(work: Callable[[int], object]) -> Callable[[], object]:
-    """The work, told the moment at which it is done."""
+def at_the_moment(work: Callable[[int], object]) -> Callable[[], object]:
+    """Return the work as a function that gives it the present moment."""
     return lambda: work(clock.now())
 
 

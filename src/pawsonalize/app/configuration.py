@@ -1,9 +1,9 @@
 """What settings name that cannot be used; `serve` refuses it, and `config check` says it before."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.jobs import scheduled_feeds
 from pawsonalize.app.serving import postcodes_of
 from pawsonalize.app.shared_data import check_shared, root_key_of
 from pawsonalize.archive.objects import open_objects
@@ -15,34 +15,24 @@ from pawsonalize.kinds.access_keys import ADOPTION_SITE, AccessKey, Scope
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import check_urls
-from pawsonalize.wings.notifications.notifying import open_notifiers
-from pawsonalize.wings.remote_amazon.composition import check_amazon
-from pawsonalize.wings.streams.address import StreamAddress
+from pawsonalize.wing import added
 from pawsonalize.wings.streams.reading import source_of
 from pawsonalize.wings.streams.settings import StreamSettings
-from pawsonalize.wings.tracing.tracing import check_tracing
 
 
 def unusable(settings: Settings) -> Iterator[str]:
     """What is wrong, each with the next move; opens no database and sends nothing."""
     return _refused(
+        *(partial(check, settings) for check in added("usable")),
         lambda: _check_roles(settings),
         lambda: check_urls(settings.database, settings.database_read_url),
-        lambda: open_notifiers(settings),
         lambda: check_shared(settings),
         lambda: root_key_of(settings),
         lambda: first_keys(settings),
-        lambda: check_amazon(settings),
-        lambda: check_tracing(settings),
         lambda: certificate_of(settings.tls_certificate, settings.tls_key),
-        lambda: scheduled_feeds(settings),
         lambda: postcodes_of(settings),
         lambda: open_objects(settings.archive, settings.archive_kms_key),
         lambda: settings.artefact_url and open_objects(settings.artefact_url),
-        lambda: (
-            settings.part(StreamSettings).stream_url
-            and StreamAddress.parse(settings.part(StreamSettings).stream_url)
-        ),
         lambda: EventTypes.with_added(settings.event_types),
         lambda: recipe_named(settings.recipe),
     )

@@ -23,12 +23,7 @@ from pawsonalize.frame.checks import (
 )
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.data_folder import check_data_folder, is_data_folder, wrong_rights
-from pawsonalize.wings.dead_letters import checks as dead_letters
-from pawsonalize.wings.feeds import checks as feeds
-from pawsonalize.wings.fleet import checks as fleet
-from pawsonalize.wings.notifications import checks as notifications
-from pawsonalize.wings.remote_amazon import checks as remote_amazon
-from pawsonalize.wings.streams import checks as streams
+from pawsonalize.wing import added
 
 
 def database(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
@@ -133,21 +128,17 @@ MAIN_CHECKS = (
     *access_checks.CHECKS,
     Check("problems", problems, EVERYWHERE),
 )
-CHECKS = (
-    *MAIN_CHECKS,
-    *fleet.CHECKS,
-    *remote_amazon.CHECKS,
-    *streams.CHECKS,
-    *dead_letters.CHECKS,
-    *feeds.CHECKS,
-    *notifications.CHECKS,
-)
+
+
+def checks() -> tuple[Check, ...]:
+    """Return every check, those of the wings too."""
+    return (*MAIN_CHECKS, *added("checks"))
 
 
 def examine_all(settings: Settings, now: int) -> Iterator[Diagnosis]:
     """Yield the findings of every check; those of data only if there are any to open."""
-    of_machine = [check for check in CHECKS if check.is_of_machine]
-    of_data = [check for check in CHECKS if not check.is_of_machine]
+    of_machine = [check for check in checks() if check.is_of_machine]
+    of_data = [check for check in checks() if not check.is_of_machine]
     yield from examine(of_machine, CheckedService(settings, None, now), Place.DOCTOR)
     try:
         with opened(settings, must_exist=True) as adapters:

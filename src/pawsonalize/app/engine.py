@@ -16,8 +16,9 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import attempt
 from pawsonalize.app.erasing import deletions_of, erasing
 from pawsonalize.app.figures import figure_sources
+from pawsonalize.app.fleet import servers_of, taking_part, this_process
 from pawsonalize.app.ingest import ingest_of, refusals_of
-from pawsonalize.app.jobs import background_jobs, metric_attributions, polling
+from pawsonalize.app.jobs import background_jobs, metric_attributions
 from pawsonalize.app.retraining import (
     first_run,
     group_timers,
@@ -34,6 +35,7 @@ from pawsonalize.app.serving import (
     trained_or_not,
 )
 from pawsonalize.app.side_processes import following, judging_process, refresh_process
+from pawsonalize.app.tenants import fair_order, group_of, tenant_reports, tenants_of
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
@@ -71,6 +73,7 @@ from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.kinds.job_table import JobTable
 from pawsonalize.kinds.problems import Problems
+from pawsonalize.kinds.servers import Membership, Servers
 from pawsonalize.kinds.side_process import SideProcess
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
@@ -79,13 +82,9 @@ from pawsonalize.ui.learning import Learning
 from pawsonalize.wings.console.console import console_views, metrics_dir
 from pawsonalize.wings.console.views.views import ConsoleViews
 from pawsonalize.wings.dead_letters.refusals import Refusals
-from pawsonalize.wings.feeds.polling import Polling
-from pawsonalize.wings.fleet.fleet import servers_of, taking_part, this_process
-from pawsonalize.wings.fleet.servers import Membership, Servers
 from pawsonalize.wings.streams.reading import StreamReading, consumer_of
 from pawsonalize.wings.streams.settings import StreamSettings
 from pawsonalize.wings.streams.stream_shards import shards_of_all
-from pawsonalize.wings.tenants.composition import fair_order, group_of, tenant_reports, tenants_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +122,6 @@ class Engine:
     archiver: Archiver
     erasing: Erasing
     deletions: Deletions
-    polling: Polling
-    fetching: ThreadPoolExecutor
     tidying: ThreadPoolExecutor
     stopping: threading.Event
     jobs: JobTable
@@ -209,8 +206,6 @@ class Engine:
             archiver=adapters.archiver,
             erasing=erasing(settings, adapters),
             deletions=deletions_of(settings, adapters),
-            polling=polling(settings, adapters, stopping.is_set),
-            fetching=ThreadPoolExecutor(1, thread_name_prefix="feeds"),
             tidying=ThreadPoolExecutor(1, thread_name_prefix="upkeep"),
             stopping=stopping,
             jobs=jobs,
@@ -368,7 +363,6 @@ class Engine:
         self.consuming.shutdown(cancel_futures=True)
         if self.streaming is not None:
             self.streaming.close()
-        self.fetching.shutdown(cancel_futures=True)
         self.tidying.shutdown(cancel_futures=True)
         self.working.shutdown(cancel_futures=True)
         self.views.outcomes.processes.close()

@@ -2,6 +2,7 @@
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.tenants import event_limits
 from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes, named_types
 from pawsonalize.http.metrics import (
     count_dead_letters,
@@ -14,7 +15,6 @@ from pawsonalize.settings import Settings
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.refusals import Refusals
 from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
-from pawsonalize.wings.tenants.composition import event_limits
 
 
 def ingest_of(settings: Settings, adapters: Adapters) -> Ingest:

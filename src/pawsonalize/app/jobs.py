@@ -1,15 +1,13 @@
-"""Background jobs and scheduled feeds, over the adapters."""
+"""Background jobs, over the adapters."""
 
-import os
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.erasing import deletions_of
+from pawsonalize.app.tenants import fair_order
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.exports import Exports
 from pawsonalize.engine.ingest.importing.jobs import Imports
 from pawsonalize.engine.ingest.job_files import Outputs
@@ -19,7 +17,6 @@ from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.segments import Segments
 from pawsonalize.engine.serving.served import Loader
-from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.job_table import JobKind, JobTable
 from pawsonalize.kinds.jobs import (
@@ -29,38 +26,6 @@ from pawsonalize.kinds.jobs import (
     DatasetExportJob,
 )
 from pawsonalize.settings import Settings
-from pawsonalize.wings.feeds.feeds_file import ListedFeed, read_feeds
-from pawsonalize.wings.feeds.polling import Polling, ScheduledFeed
-from pawsonalize.wings.feeds.settings import FeedSettings
-from pawsonalize.wings.tenants.composition import fair_order
-
-
-def listed_feeds(settings: Settings) -> dict[str, ListedFeed]:
-    """The feeds by name; none without a file. InvalidInput if it cannot be used."""
-    if not settings.part(FeedSettings).feeds_file:
-        return {}
-    return read_feeds(Path(settings.part(FeedSettings).feeds_file), os.environ)
-
-
-def scheduled_feeds(settings: Settings) -> dict[str, ScheduledFeed]:
-    """The same with their schedules; InvalidInput if one cannot be read."""
-    return {name: _scheduled(name, feed) for name, feed in listed_feeds(settings).items()}
-
-
-def polling(
-    settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
-) -> Polling:
-    """The polling of the feeds."""
-    feeds, problems = scheduled_feeds(settings), adapters.problems(settings)
-    return Polling(feeds, adapters.registry, adapters.animals, problems, adapters.leases, stopped)
-
-
-def _scheduled(name: str, feed: ListedFeed) -> ScheduledFeed:
-    try:
-        schedule = read_schedule(feed.schedule, feed.time_zone)
-    except InvalidInput as error:
-        raise InvalidInput(f"feed {name}: {error.message}", field="feeds_file") from error
-    return ScheduledFeed(feed.source, (lambda _now: None) if schedule is None else schedule.latest)
 
 
 def outputs_of(settings: Settings, adapters: Adapters) -> Outputs:

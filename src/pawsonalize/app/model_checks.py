@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.fleet import servers_of
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
@@ -23,8 +24,7 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.kinds.status import Status
-from pawsonalize.wings.fleet.fleet import servers_of
-from pawsonalize.wings.fleet.server_table import ServerProcess
+from pawsonalize.storage.servers import ServerProcess
 
 _OLD_DAYS = 14
 _LATE = HOUR  # a retraining waits for another one, and for the start of a server

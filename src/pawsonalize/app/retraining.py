@@ -9,6 +9,7 @@ from typing import IO
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
 from pawsonalize.app.serving import live_model, live_models
+from pawsonalize.app.tenants import fair_order
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training.evaluating.evidence import Gate
@@ -34,7 +35,6 @@ from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.turns import Turns
 from pawsonalize.wings.notifications.notifying import open_notifiers
-from pawsonalize.wings.tenants.composition import fair_order
 
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 

@@ -7,7 +7,8 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.doctor import CHECKS
+from pawsonalize.app.doctor import checks
+from pawsonalize.app.fleet import servers_of
 from pawsonalize.app.intake_checks import newest_event_at
 from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.times import iso
@@ -20,7 +21,6 @@ from pawsonalize.frame.checks import (
 )
 from pawsonalize.settings import Settings
 from pawsonalize.storage.beats import BEAT_SECONDS
-from pawsonalize.wings.fleet.fleet import servers_of
 from pawsonalize.wings.remote_amazon.checks import engine_name
 
 _WAIT_SECONDS = 2 * BEAT_SECONDS
@@ -108,7 +108,7 @@ def service_state(
             None,
         ),
         schedule=_schedule(settings),
-        attention=tuple(needing_attention(examine(CHECKS, service, Place.STATUS))),
+        attention=tuple(needing_attention(examine(checks(), service, Place.STATUS))),
     )
 
 

@@ -21,12 +21,12 @@ from pawsonalize.kinds.jobs import (
 )
 from pawsonalize.settings import Settings
 from pawsonalize.storage.file_size import tidy
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.log_start import LogStart
 from pawsonalize.wings.dead_letters.archived_letters import LetterRetention
 from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
 from pawsonalize.wings.notifications.settings import NotificationSettings
-from pawsonalize.wings.tenants.group_days import GroupDays
 
 _JOBS = (
     DatasetImportJob,

@@ -118,7 +118,7 @@ def usage(
 
     Example: pawsonalize dataset-groups usage shelter-b --days 7
     """
-    from pawsonalize.wings.tenants.composition import tenant_reports
+    from pawsonalize.app.tenants import tenant_reports
 
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     with opened(settings) as adapters:

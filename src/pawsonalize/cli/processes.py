@@ -26,9 +26,9 @@ def train_version(name: str, token: int) -> None:
     Example: pawsonalize train-version recommender-20260517T093000000Z-1f2e3d 4711
     """
     from pawsonalize.app.adapters import opened
+    from pawsonalize.app.fleet import beside
+    from pawsonalize.app.tenants import count_training
     from pawsonalize.engine.training.processes import training_lease
-    from pawsonalize.wings.fleet.fleet import beside
-    from pawsonalize.wings.tenants.composition import count_training
 
     settings = load_settings()
     with (
@@ -50,10 +50,10 @@ def refresh(token: int) -> None:
     Example: pawsonalize refresh 4711
     """
     from pawsonalize.app.adapters import opened
+    from pawsonalize.app.fleet import beside
     from pawsonalize.app.side_processes import FAILED, refresh_counts
     from pawsonalize.kinds.side_process import rest
     from pawsonalize.storage.fencing import fenced
-    from pawsonalize.wings.fleet.fleet import beside
 
     settings = _settings()
     began = clock.now()
@@ -74,10 +74,10 @@ def follow_latest(token: int) -> None:
     Example: pawsonalize follow-latest 4711
     """
     from pawsonalize.app.adapters import opened
+    from pawsonalize.app.fleet import beside
     from pawsonalize.app.side_processes import following
     from pawsonalize.kinds.side_process import rest
     from pawsonalize.storage.fencing import fenced
-    from pawsonalize.wings.fleet.fleet import beside
 
     settings = _settings()
     began = clock.now()
@@ -99,8 +99,8 @@ def work(token: int) -> None:
     """
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.attempts import attempt
+    from pawsonalize.app.fleet import beside
     from pawsonalize.app.retraining import worker
-    from pawsonalize.wings.fleet.fleet import beside
     from pawsonalize.wings.notifications.notifying import couriers
 
     settings = _settings()

@@ -5,7 +5,7 @@ from pawsonalize.http.examples import DATASET_GROUP, LIMITS
 from pawsonalize.http.operation import About, Operation, RequestParameter
 from pawsonalize.http.resources import PAGE_PARAMETERS, named_parameter
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
-from pawsonalize.wings.tenants.tenants import TenantPage, TenantReport
+from pawsonalize.wings.tenants.reports import TenantPage, TenantReport
 
 _GROUP = (named_parameter("dataset group"),)
 

@@ -24,7 +24,7 @@ from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter_owner
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.group_limits import GroupLimits
-from pawsonalize.wings.tenants.tenants import UsageDay
+from pawsonalize.wings.tenants.reports import UsageDay
 
 _USAGE_DAYS = 30
 _MOST_USAGE_DAYS = 400

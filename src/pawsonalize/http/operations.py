@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from pawsonalize.domain.errors import NotReady
 from pawsonalize.engine.reporting.report import OutcomesReport
 from pawsonalize.http import (
     audit,
@@ -27,6 +28,7 @@ from pawsonalize.http.examples import (
 from pawsonalize.http.operation import About, Endpoint, Operation, RequestParameter, checked
 from pawsonalize.http.resource_operations import RESOURCE_OPERATIONS
 from pawsonalize.http.resources import PAGE_PARAMETERS
+from pawsonalize.http.services import Services
 from pawsonalize.http.users import VisitorConvertor
 from pawsonalize.kinds.access_keys import (
     ANYBODY,
@@ -35,15 +37,8 @@ from pawsonalize.kinds.access_keys import (
     OPERATOR,
     SITE,
 )
-from pawsonalize.wings.console.animal_operations import CONSOLE_ANIMAL_OPERATIONS
-from pawsonalize.wings.console.console_operations import CONSOLE_OPERATIONS
-from pawsonalize.wings.console.event_operations import CONSOLE_EVENT_OPERATIONS
-from pawsonalize.wings.console.service_operations import CONSOLE_SERVICE_OPERATIONS
+from pawsonalize.wing import added
 from pawsonalize.wings.console.views.service import AuditPage
-from pawsonalize.wings.console.visitor_operations import CONSOLE_VISITOR_OPERATIONS
-from pawsonalize.wings.dead_letters.operations import DEAD_LETTER_OPERATIONS
-from pawsonalize.wings.fleet.operations import SERVER_OPERATIONS, refuse
-from pawsonalize.wings.streams.operations import STREAM_OPERATIONS
 
 register_url_convertor("visitor", VisitorConvertor())
 
@@ -113,7 +108,6 @@ OPERATIONS = (
         ),
     ),
     *ERASURE_OPERATIONS,
-    *DEAD_LETTER_OPERATIONS,
     *ANIMAL_OPERATIONS,
     Operation(
         "GET",
@@ -181,13 +175,6 @@ OPERATIONS = (
             RequestParameter("cursor", "The `nextCursor` of the page before."),
         ),
     ),
-    *CONSOLE_OPERATIONS,
-    *SERVER_OPERATIONS,
-    *CONSOLE_ANIMAL_OPERATIONS,
-    *CONSOLE_VISITOR_OPERATIONS,
-    *CONSOLE_EVENT_OPERATIONS,
-    *CONSOLE_SERVICE_OPERATIONS,
-    *STREAM_OPERATIONS,
     *RESOURCE_OPERATIONS,
     Operation(
         "GET",
@@ -261,6 +248,7 @@ OPERATIONS = (
         ),
     ),
     Operation("GET", "/metrics", metrics.get_metrics, "Prometheus metrics.", MONITOR),
+    *added("operations"),
 )
 
 
@@ -278,10 +266,20 @@ def routes() -> list[Route]:
 _MONITORING = ("/healthz", "/readyz", "/metrics")
 
 
+async def _refuse(request: Request) -> Response:
+    """What a server says that has not the role to answer."""
+    services: Services = request.app.state.services
+    raise NotReady(
+        f"this server does not answer: its roles are {', '.join(services.roles)}. Ask one that has"
+        " the role serve",
+        code="not_serving",
+    )
+
+
 def monitoring_routes() -> list[Route]:
     """What a server answers that has not the role to answer anything else."""
     own = [route for route in routes() if route.path in _MONITORING]
-    return [*own, Route("/{path:path}", refuse, methods=_METHODS)]
+    return [*own, Route("/{path:path}", _refuse, methods=_METHODS)]
 
 
 def _one_of(by_method: dict[str, Endpoint]) -> Endpoint:

@@ -30,6 +30,7 @@ from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.job_table import JobTable
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.servers import Servers
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -37,9 +38,8 @@ from pawsonalize.wings.console.views.views import ConsoleViews
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
 from pawsonalize.wings.dead_letters.refusals import Refusals
-from pawsonalize.wings.fleet.servers import Servers
 from pawsonalize.wings.streams.stream_shards import Shard
-from pawsonalize.wings.tenants.tenants import TenantReports
+from pawsonalize.wings.tenants.reports import TenantReports
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from pawsonalize.storage.tables import REVISION
 
 if TYPE_CHECKING:
     from pawsonalize.storage.postgres import PostgresEngines
-    from pawsonalize.wings.fleet.replica import ReadReplica
+    from pawsonalize.storage.replica import ReadReplica
 
 CONNECTIONS = 20
 """How many connections to PostgreSQL one process opens at most, by default."""
@@ -345,7 +345,7 @@ def check_urls(url: str, replica: str) -> None:
 
 
 def _replica_of(database: Database, url: str, connections: int) -> "ReadReplica":
-    from pawsonalize.wings.fleet.replica import ReadReplica  # noqa: PLC0415 - an extra
+    from pawsonalize.storage.replica import ReadReplica  # noqa: PLC0415 - an extra
 
     return ReadReplica(_parsed(url, "database_read_url"), connections, database.reading)
 

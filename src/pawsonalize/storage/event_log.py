@@ -14,6 +14,7 @@ from pawsonalize.storage.animal_exposures import add_shown_animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_rows import as_row, logged, reported, reported_animals
 from pawsonalize.storage.exposures import add_shown
+from pawsonalize.storage.group_days import DailyLimits, count_events, within
 from pawsonalize.storage.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
 from pawsonalize.storage.log_start import (
     FORGOTTEN,
@@ -27,7 +28,6 @@ from pawsonalize.storage.raw_events import add_raws, take_out_raws
 from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.tables import events, sessions
 from pawsonalize.storage.training_rows import TRAINING_ROWS
-from pawsonalize.wings.tenants.group_days import DailyLimits, count_events, within
 
 _ERASED_BATCH = 10_000  # between two of them, others may write
 

@@ -15,12 +15,11 @@ from sqlalchemy import Connection, delete, insert, inspect, select, text, update
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.storage.beats import Beats
+from pawsonalize.storage.group_tables import dataset_group_days
 from pawsonalize.storage.shared_tables import agreements, servers
 from pawsonalize.storage.tables import REVISION, metadata
 from pawsonalize.storage.work_tables import leases
-from pawsonalize.wings.dead_letters.tables import dead_letters
-from pawsonalize.wings.streams.tables import stream_shards
-from pawsonalize.wings.tenants.tables import dataset_group_days
+from pawsonalize.wing import added
 
 if TYPE_CHECKING:
     from pawsonalize.storage.database import Database
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 EXPANDS, CONTRACTS = "expands", "contracts"
 """What a migration says of itself, as `change`."""
 TABLES = metadata
-"""All tables: by now, each file has added its own."""
-_OF_OTHER_FILES = (leases, dead_letters, stream_shards, dataset_group_days)
+"""All tables: by now, each file has added its own, those of the wings too."""
+_OF_OTHER_FILES = (leases, dataset_group_days, *added("tables"))
 
 _REVISION = text("SELECT version_num FROM alembic_version")
 _STAMP = text("INSERT INTO alembic_version VALUES (:revision)")

@@ -13,8 +13,8 @@ from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.deliveries import Deliveries, Delivery
 from pawsonalize.wings.notifications.courier import GIVEN_UP_AFTER, Courier
-from pawsonalize.wings.notifications.deliveries import Deliveries, Delivery
 from pawsonalize.wings.notifications.smtp import SmtpNotifier
 from pawsonalize.wings.notifications.webhook import WebhookNotifier
 from tests.adapters.notify.channels import Posts

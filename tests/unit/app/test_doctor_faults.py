@@ -11,7 +11,6 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.doctor import examine_all
-from pawsonalize.app.jobs import listed_feeds, polling
 from pawsonalize.app.model_checks import refresh, schedules
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.roles import WORK
@@ -19,8 +18,9 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.frame.checks import CheckedService, Diagnosis, Verdict
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
+from pawsonalize.storage.servers import ServerProcess, ServerTable
 from pawsonalize.wings.dead_letters.letters import DeadLetter
-from pawsonalize.wings.fleet.server_table import ServerProcess, ServerTable
+from pawsonalize.wings.feeds.scheduled import listed_feeds, polling
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train_and_serve

@@ -1,6 +1,7 @@
 """What a server does, by its roles; and what one says that does not answer."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,16 @@ from tests.service_data import client_of, make_service
 def tasks(settings: Settings, **more: str) -> set[str]:
     """What a server with these settings does again and again."""
     settings = settings.changed(**more)
-    with opened(settings) as adapters, ThreadPoolExecutor(1) as notifying:
+    with opened(settings) as adapters, ThreadPoolExecutor(1) as notifying, ExitStack() as stack:
         engine = Engine.of(settings, adapters)
-        found = {one.name for one in background._tasks(settings, adapters, engine, notifying)}
+        services = engine.services(settings, adapters)
+        shared = background.started(settings, adapters, services, stack)
+        found = [
+            *background._tasks(settings, adapters, engine, notifying),
+            *background.tasks_of_wings(settings, adapters, services, shared),
+        ]
         engine.close()
-    return found
+    return {one.name for one in found}
 
 
 def test_the_roles_share_all_tasks_out(tmp_path: Path) -> None:

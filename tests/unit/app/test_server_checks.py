@@ -9,10 +9,10 @@ import pytest
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.frame.checks import CheckedService, Diagnosis, Verdict
+from pawsonalize.kinds.servers import NOBODY_WORKS, Servers, ServerState
 from pawsonalize.settings import Settings
+from pawsonalize.storage.servers import ServerProcess, ServerTable
 from pawsonalize.wings.fleet import checks
-from pawsonalize.wings.fleet.server_table import ServerProcess, ServerTable
-from pawsonalize.wings.fleet.servers import NOBODY_WORKS, Servers, ServerState
 
 ONE = ServerProcess("one-1", "one", 8080, (SERVE, WORK), "0.1.0", "0021", 20, 5)
 TWO = replace(ONE, name="one-2")

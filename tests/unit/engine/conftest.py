@@ -21,9 +21,9 @@ from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.storage.resources import Resources
-from pawsonalize.wings.tenants.group_days import GroupDays
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 

@@ -29,7 +29,7 @@ from pawsonalize.kinds.solutions import Solution
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.answering import in_time
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.wings.tenants.group_days import DailyLimits
+from pawsonalize.storage.group_days import DailyLimits
 
 log = structlog.get_logger()
 

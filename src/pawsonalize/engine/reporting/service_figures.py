@@ -16,8 +16,8 @@ from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_ledger import ArchiveLedger
+from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.wings.notifications.deliveries import Deliveries
 
 _JOBS: Mapping[str, type[Resource]] = {
     "trainings": SolutionVersion,

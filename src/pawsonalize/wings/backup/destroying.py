@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.fleet import servers_of
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
@@ -17,7 +18,6 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.copies import drop_tables
 from pawsonalize.storage.data_folder import ARCHIVE, DRAFT, FILES, FOLDERS, is_ours
 from pawsonalize.wings.dead_letters.archived_letters import is_of_letters
-from pawsonalize.wings.fleet.fleet import servers_of
 from pawsonalize.wings.out_of_core.files import is_of_training
 
 

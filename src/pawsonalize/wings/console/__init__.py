@@ -2,4 +2,4 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("console")
+WING = Wing("console", operations="operations:OPERATIONS", pages="pages.door:routes")

@@ -9,10 +9,11 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.disk_forecast import forecast
-from pawsonalize.app.doctor import CHECKS
+from pawsonalize.app.doctor import checks as all_checks
 from pawsonalize.app.intake_checks import newest_event_at
 from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.app.side_processes import outcomes_processes
+from pawsonalize.app.tenants import tenant_reports
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import MINUTE, SECOND, iso
 from pawsonalize.engine.serving.animals.ranking import Individuals
@@ -22,6 +23,7 @@ from pawsonalize.frame.checks import CheckedService, Place, examine, needing_att
 from pawsonalize.http.traffic import read_counts
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.servers import Servers
 from pawsonalize.settings import Settings
 from pawsonalize.storage.impressions import Impressions
 from pawsonalize.wings.console.console_parts import (
@@ -42,8 +44,6 @@ from pawsonalize.wings.console.views.overview import (
 )
 from pawsonalize.wings.console.views.traffic import TrafficHistory
 from pawsonalize.wings.console.views.views import ConsoleViews
-from pawsonalize.wings.fleet.servers import Servers
-from pawsonalize.wings.tenants.composition import tenant_reports
 
 _FINDINGS_KEPT = 10 * SECOND
 _CAMPAIGNS = 50
@@ -119,7 +119,7 @@ def _findings(
 ) -> list[ConsoleFinding]:
     """Return what needs attention by the checks of the overview that are slow, or are not."""
     service = CheckedService(settings, adapters, clock.now(), servers)
-    checks = [one for one in CHECKS if one.is_slow is is_slow]
+    checks = [one for one in all_checks() if one.is_slow is is_slow]
     found = needing_attention(examine(checks, service, Place.OVERVIEW))
     return [ConsoleFinding(one.check, one.message, one.next_move) for one in found]
 

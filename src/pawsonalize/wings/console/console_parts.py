@@ -8,12 +8,12 @@ import numpy as np
 
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.jobs import listed_feeds
 from pawsonalize.config import Secret
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader
 from pawsonalize.engine.training.data_checks import bots_among
+from pawsonalize.kinds.servers import Servers
 from pawsonalize.settings import Settings, kinds_of_settings
 from pawsonalize.storage.animal_list import StockList
 from pawsonalize.storage.animals import Animals
@@ -24,7 +24,7 @@ from pawsonalize.wings.console.views.events import EventViews
 from pawsonalize.wings.console.views.quality import QualityViews
 from pawsonalize.wings.console.views.service import ServiceViews, SettingInForce
 from pawsonalize.wings.console.views.visitors import VisitorViews
-from pawsonalize.wings.fleet.servers import Servers
+from pawsonalize.wings.feeds.scheduled import listed_feeds
 from pawsonalize.wings.notifications.notifying import open_notifiers
 
 

@@ -2,4 +2,11 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("dead_letters", settings="settings:DeadLetterSettings", commands="commands:COMMANDS")
+WING = Wing(
+    "dead_letters",
+    settings="settings:DeadLetterSettings",
+    commands="commands:COMMANDS",
+    tables="tables:TABLES",
+    checks="checks:CHECKS",
+    operations="operations:DEAD_LETTER_OPERATIONS",
+)

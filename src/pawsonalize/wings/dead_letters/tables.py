@@ -26,3 +26,5 @@ dead_letters = Table(
     Column("archived_at", BigInteger),
 )
 Index("dead_letters_to_archive", dead_letters.c.archived_at, dead_letters.c.archived_in)
+
+TABLES = (dead_letters,)

@@ -2,4 +2,12 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("feeds", settings="settings:FeedSettings", commands="commands:COMMANDS")
+WING = Wing(
+    "feeds",
+    settings="settings:FeedSettings",
+    commands="commands:COMMANDS",
+    checks="checks:CHECKS",
+    usable="scheduled:USABLE",
+    started="scheduled:started",
+    tasks="scheduled:tasks",
+)

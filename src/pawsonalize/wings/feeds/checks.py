@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.jobs import listed_feeds, polling
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import HOUR, iso
 from pawsonalize.frame.checks import Check, CheckedService, Diagnosis, attention
 from pawsonalize.wings.feeds.polling import FeedState
+from pawsonalize.wings.feeds.scheduled import listed_feeds, polling
 
 _LATE = HOUR
 

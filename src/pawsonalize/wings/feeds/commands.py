@@ -147,8 +147,8 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize animals feeds
     """
-    from pawsonalize.app.jobs import listed_feeds, polling
     from pawsonalize.fetch import shown
+    from pawsonalize.wings.feeds.scheduled import listed_feeds, polling
 
     settings = load_settings({"data_dir": data_dir})
     listed, now = listed_feeds(settings), clock.now()
@@ -178,8 +178,8 @@ def fetch(
 
     Example: pawsonalize animals fetch north
     """
-    from pawsonalize.app.jobs import listed_feeds, polling
     from pawsonalize.wings.feeds.feed_import import finish
+    from pawsonalize.wings.feeds.scheduled import listed_feeds, polling
 
     settings = load_settings({"data_dir": data_dir})
     listed = listed_feeds(settings)

@@ -2,4 +2,9 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("fleet", commands="commands:COMMANDS")
+WING = Wing(
+    "fleet",
+    commands="commands:COMMANDS",
+    checks="checks:CHECKS",
+    operations="operations:SERVER_OPERATIONS",
+)

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.fleet import servers_of
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.fleet_settings import BESIDE_CONNECTIONS
 from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, Place, attention
+from pawsonalize.kinds.servers import NOBODY_WORKS
 from pawsonalize.settings import Settings
-from pawsonalize.wings.fleet.fleet import servers_of
-from pawsonalize.wings.fleet.server_table import ServerProcess
-from pawsonalize.wings.fleet.servers import NOBODY_WORKS
+from pawsonalize.storage.servers import ServerProcess
 
 _BESIDE = 4
 """Beside its trainings, a server that works may retrain (two trainings at once), refresh and judge:

@@ -11,7 +11,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.wings.fleet.servers import ServerState
+    from pawsonalize.kinds.servers import ServerState
 
 _COLUMNS = ("server", "process", "roles", "state", "version", "tables", "serves", "since")
 _STATES = {True: "lives", False: "gone", None: "unknown"}
@@ -24,7 +24,7 @@ def servers(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize servers
     """
-    from pawsonalize.wings.fleet.fleet import servers_of
+    from pawsonalize.app.fleet import servers_of
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         states = servers_of(adapters).watch()

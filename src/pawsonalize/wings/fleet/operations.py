@@ -4,7 +4,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import NotReady
 from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import Operation
 from pawsonalize.http.services import Services
@@ -22,16 +21,6 @@ async def get_servers(request: Request) -> Response:
     """List the processes, as this one sees them."""
     services: Services = request.app.state.services
     return json_response(ServerList([server_answer(one) for one in services.servers.states()]))
-
-
-async def refuse(request: Request) -> Response:
-    """What a server says that has not the role to answer."""
-    services: Services = request.app.state.services
-    raise NotReady(
-        f"this server does not answer: its roles are {', '.join(services.roles)}. Ask one that has"
-        " the role serve",
-        code="not_serving",
-    )
 
 
 SERVER_OPERATIONS = (

@@ -2,4 +2,10 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("notifications", settings="settings:NotificationSettings", commands="commands:COMMANDS")
+WING = Wing(
+    "notifications",
+    settings="settings:NotificationSettings",
+    commands="commands:COMMANDS",
+    checks="checks:CHECKS",
+    usable="notifying:USABLE",
+)

@@ -7,8 +7,8 @@ import structlog
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.times import DAY, HOUR, SECOND
+from pawsonalize.storage.deliveries import Deliveries, Delivery
 from pawsonalize.wings.notifications.base import Notifier
-from pawsonalize.wings.notifications.deliveries import Deliveries, Delivery
 
 FIRST_WAIT = 10 * SECOND
 LONGEST_WAIT = HOUR

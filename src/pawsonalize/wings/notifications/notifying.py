@@ -2,9 +2,9 @@
 
 from pawsonalize import clock
 from pawsonalize.settings import Settings
+from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.wings.notifications.base import Notifier
 from pawsonalize.wings.notifications.courier import Courier
-from pawsonalize.wings.notifications.deliveries import Deliveries
 from pawsonalize.wings.notifications.log import LogNotifier
 from pawsonalize.wings.notifications.settings import NotificationSettings
 from pawsonalize.wings.notifications.smtp import SmtpNotifier
@@ -38,3 +38,6 @@ def couriers(settings: Settings, deliveries: Deliveries) -> list[Courier]:
     """One for each notifier, so that none waits for another."""
     notifiers = open_notifiers(settings)
     return [Courier(deliveries, name, notifier) for name, notifier in notifiers.items()]
+
+
+USABLE = (open_notifiers,)

@@ -2,4 +2,9 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("remote_amazon", settings="settings:AmazonSettings")
+WING = Wing(
+    "remote_amazon",
+    settings="settings:AmazonSettings",
+    checks="checks:CHECKS",
+    usable="composition:USABLE",
+)

@@ -96,3 +96,6 @@ def _our_own(settings: Settings) -> Iterator[str]:
             port = url.port or (443 if url.scheme == "https" else 80)
             if port == settings.port:
                 yield name
+
+
+USABLE = (check_amazon,)

@@ -2,4 +2,12 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("streams", settings="settings:StreamSettings", commands="commands:COMMANDS")
+WING = Wing(
+    "streams",
+    settings="settings:StreamSettings",
+    commands="commands:COMMANDS",
+    tables="tables:TABLES",
+    checks="checks:CHECKS",
+    operations="operations:STREAM_OPERATIONS",
+    usable="reading:USABLE",
+)

@@ -66,7 +66,7 @@ def consume(
 
 def _listed(settings: Settings, adapters: "Adapters") -> AbstractContextManager[None]:
     """One of the servers while the block runs."""
-    from pawsonalize.wings.fleet.fleet import servers_of, taking_part, this_process
+    from pawsonalize.app.fleet import servers_of, taking_part, this_process
 
     me = this_process(settings, adapters, (CONSUME,), listens=False)
     return taking_part(me, adapters.problems(settings), servers_of(adapters))

@@ -160,3 +160,12 @@ class CatchingUp:
         lags = [*mine.values(), *(ShardLag(o.shard, o.lag_seconds, o.lag_messages) for o in theirs)]
         # At first there is no shard, where the broker takes its time to assign them.
         return bool(known) and all(fresh) and all(one.is_none for one in lags)
+
+
+def check_stream(settings: Settings) -> None:
+    """InvalidInput where the address of the stream cannot be read."""
+    if url := settings.part(StreamSettings).stream_url:
+        StreamAddress.parse(url)
+
+
+USABLE = (check_stream,)

@@ -21,3 +21,5 @@ stream_shards = Table(
     Column("lag_messages", BigInteger),
     Column("looked_at", BigInteger),
 )
+
+TABLES = (stream_shards,)

@@ -10,7 +10,7 @@ from pawsonalize.access.admission import Caller
 from pawsonalize.access.tenants import check_reach
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.wings.console.pages.shell import TENANTS, Console, guarded_for_tenants, shown
-from pawsonalize.wings.tenants.tenants import REPORTED_DAYS, UsageDay
+from pawsonalize.wings.tenants.reports import REPORTED_DAYS, UsageDay
 
 _AT_ONCE = 50
 _DATE = len("1970-01-01")

@@ -2,4 +2,10 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("tracing", settings="settings:TracingSettings")
+WING = Wing(
+    "tracing",
+    settings="settings:TracingSettings",
+    middleware="tracing:MIDDLEWARE",
+    started="tracing:tracing",
+    usable="tracing:USABLE",
+)

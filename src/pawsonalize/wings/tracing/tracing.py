@@ -47,7 +47,7 @@ def check_tracing(settings: Settings) -> None:
 
 
 @contextmanager
-def tracing(settings: Settings) -> Iterator[None]:
+def tracing(settings: Settings, *_parts: object) -> Iterator[None]:
     """Make spans while the block runs, if there is a `traces_url`; send the last at its end."""
     if not settings.part(TracingSettings).traces_url:
         yield
@@ -164,3 +164,7 @@ class RequestSpans:
                 path = route.path_format if route is not None else "unmatched"
                 span.update_name(f"{scope['method']} {path}")
                 span.set_attribute("http.route", path)
+
+
+MIDDLEWARE = (RequestSpans,)
+USABLE = (check_tracing,)

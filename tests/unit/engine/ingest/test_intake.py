@@ -6,8 +6,8 @@ from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.ingest.intake import FEWEST, PROBLEM, WINDOW, Intake
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.problems import ProblemTable
-from pawsonalize.wings.notifications.deliveries import Deliveries
 from tests.event_data import T0
 
 

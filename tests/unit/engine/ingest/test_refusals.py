@@ -7,12 +7,12 @@ import pytest
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
 from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
 from pawsonalize.wings.dead_letters.refusals import LARGEST, USUAL_BYTES, Refusals
-from pawsonalize.wings.notifications.deliveries import Deliveries
 from tests import event_loop
 from tests.event_data import T0
 

@@ -14,10 +14,10 @@ from pawsonalize.engine.reporting.joined_events import (
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import ANIMALS, Impression, Impressions
 from pawsonalize.storage.problems import ProblemTable
-from pawsonalize.wings.notifications.deliveries import Deliveries
 from tests.event_data import T0, event
 
 NOW = T0 + DAY

@@ -8,12 +8,12 @@ import pytest
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.group_sizes import GroupSizes
 from pawsonalize.storage.resources import Resources
-from pawsonalize.wings.tenants.group_sizes import GroupSizes
-from pawsonalize.wings.tenants.group_sizing import GroupSizing
 from tests.event_data import T0, event
 
 

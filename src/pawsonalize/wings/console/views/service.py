@@ -12,12 +12,12 @@ from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import iso
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.servers import Servers, ServerState
 from pawsonalize.storage.audit import AuditLog
+from pawsonalize.storage.deliveries import Deliveries, Delivery
 from pawsonalize.wings.console.views.parameters import read_count
-from pawsonalize.wings.fleet.servers import Servers, ServerState
 from pawsonalize.wings.notifications.base import Notifier
 from pawsonalize.wings.notifications.courier import send
-from pawsonalize.wings.notifications.deliveries import Deliveries, Delivery
 
 _DELIVERIES = 20
 _LOOKED_AT = 200

@@ -11,7 +11,7 @@ from pawsonalize.wings.console.views.quality import QualityViews
 from pawsonalize.wings.console.views.runs import RunReports
 from pawsonalize.wings.console.views.service import ServiceViews
 from pawsonalize.wings.console.views.visitors import VisitorViews
-from pawsonalize.wings.tenants.tenants import TenantReports
+from pawsonalize.wings.tenants.reports import TenantReports
 
 
 @dataclass(frozen=True, slots=True)

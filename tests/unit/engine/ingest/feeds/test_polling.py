@@ -17,6 +17,7 @@ from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.animals import AnimalQuery, Animals
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.resources import Resources
@@ -25,7 +26,6 @@ from pawsonalize.wings.feeds.importing import FeedImport
 from pawsonalize.wings.feeds.meanings import Meanings
 from pawsonalize.wings.feeds.polling import Polling, ScheduledFeed
 from pawsonalize.wings.feeds.sources import FeedSource
-from pawsonalize.wings.notifications.deliveries import Deliveries
 from tests.event_data import T0
 from tests.feed_server import Answer, FeedServer, feed_server
 from tests.unit.engine.ingest.feeds.samples import ASM3, PETFINDER_JSON, RESCUEGROUPS

@@ -15,9 +15,9 @@ from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.group_tables import dataset_group_days as days
 from pawsonalize.storage.statements import Insert, in_parts, insert_of
 from pawsonalize.storage.tables import events
-from pawsonalize.wings.tenants.tables import dataset_group_days as days
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, delete, func, select
 
 from pawsonalize.domain.erasures import owning_group
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.group_tables import dataset_group_sizes as sizes
 from pawsonalize.storage.statements import upsert
 from pawsonalize.storage.tables import events, log_marks
-from pawsonalize.wings.tenants.tables import dataset_group_sizes as sizes
 
 _THROUGH = "dataset groups counted through"
 _SINCE = "dataset groups counted anew at"

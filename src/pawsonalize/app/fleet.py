@@ -15,11 +15,11 @@ from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.kinds.problems import Problems
+from pawsonalize.kinds.servers import NOBODY_WORKS, Membership, Servers
 from pawsonalize.settings import Settings
 from pawsonalize.storage.beats import BEAT_SECONDS
+from pawsonalize.storage.servers import ServerProcess, ServerTable
 from pawsonalize.storage.tables import REVISION
-from pawsonalize.wings.fleet.server_table import ServerProcess, ServerTable
-from pawsonalize.wings.fleet.servers import NOBODY_WORKS, Membership, Servers
 
 log = structlog.get_logger()
 

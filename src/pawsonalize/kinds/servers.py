@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from pawsonalize.storage.beats import GONE_SECONDS, Beats
-from pawsonalize.wings.fleet.server_table import ServerProcess, ServerTable
+from pawsonalize.storage.servers import ServerProcess, ServerTable
 
 NOBODY_WORKS = (
     "no living server has the role work, so nothing is trained, retrained, imported, erased,"

@@ -11,6 +11,7 @@ from pawsonalize.domain.times import DAY, SECOND, iso
 from pawsonalize.engine.ingest.event_limits import EventLimits
 from pawsonalize.engine.training.retraining.record import Fate
 from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.fair_order import FairOrder
 from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
@@ -19,11 +20,10 @@ from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.kinds.usage import Usage
 from pawsonalize.settings import Settings
+from pawsonalize.storage.group_days import DayCounts, GroupDays
+from pawsonalize.storage.group_sizes import GroupSizes
 from pawsonalize.storage.turns import Turns
-from pawsonalize.wings.tenants.group_days import DayCounts, GroupDays
-from pawsonalize.wings.tenants.group_sizes import GroupSizes
-from pawsonalize.wings.tenants.group_sizing import GroupSizing
-from pawsonalize.wings.tenants.tenants import LastRetraining, TenantReports
+from pawsonalize.wings.tenants.reports import LastRetraining, TenantReports
 
 _NEWEST_RUNS = 50
 
