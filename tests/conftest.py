@@ -178,8 +178,8 @@ def aws(aws_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def leases(database: "Database", tmp_path: Path) -> Iterator["Leases"]:
     """Those of one process of this machine."""
     from pawsonalize.kinds.leases import Leases
-    from pawsonalize.storage.leases import LeaseTable
+    from pawsonalize.storage.work import WorkTable
 
-    leases = Leases(LeaseTable(database), tmp_path / "leases")
+    leases = Leases(WorkTable(database), tmp_path / "leases")
     yield leases
     leases.close()

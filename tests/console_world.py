@@ -18,14 +18,13 @@ from pawsonalize.engine.training.retraining.record import (
     Step,
     StepTiming,
     Trigger,
-    write_record,
+    as_work,
 )
 from pawsonalize.evaluation.gate.evidence import Evidence, LiveEvidence
 from pawsonalize.evaluation.gate.rules import decide
 from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.settings import Settings
 from pawsonalize.storage.catalogue import Item
-from pawsonalize.storage.retraining_runs import RetrainingRun
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.evidence import compared, evidence
@@ -73,10 +72,7 @@ def make_console_world(folder: Path, *, is_hostile: bool = True, **more: Any) ->
 
 def store_run(adapters: Adapters, record: RunRecord) -> None:
     """Store a retraining as if it had been worked on."""
-    row = RetrainingRun(
-        record.run_id, record.started_at, write_record(record), record.status, record.ended_at
-    )
-    assert adapters.retraining_runs.begin(row)
+    assert adapters.work.add([as_work(record)])
 
 
 def running_run(now: int) -> RunRecord:

@@ -16,7 +16,7 @@ from pawsonalize.domain.errors import LeaseLost, StorageUnavailable
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.leases import LeaseTable
+from pawsonalize.storage.work import WorkTable
 
 SECONDS = 10.0
 
@@ -45,7 +45,7 @@ def make(database: Database, tmp_path: Path, steady: Steady) -> Iterator[Make]:
     made: list[Leases] = []
 
     def make(machine: str = "here", on_lost: Callable[[str], object] = str) -> Leases:
-        table = LeaseTable(database)
+        table = WorkTable(database)
         made.append(Leases(table, tmp_path / machine, SECONDS, steady, on_lost))
         return made[-1]
 
@@ -55,8 +55,8 @@ def make(database: Database, tmp_path: Path, steady: Steady) -> Iterator[Make]:
 
 
 @pytest.fixture
-def table(database: Database) -> LeaseTable:
-    return LeaseTable(database)
+def table(database: Database) -> WorkTable:
+    return WorkTable(database)
 
 
 def write(database: Database) -> None:
@@ -65,7 +65,7 @@ def write(database: Database) -> None:
 
 
 def test_a_container_that_is_made_anew_under_another_name_goes_on_at_once(
-    table: LeaseTable, tmp_path: Path, steady: Steady, monkeypatch: pytest.MonkeyPatch
+    table: WorkTable, tmp_path: Path, steady: Steady, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def started(hostname: str) -> Leases:
         monkeypatch.setattr("socket.gethostname", lambda: hostname)
@@ -118,8 +118,8 @@ def test_a_holder_that_was_killed_is_followed_at_once_on_its_machine(
         "import sys, pathlib\n"
         "from pawsonalize.kinds.leases import Leases\n"
         "from pawsonalize.storage.database import Database\n"
-        "from pawsonalize.storage.leases import LeaseTable\n"
-        "leases = Leases(LeaseTable(Database(sys.argv[1])), pathlib.Path(sys.argv[2]))\n"
+        "from pawsonalize.storage.work import WorkTable\n"
+        "leases = Leases(WorkTable(Database(sys.argv[1])), pathlib.Path(sys.argv[2]))\n"
         "with leases.held('job.a'):\n"
         "    print(flush=True); sys.stdin.read()\n"
     )
@@ -141,11 +141,12 @@ def test_a_holder_that_was_killed_is_followed_at_once_on_its_machine(
 
 
 def test_another_machine_follows_once_no_beat_was_seen_for_the_length_of_a_lease(
-    make: Make, table: LeaseTable, steady: Steady
+    make: Make, table: WorkTable, steady: Steady
 ) -> None:
     here, there = make(), make("there")
     dead = table.take("job.a", None, "elsewhere/1")
     assert dead is not None
+    assert dead.token is not None
     for _ in range(4):
         assert not there.is_gone("job.a")
         steady.moment += 2.4
@@ -164,7 +165,7 @@ def test_another_machine_follows_once_no_beat_was_seen_for_the_length_of_a_lease
 
 
 def test_who_could_not_look_for_a_while_takes_nothing_for_it(
-    make: Make, table: LeaseTable, steady: Steady
+    make: Make, table: WorkTable, steady: Steady
 ) -> None:
     leases = make()
     table.take("job.a", None, "elsewhere/1")
@@ -182,7 +183,7 @@ def test_clocks_of_machines_do_not_count(make: Make, monkeypatch: pytest.MonkeyP
 
 
 def test_who_lost_a_lease_writes_nothing_any_more(
-    make: Make, database: Database, table: LeaseTable
+    make: Make, database: Database, table: WorkTable
 ) -> None:
     with make().held("job.a"):
         write(database)
@@ -197,7 +198,7 @@ def test_who_lost_a_lease_writes_nothing_any_more(
 
 
 def test_who_lost_a_lease_puts_no_file_into_place(
-    make: Make, database: Database, table: LeaseTable, tmp_path: Path
+    make: Make, database: Database, table: WorkTable, tmp_path: Path
 ) -> None:
     outputs = Outputs((tmp_path,), None, open_objects, confirm=database.confirm_leases)
     output = outputs.at((tmp_path / "exports").as_uri())
@@ -211,7 +212,7 @@ def test_who_lost_a_lease_puts_no_file_into_place(
 
 
 def test_other_threads_of_who_lost_a_lease_write_on(
-    make: Make, database: Database, table: LeaseTable
+    make: Make, database: Database, table: WorkTable
 ) -> None:
     with make().held("job.a"):
         table.revoke("job.a")
@@ -220,7 +221,7 @@ def test_other_threads_of_who_lost_a_lease_write_on(
         thread.join()
 
 
-def come(table: LeaseTable, name: str, beats: int) -> None:
+def come(table: WorkTable, name: str, beats: int) -> None:
     deadline = time.monotonic() + 120
     while (row := table.find(name)) is None or row.beats < beats:
         assert time.monotonic() < deadline
@@ -228,7 +229,7 @@ def come(table: LeaseTable, name: str, beats: int) -> None:
 
 
 def test_the_holder_beats_and_is_told_when_another_one_has_the_lease(
-    database: Database, table: LeaseTable, tmp_path: Path
+    database: Database, table: WorkTable, tmp_path: Path
 ) -> None:
     lost = Event()
     leases = Leases(table, tmp_path / "here", 0.5, on_lost=lambda _name: lost.set())
@@ -240,24 +241,24 @@ def test_the_holder_beats_and_is_told_when_another_one_has_the_lease(
 
 
 def test_a_beat_that_cannot_be_written_is_tried_again(
-    database: Database, table: LeaseTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    database: Database, table: WorkTable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failures = iter([StorageUnavailable("no database")])
-    beat = LeaseTable.beat
+    beat = WorkTable.beat
 
-    def fail_once(self: LeaseTable, tokens: dict[str, int]) -> frozenset[str]:
+    def fail_once(self: WorkTable, tokens: dict[str, int]) -> frozenset[str]:
         if (error := next(failures, None)) is not None:
             raise error
         return beat(self, tokens)
 
-    monkeypatch.setattr(LeaseTable, "beat", fail_once)
+    monkeypatch.setattr(WorkTable, "beat", fail_once)
     leases = Leases(table, tmp_path / "here", 0.5)
     with leases.held("job.a"):
         come(table, "job.a", beats=1)
     leases.close()
 
 
-def test_a_child_goes_on_with_what_its_parent_took(make: Make, table: LeaseTable) -> None:
+def test_a_child_goes_on_with_what_its_parent_took(make: Make, table: WorkTable) -> None:
     parent, child = make(), make()
     with parent.taken("training.v1") as lease:
         assert lease is not None
@@ -272,7 +273,7 @@ def test_a_child_goes_on_with_what_its_parent_took(make: Make, table: LeaseTable
 
 
 def test_a_parent_beats_for_a_child_that_lives_and_does_not_come_to_it(
-    table: LeaseTable, tmp_path: Path
+    table: WorkTable, tmp_path: Path
 ) -> None:
     parent = Leases(table, tmp_path / "here", 0.5)
     with parent.taken("training.v1") as lease:

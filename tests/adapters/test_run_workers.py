@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.engine.training.retraining.lease import MAX_STARTS, WorkerProcesses
 from pawsonalize.engine.training.retraining.record import (
+    RETRAINING,
     RunOutcome,
     Trigger,
+    as_work,
     begun,
     ended,
     read_record,
-    write_record,
+    run_lease,
 )
+from pawsonalize.engine.training.retraining.worker_processes import MAX_STARTS, WorkerProcesses
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.processes import holder
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.leases import LeaseTable
-from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
+from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0
 
 Make = Callable[[Path], WorkerProcesses]
@@ -29,21 +30,21 @@ SECONDS = 2.0
 
 
 @pytest.fixture
-def runs(database: Database) -> RetrainingRuns:
+def runs(database: Database) -> WorkTable:
     """With one that nobody works on yet."""
-    runs = RetrainingRuns(database)
+    runs = WorkTable(database)
     record = begun("one", Trigger.FIRST, T0, T0, {})
-    assert runs.begin(RetrainingRun("one", T0, write_record(record)))
+    assert runs.add([as_work(record)])
     return runs
 
 
 @pytest.fixture
-def make(runs: RetrainingRuns, database: Database) -> Iterator[Make]:
+def make(runs: WorkTable, database: Database) -> Iterator[Make]:
     """Servers that keep the locks of their workers in a folder."""
     made: list[WorkerProcesses] = []
 
     def make(folder: Path) -> WorkerProcesses:
-        leases = Leases(LeaseTable(database), folder, SECONDS)
+        leases = Leases(WorkTable(database), folder, SECONDS)
         command = ("sh", "-c", "exec sleep 60")
         made.append(WorkerProcesses(runs, leases, command, os.environ, end=ended))
         return made[-1]
@@ -79,15 +80,15 @@ def test_a_worker_that_was_killed_is_replaced_at_once_by_any_server_of_the_machi
 
 
 def test_a_run_whose_workers_die_at_each_start_fails_after_so_many_with_its_reason(
-    make: Make, tmp_path: Path, runs: RetrainingRuns
+    make: Make, tmp_path: Path, runs: WorkTable
 ) -> None:
     for _ in range(MAX_STARTS):
         make(tmp_path).look(T0)  # the machine starts, and again before the worker has done anything
         kill(tmp_path)
-        assert runs.running() is not None
+        assert runs.open(RETRAINING) is not None
     make(tmp_path).look(T0)
-    assert runs.running() is None
-    run = runs.get("one")
+    assert runs.open(RETRAINING) is None
+    run = runs.find(run_lease("one"))
     assert run is not None
     record = read_record(run)
     assert (record.outcome, record.ended_at) == (RunOutcome.FAILED, T0)

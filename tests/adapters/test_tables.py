@@ -35,7 +35,7 @@ from pawsonalize.storage.impressions import (
 )
 from pawsonalize.storage.revisions import check_free
 from pawsonalize.storage.tables import REVISION
-from pawsonalize.storage.work_tables import leases
+from pawsonalize.storage.work_tables import work
 from pawsonalize.wings.dead_letters.tables import dead_letters
 from tests.animal_data import animal
 from tests.event_data import T0, event
@@ -46,7 +46,7 @@ REX = animal("a1")
 
 def test_a_new_database_has_exactly_the_tables_the_code_uses(database: Database) -> None:
     with database.reading() as connection:
-        found = [differences(connection, one.metadata) for one in (leases, dead_letters)]
+        found = [differences(connection, one.metadata) for one in (work, dead_letters)]
     assert found == [[], []]
 
 

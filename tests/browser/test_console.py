@@ -15,11 +15,11 @@ from pawsonalize.engine.training.retraining.record import (
     RunOutcome,
     Step,
     StepTiming,
-    write_record,
+    changes_of,
+    run_lease,
 )
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
-from pawsonalize.storage.retraining_runs import RetrainingRun
 from tests.adoption_site import serving
 from tests.browser.conftest import PATIENCE
 from tests.browser.test_accessibility import broken_rules
@@ -162,17 +162,7 @@ def test_steps_fill_in_as_they_go_and_by_reload_without_the_script(
             ended_at=now,
             steps=(record.steps[0], done),
         )
-        held = adapters.retraining_runs.assign(record.run_id, "the test")
-        assert held is not None
-        row = RetrainingRun(
-            held.run_id,
-            held.started_at,
-            write_record(ended),
-            ended.status,
-            ended.ended_at,
-            worker="the test",
-        )
-        assert adapters.retraining_runs.save(row)
+        assert adapters.work.change(run_lease(record.run_id), **changes_of(ended))
     if not has_script:
         page.reload()
     page.get_by_text("The retraining was cancelled.").wait_for()

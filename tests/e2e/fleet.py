@@ -17,7 +17,7 @@ import pytest
 from pawsonalize.app.adapters import opened
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.settings import Settings
-from pawsonalize.storage.leases import LeaseTable
+from pawsonalize.storage.work import WorkTable
 from tests.adapters.stream.broker import Proxy
 from tests.e2e.conftest import Server, Start
 from tests.e2e.retraining import Seen, kill_all, processes
@@ -104,15 +104,15 @@ class Fleet:
 
     def holder_of(self, lease: str) -> str | None:
         """The machine that has the lease, if any has it."""
-        row = LeaseTable(self.view.adapters.database).find(lease)
-        if row is None:
+        row = WorkTable(self.view.adapters.database).find(lease)
+        if row is None or row.holder is None:
             return None
         pid = int(row.holder.rpartition("/")[2].partition("-")[0])
         return next((one for one in self.servers if pid in processes(self.folder / one)), None)
 
     def silences_at_takings(self, lease: str, until: Callable[[], bool]) -> list[float]:
         """For how many seconds each holder was silent before another one took the lease from it."""
-        table, silences = LeaseTable(self.view.adapters.database), []
+        table, silences = WorkTable(self.view.adapters.database), []
         before, since = table.find(lease), time.monotonic()
         while not until():
             row, now = table.find(lease), time.monotonic()

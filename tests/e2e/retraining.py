@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.cli.demo import store_world
 from pawsonalize.demo import WorldSettings, generate
-from pawsonalize.engine.training.retraining.record import RunRecord, Step, read_record
+from pawsonalize.engine.training.retraining.record import RETRAINING, RunRecord, Step, read_record
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
@@ -68,7 +68,7 @@ class Seen:
     adapters: Adapters
 
     def record(self) -> RunRecord | None:
-        newest = self.adapters.retraining_runs.newest(1)
+        newest = self.adapters.work.newest(RETRAINING, 1)
         return read_record(newest[0]) if newest else None
 
     def newest(self) -> RunRecord:

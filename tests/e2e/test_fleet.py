@@ -14,8 +14,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.jobs import background_jobs
 from pawsonalize.engine.serving.served import RefreshedArtefacts
-from pawsonalize.engine.training.retraining.lease import run_lease
-from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.record import Trigger, run_lease
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.defaults import RECOMMENDER
@@ -98,7 +97,7 @@ def test_a_retraining_whose_machine_is_lost_is_finished_by_another_once(
             fleet_of(tmp_path / str(attempt), start, url, bucket) as fleet,
         ):
             fleet.up()
-            run = Runs(fleet.view.adapters.retraining_runs, {}).begin(Trigger.COMMAND, WORLD_END)
+            run = Runs(fleet.view.adapters.work, {}).begin(Trigger.COMMAND, WORLD_END)
             lease = run_lease(run.run_id)
             if lose_holder(fleet, lease, partial(moment, fleet.view)) is not None:
                 fleet.view.ended()
@@ -133,7 +132,7 @@ def test_clocks_that_are_minutes_apart_neither_take_nor_keep_a_retraining(
                     patch.setenv(variable, value)
                 fleet.up(name)
             assert abs(ahead(fleet.servers[name]) - seconds) < _ANSWERED_SECONDS
-        run = Runs(fleet.view.adapters.retraining_runs, {}).begin(Trigger.COMMAND, WORLD_END)
+        run = Runs(fleet.view.adapters.work, {}).begin(Trigger.COMMAND, WORLD_END)
         lease = run_lease(run.run_id)
         assert wait_for(lambda: fleet.holder_of(lease))
         kept_still = fleet.silences_at_takings(lease, until=fleet.view.is_over)

@@ -15,20 +15,20 @@ from msgspec.structs import replace
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.domain.times import DAY, iso
-from pawsonalize.engine.training.retraining.lease import run_lease
 from pawsonalize.engine.training.retraining.record import (
+    RETRAINING,
     Fate,
     RunOutcome,
     RunRecord,
     Trigger,
+    as_work,
     begun,
-    write_record,
+    run_lease,
 )
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
-from pawsonalize.storage.retraining_runs import RetrainingRun
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import (
     WORLD_END,
@@ -187,15 +187,16 @@ def test_a_second_retraining_is_refused_and_told_of_the_first(folder: Path, view
     assert view.newest().run_id in second.stderr
     assert "is not finished" in second.stderr
     assert view.ended().status == "promoted"
-    assert len(view.adapters.retraining_runs.newest(9)) == 1
+    assert len(view.adapters.work.newest(RETRAINING, 9)) == 1
 
 
 def yesterdays_run(view: Seen) -> None:
     """A run that ended two days ago, so that the schedule's tick of today is due."""
     then = clock.now() - 2 * DAY
     record = begun("retrain-before", Trigger.SCHEDULE, then, then, {})
-    row = RetrainingRun("retrain-before", then, write_record(record), "promoted", then)
-    assert view.adapters.retraining_runs.begin(row)
+    assert view.adapters.work.add([as_work(record)])
+    name = run_lease(record.run_id)
+    assert view.adapters.work.change(name, state="promoted", ended_at=then)
 
 
 def test_two_servers_with_one_schedule_begin_one_run(
@@ -276,9 +277,9 @@ def test_stopping_the_server_leaves_the_run_to_the_next_one(
     with held_up(folder):
         assert server.stop() == 0
         assert processes(folder, "work") == []
-        running = view.adapters.retraining_runs.running()
+        running = view.adapters.work.open(RETRAINING)
         assert running is not None
-        assert view.adapters.leases.is_gone(run_lease(running.run_id))
+        assert view.adapters.leases.is_gone(running.name)
     start(folder)
     record = view.ended()
     assert record.status == "promoted", record.reason

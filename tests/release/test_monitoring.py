@@ -19,12 +19,12 @@ from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
     RunOutcome,
+    RunRecord,
     Trigger,
+    as_work,
     begun,
-    write_record,
 )
 from pawsonalize.http.metrics import count_refresh
-from pawsonalize.storage.retraining_runs import RetrainingRun
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.service_data import client_of, make_service
@@ -59,13 +59,13 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     settings = make_service(tmp_path_factory.mktemp("service"))
     with opened(settings) as adapters:
         adapters.animals.put([animal("a1"), animal("a2"), animal("a3", adopted=T0 + 1)], T0)
-        adapters.retraining_runs.begin(ended_run(RunOutcome.NOT_PROMOTED, "retrain-1"))
+        adapters.work.add([as_work(ended_run(RunOutcome.NOT_PROMOTED, "retrain-1"))])
     count_refresh("died")
     with client_of(build_app(settings)) as client:
         return str(client.get("/metrics").text)
 
 
-def ended_run(outcome: RunOutcome, name: str) -> RetrainingRun:
+def ended_run(outcome: RunOutcome, name: str) -> RunRecord:
     now = clock.now()
     half = Half(
         campaign="recommender",
@@ -74,8 +74,7 @@ def ended_run(outcome: RunOutcome, name: str) -> RetrainingRun:
         fate=Fate.NOT_PROMOTED,
     )
     record = begun(name, Trigger.SCHEDULE, now, now, {}, EVERYTHING)
-    record = msgspec.structs.replace(record, outcome=outcome, ended_at=now, halves=(half,))
-    return RetrainingRun(name, now, write_record(record), outcome.value, now)
+    return msgspec.structs.replace(record, outcome=outcome, ended_at=now, halves=(half,))
 
 
 def test_every_metric_of_a_panel_or_a_rule_exists(text: str) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.retraining_runs import RetrainingRuns
+from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0
 
 
@@ -45,10 +45,10 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def rows(database: Database) -> RetrainingRuns:
-    return RetrainingRuns(database)
+def rows(database: Database) -> WorkTable:
+    return WorkTable(database)
 
 
 @pytest.fixture
-def runs(rows: RetrainingRuns) -> Runs:
+def runs(rows: WorkTable) -> Runs:
     return Runs(rows, {})

@@ -13,7 +13,7 @@ from pawsonalize.engine.training.retraining.record import (
     begun,
     read_record,
 )
-from pawsonalize.storage.retraining_runs import RetrainingRun
+from pawsonalize.storage.work import Work
 from tests.event_data import T0
 
 HALF = Half(campaign="cats", solution_version="cats-1", dataset_group="shelter-b")
@@ -94,6 +94,6 @@ def test_records_of_runs_that_knew_one_dataset_group_are_still_read() -> None:
         '"halves":[{"campaign":"recommender","solution_version":"recommender-0","trainings":1}],'
         '"steps":[{"step":"check-data","began_at":1,"ended_at":2}]}'
     )
-    record = read_record(RetrainingRun("retrain-0", 1, old))
+    record = read_record(Work("retraining.retrain-0", payload=old))
     (only,) = record.open_halves()
     assert (only.campaign, only.solution, only.dataset_group) == ("recommender", "", "")

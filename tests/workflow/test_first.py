@@ -1,7 +1,7 @@
 """The first retraining begins by itself, once, and again where that may lead anywhere."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -11,15 +11,16 @@ from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.served import Served
 from pawsonalize.engine.training.retraining.record import (
+    RETRAINING,
     RunOutcome,
     Trigger,
+    changes_of,
     read_record,
-    write_record,
 )
 from pawsonalize.engine.training.retraining.runs import MAX_BROKEN, FirstRun, Runs
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.retraining_runs import RetrainingRuns
+from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0, event
 
 
@@ -46,15 +47,14 @@ def add(log: EventLog, events: int) -> None:
     log.append([event(f"e{head + n}", at=n) for n in range(events)])
 
 
-def end(rows: RetrainingRuns, outcome: RunOutcome, known: int | None, now: int) -> None:
+def end(rows: WorkTable, outcome: RunOutcome, known: int | None, now: int) -> None:
     """End whatever runs, as its worker would."""
-    held = rows.running()
+    held = rows.open(RETRAINING)
     assert held is not None
     record = msgspec.structs.replace(
         read_record(held), outcome=outcome, log_offset=known, ended_at=now
     )
-    ended = replace(held, record=write_record(record), status=outcome.value, ended_at=now)
-    assert rows.save(ended)
+    assert rows.change(held.name, **changes_of(record))
 
 
 def test_it_begins_once_there_is_enough_to_learn_from(runs: Runs, log: EventLog) -> None:
@@ -80,17 +80,17 @@ def test_a_live_model_needs_no_first_training_even_when_it_goes(runs: Runs, log:
 
 
 def test_a_training_that_breaks_after_every_start_is_begun_so_often_and_no_more(
-    runs: Runs, rows: RetrainingRuns, log: EventLog
+    runs: Runs, rows: WorkTable, log: EventLog
 ) -> None:
     add(log, 100)
     for start in range(MAX_BROKEN + 2):
         FirstRun(runs, log, Campaign(), 100, T0 + start * DAY).look(T0 + start * DAY)
-        if rows.running() is not None:
+        if rows.open(RETRAINING) is not None:
             end(rows, RunOutcome.FAILED, 100, T0 + start * DAY + 1)
     assert len(runs.newest(9)) == MAX_BROKEN
     add(log, 100)
     FirstRun(runs, log, Campaign(), 100, T0 + 9 * DAY).look(T0 + 9 * DAY)
-    assert rows.running() is not None, "twice as many events may do better"
+    assert rows.open(RETRAINING) is not None, "twice as many events may do better"
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_training_that_breaks_after_every_start_is_begun_so_often_and_no_more(
 )
 def test_after_one_that_led_to_no_model_another_begins_where_it_may_lead_to_one(
     runs: Runs,
-    rows: RetrainingRuns,
+    rows: WorkTable,
     log: EventLog,
     outcome: RunOutcome,
     restarts: bool,

@@ -1,7 +1,6 @@
 """Dataset groups with a schedule of their own."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from pawsonalize.engine.training.group_changes import change_limits, create_grou
 from pawsonalize.engine.training.retrained import Part, left_out, retrained
 from pawsonalize.engine.training.retraining import group_timers
 from pawsonalize.engine.training.retraining.group_timers import GroupTimers
-from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.record import RETRAINING, Trigger
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.kinds.campaigns import Campaign
@@ -21,8 +20,8 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.retraining_runs import RetrainingRuns
 from pawsonalize.storage.turns import Turns
+from pawsonalize.storage.work import WorkTable
 
 NOON = parse_moment("2026-05-17T12:00Z", "noon")
 FOUR = NOON + 16 * HOUR
@@ -48,13 +47,13 @@ def registry(database: Database) -> Registry:
 
 
 @pytest.fixture
-def rows(database: Database) -> RetrainingRuns:
-    return RetrainingRuns(database)
+def rows(database: Database) -> WorkTable:
+    return WorkTable(database)
 
 
 @pytest.fixture
 def server(
-    database: Database, registry: Registry, rows: RetrainingRuns, monkeypatch: pytest.MonkeyPatch
+    database: Database, registry: Registry, rows: WorkTable, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], GroupTimers]:
     """A server of several over these tables, which looks whenever it is asked to."""
     monkeypatch.setattr(group_timers, "_LOOK_SECONDS", 0.0)
@@ -73,19 +72,19 @@ def schedule(registry: Registry, **schedules: str | None) -> None:
         change_limits(registry, name, {"retrain_schedule": text}, NOON)
 
 
-def finish(rows: RetrainingRuns, now: int) -> None:
-    held = rows.running()
+def finish(rows: WorkTable, now: int) -> None:
+    held = rows.open(RETRAINING)
     assert held is not None
-    assert rows.save(replace(held, status="promoted", ended_at=now))
+    assert rows.change(held.name, state="promoted", ended_at=now)
 
 
-def parts(rows: RetrainingRuns) -> list[str | None]:
+def parts(rows: WorkTable) -> list[str | None]:
     """The dataset groups of all runs, the oldest first."""
     return [one.part.dataset_group for one in reversed(Runs(rows, {}).newest(99))]
 
 
 def test_a_run_of_the_dataset_group_alone_begins_at_its_tick_once_however_many_servers(
-    registry: Registry, rows: RetrainingRuns, server: Callable[[], GroupTimers]
+    registry: Registry, rows: WorkTable, server: Callable[[], GroupTimers]
 ) -> None:
     schedule(registry, a="0 4 * * *")
     servers = [server(), server()]
@@ -104,7 +103,7 @@ def test_a_run_of_the_dataset_group_alone_begins_at_its_tick_once_however_many_s
 
 
 def test_groups_that_are_due_at_once_take_turns_and_none_waits_for_two_runs_of_another(
-    registry: Registry, rows: RetrainingRuns, server: Callable[[], GroupTimers]
+    registry: Registry, rows: WorkTable, server: Callable[[], GroupTimers]
 ) -> None:
     schedule(registry, a="rate(1 minute)", b="rate(1 minute)", c="0 4 * * *")
     one = server()
@@ -118,7 +117,7 @@ def test_groups_that_are_due_at_once_take_turns_and_none_waits_for_two_runs_of_a
 
 
 def test_a_tick_that_was_missed_is_made_up_for_by_one_run_and_survives_a_restart(
-    registry: Registry, rows: RetrainingRuns, server: Callable[[], GroupTimers]
+    registry: Registry, rows: WorkTable, server: Callable[[], GroupTimers]
 ) -> None:
     schedule(registry, a="0 4 * * *")
     server().look(FOUR + 3 * DAY + HOUR)
@@ -126,7 +125,7 @@ def test_a_tick_that_was_missed_is_made_up_for_by_one_run_and_survives_a_restart
 
 
 def test_a_tick_before_the_schedule_was_set_begins_nothing(
-    registry: Registry, rows: RetrainingRuns, server: Callable[[], GroupTimers]
+    registry: Registry, rows: WorkTable, server: Callable[[], GroupTimers]
 ) -> None:
     schedule(registry, a="0 11 * * *")
     server().look(NOON + HOUR)
@@ -134,7 +133,7 @@ def test_a_tick_before_the_schedule_was_set_begins_nothing(
 
 
 def test_a_run_waits_while_another_one_runs(
-    registry: Registry, rows: RetrainingRuns, server: Callable[[], GroupTimers]
+    registry: Registry, rows: WorkTable, server: Callable[[], GroupTimers]
 ) -> None:
     schedule(registry, a="0 4 * * *")
     Runs(rows, {}).begin(Trigger.COMMAND, FOUR - 1)
@@ -158,7 +157,7 @@ def test_a_group_with_a_schedule_of_its_own_is_not_retrained_with_all_others(
 
 
 def test_a_run_s_name_leaves_room_for_the_names_of_its_versions(
-    registry: Registry, rows: RetrainingRuns, server: Callable[[], GroupTimers]
+    registry: Registry, rows: WorkTable, server: Callable[[], GroupTimers]
 ) -> None:
     name = "x" * 128
     create_group(registry, name, {"retrain_schedule": "0 4 * * *"}, NOON)

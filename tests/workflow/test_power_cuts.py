@@ -55,7 +55,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("world") / "data"
     make_service(folder, train=False)
     with here(folder) as (_, view):
-        Runs(view.adapters.retraining_runs, {}).begin(Trigger.COMMAND, AS_OF)
+        Runs(view.adapters.work, {}).begin(Trigger.COMMAND, AS_OF)
     return folder
 
 

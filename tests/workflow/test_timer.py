@@ -1,12 +1,10 @@
 """The schedule begins each tick's run once."""
 
-from dataclasses import replace
-
 from pawsonalize.domain.times import DAY, HOUR, parse_moment
-from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.engine.training.retraining.record import RETRAINING, Trigger
 from pawsonalize.engine.training.retraining.runs import Runs, Timer
 from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.storage.retraining_runs import RetrainingRuns
+from pawsonalize.storage.work import WorkTable
 
 NOON = parse_moment("2026-05-17T12:00Z", "noon")
 THREE = NOON - 9 * HOUR
@@ -18,11 +16,11 @@ def timer(runs: Runs, now: int) -> Timer:
     return Timer(runs, schedule, now)
 
 
-def finish(rows: RetrainingRuns, now: int) -> None:
+def finish(rows: WorkTable, now: int) -> None:
     """End whatever runs."""
-    held = rows.running()
+    held = rows.open(RETRAINING)
     assert held is not None
-    assert rows.save(replace(held, status="promoted", ended_at=now))
+    assert rows.change(held.name, state="promoted", ended_at=now)
 
 
 def names(runs: Runs) -> list[str]:
@@ -38,7 +36,7 @@ def test_nothing_is_due_before_the_first_tick_that_is_lived_through(runs: Runs) 
     assert names(runs) == ["retrain-20260518T030000000Z"]
 
 
-def test_two_servers_see_a_tick_and_one_run_begins(runs: Runs, rows: RetrainingRuns) -> None:
+def test_two_servers_see_a_tick_and_one_run_begins(runs: Runs, rows: WorkTable) -> None:
     servers = [timer(runs, NOON), timer(runs, NOON)]
     for server in servers:
         server.look(THREE + DAY + 300)
@@ -49,7 +47,7 @@ def test_two_servers_see_a_tick_and_one_run_begins(runs: Runs, rows: RetrainingR
     assert len(names(runs)) == 1
 
 
-def test_days_without_power_are_made_up_for_by_one_run(runs: Runs, rows: RetrainingRuns) -> None:
+def test_days_without_power_are_made_up_for_by_one_run(runs: Runs, rows: WorkTable) -> None:
     runs.begin(Trigger.COMMAND, NOON)
     finish(rows, NOON + HOUR)
     timer(runs, NOON + 4 * DAY).look(NOON + 4 * DAY)
@@ -57,7 +55,7 @@ def test_days_without_power_are_made_up_for_by_one_run(runs: Runs, rows: Retrain
     assert len(names(runs)) == 2
 
 
-def test_a_tick_during_another_run_waits_for_its_end(runs: Runs, rows: RetrainingRuns) -> None:
+def test_a_tick_during_another_run_waits_for_its_end(runs: Runs, rows: WorkTable) -> None:
     server = timer(runs, NOON)
     by_hand = runs.begin(Trigger.COMMAND, THREE + DAY - HOUR)
     server.look(THREE + DAY)
@@ -67,9 +65,7 @@ def test_a_tick_during_another_run_waits_for_its_end(runs: Runs, rows: Retrainin
     assert names(runs)[0] == "retrain-20260518T030000000Z"
 
 
-def test_a_clock_that_jumps_forward_over_ticks_begins_one_run(
-    runs: Runs, rows: RetrainingRuns
-) -> None:
+def test_a_clock_that_jumps_forward_over_ticks_begins_one_run(runs: Runs, rows: WorkTable) -> None:
     server = timer(runs, NOON)
     for moment in (NOON + 9 * DAY, NOON + 9 * DAY + 1000):
         server.look(moment)
@@ -77,7 +73,7 @@ def test_a_clock_that_jumps_forward_over_ticks_begins_one_run(
 
 
 def test_a_clock_that_jumps_back_begins_no_tick_twice_and_misses_none(
-    runs: Runs, rows: RetrainingRuns
+    runs: Runs, rows: WorkTable
 ) -> None:
     server = timer(runs, NOON)
     server.look(NOON + DAY)

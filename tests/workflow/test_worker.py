@@ -8,14 +8,15 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.retraining.lease import run_lease
 from pawsonalize.engine.training.retraining.record import (
+    RETRAINING,
     RunOutcome,
     RunRecord,
     Step,
     Trigger,
     ended,
     moved,
+    run_lease,
     settled,
 )
 from pawsonalize.engine.training.retraining.runs import Runs
@@ -28,8 +29,7 @@ from pawsonalize.engine.training.retraining.worker import (
 )
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.leases import LeaseTable
-from pawsonalize.storage.retraining_runs import RetrainingRuns
+from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0
 from tests.workflow.conftest import SteppedClock
 
@@ -86,10 +86,27 @@ Worker = Callable[[str], RunWorker]
 
 
 @pytest.fixture
-def worker(rows: RetrainingRuns, leases: Leases, steps: Steps, clock: SteppedClock) -> Worker:
+def worker(rows: WorkTable, leases: Leases, steps: Steps, clock: SteppedClock) -> Worker:
     """A worker of that name."""
-    return lambda name: RunWorker(
-        name, rows, leases, steps.table(), LIMIT_SECONDS, now=clock.now, sleep=clock.sleep
+    return lambda name: run_worker(name, rows, leases, steps.table(), clock)
+
+
+def run_worker(
+    name: str,
+    rows: WorkTable,
+    leases: Leases,
+    table: Mapping[Step, StepWork],
+    clock: SteppedClock,
+) -> RunWorker:
+    return RunWorker(
+        name,
+        rows,
+        leases,
+        table,
+        LIMIT_SECONDS,
+        now=clock.now,
+        sleep=clock.sleep,
+        steady=lambda: clock.slept,
     )
 
 
@@ -98,7 +115,7 @@ def begin(runs: Runs) -> str:
 
 
 def test_a_run_goes_through_its_steps_and_ends(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock, worker: Worker
+    runs: Runs, rows: WorkTable, steps: Steps, clock: SteppedClock, worker: Worker
 ) -> None:
     run_id = begin(runs)
     assert worker("a").work()
@@ -107,7 +124,7 @@ def test_a_run_goes_through_its_steps_and_ends(
     assert [timing.step for timing in record.steps] == ["check-data", "await-versions", "notify"]
     assert [timing.ended_at for timing in record.steps] == [T0, T0 + 120_000, T0 + 120_000]
     assert clock.slept == 120
-    assert rows.running() is None
+    assert rows.open(RETRAINING) is None
 
 
 def test_without_a_run_there_is_nothing_to_do(worker: Worker) -> None:
@@ -169,7 +186,7 @@ def test_a_step_takes_as_long_as_its_work(
 
 def test_who_stalls_so_long_that_another_took_over_changes_nothing_more(
     runs: Runs,
-    rows: RetrainingRuns,
+    rows: WorkTable,
     steps: Steps,
     clock: SteppedClock,
     worker: Worker,
@@ -178,12 +195,11 @@ def test_who_stalls_so_long_that_another_took_over_changes_nothing_more(
     tmp_path: Path,
 ) -> None:
     other = Steps()
-    there = Leases(LeaseTable(database), tmp_path / "another machine")
+    there = Leases(WorkTable(database), tmp_path / "another machine")
 
     def stall() -> None:
         leases.revoke(run_lease(run_id))  # as after 15 seconds without a beat
-        table, limit = other.table(), LIMIT_SECONDS
-        follower = RunWorker("b", rows, there, table, limit, now=clock.now, sleep=clock.sleep)
+        follower = run_worker("b", rows, there, other.table(), clock)
         thread = Thread(target=follower.work)  # who works under no lease of ours
         thread.start()
         thread.join()
@@ -223,11 +239,11 @@ def test_a_run_that_is_cancelled_before_anybody_worked_on_it_does_nothing(
 
 
 def test_a_run_that_is_worked_on_for_longer_than_the_limit_has_timed_out(
-    runs: Runs, rows: RetrainingRuns, steps: Steps, clock: SteppedClock, leases: Leases
+    runs: Runs, rows: WorkTable, steps: Steps, clock: SteppedClock, leases: Leases
 ) -> None:
     run_id = begin(runs)
     table = {**steps.table(), Step.AWAIT_VERSIONS: steps.waiting(checks=10_000)}
-    RunWorker("a", rows, leases, table, LIMIT_SECONDS, now=clock.now, sleep=clock.sleep).work()
+    run_worker("a", rows, leases, table, clock).work()
     record = runs.get(run_id)
     assert record.outcome is RunOutcome.TIMED_OUT
     assert "0.5 hours" in record.reason

@@ -68,11 +68,10 @@ from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.impressions import Impressions
-from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.retraining_runs import RetrainingRuns
+from pawsonalize.storage.work import WorkTable
 from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
@@ -103,7 +102,7 @@ class Adapters:
     artefacts: ArtefactStore
     objects: ObjectStore
     trainings: TrainingProcesses
-    retraining_runs: RetrainingRuns
+    work: WorkTable
     leases: Leases
     counting: Counting
     remote: RemoteEngine | None
@@ -225,7 +224,7 @@ class Adapters:
 
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""
-        return Runs(self.retraining_runs, as_record(settings), partial(retrained, self.registry))
+        return Runs(self.work, as_record(settings), partial(retrained, self.registry))
 
     def problems(self, settings: Settings) -> Problems:
         """What goes wrong and lasts; people are told of it by the notifiers of the settings."""
@@ -295,7 +294,8 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     artefacts = open_artefacts(settings, database)
     seconds = LOCAL_LEASE_SECONDS if database.is_local else GONE_SECONDS
     host = "" if database.is_local else None
-    leases = Leases(LeaseTable(database), settings.leases_dir, seconds, on_lost=on_lost, host=host)
+    work = WorkTable(database)
+    leases = Leases(work, settings.leases_dir, seconds, on_lost=on_lost, host=host)
     objects = open_objects(settings.archive, settings.archive_kms_key)
     log = EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw)
     catalogue = Catalogue(database)
@@ -322,7 +322,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
             stop_remote=_nothing if remote is None else remote.training.stop,
         ),
         remote=remote,
-        retraining_runs=RetrainingRuns(database),
+        work=work,
         leases=leases,
         counting=Counting.of(settings, database, objects),
     )

@@ -59,9 +59,9 @@ from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
 from pawsonalize.engine.training.recommenders import Recommenders
 from pawsonalize.engine.training.retraining.group_timers import GroupTimers
-from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Timer
+from pawsonalize.engine.training.retraining.worker_processes import WorkerProcesses
 from pawsonalize.engine.training.untrained import TrainedOrNot
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions

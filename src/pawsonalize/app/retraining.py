@@ -15,7 +15,6 @@ from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training.evaluating.evidence import Gate
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.group_timers import GroupTimers
-from pawsonalize.engine.training.retraining.lease import WorkerProcesses
 from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.promotion import Judging, PromotionSteps
 from pawsonalize.engine.training.retraining.runs import (
@@ -29,6 +28,7 @@ from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.training.retraining.steps import steps
 from pawsonalize.engine.training.retraining.training import Training
 from pawsonalize.engine.training.retraining.worker import RunWorker
+from pawsonalize.engine.training.retraining.worker_processes import WorkerProcesses
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.settings import Settings, as_environment
@@ -90,7 +90,7 @@ def worker_processes(
 ) -> WorkerProcesses:
     """Starts a process for the run that has no worker."""
     return WorkerProcesses(
-        adapters.retraining_runs,
+        adapters.work,
         adapters.leases,
         (*COMMAND, "work"),
         {**os.environ, **as_environment(settings)},
@@ -125,7 +125,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
     )
     return RunWorker(
         name,
-        adapters.retraining_runs,
+        adapters.work,
         adapters.leases,
         steps(checking, training, judging, promotion, _news(settings, adapters)),
         settings.retrain_limit_hours * 3600,

@@ -8,6 +8,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.old_versions import VersionRetention
+from pawsonalize.engine.training.retraining.record import RETRAINING
 from pawsonalize.engine.upkeep.compaction import Compaction
 from pawsonalize.engine.upkeep.group_retention import GroupEventRetention
 from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention, ObjectRetention
@@ -75,7 +76,7 @@ def _deletions(
     compaction = Compaction(ledger, objects, stopped=stopped, sizes=sizes)
     yield "compact the archive", partial(compaction.compact, at_most=_DAYS_AT_ONCE)
     versions = VersionRetention(
-        adapters.registry, adapters.versions, adapters.retraining_runs, settings.keep_versions
+        adapters.registry, adapters.versions, adapters.work, settings.keep_versions
     )
     yield "delete old versions", lambda _now: versions.delete_old()
     yield "delete old jobs", JobRetention(adapters.registry, _JOBS, settings.job_days).delete_old
@@ -111,4 +112,4 @@ def _forget_deliveries(settings: Settings, adapters: Adapters, now: int) -> None
 
 
 def _forget_runs(settings: Settings, adapters: Adapters, now: int) -> None:
-    adapters.retraining_runs.forget(now - settings.run_retention_days * DAY)
+    adapters.work.forget(RETRAINING, now - settings.run_retention_days * DAY)

@@ -101,6 +101,7 @@ def work(token: int) -> None:
     from pawsonalize.app.attempts import attempt
     from pawsonalize.app.fleet import beside
     from pawsonalize.app.retraining import worker
+    from pawsonalize.engine.training.retraining.record import RETRAINING
     from pawsonalize.wings.notifications.notifying import couriers
 
     settings = _settings()
@@ -111,7 +112,7 @@ def work(token: int) -> None:
         worker(settings, adapters, name).work(token)
         for courier in couriers(settings, adapters.deliveries):  # where no server runs
             attempt(f"deliver due {courier.name}", partial(courier.deliver_due, clock.now()))
-        adapters.retraining_runs.forget(clock.now() - settings.run_retention_days * DAY)
+        adapters.work.forget(RETRAINING, clock.now() - settings.run_retention_days * DAY)
 
 
 def _end(_lease: str) -> None:

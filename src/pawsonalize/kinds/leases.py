@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import structlog
@@ -22,7 +23,7 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.kinds.processes import held, is_held
 from pawsonalize.storage.beats import GONE_SECONDS, Beats
 from pawsonalize.storage.fencing import fenced
-from pawsonalize.storage.leases import LeaseRow, LeaseTable
+from pawsonalize.storage.work import Work, WorkTable
 
 LOCAL_LEASE_SECONDS = 150.0
 """How long a lease is over a database that one machine alone reaches: its disk rests longer."""
@@ -30,6 +31,7 @@ _BEATS = 5  # for each length of a lease
 _PATIENCE_SECONDS = 0.2  # outlasts who only looks whether the lock is held
 _LOOK_SECONDS = 1.0  # whether who leads still does
 _MACHINE = "machine"
+_LONGEST_NAME = 200
 
 log = structlog.get_logger()
 
@@ -55,7 +57,7 @@ class Leases:
 
     def __init__(
         self,
-        table: LeaseTable,
+        table: WorkTable,
         folder: Path,
         seconds: float = GONE_SECONDS,
         steady: Callable[[], float] = time.monotonic,
@@ -170,12 +172,16 @@ class Leases:
         Of a holder on another machine that is only known after a while of asking again and again.
         """
         row = self._table.find(name)
-        return not self.is_here(name) if row is None else self._has_lost(row)
+        if row is None or row.holder is None or self._is_ours(row):
+            return not self.is_here(name)
+        return self._is_silent(row)
 
     def is_elsewhere(self, name: str, most_takings: int) -> bool:
         """Whether another machine has the lease, and fewer than so many had it before."""
         row = self._table.find(name)
-        return row is not None and row.takings < most_takings and not self._is_ours(row)
+        if row is None or row.holder is None or self._is_ours(row):
+            return False
+        return row.takings < most_takings
 
     def revoke(self, name: str) -> None:
         """Take the lease from its holder, wherever it is, who finds out with its next beat."""
@@ -183,6 +189,8 @@ class Leases:
 
     def lock(self, name: str) -> Path:
         """The file that the lease's holder on this machine keeps locked."""
+        if len(name) > _LONGEST_NAME:  # a file system takes no longer one
+            name = sha256(name.encode()).hexdigest()
         return self._folder / f"{name}.lock"
 
     def is_here(self, name: str) -> bool:
@@ -205,23 +213,23 @@ class Leases:
     def _take(self, name: str, lock: int) -> Lease | None:
         """The lease, if it is free; who calls holds the lock, so no other one of this machine."""
         seen = self._table.find(name)
-        if seen is not None and not (self._is_ours(seen) or self._is_silent(seen)):
+        if seen is not None and not self._is_free(seen):
             return None
         holder = f"{self.machine}/{os.getpid()}-{secrets.token_hex(3)}"
         taken = self._table.take(name, seen, holder)
-        if taken is None:
+        if taken is None or taken.token is None:
             return None
         self._beats.forget(name)
         self._remember(self._taken, name, taken.token)
         return Lease(name, taken.token, taken.takings, lock)
 
-    def _has_lost(self, row: LeaseRow) -> bool:
-        return not self.is_here(row.name) if self._is_ours(row) else self._is_silent(row)
+    def _is_free(self, row: Work) -> bool:
+        return row.holder is None or self._is_ours(row) or self._is_silent(row)
 
-    def _is_ours(self, row: LeaseRow) -> bool:
-        return row.holder.startswith(f"{self.machine}/")
+    def _is_ours(self, row: Work) -> bool:
+        return row.holder is not None and row.holder.startswith(f"{self.machine}/")
 
-    def _is_silent(self, row: LeaseRow) -> bool:
+    def _is_silent(self, row: Work) -> bool:
         self._beats.look_at(row.name, (row.holder, row.token, row.beats))
         return self._beats.is_gone(row.name)
 

@@ -18,14 +18,13 @@ from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.revisions import TABLES
 from pawsonalize.storage.shared_tables import servers
-from pawsonalize.storage.work_tables import leases
+from pawsonalize.storage.work import WorkTable
 
 SQLITE_COPY, POSTGRES_COPY = "database.sqlite3", "database.pgdump"
 """What a copy is called, by the database that it is of."""
 _LOGIN = re.compile(
     r"(?P<scheme>postgres(?:ql)?)(?:\+\w+)?://(?:(?P<user>[^@:/]*)(?::(?P<password>[^@/]*))?@)?"
 )
-_HOLDERS = (leases, servers)
 
 
 def copy_database(database: Database, url: str, folder: Path) -> Path:
@@ -64,9 +63,9 @@ def restore_postgres(url: str, copy: Path) -> None:
 
 def forget_processes(database: Database) -> None:
     """Take out who held leases and lived where the copy was made: nobody of them is here."""
+    WorkTable(database).revoke_all()
     with database.writing() as connection:
-        for table in _HOLDERS:
-            connection.execute(delete(table))
+        connection.execute(delete(servers))
 
 
 def drop_tables(database: Database) -> None:

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from sqlalchemy import Connection, select
 
 from pawsonalize.domain.errors import LeaseLost
-from pawsonalize.storage.work_tables import leases
+from pawsonalize.storage.work_tables import work
 
 _FENCES: ContextVar[tuple[tuple[str, int], ...]] = ContextVar("fences", default=())
 
@@ -30,5 +30,5 @@ def works_under_lease() -> bool:
 def check_fences(connection: Connection) -> None:
     """LeaseLost unless this thread's leases are still its own; within a write transaction."""
     for name, token in _FENCES.get():
-        if connection.scalar(select(leases.c.token).where(leases.c.name == name)) != token:
+        if connection.scalar(select(work.c.token).where(work.c.name == name)) != token:
             raise LeaseLost(f"another process goes on with {name}: this one ends")

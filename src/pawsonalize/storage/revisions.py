@@ -18,7 +18,7 @@ from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.group_tables import dataset_group_days
 from pawsonalize.storage.shared_tables import agreements, servers
 from pawsonalize.storage.tables import REVISION, metadata
-from pawsonalize.storage.work_tables import leases
+from pawsonalize.storage.work_tables import work
 from pawsonalize.wing import added
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ EXPANDS, CONTRACTS = "expands", "contracts"
 """What a migration says of itself, as `change`."""
 TABLES = metadata
 """All tables: by now, each file has added its own, those of the wings too."""
-_OF_OTHER_FILES = (leases, dataset_group_days, *added("tables"))
+_OF_OTHER_FILES = (work, dataset_group_days, *added("tables"))
 
 _REVISION = text("SELECT version_num FROM alembic_version")
 _STAMP = text("INSERT INTO alembic_version VALUES (:revision)")

@@ -361,24 +361,3 @@ audit_log = Table(
     Column("target", Text),
     Column("outcome", Text, nullable=False),
 )
-
-retraining_runs = Table(
-    "retraining_runs",
-    metadata,
-    Column("run_id", Text, primary_key=True),
-    Column("started_at", BigInteger, nullable=False, index=True),
-    Column("record", Text, nullable=False),
-    Column("status", Text, nullable=False),
-    Column("ended_at", BigInteger),
-    Column("cancel_asked", Boolean, nullable=False),
-    Column("worker", Text),
-    Column("worked_ms", BigInteger, nullable=False),
-)
-# One run at a time, whoever starts one.
-Index(
-    "one_retraining_run_at_a_time",
-    retraining_runs.c.status,
-    unique=True,
-    sqlite_where=retraining_runs.c.status == "running",
-    postgresql_where=retraining_runs.c.status == "running",
-)

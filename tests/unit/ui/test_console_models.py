@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.training.retraining.record import Fate
+from pawsonalize.engine.training.retraining.record import CANCELLING, RETRAINING, Fate
 from pawsonalize.settings import Settings
 from pawsonalize.wings.console.views.outcomes import OutcomeReports, OutcomesOverTime
 from tests.animal_data import animal
@@ -192,9 +192,9 @@ def test_a_retraining_is_begun_followed_and_cancelled(app: TestClient, service: 
     assert "Its trainings are stopped." in words(asked)
     assert post(app, "/console/models/cancel", asked).status_code == 303
     with opened(service) as adapters:
-        row = adapters.retraining_runs.running()
+        row = adapters.work.open(RETRAINING)
         assert row is not None
-        assert row.cancel_asked
+        assert row.state == CANCELLING
 
 
 def test_a_step_that_was_tried_again_says_after_what(tmp_path: Any) -> None:

@@ -1,21 +1,21 @@
 """What the site says before the first model is what is so at that moment."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.retraining.record import (
+    RETRAINING,
     RunOutcome,
     Step,
+    changes_of,
     read_record,
-    write_record,
 )
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.retraining_runs import RetrainingRuns
+from pawsonalize.storage.work import WorkTable
 from pawsonalize.ui.learning import Learning
 from tests.event_data import T0, event
 from tests.workflow.test_first import Campaign, end
@@ -23,7 +23,7 @@ from tests.workflow.test_first import Campaign, end
 
 def test_it_says_what_is_missing_what_goes_on_and_what_came_of_it(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'tables.sqlite3'}")
-    log, rows = EventLog(database), RetrainingRuns(database)
+    log, rows = EventLog(database), WorkTable(database)
     runs = Runs(rows, {})
     first = FirstRun(runs, log, Campaign(), 2, T0)
     learning = Learning(log, runs, first)
@@ -33,10 +33,10 @@ def test_it_says_what_is_missing_what_goes_on_and_what_came_of_it(tmp_path: Path
     assert "The first training is about to begin." in learning.in_words()
     first.look(T0)
     assert "looking through the events (step 1 of 4), from 2 events." in learning.in_words()
-    held = rows.running()
+    held = rows.open(RETRAINING)
     assert held is not None
     training = msgspec.structs.replace(read_record(held), step=Step.AWAIT_VERSIONS)
-    assert rows.save(replace(held, record=write_record(training)))
+    assert rows.change(held.name, **changes_of(training))
     assert "The first is learning (step 2 of 4), from 2 events." in learning.in_words()
     end(rows, RunOutcome.NOT_PROMOTED, 2, T0 + DAY)
     assert "The last training led to none: " in learning.in_words()

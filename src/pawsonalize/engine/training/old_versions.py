@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import structlog
 
 from pawsonalize.domain.errors import Conflict, NotFound
-from pawsonalize.engine.training.retraining.record import read_record
+from pawsonalize.engine.training.retraining.record import RETRAINING, read_record
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.kinds.status import Status
-from pawsonalize.storage.retraining_runs import RetrainingRuns
+from pawsonalize.storage.work import WorkTable
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ class VersionRetention:
 
     registry: Registry
     versions: SolutionVersions
-    runs: RetrainingRuns
+    work: WorkTable
     keep: int
 
     def delete_old(self) -> int:
@@ -62,7 +62,7 @@ class VersionRetention:
                 yield campaign.latest_update.solution_version
             if campaign.followed is not None:
                 yield campaign.followed
-        if (run := self.runs.running()) is not None:
+        if (run := self.work.open(RETRAINING)) is not None:
             yield from (half.solution_version for half in read_record(run).halves)
         for kind in (BatchInferenceJob, BatchSegmentJob):
             for job in self.registry.all(kind):

@@ -27,8 +27,8 @@ from pawsonalize.kinds.status import Status
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.turns import Turns
+from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0, event
 
 AVRO = {
@@ -225,7 +225,7 @@ def test_a_job_whose_processes_died_again_and_again_has_failed(
     jobs: JobTable, registry: Registry, database: Database, leases: Leases, folder: Path
 ) -> None:
     (folder / "a.csv").write_text("ITEM_ID,GENRE\na,x\n")
-    job, table, seen = begun(jobs, f"file://{folder}"), LeaseTable(database), None
+    job, table, seen = begun(jobs, f"file://{folder}"), WorkTable(database), None
     for _ in range(3):
         seen = table.take(lease_of(job), seen, f"{leases.machine}/1")
     assert jobs.workers[0].work()

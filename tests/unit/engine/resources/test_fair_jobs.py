@@ -21,9 +21,9 @@ from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import IMPORT_JOBS_IN_WORK, Registry
 from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.turns import Turns
+from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0
 
 
@@ -66,7 +66,7 @@ def test_no_dataset_group_waits_for_two_jobs_of_another(
     kind = JobKind(DatasetImportJob, lambda _: None, perform)
     servers = [
         JobTable(registry, (kind,), leases, lambda: T0, partial(FairOrder, Turns(database)))
-        for leases in (Leases(LeaseTable(database), tmp_path / "leases") for _ in range(2))
+        for leases in (Leases(WorkTable(database), tmp_path / "leases") for _ in range(2))
     ]
     for number in range(5):
         registry.create(job("greedy", number), T0 + number)

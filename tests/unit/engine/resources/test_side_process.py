@@ -15,7 +15,7 @@ from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.processes import ChildProcesses, holder
 from pawsonalize.kinds.side_process import SideProcess, rest
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.leases import LeaseTable
+from pawsonalize.storage.work import WorkTable
 
 SECOND = 1000
 Make = Callable[..., SideProcess]
@@ -45,7 +45,7 @@ def make(database: Database, tmp_path: Path) -> Iterator[Make]:
 
     def make(code: str, pause: float = 0.0, machine: str = "leases") -> SideProcess:
         command = ("sh", "-c", code, "work")
-        leases = Leases(LeaseTable(database), tmp_path / machine)
+        leases = Leases(WorkTable(database), tmp_path / machine)
         made.append(SideProcess(leases, pause, command, os.environ, now()))
         return made[-1]
 

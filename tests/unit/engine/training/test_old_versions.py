@@ -10,7 +10,7 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.engine.serving.served import RefreshedCounts
 from pawsonalize.engine.training.old_versions import VersionRetention
-from pawsonalize.engine.training.retraining.record import Half, Trigger, begun, write_record
+from pawsonalize.engine.training.retraining.record import Half, Trigger, as_work, begun
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
@@ -20,7 +20,7 @@ from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.contract import ModelCard
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
+from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0
 
 Keep = Callable[[int], list[str]]
@@ -31,7 +31,7 @@ def keeping(registry: Registry, versions: SolutionVersions, database: Database) 
     """Delete all but the newest so many, and say which are left."""
 
     def keep(count: int) -> list[str]:
-        VersionRetention(registry, versions, RetrainingRuns(database), count).delete_old()
+        VersionRetention(registry, versions, WorkTable(database), count).delete_old()
         return sorted(one.name for one in registry.all(SolutionVersion))
 
     return keep
@@ -75,7 +75,7 @@ def test_what_the_running_retraining_names_stays(
 ) -> None:
     half = Half(campaign="recommender", solution="recommender", solution_version="v1")
     record = msgspec.structs.replace(begun("retrain-1", Trigger.API, T0, T0, {}), halves=(half,))
-    RetrainingRuns(database).begin(RetrainingRun("retrain-1", T0, write_record(record)))
+    WorkTable(database).add([as_work(record)])
     assert keeping(1) == ["v1", "v4"]
 
 

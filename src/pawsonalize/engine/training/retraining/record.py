@@ -4,6 +4,7 @@ The record is also the state. `step` is the current step; a worker that takes th
 from there. Moments are milliseconds since 1970.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
@@ -13,7 +14,12 @@ from msgspec.structs import replace
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
-from pawsonalize.storage.retraining_runs import RUNNING, RetrainingRun
+from pawsonalize.storage.work import Work
+
+RETRAINING = "retraining"
+"""The kind of runs in the work table."""
+CANCELLING = "cancelling"
+"""The state of a run that somebody has cancelled and that has not ended."""
 
 
 class Step(StrEnum):
@@ -133,7 +139,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def status(self) -> str:
         """`running`, or the outcome once the run has ended."""
-        return RUNNING if self.ended_at is None or self.outcome is None else self.outcome.value
+        return "running" if self.ended_at is None or self.outcome is None else self.outcome.value
 
     def open_halves(self) -> list[Half]:
         """The halves whose fate is open."""
@@ -201,14 +207,28 @@ def with_half(record: RunRecord, half: Half) -> RunRecord:
     return replace(record, halves=tuple(halves))
 
 
-def read_record(run: RetrainingRun) -> RunRecord:
+def run_lease(run_id: str) -> str:
+    """The name of the run in the work table, and of the lease that its worker holds."""
+    return f"{RETRAINING}.{run_id}"
+
+
+def read_record(run: Work) -> RunRecord:
     """The record of a stored run; CorruptArtefact if it is not one."""
     try:
-        return msgspec.json.decode(run.record, type=RunRecord)
+        return msgspec.json.decode(run.payload, type=RunRecord)
     except msgspec.MsgspecError as error:
-        raise CorruptArtefact(f"the record of {run.run_id} cannot be read: {error}") from error
+        raise CorruptArtefact(f"the record of {run.key} cannot be read: {error}") from error
 
 
-def write_record(record: RunRecord) -> str:
-    """The record as it is stored."""
-    return msgspec.json.encode(record).decode()
+def as_work(record: RunRecord) -> Work:
+    """The run as it is stored when it begins."""
+    new = Work(run_lease(record.run_id), RETRAINING, created_at=record.started_at)
+    return dataclasses.replace(new, **changes_of(record))
+
+
+def changes_of(record: RunRecord) -> dict[str, Any]:
+    """The columns of the work table that follow from the record."""
+    changes: dict[str, Any] = {"payload": msgspec.json.encode(record).decode()}
+    if record.ended_at is not None:
+        changes |= {"state": record.status, "ended_at": record.ended_at}
+    return changes

@@ -10,27 +10,30 @@ from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.engine.training.retraining.record import (
+    CANCELLING,
+    RETRAINING,
     RunOutcome,
     RunRecord,
     Trigger,
+    as_work,
     begun,
     read_record,
-    write_record,
+    run_lease,
 )
 from pawsonalize.engine.training.retraining.schedule import Schedule
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
+from pawsonalize.storage.work import Work, WorkTable
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Retraining runs over their table; `settings` are those of a new run.
+    """Retraining runs in the work table; `settings` are those of a new run.
 
     `check` raises if the part has nothing to retrain.
     """
 
-    rows: RetrainingRuns
+    work: WorkTable
     settings: Any
     check: Callable[[Part], object] = lambda part: part
 
@@ -43,8 +46,8 @@ class Runs:
         """
         self.check(part)
         record = self._new(_run_id(now), trigger, now, as_of, part)
-        if not self.rows.begin(_row(record)):
-            running = self.rows.running()
+        if not self.work.add([as_work(record)], alone=True):
+            running = self.running()
             name = running.run_id if running else record.run_id
             raise Conflict(
                 f"{name} is not finished, and one retraining runs at a time: follow it with"
@@ -60,7 +63,8 @@ class Runs:
         whose = part.dataset_group
         own = "" if whose is None else f"-{sha256(whose.encode()).hexdigest()[:_OWN_DIGITS]}"
         record = self._new(_run_id(tick) + own, Trigger.SCHEDULE, now, None, part)
-        return self.rows.begin(_row(record)) or self.rows.get(record.run_id) is not None
+        name = run_lease(record.run_id)
+        return self.work.add([as_work(record)], alone=True) or self.work.find(name) is not None
 
     def get(self, run_id: str) -> RunRecord:
         """One run; NotFound if there is none of that id."""
@@ -68,14 +72,19 @@ class Runs:
 
     def newest(self, limit: int) -> list[RunRecord]:
         """Runs, the newest first."""
-        return [read_record(row) for row in self.rows.newest(limit)]
+        return [read_record(row) for row in self.work.newest(RETRAINING, limit)]
+
+    def running(self) -> RunRecord | None:
+        """The run that has not ended, or None."""
+        found = self.work.open(RETRAINING)
+        return None if found is None else read_record(found)
 
     def cancel(self, run_id: str) -> RunRecord:
         """Cancel a run; it stops within seconds, or after its current step.
 
         NotFound for an unknown run, Conflict for one that has ended.
         """
-        if not self.rows.ask_cancel(run_id):
+        if not self.work.change(run_lease(run_id), state=CANCELLING):
             ended = read_record(self._row(run_id))
             raise Conflict(f"{run_id} has ended already: it is {ended.status}")
         return self.get(run_id)
@@ -86,8 +95,8 @@ class Runs:
         as_of = now if as_of is None else as_of
         return begun(run_id, trigger, as_of, now, self.settings, part)
 
-    def _row(self, run_id: str) -> RetrainingRun:
-        row = self.rows.get(run_id)
+    def _row(self, run_id: str) -> Work:
+        row = self.work.find(run_lease(run_id))
         if row is None:
             raise NotFound(f"there is no workflow run {run_id}: `pawsonalize runs ls` lists them")
         return row
@@ -99,10 +108,6 @@ _OWN_DIGITS = 6  # what is left of the longest name that a solution version may 
 def _run_id(moment: int) -> str:
     """The run's name, by its moment: `retrain-20261124T030000000Z`."""
     return "retrain-" + iso(moment).replace("-", "").replace(":", "").replace(".", "")
-
-
-def _row(record: RunRecord) -> RetrainingRun:
-    return RetrainingRun(record.run_id, record.started_at, write_record(record))
 
 
 class Timer:

@@ -12,6 +12,7 @@
 A step that was cut off runs again, on any machine. So each step finds what it did before.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -20,22 +21,24 @@ import structlog
 
 from pawsonalize.domain.errors import InvalidInput, LeaseLost, PawsonalizeError
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.training.retraining.lease import BEAT_SECONDS, ClaimedRun, run_lease
 from pawsonalize.engine.training.retraining.record import (
+    CANCELLING,
+    RETRAINING,
     RunOutcome,
     RunRecord,
     Step,
+    changes_of,
     ended,
     failed_step,
     read_record,
     settled,
     taken_up,
     timed,
-    write_record,
 )
 from pawsonalize.kinds.leases import Leases
-from pawsonalize.storage.retraining_runs import RetrainingRun, RetrainingRuns
+from pawsonalize.storage.work import Work, WorkTable
 
+BEAT_SECONDS = 2.0
 MAX_ERRORS = 5
 MAX_WORKERS = 10
 _FIRST_PAUSE_SECONDS = 1.0
@@ -55,95 +58,115 @@ StepWork = Callable[[RunRecord, int], RunRecord | Later]
 """Does a step at a moment, and returns the record in the next step, or later in this one."""
 
 
+class HeldRun:
+    """A run whose lease this process holds; its writes are LeaseLost once another one has it."""
+
+    def __init__(self, table: WorkTable, name: str, steady: Callable[[], float]) -> None:
+        self._table = table
+        self._steady = steady
+        self._counted_at = steady()
+        self.run = self._read(name)
+
+    def count(self) -> None:
+        """Count the time worked, and read whether the run is to be cancelled."""
+        before, self._counted_at = self._counted_at, self._steady()
+        worked = self.run.worked_ms + round((self._counted_at - before) * SECOND)
+        self._table.change(self.run.name, worked_ms=worked)
+        self.run = self._read(self.run.name)
+
+    def _read(self, name: str) -> Work:
+        found = self._table.find(name)
+        if found is None:
+            raise LeaseLost(f"{name} is gone")
+        return found
+
+
 class RunWorker:
     """Works on the run that has no worker, until it has ended.
 
-    `limit_seconds` is how long a run may be worked on. It is counted in renewals of the lease, so
-    neither a jump of the clock nor a night without power ends a run.
+    `limit_seconds` is how long a run may be worked on. `steady` counts that, so neither a jump of
+    the clock nor a night without power ends a run.
     """
 
     def __init__(
         self,
         name: str,
-        runs: RetrainingRuns,
+        table: WorkTable,
         leases: Leases,
         steps: Mapping[Step, StepWork],
         limit_seconds: float,
         *,
         now: Callable[[], int],
         sleep: Callable[[float], None],
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._name = name
-        self._runs = runs
+        self._table = table
         self._leases = leases
         self._steps = steps
         self._limit_ms = limit_seconds * SECOND
         self._now = now
         self._sleep = sleep
+        self._steady = steady
 
     def work(self, token: int | None = None) -> bool:
         """Take the free run and bring it to its end; False if there was none.
 
         `token` is that of its lease, if the process that started this one has taken it.
         """
-        run = self._runs.running()
+        run = self._table.open(RETRAINING)
         if run is None:
             return False
         with ExitStack() as stack:
-            name = run_lease(run.run_id)
             if token is not None:
-                stack.enter_context(self._leases.adopted(name, token))
-            elif stack.enter_context(self._leases.held(name)) is None:
+                stack.enter_context(self._leases.adopted(run.name, token))
+            elif stack.enter_context(self._leases.held(run.name)) is None:
                 return False
-            log.info("retraining", run_id=run.run_id, worker=self._name)
+            log.info("retraining", run_id=run.key, worker=self._name)
             try:
-                self._go_on(run)
+                self._to_the_end(HeldRun(self._table, run.name, self._steady))
             except LeaseLost:
-                log.warning("another worker goes on with the run", run_id=run.run_id)
+                log.warning("another worker goes on with the run", run_id=run.key)
         return True
 
-    def _go_on(self, run: RetrainingRun) -> None:
-        assigned = self._runs.assign(run.run_id, self._name)
-        if assigned is not None:  # it has not ended meanwhile
-            self._to_the_end(ClaimedRun(self._runs, assigned, self._now))
-
-    def _to_the_end(self, lease: ClaimedRun) -> None:
-        record = self._taken_up(lease)
+    def _to_the_end(self, held: HeldRun) -> None:
+        if held.run.ended_at is not None:  # by a worker that was faster
+            return
+        record = self._resumed(held)
         while record.ended_at is None:
-            lease.renew()
-            record = self._interrupted(lease, record) or self._advanced(lease, record)
+            held.count()
+            record = self._interrupted(held, record) or self._advanced(held, record)
 
-    def _taken_up(self, lease: ClaimedRun) -> RunRecord:
+    def _resumed(self, held: HeldRun) -> RunRecord:
         """The record as the last worker left it; a step that killed too many workers has failed."""
-        record = taken_up(read_record(lease.run), self._name)
+        record = taken_up(read_record(held.run), self._name)
         if len(record.steps[-1].workers) > MAX_WORKERS:
             reason = f"{MAX_WORKERS} workers began {record.step}, and none lived to finish it"
             record = self._given_up(record, reason)
-        return self._saved(lease, record)
+        return self._saved(held, record)
 
-    def _interrupted(self, lease: ClaimedRun, record: RunRecord) -> RunRecord | None:
+    def _interrupted(self, held: HeldRun, record: RunRecord) -> RunRecord | None:
         """The record on its way to the end, if the run must stop now."""
         if record.outcome is not None:
             return None
-        if lease.run.cancel_asked:
+        if held.run.state == CANCELLING:
             outcome, reason = RunOutcome.CANCELLED, "somebody cancelled it"
-        elif lease.run.worked_ms >= self._limit_ms:
+        elif held.run.worked_ms >= self._limit_ms:
             hours = self._limit_ms / SECOND / 3600
             outcome, reason = RunOutcome.TIMED_OUT, f"it took longer than {hours:g} hours"
         else:
             return None
         reason = f"{reason} during {record.step}"
-        return self._saved(lease, settled(record, outcome, reason, Step.STOP_TRAINING))
+        return self._saved(held, settled(record, outcome, reason, Step.STOP_TRAINING))
 
-    def _advanced(self, lease: ClaimedRun, record: RunRecord) -> RunRecord:
-        with lease.beating():
-            done = self._done(record)
+    def _advanced(self, held: HeldRun, record: RunRecord) -> RunRecord:
+        done = self._done(record)
         if not isinstance(done, Later):
             log.info("step done", run_id=record.run_id, step=record.step)
-            return self._saved(lease, done)
+            return self._saved(held, done)
         if done.record != record:
-            self._saved(lease, done.record)
-        self._wait(lease, done.record, done.seconds)
+            self._saved(held, done.record)
+        self._wait(held, done.record, done.seconds)
         return done.record
 
     def _done(self, record: RunRecord) -> RunRecord | Later:
@@ -174,19 +197,19 @@ class RunWorker:
         outcome = record.outcome or RunOutcome.FAILED
         return settled(record, outcome, record.reason or reason, after)
 
-    def _wait(self, lease: ClaimedRun, record: RunRecord, seconds: float) -> None:
-        """Pause and renew the lease meanwhile, but no longer than until the run must stop."""
+    def _wait(self, held: HeldRun, record: RunRecord, seconds: float) -> None:
+        """Pause, but no longer than until the run must stop."""
         left = seconds
         while left > 0:
             self._sleep(min(left, BEAT_SECONDS))
             left -= BEAT_SECONDS
-            lease.renew()
+            held.count()
             if record.outcome is None and (
-                lease.run.cancel_asked or lease.run.worked_ms >= self._limit_ms
+                held.run.state == CANCELLING or held.run.worked_ms >= self._limit_ms
             ):
                 return
 
-    def _saved(self, lease: ClaimedRun, record: RunRecord) -> RunRecord:
+    def _saved(self, held: HeldRun, record: RunRecord) -> RunRecord:
         record = timed(record, self._now())
-        lease.save(write_record(record), record.status, record.ended_at)
+        self._table.change(held.run.name, **changes_of(record))
         return record

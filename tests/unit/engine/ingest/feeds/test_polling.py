@@ -18,9 +18,9 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.animals import AnimalQuery, Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
-from pawsonalize.storage.leases import LeaseTable
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.resources import Resources
+from pawsonalize.storage.work import WorkTable
 from pawsonalize.wings.feeds.brought import find_brought
 from pawsonalize.wings.feeds.importing import FeedImport
 from pawsonalize.wings.feeds.meanings import Meanings
@@ -56,7 +56,7 @@ class World:
     ) -> None:
         self.server = server
         self.machines = (
-            Leases(LeaseTable(database), folder / str(number)) for number in itertools.count()
+            Leases(WorkTable(database), folder / str(number)) for number in itertools.count()
         )
         self.animals = Animals(database)
         self.registry = Registry(Resources(database))
