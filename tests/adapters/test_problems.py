@@ -10,6 +10,7 @@ from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.problems import ProblemTable
+from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0
 
 LONG = 10 * MINUTE
@@ -21,11 +22,11 @@ def problems(database: Database) -> Problems:
 
 
 def of_another_server(database: Database) -> Problems:
-    return Problems(ProblemTable(database), Outbox(Deliveries(database), ["log"]), LONG)
+    return Problems(ProblemTable(database), Outbox(Deliveries(WorkTable(database)), ["log"]), LONG)
 
 
 def told(database: Database) -> list[tuple[NotificationKind, str]]:
-    newest = Deliveries(database).newest(100)
+    newest = Deliveries(WorkTable(database)).newest(100)
     return sorted((each.notification.kind, each.notification.subject) for each in newest)
 
 
@@ -86,7 +87,7 @@ def test_the_notification_has_the_message_and_the_next_move(
 ) -> None:
     problems.report("Hülle/1", "the disk is full: free some space", T0)
     problems.look(T0 + LONG)
-    text = Deliveries(database).newest(1)[0].notification.text
+    text = Deliveries(WorkTable(database)).newest(1)[0].notification.text
     assert "free some space" in text
     assert "2026-05-17" in text
     assert "pawsonalize doctor" in text

@@ -103,9 +103,8 @@ def test_notifications_that_did_not_arrive_need_attention(tmp_path: Path) -> Non
     news = Notification("n", NotificationKind.TEST, "news", "text", T0)
     with opened(settings) as adapters:
         adapters.deliveries.add([Delivery(news, "email")])
-        claimed = adapters.deliveries.claim("email", T0, T0 + 1)
-        assert claimed is not None
-        adapters.deliveries.failed(claimed, "the mail server is away", T0 + 2)
+        (claimed,) = adapters.deliveries.due("email", T0, 9)
+        adapters.deliveries.failed(claimed, "the mail server is away", T0 + 2, T0)
     code, found = examined(tmp_path)
     assert code == 1
     assert "the mail server is away" in found["notifications"]["message"]

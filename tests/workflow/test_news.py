@@ -19,13 +19,14 @@ from pawsonalize.engine.training.retraining.record import (
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0
 
 
 @pytest.fixture
 def deliveries(tmp_path: Path) -> Iterator[Deliveries]:
     database = Database(f"sqlite:///{tmp_path / 'news.sqlite3'}")
-    yield Deliveries(database)
+    yield Deliveries(WorkTable(database))
     database.close()
 
 

@@ -310,7 +310,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
         exposures=AnimalExposures(database),
         registry=registry,
         ledger=ArchiveLedger(database),
-        deliveries=Deliveries(database),
+        deliveries=Deliveries(work),
         artefacts=artefacts,
         objects=objects,
         trainings=TrainingProcesses(

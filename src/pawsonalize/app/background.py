@@ -233,7 +233,7 @@ def _telling(
 ) -> Iterator[Task]:
     once = partial(adapters.leases.leading, HOUSEKEEPING)
     yield Task("tell problems", _PROBLEM_SECONDS, at_the_moment(engine.problems.look))
-    for courier in couriers(settings, adapters.deliveries):
+    for courier in couriers(settings, adapters.deliveries, adapters.leases):
         name, deliver = f"deliver due {courier.name}", once(at_the_moment(courier.deliver_due))
         yield Task(name, _DELIVERY_SECONDS, deliver, notifying)
 

@@ -110,7 +110,9 @@ def work(token: int) -> None:
     with opened(settings) as adapters, beside(settings, adapters, "retrain"):
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         worker(settings, adapters, name).work(token)
-        for courier in couriers(settings, adapters.deliveries):  # where no server runs
+        for courier in couriers(
+            settings, adapters.deliveries, adapters.leases
+        ):  # where no server runs
             attempt(f"deliver due {courier.name}", partial(courier.deliver_due, clock.now()))
         adapters.work.forget(RETRAINING, clock.now() - settings.run_retention_days * DAY)
 

@@ -87,12 +87,12 @@ class Leases:
         self._machine = ""
 
     @contextmanager
-    def held(self, name: str) -> Iterator[Lease | None]:
+    def held(self, name: str, *, patience: float = _PATIENCE_SECONDS) -> Iterator[Lease | None]:
         """Hold a lease while the block runs, which may take hours; None if another one has it.
 
         Writes of this thread in the block are LeaseLost once another one has it.
         """
-        with self.taken(name) as lease:
+        with self.taken(name, patience=patience) as lease:
             if lease is None:
                 yield None
                 return

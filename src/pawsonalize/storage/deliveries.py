@@ -1,16 +1,16 @@
-"""Which notifications wait for which notifier, and how their deliveries went."""
+"""The outbox: one delivery in the work table for each notification and notifier."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import ColumnElement, RowMapping, and_, delete, func, select, true, update
 
-from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.statements import insert_new
-from pawsonalize.storage.tables import deliveries
+from pawsonalize.domain.notifications import Notification
+from pawsonalize.storage.work import OPEN, Work, WorkTable
+
+_KIND = "delivery"
+_DELIVERED, _GIVEN_UP = "delivered", "given up"
+_UNDELIVERED = (OPEN, _GIVEN_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,131 +26,78 @@ class Delivery:
     delivered_at: int | None = None
     last_error: str | None = None
 
+    @property
+    def lease(self) -> str:
+        """The name of the lease that is held while it is delivered."""
+        return f"{_prefix(self.notification.notification_id)}{self.notifier}"
+
+    def is_due(self, now: int) -> bool:
+        """True if an attempt may begin."""
+        return self.next_attempt_at is not None and self.next_attempt_at <= now
+
 
 class Deliveries:
-    """The outbox: one delivery for each notification and notifier."""
+    """The deliveries of all notifiers. Who changes one holds its lease."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    def __init__(self, work: WorkTable) -> None:
+        self._work = work
 
     def add(self, batch: Sequence[Delivery]) -> None:
         """Store in one transaction. Deliveries that exist already stay as they are."""
-        with self._database.writing() as connection:
-            insert_new(connection, deliveries, [_row(each) for each in batch])
+        self._work.add(map(_work, batch))
 
-    def claim(self, notifier: str, now: int, until: int) -> Delivery | None:
-        """Begin an attempt of the notifier's delivery that is due longest; None if none is due.
+    def due(self, notifier: str, now: int, limit: int) -> list[Delivery]:
+        """The notifier's deliveries that are due, the longest due first."""
+        return [_delivery(one) for one in self._work.due(_KIND, notifier, now, limit)]
 
-        Of several callers, one gets it. The next attempt is due at `until`, unless somebody
-        records before then how this one ended.
-        """
-        # Most often nothing is due: then no writer is held up.
-        while (due := self._due(notifier, now)) is not None:
-            claimed = replace(due, attempts=due.attempts + 1, next_attempt_at=until)
-            unchanged = and_(
-                deliveries.c.attempts == due.attempts,
-                deliveries.c.next_attempt_at == due.next_attempt_at,
-            )
-            if self._update(due, unchanged, attempts=claimed.attempts, next_attempt_at=until):
-                return claimed
-        return None
+    def find(self, lease: str) -> Delivery | None:
+        """The delivery whose lease has that name, or None."""
+        found = self._work.find(lease)
+        return None if found is None or found.kind != _KIND else _delivery(found)
 
-    def delivered(self, claimed: Delivery, at: int) -> None:
+    def delivered(self, one: Delivery, at: int) -> None:
         """Record that the notifier took it."""
-        # Whoever has claimed it since: this is true, and the news need not be sent again.
-        open_still = deliveries.c.delivered_at.is_(None)
-        self._update(claimed, open_still, delivered_at=at, next_attempt_at=None, last_error=None)
+        self._work.change(one.lease, state=_DELIVERED, ended_at=at, due_at=None, error=None)
 
-    def failed(self, claimed: Delivery, error: str, next_attempt_at: int | None) -> None:
-        """Record that the attempt failed. Changes nothing if a newer attempt was begun."""
-        newest = and_(
-            deliveries.c.attempts == claimed.attempts, deliveries.c.delivered_at.is_(None)
-        )
-        self._update(claimed, newest, last_error=error, next_attempt_at=next_attempt_at)
+    def failed(self, one: Delivery, error: str, next_attempt_at: int | None, now: int) -> None:
+        """Record that an attempt failed; without a next one, the delivery is given up."""
+        given_up = {"state": _GIVEN_UP, "ended_at": now} if next_attempt_at is None else {}
+        self._work.change(one.lease, error=error, due_at=next_attempt_at, **given_up)
 
     def retry(self, now: int, notification_id: str | None = None) -> None:
         """Make undelivered ones due, even if given up: of one notification, or of all."""
-        waiting = _waiting(notification_id)
-        with self._database.writing() as connection:
-            connection.execute(update(deliveries).where(waiting).values(next_attempt_at=now))
+        self._work.retry(_KIND, _UNDELIVERED, now, _prefix(notification_id))
 
     def undelivered(self, notification_id: str | None = None) -> int:
         """How many are undelivered, given up or not: of one notification, or of all."""
-        waiting = select(func.count()).select_from(deliveries).where(_waiting(notification_id))
-        with self._database.reading() as connection:
-            return connection.scalar(waiting) or 0
+        return self._work.count(_KIND, _UNDELIVERED, _prefix(notification_id))
 
     def forget(self, before: int) -> int:
-        """Delete those of notifications of before that moment, unless an attempt is yet to come."""
-        old = and_(deliveries.c.happened_at < before, deliveries.c.next_attempt_at.is_(None))
-        with self._database.writing() as connection:
-            return connection.execute(delete(deliveries).where(old)).rowcount
+        """Delete those that were delivered or given up before that moment."""
+        return self._work.forget(_KIND, before)
 
     def newest(self, limit: int) -> list[Delivery]:
         """Deliveries, those of the newest notifications first."""
-        newest_first = (
-            select(deliveries)
-            .order_by(
-                deliveries.c.happened_at.desc(),
-                deliveries.c.notification_id,
-                deliveries.c.notifier,
-            )
-            .limit(limit)
-        )
-        with self._database.reading() as connection:
-            return [_delivery(row) for row in connection.execute(newest_first).mappings()]
-
-    def _due(self, notifier: str, now: int) -> Delivery | None:
-        longest_due = (
-            select(deliveries)
-            .where(deliveries.c.notifier == notifier, deliveries.c.next_attempt_at <= now)
-            .order_by(
-                deliveries.c.next_attempt_at,
-                deliveries.c.happened_at,
-                deliveries.c.notification_id,
-            )
-            .limit(1)
-        )
-        with self._database.reading() as connection:
-            row = connection.execute(longest_due).mappings().first()
-        return None if row is None else _delivery(row)
-
-    def _update(self, delivery: Delivery, condition: ColumnElement[bool], **values: Any) -> bool:
-        changed = (
-            update(deliveries)
-            .where(
-                deliveries.c.notification_id == delivery.notification.notification_id,
-                deliveries.c.notifier == delivery.notifier,
-                condition,
-            )
-            .values(values)
-        )
-        with self._database.writing() as connection:
-            return connection.execute(changed).rowcount == 1
+        return [_delivery(one) for one in self._work.newest(_KIND, limit)]
 
 
-def _waiting(notification_id: str | None) -> ColumnElement[bool]:
-    any_or_this = (
-        true() if notification_id is None else deliveries.c.notification_id == notification_id
+def _prefix(notification_id: str | None) -> str:
+    """The beginning of the names of its deliveries; of all, for None."""
+    return f"{_KIND}." if notification_id is None else f"{_KIND}.{notification_id}."
+
+
+def _work(new: Delivery) -> Work:
+    news = new.notification
+    payload = msgspec.json.encode(news).decode()
+    return Work(new.lease, _KIND, new.notifier, OPEN, payload, news.happened_at, due_at=0)
+
+
+def _delivery(one: Work) -> Delivery:
+    return Delivery(
+        msgspec.json.decode(one.payload, type=Notification),
+        one.queue,
+        one.attempts,
+        one.due_at,
+        one.ended_at if one.state == _DELIVERED else None,
+        one.error,
     )
-    return and_(deliveries.c.delivered_at.is_(None), any_or_this)
-
-
-_OF_DELIVERY = ("notifier", "attempts", "next_attempt_at", "delivered_at", "last_error")
-_OF_NOTIFICATION = ("notification_id", "kind", "run_id", "subject", "text", "happened_at")
-
-
-def _row(delivery: Delivery) -> dict[str, Any]:
-    notification = delivery.notification
-    row = {name: getattr(delivery, name) for name in _OF_DELIVERY}
-    row |= {name: getattr(notification, name) for name in _OF_NOTIFICATION}
-    return row | {"details": msgspec.json.encode(dict(notification.details)).decode()}
-
-
-def _delivery(row: RowMapping) -> Delivery:
-    of_notification = {name: row[name] for name in _OF_NOTIFICATION} | {
-        "kind": NotificationKind(row["kind"]),
-        "details": msgspec.json.decode(row["details"]),
-    }
-    of_delivery = {name: row[name] for name in _OF_DELIVERY}
-    return Delivery(notification=Notification(**of_notification), **of_delivery)

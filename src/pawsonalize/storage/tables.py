@@ -313,31 +313,6 @@ erased_visitors = Table(
 )
 Index("erased_visitors_by_hash", erased_visitors.c.visitor, erased_visitors.c.erasure_id)
 
-deliveries = Table(
-    "deliveries",
-    metadata,
-    Column("notification_id", Text, primary_key=True),
-    Column("notifier", Text, primary_key=True),
-    Column("kind", Text, nullable=False),
-    Column("run_id", Text),
-    Column("subject", Text, nullable=False),
-    Column("text", Text, nullable=False),
-    Column("details", Text, nullable=False),
-    Column("happened_at", BigInteger, nullable=False, index=True),
-    Column("attempts", BigInteger, nullable=False),
-    Column("next_attempt_at", BigInteger),
-    Column("delivered_at", BigInteger),
-    Column("last_error", Text),
-)
-# Few deliveries wait; those that were delivered are not in this index.
-Index(
-    "deliveries_waiting",
-    deliveries.c.notifier,
-    deliveries.c.next_attempt_at,
-    sqlite_where=deliveries.c.next_attempt_at.is_not(None),
-    postgresql_where=deliveries.c.next_attempt_at.is_not(None),
-)
-
 # What goes wrong and lasts.
 problems = Table(
     "problems",

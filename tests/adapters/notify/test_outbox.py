@@ -1,9 +1,12 @@
 """The outbox and its couriers, on every database: at least once, and one never blocks another."""
 
-import threading
-from collections.abc import Callable, Iterator
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
 import pytest
 import structlog
@@ -11,9 +14,11 @@ import structlog
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.times import DAY, HOUR, SECOND
+from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries, Delivery
+from pawsonalize.storage.work import WorkTable
 from pawsonalize.wings.notifications.courier import GIVEN_UP_AFTER, Courier
 from pawsonalize.wings.notifications.smtp import SmtpNotifier
 from pawsonalize.wings.notifications.webhook import WebhookNotifier
@@ -31,7 +36,7 @@ def server() -> Iterator[WebServer]:
 
 @pytest.fixture
 def deliveries(database: Database) -> Deliveries:
-    return Deliveries(database)
+    return Deliveries(WorkTable(database))
 
 
 @pytest.fixture
@@ -40,18 +45,19 @@ def outbox(deliveries: Deliveries) -> Outbox:
 
 
 @pytest.fixture
-def courier(deliveries: Deliveries, server: WebServer) -> Courier:
-    return webhook_courier(deliveries, server)
+def courier(deliveries: Deliveries, leases: Leases, server: WebServer) -> Courier:
+    return webhook_courier(deliveries, leases, server)
 
 
-def webhook_courier(deliveries: Deliveries, server: WebServer) -> Courier:
-    return Courier(deliveries, "webhook", WebhookNotifier(server.url, SECRET, lambda: T0))
+def webhook_courier(deliveries: Deliveries, leases: Leases, server: WebServer) -> Courier:
+    return Courier(deliveries, leases, "webhook", WebhookNotifier(server.url, SECRET, lambda: T0))
 
 
-def dead_courier(deliveries: Deliveries) -> Courier:
+@pytest.fixture
+def dead(deliveries: Deliveries, leases: Leases) -> Courier:
     """Nobody listens on port 1."""
-    dead = SmtpNotifier("smtp://127.0.0.1:1", "paw@x.example", ["a@x.example"])
-    return Courier(deliveries, "email", dead)
+    notifier = SmtpNotifier("smtp://127.0.0.1:1", "paw@x.example", ["a@x.example"])
+    return Courier(deliveries, leases, "email", notifier)
 
 
 def news(number: int) -> Notification:
@@ -105,10 +111,11 @@ def test_news_are_told_in_the_order_they_happened(
 
 
 def test_a_dead_notifier_leaves_the_others_delivered_and_is_tried_again_later_and_later(
-    deliveries: Deliveries, outbox: Outbox, courier: Courier, server: WebServer
+    deliveries: Deliveries, outbox: Outbox, courier: Courier, dead: Courier, server: WebServer
 ) -> None:
     outbox.enqueue(NEWS)
-    dead, now, waits = dead_courier(deliveries), T0, []
+    waits: list[int] = []
+    now = T0
     for _ in range(6):
         assert dead.deliver_due(now) == 0
         again_at = state(deliveries, "email").next_attempt_at
@@ -154,10 +161,10 @@ def test_one_notification_that_is_never_taken_does_not_hold_up_the_next(
 
 
 def test_after_three_days_it_is_given_up_with_a_log_line(
-    deliveries: Deliveries, outbox: Outbox
+    deliveries: Deliveries, outbox: Outbox, dead: Courier
 ) -> None:
     outbox.enqueue(NEWS)
-    dead, now, attempts = dead_courier(deliveries), T0, 0
+    now, attempts = T0, 0
     with structlog.testing.capture_logs() as lines:
         while (again_at := _attempt(dead, deliveries, now)) is not None:
             assert again_at > now
@@ -205,94 +212,73 @@ def test_retrying_sends_nothing_twice(
     assert len(server.posts) == 1
 
 
-class Killed(BaseException):
-    pass
+_DYING = """
+import os, pathlib, sys
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.work import WorkTable
+from pawsonalize.wings.notifications.courier import Courier
+from pawsonalize.wings.notifications.webhook import WebhookNotifier
+
+class Dying(WebhookNotifier):
+    def send(self, notification):
+        super().send(notification)
+        os.kill(os.getpid(), 9)
+
+url, folder, hook, secret, now = sys.argv[1:]
+work, notifier = WorkTable(Database(url)), Dying(hook, secret, lambda: int(now))
+leases = Leases(work, pathlib.Path(folder))
+Courier(Deliveries(work), leases, "webhook", notifier).deliver_due(int(now))
+"""
 
 
-def test_a_crash_between_sending_and_noting_it_sends_again_with_the_same_id(
+def test_a_courier_that_is_killed_after_sending_is_followed_with_the_same_id(
     deliveries: Deliveries,
     outbox: Outbox,
     courier: Courier,
     server: WebServer,
-    monkeypatch: pytest.MonkeyPatch,
+    database_url: str,
+    tmp_path: Path,
 ) -> None:
-    def die(*_: object) -> None:
-        raise Killed
-
     outbox.enqueue(NEWS)
-    with monkeypatch.context() as patch:
-        patch.setattr(deliveries, "delivered", die)
-        with pytest.raises(Killed):
-            courier.deliver_due(T0)
-    assert courier.deliver_due(T0 + SECOND) == 0, "whoever claimed it may be sending still"
-    assert courier.deliver_due(T0 + HOUR) == 1
+    arguments = (database_url, str(tmp_path / "leases"), server.url, SECRET, str(T0))
+    killed = subprocess.run([sys.executable, "-c", _DYING, *arguments], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert courier.deliver_due(T0) == 1, "its lock is free at once"
     assert arrived(server) == [NEWS.notification_id] * 2
     assert [post.headers["webhook-id"] for post in server.posts] == [NEWS.notification_id] * 2
+    assert state(deliveries, "webhook").attempts == 2
     assert courier.deliver_due(T0 + DAY) == 0
 
 
+def test_what_another_courier_is_sending_is_not_sent_beside_it(
+    deliveries: Deliveries, outbox: Outbox, courier: Courier, leases: Leases, server: WebServer
+) -> None:
+    for number in (1, 2):
+        outbox.enqueue(news(number))
+    first, _ = deliveries.due("webhook", T0, 9)
+    with leases.held(first.lease):
+        assert courier.deliver_due(T0) == 1
+    assert arrived(server) == ["news-2"]
+
+
 def test_couriers_of_several_processes_send_each_notification_once(
-    deliveries: Deliveries, outbox: Outbox, server: WebServer
+    deliveries: Deliveries, outbox: Outbox, server: WebServer, database: Database, tmp_path: Path
 ) -> None:
     for number in range(30):
         outbox.enqueue(news(number))
 
-    def deliver_all() -> None:
-        own = webhook_courier(deliveries, server)
-        while own.deliver_due(T0):
-            pass
+    def deliver_all(machine: int) -> None:
+        leases = Leases(WorkTable(database), tmp_path / f"{machine % 2}")
+        own = webhook_courier(deliveries, leases, server)
+        while deliveries.due("webhook", T0, 1):
+            own.deliver_due(T0)
+        leases.close()
 
-    in_parallel(deliver_all, 4)
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(deliver_all, range(4)))
     assert sorted(arrived(server)) == sorted(f"news-{number}" for number in range(30))
-
-
-def test_several_that_claim_at_once_never_get_the_same(
-    deliveries: Deliveries, outbox: Outbox
-) -> None:
-    for number in range(20):
-        outbox.enqueue(news(number))
-    claimed: list[Any] = []
-
-    def claim_all() -> None:
-        while (mine := deliveries.claim("webhook", T0, T0 + HOUR)) is not None:
-            claimed.append(mine.notification.notification_id)
-
-    in_parallel(claim_all, 4)
-    assert sorted(claimed) == sorted(f"news-{number}" for number in range(20))
-
-
-def in_parallel(work: Callable[[], None], times: int) -> None:
-    failures: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            work()
-        except BaseException as error:  # noqa: BLE001  # a thread has no other way to tell
-            failures.append(error)
-
-    threads = [threading.Thread(target=run) for _ in range(times)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert failures == []
-
-
-def test_who_comes_back_late_neither_undoes_a_delivery_nor_delays_a_newer_attempt(
-    deliveries: Deliveries, outbox: Outbox
-) -> None:
-    outbox.enqueue(NEWS)
-    slow = deliveries.claim("webhook", T0, T0 + SECOND)
-    newer = deliveries.claim("webhook", T0 + SECOND, T0 + 2 * SECOND)
-    assert slow is not None
-    assert newer is not None
-    deliveries.failed(slow, "too late", T0 + DAY)
-    assert state(deliveries, "webhook").next_attempt_at == T0 + 2 * SECOND
-    deliveries.delivered(newer, T0 + SECOND)
-    deliveries.failed(newer, "nonsense", T0 + DAY)
-    deliveries.delivered(slow, T0 + DAY)
-    assert state(deliveries, "webhook").delivered_at == T0 + SECOND
-    assert state(deliveries, "webhook").next_attempt_at is None
 
 
 class Broken:
@@ -303,10 +289,10 @@ class Broken:
 
 
 def test_a_notifier_that_breaks_in_a_way_nobody_foresaw_is_retried_like_any_other(
-    deliveries: Deliveries, outbox: Outbox
+    deliveries: Deliveries, outbox: Outbox, leases: Leases
 ) -> None:
     outbox.enqueue(NEWS)
-    assert Courier(deliveries, "webhook", Broken()).deliver_due(T0) == 0
+    assert Courier(deliveries, leases, "webhook", Broken()).deliver_due(T0) == 0
     failed = state(deliveries, "webhook")
     assert failed.last_error == "ZeroDivisionError: run-1:not-promoted"
     assert failed.next_attempt_at is not None
@@ -316,10 +302,11 @@ def test_a_notifier_that_breaks_in_a_way_nobody_foresaw_is_retried_like_any_othe
 def test_old_deliveries_are_forgotten_unless_an_attempt_is_yet_to_come(
     deliveries: Deliveries,
 ) -> None:
-    done = Delivery(news(1), "webhook", next_attempt_at=None, delivered_at=T0)
-    given_up = Delivery(news(2), "webhook", next_attempt_at=None, last_error="no")
-    waiting, young = Delivery(news(3), "webhook"), replace(done, notification=news(DAY))
+    done, given_up, waiting, young = (Delivery(news(number), "webhook") for number in range(4))
     deliveries.add([done, given_up, waiting, young])
+    deliveries.delivered(done, T0)
+    deliveries.failed(given_up, "no", None, T0)
+    deliveries.delivered(young, T0 + DAY)
     assert deliveries.forget(T0 + DAY) == 2
     left = [delivery.notification.notification_id for delivery in deliveries.newest(9)]
-    assert left == [f"news-{DAY}", "news-3"]
+    assert left == ["news-3", "news-2"]

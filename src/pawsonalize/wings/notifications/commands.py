@@ -88,7 +88,7 @@ def retry(
     with opened(settings) as adapters:
         before = adapters.deliveries.undelivered(notification_id)
         adapters.deliveries.retry(clock.now(), notification_id)
-        for courier in couriers(settings, adapters.deliveries):
+        for courier in couriers(settings, adapters.deliveries, adapters.leases):
             while courier.deliver_due(clock.now()):
                 pass
         left = adapters.deliveries.undelivered(notification_id)

@@ -7,6 +7,7 @@ import structlog
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.times import DAY, HOUR, SECOND
+from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.deliveries import Deliveries, Delivery
 from pawsonalize.wings.notifications.base import Notifier
 
@@ -43,10 +44,7 @@ def send(notifier: Notifier, notification: Notification) -> str | None:
     return None
 
 
-# Longer than any notifier takes: after it, the claim's courier counts as dead.
-_CLAIM = 300 * SECOND
-# As many as fit into a claim, since all of one round start from the same moment.
-_PER_ROUND = 5
+_PER_ROUND = 5  # all of one round start from the same moment
 
 log = structlog.get_logger()
 
@@ -54,14 +52,17 @@ log = structlog.get_logger()
 class Courier:
     """Delivers to one notifier; several processes may each have a courier for it.
 
-    A claim keeps two of them from sending the same at once. If a courier dies after sending and
-    before storing that, the notification is sent again with the same id: at least once, and seldom
-    twice.
+    A delivery's lease keeps two of them from sending the same at once. If a courier dies after
+    sending and before storing that, the notification is sent again with the same id: at least once,
+    and seldom twice.
     """
 
-    def __init__(self, deliveries: Deliveries, name: str, notifier: Notifier) -> None:
+    def __init__(
+        self, deliveries: Deliveries, leases: Leases, name: str, notifier: Notifier
+    ) -> None:
         self.name = name
         self._deliveries = deliveries
+        self._leases = leases
         self._notifier = notifier
 
     def deliver_due(self, now: int) -> int:
@@ -70,24 +71,29 @@ class Courier:
         A round ends at the first failure: a notifier that is down does not get all the others as
         well. Raises what the outbox raises, never what the notifier does.
         """
-        for taken in range(_PER_ROUND):
-            claimed = self._deliveries.claim(self.name, now, now + _CLAIM)
-            if claimed is None or not self._deliver(claimed, now):
-                return taken
-        return _PER_ROUND
+        delivered = 0
+        for due in self._deliveries.due(self.name, now, _PER_ROUND):
+            with self._leases.held(due.lease, patience=0.0) as lease:
+                one = self._deliveries.find(due.lease)  # another courier may have been faster
+                if lease is None or one is None or not one.is_due(now):
+                    continue
+                if not self._deliver(one, now):
+                    break
+            delivered += 1
+        return delivered
 
-    def _deliver(self, claimed: Delivery, now: int) -> bool:
-        reason = send(self._notifier, claimed.notification)
+    def _deliver(self, one: Delivery, now: int) -> bool:
+        reason = send(self._notifier, one.notification)
         if reason is None:
-            self._deliveries.delivered(claimed, now)
+            self._deliveries.delivered(one, now)
             return True
-        again_at = next_attempt_at(claimed, now)
-        self._deliveries.failed(claimed, reason, again_at)
+        again_at = next_attempt_at(one, now)
+        self._deliveries.failed(one, reason, again_at, now)
         log.warning(
             "notification given up" if again_at is None else "notification not delivered yet",
             notifier=self.name,
-            notification_id=claimed.notification.notification_id,
-            attempts=claimed.attempts,
+            notification_id=one.notification.notification_id,
+            attempts=one.attempts,
             reason=reason,
         )
         return False

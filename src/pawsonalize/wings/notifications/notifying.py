@@ -1,6 +1,7 @@
 """Who is notified, as the settings say."""
 
 from pawsonalize import clock
+from pawsonalize.kinds.leases import Leases
 from pawsonalize.settings import Settings
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.wings.notifications.base import Notifier
@@ -34,10 +35,7 @@ def open_notifiers(settings: Settings) -> dict[str, Notifier]:
     return notifiers
 
 
-def couriers(settings: Settings, deliveries: Deliveries) -> list[Courier]:
+def couriers(settings: Settings, deliveries: Deliveries, leases: Leases) -> list[Courier]:
     """One for each notifier, so that none waits for another."""
     notifiers = open_notifiers(settings)
-    return [Courier(deliveries, name, notifier) for name, notifier in notifiers.items()]
-
-
-USABLE = (open_notifiers,)
+    return [Courier(deliveries, leases, name, notifier) for name, notifier in notifiers.items()]

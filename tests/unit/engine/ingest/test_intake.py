@@ -8,12 +8,13 @@ from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.problems import ProblemTable
+from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0
 
 
 @pytest.fixture
 def problems(database: Database) -> Problems:
-    return Problems(ProblemTable(database), Outbox(Deliveries(database), ["log"]), 0)
+    return Problems(ProblemTable(database), Outbox(Deliveries(WorkTable(database)), ["log"]), 0)
 
 
 def standing(problems: Problems, now: int) -> list[str]:

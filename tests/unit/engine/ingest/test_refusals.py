@@ -9,6 +9,7 @@ from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.problems import ProblemTable
+from pawsonalize.storage.work import WorkTable
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
 from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
@@ -22,7 +23,9 @@ MOST = 4
 class Kept:
     def __init__(self, database: Database, table: DeadLetterTable) -> None:
         self.table = table
-        self.problems = Problems(ProblemTable(database), Outbox(Deliveries(database), []), 0)
+        self.problems = Problems(
+            ProblemTable(database), Outbox(Deliveries(WorkTable(database)), []), 0
+        )
         self.lost: list[int] = []
         self.refusals = Refusals(
             DeadLetters(table), self.problems, lambda: T0, most=MOST, lost=self.lost.append

@@ -18,6 +18,7 @@ from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import ANIMALS, Impression, Impressions
 from pawsonalize.storage.problems import ProblemTable
+from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0, event
 
 NOW = T0 + DAY
@@ -80,7 +81,7 @@ def test_few_events_or_few_answers_say_nothing(events: int, pages: int) -> None:
 def test_it_stands_as_a_problem_with_share_loss_and_next_move_until_events_join(
     database: Database, log: EventLog, shown: Impressions
 ) -> None:
-    problems = Problems(ProblemTable(database), Outbox(Deliveries(database), ()), 0)
+    problems = Problems(ProblemTable(database), Outbox(Deliveries(WorkTable(database)), ()), 0)
     names = [visit(n, shown) for n in range(VISITS)]
     for n in range(VISITS):
         tell(log, n)

@@ -45,7 +45,7 @@ def server() -> Iterator[FeedServer]:
 
 @pytest.fixture
 def problems(database: Database) -> Problems:
-    return Problems(ProblemTable(database), Outbox(Deliveries(database), ["log"]), HOUR)
+    return Problems(ProblemTable(database), Outbox(Deliveries(WorkTable(database)), ["log"]), HOUR)
 
 
 class World:
