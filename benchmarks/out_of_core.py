@@ -1,11 +1,10 @@
 """Time and memory of a training out of core: 10^7 to 10^8 events, by engine, made up.
 
-    python -m benchmarks.out_of_core [--events 10000000 30000000] [--engines polars duckdb]
+    python -m benchmarks.out_of_core [--events 10000000 30000000] [--engines out-of-core]
 
-The events are written as files of a training table, never more than a day's in memory. Then each
-engine trains `user-personalization` on them in a process of its own. `model` is a digest of all
-arrays of the model: the same for every engine. What an engine spills to disk is not memory. The
-memory of a Spark server is not counted, only what the training itself needs.
+The events are written as files of a training table, never more than a day's in memory. Then
+`user-personalization` is trained on them in a process of its own, in memory and out of core.
+`model` is a digest of all arrays of the model: the same for both.
 """
 
 import argparse
@@ -35,12 +34,11 @@ from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.catalogue import Catalogue, Item
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import TrainingRow
-from pawsonalize.wings.out_of_core.base import CountingEngine
-from pawsonalize.wings.out_of_core.embedded import EMBEDDED
-from pawsonalize.wings.out_of_core.out_of_core import OutOfCore
-from pawsonalize.wings.out_of_core.rows import LogSource
+from pawsonalize.wings.out_of_core.log_source import LogSource
+from pawsonalize.wings.out_of_core.parted_counts import PartedCounts
+from pawsonalize.wings.out_of_core.parts import LogParts
 
-ENGINES = ("memory", "polars", "duckdb")
+ENGINES = ("memory", "out-of-core")
 ITEMS = 925
 _NOW = 1_700_000_000_000
 _DAYS = 200
@@ -91,7 +89,7 @@ def _columns(
     }
 
 
-def measure(engine: str, folder: Path, megabytes: int, url: str) -> dict[str, Any]:
+def measure(engine: str, folder: Path, megabytes: int) -> dict[str, Any]:
     """The child's part: train once."""
     files = sorted(map(str, (folder / "table").glob("*.parquet")))
     events = sum(pq.ParquetFile(file).metadata.num_rows for file in files)
@@ -106,9 +104,7 @@ def measure(engine: str, folder: Path, megabytes: int, url: str) -> dict[str, An
         read = time.perf_counter()
         model = recipe.fit(data, recipe.settings(), 0)
     else:
-        counting = _opened(engine, folder / "scratch", megabytes, url)
-        model, read = _counted(counting, files, events, catalogue)
-        counting.close()
+        model, read = _counted(folder / "scratch", megabytes, files, events, catalogue)
     done = time.perf_counter()
     return {
         "engine": engine,
@@ -120,20 +116,13 @@ def measure(engine: str, folder: Path, megabytes: int, url: str) -> dict[str, An
     }
 
 
-def _opened(engine: str, scratch: Path, megabytes: int, url: str) -> CountingEngine:
-    if engine == "spark":
-        from pawsonalize.wings.out_of_core.spark import SparkEngine  # noqa: PLC0415 - the others need none
-
-        return SparkEngine(url, str(scratch))
-    return EMBEDDED[engine](scratch, megabytes)
-
-
 def _counted(
-    engine: CountingEngine, files: Sequence[str], events: int, catalogue: Catalogue
+    scratch: Path, megabytes: int, files: Sequence[str], events: int, catalogue: Catalogue
 ) -> tuple[Model, float]:
     source = LogSource(files, after=0, through=events, until=_NOW)
     recipe = recipe_named("user-personalization")
-    counts = OutOfCore(engine, catalogue, STANDARD).counts(source, TrainingSelection(), _NOW)
+    given = (catalogue, STANDARD, scratch, megabytes)
+    counts = PartedCounts(LogParts.of(source, TrainingSelection(), _NOW, *given))
     read = time.perf_counter()
     return recipe.fit(counts, recipe.settings(), 0), read
 
@@ -167,14 +156,13 @@ def main(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--events", type=int, nargs="+", default=[1_000_000])
     parser.add_argument("--engines", nargs="+", default=list(ENGINES))
-    parser.add_argument("--megabytes", type=int, default=2048, help="what an engine may take")
-    parser.add_argument("--url", default="", help="of a Spark Connect server, for spark")
+    parser.add_argument("--megabytes", type=int, default=2048, help="what a part may take")
     parser.add_argument("--folder", type=Path, help="where files go; a new one in /tmp if absent")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.child:
-        found = measure(options.child, options.folder, options.megabytes, options.url)
+        found = measure(options.child, options.folder, options.megabytes)
         print(json.dumps(found))
         return
     results: list[dict[str, Any]] = []
@@ -182,7 +170,7 @@ def main(arguments: Sequence[str]) -> None:
         with tempfile.TemporaryDirectory(dir=options.folder) as made:
             write_table(Path(made) / "table", events)
             for engine in options.engines:
-                given = ("--megabytes", str(options.megabytes), "--url", options.url)
+                given = ("--megabytes", str(options.megabytes))
                 child = ["--child", engine, "--folder", made, *given]
                 results.append(run_child("benchmarks.out_of_core", child))
                 if not options.json:

@@ -1,4 +1,4 @@
-"""Trainings by the engine of the settings: the versions are those of a training in memory."""
+"""Trainings out of core: the versions are those of a training in memory."""
 
 import os
 import subprocess
@@ -12,7 +12,6 @@ from pyarrow.parquet import read_table
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.erasing import erasing
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder, evaluate
 from pawsonalize.kinds.defaults import RECOMMENDER
@@ -75,11 +74,10 @@ def model_of(adapters: Adapters, version: SolutionVersion) -> dict[str, bytes]:
     return {**kept, "card": repr(card).encode()}
 
 
-@pytest.mark.parametrize("engine", ["polars", "duckdb"])
-def test_a_version_is_the_same_by_every_engine_and_so_is_one_that_another_engine_updates(
-    open_with: Open, engine: str
+def test_a_version_is_the_same_in_memory_and_out_of_core_and_so_is_an_update_of_the_other(
+    open_with: Open,
 ) -> None:
-    memory, other = open_with("memory"), open_with(engine)
+    memory, other = open_with("memory"), open_with("out-of-core")
     memory.log.append(visits(0, 60))
     one, two = made(memory), made(other)
     assert model_of(memory, one) == model_of(other, two)
@@ -90,9 +88,8 @@ def test_a_version_is_the_same_by_every_engine_and_so_is_one_that_another_engine
     assert models[0] == models[1] == models[2]
 
 
-@pytest.mark.parametrize("engine", ["polars", "duckdb"])
-def test_a_refresh_counts_what_is_new_by_every_engine(open_with: Open, engine: str) -> None:
-    memory, other = open_with("memory"), open_with(engine)
+def test_a_refresh_counts_what_is_new_in_memory_and_out_of_core(open_with: Open) -> None:
+    memory, other = open_with("memory"), open_with("out-of-core")
     memory.log.append(visits(0, 40))
     versions = [made(memory), made(other)]
     memory.log.append(visits(40, 20))
@@ -105,10 +102,10 @@ def test_a_refresh_counts_what_is_new_by_every_engine(open_with: Open, engine: s
     assert found[0] == found[1]
 
 
-def test_an_artefact_of_an_engine_out_of_core_keeps_no_rows_and_leaves_no_scratch(
+def test_an_artefact_of_a_training_out_of_core_keeps_no_rows_and_leaves_no_scratch(
     open_with: Open, tmp_path: Path
 ) -> None:
-    adapters = open_with("duckdb")
+    adapters = open_with("out-of-core")
     adapters.log.append(visits(0, 30))
     artefact = made(adapters).artefact
     assert artefact is not None
@@ -121,10 +118,10 @@ def test_an_artefact_of_an_engine_out_of_core_keeps_no_rows_and_leaves_no_scratc
 def test_who_is_erased_leaves_the_files_of_the_training_table(
     open_with: Open, tmp_path: Path
 ) -> None:
-    adapters = open_with("duckdb")
+    adapters = open_with("out-of-core")
     adapters.log.append(visits(0, 60))
     made(adapters)
-    erase = erasing(settings_of(tmp_path, "duckdb"), adapters)
+    erase = erasing(settings_of(tmp_path, "out-of-core"), adapters)
     erase.erase_user("u1", "pawsonalize")
     erase.work()
     kept = [table_rows(adapters.objects.get(key)) for key in adapters.objects.list(FOLDER)]
@@ -149,7 +146,7 @@ def table_rows(file: bytes) -> list[dict[str, object]]:
     return rows
 
 
-def test_a_training_that_is_killed_on_one_engine_is_begun_on_another_for_the_same_model(
+def test_a_training_out_of_core_that_is_killed_is_begun_anew_for_the_same_model(
     open_with: Open, tmp_path: Path
 ) -> None:
     memory = open_with("memory")
@@ -157,21 +154,21 @@ def test_a_training_that_is_killed_on_one_engine_is_begun_on_another_for_the_sam
     created = memory.versions.create(
         RECOMMENDER, as_of=T0 + 10**6, now=T0, recipe="user-personalization"
     )
-    settings = settings_of(tmp_path, "polars")
+    settings = settings_of(tmp_path, "out-of-core")
     command = [sys.executable, "-c", TRAIN, created.name]
     with subprocess.Popen(command, env={**os.environ, **as_environment(settings)}) as training:
         scratch = tmp_path / SCRATCH
-        wait_until(lambda: any(scratch.glob("*/history-*")))
+        wait_until(lambda: any(scratch.glob("*/*.rows")))
         training.kill()
     assert memory.registry.get(SolutionVersion, created.name).artefact is None
-    other = open_with("duckdb")
+    other = open_with("out-of-core")
     again = other.trainer.train(created.name)
     assert model_of(other, again) == model_of(memory, made(memory))
     assert list(scratch.iterdir()) == []
 
 
 def test_an_evaluation_reads_the_sample_of_the_training_table(open_with: Open) -> None:
-    memory, other = open_with("memory"), open_with("polars")
+    memory, other = open_with("memory"), open_with("out-of-core")
     memory.log.append(visits(0, 60))
     order = EvaluationOrder("popularity-count", T0 + 10**6, {})
     found = [
@@ -179,10 +176,3 @@ def test_an_evaluation_reads_the_sample_of_the_training_table(open_with: Open) -
         for one in (memory, other)
     ]
     assert found[0] == found[1]
-
-
-def test_spark_needs_the_address_of_a_server(tmp_path: Path) -> None:
-    with opened(settings_of(tmp_path, "spark")) as adapters:
-        adapters.log.append(visits(0, 3))
-        with pytest.raises(InvalidInput, match="set spark_url"):
-            made(adapters)

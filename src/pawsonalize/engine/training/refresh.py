@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import chain
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -14,7 +13,7 @@ from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.engine.training.kept_rows import KeptRows, rows_since, rows_through
-from pawsonalize.engine.training.training_data import data_of
+from pawsonalize.engine.training.training_data import LogReading, data_of
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.problems import Problems
@@ -25,9 +24,6 @@ from pawsonalize.recipes.contract import Arrays, Model, ModelCard
 from pawsonalize.recipes.counts.memory import Countable
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
-
-if TYPE_CHECKING:  # an extra reads it
-    from pawsonalize.engine.training.table_reading import TableReading
 
 log = structlog.get_logger()
 
@@ -41,9 +37,9 @@ class CountRefresher:
         log: EventLog,
         catalogue: Catalogue,
         artefacts: ArtefactStore,
-        reading: "TableReading | None" = None,
+        reading: LogReading | None = None,
     ) -> None:
-        """With `reading`, an engine counts the log out of core."""
+        """With `reading`, the log is counted out of core."""
         self._registry = registry
         self._log = log
         self._catalogue = catalogue

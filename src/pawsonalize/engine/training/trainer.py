@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -20,7 +20,7 @@ from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, 
 from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
 from pawsonalize.engine.training.refresh import refreshed, rows_beyond
 from pawsonalize.engine.training.settings import trained_settings
-from pawsonalize.engine.training.training_data import MEASURED_EVENTS, data_of
+from pawsonalize.engine.training.training_data import MEASURED_EVENTS, LogReading, data_of
 from pawsonalize.engine.training.tuning import tune
 from pawsonalize.evaluation.metrics import METRICS
 from pawsonalize.kinds.registry import Registry
@@ -45,9 +45,6 @@ from pawsonalize.wings.remote_amazon.remote_training import (
     RemoteTraining,
     stand_in_of,
 )
-
-if TYPE_CHECKING:  # an extra reads it
-    from pawsonalize.engine.training.table_reading import TableReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +115,12 @@ class Trainer:
         artefacts: ArtefactStore,
         now: Callable[[], int],
         learn_choices: Callable[[int], ChoiceModel] = lambda _: UNFITTED,
-        reading: "TableReading | None" = None,
+        reading: LogReading | None = None,
         remote: RemoteTraining | None = None,
     ) -> None:
         """`learn_choices` is told up to which offset of the log it may read.
 
-        With `reading`, an engine counts the log out of core. What `remote` trains has a stand-in
+        With `reading`, the log is counted out of core. What `remote` trains has a stand-in
         here: popularity, as of the same cut.
         """
         self._remote = remote

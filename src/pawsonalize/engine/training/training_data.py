@@ -2,6 +2,7 @@
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,7 @@ from pawsonalize.engine.training.kept_rows import digest, digest_number
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Cut, TrainingSelection
 from pawsonalize.recipes.contract import FOREVER, Returned, StayColumns, TrainingData
+from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.facets import Facet, FacetColumn, Facets, facet_columns
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog, TrainingRow
@@ -102,6 +104,22 @@ class TrainingLog(Protocol):
         self, through: int, until: int, after: int = 0
     ) -> Iterator[Sequence[TrainingRow]]:
         """Batches, in order, of events with `after < offset <= through` and `sent_at <= until`."""
+        ...
+
+
+class LogReading(Protocol):
+    """Counts a log that does not fit into memory."""
+
+    def counts(
+        self,
+        purpose: str,
+        log: EventLog,
+        catalogue: Catalogue,
+        cut: Cut,
+        selection: TrainingSelection,
+        progress: Progress = silent,
+    ) -> AbstractContextManager[EventCounts]:
+        """The counts of a part of the log, to be used while the block runs."""
         ...
 
 

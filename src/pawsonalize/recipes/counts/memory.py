@@ -18,7 +18,7 @@ from pawsonalize.recipes.counts.steps import count_repeats, count_steps, count_v
 from pawsonalize.recipes.counts.visitors import NEVER
 from pawsonalize.recipes.counts.weights import EventWeights, LogClock, WeighedLog, on_grain
 from pawsonalize.recipes.facets import Dayparts
-from pawsonalize.recipes.fingerprint import fingerprint
+from pawsonalize.recipes.fingerprint import item_marks, sealed
 
 Countable = TrainingData | EventCounts
 """What recipes are fitted on."""
@@ -27,6 +27,24 @@ Countable = TrainingData | EventCounts
 def counts_of(data: Countable) -> EventCounts:
     """The data as something that counts."""
     return MemoryCounts(data) if isinstance(data, TrainingData) else data
+
+
+def summary_of(data: TrainingData, n_events: int, times: Ints, marks: Ints) -> LogSummary:
+    """The summary of so many events with these times and marks, and of all else in the data."""
+    return LogSummary(
+        n_events=n_events,
+        n_users=data.n_users,
+        item_ids=data.item_ids,
+        event_types=data.event_types,
+        attributes=data.attributes,
+        as_of=data.as_of,
+        stays=data.stays,
+        returned=data.returned,
+        disliked=data.disliked,
+        facets=counted_facets(data.facets.names, data.facets.values),
+        times=times,
+        fingerprint=sealed(data, n_events, marks),
+    )
 
 
 class MemoryCounts:
@@ -40,21 +58,7 @@ class MemoryCounts:
     @cached_property
     def summary(self) -> LogSummary:
         """See `EventCounts`."""
-        data = self.data
-        return LogSummary(
-            n_events=len(data),
-            n_users=data.n_users,
-            item_ids=data.item_ids,
-            event_types=data.event_types,
-            attributes=data.attributes,
-            as_of=data.as_of,
-            stays=data.stays,
-            returned=data.returned,
-            disliked=data.disliked,
-            facets=counted_facets(data.facets.names, data.facets.values),
-            times=data.time,
-            fingerprint=fingerprint(data),
-        )
+        return summary_of(self.data, len(self.data), self.data.time, item_marks(self.data))
 
     def sample(self, most: int) -> TrainingData:
         """See `EventCounts`."""

@@ -1,7 +1,6 @@
-"""Who counts the log for a training: this process's memory, or an engine out of core."""
+"""The training tables of a service, and what reads them for trainings."""
 
 import os
-import shutil
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.training_data import Sampling, whole_log
 from pawsonalize.settings import Settings
@@ -24,9 +22,8 @@ from pawsonalize.wings.out_of_core.settings import CountingSettings
 from pawsonalize.wings.out_of_core.training_table import TrainingTable
 from pawsonalize.wings.out_of_core.training_tables import TrainingTables
 
-if TYPE_CHECKING:  # an extra has what they need
-    from pawsonalize.engine.training.table_reading import TableReading
-    from pawsonalize.wings.out_of_core.base import CountingEngine
+if TYPE_CHECKING:  # imported only where trainings use it
+    from pawsonalize.wings.out_of_core.reading import TableReading
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +57,11 @@ class Counting:
 def _reading(settings: Settings, database: Database, objects: ObjectStore) -> "TableReading | None":
     if settings.part(CountingSettings).training_engine == "memory":
         return None
-    from pawsonalize.engine.training.table_reading import TableReading  # noqa: PLC0415 - an extra
+    from pawsonalize.wings.out_of_core.reading import TableReading  # noqa: PLC0415
 
     return TableReading(
-        partial(_engine, settings, objects),
+        lambda purpose: settings.data_dir.absolute() / SCRATCH / quote(purpose, safe=""),
+        settings.part(CountingSettings).training_memory_megabytes,
         partial(training_table, database, objects),
         partial(_fetched, settings, objects),
     )
@@ -77,43 +75,11 @@ def training_table(
     return TrainingTable(files, objects, dataset_group, reader, ErasedLookup(database))
 
 
-def _engine(settings: Settings, objects: ObjectStore, purpose: str) -> "CountingEngine":
-    scratch = _scratch(settings, purpose)
-    shutil.rmtree(scratch, ignore_errors=True)
-    own = settings.part(CountingSettings)
-    if own.training_engine != "spark":
-        from pawsonalize.wings.out_of_core.embedded import EMBEDDED  # noqa: PLC0415 - an extra
-
-        return EMBEDDED[own.training_engine](scratch, own.training_memory_megabytes)
-    # A cluster shares the archive's store, and nothing else, with this machine.
-    folder = f"{SCRATCH}/{scratch.name}"
-    _emptied(objects, folder)
-    from pawsonalize.wings.out_of_core.spark import SparkEngine  # noqa: PLC0415 - an extra
-
-    remote = f"{settings.archive}/{folder}"
-    return SparkEngine(_spark_url(settings), remote, partial(_emptied, objects, folder))
-
-
-def _spark_url(settings: Settings) -> str:
-    url = settings.part(CountingSettings).spark_url
-    if not url:
-        raise InvalidInput(
-            "the training engine spark needs a server: set spark_url to its address, such as"
-            " sc://spark:15002",
-            field="spark_url",
-        )
-    return url
-
-
 def _fetched(
-    settings: Settings, objects: ObjectStore, purpose: str, files: Sequence[TrainingFile]
+    settings: Settings, objects: ObjectStore, folder: Path, files: Sequence[TrainingFile]
 ) -> list[str]:
-    """The files where the engine reads them: of its own, since others may replace them."""
+    """Copies or links of the files, since others may replace them meanwhile."""
     archive, is_local = settings.archive, "://" not in settings.archive
-    if settings.part(CountingSettings).training_engine == "spark":
-        return [f"{archive}/{file.key}" for file in files]
-    folder = _scratch(settings, purpose) / "table"
-    folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for number, file in enumerate(files):
         path = folder / f"{number}.parquet"
@@ -128,12 +94,3 @@ def _linked(source: Path, path: Path) -> bool:
     with suppress(OSError):  # of another file system, or gone: then it is read
         os.link(source, path)
     return path.exists()
-
-
-def _scratch(settings: Settings, purpose: str) -> Path:
-    return settings.data_dir.absolute() / SCRATCH / quote(purpose, safe="")
-
-
-def _emptied(objects: ObjectStore, folder: str) -> None:
-    for key in list(objects.list(folder)):
-        objects.delete(key)

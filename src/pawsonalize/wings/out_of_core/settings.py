@@ -7,11 +7,9 @@ from msgspec import Meta
 
 
 class CountingSettings(msgspec.Struct, frozen=True):
-    """The engine that counts logs for trainings and updates."""
+    """How trainings and updates count logs."""
 
-    training_engine: Literal["memory", "polars", "duckdb", "spark"] = "memory"
-    """What counts the log for trainings and updates: their memory, or an engine out of core."""
-    spark_url: str = ""
-    """The Spark Connect server of the engine `spark`, such as `sc://spark:15002`."""
+    training_engine: Literal["memory", "out-of-core"] = "memory"
+    """How trainings and updates count the log: in memory as a whole, or in parts on disk."""
     training_memory_megabytes: Annotated[int, Meta(ge=256)] = 4096
-    """How much memory `polars` or `duckdb` may take to count; what is more goes by the disk."""
+    """How much memory a part of `out-of-core` may take; the smaller, the more parts there are."""

@@ -1,7 +1,7 @@
 """Whatever counts a log, in memory or out of core, the model is the same, bit for bit."""
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,11 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.training_files import TrainingFiles
-from pawsonalize.wings.out_of_core.base import CountingEngine
-from pawsonalize.wings.out_of_core.embedded import DuckDbEngine, PolarsEngine
-from pawsonalize.wings.out_of_core.engine_counts import EngineCounts
-from pawsonalize.wings.out_of_core.out_of_core import OutOfCore
-from pawsonalize.wings.out_of_core.rows import LogSource
+from pawsonalize.wings.out_of_core import log_source
+from pawsonalize.wings.out_of_core import parts as out_of_core
+from pawsonalize.wings.out_of_core.log_source import LogSource
+from pawsonalize.wings.out_of_core.parted_counts import PartedCounts
+from pawsonalize.wings.out_of_core.parts import LogParts
 from pawsonalize.wings.out_of_core.training_table import TrainingTable
 from tests.event_data import T0, event
 from tests.unit.engine.training.test_kept_rows import (
@@ -43,10 +43,6 @@ from tests.unit.engine.training.test_kept_rows import (
 )
 
 GROUP = "pawsonalize"
-ENGINES: Mapping[str, Callable[[Path], PolarsEngine | DuckDbEngine]] = {
-    "polars": lambda folder: PolarsEngine(folder, 256),
-    "duckdb": lambda folder: DuckDbEngine(folder, 256),
-}
 WEIGHTS = MixtureSettings(value_weighted_events="rated").event_weights
 LEARNING: Mapping[str, Any] = {
     "min_requests": 1, "trees": 2, "candidates": 5, "window": 3, "daypart_hours": 6.0,
@@ -62,12 +58,11 @@ TRAINED: Sequence[tuple[str, Mapping[str, Any]]] = (
 )
 
 
-@pytest.fixture(params=ENGINES)
-def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[CountingEngine]:
-    counting = ENGINES[request.param](tmp_path / "scratch")
-    counting.rows_per_part = 9  # so that a log of a few events has several parts
-    yield counting
-    counting.close()
+@pytest.fixture(autouse=True)
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log of a few events has several parts and is read in several batches."""
+    monkeypatch.setattr(out_of_core, "_BYTES_PER_ROW", 120_000)
+    monkeypatch.setattr(log_source, "_BATCH", 7)
 
 
 def table_of(database: Database, catalogue: Catalogue, folder: Path) -> TrainingTable:
@@ -83,14 +78,13 @@ def table_of(database: Database, catalogue: Catalogue, folder: Path) -> Training
 
 
 def counted(
-    engine: CountingEngine,
     table: TrainingTable,
     folder: Path,
     catalogue: Catalogue,
     log: EventLog,
     selection: TrainingSelection,
     as_of: int,
-) -> EngineCounts:
+) -> PartedCounts:
     through = log.head()
     source = LogSource(
         files=[str(folder / one.key) for one in table.bring_up_to(through)],
@@ -99,7 +93,9 @@ def counted(
         until=as_of,
         sessions=table.sessions(),
     )
-    return OutOfCore(engine, catalogue, log.event_types).counts(source, selection, as_of)
+    scratch = folder / "scratch"
+    given = (catalogue, log.event_types, scratch, 1)
+    return PartedCounts(LogParts.of(source, selection, as_of, *given))
 
 
 def assert_same_model(one: Model, other: Model) -> None:
@@ -145,7 +141,6 @@ def made(log: EventLog, catalogue: Catalogue, seed: int, events: int) -> None:
 
 
 def test_every_recipe_trains_the_same_model_in_memory_and_out_of_core(
-    engine: CountingEngine,
     database: Database,
     log: EventLog,
     catalogue: Catalogue,
@@ -154,7 +149,7 @@ def test_every_recipe_trains_the_same_model_in_memory_and_out_of_core(
     made(log, catalogue, 1, 160)
     folder = tmp_path / "archive"
     table = table_of(database, catalogue, folder)
-    counts = counted(engine, table, folder, catalogue, log, TrainingSelection(), T0)
+    counts = counted(table, folder, catalogue, log, TrainingSelection(), T0)
     data = training_data(log, catalogue, through=log.head(), as_of=T0)
     for name, chosen in TRAINED:
         recipe = recipe_named(name)
@@ -171,7 +166,6 @@ def test_every_recipe_trains_the_same_model_in_memory_and_out_of_core(
     items=st.lists(st.sampled_from(["2-Breed1-1-1", "zoo", "2-New-1-1"]), unique=True),
 )
 def test_every_count_is_that_of_the_log_in_memory_however_it_came_and_whatever_is_selected(
-    engine: CountingEngine,
     database: Database,
     log: EventLog,
     catalogue: Catalogue,
@@ -188,7 +182,7 @@ def test_every_count_is_that_of_the_log_in_memory_however_it_came_and_whatever_i
     for number, part in enumerate(parts):
         log.append(list(numbered(part, number)))
         table.bring_up_to(log.head())
-    counts = counted(engine, table, folder, catalogue, log, selection, T0 + DAY)
+    counts = counted(table, folder, catalogue, log, selection, T0 + DAY)
     data = training_data(log, catalogue, through=log.head(), as_of=T0 + DAY, selection=selection)
     ours, theirs = all_of(counts), all_of(MemoryCounts(data))
     for name, found in ours.items():

@@ -1,9 +1,11 @@
-"""What trainings read of the training table: the counts of an engine, or a sample of visitors."""
+"""Reads the training table for trainings: its counts, or a sample of its visitors."""
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import isnan
+from pathlib import Path
 
 import numpy as np
 
@@ -16,11 +18,10 @@ from pawsonalize.kinds.solutions import Cut, TrainingSelection
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog, TrainingRow
 from pawsonalize.storage.training_files import TrainingFile
-from pawsonalize.wings.out_of_core.base import CountingEngine
-from pawsonalize.wings.out_of_core.engine_counts import EngineCounts
 from pawsonalize.wings.out_of_core.files import Columns
-from pawsonalize.wings.out_of_core.out_of_core import OutOfCore
-from pawsonalize.wings.out_of_core.rows import LogRows, LogSource
+from pawsonalize.wings.out_of_core.log_source import LogSource
+from pawsonalize.wings.out_of_core.parted_counts import PartedCounts
+from pawsonalize.wings.out_of_core.parts import LogParts
 from pawsonalize.wings.out_of_core.training_table import TrainingTable
 
 _BATCH = 50_000
@@ -32,12 +33,14 @@ _TRIES = 2
 class TableReading:
     """Reads the training tables of all dataset groups."""
 
-    engine: Callable[[str], CountingEngine]
-    """Opens the engine, for a purpose by name: what one of the same name left behind goes."""
+    scratch: Callable[[str], Path]
+    """A folder for a purpose by name."""
+    megabytes: int
+    """How much memory counting may take."""
     table: Callable[[str, FacetReader], TrainingTable]
     """The table of a dataset group."""
-    fetched: Callable[[str, Sequence[TrainingFile]], list[str]]
-    """Files where the engine of that purpose finds them, for as long as it is open."""
+    fetched: Callable[[Path, Sequence[TrainingFile]], list[str]]
+    """Files as they are in a folder."""
 
     @contextmanager
     def counts(
@@ -48,57 +51,53 @@ class TableReading:
         cut: Cut,
         selection: TrainingSelection,
         progress: Progress = silent,
-    ) -> Iterator[EngineCounts]:
+    ) -> Iterator[PartedCounts]:
         """The counts of a part of the log, to be used while the block runs."""
-        with self._opened(purpose) as engine:
-            source = self._source(purpose, log, catalogue, cut, progress)
-            counting = OutOfCore(engine, catalogue, log.event_types)
-            yield counting.counts(source, selection, cut.as_of)
+        with self._opened(purpose, log, catalogue, cut, progress) as (folder, source):
+            given = (catalogue, log.event_types, folder, self.megabytes)
+            yield PartedCounts(LogParts.of(source, selection, cut.as_of, *given))
 
     def sample(self, log: EventLog, catalogue: Catalogue) -> "SampledLog":
         """A sample of visitors of what the log holds now; see `Sampling`."""
         cut = Cut(log.head(), _END_OF_TIME)
         purpose = f"sample-{log.dataset_group}-{cut.log_offset}"
-        with self._opened(purpose) as engine:
-            rows = LogRows(engine, self._source(purpose, log, catalogue, cut, silent))
-            return SampledLog(rows.sample(MEASURED_EVENTS), log)
+        with self._opened(purpose, log, catalogue, cut, silent) as (_, source):
+            return SampledLog(source.sample(MEASURED_EVENTS), log)
 
     @contextmanager
-    def _opened(self, purpose: str) -> Iterator[CountingEngine]:
-        engine = self.engine(purpose)
+    def _opened(
+        self, purpose: str, log: EventLog, catalogue: Catalogue, cut: Cut, progress: Progress
+    ) -> Iterator[tuple[Path, LogSource]]:
+        """A folder that goes with the block, and the rows up to the cut."""
+        folder = self.scratch(purpose)
+        shutil.rmtree(folder, ignore_errors=True)  # left by a process that died
+        folder.mkdir(parents=True)
         try:
-            yield engine
+            table = self.table(log.dataset_group, FacetReader.of(catalogue))
+            yield (
+                folder,
+                LogSource(
+                    files=self._fetched(table, folder, cut, progress),
+                    after=table.files.left_through(),
+                    through=cut.log_offset,
+                    until=cut.as_of,
+                    sessions=table.sessions(),
+                ),
+            )
         finally:
-            engine.close()
-
-    def _source(
-        self,
-        purpose: str,
-        log: EventLog,
-        catalogue: Catalogue,
-        cut: Cut,
-        progress: Progress,
-    ) -> LogSource:
-        table = self.table(log.dataset_group, FacetReader.of(catalogue))
-        return LogSource(
-            files=self._fetched(table, purpose, cut, progress),
-            after=table.files.left_through(),
-            through=cut.log_offset,
-            until=cut.as_of,
-            sessions=table.sessions(),
-        )
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _fetched(
-        self, table: TrainingTable, purpose: str, cut: Cut, progress: Progress
+        self, table: TrainingTable, folder: Path, cut: Cut, progress: Progress
     ) -> list[str]:
         for again in range(_TRIES):
             files = table.bring_up_to(cut.log_offset, progress)
             try:
-                return self.fetched(purpose, files)
+                return self.fetched(folder, files)
             except NotFound:  # another process joined files meanwhile
                 if again:  # or somebody deleted one
                     table.remove()
-        return self.fetched(purpose, table.bring_up_to(cut.log_offset, progress))
+        return self.fetched(folder, table.bring_up_to(cut.log_offset, progress))
 
 
 class SampledLog:
@@ -126,7 +125,7 @@ class SampledLog:
         """Batches, in order, of events with `after < offset <= through` and `sent_at <= until`."""
         offset = self._columns["offset"]
         first, end = np.searchsorted(offset, [after, through], side="right")
-        names = ("visitor", "item", "event_type", "sent_at", "value", "told")
+        names = ("visitor", "item", "event_type", "time", "value", "told")
         for start in range(int(first), int(end), _BATCH):
             part = slice(start, min(start + _BATCH, int(end)))
             columns = (self._columns[name][part].tolist() for name in names)
