@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from pawsonalize.app.shared_data import open_artefacts
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.recipes.contract import ModelCard
+from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
 

@@ -9,13 +9,8 @@ from numpy.typing import NDArray
 from pawsonalize.demo.log import EVENT_TYPES, VIEW
 from pawsonalize.demo.world import World
 from pawsonalize.domain.breeds import family_of
-from pawsonalize.recipes.contract import (
-    Context,
-    ContextEvent,
-    ItemAttributes,
-    StayColumns,
-    TrainingData,
-)
+from pawsonalize.recipes.contract import Context, ContextEvent
+from pawsonalize.recipes.data import ItemAttributes, StayColumns, TrainingData
 
 _READ = 50  # events of a context, as in serving
 KINDS = ("warm", "first click", "anonymous", "nothing known")

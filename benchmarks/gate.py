@@ -36,7 +36,8 @@ from pawsonalize.evaluation.gate.rules import Decision, RuleOutcome, decide
 from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.evaluation.splits import births
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Model, TrainingData
+from pawsonalize.recipes.contract import Model
+from pawsonalize.recipes.data import TrainingData
 
 _END = 1_767_225_600_000  # 2026-01-01
 Change = Callable[[TrainingData, int], TrainingData]

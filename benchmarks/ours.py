@@ -11,7 +11,8 @@ from benchmarks.child import Missing
 from benchmarks.interactions import HOUR, Interactions
 from benchmarks.next_item_task import Scorer, Task
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, ContextEvent, ItemAttributes, Model, TrainingData
+from pawsonalize.recipes.contract import Context, ContextEvent, Model
+from pawsonalize.recipes.data import ItemAttributes, TrainingData
 from pawsonalize.recipes.user_personalization import UserPersonalizationModel
 
 RECIPE = "user-personalization"

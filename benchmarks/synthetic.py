@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pawsonalize.recipes.contract import ItemAttributes, TrainingData
+from pawsonalize.recipes.data import ItemAttributes, TrainingData
 
 EVENTS_PER_USER = 20
 _NOW = 1_700_000_000_000

@@ -11,7 +11,8 @@ import pytest
 
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.cache import ArtefactCache
-from pawsonalize.recipes.contract import Arrays, ModelCard
+from pawsonalize.recipes.artefact import ModelCard
+from pawsonalize.recipes.data import Arrays
 from pawsonalize.storage.artefact_index import ArtefactIndex
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.fleet.bucket import BucketArtefacts

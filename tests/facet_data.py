@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from pawsonalize.recipes.contract import Context, TrainingData
+from pawsonalize.recipes.contract import Context
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.facets import Facet, Facets
 from tests.recipe_data import NOW, training_data
 

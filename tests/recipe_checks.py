@@ -13,15 +13,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import (
-    Context,
-    ContextEvent,
-    Model,
-    ModelCard,
-    Recipe,
-    TrainingData,
-)
+from pawsonalize.recipes.contract import Context, ContextEvent, Model, Recipe
+from pawsonalize.recipes.data import TrainingData
 from tests.recipe_data import NOW, context, training_data
 
 DAY = 86_400_000

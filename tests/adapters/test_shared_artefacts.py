@@ -16,7 +16,7 @@ from pawsonalize.domain.errors import (
     CorruptArtefact,
     StorageUnavailable,
 )
-from pawsonalize.recipes.contract import Arrays
+from pawsonalize.recipes.data import Arrays
 from pawsonalize.storage.artefact_index import ArtefactIndex, ListedArtefact
 from pawsonalize.wings.fleet.bucket import BucketArtefacts
 from tests.artefact_data import ARRAYS, CARD, Fleet, fleet_of

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.contract import Arrays, ModelCard
+from pawsonalize.recipes.artefact import ModelCard
+from pawsonalize.recipes.data import Arrays
 
 
 def nobody(_location: str) -> bool:

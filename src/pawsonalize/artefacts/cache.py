@@ -9,7 +9,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from pawsonalize.artefacts import files
-from pawsonalize.recipes.contract import Arrays, ModelCard
+from pawsonalize.recipes.artefact import ModelCard
+from pawsonalize.recipes.data import Arrays
 
 
 class ArtefactCache:

@@ -17,7 +17,8 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from pawsonalize.recipes.contract import Arrays, ModelCard
+from pawsonalize.recipes.artefact import ModelCard
+from pawsonalize.recipes.data import Arrays
 from pawsonalize.storage import data_folder
 
 SUMS = "SHA256SUMS"

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from pawsonalize.artefacts import files
 from pawsonalize.artefacts.base import nobody
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
-from pawsonalize.recipes.contract import Arrays, ModelCard
+from pawsonalize.recipes.artefact import ModelCard
+from pawsonalize.recipes.data import Arrays
 
 
 class FolderArtefacts:

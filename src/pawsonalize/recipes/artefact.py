@@ -1,7 +1,7 @@
 """Artefacts: a model as a card and plain arrays, checked when they come back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -9,9 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.recipes.contract import Arrays, ModelCard
+from pawsonalize.recipes.data import Arrays
 
 SettingsT = TypeVar("SettingsT")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCard:
+    """The JSON beside a model's arrays: what it is and what it was made of.
+
+    `format` grows when the arrays' meaning changes, so an old artefact is recognised.
+    """
+
+    recipe: str
+    format: int
+    settings: Mapping[str, Any]
+    seed: int
+    fingerprint: str
+    extra: Mapping[str, Any]
 
 
 def make_card(

@@ -22,8 +22,9 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.preferences import USER_FACET
 from pawsonalize.domain.traits import SPECIES, TRAITS, Trait
 from pawsonalize.recipes.artefact import pack_strings, take, unpack_strings
-from pawsonalize.recipes.contract import Arrays, Context, Model, TrainingData
+from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.facet_lifts import is_preference
+from pawsonalize.recipes.data import Arrays, TrainingData
 from pawsonalize.recipes.facets import Facet
 
 Floats = NDArray[np.float64]

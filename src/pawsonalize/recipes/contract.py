@@ -4,154 +4,16 @@ Recipes are pure: no clock, network, file or global random state. Time and seed 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, runtime_checkable
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.facets import Facet, Facets
-
-if TYPE_CHECKING:  # what counts is made of what stands here
-    from pawsonalize.recipes.counts.memory import Countable
-
-Floats = NDArray[np.float32] | NDArray[np.float64]
-Arrays = Mapping[str, NDArray[Any]]
-
-FOREVER = int(np.iinfo(np.int64).max)
-"""The end of a stay that goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class ItemAttributes:
-    """Categorical attributes of the catalogue, as codes.
-
-    `codes[i, a]` is item i's value of attribute `names[a]` as an index into `values[a]`, or -1
-    when it has none. A name given more than once is one attribute with several values: a column
-    for each. For animal groups the names are species, breed, size and age.
-    """
-
-    names: tuple[str, ...]
-    values: tuple[tuple[str, ...], ...]
-    codes: NDArray[np.int32]
-
-
-@dataclass(frozen=True, slots=True)
-class StayColumns:
-    """StayColumns of animals as columns of equal length; without any, availability is not known.
-
-    An animal of item `item` (a code) is available from `since` until just before `until`
-    (milliseconds since 1970, `FOREVER` while it waits).
-    """
-
-    item: NDArray[np.int32]
-    since: NDArray[np.int64]
-    until: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        return len(self.item)
-
-    @classmethod
-    def unknown(cls) -> "StayColumns":
-        """No stays at all."""
-        return cls(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64))
-
-    def as_of(self, moment: int, code: NDArray[np.integer]) -> "StayColumns":
-        """What was known at the moment, item i renumbered `code[i]` (-1: left out)."""
-        known = (self.since <= moment) & (code[self.item] >= 0)
-        until = np.where(self.until > moment, FOREVER, self.until)
-        return StayColumns(code[self.item[known]].astype(np.int32), self.since[known], until[known])
-
-    def at(self, moment: int, n_items: int) -> NDArray[np.int64]:
-        """Available animals of each item at the moment, shape (items,)."""
-        there = (self.since <= moment) & (moment < self.until)
-        return np.bincount(self.item[there], minlength=n_items)
-
-    def mean(
-        self, moments: NDArray[np.int64], weights: NDArray[np.floating], n_items: int
-    ) -> NDArray[np.float32]:
-        """Available animals of each item, the mean over weighted moments, shape (items,).
-
-        So an animal counts by the weight of the moments it was available at.
-        """
-        order = np.argsort(moments, kind="stable")
-        up_to = np.concatenate(([0.0], np.cumsum(weights[order], dtype=np.float64)))
-        first, last = (np.searchsorted(moments[order], edge) for edge in (self.since, self.until))
-        share = (up_to[last] - up_to[first]) / max(float(up_to[-1]), 1e-30)
-        return np.bincount(self.item, share, minlength=n_items).astype(np.float32)
-
-
-@dataclass(frozen=True, slots=True)
-class Returned:
-    """Events that speak against an item: which, and when (milliseconds since 1970)."""
-
-    item: NDArray[np.int32]
-    time: NDArray[np.int64]
-
-    @classmethod
-    def nothing(cls) -> "Returned":
-        """Nothing ever spoke against an item."""
-        return cls(np.zeros(0, np.int32), np.zeros(0, np.int64))
-
-    def __len__(self) -> int:
-        return len(self.item)
-
-    @property
-    def newest(self) -> int:
-        """The moment of the last one; long ago without any."""
-        return int(self.time.max(initial=-(2**60)))
-
-    def as_of(self, moment: int, position: NDArray[np.int64]) -> "Returned":
-        """Those known by a moment, with items numbered anew (-1 for one that is left out)."""
-        kept = self.time <= moment
-        kept &= position[self.item] >= 0
-        return Returned(position[self.item[kept]].astype(np.int32), self.time[kept])
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingData:
-    """Interactions as columns of equal length, sorted by user, then `(time, log offset)`."""
-
-    user: NDArray[np.int32]
-    item: NDArray[np.int32]
-    """Positions in `item_ids`."""
-    event_type: NDArray[np.int16]
-    """Positions in `event_types`."""
-    value: NDArray[np.float32]
-    """NaN where an event has none."""
-    time: NDArray[np.int64]
-    """Milliseconds since 1970."""
-    n_users: int
-    item_ids: tuple[str, ...]
-    """The whole catalogue, items that nobody has touched included."""
-    event_types: tuple[str, ...]
-    attributes: ItemAttributes
-    """What describes the items; an item may be touched without being described."""
-    as_of: int
-    """The moment from which decay is counted."""
-    stays: StayColumns = field(default_factory=StayColumns.unknown)
-    """Which animals were available when, where that is known."""
-    facets: Facets = field(default_factory=Facets.unknown)
-    """What was known of each event's visitor beside events."""
-    returned: Returned = field(default_factory=Returned.nothing)
-    """Animals that came back: they speak against an item, and are no choices and no rows."""
-    disliked: Returned = field(default_factory=Returned.nothing)
-    """The same of dislikes."""
-
-    def __len__(self) -> int:
-        return len(self.item)
-
-    def of_events(self, rows: NDArray[np.bool_]) -> "TrainingData":
-        """The same with some of its events, by a mask; the catalogue and all else stay."""
-        return replace(
-            self,
-            user=self.user[rows],
-            item=self.item[rows],
-            event_type=self.event_type[rows],
-            value=self.value[rows],
-            time=self.time[rows],
-            facets=self.facets.of(rows),
-        )
+from pawsonalize.recipes.artefact import ModelCard
+from pawsonalize.recipes.counts.counting import Countable
+from pawsonalize.recipes.data import Arrays, Floats
+from pawsonalize.recipes.facets import Facet
 
 
 class ContextEvent(NamedTuple):
@@ -191,21 +53,6 @@ class Context:
     """The user's id, or else the session's; for a model whose histories lie elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCard:
-    """The JSON beside a model's arrays: what it is and what it was made of.
-
-    `format` grows when the arrays' meaning changes, so an old artefact is recognised.
-    """
-
-    recipe: str
-    format: int
-    settings: Mapping[str, Any]
-    seed: int
-    fingerprint: str
-    extra: Mapping[str, Any]
-
-
 class Model(Protocol):
     """A trained model, immutable: it exists only once it is fitted."""
 
@@ -243,7 +90,7 @@ class Model(Protocol):
         """
         ...
 
-    def refreshed(self, data: "Countable") -> "Model":
+    def refreshed(self, data: Countable) -> "Model":
         """A model with the counts of a fit on `data`, bit for bit; this one stays as it is.
 
         Counting is the quick part of a training, so between trainings a model stays fresh by
@@ -306,7 +153,7 @@ class Recipe(Protocol[SettingsT]):
         """The class of its settings."""
         ...
 
-    def fit(self, data: "Countable", settings: SettingsT, seed: int) -> Model:
+    def fit(self, data: Countable, settings: SettingsT, seed: int) -> Model:
         """Train; same data, settings and seed give the same model, bit for bit."""
         ...
 

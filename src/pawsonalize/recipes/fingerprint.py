@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.counts.weights import GRAIN, MOST
+from pawsonalize.recipes.data import TrainingData
 
 _PRIME = 2**31 - 1
 _FACTORS = (1_103_515_245, 69_621, 742_938_285, 950_706_376, 1_226_874_159, 62_089_911)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.recipes.artefact import check_codes, pack_strings, take, unpack_strings
-from pawsonalize.recipes.contract import Arrays, ItemAttributes
+from pawsonalize.recipes.data import Arrays, ItemAttributes
 
 _ANIMAL_LEVELS = (("species", "breed"), ("species", "size", "age"), ("species",))
 _FAMILY_LEVEL = ("species", "family")

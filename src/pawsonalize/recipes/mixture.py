@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.recipes.contract import Arrays, Context
+from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.availability import AvailabilityFactor
 from pawsonalize.recipes.counts.counting import Covisits, EventCounts, LogSummary
 from pawsonalize.recipes.counts.facet_lifts import FacetLifts
@@ -24,6 +24,7 @@ from pawsonalize.recipes.counts.steps import (
     transition_table,
 )
 from pawsonalize.recipes.counts.weights import OLDEST, EventWeights
+from pawsonalize.recipes.data import Arrays
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 

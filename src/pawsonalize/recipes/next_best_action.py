@@ -8,10 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.recipes.artefact import make_card, pack_strings, read_card, take, unpack_strings
-from pawsonalize.recipes.contract import Arrays, Context, ModelCard, TrainingData
-from pawsonalize.recipes.counts.memory import Countable, counts_of
+from pawsonalize.recipes.artefact import (
+    ModelCard,
+    make_card,
+    pack_strings,
+    read_card,
+    take,
+    unpack_strings,
+)
+from pawsonalize.recipes.contract import Context
+from pawsonalize.recipes.counts.counting import Countable
+from pawsonalize.recipes.counts.memory import counts_of
 from pawsonalize.recipes.counts.weights import LogClock
+from pawsonalize.recipes.data import Arrays, TrainingData
 from pawsonalize.recipes.names import NEXT_BEST_ACTION
 from pawsonalize.recipes.settings import Range, check_numbers
 

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.recipes.artefact import make_card, read_card
-from pawsonalize.recipes.contract import Arrays, Context, ModelCard
-from pawsonalize.recipes.counts.memory import Countable, counts_of
+from pawsonalize.recipes.artefact import ModelCard, make_card, read_card
+from pawsonalize.recipes.contract import Context
+from pawsonalize.recipes.counts.counting import Countable
+from pawsonalize.recipes.counts.memory import counts_of
 from pawsonalize.recipes.counts.popularity import Popularity
 from pawsonalize.recipes.counts.visitors import STEPS, RecentVisitors, VisitCounts, trend_score
+from pawsonalize.recipes.data import Arrays
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.names import TRENDING_NOW
 from pawsonalize.recipes.settings import Range, check_numbers

@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.recipes.artefact import make_card, read_card
+from pawsonalize.recipes.artefact import ModelCard, make_card, read_card
 from pawsonalize.recipes.classes import LatentClasses, fit_classes
-from pawsonalize.recipes.contract import Arrays, Context, ModelCard
-from pawsonalize.recipes.counts.counting import EventCounts
-from pawsonalize.recipes.counts.memory import Countable, counts_of
+from pawsonalize.recipes.contract import Context
+from pawsonalize.recipes.counts.counting import Countable, EventCounts
+from pawsonalize.recipes.counts.memory import counts_of
+from pawsonalize.recipes.data import Arrays
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.engine import Candidates, Learned

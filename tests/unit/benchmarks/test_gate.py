@@ -11,7 +11,7 @@ from benchmarks.gate import SCENARIOS, a_tenth, half_sabotaged, other_users
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.evaluation.gate.rules import RuleOutcome
 from pawsonalize.evaluation.gate.settings import GateSettings
-from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.data import TrainingData
 
 
 @pytest.fixture(scope="module")

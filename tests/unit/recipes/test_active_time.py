@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, Model, TrainingData
+from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.weights import OLDEST, PAUSE, ActiveTime, halved
+from pawsonalize.recipes.data import TrainingData
 from tests.recipe_checks import DAY, GROUPS
 from tests.recipe_data import NOW, context, training_data
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.classes import LatentClasses, fit_classes
-from pawsonalize.recipes.contract import Context, TrainingData
+from pawsonalize.recipes.contract import Context
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.facets import Facet, Facets
 from tests.recipe_data import NOW, context, training_data
 

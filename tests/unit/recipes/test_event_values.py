@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.recipes.contract import Context, ContextEvent, Returned, TrainingData
+from pawsonalize.recipes.contract import Context, ContextEvent
+from pawsonalize.recipes.data import Returned, TrainingData
 from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,

@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.fingerprint import fingerprint
 from tests.recipe_checks import shop
 from tests.recipe_data import described

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import FOREVER, StayColumns, TrainingData
+from pawsonalize.recipes.data import FOREVER, StayColumns, TrainingData
 from pawsonalize.recipes.facets import Facets
 from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.recipes.user_personalization import (

@@ -5,7 +5,8 @@ import os
 import numpy as np
 import pytest
 
-from pawsonalize.recipes.contract import Context, ContextEvent, TrainingData
+from pawsonalize.recipes.contract import Context, ContextEvent
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationSettings,

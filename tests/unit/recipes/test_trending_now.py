@@ -6,7 +6,8 @@ import pytest
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import HOUR
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.recipes.contract import Context, TrainingData
+from pawsonalize.recipes.contract import Context
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.trending_now import TrendingNow, TrendingNowModel, TrendingNowSettings
 from tests.recipe_checks import DAY, RecipeChecks
 from tests.recipe_data import NOW, training_data, undescribed

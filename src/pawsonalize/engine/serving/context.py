@@ -27,7 +27,8 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.domain.traits import TRAITS, Trait
 from pawsonalize.engine.serving.facets import FacetReader, of_preferences, values_of
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.recipes.contract import Context, ContextEvent, Floats
+from pawsonalize.recipes.contract import Context, ContextEvent
+from pawsonalize.recipes.data import Floats
 from pawsonalize.recipes.facets import Facet
 from pawsonalize.storage.catalogue import Catalogue, Value
 from pawsonalize.storage.event_log import EventLog

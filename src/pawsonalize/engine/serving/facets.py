@@ -15,7 +15,7 @@ from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.preferences import HOUSEHOLD, PREFERRED, SEPARATOR, USER_FACET, Preferences
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.recipes.contract import ItemAttributes
+from pawsonalize.recipes.data import ItemAttributes
 from pawsonalize.recipes.facets import Facet
 from pawsonalize.storage.catalogue import Catalogue, Value
 

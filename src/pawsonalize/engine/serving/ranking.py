@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.recipes.contract import Context, Floats, Model
+from pawsonalize.recipes.contract import Context, Model
+from pawsonalize.recipes.data import Floats
 
 # A part that gives less than this share of a score is no reason for it.
 _MIN_SHARE = 0.2

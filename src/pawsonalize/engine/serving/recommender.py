@@ -30,8 +30,9 @@ from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered
 from pawsonalize.engine.serving.served import UNTRAINED, Served, Serving
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, ContextEvent, Floats, Model, counted_model
+from pawsonalize.recipes.contract import Context, ContextEvent, Model, counted_model
 from pawsonalize.recipes.counts.rows import largest
+from pawsonalize.recipes.data import Floats
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression

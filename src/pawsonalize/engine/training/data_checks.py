@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.training.check_settings import HOPELESS_SHARE, CheckSettings
-from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.event_log import EventLog
 
 

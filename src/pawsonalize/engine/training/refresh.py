@@ -19,9 +19,11 @@ from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
+from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Arrays, Model, ModelCard
-from pawsonalize.recipes.counts.memory import Countable
+from pawsonalize.recipes.contract import Model
+from pawsonalize.recipes.counts.counting import Countable
+from pawsonalize.recipes.data import Arrays
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 

@@ -33,11 +33,13 @@ from pawsonalize.kinds.solutions import (
     Tuned,
 )
 from pawsonalize.kinds.status import Status
+from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
-from pawsonalize.recipes.contract import Arrays, ModelCard, Recipe, TrainingData
+from pawsonalize.recipes.contract import Recipe
 from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.memory import MemoryCounts
+from pawsonalize.recipes.data import Arrays, TrainingData
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.wings.remote_amazon.remote_training import (

@@ -15,8 +15,8 @@ from pawsonalize.engine.serving.facets import DISTANCE, FacetReader, item_attrib
 from pawsonalize.engine.training.kept_rows import digest, digest_number
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Cut, TrainingSelection
-from pawsonalize.recipes.contract import FOREVER, Returned, StayColumns, TrainingData
 from pawsonalize.recipes.counts.counting import EventCounts
+from pawsonalize.recipes.data import FOREVER, Returned, StayColumns, TrainingData
 from pawsonalize.recipes.facets import Facet, FacetColumn, Facets, facet_columns
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog, TrainingRow

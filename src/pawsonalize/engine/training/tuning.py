@@ -22,7 +22,8 @@ from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_10
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Solution, SolutionVersion, Trial, Tuned, Tuning
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Model, TrainingData
+from pawsonalize.recipes.contract import Model
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.settings import Range, draft_of, points, tunable
 
 MOST_USERS = 5_000

@@ -24,7 +24,7 @@ from pawsonalize.recipes.choices.shown_places import (
 )
 from pawsonalize.recipes.choices.variances import kinds_of, moment_variances
 from pawsonalize.recipes.choices.visitor_effects import VISITOR_VARIANCES
-from pawsonalize.recipes.contract import Arrays
+from pawsonalize.recipes.data import Arrays
 
 MIN_OPENED = 50
 """With fewer animals opened on pages than this, nothing is learned."""

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.artefact import take_weights
-from pawsonalize.recipes.contract import Arrays, StayColumns
+from pawsonalize.recipes.data import Arrays, StayColumns
 
 UNKNOWN_VISITOR_SMOOTHING = 30.0
 """Of visitors without a history, for whom popularity alone speaks: of a group that is seldom there,

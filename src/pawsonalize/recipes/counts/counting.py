@@ -13,9 +13,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.contract import ItemAttributes, Returned, StayColumns, TrainingData
 from pawsonalize.recipes.counts.rows import Counts
 from pawsonalize.recipes.counts.weights import EventWeights, LogClock
+from pawsonalize.recipes.data import ItemAttributes, Returned, StayColumns, TrainingData
 from pawsonalize.recipes.facets import Dayparts, Facet
 
 Floats = NDArray[np.float64]
@@ -155,3 +155,7 @@ class EventCounts(Protocol):
     def by_period(self, period: int) -> tuple[Ints, NDArray[np.int32], Ints]:
         """Period, item and number of events; a period is `period` milliseconds."""
         ...
+
+
+Countable = TrainingData | EventCounts
+"""The data that recipes are fitted on."""

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.counts.weights import WeighedLog
+from pawsonalize.recipes.data import TrainingData
 
 Array = NDArray[Any]
 

@@ -8,8 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import HOUR
-from pawsonalize.recipes.contract import TrainingData
-from pawsonalize.recipes.counts.counting import Covisits, EventCounts, Floats, Ints, LogSummary
+from pawsonalize.recipes.counts.counting import (
+    Countable,
+    Covisits,
+    EventCounts,
+    Floats,
+    Ints,
+    LogSummary,
+)
 from pawsonalize.recipes.counts.facet_lifts import counted_facets, facet_counts
 from pawsonalize.recipes.counts.log import VisitLog, read_visits
 from pawsonalize.recipes.counts.popularity import newest_choices
@@ -17,11 +23,9 @@ from pawsonalize.recipes.counts.rows import Counts
 from pawsonalize.recipes.counts.steps import count_repeats, count_steps, count_visits, meetings
 from pawsonalize.recipes.counts.visitors import NEVER
 from pawsonalize.recipes.counts.weights import EventWeights, LogClock, WeighedLog, on_grain
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.facets import Dayparts
 from pawsonalize.recipes.fingerprint import item_marks, sealed
-
-Countable = TrainingData | EventCounts
-"""What recipes are fitted on."""
 
 
 def counts_of(data: Countable) -> EventCounts:

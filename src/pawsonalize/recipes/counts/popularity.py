@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.recipes.artefact import take_weights
-from pawsonalize.recipes.contract import Arrays, TrainingData
+from pawsonalize.recipes.data import Arrays, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 
 

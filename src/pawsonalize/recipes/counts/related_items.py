@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, diags_array
 
 from pawsonalize.recipes.artefact import take_weights
-from pawsonalize.recipes.contract import Arrays
 from pawsonalize.recipes.counts.rows import Counts, SparseRows
+from pawsonalize.recipes.data import Arrays
 from pawsonalize.recipes.items import ItemIndex
 
 

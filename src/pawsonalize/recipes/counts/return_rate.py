@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.artefact import take_weights
-from pawsonalize.recipes.contract import Arrays
 from pawsonalize.recipes.counts.counting import LogSummary
 from pawsonalize.recipes.counts.weights import ActiveTime, EventWeights, halved, on_grain
+from pawsonalize.recipes.data import Arrays
 
 _DOUBT = 5.0  # lasting choices every item is thought to have had: one return proves little
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from pawsonalize.recipes.artefact import check_codes, check_offsets, take, take_weights
-from pawsonalize.recipes.contract import Arrays
+from pawsonalize.recipes.data import Arrays
 
 Array = NDArray[Any]
 Entries = tuple[Array, Array, Array]

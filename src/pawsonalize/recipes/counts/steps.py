@@ -4,10 +4,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array, diags_array, vstack
 
-from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.counts.counting import PAIR_GRAIN, Covisits
 from pawsonalize.recipes.counts.rows import Counts, SparseRows, keep_largest, tidy
 from pawsonalize.recipes.counts.weights import WeighedLog, on_grain
+from pawsonalize.recipes.data import TrainingData
 
 _CHUNK = 1_000  # source items at a time, so that unpruned co-visits never fill the memory
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.artefact import check_codes, take
-from pawsonalize.recipes.contract import Arrays
+from pawsonalize.recipes.data import Arrays
 
 STEPS = 24  # a window moves on by this part of its length
 NEVER = -(2**60)

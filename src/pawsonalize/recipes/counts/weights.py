@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.data import TrainingData
 
 PAUSE = DAY
 """The most that time without any event counts, in milliseconds."""

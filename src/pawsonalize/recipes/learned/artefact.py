@@ -16,8 +16,8 @@ from pawsonalize.recipes.artefact import (
     take_weights,
     unpack_strings,
 )
-from pawsonalize.recipes.contract import Arrays
 from pawsonalize.recipes.counts.rows import SparseRows
+from pawsonalize.recipes.data import Arrays
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.factors import Factors
 from pawsonalize.recipes.learned.features import feature_names

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.contract import Arrays, Context, TrainingData
+from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.counts.memory import MemoryCounts
+from pawsonalize.recipes.data import Arrays, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.artefact import numbers_of, pack, unpack
 from pawsonalize.recipes.learned.design import Design

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pawsonalize.recipes.contract import ItemAttributes
 from pawsonalize.recipes.counts.rows import expand
+from pawsonalize.recipes.data import ItemAttributes
 
 Array = NDArray[Any]
 _MATCHED = 8  # single-valued attributes that are also compared one by one, at most

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pawsonalize.recipes.contract import TrainingData
 from pawsonalize.recipes.counts.availability import AvailabilityFactor, AvailabilityHistory
 from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.log import VisitLog
 from pawsonalize.recipes.counts.memory import MemoryCounts
 from pawsonalize.recipes.counts.rows import Counts, SparseRows, tidy
 from pawsonalize.recipes.counts.weights import LogClock
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.factors import Factors, factorise

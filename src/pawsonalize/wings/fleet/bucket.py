@@ -29,7 +29,8 @@ from pawsonalize.domain.errors import (
     PawsonalizeError,
     StorageUnavailable,
 )
-from pawsonalize.recipes.contract import Arrays, ModelCard
+from pawsonalize.recipes.artefact import ModelCard
+from pawsonalize.recipes.data import Arrays
 from pawsonalize.storage.artefact_index import ArtefactIndex, Draft, DraftState, ListedArtefact
 
 _ABANDONED_SECONDS = 6 * 3600

@@ -18,7 +18,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import FacetReader, item_attributes
 from pawsonalize.engine.training.training_data import NameCodes, stays_of, told_columns, type_code
 from pawsonalize.kinds.solutions import TrainingSelection
-from pawsonalize.recipes.contract import Returned, TrainingData
+from pawsonalize.recipes.data import Returned, TrainingData
 from pawsonalize.recipes.facets import Facet, FacetColumn, Facets
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.wings.out_of_core.files import pyarrow

@@ -28,8 +28,10 @@ from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.defaults import RERANKER
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.recipes.contract import Arrays, Context, Floats, Model, ModelCard, TrainingData
+from pawsonalize.recipes.artefact import ModelCard
+from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.counting import EventCounts
+from pawsonalize.recipes.data import Arrays, Floats, TrainingData
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.catalogue import Catalogue

@@ -16,7 +16,7 @@ from pawsonalize.engine.training.data_checks import (
     later_events,
 )
 from pawsonalize.engine.training.training_data import training_data as read_training_data
-from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event

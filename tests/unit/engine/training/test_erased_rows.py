@@ -22,7 +22,8 @@ from pawsonalize.engine.upkeep.erasing import NamedErasure
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.kinds.status import Status
-from pawsonalize.recipes.contract import Arrays, ModelCard
+from pawsonalize.recipes.artefact import ModelCard
+from pawsonalize.recipes.data import Arrays
 from pawsonalize.storage.artefact_index import ArtefactIndex, ListedArtefact
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.erasures import ErasedNames, Erasure, Trouble

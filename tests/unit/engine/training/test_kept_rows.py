@@ -22,7 +22,8 @@ from pawsonalize.engine.training.kept_rows import (
 from pawsonalize.engine.training.training_data import data_of, training_data
 from pawsonalize.kinds.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, ContextEvent, TrainingData
+from pawsonalize.recipes.contract import Context, ContextEvent
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database

@@ -18,7 +18,7 @@ from pawsonalize.kinds.jobs import BatchInferenceJob
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.kinds.status import Status
-from pawsonalize.recipes.contract import ModelCard
+from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0

@@ -6,7 +6,7 @@ import pytest
 from pawsonalize.domain.schemas import DatasetType, Field, Schema
 from pawsonalize.engine.training.training_data import marked_training_data, training_data
 from pawsonalize.kinds.solutions import Cut, EventParameters, TrainingSelection
-from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event

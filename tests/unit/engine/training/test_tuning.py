@@ -28,7 +28,7 @@ from pawsonalize.kinds.solutions import (
     Tuned,
     Tuning,
 )
-from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.settings import Range
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event

@@ -38,7 +38,8 @@ from pawsonalize.evaluation.metrics import METRICS
 from pawsonalize.evaluation.slices import Slice
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Recipe, TrainingData
+from pawsonalize.recipes.contract import Recipe
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 

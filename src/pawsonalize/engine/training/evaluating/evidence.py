@@ -40,7 +40,8 @@ from pawsonalize.evaluation.metrics import DEPTH, METRICS, NDCG_AT_5
 from pawsonalize.evaluation.slices import Slice
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Model, TrainingData
+from pawsonalize.recipes.contract import Model
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 

@@ -27,7 +27,8 @@ from pawsonalize.evaluation.splits import (
     moment_after,
     personalize_split,
 )
-from pawsonalize.recipes.contract import Context, Model, TrainingData
+from pawsonalize.recipes.contract import Context, Model
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.catalogue import Catalogue
 
 

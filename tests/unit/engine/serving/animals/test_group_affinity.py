@@ -9,7 +9,9 @@ from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.recommender import GroupScores
 from pawsonalize.engine.serving.served import Served
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.recipes.contract import Arrays, Context, ContextEvent, Floats, ModelCard
+from pawsonalize.recipes.artefact import ModelCard
+from pawsonalize.recipes.contract import Context, ContextEvent
+from pawsonalize.recipes.data import Arrays, Floats
 from tests.event_data import T0
 
 CATALOGUE = ("cats", "dogs", "hamsters")

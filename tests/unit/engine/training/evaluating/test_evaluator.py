@@ -18,7 +18,7 @@ from pawsonalize.engine.training.evaluating.report import Evaluation, RankerRepo
 from pawsonalize.evaluation.baselines import shuffled_labels
 from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_5
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event

@@ -21,7 +21,8 @@ from pawsonalize.evaluation.gate.rules import RuleOutcome, decide
 from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.catalogue import RECIPES, recipe_named
-from pawsonalize.recipes.contract import Context, Floats, Model, TrainingData
+from pawsonalize.recipes.contract import Context, Model
+from pawsonalize.recipes.data import Floats, TrainingData
 from pawsonalize.storage.catalogue import Catalogue, Item
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event

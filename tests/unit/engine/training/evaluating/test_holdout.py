@@ -18,7 +18,7 @@ from pawsonalize.engine.training.evaluating.holdout import (
     part_of,
 )
 from pawsonalize.engine.training.training_data import training_data as read_training_data
-from pawsonalize.recipes.contract import TrainingData
+from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event

@@ -27,7 +27,8 @@ from pawsonalize.evaluation.gate.settings import GateSettings, Profile
 from pawsonalize.evaluation.metrics import NDCG_AT_5
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Context, Floats, Model, TrainingData
+from pawsonalize.recipes.contract import Context, Model
+from pawsonalize.recipes.data import Floats, TrainingData
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event
