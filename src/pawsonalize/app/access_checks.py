@@ -6,7 +6,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.intake_checks import newest_event_at
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY, MINUTE, SECOND, iso
-from pawsonalize.frame.checks import Check, CheckedService, Diagnosis, attention
+from pawsonalize.frame.checks import Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.kinds.access_keys import AccessKey
 
 _SOON = 7 * DAY
@@ -21,13 +21,11 @@ def keys(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     valid = [one for one in every if not one.is_expired(service.now)]
     if settings.requires_keys and not valid:
         yield attention(
-            "keys",
             f"nobody may call {settings.host}: there is no access key that is valid",
             "make one with `pawsonalize keys create`",
         )
     if not settings.requires_keys and not settings.is_local:
         yield attention(
-            "keys",
             f"anybody who reaches {settings.host} may read histories and retrain: access_keys is"
             " open",
             "set access_keys to required (docs/how-to/use-keys.md)",
@@ -39,20 +37,20 @@ def keys(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
             ends = "is refused since" if one.is_expired(service.now) else "will be refused from"
             note = f" ({one.note})" if one.note else ""
             yield attention(
-                f"key {one.name}",
                 f"{one.name}{note} {ends} {iso(one.expires_at)}",
                 f"make the next one with `pawsonalize keys rotate {one.name}`, or take it away with"
                 f" `pawsonalize keys rm {one.name}`",
+                about=f"key {one.name}",
             )
     required = "required" if settings.requires_keys else "not required on this machine"
-    yield Diagnosis("keys", f"{len(valid):,} valid; keys are {required}")
+    yield fine(f"{len(valid):,} valid; keys are {required}")
 
 
 def _root(service: CheckedService[Adapters], key: AccessKey) -> Iterator[Diagnosis]:
     try:
         service.adapters.access_keys(service.settings).find(key.name)
     except PawsonalizeError as error:
-        yield attention("root key", str(error))
+        yield attention(str(error), about="root key")
 
 
 def clock(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
@@ -64,7 +62,6 @@ def clock(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     if newest is not None and newest > now + _AHEAD:
         is_well = False
         yield attention(
-            "clock",
             f"it is {iso(now)} here, and the newest event came in {iso(newest)}: the clock went"
             " back, or was ahead then",
             move,
@@ -72,9 +69,9 @@ def clock(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     theirs = service.adapters.database.clock()
     if theirs is not None and abs(theirs - now) > _CLOCKS_DIFFER:
         is_well = False
-        yield attention("clock", f"it is {iso(now)} here, and {iso(theirs)} in PostgreSQL", move)
+        yield attention(f"it is {iso(now)} here, and {iso(theirs)} in PostgreSQL", move)
     if is_well:
-        yield Diagnosis("clock", f"it is {iso(now)}")
+        yield fine(f"it is {iso(now)}")
 
 
 CHECKS = (Check("keys", keys), Check("clock", clock))

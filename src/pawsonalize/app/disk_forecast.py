@@ -14,9 +14,10 @@ from pawsonalize.frame.checks import (
     IN_DOCTOR,
     Check,
     CheckedService,
+    CheckPlace,
     Diagnosis,
-    Place,
     attention,
+    fine,
 )
 from pawsonalize.kinds.names import first_recommendation_id
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
@@ -160,16 +161,16 @@ def disk(settings: Settings) -> Iterator[Diagnosis]:
     usage = shutil.disk_usage(_existing(settings.data_dir.absolute()))
     free = f"{usage.free / _MEGABYTE:,.0f} MB of {usage.total / _MEGABYTE:,.0f} MB are free"
     if usage.free < _LITTLE_SPACE:
-        yield attention("disk", free, "free some space: when it is full, events are refused")
+        yield attention(free, "free some space: when it is full, events are refused")
     else:
-        yield Diagnosis("disk", free)
+        yield fine(free)
 
 
 def disk_forecast(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     """Forecast for how many days there is room, by what a day adds."""
     found = forecast(service.settings, service.adapters, service.now)
     if found is None:
-        yield Diagnosis("disk forecast", "known when events of more than a day are archived")
+        yield fine("known when events of more than a day are archived")
         return
     parts = ", ".join(f"{one.kind} {one.per_day / _MEGABYTE:,.1f}" for one in found.growths)
     days = "more than ten years" if found.days_left is None else f"{found.days_left:,} days"
@@ -177,9 +178,9 @@ def disk_forecast(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     text = f"a day adds {per_day}; what is free is enough for {days}"
     if found.days_left is not None and found.days_left < _FEW_DAYS:
         move = "keep less, see docs/how-to/keep-the-disk-small.md, or give the disk more space"
-        yield attention("disk forecast", text, move)
+        yield attention(text, move)
     else:
-        yield Diagnosis("disk forecast", text)
+        yield fine(text)
 
 
 def database_file(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
@@ -189,14 +190,14 @@ def database_file(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         return
     text = f"{size.total / _MEGABYTE:,.1f} MB, of which {size.free / _MEGABYTE:,.1f} MB are free"
     if size.shrinks:
-        yield Diagnosis("database file", text)
+        yield fine(text)
         return
     text += "; it was made before files could give that back to the disk"
     move = "run `pawsonalize vacuum` once, at a quiet time"
     if size.free > max(_MUCH_FREE, size.total // 4):
-        yield attention("database file", text, move)
+        yield attention(text, move)
     else:
-        yield Diagnosis("database file", text, next_move=move)
+        yield fine(text, move)
 
 
 def _existing(path: Path) -> Path:
@@ -206,6 +207,6 @@ def _existing(path: Path) -> Path:
 
 CHECKS = (
     Check("disk", disk, EVERYWHERE, is_of_machine=True),
-    Check("disk forecast", disk_forecast, (Place.DOCTOR, Place.OVERVIEW), is_slow=True),
+    Check("disk forecast", disk_forecast, (CheckPlace.DOCTOR, CheckPlace.OVERVIEW), is_slow=True),
     Check("database file", database_file, IN_DOCTOR, is_slow=True),
 )

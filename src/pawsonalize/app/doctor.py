@@ -16,10 +16,11 @@ from pawsonalize.frame.checks import (
     IN_DOCTOR,
     Check,
     CheckedService,
+    CheckPlace,
     Diagnosis,
-    Place,
     attention,
     examine,
+    fine,
 )
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.data_folder import check_data_folder, is_data_folder, wrong_rights
@@ -29,30 +30,29 @@ from pawsonalize.wing import added
 def database(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     """Name the database, and the reason if it takes no writes."""
     looked_at = service.adapters.database
-    yield Diagnosis("database", looked_at.shown_url)
+    yield fine(looked_at.shown_url)
     if (reason := looked_at.why_not_writable()) is not None:
-        yield attention("database", reason, "until then events are refused with 503")
+        yield attention(reason, "until then events are refused with 503")
 
 
 def damage(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     """Find damage in the database's file."""
     if (found := service.adapters.database.damage()) is not None:
-        yield attention("database", found)
+        yield attention(found)
 
 
 def animals(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     """Count available animals, and the groups that are described."""
     waiting = sum(service.adapters.availability.count(service.now).values())
     groups = service.adapters.catalogue.item_count()
-    yield Diagnosis("animals", f"{waiting:,} available animals, {groups:,} groups in the items")
+    yield fine(f"{waiting:,} available animals, {groups:,} groups in the items")
 
 
 def versions(_settings: Settings) -> Iterator[Diagnosis]:
     """Name the versions of the service, Python and the libraries."""
-    yield Diagnosis(
-        "versions",
+    yield fine(
         f"Pawsonalize {__version__}, Python {platform.python_version()},"
-        f" SQLite {sqlite3.sqlite_version}",
+        f" SQLite {sqlite3.sqlite_version}"
     )
 
 
@@ -61,9 +61,9 @@ def settings_in_force(_settings: Settings) -> Iterator[Diagnosis]:
     _, written = read_settings()
     file = "no config file" if written.file is None else str(written.file.absolute())
     sources = ", ".join(f"{name} (from {source})" for name, source in written.sources.items())
-    yield Diagnosis("settings", f"{file}; given: {sources or 'none'}")
+    yield fine(f"{file}; given: {sources or 'none'}")
     for warning in written.warnings:
-        yield attention("settings", warning)
+        yield attention(warning)
 
 
 def folder(settings: Settings) -> Iterator[Diagnosis]:
@@ -72,18 +72,17 @@ def folder(settings: Settings) -> Iterator[Diagnosis]:
     try:
         check_data_folder(path)
     except PawsonalizeError as error:
-        yield attention("data folder", error.message)
+        yield attention(error.message)
         return
     wrong = next(wrong_rights(path, settings.data_access), None) if is_data_folder(path) else None
     if wrong is not None and wrong[0] == path.resolve():
         reason = "others may read it" if wrong[1] & ~wrong[2] else "its group may not use it"
         move = "`pawsonalize doctor --mend-rights` changes what is ours in it, and lists that"
-        yield attention("data folder", f"{path} has the mode {wrong[1]:o}: {reason}", move)
+        yield attention(f"{path} has the mode {wrong[1]:o}: {reason}", move)
     elif path.is_dir():
-        yield Diagnosis("data folder", str(path))
+        yield fine(str(path))
     else:
         yield attention(
-            "data folder",
             f"there is no folder {path}",
             "name the right one with --data-dir or PAWSONALIZE_DATA_DIR, or fill a new one with"
             " `pawsonalize import` or `pawsonalize demo`",
@@ -96,11 +95,11 @@ def shared_data(settings: Settings) -> Iterator[Diagnosis]:
         return
     try:
         next(iter(open_objects(settings.artefact_url, hurried=True).list("models")), None)
-        yield Diagnosis("shared data", settings.artefact_url)
+        yield fine(settings.artefact_url)
     except PawsonalizeError as error:
-        yield attention("shared data", f"{settings.artefact_url}: {error}")
+        yield attention(f"{settings.artefact_url}: {error}")
     for message, next_move in kept_here(settings):
-        yield attention("shared data", message, next_move)
+        yield attention(message, next_move)
 
 
 def problems(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
@@ -108,10 +107,10 @@ def problems(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     standing = service.adapters.problems(service.settings).standing(service.now)
     for problem in standing:
         yield attention(
-            f"problem: {problem.name}", f"{problem.message} (since {iso(problem.since)})"
+            f"{problem.message} (since {iso(problem.since)})", about=f"problem: {problem.name}"
         )
     if not standing:
-        yield Diagnosis("problems", "none stands")
+        yield fine("none stands")
 
 
 MAIN_CHECKS = (
@@ -120,7 +119,7 @@ MAIN_CHECKS = (
     Check("data folder", folder, EVERYWHERE, is_of_machine=True),
     Check("shared data", shared_data, is_of_machine=True),
     Check("database", database),
-    Check("damage", damage, IN_DOCTOR, is_slow=True),
+    Check("database", damage, IN_DOCTOR, is_slow=True),
     Check("animals", animals),
     *disk_forecast.CHECKS,
     *intake_checks.CHECKS,
@@ -139,9 +138,9 @@ def examine_all(settings: Settings, now: int) -> Iterator[Diagnosis]:
     """Yield the findings of every check; those of data only if there are any to open."""
     of_machine = [check for check in checks() if check.is_of_machine]
     of_data = [check for check in checks() if not check.is_of_machine]
-    yield from examine(of_machine, CheckedService(settings, None, now), Place.DOCTOR)
+    yield from examine(of_machine, CheckedService(settings, None, now), CheckPlace.DOCTOR)
     try:
         with opened(settings, must_exist=True) as adapters:
-            yield from examine(of_data, CheckedService(settings, adapters, now), Place.DOCTOR)
+            yield from examine(of_data, CheckedService(settings, adapters, now), CheckPlace.DOCTOR)
     except PawsonalizeError as error:  # NotFound: there is nothing to look at
-        yield attention("database", str(error))
+        yield attention(str(error))

@@ -13,7 +13,7 @@ from pawsonalize.engine.ingest.event_form import unknown_fields_of
 from pawsonalize.engine.ingest.events import named_types
 from pawsonalize.engine.reporting.joined_events import NEXT_MOVE, joined_events
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
-from pawsonalize.frame.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention
+from pawsonalize.frame.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.raw_events import RawEvents
 
@@ -38,13 +38,12 @@ def event_types(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         if not known and spelled(event_type) not in named.get(group, ()):
             unknown[event_type] += count
     if not unknown:
-        yield Diagnosis("event types", "every event's type has a meaning")
+        yield fine("every event's type has a meaning")
         return
     most = ", ".join(f"{name} ({count:,})" for name, count in unknown.most_common(_NAMED))
     more = f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
     example = msgspec.json.encode({unknown.most_common(1)[0][0]: "view"}).decode()
     yield attention(
-        "event types",
         f"events of these types count as views, for nobody said what they mean: {most}{more}",
         f"say so in the setting event_types, such as {example}",
     )
@@ -54,18 +53,17 @@ def unknown_fields(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     """Find fields of the newest events that have no meaning."""
     raws = _newest_raws(service)
     if not raws:
-        yield Diagnosis("unknown fields", "known when events have come in by HTTP or a stream")
+        yield fine("known when events have come in by HTTP or a stream")
         return
     found = Counter[str]()
     for raw in raws:
         if not is_raw_call(raw):
             found.update(unknown_fields_of(raw))
     if not found:
-        yield Diagnosis("unknown fields", f"none in the newest {len(raws):,} events")
+        yield fine(f"none in the newest {len(raws):,} events")
         return
     most = ", ".join(f"{name} ({count:,})" for name, count in found.most_common(_NAMED))
     yield attention(
-        "unknown fields",
         f"in the newest {len(raws):,} events, these fields have no meaning: {most}",
         "put what you want to keep into `properties`, and send the rest no more"
         " (docs/how-to/send-context.md)",
@@ -90,10 +88,9 @@ def events(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     """Count the events."""
     count = service.adapters.log.count()
     if count:
-        yield Diagnosis("events", f"{count:,} events")
+        yield fine(f"{count:,} events")
     else:
         yield attention(
-            "events",
             "no events",
             "send some to /v1/events, or read a file with `pawsonalize import`; if you expected"
             " some, look whether the data folder is the right one",
@@ -104,9 +101,9 @@ def events_and_answers(service: CheckedService[Adapters]) -> Iterator[Diagnosis]
     """Find a site whose events do not name the answers they came from."""
     found = joined_events(service.adapters.impressions, service.adapters.log, service.now)
     if found.are_nearly_none:
-        yield attention("events and answers", found.message, NEXT_MOVE)
+        yield attention(found.message, NEXT_MOVE)
     elif found.is_enough:
-        yield Diagnosis("events and answers", found.message)
+        yield fine(found.message)
 
 
 CHECKS = (

@@ -19,6 +19,7 @@ from pawsonalize.frame.checks import (
     CheckedService,
     Diagnosis,
     attention,
+    fine,
 )
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
@@ -73,11 +74,11 @@ def campaigns(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         update = campaign.latest_update
         if update is not None and update.status is Status.CREATE_FAILED:
             yield attention(
-                name,
                 f"{update.solution_version} could not be served: {update.failure_reason}",
                 "train again with `pawsonalize train`",
+                about=name,
             )
-        yield Diagnosis(name, _serves(service, campaign, campaign.heading_for))
+        yield fine(_serves(service, campaign, campaign.heading_for), about=name)
 
 
 def _in_training(service: CheckedService[Adapters], entry: DirectoryEntry) -> Diagnosis | None:
@@ -85,21 +86,21 @@ def _in_training(service: CheckedService[Adapters], entry: DirectoryEntry) -> Di
     for record in service.adapters.runs(service.settings).newest(1):
         if record.ended_at is None and any(one.campaign == entry.name for one in record.halves):
             text = f"no model is live yet: {record.run_id} trains one"
-            return Diagnosis(f"campaign {entry.name}", text)
+            return fine(text, about=f"campaign {entry.name}")
     return None
 
 
 def _without_model(entry: DirectoryEntry, found: Sequence[DirectoryEntry]) -> Diagnosis:
     name = f"campaign {entry.name}"
     if entry.name == RERANKER:
-        return Diagnosis(name, f"no model is live: that of {RECOMMENDER} ranks")
+        return fine(f"no model is live: that of {RECOMMENDER} ranks", about=name)
     if entry.dataset_group != DATASET_GROUP:
         move = f"run `pawsonalize train --dataset-group {entry.dataset_group}`"
-        return attention(name, "no model is live", move)
+        return attention("no model is live", move, about=name)
     if serving := [one for one in found if one.serves]:
         named = listed(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
-        return Diagnosis(name, f"no model is live; these answer: {named}")
-    return attention(name, "no model is live", "run `pawsonalize train`")
+        return fine(f"no model is live; these answer: {named}", about=name)
+    return attention("no model is live", "run `pawsonalize train`", about=name)
 
 
 def _serves(service: CheckedService[Adapters], campaign: Campaign, version_name: str) -> str:
@@ -120,9 +121,9 @@ def last_retraining(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         text = f"{record.run_id} is {record.status}"
         if record.outcome in _FAILED:
             move = f"look at it with `pawsonalize runs show {record.run_id}`"
-            yield attention("retraining", f"{text}: {record.reason}", move)
+            yield attention(f"{text}: {record.reason}", move)
         else:
-            yield Diagnosis("retraining", text)
+            yield fine(text)
 
 
 def trainings(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
@@ -132,9 +133,9 @@ def trainings(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         for version in newest:
             if version.status is Status.CREATE_FAILED:
                 yield attention(
-                    f"solution {solution.name}",
                     f"its newest training failed: {version.name}: {version.failure_reason}",
                     f"mend the reason, then run `pawsonalize train --solution {solution.name}`",
+                    about=f"solution {solution.name}",
                 )
 
 
@@ -147,10 +148,10 @@ def models(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
             service.adapters.artefacts.load(one.version.artefact)
         except CorruptArtefact as error:
             yield attention(
-                f"model of {one.entry.name}",
                 error.message,
                 "servers that have it loaded go on; bring the model back from a backup, run"
                 f" `pawsonalize campaigns rollback {one.entry.name}`, or train anew",
+                about=f"model of {one.entry.name}",
             )
 
 
@@ -163,14 +164,16 @@ def model_age(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         move = "see `pawsonalize runs ls` for why none replaced it, or run `pawsonalize retrain`"
         if not service.settings.retrain_schedule.strip():
             move = "set retrain_schedule, or run `pawsonalize retrain`"
-        yield attention(f"model of {one.entry.name}", f"it was trained {days:,} days ago", move)
+        yield attention(
+            f"it was trained {days:,} days ago", move, about=f"model of {one.entry.name}"
+        )
 
 
 def refresh(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     """Find counts that do not follow new events."""
     seconds = service.settings.refresh_seconds
     if not seconds:
-        yield Diagnosis("refresh", "off: counts are as new as the training (refresh_seconds is 0)")
+        yield fine("off: counts are as new as the training (refresh_seconds is 0)")
         return
     log = service.adapters.log
     head = log.head()
@@ -184,13 +187,12 @@ def refresh(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         if works and late > max(_BEHIND, _REFRESHES * seconds * SECOND):
             is_well = False
             yield attention(
-                "refresh",
                 f"the counts of {one.entry.name} lack {head - one.cut.log_offset:,} events, the"
                 f" first from {iso(waiting[0].event.received_at)}",
                 "look at the log of the server whose roles have `work`, and start it again",
             )
     if is_well:
-        yield Diagnosis("refresh", f"counts follow new events every {seconds:g} s")
+        yield fine(f"counts follow new events every {seconds:g} s")
 
 
 def schedules(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
@@ -198,29 +200,27 @@ def schedules(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     settings = service.settings
     schedule = read_schedule(settings.retrain_schedule, settings.retrain_time_zone)
     if schedule is None:
-        yield Diagnosis(
-            "schedule",
+        yield fine(
             "no retraining is scheduled",
-            next_move="set retrain_schedule, or run `pawsonalize retrain` every day",
+            "set retrain_schedule, or run `pawsonalize retrain` every day",
         )
         return
     text = f"retrains at {settings.retrain_schedule} ({settings.retrain_time_zone})"
     due = schedule.latest(service.now)
     workers = _workers(service)
     if due is None or service.now - due < _LATE or not workers:
-        yield Diagnosis("schedule", text)
+        yield fine(text)
         return
     began = [one.started_at for one in service.adapters.runs(settings).newest(1)]
     awake = min(one.started_at for one in workers) < due
     if awake and max(began, default=0) < due:
         yield attention(
-            "schedule",
             f"{text}, and what was due {iso(due)} did not begin",
             "see that retrain_here is true on a server whose roles have `work`, or run"
             " `pawsonalize retrain`",
         )
     else:
-        yield Diagnosis("schedule", text)
+        yield fine(text)
 
 
 def _workers(service: CheckedService[Adapters]) -> list[ServerProcess]:
@@ -234,6 +234,6 @@ CHECKS = (
     Check("model age", model_age),
     Check("refresh", refresh),
     Check("trainings", trainings, EVERYWHERE),
-    Check("last retraining", last_retraining),
-    Check("schedules", schedules),
+    Check("retraining", last_retraining),
+    Check("schedule", schedules),
 )

@@ -14,8 +14,8 @@ from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.times import iso
 from pawsonalize.frame.checks import (
     CheckedService,
+    CheckPlace,
     Diagnosis,
-    Place,
     examine,
     needing_attention,
 )
@@ -108,7 +108,7 @@ def service_state(
             None,
         ),
         schedule=_schedule(settings),
-        attention=tuple(needing_attention(examine(checks(), service, Place.STATUS))),
+        attention=tuple(needing_attention(examine(checks(), service, CheckPlace.STATUS))),
     )
 
 

@@ -1,1 +1,1 @@
-"""What the main command and the wings stand on."""
+"""Floor of the main command and the wings."""

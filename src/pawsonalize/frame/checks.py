@@ -29,9 +29,14 @@ class Diagnosis(msgspec.Struct, frozen=True, omit_defaults=True):
     next_move: str = ""
 
 
-def attention(check: str, message: str, next_move: str = "") -> Diagnosis:
+def fine(message: str, next_move: str = "", about: str = "") -> Diagnosis:
+    """Return a finding that all is well; it is about what the check is named after."""
+    return Diagnosis(about, message, Verdict.FINE, next_move)
+
+
+def attention(message: str, next_move: str = "", about: str = "") -> Diagnosis:
     """Return a finding that needs your attention."""
-    return Diagnosis(check, message, Verdict.ATTENTION, next_move)
+    return Diagnosis(about, message, Verdict.ATTENTION, next_move)
 
 
 class CheckedService(msgspec.Struct, Generic[AdaptersT], frozen=True):
@@ -46,8 +51,8 @@ class CheckedService(msgspec.Struct, Generic[AdaptersT], frozen=True):
     servers: Any = None  # a wing's type, which this floor does not know
 
 
-class Place(Enum):
-    """Where findings are shown; `pawsonalize doctor` shows all."""
+class CheckPlace(Enum):
+    """A place that shows findings; `pawsonalize doctor` shows all."""
 
     DOCTOR = "doctor"
     STATUS = "status"
@@ -64,24 +69,27 @@ class Check:
 
     name: str
     look: Callable[[Any], Iterable[Diagnosis]]
-    shown: tuple[Place, ...] = (Place.DOCTOR, Place.STATUS)
+    shown: tuple[CheckPlace, ...] = (CheckPlace.DOCTOR, CheckPlace.STATUS)
     is_slow: bool = False
     is_of_machine: bool = False
 
     def findings(self, service: CheckedService[Any]) -> list[Diagnosis]:
         """Return the findings; a check that cannot be done is one, too."""
         try:
-            return list(self.look(service.settings if self.is_of_machine else service))
+            found = list(self.look(service.settings if self.is_of_machine else service))
         except PawsonalizeError as error:
-            return [attention(self.name, str(error))]
+            found = [attention(str(error))]
+        return [
+            one if one.check else msgspec.structs.replace(one, check=self.name) for one in found
+        ]
 
 
-EVERYWHERE = tuple(Place)
-IN_DOCTOR = (Place.DOCTOR,)
+EVERYWHERE = tuple(CheckPlace)
+IN_DOCTOR = (CheckPlace.DOCTOR,)
 
 
 def examine(
-    checks: Iterable[Check], service: CheckedService[Any], place: Place
+    checks: Iterable[Check], service: CheckedService[Any], place: CheckPlace
 ) -> Iterator[Diagnosis]:
     """Yield the findings of all checks that the place shows."""
     for check in checks:

@@ -16,6 +16,7 @@ from pawsonalize.wings.fleet import checks
 
 ONE = ServerProcess("one-1", "one", 8080, (SERVE, WORK), "0.1.0", "0021", 20, 5)
 TWO = replace(ONE, name="one-2")
+SERVERS = checks.CHECKS[0]
 THREE = replace(ONE, name="two-1", host="two", roles=(SERVE,))
 
 
@@ -40,7 +41,7 @@ def found(
 ) -> dict[str, Diagnosis]:
     monkeypatch.setattr(checks, "servers_of", lambda _: SeenServers(*living))
     monkeypatch.setattr(type(adapters.database), "connection_limit", lambda _: limit or None)
-    return {one.check: one for one in checks.servers(CheckedService(Settings(), adapters, 0))}
+    return {one.check: one for one in SERVERS.findings(CheckedService(Settings(), adapters, 0))}
 
 
 def test_a_service_that_nobody_runs_is_fine(
@@ -71,7 +72,7 @@ def test_a_process_that_watches_all_along_is_asked_without_watching_again(
     table.beat(THREE)
     servers.look()
     service = CheckedService(Settings(), adapters, 0, servers)
-    assert NOBODY_WORKS in {one.message for one in checks.servers(service)}
+    assert NOBODY_WORKS in {one.message for one in SERVERS.findings(service)}
 
 
 def test_more_connections_than_postgresql_takes_need_attention_with_the_sum(

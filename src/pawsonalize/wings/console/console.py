@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 
-from pawsonalize import clock
+from pawsonalize import __version__, clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.disk_forecast import forecast
 from pawsonalize.app.doctor import checks as all_checks
@@ -19,21 +19,22 @@ from pawsonalize.domain.times import MINUTE, SECOND, iso
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import entries, readiness
 from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.frame.checks import CheckedService, Place, examine, needing_attention
+from pawsonalize.engine.serving.served import Loader
+from pawsonalize.frame.checks import CheckedService, CheckPlace, examine, needing_attention
 from pawsonalize.http.traffic import read_counts
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.servers import Servers
 from pawsonalize.settings import Settings
+from pawsonalize.storage.animal_list import StockList
+from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.event_tail import EventTail
 from pawsonalize.storage.impressions import Impressions
-from pawsonalize.wings.console.console_parts import (
-    event_views,
-    inventory_views,
-    quality_views,
-    service_views,
-    visitor_views,
-)
-from pawsonalize.wings.console.console_runs import run_reports
+from pawsonalize.wings.console.console_parts import settings_in_force, suspected_bots
+from pawsonalize.wings.console.console_runs import RunReports
+from pawsonalize.wings.console.views.animals import InventoryViews
+from pawsonalize.wings.console.views.events import EventViews
 from pawsonalize.wings.console.views.models import ModelReports
 from pawsonalize.wings.console.views.outcomes import OutcomeReports
 from pawsonalize.wings.console.views.overview import (
@@ -42,8 +43,13 @@ from pawsonalize.wings.console.views.overview import (
     DiskReport,
     OverviewReports,
 )
+from pawsonalize.wings.console.views.quality import QualityViews
+from pawsonalize.wings.console.views.service import ServiceViews
 from pawsonalize.wings.console.views.traffic import TrafficHistory
 from pawsonalize.wings.console.views.views import ConsoleViews
+from pawsonalize.wings.console.views.visitors import VisitorViews
+from pawsonalize.wings.feeds.scheduled import listed_feeds
+from pawsonalize.wings.notifications.notifying import open_notifiers
 
 _FINDINGS_KEPT = 10 * SECOND
 _CAMPAIGNS = 50
@@ -61,14 +67,14 @@ def console_views(
 
     `sources` says where settings were written.
     """
-    runs = run_reports(adapters.runs(settings))
+    runs = RunReports(adapters.runs(settings))
     disk_report = CachedLookup[None, DiskReport](
         lambda _: _disk(settings, adapters), clock.now, MINUTE
     )
     look = partial(_findings, settings, adapters, servers)
     quick = CachedLookup[bool, list[ConsoleFinding]](look, clock.now, _FINDINGS_KEPT)
     slow = CachedLookup[bool, list[ConsoleFinding]](look, clock.now, MINUTE)
-    impressions = Impressions(adapters.database.replica_reads())
+    reads = adapters.database.replica_reads()
     return ConsoleViews(
         overview=OverviewReports(
             why_not_writable=adapters.database.why_not_writable,
@@ -83,18 +89,51 @@ def console_views(
         runs=runs,
         models=ModelReports(
             adapters.registry,
-            impressions,
+            Impressions(reads),
             runs,
             (settings.retrain_schedule.strip(), settings.retrain_time_zone),
             clock.now,
         ),
         outcomes=OutcomeReports(outcomes_processes(settings, adapters), clock.now),
         tenants=tenant_reports(settings, adapters),
-        inventory=inventory_views(settings, adapters),
-        visitors=visitor_views(settings, adapters, runtime, individuals),
-        events=event_views(adapters),
-        quality=quality_views(settings, adapters),
-        service=service_views(settings, adapters, servers, sources),
+        inventory=InventoryViews(
+            StockList(reads), *adapters.exposed, adapters.registry, listed_feeds(settings)
+        ),
+        visitors=VisitorViews(
+            log=adapters.log,
+            impressions=adapters.impressions,
+            catalogue=adapters.catalogue,
+            animals=adapters.animals,
+            registry=adapters.registry,
+            loader=Loader(adapters.registry, adapters.artefacts),
+            directory=adapters.directory(settings),
+            runtime=runtime,
+            individuals=individuals,
+        ),
+        events=EventViews(
+            log=adapters.log,
+            tail=EventTail(adapters.database),
+            letters=adapters.dead_letters,
+            replay=adapters.letter_replay,
+            ledger=adapters.ledger,
+        ),
+        quality=QualityViews(
+            log=adapters.log,
+            tail=EventTail(reads),
+            letters=adapters.dead_letters,
+            animals=Animals(reads),
+            catalogue=Catalogue(reads),
+            pace=partial(suspected_bots, settings),
+        ),
+        service=ServiceViews(
+            version=__version__,
+            settings=tuple(settings_in_force(settings, sources)),
+            registry=adapters.registry,
+            servers=servers,
+            audit=adapters.audit,
+            deliveries=adapters.deliveries,
+            notifiers=partial(open_notifiers, settings),
+        ),
     )
 
 
@@ -120,7 +159,7 @@ def _findings(
     """Return what needs attention by the checks of the overview that are slow, or are not."""
     service = CheckedService(settings, adapters, clock.now(), servers)
     checks = [one for one in all_checks() if one.is_slow is is_slow]
-    found = needing_attention(examine(checks, service, Place.OVERVIEW))
+    found = needing_attention(examine(checks, service, CheckPlace.OVERVIEW))
     return [ConsoleFinding(one.check, one.message, one.next_move) for one in found]
 
 

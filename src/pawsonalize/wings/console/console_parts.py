@@ -1,101 +1,14 @@
-"""The parts of the console's views, over the adapters."""
+"""Settings in force, and suspected bots, as the console shows them."""
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
 
 import numpy as np
 
-from pawsonalize import __version__
-from pawsonalize.app.adapters import Adapters
 from pawsonalize.config import Secret
-from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.serving.served import Loader
 from pawsonalize.engine.training.data_checks import bots_among
-from pawsonalize.kinds.servers import Servers
 from pawsonalize.settings import Settings, kinds_of_settings
-from pawsonalize.storage.animal_list import StockList
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_tail import EventTail
-from pawsonalize.wings.console.views.animals import InventoryViews
-from pawsonalize.wings.console.views.events import EventViews
-from pawsonalize.wings.console.views.quality import QualityViews
-from pawsonalize.wings.console.views.service import ServiceViews, SettingInForce
-from pawsonalize.wings.console.views.visitors import VisitorViews
-from pawsonalize.wings.feeds.scheduled import listed_feeds
-from pawsonalize.wings.notifications.notifying import open_notifiers
-
-
-def inventory_views(settings: Settings, adapters: Adapters) -> InventoryViews:
-    """What the page of animals shows."""
-    stock = StockList(adapters.database.replica_reads())
-    inventory, exposures = adapters.exposed
-    feeds = listed_feeds(settings)
-    return InventoryViews(stock, inventory, exposures, adapters.registry, feeds)
-
-
-def visitor_views(
-    settings: Settings,
-    adapters: Adapters,
-    runtime: Runtime,
-    individuals: Individuals,
-) -> VisitorViews:
-    """What the page of visitors shows; it answers as this process does."""
-    return VisitorViews(
-        log=adapters.log,
-        impressions=adapters.impressions,
-        catalogue=adapters.catalogue,
-        animals=adapters.animals,
-        registry=adapters.registry,
-        loader=Loader(adapters.registry, adapters.artefacts),
-        directory=adapters.directory(settings),
-        runtime=runtime,
-        individuals=individuals,
-    )
-
-
-def event_views(adapters: Adapters) -> EventViews:
-    """What the page of events shows."""
-    return EventViews(
-        log=adapters.log,
-        tail=EventTail(adapters.database),
-        letters=adapters.dead_letters,
-        replay=adapters.letter_replay,
-        ledger=adapters.ledger,
-    )
-
-
-def quality_views(settings: Settings, adapters: Adapters) -> QualityViews:
-    """What the page of their quality shows."""
-    reads = adapters.database.replica_reads()
-    return QualityViews(
-        log=adapters.log,
-        tail=EventTail(reads),
-        letters=adapters.dead_letters,
-        animals=Animals(reads),
-        catalogue=Catalogue(reads),
-        pace=partial(_bots, settings),
-    )
-
-
-def service_views(
-    settings: Settings,
-    adapters: Adapters,
-    servers: Servers,
-    sources: Mapping[str, str],
-) -> ServiceViews:
-    """What the page of settings shows; `sources` says where settings were written."""
-    return ServiceViews(
-        version=__version__,
-        settings=tuple(settings_in_force(settings, sources)),
-        registry=adapters.registry,
-        servers=servers,
-        audit=adapters.audit,
-        deliveries=adapters.deliveries,
-        notifiers=partial(open_notifiers, settings),
-    )
+from pawsonalize.wings.console.views.service import SettingInForce
 
 
 def settings_in_force(settings: Settings, sources: Mapping[str, str]) -> list[SettingInForce]:
@@ -123,7 +36,7 @@ def _without_passwords(text: str) -> str:
     return _QUERY.sub("?…", _PASSWORD.sub(r"\1:…@", text))
 
 
-def _bots(
+def suspected_bots(
     settings: Settings, visitors: Sequence[str], items: Sequence[str], times: Sequence[int]
 ) -> list[str]:
     """Those of the visitors that may be bots, by the settings of the checks before a training."""

@@ -1,7 +1,7 @@
 """Retrainings as the console shows them, made of their records."""
 
 from collections.abc import Iterator
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 from pawsonalize.domain.times import SECOND, iso
@@ -20,7 +20,6 @@ from pawsonalize.wings.console.views.runs import (
     DataFinding,
     RuleReport,
     RunReport,
-    RunReports,
     StepReport,
 )
 
@@ -43,17 +42,19 @@ _WITHOUT_PROMOTION = {
 }
 
 
-def run_reports(runs: Runs) -> RunReports:
-    """What reads retrainings."""
-    return RunReports(partial(_newest, runs), partial(_get, runs))
+@dataclass(frozen=True, slots=True)
+class RunReports:
+    """Reports of retrainings, as they are at the moment `now`."""
 
+    runs: Runs
 
-def _newest(runs: Runs, limit: int, now: int) -> list[RunReport]:
-    return [_report(record, now) for record in runs.newest(limit)]
+    def newest(self, limit: int, now: int) -> list[RunReport]:
+        """Return at most so many, newest first."""
+        return [_report(record, now) for record in self.runs.newest(limit)]
 
-
-def _get(runs: Runs, run_id: str, now: int) -> RunReport:
-    return _report(runs.get(run_id), now)
+    def get(self, run_id: str, now: int) -> RunReport:
+        """Return one by its id; NotFound if there is none."""
+        return _report(self.runs.get(run_id), now)
 
 
 def _report(record: RunRecord, now: int) -> RunReport:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention
+from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.wings.dead_letters.letters import HTTP
 from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
 
@@ -13,7 +13,7 @@ def dead_letters(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     reasons = service.adapters.dead_letters.reasons()
     waiting = sum(one.count for one in reasons)
     if not waiting:
-        yield Diagnosis("dead letters", "none waits")
+        yield fine("none waits")
         return
     commonest = ", ".join(f"{one.field or one.code} ({one.count:,})" for one in reasons[:3])
     text = f"{waiting:,} wait, most of them for {commonest}"
@@ -21,12 +21,14 @@ def dead_letters(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         "look at them with `pawsonalize dead-letters ls`, mend and replay or remove them"
         " (docs/how-to/mend-dead-letters.md)"
     )
-    most = service.settings.part(DeadLetterSettings).max_dead_letters
     # Who sent by HTTP was told; of what is in a stream, this is the only word.
-    if any(one.source != HTTP for one in reasons) or waiting >= most:
-        yield attention("dead letters", text, move)
+    if (
+        any(one.source != HTTP for one in reasons)
+        or waiting >= service.settings.part(DeadLetterSettings).max_dead_letters
+    ):
+        yield attention(text, move)
     else:
-        yield Diagnosis("dead letters", text, next_move=move)
+        yield fine(text, move)
 
 
 CHECKS = (Check("dead letters", dead_letters, EVERYWHERE),)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import HOUR, iso
-from pawsonalize.frame.checks import Check, CheckedService, Diagnosis, attention
+from pawsonalize.frame.checks import Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.wings.feeds.polling import FeedState
 from pawsonalize.wings.feeds.scheduled import listed_feeds, polling
 
@@ -18,24 +18,26 @@ def feeds(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         listed = listed_feeds(service.settings)
         states = polling(service.settings, service.adapters)
     except PawsonalizeError as error:
-        yield attention("feeds", str(error))
+        yield attention(str(error))
         return
     if not listed:
-        yield Diagnosis("feeds", "none is listed (feeds_file)")
+        yield fine("none is listed (feeds_file)")
     for name, feed in listed.items():
         state, due = states.state(name, service.now), states.due(name, service.now)
         again = f"mend it, then run `pawsonalize animals fetch {name}`"
         if state.failed:
-            yield attention(f"feed {name}", f"failed {iso(state.looked_at)}: {state.said}", again)
+            yield attention(
+                f"failed {iso(state.looked_at)}: {state.said}", again, about=f"feed {name}"
+            )
         elif due is not None and due > state.tick and service.now - due > _LATE:
             yield attention(
-                f"feed {name}",
                 f"it was due {iso(due)} by {feed.schedule}, and was {_fetched(state)}",
                 "start a server whose roles have `work`, or run `pawsonalize animals fetch"
                 f" {name}`",
+                about=f"feed {name}",
             )
         else:
-            yield Diagnosis(f"feed {name}", f"{_fetched(state)}: {state.said}".rstrip(": "))
+            yield fine(f"{_fetched(state)}: {state.said}".rstrip(": "), about=f"feed {name}")
 
 
 def _fetched(state: FeedState) -> str:

@@ -8,7 +8,15 @@ from pawsonalize.app.fleet import servers_of
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.fleet_settings import BESIDE_CONNECTIONS
-from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, Place, attention
+from pawsonalize.frame.checks import (
+    EVERYWHERE,
+    Check,
+    CheckedService,
+    CheckPlace,
+    Diagnosis,
+    attention,
+    fine,
+)
 from pawsonalize.kinds.servers import NOBODY_WORKS
 from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import ServerProcess
@@ -25,14 +33,14 @@ def servers(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     living = [one.server for one in states if one.lives and not one.server.is_beside]
     if living:
         text = ", ".join(sorted({_description(one) for one in living}))
-        yield Diagnosis("servers", f"{len(living)} processes live: {text}")
+        yield fine(f"{len(living)} processes live: {text}")
         versions = sorted({one.version for one in living})
         if versions != [__version__]:
-            yield Diagnosis("servers", f"programs of {', '.join(versions)}; this is {__version__}")
+            yield fine(f"programs of {', '.join(versions)}; this is {__version__}")
         if not any(WORK in one.server.roles for one in states if one.lives is not False):
-            yield attention("servers", NOBODY_WORKS)
+            yield attention(NOBODY_WORKS)
     else:
-        yield Diagnosis("servers", "none runs")
+        yield fine("none runs")
     yield from _connections(service, living)
 
 
@@ -44,9 +52,9 @@ def read_replica(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     try:
         replica.look()
     except StorageUnavailable as error:
-        yield attention("read replica", error.message)
+        yield attention(error.message)
     else:
-        yield Diagnosis("read replica", replica.shown_url)
+        yield fine(replica.shown_url)
 
 
 def _description(server: ServerProcess) -> str:
@@ -63,13 +71,13 @@ def _connections(
     needed, sum_of = _needed(service.settings, living)
     text = f"PostgreSQL takes {limit}, and the servers open at most {needed} ({sum_of})"
     if needed <= limit:
-        yield Diagnosis("connections", text)
+        yield fine(text, about="connections")
         return
     move = (
         "lower database_connections or workers, or raise max_connections of PostgreSQL"
         " (docs/how-to/run-several-servers.md)"
     )
-    yield attention("connections", text, move)
+    yield attention(text, move, about="connections")
 
 
 def _needed(settings: Settings, living: Sequence[ServerProcess]) -> tuple[int, str]:
@@ -89,6 +97,6 @@ def _needed(settings: Settings, living: Sequence[ServerProcess]) -> tuple[int, s
 
 
 CHECKS = (
-    Check("servers", servers, (Place.DOCTOR, Place.OVERVIEW)),
+    Check("servers", servers, (CheckPlace.DOCTOR, CheckPlace.OVERVIEW)),
     Check("read replica", read_replica, EVERYWHERE),
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention
+from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.settings import Settings
 from pawsonalize.wings.notifications.notifying import open_notifiers
 
@@ -14,16 +14,14 @@ def notifiers(settings: Settings) -> Iterator[Diagnosis]:
     try:
         names = [name for name in open_notifiers(settings) if name != "log"]
     except PawsonalizeError as error:
-        yield attention("notifiers", str(error))
+        yield attention(str(error))
         return
     if names:
-        yield Diagnosis("notifiers", f"{', '.join(names)}, and the log")
+        yield fine(f"{', '.join(names)}, and the log")
     else:
-        yield Diagnosis(
-            "notifiers",
+        yield fine(
             "the log alone",
-            next_move="to be told by e-mail, webhook or SNS, set notify_… (docs/how-to/"
-            "get-notified.md)",
+            "to be told by e-mail, webhook or SNS, set notify_… (docs/how-to/get-notified.md)",
         )
 
 
@@ -37,7 +35,6 @@ def deliveries(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     if failing:
         newest = failing[0]
         yield attention(
-            "notifications",
             f"{len(failing)} of the newest did not arrive, the last by {newest.notifier}:"
             f" {newest.last_error}",
             "mend the notifier's settings, check them with `pawsonalize notifications test`, then"
@@ -47,5 +44,5 @@ def deliveries(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
 
 CHECKS = (
     Check("notifiers", notifiers, is_of_machine=True),
-    Check("deliveries", deliveries, EVERYWHERE),
+    Check("notifications", deliveries, EVERYWHERE),
 )

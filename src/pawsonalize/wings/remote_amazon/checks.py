@@ -6,7 +6,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.times import DAY, MINUTE
-from pawsonalize.frame.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention
+from pawsonalize.frame.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.wings.remote_amazon.composition import RemoteEngine
@@ -19,7 +19,7 @@ _NEWEST = 1_000
 def engine(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     """Name the engine that trains and answers."""
     remote = service.adapters.remote
-    yield Diagnosis("engine", engine_name(remote))
+    yield fine(engine_name(remote))
     if remote is None:
         yield from _left_behind(service)
 
@@ -46,15 +46,12 @@ def events_sent(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     newest = service.adapters.log.read(state.through, head, 1) if waiting else []
     if newest and service.now - newest[0].event.received_at > _LATE:
         yield attention(
-            "events at Amazon Personalize",
-            text,
-            "a running server sends them: look whether one runs, and at its problems",
+            text, "a running server sends them: look whether one runs, and at its problems"
         )
     else:
-        yield Diagnosis("events at Amazon Personalize", text)
+        yield fine(text)
     if state.refused or state.shortened:
         yield attention(
-            "events at Amazon Personalize",
             f"{state.refused:,} were refused there, {state.shortened:,} taken without their"
             f" properties; the newest was {state.last_refusal}",
             "they are in the log and the archive here; mend what sends such events",
@@ -73,7 +70,6 @@ def erasures_there(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     )
     if count:
         yield attention(
-            "erasures at Amazon Personalize",
             f"{count:,} erasures of the last 30 days are not carried there",
             "delete these users there with a data deletion job; `pawsonalize erasures ls` lists"
             " the erasures",
@@ -85,16 +81,15 @@ def campaigns_there(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     remote = service.adapters.remote
     if remote is None:
         return
-    name = "Amazon Personalize"
     try:
         if remote.personalize.group.find() is None:
-            yield Diagnosis(name, "it answers; its dataset group is made with the first events")
+            yield fine("it answers; its dataset group is made with the first events")
             return
-        yield Diagnosis(name, "it answers")
+        yield fine("it answers")
         for campaign in service.adapters.registry.all(Campaign):
             yield from _differing(service, remote, campaign)
     except PawsonalizeError as error:
-        yield attention(name, error.message, "popular groups answer until it does")
+        yield attention(error.message, "popular groups answer until it does")
 
 
 def _differing(
@@ -107,17 +102,19 @@ def _differing(
     there = remote.personalize.campaigns.described(campaign.name, campaign.solution)
     check = f"campaign {campaign.name} there"
     if there is None:
-        yield attention(check, "Amazon Personalize has none", "restart a server: it makes one")
+        yield attention(
+            "Amazon Personalize has none", "restart a server: it makes one", about=check
+        )
     elif there.get("solutionVersionArn") != version.remote:
         yield attention(
-            check,
             f"it serves {there.get('solutionVersionArn')}, and {version.remote} is live here:"
             " somebody updated it there",
             f"update it with `pawsonalize campaigns update {campaign.name} VERSION`, or restart a"
             " server",
+            about=check,
         )
     else:
-        yield Diagnosis(check, f"{there.get('status')} with {version.remote}")
+        yield fine(f"{there.get('status')} with {version.remote}", about=check)
 
 
 def _left_behind(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
@@ -127,7 +124,6 @@ def _left_behind(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         version = None if live is None else service.adapters.registry.find(SolutionVersion, live)
         if version is not None and version.remote is not None:
             yield attention(
-                "engine",
                 f"campaign {campaign.name} serves {version.name}, which Amazon Personalize trained",
                 "train here with `pawsonalize train`, or set `engine: amazon-personalize` again",
             )
@@ -135,7 +131,7 @@ def _left_behind(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
 
 CHECKS = (
     Check("engine", engine),
-    Check("campaigns there", campaigns_there, IN_DOCTOR, is_slow=True),
-    Check("events sent", events_sent),
-    Check("erasures there", erasures_there),
+    Check("Amazon Personalize", campaigns_there, IN_DOCTOR, is_slow=True),
+    Check("events at Amazon Personalize", events_sent),
+    Check("erasures at Amazon Personalize", erasures_there),
 )

@@ -5,7 +5,7 @@ from itertools import groupby
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.times import MINUTE, iso
-from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention
+from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.wings.streams.reading import source_of
 from pawsonalize.wings.streams.settings import StreamSettings
 from pawsonalize.wings.streams.stream_shards import Shard, shards_of_all
@@ -23,9 +23,9 @@ def streams(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     named = source_of(service.settings, service.adapters).shown
     if named not in {one.stream for one in known}:
         yield attention(
-            f"stream {named}",
             "nobody has read it yet",
             "start `pawsonalize serve` or `pawsonalize consume`, and look at their log",
+            about=f"stream {named}",
         )
 
 
@@ -36,16 +36,18 @@ def _of(stream: str, shards: list[Shard], now: int) -> Diagnosis:
         last = max((one.looked_at for one in shards if one.looked_at is not None), default=None)
         since = "yet" if last is None else f"since {iso(last)}"
         return attention(
-            name,
             f"nobody reads {len(shards) - len(seen)} of its {len(shards)} shards {since}",
             "start `pawsonalize serve` or `pawsonalize consume`, and look at their log",
+            about=name,
         )
     seconds = max((one.lag_seconds or 0.0 for one in seen), default=0.0)
     messages = sum(one.lag_messages or 0 for one in seen)
     found = f"{len(seen)} shards, {messages:,} messages and {seconds:,.0f} s behind"
     if seconds > _LONG_SECONDS:
-        return attention(name, found, "start more of `pawsonalize consume`: they share the shards")
-    return Diagnosis(name, found)
+        return attention(
+            found, "start more of `pawsonalize consume`: they share the shards", about=name
+        )
+    return fine(found, about=name)
 
 
 CHECKS = (Check("streams", streams, EVERYWHERE),)

@@ -7,7 +7,8 @@ from enum import StrEnum
 import msgspec
 
 from pawsonalize.domain.times import SECOND, iso, parse_moment
-from pawsonalize.wings.console.views.runs import RunReports, RunSummary, summary_of
+from pawsonalize.wings.console.console_runs import RunReports
+from pawsonalize.wings.console.views.runs import RunSummary, summary_of
 from pawsonalize.wings.console.views.traffic import Traffic, TrafficHistory
 
 _LOOKED_AT = 2  # runs: one at most goes on, so the newest that has ended is among them

@@ -1,7 +1,6 @@
 """Retrainings as the console shows them: what was decided, why, and how each step went."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import msgspec
 
@@ -105,16 +104,6 @@ class DataFinding(msgspec.Struct, frozen=True, rename="camel"):
     severity: str
     message: str
     fix: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunReports:
-    """Reads retrainings, as they are at the moment given."""
-
-    newest: Callable[[int, int], list[RunReport]]
-    """At most so many, newest first."""
-    get: Callable[[str, int], RunReport]
-    """One, by its id; NotFound if there is none."""
 
 
 def summary_of(report: RunReport) -> RunSummary:
