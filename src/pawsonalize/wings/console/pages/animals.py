@@ -2,27 +2,20 @@
 
 from itertools import groupby
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-
-from pawsonalize.access.admission import Caller
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.storage.animal_list import AnimalOrder
-from pawsonalize.ui.rendering import with_query
-from pawsonalize.wings.console.pages.actions import Confirmation, Done, Fields, action
-from pawsonalize.wings.console.pages.shell import Console, guarded, shown
-from pawsonalize.wings.console.views.animals import ANY_STATUS
-from pawsonalize.wings.console.views.parameters import filled
+from pawsonalize.wings.console.pages.actions import Confirmation, Done, Fields
+from pawsonalize.wings.console.pages.shell import Console
+from pawsonalize.wings.console.view import ViewQuery
+from pawsonalize.wings.console.views.animals import ANY_STATUS, AnimalListing, FeedList
 from pawsonalize.wings.feeds.mapping import MEANINGS, ValueMapping
 
 HERE = "/console/animals"
-_SEEN, _FEEDS, _MEANING = f"{HERE}/seen", f"{HERE}/feeds", f"{HERE}/meaning"
+_SEEN, _FEEDS, MEANING = f"{HERE}/seen", f"{HERE}/feeds", f"{HERE}/meaning"
 TABS = (("Who waits", HERE), ("Who is seen", _SEEN), ("Feeds", _FEEDS))
-_AT_ONCE = "40"
 _VALUES = 12  # of one respect on the page: colours may be many
 _FETCHED = (
     "A feed of that source is fetched again within a minute. Files count when they are imported"
@@ -37,66 +30,38 @@ _ORDERS = {
 }
 
 
-def get_animals_page(request: Request, caller: Caller) -> Response:
-    """The inventory with filters."""
-    console, given = Console.of(request), filled(request.query_params)
-    asked = {"limit": _AT_ONCE, **given}
-    listing = console.views.inventory.listing(asked, console.now())
-    return shown(
-        request,
-        caller,
-        "animals.html",
-        tabs=TABS,
-        tab=HERE,
-        listing=listing,
-        given=given,
-        statuses=[*AnimalStatus, ANY_STATUS],
-        species=list(SPECIES_NAMES.values()),
-        orders=_ORDERS,
-        next_page=None
-        if listing.next_cursor is None
-        else with_query(HERE, {**given, "cursor": listing.next_cursor}),
-        first_page=with_query(HERE, {**given, "cursor": ""}) if given.get("cursor") else None,
-    )
+def animals_content(_query: ViewQuery, _found: AnimalListing) -> dict[str, object]:
+    """Return the choices of the filters."""
+    return {
+        "statuses": [*AnimalStatus, ANY_STATUS],
+        "species": list(SPECIES_NAMES.values()),
+        "orders": _ORDERS,
+    }
 
 
-def get_seen_page(request: Request, caller: Caller) -> Response:
-    """Whether exposure is shared as the animals are."""
-    console = Console.of(request)
-    shares = console.views.inventory.exposure(console.now())
+def seen_content(_query: ViewQuery, shares: list[ExposureShare]) -> dict[str, object]:
+    """Return shares of the animals and of what was shown, by respect."""
     by_respect = {respect: list(some) for respect, some in groupby(shares, lambda one: one.by)}
     of_one = by_respect.get("species", [])  # every animal has one
     animals, times = sum(one.animals for one in of_one), sum(one.shown for one in of_one)
     too_little = times < _ENOUGH * animals
-    return shown(
-        request,
-        caller,
-        "animals_seen.html",
-        tabs=TABS,
-        tab=_SEEN,
-        shares={respect: some[:_VALUES] for respect, some in by_respect.items()},
-        least=[] if too_little else _least_seen(shares),
-        too_little=too_little,
-        animals=animals,
-        shown_times=times,
-        most_values=_VALUES,
-    )
+    return {
+        "shares": {respect: some[:_VALUES] for respect, some in by_respect.items()},
+        "least": [] if too_little else _least_seen(shares),
+        "too_little": too_little,
+        "animals": animals,
+        "shown_times": times,
+        "most_values": _VALUES,
+    }
 
 
-def get_feeds_page(request: Request, caller: Caller) -> Response:
-    """What feeds brought and refused."""
-    feeds = Console.of(request).views.inventory.feed_list().feeds
-    choices = {field: list(meanings) for field, meanings in MEANINGS.items() if field != "breed"}
-    return shown(
-        request,
-        caller,
-        "animals_feeds.html",
-        tabs=TABS,
-        tab=_FEEDS,
-        feeds=feeds,
-        choices=choices,
-        breeds=list(MEANINGS["breed"]) if any(one.unrecognised for one in feeds) else [],
-    )
+def feeds_content(_query: ViewQuery, found: FeedList) -> dict[str, object]:
+    """Return the feeds, and the meanings that a value may get."""
+    return {
+        "feeds": found.feeds,
+        "choices": {name: list(all_of) for name, all_of in MEANINGS.items() if name != "breed"},
+        "breeds": list(MEANINGS["breed"]) if any(one.unrecognised for one in found.feeds) else [],
+    }
 
 
 def ask_meaning(_console: Console, fields: Fields) -> Confirmation:
@@ -137,13 +102,3 @@ def _least_seen(shares: list[ExposureShare]) -> list[ExposureShare]:
     rated = [(one.ratio, one) for one in shares if one.ratio is not None and one.animals >= _ENOUGH]
     least = sorted((ratio, place) for place, (ratio, _) in enumerate(rated) if ratio < _LITTLE)
     return [rated[place][1] for _, place in least[:_LEAST]]
-
-
-def routes() -> list[BaseRoute]:
-    """Where the pages are."""
-    return [
-        Route(HERE, guarded(get_animals_page)),
-        Route(_SEEN, guarded(get_seen_page)),
-        Route(_FEEDS, guarded(get_feeds_page)),
-        *action(_MEANING, ask_meaning, say_meaning),
-    ]

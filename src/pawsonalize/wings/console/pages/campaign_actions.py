@@ -2,12 +2,10 @@
 
 from urllib.parse import quote
 
-from starlette.routing import Route
-
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.ui.words import moment
-from pawsonalize.wings.console.pages.actions import Confirmation, Done, Fields, action
+from pawsonalize.wings.console.pages.actions import Confirmation, Done, Fields
 from pawsonalize.wings.console.pages.shell import Console
 from pawsonalize.wings.console.views.models import SolutionReport, VersionReport
 
@@ -128,11 +126,3 @@ def _revision(fields: Fields) -> int:
 
 def _page(solution: str) -> str:
     return f"/console/models/solutions/{quote(solution, safe='')}"
-
-
-def routes() -> list[Route]:
-    """Where the actions are."""
-    return [
-        *action(PROMOTE, ask_promote, promote),
-        *action(ROLL_BACK, ask_roll_back, roll_back),
-    ]

@@ -1,17 +1,11 @@
-"""Solutions and their versions, and the retrainings that made them."""
+"""Charts and tables of solutions and retrainings."""
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-
-from pawsonalize.access.admission import Caller
 from pawsonalize.ui.words import day
-from pawsonalize.wings.console.pages import campaign_actions, run_actions
 from pawsonalize.wings.console.pages.charts import ChartLine, LineChart
-from pawsonalize.wings.console.pages.shell import Console, guarded, shown
-from pawsonalize.wings.console.views.models import GatePoint
+from pawsonalize.wings.console.view import ViewQuery
+from pawsonalize.wings.console.views.models import GatePoint, SolutionReport
+from pawsonalize.wings.console.views.runs import RunReport
 
-MODELS = "/console/models"
 _DETAILED = 6  # campaigns whose rules a retraining's page has; the others are a click away
 _FATES = {"failed": 0, "not-promoted": 1, "promoted": 2, "open": 3}
 _MEASURES = (
@@ -27,38 +21,18 @@ The gate decides by another NDCG@5, on newer events than the model knows: that h
 """
 
 
-def get_models_page(request: Request, caller: Caller) -> Response:
-    """Solutions, what is served of them, and the newest retrainings."""
-    console = Console.of(request)
-    cursor = request.query_params.get("cursor")
-    found = console.views.models.models(cursor, console.now())
-    return shown(request, caller, "models.html", models=found, is_first=cursor is None)
+def solution_content(_query: ViewQuery, found: SolutionReport) -> dict[str, object]:
+    """Return the charts of what the gate measured, and the metrics of the table."""
+    return {"charts": _charts(found.measured), "measures": _MEASURES}
 
 
-def get_solution_page(request: Request, caller: Caller) -> Response:
-    """One solution, its versions, and what the gate measured."""
-    console = Console.of(request)
-    found = console.views.models.solution(request.path_params["name"], console.now())
-    return shown(
-        request,
-        caller,
-        "solution.html",
-        solution=found,
-        charts=_charts(found.measured),
-        measures=_MEASURES,
-    )
-
-
-def get_run_page(request: Request, caller: Caller) -> Response:
-    """One retraining: what was decided and why, and how each step went."""
-    console = Console.of(request)
-    found = console.views.runs.get(request.path_params["run_id"], console.now())
-    wanted = request.query_params.get("campaign")
+def run_content(query: ViewQuery, found: RunReport) -> dict[str, object]:
+    """Return the campaigns in two parts: those with their rules, and others by name."""
+    wanted = query.given.get("campaign")
     ranked = sorted(
         found.campaigns, key=lambda one: (one.campaign != wanted, _FATES.get(one.fate, 9))
     )
-    detailed, others = ranked[:_DETAILED], ranked[_DETAILED:]
-    return shown(request, caller, "run.html", run=found, detailed=detailed, others=others)
+    return {"detailed": ranked[:_DETAILED], "others": ranked[_DETAILED:]}
 
 
 def _charts(measured: tuple[GatePoint, ...]) -> list[LineChart]:
@@ -79,14 +53,3 @@ def _charts(measured: tuple[GatePoint, ...]) -> list[LineChart]:
             )
         )
     return charts
-
-
-def routes() -> list[BaseRoute]:
-    """Where the pages and their actions are."""
-    return [
-        Route(MODELS, guarded(get_models_page)),
-        *run_actions.routes(),
-        *campaign_actions.routes(),
-        Route(f"{MODELS}/runs/{{run_id}}", guarded(get_run_page)),
-        Route(f"{MODELS}/solutions/{{name}}", guarded(get_solution_page)),
-    ]

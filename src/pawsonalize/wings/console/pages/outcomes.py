@@ -1,54 +1,29 @@
-"""What came of what was shown: adoptions, stays, and the animals that are hardest to place."""
+"""Charts of outcomes: adoptions, stays, and the animals that are hardest to place."""
 
 from bisect import bisect_right
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-
-from pawsonalize.access.admission import Caller
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.reporting.report import Curve, Line
-from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.ui.words import day
 from pawsonalize.wings.console.pages.charts import ChartLine, LineChart
-from pawsonalize.wings.console.pages.shell import Console, guarded, shown
+from pawsonalize.wings.console.view import ViewQuery
 from pawsonalize.wings.console.views.outcomes import CHOICES, OutcomesOverTime
 
-OUTCOMES = "/console/outcomes"
-_DEFAULT_DAYS = 180  # waits are known of arrivals that were followed for 90 days
 _VERSIONS = 20  # the page lists the newest, and draws the curves of the first four with arrivals
 _CURVES = 4
 _FEW_ARRIVALS = 10
 _STEPS = 30  # at which a curve is drawn
 
 
-def get_outcomes_page(request: Request, caller: Caller) -> Response:
-    """The report of the last days, and the same over time."""
-    found: OutcomesOverTime = request.state.report
+def outcomes_content(_query: ViewQuery, found: OutcomesOverTime) -> dict[str, object]:
+    """Return the choices, the newest versions and the charts."""
     versions = sorted(found.report.versions, key=lambda line: line.name, reverse=True)
-    return shown(
-        request,
-        caller,
-        "outcomes.html",
-        outcomes=found,
-        choices=CHOICES,
-        versions=versions[:_VERSIONS],
-        waiting=_waiting(found),
-        by_version=_by_version(versions),
-        over_time=_over_time(found),
-    )
-
-
-def _outcomes(request: Request) -> OutcomesOverTime:
-    """The report that is asked for; at most every ten minutes it is made anew."""
-    console, given = Console.of(request), request.query_params
-    days = given.get("days", str(_DEFAULT_DAYS))
-    if not days.isdecimal():
-        raise InvalidInput("days must be a number", field="days")
-    group = console.registry.get(DatasetGroup, given.get("datasetGroup") or DATASET_GROUP)
-    return console.views.outcomes.outcomes(group.name, int(days[:6]))
+    return {
+        "choices": CHOICES,
+        "versions": versions[:_VERSIONS],
+        "waiting": _waiting(found),
+        "by_version": _by_version(versions),
+        "over_time": _over_time(found),
+    }
 
 
 def _waiting(found: OutcomesOverTime) -> LineChart:
@@ -132,8 +107,3 @@ def _over_time(found: OutcomesOverTime) -> list[LineChart]:
             nothing="Known of arrivals that were followed for 90 days: look at 180 days or more.",
         ),
     ]
-
-
-def routes() -> list[BaseRoute]:
-    """Where the page is."""
-    return [Route(OUTCOMES, guarded(get_outcomes_page, report=_outcomes))]

@@ -1,20 +1,14 @@
-"""Whether all is well, what was learned last night, and what needs attention."""
+"""Charts of the overview."""
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
-
-from pawsonalize.access.admission import Caller
 from pawsonalize.wings.console.pages.charts import ChartLine, LineChart
-from pawsonalize.wings.console.pages.shell import HOME, Console, guarded, shown
+from pawsonalize.wings.console.view import ViewQuery
+from pawsonalize.wings.console.views.overview import Overview
 from pawsonalize.wings.console.views.traffic import Traffic
 
 
-def get_overview_page(request: Request, caller: Caller) -> Response:
-    """The page."""
-    console = Console.of(request)
-    found = console.views.overview.overview(console.now())
-    return shown(request, caller, "overview.html", overview=found, charts=_charts(found.traffic))
+def overview_content(_query: ViewQuery, found: Overview) -> dict[str, object]:
+    """Return the charts of the traffic."""
+    return {"charts": _charts(found.traffic)}
 
 
 def _charts(traffic: Traffic) -> tuple[LineChart, ...]:
@@ -42,8 +36,3 @@ def _charts(traffic: Traffic) -> tuple[LineChart, ...]:
             form="{:,.1f}",
         ),
     )
-
-
-def routes() -> list[BaseRoute]:
-    """Where the page is."""
-    return [Route(HOME, guarded(get_overview_page))]

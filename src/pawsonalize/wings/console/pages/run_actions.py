@@ -2,13 +2,11 @@
 
 from urllib.parse import quote
 
-from starlette.routing import Route
-
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.wings.console.pages.actions import Confirmation, Done, Fields, action
+from pawsonalize.wings.console.pages.actions import Confirmation, Done, Fields
 from pawsonalize.wings.console.pages.shell import Console
 
 _MODELS = "/console/models"
@@ -79,8 +77,3 @@ def cancel(console: Console, fields: Fields) -> Done:
 
 def _page(run_id: str) -> str:
     return f"{_MODELS}/runs/{quote(run_id, safe='')}"
-
-
-def routes() -> list[Route]:
-    """Where the actions are."""
-    return [*action(RETRAIN, ask_retrain, retrain), *action(CANCEL, ask_cancel, cancel)]
