@@ -32,16 +32,16 @@ def _service_report(query: ViewQuery) -> ServiceReport:
 
 
 def _outcomes(query: ViewQuery) -> OutcomesOverTime:
-    days = read_limit(query.given.get("days"), _DEFAULT_DAYS, "days")
+    days = read_limit(query.parameters.get("days"), _DEFAULT_DAYS, "days")
     return query.views.outcomes.outcomes(query.group, days)
 
 
 def _audit(query: ViewQuery) -> AuditPage:
-    return query.views.service.audit_page(query.given)
+    return query.views.service.audit_page(query.parameters)
 
 
 def _visitor(query: ViewQuery) -> VisitorReport:
-    lookup = read_lookup(query.given)
+    lookup = read_lookup(query.parameters)
     if lookup is None:
         raise InvalidInput("say which visitor: userId, sessionId or both", field="userId")
     return query.views.visitors.report(lookup, query.group, query.now)
@@ -62,7 +62,7 @@ VIEWS = (
         page="/console/models",
         template="models.html",
         called="models",
-        read=lambda query: query.views.models.models(query.given.get("cursor"), query.now),
+        read=lambda query: query.views.models.models(query.parameters.get("cursor"), query.now),
         path="/models",
         operation="models",
         summary="Solutions, what is served of them, and the newest retrainings.",
@@ -73,7 +73,7 @@ VIEWS = (
         page="/console/models/solutions/{name}",
         template="solution.html",
         called="solution",
-        read=lambda query: query.views.models.solution(query.path["name"], query.now),
+        read=lambda query: query.views.models.solution(query.path_parameters["name"], query.now),
         path="/models/{name}",
         operation="solution",
         summary="One solution: its versions, when each answered, and what the gate measured.",
@@ -84,7 +84,7 @@ VIEWS = (
         page="/console/models/runs/{run_id}",
         template="run.html",
         called="run",
-        read=lambda query: query.views.runs.get(query.path["run_id"], query.now),
+        read=lambda query: query.views.runs.get(query.path_parameters["run_id"], query.now),
         path="/runs/{run_id}",
         operation="run",
         summary="One retraining: its steps, and every rule of the gate with its numbers.",
@@ -111,7 +111,7 @@ VIEWS = (
         page="/console/animals",
         template="animals.html",
         called="listing",
-        read=lambda query: query.views.inventory.listing(query.given, query.now),
+        read=lambda query: query.views.inventory.listing(query.parameters, query.now),
         path="/animals",
         operation="animals",
         summary="The inventory with filters: who waits, and who is hardly seen.",
@@ -172,7 +172,7 @@ VIEWS = (
         page="/console/data",
         template="data.html",
         called="answer",
-        read=lambda query: query.views.events.events(read_tail(query.given), query.group),
+        read=lambda query: query.views.events.events(read_tail(query.parameters), query.group),
         path="/events",
         operation="events",
         summary="The newest events; of an event, a session or a user, whether they were taken, or"

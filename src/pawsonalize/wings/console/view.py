@@ -24,10 +24,10 @@ class ViewQuery:
     """One request for a view, as of `now`."""
 
     views: ConsoleViews
-    given: Mapping[str, str]
-    """The query parameters."""
-    path: Mapping[str, str]
-    """The parameters in the path."""
+    parameters: Mapping[str, str]
+    """Those of the query."""
+    path_parameters: Mapping[str, str]
+    """Those in the path."""
     group: str
     now: int
 
@@ -67,9 +67,10 @@ class View:
 
         async def endpoint(request: Request) -> Response:
             services: Services = request.app.state.services
-            given, path = request.query_params, request.path_params
             group = await read_group(request) if self.is_of_group else DATASET_GROUP
-            query = ViewQuery(services.views, given, path, group, services.now())
+            query = ViewQuery(
+                services.views, request.query_params, request.path_params, group, services.now()
+            )
             if self.takes_long:
                 key = (self.path, group, request.url.query)
                 return json_response(await services.reports.share(key, partial(self.read, query)))

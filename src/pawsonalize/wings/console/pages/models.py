@@ -28,7 +28,7 @@ def solution_content(_query: ViewQuery, found: SolutionReport) -> dict[str, obje
 
 def run_content(query: ViewQuery, found: RunReport) -> dict[str, object]:
     """Return the campaigns in two parts: those with their rules, and others by name."""
-    wanted = query.given.get("campaign")
+    wanted = query.parameters.get("campaign")
     ranked = sorted(
         found.campaigns, key=lambda one: (one.campaign != wanted, _FATES.get(one.fate, 9))
     )
