@@ -6,7 +6,7 @@ from typing import Any
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animal_exposures import add_shown_animals
@@ -34,7 +34,7 @@ def make_world(folder: Path, **more: Any) -> Settings:
     settings = make_service(folder, max_dataset_groups=10, **more)
     with opened(settings) as adapters:
         train(adapters, NOW - DAY, recipe="popularity-count", name=OTHER_VERSION)
-        create_group(adapters.registry, SHOP, {}, NOW)
+        DatasetGroups(adapters.registry).create(SHOP, NOW)
         _put_animals(adapters)
         _put_events(adapters)
         _put_letters(adapters)

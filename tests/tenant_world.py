@@ -7,7 +7,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.tenants import group_sizing
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution
@@ -30,7 +30,7 @@ def make_shelters(folder: Path, **more: Any) -> Settings:
         days = GroupDays(adapters.database)
         keys = adapters.access_keys(settings)
         for place, (name, limits) in enumerate(SHELTERS.items(), 1):
-            create_group(adapters.registry, name, limits, now)
+            DatasetGroups(adapters.registry).create(name, now, limits)
             solution = Solution(name=name, dataset_group=name, recipe="user-personalization")
             adapters.registry.create(solution, now)
             adapters.registry.create(Campaign(name=name, solution=name), now)

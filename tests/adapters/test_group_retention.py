@@ -8,7 +8,7 @@ import pytest
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.upkeep import group_retention
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
 from pawsonalize.engine.upkeep.group_retention import GroupEventRetention
@@ -40,8 +40,8 @@ def world(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 @pytest.fixture
 def retention(world: ArchiveWorld, database: Database) -> Retention:
     registry = Registry(Resources(database))
-    create_group(registry, "brief", {"event_days": SHORT}, MIDNIGHT)
-    create_group(registry, "other", {}, MIDNIGHT)
+    DatasetGroups(registry).create("brief", MIDNIGHT, {"event_days": SHORT})
+    DatasetGroups(registry).create("other", MIDNIGHT)
 
     def of(days: int) -> GroupEventRetention:
         log, ledger = world.log, world.ledger

@@ -16,8 +16,8 @@ from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
-    DatasetSchema,
 )
+from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings

@@ -12,7 +12,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution
 from tests.e2e.conftest import Server, Start
@@ -37,7 +37,7 @@ def server(start: Start, tmp_path: Path, database_url: str) -> Server:
     settings = make_service(folder, database_url=database_url)
     with opened(settings) as adapters:
         now = clock.now()
-        create_group(adapters.registry, CALM, {}, now)
+        DatasetGroups(adapters.registry).create(CALM, now)
         rows = [
             event(f"{user}-{n}", user=f"u{user}", item=CATS[n], at=n, dataset_group=CALM)
             for user in range(5)

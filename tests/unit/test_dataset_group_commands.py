@@ -14,7 +14,11 @@ from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.datasets import Dataset, DatasetGroup, DatasetSchema
+from pawsonalize.kinds.datasets import (
+    Dataset,
+    DatasetGroup,
+)
+from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from pawsonalize.storage.histories import HistoryQuery

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.aws.protocol.service import operations
-from pawsonalize.engine.training.group_changes import change_limits, create_group
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import EventTracker, Filter
@@ -34,7 +34,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with opened(Settings(data_dir=folder)) as adapters:
         now = clock.now()
         for name in ("ours", "theirs"):
-            create_group(adapters.registry, name, {}, now)
+            DatasetGroups(adapters.registry).create(name, now)
             solution = Solution(name=name, dataset_group=name, recipe="popularity-count")
             adapters.registry.create(solution, now)
             adapters.registry.create(Campaign(name=name, solution=name), now)
@@ -171,7 +171,7 @@ def test_put_events_above_the_limit_is_throttled_whole(
     wire: Wire, clients: dict[str, Any], folder: Path
 ) -> None:
     with opened(Settings(data_dir=folder)) as adapters:
-        create_group(adapters.registry, "small", {"events_per_day": 3}, clock.now())
+        DatasetGroups(adapters.registry).create("small", clock.now(), {"events_per_day": 3})
         tracker = EventTracker(name="small", dataset_group="small", tracking_id="small")
         adapters.registry.create(tracker, clock.now())
         settings = Settings(data_dir=folder)
@@ -199,4 +199,4 @@ def test_put_events_above_the_limit_is_throttled_whole(
     with opened(Settings(data_dir=folder)) as adapters:
         log = adapters.log.of("small")
         assert [log.contains(one) for one in "1234"] == [True, True, True, False]
-        change_limits(adapters.registry, "small", {"events_per_day": None}, clock.now())
+        DatasetGroups(adapters.registry).change("small", {"events_per_day": None}, clock.now())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, parse_moment
-from pawsonalize.engine.training.group_changes import change_limits, create_group
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.retrained import Part, left_out, retrained
 from pawsonalize.engine.training.retraining import group_timers
 from pawsonalize.engine.training.retraining.group_timers import GroupTimers
@@ -39,7 +39,7 @@ def registry(database: Database) -> Registry:
     registry = Registry(Resources(database), 10)
     ensure_defaults(registry, "popularity-count", NOON)
     for name in "abc":
-        create_group(registry, name, {}, NOON)
+        DatasetGroups(registry).create(name, NOON)
         solution = Solution(name=name, dataset_group=name, recipe="popularity-count")
         registry.create(solution, NOON)
         registry.create(Campaign(name=name, solution=name), NOON)
@@ -69,7 +69,7 @@ def server(
 
 def schedule(registry: Registry, **schedules: str | None) -> None:
     for name, text in schedules.items():
-        change_limits(registry, name, {"retrain_schedule": text}, NOON)
+        DatasetGroups(registry).change(name, {"retrain_schedule": text}, NOON)
 
 
 def finish(rows: WorkTable, now: int) -> None:
@@ -160,7 +160,7 @@ def test_a_run_s_name_leaves_room_for_the_names_of_its_versions(
     registry: Registry, rows: WorkTable, server: Callable[[], GroupTimers]
 ) -> None:
     name = "x" * 128
-    create_group(registry, name, {"retrain_schedule": "0 4 * * *"}, NOON)
+    DatasetGroups(registry).create(name, NOON, {"retrain_schedule": "0 4 * * *"})
     server().look(FOUR)
     (run,) = Runs(rows, {}).newest(9)
     stamp = run.run_id.removeprefix("retrain-")

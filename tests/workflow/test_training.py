@@ -10,7 +10,7 @@ import pytest
 from msgspec import structs
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.training.group_changes import change_limits
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.record import (
     Fate,
@@ -162,7 +162,7 @@ def test_dataset_groups_take_turns_within_a_run() -> None:
 def test_a_dataset_group_that_was_trained_often_enough_today_is_skipped_with_the_reason(
     adapters: Adapters,
 ) -> None:
-    change_limits(adapters.registry, DATASET_GROUP, {"trainings_per_day": 0}, T0)
+    DatasetGroups(adapters.registry).change(DATASET_GROUP, {"trainings_per_day": 0}, T0)
     half = Half(
         campaign=RECOMMENDER,
         solution=RECOMMENDER,

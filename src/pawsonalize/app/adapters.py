@@ -26,6 +26,7 @@ from pawsonalize.engine.ingest.job_files import Sources
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 from pawsonalize.engine.serving.directory import Directory
 from pawsonalize.engine.serving.filters.resources import Filters
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.retrained import retrained
@@ -187,6 +188,11 @@ class Adapters:
     def solutions(self) -> Solutions:
         """The solutions."""
         return Solutions(self.registry, self.log.event_types)
+
+    @property
+    def dataset_groups(self) -> DatasetGroups:
+        """The dataset groups."""
+        return DatasetGroups(self.registry)
 
     @property
     def datasets(self) -> Datasets:

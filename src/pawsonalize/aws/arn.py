@@ -10,25 +10,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.kinds.campaigns import Campaign, Recommender
-from pawsonalize.kinds.datasets import (
-    Dataset,
-    DatasetGroup,
-    DatasetImportJob,
-    DatasetSchema,
-    EventTracker,
-    Filter,
-    MetricAttribution,
-)
-from pawsonalize.kinds.jobs import (
-    BatchInferenceJob,
-    BatchSegmentJob,
-    DataDeletionJob,
-    DatasetExportJob,
-)
+from pawsonalize.kinds.catalogue import KINDS
+from pawsonalize.kinds.datasets import Dataset
+from pawsonalize.kinds.kind import Kind
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 
@@ -38,25 +26,20 @@ _ARN = re.compile(
     re.ASCII,
 )
 
-KINDS: Mapping[str, type[Resource]] = MappingProxyType(
-    {
-        "dataset-group": DatasetGroup,
-        "schema": DatasetSchema,
-        "dataset": Dataset,
-        "dataset-import-job": DatasetImportJob,
-        "dataset-export-job": DatasetExportJob,
-        "data-deletion-job": DataDeletionJob,
-        "batch-inference-job": BatchInferenceJob,
-        "batch-segment-job": BatchSegmentJob,
-        "event-tracker": EventTracker,
-        "filter": Filter,
-        "solution": Solution,
-        "recommender": Recommender,
-        "metric-attribution": MetricAttribution,
-        "campaign": Campaign,
-    }
+_BY_WORD: Mapping[str, type[Resource]] = MappingProxyType(
+    {kind.path: kind.resource for kind in KINDS.values() if kind.resource is not SolutionVersion}
 )
-_WORDS = {kind: word for word, kind in KINDS.items()}
+
+
+def wire_name(kind: Kind[Any]) -> str:
+    """Return the kind's name in operations, such as `DatasetImportJob`."""
+    return kind.word.title().replace(" ", "")
+
+
+def arn_member(kind: type[Resource]) -> str:
+    """Return the member that has the ARN of one of the kind, such as `datasetImportJobArn`."""
+    name = wire_name(KINDS[kind])
+    return f"{name[0].lower()}{name[1:]}Arn"
 
 
 def public_arn(kind: str, name: str) -> str:
@@ -92,7 +75,7 @@ class Arns:
         if kind is Dataset and "/" not in name:
             group, _, dataset_type = name.rpartition("-")
             name = f"{group}/{dataset_type.upper()}"
-        return f"arn:aws:personalize:{self.region}:{self.account}:{_WORDS[kind]}/{name}"
+        return f"arn:aws:personalize:{self.region}:{self.account}:{KINDS[kind].path}/{name}"
 
     def name(self, arn: str, kind: type[Resource]) -> str:
         """The name of the resource of that kind.
@@ -116,7 +99,7 @@ class Arns:
     def resource(self, arn: str) -> tuple[type[Resource], str]:
         """The kind and the name of the resource."""
         match = _ARN.fullmatch(arn)
-        if match is None or match["kind"] not in KINDS:
+        if match is None or match["kind"] not in _BY_WORD:
             raise _invalid(arn, "resource")
         if (match["region"], match["account"]) != (self.region, self.account):
             raise AwsError(
@@ -124,7 +107,7 @@ class Arns:
                 f"{arn} is of another region or account: this service is {self.account} in"
                 f" {self.region} (settings aws_account_id and aws_region)",
             )
-        kind, name = KINDS[match["kind"]], match["name"]
+        kind, name = _BY_WORD[match["kind"]], match["name"]
         first, slash, second = name.partition("/")
         if kind is Dataset and slash:
             return Dataset, f"{first}-{second.lower()}"

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Any, Final, TypeVar
 
+from pawsonalize.aws.arn import wire_name
 from pawsonalize.aws.protocol.errors import ACCESS_DENIED, AwsError
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.kinds.cached_lookup import CachedLookup
-from pawsonalize.kinds.datasets import DatasetSchema
+from pawsonalize.kinds.catalogue import KINDS
+from pawsonalize.kinds.schemas import DatasetSchema
 
 KeyT = TypeVar("KeyT")
 FoundT = TypeVar("FoundT")
@@ -16,6 +18,7 @@ FoundT = TypeVar("FoundT")
 _PUBLIC: Final = frozenset(
     {"ListRecipes", "DescribeRecipe", "DescribeAlgorithm", "DescribeFeatureTransformation"}
 )
+_VERBS = ("Create", "Describe", "List", "Update", "Delete", "Start", "Stop")
 # All that a key of one dataset group may call, about what is in it. What reads and writes files is
 # the operator's: a file belongs to no dataset group. So are the dataset groups themselves.
 _WITHIN: Final = frozenset(
@@ -28,45 +31,18 @@ _WITHIN: Final = frozenset(
         "PutUsers",
         "PutActions",
         "PutActionInteractions",
-        "CreateCampaign",
-        "DescribeCampaign",
-        "ListCampaigns",
-        "UpdateCampaign",
-        "DeleteCampaign",
-        "CreateDataset",
-        "DescribeDataset",
-        "ListDatasets",
-        "UpdateDataset",
-        "DeleteDataset",
-        "CreateEventTracker",
-        "DescribeEventTracker",
-        "ListEventTrackers",
-        "DeleteEventTracker",
-        "CreateFilter",
-        "DescribeFilter",
-        "ListFilters",
-        "DeleteFilter",
-        "CreateRecommender",
-        "DescribeRecommender",
-        "ListRecommenders",
-        "UpdateRecommender",
-        "StartRecommender",
-        "StopRecommender",
-        "DeleteRecommender",
-        "CreateSolution",
-        "DescribeSolution",
-        "ListSolutions",
-        "UpdateSolution",
-        "DeleteSolution",
-        "CreateSolutionVersion",
-        "DescribeSolutionVersion",
-        "ListSolutionVersions",
         "StopSolutionVersionCreation",
         "GetSolutionMetrics",
         "DescribeDatasetGroup",
         "TagResource",
         "UntagResource",
         "ListTagsForResource",
+    }
+    | {
+        f"{verb}{wire_name(kind)}{'s' if verb == 'List' else ''}"
+        for kind in KINDS.values()
+        if kind.of_group
+        for verb in _VERBS
     }
 )
 

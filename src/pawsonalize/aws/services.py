@@ -16,6 +16,7 @@ from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.filters.resources import Filters
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.recommenders import Recommenders
@@ -46,6 +47,7 @@ class AwsServices:
     versions: SolutionVersions
     trainings: TrainingProcesses
     queue: TrainingQueue
+    dataset_groups: DatasetGroups
     solutions: Solutions
     campaigns: Campaigns
     datasets: Datasets

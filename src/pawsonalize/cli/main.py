@@ -12,9 +12,7 @@ from pawsonalize.cli import (
     animals,
     archive,
     audit,
-    campaigns,
     config,
-    datasets,
     demo,
     doctor,
     erasures,
@@ -32,12 +30,14 @@ from pawsonalize.cli import (
     rerank,
     runs,
     serve,
-    solutions,
+    solutions,  # noqa: F401 - adds commands to those of its kind
     status,
     train,
+    usage,  # noqa: F401
     vacuum,
 )
 from pawsonalize.cli.options import command_group
+from pawsonalize.cli.resources import groups_below
 from pawsonalize.cli.terminal import say
 from pawsonalize.config import read_secrets
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
@@ -99,9 +99,7 @@ _COMMANDS: dict[str, dict[str, Any]] = {
         "train": train.train,
         "retrain": runs.retrain,
         "runs": runs.app,
-        "solutions": solutions.app,
-        "solution-versions": solutions.versions,
-        "campaigns": campaigns.app,
+        **groups_below("Models"),
         "batch-jobs": jobs.batch_jobs,
     },
     "Look after the service": {
@@ -109,12 +107,9 @@ _COMMANDS: dict[str, dict[str, Any]] = {
         "keys": keys.app,
         "audit": audit.app,
     },
-    "Several shelters, datasets and filters": {
-        "dataset-groups": datasets.groups,
-        "datasets": datasets.app,
-        "event-trackers": datasets.trackers,
-        "filters": datasets.filters,
-    },
+    "Several shelters, datasets and filters": groups_below(
+        "Several shelters, datasets and filters"
+    ),
 }
 for command in added("commands"):
     *groups, name = command.name.split()

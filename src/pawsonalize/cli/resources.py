@@ -1,85 +1,183 @@
-"""Resources on the command line: `ls` and `show`, which most kinds have, and how they print."""
+"""Commands of all kinds of resources, as their descriptions say, and how resources print."""
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from inspect import Parameter, Signature
+from types import NoneType, UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 import typer
 
-from pawsonalize.cli.opening import dataset_group_of, opened
-from pawsonalize.cli.options import DataDir, Json
+from pawsonalize import clock
+from pawsonalize.cli.opening import dataset_group_of, opened, opened_or_made
+from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
 from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.times import iso
-from pawsonalize.settings import load_settings
-
-if TYPE_CHECKING:
-    from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.catalogue import KINDS
+from pawsonalize.kinds.kind import Action, Commands, CommandText, Kind, Param
+from pawsonalize.settings import Settings, load_settings
 
 _MOMENTS = frozenset({"at", "as_of", "since", "until"})
 
-GroupOrAll = Annotated[
-    str | None,
-    typer.Option(
-        "--dataset-group", help="Only those of this one, by its name or ARN.", show_default="all"
-    ),
-]
+
+def add_commands(kind: Kind[Any], commands: Commands) -> typer.Typer:
+    """Return the group of commands that a kind describes."""
+    app = command_group(commands.about)
+    _Adding(app, kind, commands).add_all()
+    return app
 
 
-def add_ls(
-    app: typer.Typer,
-    kind: str,
-    read: Callable[[], type["Resource"]],
-    columns: Sequence[str],
-    *,
-    by_dataset_group: bool = True,
-) -> None:
-    """Add `ls`, which prints a table of these fields.
+class _Adding:
+    """Adds the commands of a kind to their group."""
 
-    `kind` is the kind in words, as its commands are named; `read` imports its class.
-    """
-    about = f"List the {kind}s, newest first.\n\nExample: pawsonalize {_command(kind)} ls"
+    def __init__(self, app: typer.Typer, kind: Kind[Any], commands: Commands) -> None:
+        self._app = app
+        self._kind = kind
+        self._commands = commands
+        self._types = {one.name: one.type for one in msgspec.structs.fields(kind.resource)}
+        argument = typer.Argument(help=f"The {kind.word}.")
+        self._name = _parameter("name", str, argument)
 
-    def listed(dataset_group: str | None, data_dir: Path | None, json: bool) -> None:
-        settings = load_settings({"data_dir": data_dir})
-        with opened(settings) as adapters:
-            group = dataset_group and dataset_group_of(adapters, settings, dataset_group)
-            resources = list(adapters.registry.all(read(), parent=group))
-        if json:
-            print(msgspec.json.encode(resources).decode())
-            return
-        print_rows(resources, columns)
+    def add_all(self) -> None:
+        """Add each command that has a text."""
+        commands, kind = self._commands, self._kind
+        self._add_ls()
+        self._add("show", commands.show, [self._name, _JSON], self._show)
+        if commands.create is not None:
+            params = [self._parameter(one) for one in commands.params]
+            self._add("create", commands.create, [*params, _JSON], self._create)
+        if commands.update is not None:
+            params = [self._name, *(self._parameter(one) for one in commands.changes)]
+            self._add("update", commands.update, [*params, _JSON], self._update)
+        if commands.delete is not None:
+            self._add("delete", commands.delete, [self._name], self._delete)
+        for action, text in commands.actions.items():
+            act = partial(self._act, kind.actions[action])
+            self._add(action, text, [self._name, _JSON], act)
 
-    if by_dataset_group:
-
-        @app.command("ls", help=about)
-        def ls_of(
-            dataset_group: GroupOrAll = None, data_dir: DataDir = None, json: Json = False
-        ) -> None:
-            listed(dataset_group, data_dir, json)
-
-        return
-
-    @app.command("ls", help=about)
-    def ls(data_dir: DataDir = None, json: Json = False) -> None:
-        listed(None, data_dir, json)
-
-
-def add_show(
-    app: typer.Typer, kind: str, read: Callable[[], type["Resource"]], example: str
-) -> None:
-    """Add `show` of one by its name."""
-
-    @app.command(
-        "show", help=f"Show a {kind}.\n\nExample: pawsonalize {_command(kind)} show {example}"
-    )
-    def show(
-        name: Annotated[str, typer.Argument(help=f"The {kind}.")],
-        data_dir: DataDir = None,
-        json: Json = False,
+    def _add(
+        self,
+        command: str,
+        text: CommandText,
+        parameters: Sequence[Parameter],
+        run: Callable[[Settings, dict[str, Any]], None],
     ) -> None:
-        with opened(load_settings({"data_dir": data_dir})) as adapters:
-            print_fields(adapters.registry.get(read(), name), json)
+        def called(**given: Any) -> None:
+            run(load_settings({"data_dir": given.pop("data_dir")}), given)
+
+        about, example = text
+        line = f"pawsonalize {self._kind.path}s {command} {example}".rstrip()
+        at = len(parameters) - (_JSON in parameters)
+        signed: Any = called  # what Typer reads
+        signed.__signature__ = Signature([*parameters[:at], _DATA_DIR, *parameters[at:]])
+        self._app.command(command, help=f"{about}\n\nExample: {line}")(called)
+
+    def _add_ls(self) -> None:
+        owner = self._kind.resource.owner
+        parameters = [_JSON]
+        if owner is not None and self._commands.filter:
+            flag = f"--{owner.replace('_', '-')}"
+            option = typer.Option(flag, help=self._commands.filter, show_default="all")
+            parameters.insert(0, _parameter(owner, str | None, option, None))
+        text = (f"List the {self._kind.word}s, newest first.", self._commands.ls_example)
+        self._add("ls", text, parameters, self._ls)
+
+    def _ls(self, settings: Settings, given: dict[str, Any]) -> None:
+        json = given.pop("json")
+        with opened(settings) as adapters:
+            parent = next(iter(given.values()), None)
+            if parent and "dataset_group" in given:
+                parent = dataset_group_of(adapters, settings, parent)
+            found = list(adapters.registry.all(self._kind.resource, parent=parent))
+        if json:
+            print(msgspec.json.encode(found).decode())
+            return
+        print_rows(found, self._commands.columns)
+
+    def _show(self, settings: Settings, given: dict[str, Any]) -> None:
+        look = self._commands.look
+        with opened(settings) as adapters:
+            name = given["name"]
+            found = (
+                adapters.registry.get(self._kind.resource, name)
+                if look is None
+                else look(adapters, name, clock.now())
+            )
+            print_fields(found, given["json"])
+
+    def _create(self, settings: Settings, given: dict[str, Any]) -> None:
+        json = given.pop("json")
+        values = self._values(self._commands.params, given)
+        with (opened_or_made if self._commands.begins else opened)(settings) as adapters:
+            if "dataset_group" in given:
+                group = dataset_group_of(adapters, settings, given["dataset_group"])
+                values["dataset_group"] = group
+            print_fields(self._kind.make(adapters, values, clock.now()), json)
+
+    def _update(self, settings: Settings, given: dict[str, Any]) -> None:
+        name, json = given.pop("name"), given.pop("json")
+        changes = self._values(self._commands.changes, given)
+        assert self._kind.change is not None
+        with opened(settings) as adapters:
+            print_fields(self._kind.change(adapters, name, changes, clock.now()), json)
+
+    def _delete(self, settings: Settings, given: dict[str, Any]) -> None:
+        with opened(settings) as adapters:
+            self._kind.remove(adapters, given["name"], clock.now())
+
+    def _act(self, act: Action, settings: Settings, given: dict[str, Any]) -> None:
+        with opened(settings) as adapters:
+            print_fields(act(adapters, given["name"], clock.now()), given["json"])
+
+    def _values(self, params: Sequence[str | Param], given: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the fields that are given."""
+        readers = {one.name: one.read for one in params if isinstance(one, Param)}
+        found = {}
+        for name, value in given.items():
+            if value is not None:
+                read = readers.get(name)
+                found[name] = value if read is None else read(value)
+        return found
+
+    def _parameter(self, one: str | Param) -> Parameter:
+        if one == "name":
+            return self._name
+        if isinstance(one, str):
+            return _annotated(one, DatasetGroupName, None)
+        kind, bounds = _bounds(one.type or self._types[one.name])
+        shown = one.unset or None
+        flags = [one.flag] if one.flag else []
+        about: Any = {"help": one.help} | ({"show_default": shown} if shown else {})
+        if one.is_argument and not one.unset:
+            return _parameter(one.name, kind, typer.Argument(**about))
+        if one.is_argument:
+            return _parameter(one.name, kind | None, typer.Argument(**about), None)
+        option = typer.Option(*flags, **(about | bounds))
+        return _parameter(one.name, kind | None, option, None)
+
+
+def _parameter(name: str, kind: Any, about: Any, default: Any = Parameter.empty) -> Parameter:
+    return _annotated(name, Annotated[kind, about], default)
+
+
+def _annotated(name: str, annotation: Any, default: Any) -> Parameter:
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+_DATA_DIR = _annotated("data_dir", DataDir, None)
+_JSON = _annotated("json", Json, default=False)
+
+
+def _bounds(kind: Any) -> tuple[Any, dict[str, float]]:
+    """Return the type without bounds and None, and the bounds as options have them."""
+    if get_origin(kind) in {Union, UnionType}:
+        kind = next(one for one in get_args(kind) if one is not NoneType)
+    if get_origin(kind) is not Annotated:
+        return kind, {}
+    plain, meta = get_args(kind)
+    bounds = {"min": meta.ge, "max": meta.le}
+    return plain, {name: bound for name, bound in bounds.items() if bound is not None}
 
 
 def print_rows(rows: Sequence[object], fields: Sequence[str]) -> None:
@@ -98,10 +196,6 @@ def print_fields(value: object, json: bool) -> None:
     for field, part in msgspec.to_builtins(value).items():
         if text := _text(field, part, empty=""):
             print(f"{field.replace('_', ' '):<20} {text}")
-
-
-def _command(kind: str) -> str:
-    return f"{kind.replace(' ', '-')}s"
 
 
 def _text(field: str, value: Any, empty: str = "-") -> str:
@@ -123,3 +217,20 @@ def _scalar(field: str, value: Any) -> str:
     if isinstance(value, int) and (field.endswith("_at") or field in _MOMENTS):
         return iso(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+GROUPS = {
+    kind.resource: add_commands(kind, kind.commands)
+    for kind in KINDS.values()
+    if kind.commands is not None
+}
+"""The groups of commands, by the class of what they are about."""
+
+
+def groups_below(panel: str) -> dict[str, typer.Typer]:
+    """Return the groups of commands that stand below a headline, by their names."""
+    return {
+        f"{kind.path}s": GROUPS[kind.resource]
+        for kind in KINDS.values()
+        if kind.commands is not None and kind.commands.panel == panel
+    }

@@ -14,9 +14,17 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.http.addressing import individuals_for, query_address, read_visitor
+from pawsonalize.http.addressing import (
+    ADDRESS_PARAMETERS,
+    individuals_for,
+    query_address,
+    read_visitor,
+)
 from pawsonalize.http.answers import (
+    DETAILED,
+    HIDDEN_DETAIL,
     RECOMMENDATION_HEADER,
+    RECOMMENDATION_ID,
     DetailedRecommendation,
     DetailedRecommendations,
     Recommendation,
@@ -32,7 +40,9 @@ from pawsonalize.http.included import (
     read_included,
 )
 from pawsonalize.http.json import json_response, read_limit
+from pawsonalize.http.operation import About, Operation, RequestParameter
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 
 
 class AnimalsFound(NamedTuple):
@@ -133,3 +143,39 @@ def factors_of(place: AnimalPlace) -> dict[str, float]:
 def included_of(animal_id: str, included: Included) -> IncludedAnimal | UnsetType:
     """The animal, if it is included."""
     return included.get(animal_id, UNSET)
+
+
+_SIMILAR = (
+    RequestParameter("animalId", "The animal.", where="path", required=True),
+    RequestParameter("limit", "How many, 1 to 500; 10 if left out.", int),
+    RequestParameter("userId", "For whom."),
+    RequestParameter("sessionId", "For which session."),
+    RequestParameter("include", "`animal` adds what a page shows of each animal."),
+    *ADDRESS_PARAMETERS,
+)
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/v1/animals/{animal_id:path}/similar",
+        get_similar,
+        "Which animals are like this one?",
+        RUNTIME | BROWSER,
+        about=About.ANSWER,
+        answer=list[Recommendation],
+        notes=DETAILED,
+        parameters=(*_SIMILAR, HIDDEN_DETAIL),
+        answer_headers=RECOMMENDATION_ID,
+    ),
+    Operation(
+        "GET",
+        "/v1/animals/{animal_id:path}/similar/detailed",
+        get_similar_detailed,
+        "Which animals are like this one, and why?",
+        RUNTIME | BROWSER,
+        about=About.ANSWER,
+        answer=DetailedRecommendations,
+        parameters=_SIMILAR,
+        answer_headers=RECOMMENDATION_ID,
+    ),
+)

@@ -21,8 +21,11 @@ from pawsonalize.engine.ingest.inventory.form import AnimalForm
 from pawsonalize.engine.ingest.inventory.inventory import MAX_ANIMALS
 from pawsonalize.engine.ingest.inventory.listing import Listing, read_listing, read_status
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
+from pawsonalize.http.examples import ANIMAL
 from pawsonalize.http.json import json_response, read_body, read_form, read_limit, unknown_of
+from pawsonalize.http.operation import About, Operation, RequestParameter
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.animals import AnimalQuery
 
 _DEFAULT_LIMIT = 50
@@ -276,3 +279,75 @@ def _answer(animal: Animal, now: int) -> AnimalAnswer:
         intake_at=None if animal.intake_at is None else iso(animal.intake_at),
         history=[StatusSince(change.status, iso(change.at)) for change in animal.history],
     )
+
+
+_ANIMAL = RequestParameter("animalId", "The animal.", where="path", required=True)
+
+OPERATIONS = (
+    Operation(
+        "PUT",
+        "/v1/animals",
+        put_animals,
+        "The animals there are; the next answer of every worker knows them.",
+        SITE,
+        about=About.INVENTORY,
+        request=AnimalList,
+        answer=AnimalsReceipt,
+        notes=(
+            "A bad animal costs no good one: the answer lists it under `rejected`. A body that is"
+            " one animal, or a list of animals, is taken too."
+        ),
+        examples={"an animal": {"animals": [ANIMAL]}},
+    ),
+    Operation(
+        "GET",
+        "/v1/animals",
+        get_animals,
+        "The inventory, by id.",
+        SITE,
+        about=About.INVENTORY,
+        answer=AnimalPage,
+        parameters=(
+            RequestParameter(
+                "limit", "How many animals a page holds, 1 to 500; 50 if left out.", int
+            ),
+            RequestParameter("cursor", "The `nextCursor` of the page before."),
+            RequestParameter("status", "Only animals of this status."),
+            RequestParameter("species", "Only animals of this species, a word or an id."),
+            RequestParameter("shelter", "Only animals of this shelter."),
+            RequestParameter("source", "Only animals of this source."),
+        ),
+    ),
+    Operation(
+        "POST",
+        "/v1/animals/{animal_id:path}/status",
+        post_animal_status,
+        "What an animal is now; 409 if that may not follow what it was.",
+        SITE,
+        about=About.INVENTORY,
+        request=StatusRequest,
+        answer=AnimalAnswer,
+        examples={"adopted": {"status": "adopted"}},
+        parameters=(_ANIMAL,),
+    ),
+    Operation(
+        "GET",
+        "/v1/animals/{animal_id:path}",
+        get_animal,
+        "One animal and what became of it.",
+        SITE,
+        about=About.INVENTORY,
+        answer=AnimalAnswer,
+        parameters=(_ANIMAL,),
+    ),
+    Operation(
+        "DELETE",
+        "/v1/animals/{animal_id:path}",
+        delete_animal,
+        "Forget an animal, its history too; who was adopted has a status for that.",
+        SITE,
+        about=About.INVENTORY,
+        status=204,
+        parameters=(_ANIMAL,),
+    ),
+)

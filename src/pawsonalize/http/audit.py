@@ -8,8 +8,11 @@ from pawsonalize.access.auditing import ANYBODY_CALLED, note
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.http.callers import caller_of
 from pawsonalize.http.json import json_response
+from pawsonalize.http.operation import Operation, RequestParameter
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.storage.audit import AuditEntry
+from pawsonalize.wings.console.views.service import AuditPage
 
 _NAMES = ("name", "run_id", "animal_id", "letter_id")  # of a path; ids of visitors are not noted
 
@@ -48,3 +51,19 @@ def _name_in(body: bytes) -> str | None:
         return _NAMED.decode(body).name
     except msgspec.MsgspecError:
         return None
+
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/v1/audit",
+        get_audit,
+        "What was changed, by which key, newest first.",
+        OPERATOR,
+        answer=AuditPage,
+        parameters=(
+            RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
+            RequestParameter("cursor", "The `nextCursor` of the page before."),
+        ),
+    ),
+)

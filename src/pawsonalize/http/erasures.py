@@ -9,10 +9,12 @@ from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import iso
-from pawsonalize.http.addressing import read_group
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.json import json_response, read_limit
+from pawsonalize.http.operation import About, Operation, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter, own_group
+from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.erasures import STEPS, Erasure, ErasureStatus
 
 _DEFAULT_LIMIT = 20
@@ -131,3 +133,40 @@ def _answer(services: Services, one: Erasure) -> ErasureAnswer:
 
 def _moment(at: int | None) -> str | None:
     return None if at is None else iso(at)
+
+
+OPERATIONS = (
+    Operation(
+        "DELETE",
+        "/v1/sessions/{session_id:visitor}",
+        delete_session,
+        "Erase a visitor who has but a session; 409 for a user's session.",
+        SITE,
+        about=About.GROUP,
+        answer=NotedErasure,
+        status=202,
+        parameters=(
+            RequestParameter("sessionId", "The session.", where="path", required=True),
+            *ADDRESS_PARAMETERS,
+        ),
+    ),
+    Operation(
+        "GET",
+        "/v1/erasures",
+        get_erasures,
+        "The newest erasures and how far they are.",
+        SITE,
+        answer=ErasureList,
+        parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
+    ),
+    Operation(
+        "GET",
+        "/v1/erasures/{erasure_id}",
+        get_erasure,
+        "One erasure: its steps, what keeps it from being done, files for you to delete.",
+        SITE,
+        about=About.GROUP,
+        answer=ErasureAnswer,
+        parameters=(RequestParameter("erasureId", "The erasure.", where="path", required=True),),
+    ),
+)

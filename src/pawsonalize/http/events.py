@@ -14,14 +14,17 @@ from pawsonalize.engine.ingest.decoding.payloads import unpack
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import EventForm
 from pawsonalize.engine.ingest.events import MAX_EVENTS, IngestReceipt
-from pawsonalize.http.addressing import read_group
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
+from pawsonalize.http.examples import ONE_EVENT, SEVERAL_EVENTS, SHOP_EVENT
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
+from pawsonalize.http.operation import About, Operation
 from pawsonalize.http.refusals import refused_call, refused_events
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import leave
+from pawsonalize.kinds import access_keys
 from pawsonalize.wings.notifications.delivery_answers import delivered, delivery_of
 
 
@@ -106,3 +109,32 @@ async def _taken(request: Request, most: int = MAX_EVENTS, *, whole: bool = Fals
 
 def _check_user(request: Request, event: Event) -> None:
     check_visitor(request, event.user_id)
+
+
+_OTHER_WRAPPINGS = (
+    "A bad event costs no good one: the answer lists it under `rejected`. A body that is one event,"
+    ' or a list of events, is taken too, and each event may be in an envelope, `{"Partitionkey":'
+    ' …, "Data": {…}}`, in base64, a CloudEvent, or a record as AWS Lambda and Amazon Data Firehose'
+    " hand it on."
+)
+
+OPERATIONS = (
+    Operation(
+        "POST",
+        "/v1/events",
+        post_events,
+        "What visitors did; answered once it is on disk.",
+        access_keys.EVENTS | access_keys.BROWSER,
+        about=About.ANSWER,
+        request=EventList,
+        answer=EventsReceipt,
+        notes=_OTHER_WRAPPINGS,
+        status=202,
+        examples={
+            "one event": ONE_EVENT,
+            "several": SEVERAL_EVENTS,
+            "on an item of another group": {"events": [SHOP_EVENT]},
+        },
+        parameters=ADDRESS_PARAMETERS,
+    ),
+)

@@ -1,88 +1,16 @@
-"""The filters of a dataset group, and the filter, promotion and metadata columns of a query."""
+"""The filter, promotion and metadata columns of a query."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
 from pawsonalize.engine.serving.promotions import Promotion
-from pawsonalize.http.addressing import (
-    DatasetGroupName,
-    address_of,
-    enter_group,
-    query_address,
-    read_group,
-)
-from pawsonalize.http.json import json_response, read_form
-from pawsonalize.http.resources import NamedAnswer, as_answer, read_one, read_page
 from pawsonalize.http.services import Services
-from pawsonalize.http.tenants import own_group
-from pawsonalize.kinds.datasets import Filter
-
-
-class FilterRequest(Form, frozen=True, rename="camel"):
-    """A filter to create: its name, and what it says in Amazon Personalize's filter language."""
-
-    name: str
-    expression: str
-    dataset_group: DatasetGroupName = None
-
-
-class FilterAnswer(NamedAnswer, frozen=True, kw_only=True, rename="camel"):
-    """An expression that says which items an answer may hold."""
-
-    dataset_group: str
-    expression: str
-
-
-class FilterList(msgspec.Struct, frozen=True, rename="camel"):
-    """Filters, newest first; `nextCursor` fetches the next page and is null on the last."""
-
-    filters: list[FilterAnswer]
-    next_cursor: str | None
-
-
-_REQUEST = msgspec.json.Decoder(FilterRequest)
-
-
-async def get_filters(request: Request) -> Response:
-    """List the filters, of all dataset groups or of one."""
-    is_named = not query_address(request).is_default or own_group(request) is not None
-    page = await read_page(request, Filter, await read_group(request) if is_named else None)
-    answers = [as_answer(one, FilterAnswer) for one in page.resources]
-    return json_response(FilterList(answers, page.next_cursor))
-
-
-async def post_filter(request: Request) -> Response:
-    """Create a filter; it can be used at once."""
-    services: Services = request.app.state.services
-    form = await read_form(request, _REQUEST)
-    group = await enter_group(request, address_of(request, form.dataset_group))
-    created = await run_in_threadpool(
-        services.filters.create, form.name, form.expression, services.now(), dataset_group=group
-    )
-    return json_response(as_answer(created, FilterAnswer), 201)
-
-
-async def get_filter(request: Request) -> Response:
-    """One filter."""
-    return json_response(as_answer(await read_one(request, Filter), FilterAnswer))
-
-
-async def delete_filter(request: Request) -> Response:
-    """Delete a filter; who names it from now on is told that there is none."""
-    services: Services = request.app.state.services
-    found = await read_one(request, Filter)
-    await run_in_threadpool(services.registry.delete, Filter, found.name)
-    return json_response(as_answer(found, FilterAnswer))
-
 
 MAX_PROMOTIONS = 1
 

@@ -11,7 +11,9 @@ from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.directory import readiness
 from pawsonalize.http.callers import is_monitor
 from pawsonalize.http.json import json_response
+from pawsonalize.http.operation import Operation, RequestParameter
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import ANYBODY
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -97,3 +99,29 @@ async def get_readyz(request: Request) -> Response:
 async def _problems(services: Services) -> tuple[StandingProblem, ...]:
     standing = await services.read(services.problems.standing, services.now())
     return tuple(StandingProblem(one.name, one.message, iso(one.since)) for one in standing)
+
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/healthz",
+        get_healthz,
+        "Does the process live?",
+        ANYBODY,
+        answer=Health,
+    ),
+    Operation(
+        "GET",
+        "/readyz",
+        get_readyz,
+        "Can it answer?",
+        ANYBODY,
+        answer=ReadinessAnswer,
+        parameters=(
+            RequestParameter(
+                "without",
+                "`models`: to be ready to take data in is enough, for a new service.",
+            ),
+        ),
+    ),
+)

@@ -21,8 +21,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
+from pawsonalize.http.operation import Operation
 from pawsonalize.http.service_metrics import FiguresCollector
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import MONITOR
 from pawsonalize.wings.streams.consuming import Taken
 from pawsonalize.wings.streams.stream_shards import Shard
 
@@ -243,3 +245,6 @@ class RequestMetrics:
             name = route.path_format if route is not None else "unmatched"
             REQUESTS.labels(name, status).inc()
             SECONDS.labels(name).observe(time.perf_counter() - started)
+
+
+OPERATIONS = (Operation("GET", "/metrics", get_metrics, "Prometheus metrics.", MONITOR),)

@@ -17,14 +17,26 @@ from pawsonalize.engine.ingest.event_form import Id
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Answer
-from pawsonalize.http.addressing import Answering, answering, individuals_for
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS, Answering, answering, individuals_for
 from pawsonalize.http.animal_answers import AnimalsFound, animals_response, find
 from pawsonalize.http.answers import (
+    DETAILED,
+    HIDDEN_DETAIL,
     RECOMMENDATION_HEADER,
+    RECOMMENDATION_ID,
     DetailedRecommendation,
     DetailedRecommendations,
     Recommendation,
     is_detailed,
+)
+from pawsonalize.http.examples import (
+    ANIMALS,
+    FILTERED,
+    PAGE,
+    PROMOTED,
+    RECOMMENDATION,
+    SHOP_RECOMMENDATION,
+    SHOP_SIMILAR,
 )
 from pawsonalize.http.filters import (
     MAX_PROMOTIONS,
@@ -34,6 +46,7 @@ from pawsonalize.http.filters import (
     read_promotion,
 )
 from pawsonalize.http.json import json_response, read_form
+from pawsonalize.http.operation import About, Operation
 from pawsonalize.http.queries import (
     PageAnswers,
     QueryFields,
@@ -43,6 +56,7 @@ from pawsonalize.http.queries import (
     read_query,
 )
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP
 
 
@@ -183,3 +197,44 @@ def _metadata(item_id: str) -> Metadata:
         "animal_size_id": group.size,
         "animal_age_id": group.age,
     }
+
+
+_EXAMPLES = {
+    "animals as a page shows them": PAGE,
+    "animals": ANIMALS,
+    "groups, for a user": RECOMMENDATION,
+    "filtered": FILTERED,
+    "promoting": PROMOTED,
+    "of another dataset group": SHOP_RECOMMENDATION,
+    "of one campaign": SHOP_SIMILAR,
+}
+
+OPERATIONS = (
+    Operation(
+        "POST",
+        "/v1/recommendations",
+        post_recommendations,
+        "Which animal groups, or animals, for this visitor?",
+        RUNTIME | BROWSER,
+        about=About.ANSWER,
+        request=RecommendationRequest,
+        answer=list[Recommendation],
+        notes=DETAILED,
+        examples=_EXAMPLES,
+        parameters=(HIDDEN_DETAIL, *ADDRESS_PARAMETERS),
+        answer_headers=RECOMMENDATION_ID,
+    ),
+    Operation(
+        "POST",
+        "/v1/recommendations/detailed",
+        post_detailed_recommendations,
+        "Which animal groups, or animals, for this visitor, and why?",
+        RUNTIME | BROWSER,
+        about=About.ANSWER,
+        request=RecommendationRequest,
+        answer=DetailedRecommendations,
+        examples=_EXAMPLES,
+        parameters=ADDRESS_PARAMETERS,
+        answer_headers=RECOMMENDATION_ID,
+    ),
+)

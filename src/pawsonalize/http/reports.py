@@ -5,9 +5,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order
-from pawsonalize.http.addressing import read_group
+from pawsonalize.engine.reporting.report import OutcomesReport
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.json import json_response, read_limit
+from pawsonalize.http.operation import About, Operation, RequestParameter
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import OPERATOR
 
 
 async def get_outcomes(request: Request) -> Response:
@@ -55,3 +58,31 @@ async def get_animals_exposure(request: Request) -> Response:
     return json_response(
         ExposureAnswer([msgspec.convert(one, Share, from_attributes=True) for one in shares])
     )
+
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/v1/animals/exposure",
+        get_animals_exposure,
+        "Is exposure shared as the stock is?",
+        OPERATOR,
+        about=About.INVENTORY,
+        answer=ExposureAnswer,
+    ),
+    Operation(
+        "GET",
+        "/v1/outcomes",
+        get_outcomes,
+        "What came of what was shown: adoptions, stays and who was never shown.",
+        OPERATOR,
+        about=About.GROUP,
+        answer=OutcomesReport,
+        parameters=(
+            RequestParameter("since", "From this moment; 180 days before `until` if left out."),
+            RequestParameter("until", "To before this moment; now if left out."),
+            RequestParameter("within", "Days from an answer to its outcome, 1 to 365; 30.", int),
+            *ADDRESS_PARAMETERS,
+        ),
+    ),
+)

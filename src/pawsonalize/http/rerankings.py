@@ -21,10 +21,11 @@ from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
-from pawsonalize.http.addressing import Answering, answering, individuals_for
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS, Answering, answering, individuals_for
 from pawsonalize.http.animal_answers import AnimalsFound, factors_of, find, included_of
 from pawsonalize.http.answers import (
     RECOMMENDATION_HEADER,
+    RECOMMENDATION_ID,
     PersonalizeResponse,
     RankedAnimal,
     RankedGroup,
@@ -32,9 +33,11 @@ from pawsonalize.http.answers import (
     ResponseMetadata,
     is_detailed,
 )
+from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKING
 from pawsonalize.http.filters import Metadata, read_metadata
 from pawsonalize.http.included import NOTHING, Included, read_included
 from pawsonalize.http.json import json_response, read_form
+from pawsonalize.http.operation import About, Operation, RequestParameter
 from pawsonalize.http.queries import (
     QueryFields,
     answer_in_lane,
@@ -44,6 +47,7 @@ from pawsonalize.http.queries import (
 )
 from pawsonalize.http.schemas import HIDDEN, WANTED
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP
 
 
@@ -268,3 +272,31 @@ def _respond(
     version = answer.solution_version if is_full else UNSET
     response = RerankingResponse(ranking, personalize, version, animals)
     return json_response(response, headers={RECOMMENDATION_HEADER: name})
+
+
+OPERATIONS = (
+    Operation(
+        "POST",
+        "/v1/rerankings",
+        post_rerankings,
+        "In which order should this list be shown?",
+        RUNTIME | BROWSER,
+        about=About.ANSWER,
+        request=RerankingRequest,
+        answer=RerankingResponse,
+        notes=(
+            "In the list `itemId` names an animal, as requests to Amazon Personalize do;"
+            " `animalId` is taken as well. Everywhere else `itemId` is a group."
+        ),
+        examples={
+            "three animals": RERANKING,
+            "of the inventory": ANIMALS_RERANKING,
+            "of another dataset group": SHOP_RERANKING,
+        },
+        parameters=(
+            RequestParameter("detail", "`full` adds each animal's score and reasons."),
+            *ADDRESS_PARAMETERS,
+        ),
+        answer_headers=RECOMMENDATION_ID,
+    ),
+)

@@ -1,108 +1,37 @@
-"""What the endpoints of all kinds of resources share: reading one, a page, or a request."""
+"""The endpoints of all kinds of resources: list, create, read, change and delete by name."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import msgspec
-from msgspec import Meta
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
+from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.directory import Address
-from pawsonalize.http.addressing import enter_group, for_caller
-from pawsonalize.http.json import read_limit
-from pawsonalize.http.operation import RequestParameter
+from pawsonalize.http.addressing import (
+    ADDRESS_PARAMETERS,
+    address_of,
+    enter_group,
+    for_caller,
+)
+from pawsonalize.http.json import json_response, read_form, read_limit
+from pawsonalize.http.operation import About, Operation, RequestParameter, camel
+from pawsonalize.http.resource_types import ResourceTypes, types_of
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter_owner, own_group
-from pawsonalize.kinds.registry import Registry, ResourcePage, resource_page
-from pawsonalize.kinds.resource import Resource, ResourceT
+from pawsonalize.kinds.access_keys import CONTROL_PLANE
+from pawsonalize.kinds.catalogue import KINDS
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.kind import Kind, Native
+from pawsonalize.kinds.registry import resource_page
 
 DEFAULT_LIMIT = 50
-_MOMENTS = {"created_at", "updated_at", "requested_at", "settled_at", "as_of"}
-
-Tags = Annotated[Mapping[str, str], Meta(description="The operator's own notes.")]
-OwningGroup = Annotated[
-    str | None, Meta(description="By its name or ARN; the default if left out.")
-]
 PAGE_PARAMETERS = (
     RequestParameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
     RequestParameter("cursor", "The `nextCursor` of the page before."),
 )
-GROUP_PARAMETER = RequestParameter(
-    "datasetGroup", "Only those of this dataset group, by its name or ARN."
-)
-
-AnswerT = TypeVar("AnswerT", bound=msgspec.Struct)
-
-
-class NamedAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What every resource has; times are ISO 8601 UTC."""
-
-    name: str
-    status: str
-    failure_reason: str | None
-    created_at: str
-    updated_at: str
-    revision: int
-    tags: Mapping[str, str]
-
-
-def named_parameter(what: str) -> RequestParameter:
-    """The name in a path."""
-    return RequestParameter("name", f"The {what}.", where="path", required=True)
-
-
-async def read_one(request: Request, kind: type[ResourceT]) -> ResourceT:
-    """The resource that the path names; NotFound if there is none."""
-    services: Services = request.app.state.services
-    name: str = request.path_params["name"]
-    await enter_owner(request, kind, name)
-    return await services.read(services.registry.get, kind, name)
-
-
-async def read_page(
-    request: Request, kind: type[ResourceT], parent: str | None = None
-) -> ResourcePage[ResourceT]:
-    """The page of the kind that the query parameters ask for."""
-    services: Services = request.app.state.services
-    given = request.query_params
-    return await services.read(
-        resource_page,
-        services.registry,
-        kind,
-        read_limit(given.get("limit"), DEFAULT_LIMIT),
-        parent=parent,
-        cursor=given.get("cursor"),
-    )
-
-
-async def read_group_page(request: Request, kind: type[ResourceT]) -> ResourcePage[ResourceT]:
-    """The same, of the dataset group that the query parameters name, or of all.
-
-    With a key of one dataset group, of that one.
-    """
-    named = request.query_params.get("datasetGroup")
-    is_all = named is None and own_group(request) is None
-    return await read_page(request, kind, None if is_all else await owning_group(request, named))
-
-
-async def read_page_of(
-    request: Request, kind: type[ResourceT], owner: type[Resource], field: str
-) -> ResourcePage[ResourceT]:
-    """The same, of the owner that the query parameter `field` names, or of all.
-
-    With a key of one dataset group, it has to name one of that.
-    """
-    named = request.query_params.get(field)
-    if named is not None:
-        await enter_owner(request, owner, named)
-    elif own_group(request) is not None:
-        raise InvalidInput(
-            f"say of which {owner.kind} with {field}: this key is for one dataset group",
-            field=field,
-        )
-    return await read_page(request, kind, named)
 
 
 async def owning_group(request: Request, given: str | None) -> str:
@@ -114,17 +43,226 @@ async def owning_group(request: Request, given: str | None) -> str:
     return await enter_group(request, for_caller(request, Address(given)))
 
 
-def removed(registry: Registry, kind: type[ResourceT], name: str) -> ResourceT:
-    """The resource, deleted; NotFound without it, Conflict that names what goes first."""
-    found = registry.get(kind, name)
-    registry.delete(kind, name)
-    return found
+class ResourceEndpoints:
+    """The endpoints of one kind."""
+
+    def __init__(self, kind: Kind[Any], native: Native, types: ResourceTypes) -> None:
+        self._kind = kind
+        self._by_address = native.by_address
+        self._status = native.status
+        self._types = types
+        self._request = msgspec.json.Decoder(types.request)
+        self._change = msgspec.json.Decoder(types.change)
+        self._parent_field = camel(kind.resource.owner or "")
+
+    async def list(self, request: Request) -> Response:
+        """One page of the kind, of a parent that the query names, or of all."""
+        services: Services = request.app.state.services
+        given = request.query_params
+        page = await services.read(
+            resource_page,
+            services.registry,
+            self._kind.resource,
+            read_limit(given.get("limit"), DEFAULT_LIMIT),
+            parent=await self._parent(request),
+            cursor=given.get("cursor"),
+        )
+        return json_response(self._types.list(page.resources, page.next_cursor))
+
+    async def create(self, request: Request) -> Response:
+        """Create one."""
+        services: Services = request.app.state.services
+        values = self._types.values(await read_form(request, self._request))
+        if "dataset_group" in values:
+            values["dataset_group"] = await self._group(request, values["dataset_group"])
+        await self._enter(request, values)
+        created = await run_in_threadpool(self._kind.make, services, values, services.now())
+        return json_response(self._types.show(created), self._status)
+
+    async def read(self, request: Request) -> Response:
+        """One, by its name."""
+        services: Services = request.app.state.services
+        name: str = request.path_params["name"]
+        await enter_owner(request, self._kind.resource, name)
+        found = await services.read(services.registry.get, self._kind.resource, name)
+        return json_response(self._types.show(found))
+
+    async def change(self, request: Request) -> Response:
+        """Change what the request names; what it leaves out stays."""
+        services: Services = request.app.state.services
+        changes = self._types.values(await read_form(request, self._change))
+        name = await self._named(request)
+        await self._enter(request, changes)
+        assert self._kind.change is not None
+        changed = await run_in_threadpool(
+            self._kind.change, services, name, changes, services.now()
+        )
+        return json_response(self._types.show(changed))
+
+    async def delete(self, request: Request) -> Response:
+        """Delete one, and show what it was."""
+        services: Services = request.app.state.services
+        name = await self._named(request)
+        found = await services.read(services.registry.get, self._kind.resource, name)
+        await run_in_threadpool(self._kind.remove, services, name, services.now())
+        return json_response(self._types.show(found))
+
+    async def act(self, request: Request, action: str) -> Response:
+        """Do what the path names to one."""
+        services: Services = request.app.state.services
+        name = await self._named(request)
+        act = self._kind.actions[action]
+        changed = await run_in_threadpool(act, services, name, services.now())
+        return json_response(self._types.show(changed))
+
+    async def _named(self, request: Request) -> str:
+        """The name in the path; the request enters the dataset group of that resource."""
+        name: str = request.path_params["name"]
+        if self._kind.of_group:
+            await enter_owner(request, self._kind.resource, name)
+        return name
+
+    async def _enter(self, request: Request, values: dict[str, Any]) -> None:
+        """Enter the dataset group of the resources that the values name."""
+        if self._kind.of_group:
+            for field, kind in self._kind.references.items():
+                if KINDS[kind].of_group and values.get(field) is not None:
+                    await enter_owner(request, kind, values[field])
+
+    async def _group(self, request: Request, given: str | None) -> str:
+        if self._by_address:
+            return await enter_group(request, address_of(request, given))
+        return await owning_group(request, given)
+
+    async def _parent(self, request: Request) -> str | None:
+        """The parent that the query names; None: all.
+
+        With a key of one dataset group it is that, or has to be one of that.
+        """
+        parent = self._kind.parent
+        if parent is None:
+            return None
+        named = request.query_params.get(self._parent_field)
+        if parent is DatasetGroup:
+            campaign = request.query_params.get("campaign") if self._by_address else None
+            if named is None and campaign is None and own_group(request) is None:
+                return None
+            return await self._group(request, named)
+        if not self._kind.of_group:
+            return named
+        if named is not None:
+            await enter_owner(request, parent, named)
+        elif own_group(request) is not None:
+            raise InvalidInput(
+                f"say of which {parent.kind} with {self._parent_field}: this key is for one dataset"
+                " group",
+                field=self._parent_field,
+            )
+        return named
 
 
-def as_answer(resource: Any, kind: type[AnswerT], **given: Any) -> AnswerT:
-    """The resource's fields that the answer has, moments as text."""
-    fields = {name: getattr(resource, name) for name in kind.__struct_fields__ if name not in given}
-    moments = {
-        name: iso(value) for name, value in fields.items() if name in _MOMENTS and value is not None
-    }
-    return kind(**{**fields, **moments, **given})
+def operations_of(kind: Kind[Any], native: Native) -> Iterator[Operation]:
+    """The operations that a kind describes."""
+    types = types_of(kind, native)
+    door = ResourceEndpoints(kind, native, types)
+    about = About.GROUP if kind.of_group else About.SERVICE
+    one, path = kind.word.replace(" ", "_"), f"/v1/{kind.path}s"
+    named = (
+        RequestParameter("name", f"The {native.noun or kind.word}.", where="path", required=True),
+    )
+
+    def operation(
+        method: str,
+        path: str,
+        endpoint: Callable[[Request], Awaitable[Response]],
+        name: str,
+        summary: str,
+        **more: Any,
+    ) -> Operation:
+        more = {"about": about, "answer": types.answer, **more}
+        return Operation(method, path, endpoint, summary, CONTROL_PLANE, name=name, **more)
+
+    yield operation(
+        "GET",
+        path,
+        door.list,
+        f"get_{one}s",
+        native.list,
+        answer=types.page,
+        parameters=(*_parent_parameters(kind, native), *PAGE_PARAMETERS),
+    )
+    if native.create:
+        yield operation(
+            "POST",
+            path,
+            door.create,
+            f"post_{one}",
+            native.create,
+            request=types.request,
+            status=native.status,
+            examples=dict(native.examples),
+            parameters=ADDRESS_PARAMETERS if native.by_address else (),
+        )
+    path += "/{name}"
+    yield operation(
+        "GET",
+        path,
+        door.read,
+        f"get_{one}",
+        native.get,
+        about=About.GROUP if kind.resource is DatasetGroup else about,
+        parameters=named,
+    )
+    if native.change:
+        yield operation(
+            "PATCH",
+            path,
+            door.change,
+            f"patch_{one}",
+            native.change,
+            request=types.change,
+            examples=dict(native.change_examples),
+            parameters=named,
+        )
+    if native.delete:
+        yield operation(
+            "DELETE", path, door.delete, f"delete_{one}", native.delete, parameters=named
+        )
+    for action, summary in native.actions.items():
+        yield operation(
+            "POST",
+            f"{path}/{action}",
+            _acting(door, action),
+            f"post_{action}",
+            summary,
+            parameters=named,
+        )
+
+
+def _acting(door: ResourceEndpoints, action: str) -> Callable[[Request], Awaitable[Response]]:
+    async def act(request: Request) -> Response:
+        return await door.act(request, action)
+
+    return act
+
+
+def _parent_parameters(kind: Kind[Any], native: Native) -> tuple[RequestParameter, ...]:
+    """The parameters that name a parent."""
+    if kind.parent is None or kind.resource.owner is None:
+        return ()
+    name, which = camel(kind.resource.owner), f"{kind.word}s"
+    if native.by_address:
+        return (
+            RequestParameter(name, f"Only {which} of this dataset group, by its name or ARN."),
+            RequestParameter("campaign", f"Only {which} of this campaign's dataset group."),
+        )
+    end = ", by its name or ARN" if kind.parent is DatasetGroup else ""
+    return (RequestParameter(name, f"Only those of this {kind.parent.kind}{end}."),)
+
+
+OPERATIONS = tuple(
+    operation
+    for kind in KINDS.values()
+    if kind.native is not None
+    for operation in operations_of(kind, kind.native)
+)

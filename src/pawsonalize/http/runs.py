@@ -14,8 +14,10 @@ from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.record import Half, RunRecord, Trigger
 from pawsonalize.http.json import json_response, read_form, read_limit
+from pawsonalize.http.operation import Operation, RequestParameter
 from pawsonalize.http.resources import owning_group
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.defaults import DATASET_GROUP
 
 _DEFAULT_LIMIT = 20
@@ -168,3 +170,48 @@ def _half(half: Half) -> RunHalf:
     known = {name: getattr(half, name) for name in RunHalf.__struct_fields__}
     where = {"solution": half.solution or half.campaign}
     return RunHalf(**known | where | {"dataset_group": half.dataset_group or DATASET_GROUP})
+
+
+_RUN = RequestParameter("runId", "The run.", where="path", required=True)
+
+OPERATIONS = (
+    Operation(
+        "GET",
+        "/v1/runs",
+        get_runs,
+        "The newest retrainings and how they ended.",
+        OPERATOR,
+        answer=RunList,
+        parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
+    ),
+    Operation(
+        "POST",
+        "/v1/runs",
+        post_run,
+        "Retrain now; 409 while another retraining runs.",
+        OPERATOR,
+        request=RunRequest,
+        answer=Run,
+        status=202,
+        examples={"everything that asks for it": {}, "a part": {"datasetGroup": "shelter-b"}},
+    ),
+    Operation(
+        "GET",
+        "/v1/runs/{run_id}",
+        get_run,
+        "One retraining: what it found, how it decided and why.",
+        OPERATOR,
+        answer=Run,
+        parameters=(_RUN,),
+    ),
+    Operation(
+        "POST",
+        "/v1/runs/{run_id}/cancel",
+        post_cancel,
+        "Stop a retraining and its trainings; what is served stays.",
+        OPERATOR,
+        answer=Run,
+        status=202,
+        parameters=(_RUN,),
+    ),
+)

@@ -19,6 +19,7 @@ from pawsonalize.engine.serving.directory import Directory
 from pawsonalize.engine.serving.filters.filtering import Filterings
 from pawsonalize.engine.serving.filters.resources import Filters
 from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.retraining.runs import Runs
@@ -69,6 +70,7 @@ class Services:
     """Makes what it shows."""
     registry: Registry
     datasets: Datasets
+    dataset_groups: DatasetGroups
     solutions: Solutions
     versions: SolutionVersions
     trainings: TrainingProcesses

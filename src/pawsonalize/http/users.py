@@ -18,11 +18,14 @@ from pawsonalize.domain.limits import check_length
 from pawsonalize.domain.preferences import PREFERRED_AT
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.decoding.wrappings import IN_THE_QUERY
-from pawsonalize.http.addressing import read_group
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.erasures import NotedErasure
+from pawsonalize.http.examples import USER
 from pawsonalize.http.json import json_response, read_form
+from pawsonalize.http.operation import About, Operation, RequestParameter
 from pawsonalize.http.queries import PreferencesForm
 from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.catalogue import User, Value
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
@@ -132,3 +135,45 @@ class VisitorConvertor(Convertor[str]):
     def to_string(self, value: str) -> str:
         """The id, as it is."""
         return value
+
+
+_USER = RequestParameter("userId", "The user.", where="path", required=True)
+
+OPERATIONS = (
+    Operation(
+        "PUT",
+        "/v1/users/{user_id:visitor}",
+        put_user,
+        "Store attributes and quiz answers of a user; they replace what was stored.",
+        SITE,
+        about=About.GROUP,
+        request=UserRequest,
+        answer=UserAnswer,
+        examples={"an adopter": USER},
+        parameters=(_USER, *ADDRESS_PARAMETERS),
+    ),
+    Operation(
+        "GET",
+        "/v1/users/{user_id:visitor}",
+        get_user,
+        "Attributes and quiz answers that are stored of a user.",
+        SITE,
+        about=About.GROUP,
+        answer=UserAnswer,
+        parameters=(_USER, *ADDRESS_PARAMETERS),
+    ),
+    Operation(
+        "DELETE",
+        "/v1/users/{user_id:visitor}",
+        delete_user,
+        "Erase a user with all sessions, wherever anything is stored; see the erasure for how far.",
+        SITE,
+        about=About.GROUP,
+        answer=NotedErasure,
+        status=202,
+        parameters=(
+            _USER,
+            *ADDRESS_PARAMETERS,
+        ),
+    ),
+)

@@ -7,11 +7,27 @@ import msgspec
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.kind import (
+    Block,
+    Commands,
+    Field,
+    Kind,
+    Native,
+    Need,
+    Param,
+    Quota,
+    Values,
+    Wire,
+)
 from pawsonalize.kinds.resource import Resource
-from pawsonalize.kinds.solutions import TrainingSelection
+from pawsonalize.kinds.solutions import Solution, SolutionVersion, TrainingSelection
 from pawsonalize.kinds.status import Status
-from pawsonalize.recipes.contract import InfluencedModel, Model
 from pawsonalize.recipes.names import SIMILAR_ITEMS
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Days = Annotated[int, Meta(ge=0)]
+Rate = Annotated[int, Meta(ge=1)]
 
 
 class CampaignUpdate(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,11 +62,11 @@ class Campaign(Resource, frozen=True, kw_only=True):
     solution_version: str | None = None
     previous_version: str | None = None
     latest_update: CampaignUpdate | None = None
-    exploration_weight: Annotated[float, Meta(ge=0, le=1)] | None = None
-    exploration_item_age_cut_off: Annotated[int, Meta(ge=0)] | None = None
-    min_provisioned_tps: Annotated[int, Meta(ge=1)] | None = None
-    popularity_influence: Annotated[float, Meta(ge=0, le=1)] | None = None
-    freshness_influence: Annotated[float, Meta(ge=0, le=1)] | None = None
+    exploration_weight: Share | None = None
+    exploration_item_age_cut_off: Days | None = None
+    min_provisioned_tps: Rate | None = None
+    popularity_influence: Share | None = None
+    freshness_influence: Share | None = None
     sustained_tps: float | None = None
     follows_latest: bool = False
     followed: str | None = None
@@ -97,7 +113,7 @@ class Influence(Protocol):
 
 def check_influence(recipe: str, wanted: Influence) -> None:
     """InvalidInput if an influence is set for a recipe that has none."""
-    if recipe != SIMILAR_ITEMS and _is_wanted(wanted):
+    if recipe != SIMILAR_ITEMS and is_wanted(wanted):
         raise InvalidInput(
             f"an influence of popularity or freshness is for {SIMILAR_ITEMS}, and"
             f" {recipe} has none: leave it out",
@@ -105,14 +121,8 @@ def check_influence(recipe: str, wanted: Influence) -> None:
         )
 
 
-def influenced(model: Model, wanted: Influence) -> Model:
-    """The model with these influences; a model without influences stays as it is."""
-    if not _is_wanted(wanted) or not isinstance(model, InfluencedModel):
-        return model
-    return model.influenced(wanted.popularity_influence, wanted.freshness_influence)
-
-
-def _is_wanted(wanted: Influence) -> bool:
+def is_wanted(wanted: Influence) -> bool:
+    """True if an influence is set."""
     return wanted.popularity_influence is not None or wanted.freshness_influence is not None
 
 
@@ -139,3 +149,185 @@ class Recommender(Resource, frozen=True, kw_only=True):
     def served_by(self) -> str:
         """The name of its solution and of its campaign."""
         return f"{self.name}-recommender"
+
+
+_SETTINGS = (
+    *("exploration_weight", "exploration_item_age_cut_off", "min_provisioned_tps"),
+    *("popularity_influence", "freshness_influence", "follows_latest"),
+)
+_SERVICES, _TRAINED = "the service's", "as it was trained"
+_PARAMS = (
+    Param(name="exploration_weight", help="The share of places that explore.", unset=_SERVICES),
+    Param(
+        name="exploration_item_age_cut_off",
+        help="Days that an item counts as new.",
+        unset=_SERVICES,
+    ),
+    Param(name="min_provisioned_tps", help="Warn below it.", unset=_SERVICES),
+    Param(name="popularity_influence", help="Of similar-items.", unset=_TRAINED),
+    Param(name="freshness_influence", help="Of similar-items.", unset=_TRAINED),
+    Param(
+        name="follows_latest",
+        flag="--follows-latest/--no-follows-latest",
+        help="Go on to each newer version by itself.",
+        unset="no",
+    ),
+)
+
+
+def _create_campaign(parts: Any, values: Values, now: int) -> Campaign:
+    """Create a campaign of a version or, if none is named, of the solution's newest.
+
+    A solution without any version is served from its first one on. Raises what `Campaigns.create`
+    does, InvalidInput if neither is named, and NotFound for an unknown version.
+    """
+    fields = dict(values)
+    solution, version = fields.pop("solution", None), fields.pop("solution_version", None)
+    if version is not None:
+        served = parts.versions.get(version)
+        solution = solution or served.solution
+    elif solution is not None:
+        newest = parts.versions.newest(solution)
+        version = None if newest is None else newest.name
+    else:
+        raise InvalidInput("name the solution to serve, or one of its versions", field="solution")
+    campaign = Campaign(**fields, solution=solution, followed=version)
+    created: Campaign = parts.campaigns.create(campaign, version, now)
+    return created
+
+
+def _change_campaign(parts: Any, name: str, changes: Values, now: int) -> Campaign:
+    fields = dict(changes)
+    version, revision = fields.pop("solution_version", None), fields.pop("revision", None)
+    changed: Campaign = parts.campaigns.update(
+        name, version, now, expected_revision=revision, **fields
+    )
+    return changed
+
+
+CAMPAIGN_KIND = Kind(
+    resource=Campaign,
+    parent=Solution,
+    refers={"solution_version": SolutionVersion},
+    needs=(Need("solution", Solution),),
+    blocks=(
+        Block(Solution),
+        Block(
+            SolutionVersion,
+            lambda campaign, version: version.name in campaign.versions,
+            lambda version: str(version.solution),
+        ),
+    ),
+    quota=Quota(limit=5, of_parent=False, of_group=True),
+    create=_create_campaign,
+    change=_change_campaign,
+    actions={"rollback": lambda parts, name, now: parts.campaigns.rollback(name, now)},
+    native=Native(
+        list="What is served, and what became of its latest update.",
+        get="One campaign.",
+        create="Serve a solution, with settings of its own.",
+        change="Serve another version, or with other settings.",
+        delete="Delete a campaign; its versions stay.",
+        actions={"rollback": "Serve the version before again."},
+        request=(
+            "name",
+            Field(name="solution", type=str | None, default=None),
+            "solution_version",
+            *_SETTINGS,
+            "tags",
+        ),
+        changes=(
+            Field(name="solution_version", type=str | None, default=None),
+            Field(name="revision", type=int | None, default=None),
+            *_SETTINGS,
+        ),
+        answer=(
+            *("solution", "solution_version", "previous_version", "latest_update"),
+            *_SETTINGS,
+            "sustained_tps",
+            Field(name="status", type=str, of="serving_status"),
+        ),
+        docs={
+            "request": "A campaign to create: which solution, or which version of it, is served,"
+            " and how.\n\nWith a `solution` alone it serves the newest version, or waits for the"
+            " first one. Where a\nsetting is null or left out, the service's counts, or of an"
+            " influence what the version was\ntrained with. With `followsLatest` it goes on to each"
+            " newer version by itself.",
+            "change": "What to change of a campaign; what is left out stays, and null leaves it to"
+            " the service.\n\nWith a `revision` only if the campaign is still at that one.",
+            "answer": "A solution version being served; a rollback returns to `previousVersion`.",
+            "list": "Campaigns, newest first, in pages as well.",
+        },
+        examples={
+            "the newest version": {"name": "cats", "solution": "cats", "explorationWeight": 0.2}
+        },
+        change_examples={"explore less": {"explorationWeight": 0.05, "minProvisionedTPS": 20}},
+    ),
+    wire=Wire(deletes="Deletes a campaign at once; its solution version stays."),
+    commands=Commands(
+        panel="Models",
+        about="Campaigns: the solution versions being served.",
+        columns=("name", "serving_status", "solution", "solution_version", "previous_version"),
+        filter="",
+        show=("Show a campaign, and what became of its latest update.", "recommender"),
+        create=(
+            "Create a campaign; the first server that serves it says so, else the next retraining.",
+            "cats cats --exploration-weight 0.2",
+        ),
+        params=(
+            "name",
+            Param(name="solution", help="The solution to serve.", is_argument=True),
+            Param(
+                name="solution_version",
+                flag="--version",
+                help="The solution version.",
+                unset="the newest, or the first to come",
+            ),
+            *_PARAMS,
+        ),
+        update=(
+            "Ask for another solution version or other settings; what is not named stays.\n\nThe"
+            " first server that serves it says so in the campaign.",
+            "recommender recommender-20260517T093000000Z-1f2e3d",
+        ),
+        changes=(
+            Param(
+                name="solution_version",
+                help="The solution version to serve.",
+                is_argument=True,
+                unset="as it is",
+            ),
+            Param(
+                name="revision",
+                type=int,
+                help="Only if the campaign is still at this revision.",
+                unset="any",
+            ),
+            *_PARAMS,
+        ),
+        delete=("Delete a campaign; its solution and versions stay.", "cats"),
+        actions={
+            "rollback": (
+                "Serve the version before again; running servers hold it ready and follow within a"
+                " second.",
+                "recommender",
+            )
+        },
+    ),
+)
+RECOMMENDER_KIND = Kind(
+    resource=Recommender,
+    parent=DatasetGroup,
+    needs=(Need("dataset_group", DatasetGroup),),
+    blocks=(
+        Block(DatasetGroup),
+        Block(
+            Campaign,
+            lambda recommender, campaign: recommender.served_by == campaign.name,
+            lambda _: None,
+        ),
+    ),
+    delete=lambda parts, name, now: parts.recommenders.delete(name, now),
+    wire=Wire(deletes="Deletes a recommender with its solution, its campaign and its model."),
+)
+KINDS: tuple[Kind[Any], ...] = (CAMPAIGN_KIND, RECOMMENDER_KIND)

@@ -1,4 +1,4 @@
-"""Where data belongs: dataset groups, schemas, datasets, trackers, filters, metric attributions.
+"""Dataset groups, datasets, imports, event trackers, filters and metric attributions.
 
 Actions lie as the items of a group of their own, beside those of their dataset group. So the
 log, the archive, erasure and training treat actions as they treat items, and neither is ever
@@ -7,14 +7,37 @@ taken for the other. No dataset group can have such a name.
 
 from dataclasses import replace
 from enum import StrEnum
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import msgspec
 
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
+from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits, read_limits
+from pawsonalize.kinds.kind import (
+    Block,
+    Commands,
+    Field,
+    Kind,
+    Native,
+    Need,
+    Param,
+    Quota,
+    Values,
+    Wire,
+    in_work,
+)
+from pawsonalize.kinds.names import new_tracking_id
 from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.schemas import (
+    ITEMS_OF_A_SHOP,
+    DatasetSchema,
+    avro_text,
+    dataset_type_named,
+)
+from pawsonalize.kinds.status import Status
 
 
 class DatasetGroup(Resource, frozen=True, kw_only=True):
@@ -23,15 +46,6 @@ class DatasetGroup(Resource, frozen=True, kw_only=True):
     kind: ClassVar[str] = "dataset group"
 
     limits: GroupLimits = NO_LIMITS
-
-
-class DatasetSchema(Resource, frozen=True, kw_only=True):
-    """The columns of a dataset, as Avro record JSON."""
-
-    kind: ClassVar[str] = "schema"
-
-    dataset_type: DatasetType
-    avro: str
 
 
 class Dataset(Resource, frozen=True, kw_only=True):
@@ -151,3 +165,348 @@ class MetricAttribution(Resource, frozen=True, kw_only=True):
     target: str | None = None
     reported: int = 0
     reported_at: int = 0
+
+
+DATASET_GROUPS = 5
+IMPORTS_IN_WORK = 5
+_PANEL = "Several shelters, datasets and filters"
+_OTHER_GROUP = "shelter-b"
+
+
+def check_type(dataset: Dataset, schema: DatasetSchema) -> None:
+    """InvalidInput for a schema of another type of dataset."""
+    if schema.dataset_type is not dataset.dataset_type:
+        raise InvalidInput(
+            f"schema {schema.name} is of {schema.dataset_type}, and the dataset of"
+            f" {dataset.dataset_type}: choose another schema",
+            field="schema",
+        )
+
+
+def _create_group(parts: Any, values: Values, now: int) -> DatasetGroup:
+    created: DatasetGroup = parts.dataset_groups.create(now=now, **values)
+    return created
+
+
+def _change_group(parts: Any, name: str, changes: Values, now: int) -> DatasetGroup:
+    changed: DatasetGroup = parts.dataset_groups.change(name, changes.get("limits", {}), now)
+    return changed
+
+
+_LIMITS = Param(
+    name="limits",
+    type=list[str],
+    flag="--limit",
+    help="name=value, or name= for none: requests_per_minute, events_per_minute, events_per_day,"
+    " stored_events, trainings_per_day, event_days, retrain_schedule, weight; may be repeated.",
+    read=read_limits,
+)
+DATASET_GROUP_KIND = Kind(
+    resource=DatasetGroup,
+    quota=Quota(limit=DATASET_GROUPS, scope="", advice=", or raise the setting max_dataset_groups"),
+    of_group=False,
+    create=_create_group,
+    change=_change_group,
+    delete=lambda parts, name, _now: parts.datasets.delete_group(name),
+    native=Native(
+        list="What belongs together, newest first.",
+        get="One dataset group.",
+        create="Create a dataset group.",
+        change="Change the limits of a dataset group.",
+        delete="Delete a dataset group with what is left of its data; 409 names what goes first.",
+        request=("name", "limits", "tags"),
+        changes=(Field(name="limits", type=GroupLimits),),
+        answer=("limits",),
+        docs={
+            "request": "A dataset group to create.",
+            "change": "What to change of a dataset group.",
+            "answer": "Datasets, solutions and event trackers that belong together, and their"
+            " limits.",
+        },
+        examples={"a second shelter": {"name": _OTHER_GROUP, "limits": {"eventsPerDay": 100_000}}},
+        change_examples={
+            "limits": {"limits": {"eventsPerDay": 250_000, "requestsPerMinute": None}}
+        },
+    ),
+    wire=Wire(
+        creates="Creates a dataset group; its domain says which recommenders it has, role and key"
+        " are kept.",
+        deletes="Deletes a dataset group that is empty: its solutions, filters, datasets… go"
+        " first.",
+        stored=("domain", "roleArn", "kmsKeyArn"),
+    ),
+    commands=Commands(
+        panel=_PANEL,
+        about="Dataset groups: datasets and solutions that belong together.",
+        columns=("name", "status", "created_at", "limits"),
+        filter="",
+        show=("Show a dataset group.", _OTHER_GROUP),
+        create=(
+            "Create a dataset group; running servers know it at once.",
+            f"{_OTHER_GROUP} --limit events_per_day=100000",
+        ),
+        params=("name", _LIMITS),
+        begins=True,
+        update=(
+            "Change limits of a dataset group; running servers keep to them within a second.",
+            f"{_OTHER_GROUP} --limit trainings_per_day=4",
+        ),
+        changes=(_LIMITS,),
+        delete=(
+            "Delete a dataset group with what is left of its data; what is in it goes first.",
+            _OTHER_GROUP,
+        ),
+    ),
+)
+
+
+def _create_dataset(parts: Any, values: Values, now: int) -> Dataset:
+    created: Dataset = parts.datasets.describe(
+        values["dataset_group"],
+        dataset_type_named(values["dataset_type"]),
+        avro_text(values.get("schema")),
+        now,
+        tags=values.get("tags", {}),
+        asked=values.get("asked", {}),
+    )
+    return created
+
+
+def _read_schema(given: str) -> str:
+    """Return what the file of that name holds, or the name if there is no such file."""
+    if not Path(given).is_file():
+        return given
+    try:
+        return Path(given).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{given} cannot be read: {error}", field="schema") from error
+
+
+DATASET_KIND = Kind(
+    resource=Dataset,
+    parent=DatasetGroup,
+    refers={"schema": DatasetSchema},
+    needs=(
+        Need("dataset_group", DatasetGroup),
+        Need("schema", DatasetSchema, check_type),
+    ),
+    blocks=(
+        Block(DatasetGroup),
+        Block(DatasetSchema, lambda one, schema: one.schema == schema.name, lambda _: None),
+    ),
+    quota=Quota(limit=1, alike="dataset_type", scope=" of a type in a dataset group"),
+    create=_create_dataset,
+    delete=lambda parts, name, _now: parts.datasets.delete(name),
+    native=Native(
+        list="Interactions, items and users of dataset groups, newest first.",
+        get="One dataset.",
+        create="Create a dataset of a dataset group, with its schema.",
+        delete="Delete a dataset with its data.",
+        request=(
+            Field(name="dataset_type", type=str),
+            "dataset_group",
+            Field(name="schema", type=str | dict[str, Any] | None, default=None),
+        ),
+        answer=("dataset_group", "dataset_type", "schema"),
+        docs={
+            "request": "A dataset to create: `Interactions`, `Items` or `Users` of a dataset"
+            " group.\n\n`schema` is the name of one, or Avro record JSON as an object, which is"
+            " stored under the\ndataset's name. Left out, the columns are those of the default"
+            " dataset group's.",
+            "answer": "A dataset, and the name of its schema.",
+        },
+        examples={
+            "items": {
+                "datasetGroup": _OTHER_GROUP,
+                "datasetType": "Items",
+                "schema": ITEMS_OF_A_SHOP,
+            }
+        },
+    ),
+    wire=Wire(
+        creates="Creates the Interactions, Items or Users of a dataset group, which has one of"
+        " each.",
+        deletes="Deletes a dataset with its data, unless an import is running into it.",
+        members={"datasetType": "dataset_type"},
+        stored=("name",),
+        shown={"datasetType": lambda one: one.dataset_type.upper()},
+    ),
+    commands=Commands(
+        panel=_PANEL,
+        about="Datasets: interactions, items and users.",
+        columns=("name", "dataset_group", "dataset_type", "schema", "status"),
+        show=("Show a dataset.", "shelter-b-items"),
+        create=(
+            "Create a dataset; its name is its dataset group's and its type.",
+            "Items --dataset-group shelter-b --schema items.avsc",
+        ),
+        params=(
+            Param(
+                name="dataset_type",
+                type=str,
+                help="Interactions, Items or Users.",
+                is_argument=True,
+            ),
+            "dataset_group",
+            Param(
+                name="schema",
+                help="A file of Avro JSON, or the name of a schema that is there.",
+                unset="the columns of the default dataset group",
+                read=_read_schema,
+            ),
+        ),
+        delete=(
+            "Delete a dataset with its data, unless something is imported into it.",
+            "shelter-b-items",
+        ),
+    ),
+)
+IMPORT_KIND = Kind(
+    resource=DatasetImportJob,
+    parent=Dataset,
+    needs=(Need("dataset", Dataset),),
+    blocks=(Block(Dataset, in_work),),
+    quota=Quota(limit=IMPORTS_IN_WORK, of_parent=False, of_group=True, in_work=True),
+    is_job=True,
+    of_group=False,
+    wire=Wire(
+        creates="Imports CSV from `s3://`, or `file://` below a folder that the settings name.",
+        members={"dataSource.dataLocation": "source", "importMode": "mode"},
+        stored=("roleArn",),
+        defaults={"mode": ImportMode.FULL, "status": Status.CREATE_PENDING},
+        shown={"publishAttributionMetricsToS3": lambda _one: False},
+    ),
+)
+
+
+def _create_tracker(parts: Any, values: Values, now: int) -> EventTracker:
+    tracker = EventTracker(**values, tracking_id=new_tracking_id())
+    created: EventTracker = parts.registry.create(tracker, now)
+    return created
+
+
+TRACKER_KIND = Kind(
+    resource=EventTracker,
+    parent=DatasetGroup,
+    needs=(Need("dataset_group", DatasetGroup),),
+    blocks=(Block(DatasetGroup),),
+    quota=Quota(limit=1),
+    create=_create_tracker,
+    native=Native(
+        list="Who may send events over the Personalize API, newest first.",
+        get="One event tracker.",
+        create="Create the event tracker of a dataset group.",
+        delete="Delete an event tracker; its events stay.",
+        request=("name", "dataset_group", "tags"),
+        answer=("dataset_group", "tracking_id"),
+        docs={
+            "request": "An event tracker to create; a dataset group has one.",
+            "answer": "Permission to send events into a dataset group over the Personalize API.",
+        },
+        examples={
+            "of a second shelter": {"name": _OTHER_GROUP, "datasetGroup": _OTHER_GROUP},
+        },
+    ),
+    wire=Wire(
+        creates="Creates the event tracker of a dataset group, which has one, with a new tracking"
+        " id.",
+        shown={"trackingId": lambda one: one.tracking_id},
+    ),
+    commands=Commands(
+        panel=_PANEL,
+        about="Event trackers: ids to send events with.",
+        columns=("name", "dataset_group", "tracking_id", "status"),
+        show=("Show a event tracker.", _OTHER_GROUP),
+        create=(
+            "Create the event tracker of a dataset group, which has one, and print its tracking"
+            " id.",
+            "shelter-b --dataset-group shelter-b",
+        ),
+        params=("name", "dataset_group"),
+        delete=(
+            "Delete an event tracker: its tracking id takes no more events, those there are stay.",
+            _OTHER_GROUP,
+        ),
+    ),
+)
+
+
+def _create_filter(parts: Any, values: Values, now: int) -> Filter:
+    created: Filter = parts.filters.create(now=now, **values)
+    return created
+
+
+FILTER_KIND = Kind(
+    resource=Filter,
+    parent=DatasetGroup,
+    needs=(Need("dataset_group", DatasetGroup),),
+    blocks=(Block(DatasetGroup),),
+    quota=Quota(limit=10),
+    create=_create_filter,
+    native=Native(
+        list="Which items answers may hold, by name, newest first.",
+        get="One filter.",
+        create="Create a filter from an expression.",
+        delete="Delete a filter.",
+        request=("name", "expression", "dataset_group"),
+        answer=("dataset_group", "expression"),
+        docs={
+            "request": "A filter to create: its name, and what it says in Amazon Personalize's"
+            " filter language.",
+            "answer": "An expression that says which items an answer may hold.",
+        },
+        examples={
+            "no cats": {
+                "name": "no-cats",
+                "expression": 'EXCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("1")',
+            }
+        },
+        by_address=True,
+    ),
+    wire=Wire(
+        creates="Creates a filter in Amazon's language; it is ACTIVE at once.",
+        deletes="Deletes a filter; requests that name it from then on are refused.",
+        members={"filterExpression": "expression"},
+        plural="Filters",
+    ),
+    commands=Commands(
+        panel=_PANEL,
+        about="Filters: which items an answer may hold.",
+        columns=("name", "dataset_group", "status", "expression"),
+        show=("Show a filter.", "dogs-only"),
+        create=(
+            "Create a filter; running servers know it at once.",
+            "dogs-only 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN (\"2\")'",
+        ),
+        params=(
+            "name",
+            Param(
+                name="expression",
+                help="What passes: see docs/reference/filters.md.",
+                is_argument=True,
+            ),
+            "dataset_group",
+        ),
+        delete=(
+            "Delete a filter; who names it from now on is told that there is none.",
+            "dogs-only",
+        ),
+    ),
+)
+ATTRIBUTION_KIND = Kind(
+    resource=MetricAttribution,
+    parent=DatasetGroup,
+    needs=(Need("dataset_group", DatasetGroup),),
+    blocks=(Block(DatasetGroup),),
+    quota=Quota(limit=1),
+    of_group=False,
+    wire=Wire(deletes="Deletes a metric attribution; its reports stay."),
+)
+KINDS: tuple[Kind[Any], ...] = (
+    DATASET_GROUP_KIND,
+    DATASET_KIND,
+    IMPORT_KIND,
+    TRACKER_KIND,
+    FILTER_KIND,
+    ATTRIBUTION_KIND,
+)

@@ -14,12 +14,12 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
-    DatasetSchema,
     EventTracker,
 )
 from pawsonalize.kinds.datasets import dataset_name as named_in
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.recipes.names import PERSONALIZED_RANKING
 

@@ -1,162 +1,124 @@
-"""Dependencies: what must exist before a resource is created, and what must be deleted first."""
+"""Dependencies between resources, as their kinds describe them, and quotas.
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any
+A quota is checked before a resource is created. So creations at the same moment may exceed it by a
+few.
+"""
 
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.kinds.campaigns import Campaign, Recommender
-from pawsonalize.kinds.datasets import (
-    Dataset,
-    DatasetGroup,
-    DatasetImportJob,
-    DatasetSchema,
-    EventTracker,
-    Filter,
-    MetricAttribution,
-)
-from pawsonalize.kinds.jobs import (
-    BatchInferenceJob,
-    BatchSegmentJob,
-    DataDeletionJob,
-    DatasetExportJob,
-)
-from pawsonalize.kinds.resource import Resource, from_row
-from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.kinds.status import Status
+from collections.abc import Callable
+from functools import cache
+
+from pawsonalize.domain.errors import Conflict, LimitExceeded, NotFound
+from pawsonalize.kinds.catalogue import KINDS
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.kind import Block, Quota
+from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.rows import from_row
+from pawsonalize.kinds.status import UNSETTLED, Status
 from pawsonalize.storage.resources import Resources
 
 _MANY = 1_000
-_Condition = Callable[[Any, Any], bool]
 
 
-def check_owner(rows: Resources, resource: Resource) -> None:
+def check_needs(rows: Resources, resource: Resource) -> None:
     """NotFound that names what has to be created first; Conflict if that is not ACTIVE."""
-    for kind, named in _NEEDED.get(type(resource), ()):
-        name = named(resource)
-        row = rows.get(kind.kind, name)
+    kind = KINDS.get(type(resource))
+    for need in () if kind is None else kind.needs:
+        name = str(getattr(resource, need.field))
+        row = rows.get(need.kind.kind, name)
         if row is None:
-            raise NotFound(f"there is no {kind.kind} named {name}: create it first")
+            raise NotFound(f"there is no {need.kind.kind} named {name}: create it first")
         if row.status != Status.ACTIVE:
-            raise Conflict(f"{kind.kind} {name} is {row.status}: wait until it is ACTIVE")
-        if isinstance(resource, Dataset) and kind is DatasetSchema:
-            check_type(resource, from_row(row, DatasetSchema))
+            raise Conflict(f"{need.kind.kind} {name} is {row.status}: wait until it is ACTIVE")
+        if need.check is not None:
+            need.check(resource, from_row(row, need.kind))
 
 
-def check_type(dataset: Dataset, schema: DatasetSchema) -> None:
-    """InvalidInput for a schema of another type of dataset."""
-    if schema.dataset_type is not dataset.dataset_type:
-        raise InvalidInput(
-            f"schema {schema.name} is of {schema.dataset_type}, and the dataset of"
-            f" {dataset.dataset_type}: choose another schema",
-            field="schema",
-        )
+@cache
+def _blocks_of(blocked: type[Resource]) -> tuple[tuple[type[Resource], Block], ...]:
+    """The kinds that may need one of that kind, the last in the order of creation first."""
+    return tuple(
+        (kind.resource, block)
+        for kind in reversed([*KINDS.values()])
+        for block in kind.blocks
+        if block.kind is blocked
+    )
 
 
 def check_unneeded(rows: Resources, resource: Resource) -> None:
     """Conflict that names what has to be deleted first, if anything has."""
-    for kind, owner, needs in _RULES.get(type(resource), ()):
-        for row in rows.list(kind.kind, _MANY, parent=owner(resource)):
-            if needs(from_row(row, kind), resource):
+    for kind, block in _blocks_of(type(resource)):
+        for row in rows.list(kind.kind, _MANY, parent=block.parent(resource)):
+            if block.condition(from_row(row, kind), resource):
                 raise Conflict(
                     f"{resource.kind} {resource.name} is needed by {row.kind} {row.name}:"
                     " delete that first"
                 )
 
 
-def _itself(resource: Resource) -> str:
-    return resource.name
+def dataset_group_of(rows: Resources, resource: Resource) -> str | None:
+    """The dataset group; None for what belongs to none, such as a schema."""
+    if isinstance(resource, DatasetGroup):
+        return resource.name
+    kind = type(resource)
+    owner: str | None = None if kind.owner is None else getattr(resource, kind.owner)
+    return owner if owner is None else _of_owner(rows, kind, owner)
 
 
-def _anybody(_resource: Resource) -> None:
-    return None
+def dataset_group_of_named(rows: Resources, kind: type[Resource], name: str) -> str | None:
+    """The dataset group of a resource by its name; None if there is no such resource, too."""
+    row = rows.get(kind.kind, name)
+    if row is None or kind is DatasetGroup:
+        return None if row is None else name
+    return None if row.parent is None else _of_owner(rows, kind, row.parent)
 
 
-def _its_solution(version: SolutionVersion) -> str:
-    return version.solution
+def _of_owner(rows: Resources, kind: type[Resource], owner: str) -> str | None:
+    while (described := KINDS.get(kind)) is not None and described.parent not in {
+        None,
+        DatasetGroup,
+    }:
+        assert described.parent is not None
+        kind = described.parent
+        row = rows.get(kind.kind, owner)
+        if row is None or row.parent is None:
+            return None
+        owner = row.parent
+    return owner
 
 
-def _always(_needing: Resource, _needed: Resource) -> bool:
-    return True
+def check_quota(rows: Resources, resource: Resource, dataset_groups: int) -> None:
+    """LimitExceeded if there are as many as there may be.
 
-
-def _in_work(needing: Resource, _needed: Resource) -> bool:
-    return not needing.status.is_settled
-
-
-def _describes(dataset: Dataset, schema: DatasetSchema) -> bool:
-    return dataset.schema == schema.name
-
-
-def _serves(campaign: Campaign, version: SolutionVersion) -> bool:
-    return version.name in campaign.versions
-
-
-def _is_served_by(recommender: Recommender, campaign: Campaign) -> bool:
-    return recommender.served_by == campaign.name
-
-
-def _its_group(resource: Any) -> str:
-    group: str = resource.dataset_group
-    return group
-
-
-def _its_version(job: Any) -> str:
-    version: str = job.solution_version
-    return version
-
-
-# What a new resource of the kind needs, and where it names it.
-_NEEDED: Mapping[type[Resource], tuple[tuple[type[Resource], Callable[[Any], str]], ...]] = (
-    MappingProxyType(
-        {
-            Dataset: ((DatasetGroup, _its_group), (DatasetSchema, lambda new: str(new.schema))),
-            EventTracker: ((DatasetGroup, _its_group),),
-            Filter: ((DatasetGroup, _its_group),),
-            Solution: ((DatasetGroup, _its_group),),
-            DatasetImportJob: ((Dataset, lambda new: str(new.dataset)),),
-            DatasetExportJob: ((Dataset, lambda new: str(new.dataset)),),
-            DataDeletionJob: ((DatasetGroup, _its_group),),
-            BatchInferenceJob: ((SolutionVersion, _its_version),),
-            BatchSegmentJob: ((SolutionVersion, _its_version),),
-            MetricAttribution: ((DatasetGroup, _its_group),),
-            Recommender: ((DatasetGroup, _its_group),),
-            Campaign: ((Solution, lambda new: str(new.solution)),),
-        }
+    `dataset_groups` is how many of those there may be; few more are read than are allowed.
+    """
+    kind = KINDS.get(type(resource))
+    if kind is None or kind.quota is None:
+        return
+    quota = kind.quota
+    limit = dataset_groups if isinstance(resource, DatasetGroup) else quota.limit
+    owned = resource.owner is not None and quota.of_parent
+    found = rows.list(
+        kind.word,
+        max(_MANY, limit),
+        parent=getattr(resource, resource.owner) if resource.owner and owned else None,
+        statuses=UNSETTLED if quota.in_work else (),
     )
-)
+    counts = _counting(rows, resource, quota)
+    if sum(counts(from_row(row, kind.resource)) for row in found) >= limit:
+        raise LimitExceeded(
+            f"{limit} {kind.word}s of the dataset group are in work already: wait until one is"
+            " ready"
+            if quota.in_work
+            else f"there may be {limit} {kind.word}s{quota.scope}: delete one first{quota.advice}"
+        )
 
-# Needed: by resources of this kind, that belong to whom, on which condition.
-_RULES: Mapping[
-    type[Resource], tuple[tuple[type[Resource], Callable[[Any], str | None], _Condition], ...]
-] = MappingProxyType(
-    {
-        DatasetGroup: (
-            *(
-                (kind, _itself, _always)
-                for kind in (
-                    MetricAttribution,
-                    Recommender,
-                    Solution,
-                    EventTracker,
-                    Filter,
-                    Dataset,
-                )
-            ),
-            (DataDeletionJob, _itself, _in_work),
-        ),
-        DatasetSchema: ((Dataset, _anybody, _describes),),
-        Dataset: (
-            (DatasetImportJob, _itself, _in_work),
-            (DatasetExportJob, _itself, _in_work),
-            (DataDeletionJob, _its_group, _in_work),
-        ),
-        Campaign: ((Recommender, _anybody, _is_served_by),),
-        Solution: ((Campaign, _itself, _always), (SolutionVersion, _itself, _in_work)),
-        SolutionVersion: (
-            (Campaign, _its_solution, _serves),
-            (BatchInferenceJob, _itself, _in_work),
-            (BatchSegmentJob, _itself, _in_work),
-        ),
-    }
-)
+
+def _counting(rows: Resources, new: Resource, quota: Quota) -> Callable[[Resource], bool]:
+    """Return the condition under which a resource counts against the new one's quota."""
+    if quota.of_group:
+        group = dataset_group_of(rows, new)
+        return lambda one: dataset_group_of(rows, one) == group
+    if quota.alike:
+        wanted = getattr(new, quota.alike)
+        return lambda one: bool(getattr(one, quota.alike) == wanted)
+    return lambda _one: True

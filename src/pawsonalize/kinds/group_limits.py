@@ -1,6 +1,6 @@
 """Limits of a dataset group, so that what one does costs no other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -70,3 +70,12 @@ def changed_limits(
     if found.retrain_schedule not in {None, NEVER}:
         check_schedule(found.retrain_schedule)
     return found
+
+
+def read_limits(given: Sequence[str]) -> dict[str, str | None]:
+    """Return the limits of `name=value` each; one without a value is taken away."""
+    pairs = [text.partition("=") for text in given]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise InvalidInput(f"--limit takes name=value, or name= for no limit; not {name}")
+    return {name.strip(): value.strip() or None for name, _, value in pairs}

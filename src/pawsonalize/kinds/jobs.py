@@ -1,9 +1,17 @@
 """Kinds of jobs: batch jobs, exports and deletions."""
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Annotated, Any, ClassVar
 
+from msgspec import Meta
+
+from pawsonalize.kinds.campaigns import Days, Share
+from pawsonalize.kinds.datasets import Dataset, DatasetGroup, Filter
+from pawsonalize.kinds.kind import Block, Field, Kind, Native, Need, Quota, Wire, in_work
 from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.kinds.status import Status
 
 
@@ -65,13 +73,178 @@ class BatchInferenceJob(BatchJob, frozen=True, kw_only=True):
 
     kind: ClassVar[str] = "batch inference job"
 
-    exploration_weight: float | None = None
-    exploration_item_age_cut_off: int | None = None
-    popularity_influence: float | None = None
-    freshness_influence: float | None = None
+    exploration_weight: Share | None = None
+    exploration_item_age_cut_off: Days | None = None
+    popularity_influence: Share | None = None
+    freshness_influence: Share | None = None
 
 
 class BatchSegmentJob(BatchJob, frozen=True, kw_only=True):
     """The users who like the items of each line best."""
 
     kind: ClassVar[str] = "batch segment job"
+
+
+_DELETION_STATUS: Mapping[Status, str] = MappingProxyType(
+    {
+        Status.CREATE_PENDING: "PENDING",
+        Status.CREATE_IN_PROGRESS: "IN_PROGRESS",
+        Status.ACTIVE: "COMPLETED",
+        Status.CREATE_FAILED: "FAILED",
+    }
+)
+"""Amazon Personalize's words for the states of a deletion."""
+_IN_WORK = Quota(limit=5, of_parent=False, of_group=True, in_work=True)
+_LOCATION = Annotated[str, Meta(description="A `file://` or `s3://` location.")]
+_FILES = "file:///srv/pawsonalize"
+_SEGMENTS: Mapping[str, Any] = {
+    "name": "who-likes-saint-bernards",
+    "solutionVersion": "cats-20260517T093000000Z-1f2e3d",
+    "input": f"{_FILES}/imports/groups.jsonl",
+    "output": f"{_FILES}/exports/",
+    "results": 1000,
+}
+_MAILING: Mapping[str, Any] = {
+    **_SEGMENTS,
+    "name": "mailing",
+    "input": f"{_FILES}/imports/users.jsonl",
+    "results": 12,
+    "explorationWeight": 0.1,
+}
+
+
+def _batch(
+    resource: type[BatchJob],
+    name: str,
+    texts: tuple[str, str],
+    doc: str,
+    examples: Mapping[str, Any],
+    settings: tuple[str, ...],
+    wire: Wire,
+) -> Kind[Any]:
+    """Return a kind of batch job; `texts` are the summaries of its list and of a creation."""
+    return Kind(
+        resource=resource,
+        parent=SolutionVersion,
+        refers={"filter": Filter},
+        needs=(Need("solution_version", SolutionVersion),),
+        blocks=(Block(SolutionVersion, in_work),),
+        quota=_IN_WORK,
+        is_job=True,
+        of_group=False,
+        native=Native(
+            list=texts[0],
+            get=f"One {resource.kind}.",
+            create=texts[1],
+            delete="Forget a job that is done; its files stay.",
+            request=(
+                *("name", "solution_version"),
+                Field(name="input", type=_LOCATION, of="source"),
+                Field(name="output", type=_LOCATION, of="target"),
+                *("results", "filter", *settings, "tags"),
+            ),
+            answer=(
+                "solution_version",
+                Field(name="input", type=str, of="source"),
+                Field(name="output", type=str, of="target"),
+                *("results", "filter", "answered", "rejected"),
+            ),
+            docs={
+                "request": doc,
+                "answer": "A batch job: `answered` and `rejected` count lines.",
+                "list": f"{resource.kind.capitalize()}s, newest first, in pages as well.",
+            },
+            types={"request": f"{name}Request", "answer": "BatchJobAnswer", "list": f"{name}s"},
+            examples=examples,
+            status=202,
+            noun="batch job",
+        ),
+        wire=wire,
+    )
+
+
+_BATCH_MEMBERS = {
+    "jobInput.s3DataSource.path": "source",
+    "jobOutput.s3DataDestination.path": "target",
+    "numResults": "results",
+}
+_BATCH_STORED = ("solutionVersionArn", "jobInput", "jobOutput", "roleArn")
+KINDS: tuple[Kind[Any], ...] = (
+    Kind(
+        resource=DatasetExportJob,
+        parent=Dataset,
+        needs=(Need("dataset", Dataset),),
+        blocks=(Block(Dataset, in_work),),
+        quota=_IN_WORK,
+        is_job=True,
+        of_group=False,
+        wire=Wire(
+            creates="Writes a dataset as CSV that an import reads; of Items and Users, ALL alone"
+            " can be told.",
+            members={"jobOutput.s3DataDestination.path": "target", "ingestionMode": "mode"},
+            stored=("jobOutput", "roleArn"),
+        ),
+    ),
+    Kind(
+        resource=DataDeletionJob,
+        parent=DatasetGroup,
+        needs=(Need("dataset_group", DatasetGroup),),
+        blocks=(
+            Block(DatasetGroup, in_work),
+            Block(Dataset, in_work, lambda dataset: str(dataset.dataset_group)),
+        ),
+        is_job=True,
+        of_group=False,
+        wire=Wire(
+            creates="Erases users as `DELETE /v1/users` does: IN_PROGRESS until nothing of them is"
+            " left.",
+            members={"dataSource.dataLocation": "source"},
+            stored=("roleArn",),
+            shown={
+                "status": lambda job: _DELETION_STATUS[job.status],
+                "numDeleted": lambda job: job.deleted,
+            },
+        ),
+    ),
+    _batch(
+        BatchInferenceJob,
+        "InferenceJob",
+        (
+            "Questions asked by files, newest first.",
+            "Answer every line of files in the background.",
+        ),
+        "The same, with how answers explore; `results` is how many items a line gets.",
+        {"for a mailing": _MAILING},
+        (
+            *("exploration_weight", "exploration_item_age_cut_off"),
+            *("popularity_influence", "freshness_influence"),
+        ),
+        Wire(
+            creates="Answers each line of JSON Lines files in `{file}.out`; themes are refused.",
+            members=_BATCH_MEMBERS,
+            stored=(*_BATCH_STORED, "batchInferenceJobConfig"),
+            shown={
+                "batchInferenceJobMode": lambda _job: "BATCH_INFERENCE",
+                "batchInferenceJobConfig": lambda job: job.asked.get("batchInferenceJobConfig", {}),
+            },
+        ),
+    ),
+    _batch(
+        BatchSegmentJob,
+        "SegmentJob",
+        (
+            "Users found by files, newest first.",
+            "Find the users who like the items of every line best.",
+        ),
+        "A version to ask about every line of the JSON Lines files at `input`.\n\nAnswers are"
+        " written to `{file}.out` below `output`. `results` is how many users a line gets.",
+        {"a thousand users": _SEGMENTS},
+        (),
+        Wire(
+            creates="Writes the users who like each line's item, or items of an attribute, best:"
+            " `{file}.out`.",
+            members=_BATCH_MEMBERS,
+            stored=_BATCH_STORED,
+        ),
+    ),
+)

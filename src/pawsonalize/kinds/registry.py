@@ -1,138 +1,26 @@
-"""Resources by name: created once, within quotas; updated by compare-and-set; listed in pages.
-
-They are checked before a resource is created. So creations at the same moment may exceed a quota by
-a few.
-"""
+"""Resources by name: created once, within quotas; updated by compare-and-set; listed in pages."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, Final, Generic
+from typing import Generic
 
 import msgspec
 
-from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, LimitExceeded, NotFound
+from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound
 from pawsonalize.domain.limits import check_between
-from pawsonalize.kinds import dependencies
-from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.datasets import (
-    Dataset,
-    DatasetGroup,
-    DatasetImportJob,
-    DatasetSchema,
-    EventTracker,
-    Filter,
-    MetricAttribution,
+from pawsonalize.kinds.datasets import DATASET_GROUPS
+from pawsonalize.kinds.dependencies import (
+    check_needs,
+    check_quota,
+    check_unneeded,
+    dataset_group_of,
+    dataset_group_of_named,
 )
-from pawsonalize.kinds.jobs import (
-    BatchInferenceJob,
-    BatchSegmentJob,
-    DatasetExportJob,
-)
-from pawsonalize.kinds.owners import dataset_group_of, dataset_group_of_named
-from pawsonalize.kinds.resource import Resource, ResourceT, from_row, is_name, to_row
-from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.resource import Resource, ResourceT, is_name
+from pawsonalize.kinds.rows import from_row, to_row
 from pawsonalize.kinds.status import UNSETTLED
 from pawsonalize.storage.resources import Resources
-
-DATASET_GROUPS: Final = 5
-SCHEMAS: Final = 500
-DATASETS_OF_A_TYPE: Final = 1
-EVENT_TRACKERS_OF_A_GROUP: Final = 1
-METRIC_ATTRIBUTIONS_OF_A_GROUP: Final = 1
-FILTERS_OF_A_GROUP: Final = 10
-SOLUTIONS_OF_A_GROUP: Final = 10
-CAMPAIGNS_OF_A_GROUP: Final = 5
-IMPORT_JOBS_IN_WORK: Final = 5
-TRAININGS_IN_WORK: Final = 20
-JOBS_OF_A_KIND_IN_WORK: Final = 5
-
-_Counts = Callable[[Resources, Any, Any], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class _Quota:
-    """At most so many resources for which `counts` holds; only a few more are ever read."""
-
-    limit: int
-    of_whom: str
-    counts: _Counts
-    within_owner: bool = True
-    or_else: str = ""
-
-
-def check_quota(rows: Resources, resource: Resource, dataset_groups: int = DATASET_GROUPS) -> None:
-    """LimitExceeded if there are as many as there may be."""
-    quota = _QUOTAS.get(type(resource))
-    if quota is None:
-        return
-    limit = dataset_groups if isinstance(resource, DatasetGroup) else quota.limit
-    parent = getattr(resource, resource.owner) if resource.owner and quota.within_owner else None
-    found = (
-        from_row(row, type(resource))
-        for row in rows.list(
-            resource.kind,
-            max(_MANY, limit),
-            parent=parent,
-            statuses=UNSETTLED if quota.counts is _in_work else (),
-        )
-    )
-    if sum(quota.counts(rows, one, resource) for one in found) >= limit:
-        raise LimitExceeded(
-            f"there may be {limit} {resource.kind}s{quota.of_whom}: delete one first{quota.or_else}"
-            if quota.counts is not _in_work
-            else f"{limit} {resource.kind}s of the dataset group are in work already: wait until"
-            " one is ready"
-        )
-
-
-_MANY = 1_000
-
-
-def _each(_rows: Resources, _one: Resource, _new: Resource) -> bool:
-    return True
-
-
-def _in_work(rows: Resources, one: Resource, new: Resource) -> bool:
-    return dataset_group_of(rows, one) == dataset_group_of(rows, new)
-
-
-def _of_its_type(_rows: Resources, one: Dataset, new: Dataset) -> bool:
-    return one.dataset_type is new.dataset_type
-
-
-def _of_its_group(rows: Resources, one: Campaign, new: Campaign) -> bool:
-    groups = {
-        row.parent
-        for name in {one.solution, new.solution}
-        if (row := rows.get(Solution.kind, name)) is not None
-    }
-    return len(groups) == 1
-
-
-_A_GROUP = " in a dataset group"
-_QUOTAS: Mapping[type[Resource], _Quota] = MappingProxyType(
-    {
-        DatasetGroup: _Quota(
-            DATASET_GROUPS, "", _each, or_else=", or raise the setting max_dataset_groups"
-        ),
-        DatasetSchema: _Quota(SCHEMAS, "", _each),
-        Dataset: _Quota(DATASETS_OF_A_TYPE, " of a type in a dataset group", _of_its_type),
-        EventTracker: _Quota(EVENT_TRACKERS_OF_A_GROUP, _A_GROUP, _each),
-        MetricAttribution: _Quota(METRIC_ATTRIBUTIONS_OF_A_GROUP, _A_GROUP, _each),
-        Filter: _Quota(FILTERS_OF_A_GROUP, _A_GROUP, _each),
-        Solution: _Quota(SOLUTIONS_OF_A_GROUP, _A_GROUP, _each),
-        Campaign: _Quota(CAMPAIGNS_OF_A_GROUP, _A_GROUP, _of_its_group, within_owner=False),
-        DatasetImportJob: _Quota(IMPORT_JOBS_IN_WORK, "", _in_work, within_owner=False),
-        **{
-            kind: _Quota(JOBS_OF_A_KIND_IN_WORK, "", _in_work, within_owner=False)
-            for kind in (DatasetExportJob, BatchInferenceJob, BatchSegmentJob)
-        },
-        SolutionVersion: _Quota(TRAININGS_IN_WORK, "", _in_work, within_owner=False),
-    }
-)
-
 
 _PAGE = 100
 _UNSETTLED_MOST = 100_000
@@ -157,7 +45,7 @@ class Registry:
                 field="name",
             )
         if self.rows.get(resource.kind, resource.name) is None:
-            dependencies.check_owner(self.rows, resource)
+            check_needs(self.rows, resource)
             check_quota(self.rows, resource, self.dataset_groups)
         resource = msgspec.structs.replace(resource, created_at=now, updated_at=now)
         if not self.rows.create(to_row(resource)):
@@ -241,7 +129,7 @@ class Registry:
 
     def check_unneeded(self, resource: Resource) -> None:
         """Conflict that names what must be deleted before the resource, if anything must."""
-        dependencies.check_unneeded(self.rows, resource)
+        check_unneeded(self.rows, resource)
 
     def delete(self, kind: type[ResourceT], name: str) -> None:
         """Remove a resource; NotFound without it, Conflict that names what needs it."""

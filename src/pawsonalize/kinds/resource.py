@@ -6,12 +6,10 @@ from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from pawsonalize.domain.errors import Conflict, CorruptArtefact
+from pawsonalize.domain.errors import Conflict
 from pawsonalize.kinds.status import Status
-from pawsonalize.storage.resources import ResourceRow
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
-_COLUMNS = ("name", "status", "failure_reason", "created_at", "updated_at", "revision")
 
 
 class Resource(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,25 +51,3 @@ def moved(resource: ResourceT, status: Status, **changes: Any) -> ResourceT:
 def is_name(name: str) -> bool:
     """Whether a resource may have this name: it is also a folder's and part of a path."""
     return _NAME.fullmatch(name) is not None
-
-
-def to_row(resource: Resource) -> ResourceRow:
-    """The resource as it is stored."""
-    fields = msgspec.structs.asdict(resource)
-    columns = {name: fields.pop(name) for name in _COLUMNS}
-    return ResourceRow(
-        kind=resource.kind,
-        parent=None if resource.owner is None else fields[resource.owner],
-        body=msgspec.json.encode(fields, order="deterministic").decode(),
-        **columns,
-    )
-
-
-def from_row(row: ResourceRow, kind: type[ResourceT]) -> ResourceT:
-    """The stored resource; CorruptArtefact if the row is not one of its kind."""
-    try:
-        fields = msgspec.json.decode(row.body, type=dict[str, Any])
-        columns = {name: getattr(row, name) for name in _COLUMNS}
-        return msgspec.convert(fields | columns, kind)
-    except msgspec.MsgspecError as error:
-        raise CorruptArtefact(f"{row.kind} {row.name} cannot be read: {error}") from error

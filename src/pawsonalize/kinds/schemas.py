@@ -1,14 +1,24 @@
-"""Schemas of datasets: which type of dataset a document describes."""
+"""Schemas of datasets: the type of dataset that a document describes."""
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Schema
-from pawsonalize.kinds.datasets import DatasetSchema
+from pawsonalize.kinds.kind import Field, Kind, Native, Quota, Values, Wire
+from pawsonalize.kinds.resource import Resource
 
 _TYPES = ", ".join(DatasetType)
+
+
+class DatasetSchema(Resource, frozen=True, kw_only=True):
+    """The columns of a dataset, as Avro record JSON."""
+
+    kind: ClassVar[str] = "schema"
+
+    dataset_type: DatasetType
+    avro: str
 
 
 def new_schema(
@@ -57,3 +67,68 @@ def _record(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"the schema is not JSON: {error}", field="schema") from error
     return document if isinstance(document, dict) else {}
+
+
+ITEMS_OF_A_SHOP: dict[str, Any] = {
+    "type": "record",
+    "name": "Items",
+    "fields": [
+        {"name": "ITEM_ID", "type": "string"},
+        {"name": "GENRE", "type": ["null", "string"], "categorical": True},
+    ],
+}
+"""A schema for examples."""
+
+
+def avro_text(schema: Any) -> Any:
+    """Return Avro record JSON as text, if it came as an object."""
+    return json.dumps(schema) if isinstance(schema, Mapping) else schema
+
+
+def _create(parts: Any, values: Values, now: int) -> DatasetSchema:
+    named = values.get("dataset_type")
+    dataset_type = None if named is None else dataset_type_named(named)
+    schema = new_schema(
+        values["name"], avro_text(values["schema"]), dataset_type, values.get("asked")
+    )
+    created: DatasetSchema = parts.registry.create(schema, now)
+    return created
+
+
+KINDS = (
+    Kind(
+        resource=DatasetSchema,
+        quota=Quota(limit=500, scope=""),
+        of_group=False,
+        create=_create,
+        native=Native(
+            list="The columns of datasets, newest first.",
+            get="One schema.",
+            create="Create a schema from Avro record JSON.",
+            delete="Delete a schema that no dataset has.",
+            request=(
+                "name",
+                Field(name="schema", type=dict[str, Any]),
+                Field(name="dataset_type", type=str | None, default=None),
+            ),
+            answer=(
+                "dataset_type",
+                Field(name="schema", type=dict[str, Any], of=lambda one: json.loads(one.avro)),
+            ),
+            docs={
+                "request": "A schema to create: Avro record JSON, as an object.\n\n`datasetType`"
+                " may be left out where the name of the record, or its fields, tell it.",
+                "answer": "The columns of a dataset.",
+            },
+            examples={"items of a shop": {"name": "shop-items", "schema": ITEMS_OF_A_SHOP}},
+        ),
+        wire=Wire(
+            creates="Stores a schema; the name of its Avro record, or its fields, tell which"
+            " dataset it is of.",
+            deletes="Deletes a schema that no dataset has.",
+            members={"schema": "schema"},
+            stored=("domain",),
+            shown={"schema": lambda one: one.avro},
+        ),
+    ),
+)

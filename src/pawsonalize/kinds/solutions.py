@@ -5,9 +5,22 @@ from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from pawsonalize.kinds.datasets import actions_of
+from pawsonalize.domain.times import parse_moment
+from pawsonalize.kinds.datasets import DatasetGroup, actions_of
+from pawsonalize.kinds.kind import (
+    Block,
+    Commands,
+    Field,
+    Kind,
+    Native,
+    Need,
+    Quota,
+    Values,
+    Wire,
+    in_work,
+)
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.names import NEXT_BEST_ACTION, POPULARITY_COUNT
@@ -198,3 +211,178 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     def log_offset(self) -> int:
         """How far the log was read."""
         return self.cut.log_offset
+
+
+_PANEL = "Models"
+
+
+def _create_solution(parts: Any, values: Values, now: int) -> Solution:
+    fields = dict(values)
+    selection = TrainingSelection(tuple(fields.pop("events")), fields.pop("max_age_days"))
+    created: Solution = parts.solutions.create(Solution(**fields, selection=selection), now)
+    return created
+
+
+def _change_solution(parts: Any, name: str, changes: Values, now: int) -> Solution:
+    def changed(solution: Solution) -> Solution:
+        return msgspec.structs.replace(solution, **changes)
+
+    stored: Solution = parts.solutions.change(name, changed, now)
+    return stored
+
+
+SOLUTION_KIND = Kind(
+    resource=Solution,
+    parent=DatasetGroup,
+    needs=(Need("dataset_group", DatasetGroup),),
+    blocks=(Block(DatasetGroup),),
+    quota=Quota(limit=10),
+    create=_create_solution,
+    change=_change_solution,
+    delete=lambda parts, name, now: parts.versions.delete_solution(name, now),
+    native=Native(
+        list="Recipes with their settings, newest first.",
+        get="One solution.",
+        create="Create a solution: a recipe with its settings.",
+        change="Change how later versions are trained, and whether any are by themselves.",
+        delete="Delete a solution with its versions and their models.",
+        request=(
+            *("name", "recipe", "dataset_group", "settings"),
+            Field(name="events", type=tuple[EventParameters, ...], default=()),
+            Field(name="max_age_days", type=Annotated[float, Meta(gt=0)] | None, default=None),
+            "tuning",
+            Field(name="auto_training_days", type=int | None, default=None),
+            *("retrain", "tags"),
+        ),
+        changes=(
+            *("settings", "tuning"),
+            Field(name="auto_training_days", type=int | UnsetType | None, default=UNSET),
+            "retrain",
+        ),
+        answer=(
+            *("dataset_group", "recipe", "settings"),
+            Field(
+                name="events",
+                type=tuple[EventParameters, ...],
+                of=lambda solution: solution.selection.events,
+            ),
+            Field(
+                name="max_age_days",
+                type=float | None,
+                of=lambda solution: solution.selection.max_age_days,
+            ),
+            *("tuning", "auto_training_days", "retrain"),
+        ),
+        docs={
+            "request": "A solution to create: a recipe, its settings, and on which events it"
+            " trains.\n\nWithout `events` it trains on all types. With `autoTrainingDays` it is"
+            " trained by itself so\noften; `retrain` false keeps the daily retraining away.",
+            "change": "What to change of a solution; what is left out stays. Later versions are"
+            " trained so.",
+            "answer": "A recipe with its settings.",
+        },
+        examples={
+            "a recommender": {
+                "name": "cats",
+                "datasetGroup": "shelter-b",
+                "recipe": "user-personalization",
+                "settings": {"learn": False},
+                "events": [{"eventType": "view"}, {"eventType": "favorite", "weight": 4.0}],
+                "maxAgeDays": 365.0,
+            }
+        },
+        change_examples={"no more retraining": {"retrain": False}},
+    ),
+    wire=Wire(
+        deletes="Deletes a solution that no campaign serves, with its versions and their models."
+    ),
+    commands=Commands(
+        panel=_PANEL,
+        about="Solutions: a recipe with its settings.",
+        columns=("name", "status", "recipe", "dataset_group", "retrain"),
+        show=("Show a solution.", "recommender"),
+        delete=(
+            "Delete a solution that no campaign serves, with its versions and their models.",
+            "cats",
+        ),
+    ),
+)
+
+
+def _create_version(parts: Any, values: Values, now: int) -> SolutionVersion:
+    """Store what to train, and begin if there is a slot."""
+    fields = dict(values)
+    solution, suffix, at = fields.pop("solution"), fields.pop("name", None), fields.pop("at", None)
+    version = parts.versions.create(
+        solution,
+        as_of=now if at is None else parse_moment(at, "at"),
+        now=now,
+        name=suffix and parts.versions.free_name(solution, suffix),
+        measured=True,
+        **fields,
+    )
+    parts.queue.start_waiting(now)
+    stored: SolutionVersion = parts.versions.get(version.name)
+    return stored
+
+
+VERSION_KIND = Kind(
+    resource=SolutionVersion,
+    parent=Solution,
+    blocks=(Block(Solution, in_work),),
+    quota=Quota(limit=20, of_parent=False, of_group=True, in_work=True),
+    create=_create_version,
+    actions={"stop": lambda parts, name, now: parts.trainings.stop(name, now)},
+    native=Native(
+        list="Trained models and those in training, newest first.",
+        get="One solution version; of one in training, how far it is.",
+        create="Train a solution in the background; nothing goes live by that.",
+        actions={"stop": "Stop a training; nothing of it is kept."},
+        request=(
+            *("solution", "mode"),
+            Field(name="at", type=str | int | float | None, default=None),
+            "seed",
+            Field(name="name", type=str | None, default=None),
+        ),
+        answer=(
+            *("solution", "recipe", "settings", "mode", "as_of", "log_offset", "seed"),
+            *("automatic", "run", "code_version", "progress", "fingerprint"),
+            *("events", "users", "items", "metrics"),
+        ),
+        docs={
+            "request": "What to train: a solution, on everything known `at` that moment; now, if"
+            " left out.\n\n`mode` UPDATE takes new events into the newest version instead of"
+            " training anew. With a\n`name` the version is called as the solution and that.",
+            "answer": "A trained model, or one in training: then `progress` says how far it is.\n\n"
+            "`run` is the retraining that it was trained for, which decides whether it is served."
+            " `metrics`\nare of the user split, as Amazon Personalize measures; the gate decides by"
+            " those in the run.",
+            "list": "Solution versions, newest first, in pages as well.",
+        },
+        examples={"now": {"solution": "cats"}},
+        status=202,
+    ),
+    wire=Wire(
+        creates="Trains a version in a process of its own, FULL or UPDATE; several wait for each"
+        " other."
+    ),
+    commands=Commands(
+        panel=_PANEL,
+        about="Solution versions: trained models.",
+        columns=("name", "status", "recipe", "mode", "events", "created_at"),
+        filter="Only versions of this solution.",
+        ls_example="--solution recommender",
+        show=(
+            "Show a solution version; of one in training, how far it is.",
+            "recommender-20260517T093000000Z-1f2e3d",
+        ),
+        look=lambda parts, name, now: parts.trainings.look(name, now),
+        actions={
+            "stop": (
+                "Stop a training on this machine; nothing of it is kept.",
+                "recommender-20260517T093000000Z-1f2e3d",
+            )
+        },
+    ),
+)
+KINDS: tuple[Kind[Any], ...] = (SOLUTION_KIND, VERSION_KIND)

@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.aws.operations.pages import page
+from pawsonalize.aws.operations.resources import operations_of
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 
 _SYNC = "syncWithLatestSolutionVersion"
@@ -34,17 +35,6 @@ def create_campaign(services: AwsServices, members: Members) -> Answer:
     return {"campaignArn": services.arns.of(created)}
 
 
-def describe_campaign(services: AwsServices, members: Members) -> Answer:
-    """Answers what a campaign serves, and its newest update."""
-    return {"campaign": _described(services, services.resource(Campaign, members["campaignArn"]))}
-
-
-def list_campaigns(services: AwsServices, members: Members) -> Answer:
-    """Lists the campaigns, of all solutions or of one."""
-    found, token = page(services, members, Campaign, (Solution, "solutionArn"))
-    return {"campaigns": [_described(services, one) for one in found], "nextToken": token}
-
-
 def update_campaign(services: AwsServices, members: Members) -> Answer:
     """Serves another version or other settings; the old ones serve until the new ones do."""
     campaign = services.resource(Campaign, members["campaignArn"])
@@ -58,19 +48,12 @@ def update_campaign(services: AwsServices, members: Members) -> Answer:
     return {"campaignArn": services.arns.of(campaign)}
 
 
-def delete_campaign(services: AwsServices, members: Members) -> None:
-    """Deletes a campaign at once; its solution version stays."""
-    services.registry.delete(Campaign, services.arns.name(members["campaignArn"], Campaign))
-
-
-def _described(services: AwsServices, campaign: Campaign) -> Answer:
-    status = campaign.serving_status
+def _shown(services: AwsServices, campaign: Campaign) -> Answer:
     update = campaign.latest_update
     first = update is None or update.requested_at == campaign.created_at
-    return services.summary(campaign) | {
-        "status": status,
+    return {
+        "status": campaign.serving_status,
         "failureReason": update.failure_reason if update and first else None,
-        "campaignArn": services.arns.of(campaign),
         "solutionVersionArn": _version_arn(
             services, campaign, campaign.solution_version or campaign.heading_for
         ),
@@ -172,10 +155,7 @@ def _number(name: str, kind: type[float], text: str) -> float:
     return value
 
 
-OPERATIONS = {
+OPERATIONS = operations_of(KINDS[Campaign], shown=_shown) | {
     "CreateCampaign": create_campaign,
-    "DescribeCampaign": describe_campaign,
-    "ListCampaigns": list_campaigns,
     "UpdateCampaign": update_campaign,
-    "DeleteCampaign": delete_campaign,
 }

@@ -1,16 +1,14 @@
 """Every operation that is done, by its name; what is missing here is answered as not done yet."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
 
 from pawsonalize.aws.operations import (
     actions,
-    batch_jobs,
     campaigns,
-    dataset_jobs,
     datasets,
     events,
+    jobs,
     metric_attributions,
     recipes,
     recommenders,
@@ -19,18 +17,15 @@ from pawsonalize.aws.operations import (
     solutions,
     tags,
 )
-from pawsonalize.aws.services import AwsServices, Members
-
-# It returns an `Answer`, None where the operation answers nothing, or is a coroutine of either.
-Handler = Callable[[AwsServices, Members], Any]
+from pawsonalize.aws.operations.resources import Handler, operations_of
+from pawsonalize.kinds.catalogue import KINDS
 
 _FILES = (
     actions,
-    batch_jobs,
     campaigns,
-    dataset_jobs,
     datasets,
     events,
+    jobs,
     metric_attributions,
     recipes,
     recommenders,
@@ -41,5 +36,12 @@ _FILES = (
 )
 
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
-    {name: handler for file in _FILES for name, handler in file.OPERATIONS.items()}
+    {
+        **{
+            name: handler
+            for kind in KINDS.values()
+            for name, handler in operations_of(kind).items()
+        },
+        **{name: handler for file in _FILES for name, handler in file.OPERATIONS.items()},
+    }
 )

@@ -4,11 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from pawsonalize.aws.operations.pages import page
-from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.protocol.parsing import Structure
-from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.ids import parse_id
@@ -18,30 +16,9 @@ from pawsonalize.engine.ingest.decoding.decoder import encode_text, read_json
 from pawsonalize.engine.ingest.event_form import read_interaction, read_raw
 from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.reporting.metric_attributions import SOURCE
-from pawsonalize.kinds.datasets import Dataset, DatasetGroup, EventTracker
+from pawsonalize.kinds.datasets import Dataset, EventTracker
 
 _ANIMAL = "animal_id"
-
-
-def create_event_tracker(services: AwsServices, members: Members) -> Answer:
-    """Creates the event tracker of a dataset group, which has one, with a new tracking id."""
-    group = services.resource(DatasetGroup, members["datasetGroupArn"])
-    created = services.datasets.create_tracker(
-        members["name"], group.name, services.now(), given_tags(members)
-    )
-    return {"eventTrackerArn": services.arns.of(created), "trackingId": created.tracking_id}
-
-
-def describe_event_tracker(services: AwsServices, members: Members) -> Answer:
-    """Answers an event tracker with its tracking id."""
-    tracker = services.resource(EventTracker, members["eventTrackerArn"])
-    return {"eventTracker": _described(services, tracker)}
-
-
-def list_event_trackers(services: AwsServices, members: Members) -> Answer:
-    """Lists the event trackers, of all dataset groups or of one."""
-    found, token = page(services, members, EventTracker, (DatasetGroup, "datasetGroupArn"))
-    return {"eventTrackers": [_described(services, one) for one in found], "nextToken": token}
 
 
 def delete_event_tracker(services: AwsServices, members: Members) -> None:
@@ -49,15 +26,6 @@ def delete_event_tracker(services: AwsServices, members: Members) -> None:
     tracker = services.resource(EventTracker, members["eventTrackerArn"])
     services.registry.delete(EventTracker, tracker.name)
     services.trackers.forget(tracker.tracking_id)
-
-
-def _described(services: AwsServices, tracker: EventTracker) -> Answer:
-    return services.summary(tracker) | {
-        "eventTrackerArn": services.arns.of(tracker),
-        "accountId": services.arns.account,
-        "trackingId": tracker.tracking_id,
-        "datasetGroupArn": services.arns.named(DatasetGroup, tracker.dataset_group),
-    }
 
 
 async def put_events(services: AwsServices, members: Members) -> None:
@@ -184,9 +152,6 @@ def check_records(rejected: tuple[Rejection, ...], name: str) -> None:
 
 
 OPERATIONS = {
-    "CreateEventTracker": create_event_tracker,
-    "DescribeEventTracker": describe_event_tracker,
-    "ListEventTrackers": list_event_trackers,
     "DeleteEventTracker": delete_event_tracker,
     "PutEvents": put_events,
     "PutItems": put_items,

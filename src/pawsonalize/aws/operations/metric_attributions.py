@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pawsonalize.aws.operations.pages import page, part_of
+from pawsonalize.aws.operations.pages import part_of
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.kinds.datasets import AttributedMetric, DatasetGroup, MetricAttribution
@@ -20,20 +20,6 @@ def create_metric_attribution(services: AwsServices, members: Members) -> Answer
     )
     created = services.attributions.create(attribution, services.now())
     return {"metricAttributionArn": services.arns.of(created)}
-
-
-def describe_metric_attribution(services: AwsServices, members: Members) -> Answer:
-    """Answers a metric attribution with its state."""
-    found = services.resource(MetricAttribution, members["metricAttributionArn"])
-    return {"metricAttribution": _described(services, found)}
-
-
-def list_metric_attributions(services: AwsServices, members: Members) -> Answer:
-    """Lists the metric attributions, of all dataset groups or of one."""
-    found, token = page(services, members, MetricAttribution, (DatasetGroup, "datasetGroupArn"))
-    return {"metricAttributions": [_described(services, one) for one in found]} | {
-        "nextToken": token
-    }
 
 
 def list_metric_attribution_metrics(services: AwsServices, members: Members) -> Answer:
@@ -69,20 +55,6 @@ def update_metric_attribution(services: AwsServices, members: Members) -> Answer
     return {"metricAttributionArn": services.arns.of(updated)}
 
 
-def delete_metric_attribution(services: AwsServices, members: Members) -> None:
-    """Deletes a metric attribution; its reports stay."""
-    name = services.arns.name(members["metricAttributionArn"], MetricAttribution)
-    services.registry.delete(MetricAttribution, name)
-
-
-def _described(services: AwsServices, attribution: MetricAttribution) -> Answer:
-    return services.summary(attribution) | {
-        "metricAttributionArn": services.arns.of(attribution),
-        "datasetGroupArn": services.arns.named(DatasetGroup, attribution.dataset_group),
-        "metricsOutputConfig": attribution.asked["metricsOutputConfig"],
-    }
-
-
 def _metrics(given: Any) -> tuple[AttributedMetric, ...]:
     return tuple(
         AttributedMetric(one["metricName"], one["eventType"], one["expression"]) for one in given
@@ -96,9 +68,6 @@ def _output(config: Mapping[str, Any]) -> dict[str, Any]:
 
 OPERATIONS = {
     "CreateMetricAttribution": create_metric_attribution,
-    "DescribeMetricAttribution": describe_metric_attribution,
-    "ListMetricAttributions": list_metric_attributions,
     "ListMetricAttributionMetrics": list_metric_attribution_metrics,
     "UpdateMetricAttribution": update_metric_attribution,
-    "DeleteMetricAttribution": delete_metric_attribution,
 }

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+from pawsonalize.aws.arn import arn_member
 from pawsonalize.aws.protocol.errors import INVALID_NEXT_TOKEN, AwsError
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.kinds.kind import Kind
 from pawsonalize.kinds.registry import MAX_PAGE, resource_page
-from pawsonalize.kinds.resource import Resource, ResourceT
+from pawsonalize.kinds.resource import ResourceT
 
 _MAX_DIGITS = 6
 T = TypeVar("T")
@@ -25,22 +27,19 @@ def part_of(listed: Sequence[T], members: Members) -> tuple[Sequence[T], str | N
 
 
 def page(
-    services: AwsServices,
-    members: Members,
-    kind: type[ResourceT],
-    of: tuple[type[Resource], str] | None = None,
+    services: AwsServices, members: Members, kind: Kind[ResourceT]
 ) -> tuple[tuple[ResourceT, ...], str | None]:
     """One page of a kind, newest first, and the token of the next.
 
-    `of` says to which resource they belong: its kind and the member that has its ARN, if given.
+    If the request has the ARN of a parent, of those that belong to it.
     """
     parent = None
-    if of is not None and of[1] in members:
-        parent = services.resource(of[0], members[of[1]]).name
+    if kind.parent is not None and (arn := members.get(arn_member(kind.parent))) is not None:
+        parent = services.resource(kind.parent, arn).name
     try:
         found = resource_page(
             services.registry,
-            kind,
+            kind.resource,
             members.get("maxResults", MAX_PAGE),
             parent=parent,
             cursor=members.get("nextToken"),

@@ -5,12 +5,13 @@ from typing import Any
 import msgspec
 
 from pawsonalize.aws.operations.campaigns import exploration_of
-from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.recipes import domain_recipe_of
+from pawsonalize.aws.operations.resources import operations_of
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.kinds.campaigns import Recommender
+from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.solutions import EventParameters, TrainingSelection
 from pawsonalize.kinds.status import Status
@@ -41,20 +42,6 @@ def create_recommender(services: AwsServices, members: Members) -> Answer:
     return {"recommenderArn": services.arns.of(created)}
 
 
-def describe_recommender(services: AwsServices, members: Members) -> Answer:
-    """Answers a recommender with its state, and how well its model does on held-out users."""
-    recommender = services.resource(Recommender, members["recommenderArn"])
-    version = services.recommenders.version(recommender)
-    metrics = version.metrics if version and version.metrics else None
-    return {"recommender": _described(services, recommender) | {"modelMetrics": metrics}}
-
-
-def list_recommenders(services: AwsServices, members: Members) -> Answer:
-    """Lists the recommenders, of all dataset groups or of one."""
-    found, token = page(services, members, Recommender, (DatasetGroup, "datasetGroupArn"))
-    return {"recommenders": [_described(services, one) for one in found], "nextToken": token}
-
-
 def update_recommender(services: AwsServices, members: Members) -> Answer:
     """Changes how a recommender explores and serves; it answers on meanwhile."""
     recommender = services.resource(Recommender, members["recommenderArn"])
@@ -76,12 +63,6 @@ def stop_recommender(services: AwsServices, members: Members) -> Answer:
     return {"recommenderArn": services.arns.of(services.recommenders.stop(name, services.now()))}
 
 
-def delete_recommender(services: AwsServices, members: Members) -> None:
-    """Deletes a recommender with its solution, its campaign and its model."""
-    name = services.arns.name(members["recommenderArn"], Recommender)
-    services.recommenders.delete(name, services.now())
-
-
 def serving_campaign(services: AwsServices, arn: str) -> str:
     """The name of the campaign that answers for the recommender, which must be ACTIVE."""
     recommender = services.resource(Recommender, arn)
@@ -92,13 +73,10 @@ def serving_campaign(services: AwsServices, arn: str) -> str:
     return recommender.served_by
 
 
-def _described(services: AwsServices, recommender: Recommender) -> Answer:
-    return services.summary(recommender) | {
-        "recommenderArn": services.arns.of(recommender),
-        "datasetGroupArn": services.arns.named(DatasetGroup, recommender.dataset_group),
-        "recipeArn": recommender.asked["recipeArn"],
-        "recommenderConfig": recommender.asked.get("recommenderConfig"),
-    }
+def _details(services: AwsServices, recommender: Recommender) -> Answer:
+    """How well its model does on held-out users."""
+    version = services.recommenders.version(recommender)
+    return {"modelMetrics": version.metrics if version and version.metrics else None}
 
 
 def _settings(members: Members) -> dict[str, Any]:
@@ -117,12 +95,9 @@ def _settings(members: Members) -> dict[str, Any]:
     return settings | {"asked": {"recommenderConfig": config, "campaignConfig": config}}
 
 
-OPERATIONS = {
+OPERATIONS = operations_of(KINDS[Recommender], details=_details) | {
     "CreateRecommender": create_recommender,
-    "DescribeRecommender": describe_recommender,
-    "ListRecommenders": list_recommenders,
     "UpdateRecommender": update_recommender,
     "StartRecommender": start_recommender,
     "StopRecommender": stop_recommender,
-    "DeleteRecommender": delete_recommender,
 }

@@ -1,60 +1,14 @@
 """Solution versions."""
 
-from pawsonalize.aws.operations.pages import page
-from pawsonalize.aws.operations.tags import given_tags
+from pawsonalize.aws.operations.resources import operations_of
 from pawsonalize.aws.protocol.errors import IN_USE, INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import recipe_arn
 from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.kind import Values
 from pawsonalize.kinds.solutions import Solution, SolutionVersion, TrainingMode
 from pawsonalize.kinds.status import Status
-
-
-def create_solution_version(services: AwsServices, members: Members) -> Answer:
-    """Trains a version in a process of its own, FULL or UPDATE; several wait for each other."""
-    solution = services.resource(Solution, members["solutionArn"])
-    now = services.now()
-    version = services.versions.create(
-        solution.name,
-        as_of=now,
-        now=now,
-        mode=_mode(members.get("trainingMode", TrainingMode.FULL)),
-        name=services.versions.free_name(solution.name, members["name"])
-        if "name" in members
-        else None,
-        measured=True,
-        tags=given_tags(members),
-        asked={**solution.asked, "name": members.get("name")},
-    )
-    services.queue.start_waiting(now)
-    return {"solutionVersionArn": services.arns.of(version)}
-
-
-def describe_solution_version(services: AwsServices, members: Members) -> Answer:
-    """Answers a version with its state, and what it was trained with."""
-    version = services.resource(SolutionVersion, members["solutionVersionArn"])
-    solution = services.registry.get(Solution, version.solution)
-    return {
-        "solutionVersion": version_summary(services, version)
-        | {
-            **version.asked,
-            "solutionArn": services.arns.named(Solution, version.solution),
-            "datasetGroupArn": services.arns.named(DatasetGroup, solution.dataset_group),
-            "recipeArn": recipe_arn(version.recipe, version.asked),
-            "performHPO": version.tuning is not None,
-            "tunedHPOParams": _tuned(version),
-            "performAutoML": False,
-            "performIncrementalUpdate": False,
-        }
-    }
-
-
-def list_solution_versions(services: AwsServices, members: Members) -> Answer:
-    """Lists the versions, of all solutions or of one, newest first."""
-    found, token = page(services, members, SolutionVersion, (Solution, "solutionArn"))
-    return {"solutionVersions": [version_summary(services, one) for one in found]} | {
-        "nextToken": token
-    }
 
 
 def stop_solution_version_creation(services: AwsServices, members: Members) -> None:
@@ -77,11 +31,41 @@ def get_solution_metrics(services: AwsServices, members: Members) -> Answer:
 
 
 def version_summary(services: AwsServices, version: SolutionVersion) -> Answer:
-    """What lists and solutions say of a version."""
-    return services.summary(version) | {
+    """Return the members that lists and solutions have of a version."""
+    return services.summary(version) | _shown(services, version)
+
+
+def _shown(services: AwsServices, version: SolutionVersion) -> Answer:
+    return {
         "solutionVersionArn": services.arns.of(version),
         "trainingMode": version.mode,
         "trainingType": "AUTOMATIC" if version.automatic else "MANUAL",
+    }
+
+
+def _details(services: AwsServices, version: SolutionVersion) -> Answer:
+    """What it was trained with."""
+    solution = services.registry.get(Solution, version.solution)
+    return {
+        "datasetGroupArn": services.arns.named(DatasetGroup, solution.dataset_group),
+        "recipeArn": recipe_arn(version.recipe, version.asked),
+        "performHPO": version.tuning is not None,
+        "tunedHPOParams": _tuned(version),
+        "performAutoML": False,
+        "performIncrementalUpdate": False,
+    }
+
+
+def _fields(services: AwsServices, members: Members) -> Values:
+    mode = members.get("trainingMode", TrainingMode.FULL)
+    if mode not in set(TrainingMode):
+        raise AwsError(INVALID_INPUT, f"trainingMode may be FULL or UPDATE, not {mode}")
+    solution = services.resource(Solution, members["solutionArn"])
+    name = members.get("name")
+    return {
+        "name": name,
+        "mode": TrainingMode(mode),
+        "asked": {**solution.asked, "name": name},
     }
 
 
@@ -93,16 +77,9 @@ def _tuned(version: SolutionVersion) -> Answer | None:
     return {"algorithmHyperParameters": chosen}
 
 
-def _mode(name: str) -> TrainingMode:
-    if name not in set(TrainingMode):
-        raise AwsError(INVALID_INPUT, f"trainingMode may be FULL or UPDATE, not {name}")
-    return TrainingMode(name)
-
-
-OPERATIONS = {
-    "CreateSolutionVersion": create_solution_version,
-    "DescribeSolutionVersion": describe_solution_version,
-    "ListSolutionVersions": list_solution_versions,
+OPERATIONS = operations_of(
+    KINDS[SolutionVersion], shown=_shown, details=_details, fields=_fields
+) | {
     "StopSolutionVersionCreation": stop_solution_version_creation,
     "GetSolutionMetrics": get_solution_metrics,
 }

@@ -5,14 +5,15 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.aws.operations.pages import page
 from pawsonalize.aws.operations.recipes import recipe_of
+from pawsonalize.aws.operations.resources import operations_of
 from pawsonalize.aws.operations.solution_versions import version_summary
 from pawsonalize.aws.operations.tags import given_tags
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import WITHOUT_EFFECT, recipe_arn
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.engine.training.solutions import MOST_DAYS
+from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.solutions import (
     MAX_TRIALS,
@@ -55,23 +56,6 @@ def create_solution(services: AwsServices, members: Members) -> Answer:
     return {"solutionArn": services.arns.of(created)}
 
 
-def describe_solution(services: AwsServices, members: Members) -> Answer:
-    """Answers a solution as it was asked for, its newest version and its latest update."""
-    solution = services.resource(Solution, members["solutionArn"])
-    versions = services.registry.page(SolutionVersion, 1, parent=solution.name)
-    latest = version_summary(services, versions[0]) if versions else None
-    return {
-        "solution": _described(services, solution)
-        | {"latestSolutionVersion": latest, "latestSolutionUpdate": _latest_update(solution)}
-    }
-
-
-def list_solutions(services: AwsServices, members: Members) -> Answer:
-    """Lists the solutions, of all dataset groups or of one."""
-    found, token = page(services, members, Solution, (DatasetGroup, "datasetGroupArn"))
-    return {"solutions": [_described(services, one) for one in found], "nextToken": token}
-
-
 def update_solution(services: AwsServices, members: Members) -> Answer:
     """Changes which events later versions train on, and whether any are trained by themselves."""
     _check_wishes(members)
@@ -94,22 +78,22 @@ def update_solution(services: AwsServices, members: Members) -> Answer:
     return {"solutionArn": services.arns.of(solution)}
 
 
-def delete_solution(services: AwsServices, members: Members) -> None:
-    """Deletes a solution that no campaign serves, with its versions and their models."""
-    name = services.arns.name(members["solutionArn"], Solution)
-    services.versions.delete_solution(name, services.now())
-
-
-def _described(services: AwsServices, solution: Solution) -> Answer:
-    return services.summary(solution) | {
-        **solution.asked,
-        "solutionArn": services.arns.of(solution),
-        "datasetGroupArn": services.arns.named(DatasetGroup, solution.dataset_group),
+def _shown(_services: AwsServices, solution: Solution) -> Answer:
+    return {
         "recipeArn": recipe_arn(solution.recipe, solution.asked),
         "performHPO": solution.tuning is not None,
         "performAutoML": False,
         _AUTO: solution.auto_training_days is not None,
         "performIncrementalUpdate": False,
+    }
+
+
+def _details(services: AwsServices, solution: Solution) -> Answer:
+    """Return its newest version and its latest update."""
+    versions = services.registry.page(SolutionVersion, 1, parent=solution.name)
+    return {
+        "latestSolutionVersion": version_summary(services, versions[0]) if versions else None,
+        "latestSolutionUpdate": _latest_update(solution),
     }
 
 
@@ -225,10 +209,7 @@ def _threshold(text: str | None) -> float | None:
         raise AwsError(INVALID_INPUT, "eventValueThreshold must be a number") from None
 
 
-OPERATIONS = {
+OPERATIONS = operations_of(KINDS[Solution], shown=_shown, details=_details) | {
     "CreateSolution": create_solution,
-    "DescribeSolution": describe_solution,
-    "ListSolutions": list_solutions,
     "UpdateSolution": update_solution,
-    "DeleteSolution": delete_solution,
 }

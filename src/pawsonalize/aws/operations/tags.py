@@ -6,8 +6,8 @@ import msgspec
 
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, TOO_MANY_TAGS, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.kinds.datasets import DatasetSchema
 from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.schemas import DatasetSchema
 
 _MAX_TAGS = 50
 

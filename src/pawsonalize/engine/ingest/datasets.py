@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.ids import parse_id
@@ -14,19 +15,17 @@ from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
-    DatasetSchema,
     EventTracker,
     actions_of,
     as_items,
+    check_type,
     data_group,
     dataset_name,
 )
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.kinds.dependencies import check_type
-from pawsonalize.kinds.names import new_tracking_id
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import is_name
-from pawsonalize.kinds.schemas import new_schema
+from pawsonalize.kinds.schemas import DatasetSchema, new_schema
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.event_log import EventLog
 
@@ -168,7 +167,12 @@ class Datasets:
         return updated
 
     def describe(
-        self, dataset_group: str, dataset_type: DatasetType, schema: str | None, now: int
+        self,
+        dataset_group: str,
+        dataset_type: DatasetType,
+        schema: str | None,
+        now: int,
+        **fields: Any,
     ) -> Dataset:
         """Create the group's dataset of the type, with the schema that `schema` names.
 
@@ -183,7 +187,11 @@ class Datasets:
             own = self.registry.create(new_schema(name, schema, dataset_type), now)
             schema = own.name
         dataset = Dataset(
-            name=name, dataset_group=dataset_group, dataset_type=dataset_type, schema=schema
+            name=name,
+            dataset_group=dataset_group,
+            dataset_type=dataset_type,
+            schema=schema,
+            **fields,
         )
         try:
             return self.create(dataset, now)
@@ -191,20 +199,6 @@ class Datasets:
             if own is not None:
                 self.registry.delete(DatasetSchema, own.name)
             raise
-
-    def create_tracker(
-        self, name: str, dataset_group: str, now: int, tags: Mapping[str, str] | None = None
-    ) -> EventTracker:
-        """Create the event tracker of a dataset group, which has one, with a new tracking id."""
-        return self.registry.create(
-            EventTracker(
-                name=name,
-                dataset_group=dataset_group,
-                tracking_id=new_tracking_id(),
-                tags=tags or {},
-            ),
-            now,
-        )
 
     def tracker(self, tracking_id: str) -> EventTracker:
         """The event tracker of that tracking id; NotFound if there is none."""

@@ -12,12 +12,12 @@ from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, DEFAULT_EVENT_TYPE
 from pawsonalize.engine.serving.exploration import Exposed, Exposure, Novelty
 from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.kinds.campaigns import Campaign, influenced
+from pawsonalize.kinds.campaigns import Campaign, Influence, is_wanted
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
-from pawsonalize.recipes.contract import Context, ContextEvent, FacetedModel, Model
+from pawsonalize.recipes.contract import Context, ContextEvent, FacetedModel, InfluencedModel, Model
 from pawsonalize.wings.remote_amazon.campaigns import AmazonServing
 from pawsonalize.wings.remote_amazon.remote_campaign import RemoteCampaign
 from pawsonalize.wings.remote_amazon.remote_model import STAND_IN, RemoteModel
@@ -322,3 +322,10 @@ class Loader:
     def _group(self, version: SolutionVersion) -> str:
         solution = self.registry.find(Solution, version.solution)
         return DEFAULT_DATASET_GROUP if solution is None else solution.data_group
+
+
+def influenced(model: Model, wanted: Influence) -> Model:
+    """Return the model with these influences; a model without influences stays as it is."""
+    if not is_wanted(wanted) or not isinstance(model, InfluencedModel):
+        return model
+    return model.influenced(wanted.popularity_influence, wanted.freshness_influence)

@@ -1,14 +1,13 @@
-"""Campaigns of solutions: created, and following the newest version."""
+"""Campaigns that follow the newest version of their solution."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import structlog
 
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign
@@ -80,30 +79,3 @@ class Following:
             solution_version=newest.name,
             reason=reason,
         )
-
-
-def create_campaign(
-    campaigns: Campaigns,
-    versions: SolutionVersions,
-    now: int,
-    *,
-    name: str,
-    solution: str | None,
-    version: str | None,
-    **settings: Any,
-) -> Campaign:
-    """Create a campaign of a version or, if none is named, of the solution's newest.
-
-    A solution without any version is served from its first one on. Raises what `Campaigns.create`
-    does, InvalidInput if neither is named, and NotFound for an unknown version.
-    """
-    if version is not None:
-        served = versions.get(version)
-        solution = solution or served.solution
-    elif solution is not None:
-        newest = versions.newest(solution)
-        version = None if newest is None else newest.name
-    else:
-        raise InvalidInput("name the solution to serve, or one of its versions", field="solution")
-    campaign = Campaign(name=name, solution=solution, followed=version, **settings)
-    return campaigns.create(campaign, version, now)

@@ -9,10 +9,10 @@ import structlog
 
 from pawsonalize.domain.errors import EngineUnavailable, NotFound, PawsonalizeError, TrainingFailed
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.kinds.datasets import DatasetSchema
 from pawsonalize.kinds.defaults import dataset_name
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import (
     Progress,
     Solution,

@@ -16,13 +16,13 @@ from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
-    DatasetSchema,
     ImportMode,
 )
 from pawsonalize.kinds.fair_order import FairOrder
 from pawsonalize.kinds.job_table import JobKind, JobTable, lease_of
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.status import Status
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database

@@ -8,12 +8,13 @@ from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import DatasetRow, Datasets
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import (
+    DATASET_GROUPS,
     Dataset,
     DatasetGroup,
-    DatasetSchema,
     EventTracker,
 )
-from pawsonalize.kinds.registry import DATASET_GROUPS, Registry
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from pawsonalize.storage.event_log import EventLog
 from tests.event_data import T0, event

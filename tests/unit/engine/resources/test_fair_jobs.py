@@ -8,17 +8,18 @@ import pytest
 
 from pawsonalize.domain.errors import LimitExceeded
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.kinds.datasets import (
+    IMPORTS_IN_WORK,
     Dataset,
     DatasetGroup,
     DatasetImportJob,
-    DatasetSchema,
 )
 from pawsonalize.kinds.fair_order import FairOrder
 from pawsonalize.kinds.job_table import JobKind, JobTable
 from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.registry import IMPORT_JOBS_IN_WORK, Registry
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
@@ -40,7 +41,7 @@ def registry(database: Database) -> Registry:
     schema = DatasetSchema(name="items", dataset_type=DatasetType.ITEMS, avro="{}")
     registry.create(schema, T0)
     for name in ("greedy", "modest", "quiet"):
-        create_group(registry, name, {}, T0)
+        DatasetGroups(registry).create(name, T0)
         dataset = Dataset(
             name=name, dataset_group=name, dataset_type=DatasetType.ITEMS, schema="items"
         )
@@ -82,7 +83,7 @@ def test_no_dataset_group_waits_for_two_jobs_of_another(
 
 
 def test_jobs_in_work_of_one_dataset_group_keep_no_other_from_asking(registry: Registry) -> None:
-    for number in range(IMPORT_JOBS_IN_WORK):
+    for number in range(IMPORTS_IN_WORK):
         registry.create(job("greedy", number), T0)
     with pytest.raises(LimitExceeded, match="of the dataset group are in work already"):
         registry.create(job("greedy", 99), T0)

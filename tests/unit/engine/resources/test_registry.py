@@ -12,13 +12,14 @@ from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
-    DatasetSchema,
     EventTracker,
     Filter,
 )
 from pawsonalize.kinds.defaults import ensure_defaults
 from pawsonalize.kinds.registry import Registry, resource_page
-from pawsonalize.kinds.resource import Resource, from_row, moved, to_row
+from pawsonalize.kinds.resource import Resource, moved
+from pawsonalize.kinds.rows import from_row, to_row
+from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import (
     Cut,
     EventParameters,

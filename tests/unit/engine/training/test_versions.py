@@ -12,7 +12,7 @@ from pawsonalize.domain.errors import (
     TooManyRequests,
 )
 from pawsonalize.domain.times import DAY, SECOND
-from pawsonalize.engine.training.group_changes import change_limits
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaign_updates import Campaigns
@@ -169,7 +169,7 @@ def test_a_solution_goes_with_its_versions_and_their_models(
 def test_more_trainings_a_day_than_the_dataset_group_may_have_are_refused(
     versions: SolutionVersions, registry: Registry
 ) -> None:
-    change_limits(registry, DATASET_GROUP, {"trainings_per_day": 2}, T0)
+    DatasetGroups(registry).change(DATASET_GROUP, {"trainings_per_day": 2}, T0)
     first = versions.create("recommender", as_of=T0, now=T0, name="v1")
     versions.create("recommender", as_of=T0, now=T0 + 1, name="v2")
     with pytest.raises(TooManyRequests, match="2 times a day \\(trainings_per_day\\)") as error:
@@ -182,7 +182,7 @@ def test_more_trainings_a_day_than_the_dataset_group_may_have_are_refused(
 def test_what_is_not_trained_after_all_does_not_count(
     versions: SolutionVersions, registry: Registry
 ) -> None:
-    change_limits(registry, DATASET_GROUP, {"trainings_per_day": 1}, T0)
+    DatasetGroups(registry).change(DATASET_GROUP, {"trainings_per_day": 1}, T0)
     with pytest.raises(InvalidInput):
         versions.create("recommender", as_of=T0, now=T0, name="no name!")
     versions.create("recommender", as_of=T0, now=T0, name="v1")

@@ -7,7 +7,7 @@ import pytest
 
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.group_changes import create_group
+from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
@@ -28,7 +28,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 def registry(database: Database) -> Registry:
     registry = Registry(Resources(database))
     for name in ("a", "b"):
-        create_group(registry, name, {}, T0)
+        DatasetGroups(registry).create(name, T0)
     return registry
 
 

@@ -14,7 +14,8 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention, ObjectRetention
 from pawsonalize.kinds.jobs import DataDeletionJob, DatasetExportJob
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Resource, to_row
+from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.rows import to_row
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.kinds.status import Status
 from tests.event_data import T0
