@@ -40,9 +40,19 @@ from pawsonalize.http.included import (
     read_included,
 )
 from pawsonalize.http.json import json_response, read_limit
-from pawsonalize.http.operation import About, Operation, RequestParameter
+from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
+
+OPERATIONS = Operations()
+_SIMILAR = (
+    RequestParameter("animalId", "The animal.", where="path", required=True),
+    RequestParameter("limit", "How many, 1 to 500; 10 if left out.", int),
+    RequestParameter("userId", "For whom."),
+    RequestParameter("sessionId", "For which session."),
+    RequestParameter("include", "`animal` adds what a page shows of each animal."),
+    *ADDRESS_PARAMETERS,
+)
 
 
 class AnimalsFound(NamedTuple):
@@ -52,11 +62,32 @@ class AnimalsFound(NamedTuple):
     included: Included = NOTHING
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/animals/{animal_id:path}/similar",
+    RUNTIME | BROWSER,
+    about=About.ANSWER,
+    answer=list[Recommendation],
+    notes=DETAILED,
+    parameters=(*_SIMILAR, HIDDEN_DETAIL),
+    answer_headers=RECOMMENDATION_ID,
+    summary="Which animals are like this one?",
+)
 async def get_similar(request: Request) -> Response:
     """Animals like one animal."""
     return await _answer(request, is_detailed(request))
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/animals/{animal_id:path}/similar/detailed",
+    RUNTIME | BROWSER,
+    about=About.ANSWER,
+    answer=DetailedRecommendations,
+    parameters=_SIMILAR,
+    answer_headers=RECOMMENDATION_ID,
+    summary="Which animals are like this one, and why?",
+)
 async def get_similar_detailed(request: Request) -> Response:
     """The same with scores, propensities and reasons."""
     return await _answer(request, is_full=True)
@@ -143,39 +174,3 @@ def factors_of(place: AnimalPlace) -> dict[str, float]:
 def included_of(animal_id: str, included: Included) -> IncludedAnimal | UnsetType:
     """The animal, if it is included."""
     return included.get(animal_id, UNSET)
-
-
-_SIMILAR = (
-    RequestParameter("animalId", "The animal.", where="path", required=True),
-    RequestParameter("limit", "How many, 1 to 500; 10 if left out.", int),
-    RequestParameter("userId", "For whom."),
-    RequestParameter("sessionId", "For which session."),
-    RequestParameter("include", "`animal` adds what a page shows of each animal."),
-    *ADDRESS_PARAMETERS,
-)
-
-OPERATIONS = (
-    Operation(
-        "GET",
-        "/v1/animals/{animal_id:path}/similar",
-        get_similar,
-        "Which animals are like this one?",
-        RUNTIME | BROWSER,
-        about=About.ANSWER,
-        answer=list[Recommendation],
-        notes=DETAILED,
-        parameters=(*_SIMILAR, HIDDEN_DETAIL),
-        answer_headers=RECOMMENDATION_ID,
-    ),
-    Operation(
-        "GET",
-        "/v1/animals/{animal_id:path}/similar/detailed",
-        get_similar_detailed,
-        "Which animals are like this one, and why?",
-        RUNTIME | BROWSER,
-        about=About.ANSWER,
-        answer=DetailedRecommendations,
-        parameters=_SIMILAR,
-        answer_headers=RECOMMENDATION_ID,
-    ),
-)

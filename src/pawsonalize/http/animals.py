@@ -23,10 +23,13 @@ from pawsonalize.engine.ingest.inventory.listing import Listing, read_listing, r
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.examples import ANIMAL
 from pawsonalize.http.json import json_response, read_body, read_form, read_limit, unknown_of
-from pawsonalize.http.operation import About, Operation, RequestParameter
+from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.animals import AnimalQuery
+
+OPERATIONS = Operations()
+_ANIMAL = RequestParameter("animalId", "The animal.", where="path", required=True)
 
 _DEFAULT_LIMIT = 50
 
@@ -155,8 +158,21 @@ _WRAPPED = msgspec.json.Decoder(_Wrapped)
 _STATUS = msgspec.json.Decoder(StatusRequest)
 
 
+@OPERATIONS.add(
+    "PUT",
+    "/v1/animals",
+    SITE,
+    about=About.INVENTORY,
+    request=AnimalList,
+    answer=AnimalsReceipt,
+    notes=(
+        "A bad animal costs no good one: the answer lists it under `rejected`. A body that is"
+        " one animal, or a list of animals, is taken too."
+    ),
+    examples={"an animal": {"animals": [ANIMAL]}},
+)
 async def put_animals(request: Request) -> Response:
-    """Take animals; answers once the good ones are durable, and true for every next answer."""
+    """The animals there are; the next answer of every worker knows them."""
     services: Services = request.app.state.services
     now = services.now()
     unknown = unknown_of(request)
@@ -178,28 +194,70 @@ async def put_animals(request: Request) -> Response:
     )
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/animals",
+    SITE,
+    about=About.INVENTORY,
+    answer=AnimalPage,
+    parameters=(
+        RequestParameter("limit", "How many animals a page holds, 1 to 500; 50 if left out.", int),
+        RequestParameter("cursor", "The `nextCursor` of the page before."),
+        RequestParameter("status", "Only animals of this status."),
+        RequestParameter("species", "Only animals of this species, a word or an id."),
+        RequestParameter("shelter", "Only animals of this shelter."),
+        RequestParameter("source", "Only animals of this source."),
+    ),
+)
 async def get_animals(request: Request) -> Response:
-    """One page of the inventory."""
+    """The inventory, by id."""
     services: Services = request.app.state.services
     found, cursor = await services.read(services.inventory.page, _query(request))
     now = services.now()
     return json_response(AnimalPage([_answer(animal, now) for animal in found], cursor))
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/animals/{animal_id:path}",
+    SITE,
+    about=About.INVENTORY,
+    answer=AnimalAnswer,
+    parameters=(_ANIMAL,),
+)
 async def get_animal(request: Request) -> Response:
-    """One animal."""
+    """One animal and what became of it."""
     services: Services = request.app.state.services
     animal = await services.read(services.inventory.get, _animal_id(request))
     return json_response(_answer(animal, services.now()))
 
 
+@OPERATIONS.add(
+    "DELETE",
+    "/v1/animals/{animal_id:path}",
+    SITE,
+    about=About.INVENTORY,
+    status=204,
+    parameters=(_ANIMAL,),
+)
 async def delete_animal(request: Request) -> Response:
-    """Forget one animal."""
+    """Forget an animal, its history too; who was adopted has a status for that."""
     services: Services = request.app.state.services
     await run_in_threadpool(services.inventory.forget, _animal_id(request), services.now())
     return Response(status_code=204)
 
 
+@OPERATIONS.add(
+    "POST",
+    "/v1/animals/{animal_id:path}/status",
+    SITE,
+    about=About.INVENTORY,
+    request=StatusRequest,
+    answer=AnimalAnswer,
+    examples={"adopted": {"status": "adopted"}},
+    parameters=(_ANIMAL,),
+    summary="What an animal is now; 409 if that may not follow what it was.",
+)
 async def post_animal_status(request: Request) -> Response:
     """Change what an animal is; the next answer of every worker knows it."""
     services: Services = request.app.state.services
@@ -279,75 +337,3 @@ def _answer(animal: Animal, now: int) -> AnimalAnswer:
         intake_at=None if animal.intake_at is None else iso(animal.intake_at),
         history=[StatusSince(change.status, iso(change.at)) for change in animal.history],
     )
-
-
-_ANIMAL = RequestParameter("animalId", "The animal.", where="path", required=True)
-
-OPERATIONS = (
-    Operation(
-        "PUT",
-        "/v1/animals",
-        put_animals,
-        "The animals there are; the next answer of every worker knows them.",
-        SITE,
-        about=About.INVENTORY,
-        request=AnimalList,
-        answer=AnimalsReceipt,
-        notes=(
-            "A bad animal costs no good one: the answer lists it under `rejected`. A body that is"
-            " one animal, or a list of animals, is taken too."
-        ),
-        examples={"an animal": {"animals": [ANIMAL]}},
-    ),
-    Operation(
-        "GET",
-        "/v1/animals",
-        get_animals,
-        "The inventory, by id.",
-        SITE,
-        about=About.INVENTORY,
-        answer=AnimalPage,
-        parameters=(
-            RequestParameter(
-                "limit", "How many animals a page holds, 1 to 500; 50 if left out.", int
-            ),
-            RequestParameter("cursor", "The `nextCursor` of the page before."),
-            RequestParameter("status", "Only animals of this status."),
-            RequestParameter("species", "Only animals of this species, a word or an id."),
-            RequestParameter("shelter", "Only animals of this shelter."),
-            RequestParameter("source", "Only animals of this source."),
-        ),
-    ),
-    Operation(
-        "POST",
-        "/v1/animals/{animal_id:path}/status",
-        post_animal_status,
-        "What an animal is now; 409 if that may not follow what it was.",
-        SITE,
-        about=About.INVENTORY,
-        request=StatusRequest,
-        answer=AnimalAnswer,
-        examples={"adopted": {"status": "adopted"}},
-        parameters=(_ANIMAL,),
-    ),
-    Operation(
-        "GET",
-        "/v1/animals/{animal_id:path}",
-        get_animal,
-        "One animal and what became of it.",
-        SITE,
-        about=About.INVENTORY,
-        answer=AnimalAnswer,
-        parameters=(_ANIMAL,),
-    ),
-    Operation(
-        "DELETE",
-        "/v1/animals/{animal_id:path}",
-        delete_animal,
-        "Forget an animal, its history too; who was adopted has a status for that.",
-        SITE,
-        about=About.INVENTORY,
-        status=204,
-        parameters=(_ANIMAL,),
-    ),
-)

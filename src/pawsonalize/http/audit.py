@@ -8,11 +8,13 @@ from pawsonalize.access.auditing import ANYBODY_CALLED, note
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.http.callers import caller_of
 from pawsonalize.http.json import json_response
-from pawsonalize.http.operation import Operation, RequestParameter
+from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.storage.audit import AuditEntry
 from pawsonalize.wings.console.views.service import AuditPage
+
+OPERATIONS = Operations()
 
 _NAMES = ("name", "run_id", "animal_id", "letter_id")  # of a path; ids of visitors are not noted
 
@@ -24,6 +26,17 @@ class _Named(msgspec.Struct, frozen=True):
 _NAMED = msgspec.json.Decoder(_Named)
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/audit",
+    OPERATOR,
+    answer=AuditPage,
+    parameters=(
+        RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
+        RequestParameter("cursor", "The `nextCursor` of the page before."),
+    ),
+    summary="What was changed, by which key, newest first.",
+)
 async def get_audit(request: Request) -> Response:
     """Show what operators did."""
     services: Services = request.app.state.services
@@ -51,19 +64,3 @@ def _name_in(body: bytes) -> str | None:
         return _NAMED.decode(body).name
     except msgspec.MsgspecError:
         return None
-
-
-OPERATIONS = (
-    Operation(
-        "GET",
-        "/v1/audit",
-        get_audit,
-        "What was changed, by which key, newest first.",
-        OPERATOR,
-        answer=AuditPage,
-        parameters=(
-            RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
-            RequestParameter("cursor", "The `nextCursor` of the page before."),
-        ),
-    ),
-)

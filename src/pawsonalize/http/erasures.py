@@ -11,11 +11,13 @@ from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import iso
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.json import json_response, read_limit
-from pawsonalize.http.operation import About, Operation, RequestParameter
+from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter, own_group
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.erasures import STEPS, Erasure, ErasureStatus
+
+OPERATIONS = Operations()
 
 _DEFAULT_LIMIT = 20
 _MAX_LIMIT = 500
@@ -67,8 +69,20 @@ class ErasureList(msgspec.Struct, frozen=True):
     erasures: list[ErasureAnswer]
 
 
+@OPERATIONS.add(
+    "DELETE",
+    "/v1/sessions/{session_id:visitor}",
+    SITE,
+    about=About.GROUP,
+    answer=NotedErasure,
+    status=202,
+    parameters=(
+        RequestParameter("sessionId", "The session.", where="path", required=True),
+        *ADDRESS_PARAMETERS,
+    ),
+)
 async def delete_session(request: Request) -> Response:
-    """Write down that a visitor who has but a session is to be erased."""
+    """Erase a visitor who has but a session; 409 for a user's session."""
     services: Services = request.app.state.services
     session_id = parse_id(request.path_params["session_id"], "sessionId")
     group = await read_group(request)
@@ -76,16 +90,31 @@ async def delete_session(request: Request) -> Response:
     return json_response(NotedErasure(noted.erasure_id, noted.status, group), 202)
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/erasures",
+    SITE,
+    answer=ErasureList,
+    parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
+)
 async def get_erasures(request: Request) -> Response:
-    """List the newest erasures."""
+    """The newest erasures and how far they are."""
     services: Services = request.app.state.services
     limit = read_limit(request.query_params.get("limit"), _DEFAULT_LIMIT)
     check_between("limit", limit, 1, _MAX_LIMIT)
     return json_response(await services.read(_newest, services, limit))
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/erasures/{erasure_id}",
+    SITE,
+    about=About.GROUP,
+    answer=ErasureAnswer,
+    parameters=(RequestParameter("erasureId", "The erasure.", where="path", required=True),),
+)
 async def get_erasure(request: Request) -> Response:
-    """One erasure, as it is now."""
+    """One erasure: its steps, what keeps it from being done, files for you to delete."""
     services: Services = request.app.state.services
     erasure_id: str = request.path_params["erasure_id"]
     found = await services.read(_one, services, erasure_id)
@@ -133,40 +162,3 @@ def _answer(services: Services, one: Erasure) -> ErasureAnswer:
 
 def _moment(at: int | None) -> str | None:
     return None if at is None else iso(at)
-
-
-OPERATIONS = (
-    Operation(
-        "DELETE",
-        "/v1/sessions/{session_id:visitor}",
-        delete_session,
-        "Erase a visitor who has but a session; 409 for a user's session.",
-        SITE,
-        about=About.GROUP,
-        answer=NotedErasure,
-        status=202,
-        parameters=(
-            RequestParameter("sessionId", "The session.", where="path", required=True),
-            *ADDRESS_PARAMETERS,
-        ),
-    ),
-    Operation(
-        "GET",
-        "/v1/erasures",
-        get_erasures,
-        "The newest erasures and how far they are.",
-        SITE,
-        answer=ErasureList,
-        parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
-    ),
-    Operation(
-        "GET",
-        "/v1/erasures/{erasure_id}",
-        get_erasure,
-        "One erasure: its steps, what keeps it from being done, files for you to delete.",
-        SITE,
-        about=About.GROUP,
-        answer=ErasureAnswer,
-        parameters=(RequestParameter("erasureId", "The erasure.", where="path", required=True),),
-    ),
-)

@@ -20,12 +20,20 @@ from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.examples import ONE_EVENT, SEVERAL_EVENTS, SHOP_EVENT
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
-from pawsonalize.http.operation import About, Operation
+from pawsonalize.http.operation import About, Operations
 from pawsonalize.http.refusals import refused_call, refused_events
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import leave
 from pawsonalize.kinds import access_keys
 from pawsonalize.wings.notifications.delivery_answers import delivered, delivery_of
+
+OPERATIONS = Operations()
+_OTHER_WRAPPINGS = (
+    "A bad event costs no good one: the answer lists it under `rejected`. A body that is one event,"
+    ' or a list of events, is taken too, and each event may be in an envelope, `{"Partitionkey":'
+    ' …, "Data": {…}}`, in base64, a CloudEvent, or a record as AWS Lambda and Amazon Data Firehose'
+    " hand it on."
+)
 
 
 # What the API document shows. Decoding goes event by event, so that a bad one costs no other.
@@ -59,6 +67,23 @@ class RefusedEvents(msgspec.Struct, frozen=True):
     duplicates: int = 0
 
 
+@OPERATIONS.add(
+    "POST",
+    "/v1/events",
+    access_keys.EVENTS | access_keys.BROWSER,
+    about=About.ANSWER,
+    request=EventList,
+    answer=EventsReceipt,
+    notes=_OTHER_WRAPPINGS,
+    status=202,
+    examples={
+        "one event": ONE_EVENT,
+        "several": SEVERAL_EVENTS,
+        "on an item of another group": {"events": [SHOP_EVENT]},
+    },
+    parameters=ADDRESS_PARAMETERS,
+    summary="What visitors did; answered once it is on disk.",
+)
 async def post_events(request: Request) -> Response:
     """Take events; answers 202 once the good ones are durable, 400 if there are none."""
     if (delivery := delivery_of(request)) is not None:
@@ -109,32 +134,3 @@ async def _taken(request: Request, most: int = MAX_EVENTS, *, whole: bool = Fals
 
 def _check_user(request: Request, event: Event) -> None:
     check_visitor(request, event.user_id)
-
-
-_OTHER_WRAPPINGS = (
-    "A bad event costs no good one: the answer lists it under `rejected`. A body that is one event,"
-    ' or a list of events, is taken too, and each event may be in an envelope, `{"Partitionkey":'
-    ' …, "Data": {…}}`, in base64, a CloudEvent, or a record as AWS Lambda and Amazon Data Firehose'
-    " hand it on."
-)
-
-OPERATIONS = (
-    Operation(
-        "POST",
-        "/v1/events",
-        post_events,
-        "What visitors did; answered once it is on disk.",
-        access_keys.EVENTS | access_keys.BROWSER,
-        about=About.ANSWER,
-        request=EventList,
-        answer=EventsReceipt,
-        notes=_OTHER_WRAPPINGS,
-        status=202,
-        examples={
-            "one event": ONE_EVENT,
-            "several": SEVERAL_EVENTS,
-            "on an item of another group": {"events": [SHOP_EVENT]},
-        },
-        parameters=ADDRESS_PARAMETERS,
-    ),
-)

@@ -11,9 +11,11 @@ from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.directory import readiness
 from pawsonalize.http.callers import is_monitor
 from pawsonalize.http.json import json_response
-from pawsonalize.http.operation import Operation, RequestParameter
+from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import ANYBODY
+
+OPERATIONS = Operations()
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -54,11 +56,24 @@ class ReadinessAnswer(msgspec.Struct, frozen=True, rename="camel"):
     problems: tuple[StandingProblem, ...] = ()
 
 
+@OPERATIONS.add("GET", "/healthz", ANYBODY, answer=Health, summary="Does the process live?")
 async def get_healthz(_request: Request) -> Response:
     """Answer while the process lives."""
     return json_response(Health("ok"))
 
 
+@OPERATIONS.add(
+    "GET",
+    "/readyz",
+    ANYBODY,
+    answer=ReadinessAnswer,
+    parameters=(
+        RequestParameter(
+            "without", "`models`: to be ready to take data in is enough, for a new service."
+        ),
+    ),
+    summary="Can it answer?",
+)
 async def get_readyz(request: Request) -> Response:
     """Answer 200 when events can be stored and something can answer, else 503 with the reason.
 
@@ -99,29 +114,3 @@ async def get_readyz(request: Request) -> Response:
 async def _problems(services: Services) -> tuple[StandingProblem, ...]:
     standing = await services.read(services.problems.standing, services.now())
     return tuple(StandingProblem(one.name, one.message, iso(one.since)) for one in standing)
-
-
-OPERATIONS = (
-    Operation(
-        "GET",
-        "/healthz",
-        get_healthz,
-        "Does the process live?",
-        ANYBODY,
-        answer=Health,
-    ),
-    Operation(
-        "GET",
-        "/readyz",
-        get_readyz,
-        "Can it answer?",
-        ANYBODY,
-        answer=ReadinessAnswer,
-        parameters=(
-            RequestParameter(
-                "without",
-                "`models`: to be ready to take data in is enough, for a new service.",
-            ),
-        ),
-    ),
-)

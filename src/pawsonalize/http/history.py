@@ -12,10 +12,19 @@ from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.history import history_page, read_cursor
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.json import json_response, read_limit
-from pawsonalize.http.operation import About, Operation, RequestParameter
+from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.histories import HistoryQuery
+
+OPERATIONS = Operations()
+_PARAMETERS = (
+    RequestParameter("limit", "How many events a page holds, 1 to 500; 50 if left out.", int),
+    RequestParameter("cursor", "The `nextCursor` of the page before."),
+    RequestParameter("eventType", "Only events of this type."),
+    RequestParameter("since", "Only events at or after this moment."),
+    RequestParameter("until", "Only events before this moment."),
+)
 
 _DEFAULT_LIMIT = 50
 
@@ -56,14 +65,38 @@ class History(msgspec.Struct, frozen=True, rename="camel"):
     next_cursor: str | None
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/users/{user_id:path}/history",
+    SITE,
+    about=About.GROUP,
+    answer=History,
+    parameters=(
+        RequestParameter("userId", "The user.", where="path", required=True),
+        *_PARAMETERS,
+        *ADDRESS_PARAMETERS,
+    ),
+)
 async def get_user_history(request: Request) -> Response:
-    """A user's events, those of bound sessions among them."""
+    """A user's events, newest first."""
     user_id = parse_id(request.path_params["user_id"], "userId")
     return await _history(request, Visitor(user_id=user_id))
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/sessions/{session_id:path}/history",
+    SITE,
+    about=About.GROUP,
+    answer=History,
+    parameters=(
+        RequestParameter("sessionId", "The session.", where="path", required=True),
+        *_PARAMETERS,
+        *ADDRESS_PARAMETERS,
+    ),
+)
 async def get_session_history(request: Request) -> Response:
-    """A session's events; of a session bound to a user, all of that user's."""
+    """A session's events, newest first; of a session bound to a user, all of that user's."""
     session_id = parse_id(request.path_params["session_id"], "sessionId")
     return await _history(request, Visitor(session_id=session_id))
 
@@ -103,43 +136,3 @@ def past_event(event: Event) -> PastEvent:
         impression=list(event.impression),
         properties=None if event.properties is None else msgspec.json.decode(event.properties),
     )
-
-
-_PARAMETERS = (
-    RequestParameter("limit", "How many events a page holds, 1 to 500; 50 if left out.", int),
-    RequestParameter("cursor", "The `nextCursor` of the page before."),
-    RequestParameter("eventType", "Only events of this type."),
-    RequestParameter("since", "Only events at or after this moment."),
-    RequestParameter("until", "Only events before this moment."),
-)
-
-OPERATIONS = (
-    Operation(
-        "GET",
-        "/v1/users/{user_id:path}/history",
-        get_user_history,
-        "A user's events, newest first.",
-        SITE,
-        about=About.GROUP,
-        answer=History,
-        parameters=(
-            RequestParameter("userId", "The user.", where="path", required=True),
-            *_PARAMETERS,
-            *ADDRESS_PARAMETERS,
-        ),
-    ),
-    Operation(
-        "GET",
-        "/v1/sessions/{session_id:path}/history",
-        get_session_history,
-        "A session's events, newest first; of a session bound to a user, all of that user's.",
-        SITE,
-        about=About.GROUP,
-        answer=History,
-        parameters=(
-            RequestParameter("sessionId", "The session.", where="path", required=True),
-            *_PARAMETERS,
-            *ADDRESS_PARAMETERS,
-        ),
-    ),
-)

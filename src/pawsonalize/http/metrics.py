@@ -21,12 +21,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
-from pawsonalize.http.operation import Operation
+from pawsonalize.http.operation import Operations
 from pawsonalize.http.service_metrics import FiguresCollector
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import MONITOR
 from pawsonalize.wings.streams.consuming import Taken
 from pawsonalize.wings.streams.stream_shards import Shard
+
+OPERATIONS = Operations()
 
 REQUESTS = Counter(
     "pawsonalize_requests_total", "Requests by route and status.", ("route", "status")
@@ -72,8 +74,9 @@ RAW_TOO_LONG = Counter(
 )
 
 
+@OPERATIONS.add("GET", "/metrics", MONITOR)
 async def get_metrics(request: Request) -> Response:
-    """Counters and latencies of every worker process, and the problems that stand."""
+    """Prometheus metrics."""
     services: Services = request.app.state.services
     registry = REGISTRY
     if services.metrics_dir is not None:
@@ -245,6 +248,3 @@ class RequestMetrics:
             name = route.path_format if route is not None else "unmatched"
             REQUESTS.labels(name, status).inc()
             SECONDS.labels(name).observe(time.perf_counter() - started)
-
-
-OPERATIONS = (Operation("GET", "/metrics", get_metrics, "Prometheus metrics.", MONITOR),)

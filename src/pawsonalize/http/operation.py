@@ -1,5 +1,6 @@
 """What an operation of the native API is: its path, its types, its examples, its parameters."""
 
+import inspect
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -87,6 +88,22 @@ class Operation:
     def documented_path(self) -> str:
         """The path as OpenAPI writes it, `{userId}` for `{user_id:path}`."""
         return re.sub(r"{(\w+)(?::\w+)?}", lambda found: f"{{{camel(found[1])}}}", self.path)
+
+
+class Operations(list[Operation]):
+    """The operations of a file, in the order of their endpoints."""
+
+    def add(
+        self, method: str, path: str, access: frozenset[Scope], *, summary: str = "", **more: Any
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Declare the operation of an endpoint, whose docstring begins with its summary."""
+
+        def declare(endpoint: Endpoint) -> Endpoint:
+            about = summary or inspect.cleandoc(endpoint.__doc__ or "").partition("\n")[0]
+            self.append(Operation(method, path, endpoint, about, access, **more))
+            return endpoint
+
+        return declare
 
 
 UNKNOWN_FIELDS_HEADER = "Pawsonalize-Unknown-Fields"

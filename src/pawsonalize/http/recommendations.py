@@ -46,7 +46,7 @@ from pawsonalize.http.filters import (
     read_promotion,
 )
 from pawsonalize.http.json import json_response, read_form
-from pawsonalize.http.operation import About, Operation
+from pawsonalize.http.operation import About, Operations
 from pawsonalize.http.queries import (
     PageAnswers,
     QueryFields,
@@ -58,6 +58,17 @@ from pawsonalize.http.queries import (
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP
+
+OPERATIONS = Operations()
+_EXAMPLES = {
+    "animals as a page shows them": PAGE,
+    "animals": ANIMALS,
+    "groups, for a user": RECOMMENDATION,
+    "filtered": FILTERED,
+    "promoting": PROMOTED,
+    "of another dataset group": SHOP_RECOMMENDATION,
+    "of one campaign": SHOP_SIMILAR,
+}
 
 
 class RecommendationRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
@@ -79,11 +90,36 @@ class RecommendationRequest(QueryFields, frozen=True, rename="camel", kw_only=Tr
 _REQUEST = msgspec.json.Decoder(RecommendationRequest)
 
 
+@OPERATIONS.add(
+    "POST",
+    "/v1/recommendations",
+    RUNTIME | BROWSER,
+    about=About.ANSWER,
+    request=RecommendationRequest,
+    answer=list[Recommendation],
+    notes=DETAILED,
+    examples=_EXAMPLES,
+    parameters=(HIDDEN_DETAIL, *ADDRESS_PARAMETERS),
+    answer_headers=RECOMMENDATION_ID,
+    summary="Which animal groups, or animals, for this visitor?",
+)
 async def post_recommendations(request: Request) -> Response:
     """Recommend groups, best first; an acknowledged event is in the very next answer."""
     return await _recommended(request, is_detailed(request))
 
 
+@OPERATIONS.add(
+    "POST",
+    "/v1/recommendations/detailed",
+    RUNTIME | BROWSER,
+    about=About.ANSWER,
+    request=RecommendationRequest,
+    answer=DetailedRecommendations,
+    examples=_EXAMPLES,
+    parameters=ADDRESS_PARAMETERS,
+    answer_headers=RECOMMENDATION_ID,
+    summary="Which animal groups, or animals, for this visitor, and why?",
+)
 async def post_detailed_recommendations(request: Request) -> Response:
     """The same with scores, propensities and reasons."""
     return await _recommended(request, is_full=True)
@@ -197,44 +233,3 @@ def _metadata(item_id: str) -> Metadata:
         "animal_size_id": group.size,
         "animal_age_id": group.age,
     }
-
-
-_EXAMPLES = {
-    "animals as a page shows them": PAGE,
-    "animals": ANIMALS,
-    "groups, for a user": RECOMMENDATION,
-    "filtered": FILTERED,
-    "promoting": PROMOTED,
-    "of another dataset group": SHOP_RECOMMENDATION,
-    "of one campaign": SHOP_SIMILAR,
-}
-
-OPERATIONS = (
-    Operation(
-        "POST",
-        "/v1/recommendations",
-        post_recommendations,
-        "Which animal groups, or animals, for this visitor?",
-        RUNTIME | BROWSER,
-        about=About.ANSWER,
-        request=RecommendationRequest,
-        answer=list[Recommendation],
-        notes=DETAILED,
-        examples=_EXAMPLES,
-        parameters=(HIDDEN_DETAIL, *ADDRESS_PARAMETERS),
-        answer_headers=RECOMMENDATION_ID,
-    ),
-    Operation(
-        "POST",
-        "/v1/recommendations/detailed",
-        post_detailed_recommendations,
-        "Which animal groups, or animals, for this visitor, and why?",
-        RUNTIME | BROWSER,
-        about=About.ANSWER,
-        request=RecommendationRequest,
-        answer=DetailedRecommendations,
-        examples=_EXAMPLES,
-        parameters=ADDRESS_PARAMETERS,
-        answer_headers=RECOMMENDATION_ID,
-    ),
-)

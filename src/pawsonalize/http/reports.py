@@ -8,11 +8,27 @@ from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order
 from pawsonalize.engine.reporting.report import OutcomesReport
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.json import json_response, read_limit
-from pawsonalize.http.operation import About, Operation, RequestParameter
+from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import OPERATOR
 
+OPERATIONS = Operations()
 
+
+@OPERATIONS.add(
+    "GET",
+    "/v1/outcomes",
+    OPERATOR,
+    about=About.GROUP,
+    answer=OutcomesReport,
+    parameters=(
+        RequestParameter("since", "From this moment; 180 days before `until` if left out."),
+        RequestParameter("until", "To before this moment; now if left out."),
+        RequestParameter("within", "Days from an answer to its outcome, 1 to 365; 30.", int),
+        *ADDRESS_PARAMETERS,
+    ),
+    summary="What came of what was shown: adoptions, stays and who was never shown.",
+)
 async def get_outcomes(request: Request) -> Response:
     """Report; it reads the whole time asked for, so it is made in a process of its own."""
     services: Services = request.app.state.services
@@ -50,6 +66,14 @@ class ExposureAnswer(msgspec.Struct, frozen=True):
     shares: list[Share]
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/animals/exposure",
+    OPERATOR,
+    about=About.INVENTORY,
+    answer=ExposureAnswer,
+    summary="Is exposure shared as the stock is?",
+)
 async def get_animals_exposure(request: Request) -> Response:
     """Report the exposure of the animals that are available."""
     services: Services = request.app.state.services
@@ -58,31 +82,3 @@ async def get_animals_exposure(request: Request) -> Response:
     return json_response(
         ExposureAnswer([msgspec.convert(one, Share, from_attributes=True) for one in shares])
     )
-
-
-OPERATIONS = (
-    Operation(
-        "GET",
-        "/v1/animals/exposure",
-        get_animals_exposure,
-        "Is exposure shared as the stock is?",
-        OPERATOR,
-        about=About.INVENTORY,
-        answer=ExposureAnswer,
-    ),
-    Operation(
-        "GET",
-        "/v1/outcomes",
-        get_outcomes,
-        "What came of what was shown: adoptions, stays and who was never shown.",
-        OPERATOR,
-        about=About.GROUP,
-        answer=OutcomesReport,
-        parameters=(
-            RequestParameter("since", "From this moment; 180 days before `until` if left out."),
-            RequestParameter("until", "To before this moment; now if left out."),
-            RequestParameter("within", "Days from an answer to its outcome, 1 to 365; 30.", int),
-            *ADDRESS_PARAMETERS,
-        ),
-    ),
-)

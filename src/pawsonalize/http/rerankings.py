@@ -37,7 +37,7 @@ from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKI
 from pawsonalize.http.filters import Metadata, read_metadata
 from pawsonalize.http.included import NOTHING, Included, read_included
 from pawsonalize.http.json import json_response, read_form
-from pawsonalize.http.operation import About, Operation, RequestParameter
+from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.queries import (
     QueryFields,
     answer_in_lane,
@@ -49,6 +49,8 @@ from pawsonalize.http.schemas import HIDDEN, WANTED
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP
+
+OPERATIONS = Operations()
 
 
 class ItemMetadata(Form, frozen=True, rename="camel"):
@@ -88,6 +90,29 @@ class RerankingRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
 _REQUEST = msgspec.json.Decoder(RerankingRequest)
 
 
+@OPERATIONS.add(
+    "POST",
+    "/v1/rerankings",
+    RUNTIME | BROWSER,
+    about=About.ANSWER,
+    request=RerankingRequest,
+    answer=RerankingResponse,
+    notes=(
+        "In the list `itemId` names an animal, as requests to Amazon Personalize do;"
+        " `animalId` is taken as well. Everywhere else `itemId` is a group."
+    ),
+    examples={
+        "three animals": RERANKING,
+        "of the inventory": ANIMALS_RERANKING,
+        "of another dataset group": SHOP_RERANKING,
+    },
+    parameters=(
+        RequestParameter("detail", "`full` adds each animal's score and reasons."),
+        *ADDRESS_PARAMETERS,
+    ),
+    answer_headers=RECOMMENDATION_ID,
+    summary="In which order should this list be shown?",
+)
 async def post_rerankings(request: Request) -> Response:
     """Order the list; ties keep its order, and what nothing is known of comes last in it."""
     services: Services = request.app.state.services
@@ -272,31 +297,3 @@ def _respond(
     version = answer.solution_version if is_full else UNSET
     response = RerankingResponse(ranking, personalize, version, animals)
     return json_response(response, headers={RECOMMENDATION_HEADER: name})
-
-
-OPERATIONS = (
-    Operation(
-        "POST",
-        "/v1/rerankings",
-        post_rerankings,
-        "In which order should this list be shown?",
-        RUNTIME | BROWSER,
-        about=About.ANSWER,
-        request=RerankingRequest,
-        answer=RerankingResponse,
-        notes=(
-            "In the list `itemId` names an animal, as requests to Amazon Personalize do;"
-            " `animalId` is taken as well. Everywhere else `itemId` is a group."
-        ),
-        examples={
-            "three animals": RERANKING,
-            "of the inventory": ANIMALS_RERANKING,
-            "of another dataset group": SHOP_RERANKING,
-        },
-        parameters=(
-            RequestParameter("detail", "`full` adds each animal's score and reasons."),
-            *ADDRESS_PARAMETERS,
-        ),
-        answer_headers=RECOMMENDATION_ID,
-    ),
-)

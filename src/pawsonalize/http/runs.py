@@ -14,11 +14,14 @@ from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.record import Half, RunRecord, Trigger
 from pawsonalize.http.json import json_response, read_form, read_limit
-from pawsonalize.http.operation import Operation, RequestParameter
+from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.http.resources import owning_group
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.defaults import DATASET_GROUP
+
+OPERATIONS = Operations()
+_RUN = RequestParameter("runId", "The run.", where="path", required=True)
 
 _DEFAULT_LIMIT = 20
 _MAX_LIMIT = 500
@@ -100,8 +103,15 @@ class RunList(msgspec.Struct, frozen=True):
 _REQUEST = msgspec.json.Decoder(RunRequest)
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/runs",
+    OPERATOR,
+    answer=RunList,
+    parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
+)
 async def get_runs(request: Request) -> Response:
-    """List the newest runs."""
+    """The newest retrainings and how they ended."""
     services: Services = request.app.state.services
     limit = read_limit(request.query_params.get("limit"), _DEFAULT_LIMIT)
     check_between("limit", limit, 1, _MAX_LIMIT)
@@ -109,15 +119,25 @@ async def get_runs(request: Request) -> Response:
     return json_response(RunList([_run(record) for record in records]))
 
 
+@OPERATIONS.add("GET", "/v1/runs/{run_id}", OPERATOR, answer=Run, parameters=(_RUN,))
 async def get_run(request: Request) -> Response:
-    """One run, as it is now."""
+    """One retraining: what it found, how it decided and why."""
     services: Services = request.app.state.services
     record = await services.read(services.runs.get, request.path_params["run_id"])
     return json_response(_run(record))
 
 
+@OPERATIONS.add(
+    "POST",
+    "/v1/runs",
+    OPERATOR,
+    request=RunRequest,
+    answer=Run,
+    status=202,
+    examples={"everything that asks for it": {}, "a part": {"datasetGroup": "shelter-b"}},
+)
 async def post_run(request: Request) -> Response:
-    """Begin a run; the server goes on with it by itself."""
+    """Retrain now; 409 while another retraining runs."""
     services: Services = request.app.state.services
     wanted = await read_form(request, _REQUEST)
     as_of = None if wanted.at is None else parse_moment(wanted.at, "at")
@@ -129,8 +149,11 @@ async def post_run(request: Request) -> Response:
     return json_response(_run(record), 202)
 
 
+@OPERATIONS.add(
+    "POST", "/v1/runs/{run_id}/cancel", OPERATOR, answer=Run, status=202, parameters=(_RUN,)
+)
 async def post_cancel(request: Request) -> Response:
-    """Ask a run to stop; it does within seconds, or after the step that it is in."""
+    """Stop a retraining and its trainings; what is served stays."""
     services: Services = request.app.state.services
     record = await run_in_threadpool(services.runs.cancel, request.path_params["run_id"])
     return json_response(_run(record), 202)
@@ -170,48 +193,3 @@ def _half(half: Half) -> RunHalf:
     known = {name: getattr(half, name) for name in RunHalf.__struct_fields__}
     where = {"solution": half.solution or half.campaign}
     return RunHalf(**known | where | {"dataset_group": half.dataset_group or DATASET_GROUP})
-
-
-_RUN = RequestParameter("runId", "The run.", where="path", required=True)
-
-OPERATIONS = (
-    Operation(
-        "GET",
-        "/v1/runs",
-        get_runs,
-        "The newest retrainings and how they ended.",
-        OPERATOR,
-        answer=RunList,
-        parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
-    ),
-    Operation(
-        "POST",
-        "/v1/runs",
-        post_run,
-        "Retrain now; 409 while another retraining runs.",
-        OPERATOR,
-        request=RunRequest,
-        answer=Run,
-        status=202,
-        examples={"everything that asks for it": {}, "a part": {"datasetGroup": "shelter-b"}},
-    ),
-    Operation(
-        "GET",
-        "/v1/runs/{run_id}",
-        get_run,
-        "One retraining: what it found, how it decided and why.",
-        OPERATOR,
-        answer=Run,
-        parameters=(_RUN,),
-    ),
-    Operation(
-        "POST",
-        "/v1/runs/{run_id}/cancel",
-        post_cancel,
-        "Stop a retraining and its trainings; what is served stays.",
-        OPERATOR,
-        answer=Run,
-        status=202,
-        parameters=(_RUN,),
-    ),
-)

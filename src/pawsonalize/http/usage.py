@@ -7,13 +7,16 @@ from starlette.responses import Response
 
 from pawsonalize.domain.limits import check_between
 from pawsonalize.http.json import json_response, read_limit
-from pawsonalize.http.operation import About, Operation, RequestParameter
+from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.resources import DEFAULT_LIMIT, PAGE_PARAMETERS
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter_owner
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.wings.tenants.reports import TenantPage, TenantReport, UsageDay
+
+OPERATIONS = Operations()
+_GROUP = RequestParameter("name", "The dataset group.", where="path", required=True)
 
 _USAGE_DAYS = 30
 _MOST_USAGE_DAYS = 400
@@ -26,8 +29,20 @@ class UsageAnswer(msgspec.Struct, frozen=True, rename="camel"):
     days: list[UsageDay]
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/dataset-groups/{name}/usage",
+    CONTROL_PLANE,
+    about=About.GROUP,
+    answer=UsageAnswer,
+    parameters=(
+        _GROUP,
+        RequestParameter("days", "How many days, 1 to 400, today's included; 30.", int),
+    ),
+    summary="What a dataset group used on the last days.",
+)
 async def get_usage(request: Request) -> Response:
-    """What a dataset group used on the last days."""
+    """Show the use of a dataset group by days."""
     services: Services = request.app.state.services
     name: str = request.path_params["name"]
     await enter_owner(request, DatasetGroup, name)
@@ -37,8 +52,16 @@ async def get_usage(request: Request) -> Response:
     return json_response(UsageAnswer(name, used))
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/tenants",
+    CONTROL_PLANE,
+    answer=TenantPage,
+    parameters=PAGE_PARAMETERS,
+    summary="How every dataset group is, and what it used today.",
+)
 async def get_tenants(request: Request) -> Response:
-    """How every dataset group is, and what it used today."""
+    """One page of the tenants, with their use of today."""
     services: Services = request.app.state.services
     given = request.query_params
     limit = read_limit(given.get("limit"), DEFAULT_LIMIT)
@@ -46,47 +69,18 @@ async def get_tenants(request: Request) -> Response:
     return json_response(await run_in_threadpool(page, limit, given.get("cursor"), services.now()))
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/tenants/{name}",
+    CONTROL_PLANE,
+    about=About.GROUP,
+    answer=TenantReport,
+    parameters=(_GROUP,),
+    summary="How one dataset group is: its limits, models, keys and days.",
+)
 async def get_tenant(request: Request) -> Response:
-    """How one dataset group is: its limits, models, keys and days."""
+    """Report on one tenant."""
     services: Services = request.app.state.services
     name: str = request.path_params["name"]
     await enter_owner(request, DatasetGroup, name)
     return json_response(await run_in_threadpool(services.tenants.report, name, services.now()))
-
-
-_GROUP = RequestParameter("name", "The dataset group.", where="path", required=True)
-
-OPERATIONS = (
-    Operation(
-        "GET",
-        "/v1/dataset-groups/{name}/usage",
-        get_usage,
-        "What a dataset group used on the last days.",
-        CONTROL_PLANE,
-        about=About.GROUP,
-        answer=UsageAnswer,
-        parameters=(
-            _GROUP,
-            RequestParameter("days", "How many days, 1 to 400, today's included; 30.", int),
-        ),
-    ),
-    Operation(
-        "GET",
-        "/v1/tenants",
-        get_tenants,
-        "How every dataset group is, and what it used today.",
-        CONTROL_PLANE,
-        answer=TenantPage,
-        parameters=PAGE_PARAMETERS,
-    ),
-    Operation(
-        "GET",
-        "/v1/tenants/{name}",
-        get_tenant,
-        "How one dataset group is: its limits, models, keys and days.",
-        CONTROL_PLANE,
-        about=About.GROUP,
-        answer=TenantReport,
-        parameters=(_GROUP,),
-    ),
-)

@@ -22,11 +22,14 @@ from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.erasures import NotedErasure
 from pawsonalize.http.examples import USER
 from pawsonalize.http.json import json_response, read_form
-from pawsonalize.http.operation import About, Operation, RequestParameter
+from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.queries import PreferencesForm
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.catalogue import User, Value
+
+OPERATIONS = Operations()
+_USER = RequestParameter("userId", "The user.", where="path", required=True)
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _MAX_ATTRIBUTES = 25
@@ -61,8 +64,18 @@ class UserAnswer(msgspec.Struct, frozen=True, rename="camel"):
 _REQUEST = msgspec.json.Decoder(UserRequest)
 
 
+@OPERATIONS.add(
+    "PUT",
+    "/v1/users/{user_id:visitor}",
+    SITE,
+    about=About.GROUP,
+    request=UserRequest,
+    answer=UserAnswer,
+    examples={"an adopter": USER},
+    parameters=(_USER, *ADDRESS_PARAMETERS),
+)
 async def put_user(request: Request) -> Response:
-    """Store what is known of a user; the next answer knows it."""
+    """Store attributes and quiz answers of a user; they replace what was stored."""
     services: Services = request.app.state.services
     user_id = parse_id(request.path_params["user_id"], "userId")
     given = await read_form(request, _REQUEST)
@@ -73,8 +86,16 @@ async def put_user(request: Request) -> Response:
     return json_response(UserAnswer(user.user_id, dict(user.attributes)))
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/users/{user_id:visitor}",
+    SITE,
+    about=About.GROUP,
+    answer=UserAnswer,
+    parameters=(_USER, *ADDRESS_PARAMETERS),
+)
 async def get_user(request: Request) -> Response:
-    """Show what is stored of a user."""
+    """Attributes and quiz answers that are stored of a user."""
     services: Services = request.app.state.services
     user_id = parse_id(request.path_params["user_id"], "userId")
     catalogue = services.catalogue.of(await read_group(request))
@@ -112,8 +133,17 @@ def _attributes(given: Attributes) -> dict[str, Value]:
 _HISTORY = "/history"
 
 
+@OPERATIONS.add(
+    "DELETE",
+    "/v1/users/{user_id:visitor}",
+    SITE,
+    about=About.GROUP,
+    answer=NotedErasure,
+    status=202,
+    parameters=(_USER, *ADDRESS_PARAMETERS),
+)
 async def delete_user(request: Request) -> Response:
-    """Write down that the user is to be erased; it is done in the background, whatever happens."""
+    """Erase a user with all sessions, wherever anything is stored; see the erasure for how far."""
     services: Services = request.app.state.services
     if request.path_params["user_id"].endswith(_HISTORY):
         raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "GET"})
@@ -135,45 +165,3 @@ class VisitorConvertor(Convertor[str]):
     def to_string(self, value: str) -> str:
         """The id, as it is."""
         return value
-
-
-_USER = RequestParameter("userId", "The user.", where="path", required=True)
-
-OPERATIONS = (
-    Operation(
-        "PUT",
-        "/v1/users/{user_id:visitor}",
-        put_user,
-        "Store attributes and quiz answers of a user; they replace what was stored.",
-        SITE,
-        about=About.GROUP,
-        request=UserRequest,
-        answer=UserAnswer,
-        examples={"an adopter": USER},
-        parameters=(_USER, *ADDRESS_PARAMETERS),
-    ),
-    Operation(
-        "GET",
-        "/v1/users/{user_id:visitor}",
-        get_user,
-        "Attributes and quiz answers that are stored of a user.",
-        SITE,
-        about=About.GROUP,
-        answer=UserAnswer,
-        parameters=(_USER, *ADDRESS_PARAMETERS),
-    ),
-    Operation(
-        "DELETE",
-        "/v1/users/{user_id:visitor}",
-        delete_user,
-        "Erase a user with all sessions, wherever anything is stored; see the erasure for how far.",
-        SITE,
-        about=About.GROUP,
-        answer=NotedErasure,
-        status=202,
-        parameters=(
-            _USER,
-            *ADDRESS_PARAMETERS,
-        ),
-    ),
-)
