@@ -4,13 +4,14 @@ PYTHON ?= python3
 # An installed uv serves; otherwise one is put beside the project, touching nothing else.
 UV := $(shell command -v uv 2>/dev/null || echo .tools/bin/uv)
 BIN := .venv/bin
-# Tests that wait (for a process, a clock, a socket) leave their core to others.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
+CORES := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
+# Tests that wait (for a process, a browser, a broker) leave their core to others.
+WORKERS ?= $(shell expr 2 \* $(CORES))
 
-.PHONY: help setup run test nightly check bench figures docs image push synth up lock clean
+.PHONY: help setup run test test-all nightly check bench figures docs image push synth up lock clean
 
 help: ## Show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: .venv/ready ## Make .venv with everything, locked; .venv/bin/pawsonalize works afterwards
 
@@ -36,8 +37,11 @@ endef
 run: .venv/runs ## Run the demo adoption site on http://127.0.0.1:8080
 	$(BIN)/pawsonalize demo
 
-test: check ## Run every test (after the checks)
-	$(BIN)/pytest -n $(WORKERS)
+test: check ## Run the checks and the tests that need no other process: after each change
+	$(BIN)/pytest -n $(CORES) -m "not real and not nightly"
+
+test-all: setup ## Run the rest: processes, servers, browsers, images, small benchmarks
+	$(BIN)/pytest -n $(WORKERS) -m "real and not nightly"
 
 nightly: check ## Run every test, those that take long too, with all examples
 	$(BIN)/pytest -n $(WORKERS) -m "" --hypothesis-profile nightly

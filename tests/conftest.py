@@ -6,7 +6,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,8 @@ import pytest
 import structlog
 from hypothesis import settings
 from sqlalchemy import create_engine, text
+
+from tests.reused_database import ReusedDatabase
 
 if TYPE_CHECKING:
     from pawsonalize.kinds.leases import Leases
@@ -32,13 +34,45 @@ settings.register_profile(
 settings.register_profile("steady", settings.get_profile("nightly"), max_examples=30)
 settings.load_profile("steady")
 
-# Tests that start processes, longest first: what is left for the end is short on every core.
-_LONG = ("container_image", "test_retraining", "e2e", "benchmarks", "browser", "wire")
+# Tests of these start processes, servers or browsers: `make test-all` runs them. What takes long
+# comes first, so that what is left for the end is short on every core.
+_REAL = (
+    "deploy/test_container_image",
+    "e2e/test_retraining",
+    "e2e/",
+    "unit/benchmarks/test_every_benchmark",
+    "browser/",
+    "wire/",
+    "remote/",
+    "deploy/",
+    "release/",
+    "adapters/stream/",
+    "adapters/test_counting_on_spark",
+    "adapters/test_frozen_postgres",
+    "adapters/test_read_replica",
+)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import none of them where none is wanted: some import for seconds."""
+    if "not real" in config.option.markexpr and _place(collection_path) < len(_REAL):
+        return True
+    return None
+
+
+def _place(path: Path) -> int:
+    name = str(path.relative_to(Path(__file__).parent))
+    return next((n for n, one in enumerate(_REAL) if f"{name}/".startswith(one)), len(_REAL))
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long; otherwise the order stays."""
-    items.sort(key=lambda item: next((n for n, one in enumerate(_LONG) if one in item.nodeid), 9))
+
+    for item in items:
+        if _place(item.path) < len(_REAL):
+            item.add_marker("real")
+    items.sort(key=lambda item: _place(item.path))
 
 
 POSTGRES_VARIABLE = "PAWSONALIZE_TEST_POSTGRES_URL"
@@ -126,18 +160,32 @@ def postgres_template(postgres: Callable[..., AbstractContextManager[str]]) -> I
         yield url.rpartition("/")[2]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(scope="session")
+def renewed_postgres(
+    postgres: Callable[..., AbstractContextManager[str]], postgres_template: str
+) -> Iterator[Callable[[], str]]:
+    """The URL of a migrated PostgreSQL database, as new for each test that calls it."""
+    with ExitStack() as stack:
+        made: list[ReusedDatabase] = []
+
+        def renewed() -> str:
+            if not made or not made[-1].renew():
+                made.append(ReusedDatabase(stack.enter_context(postgres(postgres_template))))
+            return made[-1].url
+
+        yield renewed
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """A migrated database of each kind, without a row."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'pawsonalize.sqlite3'}"
-        return
-    made, template = map(request.getfixturevalue, ("postgres", "postgres_template"))
-    with made(template) as url:
-        yield url
+        return f"sqlite:///{tmp_path / 'pawsonalize.sqlite3'}"
+    url: str = request.getfixturevalue("renewed_postgres")()
+    return url
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real)])
 def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A database of each kind without a table."""
     if request.param == "sqlite":
