@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from pawsonalize.evaluation.survival import SurvivalCurve, kaplan_meier, restricted_mean
 
@@ -78,6 +77,8 @@ def test_without_cuts_the_restricted_mean_is_the_plain_one(told: list[tuple[int,
 
 @given(waits)
 def test_kaplan_meier_agrees_with_scipy(told: list[tuple[int, bool]]) -> None:
+    from scipy import stats  # takes longer to import than everything else here
+
     found = curve(*told)
     lost, ended = ([days for days, end in told if end is wanted] for wanted in (False, True))
     known = stats.ecdf(stats.CensoredData(uncensored=ended, right=lost)).sf

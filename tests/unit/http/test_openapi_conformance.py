@@ -1,23 +1,14 @@
-"""The service does what its API document says: Schemathesis reads one and asks the other."""
+"""The service does what its API document says: Schemathesis reads one and asks the other.
+
+Schemathesis is imported and its tests are built when they run: both would take seconds of every
+worker's collection.
+"""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import schemathesis
 from hypothesis import HealthCheck, settings
-from schemathesis.checks import (
-    load_all_checks,
-    negative_data_rejection,
-    positive_data_acceptance,
-)
-from schemathesis.config import (
-    CoveragePhaseConfig,
-    GenerationConfig,
-    PhasesConfig,
-    ProjectConfig,
-    ProjectsConfig,
-)
 from starlette.testclient import TestClient
 from starlette.types import Receive, Send
 from starlette.types import Scope as Asgi
@@ -28,20 +19,34 @@ from pawsonalize.kinds.access_keys import Scope
 from tests.service_data import client_of, make_key, make_service
 from tests.training import let_trainings_end
 
-load_all_checks()
+if TYPE_CHECKING:
+    from schemathesis import Case
+    from schemathesis.schemas import BaseSchema
 
 # Each value of each field in turn makes thousands of requests: those wait for the night.
 NIGHTLY = settings.get_current_profile_name() == "nightly"
-_CONFIG = schemathesis.Config(
-    seed=1,
-    projects=ProjectsConfig(
-        default=ProjectConfig(
-            generation=GenerationConfig(deterministic=True),
-            phases=PhasesConfig(coverage=CoveragePhaseConfig(enabled=NIGHTLY)),
-            request_timeout=120,  # how soon it answers is not asked here, on busy machines least
-        )
-    ),
-)
+
+
+@pytest.fixture(scope="module")
+def document() -> "BaseSchema":
+    import schemathesis
+    from schemathesis.checks import load_all_checks
+    from schemathesis.config import (
+        CoveragePhaseConfig,
+        GenerationConfig,
+        PhasesConfig,
+        ProjectConfig,
+        ProjectsConfig,
+    )
+
+    load_all_checks()
+    project = ProjectConfig(
+        generation=GenerationConfig(deterministic=True),
+        phases=PhasesConfig(coverage=CoveragePhaseConfig(enabled=NIGHTLY)),
+        request_timeout=120,  # how soon it answers is not asked here, on busy machines least
+    )
+    config = schemathesis.Config(seed=1, projects=ProjectsConfig(default=project))
+    return schemathesis.openapi.from_dict(_without_keys(openapi()), config=config)
 
 
 def _without_keys(of: dict[str, Any]) -> dict[str, Any]:
@@ -56,9 +61,6 @@ def _without_keys(of: dict[str, Any]) -> dict[str, Any]:
     return {**of, "paths": paths}
 
 
-document = schemathesis.openapi.from_dict(_without_keys(openapi()), config=_CONFIG)
-
-
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A service of its own: animals that nobody asked for would change what others are told."""
@@ -70,11 +72,29 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         let_trainings_end(app.state.services.trainings, service)
 
 
-@document.parametrize()
-@settings(max_examples=50 if NIGHTLY else 10, suppress_health_check=list(HealthCheck))
 def test_requests_by_the_document_get_answers_by_the_document(
-    case: schemathesis.Case[Any], client: TestClient
+    document: "BaseSchema", client: TestClient, subtests: pytest.Subtests
 ) -> None:
+    from schemathesis.core.result import Ok
+    from schemathesis.generation.feedback import FeedbackSources
+    from schemathesis.pytest._test_builder import build_operation_test
+
+    for found in document.get_all_operations():
+        assert isinstance(found, Ok), found
+        operation = found.ok()
+        with subtests.test(operation.label):
+            check = build_operation_test(
+                config=document.config,
+                operation=operation,
+                test_func=check_answer,
+                given_kwargs={},
+                feedback=FeedbackSources(),
+            )
+            check(client=client)
+
+
+@settings(max_examples=50 if NIGHTLY else 5, suppress_health_check=list(HealthCheck))
+def check_answer(case: "Case[Any]", client: TestClient) -> None:
     app = client.app
 
     async def running(scope: Asgi, receive: Receive, send: Send) -> None:
@@ -86,6 +106,8 @@ def test_requests_by_the_document_get_answers_by_the_document(
             await send({"type": "lifespan.shutdown.complete"})
         else:
             await app(scope, receive, send)
+
+    from schemathesis.checks import negative_data_rejection, positive_data_acceptance
 
     # A schema cannot say "printable" or "in the years 1990 to 2100": then the field is named.
     excluded = [positive_data_acceptance]

@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import openapi_spec_validator
 from jsonschema_rs import Draft202012Validator
 from starlette.testclient import TestClient
 
@@ -157,6 +156,8 @@ def _schemas(document: Any, at: str = "") -> list[tuple[str, Any]]:
 
 
 def test_the_api_document_keeps_to_the_specification() -> None:
+    import openapi_spec_validator
+
     openapi_spec_validator.validate(openapi())
 
 
