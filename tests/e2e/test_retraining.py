@@ -1,4 +1,7 @@
-"""Retraining, seen from outside: what goes live, what does not, and who may do it."""
+"""Retraining, seen from outside: what goes live, what does not, and who may do it.
+
+tests/workflow has what can be shown in one process.
+"""
 
 import json
 import os
@@ -123,21 +126,6 @@ def test_a_worse_version_does_not_go_live_and_the_reason_is_said(
     assert "worse than the live version" in shown
 
 
-def test_without_reranking_its_half_does_not_run(folder: Path, view: Seen) -> None:
-    record = retrain(folder, reranking_enabled="false")
-    assert fates(record) == {RECOMMENDER: Fate.PROMOTED}
-    assert view.versions() == {RECOMMENDER: 1}
-
-
-def test_nothing_new_is_not_trained_on_again(folder: Path, view: Seen) -> None:
-    assert retrain(folder).status == "promoted"
-    again = run("retrain", "--data-dir", str(folder))
-    assert again.returncode == 0
-    assert "no event has come" in again.stdout
-    assert view.versions() == {RECOMMENDER: 1, RERANKER: 1}
-    assert view.told()["skipped"] == 1
-
-
 def test_data_that_nothing_can_be_learned_from_fail_with_the_fix(tmp_path: Path) -> None:
     with opened(Settings(data_dir=tmp_path / "empty")):
         pass
@@ -177,17 +165,6 @@ def test_cancelling_kills_the_trainings_and_leaves_nothing_half_written(
     assert not list((folder / "models").glob("*"))
     assert view.campaign(RECOMMENDER).latest_update is None
     assert view.told()["cancelled"] == 1
-
-
-def test_a_second_retraining_is_refused_and_told_of_the_first(folder: Path, view: Seen) -> None:
-    run("retrain", "--data-dir", str(folder), "--no-wait")
-    with held_up(folder):
-        second = run("retrain", "--data-dir", str(folder))
-    assert second.returncode == 1
-    assert view.newest().run_id in second.stderr
-    assert "is not finished" in second.stderr
-    assert view.ended().status == "promoted"
-    assert len(view.adapters.work.newest(RETRAINING, 9)) == 1
 
 
 def yesterdays_run(view: Seen) -> None:

@@ -1,6 +1,6 @@
 """A retraining that is cut off anywhere goes on where it was, and does everything once.
 
-Three power cuts of real processes are in the suite, all others in the nightly one. In the suite,
+One power cut of real processes is in the suite, all others are in the nightly one. In the suite,
 tests/workflow/test_power_cuts.py has each of these moments in one process.
 """
 
@@ -26,7 +26,7 @@ from tests.e2e.retraining import (
 )
 
 _ATTEMPTS = 12
-_IN_THE_SUITE = {"after-effect-training", "evaluate", "after-effect-updated"}
+_IN_THE_SUITE = {"after-effect-training"}
 
 
 def retrain(folder: Path, *more: str) -> None:

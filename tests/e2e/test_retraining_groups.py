@@ -87,17 +87,7 @@ def test_every_dataset_groups_campaigns_go_live_and_a_broken_one_costs_none(
     assert view.campaign("dogs").solution_version is None
 
 
-def test_a_run_of_one_dataset_group_leaves_the_others_alone(view: Seen) -> None:
-    record = retrain(view, "--dataset-group", SHELTER)
-    assert [*fates(record)] == ["cats", "dogs"]
-    assert view.campaign(RECOMMENDER).latest_update is None
-    again = retrain(view, "--solution", "cats")
-    assert fates(again) == {"cats": Fate.SKIPPED}
-    refused = run("retrain", "--solution", "birds", "--data-dir", str(view.folder))
-    assert refused.returncode == 2
-    assert "there is no solution named birds" in refused.stderr
-
-
+@pytest.mark.nightly
 def test_a_run_of_several_dataset_groups_goes_on_where_a_power_cut_ended_it(
     view: Seen, start: Start
 ) -> None:
