@@ -120,22 +120,21 @@ def test_only_what_is_secret_is_hidden(value: object, text: str) -> None:
     assert shown(value) == text
 
 
-@pytest.mark.parametrize(
-    ("content", "reason"),
-    [
+def test_a_file_that_cannot_be_used_is_refused(elsewhere: Path, subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str]] = [
         ("prot: 1", "did you mean port?"),
         ("port: many", "the setting port 'many'"),
         ("feeds_file: missing.yaml", "missing.yaml"),
         ("retrain_schedule: daily", "daily is no schedule"),
         ("tls_key: key.pem", "tls_certificate is missing"),
         ("recipe: magic", "magic"),
-    ],
-)
-def test_a_file_that_cannot_be_used_is_refused(elsewhere: Path, content: str, reason: str) -> None:
-    (elsewhere / "mine.yaml").write_text(content)
-    error = error_of("config", "check", "mine.yaml")
-    assert isinstance(error, InvalidInput)
-    assert reason in error.message
+    ]
+    for content, reason in cases:
+        with subtests.test(content=content, reason=reason):
+            (elsewhere / "mine.yaml").write_text(content)
+            error = error_of("config", "check", "mine.yaml")
+            assert isinstance(error, InvalidInput)
+            assert reason in error.message
 
 
 FEED = "feeds: {a: {url: 'https://a.example/f', format: json, schedule: daily}}"

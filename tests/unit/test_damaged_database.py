@@ -48,20 +48,21 @@ def damaged(request: pytest.FixtureRequest, whole: Path, tmp_path: Path) -> Path
     return folder
 
 
-@pytest.mark.parametrize("command", ["runs ls", "train", "serve --port 0"])
 def test_a_command_says_that_it_is_damaged_and_leaves_the_file_as_it_is(
-    command: str, damaged: Path
+    damaged: Path, subtests: pytest.Subtests
 ) -> None:
-    before = (damaged / FILE).read_bytes()
-    done = CliRunner().invoke(app, [*command.split(), "--data-dir", str(damaged)])
-    assert isinstance(done.exception, StorageUnavailable), done.output
-    message = str(done.exception)
-    assert "is damaged" in message
-    assert f"{damaged}/{FILE}" in message
-    assert "from a copy" in message
-    assert "pawsonalize archive replay" in message
-    assert "run `pawsonalize train`" not in message
-    assert (damaged / FILE).read_bytes() == before
+    for command in ["runs ls", "train", "serve --port 0"]:
+        with subtests.test(command=command):
+            before = (damaged / FILE).read_bytes()
+            done = CliRunner().invoke(app, [*command.split(), "--data-dir", str(damaged)])
+            assert isinstance(done.exception, StorageUnavailable), done.output
+            message = str(done.exception)
+            assert "is damaged" in message
+            assert f"{damaged}/{FILE}" in message
+            assert "from a copy" in message
+            assert "pawsonalize archive replay" in message
+            assert "run `pawsonalize train`" not in message
+            assert (damaged / FILE).read_bytes() == before
 
 
 @pytest.fixture

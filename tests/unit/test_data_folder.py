@@ -140,16 +140,19 @@ def test_every_command_is_in_one_of_the_lists() -> None:
     assert every_command() - listed == set()
 
 
-@pytest.mark.parametrize("command", COMMANDS)
 def test_on_a_folder_that_is_not_there_it_says_so_and_makes_none(
-    command: str, tmp_path: Path
+    tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
-    folder = tmp_path / "typo"
-    done = CliRunner().invoke(app, [*shlex.split(command), "--data-dir", str(folder)])
-    assert isinstance(done.exception, NotFound), done.output
-    assert done.exception.message.startswith(f"there is no data folder {folder}: name the right")
-    assert "pawsonalize import" in done.exception.message
-    assert list(tmp_path.iterdir()) == []
+    for command in COMMANDS:
+        with subtests.test(command=command):
+            folder = tmp_path / "typo"
+            done = CliRunner().invoke(app, [*shlex.split(command), "--data-dir", str(folder)])
+            assert isinstance(done.exception, NotFound), done.output
+            assert done.exception.message.startswith(
+                f"there is no data folder {folder}: name the right"
+            )
+            assert "pawsonalize import" in done.exception.message
+            assert list(tmp_path.iterdir()) == []
 
 
 def test_a_folder_of_something_else_is_not_made_one_of_ours(tmp_path: Path) -> None:

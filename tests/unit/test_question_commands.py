@@ -112,9 +112,10 @@ def test_animals_of_a_list_are_ordered(service: Settings) -> None:
     assert "Mia" in run(service, *command)
 
 
-@pytest.mark.parametrize(
-    ("command", "kind", "reason"),
-    [
+def test_a_question_that_cannot_be_answered_says_why(
+    service: Settings, subtests: pytest.Subtests
+) -> None:
+    cases: list[tuple[list[str], type[PawsonalizeError], str]] = [
         (["rerank", "a-7"], InvalidInput, "--user or --session"),
         (["rerank", "nobody", "--user", "ann"], InvalidInput, "there is no animal nobody"),
         (["recommend", "--like", "nope"], InvalidInput, "there is no animal nope"),
@@ -123,14 +124,12 @@ def test_animals_of_a_list_are_ordered(service: Settings) -> None:
         (["recommend", "--campaign", "x"], NotFound, "there is no campaign named x"),
         (["recommend", "--filter", "x"], NotFound, "there is no filter named x"),
         (["history"], InvalidInput, "--user or --session"),
-    ],
-)
-def test_a_question_that_cannot_be_answered_says_why(
-    service: Settings, command: list[str], kind: type[PawsonalizeError], reason: str
-) -> None:
-    error = error_of(service, *command)
-    assert isinstance(error, kind)
-    assert reason in error.message
+    ]
+    for command, kind, reason in cases:
+        with subtests.test(command=command, kind=kind, reason=reason):
+            error = error_of(service, *command)
+            assert isinstance(error, kind)
+            assert reason in error.message
 
 
 def test_before_the_first_training_counts_answer(tmp_path: Path) -> None:

@@ -24,7 +24,6 @@ MODELS = {
     name: ServiceModel(Loader().load_service_model(name, "service-2"), name) for name in SERVICES
 }
 OPERATIONS = sorted(operations().values(), key=lambda operation: operation.name)
-names = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 
 
 def as_sent(operation: AwsOperation, asked: dict[str, Any]) -> dict[str, Any]:
@@ -74,12 +73,15 @@ def test_there_are_71_5_and_3_operations() -> None:
     assert [sum(one.service == name for one in OPERATIONS) for name in SERVICES] == [71, 5, 3]
 
 
-@names
+def test_what_a_client_sends_is_read_and_passes(subtests: pytest.Subtests) -> None:
+    for operation in OPERATIONS:
+        with subtests.test(operation.name):
+            check_requests(operation)
+
+
 @settings(max_examples=5)
 @given(data=st.data())
-def test_what_a_client_sends_is_read_and_passes(
-    operation: AwsOperation, data: st.DataObject
-) -> None:
+def check_requests(operation: AwsOperation, data: st.DataObject) -> None:
     asked = data.draw(members(operation.given))
     sent = as_sent(operation, asked)
     if operation.path is None:
@@ -91,10 +93,15 @@ def test_what_a_client_sends_is_read_and_passes(
     check(operation.given, read)
 
 
-@names
+def test_what_is_answered_is_read_by_a_client(subtests: pytest.Subtests) -> None:
+    for operation in OPERATIONS:
+        with subtests.test(operation.name):
+            check_answers(operation)
+
+
 @settings(max_examples=5)
 @given(data=st.data())
-def test_what_is_answered_is_read_by_a_client(operation: AwsOperation, data: st.DataObject) -> None:
+def check_answers(operation: AwsOperation, data: st.DataObject) -> None:
     if operation.answered is None:
         assert serialise(None, None) == b""
         return
@@ -111,15 +118,16 @@ def _in_milliseconds(value: Any) -> Any:
     return round(value.timestamp() * 1000) if isinstance(value, datetime) else value
 
 
-@names
-def test_a_missing_member_is_named(operation: AwsOperation) -> None:
-    required = operation.given.required_members
-    if not required:
-        check(operation.given, {})
-        return
-    with pytest.raises(AwsError, match="Member must not be null") as refused:
-        check(operation.given, {})
-    assert all(f"'{name}'" in refused.value.message for name in required)
+def test_a_missing_member_is_named(subtests: pytest.Subtests) -> None:
+    for operation in OPERATIONS:
+        with subtests.test(operation.name):
+            required = operation.given.required_members
+            if not required:
+                check(operation.given, {})
+                continue
+            with pytest.raises(AwsError, match="Member must not be null") as refused:
+                check(operation.given, {})
+            assert all(f"'{name}'" in refused.value.message for name in required)
 
 
 def test_a_breach_is_told_in_words_of_aws(subtests: pytest.Subtests) -> None:

@@ -11,7 +11,6 @@ from pawsonalize import clock
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
-from pawsonalize.http.operation import Operation
 from pawsonalize.http.operations import OPERATIONS
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
@@ -141,42 +140,44 @@ def test_every_operation_stands_in_the_table() -> None:
     assert {f"{one.method} {one.documented_path}" for one in OPERATIONS} == MAY.keys()
 
 
-@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
 def test_an_operation_admits_who_the_table_says(
-    client: TestClient, keys: dict[Scope, str], operation: Operation
+    client: TestClient, keys: dict[Scope, str], subtests: pytest.Subtests
 ) -> None:
-    method, path = operation.method, operation.documented_path
-    name = f"{method} {path}"
-    for placeholder in (
-        "{userId}",
-        "{sessionId}",
-        "{animalId}",
-        "{runId}",
-        "{name}",
-        "{erasureId}",
-    ):
-        path = path.replace(placeholder, "nobody")
-    without = client.request(method, path, json={} if method != "GET" else None)
-    assert (without.status_code == 401) is (name not in OPEN)
-    for scope, key in keys.items():
-        body = {"name": ""} if method != "GET" else None
-        answer = client.request(method, path, json=body, headers=bearer(key))
-        assert answer.status_code != 401, (name, scope)
-        if name in SIGNED and scope is Scope.BROWSER:
-            assert error_of(answer)["code"] == "visitor_unsigned"
-            continue
-        assert (answer.status_code != 403) is (scope in MAY[name]), (name, scope)
+    for operation in OPERATIONS:
+        with subtests.test(operation=operation):
+            method, path = operation.method, operation.documented_path
+            name = f"{method} {path}"
+            for placeholder in (
+                "{userId}",
+                "{sessionId}",
+                "{animalId}",
+                "{runId}",
+                "{name}",
+                "{erasureId}",
+            ):
+                path = path.replace(placeholder, "nobody")
+            without = client.request(method, path, json={} if method != "GET" else None)
+            assert (without.status_code == 401) is (name not in OPEN)
+            for scope, key in keys.items():
+                body = {"name": ""} if method != "GET" else None
+                answer = client.request(method, path, json=body, headers=bearer(key))
+                assert answer.status_code != 401, (name, scope)
+                if name in SIGNED and scope is Scope.BROWSER:
+                    assert error_of(answer)["code"] == "visitor_unsigned"
+                    continue
+                assert (answer.status_code != 403) is (scope in MAY[name]), (name, scope)
 
 
-@pytest.mark.parametrize("key", ["", "nobody", "nobody.secret", "PAWS", "Ünï.x", "."])
 def test_a_wrong_key_is_refused_even_where_none_is_needed_and_tells_how_to_get_one(
-    client: TestClient, key: str
+    client: TestClient, subtests: pytest.Subtests
 ) -> None:
-    for path in ("/v1/animals", "/healthz"):
-        answer = client.get(path, headers={"Authorization": f"Bearer {key}".encode()})
-        assert answer.status_code == 401
-        assert answer.headers["www-authenticate"] == "Bearer"
-        assert "pawsonalize keys create" in error_of(answer)["message"]
+    for key in ["", "nobody", "nobody.secret", "PAWS", "Ünï.x", "."]:
+        with subtests.test(key=key):
+            for path in ("/v1/animals", "/healthz"):
+                answer = client.get(path, headers={"Authorization": f"Bearer {key}".encode()})
+                assert answer.status_code == 401
+                assert answer.headers["www-authenticate"] == "Bearer"
+                assert "pawsonalize keys create" in error_of(answer)["message"]
 
 
 def test_a_key_with_another_ones_secret_is_refused(

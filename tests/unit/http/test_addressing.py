@@ -63,9 +63,10 @@ def test_an_item_of_the_default_group_is_an_animal_group(client: TestClient, use
     assert "not in the inventory" in error_of(client.post("/v1/rerankings", json=body))["message"]
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
+def test_a_group_that_is_not_there_is_told_wherever_one_can_be_named(
+    client: TestClient, subtests: pytest.Subtests
+) -> None:
+    cases: list[tuple[str, str]] = [
         ("GET", "/v1/users/ann/history"),
         ("GET", "/v1/sessions/s/history"),
         ("GET", "/v1/users/ann"),
@@ -74,17 +75,17 @@ def test_an_item_of_the_default_group_is_an_animal_group(client: TestClient, use
         ("GET", "/v1/filters"),
         ("GET", "/v1/outcomes"),
         ("GET", "/v1/animals/rex/similar"),
-    ],
-)
-def test_a_group_that_is_not_there_is_told_wherever_one_can_be_named(
-    client: TestClient, method: str, path: str
-) -> None:
-    for field in ("datasetGroup", "campaign"):
-        answer = client.request(method, path, params={field: "nowhere"})
-        assert answer.status_code == 404, path
-        error = error_of(answer)
-        assert error["field"] == field
-        assert {"datasetGroup": DATASET_GROUP, "campaign": RECOMMENDER}[field] in error["message"]
+    ]
+    for method, path in cases:
+        with subtests.test(method=method, path=path):
+            for field in ("datasetGroup", "campaign"):
+                answer = client.request(method, path, params={field: "nowhere"})
+                assert answer.status_code == 404, path
+                error = error_of(answer)
+                assert error["field"] == field
+                assert {"datasetGroup": DATASET_GROUP, "campaign": RECOMMENDER}[field] in error[
+                    "message"
+                ]
 
 
 def test_the_query_names_a_group_as_the_body_does_and_they_must_agree(client: TestClient) -> None:

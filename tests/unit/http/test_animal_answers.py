@@ -229,9 +229,8 @@ def test_exposure_is_reported(client: TestClient, put: Any) -> None:
     assert (dogs["shareOfStock"], dogs["shown"] > 0) == (0.5, True)
 
 
-@pytest.mark.parametrize(
-    ("asked", "field"),
-    [
+def test_a_rule_that_cannot_be_kept_is_named(client: TestClient, subtests: pytest.Subtests) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"household": {"kids": True}, "of": "groups"}, "household"),
         ({"maxFee": 5, "of": "groups"}, "maxFee"),
         ({"maxDistanceKm": 5}, "maxDistanceKm"),
@@ -239,13 +238,11 @@ def test_exposure_is_reported(client: TestClient, put: Any) -> None:
         ({"postcode": "X1"}, "postcode"),
         ({"metadataColumns": {"ITEMS": ["A"]}}, "metadataColumns"),
         ({"deny": {"animals": [""]}}, "deny.animals"),
-    ],
-)
-def test_a_rule_that_cannot_be_kept_is_named(
-    client: TestClient, asked: dict[str, Any], field: str
-) -> None:
-    answer = client.post("/v1/recommendations", json={"of": "animals", **asked})
-    assert (answer.status_code, error_of(answer)["field"]) == (400, field)
+    ]
+    for asked, field in cases:
+        with subtests.test(asked=asked, field=field):
+            answer = client.post("/v1/recommendations", json={"of": "animals", **asked})
+            assert (answer.status_code, error_of(answer)["field"]) == (400, field)
 
 
 def test_animals_are_ordered_by_the_campaign_that_is_named(client: TestClient, put: Any) -> None:

@@ -239,9 +239,10 @@ def test_every_answer_is_kept_as_an_impression(tmp_path: Any) -> None:
     database.close()
 
 
-@pytest.mark.parametrize(
-    ("path", "question", "field"),
-    [
+def test_a_wrong_question_is_refused_by_the_path_of_its_field(
+    client: TestClient, subtests: pytest.Subtests
+) -> None:
+    cases: list[tuple[str, Any, str]] = [
         ("recommendations", {"limit": 0}, "limit"),
         ("recommendations", {"limit": 501}, "limit"),
         ("recommendations", {"limit": -1}, "limit"),
@@ -298,15 +299,12 @@ def test_every_answer_is_kept_as_an_impression(tmp_path: Any) -> None:
             },
             "itemMetadataList[1].itemId",
         ),
-    ],
-    ids=lambda value: str(value)[-60:],
-)
-def test_a_wrong_question_is_refused_by_the_path_of_its_field(
-    client: TestClient, path: str, question: Any, field: str
-) -> None:
-    answer = client.post(f"/v1/{path}", json=question)
-    assert answer.status_code == 400
-    assert error_of(answer)["field"] == field
+    ]
+    for path, question, field in cases:
+        with subtests.test(path=path, question=question, field=field):
+            answer = client.post(f"/v1/{path}", json=question)
+            assert answer.status_code == 400
+            assert error_of(answer)["field"] == field
 
 
 def test_what_is_like_something_that_is_no_group_is_refused_by_its_name(client: TestClient) -> None:
@@ -366,21 +364,20 @@ def test_quiz_answers_stored_with_a_user_order_their_lists(client: TestClient, u
     assert answer.json()["ranking"] == [CATS[0], DOGS[0]]
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
+def test_what_a_user_cannot_have_is_refused(
+    client: TestClient, user: str, subtests: pytest.Subtests
+) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"preferences": {"size": ["1|2"]}}, "preferences.size"),
         ({"preferences": {"size": list(range(99))}}, "preferences.size"),
         ({"preferences": {"kids": "yes"}}, "preferences.kids"),
         ({"attributes": {"first name": "x"}}, "attributes"),
         ({"attributes": {"X": "y" * 2000}}, "attributes.X"),
         ({"attributes": {f"A{n}": "y" for n in range(99)}}, "attributes"),
-    ],
-)
-def test_what_a_user_cannot_have_is_refused(
-    client: TestClient, user: str, body: dict[str, Any], field: str
-) -> None:
-    answer = client.put(f"/v1/users/{user}", json=body)
-    assert answer.status_code == 400
-    assert answer.json()["error"]["field"] == field
-    assert client.get(f"/v1/users/{user}").status_code == 404
+    ]
+    for body, field in cases:
+        with subtests.test(body=body, field=field):
+            answer = client.put(f"/v1/users/{user}", json=body)
+            assert answer.status_code == 400
+            assert answer.json()["error"]["field"] == field
+            assert client.get(f"/v1/users/{user}").status_code == 404

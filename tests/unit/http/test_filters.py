@@ -104,9 +104,10 @@ def test_a_ranking_leaves_out_what_does_not_pass_and_has_metadata(client: TestCl
 PROMOTION = {"name": "p", "percentPromotedItems": 10, "filter": DOGS_ONLY}
 
 
-@pytest.mark.parametrize(
-    ("question", "field"),
-    [
+def test_a_wrong_filter_is_refused_by_the_path_of_its_field(
+    client: TestClient, subtests: pytest.Subtests
+) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"filter": "INCLUDE ItemID WHERE"}, "filter"),
         ({"filter": "INCLUDE ItemID WHERE Items.FEE < 3"}, "filter"),
         ({"filter": "INCLUDE UserID WHERE Users.USER_ID IN (1)"}, "filter"),
@@ -124,12 +125,9 @@ PROMOTION = {"name": "p", "percentPromotedItems": 10, "filter": DOGS_ONLY}
         ),
         ({"promotions": [PROMOTION | {"filter": OF_BREED}]}, "promotions[0].filterValues.BREED"),
         ({"promotions": [PROMOTION | {"filter": "INCLUDE x"}]}, "promotions[0].filter"),
-    ],
-    ids=str,
-)
-def test_a_wrong_filter_is_refused_by_the_path_of_its_field(
-    client: TestClient, question: dict[str, Any], field: str
-) -> None:
-    answer = client.post("/v1/recommendations", json=question)
-    assert answer.status_code == 400
-    assert error_of(answer)["field"] == field
+    ]
+    for question, field in cases:
+        with subtests.test(question=question, field=field):
+            answer = client.post("/v1/recommendations", json=question)
+            assert answer.status_code == 400
+            assert error_of(answer)["field"] == field

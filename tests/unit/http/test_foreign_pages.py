@@ -11,28 +11,31 @@ from tests.unit.http.conftest import error_of
 NAMES = ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil.example"]
 
 
-@pytest.mark.parametrize("path", ["/v1/users/ann/history", "/v1/runs", "/metrics", "/aws", "/docs"])
-@pytest.mark.parametrize("host", NAMES)
 def test_a_page_that_calls_us_by_its_own_name_is_refused(
-    client: TestClient, host: str, path: str
+    client: TestClient, subtests: pytest.Subtests
 ) -> None:
     """Its name points at this machine now, so to the browser we are the page's own server."""
-    answer = client.get(path, headers={"Host": host})
-    assert answer.status_code == 403
-    assert error_of(answer)["code"] == "foreign_host"
-    assert "allowed_hosts" in error_of(answer)["message"]
+    for path in ["/v1/users/ann/history", "/v1/runs", "/metrics", "/aws", "/docs"]:
+        for host in NAMES:
+            with subtests.test(path=path, host=host):
+                answer = client.get(path, headers={"Host": host})
+                assert answer.status_code == 403
+                assert error_of(answer)["code"] == "foreign_host"
+                assert "allowed_hosts" in error_of(answer)["message"]
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost", "127.0.0.1:1", "[::1]:8080", "a.localhost", "10.1.2.3", "pets"]
-)
-def test_this_machine_answers_by_its_addresses(client: TestClient, host: str) -> None:
-    assert client.get("/healthz", headers={"Host": host}).status_code == 200
+def test_this_machine_answers_by_its_addresses(
+    client: TestClient, subtests: pytest.Subtests
+) -> None:
+    for host in ["localhost", "127.0.0.1:1", "[::1]:8080", "a.localhost", "10.1.2.3", "pets"]:
+        with subtests.test(host=host):
+            assert client.get("/healthz", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
+def test_a_page_of_another_site_changes_nothing(
+    client: TestClient, subtests: pytest.Subtests
+) -> None:
+    calls: list[tuple[str, str]] = [
         ("POST", "/v1/runs"),
         ("POST", "/v1/events"),
         ("POST", "/v1/recommendations"),
@@ -40,24 +43,19 @@ def test_this_machine_answers_by_its_addresses(client: TestClient, host: str) ->
         ("PUT", "/v1/animals"),
         ("POST", "/aws"),
         ("POST", "/aws/recommendations"),
-    ],
-)
-@pytest.mark.parametrize(
-    "said",
-    [
+    ]
+    headers: list[dict[str, str]] = [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Origin": "http://localhost:3000"},
         {"Origin": "https://[evil"},
         {"Sec-Fetch-Site": "cross-site"},
-    ],
-    ids=str,
-)
-def test_a_page_of_another_site_changes_nothing(
-    client: TestClient, method: str, path: str, said: dict[str, str]
-) -> None:
-    answer = client.request(method, path, content=b"{}", headers=said)
-    assert answer.status_code == 403
+    ]
+    for method, path in calls:
+        for said in headers:
+            with subtests.test(method=method, path=path, said=said):
+                answer = client.request(method, path, content=b"{}", headers=said)
+                assert answer.status_code == 403
 
 
 def test_our_own_pages_may_call(client: TestClient) -> None:

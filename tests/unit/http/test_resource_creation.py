@@ -157,9 +157,10 @@ def test_a_solution_says_on_what_and_how_it_trains(client: TestClient) -> None:
     assert client.delete("/v1/solutions/cats").status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("wrong", "field"),
-    [
+def test_a_solution_that_could_not_be_trained_is_refused_when_it_is_made(
+    client: TestClient, subtests: pytest.Subtests
+) -> None:
+    cases: list[tuple[dict[str, Any], str]] = [
         ({"recipe": "magic"}, "recipe"),
         ({"settings": {"no_such": 1}}, "settings"),
         ({"events": [{"eventType": "stared", "weight": 1.0}]}, "weight"),
@@ -167,12 +168,10 @@ def test_a_solution_says_on_what_and_how_it_trains(client: TestClient) -> None:
         ({"tuning": {"trials": 0}}, "tuning.trials"),
         ({"name": "x" * 64}, "name"),
         ({"name": "a b"}, "name"),
-    ],
-)
-def test_a_solution_that_could_not_be_trained_is_refused_when_it_is_made(
-    client: TestClient, wrong: dict[str, Any], field: str
-) -> None:
-    assert refused(client, "POST", "solutions", 400, **SOLUTION | wrong)["field"] == field
+    ]
+    for wrong, field in cases:
+        with subtests.test(wrong=wrong, field=field):
+            assert refused(client, "POST", "solutions", 400, **SOLUTION | wrong)["field"] == field
 
 
 def test_a_solution_in_no_dataset_group_is_told_which_there_are(client: TestClient) -> None:

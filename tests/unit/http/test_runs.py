@@ -53,23 +53,20 @@ def test_a_run_is_asked_to_stop(fresh: TestClient) -> None:
     assert fresh.post(f"/v1/runs/{run_id}/cancel").status_code == 202
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "body", "status", "field"),
-    [
+def test_what_is_wrong_is_named(fresh: TestClient, subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str, object, int, str | None]] = [
         ("GET", "/v1/runs/none", None, 404, None),
         ("POST", "/v1/runs/none/cancel", None, 404, None),
         ("GET", "/v1/runs?limit=0", None, 400, "limit"),
         ("GET", "/v1/runs?limit=many", None, 400, "limit"),
         ("POST", "/v1/runs", {"at": "yesterday"}, 400, "at"),
         ("POST", "/v1/runs", [], 400, None),
-    ],
-)
-def test_what_is_wrong_is_named(
-    fresh: TestClient, method: str, path: str, body: object, status: int, field: str | None
-) -> None:
-    answer = fresh.request(method, path, json=body)
-    assert answer.status_code == status
-    assert error_of(answer).get("field") == field
+    ]
+    for method, path, body, status, field in cases:
+        with subtests.test(method=method, path=path, body=body):
+            answer = fresh.request(method, path, json=body)
+            assert answer.status_code == status
+            assert error_of(answer).get("field") == field
 
 
 def test_secrets_and_addresses_are_not_in_the_record(fresh: TestClient) -> None:

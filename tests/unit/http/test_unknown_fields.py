@@ -12,9 +12,10 @@ from tests.unit.http.conftest import error_of
 LISTED = [{"itemId": "a", "animalMetadata": metadata(DOGS[0])}]
 
 
-@pytest.mark.parametrize(
-    ("path", "body", "field", "right"),
-    [
+def test_a_misspelt_field_is_refused_with_the_right_name(
+    client: TestClient, subtests: pytest.Subtests
+) -> None:
+    cases: list[tuple[str, Any, str, str]] = [
         ("recommendations", {"houshold": {"kids": True}}, "houshold", "household"),
         ("recommendations", {"user_id": "ann"}, "user_id", "userId"),
         ("recommendations", {"max_distance": 5}, "max_distance", "maxDistanceKm"),
@@ -47,21 +48,20 @@ LISTED = [{"itemId": "a", "animalMetadata": metadata(DOGS[0])}]
         ("runs", {"At": 0}, "At", "at"),
         ("filters", {"name": "x", "expresion": ""}, "expresion", "expression"),
         ("animals/a-1/status", {"staus": "adopted"}, "staus", "status"),
-    ],
-)
-def test_a_misspelt_field_is_refused_with_the_right_name(
-    client: TestClient, path: str, body: Any, field: str, right: str
+    ]
+    for path, body, field, right in cases:
+        with subtests.test(path=path, body=body, field=field):
+            answer = client.post(f"/v1/{path}", json=body)
+            assert answer.status_code == 400
+            error = error_of(answer)
+            assert (error["code"], error["field"]) == ("unknown_field", field)
+            assert error["message"].endswith(f": write {right}")
+
+
+def test_a_misspelt_parameter_is_refused_with_the_right_name(
+    client: TestClient, subtests: pytest.Subtests
 ) -> None:
-    answer = client.post(f"/v1/{path}", json=body)
-    assert answer.status_code == 400
-    error = error_of(answer)
-    assert (error["code"], error["field"]) == ("unknown_field", field)
-    assert error["message"].endswith(f": write {right}")
-
-
-@pytest.mark.parametrize(
-    ("method", "path", "field", "right"),
-    [
+    cases: list[tuple[str, str, str, str]] = [
         ("POST", "recommendations?details=full", "details", "detail"),
         ("POST", "recommendations?limt=3", "limt", "limit in the body"),
         ("POST", "events?userId=ann", "userId", "userId in the body"),
@@ -69,16 +69,14 @@ def test_a_misspelt_field_is_refused_with_the_right_name(
         ("GET", "runs?limt=3", "limt", "limit"),
         ("GET", "animals?Shelter=x", "Shelter", "shelter"),
         ("GET", "campaigns?curser=x", "curser", "cursor"),
-    ],
-)
-def test_a_misspelt_parameter_is_refused_with_the_right_name(
-    client: TestClient, method: str, path: str, field: str, right: str
-) -> None:
-    answer = client.request(method, f"/v1/{path}", json={} if method == "POST" else None)
-    assert answer.status_code == 400
-    error = error_of(answer)
-    assert (error["code"], error["field"]) == ("unknown_field", field)
-    assert error["message"].endswith(f": write {right}")
+    ]
+    for method, path, field, right in cases:
+        with subtests.test(method=method, path=path, field=field):
+            answer = client.request(method, f"/v1/{path}", json={} if method == "POST" else None)
+            assert answer.status_code == 400
+            error = error_of(answer)
+            assert (error["code"], error["field"]) == ("unknown_field", field)
+            assert error["message"].endswith(f": write {right}")
 
 
 def test_what_is_merely_unknown_is_named_in_a_header_and_changes_nothing(

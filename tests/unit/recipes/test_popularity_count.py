@@ -55,8 +55,8 @@ def test_an_unknown_group_of_a_popular_breed_comes_before_one_of_a_rare_breed() 
     assert seen > boxer > pug > 0
 
 
-@pytest.mark.parametrize("name", ["half_life_days", "smoothing"])
-@pytest.mark.parametrize("value", [0, -1, float("nan"), float("inf")])
-def test_a_setting_without_sense_is_refused_by_name(name: str, value: float) -> None:
-    with pytest.raises(InvalidInput, match=name):
-        PopularityCountSettings(**{name: value})
+def test_a_setting_without_sense_is_refused_by_name(subtests: pytest.Subtests) -> None:
+    for name in ["half_life_days", "smoothing"]:
+        for value in [0, -1, float("nan"), float("inf")]:
+            with subtests.test(name=name, value=value), pytest.raises(InvalidInput, match=name):
+                PopularityCountSettings(**{name: value})

@@ -78,42 +78,41 @@ def newest_action(browser: TestClient) -> str:
     return page.partition("To Outcome")[2].strip()[:160]
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_page_is_small_and_shows_what_it_is_given_as_text(browser: TestClient, path: str) -> None:
-    page = browser.get(path)
-    assert page.status_code == 200
-    assert len(page.content) < 100_000
-    assert "<script>alert" not in page.text
-    assert page.text.count("<script") == 1
-    assert "style=" not in page.text
-    assert page.headers["cache-control"] == "no-store"
+def test_a_page_is_small_and_shows_what_it_is_given_as_text(
+    browser: TestClient, subtests: pytest.Subtests
+) -> None:
+    for path in PAGES:
+        with subtests.test(path=path):
+            page = browser.get(path)
+            assert page.status_code == 200
+            assert len(page.content) < 100_000
+            assert "<script>alert" not in page.text
+            assert page.text.count("<script") == 1
+            assert "style=" not in page.text
+            assert page.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize(
-    "name", [*HOSTILE, "x" * 5_000, "'; drop table events; --", "\x00", "\u202e"]
-)
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/console/visitors?userId=",
-        "/console/visitors?sessionId=",
-        "/console/data?eventId=",
-        "/console/data?sessionId=",
-        "/console/animals?search=",
-        "/console/animals?shelter=",
-        "/console/animals?cursor=",
-        "/console/data/letters?code=",
-        "/console/data/letters/",
-        "/console/settings/audit?cursor=",
-    ],
-)
-def test_no_name_breaks_a_page(browser: TestClient, path: str, name: str) -> None:
-    page = browser.get(path + str(httpx.QueryParams({"x": name}))[2:])
-    assert page.status_code in {200, 400, 404}
-    assert "<script>alert" not in page.text
-    assert len(page.content) < 100_000
-    if "/" not in name:  # which makes it a path that there is not
-        assert page.headers["content-type"].startswith("text/html")
+def test_no_name_breaks_a_page(browser: TestClient, subtests: pytest.Subtests) -> None:
+    for name in [*HOSTILE, "x" * 5_000, "'; drop table events; --", "\x00", "\u202e"]:
+        for path in [
+            "/console/visitors?userId=",
+            "/console/visitors?sessionId=",
+            "/console/data?eventId=",
+            "/console/data?sessionId=",
+            "/console/animals?search=",
+            "/console/animals?shelter=",
+            "/console/animals?cursor=",
+            "/console/data/letters?code=",
+            "/console/data/letters/",
+            "/console/settings/audit?cursor=",
+        ]:
+            with subtests.test(name=name, path=path):
+                page = browser.get(path + str(httpx.QueryParams({"x": name}))[2:])
+                assert page.status_code in {200, 400, 404}
+                assert "<script>alert" not in page.text
+                assert len(page.content) < 100_000
+                if "/" not in name:  # which makes it a path that there is not
+                    assert page.headers["content-type"].startswith("text/html")
 
 
 def test_a_name_of_any_kind_is_found_as_it_was_sent(browser: TestClient) -> None:
@@ -257,9 +256,10 @@ def test_a_key_is_made_after_one_was_asked_and_its_secret_is_shown_once(
     assert f"POST /console/settings/keys/create {name} done" in newest_action(browser)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "reason"),
-    [
+def test_a_key_that_cannot_be_meant_is_not_made(
+    browser: TestClient, service: Settings, subtests: pytest.Subtests
+) -> None:
+    cases: list[tuple[dict[str, str], str]] = [
         ({}, "give the key a scope: browser"),
         ({"site": "true", "days": "soon"}, "ends in soon days"),
         ({"site": "true", "days": "0"}, "ends in 0 days"),
@@ -267,18 +267,16 @@ def test_a_key_is_made_after_one_was_asked_and_its_secret_is_shown_once(
         ({"site": "true", "origins": "shelter.example"}, "is no origin"),
         ({"site": "true", "rate": "often"}, "often"),
         ({"site": "true", "datasetGroup": "nowhere"}, "nowhere"),
-    ],
-)
-def test_a_key_that_cannot_be_meant_is_not_made(
-    browser: TestClient, service: Settings, wanted: dict[str, str], reason: str
-) -> None:
-    with opened(service) as adapters:
-        before = [key.name for key in adapters.access_keys(service).all()]
-    refused = do(browser, "/console/settings/keys/create", **wanted)
-    assert refused.status_code in {400, 404}
-    assert reason in html.unescape(refused.text).lower()
-    with opened(service) as adapters:
-        assert [key.name for key in adapters.access_keys(service).all()] == before
+    ]
+    for wanted, reason in cases:
+        with subtests.test(wanted=wanted, reason=reason):
+            with opened(service) as adapters:
+                before = [key.name for key in adapters.access_keys(service).all()]
+            refused = do(browser, "/console/settings/keys/create", **wanted)
+            assert refused.status_code in {400, 404}
+            assert reason in html.unescape(refused.text).lower()
+            with opened(service) as adapters:
+                assert [key.name for key in adapters.access_keys(service).all()] == before
 
 
 def test_a_key_is_removed_after_one_was_asked(browser: TestClient, service: Settings) -> None:
@@ -323,9 +321,12 @@ def test_nobody_but_an_operator_of_the_whole_service_makes_or_removes_keys(
         assert len(list(adapters.access_keys(service).all())) == len(before) + 1
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_commands_are_code_and_no_backticks_are_printed(browser: TestClient, path: str) -> None:
-    assert "`" not in browser.get(path).text
+def test_commands_are_code_and_no_backticks_are_printed(
+    browser: TestClient, subtests: pytest.Subtests
+) -> None:
+    for path in PAGES:
+        with subtests.test(path=path):
+            assert "`" not in browser.get(path).text
 
 
 def test_a_message_with_a_command_is_written_as_code() -> None:

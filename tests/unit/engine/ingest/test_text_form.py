@@ -24,9 +24,8 @@ def read(content: bytes, form: TextForm = AS_IT_LOOKS) -> tuple[list[list[str]],
     return [row.values for row in table.rows() if isinstance(row, CsvRow)], table.encoding
 
 
-@pytest.mark.parametrize(
-    ("encoding", "found"),
-    [
+def test_encoding_separator_and_gzip_are_detected(subtests: pytest.Subtests) -> None:
+    encodings: list[tuple[str, str]] = [
         ("utf-8", "utf-8"),
         ("utf-8-sig", "utf-8"),
         ("cp1252", "cp1252"),
@@ -34,17 +33,15 @@ def read(content: bytes, form: TextForm = AS_IT_LOOKS) -> tuple[list[list[str]],
         ("utf-16-le", "utf-16-le"),
         ("utf-16-be", "utf-16-be"),
         ("utf-32", "utf-32"),
-    ],
-)
-@pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
-def test_encoding_separator_and_gzip_are_detected(
-    encoding: str, found: str, packed: bool, separator: str
-) -> None:
-    content = TEXT.replace(",", separator).encode(encoding)
-    rows, named = read(gzip.compress(content) if packed else content)
-    assert rows == [["1", "Zoé"], ["2", "Señor “Max”"]]
-    assert named == found
+    ]
+    for encoding, found in encodings:
+        for packed in (False, True):
+            for separator in [",", ";", "\t"]:
+                with subtests.test(encoding=encoding, found=found, packed=packed):
+                    content = TEXT.replace(",", separator).encode(encoding)
+                    rows, named = read(gzip.compress(content) if packed else content)
+                    assert rows == [["1", "Zoé"], ["2", "Señor “Max”"]]
+                    assert named == found
 
 
 def test_one_accent_far_down_the_file_is_enough_for_cp1252() -> None:

@@ -158,9 +158,8 @@ def test_a_recommender_without_a_campaign_is_not_ready_or_failed(shop: Shop) -> 
         shop.asked(address=Address(None, "bought"))
 
 
-@pytest.mark.parametrize(
-    ("address", "error", "field"),
-    [
+def test_what_is_not_there_is_told_with_its_field(shop: Shop, subtests: pytest.Subtests) -> None:
+    cases: list[tuple[Address, type[Exception], str]] = [
         (Address("shap"), NotFound, "datasetGroup"),
         (Address(""), NotFound, "datasetGroup"),
         (Address("name:campaign/yours"), InvalidInput, "datasetGroup"),
@@ -168,18 +167,15 @@ def test_a_recommender_without_a_campaign_is_not_ready_or_failed(shop: Shop) -> 
         (Address(None, "name:group/shop"), InvalidInput, "campaign"),
         (Address(None, "name:recommender/yours"), NotFound, "campaign"),
         (Address(DATASET_GROUP, "yours"), NotFound, "campaign"),
-    ],
-    ids=str,
-)
-def test_what_is_not_there_is_told_with_its_field(
-    shop: Shop, address: Address, error: type[Exception], field: str
-) -> None:
+    ]
     shop.campaign("yours", "user-personalization")
-    with pytest.raises(error) as raised:
-        shop.asked(address=address)
-    assert getattr(raised.value, "field", None) == field
-    with pytest.raises(error):
-        shop.directory.dataset_group(address)
+    for address, error, field in cases:
+        with subtests.test(address=address, error=error, field=field):
+            with pytest.raises(error) as raised:
+                shop.asked(address=address)
+            assert getattr(raised.value, "field", None) == field
+            with pytest.raises(error):
+                shop.directory.dataset_group(address)
 
 
 def test_a_group_is_found_by_either_name_and_by_its_campaign(shop: Shop) -> None:

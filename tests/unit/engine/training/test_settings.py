@@ -50,14 +50,19 @@ def test_a_wrong_setting_is_named(subtests: pytest.Subtests) -> None:
             read_settings(Settings, given)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-@pytest.mark.parametrize("value", ["nan", "inf", "-1", ""])
-def test_no_recipe_takes_a_setting_that_is_no_number(recipe: str, value: str) -> None:
-    kind = RECIPES[recipe].settings
-    numbers = [field.name for field in dataclasses.fields(kind) if field.type in (float, "float")]
-    for name in numbers:
-        with pytest.raises(InvalidInput):
-            read_settings(kind, {name: value})
+def test_no_recipe_takes_a_setting_that_is_no_number(subtests: pytest.Subtests) -> None:
+    for recipe in RECIPES:
+        for value in ["nan", "inf", "-1", ""]:
+            with subtests.test(recipe=recipe, value=value):
+                kind = RECIPES[recipe].settings
+                numbers = [
+                    field.name
+                    for field in dataclasses.fields(kind)
+                    if field.type in (float, "float")
+                ]
+                for name in numbers:
+                    with pytest.raises(InvalidInput):
+                        read_settings(kind, {name: value})
 
 
 def test_the_weights_of_a_solutions_events_are_the_recipes_and_win_over_its_settings() -> None:

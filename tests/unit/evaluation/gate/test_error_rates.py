@@ -50,12 +50,11 @@ def pair(test_cases: int, differing: float, better: float = 0.0) -> Users:
     return draw
 
 
-@pytest.mark.parametrize("test_cases", [50, 200, 500])
-@pytest.mark.parametrize("differing", [0.05, 0.2, 1.0])
-def test_a_version_as_good_as_the_live_one_is_rarely_promoted(
-    test_cases: int, differing: float
-) -> None:
-    assert promoted(pair(test_cases, differing)) <= 0.05
+def test_a_version_as_good_as_the_live_one_is_rarely_promoted(subtests: pytest.Subtests) -> None:
+    for test_cases in [50, 200, 500]:
+        for differing in [0.05, 0.2, 1.0]:
+            with subtests.test(test_cases=test_cases, differing=differing):
+                assert promoted(pair(test_cases, differing)) <= 0.05
 
 
 def test_trainings_that_differ_by_chance_are_rarely_promoted_however_many_are_asked() -> None:

@@ -47,9 +47,8 @@ south: {url: "https://example.org/dogs"}
     assert "s3cret" not in repr(north)
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
+def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, subtests: pytest.Subtests) -> None:
+    cases: list[tuple[str, str]] = [
         ("north: {format: csv}", "feed north: .*url"),
         ("north: {url: 'https://x/y', colums: {}}", "feed north: .*colums"),
         ("north: {url: 'ftp://x/y'}", "feed north: .*https://host/path"),
@@ -63,11 +62,10 @@ south: {url: "https://example.org/dogs"}
             "a: {url: 'https://x/y', complete: true}\nb: {url: 'https://x/z'}",
             "feeds a and b have the same source",
         ),
-    ],
-)
-def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(InvalidInput, match=message):
-        read(tmp_path, text)
+    ]
+    for text, message in cases:
+        with subtests.test(text=text, message=message), pytest.raises(InvalidInput, match=message):
+            read(tmp_path, text)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -93,18 +93,19 @@ def test_outcomes_are_read_as_shelters_write_them(animals: Animals, word: str, s
     assert told(animals, listed_at=-9, outcome_at=-2, outcome=word) == f"available-9 {status}-2"
 
 
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
+def test_what_cannot_have_been_is_refused_with_its_value(
+    animals: Animals, subtests: pytest.Subtests
+) -> None:
+    cases: list[tuple[dict[str, object], str]] = [
         ({"outcome_at": 1}, "in the future"),
         ({"listed_at": -1, "outcome_at": -2}, "before the intake"),
         ({"listed_at": -3, "outcome_at": -2, "returned_at": -3}, "before outcomeAt"),
         ({"outcome_at": -2, "outcome": "Abducted"}, "'Abducted'.*write adopted"),
         ({"outcome_at": "soon"}, "not soon"),
-    ],
-)
-def test_what_cannot_have_been_is_refused_with_its_value(
-    animals: Animals, fields: dict[str, object], message: str
-) -> None:
-    with pytest.raises(InvalidInput, match=message):
-        told(animals, **fields)
+    ]
+    for fields, message in cases:
+        with (
+            subtests.test(fields=fields, message=message),
+            pytest.raises(InvalidInput, match=message),
+        ):
+            told(animals, **fields)
