@@ -95,6 +95,7 @@ def _erased(adapters: Adapters, settings: Settings, user: str) -> dict[str, Any]
         adapters.erasures,
         steps,
         problems,
+        adapters.leases,
         clock.now,
         watch=lambda done: at.setdefault(done, time.perf_counter()),
     )

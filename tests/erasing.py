@@ -52,9 +52,8 @@ def settings_of(folder: Path, database_url: str = "") -> Settings:
 def erasing_of(
     adapters: Adapters, settings: Settings, watch: Watch = unwatched, now: int = NOW
 ) -> Erasing:
-    """Whose leases end at once: whoever held one is dead."""
     steps, problems = erasure_steps(settings, adapters), adapters.problems(settings)
-    return Erasing(adapters.erasures, steps, problems, lambda: now, lease=0, watch=watch)
+    return Erasing(adapters.erasures, steps, problems, adapters.leases, lambda: now, watch=watch)
 
 
 @contextmanager

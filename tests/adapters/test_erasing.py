@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import msgspec
 import pytest
@@ -15,15 +16,17 @@ from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
-from pawsonalize.engine.upkeep.erasing import Erasing
+from pawsonalize.engine.upkeep.erased_archive import Watch, unwatched
+from pawsonalize.engine.upkeep.erasing import ERASING, Erasing
 from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes
 from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.kinds.jobs import DataDeletionJob
+from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage.catalogue import User
-from pawsonalize.storage.erasures import Erasure, Trouble
+from pawsonalize.storage.erasures import Erasure
 from pawsonalize.storage.histories import HistoryQuery
 from pawsonalize.storage.impressions import ANIMALS, RECOMMENDATION, Impression
 from pawsonalize.wings.dead_letters.archived_letters import decode_letters
@@ -54,11 +57,15 @@ class World:
         self.clock = Clock()
         self.erasing = self.new_erasing()
 
-    def new_erasing(self) -> Erasing:
+    def new_erasing(self, watch: Watch = unwatched) -> Erasing:
         """As a process that has just begun."""
+        return self.erasing_of(self.adapters.leases, watch)
+
+    def erasing_of(self, leases: Leases, watch: Watch = unwatched) -> Erasing:
+        """The same with leases of its own."""
         steps = erasure_steps(self.settings, self.adapters)
         problems = self.adapters.problems(self.settings)
-        return Erasing(self.adapters.erasures, steps, problems, self.clock)
+        return Erasing(self.adapters.erasures, steps, problems, leases, self.clock, watch=watch)
 
     def fill(self) -> None:
         self.log.append(
@@ -168,10 +175,10 @@ def test_a_visitor_who_has_but_a_session_is_erased_by_it(world: World) -> None:
 
 def test_what_is_written_down_is_never_computed_again(world: World) -> None:
     noted = world.erasing.erase_user("ann", GROUP)
-    claimed = world.adapters.erasures.claim(world.clock(), world.clock(), 9)
+    (begun,) = world.adapters.erasures.begin(world.adapters.erasures.due(world.clock()))
     names = world.adapters.erasures.names(noted.erasure_id)
     steps = erasure_steps(world.settings, world.adapters)
-    steps.rows.erase(claimed[0], names)  # and there the process was killed
+    steps.rows.erase(begun, names)  # and there the process was killed
     assert world.adapters.erasures.names(noted.erasure_id).sessions == ("s1",)
     world.erasing.work()
     done = world.seen(noted)
@@ -280,10 +287,11 @@ def test_pauses_between_attempts_grow_up_to_an_hour(world: World) -> None:
 
 def test_one_process_at_a_time_does_an_erasure(world: World) -> None:
     noted = world.erasing.erase_user("ann", GROUP)
-    table, now = world.adapters.erasures, world.clock()
-    assert [one.erasure_id for one in table.claim(now, now + 9, 5)] == [noted.erasure_id]
-    assert table.claim(now, now + 9, 5) == []
-    assert [one.attempts for one in table.claim(now + 9, now + 20, 5)] == [2], "it was killed"
+    with world.adapters.leases.held(ERASING):
+        assert not world.new_erasing().work()
+        assert world.seen(noted).attempts == 0
+    assert world.new_erasing().work()
+    assert (world.seen(noted).status, world.seen(noted).attempts) == ("done", 1)
 
 
 def test_an_archiver_that_read_before_an_erasure_and_writes_after_it_brings_nobody_back(
@@ -395,15 +403,27 @@ def test_a_process_that_is_to_end_leaves_the_rest_to_the_next_one_at_once(world:
     assert world.problems() == {}
 
 
-def test_an_attempt_that_was_overtaken_changes_nothing_any_more(world: World) -> None:
+def test_an_attempt_that_was_overtaken_changes_nothing_any_more(
+    world: World, tmp_path: Path
+) -> None:
     noted = world.erasing.erase_user("ann", GROUP)
-    table = world.adapters.erasures
-    (overtaken,) = table.claim(world.clock(), world.clock(), 9)
-    world.erasing.work()
-    done = world.seen(noted)
-    assert not table.settle(overtaken, [Trouble("x", "y")], world.clock() + 9, world.clock())
-    table.found_files(overtaken, ["z"])
-    assert world.seen(noted) == done
+    done: list[Erasure] = []
+
+    def overtake(_done: str) -> None:
+        if not done:
+            done.append(noted)
+            leases.revoke(ERASING)  # as after too long a silence
+            follower = Thread(target=world.erasing_of(there).work)
+            follower.start()
+            follower.join()
+            done.append(world.seen(noted))
+
+    leases = world.adapters.leases
+    there = Leases(world.adapters.work, tmp_path / "another machine")
+    assert world.new_erasing(overtake).work()
+    there.close()
+    assert done[1].status == "done"
+    assert world.seen(noted) == done[1]
 
 
 def test_in_an_older_database_all_who_were_erased_are_erased_however_many(world: World) -> None:

@@ -19,7 +19,8 @@ from pawsonalize.wings.out_of_core.training_tables import both
 def erasing(settings: Settings, adapters: Adapters) -> Erasing:
     """Erases visitors."""
     steps = erasure_steps(settings, adapters)
-    return Erasing(adapters.erasures, steps, adapters.problems(settings), clock.now)
+    problems = adapters.problems(settings)
+    return Erasing(adapters.erasures, steps, problems, adapters.leases, clock.now)
 
 
 def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:

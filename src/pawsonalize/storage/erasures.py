@@ -6,7 +6,6 @@ from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     RowMapping,
     Select,
@@ -99,7 +98,7 @@ class ErasedNames:
 
 
 class ErasureTable:
-    """The erasures of all dataset groups."""
+    """The erasures of all dataset groups. Who works on them holds a lease."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -225,85 +224,58 @@ class ErasureTable:
         with self._database.reading() as connection:
             return set(connection.scalars(mine))
 
-    def claim(self, now: int, until: int, limit: int, only: str | None = None) -> list[Erasure]:
-        """Begin an attempt of erasures that are due, the oldest first; `only` that one, due or not.
-
-        Of several callers, one gets each. It is due again at `until`, unless somebody says before
-        then how the attempt ended.
-        """
-        due = erasures.c.next_attempt_at <= now
+    def due(self, now: int, limit: int | None = None, only: str | None = None) -> list[Erasure]:
+        """Erasures that are due, the oldest first; with `only`, that one unless it is done."""
+        wanted = erasures.c.next_attempt_at <= now
         if only is not None:
-            due = and_(erasures.c.erasure_id == only, erasures.c.next_attempt_at.is_not(None))
-        wanted = select(erasures).where(due).order_by(erasures.c.noted_at).limit(limit)
-        if not self._read(wanted):  # most often: then no writer is held up
-            return []
-        with self._database.writing() as connection:
-            found = [_erasure(row) for row in connection.execute(wanted).mappings()]
-            mine = erasures.c.erasure_id.in_([one.erasure_id for one in found])
-            begun = {"attempts": erasures.c.attempts + 1, "next_attempt_at": until}
-            connection.execute(update(erasures).where(mine).values(begun))
-            claimed = select(erasures).where(mine).order_by(erasures.c.noted_at)
-            return [_erasure(row) for row in connection.execute(claimed).mappings()]
+            wanted = and_(erasures.c.erasure_id == only, erasures.c.next_attempt_at.is_not(None))
+        return self._read(select(erasures).where(wanted).order_by(erasures.c.noted_at).limit(limit))
 
-    def renew(self, claimed: Iterable[Erasure], until: int) -> None:
-        """Keep the attempts for longer, or give them back."""
-        with self._database.writing() as connection:
-            for one in claimed:
-                open_still = erasures.c.next_attempt_at.is_not(None)
-                changed = update(erasures).where(_attempt(one), open_still)
-                connection.execute(changed.values(next_attempt_at=until))
+    def begin(self, due: Collection[Erasure]) -> list[Erasure]:
+        """Count an attempt of each; returns them as they are then."""
+        self._change([one.erasure_id for one in due], attempts=erasures.c.attempts + 1)
+        return [replace(one, attempts=one.attempts + 1) for one in due]
 
-    def mark(self, claimed: Iterable[Erasure], step: str, now: int) -> None:
-        """Record that a step is done, whoever did it."""
-        column = erasures.c[f"{step}_at"]
-        mine = erasures.c.erasure_id.in_([one.erasure_id for one in claimed])
-        with self._database.writing() as connection:
-            changed = update(erasures).where(mine, column.is_(None)).values({column: now})
-            connection.execute(changed)
+    def mark(self, due: Iterable[Erasure], step: str, now: int) -> None:
+        """Record that a step is done."""
+        self._change([one.erasure_id for one in due], **{f"{step}_at": now})
 
-    def forget_names(self, claimed: Iterable[Erasure], now: int) -> None:
-        """Keep the hashes alone, and record that."""
-        mine = [one.erasure_id for one in claimed]
+    def forget_names(self, due: Iterable[Erasure], now: int) -> None:
+        """Keep the hashes alone, and record that, in one transaction."""
+        mine = [one.erasure_id for one in due]
+        names = update(erased_visitors).where(_WHO.erasure_id.in_(mine))
+        noted = update(erasures).where(erasures.c.erasure_id.in_(mine))
         with self._database.writing() as connection:
-            connection.execute(
-                update(erased_visitors).where(_WHO.erasure_id.in_(mine)).values(name=None)
-            )
-            connection.execute(
-                update(erasures).where(erasures.c.erasure_id.in_(mine)).values(names_at=now)
-            )
+            connection.execute(names.values(name=None))
+            connection.execute(noted.values(names_at=now))
 
     def found_files(self, one: Erasure, files: Iterable[str]) -> None:
-        """Store which files may hold the visitors, unless another attempt has done so."""
-        listed = _ENCODE(sorted(files)).decode()
-        mine = (erasures.c.erasure_id == one.erasure_id, erasures.c.files_at.is_(None))
-        with self._database.writing() as connection:
-            connection.execute(update(erasures).where(*mine).values(files=listed))
+        """Store which files may hold the visitors."""
+        self._change([one.erasure_id], files=_ENCODE(sorted(files)).decode())
 
     def settle(
         self, one: Erasure, troubles: Sequence[Trouble], next_attempt_at: int | None, now: int
-    ) -> bool:
-        """Record how the attempt ended; without a next one, the erasure is done.
-
-        False, and nothing changes, if a newer attempt was begun.
-        """
-        ended = {
-            "troubles": _ENCODE(troubles).decode(),
-            "next_attempt_at": next_attempt_at,
-            "done_at": now if next_attempt_at is None else None,
-        }
-        with self._database.writing() as connection:
-            changed = update(erasures).where(_attempt(one)).values(ended)
-            return connection.execute(changed).rowcount == 1
+    ) -> None:
+        """Record how the attempt ended; without a next one, the erasure is done."""
+        self._change(
+            [one.erasure_id],
+            troubles=_ENCODE(troubles).decode(),
+            next_attempt_at=next_attempt_at,
+            done_at=now if next_attempt_at is None else None,
+        )
 
     def reopen(self, erasure_ids: Collection[str]) -> None:
         """The archive is to be gone through again, as an older copy of it came back."""
         anew = {"note_at": None, "archive_at": None, "done_at": None, "next_attempt_at": 0}
+        self._change(sorted(erasure_ids), **anew)
+
+    def _change(self, erasure_ids: Sequence[str], **values: Any) -> None:
         if not erasure_ids:
             return
         with self._database.writing() as connection:
-            for part in in_parts(sorted(erasure_ids)):
+            for part in in_parts(erasure_ids):
                 mine = erasures.c.erasure_id.in_(part)
-                connection.execute(update(erasures).where(mine).values(anew))
+                connection.execute(update(erasures).where(mine).values(values))
 
     def _read(self, wanted: Select[Any]) -> list[Erasure]:
         with self._database.reading() as connection:
@@ -318,10 +290,6 @@ def _through(connection: Connection) -> int:
     logged = connection.scalar(select(func.max(events.c.offset))) or 0
     archived = connection.scalar(select(func.max(archive_segments.c.last))) or 0
     return max(logged, archived)
-
-
-def _attempt(one: Erasure) -> ColumnElement[bool]:
-    return and_(erasures.c.erasure_id == one.erasure_id, erasures.c.attempts == one.attempts)
 
 
 def _sessions_of(

@@ -7,10 +7,11 @@ from typing import Final
 
 import structlog
 
-from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.domain.errors import LeaseLost, PawsonalizeError
 from pawsonalize.domain.times import HOUR, MINUTE, SECOND
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive, Watch, unwatched
 from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes, ReturningCopies
+from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.names import new_resource_name
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.storage.erasures import STEPS, ErasedNames, Erasure, ErasureTable, Trouble
@@ -19,7 +20,9 @@ from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters, Nam
 from pawsonalize.wings.dead_letters.letters import Mentions
 
 _AT_ONCE = 100
-_LEASE = 10 * SECOND
+ERASING = "erasing"
+"""The lease that is held while erasures are done."""
+_PATIENCE_SECONDS = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 5 * SECOND, HOUR
 _WAIT = 10 * SECOND
 _BEFORE_ANSWERS: Final = ("note", "tables")
@@ -65,19 +68,17 @@ class Erasing:
         table: ErasureTable,
         steps: ErasureSteps,
         problems: Problems,
+        leases: Leases,
         now: Callable[[], int],
         *,
-        lease: int = _LEASE,
         watch: Watch = unwatched,
     ) -> None:
         self.table = table
         self._steps = steps
         self._problems = problems
+        self._leases = leases
         self._now = now
-        self._lease = lease
         self._told = watch
-        self._claimed: Sequence[Erasure] = ()
-        self._renewed_at = 0
         self._returning = ReturningCopies(table, steps.notes, now)
         self._looked = self._swept = False
         self._fault: PawsonalizeError | None = None
@@ -125,29 +126,32 @@ class Erasing:
 
     def _clear_tables(self) -> None:
         """The first steps of all that is due; the others are done in the background."""
-        begun: dict[str, Erasure] = {}
-        while new := [one for one in self._claim() if one.erasure_id not in begun]:
-            self._do([one for one in new if not one.has_done("tables")], _BEFORE_ANSWERS)
-            begun |= {one.erasure_id: one for one in new}
-        self.table.renew(begun.values(), self._now())
+        due = [one for one in self.table.due(self._now()) if not one.has_done("tables")]
+        for start in range(0, len(due), _AT_ONCE):
+            self._do(due[start : start + _AT_ONCE], _BEFORE_ANSWERS)
 
     def work(self) -> bool:
         """Do the erasures that are due; True if there were any. Failures stand in their records."""
-        try:
-            was_due = self._attempt_due()
-            if not (self._looked and self._swept):
-                self.catch_up()
-                self._sweep()
-                was_due |= self._attempt_due()
-        except _Stopped:
-            self.table.renew(self._claimed, self._now())
-            return True
+        is_caught_up = self._looked and self._swept
+        if is_caught_up and not self.table.due(self._now(), 1):  # most often
+            return False
+        with self._leases.held(ERASING) as lease:
+            if lease is None:
+                return False
+            try:
+                was_due = self._attempt_due()
+                if not is_caught_up:
+                    self.catch_up()
+                    self._sweep()
+                    was_due |= self._attempt_due()
+            except (_Stopped, LeaseLost):  # the next process goes on
+                return True
         return was_due
 
     def _attempt_due(self) -> bool:
-        claimed = self._claim()
-        self._attempt(claimed)
-        return bool(claimed)
+        due = self.table.due(self._now(), _AT_ONCE)
+        self._attempt(due)
+        return bool(due)
 
     def _sweep(self) -> None:
         """Once: clean objects that came back with an older copy of the archive."""
@@ -159,31 +163,20 @@ class Erasing:
         self._swept = True
 
     def attempt(self, erasure_id: str) -> Erasure | None:
-        """Do one erasure here and now, even if another process is at it; as it is then."""
-        self._attempt(self._claim(only=erasure_id))
+        """Do one erasure here and now, unless another process is at it; as it is then."""
+        with self._leases.held(ERASING, patience=_PATIENCE_SECONDS) as lease:
+            if lease is not None:
+                self._attempt(self.table.due(self._now(), only=erasure_id))
         return self.table.get(erasure_id)
 
-    def _claim(self, only: str | None = None) -> list[Erasure]:
-        now = self._now()
-        self._claimed = claimed = self.table.claim(now, now + self._lease, _AT_ONCE, only)
-        self._renewed_at = now
-        return claimed
-
     def _watch(self, done: str) -> None:
-        """Tell what has been done; whoever does something keeps the lease."""
+        """Tell what has been done."""
         if self._stopping.is_set():
             raise _Stopped
-        now = self._now()
-        if now - self._renewed_at > self._lease // 3:
-            self.table.renew(self._claimed, now + self._lease)
-            self._renewed_at = now
         self._told(done)
 
-    def _attempt(self, claimed: Sequence[Erasure]) -> None:
-        if not claimed:
-            return
-        after, troubles = self._do(claimed, STEPS)
-        self._claimed = ()  # from here on each has a time of its own
+    def _attempt(self, due: Sequence[Erasure]) -> None:
+        after, troubles = self._do(self.table.begin(due), STEPS)
         for one in after:
             self._settle(one, troubles.get(one.erasure_id, ()))
 
@@ -225,7 +218,7 @@ class Erasing:
             if not found:
                 self.table.mark(due, step, self._now())
                 self._watch(step)
-        except _Stopped:
+        except (_Stopped, LeaseLost):
             raise
         except PawsonalizeError as error:
             return [Trouble(step, error.message)]
@@ -303,17 +296,17 @@ class Erasing:
     def _settle(self, one: Erasure, troubles: Sequence[Trouble]) -> None:
         now, name = self._now(), f"erasure {one.erasure_id}"
         if all(map(one.has_done, STEPS)):
-            if self.table.settle(one, (), None, now):
-                self._problems.clear(name, now)
-                log.info("erased", erasure=one.erasure_id)
-                self._told("done")
+            self.table.settle(one, (), None, now)
+            self._problems.clear(name, now)
+            log.info("erased", erasure=one.erasure_id)
+            self._told("done")
             return
         if all(trouble.waits for trouble in troubles):
             self.table.settle(one, troubles, now + _WAIT, now)
             return
         pause = min(_FIRST_PAUSE * 2 ** min(one.attempts, 16), _LONGEST_PAUSE)
-        if self.table.settle(one, troubles, now + pause, now):
-            self._problems.report(name, _why(one, troubles), now)
+        self.table.settle(one, troubles, now + pause, now)
+        self._problems.report(name, _why(one, troubles), now)
 
 
 def _why(one: Erasure, troubles: Iterable[Trouble]) -> str:
