@@ -7,7 +7,7 @@ from alembic.script import ScriptDirectory
 from pawsonalize import storage
 from pawsonalize.storage.revisions import CONTRACTS, EXPANDS
 
-_FIRST = "0022"
+_FIRST = "0023"
 """From here on tables are migrated."""
 
 

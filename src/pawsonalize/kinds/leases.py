@@ -1,9 +1,10 @@
-"""Leases: what only one process of all machines may do at a time, and who does it.
+"""Leases: one process of all machines holds a piece of work, or a name, at a time.
 
-Inside one machine the kernel says who lives: a holder keeps a lock, which is free when it dies,
-also after `kill -9`. Between machines, a holder counts beats up in the tables; who sees a count
-stand still for the length of a lease, by its own steady clock, may take it. Whoever was only slow
-has lost it then: the tables refuse its next write, as the token is another one.
+Inside one machine the kernel says which holder lives: it keeps a lock, which is free when it dies,
+also after `kill -9`. Between machines, a holder counts beats up in the work table. A process that
+sees the count stand still for the length of a lease, by its own steady clock, may take the lease.
+A holder that was only slow has lost it then: the tables refuse its next write, as the token is
+another one.
 """
 
 import os
@@ -28,8 +29,8 @@ from pawsonalize.storage.work import Work, WorkTable
 LOCAL_LEASE_SECONDS = 150.0
 """How long a lease is over a database that one machine alone reaches: its disk rests longer."""
 _BEATS = 5  # for each length of a lease
-_PATIENCE_SECONDS = 0.2  # outlasts who only looks whether the lock is held
-_LOOK_SECONDS = 1.0  # whether who leads still does
+_PATIENCE_SECONDS = 0.2  # outlasts a process that only looks whether the lock is held
+_LOOK_SECONDS = 1.0  # between two tries to lead what another process leads
 _MACHINE = "machine"
 _LONGEST_NAME = 200
 
@@ -41,15 +42,15 @@ class Lease:
     """A lease that was taken."""
 
     name: str
-    """What is leased."""
+    """The name of the work, or of what is leased."""
     token: int
-    """What shows the tables that it is ours."""
+    """The proof for the tables that it is ours."""
     takings: int
-    """How many took it one after the other without an end: 1 for the first."""
+    """Number of holders one after the other without an end: 1 for the first."""
     lock: int
     """The descriptor of its lock on this machine."""
     is_handed_over: bool = False
-    """Whether a child process goes on with it."""
+    """True if a child process goes on with it."""
 
 
 class Leases:
@@ -64,7 +65,7 @@ class Leases:
         on_lost: Callable[[str], object] = lambda _name: None,
         host: str | None = None,
     ) -> None:
-        """`on_lost` is told, in another thread, which lease another process has by now.
+        """`on_lost` gets, in another thread, the name of a lease that another process has by now.
 
         `host` names the machine. Where one machine alone reaches the tables, "" is best: a
         container that is made anew has another name, and its locks are ours all the same.
@@ -150,7 +151,7 @@ class Leases:
         return lease
 
     def leading(self, name: str, work: Callable[[], object]) -> Callable[[], object]:
-        """The work, which is done only while we keep that lease, and whose writes are fenced."""
+        """Return the work as a function that does it, fenced, only while we keep that lease."""
 
         def work_if_leading() -> object:
             lease = self.lead(name)
@@ -167,9 +168,9 @@ class Leases:
             kept[1].close()
 
     def is_gone(self, name: str) -> bool:
-        """Whether nobody who lives has the lease.
+        """True if no living process has the lease.
 
-        Of a holder on another machine that is only known after a while of asking again and again.
+        For a holder on another machine, only repeated calls over the length of a lease show that.
         """
         row = self._table.find(name)
         if row is None or row.holder is None or self._is_ours(row):
@@ -177,14 +178,14 @@ class Leases:
         return self._is_silent(row)
 
     def is_elsewhere(self, name: str, most_takings: int) -> bool:
-        """Whether another machine has the lease, and fewer than so many had it before."""
+        """True if another machine has the lease, with fewer than so many takings."""
         row = self._table.find(name)
         if row is None or row.holder is None or self._is_ours(row):
             return False
         return row.takings < most_takings
 
     def revoke(self, name: str) -> None:
-        """Take the lease from its holder, wherever it is, who finds out with its next beat."""
+        """Take the lease from its holder on any machine; its next beat shows it."""
         self._table.revoke(name)
 
     def lock(self, name: str) -> Path:
@@ -194,7 +195,7 @@ class Leases:
         return self._folder / f"{name}.lock"
 
     def is_here(self, name: str) -> bool:
-        """Whether a living process of this machine has the lease."""
+        """True if a living process of this machine has the lease."""
         return is_held(self.lock(name))
 
     def tidy(self) -> None:
@@ -211,7 +212,7 @@ class Leases:
             self._thread.join()
 
     def _take(self, name: str, lock: int) -> Lease | None:
-        """The lease, if it is free; who calls holds the lock, so no other one of this machine."""
+        """Return the lease if it is free; the caller holds the lock of this machine."""
         seen = self._table.find(name)
         if seen is not None and not self._is_free(seen):
             return None
@@ -239,7 +240,7 @@ class Leases:
 
     @property
     def machine(self) -> str:
-        """What tells this machine, or rather this folder of locks, from all others."""
+        """Name of this machine, or rather of this folder of locks."""
         if not self._machine:
             self._machine = f"{self._host}-{_identity(self._folder)}"
         return self._machine
@@ -260,7 +261,7 @@ class Leases:
                 self._thread.start()
 
     def _forget(self, tokens: dict[str, int], name: str, token: int) -> bool:
-        """Whether it was remembered, and not released since."""
+        """True if it was remembered, and not released since."""
         with self._changing:
             if tokens.get(name) != token:
                 return False
@@ -289,7 +290,7 @@ class Leases:
 
 
 def _identity(folder: Path) -> str:
-    """What names the folder; made when it is first asked for."""
+    """Return the name of the folder; made at the first call."""
     path = folder / _MACHINE
     with suppress(FileNotFoundError):
         return path.read_text()

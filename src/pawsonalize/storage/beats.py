@@ -1,4 +1,4 @@
-"""Who lives, told by counts that each one raises: no clock of another machine is asked."""
+"""Heartbeats: counts that living processes raise, watched without a clock of another machine."""
 
 import time
 from collections.abc import Callable, Hashable, Mapping
@@ -10,7 +10,7 @@ KeyT = TypeVar("KeyT", bound=Hashable)
 BEAT_SECONDS = 2.0
 """How often a server counts its beats up."""
 GONE_SECONDS = 15.0
-"""Whose count stood still for so long is gone."""
+"""A process whose count stood still for so long is gone."""
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class _Count:
 
 
 class Beats(Generic[KeyT]):
-    """What one watcher saw of others' counts, by its own steady clock, in seconds."""
+    """Counts of other processes as one watcher saw them, by its own steady clock in seconds."""
 
     def __init__(
         self, gone_after: float = GONE_SECONDS, steady: Callable[[], float] = time.monotonic
@@ -32,7 +32,7 @@ class Beats(Generic[KeyT]):
         self._seen: dict[KeyT, _Count] = {}
 
     def look_at(self, key: KeyT, beats: Hashable) -> None:
-        """Take what was just read of one."""
+        """Note the count of one process, as it was just read."""
         now = self._steady()
         seen = self._seen.get(key)
         if seen is None:
@@ -45,26 +45,26 @@ class Beats(Generic[KeyT]):
         seen.looked = now
 
     def look(self, counts: Mapping[KeyT, Hashable]) -> None:
-        """Take what was just read of all; who is not among the counts is forgotten."""
+        """Note the counts of all processes, as just read; those that are not among them go."""
         for key in self._seen.keys() - counts.keys():
             self.forget(key)
         for key, beats in counts.items():
             self.look_at(key, beats)
 
     def has_moved(self, key: KeyT) -> bool:
-        """Whether the count was seen to rise, so that its owner surely lived."""
+        """True if the count was seen to rise, so that its owner surely lived."""
         seen = self._seen.get(key)  # once: another thread may forget it
         return seen is not None and seen.has_moved
 
     def stands_since(self, key: KeyT) -> float:
-        """For how many seconds the count was seen to stand still."""
+        """Seconds for which the count was seen to stand still."""
         seen = self._seen.get(key)
         return 0.0 if seen is None else seen.looked - seen.since
 
     def is_gone(self, key: KeyT) -> bool:
-        """Whether the count has stood still for too long; False for who was not seen for long."""
+        """True if the count was seen to stand still for too long."""
         return self.stands_since(key) >= self._gone_after
 
     def forget(self, key: KeyT) -> None:
-        """Forget one of whom nothing is to be read any more."""
+        """Remove the heartbeat of a process that has ended."""
         self._seen.pop(key, None)

@@ -1,4 +1,4 @@
-"""Writes that count only while a lease is held: each looks whether it is, in its transaction."""
+"""Writes that count only while a lease is held: each transaction looks first."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ _FENCES: ContextVar[tuple[tuple[str, int], ...]] = ContextVar("fences", default=
 
 @contextmanager
 def fenced(name: str, token: int) -> Iterator[None]:
-    """While the block runs, writes of this thread are LeaseLost if the token is another's."""
+    """While the block runs, make writes of this thread LeaseLost if the token is another's."""
     before = _FENCES.set((*_FENCES.get(), (name, token)))
     try:
         yield
@@ -23,12 +23,12 @@ def fenced(name: str, token: int) -> Iterator[None]:
 
 
 def works_under_lease() -> bool:
-    """Whether writes of this thread are fenced."""
+    """True if writes of this thread are fenced."""
     return bool(_FENCES.get())
 
 
 def check_fences(connection: Connection) -> None:
-    """LeaseLost unless this thread's leases are still its own; within a write transaction."""
+    """Raise LeaseLost unless this thread's leases are still its own, in a write transaction."""
     for name, token in _FENCES.get():
         if connection.scalar(select(work.c.token).where(work.c.name == name)) != token:
             raise LeaseLost(f"another process goes on with {name}: this one ends")

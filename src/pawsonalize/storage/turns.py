@@ -1,4 +1,4 @@
-"""Whose turn it is: dataset groups take turns at work that one does at a time."""
+"""Turns of dataset groups at work that one does at a time."""
 
 from sqlalchemy import func, select
 

@@ -73,7 +73,7 @@ class Courier:
         """
         delivered = 0
         for due in self._deliveries.due(self.name, now, _PER_ROUND):
-            with self._leases.held(due.lease, patience=0.0) as lease:
+            with self._leases.held(due.lease) as lease:
                 one = self._deliveries.find(due.lease)  # another courier may have been faster
                 if lease is None or one is None or not one.is_due(now):
                     continue
