@@ -23,7 +23,7 @@ _BEARER = "bearer "
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who calls."""
+    """An admitted caller."""
 
     key_id: str | None = None
     """None: anybody, where no key is required."""
@@ -39,7 +39,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What admission looks at of one request."""
+    """Parts of a request that admission reads."""
 
     headers: Headers
     client: str
@@ -73,7 +73,7 @@ class Admission:
         self._sessions = PageSessions(self._secret)
 
     def admit(self, call: Call) -> Caller:
-        """Who calls.
+        """Return the caller.
 
         Unauthenticated without a key that is known; Forbidden for one that is not for this, or for
         a page that may not use it; TooManyRequests above its limit.
@@ -128,7 +128,7 @@ class Admission:
         return self._sessions.begin(key.name, self._now())
 
     def of_session(self, session: str | None, allowed: frozenset[Scope]) -> Caller:
-        """Who looks at a page; raises what `sign_in` does, and Unauthenticated without a session.
+        """Return the viewer of a page; raises as `sign_in`, and Unauthenticated without session.
 
         A session ends with its key.
         """

@@ -67,7 +67,7 @@ def _preflight(origin: str, *, is_known: bool) -> Response:
 def _refusal(
     scope: Scope, headers: Headers, origin: str | None, admission: Admission
 ) -> Response | None:
-    """Why the request goes no further, None if it may."""
+    """Return why the request is refused, None if it is not."""
     host = headers.get("host")
     # Where everybody needs a key a page elsewhere has none, whatever name it gives us.
     if host and not admission.required and not is_of_this_machine(host, admission.names):

@@ -41,7 +41,7 @@ class HeavyReads:
         self._shared: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def make(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What the call returns; NotReady at once if too many wait already."""
+        """Return what the call returns; NotReady at once if too many wait already."""
         if self._asked >= self._most:
             raise NotReady(
                 f"{self._asked} reports are asked for already: ask again in a moment",
@@ -80,7 +80,7 @@ class HeavyReads:
             self._left = max(self._earned(share) - took, -_LONGEST_WAIT * share)
 
     def _earned(self, share: float) -> float:
-        """What is left of the processor time by now; below 0 it is owed."""
+        """Return the processor time that is left by now; below 0 it is owed."""
         now = time.monotonic()
         self._left = min(self._left + share * (now - self._seen), _SAVED)
         self._seen = now

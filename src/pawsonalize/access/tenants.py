@@ -111,7 +111,7 @@ class Tenants:
         return TenantRequest(group, self, slots)
 
     def why_late(self) -> str | None:
-        """Why requests have waited for seconds; None if none has. Call it in the event loop."""
+        """Return why requests have waited for seconds, or None. Call it in the event loop."""
         for lane in (Lane.ANSWERS, Lane.WORK):  # who asks of another moment has to wait
             for group, seconds in self._slots[lane].waits().items():
                 if seconds >= _LATE_SECONDS:

@@ -16,7 +16,7 @@ from pawsonalize.demo.traits import BREED_FAMILY, BREED_SHARE, BREED_SPECIES, FA
 
 @dataclass(frozen=True, slots=True)
 class Archetype:
-    """What adopters of one sort have in common."""
+    """Preferences that adopters of one sort have in common."""
 
     share: float
     """Their weight among visitors."""
@@ -129,7 +129,7 @@ _HOUSEHOLD_LOG_ODDS = np.array([-2.5, -0.3, 0.3])
 
 @dataclass(frozen=True, slots=True)
 class Affinities:
-    """What each visitor likes, one row per visitor."""
+    """Affinities of the visitors, one row per visitor."""
 
     species: NDArray[np.float32]
     """Shares of visits, which sum to 1."""
@@ -239,7 +239,7 @@ def _favourite_breeds(
 def _places(
     rng: np.random.Generator, size: int, shelters: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
-    """Where visitors live, around the shelters, and log odds by shelter: far ones cost."""
+    """Draw the homes of visitors around the shelters, and log odds by shelter: far ones cost."""
     at = np.array([row[2:4] for row in SHELTERS[:shelters]], float)
     share = np.array([row[4] for row in SHELTERS[:shelters]], float)
     lives = at[rng.choice(shelters, size, p=share / share.sum())]

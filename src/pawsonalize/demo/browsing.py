@@ -118,7 +118,7 @@ class _Walk:
         return np.asarray(odds.argmax(axis=1), np.int8)
 
     def _stays(self, moment: NDArray[np.int64], previous: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Who looks at the same animal again (if it is still there)."""
+        """Draw the visitors who look at the same animal again (if it is still there)."""
         again = self.rng.random(len(previous)) < self.settings.revisit_rate
         available = self.site.available(previous, moment)
         return np.asarray(again & (previous >= 0) & available & (self.utility is not None))

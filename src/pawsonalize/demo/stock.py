@@ -114,7 +114,7 @@ def _draw_pool(
 def _arrivals(
     rng: np.random.Generator, size: int, end: int, span: int
 ) -> tuple[Traits, NDArray[np.int64]]:
-    """Who comes and when: kittens by their season, all others evenly; about 3 in 5 of `size`."""
+    """Draw arrivals: kittens by their season, all others evenly; about 3 in 5 of `size`."""
     weight = BREED_SHARE / np.bincount(BREED_SPECIES, BREED_SHARE)[BREED_SPECIES]
     breed = rng.choice(len(weight), size, p=weight * np.take(measured.SPECIES_SHARE, BREED_SPECIES))
     species = BREED_SPECIES[breed]
@@ -194,7 +194,7 @@ _GROWN = ("3", "4")
 
 @dataclass(frozen=True, slots=True)
 class Shelter:
-    """Where animals wait; the name is unique, latitude and longitude are in degrees."""
+    """A place of animals; the name is unique, latitude and longitude are in degrees."""
 
     name: str
     city: str

@@ -157,7 +157,7 @@ _CODES_FROM_ONE = ("1", "2", "3", "4")
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What groups, or animals, are made of: codes from 0, arrays of one length."""
+    """Attributes of groups, or of animals: codes from 0, arrays of one length."""
 
     breed: NDArray[np.int64]
     """Positions in `BREEDS`, which give species and family; -1: not in that table."""

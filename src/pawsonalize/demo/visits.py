@@ -48,7 +48,7 @@ class Visits:
 
 
 def guests_of(settings: WorldSettings) -> int:
-    """How many visitors without an account the world has."""
+    """Return the number of visitors without an account in the world."""
     return round(_sessions(settings) * settings.guest_share / _SESSIONS_PER_GUEST)
 
 

@@ -119,7 +119,7 @@ def _adopting(
     rng: np.random.Generator,
     end: int,
 ) -> NDArray[np.int64]:
-    """Which of these views led to the animal's adoption.
+    """Return which of these views led to the animal's adoption.
 
     Of the visitors who saw an animal in its last weeks, one who wanted it takes it: at most one
     view per animal, and one animal per visitor, the first.

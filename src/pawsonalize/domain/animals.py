@@ -103,7 +103,7 @@ class Animal:
 
     @property
     def status(self) -> AnimalStatus:
-        """What it is by the newest that is known."""
+        """Newest status that was reported."""
         return self.history[-1].status
 
     @property
@@ -112,7 +112,7 @@ class Animal:
         return self.history[-1].at
 
     def was(self, at: int) -> AnimalStatus | None:
-        """What it was at a moment; None before it was listed."""
+        """Return the status at a moment; None before the animal was listed."""
         known = [change.status for change in self.history if change.at <= at]
         return known[-1] if known else None
 

@@ -75,7 +75,7 @@ class Unauthenticated(PawsonalizeError):
 
 
 class Forbidden(PawsonalizeError):
-    """Who calls may not do this."""
+    """The caller may not do this."""
 
     code = "forbidden"
 
@@ -170,5 +170,5 @@ class CorruptArtefact(PawsonalizeError):
 
 
 def reason_of(error: BaseException) -> str:
-    """What the error says, without what is for operators alone; its form if it says nothing."""
+    """Return the error's message without what is for operators alone; its form if it has none."""
     return error.message if isinstance(error, PawsonalizeError) else str(error) or repr(error)

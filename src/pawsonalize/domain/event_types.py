@@ -58,7 +58,7 @@ _MOST_KEPT = 10_000  # spellings that are looked up once; visitors may send any 
 
 @dataclass(frozen=True, slots=True)
 class EventTypes:
-    """What event types mean, by how they are spelled: the table, and what a setting adds."""
+    """Meanings of event types by their spellings: the table, and what a setting adds."""
 
     meanings: Mapping[str, str]
     _kept: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
@@ -79,7 +79,7 @@ class EventTypes:
         return cls(MappingProxyType(meanings))
 
     def meaning(self, event_type: str) -> str:
-        """What the type means; a type that is not known is its own meaning."""
+        """Return the meaning of a type; an unknown type is its own meaning."""
         found = self._kept.get(event_type)
         if found is None:
             found = self.meanings.get(spelled(event_type), event_type)
@@ -92,7 +92,7 @@ class EventTypes:
         return spelled(event_type) in self.meanings
 
     def spellings(self, meanings: Collection[str]) -> frozenset[str]:
-        """How everything that means one of these is spelled."""
+        """Return all spellings of these meanings."""
         own = (spelled(meaning) for meaning in meanings if not self.knows(meaning))
         return frozenset(
             (*own, *(word for word, meaning in self.meanings.items() if meaning in meanings))

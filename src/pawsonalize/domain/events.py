@@ -68,7 +68,7 @@ def visitor_key(user_id: str | None, session_id: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who asks: a user, a session, or both (then the session's events count as the user's)."""
+    """A user, a session, or both (then the session's events count as the user's)."""
 
     user_id: str | None = None
     session_id: str | None = None

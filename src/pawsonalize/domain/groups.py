@@ -12,7 +12,7 @@ from pawsonalize.domain.ids import parse_id
 
 @dataclass(frozen=True, slots=True)
 class AnimalGroup:
-    """What an animal has in common with others: four attribute ids, all non-empty text.
+    """Four attribute ids that animals have in common, all non-empty text: the item of a model.
 
     Only `breed` may contain `-`; so the id is parsed from both ends and stays unambiguous.
     """

@@ -13,7 +13,7 @@ _ID = re.compile(r"[A-Za-z0-9_:-]{1,256}")
 
 
 class NotificationKind(StrEnum):
-    """What a notification is about."""
+    """Subject of a notification."""
 
     TRAINING_STARTED = "training-started"
     PROMOTED = "promoted"

@@ -52,7 +52,7 @@ class Preferences:
         }
 
     def wishes(self, at: int) -> "tuple[Wish, ...]":
-        """What is wanted, as said at that moment where the answers have none of their own."""
+        """Return the wishes, of that moment where the answers have none of their own."""
         said_at = at if self.said_at is None else self.said_at
         wanted = zip(PREFERRED.values(), (self.species, self.size, self.age), strict=True)
         return tuple(Wish(name, frozenset(ids), said_at) for name, ids in wanted if ids)
@@ -60,7 +60,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """Which values of an attribute were wanted, and since when (milliseconds since 1970)."""
+    """Wanted values of an attribute, and since when (milliseconds since 1970)."""
 
     attribute: str
     values: frozenset[str]

@@ -43,7 +43,7 @@ def by_own_history(shares: NDArray[np.float64]) -> Baseline:
 
 
 def by_attributes(codes: NDArray[np.int32]) -> Baseline:
-    """How many attributes an item shares with the history's items, all counted alike.
+    """Count the attributes that an item shares with the history's items, all counted alike.
 
     `codes` are (items, attributes), -1 for none. It knows no behaviour but the visitor's own.
     """

@@ -83,7 +83,7 @@ SWAPS = 4_000
 
 
 def chance_of_lead(ours: NDArray[np.float64], theirs: NDArray[np.float64], seed: int) -> float:
-    """How often a lead as large comes about if, for each user, a coin says which is which.
+    """Probability of a lead as large if, for each user, a coin says which ranker is which.
 
     Values are of one metric, shape (users,), of the same users.
     """

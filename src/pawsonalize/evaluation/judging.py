@@ -18,7 +18,7 @@ Ranker = Callable[[int], NDArray[np.floating]]
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What one ranker did with the questions."""
+    """Results of one ranker on the questions."""
 
     placements: Placements
     best: tuple[NDArray[np.int64], ...]

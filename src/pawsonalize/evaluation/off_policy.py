@@ -45,12 +45,12 @@ class Choices:
 
     @property
     def weights(self) -> NDArray[np.float64]:
-        """How much more often the target policy would have shown it, shape (rows,)."""
+        """Ratio of the policies' probabilities of what was shown, shape (rows,)."""
         return self.target / self.logged
 
 
 def effective_sample(choices: Choices) -> float:
-    """How many rows of the target policy's own log the weighted rows are worth.
+    """Number of rows of the target policy's own log that the weighted rows are worth.
 
     (Σ w)² / Σ w²: all rows where the policies agree, 1 where one weight outweighs the rest, 0
     where the target policy would have shown nothing of it. Source: Kish, "Survey Sampling" (1965).

@@ -14,13 +14,13 @@ _AT_ONCE = 5_000
 
 
 class AnimalExposures:
-    """How often each animal was shown, in answers of animals and in impressions of events."""
+    """Counts of how often each animal was shown, in answers and in impressions of events."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def of(self, animal_ids: Collection[str]) -> dict[str, int]:
-        """How often each of these animals was shown. Animals never shown are left out."""
+        """Return how often each of these animals was shown. Animals never shown are left out."""
         ids = list(animal_ids)
         found: dict[str, int] = {}
         wanted = select(animal_exposures.c.animal_id, animal_exposures.c.shown)

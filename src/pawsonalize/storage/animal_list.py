@@ -49,7 +49,7 @@ class AnimalOrder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AnimalSearch:
-    """Which animals, and from where on; None means any."""
+    """Conditions on animals, and where to begin; None means any."""
 
     limit: int
     order: AnimalOrder = AnimalOrder.WAITING
@@ -68,7 +68,7 @@ class AnimalSearch:
 
 @dataclass(frozen=True, slots=True)
 class StockCounts:
-    """How many animals there are of each status, and how those that are available are shown."""
+    """Number of animals of each status, and how those that are available are shown."""
 
     statuses: dict[str, int]
     shown_a_day: float

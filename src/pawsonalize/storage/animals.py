@@ -25,7 +25,7 @@ Change = Callable[[Mapping[str, Animal]], Iterable[Animal]]
 
 @dataclass(frozen=True, slots=True)
 class AnimalQuery:
-    """Which animals, in the order of their ids. An animal must fit all fields that are given."""
+    """Conditions on animals, in the order of their ids. An animal must fit all given fields."""
 
     limit: int
     """How many at most."""
@@ -90,7 +90,7 @@ class Animals:
             return [*_animals(connection, found.limit(query.limit)).values()]
 
     def count_by_status(self) -> dict[str, int]:
-        """How many animals there are of each status."""
+        """Count the animals of each status."""
         counted = select(animals.c.status, func.count()).group_by(animals.c.status)
         with self._database.reading() as connection:
             return dict(connection.execute(counted).all())

@@ -18,7 +18,7 @@ _HEX_DIGITS = (
 
 @dataclass(frozen=True, slots=True)
 class IndexedObject:
-    """What an object of the archive holds."""
+    """Content of an object of the archive."""
 
     key: str
     size: int

@@ -27,7 +27,7 @@ class Segment:
 
 
 class ArchiveLedger:
-    """Which offsets go into which archive object. It is planned first, so a retry does the same."""
+    """Plan of which offsets go into which archive object, made first, so a retry does the same."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -115,7 +115,7 @@ class ArchiveLedger:
         return self._select(archive_segments.c.last > after)
 
     def totals(self) -> tuple[int, int, int, int]:
-        """How many objects are planned, how many wait to be confirmed, and their events.
+        """Count the planned objects, those that wait to be confirmed, and their events.
 
         The last number is the offset up to which every event is in a confirmed object.
         """

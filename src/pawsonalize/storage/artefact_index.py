@@ -31,7 +31,7 @@ _BEGINNING = PreparedSelect(
 
 
 class DraftState(StrEnum):
-    """How far the objects of a draft have come."""
+    """Progress of a draft's objects."""
 
     WRITING = "writing"
     """They are being written, or their writer died."""

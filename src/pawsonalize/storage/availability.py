@@ -29,7 +29,7 @@ class Revision:
 
 
 class Availability:
-    """How many animals of each item are available, and which of these counts changed."""
+    """Number of available animals of each item, and the changes of these counts."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

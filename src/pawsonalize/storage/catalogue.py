@@ -40,7 +40,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """What is known of a user."""
+    """Stored attributes and quiz answers of a user."""
 
     user_id: str
     attributes: Mapping[str, Value]
@@ -118,11 +118,11 @@ class Catalogue:
                 yield User(row.user_id, _DECODE(row.attributes))
 
     def item_count(self) -> int:
-        """How many items there are."""
+        """Count the items."""
         return self._count(items)
 
     def user_count(self) -> int:
-        """How many users have attributes."""
+        """Count the users that have attributes."""
         return self._count(users)
 
     def erase_items(self) -> int:

@@ -138,7 +138,7 @@ class Database:
     def rows(
         self, wanted: PreparedSelect, parameters: Mapping[str, object]
     ) -> Sequence[Sequence[Any]]:
-        """What a prepared SELECT finds in the newest committed state."""
+        """Return the rows of a prepared SELECT, as of the newest committed state."""
         if self._prepared is None or self._is_frozen():
             with self.reading() as connection:
                 return connection.execute(wanted.statement, parameters).all()
@@ -177,7 +177,7 @@ class Database:
             return list(result.first() or ()) if result.returns_rows else []
 
     def why_not_writable(self) -> str | None:
-        """Why nothing can be written right now, with the next move; None if it can.
+        """Return why nothing can be written now, with the next move; None if it can.
 
         Tries a write only if the last one failed, to find out whether that is over.
         """
@@ -190,7 +190,7 @@ class Database:
         return None if self.file is None else why_no_room(self.file)
 
     def damage(self) -> str | None:
-        """What SQLite finds broken in its file, which it reads whole; None for PostgreSQL."""
+        """Return what SQLite finds broken in its file, reading it all; None for PostgreSQL."""
         if not self.is_local:
             return None
         with self.reading() as connection:
@@ -198,7 +198,7 @@ class Database:
         return None if found == "ok" else str(explained(f"malformed: {found}", self.shown_url))
 
     def connection_limit(self) -> int | None:
-        """How many connections PostgreSQL takes from who is no superuser; None for SQLite."""
+        """Return how many connections PostgreSQL grants to a usual role; None for SQLite."""
         if self.is_local:
             return None
         with self.reading() as connection:

@@ -69,7 +69,7 @@ class Deliveries:
         self._work.retry(_KIND, _UNDELIVERED, now, _prefix(notification_id))
 
     def undelivered(self, notification_id: str | None = None) -> int:
-        """How many are undelivered, given up or not: of one notification, or of all."""
+        """Count the undelivered, given up or not: of one notification, or of all."""
         return self._work.count(_KIND, _UNDELIVERED, _prefix(notification_id))
 
     def forget(self, before: int) -> int:

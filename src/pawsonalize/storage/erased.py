@@ -20,7 +20,7 @@ class ErasedLookup:
         self._database = database
 
     def covering(self, visitors: Collection[str]) -> ErasedVisitors:
-        """What was erased of these visitors, by their hashes, in whichever erasure."""
+        """Return the erasures that cover these visitors, by their hashes."""
         found: dict[tuple[str, str], int] = {}
         with self._database.reading() as connection:
             for part in in_parts(sorted(visitors)):

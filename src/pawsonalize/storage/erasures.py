@@ -35,7 +35,7 @@ _WHO = erased_visitors.c
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Why a step is not done."""
+    """Reason for which a step is not done."""
 
     place: str
     """What it is about: an object of the archive, a solution version, a job."""
@@ -72,7 +72,7 @@ class Erasure:
 
     @property
     def status(self) -> ErasureStatus:
-        """How far it is; `incomplete`: something failed, and is tried again."""
+        """Progress of the erasure; `incomplete`: something failed, and is tried again."""
         if self.done_at is not None:
             return "done"
         if any(not trouble.waits for trouble in self.troubles):
@@ -204,7 +204,7 @@ class ErasureTable:
         return ErasedNames(users, tuple(name for kind, name in found if kind == SESSION))
 
     def count(self, erasure_id: str) -> tuple[int, int]:
-        """How many users and sessions it is about; the kind of those of a note is not known."""
+        """Count its users and sessions; the kind of those of a note is not known."""
         kinds = select(_WHO.kind, func.count()).where(_WHO.erasure_id == erasure_id)
         with self._database.reading() as connection:
             found = {row[0]: row[1] for row in connection.execute(kinds.group_by(_WHO.kind))}

@@ -34,7 +34,7 @@ _ERASED_BATCH = 10_000  # between two of them, others may write
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """What an item had in a part of the log."""
+    """Number and last moment of an item's events in a part of the log."""
 
     events: int
     """How many events."""
@@ -75,12 +75,12 @@ class EventLog:
 
     @property
     def event_types(self) -> EventTypes:
-        """What the types of its events mean. The table keeps each type as it was sent."""
+        """Meanings of the types of its events. The table keeps each type as it was sent."""
         return AS_SENT if self._dataset_group.endswith(ACTIONS) else self._event_types
 
     @property
     def dataset_group(self) -> str:
-        """Whose events it has, but for what is about all."""
+        """Dataset group of its events, except in calls about all groups."""
         return self._dataset_group
 
     def of(self, dataset_group: str) -> "EventLog":
@@ -149,19 +149,19 @@ class EventLog:
             return left_early(connection)
 
     def rows_through(self, through: int) -> int:
-        """How many events the dataset group has with `offset <= through`. Reads them all."""
+        """Count the dataset group's events with `offset <= through`. Reads them all."""
         mine = (events.c.dataset_group == self._dataset_group, events.c.offset <= through)
         counted = select(func.count()).select_from(events).where(*mine)
         with self._database.reading() as connection:
             return connection.scalar(counted) or 0
 
     def count(self) -> int:
-        """How many events there are, of all dataset groups. Reads the whole log."""
+        """Count the events of all dataset groups. Reads the whole log."""
         with self._database.reading() as connection:
             return connection.scalar(select(func.count()).select_from(events)) or 0
 
     def types(self) -> dict[tuple[str, str], int]:
-        """How many events each dataset group has of each type, as sent. Reads the whole log."""
+        """Count the events of each dataset group by type, as sent. Reads the whole log."""
         kinds = (events.c.dataset_group, events.c.event_type)
         counted = select(*kinds, func.count()).group_by(*kinds)
         with self._database.reading() as connection:
@@ -294,7 +294,7 @@ class EventLog:
             return {row[0]: row[1] for row in connection.execute(named)}
 
     def touched(self, after: int, through: int) -> dict[str, Touched]:
-        """What each item had in `after < offset <= through`. Items without events are left out."""
+        """Return each item's events in `after < offset <= through`, without items that have none."""
         counted = (
             select(events.c.item_id, func.count(), func.min(events.c.sent_at))
             .where(

@@ -14,7 +14,7 @@ _WINDOW = 200_000  # offsets: what is looked through at most, whoever else fills
 
 @dataclass(frozen=True, slots=True)
 class TailQuery:
-    """Which of the newest events; None means any."""
+    """Conditions on the newest events; None means any."""
 
     limit: int
     after: int = 0

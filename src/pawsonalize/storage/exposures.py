@@ -43,7 +43,7 @@ def add_shown(connection: Connection, lists: Iterable[tuple[str, int, Sequence[s
 
 
 def read_shown(connection: Connection, dataset_group: str, at: int) -> dict[str, float]:
-    """How often each item was shown. A showing 30 days before `at` counts half."""
+    """Return how often each item was shown. A showing 30 days before `at` counts half."""
     now = _grown(at)
     wanted = select(exposures.c.item_id, exposures.c.shown).where(
         exposures.c.dataset_group == dataset_group

@@ -16,7 +16,7 @@ _INCREMENTAL = 2
 
 @dataclass(frozen=True, slots=True)
 class FileSize:
-    """How a SQLite file is used, in bytes. `shrinks` says whether it can give back what is free."""
+    """Use of a SQLite file, in bytes. `shrinks`: it can give free space back to the disk."""
 
     total: int
     free: int

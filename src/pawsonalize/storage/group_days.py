@@ -22,7 +22,7 @@ from pawsonalize.storage.tables import events
 
 @dataclass(frozen=True, slots=True)
 class DayCounts:
-    """What a dataset group used on one day; `…_ms` are milliseconds."""
+    """Use of a dataset group on one day; `…_ms` are milliseconds."""
 
     dataset_group: str
     day: int
@@ -109,7 +109,7 @@ def _adding(dialect: str, names: tuple[str, ...]) -> Insert:
 
 @dataclass(frozen=True, slots=True)
 class DailyLimits:
-    """How many new events dataset groups may store a day, for one batch of events."""
+    """Limits of new events a day by dataset group, for one batch of events."""
 
     most: Mapping[str, int]
     """By dataset group; one that is left out has no limit."""
@@ -118,7 +118,7 @@ class DailyLimits:
 
 
 def within(connection: Connection, batch: Sequence[Event], limits: DailyLimits) -> list[bool]:
-    """Which of the events the limits leave; a duplicate needs none of them."""
+    """Return the events that the limits allow; a duplicate needs no room."""
     if not limits.most:
         return [True] * len(batch)
     places = [_place(event) for event in batch]
@@ -171,7 +171,7 @@ _USED = select(days.c.events).where(
 
 
 def _events_of(connection: Connection, place: Place) -> int:
-    """How many events were stored in that place."""
+    """Return the number of events that were stored in that place."""
     group, day = place
     return connection.scalar(_USED, {"of_group": group, "of_day": day}) or 0
 

@@ -18,7 +18,7 @@ _SINCE = "dataset groups counted anew at"
 
 @dataclass(frozen=True, slots=True)
 class GroupSize:
-    """What a dataset group has stored."""
+    """Stored events and model bytes of a dataset group."""
 
     dataset_group: str
     events: int
@@ -29,7 +29,7 @@ class GroupSize:
 
 @dataclass(frozen=True, slots=True)
 class CountMark:
-    """How far events were counted."""
+    """Offset up to which events were counted."""
 
     through: int
     """Up to this offset of the log."""
@@ -57,12 +57,12 @@ class GroupSizes:
         return None if row is None else GroupSize(**row)
 
     def mark(self) -> CountMark:
-        """How far events were counted."""
+        """Return how far events were counted."""
         with self._database.reading() as connection:
             return _mark(connection)
 
     def events_between(self, after: int, through: int) -> dict[str, int]:
-        """How many events each dataset group has with `after < offset <= through`. Reads them."""
+        """Count each dataset group's events with `after < offset <= through`. Reads them."""
         found = (
             select(events.c.dataset_group, func.count())
             .where(events.c.offset > after, events.c.offset <= through)

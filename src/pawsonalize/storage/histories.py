@@ -32,7 +32,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class HistoryQuery:
-    """Which part of a history, newest first."""
+    """Part of a history, newest first."""
 
     limit: int
     """How many events at most."""
@@ -80,7 +80,7 @@ def recent(
 
 @dataclass(frozen=True, slots=True)
 class Deed:
-    """What somebody did with an animal."""
+    """An event of a visitor about an animal."""
 
     offset: int
     user_id: str | None
@@ -132,7 +132,7 @@ def page(
 
 
 def _resolve(database: Database, dataset_group: str, visitor: Visitor, at: int) -> Visitor:
-    """Whose history it is: a session bound to a user by then is that user's."""
+    """Return the owner of a history: a session bound to a user by then is that user's."""
     if visitor.session_id is None:
         return visitor
     session = {"session": visitor.session_id, "group": dataset_group, "at": at}

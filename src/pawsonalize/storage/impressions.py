@@ -231,7 +231,7 @@ class Impressions:
             return connection.execution_options(preserve_rowcount=True).execute(old).rowcount
 
     def shown(self, at: int) -> dict[str, float]:
-        """How often each item was shown. A showing 30 days before `at` counts half.
+        """Return how often each item was shown. A showing 30 days before `at` counts half.
 
         Two things count: the first 25 places of answers that are seen, and the impressions of
         events without a recommendation id. (With one, the event reports an answer, which counts

@@ -32,7 +32,7 @@ class Outcomes:
 
     @property
     def event_types(self) -> EventTypes:
-        """What the types of events mean."""
+        """Meanings of the types of events."""
         return self._event_types
 
     def of(self, dataset_group: str) -> "Outcomes":

@@ -191,7 +191,7 @@ class Hosts:
         self._last: tuple[str, str] | None = None
 
     def ordered(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """What psycopg is to be given, for the same servers."""
+        """Return the address for psycopg, with the same servers in their order."""
         pairs = _pairs(given)
         if self._last not in pairs[1:]:
             return dict(given)

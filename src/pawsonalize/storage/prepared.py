@@ -40,7 +40,7 @@ class PreparedReads:
         self._idle: deque[sqlite3.Connection] = deque()
 
     def rows(self, wanted: PreparedSelect, parameters: Mapping[str, object]) -> list[Any]:
-        """What the SELECT finds in the newest committed state, as tuples."""
+        """Return the rows of the SELECT as tuples, as of the newest committed state."""
         try:
             connection = self._idle.pop()
         except IndexError:

@@ -38,7 +38,7 @@ class RawEvents:
         self._database = database
 
     def between(self, first: int, last: int) -> dict[int, str]:
-        """What there is of the events at these offsets."""
+        """Return the raw events at these offsets, as far as they are kept."""
         rows = select(raw_events.c.packed).where(*_overlapping(first, last))
         with self._database.reading() as connection:
             return {

@@ -81,7 +81,7 @@ class ReadReplica:
         self._failed_at = time.monotonic()
 
     def head(self) -> str:
-        """How far the primary has written."""
+        """Return the position in the log up to which the primary has written."""
         with self._primary() as connection:
             return str(connection.scalar(_HEAD))
 
@@ -113,7 +113,7 @@ class ReadReplica:
         self._engines.close()
 
     def _behind(self, head: str) -> int | None:
-        """How many bytes of the log it lacks; None if it does not say."""
+        """Return how many bytes of the log the replica lacks; None if it does not say."""
         with ExitStack() as open_ones:
             connection = self.connected(open_ones)
             if connection is None:

@@ -63,14 +63,14 @@ def check_free(connection: Connection, shown_url: str) -> None:
 
 
 def installation_of(connection: Connection) -> str | None:
-    """What a database has in common with its replicas and its copies, and with no other."""
+    """Return the id that a database shares with its replicas and copies, and with no other."""
     wanted = select(agreements.c.value).where(agreements.c.name == _INSTALLATION)
     found: str | None = connection.scalar(wanted)
     return found
 
 
 def why_refused(connection: Connection, shown_url: str) -> str | None:
-    """Why this program may not run on tables that a newer one has changed; None if it may."""
+    """Return why this program may not run on tables of a newer one; None if it may."""
     oldest = connection.scalar(select(agreements.c.value).where(agreements.c.name == _OLDEST))
     if oldest is None or oldest <= REVISION:
         return None

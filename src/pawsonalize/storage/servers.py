@@ -47,7 +47,7 @@ class ServerProcess:
 
     @property
     def place(self) -> str:
-        """Where it runs, for people."""
+        """Host and port, for people."""
         return self.host if self.port is None else f"{self.host}:{self.port}"
 
 

@@ -52,14 +52,14 @@ class TableSizes:
         return self._size(dead_letters)
 
     def letters_since(self, moment: int) -> int:
-        """How many dead letters came in from that moment on."""
+        """Count the dead letters that came in from that moment on."""
         later = dead_letters.c.at >= moment
         with self._database.reading() as connection:
             counted = select(func.count()).select_from(dead_letters).where(later)
             return connection.scalar(counted) or 0
 
     def answers_since(self, first_id: str) -> int:
-        """How many answers have that id or a later one."""
+        """Count the answers with that id or a later one."""
         later = impressions.c.recommendation_id >= packed_id(first_id)
         with self._database.reading() as connection:
             return (

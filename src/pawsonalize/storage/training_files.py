@@ -42,7 +42,7 @@ class TrainingFile:
 
 @dataclass(frozen=True, slots=True)
 class TableState:
-    """What the table of a dataset group holds."""
+    """Content of a dataset group's training table."""
 
     through: int
     """All events of the log up to this offset."""
@@ -51,14 +51,14 @@ class TableState:
 
 
 class TrainingFiles:
-    """What is known of the training table of one dataset group."""
+    """Record of the training table of one dataset group."""
 
     def __init__(self, database: Database, dataset_group: str) -> None:
         self._database = database
         self._dataset_group = dataset_group
 
     def state(self) -> TableState | None:
-        """What the table holds; None if it is yet to be made."""
+        """Return the content of the table; None if it is yet to be made."""
         columns = (training_tables.c.through, training_tables.c.reader)
         with self._database.reading() as connection:
             found = connection.execute(select(*columns).where(self._mine)).one_or_none()

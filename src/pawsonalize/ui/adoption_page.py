@@ -126,7 +126,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
 def _asked(
     request: Request, storefront: Storefront, looking_for: Preferences, taken_home: frozenset[str]
 ) -> tuple[HouseholdRules, Eligibility, list[str]]:
-    """What the page asks for, the rules that follow, and what has to be said of it."""
+    """Return the page's request, the rules that follow from it, and notes for the visitor."""
     notices = [_NOTICES[one] for one in request.query_params.getlist("notice") if one in _NOTICES]
     filters = HouseholdRules.of(request, looking_for)
     try:
@@ -177,7 +177,7 @@ def _call(
 
 
 def get_learning(request: Request, _visitor: Visitor) -> Response:
-    """What is so at this moment, as text; 204 once a model is live."""
+    """Return the progress of the first model as text; 204 once a model is live."""
     storefront = Storefront.of(request)
     if storefront.live.is_ready:
         return Response(status_code=204)

@@ -57,7 +57,7 @@ def get_animal_page(request: Request, visitor: Visitor) -> Response:
 
 
 def _others(storefront: Storefront, known: Knowledge, animal: Animal, now: int) -> list[AnimalCard]:
-    """Who else of the species those like who like this animal."""
+    """Return other animals of the species that visitors who like this one like."""
     rules = Eligibility(
         species=frozenset([animal.species]), denied=Denied(animals=known.did("adoption"))
     )

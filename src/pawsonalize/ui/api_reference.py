@@ -142,7 +142,7 @@ def _answered(answer: Mapping[str, Any]) -> Markup:
 
 
 def kind_of(schema: Mapping[str, Any]) -> Markup:
-    """What a value may be, in words; a type of its own is a link to its table."""
+    """Describe the type of a value; a type of its own is a link to its table."""
     words = [_kind(schema)]
     if "default" in schema and schema["default"] not in (None, [], {}, ""):
         words.append(Markup("default <code>{}</code>").format(json.dumps(schema["default"])))

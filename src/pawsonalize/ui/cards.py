@@ -54,7 +54,7 @@ class AnimalCard:
 
     @property
     def name(self) -> str:
-        """What it is called; nobody named some."""
+        """Name of the animal; some have none."""
         return self.animal.name or f"A {words.SPECIES.get(self.group.species, 'friend')}"
 
     @property
@@ -64,7 +64,7 @@ class AnimalCard:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Why it stands there, without what the card says anyway."""
+        """Reasons for its place, without what the card says anyway."""
         if self.shown is None:
             return ()
         said = {f"waiting {self.waiting}", self.distance}
@@ -72,7 +72,7 @@ class AnimalCard:
 
     @property
     def distance(self) -> str:
-        """How far it is from the visitor; empty if nobody knows."""
+        """Distance from the visitor; empty if it is not known."""
         far = None if self.shown is None else self.shown.kilometres
         return "" if far is None else f"{far:.0f} km away"
 
@@ -94,18 +94,18 @@ class AnimalCard:
 
     @property
     def toggle(self) -> str:
-        """What its heart does: it takes back what it did."""
+        """Action of its heart: it takes back what it did."""
         return "unfavorite" if self.favourite else "favorite"
 
     @property
     def toggled(self) -> str:
-        """What the page says then."""
+        """Words of the page after that action."""
         now = "is no longer in" if self.favourite else "is in"
         return f"{self.name} {now} your favourites."
 
     @property
     def tint(self) -> int:
-        """Which background it stands on."""
+        """Background of the card."""
         return zlib.crc32(self.animal.name.encode()) % _TINTS
 
     @property
@@ -141,7 +141,7 @@ class AnimalCard:
 
     @property
     def gone(self) -> str:
-        """What is said of one that is not available; empty for the others."""
+        """Words for an animal that is not available; empty for the others."""
         return _GONE.get(self.animal.status, "")
 
     @property
@@ -156,7 +156,7 @@ class AnimalCard:
         return tuple((who, words.good_with(answer)) for who, answer in known)
 
     def event(self) -> dict[str, object]:
-        """What an event about this animal says of it."""
+        """Event about this animal, as the page sends it."""
         group = self.group
         metadata = {
             "animal_species_id": group.species,

@@ -23,7 +23,7 @@ _MAX_CHARS = 100
 
 @dataclass(frozen=True, slots=True)
 class HouseholdRules:
-    """What is chosen: a species, or all, a household, a place, and words to search for."""
+    """Choices of the visitor: a species, or all, a household, a place, and words to search for."""
 
     species: str | None
     household: tuple[str, ...]
@@ -42,7 +42,7 @@ class HouseholdRules:
 
     @classmethod
     def of(cls, request: Request, looking_for: Preferences) -> "HouseholdRules":
-        """What the address says, and where it does not speak of the household, the quiz."""
+        """Return the choices of the address, and those of the quiz where it has no household."""
         given = request.query_params
         if _ASKED in given:
             household = [name for name in _WORDS if given.get(name) == "yes"]
@@ -77,7 +77,7 @@ class HouseholdRules:
 
     @property
     def point(self) -> Place | None:
-        """Where the visitor is, if the browser said it."""
+        """Position of the visitor, if the browser gave it."""
         found = _POINT.fullmatch(self.near)
         if found is None:
             return None

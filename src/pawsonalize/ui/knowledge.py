@@ -43,7 +43,7 @@ class Knowledge:
 
     @property
     def count(self) -> str:
-        """How many events are known, in words."""
+        """Number of known events, in words."""
         total = len(self.events)
         if total == 1:
             return "1 event"
@@ -70,7 +70,7 @@ class Knowledge:
         return tuple(dict.fromkeys(one for one in ids if one in found))
 
     def identity(self) -> dict[str, str]:
-        """Who the visitor is, as API calls say it."""
+        """Identity of the visitor as API calls give it."""
         ids = {"userId": self.visitor.user_id, "sessionId": self.visitor.session_id}
         return {name: value for name, value in ids.items() if value is not None}
 
@@ -86,7 +86,7 @@ def curl(address: str, body: Mapping[str, Any] | None = None) -> str:
 def panel(
     storefront: Storefront, known: Knowledge, now: int, call_title: str, call: str
 ) -> dict[str, Any]:
-    """What the layout and the panel show on every page."""
+    """Return what the layout and the panel show on every page."""
     return {
         "known": known,
         "favourites_count": len(known.did("favorite")),

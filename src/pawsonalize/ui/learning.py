@@ -23,14 +23,14 @@ _DOING = {
 
 @dataclass(frozen=True, slots=True)
 class Learning:
-    """How far the first model is; `first_run` is None where this server trains nothing."""
+    """Progress of the first model; `first_run` is None where this server trains nothing."""
 
     log: EventLog
     runs: Runs
     first_run: FirstRun | None
 
     def in_words(self) -> str:
-        """What is so at this moment, in two or three sentences."""
+        """Describe the progress at this moment in two or three sentences."""
         return f"No model is live yet{self._state()} {_MEANWHILE}"
 
     def _state(self) -> str:

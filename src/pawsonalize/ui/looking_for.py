@@ -32,7 +32,7 @@ _YES_OR_NO = {"yes": True, "no": False}
 
 
 def preferences_of(request: Request) -> Preferences:
-    """What the cookie says; nothing without one, or of what nobody asked."""
+    """Return the answers in the cookie; none without one, or without answers."""
     return _read(dict(parse_qsl(read_answers(request))))
 
 

@@ -43,7 +43,7 @@ _LONG_HAIRED = frozenset(_LONG_HAIR_WORDS.split())
 
 
 def ears_of(species: str, breed: str) -> str:
-    """Which ears to draw."""
+    """Return the shape of the ears to draw."""
     listed = _EARS[species]
     return next((listed[word] for word in _words(breed) if word in listed), _USUAL_EARS[species])
 
@@ -134,7 +134,7 @@ def coat_of(colour: str) -> Coat:
 
 
 def _shared(first: str, second: str) -> str:
-    """How two plain colours meet: tan points, a white blaze, or dark spots on white."""
+    """Return how two plain colours meet: tan points, a white blaze, or dark spots on white."""
     if first == "white":
         return "spots"
     return "blaze" if second == _WHITE else "points"
@@ -159,7 +159,7 @@ _PARTS = ("species", "breed", "size", "age", "colour")
 
 @dataclass(frozen=True, slots=True)
 class Portrait:
-    """What a drawing depends on; two animals alike in this share one picture."""
+    """Traits that a drawing depends on; two animals alike in them share one picture."""
 
     species: str
     breed: str
@@ -176,7 +176,7 @@ class Portrait:
 
     @property
     def path(self) -> str:
-        """Where the picture is served."""
+        """Path of the picture."""
         return f"/portrait.svg?{urlencode(asdict(self))}"
 
 

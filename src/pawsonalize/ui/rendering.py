@@ -44,7 +44,7 @@ def animals_page(template: str, **content: object) -> HTMLResponse:
 
 
 def path_of(animal_id: str) -> str:
-    """Where an animal's page is; an id may be any text."""
+    """Return the path of an animal's page; an id may be any text."""
     return f"/animals/{quote(animal_id, safe='')}"
 
 

@@ -29,7 +29,7 @@ def breed(breed_id: str) -> str:
 
 
 def species_plural(species: str) -> str:
-    """What a species' filter is called; of a number that nobody explained nothing is claimed."""
+    """Return the name of a species' filter; a number without a name is not guessed at."""
     if species in SPECIES:
         return f"{SPECIES[species].capitalize()}s"
     return "Other animals" if species.isdigit() else breed(species)
@@ -58,14 +58,14 @@ def coat(colours: tuple[str, ...]) -> str:
 
 
 def waiting(days: int) -> str:
-    """How long an animal has been waiting."""
+    """Describe for how long an animal has been waiting."""
     if days <= 0:
         return "since today"
     return "1 day" if days == 1 else f"{days} days"
 
 
 def deed(event_type: str) -> str:
-    """What a visitor did; a type of the site's own is shown as it is."""
+    """Describe an event of a visitor; a type of the site's own is shown as it is."""
     return _DEEDS.get(STANDARD.meaning(event_type), event_type)
 
 

@@ -13,14 +13,14 @@ class Action(StrEnum):
 
 
 class Subject(StrEnum):
-    """What is filtered: items of an answer, or users of a segment."""
+    """Kind of thing that is filtered: items of an answer, or users of a segment."""
 
     ITEM = "ItemID"
     USER = "UserID"
 
 
 class Source(StrEnum):
-    """Whose attribute it is: a dataset's, or that of whoever or whatever the question is about."""
+    """Owner of an attribute: a dataset, or whoever or whatever the query is about."""
 
     INTERACTIONS = "Interactions"
     ITEMS = "Items"
@@ -30,7 +30,7 @@ class Source(StrEnum):
 
 
 class Operator(StrEnum):
-    """How an attribute is compared."""
+    """Comparison of an attribute with its operand."""
 
     IN = "IN"
     NOT_IN = "NOT IN"
@@ -140,7 +140,7 @@ class FilterExpression:
 
     @property
     def subject(self) -> Subject:
-        """What it filters."""
+        """Kind of thing that the expression filters."""
         return self.clauses[0].subject
 
     @property

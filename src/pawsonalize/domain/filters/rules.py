@@ -26,7 +26,7 @@ _SOURCES = {
 
 
 def misplaced(condition: Condition, subject: Subject, first: Source) -> str | None:
-    """Why a condition may not stand after WHERE, or None; `first` is the first one's source."""
+    """Return why a condition may not stand after WHERE, or None; `first`: the first source."""
     attribute = condition.attribute
     allowed = _SOURCES[subject]
     if attribute.source not in allowed:
@@ -43,7 +43,7 @@ def misplaced(condition: Condition, subject: Subject, first: Source) -> str | No
 
 
 def misplaced_after_if(condition: Condition, subject: Subject) -> str | None:
-    """Why a condition may not stand after IF, or None."""
+    """Return why a condition may not stand after IF, or None."""
     if subject is Subject.USER:
         return "a filter of users has no current user: leave the IF out"
     if condition.attribute.source is not Source.CURRENT_USER:
@@ -52,7 +52,7 @@ def misplaced_after_if(condition: Condition, subject: Subject) -> str | None:
 
 
 def unfit(condition: Condition, operand: Operand, *, is_star: bool) -> str | None:
-    """Why an operand does not go with its operator and attribute, or None."""
+    """Return why an operand does not go with its operator and attribute, or None."""
     operator, attribute = condition.operator, condition.attribute
     if operator.is_order and attribute.source is Source.INTERACTIONS:
         return f"event types have no order: use IN instead of {operator}"

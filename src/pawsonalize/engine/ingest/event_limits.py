@@ -16,14 +16,14 @@ from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """How many events there is room for, and why for no more."""
+    """Number of events there is room for, and why for no more."""
 
     events: int
     refusal: TooManyRequests | None = None
 
 
 class EventLimits:
-    """What may come in. Limits of a minute are this process's share of them.
+    """Limits of incoming events. Limits of a minute are this process's share of them.
 
     `look` reads a dataset group's limits, `stored` how many events of it are in the table, as they
     were counted last.
@@ -75,12 +75,12 @@ class EventLimits:
         )
 
     def daily(self, groups: Iterable[str]) -> dict[str, int]:
-        """How many new events each dataset group may store a day, if that is limited."""
+        """Return how many new events each dataset group may store a day, if that is limited."""
         limits = {group: self._limits.find(group).events_per_day for group in groups}
         return {group: most for group, most in limits.items() if most is not None}
 
     def day_is_full(self, group: str) -> TooManyRequests:
-        """Why no event is stored any more today."""
+        """Return why no more events are stored today."""
         now = self._now()
         tomorrow = (now // DAY + 1) * DAY
         most = self._limits.find(group).events_per_day or 0

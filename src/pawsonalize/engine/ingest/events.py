@@ -131,7 +131,7 @@ EventCheck = Callable[[Event], None]
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """Why the event at `index` of the call was rejected."""
+    """Reason for which the event at `index` of the call was rejected."""
 
     index: int
     code: str

@@ -26,7 +26,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What `file://` and `s3://` locations lead to.
+    """Files behind the `file://` and `s3://` locations that jobs read.
 
     Files are read only below `roots`, never through a link. `s3_root` is a folder whose folders
     stand for buckets; without it, `open_store` opens a bucket by its URL. `shared` is the URL in a
@@ -172,7 +172,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """What `file://` and `s3://` locations lead to.
+    """Files behind the `file://` and `s3://` locations that jobs write.
 
     Files are written only below `roots`. `s3_root` is a folder whose folders stand for buckets;
     without it a bucket is opened by its URL. `open_store` opens either. `shared` is the URL in a

@@ -27,7 +27,7 @@ _STANDS = HOUR  # without another report
 
 @dataclass(frozen=True, slots=True)
 class JoinedEvents:
-    """How many of the newest events with animals came from a page that was shown."""
+    """Number of the newest events with animals that came from a page that was shown."""
 
     events: int
     joined: int

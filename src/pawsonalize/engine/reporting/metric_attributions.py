@@ -36,7 +36,7 @@ _COUNT = re.compile(r"\s*SAMPLECOUNT\s*\(\s*\)\s*", re.IGNORECASE)
 
 
 class Function(StrEnum):
-    """How events are added up."""
+    """Way in which events are added up."""
 
     SUM = "SUM"
     COUNT = "SAMPLECOUNT"
@@ -141,7 +141,7 @@ class Measuring:
             return shown.solution_version
 
     def _value(self, event: Event, expression: Expression) -> float:
-        """What the event adds; nothing where it has no number in the column."""
+        """Return the value that the event adds; None where it has no number in the column."""
         if expression.function is Function.COUNT:
             return 1.0
         if expression.dataset is DatasetType.ITEMS:

@@ -118,7 +118,7 @@ CHOSEN = 0.5
 
 
 class Policy(StrEnum):
-    """What showed the animal to the visitor; NONE if no answer of this service is known to have."""
+    """Policy that showed the animal to the visitor; NONE if no answer of this service did."""
 
     RECOMMENDED = "recommended"
     EXPLORED = "explored"

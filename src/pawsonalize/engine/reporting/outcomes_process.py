@@ -30,14 +30,14 @@ REFUSED = 1
 
 
 class OutcomesMade(msgspec.Struct, frozen=True):
-    """What a process writes: the report, and its time in parts."""
+    """Output of a process: the report, and its time in parts."""
 
     report: OutcomesReport
     periods: tuple[OutcomesPeriod, ...]
 
 
 class OutcomesRefused(msgspec.Struct, frozen=True):
-    """What a process writes that could not make its report."""
+    """Output of a process that could not make its report."""
 
     reason: str
 

@@ -130,7 +130,7 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True)
 class OutcomesOrder:
-    """What to report: outcomes, answers and arrivals from `since` to before `until`.
+    """Order of a report: outcomes, answers and arrivals from `since` to before `until`.
 
     Both are milliseconds since 1970. `within_days` is how long before an outcome its answer may
     lie.

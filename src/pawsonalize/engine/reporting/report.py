@@ -13,7 +13,7 @@ from pawsonalize.evaluation.survival import SurvivalCurve, kaplan_meier, restric
 
 
 class Stays(msgspec.Struct, frozen=True, rename="camel"):
-    """How long arrivals wait.
+    """Waiting times of arrivals.
 
     `rmst90` is the mean of min(wait, 90 days) over all of them, in days, with a 95% interval.
     `adopted_within90` is the share adopted by then. Both are None until an arrival was followed for
@@ -61,7 +61,7 @@ class Line(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class PolicyEstimate(msgspec.Struct, frozen=True, rename="camel"):
-    """What another policy would have reached, as value per shown place; or why there is no number.
+    """Estimated value per shown place of another policy, or why there is no number.
 
     `served` is what the logged places reached. `estimate` is self-normalised importance sampling
     with its 95% interval. `sample` is how many of the `rows` count, if all counted alike.
@@ -121,7 +121,7 @@ def hardest(waits: Sequence[Wait]) -> NDArray[np.bool_]:
 
 
 def stays_of(waits: Sequence[Wait]) -> Stays:
-    """How long these arrivals wait."""
+    """Return the waiting times of these arrivals."""
     curve = survival(waits)
     endings = [wait.ending for wait in waits]
     adopted = [wait.days for wait in waits if wait.ending is Ending.ADOPTED]

@@ -40,7 +40,7 @@ class ServedModel:
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """What the newest retraining of a campaign led to: a `Fate`."""
+    """Result of a campaign's newest retraining: a `Fate`."""
 
     dataset_group: str
     campaign: str

@@ -12,7 +12,7 @@ from pawsonalize.domain.times import DAY
 
 
 class Ending(StrEnum):
-    """How a wait ended. Only an adoption ends it; the others cut it short."""
+    """End of a wait. Only an adoption ends it; the others cut it short."""
 
     ADOPTED = "adopted"
     LEFT = "left"
@@ -35,7 +35,7 @@ class Wait:
 
     @property
     def days(self) -> float:
-        """How long it is, in days."""
+        """Length of the stay in days."""
         return (self.until - self.since) / DAY
 
 

@@ -18,12 +18,12 @@ FILE = "events.parquet"
 
 
 class _ReadAgain(Exception):
-    """What was read is old by now: objects were joined, or somebody was erased."""
+    """The objects that were read have changed: some were joined, or a visitor was erased."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What was written."""
+    """Counts of what was written."""
 
     events: int
     files: int

@@ -97,7 +97,7 @@ def _is_over(job: DataDeletionJob) -> bool:
 
 
 def _prefix(job: DataDeletionJob) -> str:
-    """How the ids of its erasures begin; another job may get its name once it is deleted."""
+    """Return the prefix of its erasures' ids; another job may get its name once it is deleted."""
     return f"{job.name}-{job.created_at}-"
 
 

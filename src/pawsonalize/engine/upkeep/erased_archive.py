@@ -25,7 +25,7 @@ def unwatched(_done: str) -> None:
 
 @dataclass(slots=True)
 class _Found:
-    """What came of looking through the archive once."""
+    """Result of one pass through the archive."""
 
     troubles: list[Trouble] = field(default_factory=list)
     is_over: bool = True

@@ -41,7 +41,7 @@ class NamedErasure:
 
 @dataclass(frozen=True, slots=True)
 class ErasureSteps:
-    """What other rooms and the tables do for erasures."""
+    """Steps of erasures that other rooms and the tables do."""
 
     rows: VisitorRows
     archive: ErasedArchive

@@ -20,7 +20,7 @@ from pawsonalize.storage.event_log import EventLog
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """How many events were restored, and how many of the archive are of another time."""
+    """Number of events restored, and of those of the archive that are of another time."""
 
     restored: int
     left_out: int

@@ -17,7 +17,7 @@ _AT_ONCE = 1_000  # in one transaction, so that other events wait for none of th
 
 @dataclass(slots=True)
 class Appended:
-    """What became of the source's events that are in the archive."""
+    """Counts of the source's events that are in the archive."""
 
     stored: int = 0
     duplicates: int = 0
@@ -32,7 +32,7 @@ class Appended:
 
     @property
     def read(self) -> int:
-        """How many there were."""
+        """Number of events that were read."""
         return self.stored + self.duplicates + self.erased + self.refused
 
 

@@ -35,7 +35,7 @@ class ArchiveFinding:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was checked and found. `pending` segments are planned and not yet written.
+    """Counts of objects checked, and the findings. `pending` segments are planned, not written.
 
     Rows with offsets above `planned_through`, up to `head`, await the next archiving.
     """
@@ -86,7 +86,7 @@ def verify(
 
 
 def differences(log: EventLog, objects: ObjectStore, segment: Segment, after: int) -> Iterator[str]:
-    """What is wrong with an object that holds the log's rows since the segment before it."""
+    """Return what is wrong with an object that holds the log's rows since the segment before it."""
     name = ObjectName.parse(segment.key)
     try:
         data = objects.get(segment.key)

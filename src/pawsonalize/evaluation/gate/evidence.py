@@ -60,7 +60,7 @@ class SliceEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """How the answers spread over the catalogue."""
+    """Spread of the answers over the catalogue."""
 
     shown: int
     """Items that are in a list of the 25 best."""

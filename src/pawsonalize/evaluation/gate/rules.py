@@ -41,7 +41,7 @@ def not_applicable(rule: str, message: str) -> RuleVerdict:
 
 
 def better_than_popularity(evidence: Evidence, settings: GateSettings, _now: int) -> RuleVerdict:
-    """What is the same for everybody must be beaten beyond chance."""
+    """Require a lead over popularity beyond chance."""
     rule = "popularity"
     if not settings.beat_popularity:
         return not_applicable(rule, "it was not asked to beat popularity")
@@ -259,7 +259,7 @@ def decide(evidence: Evidence, settings: GateSettings, now: int) -> Decision:
 def decision(
     verdicts: tuple[RuleVerdict, ...], merits: Iterable[str], *, is_first: bool
 ) -> Decision:
-    """What verdicts decide together; `merits` are said of a version that goes live."""
+    """Return the decision of the verdicts together; `merits` are of a version that goes live."""
     found = {verdict.outcome for verdict in verdicts}
     worst = (RuleOutcome.INSUFFICIENT, RuleOutcome.FAILED, RuleOutcome.PASSED)
     outcome = next((one for one in worst if one in found), RuleOutcome.PASSED)

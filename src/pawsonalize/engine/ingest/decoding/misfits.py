@@ -25,7 +25,7 @@ def shape_of(decoder: msgspec.json.Decoder[Any]) -> mi.Type:
 
 
 def alternatives(shape: mi.Type) -> Iterator[mi.Type]:
-    """What the shape may be, without the wrapping of annotations and unions."""
+    """Return the types that a value may have, without annotations and unions around them."""
     if isinstance(shape, mi.Metadata):
         yield from alternatives(shape.type)
     elif isinstance(shape, mi.UnionType):
@@ -41,7 +41,7 @@ def form_of(shape: mi.Type) -> mi.StructType | None:
 
 
 def inside(shape: mi.Type) -> mi.Type | None:
-    """What the entries of a list, or the values of a map, must be."""
+    """Return the type of the entries of a list, or of the values of a map."""
     for one in alternatives(shape):
         if isinstance(one, mi.ListType):
             return one.item_type
@@ -71,7 +71,7 @@ def follow(shape: mi.Type, path: str) -> tuple[mi.Type, mi.Field | None]:
 
 
 def value_at(document: Any, path: str) -> Any:
-    """What the document has at the path; Unfollowed where the path does not name one value."""
+    """Return the document's value at the path; Unfollowed where the path names not exactly one."""
     for name, place in _STEP.findall(path):
         try:
             document = document[name if name else int(place)]

@@ -28,7 +28,7 @@ Text = bytes | Raw
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a wrapping says of the events in it, for those that do not say it themselves."""
+    """Fields of a wrapping that hold for the events in it which lack them."""
 
     event_id: str | None = None
     """An id that the same event has whenever it is handed on again."""
@@ -64,7 +64,7 @@ Part = Payload | Unreadable
 
 
 class _Peek(msgspec.Struct, frozen=True, rename="camel"):
-    """What tells wrappings from events; whether the rest fits is seen later."""
+    """Fields that tell wrappings from events; whether the rest fits is seen later."""
 
     event_type: Raw | UnsetType = UNSET
     events: list[Raw] | UnsetType = UNSET
@@ -112,7 +112,7 @@ class _Unpacking:
     unknown: UnknownFields
 
     def parts(self, text: Text, raw: Text, origin: Origin, depth: int) -> list[Part]:
-        """What is in a text; `raw` has it in its wrappings."""
+        """Return the events in a text; `raw` has them in their wrappings."""
         if depth > _DEEPEST:
             raise InvalidInput("this event is wrapped too deeply: send it with fewer wrappings")
         begin = bytes(text).lstrip()[:1]

@@ -17,7 +17,7 @@ from pawsonalize.engine.ingest.importing.text_form import TextForm, in_utf8, sep
 
 @dataclass(frozen=True, slots=True)
 class RowError:
-    """Why a row was left out. `line` is where it begins, from 1; no column: the row as a whole."""
+    """Reason for which a row was left out. `line` counts from 1; no column: the whole row."""
 
     line: int
     column: str | None
@@ -86,7 +86,7 @@ class CsvTable:
 
     @property
     def bytes_read(self) -> int:
-        """How far into the file reading has come."""
+        """Number of bytes of the file that were read."""
         return self._source.tell()
 
     def rename(self, name: str, other: str) -> None:

@@ -37,7 +37,7 @@ class ListingOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why the listing at `index` was not taken."""
+    """Reason for which the listing at `index` was refused."""
 
     index: int
     reason: str

@@ -142,7 +142,7 @@ class Listing:
 
     @property
     def report(self) -> History:
-        """What it says of a stay, if anything."""
+        """Return what the listing says of a stay, if anything."""
         return self.animal.reports[0] if self.animal.reports else ()
 
 
