@@ -41,17 +41,18 @@ def runs(database: Database) -> WorkTable:
 @pytest.fixture
 def make(runs: WorkTable, database: Database) -> Iterator[Make]:
     """Servers that keep the locks of their workers in a folder."""
-    made: list[WorkerProcesses] = []
+    made: list[tuple[WorkerProcesses, Leases]] = []
 
     def make(folder: Path) -> WorkerProcesses:
         leases = Leases(WorkTable(database), folder, SECONDS)
         command = ("sh", "-c", "exec sleep 60")
-        made.append(WorkerProcesses(runs, leases, command, os.environ, end=ended))
-        return made[-1]
+        made.append((WorkerProcesses(runs, leases, command, os.environ, end=ended), leases))
+        return made[-1][0]
 
     yield make
-    for server in made:
+    for server, leases in made:
         server.stop()
+        leases.close()
 
 
 def worker_in(folder: Path) -> int | None:

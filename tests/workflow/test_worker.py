@@ -207,6 +207,7 @@ def test_who_stalls_so_long_that_another_took_over_changes_nothing_more(
     run_id = begin(runs)
     steps.before[Step.CHECK_DATA] = stall
     assert worker("a").work()
+    there.close()
     assert steps.done == [Step.CHECK_DATA]
     assert [timing.step for timing in runs.get(run_id).steps] == [
         "check-data",
