@@ -137,7 +137,7 @@ def classes_of(model: Model) -> LatentClasses | None:
 
 @lru_cache(maxsize=65_536)
 def values_of(item: str) -> tuple[Value, ...]:
-    """What classes see of an item; nothing if it is no animal group."""
+    """Attribute values of an item that classes read; none if it is no animal group."""
     group = AnimalGroup.parse(item)
     return () if group is None else tuple((name, TRAITS[name](group)) for name in CLASS_TRAITS)
 
@@ -196,7 +196,7 @@ def fit_classes(data: TrainingData, classes: int, seed: int) -> LatentClasses | 
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """How often each user has each value, (users, values); values of one `whole` are shares."""
+    """Counts of each value by user, (users, values); values of one `whole` are shares."""
 
     counts: Any  # csr_array, which has no types
     whole: Ints
@@ -219,7 +219,7 @@ class _Counted:
 
 @dataclass(frozen=True, slots=True)
 class _Users:
-    """What users looked at and answers."""
+    """Viewed values and quiz answers of users."""
 
     values: tuple[Value, ...]
     facets: tuple[Facet, ...]
@@ -261,7 +261,7 @@ def _values(data: TrainingData) -> tuple[tuple[Value, ...], Ints]:
 
 
 def _told(data: TrainingData, place: Ints) -> tuple[tuple[Facet, ...], Ints, Ints]:
-    """What users say of themselves: all answers, then for each one given by whom, and which."""
+    """Code the quiz answers of users: all answers, then for each one its user and its value."""
     code: dict[Facet, int] = {}
     given: list[Ints] = []
     columns = zip(data.facets.names, data.facets.values, data.facets.codes.T, strict=True)

@@ -27,7 +27,7 @@ class ContextEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What is known of a visitor; empty for an unknown one.
+    """Known facts of a visitor; empty for an unknown one.
 
     Built by the same code for training, evaluation and serving.
     """
@@ -58,7 +58,7 @@ class Model(Protocol):
 
     @property
     def card(self) -> ModelCard:
-        """What the model was made of."""
+        """Card of the data and settings that the model was made of."""
         ...
 
     @property
@@ -83,7 +83,7 @@ class Model(Protocol):
         ...
 
     def contributions(self, context: Context, items: Sequence[str]) -> Mapping[str, Floats]:
-        """What each part of the model adds to an item's utility, by the part's name.
+        """Return the share of each part of the model in an item's utility, by the part's name.
 
         Exact: the parts, some of which may be negative, add up to the utility. In one context the
         score grows with it: it is the score itself, or the log of the score up to a constant.
@@ -115,7 +115,7 @@ class FacetedModel(Model, Protocol):
 
 
 def counted_model(model: Model) -> Model:
-    """What a model counted, without the ranker above it; a model that has none is that itself."""
+    """Return the model of counts without its ranker; a model without one is that itself."""
     counted: Model = getattr(model, "counted", model)
     return counted
 

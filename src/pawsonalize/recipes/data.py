@@ -51,7 +51,7 @@ class StayColumns:
         return cls(np.zeros(0, np.int32), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
     def as_of(self, moment: int, code: NDArray[np.integer]) -> "StayColumns":
-        """What was known at the moment, item i renumbered `code[i]` (-1: left out)."""
+        """Return the data as known at the moment, item i renumbered `code[i]` (-1: left out)."""
         known = (self.since <= moment) & (code[self.item] >= 0)
         until = np.where(self.until > moment, FOREVER, self.until)
         return StayColumns(code[self.item[known]].astype(np.int32), self.since[known], until[known])

@@ -41,7 +41,7 @@ class ItemIndex:
 
     @property
     def n_cells(self) -> int:
-        """How many cells there are over all levels."""
+        """Number of cells over all levels."""
         return len(self.cell_names)
 
     @classmethod

@@ -225,7 +225,7 @@ class Mixture:
         }
 
     def parts(self, context: Context, outside: Sequence[str]) -> NDArray[np.float32]:
-        """What each table adds to the scores, shape (tables, items + outside)."""
+        """Return the share of each table in the scores, shape (tables, items + outside)."""
         s = self._settings
         recent = Context(context.events[: s.context_events], context.now)
         seen = read_interests(recent, self.index, self._weights, s.context_half_life_days)
@@ -243,7 +243,7 @@ class Mixture:
         return self.facets.rows(known) if known else _NO_FACETS
 
     def affinity(self, seen: Interests) -> NDArray[np.float32]:
-        """What the cells of the newest items weigh, shape (up to `window`,)."""
+        """Return the weights of the newest items' cells, shape (up to `window`,)."""
         s = self._settings
         return seen.faded(s.related_items_history_decay)[: s.window]
 
@@ -280,7 +280,7 @@ class Mixture:
             self.availability.apply(out, availability, has_history=bool(seen.ids))
 
     def believed(self, evidence: float) -> float:
-        """How far facets count beside so much evidence of events, 0 to 1."""
+        """Return the weight of facets beside so much evidence of events, 0 to 1."""
         fade = self._settings.facet_fade
         return float(fade / (fade + evidence))
 
@@ -331,7 +331,7 @@ class Mixture:
             popularity[n_items:] = self.popularity.of_cells(cells) * rest
 
     def _most(self) -> tuple[float, ...]:
-        """What each table but popularity may contribute at most."""
+        """Return the most that each table but popularity may contribute."""
         s, others = self._settings, 1 - self.repeat_share
         weights = (s.transition_weight, s.covisit_weight, s.related_items_weight)
         return (self.repeat_share, *(weight * others for weight in weights))

@@ -129,7 +129,7 @@ class MixtureSettings:
 
     @property
     def event_weights(self) -> EventWeights:
-        """What events weigh."""
+        """Weights of events by type."""
         return EventWeights(
             of_type={
                 "view": self.view_weight,

@@ -154,13 +154,13 @@ class _Trials:
             self.taken_after[before, other, action] += weight * outcome
 
     def rates(self, smoothing: float) -> NDArray[np.float64]:
-        """How often each action is taken, strictly between 0 and 1."""
+        """Rate at which each action is taken, strictly between 0 and 1."""
         average = (self.taken.sum() + 1) / (self.shown.sum() + 2)
         rates: NDArray[np.float64] = (self.taken + smoothing * average) / (self.shown + smoothing)
         return rates
 
     def lifts(self, rates: NDArray[np.float64], smoothing: float) -> NDArray[np.float32]:
-        """What an outcome of one action adds to the log odds of another."""
+        """Change of the log odds of an action by an outcome of another."""
         after = (self.taken_after + smoothing * rates) / (self.shown_after + smoothing)
         return (_log_odds(after) - _log_odds(rates)).astype(np.float32)
 
@@ -175,7 +175,7 @@ class NextBestActionModel:
     lifts: NDArray[np.float32]
 
     def probabilities(self, context: Context) -> NDArray[np.float64]:
-        """How likely the visitor takes each action if it is put to them, shape (actions,)."""
+        """Probability that the visitor takes each action when it is suggested, shape (actions,)."""
         odds = _log_odds(self.rates)
         state = self._state(context)
         if state:
@@ -210,7 +210,7 @@ class NextBestActionModel:
         return {**pack_strings("actions", self.item_ids), "rates": self.rates, "lifts": self.lifts}
 
     def _state(self, context: Context) -> dict[int, int]:
-        """What the visitor last did with each action that the model knows."""
+        """Return the visitor's last outcome of each action that the model knows."""
         places = {action: place for place, action in enumerate(self.item_ids)}
         state: dict[int, int] = {}
         for event in context.events:

@@ -155,7 +155,7 @@ class SimilarItemsModel:
     def contributions(
         self, context: Context, items: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
-        """What each part adds to the scores of the ids, by its name; adds up to `score`."""
+        """Return the shares of the parts in the scores of the ids, by name; they sum to `score`."""
         columns, outside = self._columns(items)
         parts = self._parts(context, outside)
         return {name: part[columns] for name, part in zip(PARTS, parts, strict=True)}
@@ -184,14 +184,14 @@ class SimilarItemsModel:
         }
 
     def _columns(self, items: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
-        """Where each id stands when those outside the catalogue are put behind it."""
+        """Return the column of each id, those outside the catalogue behind it."""
         columns = self.index.rows(items)
         places = np.flatnonzero(columns == len(self.index.ids))
         columns[places] += np.arange(len(places))
         return columns, [items[place] for place in places.tolist()]
 
     def _parts(self, context: Context, outside: Sequence[str]) -> NDArray[np.float32]:
-        """What each part adds, shape (parts, items + outside); the items' sum to 1."""
+        """Return the share of each part, shape (parts, items + outside); the items' sum to 1."""
         s, n_items = self._settings, len(self.index.ids)
         parts = np.zeros((len(PARTS), n_items + len(outside)), np.float32)
         covisits, related, popularity, freshness = parts

@@ -141,7 +141,7 @@ class TrendingNowModel:
     def contributions(
         self, context: Context, items: Sequence[str]
     ) -> dict[str, NDArray[np.float32]]:
-        """What trend score and popularity add to the scores of the ids; they add up to `score`."""
+        """Return the shares of trend and popularity in the scores; they add up to `score`."""
         rows = self.index.rows(items)
         outside = np.flatnonzero(rows == len(self.index.ids))
         cells = self.index.cells_of_ids([items[place] for place in outside.tolist()])

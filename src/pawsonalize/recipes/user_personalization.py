@@ -73,7 +73,7 @@ class UserPersonalizationSettings(MixtureSettings):
         return replace(self, learn=False, classes=0)
 
     def design(self, seed: int) -> Design:
-        """What the learned part needs to know."""
+        """Settings of the learned part."""
         return Design(
             repeats=self.repeats,
             candidates=self.candidates,
@@ -201,7 +201,7 @@ class UserPersonalizationModel:
     def contributions(
         self, context: Context, items: Sequence[str]
     ) -> Mapping[str, NDArray[np.floating[Any]]]:
-        """What each part adds to an item's utility; see the contract.
+        """Return the share of each part in an item's utility; see the contract.
 
         Where the mixture answers alone the utility is the score. Else it is the ranker's, a log of
         the score up to a constant; of an item that is no candidate each table of the mixture adds
@@ -248,7 +248,7 @@ class UserPersonalizationModel:
         return {"preferences" if answered else "context": added.sum(axis=0)}
 
     def _columns(self, items: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
-        """Where each id stands when those outside the catalogue are put behind it."""
+        """Return the column of each id, those outside the catalogue behind it."""
         n_items = len(self.index.ids)
         columns = self.index.rows(items)
         places = np.flatnonzero(columns == n_items)

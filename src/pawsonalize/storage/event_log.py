@@ -34,7 +34,7 @@ _ERASED_BATCH = 10_000  # between two of them, others may write
 
 @dataclass(frozen=True, slots=True)
 class Touched:
-    """Number and last moment of an item's events in a part of the log."""
+    """Number and earliest moment of an item's events in a part of the log."""
 
     events: int
     """How many events."""
@@ -294,7 +294,7 @@ class EventLog:
             return {row[0]: row[1] for row in connection.execute(named)}
 
     def touched(self, after: int, through: int) -> dict[str, Touched]:
-        """Return each item's events in `after < offset <= through`, without items that have none."""
+        """Return each item's events in `after < offset <= through`; none for an item without."""
         counted = (
             select(events.c.item_id, func.count(), func.min(events.c.sent_at))
             .where(

@@ -69,7 +69,7 @@ class ActionRecommending:
         return answer
 
     def _may(self, log: EventLog, served: Served, visitor: Visitor, now: int) -> Mask:
-        """Which actions may be suggested to the visitor, shape (actions,)."""
+        """True for actions that may be suggested to the visitor, shape (actions,)."""
         ids = served.model.item_ids
         columns = self.filterings.of(served.dataset_group).metadata.columns(ids, now)
         expires = np.nan_to_num(columns.numbers("EXPIRATION_TIMESTAMP"), nan=np.inf) * SECOND

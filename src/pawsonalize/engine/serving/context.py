@@ -62,7 +62,7 @@ def context_of(
 def query_context(
     log: EventLog, reader: FacetReader, query: Query, catalogue: Catalogue | None
 ) -> Context:
-    """What a model is told of the query's visitor, as far as `reader` knows the model's facets.
+    """Build the context of the query's visitor, as far as `reader` knows the model's facets.
 
     A user's attributes are read only for a model that uses some. An answer of the quiz in the
     request counts before a stored one.
@@ -139,7 +139,7 @@ THE_ANIMAL = 3.0
 
 
 def penalties(context: Context, items: Sequence[str]) -> NDArray[np.float64] | None:
-    """What the log of each item's score loses, 0 or less; None for a visitor without dislikes."""
+    """Return the loss of each item's log score, 0 or less; None for a visitor without dislikes."""
     if not context.disliked:
         return None
     lost: dict[tuple[str, Trait], float] = {}
@@ -187,7 +187,7 @@ def deeds_by_animal(log: EventLog, visitor: Visitor, at: int) -> dict[str, set[s
 
 
 def _traits(seen: Iterable[ContextEvent], now: int) -> Counter[tuple[str, Trait]]:
-    """How many events have each trait, less what has faded."""
+    """Count the events that have each trait, less their decay."""
     found: Counter[tuple[str, Trait]] = Counter()
     for event in seen:
         left = 0.5 ** (max(now - event.time, 0) / (_HALF_LIFE_DAYS * DAY))

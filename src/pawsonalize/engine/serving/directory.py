@@ -83,7 +83,7 @@ class DirectoryEntry:
         return self.distance(purpose) < len(_RECIPES[purpose])
 
     def distance(self, purpose: Purpose) -> int:
-        """How many recipes would be nearer."""
+        """Number of recipes that would be nearer."""
         near = _RECIPES[purpose]
         return next((n for n, recipes in enumerate(near) if self.recipe in recipes), len(near))
 
@@ -110,7 +110,7 @@ Reference = Callable[[str], tuple[type[Resource], str] | None]
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """What a request names, each by its name or its full name: a group, a campaign, or neither."""
+    """Target of a request, by its name or full name: a group, a campaign, or neither."""
 
     dataset_group: str | None = None
     campaign: str | None = None
@@ -330,7 +330,7 @@ def _campaign_of(recommender: Recommender, found: Mapping[str, DirectoryEntry]) 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What answers: `solution_version` is that of the default group, None while none is live.
+    """Campaigns that answer: `solution_version` is the default group's, None while none is live.
 
     `message` says in words what does not answer yet; None if everything does.
     """
@@ -343,7 +343,7 @@ class Readiness:
 def readiness(
     runtime: Runtime, entries: Sequence[DirectoryEntry], *, orders_animals: bool
 ) -> Readiness:
-    """What can answer; NotReady with the next move if nothing can.
+    """Return what can answer; NotReady with the next move if nothing can.
 
     `runtime` answers queries that name nothing. With `orders_animals` there are available animals,
     which can be ordered without a model.

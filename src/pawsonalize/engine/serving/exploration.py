@@ -68,7 +68,7 @@ class Novelty:
         return int(self.weights[place]) if is_one else 0
 
     def position(self, place: int) -> int:
-        """Where in the catalogue the item is that has that place among the weights."""
+        """Return the item's position in the catalogue that has that place among the weights."""
         return place if self.positions is None else int(self.positions[place])
 
     def without(self, taken: Collection[int]) -> NDArray[np.int64]:

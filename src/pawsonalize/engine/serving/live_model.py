@@ -41,7 +41,7 @@ def _at_once() -> AbstractContextManager[bool]:
 
 
 class LiveModel:
-    """What a campaign serves right now. Read `current` once and use it to the end.
+    """Model that a campaign serves now. Read `current` once and use it to the end.
 
     The first server that sees an update tries the version, serves it and settles the update; the
     others follow. The version before stays loaded, so that a rollback loads nothing. It also serves
@@ -94,7 +94,7 @@ class LiveModel:
 
     @property
     def fault(self) -> str | None:
-        """What is not served as asked for (another version, or older counts), and the next move.
+        """Return what is not served as configured (version, or counts), and the next move.
 
         None if all is well.
         """
@@ -129,7 +129,7 @@ class LiveModel:
             return (is_mine or self._served is None) and self._follow(campaign, now)
 
     def _serve_meanwhile(self, campaign: Campaign, now: int) -> bool:
-        """What served until now goes on; a process that has just started loads it first."""
+        """Keep serving the version of until now; a process that has just started loads it first."""
         if self._served is not None or campaign.solution_version is None:
             self._weigh(now)
             return False
@@ -276,7 +276,7 @@ class LiveModel:
             return campaign
 
     def _sustained_tps(self, served: Served) -> float | None:
-        """How many contexts a second this machine scores; None where another engine does."""
+        """Measure how many contexts a second this machine scores; None if another engine does."""
         if served.version.remote is not None:
             return None
         return round(sustained_tps(served.model, served.version.as_of) * self._processes, 1)
@@ -308,7 +308,7 @@ class LiveModel:
 
 
 def _refusal(campaign: Campaign) -> str | None:
-    """What the operator needs to know of a failed update."""
+    """Describe a failed update for the operator."""
     update = campaign.latest_update
     if update is None or update.status is not Status.CREATE_FAILED:
         return None
@@ -323,7 +323,7 @@ def _refusal(campaign: Campaign) -> str | None:
 
 
 def _state(campaign: Campaign) -> tuple[int, int]:
-    """What changes with each update, and when another campaign takes the name."""
+    """Return the values that change with each update, and when another campaign takes the name."""
     return campaign.created_at, campaign.revision
 
 

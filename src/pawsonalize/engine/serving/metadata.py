@@ -132,7 +132,7 @@ def _columns(wanted: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _described(item_id: str, item: Item | None) -> Attributes:
-    """What the dataset says, and of an animal group what its id says beside that."""
+    """Return the dataset's attributes, and those in the id of an animal group."""
     row: dict[str, str | float | None] = {"ITEM_ID": item_id}
     group = AnimalGroup.parse(item_id)
     if group is not None:

@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Promotion:
-    """Which items are promoted, and into how many per cent of the places, 1 to 100."""
+    """Items that are promoted, and their share of the places in per cent, 1 to 100."""
 
     name: str
     percent: int
@@ -32,7 +32,7 @@ class Promotion:
         check_between("promotions[0].percentPromotedItems", self.percent, 1, 100)
 
     def places(self, limit: int) -> int:
-        """How many of so many places it gets, rounded up: the smallest share is at least one."""
+        """Return its number of places, rounded up: the smallest share is at least one."""
         return math.ceil(limit * self.percent / 100)
 
 

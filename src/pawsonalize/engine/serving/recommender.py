@@ -230,7 +230,7 @@ class Runtime:
         return answer
 
     def reasons(self, query: Query, item_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        """Why these groups are for the visitor, of those that the model knows; logs nothing."""
+        """Explain why these groups are for the visitor, of those the model knows; logs nothing."""
         served = self._recommender.current
         return known_reasons(served.model, self._context(served, query), item_ids)
 
@@ -322,7 +322,7 @@ class Runtime:
         about: str | None = None,
         availability: NDArray[np.int64] | None = None,
     ) -> Context:
-        """What is known of the visitor; an item in question is what they saw last."""
+        """Return the visitor's context; an item in question counts as seen last."""
         context = query_context(self._log, served.reader, query, self._catalogue)
         if about is not None:
             seen = ContextEvent(about, DEFAULT_EVENT_TYPE, query.at)
@@ -380,7 +380,7 @@ def _best(
 def _available(
     item_ids: Sequence[str], availability: NDArray[np.int64] | None, about: str | None
 ) -> NDArray[np.bool_] | None:
-    """Which items may be in the answer: the available ones, except the query's own."""
+    """Return the items that may be in the answer: the available ones, except the query's own."""
     if about is None or about not in item_ids:
         return None if availability is None else availability > 0
     available = np.ones(len(item_ids), np.bool_) if availability is None else availability > 0

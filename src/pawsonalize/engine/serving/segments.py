@@ -129,7 +129,7 @@ class _Answering:
         return _Segment(line, items, wanted, [], np.empty(0))
 
     def _items(self, given: Mapping[str, Any]) -> NDArray[np.bool_]:
-        """Which items of the model the line asks about, shape (items,)."""
+        """Return the items of the model that the line names, shape (items,)."""
         ids = self.served.model.item_ids
         if "itemId" in given:
             item = parse_id(given["itemId"], "itemId")

@@ -42,7 +42,7 @@ def try_out(model: Model, now: int) -> None:
 
 
 def sustained_tps(model: Model, now: int) -> float:
-    """How many catalogues a second one process scores, measured for a tenth of a second."""
+    """Measure how many catalogues a second one process scores, for a tenth of a second."""
     visitors = _visitors(model, now)
     started = time.perf_counter()
     scored = 0
@@ -93,7 +93,7 @@ class RefreshedCounts:
 
     @property
     def location(self) -> str:
-        """Where its artefact lies; later updates of a version have later names."""
+        """Location of its artefact; later updates of a version have later names."""
         return f"{self.version}{_MARK}{self.cut.log_offset:020}-{self.cut.as_of}"
 
     @staticmethod
@@ -151,7 +151,7 @@ UNTRAINED: Final = "untrained"
 
 @dataclass(frozen=True, slots=True)
 class ServingSettings:
-    """How a campaign is served. An influence of None is that of the version's training."""
+    """Settings of a campaign. An influence of None is that of the version's training."""
 
     exploration_weight: float = 0.0
     exploration_item_age_cut_off: int = 65500
@@ -188,19 +188,19 @@ class Served:
         object.__setattr__(self, "reader", reader_for(self.model))
 
     def answered_by(self, context: Context) -> str:
-        """What answered the context: the version's name, or that of what stands in for it."""
+        """Name of the version that answered the context, or of what stands in for it."""
         if isinstance(self.model, RemoteModel) and self.model.stood_in(context):
             return STAND_IN
         return self.version.name
 
     @property
     def cut(self) -> Cut:
-        """What of the log the model knows."""
+        """Part of the log that the model knows."""
         return self.version.cut if self.counts is None else self.counts.cut
 
 
 class Serving(Protocol):
-    """What answers come from: a campaign's live model, or one fixed version."""
+    """Source of answers: a campaign's live model, or one fixed version."""
 
     @property
     def current(self) -> Served:

@@ -227,6 +227,6 @@ def check_data(
 
 
 def later_events(log: EventLog, through: int, data: TrainingData) -> int:
-    """How many events up to the offset `through` are later than the data, which has all others."""
+    """Count the events up to the offset `through` that are later than the data."""
     events = sum(item.events for item in log.touched(0, through).values())
     return max(0, events - len(data))  # old events may have left the log since

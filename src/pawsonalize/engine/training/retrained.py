@@ -15,7 +15,7 @@ from pawsonalize.kinds.status import Status
 
 
 class Part(msgspec.Struct, frozen=True):
-    """What to retrain: one dataset group, one solution, or (both None) all that ask for it."""
+    """Part to retrain: one dataset group, one solution, or (both None) all that ask for it."""
 
     dataset_group: str | None = None
     solution: str | None = None
@@ -34,7 +34,7 @@ class Retrained(NamedTuple):
 def retrained(
     registry: Registry, part: Part = EVERYTHING, without: Collection[str] = ()
 ) -> list[Retrained]:
-    """What a retraining trains and may serve: the default dataset group first, then by name.
+    """Return what a retraining trains and may serve: the default dataset group first, then by name.
 
     Every solution that a campaign serves asks for it, unless `why_not` has a reason. A `part` that
     names the solution always does. Campaigns in `without` are left out. NotFound for an unknown
@@ -82,7 +82,7 @@ def _apart(registry: Registry, part: Part) -> dict[str, str]:
 
 
 def why_not(one: Retrained) -> str | None:
-    """Why the solution does not ask to be retrained for this campaign; None if it does."""
+    """Return why the solution is not retrained for this campaign; None if it is."""
     solution, campaign = one
     if solution.retrain is False:
         return f"solution {solution.name} has retrain: false; name it to retrain it nevertheless"

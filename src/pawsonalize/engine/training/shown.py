@@ -65,7 +65,7 @@ def learn_choices(
 
 
 def _home_rate(model: ChoiceModel, animals: Animals, now: int) -> float:
-    """How soon animals find a home these days: see `recipes.choices.bid_prices`."""
+    """Return the rate at which animals find a home now: see `recipes.choices.bid_prices`."""
     since = now - _HOME_DAYS * DAY
     stays = animals.stays_since(since, _ANIMALS)
     known = animals.get_many(stays)

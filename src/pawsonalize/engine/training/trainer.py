@@ -190,7 +190,7 @@ class Trainer:
     def _trained_elsewhere(
         self, version: SolutionVersion, report: "ProgressReport"
     ) -> RemoteMetrics | None:
-        """How a remote engine trained the version; None if this machine has to."""
+        """Return how a remote engine trained the version; None if this machine has to."""
         if self._remote is None or not self._remote.trains(version):
             return None
         return self._remote.train(version, report.remote)

@@ -84,11 +84,11 @@ _EVERYTHING = TrainingSelection()
 
 
 class TrainingLog(Protocol):
-    """What training data are read from: the log, or a sample of its visitors."""
+    """Source of training data: the log, or a sample of its visitors."""
 
     @property
     def event_types(self) -> EventTypes:
-        """What the types of its events mean."""
+        """Meanings of the types of its events."""
         ...
 
     @property
@@ -319,7 +319,7 @@ class _Columns:
         return Returned(rows[:, 0].astype(np.int32), rows[:, 1])
 
     def _facets_of_users(self, ranks: NDArray[np.int32]) -> dict[int, tuple[Facet, ...]]:
-        """What is stored of the users that are here, by their numbers."""
+        """Return the stored attributes of the users in the data, by their numbers."""
         told = (
             (
                 self._name(visitor_key(user.user_id, None)),
@@ -331,7 +331,7 @@ class _Columns:
         return {int(ranks[number(key)]): own for key, own in told if own and key in self._users}
 
     def _name(self, key: str) -> str:
-        """What the rows call a visitor of that key."""
+        """Return the name of a visitor with that key."""
         return digest(key) if self._digested else key
 
     def _type_code(self, kind: str) -> int:

@@ -40,7 +40,7 @@ Setting = Mapping[str, Any]
 
 
 def planned_trials(version: SolutionVersion) -> list[Setting]:
-    """What a version's tuning changes in its settings, trial by trial; the first changes nothing.
+    """Return the changes of the settings, trial by trial; the first changes nothing.
 
     Points that the recipe refuses are skipped. InvalidInput for a range of a setting that cannot be
     tuned, and if the ranges hold no settings that the recipe takes.

@@ -89,7 +89,7 @@ class Untrained:
 
 @dataclass(frozen=True, slots=True)
 class TrainedOrNot:
-    """What a campaign serves; until it serves anything, the counts."""
+    """Model that a campaign serves; until it serves any, the counts."""
 
     live: LiveModel
     untrained: Untrained

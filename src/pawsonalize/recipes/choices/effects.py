@@ -58,7 +58,7 @@ class _State:
     attention: Floats
 
     def gradient(self) -> tuple[Floats, Floats]:
-        """What each row pulls by, and how firmly.
+        """Gradient of each row, and its curvature.
 
         A place that was not chosen may not have been looked at: it counts by the chance that it
         was, given that it was not chosen.
@@ -69,7 +69,7 @@ class _State:
 
 
 def looked_at(attention: Floats, chance: Floats, chosen: Mask) -> Floats:
-    """How likely each place was looked at, from its attention and the chance to be chosen then."""
+    """Probability that each place was looked at, from its attention and its usual choices."""
     missed = attention * np.maximum(1 - chance, 1e-9)  # looked at, and not chosen
     return np.where(chosen, 1.0, missed / (1 - attention + missed))
 
@@ -157,7 +157,7 @@ def _fit_levels(found: Effects, state: _State, name: str, codes: Ints, *, learn:
 
 
 def _fit_attention(found: Effects, state: _State, place: Ints, usual: Floats) -> None:
-    """How often each place was looked at, the first being 1: what was chosen over what would be.
+    """Fit the attention of each place, the first being 1: chosen over expected.
 
     The intercept takes up what the first place says. (Were each fitted for the other, as regression
     EM does, hundreds of sweeps would not lead away from the usual where little is chosen.)

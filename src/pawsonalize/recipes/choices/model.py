@@ -41,7 +41,7 @@ _ASKING_VARIANCES = dict.fromkeys(VARIANCES, 0.03)
 
 
 class AnimalCounts(NamedTuple):
-    """What became of an animal on pages: see `animal_effects.animal_effects`."""
+    """Counts of an animal's places on pages and their results: see `animal_effects`."""
 
     opened: float = 0.0
     looked: float = 0.0
@@ -96,7 +96,7 @@ class ChoiceModel(msgspec.Struct, frozen=True):
         return max(total, 0.0) if factor == "waiting" else total
 
     def appeal(self, animal_id: str, values: Sequence[str]) -> float:
-        """What everybody makes of an animal with these values of `TRAITS`, to open and to ask."""
+        """Appeal of an animal with these values of `TRAITS` to everybody, to open and to ask."""
         traits = zip(TRAITS, values, strict=True)
         total = 0.0
         for trait, value in traits:
@@ -113,7 +113,7 @@ class ChoiceModel(msgspec.Struct, frozen=True):
 
     @classmethod
     def of_arrays(cls, arrays: Arrays) -> "ChoiceModel":
-        """What is stored; the defaults where nothing is. CorruptArtefact if it cannot be read."""
+        """Return the stored model, or the defaults. CorruptArtefact if it cannot be read."""
         stored = arrays.get(_ARRAY)
         if stored is None:
             return cls()
@@ -127,7 +127,7 @@ UNFITTED = ChoiceModel()
 
 
 class CodedNames(NamedTuple):
-    """What the codes of `ShownPlaces` stand for."""
+    """Names behind the codes of `ShownPlaces`."""
 
     animals: Sequence[str]
     traits: Mapping[str, Sequence[str]]
@@ -195,7 +195,7 @@ def _learns_attention(shown: ShownPlaces) -> bool:
 
 
 def _asking(shown: ShownPlaces) -> Effects | None:
-    """What makes visitors ask for an animal that they opened; None where too few ever did."""
+    """Fit why visitors ask for an animal that they opened; None where too few ever did."""
     if int(shown.inquired.sum()) < _MIN_INQUIRIES:
         return None
     opened = shown.take(shown.opened)

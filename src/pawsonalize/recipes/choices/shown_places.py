@@ -45,7 +45,7 @@ PLACES = 500
 
 
 def usual_attention(places: int = PLACES) -> Floats:
-    """How likely each place is looked at beside the first, where nothing was learned of it.
+    """Probability that each place is looked at, the first being 1, before anything is learned.
 
     1 / place ** 0.6: a documented default, between what is measured of lists and of grids.
     """
@@ -79,7 +79,7 @@ class ShownPlaces:
 
     @property
     def animals(self) -> int:
-        """How many animals there are."""
+        """Number of animals."""
         return len(self.traits[TRAITS[0]])
 
     def take(self, rows: Ints | Mask) -> "ShownPlaces":

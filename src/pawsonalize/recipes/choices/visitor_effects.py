@@ -48,7 +48,7 @@ class Watched:
 
 @dataclass(frozen=True, slots=True)
 class VisitorEffects:
-    """What is believed of the visitor's own effects; one that nothing tells of is 0."""
+    """Posterior of the visitor's own effects; one without evidence is 0."""
 
     codes: tuple[Ints, ...]
     """By the order of `VISITOR_TRAITS`: the codes of the values that were shown, ascending."""

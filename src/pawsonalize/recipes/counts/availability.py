@@ -49,7 +49,7 @@ class AvailabilityFactor:
     def factor(
         self, now: NDArray[np.integer], smoothing: float | None = None
     ) -> NDArray[np.float32]:
-        """How many times the usual chances of an item are multiplied, shape of `now`."""
+        """Factor by which the usual chances of an item are multiplied, shape of `now`."""
         if not self.is_known:
             return np.asarray(now > 0, np.float32)
         doubt = np.float32(smoothing or self.smoothing)

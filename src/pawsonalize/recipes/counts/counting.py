@@ -27,7 +27,7 @@ PAIR_GRAIN = 2.0**28
 
 @dataclass(frozen=True)
 class LogSummary:
-    """What is known of a log beside its single events; see `TrainingData` for the same fields."""
+    """Figures of a log besides its single events; see `TrainingData` for the same fields."""
 
     n_events: int
     n_users: int
@@ -58,7 +58,7 @@ class LogSummary:
 
 @dataclass(frozen=True, slots=True)
 class Covisits:
-    """Which items users met together: of two items, the sum over users of the weights' roots.
+    """Items that users met together: of two items, the sum over users of the weights' roots.
 
     Made of some rows at a time, since all pairs might not fit.
     """
@@ -81,7 +81,7 @@ class EventCounts(Protocol):
 
     @property
     def summary(self) -> LogSummary:
-        """What is known of the whole."""
+        """Return the figures of the whole log."""
         ...
 
     def sample(self, most: int) -> TrainingData:
@@ -100,7 +100,7 @@ class EventCounts(Protocol):
         ...
 
     def repeats(self, window: int) -> tuple[int, int]:
-        """How many events' item is among the `window` before it, and how many have any before."""
+        """Count events whose item is among the `window` before, and those that have any before."""
         ...
 
     def choices(self, weights: EventWeights) -> Floats:

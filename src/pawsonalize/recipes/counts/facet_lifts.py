@@ -113,7 +113,7 @@ class FacetLifts:
 
     @property
     def counted(self) -> int:
-        """How many facets there are counts of."""
+        """Number of facets that were counted."""
         return len(self.items)
 
     def rows(self, facets: Iterable[Facet]) -> NDArray[np.int64]:
@@ -126,7 +126,7 @@ class FacetLifts:
         return _rows_of(facets, self._row)
 
     def tilt(self, rows: NDArray[np.int64]) -> Tilt | None:
-        """What a visitor's facets do together; None without any. Rows of -1 are none."""
+        """Return the joint effect of a visitor's facets; None without any. Rows of -1 are none."""
         known = rows[rows >= 0]
         if not len(known):
             return None
@@ -201,7 +201,7 @@ RARER = 1.0 / np.sqrt(np.arange(1.0, 10_001.0))
 
 
 def _earlier(user: NDArray[np.int32]) -> NDArray[np.int64]:
-    """How many events of its user are before each."""
+    """Count the events of its user before each event."""
     edges = np.flatnonzero(np.diff(user, prepend=-1))
     first = np.repeat(edges, np.diff(np.append(edges, len(user))))
     return np.asarray(np.arange(len(user)) - first)

@@ -40,7 +40,7 @@ class VisitLog:
 
     @property
     def n_users(self) -> int:
-        """How many users there are."""
+        """Number of users."""
         return len(self.offsets) - 1
 
     @property

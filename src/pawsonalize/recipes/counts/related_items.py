@@ -45,13 +45,13 @@ class RelatedItems:
 
     @cached_property
     def rarity(self) -> NDArray[np.float32]:
-        """How many times the widest cell's base is each cell's, shape (cells + 1,)."""
+        """Ratio of the widest cell's base to each cell's, shape (cells + 1,)."""
         return np.asarray(self.cell_base.max() / self.cell_base)
 
     def reached(
         self, cells: NDArray[np.int64], strengths: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """How much each cell gains, shape (…, cells + 1).
+        """Return the gain of each cell, shape (…, cells + 1).
 
         `cells` has shape (levels, k), `strengths` (…, k).
         """

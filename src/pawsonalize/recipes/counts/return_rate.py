@@ -23,7 +23,7 @@ _DOUBT = 5.0  # lasting choices every item is thought to have had: one return pr
 
 @dataclass(frozen=True)
 class ReturnRate:
-    """How often the choices of an item lasted: lasting = (chosen + 5) / (chosen + 5 + returned)."""
+    """Rate at which choices of an item last: lasting = (chosen + 5) / (chosen + 5 + returned)."""
 
     chosen: NDArray[np.float32]
     """Weighed sum of choices, shape (items,)."""

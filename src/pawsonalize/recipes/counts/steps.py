@@ -96,7 +96,7 @@ def covisit_table(covisits: Covisits, *, width: int, shrinkage: float) -> Sparse
 
 
 def count_repeats(data: TrainingData, window: int) -> tuple[int, int]:
-    """How many events' item is among the `window` before it, and how many have any before."""
+    """Count events whose item is among the `window` before, and those that have any before."""
     user, item = data.user, data.item
     repeated = np.zeros(len(data), np.bool_)
     for gap in range(1, window + 1):
@@ -105,7 +105,7 @@ def count_repeats(data: TrainingData, window: int) -> tuple[int, int]:
 
 
 def repeat_share(repeated: int, preceded: int) -> float:
-    """How often an event's item is among those before it, of those that have any.
+    """Share of events whose item is among those before it, of events that have any before.
 
     Smoothed by twenty imagined events of which one repeats.
     """

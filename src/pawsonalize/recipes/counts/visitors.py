@@ -105,7 +105,7 @@ def _pairs(item: NDArray[np.int32], user: NDArray[np.int32]) -> NDArray[np.int64
 
 
 def _same(column: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which entries equal the one before, shape (len(column),); the first does not."""
+    """True where an entry equals the one before, shape (len(column),); False for the first."""
     same = np.zeros(len(column), np.bool_)
     same[1:] = column[1:] == column[:-1]
     return same

@@ -58,7 +58,7 @@ class ActiveTime:
         return cls(stops, ends, np.append(0.0, np.cumsum(ends - stops)))
 
     def at(self, times: Moments) -> Floats:
-        """What the clock says at each moment, same shape; milliseconds, never running backwards."""
+        """Return the clock at each moment, same shape; milliseconds, never running backwards."""
         pause = np.searchsorted(self.ends, times, side="right")
         standing = np.append(self.stops, np.inf)[pause]
         return np.asarray(np.minimum(times, standing) - self.skipped[pause], np.float64)
@@ -70,7 +70,7 @@ class ActiveTime:
 
 
 def halved(ages: Moments, half_life: float) -> Floats:
-    """What is left at these ages, 1 down to 2 ** -OLDEST; both in milliseconds, below 0 as 0.
+    """Return the decay at these ages, 1 down to 2 ** -OLDEST; both in milliseconds, below 0 as 0.
 
     2 ** -(k + f) with k whole and 0 <= f < 1 is 2 ** -k times 1 - f / 2 + f (1 - f) q(f), within
     4e-14. It takes sums and products alone, so every engine gives the same bits; powers do not.
@@ -103,7 +103,7 @@ class LogClock:
         return cls(active, float(active.at(np.asarray(newest))))
 
     def fade(self, times: Moments, half_life_days: float) -> Floats:
-        """What is left of events, halved every half-life of active time, same shape.
+        """Return the decay of events, halved every half-life of active time, same shape.
 
         Scaled so that the newest event weighs 1: exponential decay keeps every proportion, and old
         data keep their size against the smoothing.
@@ -122,7 +122,7 @@ def on_grain(values: NDArray[np.floating]) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class EventWeights:
-    """What events of each type weigh, and how that fades."""
+    """Weights of events by type, and their decay."""
 
     of_type: Mapping[str, float] = field(default_factory=dict)
     """Weight of each event type that has its own."""
@@ -166,12 +166,12 @@ class WeighedLog:
 
     @cached_property
     def strength(self) -> Floats:
-        """What each event weighs by its type and value, shape (events,)."""
+        """Return the weight of each event by its type and value, shape (events,)."""
         return self.weights.of_events(self.data)
 
     @cached_property
     def fade(self) -> Floats:
-        """What its age leaves of each event, shape (events,)."""
+        """Return the decay of each event by its age, shape (events,)."""
         return self.clock.fade(self.data.time, self.weights.half_life_days)
 
     @cached_property

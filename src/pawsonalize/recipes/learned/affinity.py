@@ -49,7 +49,7 @@ def affinity_columns(t: Tables, r: Request, found: Signals, top: Array) -> Itera
 
 
 def _related_steps(t: Tables, reached: Array, top: Array) -> Array:
-    """How much likelier the context makes each of a candidate's cells, as a log."""
+    """Log of the factor by which the context raises the chance of each of a candidate's cells."""
     lifts = reached * t.mixture.related.rarity
     lifts += _LEAST_LIFT
     lifts = lifts.take(t.index.cells.take(top, axis=1, mode="clip"), axis=1, mode="clip")
@@ -57,7 +57,7 @@ def _related_steps(t: Tables, reached: Array, top: Array) -> Array:
 
 
 def _shares_of_choices(times: Array, total: Array) -> Array:
-    """How the visitor's share of a value differs from the usual, as a log, for each doubt.
+    """Log ratio of the visitor's share of a value to the usual one, for each doubt.
 
     `times` (matched, N): what the visitor has of the value over its usual share.
     """

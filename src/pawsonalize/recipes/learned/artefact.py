@@ -59,7 +59,7 @@ def pack(t: Tables, r: Ranker) -> dict[str, NDArray[Any]]:
 
 
 def numbers_of(r: Ranker) -> dict[str, Any]:
-    """What the card says of the ranker."""
+    """Figures of the ranker for the card."""
     numbers = {name: getattr(r, name) for name in _NUMBERS}
     trees = r.trees.count if r.trees else 0
     return {**numbers, "held_out": list(r.held_out), "trees": trees, "features": list(r.names)}

@@ -43,7 +43,7 @@ _CONSTANT = ("history", "idle", "slow_top", "factor_top", "newest_popularity")
 
 
 class Candidates(NamedTuple):
-    """What was proposed for one context, N candidates."""
+    """Candidates of one context, N of them."""
 
     items: Array
     """Catalogue positions, shape (N,)."""
@@ -123,7 +123,7 @@ class Learned:
 
     @property
     def recall(self) -> float:
-        """How often the choice of a held-out user was a candidate."""
+        """Share of held-out users whose choice was a candidate."""
         return self.ranker.recall
 
     def ask(self, context: Context, outside: Sequence[str]) -> Candidates | None:
@@ -148,7 +148,7 @@ class Learned:
         return np.where(self.columns >= 0, x[:, self.columns], np.float32(0))
 
     def _beside(self, r: Request, top: Array) -> dict[str, Array]:
-        """What no training request may have shown: answers of the quiz, and what came back."""
+        """Return what no training request may see: quiz answers, and animals that came back."""
         mixture, beside = self.tables.mixture, {}
         wish = mixture.facets.wishes(r.facets) if len(r.facets) else None
         if wish is not None:
@@ -160,7 +160,7 @@ class Learned:
         return beside
 
     def explain(self, found: Candidates, places: Array) -> dict[str, Array]:
-        """What each part adds to the utilities of the candidates at `places`; adds up to them."""
+        """Return the parts of the utilities of the candidates at `places`; they add up to them."""
         if not len(places):
             return {}
         parts = self.ranker.contributions(found.x[places])
@@ -175,7 +175,7 @@ class Learned:
         return pack(self.tables, self.ranker)
 
     def numbers(self) -> dict[str, Any]:
-        """What the card says."""
+        """Figures for the card."""
         return numbers_of(self.ranker)
 
     @classmethod

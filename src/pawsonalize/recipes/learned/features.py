@@ -72,7 +72,7 @@ class Proposed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which of the features that only trees read are calculated; the others are 0."""
+    """Features to calculate of those that only trees read; the others are 0."""
 
     ranks: bool = True
     of_request: bool = True
@@ -123,7 +123,7 @@ def propose(t: Tables, found: Signals) -> Proposed:
 
 
 def describe(t: Tables, r: Request, proposed: Proposed, wanted: Wanted = EVERYTHING) -> Array:
-    """What the ranker reads of the candidates: features, shape (F, N) float32."""
+    """Return the features of the candidates, shape (F, N) float32."""
     top, found = proposed.top, proposed.found
     root = t.trend.root[top]
     blocks = [
@@ -190,7 +190,7 @@ def _of_request(t: Tables, r: Request, found: Signals, top: Array, wanted: Wante
 
 
 def _seen(t: Tables, r: Request, top: Array, wanted: Wanted) -> Array:
-    """How often and how many visits ago the candidate was chosen; constant where masked."""
+    """Return how often, and how many visits ago, it was chosen; constant where masked."""
     columns = np.zeros((len(_SEEN), len(top)), np.float32)
     if not (wanted.seen and t.design.repeats):
         columns[1] = -1.0
@@ -203,7 +203,7 @@ def _seen(t: Tables, r: Request, top: Array, wanted: Wanted) -> Array:
 
 
 def _availability(t: Tables, r: Request, top: Array) -> Iterator[Array]:
-    """How many animals there are, compared with the usual, and choices per animal of the cells."""
+    """Return the animals, compared with the usual, and choices per animal of the cells."""
     availability = t.mixture.availability
     if not availability.is_known:
         return

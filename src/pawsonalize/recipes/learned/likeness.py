@@ -45,7 +45,7 @@ class Likeness:
 
     @cached_property
     def n_values(self) -> int:
-        """How many values the matched attributes have, nothing included."""
+        """Number of values of the matched attributes, nothing included."""
         return int(self.values.max(initial=-1)) + 1
 
     @property
@@ -81,7 +81,7 @@ class Likeness:
         return np.asarray(values != self.nothing[:, None])
 
     def held(self, context: Array, weights: Array, values: Array) -> tuple[Array, Array]:
-        """What the context holds of matched values (matched, N), and of all that it has.
+        """Return the context's weight on matched values (matched, N), and on all of its values.
 
         Shapes (R, matched, N) and (R, matched); the context and its weights are as above.
         """

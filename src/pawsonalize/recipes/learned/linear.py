@@ -25,7 +25,7 @@ class Linear:
     weights: Array
 
     def contributions(self, x: Array) -> Array:
-        """What each of the K columns adds to the score, shape (…, K)."""
+        """Return the share of each of the K columns in the score, shape (…, K)."""
         return np.asarray((x[..., self.columns] - self.mean) / self.spread * self.weights)
 
     @cached_property

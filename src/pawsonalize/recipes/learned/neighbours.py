@@ -33,12 +33,12 @@ class Postings:
 
     @property
     def n_users(self) -> int:
-        """How many users the log has."""
+        """Number of users of the log."""
         return len(self.offsets) - 1
 
     @cached_property
     def norm(self) -> Array:
-        """What the similarity of each user is multiplied by: long histories overlap with all."""
+        """Factor of each user's similarity: long histories overlap with all."""
         return (1.0 / np.sqrt(np.diff(self.offsets) + 5.0)).astype(np.float32)
 
     @cached_property
@@ -149,7 +149,7 @@ def _echoes(p: Postings, context: Array, other: Array) -> Array:
 
 
 def _first(key: Array, size: int) -> Array:
-    """Where each of the keys, below `size`, comes first among them; no table is ever cleared."""
+    """Return the first position of each key, below `size`, among them; no table is ever cleared."""
     first_of = np.empty(size, np.int32)  # read only where it was written
     first_of[key[::-1]] = np.arange(len(key) - 1, -1, -1)  # written last = the first
     return first_of[key].astype(np.intp)

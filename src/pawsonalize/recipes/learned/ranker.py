@@ -52,7 +52,7 @@ class Ranker:
         return self.heat * total
 
     def contributions(self, x: Array) -> Array:
-        """What each feature adds to the utilities, shape (N, F + 1); the last is the constant."""
+        """Return the shares of the features in the utilities, (N, F + 1); last the constant."""
         parts = np.zeros((len(x), x.shape[1] + 1))
         if self.trees is not None:
             parts += self.weight * self.trees.contributions(x)

@@ -132,7 +132,7 @@ def _visits(
 
 
 def _fade(age: Array, design: Design) -> Array:
-    """What is left of a visit of that age in milliseconds.
+    """Return the decayed weight of a visit. `age` is in milliseconds.
 
     As `halved` has it, in a tenth of its time: no other engine has to find the same bits.
     """

@@ -32,7 +32,7 @@ _FIRST_STAGE = np.array([0.0, 1.0, 1.0, 0.5, 0.7, 1.0, FACTOR_SHARE, 0.3], np.fl
 
 
 class Signals(NamedTuple):
-    """What the tables say of every item."""
+    """Scores of every item by the tables."""
 
     dense: Array
     """The signals in the order of `SIGNALS`, of the factors only the first, then the mixture's
@@ -50,7 +50,7 @@ class Signals(NamedTuple):
 
     @property
     def total(self) -> Array:
-        """What the mixture says, shape (items + outside,)."""
+        """Score of the mixture, shape (items + outside,)."""
         return np.asarray(self.dense[MIXTURE])
 
     @property
@@ -61,7 +61,7 @@ class Signals(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pairs:
-    """What to take out of rows: `worth` of the step row -> column."""
+    """Rows' entries to take out: `worth` of the step row -> column."""
 
     row: Array
     column: Array
@@ -70,7 +70,7 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """What a training request must not see in the counts: own steps, both ways."""
+    """Counts that a training request must not see: the user's own steps, both ways."""
 
     forward: Pairs
     backward: Pairs
@@ -121,7 +121,7 @@ def signals(
 
 
 def _reached(t: Tables, r: Request, weights: Array, seen: Interests, places: list[int]) -> Array:
-    """What each cell gains: by the shares of `CELL_RATES`, and as the mixture weighs the cells."""
+    """Return the gain of each cell, by the shares of `CELL_RATES` and by the mixture's weights."""
     rows = np.zeros((len(CELL_RATES) + 1, len(r.context)), np.float32)
     shares = weights[_CELL_ROWS]
     rows[:-1] = shares / np.maximum(shares.sum(axis=1, keepdims=True), np.float32(1e-9))
@@ -155,7 +155,7 @@ def _blend(t: Tables, r: Request, dense: Array, most: Array) -> Array:
 
 @cache
 def _decays(rates: tuple[float, ...], length: int) -> Array:
-    """What each rate leaves of the newest visit, of the one before, …; (rates, length)."""
+    """Return each rate's decay of the newest visit, of the one before, …; (rates, length)."""
     decays = np.array(rates)[:, None] ** np.arange(length)
     return np.where(decays > _LEAST_DECAY, decays, 0.0).astype(np.float32)
 
@@ -184,7 +184,7 @@ def _interests(r: Request, t: Tables) -> tuple[Interests, list[int]]:
 def _own_steps(
     log: VisitLog, users: Array, cuts: Array, *, window: int, gap_decay: float
 ) -> tuple[Array, Pairs]:
-    """What the users' visits from their cut on added to the counts, summed per pair.
+    """Sum per pair the counts that the users' visits from their cut on added.
 
     First the request of each pair; they are in its order.
     """

@@ -30,7 +30,7 @@ _HALVES = (1, 4)  # half-lives of the trends, in slices of 1/64 of the log's act
 
 @dataclass(frozen=True)
 class Trend:
-    """How often items were chosen, in all and lately; a stored model keeps the last slice alone."""
+    """Choices of items, in all and lately; a stored model keeps the last slice alone."""
 
     total: Array
     """Shape (items,) float32."""
@@ -61,7 +61,7 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """What is chosen usually."""
+    """Usual choices of everybody."""
 
     rate: Array
     """The log of choices per available animal of each cell, shape (cells + 1,) float32."""
@@ -88,7 +88,7 @@ class Usual:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What answers a request; everything an artefact holds of the counts."""
+    """Tables that answer a request; everything that an artefact holds of the counts."""
 
     design: Design
     index: ItemIndex
@@ -109,7 +109,7 @@ class Tables:
 
 @dataclass(frozen=True, slots=True)
 class StepCounts:
-    """What the tables are counted from, as sums over users: see `EventCounts`."""
+    """Sums over users that the tables are counted from: see `EventCounts`."""
 
     steps: Counts
     visits: Array

@@ -50,20 +50,20 @@ class Trees:
 
     @property
     def count(self) -> int:
-        """How many trees there are."""
+        """Number of trees."""
         return int(self.booster.num_trees())
 
     @property
     def n_features(self) -> int:
-        """How many features the trees were grown on."""
+        """Number of features that the trees were grown on."""
         return int(self.booster.num_feature())
 
     def predict(self, x: Array) -> Array:
-        """What the trees add for features (…, F), shape (…)."""
+        """Return the sum of the trees for features (…, F), shape (…)."""
         return self.forest.predict(x.reshape(-1, x.shape[-1])).reshape(x.shape[:-1])
 
     def contributions(self, x: Array) -> Array:
-        """What each feature adds through them for (N, F), shape (N, F + 1); last the constant."""
+        """Return each feature's share for (N, F), shape (N, F + 1); last the constant."""
         return np.asarray(self.booster.predict(x, pred_contrib=True))
 
 

@@ -181,7 +181,7 @@ _OUTSIDE = -1
 
 @dataclass(slots=True)
 class Catalogued:
-    """Where groups stand in a model's catalogue; cached until either changes."""
+    """Positions of groups in a model's catalogue; cached until either changes."""
 
     item_ids: tuple[str, ...] = ()
     codes: Codes | None = None
@@ -266,7 +266,7 @@ class GroupAffinity:
 
 @dataclass(slots=True)
 class _OfVersion:
-    """What is kept of one solution version."""
+    """Cached values of one solution version."""
 
     catalogued: Catalogued = field(default_factory=Catalogued)
     unknown: tuple[int, GroupScores] | None = None

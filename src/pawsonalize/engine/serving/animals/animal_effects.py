@@ -44,14 +44,14 @@ _UNKNOWN = np.empty(0), np.empty(0)
 
 @dataclass(slots=True)
 class _Visits:
-    """What was counted of one visitor, by animal: no more than there are animals."""
+    """Counts of one visitor by animal: no more than there are animals."""
 
     told: dict[str, list[float]] = field(default_factory=dict)
     counts: bool = True
 
 
 class AnimalEffects:
-    """What became of each animal on pages: what the training counted, and what came since.
+    """Effects of each animal on pages: counted by the training, and what came since.
 
     Every worker counts for itself. All read the same tables in the same order, so all come to the
     same numbers.

@@ -78,7 +78,7 @@ def places_in_order(
 def standings_of(
     weighing: Weighing, weighed: Weighed
 ) -> list[tuple[dict[str, float], float, float | None]]:
-    """How much each part lifts an animal above the others, its times shown and its distance."""
+    """Return how much each part lifts an animal, how often it was shown, and its distance."""
     if not len(weighed.slots):
         return []
     lifts = weighed.parts - weighed.parts.mean(axis=0)

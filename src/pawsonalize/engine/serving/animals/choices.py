@@ -43,7 +43,7 @@ _GONE = -1
 
 @dataclass(frozen=True, slots=True)
 class ChoiceWeights:
-    """What the parts of a utility weigh that the model of choices learns."""
+    """Weights of the parts of a utility that the model of choices learns."""
 
     factors: Weights
     far: float = 0.0
@@ -72,7 +72,7 @@ class ChoiceWeights:
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """What one visitor was shown lately: of each place the group, the animal, and what it led to.
+    """Pages that one visitor saw lately: of each place the group, the animal, and the result.
 
     `factors` are those logged with the page, in the order of `PARTS`, shape (places, parts);
     `lately` is whether it was in this visit. The others have the shape (places,).
@@ -169,7 +169,7 @@ class CommonParts:
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """What the model of choices says for one visitor beyond what everybody makes of animals.
+    """Effects of the model of choices for one visitor beyond everybody's.
 
     `visitor` is by the group's code, `visitor_in_colours` by the colour's.
     """
@@ -206,7 +206,7 @@ class ChoiceTables:
         self._common: tuple[tuple[int, int], CommonParts] | None = None
 
     def common(self, available: AvailableAnimals, at: int) -> CommonParts:
-        """What everybody makes of each animal; kept until they change, or the hour does."""
+        """Return everybody's appeal of each animal; cached for an hour, or until they change."""
         known = available.version, at // HOUR
         if self._common is None or self._common[0] != known:
             self._common = known, self._common_parts(available, at)

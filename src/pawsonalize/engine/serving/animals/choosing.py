@@ -125,7 +125,7 @@ class ExplorationShares:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """Who has a share, in the order of the animals."""
+    """Animals that have a share of exploration, in their order."""
 
     slots: Slots
     positions: Slots
@@ -173,6 +173,6 @@ class DerivedOfShelves:
         self._lock = Lock()
 
     def of(self, available: AvailableAnimals) -> Derived:
-        """What is kept for these available animals."""
+        """Return the cached tables of these available animals."""
         with self._lock:
             return self._of.setdefault(available, Derived())

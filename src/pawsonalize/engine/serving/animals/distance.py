@@ -52,7 +52,7 @@ def postcode_key(text: str) -> str:
 
 
 def place_of(animal: Animal, postcodes: Postcodes) -> Place | None:
-    """Where an animal is: at its coordinates, or in its postcode; None if nobody told."""
+    """Return the place of an animal: its coordinates, or its postcode; None if unknown."""
     if animal.latitude is not None and animal.longitude is not None:
         return Place(animal.latitude, animal.longitude)
     return postcodes.get(postcode_key(animal.postcode))
@@ -101,7 +101,7 @@ class Places:
         return code
 
     def kilometres(self, here: Place) -> Floats:
-        """How far each place is, by its code; NaN for NOWHERE. The last answer is kept."""
+        """Return the distance of each place by code; NaN for NOWHERE. The last answer is kept."""
         if self._last is None or self._last[0] != here or len(self._last[1]) < len(self._points):
             if self._there.shape[1] < len(self._points):
                 self._there = _directions(*np.array(self._points).T)

@@ -66,7 +66,7 @@ class Eligibility:
 
     @property
     def household(self) -> tuple[str, ...]:
-        """Who lives with the visitor."""
+        """Household of the visitor."""
         return tuple(name for name in ("kids", "dogs", "cats") if getattr(self, name))
 
     @property
@@ -117,7 +117,7 @@ ANYBODY = Eligibility()
 
 @dataclass(frozen=True, slots=True)
 class EligibilityVerdict:
-    """Which animals pass, and for how many rules the answer is unknown.
+    """Animals that pass, and for how many rules the answer is unknown.
 
     Both have the shape (animals,); `asked` is the number of rules.
     """

@@ -65,7 +65,7 @@ def estimate(weighing: Weighing) -> Estimates:
 
 
 def _parts(weighing: Weighing) -> Iterator[tuple[str, Floats]]:
-    """What utilities gain by the code of each group, kind and place, and if need be by slot.
+    """Return the gains of utilities by the code of each group, kind and place, and by slot.
 
     -inf for those that may not be shown.
     """

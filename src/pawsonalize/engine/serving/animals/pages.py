@@ -93,7 +93,7 @@ class ShownPages:
 
 
 def kind_of(page: Impression) -> str:
-    """What it was asked for, and whether as of another moment."""
+    """Return the kind of the page's query, and whether it is as of another moment."""
     return page.question if page.as_of == page.answered_at else f"{page.question}, replayed"
 
 
@@ -126,7 +126,7 @@ def digest_of_page(page: Impression) -> str:
 
 
 def place_of(page: Impression, animal_id: str) -> int | None:
-    """Where the animal is on the page, from 0."""
+    """Return the animal's place on the page, from 0."""
     for place, ids in enumerate(page.animal_ids or ()):
         if animal_id in ids:
             return place
@@ -143,7 +143,7 @@ def was_shown(page: Impression, deed: Deed) -> bool:
 
 
 def places_seen(page: Impression, opened: Iterable[int]) -> int:
-    """How many places count: as many as pages show, or as far as one was opened."""
+    """Return how many places count: as many as pages show, or as far as one was opened."""
     return min(len(page.animal_ids or ()), max(MAX_IMPRESSION_ITEMS, 1 + max(opened, default=0)))
 
 

@@ -110,7 +110,7 @@ class Individuals:
         return bool(self._available.postcodes)
 
     def distances(self, query: Query, animals: Sequence[Animal]) -> list[float]:
-        """How far each animal is from the visitor, in kilometres; NaN if that is not known."""
+        """Return each animal's distance from the visitor in kilometres; NaN if unknown."""
         here = query.eligibility.place
         if here is None:
             return [nan] * len(animals)
@@ -250,7 +250,7 @@ class Individuals:
         return self._runtime.passing_groups(waiting, query)
 
     def _shown(self, query: Query, groups: GroupScores) -> Pages:
-        """What the visitor was shown before; this reads the tables, so do not hold the lock."""
+        """Return the pages that the visitor saw; it reads the tables, so do not hold the lock."""
         waiting = self._impressions.waiting_of(query.visitor)
         kinds = frozenset(groups.served.choices.kinds)
         before = query.page[0].as_of if query.page else query.at
@@ -266,7 +266,7 @@ class Individuals:
         disliked: frozenset[str],
         pages: Pages,
     ) -> Weighing:
-        """What to weigh: `counts` is the weight of the model's part in the affinity.
+        """Return the inputs of the weighing: `counts` weighs the model's part in the affinity.
 
         Disliked groups lose, and the animals `disliked` themselves most of all. Groups that are not
         in `passed` must not be shown; that includes groups that came since.
@@ -298,7 +298,7 @@ class Individuals:
         )
 
     def _tables(self, derived: Derived, served: Served) -> ChoiceTables:
-        """What the served version says of choices, by the codes of the available animals."""
+        """Return the served version's tables of choices, by the codes of the available animals."""
         tables = derived.choices.get(served.version.name)
         if tables is None or tables.model is not served.choices:
             weights = ChoiceWeights.of(served.choices, self._settings.weights)

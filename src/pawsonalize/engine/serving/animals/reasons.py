@@ -67,7 +67,7 @@ def _found(
     at: int,
     newcomer_days: int,
 ) -> Iterator[tuple[float, str]]:
-    """What speaks for the animal, with how much it lifts."""
+    """Return the reasons for the animal, with how much each lifts it."""
     lifts = standing.lifts
     first = standing.animals[0]
     days = first.waiting_days(at)
@@ -94,7 +94,7 @@ def _found(
 
 
 def _liked(standing: AnimalStanding, seen: Sequence[ContextEvent]) -> str | None:
-    """What the animal has in common with those that the visitor chose, unless it is one itself."""
+    """Return what the animal shares with those that the visitor chose, unless it is one itself."""
     if did := next((did for deed, did in _DEEDS.items() if deed in standing.deeds), None):
         alone = len(standing.animals) == 1
         who = _OBJECTS.get(standing.animals[0].sex, "it") if alone else "one of them"
@@ -119,7 +119,7 @@ def _resembles(standing: AnimalStanding, item: str) -> bool:
 
 
 def _opened(standing: AnimalStanding) -> str | None:
-    """What visitors make of the animal; nothing if they open others more often."""
+    """Return the interest of all visitors; nothing if they open others more often."""
     lifts, parts = standing.lifts, standing.parts
     own, kind = parts["animal_effect"], parts["appeal"]
     if lifts["animal_effect"] > 0 and min(own, own + kind) >= _OFTEN:
@@ -130,7 +130,7 @@ def _opened(standing: AnimalStanding) -> str | None:
 
 
 def _like(group: AnimalGroup | None, seen: Sequence[ContextEvent]) -> str | None:
-    """What the group has in common with the groups of the visitor's events."""
+    """Return what the group shares with the groups of the visitor's events."""
     if group is None:
         return None
     known = [(AnimalGroup.parse(one.item), one.event_type) for one in seen]
@@ -173,7 +173,7 @@ def _doubts(animals: Sequence[Animal], far: float | None, rules: Eligibility) ->
 
 
 def _not_told(animals: Sequence[Animal], rules: Eligibility) -> Iterator[str]:
-    """What the visitor asked for, if the record of one of the animals does not say."""
+    """Return the visitor's conditions that the record of one of the animals does not answer."""
     for wanted, name in ((rules.sizes, "size"), (rules.sexes, "sex")):
         if wanted and any(getattr(animal, name) == "unknown" for animal in animals):
             yield f"nobody told the {name}"

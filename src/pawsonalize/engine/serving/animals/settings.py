@@ -70,7 +70,7 @@ class AffinitySettings:
 
 @dataclass(frozen=True, slots=True)
 class AnimalSettings:
-    """How animals are chosen from their groups."""
+    """Settings of the choice of animals from their groups."""
 
     weights: Weights = Weights()
     traits: AffinitySettings = AffinitySettings()

@@ -33,7 +33,7 @@ class Weighed:
 
 @dataclass(frozen=True)
 class Weighing:
-    """What animals are weighed for: affinities for groups, by their codes, the rules, a moment.
+    """Inputs of a weighing of animals: affinities for groups, by their codes, the rules, a moment.
 
     `lost` is what a group loses by dislikes; groups that must not be shown lose all. `disliked`
     animals lose more than their group does.
@@ -127,7 +127,7 @@ class Weighing:
         return (self.available.column(name, slots) for name in ("place", "group", "colour"))
 
     def _seen(self, slots: Slots) -> Floats:
-        """What the visitor was shown of these animals."""
+        """Return which of these animals the visitor saw, and where."""
         seen, by = self.personal.seen, self.personal.seen_by
         if not len(seen):
             return np.zeros(len(slots))

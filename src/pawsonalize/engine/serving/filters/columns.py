@@ -35,7 +35,7 @@ class Texts:
         return cls(positions, known)
 
     def having(self, values: Iterable[str]) -> Mask:
-        """Which rows have one of the values, shape (rows,)."""
+        """True for rows that have one of the values, shape (rows,)."""
         mask = np.zeros(len(self.known), np.bool_)
         for value in values:
             found = self.positions.get(value)

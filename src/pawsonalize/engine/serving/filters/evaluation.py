@@ -49,7 +49,7 @@ _COMPARED: Mapping[Operator, Callable[[_Numbers, float], Mask]] = MappingProxyTy
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What rows are compared with: the placeholders' values, the current user and item.
+    """Values that rows are compared with: the placeholders', the current user and item.
 
     `interactions` are the event types of each row's interactions, casefolded.
     """
@@ -61,7 +61,7 @@ class Facts:
 
 
 def passing(expression: FilterExpression, rows: AttributeColumns, facts: Facts) -> Mask:
-    """Which rows pass: those of any INCLUDE, if there is one, without those of any EXCLUDE."""
+    """True for rows of any INCLUDE, if there is one, without those of any EXCLUDE."""
     included: list[Mask] = []
     excluded: list[Mask] = []
     for clause in expression.clauses:

@@ -48,7 +48,7 @@ class Filtering:
         self.metadata = metadata
 
     def items(self, applied: AppliedFilter, item_ids: tuple[str, ...], query: Query) -> Mask:
-        """Which of a model's items pass, shape (items,)."""
+        """True for the model's items that pass, shape (items,)."""
         return self._passing(applied, self.metadata.columns(item_ids, query.now), query)
 
     def listed(self, applied: AppliedFilter, item_ids: Iterable[str], query: Query) -> set[str]:

@@ -108,7 +108,7 @@ def _calibration(holdout: Holdout, judgement: Judgement) -> Calibration:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOrder:
-    """What to evaluate: a recipe by name, its settings, and on which splits.
+    """Order of an evaluation: a recipe by name, its settings, and the splits.
 
     `as_of` (milliseconds since 1970) hides everything later. The seed draws test users, orders
     and resamples, and is the model's.

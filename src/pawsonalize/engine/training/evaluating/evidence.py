@@ -49,7 +49,7 @@ _FIRST_PLACES = 5
 
 
 def spread_of(judgement: Judgement, holdout: Holdout) -> Spread:
-    """How a ranker's answers spread over the candidates; needs a test case and a candidate."""
+    """Measure how answers spread over the candidates; needs a test case and a candidate."""
     items, questions = holdout.training.item_ids, len(judgement.best)
     first = np.concatenate([best[:_FIRST_PLACES] for best in judgement.best])
     counts = np.bincount(first, minlength=len(items))
@@ -62,7 +62,7 @@ def spread_of(judgement: Judgement, holdout: Holdout) -> Spread:
 
 
 def unsound(ranker: Ranker, questions: int) -> tuple[int, int]:
-    """How many answers have a score that is no finite number, and how many give all the same score.
+    """Count answers with a score that is not finite, and answers with one score for all.
 
     -inf is no score: it marks an item that must not be recommended.
     """
@@ -220,7 +220,7 @@ def _sliced(part: Slice, ours: Judgement, theirs: Judgement, seed: int) -> Slice
 
 
 def measured(version: SolutionVersion) -> MeasuredVersion:
-    """What the engine that trained the version says of it."""
+    """Return the metrics of the engine that trained the version."""
     engine = "this service" if version.remote is None else "Amazon Personalize"
     return MeasuredVersion(version.name, engine, version.as_of, version.metrics, version.unmeasured)
 
@@ -260,6 +260,6 @@ class Gate:
         return evidence, decide(evidence, self.settings, as_of)
 
     def refusal(self, new: SolutionVersion, live: SolutionVersion | None, as_of: int) -> str | None:
-        """Why the version may not replace the live one; None if it may, or cannot be judged."""
+        """Return why it may not replace the live version; None if it may, or cannot be judged."""
         judged = self.judge(new, live, as_of)
         return None if judged is None or judged[1].promoted else judged[1].reason

@@ -190,7 +190,7 @@ def set_questions(
 
 
 def context_before(data: TrainingData, start: int, cut: int) -> Context:
-    """What is known of a user at the event in row `cut`: the user's rows from `start` to `cut`.
+    """Return the context of a user at the event in row `cut`: the rows from `start` to `cut`.
 
     The event's own facets are known too, because a request sends them.
     """

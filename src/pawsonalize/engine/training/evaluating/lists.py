@@ -100,7 +100,7 @@ class GateQueries:
 
 
 def gate_queries(holdout: Holdout, recipe: str, seed: int) -> GateQueries:
-    """How versions of the recipe get the hold-out's test cases; the seed draws lists."""
+    """Return the recipe's queries of the hold-out's test cases; the seed draws lists."""
     if recipe == PERSONALIZED_RANKING:
         lists = draw_lists(holdout, seed)
         return GateQueries(

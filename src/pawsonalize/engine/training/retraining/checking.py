@@ -99,7 +99,7 @@ class Checking:
         return self.registry.get(Solution, half.solution).data_group
 
     def _not_now(self, record: RunRecord, one: Retrained) -> str | None:
-        """Why there is nothing to do for the campaign, or None."""
+        """Return why there is nothing to do for the campaign, or None."""
         days, solution = one.solution.auto_training_days, one.solution
         newest = next(iter(self.registry.page(SolutionVersion, 1, parent=solution.name)), None)
         if days is not None and newest is not None and record.trigger is Trigger.SCHEDULE:

@@ -61,7 +61,7 @@ def label(half: Half) -> str:
 
 
 def described(finding: Mapping[str, Any]) -> str:
-    """What a finding says, and of which dataset group if that is not the default one."""
+    """Return the finding's text, with its dataset group unless that is the default one."""
     message = str(finding["message"])
     group = finding.get("dataset_group")
     return message if group is None else f"dataset group {group}: {message}"

@@ -135,7 +135,7 @@ class PromotionSteps:
         return half
 
     def _failure(self, half: Half, campaign: Campaign) -> str | None:
-        """Why the campaign will never serve the version; None while it may."""
+        """Return why the campaign will never serve the version; None while it may."""
         update = campaign.latest_update
         if update is None or update.solution_version != half.solution_version:
             return f"campaign {half.campaign} was pointed elsewhere meanwhile"

@@ -36,7 +36,7 @@ class Step(StrEnum):
 
 
 class RunOutcome(StrEnum):
-    """How a run ended."""
+    """Outcome of a run."""
 
     PROMOTED = "promoted"
     NOT_PROMOTED = "not-promoted"
@@ -47,7 +47,7 @@ class RunOutcome(StrEnum):
 
 
 class Trigger(StrEnum):
-    """What began a run."""
+    """Cause of a run."""
 
     SCHEDULE = "schedule"
     COMMAND = "command"
@@ -57,7 +57,7 @@ class Trigger(StrEnum):
 
 
 class Fate(StrEnum):
-    """What became of one campaign's new solution version."""
+    """Result for one campaign's new solution version."""
 
     OPEN = "open"
     PROMOTED = "promoted"
@@ -99,7 +99,7 @@ class Half(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepTiming(msgspec.Struct, frozen=True, kw_only=True):
-    """How one step went.
+    """Time of one step.
 
     `errors` are those after which it was tried again, `workers` the workers that took the run up in
     this step.

@@ -177,7 +177,7 @@ class FirstRun:
 
     @property
     def events_needed(self) -> int:
-        """How many events a training needs."""
+        """Number of events that a training needs."""
         return self._events
 
     def look(self, now: int) -> None:
