@@ -209,7 +209,7 @@ def operations_of(kind: Kind[Any], native: Native) -> Iterator[Operation]:
         path,
         door.read,
         f"get_{one}",
-        native.get,
+        native.get or f"One {kind.word}.",
         about=About.GROUP if kind.resource is DatasetGroup else about,
         parameters=named,
     )

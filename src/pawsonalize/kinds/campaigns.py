@@ -14,7 +14,6 @@ from pawsonalize.kinds.kind import (
     Field,
     Kind,
     Native,
-    Need,
     Param,
     Quota,
     Values,
@@ -209,9 +208,7 @@ CAMPAIGN_KIND = Kind(
     resource=Campaign,
     parent=Solution,
     refers={"solution_version": SolutionVersion},
-    needs=(Need("solution", Solution),),
     blocks=(
-        Block(Solution),
         Block(
             SolutionVersion,
             lambda campaign, version: version.name in campaign.versions,
@@ -224,7 +221,6 @@ CAMPAIGN_KIND = Kind(
     actions={"rollback": lambda parts, name, now: parts.campaigns.rollback(name, now)},
     native=Native(
         list="What is served, and what became of its latest update.",
-        get="One campaign.",
         create="Serve a solution, with settings of its own.",
         change="Serve another version, or with other settings.",
         delete="Delete a campaign; its versions stay.",
@@ -318,9 +314,7 @@ CAMPAIGN_KIND = Kind(
 RECOMMENDER_KIND = Kind(
     resource=Recommender,
     parent=DatasetGroup,
-    needs=(Need("dataset_group", DatasetGroup),),
     blocks=(
-        Block(DatasetGroup),
         Block(
             Campaign,
             lambda recommender, campaign: recommender.served_by == campaign.name,

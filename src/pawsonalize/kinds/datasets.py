@@ -27,7 +27,6 @@ from pawsonalize.kinds.kind import (
     Quota,
     Values,
     Wire,
-    in_work,
 )
 from pawsonalize.kinds.names import new_tracking_id
 from pawsonalize.kinds.resource import Resource
@@ -210,7 +209,6 @@ DATASET_GROUP_KIND = Kind(
     delete=lambda parts, name, _now: parts.datasets.delete_group(name),
     native=Native(
         list="What belongs together, newest first.",
-        get="One dataset group.",
         create="Create a dataset group.",
         change="Change the limits of a dataset group.",
         delete="Delete a dataset group with what is left of its data; 409 names what goes first.",
@@ -286,20 +284,13 @@ DATASET_KIND = Kind(
     resource=Dataset,
     parent=DatasetGroup,
     refers={"schema": DatasetSchema},
-    needs=(
-        Need("dataset_group", DatasetGroup),
-        Need("schema", DatasetSchema, check_type),
-    ),
-    blocks=(
-        Block(DatasetGroup),
-        Block(DatasetSchema, lambda one, schema: one.schema == schema.name, lambda _: None),
-    ),
+    needs=(Need("schema", DatasetSchema, check_type),),
+    blocks=(Block(DatasetSchema, lambda one, schema: one.schema == schema.name, lambda _: None),),
     quota=Quota(limit=1, alike="dataset_type", scope=" of a type in a dataset group"),
     create=_create_dataset,
     delete=lambda parts, name, _now: parts.datasets.delete(name),
     native=Native(
         list="Interactions, items and users of dataset groups, newest first.",
-        get="One dataset.",
         create="Create a dataset of a dataset group, with its schema.",
         delete="Delete a dataset with its data.",
         request=(
@@ -364,8 +355,6 @@ DATASET_KIND = Kind(
 IMPORT_KIND = Kind(
     resource=DatasetImportJob,
     parent=Dataset,
-    needs=(Need("dataset", Dataset),),
-    blocks=(Block(Dataset, in_work),),
     quota=Quota(limit=IMPORTS_IN_WORK, of_parent=False, of_group=True, in_work=True),
     is_job=True,
     of_group=False,
@@ -388,13 +377,10 @@ def _create_tracker(parts: Any, values: Values, now: int) -> EventTracker:
 TRACKER_KIND = Kind(
     resource=EventTracker,
     parent=DatasetGroup,
-    needs=(Need("dataset_group", DatasetGroup),),
-    blocks=(Block(DatasetGroup),),
     quota=Quota(limit=1),
     create=_create_tracker,
     native=Native(
         list="Who may send events over the Personalize API, newest first.",
-        get="One event tracker.",
         create="Create the event tracker of a dataset group.",
         delete="Delete an event tracker; its events stay.",
         request=("name", "dataset_group", "tags"),
@@ -439,13 +425,10 @@ def _create_filter(parts: Any, values: Values, now: int) -> Filter:
 FILTER_KIND = Kind(
     resource=Filter,
     parent=DatasetGroup,
-    needs=(Need("dataset_group", DatasetGroup),),
-    blocks=(Block(DatasetGroup),),
     quota=Quota(limit=10),
     create=_create_filter,
     native=Native(
         list="Which items answers may hold, by name, newest first.",
-        get="One filter.",
         create="Create a filter from an expression.",
         delete="Delete a filter.",
         request=("name", "expression", "dataset_group"),
@@ -496,8 +479,6 @@ FILTER_KIND = Kind(
 ATTRIBUTION_KIND = Kind(
     resource=MetricAttribution,
     parent=DatasetGroup,
-    needs=(Need("dataset_group", DatasetGroup),),
-    blocks=(Block(DatasetGroup),),
     quota=Quota(limit=1),
     of_group=False,
     wire=Wire(deletes="Deletes a metric attribution; its reports stay."),

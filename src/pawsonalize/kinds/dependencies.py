@@ -22,7 +22,7 @@ _MANY = 1_000
 def check_needs(rows: Resources, resource: Resource) -> None:
     """NotFound that names what has to be created first; Conflict if that is not ACTIVE."""
     kind = KINDS.get(type(resource))
-    for need in () if kind is None else kind.needs:
+    for need in () if kind is None else kind.needed:
         name = str(getattr(resource, need.field))
         row = rows.get(need.kind.kind, name)
         if row is None:
@@ -39,7 +39,7 @@ def _blocks_of(blocked: type[Resource]) -> tuple[tuple[type[Resource], Block], .
     return tuple(
         (kind.resource, block)
         for kind in reversed([*KINDS.values()])
-        for block in kind.blocks
+        for block in kind.blocking
         if block.kind is blocked
     )
 

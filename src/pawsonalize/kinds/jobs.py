@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from pawsonalize.kinds.campaigns import Days, Share
 from pawsonalize.kinds.datasets import Dataset, DatasetGroup, Filter
-from pawsonalize.kinds.kind import Block, Field, Kind, Native, Need, Quota, Wire, in_work
+from pawsonalize.kinds.kind import Block, Field, Kind, Native, Quota, Wire, in_work
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.kinds.status import Status
@@ -127,14 +127,11 @@ def _batch(
         resource=resource,
         parent=SolutionVersion,
         refers={"filter": Filter},
-        needs=(Need("solution_version", SolutionVersion),),
-        blocks=(Block(SolutionVersion, in_work),),
         quota=_IN_WORK,
         is_job=True,
         of_group=False,
         native=Native(
             list=texts[0],
-            get=f"One {resource.kind}.",
             create=texts[1],
             delete="Forget a job that is done; its files stay.",
             request=(
@@ -173,8 +170,6 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind(
         resource=DatasetExportJob,
         parent=Dataset,
-        needs=(Need("dataset", Dataset),),
-        blocks=(Block(Dataset, in_work),),
         quota=_IN_WORK,
         is_job=True,
         of_group=False,
@@ -188,11 +183,7 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind(
         resource=DataDeletionJob,
         parent=DatasetGroup,
-        needs=(Need("dataset_group", DatasetGroup),),
-        blocks=(
-            Block(DatasetGroup, in_work),
-            Block(Dataset, in_work, lambda dataset: str(dataset.dataset_group)),
-        ),
+        blocks=(Block(Dataset, in_work, lambda dataset: str(dataset.dataset_group)),),
         is_job=True,
         of_group=False,
         wire=Wire(

@@ -94,7 +94,8 @@ class Native(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     list: str
-    get: str
+    get: str = ""
+    """Empty: `One …`."""
     create: str = ""
     change: str = ""
     delete: str = ""
@@ -194,8 +195,14 @@ class Kind(msgspec.Struct, Generic[ResourceT], frozen=True, kw_only=True):
     """The kind that the `owner` field names; None: it belongs to none."""
     refers: Mapping[str, type[Resource]] = {}
     """Other fields that name resources."""
+    needs_parent: bool = True
+    """True: its parent must be ACTIVE before it is created. False: `create` sees to that."""
     needs: tuple[Need, ...] = ()
+    """Others that must be ACTIVE."""
+    blocks_parent: Callable[[Any, Any], bool] | None = None
+    """When it keeps its parent from being deleted; None: always, and of a job while it is done."""
     blocks: tuple[Block, ...] = ()
+    """Others that it keeps from being deleted."""
     quota: Quota | None = None
     is_job: bool = False
     """True if the job table does it in the background."""
@@ -227,6 +234,21 @@ class Kind(msgspec.Struct, Generic[ResourceT], frozen=True, kw_only=True):
         owner = self.resource.owner
         parents = {} if owner is None or self.parent is None else {owner: self.parent}
         return {**parents, **self.refers}
+
+    @property
+    def needed(self) -> tuple[Need, ...]:
+        """Everything that must be ACTIVE before one is created."""
+        if self.parent is None or self.resource.owner is None or not self.needs_parent:
+            return self.needs
+        return (Need(self.resource.owner, self.parent), *self.needs)
+
+    @property
+    def blocking(self) -> tuple[Block, ...]:
+        """Everything that cannot be deleted while there is one that needs it."""
+        if self.parent is None:
+            return self.blocks
+        condition = self.blocks_parent or (in_work if self.is_job else always)
+        return (Block(self.parent, condition), *self.blocks)
 
     def make(self, parts: Any, values: Values, now: int) -> ResourceT:
         """Create a resource of these fields; raises what the kind's own function does."""

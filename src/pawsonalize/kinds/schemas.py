@@ -103,7 +103,6 @@ KINDS = (
         create=_create,
         native=Native(
             list="The columns of datasets, newest first.",
-            get="One schema.",
             create="Create a schema from Avro record JSON.",
             delete="Delete a schema that no dataset has.",
             request=(

@@ -10,12 +10,10 @@ from msgspec import UNSET, Meta, UnsetType
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.kinds.datasets import DatasetGroup, actions_of
 from pawsonalize.kinds.kind import (
-    Block,
     Commands,
     Field,
     Kind,
     Native,
-    Need,
     Quota,
     Values,
     Wire,
@@ -234,15 +232,12 @@ def _change_solution(parts: Any, name: str, changes: Values, now: int) -> Soluti
 SOLUTION_KIND = Kind(
     resource=Solution,
     parent=DatasetGroup,
-    needs=(Need("dataset_group", DatasetGroup),),
-    blocks=(Block(DatasetGroup),),
     quota=Quota(limit=10),
     create=_create_solution,
     change=_change_solution,
     delete=lambda parts, name, now: parts.versions.delete_solution(name, now),
     native=Native(
         list="Recipes with their settings, newest first.",
-        get="One solution.",
         create="Create a solution: a recipe with its settings.",
         change="Change how later versions are trained, and whether any are by themselves.",
         delete="Delete a solution with its versions and their models.",
@@ -329,7 +324,8 @@ def _create_version(parts: Any, values: Values, now: int) -> SolutionVersion:
 VERSION_KIND = Kind(
     resource=SolutionVersion,
     parent=Solution,
-    blocks=(Block(Solution, in_work),),
+    needs_parent=False,
+    blocks_parent=in_work,
     quota=Quota(limit=20, of_parent=False, of_group=True, in_work=True),
     create=_create_version,
     actions={"stop": lambda parts, name, now: parts.trainings.stop(name, now)},
