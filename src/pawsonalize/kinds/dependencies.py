@@ -34,7 +34,7 @@ def check_needs(rows: Resources, resource: Resource) -> None:
 
 
 @cache
-def _blocks_of(blocked: type[Resource]) -> tuple[tuple[type[Resource], Block], ...]:
+def blocks_of(blocked: type[Resource]) -> tuple[tuple[type[Resource], Block], ...]:
     """The kinds that may need one of that kind, the last in the order of creation first."""
     return tuple(
         (kind.resource, block)
@@ -46,7 +46,7 @@ def _blocks_of(blocked: type[Resource]) -> tuple[tuple[type[Resource], Block], .
 
 def check_unneeded(rows: Resources, resource: Resource) -> None:
     """Conflict that names what has to be deleted first, if anything has."""
-    for kind, block in _blocks_of(type(resource)):
+    for kind, block in blocks_of(type(resource)):
         for row in rows.list(kind.kind, _MANY, parent=block.parent(resource)):
             if block.condition(from_row(row, kind), resource):
                 raise Conflict(
