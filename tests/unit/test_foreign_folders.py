@@ -15,6 +15,7 @@ import typer
 from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.checks import Verdict
 from pawsonalize.app.doctor import folder as data_folder
 from pawsonalize.cli.audit import _LOOKS
 from pawsonalize.cli.main import app
@@ -25,7 +26,6 @@ from pawsonalize.domain.errors import (
     PawsonalizeError,
     StorageUnavailable,
 )
-from pawsonalize.frame.checks import Verdict
 from pawsonalize.settings import Settings
 from pawsonalize.storage.data_folder import check_data_folder, wrong_rights
 from tests.service_data import make_service

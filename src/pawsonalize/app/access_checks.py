@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.checks import Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.app.intake_checks import newest_event_at
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY, MINUTE, SECOND, iso
-from pawsonalize.frame.checks import Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.kinds.access_keys import AccessKey
 
 _SOON = 7 * DAY
@@ -14,7 +13,7 @@ _CLOCKS_DIFFER = 5 * SECOND
 _AHEAD = 5 * MINUTE
 
 
-def keys(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def keys(service: CheckedService) -> Iterator[Diagnosis]:
     """Find keys that are missing, open to anybody, or about to end."""
     settings, access = service.settings, service.adapters.access_keys(service.settings)
     every = list(access.all())
@@ -46,14 +45,14 @@ def keys(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     yield fine(f"{len(valid):,} valid; keys are {required}")
 
 
-def _root(service: CheckedService[Adapters], key: AccessKey) -> Iterator[Diagnosis]:
+def _root(service: CheckedService, key: AccessKey) -> Iterator[Diagnosis]:
     try:
         service.adapters.access_keys(service.settings).find(key.name)
     except PawsonalizeError as error:
         yield attention(str(error), about="root key")
 
 
-def clock(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def clock(service: CheckedService) -> Iterator[Diagnosis]:
     """Compare the clock with what was stored by it, and with that of PostgreSQL."""
     now = service.now
     move = "set the machine's clock by NTP: `timedatectl set-ntp true`"

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.domain.times import DAY
-from pawsonalize.engine.upkeep.archived_rows import ObjectName
-from pawsonalize.frame.checks import (
+from pawsonalize.app.checks import (
     EVERYWHERE,
     IN_DOCTOR,
     Check,
@@ -19,6 +17,8 @@ from pawsonalize.frame.checks import (
     attention,
     fine,
 )
+from pawsonalize.domain.times import DAY
+from pawsonalize.engine.upkeep.archived_rows import ObjectName
 from pawsonalize.kinds.names import first_recommendation_id
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.kinds.status import Status
@@ -166,7 +166,7 @@ def disk(settings: Settings) -> Iterator[Diagnosis]:
         yield fine(free)
 
 
-def disk_forecast(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def disk_forecast(service: CheckedService) -> Iterator[Diagnosis]:
     """Forecast for how many days there is room, by what a day adds."""
     found = forecast(service.settings, service.adapters, service.now)
     if found is None:
@@ -183,7 +183,7 @@ def disk_forecast(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         yield fine(text)
 
 
-def database_file(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def database_file(service: CheckedService) -> Iterator[Diagnosis]:
     """Report the free part of a SQLite file, and a file that cannot give it back."""
     size = FileSize.of(service.adapters.database)
     if size is None:

@@ -6,12 +6,8 @@ from collections.abc import Iterator
 
 from pawsonalize import __version__
 from pawsonalize.app import access_checks, disk_forecast, intake_checks, model_checks
-from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.shared_data import kept_here
-from pawsonalize.archive.objects import open_objects
-from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.domain.times import iso
-from pawsonalize.frame.checks import (
+from pawsonalize.app.adapters import opened
+from pawsonalize.app.checks import (
     EVERYWHERE,
     IN_DOCTOR,
     Check,
@@ -22,12 +18,16 @@ from pawsonalize.frame.checks import (
     examine,
     fine,
 )
+from pawsonalize.app.shared_data import kept_here
+from pawsonalize.archive.objects import open_objects
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.domain.times import iso
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.data_folder import check_data_folder, is_data_folder, wrong_rights
 from pawsonalize.wing import added
 
 
-def database(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def database(service: CheckedService) -> Iterator[Diagnosis]:
     """Name the database, and the reason if it takes no writes."""
     looked_at = service.adapters.database
     yield fine(looked_at.shown_url)
@@ -35,13 +35,13 @@ def database(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         yield attention(reason, "until then events are refused with 503")
 
 
-def damage(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def damage(service: CheckedService) -> Iterator[Diagnosis]:
     """Find damage in the database's file."""
     if (found := service.adapters.database.damage()) is not None:
         yield attention(found)
 
 
-def animals(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def animals(service: CheckedService) -> Iterator[Diagnosis]:
     """Count available animals, and the groups that are described."""
     waiting = sum(service.adapters.availability.count(service.now).values())
     groups = service.adapters.catalogue.item_count()
@@ -102,7 +102,7 @@ def shared_data(settings: Settings) -> Iterator[Diagnosis]:
         yield attention(message, next_move)
 
 
-def problems(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def problems(service: CheckedService) -> Iterator[Diagnosis]:
     """List the current problems."""
     standing = service.adapters.problems(service.settings).standing(service.now)
     for problem in standing:
@@ -138,7 +138,7 @@ def examine_all(settings: Settings, now: int) -> Iterator[Diagnosis]:
     """Yield the findings of every check; those of data only if there are any to open."""
     of_machine = [check for check in checks() if check.is_of_machine]
     of_data = [check for check in checks() if not check.is_of_machine]
-    yield from examine(of_machine, CheckedService(settings, None, now), CheckPlace.DOCTOR)
+    yield from examine(of_machine, settings, CheckPlace.DOCTOR)
     try:
         with opened(settings, must_exist=True) as adapters:
             yield from examine(of_data, CheckedService(settings, adapters, now), CheckPlace.DOCTOR)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.aws.raw_calls import is_raw_call
 from pawsonalize.domain.event_types import spelled
 from pawsonalize.domain.events import ACTIONS
@@ -13,7 +13,6 @@ from pawsonalize.engine.ingest.event_form import unknown_fields_of
 from pawsonalize.engine.ingest.events import named_types
 from pawsonalize.engine.reporting.joined_events import NEXT_MOVE, joined_events
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
-from pawsonalize.frame.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.raw_events import RawEvents
 
@@ -29,7 +28,7 @@ def newest_event_at(log: EventLog) -> int | None:
     return max((one.event.received_at for one in newest), default=None)
 
 
-def event_types(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def event_types(service: CheckedService) -> Iterator[Diagnosis]:
     """Find event types without a meaning."""
     log, named = service.adapters.log, named_types(service.adapters.registry)
     unknown = Counter[str]()
@@ -49,7 +48,7 @@ def event_types(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     )
 
 
-def unknown_fields(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def unknown_fields(service: CheckedService) -> Iterator[Diagnosis]:
     """Find fields of the newest events that have no meaning."""
     raws = _newest_raws(service)
     if not raws:
@@ -70,7 +69,7 @@ def unknown_fields(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     )
 
 
-def _newest_raws(service: CheckedService[Adapters]) -> list[str]:
+def _newest_raws(service: CheckedService) -> list[str]:
     """Return the newest events as they came in, from the tables, or else from the archive."""
     adapters = service.adapters
     head = adapters.log.head()
@@ -84,7 +83,7 @@ def _newest_raws(service: CheckedService[Adapters]) -> list[str]:
     return list(raws.values())
 
 
-def events(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def events(service: CheckedService) -> Iterator[Diagnosis]:
     """Count the events."""
     count = service.adapters.log.count()
     if count:
@@ -97,7 +96,7 @@ def events(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         )
 
 
-def events_and_answers(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def events_and_answers(service: CheckedService) -> Iterator[Diagnosis]:
     """Find a site whose events do not name the answers they came from."""
     found = joined_events(service.adapters.impressions, service.adapters.log, service.now)
     if found.are_nearly_none:

@@ -4,15 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.fleet import servers_of
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.domain.roles import WORK
-from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
-from pawsonalize.engine.serving.directory import DirectoryEntry, entries, listed
-from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
-from pawsonalize.engine.training.retraining.record import RunOutcome
-from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.frame.checks import (
+from pawsonalize.app.checks import (
     EVERYWHERE,
     IN_DOCTOR,
     Check,
@@ -21,6 +13,14 @@ from pawsonalize.frame.checks import (
     attention,
     fine,
 )
+from pawsonalize.app.fleet import servers_of
+from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.roles import WORK
+from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
+from pawsonalize.engine.serving.directory import DirectoryEntry, entries, listed
+from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
+from pawsonalize.engine.training.retraining.record import RunOutcome
+from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
@@ -63,7 +63,7 @@ def models_in_use(
         yield ModelInUse(entry, name, version, counts)
 
 
-def campaigns(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def campaigns(service: CheckedService) -> Iterator[Diagnosis]:
     """Name the version that each campaign serves, and the age of its counts."""
     found = entries(service.adapters.registry)
     for entry in found:
@@ -81,7 +81,7 @@ def campaigns(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         yield fine(_serves(service, campaign, campaign.heading_for), about=name)
 
 
-def _in_training(service: CheckedService[Adapters], entry: DirectoryEntry) -> Diagnosis | None:
+def _in_training(service: CheckedService, entry: DirectoryEntry) -> Diagnosis | None:
     """Name the retraining that trains a campaign's first model; None without one."""
     for record in service.adapters.runs(service.settings).newest(1):
         if record.ended_at is None and any(one.campaign == entry.name for one in record.halves):
@@ -103,7 +103,7 @@ def _without_model(entry: DirectoryEntry, found: Sequence[DirectoryEntry]) -> Di
     return attention("no model is live", "run `pawsonalize train`", about=name)
 
 
-def _serves(service: CheckedService[Adapters], campaign: Campaign, version_name: str) -> str:
+def _serves(service: CheckedService, campaign: Campaign, version_name: str) -> str:
     doing = "is about to serve" if campaign.pending else "serves"
     version = service.adapters.registry.find(SolutionVersion, version_name)
     if version is None:
@@ -115,7 +115,7 @@ def _serves(service: CheckedService[Adapters], campaign: Campaign, version_name:
     return text
 
 
-def last_retraining(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def last_retraining(service: CheckedService) -> Iterator[Diagnosis]:
     """Report the end of the newest retraining."""
     for record in service.adapters.runs(service.settings).newest(1):
         text = f"{record.run_id} is {record.status}"
@@ -126,7 +126,7 @@ def last_retraining(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
             yield fine(text)
 
 
-def trainings(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def trainings(service: CheckedService) -> Iterator[Diagnosis]:
     """Find solutions whose newest training failed."""
     for solution in service.adapters.registry.all(Solution):
         newest = service.adapters.registry.page(SolutionVersion, 1, parent=solution.name)
@@ -139,7 +139,7 @@ def trainings(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
                 )
 
 
-def models(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def models(service: CheckedService) -> Iterator[Diagnosis]:
     """Find served models whose files are damaged."""
     for one in models_in_use(service.adapters):
         if one.version is None or one.version.artefact is None:
@@ -155,7 +155,7 @@ def models(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
             )
 
 
-def model_age(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def model_age(service: CheckedService) -> Iterator[Diagnosis]:
     """Find served models that are old."""
     for one in models_in_use(service.adapters):
         days = 0 if one.version is None else (service.now - one.version.as_of) // DAY
@@ -169,7 +169,7 @@ def model_age(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         )
 
 
-def refresh(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def refresh(service: CheckedService) -> Iterator[Diagnosis]:
     """Find counts that do not follow new events."""
     seconds = service.settings.refresh_seconds
     if not seconds:
@@ -195,7 +195,7 @@ def refresh(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         yield fine(f"counts follow new events every {seconds:g} s")
 
 
-def schedules(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def schedules(service: CheckedService) -> Iterator[Diagnosis]:
     """Find a retraining that was due and did not begin."""
     settings = service.settings
     schedule = read_schedule(settings.retrain_schedule, settings.retrain_time_zone)
@@ -223,7 +223,7 @@ def schedules(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         yield fine(text)
 
 
-def _workers(service: CheckedService[Adapters]) -> list[ServerProcess]:
+def _workers(service: CheckedService) -> list[ServerProcess]:
     """Return the listed servers that do background work; some may have died."""
     return [one for one in servers_of(service.adapters).table.all() if WORK in one.roles]
 

@@ -7,18 +7,18 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.doctor import checks
-from pawsonalize.app.fleet import servers_of
-from pawsonalize.app.intake_checks import newest_event_at
-from pawsonalize.app.model_checks import models_in_use
-from pawsonalize.domain.times import iso
-from pawsonalize.frame.checks import (
+from pawsonalize.app.checks import (
     CheckedService,
     CheckPlace,
     Diagnosis,
     examine,
     needing_attention,
 )
+from pawsonalize.app.doctor import checks
+from pawsonalize.app.fleet import servers_of
+from pawsonalize.app.intake_checks import newest_event_at
+from pawsonalize.app.model_checks import models_in_use
+from pawsonalize.domain.times import iso
 from pawsonalize.settings import Settings
 from pawsonalize.storage.beats import BEAT_SECONDS
 from pawsonalize.wings.remote_amazon.checks import engine_name

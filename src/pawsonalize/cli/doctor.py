@@ -13,7 +13,7 @@ from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.frame.checks import Diagnosis
+    from pawsonalize.app.checks import Diagnosis
 
 
 def doctor(
@@ -32,8 +32,8 @@ def doctor(
 
     Example: pawsonalize doctor --data-dir pawsonalize-data
     """
+    from pawsonalize.app.checks import needing_attention
     from pawsonalize.app.doctor import examine_all
-    from pawsonalize.frame.checks import needing_attention
 
     settings = load_settings({"data_dir": data_dir})
     if mend_rights:
@@ -67,7 +67,7 @@ def _mend_rights(folder: Path, access: str) -> None:
 def _print(findings: list["Diagnosis"]) -> None:
     from rich.text import Text
 
-    from pawsonalize.frame.checks import Verdict
+    from pawsonalize.app.checks import Verdict
 
     rows = []
     for finding in findings:

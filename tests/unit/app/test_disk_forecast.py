@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.checks import CheckedService, Verdict
 from pawsonalize.app.disk_forecast import (
     DiskForecast,
     Growth,
@@ -16,7 +17,6 @@ from pawsonalize.app.disk_forecast import (
     forecast,
 )
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.frame.checks import CheckedService, Verdict
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.kinds.status import Status

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.checks import CheckedService, Diagnosis, Verdict
 from pawsonalize.domain.roles import SERVE, WORK
-from pawsonalize.frame.checks import CheckedService, Diagnosis, Verdict
 from pawsonalize.kinds.servers import NOBODY_WORKS, Servers, ServerState
 from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import ServerProcess, ServerTable

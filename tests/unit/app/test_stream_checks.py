@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.checks import CheckedService, Verdict
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.frame.checks import CheckedService, Verdict
 from pawsonalize.settings import Settings
 from pawsonalize.wings.streams.checks import streams
 from pawsonalize.wings.streams.leases import ShardLeases

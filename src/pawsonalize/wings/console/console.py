@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pawsonalize import __version__, clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
 from pawsonalize.app.disk_forecast import forecast
 from pawsonalize.app.doctor import checks as all_checks
 from pawsonalize.app.intake_checks import newest_event_at
@@ -20,7 +21,6 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import entries, readiness
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader
-from pawsonalize.frame.checks import CheckedService, CheckPlace, examine, needing_attention
 from pawsonalize.http.traffic import read_counts
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import DATASET_GROUP

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
-from pawsonalize.app.adapters import Adapters
-from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
+from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.wings.dead_letters.letters import HTTP
 from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
 
 
-def dead_letters(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def dead_letters(service: CheckedService) -> Iterator[Diagnosis]:
     """Count waiting letters by reason, most frequent first."""
     reasons = service.adapters.dead_letters.reasons()
     waiting = sum(one.count for one in reasons)

@@ -2,17 +2,16 @@
 
 from collections.abc import Iterator
 
-from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.checks import Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import HOUR, iso
-from pawsonalize.frame.checks import Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.wings.feeds.polling import FeedState
 from pawsonalize.wings.feeds.scheduled import listed_feeds, polling
 
 _LATE = HOUR
 
 
-def feeds(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def feeds(service: CheckedService) -> Iterator[Diagnosis]:
     """Find feeds that are late or could not be read."""
     try:
         listed = listed_feeds(service.settings)

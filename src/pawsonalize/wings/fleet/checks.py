@@ -3,12 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pawsonalize import __version__
-from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.fleet import servers_of
-from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.domain.roles import WORK
-from pawsonalize.fleet_settings import BESIDE_CONNECTIONS
-from pawsonalize.frame.checks import (
+from pawsonalize.app.checks import (
     EVERYWHERE,
     Check,
     CheckedService,
@@ -17,6 +12,10 @@ from pawsonalize.frame.checks import (
     attention,
     fine,
 )
+from pawsonalize.app.fleet import servers_of
+from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.roles import WORK
+from pawsonalize.fleet_settings import BESIDE_CONNECTIONS
 from pawsonalize.kinds.servers import NOBODY_WORKS
 from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import ServerProcess
@@ -26,7 +25,7 @@ _BESIDE = 4
 each is a process of its own. So are reports, which open one connection each: together one more."""
 
 
-def servers(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def servers(service: CheckedService) -> Iterator[Diagnosis]:
     """List the living servers and their programs; find that none of them works."""
     watched = service.servers
     states = servers_of(service.adapters).watch() if watched is None else watched.states()
@@ -44,7 +43,7 @@ def servers(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
     yield from _connections(service, living)
 
 
-def read_replica(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def read_replica(service: CheckedService) -> Iterator[Diagnosis]:
     """Check that the read replica answers and follows."""
     replica = service.adapters.database.replica
     if replica is None:
@@ -61,9 +60,7 @@ def _description(server: ServerProcess) -> str:
     return f"{server.place} ({', '.join(server.roles)}; {server.version})"
 
 
-def _connections(
-    service: CheckedService[Adapters], living: Sequence[ServerProcess]
-) -> Iterator[Diagnosis]:
+def _connections(service: CheckedService, living: Sequence[ServerProcess]) -> Iterator[Diagnosis]:
     """Find that the servers may open more connections than PostgreSQL takes."""
     limit = service.adapters.database.connection_limit()
     if limit is None:

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator
 
-from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.settings import Settings
 from pawsonalize.wings.notifications.notifying import open_notifiers
 
@@ -25,7 +24,7 @@ def notifiers(settings: Settings) -> Iterator[Diagnosis]:
         )
 
 
-def deliveries(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def deliveries(service: CheckedService) -> Iterator[Diagnosis]:
     """Find notifications that did not arrive."""
     failing = [
         one

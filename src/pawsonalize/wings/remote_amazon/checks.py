@@ -2,11 +2,10 @@
 
 from collections.abc import Iterator
 
-from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.times import DAY, MINUTE
-from pawsonalize.frame.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.wings.remote_amazon.composition import RemoteEngine
@@ -16,7 +15,7 @@ _REMINDED = 30 * DAY
 _NEWEST = 1_000
 
 
-def engine(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def engine(service: CheckedService) -> Iterator[Diagnosis]:
     """Name the engine that trains and answers."""
     remote = service.adapters.remote
     yield fine(engine_name(remote))
@@ -35,7 +34,7 @@ def engine_name(remote: RemoteEngine | None) -> str:
     )
 
 
-def events_sent(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def events_sent(service: CheckedService) -> Iterator[Diagnosis]:
     """Find events that do not arrive at Amazon Personalize."""
     remote = service.adapters.remote
     if remote is None:
@@ -58,7 +57,7 @@ def events_sent(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         )
 
 
-def erasures_there(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def erasures_there(service: CheckedService) -> Iterator[Diagnosis]:
     """Count users erased here that Amazon Personalize may still know."""
     remote = service.adapters.remote
     if remote is None:
@@ -76,7 +75,7 @@ def erasures_there(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
         )
 
 
-def campaigns_there(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def campaigns_there(service: CheckedService) -> Iterator[Diagnosis]:
     """Compare the campaigns at Amazon Personalize with those here."""
     remote = service.adapters.remote
     if remote is None:
@@ -93,7 +92,7 @@ def campaigns_there(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
 
 
 def _differing(
-    service: CheckedService[Adapters], remote: RemoteEngine, campaign: Campaign
+    service: CheckedService, remote: RemoteEngine, campaign: Campaign
 ) -> Iterator[Diagnosis]:
     live = campaign.solution_version
     version = None if live is None else service.adapters.registry.find(SolutionVersion, live)
@@ -117,7 +116,7 @@ def _differing(
         yield fine(f"{there.get('status')} with {version.remote}", about=check)
 
 
-def _left_behind(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def _left_behind(service: CheckedService) -> Iterator[Diagnosis]:
     """Find campaigns whose version only Amazon Personalize can serve."""
     for campaign in service.adapters.registry.all(Campaign):
         live = campaign.solution_version

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from itertools import groupby
 
-from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.domain.times import MINUTE, iso
-from pawsonalize.frame.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.wings.streams.reading import source_of
 from pawsonalize.wings.streams.settings import StreamSettings
 from pawsonalize.wings.streams.stream_shards import Shard, shards_of_all
@@ -13,7 +12,7 @@ from pawsonalize.wings.streams.stream_shards import Shard, shards_of_all
 _LONG_SECONDS = 60.0
 
 
-def streams(service: CheckedService[Adapters]) -> Iterator[Diagnosis]:
+def streams(service: CheckedService) -> Iterator[Diagnosis]:
     """Report the lag of each stream; find shards that nobody reads."""
     known = shards_of_all(service.adapters.database)
     for stream, of_it in groupby(known, lambda one: one.stream):

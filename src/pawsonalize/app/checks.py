@@ -3,14 +3,14 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum, StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import msgspec
 
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.kinds.servers import Servers
 from pawsonalize.settings import Settings
-
-AdaptersT = TypeVar("AdaptersT")
 
 
 class Verdict(StrEnum):
@@ -39,16 +39,16 @@ def attention(message: str, next_move: str = "", about: str = "") -> Diagnosis:
     return Diagnosis(about, message, Verdict.ATTENTION, next_move)
 
 
-class CheckedService(msgspec.Struct, Generic[AdaptersT], frozen=True):
+class CheckedService(msgspec.Struct, frozen=True):
     """The service that checks look at, as of `now`.
 
     `servers` is the watch of this process, which saves `servers` a watch of some seconds.
     """
 
     settings: Settings
-    adapters: AdaptersT
+    adapters: Adapters
     now: int
-    servers: Any = None  # a wing's type, which this floor does not know
+    servers: Servers | None = None
 
 
 class CheckPlace(Enum):
@@ -73,10 +73,14 @@ class Check:
     is_slow: bool = False
     is_of_machine: bool = False
 
-    def findings(self, service: CheckedService[Any]) -> list[Diagnosis]:
-        """Return the findings; a check that cannot be done is one, too."""
+    def findings(self, service: CheckedService | Settings) -> list[Diagnosis]:
+        """Return the findings; a check that cannot be done is one, too.
+
+        Settings alone are enough for checks of the machine.
+        """
+        settings = service if isinstance(service, Settings) else service.settings
         try:
-            found = list(self.look(service.settings if self.is_of_machine else service))
+            found = list(self.look(settings if self.is_of_machine else service))
         except PawsonalizeError as error:
             found = [attention(str(error))]
         return [
@@ -89,7 +93,7 @@ IN_DOCTOR = (CheckPlace.DOCTOR,)
 
 
 def examine(
-    checks: Iterable[Check], service: CheckedService[Any], place: CheckPlace
+    checks: Iterable[Check], service: CheckedService | Settings, place: CheckPlace
 ) -> Iterator[Diagnosis]:
     """Yield the findings of all checks that the place shows."""
     for check in checks:

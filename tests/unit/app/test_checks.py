@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 
 from pawsonalize import wings
-from pawsonalize.app.doctor import checks as all_checks
-from pawsonalize.domain.errors import NotReady
-from pawsonalize.frame.checks import (
+from pawsonalize.app.adapters import opened
+from pawsonalize.app.checks import (
     IN_DOCTOR,
     Check,
     CheckedService,
@@ -19,9 +19,11 @@ from pawsonalize.frame.checks import (
     fine,
     needing_attention,
 )
+from pawsonalize.app.doctor import checks as all_checks
+from pawsonalize.domain.errors import NotReady
 from pawsonalize.settings import Settings
 
-SERVICE: CheckedService[None] = CheckedService(Settings(), None, 0)
+SERVICE = Settings()
 
 
 def broken(_service: object) -> Iterator[Diagnosis]:
@@ -51,15 +53,18 @@ def test_a_check_is_shown_where_it_says() -> None:
     assert shown == {CheckPlace.DOCTOR: 4, CheckPlace.STATUS: 2, CheckPlace.OVERVIEW: 0}
 
 
-def test_a_check_of_the_machine_gets_the_settings_alone() -> None:
+def test_a_check_of_the_machine_gets_the_settings_alone(tmp_path: Path) -> None:
     seen: list[object] = []
 
     def look(settings: Settings) -> list[Diagnosis]:
         seen.append(settings)
         return []
 
-    assert Check("machine", look, is_of_machine=True).findings(SERVICE) == []
-    assert seen == [SERVICE.settings]
+    check, settings = Check("machine", look, is_of_machine=True), Settings(data_dir=tmp_path)
+    with opened(settings) as adapters:
+        assert check.findings(CheckedService(settings, adapters, 0)) == []
+    assert check.findings(settings) == []
+    assert seen == [settings, settings]
 
 
 def test_the_doctor_shows_every_check_of_every_wing_and_the_status_no_slow_one() -> None:

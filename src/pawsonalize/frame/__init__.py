@@ -1,1 +1,0 @@
-"""Floor of the main command and the wings."""
