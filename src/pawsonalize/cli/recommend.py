@@ -25,8 +25,8 @@ from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
+    from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.query import Query
-    from pawsonalize.wings.console.preview import Preview
 
 
 def recommend(
@@ -54,9 +54,9 @@ def recommend(
 
     Example: pawsonalize recommend --user ann --animals --explain
     """
+    from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.directory import Address, Purpose
     from pawsonalize.engine.serving.query import Query
-    from pawsonalize.wings.console.preview import Preview
 
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     moment = now if at is None else parse_moment(at, "--at")

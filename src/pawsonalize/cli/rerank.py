@@ -24,8 +24,8 @@ from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
+    from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.query import Query
-    from pawsonalize.wings.console.preview import Preview
 
 
 def rerank(
@@ -52,9 +52,9 @@ def rerank(
 
     Example: pawsonalize rerank a-7 a-12 2-Beagle-2-3 --user ann
     """
+    from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.directory import Address, Purpose
     from pawsonalize.engine.serving.query import Query
-    from pawsonalize.wings.console.preview import Preview
 
     if user is None and session is None:
         raise InvalidInput("say who sees the list: --user or --session")
