@@ -6,7 +6,6 @@ between two of these numbers, so parts come in the order of visitors.
 
 from array import array
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -79,14 +78,15 @@ class _Split:
             spelled(one.event_type): one.value_threshold for one in selection.events
         }
         self._meaning = types.meaning
-        with ExitStack() as stack:
-            parts = [stack.enter_context(file.open("wb")) for file in files]
-            for batch in source.batches():
-                rows = self._choices(batch.take(np.flatnonzero(self._selected(batch))))
-                share = (rows["visitor"].astype(np.float64) + 2.0**63) * (len(parts) / 2.0**64)
-                part = np.clip(share.astype(np.int64), 0, len(parts) - 1)
-                for number in np.unique(part).tolist():
-                    rows[part == number].tofile(parts[number])
+        for file in files:
+            file.touch()
+        for batch in source.batches():
+            rows = self._choices(batch.take(np.flatnonzero(self._selected(batch))))
+            share = (rows["visitor"].astype(np.float64) + 2.0**63) * (len(files) / 2.0**64)
+            part = np.clip(share.astype(np.int64), 0, len(files) - 1)
+            for number in np.unique(part).tolist():
+                with files[number].open("ab") as end:  # there may be more parts than open files
+                    rows[part == number].tofile(end)
 
     def _selected(self, batch: LogBatch) -> Array:
         least = [self._least(name) for name in batch.event_type.names]
