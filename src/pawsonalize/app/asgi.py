@@ -21,11 +21,11 @@ from pawsonalize.app.ending import told_to_end
 from pawsonalize.app.engine import Engine
 from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.domain.roles import SERVE, WORK
-from pawsonalize.http.answering import InTime
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import RequestMetrics
 from pawsonalize.http.openapi import get_openapi, openapi
 from pawsonalize.http.operations import monitoring_routes, routes
+from pawsonalize.http.server.answering import InTime
 from pawsonalize.kinds.processes import end_after
 from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, read_settings

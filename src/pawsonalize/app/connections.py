@@ -5,8 +5,8 @@ import resource
 from functools import cache, partial
 from typing import Any
 
-from pawsonalize.http.connections import Connection, Connections
-from pawsonalize.http.tls import Certificate, Handshake, certificate_of
+from pawsonalize.http.server.connections import Connection, Connections
+from pawsonalize.http.server.tls import Certificate, Handshake, certificate_of
 from pawsonalize.settings import load_settings
 
 RESERVED_FILES = 512

@@ -81,8 +81,8 @@ def recommend(
 def _groups(
     preview: "Preview", query: "Query", like: str | None, explain: bool, json: bool
 ) -> None:
-    from pawsonalize.http.filters import Metadata
-    from pawsonalize.http.recommendations import recommendations_response
+    from pawsonalize.http.recommending.filters import Metadata
+    from pawsonalize.http.recommending.recommendations import recommendations_response
     from pawsonalize.recipes.catalogue import recipe_named
 
     if like is not None:
@@ -107,7 +107,7 @@ def _groups(
 def _animals(
     preview: "Preview", query: "Query", like: str | None, explain: bool, json: bool
 ) -> None:
-    from pawsonalize.http.animal_answers import AnimalsFound, animals_response
+    from pawsonalize.http.recommending.animal_answers import AnimalsFound, animals_response
 
     individuals = preview.individuals
     query = individuals.with_profile(query)

@@ -73,8 +73,8 @@ def rerank(
 def _groups(
     preview: "Preview", query: "Query", items: list[str], explain: bool, json: bool
 ) -> None:
-    from pawsonalize.http.filters import Metadata
-    from pawsonalize.http.rerankings import RankedList, ranking_response
+    from pawsonalize.http.recommending.filters import Metadata
+    from pawsonalize.http.recommending.rerankings import RankedList, ranking_response
 
     answer = preview.runtime.rerank(query, preview.candidates(items, query.at))
     if json:
@@ -91,8 +91,8 @@ def _groups(
 def _animals(
     preview: "Preview", query: "Query", items: list[str], explain: bool, json: bool
 ) -> None:
-    from pawsonalize.http.animal_answers import AnimalsFound
-    from pawsonalize.http.rerankings import animal_ranking_response
+    from pawsonalize.http.recommending.animal_answers import AnimalsFound
+    from pawsonalize.http.recommending.rerankings import animal_ranking_response
 
     individuals = preview.individuals
     answer = individuals.rerank(items, individuals.with_profile(query))

@@ -7,7 +7,6 @@ from starlette.routing import Route
 
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.http import (
-    animal_answers,
     animals,
     audit,
     erasures,
@@ -15,9 +14,7 @@ from pawsonalize.http import (
     health,
     history,
     metrics,
-    recommendations,
     reports,
-    rerankings,
     resources,
     runs,
     usage,
@@ -25,6 +22,7 @@ from pawsonalize.http import (
 )
 from pawsonalize.http.checked import checked
 from pawsonalize.http.operation import Endpoint
+from pawsonalize.http.recommending import animal_answers, recommendations, rerankings
 from pawsonalize.http.services import Services
 from pawsonalize.http.users import VisitorConvertor
 from pawsonalize.wing import added

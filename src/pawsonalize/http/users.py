@@ -23,7 +23,7 @@ from pawsonalize.http.erasures import NotedErasure
 from pawsonalize.http.examples import USER
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.operation import About, Operations, RequestParameter
-from pawsonalize.http.queries import PreferencesForm
+from pawsonalize.http.recommending.queries import PreferencesForm
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.catalogue import User, Value

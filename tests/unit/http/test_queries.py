@@ -3,7 +3,12 @@
 from starlette.testclient import TestClient
 
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.http.queries import Household, PreferencesForm, QueryFields, read_query
+from pawsonalize.http.recommending.queries import (
+    Household,
+    PreferencesForm,
+    QueryFields,
+    read_query,
+)
 from tests.event_data import T0
 
 

@@ -21,7 +21,7 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import entries, readiness
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader
-from pawsonalize.http.traffic import read_counts
+from pawsonalize.http.server.traffic import read_counts
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.servers import Servers

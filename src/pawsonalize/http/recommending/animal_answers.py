@@ -20,7 +20,10 @@ from pawsonalize.http.addressing import (
     query_address,
     read_visitor,
 )
-from pawsonalize.http.answers import (
+from pawsonalize.http.callers import check_visitor
+from pawsonalize.http.json import json_response, read_limit
+from pawsonalize.http.operation import About, Operations, RequestParameter
+from pawsonalize.http.recommending.answers import (
     DETAILED,
     HIDDEN_DETAIL,
     RECOMMENDATION_HEADER,
@@ -30,8 +33,7 @@ from pawsonalize.http.answers import (
     Recommendation,
     is_detailed,
 )
-from pawsonalize.http.callers import check_visitor
-from pawsonalize.http.included import (
+from pawsonalize.http.recommending.included import (
     NOTHING,
     Includable,
     Included,
@@ -39,8 +41,6 @@ from pawsonalize.http.included import (
     read_include,
     read_included,
 )
-from pawsonalize.http.json import json_response, read_limit
-from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 

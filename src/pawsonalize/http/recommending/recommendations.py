@@ -18,17 +18,6 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Answer
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, Answering, answering, individuals_for
-from pawsonalize.http.animal_answers import AnimalsFound, animals_response, find
-from pawsonalize.http.answers import (
-    DETAILED,
-    HIDDEN_DETAIL,
-    RECOMMENDATION_HEADER,
-    RECOMMENDATION_ID,
-    DetailedRecommendation,
-    DetailedRecommendations,
-    Recommendation,
-    is_detailed,
-)
 from pawsonalize.http.examples import (
     ANIMALS,
     FILTERED,
@@ -38,16 +27,27 @@ from pawsonalize.http.examples import (
     SHOP_RECOMMENDATION,
     SHOP_SIMILAR,
 )
-from pawsonalize.http.filters import (
+from pawsonalize.http.json import json_response, read_form
+from pawsonalize.http.operation import About, Operations
+from pawsonalize.http.recommending.animal_answers import AnimalsFound, animals_response, find
+from pawsonalize.http.recommending.answers import (
+    DETAILED,
+    HIDDEN_DETAIL,
+    RECOMMENDATION_HEADER,
+    RECOMMENDATION_ID,
+    DetailedRecommendation,
+    DetailedRecommendations,
+    Recommendation,
+    is_detailed,
+)
+from pawsonalize.http.recommending.filters import (
     MAX_PROMOTIONS,
     Metadata,
     PromotionRequest,
     read_metadata,
     read_promotion,
 )
-from pawsonalize.http.json import json_response, read_form
-from pawsonalize.http.operation import About, Operations
-from pawsonalize.http.queries import (
+from pawsonalize.http.recommending.queries import (
     PageAnswers,
     QueryFields,
     answer_in_lane,

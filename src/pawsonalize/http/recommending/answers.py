@@ -5,9 +5,9 @@ from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.http.filters import Metadata
-from pawsonalize.http.included import IncludedAnimal
 from pawsonalize.http.operation import RequestParameter
+from pawsonalize.http.recommending.filters import Metadata
+from pawsonalize.http.recommending.included import IncludedAnimal
 
 RECOMMENDATION_HEADER = "X-Recommendation-Id"
 RECOMMENDATION_ID = {

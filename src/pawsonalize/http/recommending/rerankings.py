@@ -22,8 +22,11 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, Answering, answering, individuals_for
-from pawsonalize.http.animal_answers import AnimalsFound, factors_of, find, included_of
-from pawsonalize.http.answers import (
+from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKING
+from pawsonalize.http.json import json_response, read_form
+from pawsonalize.http.operation import About, Operations, RequestParameter
+from pawsonalize.http.recommending.animal_answers import AnimalsFound, factors_of, find, included_of
+from pawsonalize.http.recommending.answers import (
     RECOMMENDATION_HEADER,
     RECOMMENDATION_ID,
     PersonalizeResponse,
@@ -33,12 +36,9 @@ from pawsonalize.http.answers import (
     ResponseMetadata,
     is_detailed,
 )
-from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKING
-from pawsonalize.http.filters import Metadata, read_metadata
-from pawsonalize.http.included import NOTHING, Included, read_included
-from pawsonalize.http.json import json_response, read_form
-from pawsonalize.http.operation import About, Operations, RequestParameter
-from pawsonalize.http.queries import (
+from pawsonalize.http.recommending.filters import Metadata, read_metadata
+from pawsonalize.http.recommending.included import NOTHING, Included, read_included
+from pawsonalize.http.recommending.queries import (
     QueryFields,
     answer_in_lane,
     check_of_groups,

@@ -41,9 +41,9 @@ from pawsonalize.http.addressing import (
     read_visitor,
 )
 from pawsonalize.http.callers import caller_of, check_visitor
-from pawsonalize.http.filters import FilterValues, MetadataColumns, read_filter
-from pawsonalize.http.included import Include
 from pawsonalize.http.json import unknown_of
+from pawsonalize.http.recommending.filters import FilterValues, MetadataColumns, read_filter
+from pawsonalize.http.recommending.included import Include
 from pawsonalize.http.services import Services
 
 T = TypeVar("T")

@@ -1,0 +1,1 @@
+"""Recommendations and re-rankings at /v1: queries in, answers out."""

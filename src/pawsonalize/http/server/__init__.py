@@ -1,0 +1,1 @@
+"""The server below the native API: connections, TLS, limits of bodies and of time."""
