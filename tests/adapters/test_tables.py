@@ -15,7 +15,7 @@ from pawsonalize import storage
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.domain.schemas import DatasetType, Field, Schema
+from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
 from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.storage.animal_exposures import AnimalExposures, add_shown_animals
@@ -316,7 +316,10 @@ def test_the_schema_of_a_dataset_is_the_one_given_last(database: Database) -> No
     catalogue = Catalogue(database)
     assert catalogue.schema(DatasetType.USERS) is None
     for categorical in (False, True):
-        fields = (Field("USER_ID", ("string",)), Field("GENDER", ("null", "string"), categorical))
+        fields = (
+            SchemaField("USER_ID", ("string",)),
+            SchemaField("GENDER", ("null", "string"), categorical),
+        )
         catalogue.put_schema(Schema(DatasetType.USERS, fields))
     assert catalogue.schema(DatasetType.USERS) == Schema(DatasetType.USERS, fields)
     assert catalogue.schema(DatasetType.ITEMS) is None

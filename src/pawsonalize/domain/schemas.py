@@ -29,7 +29,7 @@ REQUIRED_FIELDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class SchemaField:
     """One column: its name in upper case, its Avro types, and whether it is categorical."""
 
     name: str
@@ -52,7 +52,7 @@ class Schema:
     """The columns of a dataset. Names compare without regard to case."""
 
     dataset: DatasetType
-    fields: tuple[Field, ...]
+    fields: tuple[SchemaField, ...]
 
     @classmethod
     def parse(cls, text: str, dataset: DatasetType) -> "Schema":
@@ -79,12 +79,12 @@ class Schema:
                 )
         return schema
 
-    def field(self, name: str) -> Field | None:
+    def field(self, name: str) -> SchemaField | None:
         """The column of that name, in any case."""
         return next((field for field in self.fields if field.name == name.upper()), None)
 
 
-def _field(entry: object) -> Field:
+def _field(entry: object) -> SchemaField:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         raise InvalidInput("each schema field needs a name", field="fields")
     name = entry["name"]
@@ -93,4 +93,4 @@ def _field(entry: object) -> Field:
     if not types or not all(isinstance(kind, str) and kind in _PRIMITIVES for kind in types):
         allowed = ", ".join(sorted(_PRIMITIVES))
         raise InvalidInput(f"field {name} has an unknown type; use one of {allowed}", field=name)
-    return Field(name.upper(), types, bool(entry.get("categorical", False)))
+    return SchemaField(name.upper(), types, bool(entry.get("categorical", False)))

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Row, Table, bindparam, delete, func, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
-from pawsonalize.domain.schemas import DatasetType, Field, Schema
+from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
 from pawsonalize.domain.statuses import Stay
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.prepared import PreparedSelect
@@ -20,7 +20,7 @@ Value = str | float | None
 
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 _DECODE = msgspec.json.Decoder(dict[str, Value]).decode
-_DECODE_FIELDS = msgspec.json.Decoder(tuple[Field, ...]).decode
+_DECODE_FIELDS = msgspec.json.Decoder(tuple[SchemaField, ...]).decode
 _ATTRIBUTES_OF = PreparedSelect(
     select(users.c.attributes).where(
         users.c.dataset_group == bindparam("group"), users.c.user_id == bindparam("user")

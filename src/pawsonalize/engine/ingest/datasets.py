@@ -7,7 +7,7 @@ from typing import Any
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Field, Schema
+from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Schema, SchemaField
 from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.ingest.importing.rows import read_created_at
 from pawsonalize.kinds.access_keys import AccessKey
@@ -106,7 +106,7 @@ def _plain(name: str) -> str:
     return name.replace("_", "").upper()
 
 
-def _value(field: Field, value: object) -> str | float | None:
+def _value(field: SchemaField, value: object) -> str | float | None:
     if value is None:
         if field.nullable:
             return None
@@ -123,7 +123,7 @@ def _value(field: Field, value: object) -> str | float | None:
     raise InvalidInput(f"{field.name} must be of the type {allowed}", field=field.name)
 
 
-def _number(field: Field, value: int | float) -> float:
+def _number(field: SchemaField, value: int | float) -> float:
     whole = not {"float", "double"} & set(field.types)
     number = float(value) if abs(value) < _MOST else math.inf
     if not math.isfinite(number):

@@ -24,7 +24,7 @@ from pawsonalize.storage.impressions import RECOMMENDATION, Impression, Impressi
 from pawsonalize.storage.outcomes import Outcomes
 
 
-class Kind(StrEnum):
+class OutcomeKind(StrEnum):
     """The event types that are outcomes."""
 
     INQUIRY = "inquiry"
@@ -34,7 +34,12 @@ class Kind(StrEnum):
 
 
 WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {Kind.INQUIRY: 0.1, Kind.APPLICATION: 0.3, Kind.ADOPTION: 1.0, Kind.RETURN: -1.0}
+    {
+        OutcomeKind.INQUIRY: 0.1,
+        OutcomeKind.APPLICATION: 0.3,
+        OutcomeKind.ADOPTION: 1.0,
+        OutcomeKind.RETURN: -1.0,
+    }
 )
 
 
@@ -45,7 +50,7 @@ class Outcome:
     `recommendation_id` is the answer that the event names.
     """
 
-    kind: Kind
+    kind: OutcomeKind
     at: int
     visitor: str | None
     item_id: str
@@ -63,27 +68,27 @@ def read_weights(given: Mapping[str, str]) -> dict[str, float]:
             weights[name] = float(value)
         except ValueError as error:
             raise InvalidInput(f"the weight of {name} must be a number, not {value}") from error
-    if weights[Kind.RETURN] > 0 or not all(abs(each) < 1e6 for each in weights.values()):
+    if weights[OutcomeKind.RETURN] > 0 or not all(abs(each) < 1e6 for each in weights.values()):
         raise InvalidInput("weights are below a million, and a return takes away")
     return weights
 
 
 _BATCH = 10_000
-_KIND_OF = {AnimalStatus.ADOPTED: Kind.ADOPTION, AnimalStatus.RETURNED: Kind.RETURN}
+_KIND_OF = {AnimalStatus.ADOPTED: OutcomeKind.ADOPTION, AnimalStatus.RETURNED: OutcomeKind.RETURN}
 
 
 def told_outcomes(table: Outcomes, since: int, until: int) -> list[Outcome]:
     """The events that are outcomes, each with its visitor."""
     events = []
     after = 0
-    while page := table.events([*Kind], since, until, after, _BATCH):
+    while page := table.events([*OutcomeKind], since, until, after, _BATCH):
         events += [logged.event for logged in page]
         after = page[-1].offset
     alone = {one.session_id for one in events if one.user_id is None and one.session_id is not None}
     users = table.users_of(alone)
     return [
         Outcome(
-            kind=Kind(table.event_types.meaning(event.event_type)),
+            kind=OutcomeKind(table.event_types.meaning(event.event_type)),
             at=event.sent_at,
             visitor=event.user_id or users.get(event.session_id or "", event.session_id),
             item_id=event.item_id,
@@ -189,11 +194,11 @@ def attribute(
     adopted: dict[str, Cause] = defaultdict(lambda: NOBODY)
     for outcome in sorted(outcomes, key=lambda one: one.at):
         cause = _named(outcome, answers)
-        if cause is None and outcome.kind is Kind.RETURN and outcome.animal_id in adopted:
+        if cause is None and outcome.kind is OutcomeKind.RETURN and outcome.animal_id in adopted:
             cause = adopted[outcome.animal_id]
         if cause is None:
             cause = _latest(outcome, answers, within)
-        if outcome.kind is Kind.ADOPTION and outcome.animal_id is not None:
+        if outcome.kind is OutcomeKind.ADOPTION and outcome.animal_id is not None:
             adopted[outcome.animal_id] = cause
         yield outcome, cause
 

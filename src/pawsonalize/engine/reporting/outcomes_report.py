@@ -18,8 +18,8 @@ from pawsonalize.engine.reporting.outcomes import (
     WEIGHTS,
     AnswerIndex,
     Cause,
-    Kind,
     Outcome,
+    OutcomeKind,
     Policy,
     answers_between,
     attribute,
@@ -57,7 +57,7 @@ class Tally:
     def __init__(self, showing: Showing) -> None:
         self._showing = showing
         self._answers: Counter[Key] = Counter()
-        self._outcomes: dict[Key, Counter[Kind]] = defaultdict(Counter)
+        self._outcomes: dict[Key, Counter[OutcomeKind]] = defaultdict(Counter)
         self.sessions: dict[Key, set[str]] = defaultdict(set)
         self.spans: dict[Key, tuple[int, int]] = {}
         self.recommenders: dict[str, int] = {}  # when each version first recommended
@@ -101,15 +101,15 @@ class Tally:
     ) -> Line:
         """The key's line; `span` is the time in which animals could have been shown."""
         outcomes, sessions = self._outcomes[key], len(self.sessions[key])
-        net = outcomes[Kind.ADOPTION] - outcomes[Kind.RETURN]
+        net = outcomes[OutcomeKind.ADOPTION] - outcomes[OutcomeKind.RETURN]
         return Line(
             name=name,
             answers=self._answers[key],
             sessions=sessions,
-            inquiries=outcomes[Kind.INQUIRY],
-            applications=outcomes[Kind.APPLICATION],
-            adoptions=outcomes[Kind.ADOPTION],
-            returns=outcomes[Kind.RETURN],
+            inquiries=outcomes[OutcomeKind.INQUIRY],
+            applications=outcomes[OutcomeKind.APPLICATION],
+            adoptions=outcomes[OutcomeKind.ADOPTION],
+            returns=outcomes[OutcomeKind.RETURN],
             value=round(sum(weights[kind] * times for kind, times in outcomes.items()), 6),
             adoptions_per1000_sessions=1_000 * net / sessions if sessions else None,
             never_shown_share=None if key is Policy.NONE else self._showing.never(key, *span),

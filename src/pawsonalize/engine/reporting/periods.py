@@ -6,7 +6,7 @@ from collections import Counter
 import msgspec
 
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.reporting.outcomes import Kind
+from pawsonalize.engine.reporting.outcomes import OutcomeKind
 from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder, Season
 from pawsonalize.engine.reporting.report import stays_of
 
@@ -35,7 +35,7 @@ def periods_of(season: Season, order: OutcomesOrder, parts: int) -> list[Outcome
         return []
     step = (order.until - order.since) / parts
     bounds = [order.since + round(step * part) for part in range(parts + 1)]
-    counts = [Counter[Kind]() for _ in range(parts)]
+    counts = [Counter[OutcomeKind]() for _ in range(parts)]
     for one in season.outcomes:
         counts[min(bisect_right(bounds, one.at), parts) - 1][one.kind] += 1
     periods = []
@@ -46,10 +46,10 @@ def periods_of(season: Season, order: OutcomesOrder, parts: int) -> list[Outcome
             OutcomesPeriod(
                 since=iso(since),
                 until=iso(until),
-                inquiries=count[Kind.INQUIRY],
-                applications=count[Kind.APPLICATION],
-                adoptions=count[Kind.ADOPTION],
-                returns=count[Kind.RETURN],
+                inquiries=count[OutcomeKind.INQUIRY],
+                applications=count[OutcomeKind.APPLICATION],
+                adoptions=count[OutcomeKind.ADOPTION],
+                returns=count[OutcomeKind.RETURN],
                 arrivals=len(arrived),
                 waiting=sum(wait.since < until <= wait.until for wait in season.waits),
                 rmst90=None if rmst90 is None else rmst90.mean,

@@ -7,8 +7,8 @@ from pawsonalize.engine.reporting.outcomes import (
     NOBODY,
     AnswerIndex,
     Cause,
-    Kind,
     Outcome,
+    OutcomeKind,
     Policy,
     attribute,
 )
@@ -17,7 +17,7 @@ from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
 FIRST = Impression("R1", RECOMMENDATION, "ann", "s1", 0, 0, "v1", ("g", "h"), (0.9, 0.1))
 LATER = Impression("R2", RECOMMENDATION, "ann", "s2", 2 * DAY, 2 * DAY, "v2", ("g",))
 RANKED = Impression("R3", RANKING, "ann", "s2", 3 * DAY, 3 * DAY, "v3", ("k",))
-ADOPTED = Outcome(Kind.ADOPTION, 4 * DAY, "ann", "g", "rex")
+ADOPTED = Outcome(OutcomeKind.ADOPTION, 4 * DAY, "ann", "g", "rex")
 
 
 def causes(*outcomes: Outcome, within: int = 30) -> list[Cause]:
@@ -60,7 +60,7 @@ def test_an_explored_place_and_a_ranking_are_policies_of_their_own() -> None:
 
 def test_a_return_takes_back_the_adoption_it_follows() -> None:
     adopted = replace(ADOPTED, recommendation_id="R1")
-    returned = Outcome(Kind.RETURN, 9 * DAY, None, "g", "rex")
+    returned = Outcome(OutcomeKind.RETURN, 9 * DAY, None, "g", "rex")
     assert causes(returned, adopted) == [Cause(Policy.RECOMMENDED, "v1")] * 2
     assert causes(replace(returned, animal_id="another")) == [NOBODY]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pawsonalize.domain.schemas import DatasetType, Field, Schema
+from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
 from pawsonalize.engine.training.training_data import marked_training_data, training_data
 from pawsonalize.kinds.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.recipes.data import TrainingData
@@ -158,7 +158,9 @@ def described(data: TrainingData) -> list[list[tuple[str, str]]]:
 
 def schema(dataset: DatasetType, **columns: bool) -> Schema:
     """A schema of text columns, and whether each is categorical."""
-    fields = tuple(Field(name, ("string",), categorical) for name, categorical in columns.items())
+    fields = tuple(
+        SchemaField(name, ("string",), categorical) for name, categorical in columns.items()
+    )
     return Schema(dataset, fields)
 
 

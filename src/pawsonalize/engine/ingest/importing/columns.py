@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Field, Schema
+from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Schema, SchemaField
 from pawsonalize.engine.ingest.importing.csv_rows import CsvRow
 
 _INT64 = 2**63
@@ -19,7 +19,7 @@ class FileColumns:
     `required` are the places of columns that a row must fill.
     """
 
-    fields: tuple[Field, ...]
+    fields: tuple[SchemaField, ...]
     required: tuple[int, ...]
 
     @classmethod
@@ -49,7 +49,7 @@ class FileColumns:
         names = [field.name for field in self.fields]
         return names.index(name) if name in names else None
 
-    def others(self, known: Sequence[str]) -> list[tuple[int, Field]]:
+    def others(self, known: Sequence[str]) -> list[tuple[int, SchemaField]]:
         """The columns that are not among the known ones, with their indexes."""
         return [(at, field) for at, field in enumerate(self.fields) if field.name not in known]
 
@@ -73,7 +73,7 @@ def read_schema(text: str) -> Schema:
     return Schema.parse(text, dataset)
 
 
-def read_value(field: Field, text: str) -> str | int | float | None:
+def read_value(field: SchemaField, text: str) -> str | int | float | None:
     """A value in its schema's type, None if empty; InvalidInput if it does not fit."""
     text = text.strip()
     if not text:
@@ -87,7 +87,7 @@ def read_value(field: Field, text: str) -> str | int | float | None:
     return text
 
 
-def read_number(field: Field, text: str) -> int | float:
+def read_number(field: SchemaField, text: str) -> int | float:
     """A finite number, whole where the schema knows only whole ones; InvalidInput otherwise."""
     try:
         if "_" in text:  # Python's spelling, nobody else's
@@ -111,6 +111,6 @@ def read_number(field: Field, text: str) -> int | float:
     return whole
 
 
-def _field(name: str, schema: Schema | None) -> Field:
+def _field(name: str, schema: Schema | None) -> SchemaField:
     given = schema.field(name) if schema is not None else None
-    return given or Field(name, ("null", "string"))
+    return given or SchemaField(name, ("null", "string"))

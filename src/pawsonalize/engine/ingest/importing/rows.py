@@ -14,13 +14,13 @@ from pawsonalize.domain.events import (
     Event,
 )
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.domain.schemas import Field
+from pawsonalize.domain.schemas import SchemaField
 from pawsonalize.domain.times import LATEST, SECOND, parse_moment
 from pawsonalize.engine.ingest.importing.columns import FileColumns, read_number, read_value
 from pawsonalize.engine.ingest.importing.csv_rows import CsvRow
 from pawsonalize.storage.catalogue import Item, User
 
-_CREATED = Field("CREATION_TIMESTAMP", ("double",))
+_CREATED = SchemaField("CREATION_TIMESTAMP", ("double",))
 Attributes = dict[str, str | float | None]
 
 
@@ -61,11 +61,11 @@ class UserReader:
         return User(parse_id(row.values[self._id], "USER_ID"), _attributes(self._others, row))
 
 
-def _attributes(columns: list[tuple[int, Field]], row: CsvRow) -> Attributes:
+def _attributes(columns: list[tuple[int, SchemaField]], row: CsvRow) -> Attributes:
     return {field.name: _attribute(field, row.values[at]) for at, field in columns}
 
 
-def _attribute(field: Field, text: str) -> str | float | None:
+def _attribute(field: SchemaField, text: str) -> str | float | None:
     value = read_value(field, text)
     return float(value) if isinstance(value, int) else value
 
@@ -75,7 +75,7 @@ def read_created_at(text: str) -> int | None:
     text = text.strip()
     if not text:
         return None
-    moment = round(read_number(Field("CREATION_TIMESTAMP", ("double",)), text) * SECOND)
+    moment = round(read_number(SchemaField("CREATION_TIMESTAMP", ("double",)), text) * SECOND)
     if abs(moment) >= LATEST:
         raise InvalidInput(
             "must be epoch seconds, before the year 2100", field="CREATION_TIMESTAMP"
