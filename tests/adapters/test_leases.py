@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from threading import Barrier, Event, Thread
 
@@ -71,10 +72,10 @@ def test_a_container_that_is_made_anew_under_another_name_goes_on_at_once(
         monkeypatch.setattr("socket.gethostname", lambda: hostname)
         return Leases(table, tmp_path, SECONDS, steady, host="")
 
-    with started("a1f3").taken("job.a") as lease:
+    with closing(started("a1f3")) as leases, leases.taken("job.a") as lease:
         assert lease is not None
         lease.is_handed_over = True  # to a child that dies with the container
-    with started("9bc2").taken("job.a") as lease:
+    with closing(started("9bc2")) as leases, leases.taken("job.a") as lease:
         assert lease is not None
         assert lease.takings == 2
 

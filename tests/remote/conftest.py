@@ -48,6 +48,9 @@ class Driving:
     amazon: Wire
     proxy: FaultyProxy
 
+    def __post_init__(self) -> None:
+        self.impressions = ImpressionLog(self.adapters.impressions)
+
     @property
     def remote(self) -> RemoteEngine:
         assert self.adapters.remote is not None
@@ -58,7 +61,7 @@ class Driving:
         return Runtime(
             self.adapters.log,
             self.live[RECOMMENDER],
-            ImpressionLog(self.adapters.impressions),
+            self.impressions,
             self.live.get("reranker"),
         )
 
@@ -143,7 +146,9 @@ def driven(settings: Settings, amazon: Wire, proxy: FaultyProxy) -> Iterator[Dri
     proxy.asked.clear()
     with opened(settings) as adapters:
         fill(adapters)
-        yield Driving(settings, adapters, live_models(settings, adapters), amazon, proxy)
+        driving = Driving(settings, adapters, live_models(settings, adapters), amazon, proxy)
+        yield driving
+        driving.impressions.close()
     proxy.mend()
 
 

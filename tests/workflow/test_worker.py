@@ -215,6 +215,7 @@ def test_who_stalls_so_long_that_another_took_over_changes_nothing_more(
         "notify",
     ]
     assert other.done[-1] is Step.NOTIFY
+    there.close()
 
 
 def test_cancelling_ends_a_wait_at_once_and_stops_the_training(

@@ -65,9 +65,10 @@ def test_no_dataset_group_waits_for_two_jobs_of_another(
         return {}
 
     kind = JobKind(DatasetImportJob, lambda _: None, perform)
+    machines = [Leases(WorkTable(database), tmp_path / "leases") for _ in range(2)]
     servers = [
         JobTable(registry, (kind,), leases, lambda: T0, partial(FairOrder, Turns(database)))
-        for leases in (Leases(WorkTable(database), tmp_path / "leases") for _ in range(2))
+        for leases in machines
     ]
     for number in range(5):
         registry.create(job("greedy", number), T0 + number)
@@ -80,6 +81,8 @@ def test_no_dataset_group_waits_for_two_jobs_of_another(
             registry.create(job("quiet", 0), T0 + 20)
     assert done[:5] == ["greedy-0", "modest-0", "greedy-1", "quiet-0", "modest-1"]
     assert done[5:] == ["greedy-2", "greedy-3", "greedy-4"]
+    for leases in machines:
+        leases.close()
 
 
 def test_jobs_in_work_of_one_dataset_group_keep_no_other_from_asking(registry: Registry) -> None:

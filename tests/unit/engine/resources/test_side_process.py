@@ -42,16 +42,19 @@ def lock(tmp_path: Path) -> Path:
 def make(database: Database, tmp_path: Path) -> Iterator[Make]:
     """A server that runs the given shell program beside it."""
     made: list[SideProcess] = []
+    machines: list[Leases] = []
 
     def make(code: str, pause: float = 0.0, machine: str = "leases") -> SideProcess:
         command = ("sh", "-c", code, "work")
-        leases = Leases(WorkTable(database), tmp_path / machine)
+        machines.append(leases := Leases(WorkTable(database), tmp_path / machine))
         made.append(SideProcess(leases, pause, command, os.environ, now()))
         return made[-1]
 
     yield make
     for process in made:
         process.stop()
+    for leases in machines:
+        leases.close()
 
 
 def start_when_free(process: SideProcess) -> None:

@@ -1,6 +1,5 @@
 """Feeds at addresses, from a real server into the inventory."""
 
-import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import replace
@@ -55,9 +54,8 @@ class World:
         self, database: Database, server: FeedServer, problems: Problems, folder: Path
     ) -> None:
         self.server = server
-        self.machines = (
-            Leases(WorkTable(database), folder / str(number)) for number in itertools.count()
-        )
+        self.database, self.folder = database, folder
+        self.machines: list[Leases] = []
         self.animals = Animals(database)
         self.registry = Registry(Resources(database))
         self.problems = problems
@@ -66,8 +64,14 @@ class World:
 
     def another(self, source: FeedSource | None = None) -> Polling:
         feed = ScheduledFeed(source or self.source, lambda now: now - now % HOUR)
-        leases = next(self.machines)
+        leases = self.machine()
         return Polling({"north": feed}, self.registry, self.animals, self.problems, leases)
+
+    def machine(self) -> Leases:
+        """The leases of another server."""
+        folder = self.folder / str(len(self.machines))
+        self.machines.append(Leases(WorkTable(self.database), folder))
+        return self.machines[-1]
 
     def publish(self, answer: Answer) -> None:
         self.server.answers["/cats?key=hidden"] = answer
@@ -80,10 +84,14 @@ class World:
 
 
 @pytest.fixture
-def world(database: Database, server: FeedServer, problems: Problems, tmp_path: Path) -> World:
+def world(
+    database: Database, server: FeedServer, problems: Problems, tmp_path: Path
+) -> Iterator[World]:
     world = World(database, server, problems, tmp_path)
     world.publish(Answer(cats("a", "b", "c", "d"), headers={"ETag": '"1"'}))
-    return world
+    yield world
+    for leases in world.machines:
+        leases.close()
 
 
 def test_a_feed_is_taken_once_a_tick_whichever_server_looks(world: World) -> None:
@@ -144,7 +152,7 @@ def test_the_problem_of_a_feed_that_is_listed_no_more_ends(world: World) -> None
 
 
 def test_who_died_while_fetching_is_made_up_for(world: World) -> None:
-    fetching = next(world.machines)
+    fetching = world.machine()
     with fetching.held("feed.north"):
         assert world.another().look(T0) == 0
         with pytest.raises(Conflict, match="another process"):
