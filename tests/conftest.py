@@ -4,9 +4,11 @@ import logging
 import os
 import shutil
 import sys
+import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,20 +63,20 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def _place(path: Path) -> int:
-    name = str(path.relative_to(Path(__file__).parent))
+    name = os.path.relpath(path, Path(__file__).parent)
     return next((n for n, one in enumerate(_REAL) if f"{name}/".startswith(one)), len(_REAL))
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes long; otherwise the order stays."""
-
     for item in items:
         if _place(item.path) < len(_REAL):
             item.add_marker("real")
     items.sort(key=lambda item: _place(item.path))
 
 
+_END_SECONDS = 10  # on a busy machine
 POSTGRES_VARIABLE = "PAWSONALIZE_TEST_POSTGRES_URL"
 
 
@@ -82,6 +84,46 @@ POSTGRES_VARIABLE = "PAWSONALIZE_TEST_POSTGRES_URL"
 def logs_aside() -> None:
     """Services of this process live beside other tests, which read what they print."""
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.__stderr__))
+    for handler in logging.root.handlers[:]:  # of a service that began in what is captured no more
+        if getattr(getattr(handler, "stream", None), "closed", False):
+            logging.root.removeHandler(handler)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_thread_outlives_its_file() -> Iterator[None]:
+    """Fail the last test of a file whose services leave a thread running."""
+    with _threads_ending():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_thread_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fail the test that leaves a thread running, which would log into the output of the next."""
+    fixtures = request.node._fixtureinfo.name2fixturedefs
+    of_files = [one for one, found in fixtures.items() if found[-1].scope in {"class", "module"}]
+    with _threads_ending() if of_files == [no_thread_outlives_its_file.__name__] else nullcontext():
+        yield
+
+
+@contextmanager
+def _threads_ending() -> Iterator[None]:
+    before = set(threading.enumerate())
+    yield
+    if any(map(_is_ours, before)):  # a service that lives longer, which may start more at any time
+        return
+    ends = time.monotonic() + _END_SECONDS
+    for thread in filter(_is_ours, set(threading.enumerate()) - before):
+        thread.join(max(0, ends - time.monotonic()))
+        if thread.is_alive():
+            pytest.fail(f"a thread goes on: {thread} of {getattr(thread, '_target', None)}")
+
+
+def _is_ours(thread: threading.Thread) -> bool:
+    """True unless a library keeps it for the next task, or for a server of the whole run."""
+    target = getattr(thread, "_target", None)
+    module = getattr(target, "__module__", None) or ""
+    in_pool = module == "concurrent.futures.thread" and not thread.name.startswith("asyncio_")
+    return in_pool or module.startswith(("pawsonalize", "tests", "uvicorn"))
 
 
 @pytest.fixture(autouse=True)
