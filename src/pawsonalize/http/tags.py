@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from pawsonalize.kinds.catalogue import KINDS
+
 
 @dataclass(frozen=True, slots=True)
 class Tag:
@@ -10,6 +12,15 @@ class Tag:
     name: str
     description: str
     paths: tuple[str, ...]
+
+
+def _paths(tag: str) -> tuple[str, ...]:
+    """Return the paths of the kinds of resources that stand below the tag."""
+    return tuple(
+        f"/v1/{kind.path}s"
+        for kind in KINDS.values()
+        if kind.native is not None and kind.native.tag == tag
+    )
 
 
 # The first that fits counts.
@@ -37,24 +48,17 @@ TAGS = (
     Tag(
         "Filters",
         "Which items answers may hold.",
-        ("/v1/filters",),
+        _paths("Filters"),
     ),
     Tag(
         "Models",
         "What is trained, how it did, and what is served.",
-        ("/v1/runs", "/v1/solutions", "/v1/solution-versions", "/v1/campaigns", "/v1/outcomes"),
+        ("/v1/runs", *_paths("Models"), "/v1/outcomes"),
     ),
     Tag(
         "Data",
         "Dataset groups with their schemas, datasets and event trackers, and files of questions.",
-        (
-            "/v1/dataset-groups",
-            "/v1/schemas",
-            "/v1/datasets",
-            "/v1/event-trackers",
-            "/v1/batch-inference-jobs",
-            "/v1/batch-segment-jobs",
-        ),
+        _paths("Data"),
     ),
     Tag(
         "Console",

@@ -220,6 +220,7 @@ CAMPAIGN_KIND = Kind(
     change=_change_campaign,
     actions={"rollback": lambda parts, name, now: parts.campaigns.rollback(name, now)},
     native=Native(
+        tag="Models",
         list="What is served, and what became of its latest update.",
         create="Serve a solution, with settings of its own.",
         change="Serve another version, or with other settings.",

@@ -428,6 +428,7 @@ FILTER_KIND = Kind(
     quota=Quota(limit=10),
     create=_create_filter,
     native=Native(
+        tag="Filters",
         list="Which items answers may hold, by name, newest first.",
         create="Create a filter from an expression.",
         delete="Delete a filter.",
