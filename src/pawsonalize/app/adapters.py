@@ -73,12 +73,12 @@ from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.work import WorkTable
+from pawsonalize.wing import offered
 from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
 from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
-from pawsonalize.wings.notifications.notifying import open_notifiers
 from pawsonalize.wings.out_of_core.counting import Counting
 from pawsonalize.wings.remote_amazon.composition import RemoteEngine
 from pawsonalize.wings.remote_amazon.remote_campaign import RemoteCampaign
@@ -233,10 +233,13 @@ class Adapters:
         return Runs(self.work, as_record(settings), partial(retrained, self.registry))
 
     def problems(self, settings: Settings) -> Problems:
-        """What goes wrong and lasts; people are told of it by the notifiers of the settings."""
-        outbox = Outbox(self.deliveries, open_notifiers(settings))
+        """Return the problems that last, of which people are notified."""
         notice_after = round(settings.problem_notice_seconds * SECOND)
-        return Problems(ProblemTable(self.database), outbox, notice_after)
+        return Problems(ProblemTable(self.database), self.outbox(settings), notice_after)
+
+    def outbox(self, settings: Settings) -> Outbox:
+        """Return the outbox for the notifiers that a wing offers."""
+        return Outbox(self.deliveries, offered("notifiers", settings) or ())
 
     def intake(self, settings: Settings) -> Intake:
         """What counts how much of what comes in is taken; many refusals are a problem."""

@@ -4,7 +4,6 @@ import gc
 import multiprocessing
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 
@@ -73,7 +72,6 @@ def build_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         with (
             opened(settings) as adapters,
-            ThreadPoolExecutor() as notifying,
             ExitStack() as stack,
         ):
             engine = Engine.of(settings, adapters, sources)
@@ -103,7 +101,7 @@ def build_app(
             catch_up(settings, engine)
             if loaded is not None:
                 loaded()
-            async with in_background(settings, adapters, engine, notifying, tasks):
+            async with in_background(settings, adapters, engine, tasks):
                 yield
             app.state.services.reports.close()
             engine.close()

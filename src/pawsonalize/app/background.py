@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,18 +24,17 @@ from pawsonalize.engine.training.refresh import are_behind
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.problems import Problems
+from pawsonalize.kinds.servers import Servers
 from pawsonalize.settings import Settings
 from pawsonalize.storage.answering import in_time
 from pawsonalize.wing import parts
 from pawsonalize.wings.console.views.traffic import SAMPLE_SECONDS
-from pawsonalize.wings.notifications.notifying import couriers
 from pawsonalize.wings.remote_amazon.forwarding import LEASE
 from pawsonalize.wings.remote_amazon.settings import AmazonSettings
 
 if TYPE_CHECKING:
     from pawsonalize.app.engine import Engine
 
-_DELIVERY_SECONDS = 2.0
 _FOLLOW_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _JOB_SECONDS = 0.5
 _STREAM_SECONDS = 0.05
@@ -77,17 +76,13 @@ async def in_background(
     settings: Settings,
     adapters: Adapters,
     engine: "Engine",
-    notifying: Executor,
     tasks_of_wings: Iterable[Task] = (),
 ) -> AsyncIterator[None]:
-    """Do it all while the block runs, in other threads than answers use: it may take its time.
-
-    Notifications have threads of their own, as they may hang.
-    """
+    """Do it all while the block runs, in other threads than answers use: it may take its time."""
     threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="background")
     running = [
         asyncio.create_task(_repeat(one, one.threads or threads, engine.problems))
-        for one in (*_tasks(settings, adapters, engine, notifying), *tasks_of_wings)
+        for one in (*_tasks(settings, adapters, engine), *tasks_of_wings)
     ]
     try:
         yield
@@ -144,9 +139,7 @@ def _following(campaign: str) -> str:
     return f"follow campaign {campaign}"
 
 
-def _tasks(
-    settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
-) -> Iterator[Task]:
+def _tasks(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[Task]:
     serves, works = settings.has_role(SERVE), settings.has_role(WORK)
     if serves:
         yield from _for_answers(engine)
@@ -158,9 +151,9 @@ def _tasks(
     if (replica := adapters.database.replica) is not None:
         yield Task("follow the read replica", _PROBLEM_SECONDS, replica.look)
     yield Task("look at refusals", _PROBLEM_SECONDS, at_the_moment(engine.intake.look))
-    for task in _telling(settings, adapters, engine, notifying):
-        # That nobody works must be told as well.
-        yield task if works else replace(task, work=partial(_if_nobody_works, engine, task.work))
+    # That nobody works is a problem as well.
+    notify = work_of_one(settings, engine.servers, at_the_moment(engine.problems.look))
+    yield Task("tell problems", _PROBLEM_SECONDS, notify)
 
 
 def _for_answers(engine: "Engine") -> Iterator[Task]:
@@ -228,19 +221,16 @@ def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[
                 yield Task(name, LOOK_SECONDS, at_the_moment(one.look))
 
 
-def _telling(
-    settings: Settings, adapters: Adapters, engine: "Engine", notifying: Executor
-) -> Iterator[Task]:
-    once = partial(adapters.leases.leading, HOUSEKEEPING)
-    yield Task("tell problems", _PROBLEM_SECONDS, at_the_moment(engine.problems.look))
-    for courier in couriers(settings, adapters.deliveries, adapters.leases):
-        name, deliver = f"deliver due {courier.name}", once(at_the_moment(courier.deliver_due))
-        yield Task(name, _DELIVERY_SECONDS, deliver, notifying)
+def work_of_one(
+    settings: Settings, servers: Servers, work: Callable[[], object]
+) -> Callable[[], object]:
+    """Return work that servers without the role `work` do only while none with it lives."""
 
+    def if_nobody_works() -> None:
+        if servers.nobody(WORK):
+            work()
 
-def _if_nobody_works(engine: "Engine", work: Callable[[], object]) -> None:
-    if engine.servers.nobody(WORK):
-        work()
+    return work if settings.has_role(WORK) else if_nobody_works
 
 
 def _is_behind(settings: Settings, adapters: Adapters, engine: "Engine") -> bool:

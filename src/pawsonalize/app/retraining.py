@@ -30,11 +30,9 @@ from pawsonalize.engine.training.retraining.training import Training
 from pawsonalize.engine.training.retraining.worker import RunWorker
 from pawsonalize.engine.training.retraining.worker_processes import WorkerProcesses
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
-from pawsonalize.kinds.problems import Outbox
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.turns import Turns
-from pawsonalize.wings.notifications.notifying import open_notifiers
 
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 
@@ -135,7 +133,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
 
 
 def _news(settings: Settings, adapters: Adapters) -> News:
-    return News(Outbox(adapters.deliveries, open_notifiers(settings)))
+    return News(adapters.outbox(settings))
 
 
 def _serving(settings: Settings, adapters: Adapters) -> Callable[[str, int], object]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
@@ -24,10 +25,10 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.file_size import tidy
 from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.log_start import LogStart
+from pawsonalize.wing import parts
 from pawsonalize.wings.dead_letters.archived_letters import LetterRetention
 from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
-from pawsonalize.wings.notifications.settings import NotificationSettings
 
 _JOBS = (
     DatasetImportJob,
@@ -44,7 +45,8 @@ def upkeep(
     settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[Upkeep]:
     """What is old is deleted, the archive compacted, and what is free given back to the disk."""
-    for name, work in _deletions(settings, adapters, stopped):
+    of_wings = (part(settings, adapters, stopped) for _, part in parts("upkeep"))
+    for name, work in chain(_deletions(settings, adapters, stopped), *of_wings):
         yield name, partial(_at_this_moment, work)
     yield "give free space back", partial(tidy, adapters.database)
 
@@ -80,7 +82,6 @@ def _deletions(
     )
     yield "delete old versions", lambda _now: versions.delete_old()
     yield "delete old jobs", JobRetention(adapters.registry, _JOBS, settings.job_days).delete_old
-    yield "delete old notifications", partial(_forget_deliveries, settings, adapters)
     yield "delete old runs", partial(_forget_runs, settings, adapters)
     yield (
         "delete old audit entries",
@@ -104,11 +105,6 @@ def _file_retention(settings: Settings, kind: str, days: int) -> FileRetention |
 
 def _at_this_moment(work: Callable[[int], object]) -> object:
     return work(clock.now())
-
-
-def _forget_deliveries(settings: Settings, adapters: Adapters, now: int) -> None:
-    if settings.part(NotificationSettings).delivery_days:
-        adapters.deliveries.forget(now - settings.part(NotificationSettings).delivery_days * DAY)
 
 
 def _forget_runs(settings: Settings, adapters: Adapters, now: int) -> None:

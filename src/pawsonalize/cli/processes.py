@@ -102,7 +102,7 @@ def work(token: int) -> None:
     from pawsonalize.app.fleet import beside
     from pawsonalize.app.retraining import worker
     from pawsonalize.engine.training.retraining.record import RETRAINING
-    from pawsonalize.wings.notifications.notifying import couriers
+    from pawsonalize.wing import offered
 
     settings = _settings()
     for sign in (signal.SIGTERM, signal.SIGINT):  # the lease is given back on the way out
@@ -110,10 +110,8 @@ def work(token: int) -> None:
     with opened(settings) as adapters, beside(settings, adapters, "retrain"):
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         worker(settings, adapters, name).work(token)
-        for courier in couriers(
-            settings, adapters.deliveries, adapters.leases
-        ):  # where no server runs
-            attempt(f"deliver due {courier.name}", partial(courier.deliver_due, clock.now()))
+        for what, deliver in offered("deliveries", settings, adapters) or ():  # no server may run
+            attempt(what, partial(deliver, clock.now()))
         adapters.work.forget(RETRAINING, clock.now() - settings.run_retention_days * DAY)
 
 

@@ -16,6 +16,7 @@ from pawsonalize.engine.ingest.event_form import EventForm
 from pawsonalize.engine.ingest.events import MAX_EVENTS, IngestReceipt
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.callers import caller_of, check_visitor
+from pawsonalize.http.delivery_answers import delivered, delivery_of
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.examples import ONE_EVENT, SEVERAL_EVENTS, SHOP_EVENT
 from pawsonalize.http.json import json_response, read_body, unknown_of
@@ -25,7 +26,6 @@ from pawsonalize.http.refusals import refused_call, refused_events
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import leave
 from pawsonalize.kinds import access_keys
-from pawsonalize.wings.notifications.delivery_answers import delivered, delivery_of
 
 OPERATIONS = Operations()
 _OTHER_WRAPPINGS = (

@@ -12,7 +12,10 @@ from pawsonalize.storage.problems import Problem, ProblemTable
 
 
 class Outbox:
-    """Takes notifications for every notifier; returns as soon as they are durable."""
+    """Takes notifications for every notifier; returns as soon as they are durable.
+
+    Without a notifier, each is a line of the log.
+    """
 
     def __init__(self, deliveries: Deliveries, notifiers: Iterable[str]) -> None:
         self._deliveries = deliveries
@@ -20,7 +23,30 @@ class Outbox:
 
     def enqueue(self, notification: Notification) -> None:
         """Store it for every notifier; an id that was stored before changes nothing."""
+        if not self._notifiers:
+            log_notification(notification)
         self._deliveries.add([Delivery(notification, name) for name in self._notifiers])
+
+
+_WARNINGS = {
+    NotificationKind.FAILED,
+    NotificationKind.TIMED_OUT,
+    NotificationKind.CAPACITY_WARNING,
+    NotificationKind.PROBLEM,
+}
+
+
+def log_notification(notification: Notification) -> None:
+    """Write the notification to the log."""
+    write = log.warning if notification.kind in _WARNINGS else log.info
+    write(
+        notification.subject,
+        notification_id=notification.notification_id,
+        kind=notification.kind.value,
+        run_id=notification.run_id,
+        text=notification.text,
+        details=dict(notification.details),
+    )
 
 
 # A problem that is reported all the time is written no more often than this.

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from structlog.testing import capture_logs
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.notifications import Notification
@@ -310,3 +311,10 @@ def test_old_deliveries_are_forgotten_unless_an_attempt_is_yet_to_come(
     assert deliveries.forget(T0 + DAY) == 2
     left = [delivery.notification.notification_id for delivery in deliveries.newest(9)]
     assert left == ["news-3", "news-2"]
+
+
+def test_news_for_which_there_is_no_notifier_are_in_the_log(deliveries: Deliveries) -> None:
+    with capture_logs() as logged:
+        Outbox(deliveries, ()).enqueue(news(1))
+    assert [(one["event"], one["notification_id"]) for one in logged] == [(NEWS.subject, "news-1")]
+    assert deliveries.newest(10) == []

@@ -1,7 +1,6 @@
 """What a server repeats does its work on real tables."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -30,10 +29,10 @@ from tests.service_data import make_service
 def running(tmp_path: Path) -> Iterator[tuple[Adapters, dict[str, Task]]]:
     """The tables, and the tasks by name, of a server that keeps answers for three days."""
     settings = msgspec.structs.replace(make_service(tmp_path), impression_days=3)
-    with opened(settings) as adapters, ThreadPoolExecutor(1) as notifying:
+    with opened(settings) as adapters:
         engine = Engine.of(settings, adapters)
         background.catch_up(settings, engine)
-        tasks = background._tasks(settings, adapters, engine, notifying)
+        tasks = background._tasks(settings, adapters, engine)
         yield adapters, {task.name: task for task in tasks}
         engine.close()
 
@@ -48,9 +47,9 @@ def test_a_schedule_that_fails_keeps_no_run_from_its_worker(
     monkeypatch.setattr(GroupTimers, "look", fails)
     monkeypatch.setattr(WorkerProcesses, "look", lambda _workers, now: looked.append(now))
     settings = msgspec.structs.replace(make_service(tmp_path), retrain_here=True)
-    with opened(settings) as adapters, ThreadPoolExecutor(1) as notifying:
+    with opened(settings) as adapters:
         engine = Engine.of(settings, adapters)
-        for task in background._tasks(settings, adapters, engine, notifying):
+        for task in background._tasks(settings, adapters, engine):
             if "retrain" in task.name:
                 attempt(task.name, task.work, Reporting.every(0, engine.problems, task.name))
         assert looked

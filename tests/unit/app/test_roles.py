@@ -1,6 +1,5 @@
 """What a server does, by its roles; and what one says that does not answer."""
 
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -19,12 +18,12 @@ from tests.service_data import client_of, make_service
 def tasks(settings: Settings, **more: str) -> set[str]:
     """What a server with these settings does again and again."""
     settings = settings.changed(**more)
-    with opened(settings) as adapters, ThreadPoolExecutor(1) as notifying, ExitStack() as stack:
+    with opened(settings) as adapters, ExitStack() as stack:
         engine = Engine.of(settings, adapters)
         services = engine.services(settings, adapters)
         shared = background.started(settings, adapters, services, stack)
         found = [
-            *background._tasks(settings, adapters, engine, notifying),
+            *background._tasks(settings, adapters, engine),
             *background.tasks_of_wings(settings, adapters, services, shared),
         ]
         engine.close()

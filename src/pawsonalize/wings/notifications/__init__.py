@@ -8,4 +8,8 @@ WING = Wing(
     commands="commands:COMMANDS",
     checks="checks:CHECKS",
     usable="notifying:USABLE",
+    started="tasks:started",
+    tasks="tasks:tasks",
+    upkeep="notifying:upkeep",
+    ports={"notifiers": "notifying:open_notifiers", "deliveries": "notifying:deliveries"},
 )

@@ -1,17 +1,7 @@
 """Notifications as log lines: always there, so that no news is lost for want of settings."""
 
-import structlog
-
-from pawsonalize.domain.notifications import Notification, NotificationKind
-
-_WARNINGS = {
-    NotificationKind.FAILED,
-    NotificationKind.TIMED_OUT,
-    NotificationKind.CAPACITY_WARNING,
-    NotificationKind.PROBLEM,
-}
-
-log = structlog.get_logger()
+from pawsonalize.domain.notifications import Notification
+from pawsonalize.kinds.problems import log_notification
 
 
 class LogNotifier:
@@ -19,12 +9,4 @@ class LogNotifier:
 
     def send(self, notification: Notification) -> None:
         """See `Notifier.send`."""
-        tell = log.warning if notification.kind in _WARNINGS else log.info
-        tell(
-            notification.subject,
-            notification_id=notification.notification_id,
-            kind=notification.kind.value,
-            run_id=notification.run_id,
-            text=notification.text,
-            details=dict(notification.details),
-        )
+        log_notification(notification)
