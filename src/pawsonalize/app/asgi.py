@@ -9,7 +9,7 @@ from functools import partial
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from pawsonalize import clock
 from pawsonalize.access.guard import Guard
@@ -31,6 +31,7 @@ from pawsonalize.settings import Settings, read_settings
 from pawsonalize.ui.api_pages import routes as api_routes
 from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.ui.embed import routes as embed_routes
+from pawsonalize.ui.rendering import static_files
 from pawsonalize.wing import added, parts
 from pawsonalize.wings.console.pages.shell import Console
 
@@ -121,15 +122,16 @@ def build_app(
     )
 
 
-def _routes(settings: Settings) -> list[Route]:
+def _routes(settings: Settings) -> list[BaseRoute]:
     if not settings.has_role(SERVE):
-        return monitoring_routes()
+        return [*monitoring_routes()]
     return [
         *routes(),
         *aws_routes(),
         Route("/openapi.json", get_openapi),
         *api_routes(openapi),
         *embed_routes(),
+        *static_files(),
         *(route for _, pages in parts("pages") for route in pages()),
         *(site_routes() if settings.serves_site else ()),
     ]

@@ -3,15 +3,19 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
+from starlette.routing import BaseRoute, Mount
+from starlette.staticfiles import StaticFiles
 
 from pawsonalize.ui import words
 from pawsonalize.ui.embed import EMBED
+from pawsonalize.wing import installed
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src {images};"
@@ -59,14 +63,34 @@ def prose(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
-def _static(name: str) -> str:
-    """A static file's path, which changes with its content so that no old copy is used."""
-    content = files("pawsonalize.ui").joinpath("static", name).read_bytes()
+def _packages(folder: str) -> dict[str, str]:
+    """Return the packages of wings that have such a folder, by the wing's name."""
+    packages = {wing.name: f"pawsonalize.wings.{wing.name}" for wing in installed()}
+    return {
+        name: package
+        for name, package in packages.items()
+        if files(package).joinpath(folder).is_dir()
+    }
+
+
+def static_files() -> list[BaseRoute]:
+    """Return the route of scripts, stylesheets and pictures, also of those in wings."""
+    packages = ["pawsonalize.ui", *_packages("static").values()]
+    return [Mount("/static", StaticFiles(packages=[(one, "static") for one in packages]))]
+
+
+@cache
+def static(name: str, wing: str = "") -> str:
+    """Return the path of a static file, which changes with its content so that no copy is old."""
+    package = f"pawsonalize.wings.{wing}" if wing else "pawsonalize.ui"
+    content = files(package).joinpath("static", name).read_bytes()
     return f"/static/{name}?v={hashlib.sha256(content).hexdigest()[:8]}"
 
 
+_WINGS = {name: PackageLoader(package) for name, package in _packages("templates").items()}
 _TEMPLATES = Environment(
-    loader=PackageLoader("pawsonalize.ui"),
+    # A wing's templates stand below its name: `tenants/tenant.html`.
+    loader=ChoiceLoader([PackageLoader("pawsonalize.ui"), PrefixLoader(_WINGS)]),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
@@ -74,12 +98,11 @@ _TEMPLATES = Environment(
 )
 _TEMPLATES.globals |= {
     "embed": EMBED,
-    "script": _static("site.js"),
-    "stylesheet": _static("site.css"),
-    "console_script": _static("console.js"),
-    "console_stylesheet": _static("console.css"),
-    "api_script": _static("api.js"),
-    "api_stylesheet": _static("api.css"),
+    "script": static("site.js"),
+    "stylesheet": static("site.css"),
+    "api_script": static("api.js"),
+    "api_stylesheet": static("api.css"),
+    "static": static,
     "path_of": path_of,
     "with_query": with_query,
 }

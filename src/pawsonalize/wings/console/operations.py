@@ -50,7 +50,7 @@ def _visitor(query: ViewQuery) -> VisitorReport:
 VIEWS = (
     View(
         page="/console",
-        template="overview.html",
+        template="console/overview.html",
         called="overview",
         read=lambda query: query.views.overview.overview(query.now),
         path="/overview",
@@ -60,7 +60,7 @@ VIEWS = (
     ),
     View(
         page="/console/models",
-        template="models.html",
+        template="console/models.html",
         called="models",
         read=lambda query: query.views.models.models(query.parameters.get("cursor"), query.now),
         path="/models",
@@ -71,7 +71,7 @@ VIEWS = (
     ),
     View(
         page="/console/models/solutions/{name}",
-        template="solution.html",
+        template="console/solution.html",
         called="solution",
         read=lambda query: query.views.models.solution(query.path_parameters["name"], query.now),
         path="/models/{name}",
@@ -82,7 +82,7 @@ VIEWS = (
     ),
     View(
         page="/console/models/runs/{run_id}",
-        template="run.html",
+        template="console/run.html",
         called="run",
         read=lambda query: query.views.runs.get(query.path_parameters["run_id"], query.now),
         path="/runs/{run_id}",
@@ -93,7 +93,7 @@ VIEWS = (
     ),
     View(
         page="/console/outcomes",
-        template="outcomes.html",
+        template="console/outcomes.html",
         called="outcomes",
         read=_outcomes,
         path="/outcomes",
@@ -109,7 +109,7 @@ VIEWS = (
     ),
     View(
         page="/console/animals",
-        template="animals.html",
+        template="console/animals.html",
         called="listing",
         read=lambda query: query.views.inventory.listing(query.parameters, query.now),
         path="/animals",
@@ -135,12 +135,12 @@ VIEWS = (
     ),
     View(
         page="/console/animals/seen",
-        template="animals_seen.html",
+        template="console/animals_seen.html",
         read=lambda query: query.views.inventory.exposure(query.now),
     ),
     View(
         page="/console/animals/feeds",
-        template="animals_feeds.html",
+        template="feeds/feeds.html",
         read=lambda query: query.views.inventory.feed_list(),
         path="/feeds",
         operation="feeds",
@@ -150,7 +150,7 @@ VIEWS = (
     ),
     View(
         page="/console/visitors",
-        template="visitors.html",
+        template="console/visitors.html",
         read=_visitor,
         path="/visitors",
         operation="visitor",
@@ -170,7 +170,7 @@ VIEWS = (
     ),
     View(
         page="/console/data",
-        template="data.html",
+        template="console/data.html",
         called="answer",
         read=lambda query: query.views.events.events(read_tail(query.parameters), query.group),
         path="/events",
@@ -191,7 +191,7 @@ VIEWS = (
     ),
     View(
         page="/console/data/quality",
-        template="data_quality.html",
+        template="console/data_quality.html",
         read=lambda query: query.views.quality.report(query.group),
         path="/data",
         operation="data",
@@ -202,7 +202,7 @@ VIEWS = (
     ),
     View(
         page="/console/data/archive",
-        template="data_archive.html",
+        template="console/data_archive.html",
         called="state",
         read=lambda query: query.views.events.archive(),
         path="/archive",
@@ -212,7 +212,7 @@ VIEWS = (
     ),
     View(
         page="/console/settings",
-        template="settings.html",
+        template="console/settings.html",
         read=_service_report,
         path="/settings",
         operation="settings",
@@ -222,15 +222,15 @@ VIEWS = (
     ),
     View(
         page="/console/settings/keys",
-        template="settings_keys.html",
+        template="console/settings_keys.html",
         read=_service_report,
     ),
     View(
         page="/console/settings/notifications",
-        template="settings_notifications.html",
+        template="notifications/notifications.html",
         read=_service_report,
     ),
-    View(page="/console/settings/audit", template="settings_audit.html", read=_audit),
+    View(page="/console/settings/audit", template="console/settings_audit.html", read=_audit),
 )
 
 

@@ -44,7 +44,7 @@ def get_letters_page(request: Request, caller: Caller) -> Response:
     return shown(
         request,
         caller,
-        "letters.html",
+        "dead_letters/letters.html",
         tabs=TABS,
         tab=HERE,
         given=given,
@@ -104,7 +104,7 @@ def _letter_page(
     return shown(
         request,
         caller,
-        "letter.html",
+        "dead_letters/letter.html",
         tabs=TABS,
         tab=HERE,
         letter=letter,

@@ -26,7 +26,7 @@ def get_tenants_page(request: Request, caller: Caller) -> Response:
     return shown(
         request,
         caller,
-        "tenants.html",
+        "tenants/tenants.html",
         tenants=found.tenants,
         next_cursor=found.next_cursor,
         is_first=cursor is None,
@@ -42,7 +42,7 @@ def get_tenant_page(request: Request, caller: Caller) -> Response:
     return shown(
         request,
         caller,
-        "tenant.html",
+        "tenants/tenant.html",
         tenant=report,
         charts=_charts(report.days, now),
         is_operator=caller.dataset_group is None,

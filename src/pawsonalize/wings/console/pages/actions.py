@@ -62,7 +62,7 @@ def action(path: str, ask: Ask, act: Act) -> list[Route]:
 
     def asked(request: Request, caller: Caller) -> Response:
         wanted = ask(Console.of(request), dict(request.query_params))
-        return shown(request, caller, "confirmation.html", wanted=wanted, path=path)
+        return shown(request, caller, "console/confirmation.html", wanted=wanted, path=path)
 
     async def done(request: Request) -> Response:
         console, caller = Console.of(request), None
@@ -77,7 +77,7 @@ def action(path: str, ask: Ask, act: Act) -> list[Route]:
             return failed(request, error, caller)
         await _note(console, caller, path, result.target, "done")
         if result.once:
-            return shown(request, caller, "shown_once.html", done=result)
+            return shown(request, caller, "console/shown_once.html", done=result)
         return see(result.page, result.notice)
 
     return [Route(path, guarded(asked)), Route(path, done, methods=["POST"])]

@@ -6,8 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
+from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.admission import Caller
 from pawsonalize.kinds.access_keys import Scope
@@ -34,14 +33,14 @@ from pawsonalize.wings.tenants import pages as tenants
 _TABS = (animals.TABS, letters.TABS, settings.TABS)
 # What templates need besides the report, where that is anything.
 _CONTENT: Mapping[str, Callable[[ViewQuery, Any], Mapping[str, Any]]] = {
-    "overview.html": overview_content,
-    "solution.html": solution_content,
-    "run.html": run_content,
-    "outcomes.html": outcomes_content,
-    "animals.html": animals.animals_content,
-    "animals_seen.html": animals.seen_content,
-    "animals_feeds.html": animals.feeds_content,
-    "settings_keys.html": lambda _query, _report: {"scopes": tuple(Scope)},
+    "console/overview.html": overview_content,
+    "console/solution.html": solution_content,
+    "console/run.html": run_content,
+    "console/outcomes.html": outcomes_content,
+    "console/animals.html": animals.animals_content,
+    "console/animals_seen.html": animals.seen_content,
+    "feeds/feeds.html": animals.feeds_content,
+    "console/settings_keys.html": lambda _query, _report: {"scopes": tuple(Scope)},
 }
 
 # What operators do: the path, the confirmation that is shown first, and the deed.
@@ -67,7 +66,6 @@ def routes() -> list[BaseRoute]:
         Route(SIGN_IN, get_sign_in),
         Route(SIGN_IN, post_sign_in, methods=["POST"]),
         Route(SIGN_OUT, post_sign_out, methods=["POST"]),
-        Mount("/static", StaticFiles(packages=[("pawsonalize.ui", "static")])),
     ]
 
 

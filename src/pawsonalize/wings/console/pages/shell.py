@@ -121,7 +121,7 @@ def shown(
     """A page with the navigation, and the notice of what was just done."""
     notice = unquote(request.cookies.get(_NOTICE, ""))
     response = page(
-        f"console/{template}",
+        template,
         status,
         pages=PAGES if caller.dataset_group is None else (),
         current=_current(request.url.path),
@@ -159,7 +159,12 @@ def failed(request: Request, error: PawsonalizeError, caller: Caller | None = No
         (status, title) for kind, status, title in _STATUS if isinstance(error, kind)
     )
     return shown(
-        request, caller or Caller(), "error.html", status, title=title, message=error.message
+        request,
+        caller or Caller(),
+        "console/error.html",
+        status,
+        title=title,
+        message=error.message,
     )
 
 
