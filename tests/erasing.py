@@ -23,6 +23,7 @@ from pawsonalize.app.erasing import erasure_steps
 from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.training.kept_rows import digests
 from pawsonalize.engine.upkeep.erased_archive import Watch, unwatched
 from pawsonalize.engine.upkeep.erasing import Erasing
@@ -33,7 +34,8 @@ from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.impressions import RECOMMENDATION, Impression
 from pawsonalize.storage.packing import RAW_MARK
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.dead_letters.composition import archived_letters, letters_of
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.event_data import T0, event
 from tests.training import train
 
@@ -93,7 +95,7 @@ def fill(settings: Settings) -> None:
         adapters.refresher.refresh("v2", NOW - DAY + 9)
         adapters.archiver.archive_once()
         _refuse(adapters, f'{{"userId": "{ANN}", "sessionId": ""}}', '{"userId": "bob"}')
-        adapters.archived_letters.archive_once(NOW - 1)
+        archived_letters(adapters).archive_once(NOW - 1)
         _refuse(adapters, f'{{"Data": {{"visitor": "{ANN}"', f'[{{"sessionId": "{SESSIONS[0]}"')
     for folder in ("exports", "imports"):
         (settings.data_dir / folder).mkdir()
@@ -137,9 +139,9 @@ def _visit(adapters: Adapters, hour: int) -> None:
 
 def _refuse(adapters: Adapters, *texts: str) -> None:
     """Keep them as dead letters."""
-    adapters.dead_letters.keep(
+    letters_of(adapters).keep(
         [
-            DeadLetter.of(HTTP, DEFAULT_DATASET_GROUP, T0, one.encode(), code="c", message="m")
+            DeadLetter(HTTP, DEFAULT_DATASET_GROUP, T0, one.encode(), code="c", message="m")
             for one in texts
         ]
     )

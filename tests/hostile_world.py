@@ -1,5 +1,6 @@
 """An installation to look at on the console, with hostile names and with dead letters."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animal_exposures import add_shown_animals
 from pawsonalize.storage.impressions import ANIMALS, Impression
+from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from pawsonalize.wings.feeds.brought import FILES, note_brought
 from pawsonalize.wings.feeds.importing import BadRow, FeedReport
@@ -101,12 +103,14 @@ def _put_events(adapters: Adapters) -> None:
 
 
 def _put_letters(adapters: Adapters) -> None:
-    said = {"code": "invalid_input", "message": f"it is wrong {MARKUP}", "field": "sessionId"}
+    refused = partial(
+        DeadLetter, code="invalid_input", message=f"it is wrong {MARKUP}", field="sessionId"
+    )
     raws = [f'{{"eventId": "lost-{n}", "sessionId": "{n}"}}'.encode() for n in range(3)]
     raws += [MARKUP.encode() + b'"userId": "looker"', b"\xff\xfe", LONG.encode() * 90]
     for group in (DATASET_GROUP, SHOP):
-        adapters.dead_letters.keep(
-            [DeadLetter.of("http", group, NOW + n, raw, **said) for n, raw in enumerate(raws)]
+        letters_of(adapters).keep(
+            [refused("http", group, NOW + n, raw) for n, raw in enumerate(raws)]
         )
 
 

@@ -9,6 +9,8 @@ from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.domain.erasures import USER, visitor_digest
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.ingest.refusals import HTTP
+from pawsonalize.engine.upkeep.erased_archive import NamedVisitors
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.archive_ledger import ArchiveLedger
@@ -18,13 +20,12 @@ from pawsonalize.storage.event_log import EventLog
 from pawsonalize.wings.dead_letters.archived_letters import (
     ArchivedLetters,
     LetterRetention,
-    NamedVisitors,
     decode_letters,
 )
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable, LetterQuery
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter, Mentions
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.archive_world import MIDNIGHT
 from tests.erasing import erase_users
 
@@ -58,7 +59,7 @@ class World:
         )
 
     def keep(self, raw: bytes = b'{"userId": "bob"}', at: int = 0, group: str = GROUP) -> str:
-        letter = DeadLetter.of(HTTP, group, MIDNIGHT + at, raw, code="c", message="m", field="f")
+        letter = DeadLetter(HTTP, group, MIDNIGHT + at, raw, code="c", message="m", field="f")
         self.letters.keep([letter])
         return letter.letter_id
 
@@ -138,7 +139,7 @@ def test_parts_of_a_letter_that_is_archived_are_not_archived_again(world: World)
     world.keep(b"[1, 2]")
     world.archived.archive_once(NOW)
     (letter,) = world.letters.table.oldest(1)
-    parts = [DeadLetter.of(HTTP, GROUP, letter.at, b"1", code="c", message="m")]
+    parts = [DeadLetter(HTTP, GROUP, letter.at, b"1", code="c", message="m")]
     world.letters.table.settle([parts], [letter])
     assert world.archived.archive_once(NOW) == 0
 
@@ -159,7 +160,7 @@ def test_an_object_of_nobody_else_is_deleted(world: World) -> None:
 
 
 def ann(*, noted_at: int = NOW, group: str = GROUP) -> list[NamedVisitors]:
-    return [NamedVisitors(group, noted_at, Mentions(["ann"]))]
+    return [NamedVisitors(group, noted_at, ("ann",))]
 
 
 def test_an_erasure_takes_letters_out_of_the_archive_by_hash_and_by_name(world: World) -> None:
@@ -209,12 +210,7 @@ def test_letters_are_kept_for_their_days_in_table_and_archive(world: World) -> N
     young = world.keep(at=HOUR)
     world.archived.archive_once(NOW)
     for days, expected in ((0, 2), (30, 1)):
-        retention = LetterRetention(
-            lambda before: world.letters.remove_matching(LetterQuery(until=before)),
-            world.archived,
-            days,
-        )
-        retention.forget_old(MIDNIGHT + 30 * DAY + HOUR)
+        LetterRetention(world.letters, world.archived, days).forget_old(MIDNIGHT + 30 * DAY + HOUR)
         assert (world.letters.waiting(), len(world.ids())) == (expected, expected)
     assert world.ids() == [young]
 

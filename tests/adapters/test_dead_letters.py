@@ -3,10 +3,11 @@
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable, LetterQuery, Waiting
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.event_data import T0
 
 STREAM = "kinesis://clicks"
@@ -24,7 +25,7 @@ def letter(
     source: str = HTTP,
     code: str = "invalid_input",
 ) -> DeadLetter:
-    return DeadLetter.of(
+    return DeadLetter(
         source,
         "pawsonalize",
         at,

@@ -5,11 +5,12 @@ import base64
 import pytest
 
 from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
+from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.visitor_rows import VisitorRows
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.erasing import erase_sessions, erase_users
 from tests.event_data import T0
 
@@ -17,7 +18,7 @@ ANN = "ann@example.org"
 
 
 def keep(database: Database, *raws: str, at: int = T0, group: str = "pawsonalize") -> None:
-    letters = [DeadLetter.of(HTTP, group, at, raw.encode(), code="c", message="m") for raw in raws]
+    letters = [DeadLetter(HTTP, group, at, raw.encode(), code="c", message="m") for raw in raws]
     DeadLetterTable(database).add(letters)
 
 

@@ -15,6 +15,7 @@ from pawsonalize.domain.erasures import USER, visitor_digest
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erased_archive import Watch, unwatched
 from pawsonalize.engine.upkeep.erasing import ERASING, Erasing
@@ -30,7 +31,8 @@ from pawsonalize.storage.erasures import Erasure
 from pawsonalize.storage.histories import HistoryQuery
 from pawsonalize.storage.impressions import ANIMALS, RECOMMENDATION, Impression
 from pawsonalize.wings.dead_letters.archived_letters import decode_letters
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.dead_letters.composition import archived_letters, letters_of
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.event_data import T0, event
 
 GROUP = "pawsonalize"
@@ -457,10 +459,10 @@ def test_letters_of_an_older_copy_are_cleaned_at_the_next_start_without_any_even
     with opened(settings) as adapters:
         world = World(settings, adapters)
         raws = (b'{"userId": "ann"}', b'{"userId": "bob"}')
-        adapters.dead_letters.keep(
-            [DeadLetter.of(HTTP, GROUP, T0, one, code="c", message="m") for one in raws]
+        letters_of(adapters).keep(
+            [DeadLetter(HTTP, GROUP, T0, one, code="c", message="m") for one in raws]
         )
-        adapters.archived_letters.archive_once(T0)
+        archived_letters(adapters).archive_once(T0)
         (key,) = world.objects.list("errors")
         before = world.objects.get(key)
         assert world.erase().status == "done"

@@ -9,12 +9,13 @@ import pytest
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable, LetterQuery
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.event_data import T0
 
 GOOD = {"sessionId": "s1", "eventType": "view", "itemId": "2-Beagle-2-3"}
@@ -37,7 +38,7 @@ class Replaying:
     def keep(self, value: Any, at: int = T0, **more: Any) -> DeadLetter:
         raw = value if isinstance(value, bytes) else json.dumps(value).encode()
         given = {"source": HTTP, "dataset_group": "pawsonalize", "code": "c", "message": "m"}
-        letter = DeadLetter.of(at=at, raw=raw, **given | more)
+        letter = DeadLetter(at=at, raw=raw, **given | more)
         self.letters.keep([letter])
         return letter
 

@@ -10,13 +10,14 @@ import pytest
 import zstandard
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.packing import RAW_MARK
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.remains import remove_remains
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.erasing import erase_users
 from tests.event_data import T0, event
 
@@ -49,7 +50,7 @@ def busy_log(database: Database, seed: int) -> None:
         log.append(batch)
         letters.add(
             [
-                DeadLetter.of(
+                DeadLetter(
                     HTTP,
                     "pawsonalize",
                     T0,

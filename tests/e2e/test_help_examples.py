@@ -23,11 +23,13 @@ from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.erasing import erasing
 from pawsonalize.cli.main import app
 from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.storage.deliveries import Delivery
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.dead_letters.composition import letters_of
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests import forked
 from tests.animal_data import animal
 from tests.event_data import T0, event
@@ -147,7 +149,7 @@ def _fill(adapters: Adapters, settings: Settings) -> dict[str, str]:
         updated = adapters.campaigns.get("recommender")
         adapters.campaigns.settle(updated, now)  # as the server that serves it would
     raw = {"eventType": "view", "animalMetadata": metadata(DOGS[0])}
-    letter = DeadLetter.of(
+    letter = DeadLetter(
         HTTP,
         "pawsonalize",
         now,
@@ -156,7 +158,7 @@ def _fill(adapters: Adapters, settings: Settings) -> dict[str, str]:
         message="sessionId is missing",
         field="sessionId",
     )
-    adapters.dead_letters.keep([letter])
+    letters_of(adapters).keep([letter])
     erased = erasing(settings, adapters).erase_user("seed 19", "pawsonalize")
     key, _secret = adapters.access_keys(settings).create([Scope.SITE], "", now)
     news = Notification("n", NotificationKind.TEST, "news", "text", now)

@@ -15,11 +15,11 @@ from typing import Any
 
 import pytest
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
-from pawsonalize.wings.streams.base import Outgoing
 from pawsonalize.wings.streams.reading import open_producer
 from tests.adapters.stream.kafka_broker import KafkaBroker, kafka_cluster
 from tests.adapters.stream.kinesis_broker import KinesisBroker

@@ -10,8 +10,10 @@ from typer.testing import CliRunner, Result
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.settings import Settings
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.dead_letters.composition import letters_of
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.event_data import T0
 from tests.service_data import CATS, view
 
@@ -33,9 +35,9 @@ def keep(settings: Settings, value: Any = BAD, **more: Any) -> str:
         "message": "sessionId must have 1 to 256 characters",
         "field": "sessionId",
     }
-    letter = DeadLetter.of(dataset_group="pawsonalize", raw=raw, **given | more)
+    letter = DeadLetter(dataset_group="pawsonalize", raw=raw, **given | more)
     with opened(settings) as adapters:
-        adapters.dead_letters.keep([letter])
+        letters_of(adapters).keep([letter])
     return letter.letter_id
 
 

@@ -11,6 +11,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.main import app
 from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.names import new_recommendation_id
@@ -20,8 +21,9 @@ from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage.deliveries import Delivery
 from pawsonalize.storage.impressions import ANIMALS, Impression
+from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letter_table import LetterQuery
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train_and_serve
@@ -75,13 +77,13 @@ def test_a_standing_problem_needs_attention(healthy: Settings) -> None:
 def test_dead_letters_are_told_with_their_commonest_reasons(healthy: Settings) -> None:
     def keep(source: str, *fields: str | None) -> None:
         letters = [
-            DeadLetter.of(
+            DeadLetter(
                 source, "pawsonalize", T0, b"", code="invalid_json", message="m", field=field
             )
             for field in fields
         ]
         with opened(healthy) as adapters:
-            adapters.dead_letters.keep(letters)
+            letters_of(adapters).keep(letters)
 
     assert examined(healthy.data_dir)[1]["dead letters"]["message"] == "none waits"
     keep(HTTP, "sessionId", "sessionId", None)
@@ -95,7 +97,7 @@ def test_dead_letters_are_told_with_their_commonest_reasons(healthy: Settings) -
     code, found = examined(healthy.data_dir)
     assert (code, found["dead letters"]["verdict"]) == (1, "attention")
     with opened(healthy) as adapters:
-        adapters.dead_letters.remove_matching(LetterQuery())
+        letters_of(adapters).remove_matching(LetterQuery())
 
 
 def test_notifications_that_did_not_arrive_need_attention(tmp_path: Path) -> None:

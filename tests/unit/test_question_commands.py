@@ -11,8 +11,10 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.settings import Settings
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.dead_letters.composition import letters_of
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.service_data import CATS, DOGS, client_of, make_service, view
@@ -151,12 +153,12 @@ def test_the_history_comes_in_pages_newest_first(service: Settings) -> None:
 
 def test_the_tail_shows_what_was_stored_and_what_was_refused(tmp_path: Path) -> None:
     settings = make_service(tmp_path, train=False)
-    letter = DeadLetter.of(
+    letter = DeadLetter(
         HTTP, "pawsonalize", T0, b"{}", code="missing", message="is missing", field="sessionId"
     )
     with opened(settings) as adapters:
         adapters.log.append([event("e1", session="s\x1b[31m")])
-        adapters.dead_letters.keep([letter])
+        letters_of(adapters).keep([letter])
     command = ("events", "tail", "--no-follow", "--lines", "1")
     stored, refused = run(settings, *command).splitlines()
     assert "stored   view  user ann  session s?[31m" in stored

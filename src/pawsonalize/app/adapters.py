@@ -14,12 +14,10 @@ from pawsonalize.app.shared_data import open_artefacts, root_key_of
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.job_files import Sources
@@ -40,7 +38,6 @@ from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.kinds.access_keys import AccessKeys
 from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import ensure_defaults
 from pawsonalize.kinds.leases import LOCAL_LEASE_SECONDS, Leases
 from pawsonalize.kinds.problems import Outbox, Problems
@@ -74,11 +71,6 @@ from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.work import WorkTable
 from pawsonalize.wing import offered
-from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
-from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
-from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
 from pawsonalize.wings.out_of_core.counting import Counting
 from pawsonalize.wings.remote_amazon.composition import RemoteEngine
 from pawsonalize.wings.remote_amazon.remote_campaign import RemoteCampaign
@@ -146,22 +138,6 @@ class Adapters:
         return ErasureTable(self.database)
 
     @property
-    def dead_letters(self) -> DeadLetters:
-        """What could not be taken."""
-        return DeadLetters(DeadLetterTable(self.database))
-
-    @property
-    def letter_replay(self) -> LetterReplay:
-        """What takes it in again."""
-        return LetterReplay(
-            self.dead_letters,
-            self.log.append,
-            partial(group_at, self.animals),
-            lambda name: self.registry.find(DatasetGroup, owning_group(name)) is not None,
-            clock.now,
-        )
-
-    @property
     def erased(self) -> ErasedLookup:
         """The same, for those who must leave them out."""
         return ErasedLookup(self.database)
@@ -171,12 +147,6 @@ class Adapters:
         """The archive without those."""
         index = ArchiveIndex(self.database)
         return ErasedArchive(self.objects, self.ledger, index, self.erased)
-
-    @property
-    def archived_letters(self) -> ArchivedLetters:
-        """The archive of dead letters, and what copies them there."""
-        plan, index = LetterPlan(self.database), ArchiveIndex(self.database)
-        return ArchivedLetters(plan, self.objects, index, self.erased)
 
     @property
     def archiver(self) -> Archiver:

@@ -17,7 +17,7 @@ from pawsonalize.app.side_processes import follow_latest, refresh_when_due
 from pawsonalize.app.tenants import group_sizing
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.errors import NotReady
-from pawsonalize.domain.roles import CONSUME, SERVE, WORK
+from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.engine.reporting.joined_events import report_unjoined
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.training.refresh import are_behind
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 
 _FOLLOW_SECONDS = 0.5  # so that a rollback is everywhere within a second
 _JOB_SECONDS = 0.5
-_STREAM_SECONDS = 0.05
 LOOK_SECONDS = 1.0
 _METADATA_SECONDS = 10.0
 _CHOICES_SECONDS = 3.0
@@ -145,8 +144,6 @@ def _tasks(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator
         yield from _for_answers(engine)
     if works:
         yield from _work(settings, adapters, engine)
-    if settings.has_role(CONSUME) and engine.streaming is not None:
-        yield Task("read the stream", _STREAM_SECONDS, engine.streaming.work, engine.consuming)
     yield Task("forget removed models", _UPKEEP_SECONDS, adapters.artefacts.forget_removed)
     if (replica := adapters.database.replica) is not None:
         yield Task("follow the read replica", _PROBLEM_SECONDS, replica.look)

@@ -3,28 +3,24 @@
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
-from pawsonalize.app.adapters import opened
+from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import postcodes_of
 from pawsonalize.app.shared_data import check_shared, root_key_of
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.event_types import EventTypes
-from pawsonalize.domain.roles import CONSUME
 from pawsonalize.http.server.tls import certificate_of
 from pawsonalize.kinds.access_keys import ADOPTION_SITE, AccessKey, Scope
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import check_urls
 from pawsonalize.wing import added
-from pawsonalize.wings.streams.reading import source_of
-from pawsonalize.wings.streams.settings import StreamSettings
 
 
 def unusable(settings: Settings) -> Iterator[str]:
     """What is wrong, each with the next move; opens no database and sends nothing."""
     return _refused(
         *(partial(check, settings) for check in added("usable")),
-        lambda: _check_roles(settings),
         lambda: check_urls(settings.database, settings.database_read_url),
         lambda: check_shared(settings),
         lambda: root_key_of(settings),
@@ -40,17 +36,23 @@ def unusable(settings: Settings) -> Iterator[str]:
 
 def not_in_tables(settings: Settings) -> Iterator[str]:
     """What the settings need of the tables and is not there; makes no database."""
-    if not (settings.requires_keys or settings.part(StreamSettings).stream_tracking_id):
+    needed = needs(settings)
+    if not (settings.requires_keys or needed):
         return
     try:
         with opened(settings, must_exist=True) as adapters:
             keys = list(adapters.access_keys(settings).all())
             yield from _refused(
                 lambda: check_keys(settings, keys),
-                lambda: settings.part(StreamSettings).stream_url and source_of(settings, adapters),
+                *(partial(look, adapters) for look in needed),
             )
     except NotFound:  # there is no database yet
         yield from _refused(lambda: check_keys(settings, ()))
+
+
+def needs(settings: Settings) -> list[Callable[[Adapters], object]]:
+    """Return what finds in the tables what the settings name for wings; it raises NotFound."""
+    return [look for need in added("needs") if (look := need(settings)) is not None]
 
 
 def check_keys(settings: Settings, keys: Iterable[AccessKey]) -> None:
@@ -76,15 +78,6 @@ def first_keys(settings: Settings) -> dict[str, list[Scope]]:
             f" {', '.join(Scope)}",
             field="first_access_keys",
         ) from None
-
-
-def _check_roles(settings: Settings) -> None:
-    if settings.own_roles == (CONSUME,) and not settings.part(StreamSettings).stream_url:
-        raise InvalidInput(
-            "this server would do nothing: its only role is consume, and stream_url names no"
-            " stream; name one, or give it another role",
-            field="roles",
-        )
 
 
 def _refused(*checks: Callable[[], object]) -> Iterator[str]:

@@ -26,7 +26,8 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_ledger import Segment
 from pawsonalize.storage.file_size import FileSize
 from pawsonalize.storage.table_sizes import TableSizes
-from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
+from pawsonalize.storage.tables import impressions
+from pawsonalize.wing import added
 
 _FEW_DAYS = 30  # with less, somebody has to do something
 _MEGABYTE = 1_000_000
@@ -77,14 +78,16 @@ def forecast(settings: Settings, adapters: Adapters, now: int) -> DiskForecast |
     names = [name for one in segments if (name := ObjectName.parse(one.key)) is not None]
     if not names or names[0].ends > now - DAY:
         return None
-    measuring = _Measuring(settings, adapters, now, segments, (now - names[0].ends) / DAY)
+    measuring = Measuring(settings, adapters, now, segments, (now - names[0].ends) / DAY)
     size = FileSize.of(adapters.database)
     free = shutil.disk_usage(settings.data_dir).free + (0 if size is None else size.free)
     return DiskForecast(tuple(measuring.growths()), free)
 
 
 @dataclass(frozen=True, slots=True)
-class _Measuring:
+class Measuring:
+    """Measures what a day adds, as of `now`, of data that began `age_days` ago."""
+
     settings: Settings
     adapters: Adapters
     now: int
@@ -92,15 +95,15 @@ class _Measuring:
     age_days: float
 
     def growths(self) -> Iterator[Growth]:
+        """Yield the growth of each kind that lies on this disk."""
         keeps = self.settings
         if keeps.database_url == "":
-            yield Growth("events", self._events(), self._full(keeps.event_days, self.age_days))
+            yield self.growth("events", self._events(), keeps.event_days)
             yield self._answers()
-            yield self._letters()
+            yield from (growth(self) for growth in added("growth"))
         if "://" not in keeps.archive:
             size = sum(_size(Path(keeps.archive) / one.key) for one in self._recent())
-            days = self._full(keeps.archive_days, self.age_days)
-            yield Growth("archive", size / self._span, days)
+            yield self.growth("archive", size, keeps.archive_days)
         if not keeps.artefact_url:
             yield self._models()
 
@@ -109,38 +112,39 @@ class _Measuring:
         return min(_MEASURED_DAYS, max(1.0, self.age_days))
 
     def _recent(self) -> list[Segment]:
-        since = self.now - _MEASURED_DAYS * DAY
         named = ((one, ObjectName.parse(one.key)) for one in self.segments)
-        return [one for one, name in named if name is not None and name.ends > since]
+        return [one for one, name in named if name is not None and name.ends > self.since]
 
     def _full(self, kept_days: int, age_days: float) -> float | None:
         return max(0.0, kept_days - age_days) if kept_days else None
 
     def _events(self) -> float:
         rows = sum(one.rows for one in self._recent())
-        return TableSizes(self.adapters.database).events().per_row * rows / self._span
+        return TableSizes(self.adapters.database).events().per_row * rows
 
     def _answers(self) -> Growth:
         sizes = TableSizes(self.adapters.database)
         first = sizes.first_answer_at()
         age = 0.0 if first is None else (self.now - first) / DAY
-        since = first_recommendation_id(self.now - _MEASURED_DAYS * DAY)
-        per_day = sizes.answers_since(since) / min(_MEASURED_DAYS, max(1.0, age))
-        bytes_a_day = per_day * sizes.answers().per_row
+        first_new = first_recommendation_id(self.since)
+        per_day = sizes.answers_since(first_new) / min(_MEASURED_DAYS, max(1.0, age))
+        bytes_a_day = per_day * sizes.size(impressions).per_row
         return Growth("answers", bytes_a_day, self._full(self.settings.impression_days, age))
 
-    def _letters(self) -> Growth:
-        """Full when the oldest are deleted."""
-        sizes = TableSizes(self.adapters.database)
-        per_day = sizes.letters_since(self.now - _MEASURED_DAYS * DAY) / self._span
-        full = self._full(self.settings.part(DeadLetterSettings).dead_letter_days, self.age_days)
-        return Growth("dead letters", sizes.letters().per_row * per_day, full)
+    @property
+    def since(self) -> int:
+        """The moment from which on is measured."""
+        return self.now - _MEASURED_DAYS * DAY
+
+    def growth(self, kind: str, new_bytes: float, kept_days: int) -> Growth:
+        """Return the growth by the bytes that came since; full when the oldest are deleted."""
+        return Growth(kind, new_bytes / self._span, self._full(kept_days, self.age_days))
 
     def _models(self) -> Growth:
         """Full when each solution has as many versions as are kept."""
-        since, registry = self.now - _MEASURED_DAYS * DAY, self.adapters.registry
+        registry = self.adapters.registry
         versions = [one for one in registry.all(SolutionVersion) if one.status is Status.ACTIVE]
-        new = [one for one in versions if one.created_at > since]
+        new = [one for one in versions if one.created_at > self.since]
         size = sum(_size(self.settings.models_dir / (one.artefact or "")) for one in new)
         kept = self.settings.keep_versions * sum(1 for _ in registry.all(Solution))
         coming = max(0, kept - len(versions))

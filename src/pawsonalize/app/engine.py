@@ -17,7 +17,7 @@ from pawsonalize.app.attempts import attempt
 from pawsonalize.app.erasing import deletions_of, erasing
 from pawsonalize.app.figures import figure_sources
 from pawsonalize.app.fleet import servers_of, taking_part, this_process
-from pawsonalize.app.ingest import ingest_of, refusals_of
+from pawsonalize.app.ingest import ingest_of
 from pawsonalize.app.jobs import background_jobs, metric_attributions
 from pawsonalize.app.retraining import (
     first_run,
@@ -43,6 +43,7 @@ from pawsonalize.domain.roles import WORK
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
+from pawsonalize.engine.ingest.refusals import RefusalSink
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
@@ -79,12 +80,9 @@ from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.learning import Learning
+from pawsonalize.wing import offered
 from pawsonalize.wings.console.console import console_views, metrics_dir
 from pawsonalize.wings.console.views.views import ConsoleViews
-from pawsonalize.wings.dead_letters.refusals import Refusals
-from pawsonalize.wings.streams.reading import StreamReading, consumer_of
-from pawsonalize.wings.streams.settings import StreamSettings
-from pawsonalize.wings.streams.stream_shards import shards_of_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +90,14 @@ class Engine:
     """The parts that answer, take events in and follow the tables.
 
     `live` has each campaign's live model, by its name. `timer` is None without a schedule,
-    `refreshing` without incremental updates, `first_run` if other servers retrain, `streaming`
-    without a stream.
+    `refreshing` without incremental updates, `first_run` if other servers retrain.
     """
 
     live: dict[str, LiveModel]
     recommending: TrainedOrNot
     impressions: ImpressionLog
     ingest: Ingest
-    refusals: Refusals | None
+    refusals: RefusalSink | None
     intake: Intake
     availability: AvailabilityWatch
     filterings: Filterings
@@ -135,8 +132,6 @@ class Engine:
     tenants: Tenants
     views: ConsoleViews
     console_reads: HeavyReads
-    streaming: StreamReading | None
-    consuming: ThreadPoolExecutor
 
     @classmethod
     def of(
@@ -177,7 +172,7 @@ class Engine:
             recommending=recommending,
             impressions=impressions,
             ingest=ingest,
-            refusals=refusals_of(settings, adapters),
+            refusals=offered("refusals", settings, adapters),
             intake=intake,
             availability=availability,
             filterings=filterings,
@@ -221,8 +216,6 @@ class Engine:
             tenants=tenants_of(settings, adapters),
             views=console_views(settings, adapters, runtime, ordering, servers, sources or {}),
             console_reads=HeavyReads(share=0.01),
-            streaming=_streaming(settings, adapters, ingest, intake),
-            consuming=ThreadPoolExecutor(1, thread_name_prefix="stream"),
         )
 
     def services(self, settings: Settings, adapters: Adapters) -> Services:
@@ -259,9 +252,6 @@ class Engine:
             roles=settings.own_roles,
             audit=adapters.audit,
             figures=RecentFigures(figure_sources(settings, adapters).read, clock.now),
-            shards=partial(shards_of_all, adapters.database),
-            dead_letters=adapters.dead_letters,
-            letter_replay=adapters.letter_replay,
             refusals=self.refusals,
             intake=self.intake,
             why_not_writable=adapters.database.why_not_writable,
@@ -360,11 +350,6 @@ class Engine:
         for process in (self.refreshing, self.judging):
             if process is not None:
                 process.stop()
-        if self.streaming is not None:
-            self.streaming.stop()
-        self.consuming.shutdown(cancel_futures=True)
-        if self.streaming is not None:
-            self.streaming.close()
         self.tidying.shutdown(cancel_futures=True)
         self.working.shutdown(cancel_futures=True)
         self.views.outcomes.processes.close()
@@ -385,11 +370,3 @@ def _admission(settings: Settings, adapters: Adapters) -> Admission:
         required=settings.requires_keys,
         names=settings.host_names,
     )
-
-
-def _streaming(
-    settings: Settings, adapters: Adapters, ingest: Ingest, intake: Intake
-) -> StreamReading | None:
-    if not settings.part(StreamSettings).stream_url:
-        return None
-    return StreamReading(partial(consumer_of, settings, adapters, ingest, intake))

@@ -13,6 +13,7 @@ from pawsonalize.engine.upkeep.visitor_files import VisitorFiles
 from pawsonalize.settings import Settings
 from pawsonalize.storage.remains import remove_remains
 from pawsonalize.storage.visitor_rows import VisitorRows
+from pawsonalize.wing import added
 from pawsonalize.wings.out_of_core.training_tables import both
 
 
@@ -32,7 +33,7 @@ def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:
     return ErasureSteps(
         VisitorRows(adapters.database),
         adapters.erased_archive,
-        adapters.archived_letters,
+        [objects(adapters) for objects in added("visitor_objects")],
         ErasureNotes(adapters.objects),
         both(
             ErasedRows(adapters.registry, adapters.artefacts, clock.now).purge,

@@ -4,17 +4,9 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.tenants import event_limits
 from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes, named_types
-from pawsonalize.http.metrics import (
-    count_dead_letters,
-    count_lost_refusals,
-    count_raw_too_long,
-    count_unknown_type,
-)
+from pawsonalize.http.metrics import count_raw_too_long, count_unknown_type
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.settings import Settings
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.refusals import Refusals
-from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
 
 
 def ingest_of(settings: Settings, adapters: Adapters) -> Ingest:
@@ -31,17 +23,4 @@ def ingest_of(settings: Settings, adapters: Adapters) -> Ingest:
         ),
         raw_too_long=RawTooLong(count_raw_too_long) if settings.archive_raw else None,
         limits=event_limits(settings, adapters),
-    )
-
-
-def refusals_of(settings: Settings, adapters: Adapters) -> Refusals | None:
-    """What keeps refused events; None if they are not to be kept."""
-    if not settings.part(DeadLetterSettings).keep_refused_events:
-        return None
-    return Refusals(
-        DeadLetters(adapters.dead_letters.table, count_dead_letters),
-        adapters.problems(settings),
-        clock.now,
-        most=settings.part(DeadLetterSettings).max_dead_letters,
-        lost=count_lost_refusals,
     )

@@ -2,19 +2,18 @@
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
 
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.engine.ingest.decoding.payloads import single
-from pawsonalize.wings.streams.base import Outgoing, Producer
-from pawsonalize.wings.streams.reading import open_producer
+from pawsonalize.wing import offered
 
 _BATCH = 50
 _STREAM_BATCH = 1_000  # one call to a broker has many users, and each of them once
@@ -22,6 +21,29 @@ _PARTS_OF_A_SECOND = 5
 _TRIES = 8
 _LONGEST_PAUSE = 10.0
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be put into a stream."""
+
+    key: str
+    """Records of the same key stay in order: the user, or the session."""
+    data: bytes
+    event_id: str | None = None
+    """Where the stream can, it takes a record of an id once."""
+
+
+class Producer(Protocol):
+    """Puts records into a stream."""
+
+    def put(self, records: Sequence[Outgoing]) -> None:
+        """Put all of them, in order for each key; the stream has acknowledged them on return."""
+        ...
+
+    def close(self) -> None:
+        """Let the connection go."""
+        ...
 
 
 class _Peek(msgspec.Struct, frozen=True, rename="camel"):
@@ -66,9 +88,7 @@ class Sender:
         self._rate, self._create = rate, create
         is_service = urlsplit(url).scheme in {"http", "https"}
         self._create &= not is_service
-        self._to: Producer = (
-            _Service(url, key, self.sent) if is_service else open_producer(url, create=create)
-        )
+        self._to = _Service(url, key, self.sent) if is_service else _producer(url, create)
         most = _BATCH if is_service else _STREAM_BATCH
         self._batch = min(most, max(1, int(rate / _PARTS_OF_A_SECOND))) if rate else most
 
@@ -91,6 +111,15 @@ class Sender:
     def close(self) -> None:
         """Let the connection go."""
         self._to.close()
+
+
+def _producer(url: str, create: bool) -> Producer:
+    found: Producer | None = offered("producer", url, create)
+    if found is None:
+        raise InvalidInput(
+            f"{url} is no service: name one, such as http://127.0.0.1:8080", field="to"
+        )
+    return found
 
 
 def _batches(lines: Iterable[bytes], size: int) -> Iterator[list[Outgoing]]:

@@ -26,9 +26,6 @@ from pawsonalize.storage.file_size import tidy
 from pawsonalize.storage.group_days import GroupDays
 from pawsonalize.storage.log_start import LogStart
 from pawsonalize.wing import parts
-from pawsonalize.wings.dead_letters.archived_letters import LetterRetention
-from pawsonalize.wings.dead_letters.letter_table import LetterQuery
-from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
 
 _JOBS = (
     DatasetImportJob,
@@ -67,13 +64,8 @@ def _deletions(
     yield "tidy training tables", lambda _now: adapters.counting.tables.tidy()
     archived = ArchiveRetention(log, start, ledger, settings.archive_days)
     yield "delete old archive objects", archived.forget_old
-    letters = LetterRetention(
-        lambda before: adapters.dead_letters.remove_matching(LetterQuery(until=before)),
-        adapters.archived_letters,
-        settings.part(DeadLetterSettings).dead_letter_days,
-    )
-    yield "delete old dead letters", letters.forget_old
-    yield "archive dead letters", adapters.archived_letters.archive_once
+    for _, upkeep_of in parts("upkeep"):
+        yield from upkeep_of(settings, adapters, stopped)
     sizes = adapters.erased_archive.index.sizes
     compaction = Compaction(ledger, objects, stopped=stopped, sizes=sizes)
     yield "compact the archive", partial(compaction.compact, at_most=_DAYS_AT_ONCE)

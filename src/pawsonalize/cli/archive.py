@@ -15,6 +15,7 @@ from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import Settings, load_settings
+from pawsonalize.wing import offered
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
@@ -49,10 +50,10 @@ def run(data_dir: DataDir = None) -> None:
     """
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         rows = adapters.archiver.archive_once()
-        letters = adapters.archived_letters.archive_once(clock.now())
+        more = offered("archive_run", adapters)
     print(f"{rows:,} rows archived")
-    if letters:
-        print(f"{letters:,} dead letters archived")
+    if more:
+        print(more)
 
 
 @app.command("verify")

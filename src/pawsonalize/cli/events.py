@@ -18,6 +18,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
+from pawsonalize.wing import offered
 
 if TYPE_CHECKING:
     from pawsonalize.domain.events import Event
@@ -56,7 +57,7 @@ def send(
     """
     from pawsonalize.app.sending import Sender
 
-    if not (to := to or load_settings().value("stream_url")):
+    if not (to := to or offered("default_stream", load_settings())):
         raise InvalidInput("say where to: --to, with a stream's URL or the service's", field="to")
     if str(file) != "-" and not file.is_file():
         raise InvalidInput(f"there is no file {file}: make one with `pawsonalize events sample`")

@@ -27,7 +27,6 @@ from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import SECOND
 from pawsonalize.settings import Settings, as_environment, read_settings
-from pawsonalize.wings.streams.settings import StreamSettings
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
@@ -61,17 +60,16 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
 
     `sources` says where each setting was written, for people who look.
     """
-    from pawsonalize.app.configuration import unusable
+    from pawsonalize.app.configuration import needs, unusable
     from pawsonalize.app.connections import RESERVED_FILES
-    from pawsonalize.wings.streams.reading import source_of
 
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     if wrong := list(unusable(settings)):
         raise InvalidInput("; ".join(wrong))
     wait_for_port(settings)
     with opened_or_made(settings) as adapters:
-        if settings.part(StreamSettings).stream_url:
-            source_of(settings, adapters)
+        for look in needs(settings):
+            look(adapters)
         _check_access(settings, adapters)
         told = "\n".join(_announced(settings, adapters))
     os.environ.update(as_environment(settings))

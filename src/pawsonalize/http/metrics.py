@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
@@ -11,7 +12,7 @@ from prometheus_client import (
     Histogram,
     generate_latest,
 )
-from prometheus_client.metrics_core import GaugeMetricFamily
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.concurrency import run_in_threadpool
@@ -20,13 +21,11 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.domain.times import SECOND
 from pawsonalize.http.operation import Operations
 from pawsonalize.http.service_metrics import FiguresCollector
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import MONITOR
-from pawsonalize.wings.streams.consuming import Taken
-from pawsonalize.wings.streams.stream_shards import Shard
+from pawsonalize.wing import parts
 
 OPERATIONS = Operations()
 
@@ -40,18 +39,10 @@ SECONDS = Histogram(
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
 EVENTS = Counter("pawsonalize_events_total", "Events by outcome.", ("outcome",))
-RECORDS = Counter("pawsonalize_stream_records_total", "Records read from the stream.")
 CLOSED = Counter(
     "pawsonalize_connections_closed_total",
     "Connections closed because they were slow, or too many, by what they kept us waiting for.",
     ("reason",),
-)
-DEAD_LETTERS = Counter(
-    "pawsonalize_dead_letters_total", "What could not be taken and was kept.", ("source",)
-)
-REFUSALS_LOST = Counter(
-    "pawsonalize_refused_events_lost_total",
-    "What /v1/events refused and could not be kept as dead letters; see max_dead_letters.",
 )
 UNKNOWN_TYPES = Counter(
     "pawsonalize_unknown_event_types_total",
@@ -84,8 +75,7 @@ async def get_metrics(request: Request) -> Response:
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
     tables = CollectorRegistry()
     tables.register(_Standing(await _problem_names(services)))
-    tables.register(_Lags(await _shards(services), services.now()))
-    tables.register(_Waiting(await _waiting_letters(services)))
+    tables.register(_Gauges(await _gauges_of_wings(request, services.now())))
     if (figures := await run_in_threadpool(services.figures.get)) is not None:
         tables.register(FiguresCollector(figures, services.now()))
     text = generate_latest(registry) + generate_latest(tables)
@@ -104,67 +94,25 @@ async def _problem_names(services: Services) -> list[str]:
     return [*names, *(problem.name for problem in standing)]
 
 
-async def _shards(services: Services) -> list[Shard]:
-    """The shards that are read; none while the tables cannot be."""
-    try:
-        return [one for one in await services.read(services.shards) if not one.is_ended]
-    except StorageUnavailable:
-        return []
+async def _gauges_of_wings(request: Request, now: int) -> list[Metric]:
+    """Return the gauges of the wings; none of those whose tables cannot be read."""
+    services: Services = request.app.state.services
+    found: list[Metric] = []
+    for wing, gauges in parts("gauges"):
+        with suppress(StorageUnavailable):
+            found += await services.read(gauges, request.app.state.wings[wing.name], now)
+    return found
 
 
-class _Lags(Collector):
-    """How far behind their streams all consumers are, wherever they run."""
+class _Gauges(Collector):
+    """Gauges that were read before."""
 
-    def __init__(self, shards: Sequence[Shard], now: int) -> None:
-        self._shards = shards
-        self._now = now
+    def __init__(self, gauges: Sequence[Metric]) -> None:
+        self._gauges = gauges
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One sample a shard, where its stream tells."""
-        labels = ("stream", "shard")
-        seconds = GaugeMetricFamily(
-            "pawsonalize_stream_lag_seconds", "How far behind a shard's reader is.", labels=labels
-        )
-        messages = GaugeMetricFamily(
-            "pawsonalize_stream_lag_messages", "Messages that wait in a shard.", labels=labels
-        )
-        # Where all consumers are dead, their last word stays; it is old then.
-        looked = GaugeMetricFamily(
-            "pawsonalize_stream_looked_seconds",
-            "How long ago a shard's reader has said how far behind it is.",
-            labels=labels,
-        )
-        for one in self._shards:
-            ago = None if one.looked_at is None else max(0, self._now - one.looked_at) / SECOND
-            for gauge, value in (
-                (seconds, one.lag_seconds),
-                (messages, one.lag_messages),
-                (looked, ago),
-            ):
-                if value is not None:
-                    gauge.add_metric((one.stream, one.shard), value)
-        yield from (seconds, messages, looked)
-
-
-async def _waiting_letters(services: Services) -> int | None:
-    try:
-        return await services.read(services.dead_letters.waiting)
-    except StorageUnavailable:
-        return None
-
-
-class _Waiting(Collector):
-    """The dead letters that wait, as a gauge; none where they cannot be counted."""
-
-    def __init__(self, count: int | None) -> None:
-        self._count = count
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One sample."""
-        if self._count is not None:
-            yield GaugeMetricFamily(
-                "pawsonalize_dead_letters_waiting", "Dead letters that wait.", self._count
-            )
+    def collect(self) -> Sequence[Metric]:
+        """Return them."""
+        return self._gauges
 
 
 class _Standing(Collector):
@@ -188,14 +136,6 @@ def count_unknown_type(event_type: str) -> None:
     UNKNOWN_TYPES.labels(event_type).inc()
 
 
-def count_taken(taken: Taken) -> None:
-    """What became of a batch of a stream's records."""
-    EVENTS.labels("accepted").inc(taken.accepted)
-    EVENTS.labels("duplicate").inc(taken.duplicates)
-    EVENTS.labels("rejected").inc(taken.refused)
-    RECORDS.inc(taken.records)
-
-
 def count_refresh(outcome: str) -> None:
     """One incremental update more: it succeeded, failed or died."""
     REFRESHES.labels(outcome).inc()
@@ -204,16 +144,6 @@ def count_refresh(outcome: str) -> None:
 def count_amazon_call(operation: str, outcome: str) -> None:
     """One call of Amazon Personalize more: it was answered, refused or unavailable."""
     AMAZON_CALLS.labels(operation, outcome).inc()
-
-
-def count_dead_letters(source: str, count: int) -> None:
-    """So many more were kept, of a kind of source."""
-    DEAD_LETTERS.labels(source).inc(count)
-
-
-def count_lost_refusals(count: int) -> None:
-    """So many refused events more were not kept."""
-    REFUSALS_LOST.inc(count)
 
 
 def count_raw_too_long(events: int) -> None:

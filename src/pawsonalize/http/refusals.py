@@ -1,17 +1,15 @@
-"""What becomes of events that are refused: they are counted, and kept as dead letters."""
+"""What becomes of events that are refused: they are counted, and kept if a wing keeps them."""
 
 from collections.abc import Sequence
-from functools import partial
 
 from starlette.requests import Request
 
-from pawsonalize.domain.erasures import USER
 from pawsonalize.domain.errors import Forbidden, InvalidInput, TooManyRequests
 from pawsonalize.engine.ingest.decoding.payloads import Part
 from pawsonalize.engine.ingest.events import IngestReceipt
+from pawsonalize.engine.ingest.refusals import HTTP, Refusal
 from pawsonalize.http.callers import UNSIGNED, caller_of
 from pawsonalize.http.services import Services
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter, names_in
 
 _NOT_INPUT = frozenset({UNSIGNED, Forbidden.code, TooManyRequests.code})
 _EMPTY = frozenset({b"", b"[]"})
@@ -33,14 +31,14 @@ async def refused_events(
     await _keep(
         request,
         [
-            DeadLetter.of(
+            Refusal(
                 HTTP,
                 dataset_group,
                 at,
                 bytes(parts[one.index].raw),
-                code=one.code,
-                message=one.message,
-                field=one.field,
+                one.code,
+                one.message,
+                one.field,
             )
             for one in receipt.rejected
             if one.code not in _NOT_INPUT
@@ -55,31 +53,16 @@ async def refused_call(
     services: Services = request.app.state.services
     services.intake.count(at, 0, [error.field or error.code])
     if body.strip() not in _EMPTY:
-        letter = DeadLetter.of(
-            HTTP,
-            dataset_group,
-            at,
-            body,
-            code=error.code,
-            message=error.message,
-            field=error.field,
-        )
-        await _keep(request, [letter])
+        refusal = Refusal(HTTP, dataset_group, at, body, error.code, error.message, error.field)
+        await _keep(request, [refusal])
 
 
-async def _keep(request: Request, letters: Sequence[DeadLetter]) -> None:
+async def _keep(request: Request, refused: Sequence[Refusal]) -> None:
     """Keep them; the request then knows of how many nothing is left."""
     services: Services = request.app.state.services
-    request.state.lost = len(letters)
-    if letters and services.refusals is not None:
+    request.state.lost = len(refused)
+    if refused and services.refusals is not None:
         caller = caller_of(request)
-        may_keep = partial(_speaks_of, caller.user_id) if caller.is_page else None
-        request.state.lost = await services.refusals.keep(letters, may_keep)
-
-
-def _speaks_of(user_id: str | None, letter: DeadLetter) -> bool:
-    """Whether a letter names no other user: of others a page may not speak, mended or not.
-
-    Nobody asks for a visitor's token when a letter is replayed.
-    """
-    return all(name == user_id for kind, name in names_in(letter.raw) if kind == USER)
+        request.state.lost = await services.refusals.keep(
+            refused, is_page=caller.is_page, user_id=caller.user_id
+        )

@@ -12,6 +12,7 @@ from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.ingest.refusals import RefusalSink
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.campaigns import Runtimes
@@ -36,10 +37,6 @@ from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.wings.console.views.views import ConsoleViews
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
-from pawsonalize.wings.dead_letters.refusals import Refusals
-from pawsonalize.wings.streams.stream_shards import Shard
 from pawsonalize.wings.tenants.reports import TenantReports
 
 P = ParamSpec("P")
@@ -88,11 +85,7 @@ class Services:
     audit: AuditLog
     figures: RecentFigures
     """What `/metrics` says of the whole service."""
-    shards: Callable[[], list[Shard]]
-    """The shards of all streams."""
-    dead_letters: DeadLetters
-    letter_replay: LetterReplay
-    refusals: Refusals | None
+    refusals: RefusalSink | None
     """Keeps what /v1/events refuses; None if it is not to be kept."""
     intake: Intake
     why_not_writable: Callable[[], str | None]

@@ -4,13 +4,13 @@ from collections.abc import Collection
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.database import Database
+from pawsonalize.wing import added
 
 _SWEPT = (
     "events",
     "sessions",
     "users",
     "impressions",
-    "dead_letters",
     "erased_visitors",
     "raw_events",
 )
@@ -23,7 +23,7 @@ def remove_remains(database: Database, names: Collection[str] | None) -> None:
     if `names` is None and nobody knows. PostgreSQL: dead rows are vacuumed.
     """
     if not database.is_local:
-        database.maintain("VACUUM " + ", ".join(_SWEPT))
+        database.maintain("VACUUM " + ", ".join((*_SWEPT, *(one.name for one in added("tables")))))
         return
     if database.file is not None and (names is None or names):
         # `secure_delete` overwrites deleted rows, but not the copies that SQLite leaves in the

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from sqlalchemy import Connection, Table, func, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Table, func, select, text
 
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.packing import packed_id
 from pawsonalize.storage.tables import events, impressions, raw_events
-from pawsonalize.wings.dead_letters.tables import dead_letters
 
 _SQLITE = text(
     "SELECT coalesce(sum(pgsize), 0) FROM dbstat WHERE aggregate = TRUE"
@@ -39,32 +38,21 @@ class TableSizes:
 
     def events(self) -> TableSize:
         """That of the log, with what waits for the archive of how its events came in."""
-        size = self._size(events)
+        size = self.size(events)
         with self._database.reading() as connection:
             return replace(size, bytes=size.bytes + _bytes(connection, raw_events))
 
-    def answers(self) -> TableSize:
-        """That of the answers."""
-        return self._size(impressions)
+    def bytes_since(self, moments: Column[int], moment: int) -> float:
+        """Return the bytes of a table's rows whose column has that moment or a later one."""
+        return self.size(moments.table).per_row * self._count(moments >= moment)
 
-    def letters(self) -> TableSize:
-        """That of the dead letters."""
-        return self._size(dead_letters)
-
-    def letters_since(self, moment: int) -> int:
-        """Count the dead letters that came in from that moment on."""
-        later = dead_letters.c.at >= moment
+    def _count(self, condition: ColumnElement[bool]) -> int:
         with self._database.reading() as connection:
-            counted = select(func.count()).select_from(dead_letters).where(later)
-            return connection.scalar(counted) or 0
+            return connection.scalar(select(func.count()).where(condition)) or 0
 
     def answers_since(self, first_id: str) -> int:
-        """Count the answers with that id or a later one."""
-        later = impressions.c.recommendation_id >= packed_id(first_id)
-        with self._database.reading() as connection:
-            return (
-                connection.scalar(select(func.count()).select_from(impressions).where(later)) or 0
-            )
+        """How many answers have that id or a later one."""
+        return self._count(impressions.c.recommendation_id >= packed_id(first_id))
 
     def first_answer_at(self) -> int | None:
         """When the oldest answer was given; None without answers."""
@@ -72,7 +60,8 @@ class TableSizes:
         with self._database.reading() as connection:
             return connection.scalar(oldest.limit(1))
 
-    def _size(self, table: Table) -> TableSize:
+    def size(self, table: Table) -> TableSize:
+        """Return the size of a table."""
         with self._database.reading() as connection:
             rows = connection.scalar(select(func.count()).select_from(table)) or 0
             return TableSize(rows, _bytes(connection, table))

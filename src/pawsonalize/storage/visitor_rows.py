@@ -1,6 +1,7 @@
 """The rows of the tables that belong to visitors, for their erasure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from typing import Protocol
 
 from sqlalchemy import Delete, delete, select, update
 
@@ -17,8 +18,7 @@ from pawsonalize.storage.tables import (
     sessions,
     users,
 )
-from pawsonalize.wings.dead_letters.letters_about import letters_about, names_in_letters
-from pawsonalize.wings.dead_letters.tables import dead_letters
+from pawsonalize.wing import added
 
 _NAMED = (
     (USER, events.c.user_id),
@@ -31,11 +31,26 @@ _NAMED = (
 )
 
 
+class RowsOfWing(Protocol):
+    """Rows of a wing that may be about visitors."""
+
+    def deletions(
+        self, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
+    ) -> Iterator[Delete]:
+        """Yield what deletes those about the visitors, from before the erasure was noted."""
+        ...
+
+    def find(self, groups: Sequence[str], visitors: Collection[str]) -> set[tuple[str, str, str]]:
+        """Return kind, name and hash of the visitors, by their hashes, whom the rows name."""
+        ...
+
+
 class VisitorRows:
     """Deletes what the tables hold of visitors."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._wings: list[RowsOfWing] = [rows(database) for rows in added("visitor_rows")]
 
     def erase(self, erasure: Erasure, names: ErasedNames) -> None:
         """Delete their events, sessions, attributes and answers, and count them in the record.
@@ -47,11 +62,9 @@ class VisitorRows:
             self._delete(erasure, _of_users(erasure, part))
         for part in in_parts(names.sessions):
             self._delete(erasure, _of_sessions(erasure, part))
-        groups = _groups(erasure.dataset_group)
-        for letters in letters_about(self._database, erasure, names, groups):
-            self._delete(
-                erasure, [delete(dead_letters).where(dead_letters.c.letter_id.in_(letters))]
-            )
+        for wing in self._wings:
+            for deletion in wing.deletions(erasure, names, _groups(erasure.dataset_group)):
+                self._delete(erasure, [deletion])
 
     def find(self, dataset_group: str, visitors: Collection[str]) -> list[tuple[str, str, str]]:
         """Kind, name and hash of those in the tables who have one of the hashes.
@@ -68,7 +81,8 @@ class VisitorRows:
                     for name in connection.scalars(names)
                     if (visitor := visitor_digest(kind, name)) in visitors
                 }
-        found |= names_in_letters(self._database, _groups(dataset_group), visitors)
+        for wing in self._wings:
+            found |= wing.find(_groups(dataset_group), visitors)
         return sorted(found)
 
     def _delete(self, erasure: Erasure, statements: Sequence[Delete]) -> None:

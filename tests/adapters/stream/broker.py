@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Protocol, Self, TypeVar
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.base import Outgoing, Stream
+from pawsonalize.wings.streams.base import Stream
 
 _T = TypeVar("_T")
 

@@ -7,9 +7,9 @@ from secrets import token_hex
 from typing import Any
 from urllib.parse import quote
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Outgoing
 from pawsonalize.wings.streams.kinesis import KinesisStream
 from pawsonalize.wings.streams.kinesis_producer import KinesisProducer
 from pawsonalize.wings.streams.leases import ShardLeases

@@ -4,8 +4,9 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.base import Outgoing, Record, Stream
+from pawsonalize.wings.streams.base import Record, Stream
 from pawsonalize.wings.streams.stream_shards import Shard, ShardTable
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_server import Answer, Fault

@@ -15,10 +15,11 @@ from typing import Any, TypeVar
 import pytest
 from nats.js import JetStreamContext
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Outgoing, Stream
+from pawsonalize.wings.streams.base import Stream
 from pawsonalize.wings.streams.jetstream import JetStream
 from pawsonalize.wings.streams.jetstream_producer import JetStreamProducer
 from pawsonalize.wings.streams.leases import ShardLeases

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle, groupby
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import StreamUnavailable
-from pawsonalize.wings.streams.base import Outgoing, Record, Stream
+from pawsonalize.wings.streams.base import Record, Stream
 
 _SECONDS = 120.0
 

@@ -14,12 +14,13 @@ import trustme
 from nats.js import JetStreamContext
 from structlog.testing import capture_logs
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.domain.times import iso
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.streams import jetstream, jetstream_producer
 from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Outgoing, Record, Stream
+from pawsonalize.wings.streams.base import Record, Stream
 from pawsonalize.wings.streams.jetstream import JetStream
 from pawsonalize.wings.streams.jetstream_producer import JetStreamProducer
 from pawsonalize.wings.streams.leases import ShardLeases

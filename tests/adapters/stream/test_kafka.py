@@ -7,11 +7,12 @@ import pytest
 from confluent_kafka import Consumer, TopicPartition
 from structlog.testing import capture_logs
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.domain.times import iso
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Outgoing, Record, Stream
+from pawsonalize.wings.streams.base import Record, Stream
 from pawsonalize.wings.streams.kafka import KafkaProducer, KafkaStream
 from pawsonalize.wings.streams.stream_shards import ShardTable
 from tests.adapters.stream.broker import moment

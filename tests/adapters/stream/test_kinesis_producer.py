@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.base import Outgoing
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_reading import (
     FIRST,

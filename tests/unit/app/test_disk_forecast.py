@@ -17,13 +17,15 @@ from pawsonalize.app.disk_forecast import (
     forecast,
 )
 from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage import table_sizes
 from pawsonalize.storage.file_size import FileSize
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.dead_letters.composition import letters_of
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests import page_data
 from tests.event_data import T0, event
 
@@ -94,11 +96,9 @@ def test_retention_ends_the_growth_of_each_kind(ten_days: Adapters, tmp_path: Pa
 
 def test_dead_letters_grow_until_the_oldest_are_deleted(ten_days: Adapters, tmp_path: Path) -> None:
     assert found(ten_days, tmp_path)["dead letters"].per_day == 0
-    ten_days.dead_letters.keep(
+    letters_of(ten_days).keep(
         [
-            DeadLetter.of(
-                HTTP, "pawsonalize", NOW - n % 7 * DAY, b"x" * 10_000, code="c", message="m"
-            )
+            DeadLetter(HTTP, "pawsonalize", NOW - n % 7 * DAY, b"x" * 10_000, code="c", message="m")
             for n in range(70)
         ]
     )

@@ -19,6 +19,7 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import ServerProcess, ServerTable
+from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from pawsonalize.wings.feeds.scheduled import listed_feeds, polling
 from tests.event_data import T0, event
@@ -121,10 +122,10 @@ def unknown_type(adapters: Adapters, _s: Settings, _: object) -> None:
 
 
 def letters_of_a_stream(adapters: Adapters, _s: Settings, _: object) -> None:
-    letter = DeadLetter.of(
+    letter = DeadLetter(
         "kinesis://clicks", "pawsonalize", T0, b"?", code="invalid_json", message="m", field=None
     )
-    adapters.dead_letters.keep([letter])
+    letters_of(adapters).keep([letter])
 
 
 def standing_problem(adapters: Adapters, settings: Settings, _: object) -> None:

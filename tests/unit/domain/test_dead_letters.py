@@ -61,7 +61,7 @@ def test_what_is_nested_as_deeply_as_can_be_is_searched_too() -> None:
 
 def test_an_id_comes_of_the_place_in_the_stream_and_needs_no_escaping() -> None:
     first, second = (
-        DeadLetter.of(
+        DeadLetter(
             "nats://a/b", "g", at, b"", code="c", message="m", position="clicks.0/12/3"
         ).letter_id
         for at in (1, 2)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.erasures import digests_of
@@ -21,6 +22,31 @@ Watch = Callable[[str], object]
 
 def unwatched(_done: str) -> None:
     """A watch that is ignored."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVisitors:
+    """Visitors of a dataset group whose names are known, and when they were noted for erasure."""
+
+    dataset_group: str
+    noted_at: int
+    names: tuple[str, ...]
+
+
+class VisitorObjects(Protocol):
+    """Objects of a wing in the archive that may hold visitors."""
+
+    def erase(
+        self,
+        visitors: Collection[str],
+        named: Sequence[NamedVisitors] = (),
+        watch: Watch = unwatched,
+    ) -> list[Trouble]:
+        """Clean the objects that hold one of the visitors, by hashes; returns what is damaged.
+
+        And all whose size is not the known one.
+        """
+        ...
 
 
 @dataclass(slots=True)

@@ -3,21 +3,26 @@
 import threading
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 import structlog
 
 from pawsonalize.domain.errors import LeaseLost, PawsonalizeError
 from pawsonalize.domain.times import HOUR, MINUTE, SECOND
-from pawsonalize.engine.upkeep.erased_archive import ErasedArchive, Watch, unwatched
+from pawsonalize.engine.upkeep.erased_archive import (
+    ErasedArchive,
+    NamedVisitors,
+    VisitorObjects,
+    Watch,
+    unwatched,
+)
 from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes, ReturningCopies
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.names import new_resource_name
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.storage.erasures import STEPS, ErasedNames, Erasure, ErasureTable, Trouble
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters, NamedVisitors
-from pawsonalize.wings.dead_letters.letters import Mentions
 
 _AT_ONCE = 100
 ERASING = "erasing"
@@ -45,7 +50,8 @@ class ErasureSteps:
 
     rows: VisitorRows
     archive: ErasedArchive
-    letters: ArchivedLetters
+    wings: Sequence[VisitorObjects]
+    """What wings have in the archive."""
     notes: ErasureNotes
     purge_models: Callable[[Sequence[NamedErasure], Watch], Iterable[Trouble]]
     find_files: Callable[[NamedErasure], Iterable[str]]
@@ -158,7 +164,8 @@ class Erasing:
         erased = self._steps.archive.erased
         if not self._swept and erased.last_noted() >= 0:
             events = self._steps.archive.erase((), self._watch) if erased.through() else ()
-            for trouble in (*events, *self._steps.letters.erase((), (), self._watch)):
+            others = (one.erase((), (), self._watch) for one in self._steps.wings)
+            for trouble in chain(events, *others):
                 log.warning("damaged", object=trouble.place)
         self._swept = True
 
@@ -264,12 +271,13 @@ class Erasing:
     def _erase_archived(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
         visitors = frozenset[str]().union(*(self.table.visitors(one.erasure_id) for one in due))
         named = [
-            NamedVisitors(one.erasure.dataset_group, one.erasure.noted_at, Mentions(names))
+            NamedVisitors(one.erasure.dataset_group, one.erasure.noted_at, names)
             for one in self._named(due)
             if (names := (*one.names.users, *one.names.sessions))
         ]
         yield from self._steps.archive.erase(visitors, self._watch)
-        yield from self._steps.letters.erase(visitors, named, self._watch)
+        for one in self._steps.wings:
+            yield from one.erase(visitors, named, self._watch)
 
     def _purge_models(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
         return self._steps.purge_models(self._named(due), self._watch)

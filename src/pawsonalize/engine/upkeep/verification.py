@@ -19,7 +19,7 @@ from pawsonalize.engine.upkeep.erasures import is_erasure
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.wings.dead_letters.archived_letters import is_of_letters
+from pawsonalize.wing import added
 from pawsonalize.wings.out_of_core.files import is_of_training
 
 _PAGE = 10_000
@@ -145,7 +145,7 @@ def _rows_of(log: EventLog, after: int, through: int) -> Iterator[LoggedEvent]:
 
 def unknown_objects(ledger: ArchiveLedger, objects: ObjectStore) -> list[str]:
     """The objects of events that the ledger has no word of."""
-    apart = (is_erasure, is_of_letters, is_of_training)
+    apart = (is_erasure, is_of_training, *added("archive_keys"))
     listed = sorted(key for key in objects.list() if not any(one(key) for one in apart))
     # Read after the listing: an object is planned before it is written.
     known = {segment.key for segment in ledger.segments()} | set(ledger.leftovers())

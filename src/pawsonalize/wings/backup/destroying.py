@@ -17,7 +17,7 @@ from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.settings import Settings
 from pawsonalize.storage.copies import drop_tables
 from pawsonalize.storage.data_folder import ARCHIVE, DRAFT, FILES, FOLDERS, is_ours
-from pawsonalize.wings.dead_letters.archived_letters import is_of_letters
+from pawsonalize.wing import added
 from pawsonalize.wings.out_of_core.files import is_of_training
 
 
@@ -95,8 +95,8 @@ def kept(settings: Settings, *, with_archive: bool) -> Iterator[str]:
 
 def _is_archived(key: str) -> bool:
     """True for the names that the archive gives: others may have files in its folder or bucket."""
-    named = is_erasure(key) or is_of_letters(key) or is_of_training(key)
-    return named or ObjectName.parse(key) is not None
+    own = (is_erasure, is_of_training, *added("archive_keys"))
+    return any(one(key) for one in own) or ObjectName.parse(key) is not None
 
 
 def _each(remove: Callable[..., object], them: Iterable[tuple[Any, ...]]) -> None:

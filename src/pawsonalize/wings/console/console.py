@@ -48,6 +48,7 @@ from pawsonalize.wings.console.views.service import ServiceViews
 from pawsonalize.wings.console.views.traffic import TrafficHistory
 from pawsonalize.wings.console.views.views import ConsoleViews
 from pawsonalize.wings.console.views.visitors import VisitorViews
+from pawsonalize.wings.dead_letters.composition import letter_replay, letters_of
 from pawsonalize.wings.feeds.scheduled import listed_feeds
 from pawsonalize.wings.notifications.notifying import open_notifiers
 
@@ -113,14 +114,14 @@ def console_views(
         events=EventViews(
             log=adapters.log,
             tail=EventTail(adapters.database),
-            letters=adapters.dead_letters,
-            replay=adapters.letter_replay,
+            letters=letters_of(adapters),
+            replay=letter_replay(adapters),
             ledger=adapters.ledger,
         ),
         quality=QualityViews(
             log=adapters.log,
             tail=EventTail(reads),
-            letters=adapters.dead_letters,
+            letters=letters_of(adapters),
             animals=Animals(reads),
             catalogue=Catalogue(reads),
             pace=partial(suspected_bots, settings),

@@ -7,7 +7,7 @@ are for people, and so beside the ledger.
 
 import base64
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,11 +19,13 @@ from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, hour_of
-from pawsonalize.engine.upkeep.erased_archive import Watch, unwatched
+from pawsonalize.engine.upkeep.erased_archive import NamedVisitors, Watch, unwatched
 from pawsonalize.storage.archive_index import ArchiveIndex, IndexedObject
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import Trouble
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
+from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions, visitors_in
 
 FOLDER: Final = "errors"
@@ -88,18 +90,17 @@ def _letter(row: _Row) -> DeadLetter:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedVisitors:
-    """Visitors of a dataset group whose names are known, and when they were noted for erasure."""
+class _Names:
+    """Names of visitors who are erased."""
 
-    dataset_group: str
-    noted_at: int
+    of: NamedVisitors
     mentions: Mentions
 
     def are_in(self, letter: DeadLetter) -> bool:
-        """Whether a letter of before has one of the names as a word, wherever that is."""
+        """True if a letter of before has one of the names as a word, wherever that is."""
         return (
-            letter.at <= self.noted_at
-            and owning_group(letter.dataset_group) == self.dataset_group
+            letter.at <= self.of.noted_at
+            and owning_group(letter.dataset_group) == self.of.dataset_group
             and self.mentions.among(letter.raw)
         )
 
@@ -143,21 +144,18 @@ class ArchivedLetters:
         named: Sequence[NamedVisitors] = (),
         watch: Watch = unwatched,
     ) -> list[Trouble]:
-        """Clean the objects that hold one of the visitors, by hashes; returns what is damaged.
-
-        And all whose size is not the known one. With visitors whose names are known, every object
-        is looked through.
-        """
+        """See `VisitorObjects.erase`. With visitors whose names are known, every object is read."""
         listed = {key: size for key, size in self.objects.sizes() if is_of_letters(key)}
         known = self.index.sizes()
         wanted = {key for key, size in listed.items() if known.get(key) != size}
         wanted |= self.index.holding(visitors) & listed.keys()
         if named:
             wanted = set(listed)
+        names = [_Names(one, Mentions(one.names)) for one in named]
         troubles, clean = list[Trouble](), list[IndexedObject]()
         for key in sorted(wanted):
             try:
-                clean += self._clean(key, named, watch)
+                clean += self._clean(key, names, watch)
             except CorruptArtefact as error:
                 next_move = "bring the object back from a copy, or delete it"
                 troubles.append(Trouble(key, f"{error.message}: {next_move}"))
@@ -167,7 +165,7 @@ class ArchivedLetters:
         self.index.put(clean)
         return troubles
 
-    def _clean(self, key: str, named: Sequence[NamedVisitors], watch: Watch) -> list[IndexedObject]:
+    def _clean(self, key: str, named: Sequence[_Names], watch: Watch) -> list[IndexedObject]:
         """Take erased visitors out of an object; what it holds then, if it is still there."""
         try:
             data = self.objects.get(key)
@@ -211,8 +209,7 @@ class ArchivedLetters:
 class LetterRetention:
     """Deletes dead letters that came in more than `days` ago, here and there; 0: never."""
 
-    remove_before: Callable[[int], int]
-    """Deletes letters of the table."""
+    letters: DeadLetters
     archived: ArchivedLetters
     days: int
 
@@ -222,7 +219,7 @@ class LetterRetention:
             return 0
         before = now - self.days * DAY
         self.archived.forget_old(before)
-        return self.remove_before(before)
+        return self.letters.remove_matching(LetterQuery(until=before))
 
 
 def _key_of(at: int, mark: str) -> str:
@@ -236,3 +233,6 @@ def _ends(key: str) -> float:
 
 def _visitors(letters: Iterable[DeadLetter]) -> frozenset[str]:
     return visitors_in(*(one.raw for one in letters))
+
+
+ARCHIVE_KEYS = (is_of_letters,)

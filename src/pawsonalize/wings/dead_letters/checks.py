@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 
 from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
-from pawsonalize.wings.dead_letters.letters import HTTP
+from pawsonalize.engine.ingest.refusals import HTTP
+from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
 
 
 def dead_letters(service: CheckedService) -> Iterator[Diagnosis]:
     """Count waiting letters by reason, most frequent first."""
-    reasons = service.adapters.dead_letters.reasons()
+    reasons = letters_of(service.adapters).reasons()
     waiting = sum(one.count for one in reasons)
     if not waiting:
         yield fine("none waits")

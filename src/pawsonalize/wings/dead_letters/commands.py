@@ -1,6 +1,7 @@
 """`pawsonalize dead-letters`: what could not be taken; to be mended, replayed or removed."""
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,8 +18,7 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pawsonalize.app.adapters import Adapters
-    from pawsonalize.wings.dead_letters.letter_replay import LetterReceipt
+    from pawsonalize.wings.dead_letters.letter_replay import LetterReceipt, LetterReplay
     from pawsonalize.wings.dead_letters.letter_table import LetterQuery
     from pawsonalize.wings.dead_letters.letters import DeadLetter
 
@@ -36,6 +36,15 @@ Source = Annotated[
     typer.Option(help="Those from there: http, or a stream's URL.", show_default="any"),
 ]
 _HEX_BYTES = 16
+
+
+@contextmanager
+def _opened(data_dir: Path | None) -> "Iterator[LetterReplay]":
+    """The letters of a data folder, and their replay, while the block runs."""
+    from pawsonalize.wings.dead_letters.composition import letter_replay
+
+    with opened(load_settings({"data_dir": data_dir})) as adapters:
+        yield letter_replay(adapters)
 
 
 @app.command("ls")
@@ -64,13 +73,13 @@ def ls(
         None if since is None else parse_moment(since, "--since"),
         None if until is None else parse_moment(until, "--until"),
     )
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
-        letters = adapters.dead_letters.page(limit, query).letters
-        reasons = adapters.dead_letters.reasons(query)
+    with _opened(data_dir) as replay:
+        found = replay.letters.page(limit, query).letters
+        reasons = replay.letters.reasons(query)
     if json:
-        _print_json(letters)
+        _print_json(found)
         return
-    for one in letters:
+    for one in found:
         mended = "  (mended)" if one.mended is not None else ""
         print(f"{one.letter_id}  {iso(one.at)}  {_place(one)}  {_safe(one.message)}{mended}")
     for reason in reasons:
@@ -85,8 +94,8 @@ def show(letter_id: LetterId, data_dir: DataDir = None, json: Json = False) -> N
 
     Example: pawsonalize dead-letters show 019362f1c0de4a7b12cd
     """
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
-        one = adapters.dead_letters.get(letter_id)
+    with _opened(data_dir) as replay:
+        one = replay.letters.get(letter_id)
     if json:
         _print_json(one)
         return
@@ -124,13 +133,13 @@ def mend(
 
     if (file is None) is not bool(values or unset):
         raise InvalidInput("say what to change: --set and --unset, or --file")
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
+    with _opened(data_dir) as replay:
         if file is None:
-            before = adapters.dead_letters.get(letter_id).newest
+            before = replay.letters.get(letter_id).newest
             mended = with_values(before, read_pairs(values), unset or ())
         else:
             mended = _read(file)
-        letter = adapters.letter_replay.mend(letter_id, mended, force=force)
+        letter = replay.mend(letter_id, mended, force=force)
     if json:
         _print_json(letter)
         return
@@ -154,12 +163,12 @@ def replay(
     """
     query = _which(letter_ids, code, source, everything=everything)
     with (
-        opened(load_settings({"data_dir": data_dir})) as adapters,
+        _opened(data_dir) as replay,
         progress("replaying") as bar,
     ):
         receipts = []
-        total = len(letter_ids) if letter_ids else adapters.dead_letters.waiting()
-        for done, one in enumerate(_replayed(adapters, letter_ids, query), start=1):
+        total = len(letter_ids) if letter_ids else replay.letters.waiting()
+        for done, one in enumerate(_replayed(replay, letter_ids, query), start=1):
             receipts.append(one)
             bar(done, max(done, total))
     left = [letter for one in receipts for letter in one.left]
@@ -189,15 +198,14 @@ def rm(
     Example: pawsonalize dead-letters rm --code invalid_json --yes
     """
     query = _which(letter_ids, code, source, everything=everything)
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
-        letters = adapters.dead_letters
+    with _opened(data_dir) as replay:
         if letter_ids:
-            removed = letters.remove(letter_ids)
+            removed = replay.letters.remove(letter_ids)
         else:
-            count = sum(reason.count for reason in letters.reasons(query))
+            count = sum(reason.count for reason in replay.letters.reasons(query))
             if count and not yes:
                 typer.confirm(f"Remove {count:,} dead letters?", abort=True)
-            removed = letters.remove_matching(query)
+            removed = replay.letters.remove_matching(query)
     print(f"{removed:,} dead letters removed")
 
 
@@ -212,17 +220,16 @@ def _which(
 
 
 def _replayed(
-    adapters: "Adapters", letter_ids: "Sequence[str] | None", query: "LetterQuery"
+    replay: "LetterReplay", letter_ids: "Sequence[str] | None", query: "LetterQuery"
 ) -> "Iterator[LetterReceipt]":
-    replaying = adapters.letter_replay
     if letter_ids:
         named = dict.fromkeys(letter_ids)
-        yield from replaying.replay([adapters.dead_letters.get(one) for one in named])
+        yield from replay.replay([replay.letters.get(one) for one in named])
         return
-    receipts, last = replaying.replay_matching(query)
+    receipts, last = replay.replay_matching(query)
     yield from receipts
     while last is not None:
-        receipts, last = replaying.replay_matching(query, last)
+        receipts, last = replay.replay_matching(query, last)
         yield from receipts
 
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -13,9 +14,11 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.http.json import json_response, read_form, read_limit
+from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.http.services import Services
-from pawsonalize.wings.dead_letters.dead_letters import cursor_of, read_cursor
-from pawsonalize.wings.dead_letters.letter_replay import MOST_AT_ONCE, LetterReceipt
+from pawsonalize.kinds.access_keys import OPERATOR
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, cursor_of, read_cursor
+from pawsonalize.wings.dead_letters.letter_replay import MOST_AT_ONCE, LetterReceipt, LetterReplay
 from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 
@@ -83,12 +86,28 @@ class ReplayedLetters(msgspec.Struct, frozen=True, rename="camel"):
     next_cursor: str | None
 
 
+OPERATIONS = Operations()
+_LETTER = RequestParameter("letterId", "The letter.", where="path", required=True)
 _MEND = msgspec.json.Decoder(MendRequest)
-_REPLAY = msgspec.json.Decoder(LetterReplayRequest)
+_WHICH = msgspec.json.Decoder(LetterReplayRequest)
 
 
+@OPERATIONS.add(
+    "GET",
+    "/v1/dead-letters",
+    OPERATOR,
+    answer=LetterList,
+    parameters=(
+        RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
+        RequestParameter("cursor", "The `nextCursor` of the page before."),
+        RequestParameter("code", "Only what was refused for this reason."),
+        RequestParameter("source", "Only what came from there: `http`, or a stream's URL."),
+        RequestParameter("since", "Only what came in at or after this moment."),
+        RequestParameter("until", "Only what came in before this moment."),
+    ),
+)
 async def get_dead_letters(request: Request) -> Response:
-    """List letters."""
+    """What could not be taken, newest first, with its reasons."""
     services: Services = request.app.state.services
     given = request.query_params
     limit = read_limit(given.get("limit"), _DEFAULT_LIMIT)
@@ -98,56 +117,71 @@ async def get_dead_letters(request: Request) -> Response:
         since=parse_moment(given["since"], "since") if "since" in given else None,
         until=parse_moment(given["until"], "until") if "until" in given else None,
     )
-    page = await services.read(services.dead_letters.page, limit, query, given.get("cursor"))
+    page = await services.read(_replay(request).letters.page, limit, query, given.get("cursor"))
     return json_response(LetterList(list(map(letter_answer, page.letters)), page.next_cursor))
 
 
-async def get_dead_letter(request: Request) -> Response:
-    """One letter."""
-    services: Services = request.app.state.services
-    return json_response(
-        letter_answer(await services.read(services.dead_letters.get, _id(request)))
-    )
-
-
-async def put_dead_letter(request: Request) -> Response:
-    """Mend a letter."""
-    services: Services = request.app.state.services
-    form = await read_form(request, _MEND)
-    mended = _bytes_of(form)
-    letter = await run_in_threadpool(
-        services.letter_replay.mend, _id(request), mended, force=form.force
-    )
-    return json_response(letter_answer(letter))
-
-
-async def delete_dead_letter(request: Request) -> Response:
-    """Remove a letter; the answer is the last that anybody sees of it here."""
-    services: Services = request.app.state.services
-    letter = await services.read(services.dead_letters.get, _id(request))
-    await run_in_threadpool(services.dead_letters.remove, [letter.letter_id])
-    return json_response(letter_answer(letter))
-
-
+@OPERATIONS.add(
+    "POST",
+    "/v1/dead-letters/replay",
+    OPERATOR,
+    request=LetterReplayRequest,
+    answer=ReplayedLetters,
+    examples={"all": {"all": True}, "of a reason": {"code": "invalid_input", "source": "http"}},
+)
 async def post_replay(request: Request) -> Response:
-    """Take letters in again."""
+    """Take letters in again, as they are mended; what is taken is a letter no more."""
     services: Services = request.app.state.services
-    form = await read_form(request, _REPLAY)
+    replay, form = _replay(request), await read_form(request, _WHICH)
     if form.letter_ids is not None:
-        letters = await services.read(_named, services, form)
-        receipts = await run_in_threadpool(lambda: list(services.letter_replay.replay(letters)))
+        letters = await services.read(_named, replay.letters, form)
+        receipts = await run_in_threadpool(lambda: list(replay.replay(letters)))
         return json_response(_receipt(receipts, None))
     if form.code is None and form.source is None and not form.all:
         raise InvalidInput("say which letters: letterIds, code, source, or all", field="letterIds")
     receipts, last = await run_in_threadpool(
-        services.letter_replay.replay_matching,
+        replay.replay_matching,
         LetterQuery(code=form.code, source=form.source),
         read_cursor(form.cursor),
     )
     return json_response(_receipt(receipts, cursor_of(last)))
 
 
-def _named(services: Services, form: LetterReplayRequest) -> list[DeadLetter]:
+@OPERATIONS.add(
+    "GET", "/v1/dead-letters/{letter_id}", OPERATOR, answer=Letter, parameters=(_LETTER,)
+)
+async def get_dead_letter(request: Request) -> Response:
+    """One letter."""
+    return json_response(letter_answer(await _letter_of(request)))
+
+
+@OPERATIONS.add(
+    "PUT",
+    "/v1/dead-letters/{letter_id}",
+    OPERATOR,
+    request=MendRequest,
+    answer=Letter,
+    parameters=(_LETTER,),
+    examples={"an event": {"raw": '{"sessionId": "s1", "eventType": "view", "animal_id": "a-7"}'}},
+)
+async def put_dead_letter(request: Request) -> Response:
+    """Mend a letter: what came in stays beside it. 400 if that cannot be taken either."""
+    form = await read_form(request, _MEND)
+    mend = partial(_replay(request).mend, _id(request), _bytes_of(form), force=form.force)
+    return json_response(letter_answer(await run_in_threadpool(mend)))
+
+
+@OPERATIONS.add(
+    "DELETE", "/v1/dead-letters/{letter_id}", OPERATOR, answer=Letter, parameters=(_LETTER,)
+)
+async def delete_dead_letter(request: Request) -> Response:
+    """Remove a letter; the archive keeps its copy for `dead_letter_days`."""
+    letter = await _letter_of(request)
+    await run_in_threadpool(_replay(request).letters.remove, [letter.letter_id])
+    return json_response(letter_answer(letter))
+
+
+def _named(letters: DeadLetters, form: LetterReplayRequest) -> list[DeadLetter]:
     named = list(dict.fromkeys(form.letter_ids or ()))
     if not 1 <= len(named) <= MOST_AT_ONCE:
         raise InvalidInput(
@@ -155,12 +189,22 @@ def _named(services: Services, form: LetterReplayRequest) -> list[DeadLetter]:
         )
     if form.all or form.code is not None or form.source is not None or form.cursor is not None:
         raise InvalidInput("letterIds say it all: leave the other fields out", field="letterIds")
-    return [services.dead_letters.get(one) for one in named]
+    return [letters.get(one) for one in named]
 
 
 def _id(request: Request) -> str:
     letter_id: str = request.path_params["letter_id"]
     return letter_id
+
+
+async def _letter_of(request: Request) -> DeadLetter:
+    services: Services = request.app.state.services
+    return await services.read(_replay(request).letters.get, _id(request))
+
+
+def _replay(request: Request) -> LetterReplay:
+    replay: LetterReplay = request.app.state.wings["dead_letters"]
+    return replay
 
 
 def _bytes_of(form: MendRequest) -> bytes:

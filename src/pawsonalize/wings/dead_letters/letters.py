@@ -9,14 +9,11 @@ from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
-from typing import Final
 
 from pawsonalize.domain.erasures import visitor_digest
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
-
-HTTP: Final = "http"
-"""The source of what came by HTTP."""
+from pawsonalize.engine.ingest.refusals import Refusal
 
 _DEEPEST = 8  # JSON in JSON in base64 is three
 _KEY = re.compile(
@@ -33,46 +30,23 @@ _STANDARD = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """What came in and could not be taken, as it came in."""
+class DeadLetter(Refusal):
+    """A refusal that is kept until it is taken in or removed."""
 
-    letter_id: str
-    source: str
-    """`http`, or the stream's URL without who logs in."""
-    position: str | None
-    """Where it stood in the stream: `shard/sequence`, in a list with `/index` behind that."""
-    dataset_group: str
-    """The dataset group that it was to go into."""
-    at: int
-    """When it came in, in milliseconds since 1970."""
-    code: str
-    """Why it could not be taken, for machines."""
-    message: str
-    """The same for people."""
-    field: str | None
-    """The field that is wrong, if it is one."""
-    raw: bytes
-    """As it came in."""
+    letter_id: str = ""
+    """If left out, a new one: always the same for the same position of the same source."""
     mended: bytes | None = None
     """What is to be taken in its place."""
 
-    @classmethod
-    def of(
-        cls,
-        source: str,
-        dataset_group: str,
-        at: int,
-        raw: bytes,
-        *,
-        code: str,
-        message: str,
-        field: str | None = None,
-        position: str | None = None,
-    ) -> "DeadLetter":
-        """A letter with an id: always the same one for the same position of the same source."""
-        new = f"{at:012x}{secrets.token_hex(4)}"
-        letter_id = new if position is None else _id_of_place(source, position)
-        return cls(letter_id, source, position, dataset_group, at, code, message, field, raw)
+    def __post_init__(self) -> None:
+        if not self.letter_id:
+            object.__setattr__(self, "letter_id", self._new_id())
+
+    def _new_id(self) -> str:
+        if self.position is None:
+            return f"{self.at:012x}{secrets.token_hex(4)}"
+        place = f"{self.source} {self.position}".encode("utf-8", "surrogatepass")
+        return blake2b(place, digest_size=10).hexdigest()
 
     @property
     def event_id(self) -> str:
@@ -100,11 +74,6 @@ class DeadLetter:
     def newest(self) -> bytes:
         """What is to be taken: as it was mended, else as it came in."""
         return self.raw if self.mended is None else self.mended
-
-
-def _id_of_place(source: str, position: str) -> str:
-    place = f"{source} {position}".encode("utf-8", "surrogatepass")
-    return blake2b(place, digest_size=10).hexdigest()
 
 
 def visitors_in(*texts: bytes | None) -> frozenset[str]:

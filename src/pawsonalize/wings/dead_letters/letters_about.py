@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import Delete, delete, select
 
 from pawsonalize.domain.erasures import visitor_digest
 from pawsonalize.storage.database import Database
@@ -17,45 +17,48 @@ _AT_ONCE = 500
 _COLUMNS = dead_letters.c
 
 
-def letters_about(
-    database: Database, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
-) -> Iterator[list[str]]:
-    """The ids of letters that came in before the erasure was noted, some at a time.
+class VisitorLetters:
+    """The letters in the table that are about visitors."""
 
-    Those that were found to be about one of the visitors, and those that have a name of one as a
-    word anywhere: rather one letter too many.
-    """
-    who = erased_visitors.c
-    mine = select(who.visitor).where(who.erasure_id == erasure.erasure_id)
-    with database.reading() as connection:
-        wanted = {bytes.fromhex(one) for one in connection.scalars(mine)}
-    mentions = Mentions((*names.users, *names.sessions))
-    for rows in _pages(database, groups):
-        found = [
-            row["letter_id"]
-            for row in rows
-            if row["at"] <= erasure.noted_at
-            and (
-                not wanted.isdisjoint(hashes_of(row["visitors"]))
-                or mentions.among(row["raw"], row["mended"])
-            )
-        ]
-        if found:
-            yield found
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
+    def deletions(
+        self, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
+    ) -> Iterator[Delete]:
+        """See `RowsOfWing.deletions`.
 
-def names_in_letters(
-    database: Database, groups: Sequence[str], visitors: Collection[str]
-) -> set[tuple[str, str, str]]:
-    """Kind, name and hash of those who have one of the hashes, as far as letters name them."""
-    wanted = {bytes.fromhex(one) for one in visitors}
-    found = set()
-    for rows in _pages(database, groups):
-        for row in rows:
-            if not wanted.isdisjoint(hashes_of(row["visitors"])):
-                found |= names_in(row["raw"], row["mended"])
-    named = {(kind, name, visitor_digest(kind, name)) for kind, name in found}
-    return {one for one in named if one[2] in visitors}
+        Those that were found to be about one of the visitors go, and those that have a name of one
+        as a word anywhere: rather one letter too many.
+        """
+        who = erased_visitors.c
+        mine = select(who.visitor).where(who.erasure_id == erasure.erasure_id)
+        with self._database.reading() as connection:
+            wanted = {bytes.fromhex(one) for one in connection.scalars(mine)}
+        mentions = Mentions((*names.users, *names.sessions))
+        for rows in _pages(self._database, groups):
+            found = [
+                row["letter_id"]
+                for row in rows
+                if row["at"] <= erasure.noted_at
+                and (
+                    not wanted.isdisjoint(hashes_of(row["visitors"]))
+                    or mentions.among(row["raw"], row["mended"])
+                )
+            ]
+            if found:
+                yield delete(dead_letters).where(_COLUMNS.letter_id.in_(found))
+
+    def find(self, groups: Sequence[str], visitors: Collection[str]) -> set[tuple[str, str, str]]:
+        """See `RowsOfWing.find`."""
+        wanted = {bytes.fromhex(one) for one in visitors}
+        found = set()
+        for rows in _pages(self._database, groups):
+            for row in rows:
+                if not wanted.isdisjoint(hashes_of(row["visitors"])):
+                    found |= names_in(row["raw"], row["mended"])
+        named = {(kind, name, visitor_digest(kind, name)) for kind, name in found}
+        return {one for one in named if one[2] in visitors}
 
 
 def hashes_of(packed: bytes) -> list[bytes]:
@@ -80,3 +83,6 @@ def _pages(database: Database, groups: Sequence[str]) -> Iterator[list[Mapping[A
             return
         yield list(rows)
         after = rows[-1]["letter_id"]
+
+
+VISITOR_ROWS = (VisitorLetters,)

@@ -3,18 +3,20 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Final
 
 import structlog
 
+from pawsonalize.domain.erasures import USER
 from pawsonalize.domain.errors import NotReady, PawsonalizeError
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.ingest.group_commit import GroupCommit
+from pawsonalize.engine.ingest.refusals import Refusal
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.storage.answering import in_time
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, names_in
 
 USUAL_BYTES: Final = 4096
 """So large a letter may be on average."""
@@ -63,16 +65,13 @@ class Refusals:
         self._writer = GroupCommit(in_time(self._store), max_waiting=_MOST_AT_ONCE)
 
     async def keep(
-        self, refused: Sequence[DeadLetter], may_keep: Callable[[DeadLetter], bool] | None = None
+        self, refused: Sequence[Refusal], *, is_page: bool = False, user_id: str | None = None
     ) -> int:
-        """Keep those that may be kept, if there is room; returns for how many there is none.
-
-        Raises nothing: senders know the reasons. `may_keep` is asked in a thread.
-        """
-        letters = [one for one in refused if len(one.raw) <= LARGEST]
+        """See `RefusalSink.keep`."""
+        letters = [DeadLetter(**asdict(one)) for one in refused if len(one.raw) <= LARGEST]
         lost = len(refused) - len(letters)
-        if letters and may_keep is not None:
-            letters = await asyncio.to_thread(lambda: list(filter(may_keep, letters)))
+        if is_page:
+            letters = await asyncio.to_thread(_without_others, letters, user_id)
         if letters:
             lost += len(letters) - sum(await self._stored(letters))
         if lost:
@@ -89,7 +88,7 @@ class Refusals:
             return []
 
     def close(self) -> None:
-        """Store what waits, and stop."""
+        """See `RefusalSink.close`."""
         self._writer.close()
 
     def _store(self, letters: Sequence[DeadLetter]) -> list[bool]:
@@ -121,3 +120,15 @@ class Refusals:
             " raise max_dead_letters"
         )
         self._problems.report(_FULL_PROBLEM, message, self._now(), within=_FULL_FOR)
+
+
+def _without_others(letters: Sequence[DeadLetter], user_id: str | None) -> list[DeadLetter]:
+    """Return the letters that name no user but this one.
+
+    Replay asks for no visitor's token, so a page could otherwise speak for others.
+    """
+    return [
+        letter
+        for letter in letters
+        if all(name == user_id for kind, name in names_in(letter.raw) if kind == USER)
+    ]

@@ -8,6 +8,11 @@ WING = Wing(
     commands="commands:COMMANDS",
     tables="tables:TABLES",
     checks="checks:CHECKS",
-    operations="operations:STREAM_OPERATIONS",
+    operations="operations:OPERATIONS",
     usable="reading:USABLE",
+    needs="reading:NEEDS",
+    started="served:started",
+    tasks="served:tasks",
+    gauges="served:gauges",
+    ports={"producer": "reading:open_producer", "default_stream": "reading:default_stream"},
 )

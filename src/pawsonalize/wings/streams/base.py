@@ -1,4 +1,4 @@
-"""The stream ports: to read records in order, and to write them.
+"""The port of a stream that is read: records in order.
 
 A record's place is its shard and its sequence. Records of one shard come in the order of the
 stream; a user's records are in one shard. Every method may raise StreamUnavailable.
@@ -46,27 +46,4 @@ class Stream(Protocol):
 
     def close(self) -> None:
         """Let the shards go, so that others go on at once; what was acknowledged stays noted."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to be put into a stream."""
-
-    key: str
-    """Records of the same key stay in order: the user, or the session."""
-    data: bytes
-    event_id: str | None = None
-    """Where the stream can, it takes a record of an id once."""
-
-
-class Producer(Protocol):
-    """Puts records into a stream."""
-
-    def put(self, records: Sequence[Outgoing]) -> None:
-        """Put all of them, in order for each key; the stream has acknowledged them on return."""
-        ...
-
-    def close(self) -> None:
-        """Let the connection go."""
         ...

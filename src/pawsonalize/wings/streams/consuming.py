@@ -1,7 +1,7 @@
-"""Takes what a stream brings: good events into the log, the others to the dead letters.
+"""Takes what a stream brings: good events into the log, the others to who keeps refused ones.
 
 Only what is durable is acknowledged. After a crash the stream brings it again; events then have the
-ids they had, from themselves or from their place in the stream, and so do dead letters.
+ids they had, from themselves or from their place in the stream, and so do refused ones.
 """
 
 from collections import Counter
@@ -14,8 +14,7 @@ from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.ingest.decoding.payloads import Origin, Part, Unreadable, unpack
 from pawsonalize.engine.ingest.events import Ingest, Rejection
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.engine.ingest.refusals import KeepRefusals, Refusal
 from pawsonalize.wings.streams.base import Record, Stream
 
 RECORDS_AT_ONCE = 2_000
@@ -34,11 +33,11 @@ class Taken:
     duplicates: int = 0
     """Events that were stored before."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Why records, or parts of them, are dead letters: a field or a code, and how often."""
+    """Why records, or parts of them, were refused: a field or a code, and how often."""
 
     @property
     def refused(self) -> int:
-        """How many dead letters came of them."""
+        """Number of records, or parts of them, that were refused."""
         return self.reasons.total()
 
     def plus(self, more: "Taken") -> "Taken":
@@ -53,7 +52,7 @@ class Taken:
 
 @dataclass(frozen=True, slots=True)
 class StreamSource:
-    """A stream as events and dead letters name it, and where its events belong."""
+    """A stream as events and refusals name it, and where its events belong."""
 
     name: str
     """The stream's or topic's name, which ids begin with."""
@@ -81,14 +80,14 @@ class Consumer:
         stream: Stream,
         source: StreamSource,
         ingest: Ingest,
-        letters: DeadLetters,
+        refused: KeepRefusals,
         now: Callable[[], int],
         told: Told = lambda _taken: None,
     ) -> None:
         self.stream = stream
         self._source = source
         self._ingest = ingest
-        self._letters = letters
+        self._keep = refused
         self._now = now
         self._told = told
         self._pending: Sequence[Record] = ()
@@ -111,14 +110,14 @@ class Consumer:
     def _take(self, records: Sequence[Record]) -> Taken:
         now = self._now()
         found = [one for record in records for one in self._parts(record)]
-        letters: list[DeadLetter] = []
+        refusals: list[Refusal] = []
         flags: list[bool] = []
         for start in range(0, len(found), _PARTS_AT_ONCE):
-            flags += self._store(found[start : start + _PARTS_AT_ONCE], now, letters)
-        if letters:
-            self._letters.keep(letters)
+            flags += self._store(found[start : start + _PARTS_AT_ONCE], now, refusals)
+        if refusals:
+            self._keep(refusals)
         stored = sum(flags)
-        reasons = Counter(one.field or one.code for one in letters)
+        reasons = Counter(one.field or one.code for one in refusals)
         return Taken(len(records), stored, len(flags) - stored, reasons)
 
     def _parts(self, record: Record) -> list[_Found]:
@@ -131,8 +130,8 @@ class Consumer:
             return [_Found(parts[0], place)]
         return [_Found(part, f"{place}/{number}") for number, part in enumerate(parts)]
 
-    def _store(self, found: Sequence[_Found], now: int, letters: list[DeadLetter]) -> list[bool]:
-        """Store the good events, in order; a flag for each that is new. The others are letters."""
+    def _store(self, found: Sequence[_Found], now: int, refusals: list[Refusal]) -> list[bool]:
+        """Store the good events, in order; a flag for each that is new. The others are refused."""
         try:
             parts = [one.part for one in found]
             events, refused = self._ingest.read(parts, now, self._source.dataset_group)
@@ -141,18 +140,18 @@ class Consumer:
             raise
         except Exception as error:  # noqa: BLE001 - the one that it lies at must not stop the stream
             if len(found) == 1:
-                letters.append(self._letter(found[0], now, _as_refusal(error)))
+                refusals.append(self._refusal(found[0], now, _as_refusal(error)))
                 return []
             half = len(found) // 2
             return [
-                *self._store(found[:half], now, letters),
-                *self._store(found[half:], now, letters),
+                *self._store(found[:half], now, refusals),
+                *self._store(found[half:], now, refusals),
             ]
-        letters += [self._letter(found[one.index], now, one) for one in refused]
+        refusals += [self._refusal(found[one.index], now, one) for one in refused]
         return flags
 
-    def _letter(self, found: _Found, now: int, why: InvalidInput | Rejection) -> DeadLetter:
-        return DeadLetter.of(
+    def _refusal(self, found: _Found, now: int, why: InvalidInput | Rejection) -> Refusal:
+        return Refusal(
             self._source.shown,
             self._source.dataset_group,
             now,

@@ -9,9 +9,9 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, TypeVar
 from zlib import crc32
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Outgoing
 from pawsonalize.wings.streams.nats_link import API_SECONDS, NatsLink
 
 if TYPE_CHECKING:

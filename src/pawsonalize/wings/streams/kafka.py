@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StreamUnavailable
 from pawsonalize.domain.times import SECOND
 from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Outgoing, Record
+from pawsonalize.wings.streams.base import Record
 from pawsonalize.wings.streams.stream_shards import ShardLag, ShardTable
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Outgoing
 from pawsonalize.wings.streams.kinesis_client import KinesisClient
 from pawsonalize.wings.streams.kinesis_failures import FailureKind, KinesisFailure
 

@@ -8,10 +8,13 @@ from starlette.responses import Response
 
 from pawsonalize.domain.times import iso
 from pawsonalize.http.json import json_response
-from pawsonalize.http.operation import Operation
+from pawsonalize.http.operation import Operations
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import MONITOR
+from pawsonalize.wings.streams.served import ServedStreams
 from pawsonalize.wings.streams.stream_shards import Shard
+
+OPERATIONS = Operations()
 
 
 class ShardAnswer(msgspec.Struct, frozen=True, rename="camel"):
@@ -39,11 +42,12 @@ class StreamList(msgspec.Struct, frozen=True):
     streams: list[StreamAnswer]
 
 
+@OPERATIONS.add("GET", "/v1/streams", MONITOR, answer=StreamList)
 async def get_streams(request: Request) -> Response:
-    """List the streams with their shards."""
+    """The streams that events are read from: who reads which shard, and how far behind."""
     services: Services = request.app.state.services
-    shards = await services.read(services.shards)
-    streams = groupby(shards, lambda one: one.stream)
+    served: ServedStreams = request.app.state.wings["streams"]
+    streams = groupby(await services.read(served.shards), lambda one: one.stream)
     return json_response(
         StreamList([StreamAnswer(name, list(map(_answer, of_it))) for name, of_it in streams])
     )
@@ -59,15 +63,3 @@ def _answer(one: Shard) -> ShardAnswer:
         one.lag_messages,
         None if one.looked_at is None else iso(one.looked_at),
     )
-
-
-STREAM_OPERATIONS = (
-    Operation(
-        "GET",
-        "/v1/streams",
-        get_streams,
-        "The streams that events are read from: who reads which shard, and how far behind.",
-        MONITOR,
-        answer=StreamList,
-    ),
-)

@@ -6,22 +6,26 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.sending import Producer
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.domain.roles import CONSUME
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.intake import Intake
-from pawsonalize.http.metrics import count_dead_letters, count_taken
+from pawsonalize.engine.ingest.refusals import KeepRefusals, log_refusals
 from pawsonalize.settings import Settings
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
+from pawsonalize.wing import offered
 from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Producer, Stream
+from pawsonalize.wings.streams.base import Stream
 from pawsonalize.wings.streams.consuming import Consumer, StreamSource, Taken
 from pawsonalize.wings.streams.leases import ShardLeases
+from pawsonalize.wings.streams.metrics import count_taken
 from pawsonalize.wings.streams.settings import StreamSettings
 from pawsonalize.wings.streams.stream_shards import ShardLag, ShardTable
 
@@ -65,11 +69,11 @@ def consumer_of(settings: Settings, adapters: Adapters, ingest: Ingest, intake: 
     source = source_of(settings, adapters)
     address = StreamAddress.parse(settings.part(StreamSettings).stream_url)
     stream = _open_stream(address, shards_of(source, adapters))
-    letters = DeadLetters(adapters.dead_letters.table, count_dead_letters)
-    return Consumer(stream, source, ingest, letters, clock.now, told)
+    refused: KeepRefusals = offered("stream_refusals", adapters) or log_refusals
+    return Consumer(stream, source, ingest, refused, clock.now, told)
 
 
-def open_producer(url: str, *, create: bool = False) -> Producer:
+def open_producer(url: str, create: bool = False) -> Producer:
     """What writes to a stream; with `create`, a stream that is missing is made."""
     address = StreamAddress.parse(url)
     if address.kind == "kinesis":
@@ -168,4 +172,26 @@ def check_stream(settings: Settings) -> None:
         StreamAddress.parse(url)
 
 
-USABLE = (check_stream,)
+def check_role(settings: Settings) -> None:
+    """InvalidInput where reading a stream is all there is to do, and none is named."""
+    if settings.own_roles == (CONSUME,) and not settings.part(StreamSettings).stream_url:
+        raise InvalidInput(
+            "this server would do nothing: its only role is consume, and stream_url names no"
+            " stream; name one, or give it another role",
+            field="roles",
+        )
+
+
+def tracked_source(settings: Settings) -> Callable[[Adapters], StreamSource] | None:
+    """Return what finds the event tracker of the stream; None where the settings name none."""
+    own = settings.part(StreamSettings)
+    return partial(source_of, settings) if own.stream_url and own.stream_tracking_id else None
+
+
+def default_stream(settings: Settings) -> str | None:
+    """Return the URL of the stream that the settings name, or None."""
+    return settings.part(StreamSettings).stream_url or None
+
+
+USABLE = (check_stream, check_role)
+NEEDS = (tracked_source,)

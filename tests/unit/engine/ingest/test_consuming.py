@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ import pytest
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.events import Ingest
+from pawsonalize.engine.ingest.refusals import Refusal
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from pawsonalize.wings.streams.base import Record
 from pawsonalize.wings.streams.consuming import Consumer, StreamSource, Taken
 from pawsonalize.wings.streams.stream_shards import ShardLag
@@ -77,7 +80,10 @@ def letters(database: Database) -> DeadLetters:
 
 
 def consumer(stream: Listed, ingest: Ingest, letters: DeadLetters) -> Consumer:
-    return Consumer(stream, SOURCE, ingest, letters, lambda: T0)
+    def keep(refused: Sequence[Refusal]) -> None:
+        letters.keep([DeadLetter(**asdict(one)) for one in refused])
+
+    return Consumer(stream, SOURCE, ingest, keep, lambda: T0)
 
 
 def test_events_get_their_ids_from_their_place_in_the_stream(

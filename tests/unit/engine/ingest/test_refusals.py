@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
@@ -12,7 +13,7 @@ from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.work import WorkTable
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
-from pawsonalize.wings.dead_letters.letters import HTTP, DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter
 from pawsonalize.wings.dead_letters.refusals import LARGEST, USUAL_BYTES, Refusals
 from tests import event_loop
 from tests.event_data import T0
@@ -32,9 +33,7 @@ class Kept:
         )
 
     def keep(self, *raws: bytes) -> None:
-        letters = [
-            DeadLetter.of(HTTP, "pawsonalize", T0, raw, code="c", message="m") for raw in raws
-        ]
+        letters = [DeadLetter(HTTP, "pawsonalize", T0, raw, code="c", message="m") for raw in raws]
         event_loop.run(self.refusals.keep(letters))
 
 
@@ -66,7 +65,7 @@ def test_what_is_huge_is_not_kept(kept: Kept) -> None:
 def test_letters_of_streams_count_though_they_are_always_kept(kept: Kept) -> None:
     DeadLetters(kept.table).keep(
         [
-            DeadLetter.of("nats://a/B", "g", T0, b"", code="c", message="m", position=f"0/{n}")
+            DeadLetter("nats://a/B", "g", T0, b"", code="c", message="m", position=f"0/{n}")
             for n in range(MOST + 1)
         ]
     )
