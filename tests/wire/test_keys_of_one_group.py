@@ -15,7 +15,8 @@ from pawsonalize.aws.protocol.service import operations
 from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.datasets import EventTracker, Filter
+from pawsonalize.kinds.event_trackers import EventTracker
+from pawsonalize.kinds.filters import Filter
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from tests.aws_shapes import ACCOUNT, REGION

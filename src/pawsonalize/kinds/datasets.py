@@ -10,8 +10,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, ClassVar
 
-import msgspec
-
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.schemas import DatasetType, Schema
@@ -28,7 +26,6 @@ from pawsonalize.kinds.kind import (
     Values,
     Wire,
 )
-from pawsonalize.kinds.names import new_tracking_id
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.schemas import (
     ITEMS_OF_A_SHOP,
@@ -88,26 +85,6 @@ class DatasetImportJob(Resource, frozen=True, kw_only=True):
     errors: tuple[str, ...] = ()
 
 
-class EventTracker(Resource, frozen=True, kw_only=True):
-    """Permission to send events into a dataset group, by its tracking id."""
-
-    kind: ClassVar[str] = "event tracker"
-    owner: ClassVar[str | None] = "dataset_group"
-
-    dataset_group: str
-    tracking_id: str
-
-
-class Filter(Resource, frozen=True, kw_only=True):
-    """An expression that says which items an answer may hold."""
-
-    kind: ClassVar[str] = "filter"
-    owner: ClassVar[str | None] = "dataset_group"
-
-    dataset_group: str
-    expression: str
-
-
 _ITEMS_OF = {
     DatasetType.ACTIONS: DatasetType.ITEMS,
     DatasetType.ACTION_INTERACTIONS: DatasetType.INTERACTIONS,
@@ -142,33 +119,9 @@ def as_items(schema: Schema) -> Schema:
     return Schema(_ITEMS_OF[schema.dataset], fields)
 
 
-class AttributedMetric(msgspec.Struct, frozen=True):
-    """What is added up for the events of a type: `SAMPLECOUNT()` or `SUM(Interactions.…)`."""
-
-    name: str
-    event_type: str
-    expression: str
-
-
-class MetricAttribution(Resource, frozen=True, kw_only=True):
-    """The metrics of a dataset group, reported below `target` if it is given.
-
-    Reports hold what the log has up to the offset `reported`, each event once.
-    """
-
-    kind: ClassVar[str] = "metric attribution"
-    owner: ClassVar[str | None] = "dataset_group"
-
-    dataset_group: str
-    metrics: tuple[AttributedMetric, ...]
-    target: str | None = None
-    reported: int = 0
-    reported_at: int = 0
-
-
 DATASET_GROUPS = 5
 IMPORTS_IN_WORK = 5
-_PANEL = "Several shelters, datasets and filters"
+PANEL = "Several shelters, datasets and filters"
 _OTHER_GROUP = "shelter-b"
 
 
@@ -234,7 +187,7 @@ DATASET_GROUP_KIND = Kind(
         stored=("domain", "roleArn", "kmsKeyArn"),
     ),
     commands=Commands(
-        panel=_PANEL,
+        panel=PANEL,
         about="Dataset groups: datasets and solutions that belong together.",
         columns=("name", "status", "created_at", "limits"),
         filter="",
@@ -323,7 +276,7 @@ DATASET_KIND = Kind(
         shown={"datasetType": lambda one: one.dataset_type.upper()},
     ),
     commands=Commands(
-        panel=_PANEL,
+        panel=PANEL,
         about="Datasets: interactions, items and users.",
         columns=("name", "dataset_group", "dataset_type", "schema", "status"),
         show=("Show a dataset.", "shelter-b-items"),
@@ -368,127 +321,8 @@ IMPORT_KIND = Kind(
 )
 
 
-def _create_tracker(parts: Any, values: Values, now: int) -> EventTracker:
-    tracker = EventTracker(**values, tracking_id=new_tracking_id())
-    created: EventTracker = parts.registry.create(tracker, now)
-    return created
-
-
-TRACKER_KIND = Kind(
-    resource=EventTracker,
-    parent=DatasetGroup,
-    quota=Quota(limit=1),
-    create=_create_tracker,
-    native=Native(
-        list="Who may send events over the Personalize API, newest first.",
-        create="Create the event tracker of a dataset group.",
-        delete="Delete an event tracker; its events stay.",
-        request=("name", "dataset_group", "tags"),
-        answer=("dataset_group", "tracking_id"),
-        docs={
-            "request": "An event tracker to create; a dataset group has one.",
-            "answer": "Permission to send events into a dataset group over the Personalize API.",
-        },
-        examples={
-            "of a second shelter": {"name": _OTHER_GROUP, "datasetGroup": _OTHER_GROUP},
-        },
-    ),
-    wire=Wire(
-        creates="Creates the event tracker of a dataset group, which has one, with a new tracking"
-        " id.",
-        shown={"trackingId": lambda one: one.tracking_id},
-    ),
-    commands=Commands(
-        panel=_PANEL,
-        about="Event trackers: ids to send events with.",
-        columns=("name", "dataset_group", "tracking_id", "status"),
-        show=("Show a event tracker.", _OTHER_GROUP),
-        create=(
-            "Create the event tracker of a dataset group, which has one, and print its tracking"
-            " id.",
-            "shelter-b --dataset-group shelter-b",
-        ),
-        params=("name", "dataset_group"),
-        delete=(
-            "Delete an event tracker: its tracking id takes no more events, those there are stay.",
-            _OTHER_GROUP,
-        ),
-    ),
-)
-
-
-def _create_filter(parts: Any, values: Values, now: int) -> Filter:
-    created: Filter = parts.filters.create(now=now, **values)
-    return created
-
-
-FILTER_KIND = Kind(
-    resource=Filter,
-    parent=DatasetGroup,
-    quota=Quota(limit=10),
-    create=_create_filter,
-    native=Native(
-        tag="Filters",
-        list="Which items answers may hold, by name, newest first.",
-        create="Create a filter from an expression.",
-        delete="Delete a filter.",
-        request=("name", "expression", "dataset_group"),
-        answer=("dataset_group", "expression"),
-        docs={
-            "request": "A filter to create: its name, and what it says in Amazon Personalize's"
-            " filter language.",
-            "answer": "An expression that says which items an answer may hold.",
-        },
-        examples={
-            "no cats": {
-                "name": "no-cats",
-                "expression": 'EXCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("1")',
-            }
-        },
-        by_address=True,
-    ),
-    wire=Wire(
-        creates="Creates a filter in Amazon's language; it is ACTIVE at once.",
-        deletes="Deletes a filter; requests that name it from then on are refused.",
-        members={"filterExpression": "expression"},
-        plural="Filters",
-    ),
-    commands=Commands(
-        panel=_PANEL,
-        about="Filters: which items an answer may hold.",
-        columns=("name", "dataset_group", "status", "expression"),
-        show=("Show a filter.", "dogs-only"),
-        create=(
-            "Create a filter; running servers know it at once.",
-            "dogs-only 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN (\"2\")'",
-        ),
-        params=(
-            "name",
-            Param(
-                name="expression",
-                help="What passes: see docs/reference/filters.md.",
-                is_argument=True,
-            ),
-            "dataset_group",
-        ),
-        delete=(
-            "Delete a filter; who names it from now on is told that there is none.",
-            "dogs-only",
-        ),
-    ),
-)
-ATTRIBUTION_KIND = Kind(
-    resource=MetricAttribution,
-    parent=DatasetGroup,
-    quota=Quota(limit=1),
-    of_group=False,
-    wire=Wire(deletes="Deletes a metric attribution; its reports stay."),
-)
 KINDS: tuple[Kind[Any], ...] = (
     DATASET_GROUP_KIND,
     DATASET_KIND,
     IMPORT_KIND,
-    TRACKER_KIND,
-    FILTER_KIND,
-    ATTRIBUTION_KIND,
 )

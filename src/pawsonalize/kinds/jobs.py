@@ -8,7 +8,8 @@ from typing import Annotated, Any, ClassVar
 from msgspec import Meta
 
 from pawsonalize.kinds.campaigns import Days, Share
-from pawsonalize.kinds.datasets import Dataset, DatasetGroup, Filter
+from pawsonalize.kinds.datasets import Dataset, DatasetGroup
+from pawsonalize.kinds.filters import Filter
 from pawsonalize.kinds.kind import Block, Field, Kind, Native, Quota, Wire, in_work
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion

@@ -16,8 +16,10 @@ from pawsonalize.http.operation import About, Operation
 from pawsonalize.http.operations import OPERATIONS
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.datasets import DatasetGroup, EventTracker, Filter
+from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.event_trackers import EventTracker
+from pawsonalize.kinds.filters import Filter
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from tests.service_data import CATS, client_of, make_key, make_service, view

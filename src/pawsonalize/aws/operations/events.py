@@ -16,7 +16,8 @@ from pawsonalize.engine.ingest.decoding.decoder import encode_text, read_json
 from pawsonalize.engine.ingest.event_form import read_interaction, read_raw
 from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.reporting.metric_attributions import SOURCE
-from pawsonalize.kinds.datasets import Dataset, EventTracker
+from pawsonalize.kinds.datasets import Dataset
+from pawsonalize.kinds.event_trackers import EventTracker
 
 _ANIMAL = "animal_id"
 

@@ -6,7 +6,8 @@ from typing import Any
 from pawsonalize.aws.operations.pages import part_of
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
-from pawsonalize.kinds.datasets import AttributedMetric, DatasetGroup, MetricAttribution
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.metric_attributions import AttributedMetric, MetricAttribution
 
 
 def create_metric_attribution(services: AwsServices, members: Members) -> Answer:

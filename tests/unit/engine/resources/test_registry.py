@@ -8,14 +8,10 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
-from pawsonalize.kinds.datasets import (
-    Dataset,
-    DatasetGroup,
-    DatasetImportJob,
-    EventTracker,
-    Filter,
-)
+from pawsonalize.kinds.datasets import Dataset, DatasetGroup, DatasetImportJob
 from pawsonalize.kinds.defaults import ensure_defaults
+from pawsonalize.kinds.event_trackers import EventTracker
+from pawsonalize.kinds.filters import Filter
 from pawsonalize.kinds.registry import Registry, resource_page
 from pawsonalize.kinds.resource import Resource, moved
 from pawsonalize.kinds.rows import from_row, to_row

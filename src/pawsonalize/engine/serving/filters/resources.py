@@ -10,11 +10,9 @@ from pawsonalize.domain.filters import FilterExpression, parse
 from pawsonalize.domain.filters.expression import Attribute, Source
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.serving.metadata import GROUP_FIELDS
-from pawsonalize.kinds.datasets import (
-    Dataset,
-    Filter,
-)
+from pawsonalize.kinds.datasets import Dataset
 from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.filters import Filter
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.storage.catalogue import Catalogue

@@ -5,8 +5,9 @@ import pytest
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.filters import parse
 from pawsonalize.engine.serving.filters.resources import Filters
-from pawsonalize.kinds.datasets import DatasetGroup, Filter
+from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.filters import Filter
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.catalogue import Catalogue, Item, User
 from tests.event_data import T0
