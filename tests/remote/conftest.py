@@ -20,7 +20,7 @@ from pawsonalize.engine.serving.recommender import Answer, Runtime
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
-from pawsonalize.wings.remote_amazon.composition import RemoteEngine
+from pawsonalize.wings.remote_amazon.composition import AmazonEngine
 from tests.aws_shapes import REGION
 from tests.event_data import event
 from tests.faulty_proxy import FaultyProxy, faulty_proxy
@@ -52,8 +52,8 @@ class Driving:
         self.impressions = ImpressionLog(self.adapters.impressions)
 
     @property
-    def remote(self) -> RemoteEngine:
-        assert self.adapters.remote is not None
+    def remote(self) -> AmazonEngine:
+        assert isinstance(self.adapters.remote, AmazonEngine)
         return self.adapters.remote
 
     @property

@@ -9,10 +9,10 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, LimitExceeded
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Candidate
+from pawsonalize.engine.serving.served import STAND_IN
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
-from pawsonalize.wings.remote_amazon.remote_model import STAND_IN
 from tests.faulty_proxy import Answer
 from tests.remote.conftest import Driving, eventually
 from tests.service_data import CATS, DOGS

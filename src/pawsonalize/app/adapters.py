@@ -24,9 +24,11 @@ from pawsonalize.engine.ingest.job_files import Sources
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 from pawsonalize.engine.serving.directory import Directory
 from pawsonalize.engine.serving.filters.resources import Filters
+from pawsonalize.engine.serving.served import RemoteCampaign
 from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.refresh import CountRefresher
+from pawsonalize.engine.training.remote import RemoteEngine
 from pawsonalize.engine.training.retrained import retrained
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.shown import learn_choices
@@ -72,8 +74,6 @@ from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.work import WorkTable
 from pawsonalize.wing import offered
 from pawsonalize.wings.out_of_core.counting import Counting
-from pawsonalize.wings.remote_amazon.composition import RemoteEngine
-from pawsonalize.wings.remote_amazon.remote_campaign import RemoteCampaign
 
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 
@@ -105,6 +105,11 @@ class Adapters:
     def answers_at_once(self) -> bool:
         """Whether answers come from this machine alone, so quickly that no thread is worth it."""
         return self.database.is_local and self.remote is None
+
+    @property
+    def engine(self) -> str:
+        """A sentence on what trains and answers, for people."""
+        return "this service trains and answers" if self.remote is None else self.remote.description
 
     def remote_campaign(self, name: str) -> RemoteCampaign | None:
         """The campaign of the remote engine behind ours of that name."""
@@ -278,7 +283,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     objects = open_objects(settings.archive, settings.archive_kms_key)
     log = EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw)
     catalogue = Catalogue(database)
-    remote = RemoteEngine.of(settings, registry, log, catalogue, leases)
+    remote = offered("remote engine", settings, registry, log, catalogue, leases)
     return Adapters(
         database=database,
         log=log,

@@ -29,8 +29,6 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.answering import in_time
 from pawsonalize.wing import parts
 from pawsonalize.wings.console.views.traffic import SAMPLE_SECONDS
-from pawsonalize.wings.remote_amazon.forwarding import LEASE
-from pawsonalize.wings.remote_amazon.settings import AmazonSettings
 
 if TYPE_CHECKING:
     from pawsonalize.app.engine import Engine
@@ -196,10 +194,6 @@ def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[
         yield Task(what, _UPKEEP_SECONDS, once(tidy), engine.tidying)
     unjoined = partial(report_unjoined, adapters.impressions, adapters.log, engine.problems)
     yield Task("join events to answers", _JOINED_SECONDS, once(at_the_moment(unjoined)))
-    if adapters.remote is not None:
-        forward = adapters.leases.leading(LEASE, adapters.remote.forwarder.forward)
-        pause = settings.part(AmazonSettings).amazon_forward_seconds
-        yield Task("send events to Amazon Personalize", pause, forward)
     archiving = once(partial(archive_new, engine.archiver))
     yield Task("archive new", settings.archive_seconds, archiving)
     if engine.refreshing is not None:

@@ -21,7 +21,6 @@ from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import Settings
 from pawsonalize.storage.beats import BEAT_SECONDS
-from pawsonalize.wings.remote_amazon.checks import engine_name
 
 _WAIT_SECONDS = 2 * BEAT_SECONDS
 _LOOK_SECONDS = 0.2
@@ -94,7 +93,7 @@ def service_state(
         as_of=iso(now),
         data_folder=str(settings.data_dir.absolute()),
         database=adapters.database.shown_url,
-        engine=engine_name(adapters.remote),
+        engine=adapters.engine,
         servers=_servers(adapters, sleep),
         events=adapters.log.head() - adapters.log.forgotten_through(),
         newest_event_at=None if newest is None else iso(newest),

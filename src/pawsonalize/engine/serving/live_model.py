@@ -18,6 +18,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.serving.served import (
     Loader,
     RefreshedCounts,
+    RemoteModel,
     Served,
     ServingSettings,
     sustained_tps,
@@ -25,7 +26,6 @@ from pawsonalize.engine.serving.served import (
 from pawsonalize.kinds.campaign_updates import CALLED_OFF, Campaigns
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.status import Status
-from pawsonalize.wings.remote_amazon.remote_model import RemoteModel
 
 _WEIGH_EVERY = 10 * SECOND
 _TRY_AGAIN_EVERY = 10 * SECOND  # to load a model that could not be loaded

@@ -27,7 +27,7 @@ from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.promotions import spread
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered, reasons_for
-from pawsonalize.engine.serving.served import UNTRAINED, Served, Serving
+from pawsonalize.engine.serving.served import STAND_IN, UNTRAINED, Served, Serving
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, Model, counted_model
@@ -36,7 +36,6 @@ from pawsonalize.recipes.data import Floats
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
-from pawsonalize.wings.remote_amazon.remote_model import STAND_IN
 
 MAX_RESULTS = 500
 _NONE: Iterable[tuple[str, ...]] = repeat(())

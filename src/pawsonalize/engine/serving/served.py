@@ -3,7 +3,7 @@
 import time
 from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -18,13 +18,33 @@ from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Context, ContextEvent, FacetedModel, InfluencedModel, Model
-from pawsonalize.wings.remote_amazon.campaigns import AmazonServing
-from pawsonalize.wings.remote_amazon.remote_campaign import RemoteCampaign
-from pawsonalize.wings.remote_amazon.remote_model import STAND_IN, RemoteModel
 
 _LENGTHS = (0, 1, 3, 10)  # events in the history of the visitors who are played
 _LIST = 100
 _MEASURED_SECONDS = 0.1
+
+
+STAND_IN: Final = "popular-groups"
+"""The name that answers give in place of the solution version while the remote engine is away."""
+
+
+@runtime_checkable
+class RemoteModel(Model, Protocol):
+    """A model at a remote engine, with a stand-in here; never raises because that is away."""
+
+    @property
+    def stand_in(self) -> Model:
+        """The popularity of the catalogue."""
+        ...
+
+    @property
+    def why_away(self) -> str | None:
+        """Why the stand-in answers; None while the remote engine does."""
+        ...
+
+    def stood_in(self, context: Context) -> bool:
+        """Return True if the stand-in gave the newest scores of this context."""
+        ...
 
 
 def try_out(model: Model, now: int) -> None:
@@ -189,7 +209,8 @@ class Served:
 
     def answered_by(self, context: Context) -> str:
         """Name of the version that answered the context, or of what stands in for it."""
-        if isinstance(self.model, RemoteModel) and self.model.stood_in(context):
+        remote = self.model if self.version.remote is not None else None
+        if isinstance(remote, RemoteModel) and remote.stood_in(context):
             return STAND_IN
         return self.version.name
 
@@ -221,6 +242,24 @@ class Fixed:
     is_ready: bool = True
 
 
+class RemoteCampaign(Protocol):
+    """The campaign at a remote engine that stands behind one of ours."""
+
+    def is_serving(
+        self, version: SolutionVersion, settings: ServingSettings, requested_at: int
+    ) -> bool:
+        """Return True if it serves the version so; if not, that is begun, or waited for.
+
+        Conflict with the reason if it has failed since the request; EngineUnavailable while nobody
+        answers.
+        """
+        ...
+
+    def model(self, version: SolutionVersion, stand_in: Model) -> RemoteModel:
+        """Return the model that answers for the version, or its stand-in while it is away."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Loader:
     """Loads solution versions. Without an `exposure` their answers do not explore."""
@@ -241,17 +280,8 @@ class Loader:
         if version is None or version.remote is None:
             return True
         update = campaign.latest_update
-        asked_at = campaign.created_at if update is None else update.requested_at
-        wanted = AmazonServing(
-            version=version.remote,
-            solution=version.solution,
-            recipe=version.recipe,
-            min_provisioned_tps=settings.min_provisioned_tps,
-            exploration_weight=settings.exploration_weight,
-            exploration_item_age_cut_off=settings.exploration_item_age_cut_off,
-            asked_at=asked_at,
-        )
-        return self._remote_of(version).is_serving(wanted)
+        requested_at = campaign.created_at if update is None else update.requested_at
+        return self._remote_of(version).is_serving(version, settings, requested_at)
 
     def _remote_of(self, version: SolutionVersion) -> RemoteCampaign:
         if self.remote is None:
@@ -266,8 +296,7 @@ class Loader:
         """The fitted model, or the remote one that it stands in for."""
         if version.remote is None:
             return fitted
-        questions = self._remote_of(version).queries_of(version.solution)
-        return RemoteModel(version.recipe, fitted, questions)
+        return self._remote_of(version).model(version, fitted)
 
     def load(self, name: str, settings: ServingSettings, now: int) -> Served:
         """The version, ready to answer.

@@ -19,6 +19,7 @@ from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, item_births
 from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
 from pawsonalize.engine.training.refresh import refreshed, rows_beyond
+from pawsonalize.engine.training.remote import RemoteMetrics, RemoteTraining, stand_in_of
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.engine.training.training_data import MEASURED_EVENTS, LogReading, data_of
 from pawsonalize.engine.training.tuning import tune
@@ -42,11 +43,6 @@ from pawsonalize.recipes.counts.memory import MemoryCounts
 from pawsonalize.recipes.data import Arrays, TrainingData
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.wings.remote_amazon.remote_training import (
-    RemoteMetrics,
-    RemoteTraining,
-    stand_in_of,
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,4 +7,6 @@ WING = Wing(
     settings="settings:AmazonSettings",
     checks="checks:CHECKS",
     usable="composition:USABLE",
+    tasks="tasks:tasks",
+    ports={"remote engine": "composition:open_engine"},
 )

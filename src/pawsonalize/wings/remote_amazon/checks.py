@@ -8,7 +8,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.times import DAY, MINUTE
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.wings.remote_amazon.composition import RemoteEngine
+from pawsonalize.wings.remote_amazon.composition import AmazonEngine
 
 _LATE = 10 * MINUTE
 _REMINDED = 30 * DAY
@@ -17,26 +17,19 @@ _NEWEST = 1_000
 
 def engine(service: CheckedService) -> Iterator[Diagnosis]:
     """Name the engine that trains and answers."""
-    remote = service.adapters.remote
-    yield fine(engine_name(remote))
-    if remote is None:
+    yield fine(service.adapters.engine)
+    if service.adapters.remote is None:
         yield from _left_behind(service)
 
 
-def engine_name(remote: RemoteEngine | None) -> str:
-    """Describe the engine that trains and answers, without a call to it."""
-    if remote is None:
-        return "this service trains and answers"
-    personalize = remote.personalize
-    return (
-        f"Amazon Personalize trains and answers for the default dataset group (there"
-        f" {personalize.names.dataset_group}, at {personalize.calls.endpoint('personalize')})"
-    )
+def _amazon(service: CheckedService) -> AmazonEngine | None:
+    remote = service.adapters.remote
+    return remote if isinstance(remote, AmazonEngine) else None
 
 
 def events_sent(service: CheckedService) -> Iterator[Diagnosis]:
     """Find events that do not arrive at Amazon Personalize."""
-    remote = service.adapters.remote
+    remote = _amazon(service)
     if remote is None:
         return
     state, head = remote.forwarder.state(), service.adapters.log.head()
@@ -59,7 +52,7 @@ def events_sent(service: CheckedService) -> Iterator[Diagnosis]:
 
 def erasures_there(service: CheckedService) -> Iterator[Diagnosis]:
     """Count users erased here that Amazon Personalize may still know."""
-    remote = service.adapters.remote
+    remote = _amazon(service)
     if remote is None:
         return
     since = max(remote.forwarder.state().created_at, service.now - _REMINDED)
@@ -77,7 +70,7 @@ def erasures_there(service: CheckedService) -> Iterator[Diagnosis]:
 
 def campaigns_there(service: CheckedService) -> Iterator[Diagnosis]:
     """Compare the campaigns at Amazon Personalize with those here."""
-    remote = service.adapters.remote
+    remote = _amazon(service)
     if remote is None:
         return
     try:
@@ -92,7 +85,7 @@ def campaigns_there(service: CheckedService) -> Iterator[Diagnosis]:
 
 
 def _differing(
-    service: CheckedService, remote: RemoteEngine, campaign: Campaign
+    service: CheckedService, remote: AmazonEngine, campaign: Campaign
 ) -> Iterator[Diagnosis]:
     live = campaign.solution_version
     version = None if live is None else service.adapters.registry.find(SolutionVersion, live)

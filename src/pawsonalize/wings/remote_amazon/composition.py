@@ -16,8 +16,8 @@ from pawsonalize.storage.event_log import EventLog
 from pawsonalize.wings.remote_amazon.calls import Calls
 from pawsonalize.wings.remote_amazon.engine import AmazonPersonalize
 from pawsonalize.wings.remote_amazon.forwarding import Forwarder
-from pawsonalize.wings.remote_amazon.remote_campaign import RemoteCampaign
-from pawsonalize.wings.remote_amazon.remote_training import RemoteTraining
+from pawsonalize.wings.remote_amazon.remote_campaign import AmazonCampaign
+from pawsonalize.wings.remote_amazon.remote_training import AmazonTraining
 from pawsonalize.wings.remote_amazon.settings import AmazonSettings
 
 _ENDPOINTS = (
@@ -30,40 +30,45 @@ _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa:
 
 
 @dataclass(frozen=True, slots=True)
-class RemoteEngine:
-    """What trains and answers in place of this service, and what it is fed by."""
+class AmazonEngine:
+    """See `RemoteEngine`; and what feeds it."""
 
     personalize: AmazonPersonalize
     forwarder: Forwarder
-    training: RemoteTraining
+    training: AmazonTraining
 
-    @classmethod
-    def of(
-        cls,
-        settings: Settings,
-        registry: Registry,
-        log: EventLog,
-        catalogue: Catalogue,
-        leases: Leases,
-    ) -> "RemoteEngine | None":
-        """None if this service trains and answers by itself. Calls nobody yet."""
-        if not settings.part(AmazonSettings).uses_amazon:
-            return None
-        personalize = open_amazon(settings)
-        forwarder = Forwarder(
-            log,
-            registry,
-            personalize.feeding,
-            personalize.names.group,
-            from_the_start=settings.part(AmazonSettings).amazon_history == "send",
-            now=clock.now,
+    @property
+    def description(self) -> str:
+        """Name it and its place, without a call to it."""
+        there, place = self.personalize.names, self.personalize.calls.endpoint("personalize")
+        return (
+            "Amazon Personalize trains and answers for the default dataset group (there"
+            f" {there.dataset_group}, at {place})"
         )
-        training = RemoteTraining(personalize, registry, catalogue, forwarder, leases)
-        return cls(personalize, forwarder, training)
 
-    def campaign(self, name: str) -> RemoteCampaign:
-        """The campaign there behind ours of that name."""
-        return RemoteCampaign(self.personalize, name)
+    def campaign(self, name: str) -> AmazonCampaign:
+        """Return the campaign there behind ours of that name."""
+        return AmazonCampaign(self.personalize, name)
+
+
+def open_engine(
+    settings: Settings, registry: Registry, log: EventLog, catalogue: Catalogue, leases: Leases
+) -> AmazonEngine | None:
+    """Open the engine; None if this service trains and answers by itself. Calls nobody yet."""
+    own = settings.part(AmazonSettings)
+    if not own.uses_amazon:
+        return None
+    personalize = open_amazon(settings)
+    forwarder = Forwarder(
+        log,
+        registry,
+        personalize.feeding,
+        personalize.names.group,
+        from_the_start=own.amazon_history == "send",
+        now=clock.now,
+    )
+    training = AmazonTraining(personalize, registry, catalogue, forwarder, leases)
+    return AmazonEngine(personalize, forwarder, training)
 
 
 def open_amazon(settings: Settings) -> AmazonPersonalize:

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from cachetools import TTLCache
@@ -25,9 +25,6 @@ from pawsonalize.wings.remote_amazon.queries import MOST, AmazonQueries
 if TYPE_CHECKING:  # what counts is made of models
     from pawsonalize.recipes.counts.counting import Countable
 
-STAND_IN: Final = "popular-groups"
-"""What answers give in place of the solution version while the remote engine is away."""
-
 _KEPT, _KEPT_SECONDS = 64, 10.0  # an answer asks for the same scores more than once
 _Key = tuple[object, ...]
 _Listed = list[tuple[str, float | None]]
@@ -40,8 +37,8 @@ class _Found:
     stood_in: bool
 
 
-class RemoteModel:
-    """See `Model`; never raises because the remote engine is away.
+class AmazonModel:
+    """See `RemoteModel`.
 
     `stand_in` is the popularity of the catalogue. It knows the items, and answers for the other.
     """

@@ -1,25 +1,19 @@
 """Trains versions at a remote engine: sends what they learn from, waits, reads their metrics."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
-import msgspec
 import structlog
 
 from pawsonalize.domain.errors import EngineUnavailable, NotFound, PawsonalizeError, TrainingFailed
 from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.training.remote import RemoteMetrics, Report
 from pawsonalize.kinds.defaults import dataset_name
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.kinds.solutions import (
-    Progress,
-    Solution,
-    SolutionVersion,
-    TrainingMode,
-)
-from pawsonalize.recipes.names import POPULARITY_COUNT
+from pawsonalize.kinds.solutions import Progress, Solution, SolutionVersion
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.wings.remote_amazon.engine import AmazonPersonalize
 from pawsonalize.wings.remote_amazon.forwarding import LEASE, Forwarder
@@ -28,25 +22,10 @@ _WAIT_SECONDS = 1.0
 
 log = structlog.get_logger()
 
-Report = Callable[[Progress, str | None], object]
-"""Stores how far the training is and, once it is known, what the remote engine calls the version.
-
-Conflict if somebody stopped it.
-"""
-
 
 @dataclass(frozen=True, slots=True)
-class RemoteMetrics:
-    """What the remote engine calls the version, its metrics, or why there are none."""
-
-    remote: str
-    metrics: Mapping[str, float]
-    why_not: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class RemoteTraining:
-    """Trains in place of this machine; goes on with what it began before, on whichever machine."""
+class AmazonTraining:
+    """See `RemoteTraining`."""
 
     personalize: AmazonPersonalize
     registry: Registry
@@ -142,16 +121,3 @@ class RemoteTraining:
 
 
 _PHASE = "training at Amazon Personalize"
-
-
-def stand_in_of(version: SolutionVersion) -> SolutionVersion:
-    """What is fitted here in place of the version: the popularity of the same events."""
-    return msgspec.structs.replace(
-        version,
-        recipe=POPULARITY_COUNT,
-        settings={},
-        tuning=None,
-        tuned=None,
-        mode=TrainingMode.FULL,
-        base=None,
-    )
