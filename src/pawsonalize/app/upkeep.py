@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from itertools import chain
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
@@ -42,8 +41,7 @@ def upkeep(
     settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[Upkeep]:
     """What is old is deleted, the archive compacted, and what is free given back to the disk."""
-    of_wings = (part(settings, adapters, stopped) for _, part in parts("upkeep"))
-    for name, work in chain(_deletions(settings, adapters, stopped), *of_wings):
+    for name, work in _deletions(settings, adapters, stopped):
         yield name, partial(_at_this_moment, work)
     yield "give free space back", partial(tidy, adapters.database)
 
