@@ -54,6 +54,8 @@ class Wing:
     """A tuple of classes over a database that find and erase the rows of visitors."""
     visitor_objects: str = ""
     """A tuple of functions of adapters: `engine.upkeep.erasing.VisitorObjects` in the archive."""
+    purges: str = ""
+    """A tuple of functions of adapters: `engine.upkeep.erasing.Purge` of files for trainings."""
     archive_keys: str = ""
     """A tuple of functions of a key: True if the wing wrote that object of the archive."""
     middleware: str = ""

@@ -34,6 +34,7 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.trainer import Trainer
+from pawsonalize.engine.training.training_data import LogReading, Sampling, whole_log
 from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.archiver import Archiver
@@ -73,7 +74,6 @@ from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.work import WorkTable
 from pawsonalize.wing import offered
-from pawsonalize.wings.out_of_core.counting import Counting
 
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 
@@ -97,7 +97,8 @@ class Adapters:
     trainings: TrainingProcesses
     work: WorkTable
     leases: Leases
-    counting: Counting
+    reading: LogReading | None
+    """Counts the log out of core; None where trainings read it into memory."""
     remote: RemoteEngine | None
     """What trains and answers in place of this service, if anything does."""
 
@@ -130,6 +131,11 @@ class Adapters:
         """The datasets as exports read them: with all that is committed by now."""
         reads = self.database.caught_up()
         return Datasets(self.registry, self.log.reading(reads), Catalogue(reads))
+
+    @property
+    def sampling(self) -> Sampling:
+        """What measurements read of a log."""
+        return whole_log if self.reading is None else self.reading.sample
 
     @property
     def versions(self) -> SolutionVersions:
@@ -223,9 +229,7 @@ class Adapters:
     @property
     def refresher(self) -> CountRefresher:
         """What refreshes in this very process."""
-        return CountRefresher(
-            self.registry, self.log, self.catalogue, self.artefacts, self.counting.reading
-        )
+        return CountRefresher(self.registry, self.log, self.catalogue, self.artefacts, self.reading)
 
     @property
     def trainer(self) -> Trainer:
@@ -243,7 +247,7 @@ class Adapters:
             self.artefacts,
             clock.now,
             choices,
-            self.counting.reading,
+            self.reading,
             None if self.remote is None else self.remote.training,
         )
 
@@ -308,7 +312,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
         remote=remote,
         work=work,
         leases=leases,
-        counting=Counting.of(settings, database, objects),
+        reading=offered("log reading", settings, database, objects),
     )
 
 

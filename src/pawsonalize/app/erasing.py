@@ -14,7 +14,6 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.remains import remove_remains
 from pawsonalize.storage.visitor_rows import VisitorRows
 from pawsonalize.wing import added
-from pawsonalize.wings.out_of_core.training_tables import both
 
 
 def erasing(settings: Settings, adapters: Adapters) -> Erasing:
@@ -35,10 +34,10 @@ def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:
         adapters.erased_archive,
         [objects(adapters) for objects in added("visitor_objects")],
         ErasureNotes(adapters.objects),
-        both(
+        [
             ErasedRows(adapters.registry, adapters.artefacts, clock.now).purge,
-            adapters.counting.tables.purge,
-        ),
+            *(purge(adapters) for purge in added("purges")),
+        ],
         files.find,
         files.jobs_at_work,
         partial(remove_remains, adapters.database),

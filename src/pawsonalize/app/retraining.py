@@ -46,7 +46,7 @@ def gate(settings: Settings, adapters: Adapters) -> Gate:
         adapters.versions,
         load,
         settings.gate,
-        adapters.counting.sampling,
+        adapters.sampling,
     )
 
 
@@ -106,7 +106,7 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
         adapters.catalogue,
         settings.checks,
         frozenset() if settings.reranking_enabled else frozenset({RERANKER}),
-        adapters.counting.sampling,
+        adapters.sampling,
     )
     judging = Judging(adapters.versions, adapters.campaigns, gate(settings, adapters))
     training = Training(

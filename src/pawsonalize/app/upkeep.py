@@ -59,7 +59,6 @@ def _deletions(
         log, start, ledger, objects, adapters.registry, settings.event_days, stopped
     )
     yield "let events leave the table early", groups.forget_old
-    yield "tidy training tables", lambda _now: adapters.counting.tables.tidy()
     archived = ArchiveRetention(log, start, ledger, settings.archive_days)
     yield "delete old archive objects", archived.forget_old
     for _, upkeep_of in parts("upkeep"):

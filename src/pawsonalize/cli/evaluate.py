@@ -85,7 +85,7 @@ def evaluate(
     with opened(settings) as adapters, progress("evaluating") as bar:
         group = dataset_group_of(adapters, settings, dataset_group)
         log, catalogue = adapters.log.of(group), adapters.catalogue.of(group)
-        evaluation = evaluate_recipe(log, catalogue, order, bar, adapters.counting.sampling)
+        evaluation = evaluate_recipe(log, catalogue, order, bar, adapters.sampling)
     folder = out or settings.data_dir / "evaluation"
     _write(evaluation, folder)
     shared = "" if out else share_reports(settings, folder)

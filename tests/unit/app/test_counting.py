@@ -172,7 +172,6 @@ def test_an_evaluation_reads_the_sample_of_the_training_table(open_with: Open) -
     memory.log.append(visits(0, 60))
     order = EvaluationOrder("popularity-count", T0 + 10**6, {})
     found = [
-        evaluate(one.log, one.catalogue, order, sampling=one.counting.sampling)
-        for one in (memory, other)
+        evaluate(one.log, one.catalogue, order, sampling=one.sampling) for one in (memory, other)
     ]
     assert found[0] == found[1]

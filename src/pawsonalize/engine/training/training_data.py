@@ -122,6 +122,10 @@ class LogReading(Protocol):
         """The counts of a part of the log, to be used while the block runs."""
         ...
 
+    def sample(self, log: EventLog, catalogue: Catalogue) -> TrainingLog:
+        """Return a sample of visitors of what the log holds now; see `Sampling`."""
+        ...
+
 
 Sampling = Callable[[EventLog, Catalogue], TrainingLog]
 """What to read of a log for a measurement."""

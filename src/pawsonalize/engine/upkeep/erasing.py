@@ -44,6 +44,10 @@ class NamedErasure:
     names: ErasedNames
 
 
+Purge = Callable[[Sequence[NamedErasure], Watch], Iterable[Trouble]]
+"""Takes erased visitors out of files; yields what cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class ErasureSteps:
     """Steps of erasures that other rooms and the tables do."""
@@ -53,7 +57,8 @@ class ErasureSteps:
     wings: Sequence[VisitorObjects]
     """What wings have in the archive."""
     notes: ErasureNotes
-    purge_models: Callable[[Sequence[NamedErasure], Watch], Iterable[Trouble]]
+    purges: Sequence[Purge]
+    """What takes visitors out of what trainings keep."""
     find_files: Callable[[NamedErasure], Iterable[str]]
     """The files that may hold the visitors."""
     jobs_at_work: Callable[[Sequence[NamedErasure]], Iterable[Trouble]]
@@ -280,7 +285,8 @@ class Erasing:
             yield from one.erase(visitors, named, self._watch)
 
     def _purge_models(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
-        return self._steps.purge_models(self._named(due), self._watch)
+        named = self._named(due)
+        return chain.from_iterable(one(named, self._watch) for one in self._steps.purges)
 
     def _find_files(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
         named = self._named(due)

@@ -20,7 +20,6 @@ from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.wing import added
-from pawsonalize.wings.out_of_core.files import is_of_training
 
 _PAGE = 10_000
 
@@ -145,7 +144,7 @@ def _rows_of(log: EventLog, after: int, through: int) -> Iterator[LoggedEvent]:
 
 def unknown_objects(ledger: ArchiveLedger, objects: ObjectStore) -> list[str]:
     """The objects of events that the ledger has no word of."""
-    apart = (is_erasure, is_of_training, *added("archive_keys"))
+    apart = (is_erasure, *added("archive_keys"))
     listed = sorted(key for key in objects.list() if not any(one(key) for one in apart))
     # Read after the listing: an object is planned before it is written.
     known = {segment.key for segment in ledger.segments()} | set(ledger.leftovers())

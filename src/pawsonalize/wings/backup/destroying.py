@@ -18,7 +18,6 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.copies import drop_tables
 from pawsonalize.storage.data_folder import ARCHIVE, DRAFT, FILES, FOLDERS, is_ours
 from pawsonalize.wing import added
-from pawsonalize.wings.out_of_core.files import is_of_training
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def kept(settings: Settings, *, with_archive: bool) -> Iterator[str]:
 
 def _is_archived(key: str) -> bool:
     """True for the names that the archive gives: others may have files in its folder or bucket."""
-    own = (is_erasure, is_of_training, *added("archive_keys"))
+    own = (is_erasure, *added("archive_keys"))
     return any(one(key) for one in own) or ObjectName.parse(key) is not None
 
 

@@ -2,4 +2,11 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("out_of_core", settings="settings:CountingSettings")
+WING = Wing(
+    "out_of_core",
+    settings="settings:CountingSettings",
+    upkeep="counting:upkeep",
+    purges="counting:PURGES",
+    archive_keys="files:ARCHIVE_KEYS",
+    ports={"log reading": "counting:open_reading"},
+)

@@ -1,19 +1,18 @@
-"""The training tables of a service, and what reads them for trainings."""
+"""What reads the training tables of a service, keeps them small, and erases from them."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.engine.training.training_data import Sampling, whole_log
+from pawsonalize.engine.upkeep.erasing import Purge
 from pawsonalize.settings import Settings
-from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.training_files import TrainingFile, TrainingFiles, groups_with_files
@@ -26,45 +25,44 @@ if TYPE_CHECKING:  # imported only where trainings use it
     from pawsonalize.wings.out_of_core.reading import TableReading
 
 
-@dataclass(frozen=True, slots=True)
-class Counting:
-    """How trainings and measurements read the log."""
-
-    reading: "TableReading | None"
-    """What reads the training table; None where trainings read the log itself."""
-    tables: TrainingTables
-    """The training tables of all dataset groups."""
-
-    @classmethod
-    def of(cls, settings: Settings, database: Database, objects: ObjectStore) -> "Counting":
-        """As the settings say."""
-        catalogue = Catalogue(database)
-        tables = TrainingTables(
-            partial(groups_with_files, database),
-            lambda group: training_table(
-                database, objects, group, FacetReader.of(catalogue.of(group))
-            ),
-            in_use=settings.part(CountingSettings).training_engine != "memory",
-        )
-        return cls(_reading(settings, database, objects), tables)
-
-    @property
-    def sampling(self) -> Sampling:
-        """What measurements read of a log."""
-        return whole_log if self.reading is None else self.reading.sample
-
-
-def _reading(settings: Settings, database: Database, objects: ObjectStore) -> "TableReading | None":
-    if settings.part(CountingSettings).training_engine == "memory":
+def open_reading(
+    settings: Settings, database: Database, objects: ObjectStore
+) -> "TableReading | None":
+    """Open what reads the training table; None where trainings read the log into memory."""
+    own = settings.part(CountingSettings)
+    if own.training_engine == "memory":
         return None
     from pawsonalize.wings.out_of_core.reading import TableReading  # noqa: PLC0415
 
     return TableReading(
         lambda purpose: settings.data_dir.absolute() / SCRATCH / quote(purpose, safe=""),
-        settings.part(CountingSettings).training_memory_megabytes,
+        own.training_memory_megabytes,
         partial(training_table, database, objects),
         partial(_fetched, settings, objects),
     )
+
+
+def upkeep(
+    _settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
+) -> Iterator[tuple[str, Callable[[int], object]]]:
+    """Yield what takes out of the training tables what left the log."""
+    yield "tidy training tables", lambda _now: _tables(adapters).tidy()
+
+
+def _purge(adapters: Adapters) -> Purge:
+    return _tables(adapters).purge
+
+
+def _tables(adapters: Adapters) -> TrainingTables:
+    database, objects, catalogue = adapters.database, adapters.objects, adapters.catalogue
+    return TrainingTables(
+        partial(groups_with_files, database),
+        lambda group: training_table(database, objects, group, FacetReader.of(catalogue.of(group))),
+        in_use=adapters.reading is not None,
+    )
+
+
+PURGES = (_purge,)
 
 
 def training_table(

@@ -23,6 +23,9 @@ def is_of_training(key: str) -> bool:
     return key.startswith((f"{FOLDER}/", f"{SCRATCH}/"))
 
 
+ARCHIVE_KEYS = (is_of_training,)
+
+
 class TableRow(NamedTuple):
     """A row of the training table."""
 

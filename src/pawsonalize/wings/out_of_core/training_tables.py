@@ -1,8 +1,7 @@
 """The training tables of all dataset groups: who was erased leaves them, and what left the log."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
@@ -10,8 +9,6 @@ from pawsonalize.engine.upkeep.erased_archive import Watch
 from pawsonalize.engine.upkeep.erasing import NamedErasure
 from pawsonalize.storage.erasures import ErasedNames, Trouble
 from pawsonalize.wings.out_of_core.training_table import TrainingTable, visitor_number
-
-Purge = Callable[[Sequence[NamedErasure], Watch], Iterable[Trouble]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +44,6 @@ class TrainingTables:
         """Let go what left the log, and tables that are not used or whose log has changed."""
         for group in self.groups():
             self.table(group).tidy(in_use=self.in_use)
-
-
-def both(first: Purge, second: Purge) -> Purge:
-    """One after the other."""
-    return lambda erasures, watch: chain(first(erasures, watch), second(erasures, watch))
 
 
 def _numbers(names: ErasedNames) -> set[int]:
