@@ -11,7 +11,6 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize import clock
 from pawsonalize.access.guard import Guard
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.attempts import attempt
@@ -33,7 +32,6 @@ from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.ui.embed import routes as embed_routes
 from pawsonalize.ui.rendering import static_files
 from pawsonalize.wing import added, parts
-from pawsonalize.wings.console.pages.shell import Console
 
 _SWITCH_SECONDS = 0.0005
 
@@ -75,29 +73,16 @@ def build_app(
             opened(settings) as adapters,
             ExitStack() as stack,
         ):
-            engine = Engine.of(settings, adapters, sources)
+            engine = Engine.of(settings, adapters)
             stack.enter_context(engine.taking_part())
             # Requests in flight are answered before the server ends; these would let it wait.
-            stack.enter_context(told_to_end(engine.views.outcomes.processes.close))
-            services = app.state.services = engine.services(settings, adapters)
+            stack.enter_context(told_to_end(engine.outcomes.close))
+            services = app.state.services = engine.services(settings, adapters, sources)
             app.state.wings = started(settings, adapters, services, stack)
             tasks = tasks_of_wings(settings, adapters, services, app.state.wings)
             app.state.admission = engine.admission
             app.state.tenants = engine.tenants
             app.state.aws = engine.aws_services(settings, adapters)
-            app.state.console = Console(
-                admission=engine.admission,
-                tenants=engine.tenants,
-                views=engine.views,
-                reads=engine.console_reads,
-                reports=app.state.services.reports,
-                registry=adapters.registry,
-                runs=engine.runs,
-                campaigns=adapters.campaigns,
-                audit=adapters.audit,
-                keys=adapters.access_keys(settings),
-                now=clock.now,
-            )
             app.state.storefront = engine.storefront(settings, adapters)
             catch_up(settings, engine)
             if loaded is not None:

@@ -28,7 +28,6 @@ from pawsonalize.kinds.servers import Servers
 from pawsonalize.settings import Settings
 from pawsonalize.storage.answering import in_time
 from pawsonalize.wing import parts
-from pawsonalize.wings.console.views.traffic import SAMPLE_SECONDS
 
 if TYPE_CHECKING:
     from pawsonalize.app.engine import Engine
@@ -165,9 +164,6 @@ def _for_answers(engine: "Engine") -> Iterator[Task]:
     yield Task("read metadata", _METADATA_SECONDS, at_the_moment(engine.filterings.refresh))
     counting = at_the_moment(engine.individuals.count_choices)
     yield Task("count choices", _CHOICES_SECONDS, counting)
-    yield Task(
-        "sample traffic", SAMPLE_SECONDS, at_the_moment(engine.views.overview.history.sample)
-    )
     yield Task("note when keys were used", _USES_SECONDS, engine.admission.store_uses)
     yield Task("count what dataset groups use", _USES_SECONDS, engine.tenants.usage.store)
     yield Task("answer in time", LOOK_SECONDS, raise_if_late, look=engine.tenants.why_late)

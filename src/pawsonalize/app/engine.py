@@ -1,11 +1,13 @@
 """The engine of one server process: its parts over the adapters, as the doors get them."""
 
+import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.access.admission import Admission
@@ -34,8 +36,13 @@ from pawsonalize.app.serving import (
     runtimes_of,
     trained_or_not,
 )
-from pawsonalize.app.side_processes import following, judging_process, refresh_process
-from pawsonalize.app.tenants import fair_order, group_of, tenant_reports, tenants_of
+from pawsonalize.app.side_processes import (
+    following,
+    judging_process,
+    outcomes_processes,
+    refresh_process,
+)
+from pawsonalize.app.tenants import fair_order, group_of, tenants_of
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
@@ -44,7 +51,9 @@ from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
 from pawsonalize.engine.ingest.refusals import RefusalSink
+from pawsonalize.engine.reporting.exposure_report import available_exposure
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
+from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.distance import Postcodes
@@ -81,8 +90,6 @@ from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.learning import Learning
 from pawsonalize.wing import offered
-from pawsonalize.wings.console.console import console_views, metrics_dir
-from pawsonalize.wings.console.views.views import ConsoleViews
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,14 +137,12 @@ class Engine:
     membership: Membership
     admission: Admission
     tenants: Tenants
-    views: ConsoleViews
-    console_reads: HeavyReads
+    outcomes: OutcomesProcesses
+    page_reads: HeavyReads
 
     @classmethod
-    def of(
-        cls, settings: Settings, adapters: Adapters, sources: Mapping[str, str] | None = None
-    ) -> "Engine":
-        """The parts, put together; nothing runs yet. `sources` says where settings were written."""
+    def of(cls, settings: Settings, adapters: Adapters) -> "Engine":
+        """The parts, put together; nothing runs yet."""
         live = live_models(settings, adapters)
         impressions = ImpressionLog(adapters.impressions)
         availability = AvailabilityWatch(adapters.availability)
@@ -214,12 +219,14 @@ class Engine:
             membership=this_process(settings, adapters, settings.own_roles),
             admission=_admission(settings, adapters),
             tenants=tenants_of(settings, adapters),
-            views=console_views(settings, adapters, runtime, ordering, servers, sources or {}),
-            console_reads=HeavyReads(share=0.01),
+            outcomes=outcomes_processes(settings, adapters),
+            page_reads=HeavyReads(share=0.01),
         )
 
-    def services(self, settings: Settings, adapters: Adapters) -> Services:
-        """What the native API's endpoints need."""
+    def services(
+        self, settings: Settings, adapters: Adapters, sources: Mapping[str, str] | None = None
+    ) -> Services:
+        """What the native API's endpoints need; `sources` says where settings were written."""
         return Services(
             log=adapters.log,
             inventory=Inventory(adapters.animals),
@@ -230,10 +237,10 @@ class Engine:
             directory=adapters.directory(settings),
             runtimes=self.runtimes,
             runs=self.runs,
-            outcomes=self.views.outcomes.processes,
+            outcomes=self.outcomes,
             reports=HeavyReads(settings.reports_at_once, waiting=2),
-            views=self.views,
-            console_reads=self.console_reads,
+            exposure=partial(available_exposure, *adapters.exposed),
+            page_reads=self.page_reads,
             registry=adapters.registry,
             datasets=adapters.datasets,
             dataset_groups=adapters.dataset_groups,
@@ -247,7 +254,6 @@ class Engine:
             filterings=self.filterings,
             erasing=self.erasing,
             problems=self.problems,
-            tenants=tenant_reports(settings, adapters),
             servers=self.servers,
             roles=settings.own_roles,
             audit=adapters.audit,
@@ -258,7 +264,8 @@ class Engine:
             now=clock.now,
             reads_are_local=adapters.answers_at_once,
             max_body_bytes=settings.max_body_bytes,
-            metrics_dir=metrics_dir(),
+            sources=sources or {},
+            metrics_dir=_metrics_dir(),
         )
 
     def aws_services(self, settings: Settings, adapters: Adapters) -> AwsServices:
@@ -352,14 +359,21 @@ class Engine:
                 process.stop()
         self.tidying.shutdown(cancel_futures=True)
         self.working.shutdown(cancel_futures=True)
-        self.views.outcomes.processes.close()
-        self.console_reads.close()
+        self.outcomes.close()
+        self.page_reads.close()
         self.runtimes.close()
         self.ingest.close()
         if self.refusals is not None:
             self.refusals.close()
         self.impressions.close()
         attempt("count what dataset groups use", self.tenants.usage.store)
+
+
+def _metrics_dir() -> Path | None:
+    """Return where worker processes leave their metrics; None for a single process."""
+    # prometheus_client itself reads this variable when it is imported.
+    named = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Path(named) if named else None
 
 
 def _admission(settings: Settings, adapters: Adapters) -> Admission:

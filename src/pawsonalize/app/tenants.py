@@ -7,10 +7,8 @@ from pawsonalize import clock
 from pawsonalize.access.tenants import Tenants
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import NotFound
-from pawsonalize.domain.times import DAY, SECOND, iso
+from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.ingest.event_limits import EventLimits
-from pawsonalize.engine.training.retraining.record import Fate
-from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.fair_order import FairOrder
@@ -23,9 +21,6 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.group_days import DayCounts, GroupDays
 from pawsonalize.storage.group_sizes import GroupSizes
 from pawsonalize.storage.turns import Turns
-from pawsonalize.wings.tenants.reports import LastRetraining, TenantReports
-
-_NEWEST_RUNS = 50
 
 
 def tenants_of(settings: Settings, adapters: Adapters) -> Tenants:
@@ -57,33 +52,6 @@ def group_sizing(adapters: Adapters) -> GroupSizing:
         adapters.log.head,
         adapters.artefacts.sizes,
     )
-
-
-def tenant_reports(settings: Settings, adapters: Adapters) -> TenantReports:
-    """What reports how dataset groups are."""
-    return TenantReports(
-        adapters.registry,
-        GroupDays(adapters.database),
-        GroupSizes(adapters.database),
-        adapters.problems(settings),
-        partial(_last_retrainings, adapters.runs(settings)),
-    )
-
-
-def _last_retrainings(runs: Runs) -> dict[str, LastRetraining]:
-    """The newest retraining of each dataset group, among the newest of all."""
-    found: dict[str, LastRetraining] = {}
-    for record in runs.newest(_NEWEST_RUNS):
-        for half in record.halves:
-            if half.dataset_group not in found:
-                found[half.dataset_group] = LastRetraining(
-                    record.run_id,
-                    iso(record.started_at),
-                    None if record.ended_at is None else iso(record.ended_at),
-                    "running" if half.fate is Fate.OPEN else half.fate,
-                    half.reason,
-                )
-    return found
 
 
 def count_training(adapters: Adapters, solution_version: str) -> None:

@@ -14,7 +14,6 @@ from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.resources import print_fields
 from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.species import species_id
-from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.settings import load_settings
 
@@ -112,12 +111,11 @@ def exposure(data_dir: DataDir = None, json: Json = False) -> None:
     Example: pawsonalize animals exposure
     """
     from pawsonalize.engine.ingest.inventory.inventory import Inventory
-    from pawsonalize.engine.reporting.exposure_report import exposure_report
+    from pawsonalize.engine.reporting.exposure_report import available_exposure
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
-        animals = list(Inventory(adapters.animals).all(AnimalStatus.AVAILABLE))
-        shown = adapters.exposures.of([animal.animal_id for animal in animals])
-    shares = exposure_report(animals, shown, clock.now())
+        inventory = Inventory(adapters.animals)
+        shares = available_exposure(inventory, adapters.exposures, clock.now())
     if json:
         print(msgspec.json.encode(shares).decode())
         return

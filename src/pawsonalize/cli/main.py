@@ -33,7 +33,6 @@ from pawsonalize.cli import (
     solutions,  # noqa: F401 - adds commands to those of its kind
     status,
     train,
-    usage,  # noqa: F401
     vacuum,
 )
 from pawsonalize.cli.options import command_group

@@ -17,7 +17,6 @@ from pawsonalize.http import (
     reports,
     resources,
     runs,
-    usage,
     users,
 )
 from pawsonalize.http.checked import checked
@@ -46,7 +45,6 @@ OPERATIONS = (
     *runs.OPERATIONS,
     *audit.OPERATIONS,
     *resources.OPERATIONS,
-    *usage.OPERATIONS,
     *health.OPERATIONS,
     *metrics.OPERATIONS,
     *added("operations"),

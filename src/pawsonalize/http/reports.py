@@ -77,8 +77,7 @@ class ExposureAnswer(msgspec.Struct, frozen=True):
 async def get_animals_exposure(request: Request) -> Response:
     """Report the exposure of the animals that are available."""
     services: Services = request.app.state.services
-    report = services.views.inventory.exposure
-    shares = await services.reports.make(report, services.now())
+    shares = await services.reports.make(services.exposure, services.now())
     return json_response(
         ExposureAnswer([msgspec.convert(one, Share, from_attributes=True) for one in shares])
     )

@@ -1,6 +1,6 @@
 """What the endpoints need, handed to them by the composition root."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -13,6 +13,7 @@ from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.refusals import RefusalSink
+from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.campaigns import Runtimes
@@ -36,8 +37,6 @@ from pawsonalize.kinds.servers import Servers
 from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.wings.console.views.views import ConsoleViews
-from pawsonalize.wings.tenants.reports import TenantReports
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -61,10 +60,10 @@ class Services:
     outcomes: OutcomesProcesses
     reports: HeavyReads
     """Waits for them, and makes other reports."""
-    views: ConsoleViews
-    """What the console shows."""
-    console_reads: HeavyReads
-    """Makes what it shows."""
+    exposure: Callable[[int], list[ExposureShare]]
+    """Shares of what was shown, at a moment."""
+    page_reads: HeavyReads
+    """Makes pages for operators and their JSON, in a thread of its own."""
     registry: Registry
     datasets: Datasets
     dataset_groups: DatasetGroups
@@ -78,7 +77,6 @@ class Services:
     filterings: Filterings
     erasing: Erasing
     problems: Problems
-    tenants: TenantReports
     servers: Servers
     roles: tuple[str, ...]
     """What this server does."""
@@ -94,6 +92,8 @@ class Services:
     reads_are_local: bool
     """A read takes a fraction of a millisecond and cannot hang: it needs no thread."""
     max_body_bytes: int
+    sources: Mapping[str, str]
+    """Where settings were written, by their names."""
     metrics_dir: Path | None = None
     """Where worker processes leave their metrics; None for a single process."""
 

@@ -10,7 +10,11 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "src" / "pawsonalize"
-REMOVABLE = ("tracing",)
+REMOVABLE = (
+    "console",
+    "tenants",
+    "tracing",
+)
 ANIMAL = {"id": "rex", "species": "dog", "breed": "Saint Bernard", "size": "large", "age": "adult"}
 EVENT = {"sessionId": "s-1", "eventType": "viewed", "animal_id": "rex"}
 

@@ -8,8 +8,8 @@ from starlette.testclient import TestClient
 from pawsonalize.app.asgi import build_app
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.pages.shell import HOME, TENANTS, links
 from pawsonalize.settings import Settings
-from pawsonalize.wings.console.pages.shell import HOME, PAGES, TENANTS
 from tests.service_data import client_of, make_key, make_service
 
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -40,7 +40,7 @@ def sign_in(browser: TestClient, key: str) -> None:
     assert answer.status_code == 303
 
 
-@pytest.mark.parametrize("path", [link for _, link in PAGES])
+@pytest.mark.parametrize("path", [link for _, link in links()])
 def test_every_page_asks_who_looks_and_then_marks_itself_in_the_navigation(
     browser: TestClient, service: Settings, path: str
 ) -> None:
@@ -60,7 +60,7 @@ def test_a_key_of_the_control_plane_alone_opens_the_tenants_and_nothing_else(
     sign_in(browser, make_key(service, Scope.CONTROL_PLANE))
     assert browser.get(HOME, follow_redirects=False).headers["location"] == TENANTS
     assert browser.get(TENANTS).status_code == 200
-    for _, link in PAGES[1:-1]:
+    for _, link in links()[1:-1]:
         refused = browser.get(link)
         assert refused.status_code == 403
         assert "this needs operator" in refused.text

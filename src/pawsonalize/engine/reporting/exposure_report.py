@@ -9,6 +9,9 @@ from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES
+from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.storage.animal_exposures import AnimalExposures
 
 _WAITS = (
     (14, "under 14 days"),
@@ -34,6 +37,14 @@ class ExposureShare:
     share_of_stock: float
     share_of_exposure: float
     ratio: float | None
+
+
+def available_exposure(
+    inventory: Inventory, exposures: AnimalExposures, at: int
+) -> list[ExposureShare]:
+    """Return the shares of all available animals, at that moment."""
+    animals = list(inventory.all(AnimalStatus.AVAILABLE))
+    return exposure_report(animals, exposures.of([animal.animal_id for animal in animals]), at)
 
 
 def exposure_report(

@@ -2,4 +2,11 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("console", operations="operations:OPERATIONS", pages="pages.door:routes")
+WING = Wing(
+    "console",
+    operations="pages.door:OPERATIONS",
+    pages="pages.door:routes",
+    console_pages="console_pages:PAGES",
+    started="console:started",
+    tasks="console:tasks",
+)

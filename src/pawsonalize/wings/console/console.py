@@ -1,27 +1,27 @@
-"""The console's views, over the adapters."""
+"""The console of a running server: its views, over the adapters."""
 
-import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from typing import Any
 
 from pawsonalize import __version__, clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.background import Task, at_the_moment
 from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
 from pawsonalize.app.disk_forecast import forecast
 from pawsonalize.app.doctor import checks as all_checks
 from pawsonalize.app.intake_checks import newest_event_at
 from pawsonalize.app.model_checks import models_in_use
-from pawsonalize.app.side_processes import outcomes_processes
-from pawsonalize.app.tenants import tenant_reports
 from pawsonalize.domain.errors import NotReady
+from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import MINUTE, SECOND, iso
-from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import entries, readiness
-from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader
-from pawsonalize.http.server.traffic import read_counts
+from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import AccessKeys
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.servers import Servers
@@ -31,8 +31,10 @@ from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_tail import EventTail
 from pawsonalize.storage.impressions import Impressions
+from pawsonalize.wing import offered
 from pawsonalize.wings.console.console_parts import settings_in_force, suspected_bots
 from pawsonalize.wings.console.console_runs import RunReports
+from pawsonalize.wings.console.counts import read_counts
 from pawsonalize.wings.console.views.animals import InventoryViews
 from pawsonalize.wings.console.views.events import EventViews
 from pawsonalize.wings.console.views.models import ModelReports
@@ -45,47 +47,58 @@ from pawsonalize.wings.console.views.overview import (
 )
 from pawsonalize.wings.console.views.quality import QualityViews
 from pawsonalize.wings.console.views.service import ServiceViews
-from pawsonalize.wings.console.views.traffic import TrafficHistory
-from pawsonalize.wings.console.views.views import ConsoleViews
+from pawsonalize.wings.console.views.traffic import SAMPLE_SECONDS, TrafficHistory
 from pawsonalize.wings.console.views.visitors import VisitorViews
-from pawsonalize.wings.dead_letters.composition import letter_replay, letters_of
-from pawsonalize.wings.feeds.scheduled import listed_feeds
-from pawsonalize.wings.notifications.notifying import open_notifiers
 
 _FINDINGS_KEPT = 10 * SECOND
 _CAMPAIGNS = 50
 
 
-def console_views(
-    settings: Settings,
-    adapters: Adapters,
-    runtime: Runtime,
-    individuals: Individuals,
-    servers: Servers,
-    sources: Mapping[str, str],
-) -> ConsoleViews:
-    """What the console shows; `runtime` and `individuals` are what answers.
+@dataclass(frozen=True, slots=True)
+class Console:
+    """The views that the pages of the console and their JSON show, and access keys."""
 
-    `sources` says where settings were written.
-    """
-    runs = RunReports(adapters.runs(settings))
+    overview: OverviewReports
+    runs: RunReports
+    models: ModelReports
+    outcomes: OutcomeReports
+    inventory: InventoryViews
+    visitors: VisitorViews
+    events: EventViews
+    quality: QualityViews
+    service: ServiceViews
+    keys: AccessKeys
+
+    @classmethod
+    def of(cls, wings: Mapping[str, Any]) -> "Console":
+        """Return the console, among what the wings share."""
+        console = wings["console"]
+        assert isinstance(console, cls)
+        return console
+
+
+@contextmanager
+def started(settings: Settings, adapters: Adapters, services: Services) -> Iterator[Console]:
+    """Yield the console; its visitors are answered by what answers here."""
+    runs = RunReports(services.runs)
     disk_report = CachedLookup[None, DiskReport](
         lambda _: _disk(settings, adapters), clock.now, MINUTE
     )
-    look = partial(_findings, settings, adapters, servers)
+    look = partial(_findings, settings, adapters, services.servers)
     quick = CachedLookup[bool, list[ConsoleFinding]](look, clock.now, _FINDINGS_KEPT)
     slow = CachedLookup[bool, list[ConsoleFinding]](look, clock.now, MINUTE)
     reads = adapters.database.replica_reads()
-    return ConsoleViews(
+    refusals = offered("refused_events", adapters)
+    yield Console(
         overview=OverviewReports(
-            why_not_writable=adapters.database.why_not_writable,
-            why_no_answers=partial(_why_no_answers, adapters, runtime, individuals),
+            why_not_writable=services.why_not_writable,
+            why_no_answers=partial(_why_no_answers, services),
             findings=lambda: [*quick.find(False), *slow.find(True)],
             newest_event_at=partial(newest_event_at, adapters.log),
             served=partial(_served, adapters),
             disk=lambda: disk_report.find(None),
             runs=runs,
-            history=TrafficHistory(partial(read_counts, metrics_dir()), clock.now()),
+            history=TrafficHistory(partial(read_counts, services.metrics_dir), clock.now()),
         ),
         runs=runs,
         models=ModelReports(
@@ -95,11 +108,8 @@ def console_views(
             (settings.retrain_schedule.strip(), settings.retrain_time_zone),
             clock.now,
         ),
-        outcomes=OutcomeReports(outcomes_processes(settings, adapters), clock.now),
-        tenants=tenant_reports(settings, adapters),
-        inventory=InventoryViews(
-            StockList(reads), *adapters.exposed, adapters.registry, listed_feeds(settings)
-        ),
+        outcomes=OutcomeReports(services.outcomes, clock.now),
+        inventory=InventoryViews(StockList(reads)),
         visitors=VisitorViews(
             log=adapters.log,
             impressions=adapters.impressions,
@@ -107,48 +117,49 @@ def console_views(
             animals=adapters.animals,
             registry=adapters.registry,
             loader=Loader(adapters.registry, adapters.artefacts),
-            directory=adapters.directory(settings),
-            runtime=runtime,
-            individuals=individuals,
+            directory=services.directory,
+            runtime=services.runtime,
+            individuals=services.individuals,
         ),
         events=EventViews(
             log=adapters.log,
             tail=EventTail(adapters.database),
-            letters=letters_of(adapters),
-            replay=letter_replay(adapters),
             ledger=adapters.ledger,
+            refusals=refusals,
         ),
         quality=QualityViews(
             log=adapters.log,
             tail=EventTail(reads),
-            letters=letters_of(adapters),
+            refusals=refusals,
             animals=Animals(reads),
             catalogue=Catalogue(reads),
             pace=partial(suspected_bots, settings),
         ),
         service=ServiceViews(
             version=__version__,
-            settings=tuple(settings_in_force(settings, sources)),
+            settings=tuple(settings_in_force(settings, services.sources)),
             registry=adapters.registry,
-            servers=servers,
-            audit=adapters.audit,
+            servers=services.servers,
             deliveries=adapters.deliveries,
-            notifiers=partial(open_notifiers, settings),
+            channels=offered("notifiers", settings) or (),
         ),
+        keys=adapters.access_keys(settings),
     )
 
 
-def metrics_dir() -> Path | None:
-    """Where worker processes leave their metrics; None for a single process."""
-    # prometheus_client itself reads this variable when it is imported.
-    named = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    return Path(named) if named else None
+def tasks(
+    settings: Settings, _adapters: Adapters, _services: Services, console: Console
+) -> Iterator[Task]:
+    """Yield the task that samples the traffic."""
+    if settings.has_role(SERVE):
+        sample = at_the_moment(console.overview.history.sample)
+        yield Task("sample traffic", SAMPLE_SECONDS, sample)
 
 
-def _why_no_answers(adapters: Adapters, runtime: Runtime, individuals: Individuals) -> str | None:
-    orders = individuals.can_order(clock.now())
+def _why_no_answers(services: Services) -> str | None:
+    orders = services.individuals.can_order(clock.now())
     try:
-        readiness(runtime, entries(adapters.registry), orders_animals=orders)
+        readiness(services.runtime, entries(services.registry), orders_animals=orders)
     except NotReady as error:
         return error.message
     return None

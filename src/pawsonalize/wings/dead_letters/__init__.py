@@ -9,6 +9,7 @@ WING = Wing(
     tables="tables:TABLES",
     checks="checks:CHECKS",
     operations="endpoints:OPERATIONS",
+    console_pages="pages:PAGES",
     started="composition:started",
     upkeep="composition:upkeep",
     gauges="metrics:gauges",
@@ -20,6 +21,7 @@ WING = Wing(
         "refusals": "composition:refusals",
         "stream_refusals": "composition:stream_refusals",
         "refused_tail": "tail:RefusedTail",
+        "refused_events": "pages:refused_events",
         "archive_run": "composition:archive_run",
     },
 )

@@ -1,92 +1,92 @@
 """Dead letters: looked at, mended, taken in again and removed."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from pawsonalize.access.admission import Caller
-from pawsonalize.access.auditing import ANYBODY_CALLED, note
 from pawsonalize.access.tenants import check_reach
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
+from pawsonalize.domain.times import iso
+from pawsonalize.http.parameters import filled, read_text
 from pawsonalize.kinds.access_keys import OPERATOR
-from pawsonalize.storage.audit import AuditEntry
-from pawsonalize.ui.rendering import with_query
-from pawsonalize.wings.console.pages.actions import Confirmation, Done, Fields, action
-from pawsonalize.wings.console.pages.sessions import fields_of
-from pawsonalize.wings.console.pages.shell import Console, caller_of, failed, guarded, see, shown
-from pawsonalize.wings.console.views.events import EventViews
-from pawsonalize.wings.console.views.parameters import filled, read_text
+from pawsonalize.pages.actions import Action, Confirmation, Done, Fields, note_action
+from pawsonalize.pages.refused_events import LetterReason, RefusedEvent
+from pawsonalize.pages.shell import (
+    Link,
+    caller_of,
+    failed,
+    fields_of,
+    guarded,
+    see,
+    shown,
+)
+from pawsonalize.pages.views import View, ViewQuery, tabs_of
+from pawsonalize.wings.dead_letters.composition import letters_of
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterPage
+from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
 from pawsonalize.wings.dead_letters.letter_table import LetterQuery
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions
 
 DATA = "/console/data"
 HERE = f"{DATA}/letters"
-TABS = (
-    ("Events", DATA),
-    ("Quality", f"{DATA}/quality"),
-    ("Dead letters", HERE),
-    ("Archive", f"{DATA}/archive"),
-)
 _REPLAY, _REMOVE, _MEND = f"{HERE}/replay", f"{HERE}/remove", f"{HERE}/mend"
 _AT_ONCE = 25
+_LOOKED_AT, _READ_AT_ONCE, _NAMED = 2_000, 500, 20
 _MOST_SHOWN = 16_000  # characters of a letter: what is longer is no event that one mends by hand
 _MOST_FORM_BYTES = 6 * _MOST_SHOWN
 
 
-def get_letters_page(request: Request, caller: Caller) -> Response:
-    """What waits, by its reason."""
-    events, given = Console.of(request).views.events, filled(request.query_params)
-    query = _query(given)
-    page = events.letters.page(_AT_ONCE, query, given.get("cursor"))
-    return shown(
-        request,
-        caller,
-        "dead_letters/letters.html",
-        tabs=TABS,
-        tab=HERE,
-        given=given,
-        letters=page.letters,
-        reasons=events.letters.reasons(LetterQuery()),
-        older=None
-        if page.next_cursor is None
-        else with_query(HERE, {**given, "cursor": page.next_cursor}),
-    )
+def _replay(request: Request) -> LetterReplay:
+    replay: LetterReplay = request.app.state.wings["dead_letters"]
+    return replay
+
+
+def _read_letters(query: ViewQuery) -> LetterPage:
+    replay: LetterReplay = query.wings["dead_letters"]
+    given = query.parameters
+    return replay.letters.page(_AT_ONCE, _query(given), given.get("cursor"))
+
+
+def _reasons(query: ViewQuery, _page: LetterPage) -> dict[str, object]:
+    replay: LetterReplay = query.wings["dead_letters"]
+    return {"reasons": replay.letters.reasons(LetterQuery())}
 
 
 def get_letter_page(request: Request, caller: Caller) -> Response:
     """One letter, with a form to mend it."""
-    letter = Console.of(request).views.events.letters.get(request.path_params["letter_id"])
+    letter = _replay(request).letters.get(request.path_params["letter_id"])
     return _letter_page(request, caller, letter)
 
 
 async def post_mended(request: Request) -> Response:
     """Show whether a mended letter could be taken, and ask; or store it."""
-    console, caller = Console.of(request), None
+    replay, caller = _replay(request), None
     try:
         caller = await caller_of(request, OPERATOR)
         check_reach(caller.dataset_group, None)
         fields = await fields_of(request, _MOST_FORM_BYTES)
-        letter = await run_in_threadpool(
-            console.views.events.letters.get, fields.get("letterId", "")
-        )
+        letter = await run_in_threadpool(replay.letters.get, fields.get("letterId", ""))
         mended = fields.get("raw", "").replace("\r\n", "\n").encode("utf-8", "replace")
         if fields.get("sure") != "yes":
             return await run_in_threadpool(_asked, request, caller, letter, mended)
-        await run_in_threadpool(console.views.events.replay.mend, letter.letter_id, mended)
+        await run_in_threadpool(replay.mend, letter.letter_id, mended)
     except PawsonalizeError as error:
         if caller is not None:
-            await _note(console, caller, None, error.code)
+            await note_action(request, caller, None, error.code)
         return failed(request, error, caller)
-    await _note(console, caller, letter.letter_id, "done")
+    await note_action(request, caller, letter.letter_id, "done")
     return see(f"{HERE}/{letter.letter_id}", "The letter is mended. Now take it in.")
 
 
 def _asked(request: Request, caller: Caller, letter: DeadLetter, mended: bytes) -> Response:
     """The page again: with what is wrong still, or with what will be stored."""
-    left = Console.of(request).views.events.replay.check(replace(letter, mended=mended))
+    left = _replay(request).check(replace(letter, mended=mended))
     problem = left[0].message if left else ""
     return _letter_page(request, caller, letter, mended, problem, is_asked=not problem)
 
@@ -105,7 +105,7 @@ def _letter_page(
         request,
         caller,
         "dead_letters/letter.html",
-        tabs=TABS,
+        tabs=tabs_of(HERE),
         tab=HERE,
         letter=letter,
         raw=_text(letter.raw),
@@ -117,9 +117,9 @@ def _letter_page(
     )
 
 
-def ask_replay(console: Console, fields: Fields) -> Confirmation:
+def ask_replay(request: Request, fields: Fields) -> Confirmation:
     """Say what will be taken in."""
-    which, count = _which(console.views.events, fields)
+    which, count = _which(_replay(request).letters, fields)
     return Confirmation(
         title="Take dead letters in again" if count != 1 else "Take this dead letter in again",
         effects=(
@@ -133,15 +133,14 @@ def ask_replay(console: Console, fields: Fields) -> Confirmation:
     )
 
 
-def do_replay(console: Console, fields: Fields) -> Done:
+def do_replay(request: Request, fields: Fields) -> Done:
     """Take them in."""
-    events = console.views.events
-    target = None
+    replay, target = _replay(request), None
     if letter_id := fields.get("letterId"):
-        receipts, target = list(events.replay.replay([events.letters.get(letter_id)])), letter_id
+        receipts, target = list(replay.replay([replay.letters.get(letter_id)])), letter_id
         more = ""
     else:
-        receipts, last = events.replay.replay_matching(_meant(fields))
+        receipts, last = replay.replay_matching(_meant(fields))
         more = " There are more: take them in as well." if last is not None else ""
     accepted = sum(one.accepted for one in receipts)
     duplicates = sum(one.duplicates for one in receipts)
@@ -151,9 +150,9 @@ def do_replay(console: Console, fields: Fields) -> Done:
     return Done(HERE, said, target)
 
 
-def ask_remove(console: Console, fields: Fields) -> Confirmation:
+def ask_remove(request: Request, fields: Fields) -> Confirmation:
     """Say what will be removed."""
-    which, count = _which(console.views.events, fields)
+    which, count = _which(_replay(request).letters, fields)
     return Confirmation(
         title="Remove dead letters" if count != 1 else "Remove this dead letter",
         effects=(
@@ -167,9 +166,9 @@ def ask_remove(console: Console, fields: Fields) -> Confirmation:
     )
 
 
-def do_remove(console: Console, fields: Fields) -> Done:
+def do_remove(request: Request, fields: Fields) -> Done:
     """Remove them."""
-    letters = console.views.events.letters
+    letters = _replay(request).letters
     if letter_id := fields.get("letterId"):
         letters.get(letter_id)
         letters.remove([letter_id])
@@ -178,13 +177,13 @@ def do_remove(console: Console, fields: Fields) -> Done:
     return Done(HERE, f"Letters removed: {removed:,}.")
 
 
-def _which(events: EventViews, fields: Fields) -> tuple[str, int]:
+def _which(letters: DeadLetters, fields: Fields) -> tuple[str, int]:
     """Which letters the fields mean, in words, and how many there are."""
     if letter_id := fields.get("letterId"):
-        letter = events.letters.get(letter_id)
+        letter = letters.get(letter_id)
         return f"The letter of {letter.source}, refused as {letter.code}", 1
     query = _meant(fields)
-    count = sum(one.count for one in events.letters.reasons(query))
+    count = sum(one.count for one in letters.reasons(query))
     of_code = "All letters" if query.code is None else f"All letters refused as {query.code}"
     return of_code if query.source is None else f"{of_code} from {query.source}", count
 
@@ -214,17 +213,55 @@ def _text(data: bytes) -> str | None:
         return None
 
 
-async def _note(console: Console, caller: Caller, target: str | None, outcome: str) -> None:
-    who = caller.key_id or ANYBODY_CALLED
-    await note(console.audit, AuditEntry(console.now(), who, f"POST {_MEND}", target, outcome))
+class NamedLetters:
+    """The letters of a dataset group, for reports of the console."""
+
+    def __init__(self, letters: DeadLetters) -> None:
+        self._letters = letters
+
+    def naming(self, ids: Sequence[str], group: str) -> list[RefusedEvent]:
+        """Return the newest that name one of the ids, of the newest 2,000."""
+        mentions, query = Mentions(ids), LetterQuery(dataset_group=group)
+        found: list[RefusedEvent] = []
+        cursor, seen = None, 0
+        while seen < _LOOKED_AT and len(found) < _NAMED:
+            page = self._letters.page(_READ_AT_ONCE, query, cursor)
+            named = (one for one in page.letters if mentions.among(one.raw, one.mended))
+            found += map(_refusal, named)
+            seen, cursor = seen + len(page.letters), page.next_cursor
+            if cursor is None:
+                break
+        return found[:_NAMED]
+
+    def reasons(self, group: str) -> list[LetterReason]:
+        """Count them by source and reason."""
+        return [
+            LetterReason(one.source, one.code, one.field, one.count)
+            for one in self._letters.reasons(LetterQuery(dataset_group=group))
+        ]
 
 
-def routes() -> list[BaseRoute]:
-    """Where the pages are."""
-    return [
-        Route(HERE, guarded(get_letters_page)),
-        *action(_REPLAY, ask_replay, do_replay),
-        *action(_REMOVE, ask_remove, do_remove),
-        Route(_MEND, post_mended, methods=["POST"]),
-        Route(f"{HERE}/{{letter_id}}", guarded(get_letter_page)),
-    ]
+def _refusal(letter: DeadLetter) -> RefusedEvent:
+    return RefusedEvent(
+        letter.letter_id, iso(letter.at), letter.source, letter.code, letter.message, letter.field
+    )
+
+
+def refused_events(adapters: Adapters) -> NamedLetters:
+    """Return the letters for reports of the console."""
+    return NamedLetters(letters_of(adapters))
+
+
+PAGES = (
+    Link("Dead letters", HERE, tab_of=DATA, place=3),
+    View(
+        page=HERE,
+        template="dead_letters/letters.html",
+        read=_read_letters,
+        content=_reasons,
+    ),
+    Action(_REPLAY, ask_replay, do_replay),
+    Action(_REMOVE, ask_remove, do_remove),
+    Route(_MEND, post_mended, methods=["POST"]),
+    Route(f"{HERE}/{{letter_id}}", guarded(get_letter_page)),
+)

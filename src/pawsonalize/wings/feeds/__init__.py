@@ -5,6 +5,8 @@ from pawsonalize.wing import Wing
 WING = Wing(
     "feeds",
     settings="settings:FeedSettings",
+    console_pages="pages:PAGES",
+    operations="pages:OPERATIONS",
     commands="commands:COMMANDS",
     checks="checks:CHECKS",
     usable="scheduled:USABLE",

@@ -2,9 +2,10 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from pawsonalize.app.adapters import Adapters
@@ -47,15 +48,23 @@ def _scheduled(name: str, feed: ListedFeed) -> ScheduledFeed:
     return ScheduledFeed(feed.source, (lambda _now: None) if schedule is None else schedule.latest)
 
 
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """The feeds of a running server, their polling, and its thread."""
+
+    feeds: Mapping[str, ListedFeed]
+    polling: Polling
+    threads: ThreadPoolExecutor
+
+
 @contextmanager
-def started(
-    settings: Settings, adapters: Adapters, _services: Services
-) -> Iterator[tuple[Polling, ThreadPoolExecutor]]:
+def started(settings: Settings, adapters: Adapters, _services: Services) -> Iterator[Fetching]:
     """Yield the polling and its thread; an import that runs ends when the block does."""
     stopping = threading.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="feeds") as threads:
         try:
-            yield polling(settings, adapters, stopping.is_set), threads
+            poll = polling(settings, adapters, stopping.is_set)
+            yield Fetching(listed_feeds(settings), poll, threads)
         finally:
             stopping.set()
 
@@ -64,12 +73,12 @@ def tasks(
     settings: Settings,
     _adapters: Adapters,
     _services: Services,
-    fetching: tuple[Polling, ThreadPoolExecutor],
+    fetching: Fetching,
 ) -> Iterator[Task]:
     """Yield the task that fetches the feeds which are due."""
     if settings.has_role(WORK):
-        feeds, threads = fetching
-        yield Task("fetch feeds", LOOK_SECONDS, at_the_moment(feeds.look), threads)
+        look = at_the_moment(fetching.polling.look)
+        yield Task("fetch feeds", LOOK_SECONDS, look, fetching.threads)
 
 
 USABLE = (scheduled_feeds,)

@@ -6,9 +6,9 @@ from starlette.responses import Response
 
 from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import Operation
+from pawsonalize.http.servers import ServerAnswer, server_answer
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import MONITOR
-from pawsonalize.wings.console.views.service import ServerAnswer, server_answer
 
 
 class ServerList(msgspec.Struct, frozen=True):

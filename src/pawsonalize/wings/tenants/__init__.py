@@ -2,4 +2,10 @@
 
 from pawsonalize.wing import Wing
 
-WING = Wing("tenants")
+WING = Wing(
+    "tenants",
+    commands="commands:COMMANDS",
+    operations="operations:OPERATIONS",
+    console_pages="pages:PAGES",
+    started="reports:started",
+)

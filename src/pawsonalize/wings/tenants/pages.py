@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from pawsonalize.access.admission import Caller
 from pawsonalize.access.tenants import check_reach
 from pawsonalize.domain.times import DAY, iso
-from pawsonalize.wings.console.pages.shell import TENANTS, Console, guarded_for_tenants, shown
-from pawsonalize.wings.tenants.reports import REPORTED_DAYS, UsageDay
+from pawsonalize.pages.shell import TENANTS, Link, guarded_for_tenants, services_of, shown
+from pawsonalize.wings.tenants.reports import REPORTED_DAYS, TenantReports, UsageDay
 
 _AT_ONCE = 50
 _DATE = len("1970-01-01")
@@ -20,9 +20,8 @@ def get_tenants_page(request: Request, caller: Caller) -> Response:
     """The list of all tenants; with a key of one, that one."""
     if caller.dataset_group is not None:
         return RedirectResponse(f"{TENANTS}/{caller.dataset_group}", 303)
-    console = Console.of(request)
     cursor = request.query_params.get("cursor")
-    found = console.views.tenants.page(_AT_ONCE, cursor, console.now())
+    found = _reports(request).page(_AT_ONCE, cursor, services_of(request).now())
     return shown(
         request,
         caller,
@@ -35,10 +34,10 @@ def get_tenants_page(request: Request, caller: Caller) -> Response:
 
 def get_tenant_page(request: Request, caller: Caller) -> Response:
     """One tenant."""
-    console, now = Console.of(request), Console.of(request).now()
+    now = services_of(request).now()
     name: str = request.path_params["name"]
     check_reach(caller.dataset_group, name)
-    report = console.views.tenants.report(name, now)
+    report = _reports(request).report(name, now)
     return shown(
         request,
         caller,
@@ -96,9 +95,13 @@ def _charts(days: tuple[UsageDay, ...], now: int) -> list[Chart]:
     return charts
 
 
-def routes() -> list[BaseRoute]:
-    """Where the pages are."""
-    return [
-        Route(TENANTS, guarded_for_tenants(get_tenants_page)),
-        Route(f"{TENANTS}/{{name}}", guarded_for_tenants(get_tenant_page)),
-    ]
+def _reports(request: Request) -> TenantReports:
+    reports: TenantReports = request.app.state.wings["tenants"]
+    return reports
+
+
+PAGES = (
+    Link("Tenants", TENANTS),
+    Route(TENANTS, guarded_for_tenants(get_tenants_page)),
+    Route(f"{TENANTS}/{{name}}", guarded_for_tenants(get_tenant_page)),
+)

@@ -1,24 +1,32 @@
 """Dataset groups as the tenants of one installation: how each is, and what it uses."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
 import msgspec
 
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.times import DAY, SECOND, iso
+from pawsonalize.engine.training.retraining.record import Fate
+from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry, resource_page
 from pawsonalize.kinds.solutions import Solution
+from pawsonalize.settings import Settings
 from pawsonalize.storage.group_days import DayCounts, GroupDays
 from pawsonalize.storage.group_sizes import GroupSize, GroupSizes
 
 REPORTED_DAYS = 14
 _NEAR = 0.9  # of a limit: then it is worth a word
 _EPOCH = "1970-01-01"
+_NEWEST_RUNS = 50
 
 
 class TenantHealth(StrEnum):
@@ -287,3 +295,36 @@ def _key(key: AccessKey) -> TenantKey:
         None if key.last_used_at is None else iso(key.last_used_at),
         None if key.expires_at is None else iso(key.expires_at),
     )
+
+
+def tenant_reports(settings: Settings, adapters: Adapters) -> TenantReports:
+    """Return the reports on dataset groups."""
+    return TenantReports(
+        adapters.registry,
+        GroupDays(adapters.database),
+        GroupSizes(adapters.database),
+        adapters.problems(settings),
+        partial(_last_retrainings, adapters.runs(settings)),
+    )
+
+
+def _last_retrainings(runs: Runs) -> dict[str, LastRetraining]:
+    """The newest retraining of each dataset group, among the newest of all."""
+    found: dict[str, LastRetraining] = {}
+    for record in runs.newest(_NEWEST_RUNS):
+        for half in record.halves:
+            if half.dataset_group not in found:
+                found[half.dataset_group] = LastRetraining(
+                    record.run_id,
+                    iso(record.started_at),
+                    None if record.ended_at is None else iso(record.ended_at),
+                    "running" if half.fate is Fate.OPEN else half.fate,
+                    half.reason,
+                )
+    return found
+
+
+@contextmanager
+def started(settings: Settings, adapters: Adapters, _services: Services) -> Iterator[TenantReports]:
+    """Yield the reports, which operations and pages share."""
+    yield tenant_reports(settings, adapters)

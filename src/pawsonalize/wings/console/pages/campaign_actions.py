@@ -2,11 +2,14 @@
 
 from urllib.parse import quote
 
+from starlette.requests import Request
+
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.pages.actions import Confirmation, Done, Fields
+from pawsonalize.pages.shell import services_of
 from pawsonalize.ui.words import moment
-from pawsonalize.wings.console.pages.actions import Confirmation, Done, Fields
-from pawsonalize.wings.console.pages.shell import Console
+from pawsonalize.wings.console.console import Console
 from pawsonalize.wings.console.views.models import SolutionReport, VersionReport
 
 PROMOTE = "/console/models/promote"
@@ -14,10 +17,11 @@ ROLL_BACK = "/console/models/roll-back"
 _NDCG_AT_5 = "normalized_discounted_cumulative_gain_at_5"
 
 
-def ask_promote(console: Console, fields: Fields) -> Confirmation:
+def ask_promote(request: Request, fields: Fields) -> Confirmation:
     """What the campaign serves now, what it will serve, and what is known of both."""
-    campaign = console.registry.get(Campaign, fields.get("campaign", ""))
-    solution = console.views.models.solution(campaign.solution, console.now())
+    services, console = services_of(request), Console.of(request.app.state.wings)
+    campaign = services.registry.get(Campaign, fields.get("campaign", ""))
+    solution = console.models.solution(campaign.solution, services.now())
     wanted = _version(solution, fields.get("version", ""))
     live = campaign.solution_version
     if wanted.name == campaign.heading_for:
@@ -46,17 +50,19 @@ def ask_promote(console: Console, fields: Fields) -> Confirmation:
     )
 
 
-def promote(console: Console, fields: Fields) -> Done:
+def promote(request: Request, fields: Fields) -> Done:
     """Ask for the version; Conflict if the campaign changed since one was asked."""
+    services = services_of(request)
     name, version = fields.get("campaign", ""), fields.get("version", "")
     revision = _revision(fields)
-    campaign = console.campaigns.update(name, version, console.now(), expected_revision=revision)
+    campaign = services.campaigns.update(name, version, services.now(), expected_revision=revision)
     return Done(_page(campaign.solution), f"{name} is about to serve {version}.", name)
 
 
-def ask_roll_back(console: Console, fields: Fields) -> Confirmation:
+def ask_roll_back(request: Request, fields: Fields) -> Confirmation:
     """Where the campaign goes back to."""
-    campaign = console.registry.get(Campaign, fields.get("campaign", ""))
+    services = services_of(request)
+    campaign = services.registry.get(Campaign, fields.get("campaign", ""))
     pending, live = campaign.pending, campaign.solution_version
     if pending is not None and live is not None:
         effects = [
@@ -81,12 +87,13 @@ def ask_roll_back(console: Console, fields: Fields) -> Confirmation:
     )
 
 
-def roll_back(console: Console, fields: Fields) -> Done:
+def roll_back(request: Request, fields: Fields) -> Done:
     """Go back; Conflict if the campaign changed since one was asked."""
+    services = services_of(request)
     name = fields.get("campaign", "")
-    if console.campaigns.get(name).revision != _revision(fields):
+    if services.campaigns.get(name).revision != _revision(fields):
         raise Conflict(f"campaign {name} was updated by somebody else meanwhile: look again")
-    campaign = console.campaigns.rollback(name, console.now())
+    campaign = services.campaigns.rollback(name, services.now())
     return Done(_page(campaign.solution), f"{name} serves {campaign.solution_version}.", name)
 
 

@@ -1,12 +1,15 @@
 """Access keys are made and removed on the console, as by `pawsonalize keys`."""
 
+from starlette.requests import Request
+
 from pawsonalize.access.rates import check_rate
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.kinds.access_keys import AccessKey, Scope
+from pawsonalize.pages.actions import Confirmation, Done, Fields
+from pawsonalize.pages.shell import services_of
 from pawsonalize.ui.words import moment
-from pawsonalize.wings.console.pages.actions import Confirmation, Done, Fields
-from pawsonalize.wings.console.pages.shell import Console
+from pawsonalize.wings.console.console import Console
 
 KEYS = "/console/settings/keys"
 _MOST_DIGITS = 5
@@ -28,9 +31,10 @@ def _end(fields: Fields, now: int) -> int | None:
     return now + int(days) * DAY if days else None
 
 
-def ask_create(console: Console, fields: Fields) -> Confirmation:
+def ask_create(request: Request, fields: Fields) -> Confirmation:
     """Say what the key will be for."""
-    end, group = _end(fields, console.now()), fields.get("datasetGroup")
+    services = services_of(request)
+    end, group = _end(fields, services.now()), fields.get("datasetGroup")
     pages = ", ".join(fields.get("origins", "").split()) or "no site but this one"
     return Confirmation(
         title=f"Make a key with {', '.join(_scopes(fields))}",
@@ -46,9 +50,10 @@ def ask_create(console: Console, fields: Fields) -> Confirmation:
     )
 
 
-def create(console: Console, fields: Fields) -> Done:
+def create(request: Request, fields: Fields) -> Done:
     """Make the key; InvalidInput for an origin or a rate that is none."""
-    rate, now = fields.get("rate", ""), console.now()
+    services, console = services_of(request), Console.of(request.app.state.wings)
+    rate, now = fields.get("rate", ""), services.now()
     check_rate(rate, "the rate")
     key, secret = console.keys.create(
         _scopes(fields),
@@ -67,9 +72,10 @@ def create(console: Console, fields: Fields) -> Done:
     return Done(KEYS, f"Key {key.name} is made.", key.name, once)
 
 
-def ask_remove(console: Console, fields: Fields) -> Confirmation:
+def ask_remove(request: Request, fields: Fields) -> Confirmation:
     """Say whose key it is."""
-    key = console.registry.get(AccessKey, fields.get("key", ""))
+    services = services_of(request)
+    key = services.registry.get(AccessKey, fields.get("key", ""))
     return Confirmation(
         title=f"Remove key {key.name}",
         effects=(
@@ -83,8 +89,9 @@ def ask_remove(console: Console, fields: Fields) -> Confirmation:
     )
 
 
-def remove(console: Console, fields: Fields) -> Done:
+def remove(request: Request, fields: Fields) -> Done:
     """Take the key back."""
+    console = Console.of(request.app.state.wings)
     name = fields.get("key", "")
     console.keys.delete(name)
     return Done(KEYS, f"Key {name} is removed.", name)

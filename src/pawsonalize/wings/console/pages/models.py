@@ -1,8 +1,8 @@
 """Charts and tables of solutions and retrainings."""
 
+from pawsonalize.pages.views import ViewQuery
 from pawsonalize.ui.words import day
 from pawsonalize.wings.console.pages.charts import ChartLine, LineChart
-from pawsonalize.wings.console.view import ViewQuery
 from pawsonalize.wings.console.views.models import GatePoint, SolutionReport
 from pawsonalize.wings.console.views.runs import RunReport
 

@@ -3,9 +3,9 @@
 from bisect import bisect_right
 
 from pawsonalize.engine.reporting.report import Curve, Line
+from pawsonalize.pages.views import ViewQuery
 from pawsonalize.ui.words import day
 from pawsonalize.wings.console.pages.charts import ChartLine, LineChart
-from pawsonalize.wings.console.view import ViewQuery
 from pawsonalize.wings.console.views.outcomes import CHOICES, OutcomesOverTime
 
 _VERSIONS = 20  # the page lists the newest, and draws the curves of the first four with arrivals

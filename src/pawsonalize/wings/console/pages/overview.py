@@ -1,7 +1,7 @@
 """Charts of the overview."""
 
+from pawsonalize.pages.views import ViewQuery
 from pawsonalize.wings.console.pages.charts import ChartLine, LineChart
-from pawsonalize.wings.console.view import ViewQuery
 from pawsonalize.wings.console.views.overview import Overview
 from pawsonalize.wings.console.views.traffic import Traffic
 

@@ -2,29 +2,33 @@
 
 from urllib.parse import quote
 
+from starlette.requests import Request
+
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.wings.console.pages.actions import Confirmation, Done, Fields
-from pawsonalize.wings.console.pages.shell import Console
+from pawsonalize.pages.actions import Confirmation, Done, Fields
+from pawsonalize.pages.shell import services_of
+from pawsonalize.wings.console.console import Console
 
 _MODELS = "/console/models"
 RETRAIN = f"{_MODELS}/retrain"
 CANCEL = f"{_MODELS}/cancel"
 
 
-def ask_retrain(console: Console, fields: Fields) -> Confirmation:
+def ask_retrain(request: Request, fields: Fields) -> Confirmation:
     """What a retraining will do."""
-    now = console.now()
-    if (running := console.views.models.models(None, now).running) is not None:
+    services, console = services_of(request), Console.of(request.app.state.wings)
+    now = services.now()
+    if (running := console.models.models(None, now).running) is not None:
         raise Conflict(
             f"{running.run_id} is not finished, and one retraining runs at a time: follow it, or"
             " cancel it first"
         )
     solution = fields.get("solution") or None
     if solution is not None:
-        console.registry.get(Solution, solution)
+        services.registry.get(Solution, solution)
     about = "everything that asks for it" if solution is None else f"solution {solution}"
     return Confirmation(
         title=f"Retrain {about}",
@@ -41,16 +45,18 @@ def ask_retrain(console: Console, fields: Fields) -> Confirmation:
     )
 
 
-def retrain(console: Console, fields: Fields) -> Done:
+def retrain(request: Request, fields: Fields) -> Done:
     """Begin it."""
+    services = services_of(request)
     part = Part(None, fields.get("solution") or None)
-    record = console.runs.begin(Trigger.SITE, console.now(), part=part)
+    record = services.runs.begin(Trigger.SITE, services.now(), part=part)
     return Done(_page(record.run_id), "The retraining has begun.", record.run_id)
 
 
-def ask_cancel(console: Console, fields: Fields) -> Confirmation:
+def ask_cancel(request: Request, fields: Fields) -> Confirmation:
     """What ends, and what stays."""
-    run = console.views.runs.get(fields.get("run", ""), console.now())
+    services, console = services_of(request), Console.of(request.app.state.wings)
+    run = console.runs.get(fields.get("run", ""), services.now())
     if not run.is_running:
         raise Conflict(f"{run.run_id} has ended already: it is {run.status}")
     promoted = [one.campaign for one in run.campaigns if one.fate == "promoted"]
@@ -69,9 +75,10 @@ def ask_cancel(console: Console, fields: Fields) -> Confirmation:
     )
 
 
-def cancel(console: Console, fields: Fields) -> Done:
+def cancel(request: Request, fields: Fields) -> Done:
     """Ask it to stop."""
-    record = console.runs.cancel(fields.get("run", ""))
+    services = services_of(request)
+    record = services.runs.cancel(fields.get("run", ""))
     return Done(_page(record.run_id), "It is being stopped.", record.run_id)
 
 

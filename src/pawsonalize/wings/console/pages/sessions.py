@@ -1,27 +1,18 @@
 """How one signs in to the console with a key, and out."""
 
-from urllib.parse import parse_qsl
-
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from pawsonalize.access.admission import Admission
 from pawsonalize.access.page_sessions import LASTS
 from pawsonalize.domain.errors import PawsonalizeError, Unauthenticated
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.ingest.decoding.decoder import read_bounded
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
+from pawsonalize.pages.shell import HOME, SESSION, SIGN_IN, TENANTS, fields_of
 from pawsonalize.ui.rendering import page
-from pawsonalize.wings.console.pages.shell import HOME, SESSION, SIGN_IN, TENANTS, Console
 
 SIGN_OUT = "/console/sign-out"
-_MAX_FORM_BYTES = 16_384
-
-
-async def fields_of(request: Request, most_bytes: int = _MAX_FORM_BYTES) -> dict[str, str]:
-    """What a form sent; of a field that is there twice, the last."""
-    body = await read_bounded(request.stream(), most_bytes)
-    return dict(parse_qsl(body.decode("utf-8", "replace")))
 
 
 def get_sign_in(request: Request) -> Response:
@@ -33,7 +24,7 @@ async def post_sign_in(request: Request) -> Response:
     """Take a key: the browser keeps a session of it, not its secret."""
     fields = await fields_of(request)
     after = _next(fields.get("next", ""))
-    admission = Console.of(request).admission
+    admission: Admission = request.app.state.admission
     try:
         session = await run_in_threadpool(
             admission.sign_in, fields.get("key", "").strip(), CONTROL_PLANE

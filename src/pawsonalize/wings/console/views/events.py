@@ -1,7 +1,7 @@
 """Events on the console: the newest ones, whether one was taken, and the archive."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -10,19 +10,13 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
+from pawsonalize.http.parameters import read_count, read_text
+from pawsonalize.pages.refused_events import RefusedEvent, RefusedEvents
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.event_tail import EventTail, TailQuery
 from pawsonalize.storage.histories import HistoryQuery
-from pawsonalize.wings.console.views.parameters import read_count, read_text
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
-from pawsonalize.wings.dead_letters.letter_table import LetterQuery
-from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions
 
-_LETTERS = 2_000
-_LETTERS_AT_ONCE = 500
-_LETTERS_SHOWN = 20
 _CURSOR = re.compile(r"\d{1,18}", re.ASCII)
 
 
@@ -45,17 +39,6 @@ class TailEvent(msgspec.Struct, frozen=True, rename="camel"):
     received_at: str
     recommendation_id: str | None
     is_archived: bool
-
-
-class RefusedEvent(msgspec.Struct, frozen=True, rename="camel"):
-    """A dead letter in short: what could not be taken, and why."""
-
-    letter_id: str
-    at: str
-    source: str
-    code: str
-    message: str
-    field: str | None
 
 
 class EventAnswer(msgspec.Struct, frozen=True, rename="camel"):
@@ -112,9 +95,8 @@ class EventViews:
 
     log: EventLog
     tail: EventTail
-    letters: DeadLetters
-    replay: LetterReplay
     ledger: ArchiveLedger
+    refusals: RefusedEvents | None
 
     def events(self, asked: TailLookup, group: str) -> EventAnswer:
         """The newest events, or those that are asked for, with what became of them."""
@@ -125,7 +107,7 @@ class EventViews:
         named = [asked.event_id] if asked.event_id is not None else []
         if asked.visitor is not None:
             named += [one for one in (asked.visitor.user_id, asked.visitor.session_id) if one]
-        refused = list(self._refused(named, group)) if named else []
+        refused = self.refusals.naming(named, group) if named and self.refusals else []
         types = self.log.of(group).event_types
         return EventAnswer(
             [_event(one, types, archived) for one in shown],
@@ -152,21 +134,6 @@ class EventViews:
         query = TailQuery(limit, before=asked.query.before, event_type=asked.query.event_type)
         return self.tail.of(group).newest(query)
 
-    def _refused(self, named: Sequence[str], group: str) -> Iterator[RefusedEvent]:
-        mentions, cursor, seen, shown = Mentions(named), None, 0, 0
-        query = LetterQuery(dataset_group=group)
-        while seen < _LETTERS:
-            page = self.letters.page(_LETTERS_AT_ONCE, query, cursor)
-            for letter in page.letters:
-                if mentions.among(letter.raw, letter.mended):
-                    yield _refusal(letter)
-                    shown += 1
-                    if shown == _LETTERS_SHOWN:
-                        return
-            seen, cursor = seen + len(page.letters), page.next_cursor
-            if cursor is None:
-                return
-
 
 def meaning_of(event_type: str, types: EventTypes) -> str | None:
     """What a type counts as; None for one that nobody knows."""
@@ -188,12 +155,6 @@ def _event(logged: LoggedEvent, types: EventTypes, archived: int) -> TailEvent:
         iso(event.received_at),
         event.recommendation_id,
         logged.offset <= archived,
-    )
-
-
-def _refusal(letter: DeadLetter) -> RefusedEvent:
-    return RefusedEvent(
-        letter.letter_id, iso(letter.at), letter.source, letter.code, letter.message, letter.field
     )
 
 

@@ -16,13 +16,12 @@ from pawsonalize.domain.events import (
 )
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, MINUTE, iso
+from pawsonalize.pages.refused_events import LetterReason, RefusedEvents
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.event_tail import EventTail, TailQuery
 from pawsonalize.wings.console.views.events import meaning_of
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 
 _LOOKED_AT = 5_000
 _TYPES = 30
@@ -58,15 +57,6 @@ class SuspectedBot(msgspec.Struct, frozen=True, rename="camel"):
     events: int
 
 
-class LetterReason(msgspec.Struct, frozen=True, rename="camel"):
-    """How many dead letters wait for one reason."""
-
-    source: str
-    code: str
-    field: str | None
-    letters: int
-
-
 class DataReport(msgspec.Struct, frozen=True, rename="camel"):
     """How good the newest 5,000 events of a dataset group are, and what could not be taken.
 
@@ -91,7 +81,7 @@ class QualityViews:
 
     log: EventLog
     tail: EventTail
-    letters: DeadLetters
+    refusals: RefusedEvents | None
     animals: Animals
     catalogue: Catalogue
     pace: Pace
@@ -108,10 +98,7 @@ class QualityViews:
             list(self._checks(events, group, types)),
             [TypeCount(n, count, meaning_of(n, types)) for n, count in counts.most_common(_TYPES)],
             self._bots(events),
-            [
-                LetterReason(one.source, one.code, one.field, one.count)
-                for one in self.letters.reasons(LetterQuery(dataset_group=group))
-            ],
+            [] if self.refusals is None else self.refusals.reasons(group),
         )
 
     def _checks(

@@ -15,12 +15,12 @@ from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.history import history_page, read_cursor
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.directory import Address, Directory, Purpose
+from pawsonalize.engine.serving.directory import Directory, Purpose
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Fixed, Loader, Served, ServingSettings
+from pawsonalize.http.parameters import read_count, read_text
 from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
@@ -30,9 +30,7 @@ from pawsonalize.storage.catalogue import Catalogue, Value
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.histories import HistoryQuery
 from pawsonalize.storage.impressions import Impression, Impressions
-from pawsonalize.wings.console.views.parameters import read_count, read_text
 
-_GROUPS = 50
 _PAGES = 5
 _PLACES = 12
 _VERSIONS = 20
@@ -171,14 +169,6 @@ class VisitorViews:
     directory: Directory
     runtime: Runtime
     individuals: Individuals
-
-    def groups(self) -> list[str]:
-        """The names of the dataset groups, sorted; the first 50 of them."""
-        return sorted(one.name for one in self.registry.page(DatasetGroup, _GROUPS))
-
-    def group_named(self, name: str | None) -> str:
-        """The dataset group of that name, the default one without; NotFound if there is none."""
-        return self.directory.dataset_group(Address(name))
 
     def report(self, asked: VisitorLookup, group: str, now: int) -> VisitorReport:
         """All of the visitor; NotFound for a version of no solution of the dataset group."""

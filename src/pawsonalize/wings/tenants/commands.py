@@ -7,13 +7,11 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import DataDir, Json
-from pawsonalize.cli.resources import GROUPS, print_rows
-from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.cli.options import Command, DataDir, Json
+from pawsonalize.cli.resources import print_rows
 from pawsonalize.settings import load_settings
 
 
-@GROUPS[DatasetGroup].command("usage")
 def usage(
     name: Annotated[str, typer.Argument(help="The dataset group.")],
     days: Annotated[int, typer.Option(min=1, max=400, help="How many days.")] = 30,
@@ -24,7 +22,7 @@ def usage(
 
     Example: pawsonalize dataset-groups usage shelter-b --days 7
     """
-    from pawsonalize.app.tenants import tenant_reports
+    from pawsonalize.wings.tenants.reports import tenant_reports
 
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     with opened(settings) as adapters:
@@ -38,3 +36,6 @@ def usage(
         part = "" if limit.used is None else f"{limit.used:,} of "
         print(f"{limit.name:<20} {part}{'any' if limit.most is None else f'{limit.most:,}'}")
     print_rows(used, used[0].__struct_fields__ if used else ())
+
+
+COMMANDS = (Command("dataset-groups usage", usage),)

@@ -1,4 +1,4 @@
-"""Parameters of the console's views, which pages and operations read alike."""
+"""Parameters of queries, which pages and operations read alike."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What an operator does on the console: asked first, with what it will change, then done."""
+"""Actions of an operator on a page: asked first, with what they will change, then done."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.admission import Caller
 from pawsonalize.access.auditing import ANYBODY_CALLED, note
 from pawsonalize.access.tenants import check_reach
 from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import OPERATOR
+from pawsonalize.pages.shell import caller_of, failed, fields_of, guarded, see, shown
 from pawsonalize.storage.audit import AuditEntry
-from pawsonalize.wings.console.pages.sessions import fields_of
-from pawsonalize.wings.console.pages.shell import Console, caller_of, failed, guarded, see, shown
 
 Fields = Mapping[str, str]
 
@@ -50,41 +50,47 @@ class Done:
     """Secrets that the answer shows, and no page after it."""
 
 
-Ask = Callable[[Console, Fields], Confirmation]
-Act = Callable[[Console, Fields], Done]
-
-
-def action(path: str, ask: Ask, act: Act) -> list[Route]:
-    """GET asks, with the fields of the query; POST does it, with those of the form, and notes it.
+@dataclass(frozen=True, slots=True)
+class Action:
+    """An action of an operator: GET asks, with the fields of the query; POST does it and notes it.
 
     Pages of other sites get no further than the guard, and a session is sent from our pages alone.
     """
 
-    def asked(request: Request, caller: Caller) -> Response:
-        wanted = ask(Console.of(request), dict(request.query_params))
-        return shown(request, caller, "console/confirmation.html", wanted=wanted, path=path)
+    path: str
+    ask: Callable[[Request, Fields], Confirmation]
+    act: Callable[[Request, Fields], Done]
 
-    async def done(request: Request) -> Response:
-        console, caller = Console.of(request), None
+    def routes(self) -> list[BaseRoute]:
+        """Return both routes."""
+        return [
+            Route(self.path, guarded(self._asked)),
+            Route(self.path, self._done, methods=["POST"]),
+        ]
+
+    def _asked(self, request: Request, caller: Caller) -> Response:
+        wanted = self.ask(request, dict(request.query_params))
+        return shown(request, caller, "console/confirmation.html", wanted=wanted, path=self.path)
+
+    async def _done(self, request: Request) -> Response:
+        caller = None
         try:
             caller = await caller_of(request, OPERATOR)
             check_reach(caller.dataset_group, None)
             fields = await fields_of(request)
-            result = await run_in_threadpool(act, console, fields)
+            result = await run_in_threadpool(self.act, request, fields)
         except PawsonalizeError as error:
             if caller is not None:
-                await _note(console, caller, path, None, error.code)
+                await note_action(request, caller, None, error.code)
             return failed(request, error, caller)
-        await _note(console, caller, path, result.target, "done")
+        await note_action(request, caller, result.target, "done")
         if result.once:
             return shown(request, caller, "console/shown_once.html", done=result)
         return see(result.page, result.notice)
 
-    return [Route(path, guarded(asked)), Route(path, done, methods=["POST"])]
 
-
-async def _note(
-    console: Console, caller: Caller, path: str, target: str | None, outcome: str
-) -> None:
-    who = caller.key_id or ANYBODY_CALLED
-    await note(console.audit, AuditEntry(console.now(), who, f"POST {path}", target, outcome))
+async def note_action(request: Request, caller: Caller, target: str | None, outcome: str) -> None:
+    """Note what was done by the form, and how it ended, in the audit log."""
+    services: Services = request.app.state.services
+    who, what = caller.key_id or ANYBODY_CALLED, f"POST {request.url.path}"
+    await note(services.audit, AuditEntry(services.now(), who, what, target, outcome))

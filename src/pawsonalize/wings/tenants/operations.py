@@ -13,7 +13,7 @@ from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter_owner
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
 from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.wings.tenants.reports import TenantPage, TenantReport, UsageDay
+from pawsonalize.wings.tenants.reports import TenantPage, TenantReport, TenantReports, UsageDay
 
 OPERATIONS = Operations()
 _GROUP = RequestParameter("name", "The dataset group.", where="path", required=True)
@@ -48,7 +48,7 @@ async def get_usage(request: Request) -> Response:
     await enter_owner(request, DatasetGroup, name)
     days = read_limit(request.query_params.get("days"), _USAGE_DAYS, "days")
     check_between("days", days, 1, _MOST_USAGE_DAYS)
-    used = await run_in_threadpool(services.tenants.usage, name, days, services.now())
+    used = await run_in_threadpool(_reports(request).usage, name, days, services.now())
     return json_response(UsageAnswer(name, used))
 
 
@@ -65,7 +65,7 @@ async def get_tenants(request: Request) -> Response:
     services: Services = request.app.state.services
     given = request.query_params
     limit = read_limit(given.get("limit"), DEFAULT_LIMIT)
-    page = services.tenants.page
+    page = _reports(request).page
     return json_response(await run_in_threadpool(page, limit, given.get("cursor"), services.now()))
 
 
@@ -83,4 +83,9 @@ async def get_tenant(request: Request) -> Response:
     services: Services = request.app.state.services
     name: str = request.path_params["name"]
     await enter_owner(request, DatasetGroup, name)
-    return json_response(await run_in_threadpool(services.tenants.report, name, services.now()))
+    return json_response(await run_in_threadpool(_reports(request).report, name, services.now()))
+
+
+def _reports(request: Request) -> TenantReports:
+    reports: TenantReports = request.app.state.wings["tenants"]
+    return reports

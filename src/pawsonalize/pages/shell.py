@@ -1,16 +1,15 @@
-"""What all pages of the console share: who may see them, navigation, notices, and errors."""
+"""What all pages for operators share: who may see them, navigation, notices, and errors."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from functools import partial
-from urllib.parse import quote, unquote
+from functools import cache, partial
+from urllib.parse import parse_qsl, quote, unquote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from pawsonalize.access.admission import Admission, Caller
-from pawsonalize.access.heavy_reads import HeavyReads
 from pawsonalize.access.tenants import Lane, Tenants, check_reach
 from pawsonalize.domain.errors import (
     Conflict,
@@ -21,31 +20,19 @@ from pawsonalize.domain.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from pawsonalize.engine.training.retraining.runs import Runs
-from pawsonalize.kinds.access_keys import CONTROL_PLANE, OPERATOR, AccessKeys, Scope
-from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.audit import AuditLog
+from pawsonalize.engine.ingest.decoding.decoder import read_bounded
+from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import CONTROL_PLANE, OPERATOR, Scope
 from pawsonalize.ui.rendering import page
-from pawsonalize.wings.console.views.views import ConsoleViews
+from pawsonalize.wing import added
 
 HOME = "/console"
 TENANTS = "/tenants"
 SIGN_IN = "/console/sign-in"
-PAGES = (
-    ("Overview", HOME),
-    ("Models", "/console/models"),
-    ("Animals", "/console/animals"),
-    ("Visitors", "/console/visitors"),
-    ("Data", "/console/data"),
-    ("Outcomes", "/console/outcomes"),
-    ("Settings", "/console/settings"),
-    ("Tenants", TENANTS),
-)
-"""What the navigation leads to."""
 SESSION = "pawsonalize_console"
 _NOTICE = "pawsonalize_notice"
 _NOTICE_SECONDS = 60
+_MAX_FORM_BYTES = 16_384
 _STATUS: tuple[tuple[type[PawsonalizeError], int, str], ...] = (
     (InvalidInput, 400, "That did not work"),
     (Forbidden, 403, "This key does not open that"),
@@ -57,29 +44,22 @@ _STATUS: tuple[tuple[type[PawsonalizeError], int, str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Console:
-    """What the pages need, handed to them by the composition root."""
+class Link:
+    """A link to a page: in the navigation, or among the tabs of the page `tab_of`."""
 
-    admission: Admission
-    tenants: Tenants
-    views: ConsoleViews
-    reads: HeavyReads
-    """Makes the pages, in a thread of its own."""
-    reports: HeavyReads
-    """Waits for what takes long, so that no other page does."""
-    registry: Registry
-    runs: Runs
-    campaigns: Campaigns
-    audit: AuditLog
-    keys: AccessKeys
-    now: Callable[[], int]
+    name: str
+    path: str
+    tab_of: str = ""
+    place: int = 0
+    """Its place among the tabs."""
 
-    @classmethod
-    def of(cls, request: Request) -> "Console":
-        """The console of the app that serves the request."""
-        console = request.app.state.console
-        assert isinstance(console, cls)
-        return console
+
+@cache
+def links(tab_of: str = "") -> tuple[tuple[str, str], ...]:
+    """Return the navigation, or the tabs of a page: names and paths."""
+    found = [one for one in added("console_pages") if isinstance(one, Link)]
+    some = sorted((one for one in found if one.tab_of == tab_of), key=lambda one: one.place)
+    return tuple((one.name, one.path) for one in some)
 
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -123,7 +103,7 @@ def shown(
     response = page(
         template,
         status,
-        pages=PAGES if caller.dataset_group is None else (),
+        pages=links() if caller.dataset_group is None else (),
         current=_current(request.url.path),
         key_id=caller.key_id,
         notice=notice,
@@ -145,10 +125,22 @@ def see(path: str, notice: str = "") -> Response:
     return response
 
 
+def services_of(request: Request) -> Services:
+    """Return the services of the app that serves the request."""
+    services: Services = request.app.state.services
+    return services
+
+
 async def caller_of(request: Request, allowed: frozenset[Scope]) -> Caller:
     """Who looks; Unauthenticated for somebody who has not signed in, Forbidden without a scope."""
-    admission = Console.of(request).admission
+    admission: Admission = request.app.state.admission
     return await run_in_threadpool(admission.of_session, request.cookies.get(SESSION), allowed)
+
+
+async def fields_of(request: Request, most_bytes: int = _MAX_FORM_BYTES) -> dict[str, str]:
+    """Return what a form sent; of a field that is there twice, the last."""
+    body = await read_bounded(request.stream(), most_bytes)
+    return dict(parse_qsl(body.decode("utf-8", "replace")))
 
 
 def failed(request: Request, error: PawsonalizeError, caller: Caller | None = None) -> Response:
@@ -176,7 +168,8 @@ async def _answered(
     *,
     for_tenants: bool = False,
 ) -> Response:
-    console = Console.of(request)
+    services: Services = request.app.state.services
+    tenants: Tenants = request.app.state.tenants
     entered = caller = None
     try:
         caller = await caller_of(request, CONTROL_PLANE if request.url.path == HOME else allowed)
@@ -186,11 +179,11 @@ async def _answered(
         if not for_tenants:
             check_reach(group, None)
         if group is not None:
-            entered = await console.tenants.enter(group, Lane.WORK, is_its_own=True)
+            entered = await tenants.enter(group, Lane.WORK, is_its_own=True)
         if report is not None:
             asked = (report, request.url.query)
-            request.state.report = await console.reports.share(asked, partial(report, request))
-        return await console.reads.make(answer, request, caller)
+            request.state.report = await services.reports.share(asked, partial(report, request))
+        return await services.page_reads.make(answer, request, caller)
     except PawsonalizeError as error:
         return failed(request, error, caller)
     finally:
@@ -200,5 +193,5 @@ async def _answered(
 
 def _current(path: str) -> str:
     """The page of the navigation that the path is of, or below."""
-    below = (link for _, link in PAGES if path == link or path.startswith(f"{link}/"))
+    below = (link for _, link in links() if path == link or path.startswith(f"{link}/"))
     return max(below, key=len, default="")

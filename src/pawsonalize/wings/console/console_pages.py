@@ -1,58 +1,82 @@
-"""The views of the console, and the operations of the API that show and do the same."""
-
-import msgspec
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import Response
+"""Pages of the console, which show the same as operations of the API, and the actions there."""
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
-from pawsonalize.http.json import json_response, read_form, read_limit
-from pawsonalize.http.operation import About, Operation, RequestParameter
-from pawsonalize.http.services import Services
-from pawsonalize.kinds.access_keys import OPERATOR
-from pawsonalize.wings.console.view import GROUP_PARAMETER, View, ViewQuery
-from pawsonalize.wings.console.views.animals import AnimalListing, FeedList
+from pawsonalize.http.audit import AuditPage, audit_page
+from pawsonalize.http.json import read_limit
+from pawsonalize.http.operation import About, RequestParameter
+from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.pages.actions import Action
+from pawsonalize.pages.shell import HOME, Link
+from pawsonalize.pages.views import GROUP_PARAMETER, View, ViewQuery
+from pawsonalize.wings.console.console import Console
+from pawsonalize.wings.console.pages import campaign_actions, keys, run_actions
+from pawsonalize.wings.console.pages.animals import animals_content, seen_content
+from pawsonalize.wings.console.pages.models import run_content, solution_content
+from pawsonalize.wings.console.pages.outcomes import outcomes_content
+from pawsonalize.wings.console.pages.overview import overview_content
+from pawsonalize.wings.console.views.animals import AnimalListing
 from pawsonalize.wings.console.views.events import ArchiveState, EventAnswer, read_tail
 from pawsonalize.wings.console.views.models import ModelsReport, SolutionReport
 from pawsonalize.wings.console.views.outcomes import OutcomesOverTime
 from pawsonalize.wings.console.views.overview import Overview
 from pawsonalize.wings.console.views.quality import DataReport
 from pawsonalize.wings.console.views.runs import RunReport
-from pawsonalize.wings.console.views.service import AuditPage, ChannelTests, ServiceReport
+from pawsonalize.wings.console.views.service import ServiceReport
 from pawsonalize.wings.console.views.visitors import VisitorReport, read_lookup
 
 _DEFAULT_DAYS = 90
 _CURSOR = RequestParameter("cursor", "The `nextCursor` of the page before.")
 
 
+def _console(query: ViewQuery) -> Console:
+    return Console.of(query.wings)
+
+
 def _service_report(query: ViewQuery) -> ServiceReport:
-    return query.views.service.report(query.now)
+    return _console(query).service.report(query.now)
 
 
 def _outcomes(query: ViewQuery) -> OutcomesOverTime:
     days = read_limit(query.parameters.get("days"), _DEFAULT_DAYS, "days")
-    return query.views.outcomes.outcomes(query.group, days)
+    return _console(query).outcomes.outcomes(query.group, days)
 
 
 def _audit(query: ViewQuery) -> AuditPage:
-    return query.views.service.audit_page(query.parameters)
+    return audit_page(query.services.audit, query.parameters)
 
 
 def _visitor(query: ViewQuery) -> VisitorReport:
     lookup = read_lookup(query.parameters)
     if lookup is None:
         raise InvalidInput("say which visitor: userId, sessionId or both", field="userId")
-    return query.views.visitors.report(lookup, query.group, query.now)
+    return _console(query).visitors.report(lookup, query.group, query.now)
 
 
-VIEWS = (
+_LINKS = (
+    Link("Overview", HOME),
+    Link("Models", f"{HOME}/models"),
+    Link("Animals", f"{HOME}/animals"),
+    Link("Visitors", f"{HOME}/visitors"),
+    Link("Data", f"{HOME}/data"),
+    Link("Outcomes", f"{HOME}/outcomes"),
+    Link("Settings", f"{HOME}/settings"),
+    Link("Who waits", f"{HOME}/animals", tab_of=f"{HOME}/animals", place=1),
+    Link("Who is seen", f"{HOME}/animals/seen", tab_of=f"{HOME}/animals", place=2),
+    Link("Events", f"{HOME}/data", tab_of=f"{HOME}/data", place=1),
+    Link("Quality", f"{HOME}/data/quality", tab_of=f"{HOME}/data", place=2),
+    Link("Archive", f"{HOME}/data/archive", tab_of=f"{HOME}/data", place=4),
+    Link("Settings", f"{HOME}/settings", tab_of=f"{HOME}/settings", place=1),
+    Link("Keys", keys.KEYS, tab_of=f"{HOME}/settings", place=2),
+    Link("Audit log", f"{HOME}/settings/audit", tab_of=f"{HOME}/settings", place=4),
+)
+_VIEWS = (
     View(
         page="/console",
         template="console/overview.html",
+        content=overview_content,
         called="overview",
-        read=lambda query: query.views.overview.overview(query.now),
+        read=lambda query: _console(query).overview.overview(query.now),
         path="/overview",
         operation="overview",
         summary="Is all well, what did the last retraining decide and why, what needs attention?",
@@ -62,7 +86,7 @@ VIEWS = (
         page="/console/models",
         template="console/models.html",
         called="models",
-        read=lambda query: query.views.models.models(query.parameters.get("cursor"), query.now),
+        read=lambda query: _console(query).models.models(query.parameters.get("cursor"), query.now),
         path="/models",
         operation="models",
         summary="Solutions, what is served of them, and the newest retrainings.",
@@ -72,8 +96,11 @@ VIEWS = (
     View(
         page="/console/models/solutions/{name}",
         template="console/solution.html",
+        content=solution_content,
         called="solution",
-        read=lambda query: query.views.models.solution(query.path_parameters["name"], query.now),
+        read=lambda query: _console(query).models.solution(
+            query.path_parameters["name"], query.now
+        ),
         path="/models/{name}",
         operation="solution",
         summary="One solution: its versions, when each answered, and what the gate measured.",
@@ -83,8 +110,9 @@ VIEWS = (
     View(
         page="/console/models/runs/{run_id}",
         template="console/run.html",
+        content=run_content,
         called="run",
-        read=lambda query: query.views.runs.get(query.path_parameters["run_id"], query.now),
+        read=lambda query: _console(query).runs.get(query.path_parameters["run_id"], query.now),
         path="/runs/{run_id}",
         operation="run",
         summary="One retraining: its steps, and every rule of the gate with its numbers.",
@@ -94,6 +122,7 @@ VIEWS = (
     View(
         page="/console/outcomes",
         template="console/outcomes.html",
+        content=outcomes_content,
         called="outcomes",
         read=_outcomes,
         path="/outcomes",
@@ -110,8 +139,9 @@ VIEWS = (
     View(
         page="/console/animals",
         template="console/animals.html",
+        content=animals_content,
         called="listing",
-        read=lambda query: query.views.inventory.listing(query.parameters, query.now),
+        read=lambda query: _console(query).inventory.listing(query.parameters, query.now),
         path="/animals",
         operation="animals",
         summary="The inventory with filters: who waits, and who is hardly seen.",
@@ -136,17 +166,8 @@ VIEWS = (
     View(
         page="/console/animals/seen",
         template="console/animals_seen.html",
-        read=lambda query: query.views.inventory.exposure(query.now),
-    ),
-    View(
-        page="/console/animals/feeds",
-        template="feeds/feeds.html",
-        read=lambda query: query.views.inventory.feed_list(),
-        path="/feeds",
-        operation="feeds",
-        summary="What each feed brought and refused last, and the values that nobody knows.",
-        about=About.INVENTORY,
-        answer=FeedList,
+        content=seen_content,
+        read=lambda query: query.services.exposure(query.now),
     ),
     View(
         page="/console/visitors",
@@ -172,7 +193,7 @@ VIEWS = (
         page="/console/data",
         template="console/data.html",
         called="answer",
-        read=lambda query: query.views.events.events(read_tail(query.parameters), query.group),
+        read=lambda query: _console(query).events.events(read_tail(query.parameters), query.group),
         path="/events",
         operation="events",
         summary="The newest events; of an event, a session or a user, whether they were taken, or"
@@ -192,7 +213,7 @@ VIEWS = (
     View(
         page="/console/data/quality",
         template="console/data_quality.html",
-        read=lambda query: query.views.quality.report(query.group),
+        read=lambda query: _console(query).quality.report(query.group),
         path="/data",
         operation="data",
         summary="How good the newest events are: unknown names, missing fields, suspected bots.",
@@ -204,7 +225,7 @@ VIEWS = (
         page="/console/data/archive",
         template="console/data_archive.html",
         called="state",
-        read=lambda query: query.views.events.archive(),
+        read=lambda query: _console(query).events.archive(),
         path="/archive",
         operation="archive",
         summary="What the archive holds, and what waits to go there.",
@@ -223,70 +244,17 @@ VIEWS = (
     View(
         page="/console/settings/keys",
         template="console/settings_keys.html",
-        read=_service_report,
-    ),
-    View(
-        page="/console/settings/notifications",
-        template="notifications/notifications.html",
+        content=lambda _query, _report: {"scopes": tuple(Scope)},
         read=_service_report,
     ),
     View(page="/console/settings/audit", template="console/settings_audit.html", read=_audit),
 )
-
-
-class MeaningRequest(Form, frozen=True):
-    """What a value of a source means; an empty `meaning` forgets what was said.
-
-    `field` is species, breed, size, age, sex, status or outcome; `value` is as the source writes
-    it, a species with its breed as in `OTHER / BAT`.
-    """
-
-    field: str
-    value: str
-    meaning: str
-    source: str = ""
-
-
-_MEANING = msgspec.json.Decoder(MeaningRequest)
-
-
-async def put_meaning(request: Request) -> Response:
-    """Store what a value means."""
-    services: Services = request.app.state.services
-    form = await read_form(request, _MEANING)
-    say = services.views.inventory.say
-    await run_in_threadpool(say, form.source, form.field, form.value, form.meaning, services.now())
-    return Response(status_code=204)
-
-
-async def post_notification_test(request: Request) -> Response:
-    """Send a test by every channel."""
-    services: Services = request.app.state.services
-    make = services.views.service.send_test
-    return json_response(await services.console_reads.make(make, services.now()))
-
-
-OPERATIONS = (
-    *(view.as_operation() for view in VIEWS if view.path),
-    Operation(
-        "PUT",
-        "/v1/console/meanings",
-        put_meaning,
-        "Say what a value of a source means; it counts at the next import, and makes a feed due.",
-        OPERATOR,
-        about=About.INVENTORY,
-        request=MeaningRequest,
-        status=204,
-        examples={
-            "a breed": {"field": "breed", "value": "SHRT HAAR", "meaning": "Domestic Short Hair"}
-        },
-    ),
-    Operation(
-        "POST",
-        "/v1/console/notifications/test",
-        post_notification_test,
-        "Send a test notification by every channel, now.",
-        OPERATOR,
-        answer=ChannelTests,
-    ),
+_ACTIONS = (
+    Action(run_actions.RETRAIN, run_actions.ask_retrain, run_actions.retrain),
+    Action(run_actions.CANCEL, run_actions.ask_cancel, run_actions.cancel),
+    Action(campaign_actions.PROMOTE, campaign_actions.ask_promote, campaign_actions.promote),
+    Action(campaign_actions.ROLL_BACK, campaign_actions.ask_roll_back, campaign_actions.roll_back),
+    Action(f"{keys.KEYS}/create", keys.ask_create, keys.create),
+    Action(f"{keys.KEYS}/remove", keys.ask_remove, keys.remove),
 )
+PAGES = (*_LINKS, *_VIEWS, *_ACTIONS)

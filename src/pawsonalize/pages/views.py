@@ -1,0 +1,159 @@
+"""A view of the service: a page for operators, and the same report as JSON."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from pawsonalize.access.admission import Caller
+from pawsonalize.engine.serving.directory import Address
+from pawsonalize.http.addressing import read_group
+from pawsonalize.http.json import json_response
+from pawsonalize.http.operation import About, Operation, RequestParameter
+from pawsonalize.http.parameters import filled
+from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import OPERATOR
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.pages.shell import guarded, links, shown
+from pawsonalize.ui.rendering import with_query
+
+GROUP_PARAMETER = "datasetGroup"
+_GROUPS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ViewQuery:
+    """One request for a view, as of `now`."""
+
+    services: Services
+    wings: Mapping[str, Any]
+    """What the wings share, by their names."""
+    parameters: Mapping[str, str]
+    """Those of the query."""
+    path_parameters: Mapping[str, str]
+    """Those in the path."""
+    group: str
+    now: int
+
+    @classmethod
+    def of(
+        cls, request: Request, group: str, parameters: Mapping[str, str] | None = None
+    ) -> "ViewQuery":
+        """Return the query of a request; of other parameters than its own, if they are there."""
+        state = request.app.state
+        own = request.query_params if parameters is None else parameters
+        services: Services = state.services
+        return cls(services, state.wings, own, request.path_params, group, services.now())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One view, for keys that operate the service.
+
+    Its page is `template` with the report, which the template knows as `called`.
+    """
+
+    page: str
+    template: str
+    read: Callable[[ViewQuery], Any]
+    content: Callable[[ViewQuery, Any], Mapping[str, Any]] | None = None
+    """What the template needs besides the report."""
+    called: str = "report"
+    path: str = ""
+    """The path of its JSON below /v1/console; empty for a page without."""
+    operation: str = ""
+    """The name of the operation that answers with the JSON."""
+    summary: str = ""
+    answer: Any = None
+    about: About = About.SERVICE
+    parameters: tuple[RequestParameter, ...] = ()
+    usual: Mapping[str, str] = field(default_factory=dict)
+    """Parameters of the page where it differs from the JSON if they are left out."""
+    needs: tuple[str, ...] = ()
+    """Parameters without all of which the page is a form alone."""
+    takes_long: bool = False
+
+    @property
+    def is_of_group(self) -> bool:
+        """True if it shows one dataset group."""
+        return any(one.name == GROUP_PARAMETER for one in self.parameters)
+
+    def routes(self) -> list[BaseRoute]:
+        """Return the route of its page."""
+        report = self._report if self.takes_long else None
+        return [Route(self.page, guarded(self._shown, report=report))]
+
+    def as_operation(self) -> Operation:
+        """Return the operation of the API that answers with the report."""
+
+        async def endpoint(request: Request) -> Response:
+            group = await read_group(request) if self.is_of_group else DATASET_GROUP
+            query = ViewQuery.of(request, group)
+            services = query.services
+            if self.takes_long:
+                key = (self.path, group, request.url.query)
+                return json_response(await services.reports.share(key, partial(self.read, query)))
+            return json_response(await services.page_reads.make(self.read, query))
+
+        endpoint.__name__ = f"get_{self.operation}"
+        return Operation(
+            "GET",
+            f"/v1/console{self.path}",
+            endpoint,
+            self.summary,
+            OPERATOR,
+            about=self.about,
+            answer=self.answer,
+            parameters=self.parameters,
+        )
+
+    def _query(self, request: Request) -> ViewQuery:
+        given, group = filled(request.query_params), DATASET_GROUP
+        if self.is_of_group:
+            services: Services = request.app.state.services
+            group = services.directory.dataset_group(Address(given.get(GROUP_PARAMETER)))
+        return ViewQuery.of(request, group, {**self.usual, **given})
+
+    def _report(self, request: Request) -> object:
+        return self.read(self._query(request))
+
+    def _shown(self, request: Request, caller: Caller) -> Response:
+        query, given = self._query(request), filled(request.query_params)
+        report: Any = None
+        if self.takes_long:
+            report = request.state.report
+        elif not self.needs or any(name in given for name in self.needs):
+            report = self.read(query)
+        older = getattr(report, "next_cursor", None)
+        return shown(
+            request,
+            caller,
+            self.template,
+            **{self.called: report},
+            **({} if self.content is None else self.content(query, report)),
+            tab=self.page,
+            tabs=tabs_of(self.page),
+            given=given,
+            group=query.group,
+            groups=_groups(query.services) if self.is_of_group else [],
+            is_first="cursor" not in given,
+            first=with_query(self.page, {**given, "cursor": ""}),
+            older=older and with_query(self.page, {**given, "cursor": older}),
+        )
+
+
+def tabs_of(page: str) -> tuple[tuple[str, str], ...]:
+    """Return the tabs that a page is one of; none for most."""
+    above = "/".join(page.split("/")[:3])
+    tabs = links(above)
+    return tabs if any(path == page for _, path in tabs) else ()
+
+
+def _groups(services: Services) -> list[str]:
+    """Return the names of the dataset groups, sorted; the first 50 of them."""
+    return sorted(one.name for one in services.registry.page(DatasetGroup, _GROUPS))

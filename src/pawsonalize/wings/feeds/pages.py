@@ -1,0 +1,267 @@
+"""Feeds on the console: what each brought, and what values mean that nobody knew."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import iso
+from pawsonalize.engine.ingest.decoding.unknown_fields import Form
+from pawsonalize.fetch import shown as shown_address
+from pawsonalize.http.json import read_form
+from pawsonalize.http.operation import About, Operations
+from pawsonalize.kinds.access_keys import OPERATOR
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.pages.actions import Action, Confirmation, Done, Fields
+from pawsonalize.pages.shell import Link, services_of
+from pawsonalize.pages.views import View, ViewQuery
+from pawsonalize.wings.feeds.brought import FILES, BroughtIn, find_brought
+from pawsonalize.wings.feeds.feeds_file import ListedFeed
+from pawsonalize.wings.feeds.mapping import MEANINGS, ValueMapping
+from pawsonalize.wings.feeds.meanings import Meanings
+from pawsonalize.wings.feeds.polling import FeedState
+from pawsonalize.wings.feeds.scheduled import Fetching
+
+_INVENTORY = "/console/animals"
+_FEEDS, _MEANING_PAGE = f"{_INVENTORY}/feeds", f"{_INVENTORY}/meaning"
+_FETCHED = (
+    "A feed of that source is fetched again within a minute. Files count when they are imported"
+    " again."
+)
+_FETCHED_LATER = "That counts when the source is fetched or imported next."
+
+
+class UnrecognisedValue(msgspec.Struct, frozen=True, rename="camel"):
+    """A value that nobody knows, as it is written, and how many rows had it.
+
+    `meaning` is what was said of it since; it counts at the next import.
+    """
+
+    field: str
+    value: str
+    rows: int
+    meaning: str | None
+
+
+class LeftOutRow(msgspec.Struct, frozen=True, rename="camel"):
+    """Why a row of a feed was left out. `place` is its line, or its number in the file, from 1."""
+
+    place: int
+    animal_id: str | None
+    reason: str
+
+
+class FeedNews(msgspec.Struct, frozen=True, rename="camel"):
+    """What an import brought, and the first 20 of the rows that it refused.
+
+    `kept` are listed animals that were not found in it, and may be in a row that cannot be read.
+    """
+
+    at: str
+    rows: int
+    created: int
+    updated: int
+    unchanged: int
+    removed: int
+    kept: int
+    rejected: int
+    first_rejected: list[LeftOutRow]
+    notes: list[str]
+
+
+class ConsoleFeed(msgspec.Struct, frozen=True, rename="camel"):
+    """A feed, where it comes from, and the result of its newest import.
+
+    `name` is `files` for what was imported from files of that source; such have no address and no
+    schedule. `said` is how the last attempt ended; `failed` whether it failed.
+    """
+
+    name: str
+    source: str
+    address: str | None
+    schedule: str | None
+    looked_at: str | None
+    taken_at: str | None
+    failed: bool
+    said: str
+    newest: FeedNews | None
+    unrecognised: list[UnrecognisedValue]
+
+
+class FeedList(msgspec.Struct, frozen=True):
+    """All feeds of the feeds file, and what was imported from files."""
+
+    feeds: list[ConsoleFeed]
+
+
+def feed_list(feeds: Mapping[str, ListedFeed], registry: Registry) -> FeedList:
+    """Report on the feeds, and on what came of each last."""
+    listed = [_feed(name, feed, registry) for name, feed in feeds.items()]
+    files = (one for one in registry.all(BroughtIn) if one.origin == FILES)
+    return FeedList(listed + [_files(one, registry) for one in files])
+
+
+def _feed(name: str, feed: ListedFeed, registry: Registry) -> ConsoleFeed:
+    state = registry.find(FeedState, name) or FeedState(name=name)
+    how = feed.source.how
+    brought = find_brought(registry, name, how.source)
+    mapping = Meanings(registry).added_to(how).mapping
+    return ConsoleFeed(
+        name,
+        how.source,
+        shown_address(feed.source.url),
+        feed.schedule or None,
+        iso(state.looked_at) if state.looked_at else None,
+        iso(state.taken_at) if state.taken_at else None,
+        state.failed,
+        state.said,
+        None if brought is None else _news(brought),
+        [] if brought is None else list(_unrecognised(brought, mapping)),
+    )
+
+
+def _files(brought: BroughtIn, registry: Registry) -> ConsoleFeed:
+    mapping = ValueMapping.checked(Meanings(registry).of(brought.source))
+    return ConsoleFeed(
+        FILES,
+        brought.source,
+        None,
+        None,
+        iso(brought.at),
+        iso(brought.at),
+        brought.rows > 0 and brought.rejected == brought.rows,
+        "",
+        _news(brought),
+        list(_unrecognised(brought, mapping)),
+    )
+
+
+def _news(brought: BroughtIn) -> FeedNews:
+    return FeedNews(
+        iso(brought.at),
+        brought.rows,
+        brought.created,
+        brought.updated,
+        brought.unchanged,
+        brought.removed,
+        brought.kept,
+        brought.rejected,
+        [LeftOutRow(one.place, one.animal_id, one.reason) for one in brought.first_rejected],
+        list(brought.notes),
+    )
+
+
+def _unrecognised(brought: BroughtIn, mapping: ValueMapping) -> Iterator[UnrecognisedValue]:
+    """The most frequent values of each field first."""
+    for field, values in brought.unrecognised.items():
+        for value, rows in sorted(values.items(), key=lambda one: (-one[1], one[0])):
+            yield UnrecognisedValue(field, value, rows, mapping.says(field, value))
+
+
+def feeds_content(_query: ViewQuery, found: FeedList) -> dict[str, object]:
+    """Return the feeds, and the meanings that a value may get."""
+    return {
+        "feeds": found.feeds,
+        "choices": {name: list(all_of) for name, all_of in MEANINGS.items() if name != "breed"},
+        "breeds": list(MEANINGS["breed"]) if any(one.unrecognised for one in found.feeds) else [],
+    }
+
+
+def ask_meaning(_request: Request, fields: Fields) -> Confirmation:
+    """Say what a meaning changes."""
+    source, field, value, meaning = _meaning_of(fields)
+    whose = f"source {source}" if source else "the animals without a source"
+    if meaning:
+        ValueMapping.of({field: {value: meaning}})
+        effect = f"From the next import on, the {field} “{value}” of {whose} counts as {meaning}."
+    else:
+        effect = f"What was said of the {field} “{value}” of {whose} is forgotten."
+    return Confirmation(
+        title=f"Say what this {field} means" if meaning else f"Forget what this {field} means",
+        effects=(effect, _FETCHED if meaning else _FETCHED_LATER),
+        button="Say so" if meaning else "Forget it",
+        back=_FEEDS,
+        fields={"source": source, "field": field, "value": value, "meaning": meaning},
+    )
+
+
+def say_meaning(request: Request, fields: Fields) -> Done:
+    """Store it."""
+    source, field, value, meaning = _meaning_of(fields)
+    services = services_of(request)
+    Meanings(services.registry).say(source, field, value, meaning, services.now())
+    done = f"counts as {meaning} from the next import on" if meaning else "has no meaning any more"
+    return Done(_FEEDS, f"The {field} “{value[:80]}” {done}.", target=field)
+
+
+def _meaning_of(fields: Fields) -> tuple[str, str, str, str]:
+    if not fields.get("field") or not fields.get("value"):
+        raise InvalidInput("say which value of which field: go back, and choose one")
+    meaning = fields.get("meaning", "").strip()
+    return fields.get("source", ""), fields["field"], fields["value"], meaning
+
+
+class MeaningRequest(Form, frozen=True):
+    """What a value of a source means; an empty `meaning` forgets what was said.
+
+    `field` is species, breed, size, age, sex, status or outcome; `value` is as the source writes
+    it, a species with its breed as in `OTHER / BAT`.
+    """
+
+    field: str
+    value: str
+    meaning: str
+    source: str = ""
+
+
+_MEANING = msgspec.json.Decoder(MeaningRequest)
+
+
+OPERATIONS = Operations()
+
+
+@OPERATIONS.add(
+    "PUT",
+    "/v1/console/meanings",
+    OPERATOR,
+    about=About.INVENTORY,
+    request=MeaningRequest,
+    status=204,
+    examples={
+        "a breed": {"field": "breed", "value": "SHRT HAAR", "meaning": "Domestic Short Hair"}
+    },
+    summary="Say what a value of a source means; it counts at the next import, and makes a feed"
+    " due.",
+)
+async def put_meaning(request: Request) -> Response:
+    """Store what a value means."""
+    services = services_of(request)
+    form = await read_form(request, _MEANING)
+    say = Meanings(services.registry).say
+    await run_in_threadpool(say, form.source, form.field, form.value, form.meaning, services.now())
+    return Response(status_code=204)
+
+
+def _feed_list(query: ViewQuery) -> FeedList:
+    fetching: Fetching = query.wings["feeds"]
+    return feed_list(fetching.feeds, query.services.registry)
+
+
+PAGES = (
+    Link("Feeds", _FEEDS, tab_of=_INVENTORY, place=3),
+    View(
+        page=_FEEDS,
+        template="feeds/feeds.html",
+        read=_feed_list,
+        content=feeds_content,
+        path="/feeds",
+        operation="feeds",
+        summary="What each feed brought and refused last, and the values that nobody knows.",
+        about=About.INVENTORY,
+        answer=FeedList,
+    ),
+    Action(_MEANING_PAGE, ask_meaning, say_meaning),
+)

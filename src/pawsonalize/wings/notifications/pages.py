@@ -1,0 +1,107 @@
+"""Notifications on the console: the channels, the newest deliveries, and tests."""
+
+from collections.abc import Mapping
+from uuid import uuid4
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.http.json import json_response
+from pawsonalize.http.operation import Operations
+from pawsonalize.kinds.access_keys import OPERATOR
+from pawsonalize.pages.actions import Action, Confirmation, Done, Fields
+from pawsonalize.pages.notifications import DeliveryReport, delivery_report
+from pawsonalize.pages.shell import Link, services_of
+from pawsonalize.pages.views import View, ViewQuery
+from pawsonalize.wings.notifications.base import Notifier
+from pawsonalize.wings.notifications.courier import send
+from pawsonalize.wings.notifications.tasks import Notifying
+
+OPERATIONS = Operations()
+_SETTINGS = "/console/settings"
+_HERE = f"{_SETTINGS}/notifications"
+
+
+class ChannelTest(msgspec.Struct, frozen=True, rename="camel"):
+    """Whether a channel took the test; `reason` says why not."""
+
+    channel: str
+    taken: bool
+    reason: str | None
+
+
+class ChannelTests(msgspec.Struct, frozen=True):
+    """Every channel that the settings name."""
+
+    channels: list[ChannelTest]
+
+
+def send_test(notifiers: Mapping[str, Notifier], now: int) -> ChannelTests:
+    """Send a test by every channel, now; no channel keeps another from it."""
+    news = Notification(
+        notification_id=f"test-{uuid4().hex}",
+        kind=NotificationKind.TEST,
+        subject="A test of the notifications",
+        text="If you can read this, notifications of Pawsonalize reach you.",
+        happened_at=now,
+    )
+    reasons = {name: send(notifier, news) for name, notifier in notifiers.items()}
+    return ChannelTests(
+        [ChannelTest(name, reason is None, reason) for name, reason in reasons.items()]
+    )
+
+
+@OPERATIONS.add(
+    "POST",
+    "/v1/console/notifications/test",
+    OPERATOR,
+    answer=ChannelTests,
+    summary="Send a test notification by every channel, now.",
+)
+async def post_notification_test(request: Request) -> Response:
+    """Send a test by every channel."""
+    services, notifiers = services_of(request), _notifying(request).notifiers
+    return json_response(await services.page_reads.make(send_test, notifiers, services.now()))
+
+
+def ask_test(request: Request, _fields: Fields) -> Confirmation:
+    """Say who gets a test."""
+    return Confirmation(
+        title="Send a test notification",
+        effects=(
+            f"Everybody who is told by {', '.join(_notifying(request).notifiers)} gets one"
+            " message that says it is a test.",
+            "Nothing else changes.",
+        ),
+        button="Send",
+        back=_HERE,
+    )
+
+
+def do_test(request: Request, _fields: Fields) -> Done:
+    """Send it by every channel."""
+    tests = send_test(_notifying(request).notifiers, services_of(request).now())
+    results = [
+        f"{one.channel} took it" if one.taken else f"{one.channel} did not: {one.reason}"
+        for one in tests.channels
+    ]
+    return Done(_HERE, f"A test was sent: {'; '.join(results)}."[:400])
+
+
+def _notifying(request: Request) -> Notifying:
+    notifying: Notifying = request.app.state.wings["notifications"]
+    return notifying
+
+
+def _report(query: ViewQuery) -> DeliveryReport:
+    notifying: Notifying = query.wings["notifications"]
+    return delivery_report(notifying.deliveries, notifying.notifiers)
+
+
+PAGES = (
+    Link("Notifications", _HERE, tab_of=_SETTINGS, place=3),
+    View(page=_HERE, template="notifications/notifications.html", read=_report),
+    Action(f"{_HERE}/test", ask_test, do_test),
+)
