@@ -10,11 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "src" / "pawsonalize"
-REMOVABLE = (
-    "console",
-    "tenants",
-    "tracing",
-)
+REMOVABLE = ("console", "streams", "tenants", "tracing")
 ANIMAL = {"id": "rex", "species": "dog", "breed": "Saint Bernard", "size": "large", "age": "adult"}
 EVENT = {"sessionId": "s-1", "eventType": "viewed", "animal_id": "rex"}
 
