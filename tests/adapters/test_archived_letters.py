@@ -19,12 +19,12 @@ from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.wings.dead_letters.archived_letters import (
     ArchivedLetters,
-    LetterRetention,
     decode_letters,
 )
+from pawsonalize.wings.dead_letters.composition import forget_old
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
-from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable, LetterQuery
+from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.archive_world import MIDNIGHT
 from tests.erasing import erase_users
@@ -53,7 +53,7 @@ class Objects(LocalObjects):
 class World:
     def __init__(self, database: Database, folder: Path) -> None:
         self.database, self.objects = database, Objects(folder)
-        self.letters = DeadLetters(DeadLetterTable(database))
+        self.letters = DeadLetters(database)
         self.archived = ArchivedLetters(
             LetterPlan(database), self.objects, ArchiveIndex(database), ErasedLookup(database)
         )
@@ -91,7 +91,7 @@ def test_letters_lie_in_the_hour_they_came_in_as_they_came_in(world: World) -> N
     assert world.archived.archive_once(NOW) == 3
     held = world.held()
     assert list(held) == ["errors/2026/11/24/00", "errors/2026/11/24/15"]
-    assert held["errors/2026/11/24/15"] == world.letters.table.oldest(
+    assert held["errors/2026/11/24/15"] == world.letters.oldest(
         9, LetterQuery(since=MIDNIGHT + HOUR)
     )
 
@@ -138,9 +138,9 @@ def test_large_letters_go_into_several_objects(
 def test_parts_of_a_letter_that_is_archived_are_not_archived_again(world: World) -> None:
     world.keep(b"[1, 2]")
     world.archived.archive_once(NOW)
-    (letter,) = world.letters.table.oldest(1)
+    (letter,) = world.letters.oldest(1)
     parts = [DeadLetter(HTTP, GROUP, letter.at, b"1", code="c", message="m")]
-    world.letters.table.settle([parts], [letter])
+    world.letters.settle([parts], [letter])
     assert world.archived.archive_once(NOW) == 0
 
 
@@ -210,7 +210,7 @@ def test_letters_are_kept_for_their_days_in_table_and_archive(world: World) -> N
     young = world.keep(at=HOUR)
     world.archived.archive_once(NOW)
     for days, expected in ((0, 2), (30, 1)):
-        LetterRetention(world.letters, world.archived, days).forget_old(MIDNIGHT + 30 * DAY + HOUR)
+        forget_old(world.letters, world.archived, days, MIDNIGHT + 30 * DAY + HOUR)
         assert (world.letters.waiting(), len(world.ids())) == (expected, expected)
     assert world.ids() == [young]
 

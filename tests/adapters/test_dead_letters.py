@@ -6,7 +6,7 @@ from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable, LetterQuery, Waiting
+from pawsonalize.wings.dead_letters.letter_table import LetterQuery, Waiting
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.event_data import T0
 
@@ -15,7 +15,7 @@ STREAM = "kinesis://clicks"
 
 @pytest.fixture
 def letters(database: Database) -> DeadLetters:
-    return DeadLetters(DeadLetterTable(database))
+    return DeadLetters(database)
 
 
 def letter(

@@ -9,7 +9,7 @@ from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.visitor_rows import VisitorRows
-from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.erasing import erase_sessions, erase_users
 from tests.event_data import T0
@@ -19,11 +19,11 @@ ANN = "ann@example.org"
 
 def keep(database: Database, *raws: str, at: int = T0, group: str = "pawsonalize") -> None:
     letters = [DeadLetter(HTTP, group, at, raw.encode(), code="c", message="m") for raw in raws]
-    DeadLetterTable(database).add(letters)
+    DeadLetters(database).keep(letters)
 
 
 def left(database: Database) -> list[str]:
-    return [one.raw.decode() for one in DeadLetterTable(database).oldest(1_000)]
+    return [one.raw.decode() for one in DeadLetters(database).oldest(1_000)]
 
 
 @pytest.mark.parametrize(
@@ -45,8 +45,8 @@ def test_a_letter_that_names_the_visitor_is_deleted(database: Database, raw: str
 
 def test_a_letter_that_was_mended_to_name_the_visitor_is_deleted(database: Database) -> None:
     keep(database, "{}")
-    (letter,) = DeadLetterTable(database).oldest(1)
-    DeadLetterTable(database).mend(letter.letter_id, f'{{"userId": "{ANN}"}}'.encode())
+    (letter,) = DeadLetters(database).oldest(1)
+    DeadLetters(database).mend(letter.letter_id, f'{{"userId": "{ANN}"}}'.encode())
     erase_users(database, ANN, now=T0)
     assert left(database) == []
 

@@ -14,7 +14,7 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
-from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable, LetterQuery
+from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.event_data import T0
 
@@ -29,7 +29,7 @@ class Replaying:
 
     def __init__(self, database: Database) -> None:
         self.log = EventLog(database)
-        self.letters = DeadLetters(DeadLetterTable(database))
+        self.letters = DeadLetters(database)
         self.replay = LetterReplay(
             self.letters, self.log.append, lambda *_: None, {"pawsonalize", "shop"}.__contains__,
             lambda: NOW,
@@ -46,7 +46,7 @@ class Replaying:
         return self.log.read(0, 1_000, 1_000)
 
     def all(self) -> list[DeadLetter]:
-        return self.letters.table.oldest(1_000)
+        return self.letters.oldest(1_000)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.packing import RAW_MARK
 from pawsonalize.storage.raw_events import RawEvents
 from pawsonalize.storage.remains import remove_remains
-from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.erasing import erase_users
 from tests.event_data import T0, event
@@ -32,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 def busy_log(database: Database, seed: int) -> None:
     """Events of many lengths, in an order in which pages are split again and again."""
     drawn, log, number = random.Random(seed), EventLog(database), 0
-    letters = DeadLetterTable(database)
+    letters = DeadLetters(database)
     for _ in range(150):
         batch = []
         for _ in range(drawn.randint(1, 120)):
@@ -48,7 +48,7 @@ def busy_log(database: Database, seed: int) -> None:
                 )
             )
         log.append(batch)
-        letters.add(
+        letters.keep(
             [
                 DeadLetter(
                     HTTP,

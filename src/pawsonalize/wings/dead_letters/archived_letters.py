@@ -5,10 +5,9 @@ object, so that each is in one, whoever dies in between. Nothing is rebuilt from
 are for people, and so beside the ledger.
 """
 
-import base64
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -16,16 +15,14 @@ import zstandard
 
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.erasures import owning_group
-from pawsonalize.domain.errors import CorruptArtefact, NotFound
-from pawsonalize.domain.times import DAY
+from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, hour_of
 from pawsonalize.engine.upkeep.erased_archive import NamedVisitors, Watch, unwatched
 from pawsonalize.storage.archive_index import ArchiveIndex, IndexedObject
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import Trouble
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
+from pawsonalize.wings.dead_letters.letter_form import Letter, letter_answer, read_letter
 from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
-from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions, visitors_in
 
 FOLDER: Final = "errors"
@@ -40,29 +37,13 @@ def is_of_letters(key: str) -> bool:
     return _KEY.fullmatch(key) is not None
 
 
-class _Row(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """A letter as it came in; what is no text is in base64."""
-
-    letter_id: str
-    source: str
-    dataset_group: str
-    at: int
-    code: str
-    message: str
-    field: str | None = None
-    position: str | None = None
-    raw: str | None = None
-    raw_base64: str | None = None
-
-
-_SAME = ("letter_id", "source", "dataset_group", "at", "code", "message", "field", "position")
 _ENCODER = msgspec.json.Encoder()
-_DECODER = msgspec.json.Decoder(_Row)
+_DECODER = msgspec.json.Decoder(Letter)
 
 
 def encode_letters(letters: Iterable[DeadLetter]) -> bytes:
-    """The bytes of an object."""
-    lines = _ENCODER.encode_lines(list(map(_row, letters)))
+    """The bytes of an object: the letters as they came in."""
+    lines = _ENCODER.encode_lines([letter_answer(replace(one, mended=None)) for one in letters])
     return zstandard.ZstdCompressor(write_checksum=True).compress(lines)
 
 
@@ -70,23 +51,15 @@ def decode_letters(key: str, data: bytes) -> list[DeadLetter]:
     """The letters of an object; CorruptArtefact if it cannot be read."""
     try:
         lines = zstandard.ZstdDecompressor().decompressobj().decompress(data)
-        return [_letter(row) for row in _DECODER.decode_lines(lines)]
-    except (zstandard.ZstdError, MemoryError, msgspec.MsgspecError, ValueError) as error:
+        return [read_letter(one) for one in _DECODER.decode_lines(lines)]
+    except (
+        zstandard.ZstdError,
+        MemoryError,
+        msgspec.MsgspecError,
+        ValueError,
+        InvalidInput,
+    ) as error:
         raise CorruptArtefact(f"{key} cannot be read: {error}") from error
-
-
-def _row(letter: DeadLetter) -> _Row:
-    same = {name: getattr(letter, name) for name in _SAME}
-    try:
-        return _Row(**same, raw=letter.raw.decode())
-    except UnicodeDecodeError:
-        return _Row(**same, raw_base64=base64.b64encode(letter.raw).decode())
-
-
-def _letter(row: _Row) -> DeadLetter:
-    raw = base64.b64decode(row.raw_base64) if row.raw is None and row.raw_base64 else None
-    same = {name: getattr(row, name) for name in _SAME}
-    return DeadLetter(**same, raw=(row.raw or "").encode() if raw is None else raw)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,23 +176,6 @@ class ArchivedLetters:
         for key in old:
             self.objects.delete(key)
         return len(old)
-
-
-@dataclass(frozen=True, slots=True)
-class LetterRetention:
-    """Deletes dead letters that came in more than `days` ago, here and there; 0: never."""
-
-    letters: DeadLetters
-    archived: ArchivedLetters
-    days: int
-
-    def forget_old(self, now: int) -> int:
-        """Delete what is too old by now; returns how many letters of the table those were."""
-        if not self.days:
-            return 0
-        before = now - self.days * DAY
-        self.archived.forget_old(before)
-        return self.letters.remove_matching(LetterQuery(until=before))
 
 
 def _key_of(at: int, mark: str) -> str:

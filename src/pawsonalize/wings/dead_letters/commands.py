@@ -262,7 +262,7 @@ def _safe(text: str) -> str:
 
 
 def _print_json(shown: "DeadLetter | Iterable[DeadLetter]", **more: int) -> None:
-    from pawsonalize.wings.dead_letters.endpoints import letter_answer
+    from pawsonalize.wings.dead_letters.letter_form import letter_answer
     from pawsonalize.wings.dead_letters.letters import DeadLetter
 
     if isinstance(shown, DeadLetter):

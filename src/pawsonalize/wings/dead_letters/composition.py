@@ -9,6 +9,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.disk_forecast import Growth, Measuring
 from pawsonalize.domain.erasures import owning_group
+from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.refusals import Refusal
 from pawsonalize.http.services import Services
@@ -16,14 +17,11 @@ from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_index import ArchiveIndex
 from pawsonalize.storage.table_sizes import TableSizes
-from pawsonalize.wings.dead_letters.archived_letters import (
-    ArchivedLetters,
-    LetterRetention,
-)
+from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
 from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
-from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
+from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from pawsonalize.wings.dead_letters.metrics import LOST, count_kept
 from pawsonalize.wings.dead_letters.refusals import Refusals
@@ -33,7 +31,7 @@ from pawsonalize.wings.dead_letters.tables import dead_letters
 
 def letters_of(adapters: Adapters) -> DeadLetters:
     """Return the dead letters; those that are kept are counted."""
-    return DeadLetters(DeadLetterTable(adapters.database), count_kept)
+    return DeadLetters(adapters.database, count_kept)
 
 
 def letter_replay(adapters: Adapters) -> LetterReplay:
@@ -91,8 +89,15 @@ def upkeep(
     """Yield the removal of old letters, and the archiving of new ones."""
     letters, archived = letters_of(adapters), archived_letters(adapters)
     days = settings.part(DeadLetterSettings).dead_letter_days
-    yield "delete old dead letters", LetterRetention(letters, archived, days).forget_old
+    yield "delete old dead letters", partial(forget_old, letters, archived, days)
     yield "archive dead letters", archived.archive_once
+
+
+def forget_old(letters: DeadLetters, archived: ArchivedLetters, days: int, now: int) -> None:
+    """Delete letters that came in more than `days` ago, here and in the archive; 0: never."""
+    if days:
+        archived.forget_old(now - days * DAY)
+        letters.remove_matching(LetterQuery(until=now - days * DAY))
 
 
 def growth(measuring: Measuring) -> Growth:

@@ -2,16 +2,30 @@
 
 import re
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+
+from sqlalchemy import delete, func, select, tuple_, update
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.limits import check_between
-from pawsonalize.wings.dead_letters.letter_table import ALL, DeadLetterTable, LetterQuery, Waiting
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import in_parts, insert_new
+from pawsonalize.wings.dead_letters.letter_table import (
+    ALL,
+    OF_A_LETTER,
+    LetterQuery,
+    Waiting,
+    letter_of,
+)
+from pawsonalize.wings.dead_letters.letters import DeadLetter, visitors_in
+from pawsonalize.wings.dead_letters.tables import dead_letters
 
 MAX_PAGE = 500
 _REMOVED_AT_ONCE = 2_000
 _CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f-]{1,80})", re.ASCII)
+_COLUMNS = dead_letters.c
+_PLACE = (_COLUMNS.at, _COLUMNS.letter_id)
+_ARCHIVED = (_COLUMNS.archived_in, _COLUMNS.archived_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +40,7 @@ class LetterPage:
 class DeadLetters:
     """The dead letters of every source."""
 
-    table: DeadLetterTable
+    database: Database
     tell: Callable[[str, int], object] = lambda _kind, _count: None
     """Is told how many new letters were kept of which kind of source: `http`, `kinesis` …"""
 
@@ -35,53 +49,130 @@ class DeadLetters:
 
         What a stream brings again is no second letter.
         """
-        kept = self.table.add(letters)
+        rows = [asdict(one) | {"visitors": _packed(one)} for one in letters]
+        if not rows:
+            return 0
+        with self.database.writing() as connection:
+            kept = insert_new(connection, dead_letters, rows)
         if kept:
             self.tell(letters[0].source.partition("://")[0], kept)
         return kept
 
     def waiting(self) -> int:
         """How many letters there are."""
-        return self.table.count()
+        with self.database.reading() as connection:
+            return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
+
+    def size(self) -> tuple[int, int]:
+        """How many letters there are, and their bytes. Looks at each of them."""
+        bytes_held = func.coalesce(func.sum(func.length(_COLUMNS.raw)), 0)
+        with self.database.reading() as connection:
+            row = connection.execute(select(func.count(), bytes_held)).one()
+        return int(row[0]), int(row[1])
 
     def reasons(self, query: LetterQuery = ALL) -> list[Waiting]:
-        """How many wait for which reason, the commonest first."""
-        return self.table.reasons(query)
+        """Count waiting letters by reason, most frequent first."""
+        columns = (_COLUMNS.source, _COLUMNS.code, _COLUMNS.field)
+        many = func.count()
+        wanted = select(*columns, many).where(*query.conditions()).group_by(*columns)
+        with self.database.reading() as connection:
+            found = connection.execute(wanted.order_by(many.desc(), *columns)).all()
+        return [Waiting(*row) for row in found]
 
     def page(self, limit: int, query: LetterQuery = ALL, cursor: str | None = None) -> LetterPage:
         """One page; InvalidInput if the cursor is none of ours."""
         check_between("limit", limit, 1, MAX_PAGE)
         # One more than asked for tells whether there is a next page.
-        found = self.table.newest(limit + 1, query, read_cursor(cursor))
+        found = self.newest(limit + 1, query, read_cursor(cursor))
         shown = tuple(found[:limit])
         is_last = len(found) <= limit
         last = None if is_last else (shown[-1].at, shown[-1].letter_id)
         return LetterPage(shown, cursor_of(last))
 
+    def newest(
+        self, limit: int, query: LetterQuery = ALL, before: tuple[int, str] | None = None
+    ) -> list[DeadLetter]:
+        """At most `limit` letters, newest first; those `before` that moment and id."""
+        wanted = select(*OF_A_LETTER).where(*query.conditions())
+        if before is not None:
+            wanted = wanted.where(tuple_(*_PLACE) < before)
+        wanted = wanted.order_by(*(one.desc() for one in _PLACE)).limit(limit)
+        with self.database.reading() as connection:
+            return [letter_of(row) for row in connection.execute(wanted).mappings()]
+
+    def oldest(
+        self, limit: int, query: LetterQuery = ALL, after: tuple[int, str] | None = None
+    ) -> list[DeadLetter]:
+        """At most `limit` letters, oldest first; those `after` that moment and id."""
+        wanted = select(*OF_A_LETTER).where(*query.conditions())
+        if after is not None:
+            wanted = wanted.where(tuple_(*_PLACE) > after)
+        with self.database.reading() as connection:
+            found = connection.execute(wanted.order_by(*_PLACE).limit(limit))
+            return [letter_of(row) for row in found.mappings()]
+
     def get(self, letter_id: str) -> DeadLetter:
         """One letter; NotFound."""
-        found = self.table.find(letter_id)
-        if found is None:
+        wanted = select(*OF_A_LETTER).where(_COLUMNS.letter_id == letter_id)
+        with self.database.reading() as connection:
+            row = connection.execute(wanted).mappings().first()
+        if row is None:
             raise _no_such(letter_id)
-        return found
+        return letter_of(row)
 
     def mend(self, letter_id: str, mended: bytes | None) -> DeadLetter:
         """Store what is to be taken in a letter's place; None: what came in after all. NotFound."""
-        letter = self.table.mend(letter_id, mended)
-        if letter is None:
-            raise _no_such(letter_id)
+        with self.database.writing() as connection:
+            this = _COLUMNS.letter_id == letter_id
+            row = connection.execute(select(*OF_A_LETTER).where(this)).mappings().first()
+            if row is None:
+                raise _no_such(letter_id)
+            letter = replace(letter_of(row), mended=mended)
+            changed = {"mended": mended, "visitors": _packed(letter)}
+            connection.execute(update(dead_letters).where(this).values(**changed))
         return letter
 
+    def settle(self, fates: Sequence[Sequence[DeadLetter]], of: Sequence[DeadLetter]) -> None:
+        """Put what is left of each letter in its place: nothing, itself, or letters of its parts.
+
+        In one transaction. Of a letter that is gone meanwhile, nothing comes back.
+        """
+        with self.database.writing() as connection:
+            for letter, left in zip(of, fates, strict=True):
+                this = _COLUMNS.letter_id == letter.letter_id
+                found = connection.execute(select(*_ARCHIVED).where(this)).mappings().first()
+                if found is None:
+                    continue
+                connection.execute(delete(dead_letters).where(this))
+                rows = [asdict(one) | {"visitors": _packed(one)} | dict(found) for one in left]
+                if rows:
+                    insert_new(connection, dead_letters, rows)
+
     def remove(self, letter_ids: Collection[str]) -> int:
-        """Delete letters; returns how many there were."""
-        return self.table.remove(letter_ids)
+        """Delete letters by their ids; returns how many those were."""
+        with self.database.writing() as connection:
+            deleted = 0
+            for part in in_parts(list(letter_ids)):
+                these = delete(dead_letters).where(_COLUMNS.letter_id.in_(part))
+                deleted += connection.execute(these).rowcount
+        return deleted
 
     def remove_matching(self, query: LetterQuery) -> int:
         """Delete all that match, a few at a time so that others may write; returns how many."""
         removed = 0
-        while found := self.table.remove_matching(query, _REMOVED_AT_ONCE):
-            removed += found
-        return removed
+        found = select(_COLUMNS.letter_id).where(*query.conditions()).limit(_REMOVED_AT_ONCE)
+        these = delete(dead_letters).where(_COLUMNS.letter_id.in_(found))
+        while True:
+            with self.database.writing() as connection:
+                deleted = connection.execute(these).rowcount
+            if not deleted:
+                return removed
+            removed += deleted
+
+
+def _packed(letter: DeadLetter) -> bytes:
+    """The hashes of the visitors that a letter is about, one behind the other."""
+    return b"".join(sorted(map(bytes.fromhex, visitors_in(letter.raw, letter.mended))))
 
 
 def _no_such(letter_id: str) -> NotFound:

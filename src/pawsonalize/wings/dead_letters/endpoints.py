@@ -11,39 +11,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.times import iso, parse_moment
+from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, cursor_of, read_cursor
+from pawsonalize.wings.dead_letters.letter_form import Letter, letter_answer
 from pawsonalize.wings.dead_letters.letter_replay import MOST_AT_ONCE, LetterReceipt, LetterReplay
 from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 
 _DEFAULT_LIMIT = 50
-
-
-class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """What could not be taken, and why. `raw` is as it came in, `mended` what is to be taken.
-
-    What is no text in UTF-8 is in base64, as `rawBase64`, `mendedBase64`. `source` is `http` or the
-    stream's URL, `position` its place there: shard, sequence, and index in a list.
-    """
-
-    letter_id: str
-    source: str
-    position: str | None = None
-    dataset_group: str
-    at: str
-    code: str
-    message: str
-    field: str | None = None
-    raw: str | None = None
-    raw_base64: str | None = None
-    mended: str | None = None
-    mended_base64: str | None = None
 
 
 class LetterList(msgspec.Struct, frozen=True, rename="camel"):
@@ -225,31 +205,3 @@ def _receipt(receipts: Sequence[LetterReceipt], next_cursor: str | None) -> Repl
         left=[letter_answer(letter) for one in receipts for letter in one.left],
         next_cursor=next_cursor,
     )
-
-
-def letter_answer(letter: DeadLetter) -> Letter:
-    """A letter as it is shown."""
-    raw, raw_base64 = _shown(letter.raw)
-    mended, mended_base64 = (None, None) if letter.mended is None else _shown(letter.mended)
-    return Letter(
-        letter_id=letter.letter_id,
-        source=letter.source,
-        position=letter.position,
-        dataset_group=letter.dataset_group,
-        at=iso(letter.at),
-        code=letter.code,
-        message=letter.message,
-        field=letter.field,
-        raw=raw,
-        raw_base64=raw_base64,
-        mended=mended,
-        mended_base64=mended_base64,
-    )
-
-
-def _shown(data: bytes) -> tuple[str | None, str | None]:
-    """As text, or in base64."""
-    try:
-        return data.decode(), None
-    except UnicodeDecodeError:
-        return None, base64.b64encode(data).decode()

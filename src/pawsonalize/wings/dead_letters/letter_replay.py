@@ -72,7 +72,7 @@ class LetterReplay:
             read = [self._read(one) for one in letters[start : start + _STORED_AT_ONCE]]
             stored = iter(self.store([event for one in read for event in one.events]))
             flags = [[next(stored) for _ in one.events] for one in read]
-            self.letters.table.settle([one.left for one in read], [one.letter for one in read])
+            self.letters.settle([one.left for one in read], [one.letter for one in read])
             for one, new in zip(read, flags, strict=True):
                 accepted = sum(new)
                 yield LetterReceipt(
@@ -83,7 +83,7 @@ class LetterReplay:
         self, query: LetterQuery = ALL, after: tuple[int, str] | None = None
     ) -> tuple[list[LetterReceipt], tuple[int, str] | None]:
         """Take the oldest 1,000 letters in that match, and where to go on; None: that was all."""
-        found = self.letters.table.oldest(MOST_AT_ONCE, query, after)
+        found = self.letters.oldest(MOST_AT_ONCE, query, after)
         last = (found[-1].at, found[-1].letter_id) if len(found) == MOST_AT_ONCE else None
         return list(self.replay(found)), last
 

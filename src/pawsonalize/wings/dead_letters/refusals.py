@@ -109,7 +109,7 @@ class Refusals:
 
     def _measured(self) -> _Room:
         if time.monotonic() >= self._room.until:
-            count, size = self._letters.table.size()
+            count, size = self._letters.size()
             self._room = _Room(count, size, time.monotonic() + _MEASURED_SECONDS)
         return self._room
 

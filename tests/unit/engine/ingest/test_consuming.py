@@ -16,7 +16,6 @@ from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from pawsonalize.wings.streams.base import Record
 from pawsonalize.wings.streams.consuming import Consumer, StreamSource, Taken
@@ -76,7 +75,7 @@ def ingest(log: EventLog, animals: Animals) -> Iterator[Ingest]:
 
 @pytest.fixture
 def letters(database: Database) -> DeadLetters:
-    return DeadLetters(DeadLetterTable(database))
+    return DeadLetters(database)
 
 
 def consumer(stream: Listed, ingest: Ingest, letters: DeadLetters) -> Consumer:

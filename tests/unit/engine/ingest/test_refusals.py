@@ -12,7 +12,6 @@ from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.work import WorkTable
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letter_table import DeadLetterTable
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from pawsonalize.wings.dead_letters.refusals import LARGEST, USUAL_BYTES, Refusals
 from tests import event_loop
@@ -22,15 +21,13 @@ MOST = 4
 
 
 class Kept:
-    def __init__(self, database: Database, table: DeadLetterTable) -> None:
+    def __init__(self, database: Database, table: DeadLetters) -> None:
         self.table = table
         self.problems = Problems(
             ProblemTable(database), Outbox(Deliveries(WorkTable(database)), []), 0
         )
         self.lost: list[int] = []
-        self.refusals = Refusals(
-            DeadLetters(table), self.problems, lambda: T0, most=MOST, lost=self.lost.append
-        )
+        self.refusals = Refusals(table, self.problems, lambda: T0, most=MOST, lost=self.lost.append)
 
     def keep(self, *raws: bytes) -> None:
         letters = [DeadLetter(HTTP, "pawsonalize", T0, raw, code="c", message="m") for raw in raws]
@@ -39,43 +36,43 @@ class Kept:
 
 @pytest.fixture
 def kept(database: Database) -> Iterator[Kept]:
-    kept = Kept(database, DeadLetterTable(database))
+    kept = Kept(database, DeadLetters(database))
     yield kept
     kept.refusals.close()
 
 
 def test_what_fits_is_kept_and_what_does_not_is_counted_and_a_problem(kept: Kept) -> None:
     kept.keep(b"a", b"b", b"c")
-    assert (kept.table.count(), kept.lost, kept.problems.standing(T0)) == (3, [], [])
+    assert (kept.table.waiting(), kept.lost, kept.problems.standing(T0)) == (3, [], [])
     kept.keep(b"d", b"e", b"f")
-    assert (kept.table.count(), kept.lost) == (4, [2])
+    assert (kept.table.waiting(), kept.lost) == (4, [2])
     assert "max_dead_letters" in kept.problems.standing(T0)[0].message
 
 
 def test_few_large_ones_fill_it_too(kept: Kept) -> None:
     kept.keep(b"x" * (MOST * USUAL_BYTES), b"y")
-    assert (kept.table.count(), kept.lost) == (1, [1])
+    assert (kept.table.waiting(), kept.lost) == (1, [1])
 
 
 def test_what_is_huge_is_not_kept(kept: Kept) -> None:
     kept.keep(b"x" * (LARGEST + 1), b"y")
-    assert (kept.table.count(), kept.lost) == (1, [1])
+    assert (kept.table.waiting(), kept.lost) == (1, [1])
 
 
 def test_letters_of_streams_count_though_they_are_always_kept(kept: Kept) -> None:
-    DeadLetters(kept.table).keep(
+    kept.table.keep(
         [
             DeadLetter("nats://a/B", "g", T0, b"", code="c", message="m", position=f"0/{n}")
             for n in range(MOST + 1)
         ]
     )
     kept.keep(b"a")
-    assert (kept.table.count(), kept.lost) == (MOST + 1, [1])
+    assert (kept.table.waiting(), kept.lost) == (MOST + 1, [1])
 
 
 def test_a_table_that_cannot_be_written_costs_no_answer(database: Database) -> None:
-    class Broken(DeadLetterTable):
-        def add(self, letters: Sequence[DeadLetter]) -> int:
+    class Broken(DeadLetters):
+        def keep(self, letters: Sequence[DeadLetter]) -> int:
             raise StorageUnavailable("the disk is full")
 
     kept = Kept(database, Broken(database))
