@@ -102,7 +102,7 @@ class Ours:
         fixed = Fixed(replace(served, settings=replace(served.settings, exploration_weight=0.0)))
         runtime = Runtime(self.adapters.log, fixed, None, catalogue=self.adapters.catalogue)
         query = replace(self._query, recommendation_id=self._answer)  # draws no new one
-        answer = self.engine.individuals.asking(runtime, is_seen=False).recommend(query)
+        answer = self.engine.individuals.with_runtime(runtime, is_seen=False).recommend(query)
         return np.array([self._at[place.animal_ids[0]] for place in answer.places], np.int64)
 
     def hear(self, shown: Shown) -> None:

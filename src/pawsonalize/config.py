@@ -173,7 +173,7 @@ def _of_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[s
                 f"{path}: {key} is for AWS's deployment and has no meaning here: leave it out"
             )
         else:
-            raise InvalidInput(f"{path}: there is no setting {key}{_meant(key, known)}")
+            raise InvalidInput(f"{path}: there is no setting {key}{_suggestion(key, known)}")
     return values, warnings
 
 
@@ -207,15 +207,17 @@ def _unknown_variable(variable: str, known: Collection[str]) -> str:
     name = variable.upper().removeprefix(PREFIX)
     if _OF_AWS.fullmatch(_plain(name)):
         return f"the variable {variable} is for AWS's deployment and has no meaning here"
-    meant = nearest(name, (*known, "env", "config", "secrets_dir"))
-    hint = f"did you mean {PREFIX}{meant.upper()}?" if meant else "there is no setting of that name"
+    likely = nearest(name, (*known, "env", "config", "secrets_dir"))
+    hint = (
+        f"did you mean {PREFIX}{likely.upper()}?" if likely else "there is no setting of that name"
+    )
     return f"the variable {variable} is without effect: {hint}"
 
 
-def _meant(name: str, known: Collection[str]) -> str:
-    meant = nearest(name, known)
-    if meant:
-        return f": did you mean {meant}?"
+def _suggestion(name: str, known: Collection[str]) -> str:
+    likely = nearest(name, known)
+    if likely:
+        return f": did you mean {likely}?"
     return ": take it out (docs/reference/settings.md lists the settings)"
 
 
@@ -239,14 +241,14 @@ _KINDS = {
 }
 
 
-def wanted(kind: Any, said: str) -> str:
+def wanted(kind: Any, complaint: str) -> str:
     """What to write instead of a wrong value: in words where msgspec names a type."""
     if get_origin(kind) is Literal:
         return f"write one of {', '.join(get_args(kind))}"
     for expected, words in _KINDS.items():
-        if said.startswith(f"Expected `{expected}`, got"):
+        if complaint.startswith(f"Expected `{expected}`, got"):
             return f"write {words}"
-    return said
+    return complaint
 
 
 def read_json(name: str, value: Any) -> Any:

@@ -156,8 +156,8 @@ def _opener() -> OpenerDirector:
 
 
 def _read(answer: Any, where: str, limits: Limits, stopped: Callable[[], bool]) -> bytes:
-    told = answer.headers.get("Content-Length", "")
-    length = int(told) if told.isdecimal() else None
+    header = answer.headers.get("Content-Length", "")
+    length = int(header) if header.isdecimal() else None
     deadline = time.monotonic() + limits.total
     content = bytearray()
     while len(content) <= limits.size and (length is None or length <= limits.size):

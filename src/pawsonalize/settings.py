@@ -366,13 +366,13 @@ def _converted(values: Mapping[str, Any], *, strict: bool) -> Settings:
 
 def _wrong(reason: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> str:
     """What is wrong with which setting; the values of secrets are not shown."""
-    said, _, place = reason.partition(" - at `$.")
+    complaint, _, place = reason.partition(" - at `$.")
     name = place.rstrip("`")
     if name not in sources:
         return f"a setting is wrong: {reason}"
     is_secret = isinstance(Settings().value(name), Secret)
     value = "" if is_secret else f" {values[name]!r}"
-    better = wanted(get_type_hints(kinds_of_settings()[name])[name], said)
+    better = wanted(get_type_hints(kinds_of_settings()[name])[name], complaint)
     return f"the setting {name}{value} (from {sources[name]}) is wrong: {better}"
 
 

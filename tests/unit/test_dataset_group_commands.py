@@ -86,8 +86,8 @@ def test_the_solutions_of_the_group_are_trained_for_its_campaigns(settings: Sett
     assert "idle-" in idle
     assert "waits for a campaign" in idle
     with opened(settings) as adapters:
-        assert adapters.campaigns.get("hot").heading_for is not None
-        assert adapters.campaigns.get("recommender").heading_for is None
+        assert adapters.campaigns.get("hot").target_version is not None
+        assert adapters.campaigns.get("recommender").target_version is None
     with pytest.raises(InvalidInput, match="shop has no solution recommender; it has hot, idle"):
         run(settings, "train", "--dataset-group", "shop", "--solution", "recommender")
 

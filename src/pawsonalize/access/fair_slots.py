@@ -1,11 +1,11 @@
-"""A few requests at a time, of each dataset group in turn: who floods waits for themselves."""
+"""Fair queue of requests: a dataset group that floods delays its own requests only."""
 
 import asyncio
 from dataclasses import dataclass, field
 
 from pawsonalize.domain.errors import NotReady
 
-_SHARE = 4  # who waits may have so many times as many waiting as there is room left
+_SHARE = 4  # a group may have this many times as many requests waiting as there is room left
 _MOST_IDLE = 1_000  # dataset groups whose use is remembered though nothing of theirs waits
 _FIRST_COST = 0.001  # seconds; what a request is taken to cost before one was served
 _SMOOTHING = 0.1
@@ -45,14 +45,14 @@ class FairSlots:
         self._level = 0.0
         self._is_due = False
 
-    async def take(self, whose: str, weight: int = 1) -> None:
+    async def take(self, group: str, weight: int = 1) -> None:
         """Wait for a slot; NotReady at once if too many of the dataset group's wait already."""
-        queue = self._queues.get(whose)
+        queue = self._queues.get(group)
         if queue is None:
-            queue = self._queues[whose] = _Queue(self._level)
+            queue = self._queues[group] = _Queue(self._level)
         if self._room < 1 or len(queue.waiting) > _SHARE * self._room:
             raise NotReady(
-                f"too many requests about dataset group {whose} wait: send it again in a moment",
+                f"too many requests about dataset group {group} wait: send it again in a moment",
                 code="too_busy",
             )
         queue.weight = weight
@@ -61,7 +61,7 @@ class FairSlots:
         loop = asyncio.get_running_loop()
         place = loop.create_future()
         queue.waiting[place] = loop.time()
-        self._waiting[whose] = queue
+        self._waiting[group] = queue
         self._room -= 1
         self._look_soon(loop)
         try:
@@ -70,12 +70,12 @@ class FairSlots:
             if place.done() and not place.cancelled():
                 self._end(queue)
             elif place in queue.waiting:
-                self._leave(whose, queue, place)
+                self._leave(group, queue, place)
             raise
 
-    def give_back(self, whose: str, seconds: float) -> None:
+    def give_back(self, group: str, seconds: float) -> None:
         """Free the slot after so many seconds."""
-        queue = self._queues[whose]
+        queue = self._queues[group]
         queue.used += (seconds - queue.cost) / queue.weight
         queue.cost += _SMOOTHING * (seconds - queue.cost)
         self._end(queue)
@@ -84,7 +84,7 @@ class FairSlots:
         """For how many seconds the next request of each dataset group has waited for a slot."""
         now = asyncio.get_running_loop().time()
         return {
-            whose: now - next(iter(one.waiting.values())) for whose, one in self._waiting.items()
+            group: now - next(iter(one.waiting.values())) for group, one in self._waiting.items()
         }
 
     def _end(self, queue: _Queue) -> None:
@@ -94,16 +94,16 @@ class FairSlots:
             self._look_soon(asyncio.get_running_loop())
         elif len(self._queues) > _MOST_IDLE:
             self._queues = {
-                whose: one
-                for whose, one in self._queues.items()
+                group: one
+                for group, one in self._queues.items()
                 if one.running or one.used > self._level
             }
 
-    def _leave(self, whose: str, queue: _Queue, place: asyncio.Future[None]) -> None:
+    def _leave(self, group: str, queue: _Queue, place: asyncio.Future[None]) -> None:
         del queue.waiting[place]
         self._room += 1
         if not queue.waiting:
-            self._waiting.pop(whose, None)
+            self._waiting.pop(group, None)
 
     def _look_soon(self, loop: asyncio.AbstractEventLoop) -> None:
         if not self._is_due:
@@ -114,17 +114,17 @@ class FairSlots:
         self._is_due = False
         while self._free:
             ready = [
-                (one.used, whose)
-                for whose, one in self._waiting.items()
+                (one.used, group)
+                for group, one in self._waiting.items()
                 if one.running < self._each
             ]
             if not ready:
                 return
-            used, whose = min(ready)
+            used, group = min(ready)
             self._level = max(self._level, used)
-            queue = self._waiting[whose]
+            queue = self._waiting[group]
             place = next(iter(queue.waiting))
-            self._leave(whose, queue, place)
+            self._leave(group, queue, place)
             if place.cancelled():
                 continue
             queue.running += 1

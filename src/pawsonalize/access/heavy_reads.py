@@ -37,17 +37,17 @@ class HeavyReads:
         self._left, self._seen = _SAVED, time.monotonic()
         self._threads = ThreadPoolExecutor(at_once, thread_name_prefix="reports")
         self._most = at_once + waiting
-        self._asked = 0
+        self._requested = 0
         self._shared: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def make(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Return what the call returns; NotReady at once if too many wait already."""
-        if self._asked >= self._most:
+        if self._requested >= self._most:
             raise NotReady(
-                f"{self._asked} reports are asked for already: ask again in a moment",
+                f"{self._requested} reports are asked for already: ask again in a moment",
                 code="too_busy",
             )
-        self._asked += 1
+        self._requested += 1
         loop = asyncio.get_running_loop()
         work = partial(in_time(call), *args, **kwargs)
         if self._share is not None:
@@ -91,4 +91,4 @@ class HeavyReads:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _done(self, _: object) -> None:
-        self._asked -= 1
+        self._requested -= 1

@@ -57,7 +57,7 @@ def models_in_use(
     """Yield the campaigns, all or `among` them, with the model of each."""
     refreshed = RefreshedArtefacts(adapters.artefacts)
     for entry in entries(adapters.registry) if among is None else among:
-        name = entry.campaign.solution_version or entry.campaign.heading_for
+        name = entry.campaign.solution_version or entry.campaign.target_version
         version = None if name is None else adapters.registry.find(SolutionVersion, name)
         counts = None if version is None else refreshed.newest(version.name)
         yield ModelInUse(entry, name, version, counts)
@@ -68,7 +68,7 @@ def campaigns(service: CheckedService) -> Iterator[Diagnosis]:
     found = entries(service.adapters.registry)
     for entry in found:
         campaign, name = entry.campaign, f"campaign {entry.name}"
-        if campaign.heading_for is None:
+        if campaign.target_version is None:
             yield _in_training(service, entry) or _without_model(entry, found)
             continue
         update = campaign.latest_update
@@ -78,7 +78,7 @@ def campaigns(service: CheckedService) -> Iterator[Diagnosis]:
                 "train again with `pawsonalize train`",
                 about=name,
             )
-        yield fine(_serves(service, campaign, campaign.heading_for), about=name)
+        yield fine(_serves(service, campaign, campaign.target_version), about=name)
 
 
 def _in_training(service: CheckedService, entry: DirectoryEntry) -> Diagnosis | None:

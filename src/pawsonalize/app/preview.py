@@ -150,4 +150,4 @@ class Preview:
 
 def _version_of(campaign: Campaign) -> str | None:
     """What it serves; before any server did, what it is about to serve."""
-    return campaign.solution_version or campaign.heading_for
+    return campaign.solution_version or campaign.target_version

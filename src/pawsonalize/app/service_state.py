@@ -133,7 +133,7 @@ def _servers(adapters: Adapters, sleep: Callable[[float], object]) -> tuple[Serv
             state.lives,
         )
         for state in servers.states()
-        if state.lives is not False and not state.server.is_beside
+        if state.lives is not False and not state.server.is_background
     )
 
 

@@ -87,8 +87,8 @@ def _parts(place: "AnimalPlace") -> str:
     from pawsonalize.engine.serving.animals.settings import PARTS
 
     parts = sorted(zip(PARTS, place.parts, strict=True), key=lambda part: -abs(part[1]))
-    told = [f"{name} {size:+.2f}" for name, size in parts if abs(size) >= _SHOWN_PART]
-    return f"score {place.utility:+.2f}: " + (", ".join(told) or "nothing is known")
+    sizes = [f"{name} {size:+.2f}" for name, size in parts if abs(size) >= _SHOWN_PART]
+    return f"score {place.utility:+.2f}: " + (", ".join(sizes) or "nothing is known")
 
 
 def _print(

@@ -13,6 +13,6 @@ COLUMNS = ("sent", "type", "user", "session", "animal", "group", "value", "led t
 def event_row(event: "Event") -> tuple[str, ...]:
     """What the columns hold; `-` for what the event does not say."""
     value = "-" if event.event_value is None else f"{event.event_value:g}"
-    told = (event.user_id, event.session_id, event.animal_id, event.item_id)
-    shown = (one or "-" for one in told)
+    ids = (event.user_id, event.session_id, event.animal_id, event.item_id)
+    shown = (one or "-" for one in ids)
     return iso(event.sent_at), event.event_type, *shown, value, event.recommendation_id or "-"

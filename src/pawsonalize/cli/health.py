@@ -30,7 +30,7 @@ def health(
         raise InvalidInput("port is 0, any that is free: say which one with --port", field="port")
     path = "/readyz" if ready else "/healthz"
     try:
-        status, answer = _asked(settings, path)
+        status, answer = _response(settings, path)
     except (OSError, HTTPException) as error:
         reason = str(error) or type(error).__name__
         raise PawsonalizeError(f"nobody answers at port {settings.port}: {reason}") from error
@@ -39,7 +39,7 @@ def health(
     print(answer.decode())
 
 
-def _asked(settings: Settings, path: str) -> tuple[int, bytes]:
+def _response(settings: Settings, path: str) -> tuple[int, bytes]:
     host = _ANYWHERE.get(settings.host, settings.host)
     connection: HTTPConnection
     if settings.tls_certificate:

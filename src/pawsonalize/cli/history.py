@@ -60,11 +60,11 @@ def history(
     _print(page, user or session or "")
 
 
-def _print(page: "HistoryPage", whose: str) -> None:
+def _print(page: "HistoryPage", owner: str) -> None:
     from pawsonalize.cli.event_rows import COLUMNS, event_row
 
     if not page.events:
-        print(f"{whose} has no events that fit")
+        print(f"{owner} has no events that fit")
         return
     print_listing(COLUMNS, (event_row(one.event) for one in page.events))
     if page.next_cursor is not None:

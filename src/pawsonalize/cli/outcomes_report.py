@@ -129,9 +129,9 @@ def _drawn(curve: Curve, name: str, stays: Stays | None, colour: str) -> Drawn:
     for day, share in zip(curve.days, curve.share, strict=True):
         points += [(_x(day), before), (_x(day), share)]
         before = share
-    said = f"{name}, RMST90 {stays.rmst90.mean:.1f} days" if stays and stays.rmst90 else name
+    label = f"{name}, RMST90 {stays.rmst90.mean:.1f} days" if stays and stays.rmst90 else name
     text = " ".join(f"{x:.1f},{_TOP + _HEIGHT * (1 - share):.1f}" for x, share in points)
-    return Drawn(said, text, colour)
+    return Drawn(label, text, colour)
 
 
 def _x(day: float) -> float:

@@ -71,7 +71,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
         for look in needs(settings):
             look(adapters)
         _check_access(settings, adapters)
-        told = "\n".join(_announced(settings, adapters))
+        announcement = "\n".join(_announced(settings, adapters))
     os.environ.update(as_environment(settings))
     os.environ[SOURCES] = msgspec.json.encode(dict(sources)).decode()
     options: dict[str, Any] = {
@@ -89,7 +89,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
         "timeout_keep_alive": settings.idle_seconds,
     }
     _allow_files(settings.max_connections + RESERVED_FILES)
-    say(told)
+    say(announcement)
     if settings.workers == 1:
         _run(options)
         return

@@ -79,16 +79,16 @@ def _lines(found: "ServiceState", now: int) -> "Iterator[tuple[str, str]]":
 def _model(model: "CampaignModel", now: int) -> str:
     if model.solution_version is None:
         return "serves no model yet"
-    told = model.solution_version
+    text = model.solution_version
     if not model.serves:
-        told += " (served once a server runs)"
+        text += " (served once a server runs)"
     if model.remote is not None:
-        told += " (at Amazon Personalize)"
+        text += " (at Amazon Personalize)"
     if model.trained_as_of is not None:
-        told += f", trained {_ago(model.trained_as_of, now)} ago"
+        text += f", trained {_ago(model.trained_as_of, now)} ago"
     if model.counts_as_of is not None:
-        told += f", counts from {_ago(model.counts_as_of, now)} ago"
-    return told
+        text += f", counts from {_ago(model.counts_as_of, now)} ago"
+    return text
 
 
 def _ago(moment: str, now: int) -> str:

@@ -41,8 +41,8 @@ def tail(
 
     Example: pawsonalize events tail --lines 20 --no-follow
     """
-    whose = {"user_id": user, "session_id": session}
-    wanted = {name: one for name, one in whose.items() if one is not None}
+    owner = {"user_id": user, "session_id": session}
+    wanted = {name: one for name, one in owner.items() if one is not None}
     with opened(load_settings({"data_dir": data_dir})) as adapters, suppress(KeyboardInterrupt):
         arrivals, refused = _Arrivals(adapters, lines), offered("refused_tail", adapters, lines)
         while True:
@@ -73,13 +73,13 @@ class _Arrivals:
 
 
 def _stored(event: "Event") -> str:
-    told = (
+    fields = (
         ("user", event.user_id),
         ("session", event.session_id),
         ("animal", event.animal_id),
         ("group", event.item_id),
     )
-    parts = "  ".join(f"{name} {value}" for name, value in told if value is not None)
+    parts = "  ".join(f"{name} {value}" for name, value in fields if value is not None)
     return f"{iso(event.received_at)}  stored   {event.event_type}  {printable(parts)}"
 
 

@@ -168,14 +168,14 @@ def draw_affinities(
     favourite = _favourite_breeds(rng, species, family)
     boost = _FAVOURITE_BOOST * rng.lognormal(0, 0.4, (size, FAVOURITES))
     lives_with = np.array([row.home for row in ARCHETYPES])[kind]
-    size_taste = strength * _around(rng, np.array([row.sizes for row in ARCHETYPES]), kind)
-    age_taste = strength * _around(rng, np.array([row.ages for row in ARCHETYPES]), kind)
+    size_affinity = strength * _around(rng, np.array([row.sizes for row in ARCHETYPES]), kind)
+    age_affinity = strength * _around(rng, np.array([row.ages for row in ARCHETYPES]), kind)
     place, nearness = _places(rng, size, shelters)
     return Affinities(
         species=species,
         family=strength * family,
-        size=size_taste,
-        age=age_taste,
+        size=size_affinity,
+        age=age_affinity,
         shelter=nearness,
         favourite=favourite,
         boost=(strength * boost).astype(np.float32),

@@ -31,7 +31,7 @@ class WorldSettings:
     """Accounts that crawl the site: very many views, no taste."""
     bot_share: float = 0.03
     """Share of the events that are theirs, all bots together."""
-    taste: float = 1.0
+    affinity: float = 1.0
     """Strength of personal affinities; 0 makes all adopters alike."""
     appeal: float = 0.6
     """Weight of what everybody likes, relative to the measured log hazards of adoption."""

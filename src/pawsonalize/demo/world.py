@@ -56,13 +56,13 @@ def tell(
     )
     known = np.flatnonzero(viewed.identified & ~bot)
     known = known[rng.random(len(stock))[viewed.animal[known]] < settings.online_adoption_share]
-    taken = known[_adopting(stock, viewed.take(known), wanted[known], rng, end)]
-    parts = [viewed, _adoptions(viewed, stock, taken)]
+    adopted = known[_adopting(stock, viewed.take(known), wanted[known], rng, end)]
+    parts = [viewed, _adoptions(viewed, stock, adopted)]
     score = np.where(bot, -np.inf, _standardised(wanted, ~bot))
     for kind, rate in zip((FAVORITE, INQUIRY, APPLICATION), measured.FUNNEL_RATES, strict=True):
         goes = rng.random(len(views)) < chance(rate, score)
         if kind == APPLICATION:
-            goes[taken] = True
+            goes[adopted] = True
         parts.append(_follow(viewed, views, np.flatnonzero(goes), kind))
     events = EventColumns.joined(parts)
     kept = (events.moment < end) & ~_after_adoption(visits, events, rng)
@@ -135,13 +135,13 @@ def _adopting(
 
 
 def _adoptions(
-    viewed: EventColumns, stock: AnimalColumns, taken: NDArray[np.int64]
+    viewed: EventColumns, stock: AnimalColumns, adopted: NDArray[np.int64]
 ) -> EventColumns:
-    seen = viewed.take(taken)
-    nothing = np.full(len(taken), -1)
+    seen = viewed.take(adopted)
+    nothing = np.full(len(adopted), -1)
     return EventColumns(
         moment=stock.adopted[seen.animal],
-        kind=np.full(len(taken), ADOPTION, np.int8),
+        kind=np.full(len(adopted), ADOPTION, np.int8),
         visitor=seen.visitor,
         session=nothing.astype(np.int32),
         identified=seen.identified,
@@ -231,7 +231,7 @@ def generate(settings: WorldSettings, seed: int, end: int) -> World:
     users = settings.adopters + settings.bots
     stock = draw_animals(settings, dice[0], end)
     affinities = draw_affinities(
-        dice[1], users + guests_of(settings), settings.shelters, settings.taste
+        dice[1], users + guests_of(settings), settings.shelters, settings.affinity
     )
     utility = Utility.of(settings, affinities, stock)
     visits = draw_visits(settings, affinities, dice[2], start)

@@ -76,10 +76,15 @@ def read_words(animal: Animal, age: str) -> AnimalWords:
         "spayed neutered": animal.altered,
         "special needs": animal.special_needs,
     }
-    said = (animal.shelter, animal.coat, *animal.colours, *(one for one in more if more[one]))
+    facts_in_words = (
+        animal.shelter,
+        animal.coat,
+        *animal.colours,
+        *(one for one in more if more[one]),
+    )
     name = words_in(animal.name)
     facts = [f"={mark}:{value}" for mark, value in marks.items()]
-    facts += [*name, *(f"name:{word}" for word in name), *words_in(" ".join(said))]
+    facts += [*name, *(f"name:{word}" for word in name), *words_in(" ".join(facts_in_words))]
     for breed in filter(None, (animal.breed, animal.secondary_breed)):
         facts += _breed_words(animal.species, breed)
     return AnimalWords(animal.species, pad(facts), pad(words_in(animal.description)))

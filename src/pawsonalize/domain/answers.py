@@ -42,15 +42,15 @@ def says_nothing(text: str) -> bool:
     return not word or _ANSWERS.get(word) is GoodWith.UNKNOWN
 
 
-def read_answer(told: str | bool | None, *, about_children: bool = False) -> GoodWith | None:
+def read_answer(value: str | bool | None, *, about_children: bool = False) -> GoodWith | None:
     """An answer in words; None if they cannot be read.
 
     About children, an answer that holds for older ones only is a no: somebody who has children may
     have small ones.
     """
-    if told is None or says_nothing(str(told)):
+    if value is None or says_nothing(str(value)):
         return GoodWith.UNKNOWN
-    plain = re.sub(r"^([01])\.0$", r"\1", str(told).strip().casefold())
+    plain = re.sub(r"^([01])\.0$", r"\1", str(value).strip().casefold())
     if about_children and _OLDER.search(plain):
         return GoodWith.NO
     first, *others = re.findall(r"[^\W_]+", plain)

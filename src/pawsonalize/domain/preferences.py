@@ -39,7 +39,7 @@ class Preferences:
     kids: bool | None = None
     dogs: bool | None = None
     cats: bool | None = None
-    said_at: int | None = field(default=None, compare=False)
+    stated_at: int | None = field(default=None, compare=False)
     """When they were given, in milliseconds since 1970; None: now."""
 
     def attributes(self) -> dict[str, str]:
@@ -53,9 +53,9 @@ class Preferences:
 
     def wishes(self, at: int) -> "tuple[Wish, ...]":
         """Return the wishes, of that moment where the answers have none of their own."""
-        said_at = at if self.said_at is None else self.said_at
+        stated_at = at if self.stated_at is None else self.stated_at
         wanted = zip(PREFERRED.values(), (self.species, self.size, self.age), strict=True)
-        return tuple(Wish(name, frozenset(ids), said_at) for name, ids in wanted if ids)
+        return tuple(Wish(name, frozenset(ids), stated_at) for name, ids in wanted if ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +64,9 @@ class Wish:
 
     attribute: str
     values: frozenset[str]
-    said_at: int
+    stated_at: int
 
     def takes_back(self, group: AnimalGroup, sent_at: int) -> bool:
         """Whether it was said after an event of the group, and speaks against it."""
         value = getattr(group, self.attribute)
-        return sent_at <= self.said_at and value not in self.values and value != "unknown"
+        return sent_at <= self.stated_at and value not in self.values and value != "unknown"

@@ -75,11 +75,11 @@ def shuffled_order(group: NDArray[np.integer], seed: int) -> NDArray[np.int64]:
     `group` rises; rows of group -1 (at any place) stay. Times stay where they are, so nothing
     but the order of a user's items is lost.
     """
-    taken = np.arange(len(group))
+    source = np.arange(len(group))
     free = np.flatnonzero(group >= 0)
     chance = np.random.default_rng(seed).random(len(free))
-    taken[free] = free[np.lexsort((chance, group[free]))]
-    return taken
+    source[free] = free[np.lexsort((chance, group[free]))]
+    return source
 
 
 def shuffled_labels(n_rows: int, seed: int) -> NDArray[np.int64]:

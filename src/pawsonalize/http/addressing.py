@@ -146,9 +146,9 @@ async def individuals_for(request: Request, address: Address, purpose: Purpose) 
         )
     if address.campaign is not None:
         named = await answering(request, address, purpose)
-        return services.individuals.asking(named.runtime)
+        return services.individuals.with_runtime(named.runtime)
     runtime = await _of_default_group(services, asked)
-    return services.individuals if runtime is None else services.individuals.asking(runtime)
+    return services.individuals if runtime is None else services.individuals.with_runtime(runtime)
 
 
 def read_visitor(user_id: Id | None, session_id: Id | None) -> Visitor:

@@ -14,7 +14,7 @@ from pawsonalize.engine.ingest.decoding.unknown_fields import (
     UNKNOWN_FIELD,
     UnknownFields,
     check_names,
-    meant,
+    likely_name,
 )
 from pawsonalize.http.audit import note_action
 from pawsonalize.http.callers import admit
@@ -88,7 +88,7 @@ def _fields(kind: object) -> list[str]:
 
 def _refuse_fields(given: set[str], fields: list[str]) -> None:
     for name in sorted(given):
-        right = meant(name, fields)
+        right = likely_name(name, fields)
         if right is not None:
             raise InvalidInput(
                 f"there is no parameter {name}: write {right} in the body",

@@ -112,7 +112,7 @@ def _stored(given: PreferencesForm | None, now: int) -> dict[str, Value]:
     answers = given.read()
     stored: dict[str, Value] = {**answers.attributes()}
     if answers.wishes(now):
-        stored[PREFERRED_AT] = float(now if answers.said_at is None else answers.said_at)
+        stored[PREFERRED_AT] = float(now if answers.stated_at is None else answers.stated_at)
     return stored
 
 

@@ -66,12 +66,12 @@ class Campaigns:
                 raise Conflict(
                     f"campaign {name} was updated by somebody else meanwhile: look again"
                 )
-            target = version or campaign.heading_for
+            target = version or campaign.target_version
             updated = msgspec.structs.replace(campaign, **settings)
             self._check(updated, target)
             latest = campaign.latest_update
             failed = latest is not None and latest.status is Status.CREATE_FAILED
-            if target == campaign.heading_for and not settings and not failed:
+            if target == campaign.target_version and not settings and not failed:
                 return campaign
             if target is None:
                 return updated

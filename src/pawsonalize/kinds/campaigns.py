@@ -71,7 +71,7 @@ class Campaign(Resource, frozen=True, kw_only=True):
     followed: str | None = None
 
     @property
-    def heading_for(self) -> str | None:
+    def target_version(self) -> str | None:
         """The version it serves, or is about to."""
         return self.pending.solution_version if self.pending else self.solution_version
 

@@ -245,7 +245,7 @@ class _Users:
         user, seen = place[data.user[rows]], of_item[data.item[rows]]
         wholes = _numbered([(name, whole) for name, (whole, _) in values])
         traits = _Counted.of(np.repeat(user, seen.shape[1]), seen.ravel(), len(known), wholes)
-        facets, who, what = _told(data, place)
+        facets, who, what = _quiz_answers(data, place)
         names = _numbered([name for name, _ in facets])
         return cls(values, facets, traits, _Counted.of(who, what, len(known), names))
 
@@ -260,7 +260,7 @@ def _values(data: TrainingData) -> tuple[tuple[Value, ...], Ints]:
     return tuple(code), of_item
 
 
-def _told(data: TrainingData, place: Ints) -> tuple[tuple[Facet, ...], Ints, Ints]:
+def _quiz_answers(data: TrainingData, place: Ints) -> tuple[tuple[Facet, ...], Ints, Ints]:
     """Code the quiz answers of users: all answers, then for each one its user and its value."""
     code: dict[Facet, int] = {}
     given: list[Ints] = []

@@ -32,7 +32,7 @@ class ItemAttributes:
 
 @dataclass(frozen=True, slots=True)
 class StayColumns:
-    """Stays of all animals, one array per column; without any, availability is not known.
+    """Stays of all animals, one array per column; empty if availability is unknown.
 
     An animal of item `item` (a code) is available from `since` until just before `until`
     (milliseconds since 1970, `FOREVER` while it waits).

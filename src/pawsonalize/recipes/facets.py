@@ -79,7 +79,7 @@ def facet_columns(
     A name has as many columns as somebody has values; of its values the commonest are kept.
     """
     for source, (distinct, times) in enumerate(sources):
-        for name in dict.fromkeys(name for told in distinct for name, _ in told):
+        for name in dict.fromkeys(name for entry in distinct for name, _ in entry):
             values = [[value for one, value in facets if one == name] for facets in distinct]
             count: dict[str, int] = {}
             for listed, many in zip(values, times.tolist(), strict=True):

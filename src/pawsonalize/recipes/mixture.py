@@ -310,8 +310,8 @@ class Mixture:
         # A visitor's own items outside the catalogue are evidence of what they return to as well.
         evidence = [float(latest.sum()), *inside[1:]]
         first, second, third, fourth = (
-            np.float32(most / (told + s.doubt))
-            for most, told in zip(self._most(), evidence, strict=True)
+            np.float32(most / (amount + s.doubt))
+            for most, amount in zip(self._most(), evidence, strict=True)
         )
         weights = (first, second, third, fourth)
         rest = 1.0 - sum(weight * part for weight, part in zip(weights, inside, strict=True))

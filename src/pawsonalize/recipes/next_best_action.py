@@ -102,9 +102,9 @@ class _Trials:
     And those after the outcome 0 or 1 of another action, shape (2, actions, actions).
     """
 
-    taken: NDArray[np.float64]
+    successes: NDArray[np.float64]
     shown: NDArray[np.float64]
-    taken_after: NDArray[np.float64]
+    successes_after: NDArray[np.float64]
     shown_after: NDArray[np.float64]
 
     @classmethod
@@ -119,7 +119,7 @@ class _Trials:
         outcomes = np.array([name not in _NOT_TAKEN for name in data.event_types], np.int64)
         views = np.array([name == "VIEWED" for name in data.event_types], np.bool_)
         weights = LogClock.of(data.time, data.as_of).fade(data.time, settings.half_life_days)
-        last_taken = {
+        last_success = {
             (user, action): time
             for user, action, kind, time in zip(
                 data.user.tolist(),
@@ -136,8 +136,8 @@ class _Trials:
             if data.user[row] != user:
                 user, state = int(data.user[row]), {}
             action, kind = int(data.item[row]), int(data.event_type[row])
-            taken_later = last_taken.get((user, action), -1) >= data.time[row]
-            if not (views[kind] and taken_later):
+            succeeded_later = last_success.get((user, action), -1) >= data.time[row]
+            if not (views[kind] and succeeded_later):
                 trials.meet(action, int(outcomes[kind]), state, float(weights[row]))
             state.pop(action, None)
             state[action] = int(outcomes[kind])
@@ -148,20 +148,22 @@ class _Trials:
     def meet(self, action: int, outcome: int, state: Mapping[int, int], weight: float) -> None:
         """Count one trial of the action, by a user with that state."""
         self.shown[action] += weight
-        self.taken[action] += weight * outcome
+        self.successes[action] += weight * outcome
         for other, before in state.items():
             self.shown_after[before, other, action] += weight
-            self.taken_after[before, other, action] += weight * outcome
+            self.successes_after[before, other, action] += weight * outcome
 
     def rates(self, smoothing: float) -> NDArray[np.float64]:
         """Rate at which each action is taken, strictly between 0 and 1."""
-        average = (self.taken.sum() + 1) / (self.shown.sum() + 2)
-        rates: NDArray[np.float64] = (self.taken + smoothing * average) / (self.shown + smoothing)
+        average = (self.successes.sum() + 1) / (self.shown.sum() + 2)
+        rates: NDArray[np.float64] = (self.successes + smoothing * average) / (
+            self.shown + smoothing
+        )
         return rates
 
     def lifts(self, rates: NDArray[np.float64], smoothing: float) -> NDArray[np.float32]:
         """Change of the log odds of an action by an outcome of another."""
-        after = (self.taken_after + smoothing * rates) / (self.shown_after + smoothing)
+        after = (self.successes_after + smoothing * rates) / (self.shown_after + smoothing)
         return (_log_odds(after) - _log_odds(rates)).astype(np.float32)
 
 

@@ -185,8 +185,8 @@ def _write(
 
 def _cut(old: Animal, new: Animal, at: int) -> int:
     """The moment from which the new record counts. Stays before it are left as they were."""
-    told = {*new.history} ^ {*old.history}
-    return min([at, *(change.at for change in told)])
+    differing = {*new.history} ^ {*old.history}
+    return min([at, *(change.at for change in differing)])
 
 
 def _stays(connection: Connection, animal_ids: Collection[str]) -> dict[str, tuple[Stay, ...]]:
@@ -202,21 +202,21 @@ def _stays(connection: Connection, animal_ids: Collection[str]) -> dict[str, tup
 
 def _replace_stays(connection: Connection, before: Stays, after: Stays, at: int) -> None:
     """Write the stays that are new, and record which items and animals change by that."""
-    new = {one: told for one, told in after.items() if told != before.get(one, ())}
+    new = {one: kept for one, kept in after.items() if kept != before.get(one, ())}
     if replaced := [one for one in new if one in before]:
         connection.execute(delete(stays).where(stays.c.animal_id.in_(replaced)))
     rows = [
         {"animal_id": one, "since": stay.since, "until": stay.until, "item_id": stay.item_id}
-        for one, told in new.items()
-        for stay in told
+        for one, kept in new.items()
+        for stay in kept
     ]
     if rows:
         connection.execute(insert(connection, stays), rows)
     changed = {
         stay.item_id
-        for one, told in after.items()
-        for stay in set(told) | set(before.get(one, ()))
-        if stay.until > at or (one in new and (stay in told) != (stay in before.get(one, ())))
+        for one, kept in after.items()
+        for stay in set(kept) | set(before.get(one, ()))
+        if stay.until > at or (one in new and (stay in kept) != (stay in before.get(one, ())))
     }
     record_changes(connection, changed, after, at)
 

@@ -117,8 +117,8 @@ class ArtefactIndex:
         """Take an artefact off the list; its objects are a draft from then on, to be deleted."""
         columns = (_LISTED.location, _LISTED.draft, _LISTED.digest, _LISTED.bytes)
         with self._database.writing() as connection:
-            taken = delete(artefacts).where(_LISTED.location == location).returning(*columns)
-            row = connection.execute(taken).first()
+            removal = delete(artefacts).where(_LISTED.location == location).returning(*columns)
+            row = connection.execute(removal).first()
             if row is None:
                 return None
             gone = ListedArtefact(*row)

@@ -67,6 +67,6 @@ def explained(reason: str, place: str) -> StorageUnavailable:
         return StorageUnavailable(_DAMAGED, detail=detail)
     for sign, meaning in _KNOWN:
         if sign in reason:
-            said = f"{meaning}. Nothing of this request was stored"
-            return StorageUnavailable(said, detail=detail)
+            message = f"{meaning}. Nothing of this request was stored"
+            return StorageUnavailable(message, detail=detail)
     return StorageUnavailable(SILENT, detail=detail)

@@ -78,10 +78,10 @@ class GroupDays:
                     return False
         with self._database.writing() as connection:
             _add(connection, [DayCounts(group, day)])
-            taken = update(days).where(*here).values(trainings=days.c.trainings + 1)
+            counted = update(days).where(*here).values(trainings=days.c.trainings + 1)
             if most is not None:
-                taken = taken.where(days.c.trainings < most)
-            return connection.execute(taken).rowcount == 1
+                counted = counted.where(days.c.trainings < most)
+            return connection.execute(counted).rowcount == 1
 
     def return_training(self, group: str, day: int) -> None:
         """Count it no more: it was not begun."""

@@ -187,11 +187,11 @@ class Impressions:
 
         At most so many of each.
         """
-        asked = {"group": self._dataset_group, "at": at, "limit": limit}
+        arguments = {"group": self._dataset_group, "at": at, "limit": limit}
         found: dict[bytes, Sequence[Any]] = {}
         for column, name in (("user_id", visitor.user_id), ("session_id", visitor.session_id)):
             if name is not None:
-                rows = self._database.rows(_PAGES_BY[column], {**asked, "visitor": name})
+                rows = self._database.rows(_PAGES_BY[column], {**arguments, "visitor": name})
                 found |= {row[_ID]: row for row in rows}  # most are in both, and unpacked once
         pages = [_impression(dict(zip(_NAMES, row, strict=True))) for row in found.values()]
         return sorted(pages, key=lambda page: page.as_of, reverse=True)

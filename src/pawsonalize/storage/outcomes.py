@@ -76,12 +76,12 @@ class Outcomes:
 
     def users_of(self, session_ids: Collection[str]) -> dict[str, str]:
         """The user of each of these sessions that is bound to one."""
-        asked, found = sorted(session_ids), {}
+        ids, found = sorted(session_ids), {}
         with self._database.reading() as connection:
-            for begin in range(0, len(asked), _ASKED_AT_ONCE):
+            for begin in range(0, len(ids), _ASKED_AT_ONCE):
                 wanted = select(sessions.c.session_id, sessions.c.user_id).where(
                     sessions.c.dataset_group == self._dataset_group,
-                    sessions.c.session_id.in_(asked[begin : begin + _ASKED_AT_ONCE]),
+                    sessions.c.session_id.in_(ids[begin : begin + _ASKED_AT_ONCE]),
                 )
                 found.update({row[0]: row[1] for row in connection.execute(wanted)})
         return found

@@ -1,4 +1,4 @@
-"""PostgreSQL, which may freeze: who answers requests does not wait for it.
+"""Connections with time-outs, so that a frozen PostgreSQL gives 503 within 2 seconds.
 
 A server that froze keeps its connections and takes new ones. No time-out of its own ends a
 statement then, and none of the system's, so the client must look at the clock.
@@ -51,7 +51,7 @@ class Pulse:
         self._connect = connect
         self.is_silent = False
         self._answered_at = 0.0
-        self._asked = threading.Event()
+        self._requested = threading.Event()
         self._closing = False
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -63,7 +63,7 @@ class Pulse:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="pulse", daemon=True)
                 self._thread.start()
-        self._asked.set()
+        self._requested.set()
         return now
 
     def answered_since(self, moment: float) -> bool:
@@ -78,14 +78,14 @@ class Pulse:
     def close(self) -> None:
         """End the thread, unless it waits for a server that is silent."""
         self._closing = True
-        self._asked.set()
+        self._requested.set()
         if self._thread is not None:
             self._thread.join(_RETRY_SECONDS if self.is_silent else None)
 
     def _run(self) -> None:
         connection: psycopg.Connection[Any] | None = None
-        while self._asked.wait() and not self._closing:
-            self._asked.clear()
+        while self._requested.wait() and not self._closing:
+            self._requested.clear()
             try:
                 if connection is None:
                     connection = self._connect()
@@ -94,7 +94,7 @@ class Pulse:
                 connection = None
                 time.sleep(_RETRY_SECONDS)
                 if self.is_silent:
-                    self._asked.set()
+                    self._requested.set()
             else:
                 self._answered_at = time.monotonic()
                 self.is_silent = False
@@ -123,18 +123,18 @@ class _Connection(psycopg.Connection[Any]):
         self, waiting: Generator[Any, Any, T], pulse: Pulse, is_awaited: bool
     ) -> Generator[Any, Any, T]:
         began = time.monotonic()
-        asked: float | None = None
+        pulse_at: float | None = None
         try:
             wanted = next(waiting)
             while True:
                 ready = yield wanted
                 now = time.monotonic()
                 if not ready and now - began > _ASK_SECONDS:
-                    if asked is None or (not is_awaited and now - asked > _OTHERS_SECONDS):
-                        asked = pulse.ask()
+                    if pulse_at is None or (not is_awaited and now - pulse_at > _OTHERS_SECONDS):
+                        pulse_at = pulse.ask()
                     self._give_up_if_left()
                     if is_awaited:
-                        self._give_up_if_silent(pulse, asked, now - began)
+                        self._give_up_if_silent(pulse, pulse_at, now - began)
                 wanted = waiting.send(ready)
         except StopIteration as end:
             return cast(T, end.value)
@@ -144,12 +144,12 @@ class _Connection(psycopg.Connection[Any]):
             self.pgconn.finish()
             raise OperationalError("another server has taken over")
 
-    def _give_up_if_silent(self, pulse: Pulse, asked: float, passed: float) -> None:
+    def _give_up_if_silent(self, pulse: Pulse, pulse_at: float, passed: float) -> None:
         if not pulse.is_silent:
             if passed > self.longest:
                 self.pgconn.finish()
                 raise OperationalError("the statement took too long")
-            if pulse.answered_since(asked) or time.monotonic() - asked < _PULSE_SECONDS:
+            if pulse.answered_since(pulse_at) or time.monotonic() - pulse_at < _PULSE_SECONDS:
                 return
             pulse.note_silence()
         # What the server makes of the statement, if it goes on, nobody hears: never use it again.
@@ -266,14 +266,14 @@ class PostgresEngines:
             return self._connect(args, given)
         if self.pulse.is_silent:
             raise OperationalError(SILENT)
-        asked = self.pulse.ask()
+        pulse_at = self.pulse.ask()
         # psycopg itself waits for 2 seconds at least.
         connecting = self._connecting.submit(self._connect, args, given)
         try:
             return connecting.result(_CONNECT_SECONDS)
         except NotInTime:
             connecting.add_done_callback(_close_late)
-            if not self.pulse.answered_since(asked):
+            if not self.pulse.answered_since(pulse_at):
                 self.pulse.note_silence()
             raise OperationalError(SILENT) from None
 

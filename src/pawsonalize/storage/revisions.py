@@ -154,9 +154,9 @@ def _oldest_after(config: Any, revision: str) -> str | None:
     from alembic.script import ScriptDirectory  # noqa: PLC0415
 
     coming = ScriptDirectory.from_config(config).walk_revisions(revision, "head")
-    said = (one.module for one in coming if one.revision != revision)
+    modules = (one.module for one in coming if one.revision != revision)
     contracting = [
-        one.oldest_program for one in said if getattr(one, "change", EXPANDS) == CONTRACTS
+        one.oldest_program for one in modules if getattr(one, "change", EXPANDS) == CONTRACTS
     ]
     return max(contracting, default=None)
 

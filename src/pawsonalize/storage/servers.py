@@ -41,7 +41,7 @@ class ServerProcess:
     """Counted up while it lives."""
 
     @property
-    def is_beside(self) -> bool:
+    def is_background(self) -> bool:
         """Whether it is a training or another process beside the servers."""
         return not set(self.roles) & set(ROLES)
 

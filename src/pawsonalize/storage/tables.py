@@ -62,14 +62,14 @@ events = Table(
 # In SQLite the index holds all that answers read of an event: each of them would be a page of its
 # own. In PostgreSQL long ids might not fit.
 _READ = (events.c.user_id, events.c.item_id, events.c.event_type, events.c.event_value)
-for _name, _whose, _which in (
+for _name, _owner, _condition in (
     ("events_by_user", events.c.user_id, events.c.user_id.is_not(None)),
     ("events_by_session", events.c.session_id, events.c.user_id.is_(None)),
 ):
-    _key = (_whose, events.c.dataset_group, events.c.sent_at, events.c.offset)
-    _read = [column for column in _READ if column is not _whose]
-    Index(_name, *_key, *_read, sqlite_where=_which).ddl_if(dialect="sqlite")
-    Index(_name, *_key, postgresql_where=_which).ddl_if(dialect="postgresql")
+    _key = (_owner, events.c.dataset_group, events.c.sent_at, events.c.offset)
+    _read = [column for column in _READ if column is not _owner]
+    Index(_name, *_key, *_read, sqlite_where=_condition).ddl_if(dialect="sqlite")
+    Index(_name, *_key, postgresql_where=_condition).ddl_if(dialect="postgresql")
 
 sessions = Table(
     "sessions",

@@ -48,16 +48,16 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
     storefront = Storefront.of(request)
     now = storefront.now()
     known = Knowledge.of(storefront, visitor)
-    taken_home = known.did("adoption")
+    adopted = known.did("adoption")
     looking_for = preferences_of(request)
-    filters, rules, notices = _asked(request, storefront, looking_for, taken_home)
+    filters, rules, notices = _read_request(request, storefront, looking_for, adopted)
     found = None
     if filters.text:
         found = storefront.search.find(filters.text, now, filters.as_written)
         rules = replace(rules, **dict.fromkeys(found.household, True))  # type: ignore[arg-type]
     available = [] if found else storefront.animals.available(now, MAX_RESULTS)
     listed = found.species if found else {one.animal_id: one.species for one in available}
-    species = {one: kind for one, kind in listed.items() if one not in taken_home}
+    species = {one: kind for one, kind in listed.items() if one not in adopted}
     show = _show(request)
     # Another choice, or another answer, is another page of this browser.
     pages, name = read_pages(request), f"{crc32(repr((filters, looking_for)).encode()):x}"
@@ -123,25 +123,25 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
     return response
 
 
-def _asked(
-    request: Request, storefront: Storefront, looking_for: Preferences, taken_home: frozenset[str]
+def _read_request(
+    request: Request, storefront: Storefront, looking_for: Preferences, adopted: frozenset[str]
 ) -> tuple[HouseholdRules, Eligibility, list[str]]:
     """Return the page's request, the rules that follow from it, and notes for the visitor."""
     notices = [_NOTICES[one] for one in request.query_params.getlist("notice") if one in _NOTICES]
     filters = HouseholdRules.of(request, looking_for)
     try:
-        rules = storefront.individuals.placed(filters.rules(taken_home))
+        rules = storefront.individuals.placed(filters.rules(adopted))
     except InvalidInput:
         notices.append(f"We do not know where {filters.near} is, so distances are left out.")
         filters = filters.nowhere()
-        rules = filters.rules(taken_home)
+        rules = filters.rules(adopted)
     return filters, rules, notices
 
 
 def _show(request: Request) -> int:
     given = request.query_params.get("show", "")
-    asked = int(given) if given.isascii() and given.isdigit() and len(given) < 4 else _PAGE
-    return min(max(asked, _PAGE), MAX_RESULTS)
+    wanted = int(given) if given.isascii() and given.isdigit() and len(given) < 4 else _PAGE
+    return min(max(wanted, _PAGE), MAX_RESULTS)
 
 
 def _more(filters: HouseholdRules, show: int, last: Shown) -> str:
@@ -168,12 +168,12 @@ def _call(
     looking_for: Preferences,
     found: Sequence[str],
 ) -> str:
-    asked = known.identity() | {"of": "animals"} | filters.call | as_call(looking_for)
+    call = known.identity() | {"of": "animals"} | filters.call | as_call(looking_for)
     if filters.text:
         ids = [{"itemId": one} for one in found[:_PAGE]]
-        asked |= {"itemMetadataList": ids}
-        return curl(f"{request.base_url}v1/rerankings?detail=full", asked)
-    return curl(f"{request.base_url}v1/recommendations?detail=full", asked | {"limit": _PAGE})
+        call |= {"itemMetadataList": ids}
+        return curl(f"{request.base_url}v1/rerankings?detail=full", call)
+    return curl(f"{request.base_url}v1/recommendations?detail=full", call | {"limit": _PAGE})
 
 
 def get_learning(request: Request, _visitor: Visitor) -> Response:

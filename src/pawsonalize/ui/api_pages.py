@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.ui.api_reference import Document, TagView, said, table_of, tags_of
+from pawsonalize.ui.api_reference import Document, TagView, marked_up, table_of, tags_of
 from pawsonalize.ui.rendering import page
 
 _ERROR_TYPES = ("ErrorAnswer", "ErrorDetail", "Rejected")
@@ -36,9 +36,9 @@ def _overview(document: Document, tags: Mapping[str, TagView]) -> Response:
         tags=tags,
         current=None,
         version=document["info"]["version"],
-        paragraphs=[said(one) for one in document["info"]["description"].split("\n\n")],
+        paragraphs=[marked_up(one) for one in document["info"]["description"].split("\n\n")],
         schemes=[
-            (name, said(one["description"]))
+            (name, marked_up(one["description"]))
             for name, one in document["components"]["securitySchemes"].items()
         ],
         types=[table_of(name, document) for name in _ERROR_TYPES],

@@ -14,7 +14,7 @@ _PREFIX = "#/components/schemas/"
 _CODE = re.compile(r"`([^`]+)`")
 
 
-def said(text: str) -> Markup:
+def marked_up(text: str) -> Markup:
     """Text of the document, escaped, what stands in backticks as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
 
@@ -89,7 +89,7 @@ def tags_of(document: Document) -> dict[str, TagView]:
         used = [one for one in _operations(document) if tag["name"] in one["tags"]]
         types = tuple(table_of(name, document) for name in _reached(used, document))
         slug = tag["name"].lower()
-        found[slug] = TagView(tag["name"], slug, said(tag["description"]), tuple(own), types)
+        found[slug] = TagView(tag["name"], slug, marked_up(tag["description"]), tuple(own), types)
     return found
 
 
@@ -106,15 +106,15 @@ def _operation(method: str, path: str, one: Mapping[str, Any]) -> OperationView:
         id=one["operationId"],
         method=method,
         path=path,
-        summary=said(one["summary"]),
-        description=said(one.get("description", "")),
+        summary=marked_up(one["summary"]),
+        description=marked_up(one.get("description", "")),
         scopes=tuple(name for way in one["security"] for name in way),
         parameters=tuple(
             FieldRow(
                 given["name"],
                 kind_of(given["schema"]),
                 given["required"],
-                said(given["description"]),
+                marked_up(given["description"]),
                 given["in"],
             )
             for given in one.get("parameters", ())
@@ -127,7 +127,7 @@ def _operation(method: str, path: str, one: Mapping[str, Any]) -> OperationView:
         status=f"{status} {answer['description']}",
         answer=_answered(answer),
         headers=tuple(
-            FieldRow(name, kind_of(given["schema"]), True, said(given["description"]))
+            FieldRow(name, kind_of(given["schema"]), True, marked_up(given["description"]))
             for name, given in answer.get("headers", {}).items()
         ),
     )
@@ -207,9 +207,9 @@ def table_of(name: str, document: Document) -> TypeTable:
     required = schema.get("required", ())
     return TypeTable(
         name,
-        said(schema.get("description", "")),
+        marked_up(schema.get("description", "")),
         tuple(
-            FieldRow(field, kind_of(one), field in required, said(one.get("description", "")))
+            FieldRow(field, kind_of(one), field in required, marked_up(one.get("description", "")))
             for field, one in schema.get("properties", {}).items()
         ),
     )

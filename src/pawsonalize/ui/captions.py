@@ -30,12 +30,12 @@ def order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences)
     """A few sentences, true of this page."""
     if ordered.recommendation_id is None:
         return "Whoever has waited longest comes first."
-    said = dict(_PARTS)
+    captions = dict(_PARTS)
     if known.events:
-        said |= {"group": _OWN, "visitor": _OWN}
+        captions |= {"group": _OWN, "visitor": _OWN}
     elif looking_for != Preferences():
-        said["group"] = _WISH
-    decided = list(dict.fromkeys(said[part] for part in ordered.decided))[:2]
+        captions["group"] = _WISH
+    decided = list(dict.fromkeys(captions[part] for part in ordered.decided))[:2]
     words = " and ".join(one for one in decided if one != _OWN)
     order = f"Ordered by {words}." if words else "Hardly anything sets them apart."
     if decided[:1] == [_WISH]:

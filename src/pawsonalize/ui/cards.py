@@ -67,8 +67,8 @@ class AnimalCard:
         """Reasons for its place, without what the card says anyway."""
         if self.shown is None:
             return ()
-        said = {f"waiting {self.waiting}", self.distance}
-        return tuple(reason for reason in self.shown.reasons if reason not in said)
+        stated = {f"waiting {self.waiting}", self.distance}
+        return tuple(reason for reason in self.shown.reasons if reason not in stated)
 
     @property
     def distance(self) -> str:

@@ -60,7 +60,7 @@ class HouseholdRules:
             as_written="as-written" in given,
         )
 
-    def rules(self, taken_home: Iterable[str]) -> Eligibility:
+    def rules(self, adopted: Iterable[str]) -> Eligibility:
         """The rules of the answer; who was adopted is not shown."""
         return Eligibility(
             kids="kids" in self.household,
@@ -72,7 +72,7 @@ class HouseholdRules:
             place=self.point,
             postcode="" if self.point else self.near,
             max_distance_km=float(self.within) if self.within else None,
-            denied=Denied(animals=frozenset(taken_home)),
+            denied=Denied(animals=frozenset(adopted)),
         )
 
     @property

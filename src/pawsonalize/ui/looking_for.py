@@ -55,7 +55,7 @@ async def post_looking_for(request: Request, visitor: Visitor, fields: Fields) -
     """Keep the answers, or forget them, and show the animals in the new order."""
     response = see("/")
     now = Storefront.of(request).now()
-    answers = Preferences() if "forget" in fields else replace(_read(fields), said_at=now)
+    answers = Preferences() if "forget" in fields else replace(_read(fields), stated_at=now)
     if answers == Preferences():
         forget_answers(response)
     else:
@@ -67,8 +67,8 @@ async def post_looking_for(request: Request, visitor: Visitor, fields: Fields) -
 def as_call(preferences: Preferences) -> dict[str, Any]:
     """The answers as an API call says them; empty without any."""
     given = {name: value for name, value in asdict(preferences).items() if value not in ((), None)}
-    said_at = given.pop("said_at", None)
-    return {"preferences": given | ({"saidAt": said_at} if said_at else {})} if given else {}
+    stated_at = given.pop("stated_at", None)
+    return {"preferences": given | ({"saidAt": stated_at} if stated_at else {})} if given else {}
 
 
 def in_words(preferences: Preferences) -> str:
@@ -91,9 +91,9 @@ def _read(fields: Fields) -> Preferences:
         for name, _title, values in _ANIMALS
     }
     lives_with = {name: _YES_OR_NO.get(fields.get(name, "")) for name, _ in _HOUSEHOLD}
-    said = fields.get(_SAID, "")
-    said_at = int(said) if said.isascii() and said.isdigit() and len(said) < 15 else None
-    return Preferences(**chosen, **lives_with, said_at=said_at)  # type: ignore[arg-type]  # names say
+    stated = fields.get(_SAID, "")
+    stated_at = int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 15 else None
+    return Preferences(**chosen, **lives_with, stated_at=stated_at)  # type: ignore[arg-type]  # names say
 
 
 def _fields(answers: Preferences) -> dict[str, str]:
@@ -102,4 +102,4 @@ def _fields(answers: Preferences) -> dict[str, str]:
     }
     lives_with = {name: getattr(answers, name) for name, _ in _HOUSEHOLD}
     home = {k: "yes" if v else "no" for k, v in lives_with.items() if v is not None}
-    return chosen | home | ({} if answers.said_at is None else {_SAID: str(answers.said_at)})
+    return chosen | home | ({} if answers.stated_at is None else {_SAID: str(answers.stated_at)})

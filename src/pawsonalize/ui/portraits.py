@@ -208,9 +208,9 @@ def _scale(species: str, portrait: Portrait) -> float:
 
 async def get_portrait(request: Request) -> Response:
     """Serve a picture; the address says all about it, so browsers may keep it for a day."""
-    asked = request.query_params
-    species, breed, size, age, colour = (asked.get(part, "")[:64] for part in _PARTS)
-    pose = asked.get("pose", "")
+    params = request.query_params
+    species, breed, size, age, colour = (params.get(part, "")[:64] for part in _PARTS)
+    pose = params.get("pose", "")
     portrait = Portrait(species, breed, size, age, colour, int(pose) if pose in _DIGITS else 0)
     headers = {
         "Content-Security-Policy": "default-src 'none'",

@@ -54,8 +54,8 @@ def path_of(animal_id: str) -> str:
 
 def with_query(path: str, fields: Mapping[str, str]) -> str:
     """A path with what it is asked for; fields without a value are left out."""
-    asked = urlencode({name: value for name, value in fields.items() if value})
-    return f"{path}?{asked}" if asked else path
+    query = urlencode({name: value for name, value in fields.items() if value})
+    return f"{path}?{query}" if query else path
 
 
 def prose(text: str) -> Markup:

@@ -1,4 +1,4 @@
-"""Fair slots: who floods waits for themselves."""
+"""Fair slots: a dataset group that floods delays its own requests only."""
 
 import asyncio
 from collections import Counter

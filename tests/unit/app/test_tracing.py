@@ -95,7 +95,7 @@ def test_an_error_is_a_span_with_its_type_alone(
     def fail(*_args: object) -> None:
         raise RuntimeError(SECRET)
 
-    monkeypatch.setattr(Runtime, "carrying", fail)
+    monkeypatch.setattr(Runtime, "with_user", fail)
     with pytest.raises(RuntimeError, match=SECRET):
         client.post("/v1/recommendations", json={"userId": "ann"})
     failed = {span.name: span for span in spans.get_finished_spans() if not span.status.is_ok}

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.wings import WINGS
+
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "src" / "pawsonalize"
-REMOVABLE = ("console", "streams", "tenants", "tracing")
 ANIMAL = {"id": "rex", "species": "dog", "breed": "Saint Bernard", "size": "large", "age": "adult"}
 EVENT = {"sessionId": "s-1", "eventType": "viewed", "animal_id": "rex"}
 
@@ -65,7 +66,7 @@ def run_a_service(wing: str, data: Path) -> None:
 @pytest.mark.real
 def test_without_a_wing_and_its_line_the_rest_is_a_service_that_runs(tmp_path: Path) -> None:
     failed = {}
-    for wing in REMOVABLE:
+    for wing in WINGS:
         house = house_without(wing, tmp_path / wing)
         result = subprocess.run(
             [

@@ -95,8 +95,8 @@ def test_a_propensity_is_what_happens(world: World) -> None:
     visits = Visits(np.full(n, visitor), moment, np.ones(n, int), species, np.full(n, NEVER))
     seen = np.zeros(len(world.groups))
     for shuffle in range(5):
-        shelf = SitePages.of(oracle.stock, np.random.default_rng(shuffle), start, world.end)
-        views = browse(world.settings, oracle.utility, shelf, visits, shuffle)
+        site = SitePages.of(oracle.stock, np.random.default_rng(shuffle), start, world.end)
+        views = browse(world.settings, oracle.utility, site, visits, shuffle)
         seen += np.bincount(oracle.group[views.animal], minlength=len(seen))
     chance = world.propensity(visitor, start + 1)
 
@@ -134,7 +134,7 @@ def test_intent_favours_animals_like_the_one_before(world: World) -> None:
 
 
 def test_without_tastes_the_oracle_knows_no_more_than_a_stranger() -> None:
-    alike = WorldSettings(taste=0, coherence=0, animals=100, adopters=200, events=2_000)
+    alike = WorldSettings(affinity=0, coherence=0, animals=100, adopters=200, events=2_000)
     made = generate(alike, 2, END)
     groups = [group for group in made.groups if group.species == "2"]
     one, two = (made.utility(visitor, groups) for visitor in (0, 1))

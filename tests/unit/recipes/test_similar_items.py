@@ -10,7 +10,7 @@ from pawsonalize.recipes.similar_items import SimilarItems, SimilarItemsModel, S
 from tests.recipe_checks import CONTEXTS, DAY, GROUPS, RecipeChecks, shop
 from tests.recipe_data import NOW, context, described, training_data
 
-SHELF = (
+ITEMS = (
     "2-Beagle-1-1", "2-Beagle-1-3", "2-Beagle-2-3", "2-Boxer-1-1", "2-Boxer-2-3", "1-Manx-1-1"
 )  # fmt: skip
 
@@ -39,27 +39,34 @@ def pairs(users: int, *items: str, time: int = NOW - DAY) -> list[tuple[str, str
 
 
 def test_without_behaviour_the_same_breed_comes_first_then_size_and_age_then_species() -> None:
-    model = fit(training_data([], SHELF))
-    assert order(model, SHELF[0]) == [*SHELF[1:], SHELF[0]]
-    same, alike, dog, cat = model.score(context(SHELF[0]), [SHELF[1], *SHELF[3:]])
+    model = fit(training_data([], ITEMS))
+    assert order(model, ITEMS[0]) == [*ITEMS[1:], ITEMS[0]]
+    same, alike, dog, cat = model.score(context(ITEMS[0]), [ITEMS[1], *ITEMS[3:]])
     assert same > alike > dog > 100 * cat > 0
 
 
 def test_what_the_same_users_chose_comes_first() -> None:
-    events = [*pairs(10, SHELF[0], SHELF[5]), *pairs(3, SHELF[1]), *pairs(3, SHELF[4])]
-    assert order(fit(training_data(events, SHELF)), SHELF[0])[:2] == [SHELF[5], SHELF[1]]
+    events = [
+        *pairs(10, ITEMS[0], ITEMS[5]),
+        *pairs(3, ITEMS[1]),
+        *pairs(3, ITEMS[4]),
+    ]
+    assert order(fit(training_data(events, ITEMS)), ITEMS[0])[:2] == [
+        ITEMS[5],
+        ITEMS[1],
+    ]
 
 
 def test_one_user_who_chose_both_does_not_outweigh_the_same_breed() -> None:
-    one, many = (fit(training_data(pairs(n, SHELF[0], SHELF[5]), SHELF)) for n in (1, 30))
-    assert order(one, SHELF[0])[0] == SHELF[1]
-    assert order(many, SHELF[0])[0] == SHELF[5]
+    one, many = (fit(training_data(pairs(n, ITEMS[0], ITEMS[5]), ITEMS)) for n in (1, 30))
+    assert order(one, ITEMS[0])[0] == ITEMS[1]
+    assert order(many, ITEMS[0])[0] == ITEMS[5]
 
 
 def test_the_item_itself_is_never_among_its_similar_items() -> None:
-    events = [*pairs(50, SHELF[0]), *pairs(5, SHELF[0], SHELF[1])]
-    model = fit(training_data(events, SHELF), popularity_influence=1, freshness_influence=1)
-    asked = [SHELF[0], "2-Poodle-1-1"]
+    events = [*pairs(50, ITEMS[0]), *pairs(5, ITEMS[0], ITEMS[1])]
+    model = fit(training_data(events, ITEMS), popularity_influence=1, freshness_influence=1)
+    asked = [ITEMS[0], "2-Poodle-1-1"]
     for item in asked:
         scores = model.score(context(item), [*asked, *asked])
         assert [score > 0 for score in scores] == [item != other for other in [*asked, *asked]]
@@ -77,19 +84,19 @@ def test_only_the_newest_event_is_the_item_in_question() -> None:
 
 
 def test_an_item_outside_the_catalogue_is_compared_by_its_attributes() -> None:
-    model = fit(training_data([], SHELF))
-    assert set(order(model, "2-Beagle-9-9")[:3]) == set(SHELF[:3])
+    model = fit(training_data([], ITEMS))
+    assert set(order(model, "2-Beagle-9-9")[:3]) == set(ITEMS[:3])
     assert order(model, "2-Poodle-2-3")[:2] == ["2-Beagle-2-3", "2-Boxer-2-3"]
-    beagle, poodle = model.score(context(SHELF[0]), ["2-Beagle-9-9", "2-Poodle-9-9"])
+    beagle, poodle = model.score(context(ITEMS[0]), ["2-Beagle-9-9", "2-Poodle-9-9"])
     assert beagle > poodle > 0
 
 
 def test_an_item_that_nobody_has_touched_is_reached_by_its_attributes() -> None:
-    events = pairs(20, SHELF[3], SHELF[4], SHELF[5])
-    model = fit(training_data(events, SHELF))
-    assert order(model, SHELF[0])[:2] == list(SHELF[1:3])
-    assert model.score(context(SHELF[3]), SHELF).min() == 0  # the item itself
-    assert (model.score(context(SHELF[3]), [SHELF[0], SHELF[1]]) > 0).all()
+    events = pairs(20, ITEMS[3], ITEMS[4], ITEMS[5])
+    model = fit(training_data(events, ITEMS))
+    assert order(model, ITEMS[0])[:2] == list(ITEMS[1:3])
+    assert model.score(context(ITEMS[3]), ITEMS).min() == 0  # the item itself
+    assert (model.score(context(ITEMS[3]), [ITEMS[0], ITEMS[1]]) > 0).all()
 
 
 def test_where_nothing_is_similar_the_popular_come_first() -> None:
@@ -101,10 +108,10 @@ def test_where_nothing_is_similar_the_popular_come_first() -> None:
 
 
 def test_popularity_influence_moves_popular_items_up() -> None:
-    events = [*pairs(40, SHELF[4]), *pairs(2, SHELF[1])]
-    data = training_data(events, SHELF)
+    events = [*pairs(40, ITEMS[4]), *pairs(2, ITEMS[1])]
+    data = training_data(events, ITEMS)
     places = [
-        order(fit(data, popularity_influence=influence), SHELF[0]).index(SHELF[4])
+        order(fit(data, popularity_influence=influence), ITEMS[0]).index(ITEMS[4])
         for influence in (0, 0.5, 1)
     ]
     assert places == sorted(places, reverse=True)
@@ -112,19 +119,19 @@ def test_popularity_influence_moves_popular_items_up() -> None:
 
 
 def test_without_influence_similarity_alone_decides_however_popular_others_are() -> None:
-    data = training_data(pairs(1000, SHELF[3]), SHELF)
-    assert order(fit(data), SHELF[0])[2] == SHELF[3]
+    data = training_data(pairs(1000, ITEMS[3]), ITEMS)
+    assert order(fit(data), ITEMS[0])[2] == ITEMS[3]
 
 
 def test_freshness_influence_moves_new_and_untouched_items_up() -> None:
-    old, new, untouched = SHELF[1], SHELF[2], "2-Beagle-3-3"
+    old, new, untouched = ITEMS[1], ITEMS[2], "2-Beagle-3-3"
     events = [*pairs(3, old, time=NOW - 300 * DAY), *pairs(3, old), *pairs(1, new)]
-    data = training_data(events, [*SHELF, untouched])
-    assert order(fit(data), SHELF[0])[0] == old
+    data = training_data(events, [*ITEMS, untouched])
+    assert order(fit(data), ITEMS[0])[0] == old
     fresh = fit(data, freshness_influence=1)
-    assert set(order(fresh, SHELF[0])[:2]) == {new, untouched}
-    later = fresh.score_catalogue(context(SHELF[0], now=NOW + 300 * DAY))
-    assert fresh.score_catalogue(context(SHELF[0]))[2] > later[2]
+    assert set(order(fresh, ITEMS[0])[:2]) == {new, untouched}
+    later = fresh.score_catalogue(context(ITEMS[0], now=NOW + 300 * DAY))
+    assert fresh.score_catalogue(context(ITEMS[0]))[2] > later[2]
 
 
 def test_every_influence_has_its_own_part() -> None:

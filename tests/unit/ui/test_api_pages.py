@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.operations import OPERATIONS
 from pawsonalize.ui.api_pages import routes
-from pawsonalize.ui.api_reference import Document, kind_of, said
+from pawsonalize.ui.api_reference import Document, kind_of, marked_up
 
 SLUGS = [tag["name"].lower() for tag in openapi()["tags"]]
 
@@ -116,4 +116,4 @@ def test_what_a_value_may_be_is_said_in_words(subtests: pytest.Subtests) -> None
 
 
 def test_what_stands_in_backticks_is_code() -> None:
-    assert said("`a<b` & c") == "<code>a&lt;b</code> &amp; c"
+    assert marked_up("`a<b` & c") == "<code>a&lt;b</code> &amp; c"

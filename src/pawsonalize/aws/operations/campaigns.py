@@ -38,7 +38,7 @@ def create_campaign(services: AwsServices, members: Members) -> Answer:
 def update_campaign(services: AwsServices, members: Members) -> Answer:
     """Serves another version or other settings; the old ones serve until the new ones do."""
     campaign = services.resource(Campaign, members["campaignArn"])
-    version, settings = campaign.heading_for, _settings(members)
+    version, settings = campaign.target_version, _settings(members)
     if "solutionVersionArn" in members:
         asked_for, more = _asked_version(services, members)
         version, settings = asked_for.name, settings | more
@@ -55,7 +55,7 @@ def _shown(services: AwsServices, campaign: Campaign) -> Answer:
         "status": campaign.serving_status,
         "failureReason": update.failure_reason if update and first else None,
         "solutionVersionArn": _version_arn(
-            services, campaign, campaign.solution_version or campaign.heading_for
+            services, campaign, campaign.solution_version or campaign.target_version
         ),
         "minProvisionedTPS": campaign.min_provisioned_tps or 1,
         "campaignConfig": campaign.asked.get("campaignConfig"),

@@ -20,7 +20,7 @@ from pawsonalize.domain.event_types import SYNONYMS, EventTypes, spelled
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, MAX_RAW_CHARS, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.decoding.payloads import Part, Unreadable
-from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, meant
+from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, likely_name
 from pawsonalize.engine.ingest.event_form import read_event
 from pawsonalize.engine.ingest.event_limits import UNLIMITED, EventLimits
 from pawsonalize.engine.ingest.group_commit import GroupCommit
@@ -62,7 +62,7 @@ class UnknownTypes:
         self._event_types = event_types
         self._named = named
         self._tell = tell
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
 
     def among(self, events: Iterable[Event]) -> list[Event]:
         """The events whose type has no meaning."""
@@ -87,14 +87,14 @@ class UnknownTypes:
             name = event.event_type[:_LONGEST_NAME]
             if name not in warnings and len(warnings) < _MOST_NAMES:
                 warnings[name] = self._warning(name, known)
-            if name not in self._told and len(self._told) < _MOST_NAMES:
-                self._told.add(name)
+            if name not in self._reported and len(self._reported) < _MOST_NAMES:
+                self._reported.add(name)
                 log.warning(warnings.get(name) or self._warning(name, known))
-            self._tell(name if name in self._told else OTHERS)
+            self._tell(name if name in self._reported else OTHERS)
         return tuple(warnings.values())
 
     def _warning(self, name: str, known: frozenset[str]) -> str:
-        nearest = meant(name, (*SYNONYMS, *self._event_types.meanings, *sorted(known)))
+        nearest = likely_name(name, (*SYNONYMS, *self._event_types.meanings, *sorted(known)))
         hint = "" if nearest is None else f"did you mean {nearest}? If not, "
         return (
             f"event type {name!r} has no meaning and counts as a view:"
@@ -252,11 +252,11 @@ class Ingest:
             self._raw_too_long.note(compress(events, stored))
         return stored
 
-    def _commit(self, taken: Sequence[tuple[Event, object | None]]) -> list[bool | None]:
-        groups = {owning_group(event.dataset_group) for event, _ in taken}
-        units = [unit for _, unit in taken]
+    def _commit(self, batch: Sequence[tuple[Event, object | None]]) -> list[bool | None]:
+        groups = {owning_group(event.dataset_group) for event, _ in batch}
+        units = [unit for _, unit in batch]
         limits = DailyLimits(self._limits.daily(groups), units)
-        return self._take_in([event for event, _ in taken], limits)
+        return self._take_in([event for event, _ in batch], limits)
 
     def put_here(self, events: Sequence[Event]) -> list[bool]:
         """Store events in the thread of the caller, who brings many at a time; without limits.

@@ -59,7 +59,7 @@ class GroupCommit(Generic[T, FlagT]):
         self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
         self._thread.start()
 
-    async def submit(self, events: Sequence[T], whose: str = "") -> list[FlagT]:
+    async def submit(self, events: Sequence[T], owner: str = "") -> list[FlagT]:
         """Store the events; returns when they are durable.
 
         Raises NotReady when too much waits already or the service is stopping, and whatever
@@ -71,11 +71,11 @@ class GroupCommit(Generic[T, FlagT]):
             if self._closing:
                 raise NotReady("the service is shutting down: send the events again")
             room = self._max_waiting - sum(self._waiting.values())
-            theirs = self._waiting.get(whose, 0)
+            theirs = self._waiting.get(owner, 0)
             if len(events) > room or theirs > _SHARE * room:
                 raise NotReady("too many events are waiting: send them again in a moment")
-            self._waiting[whose] = theirs + len(events)
-            self._calls.setdefault(whose, deque()).append(call)
+            self._waiting[owner] = theirs + len(events)
+            self._calls.setdefault(owner, deque()).append(call)
             self._wake.notify()
         return await call.answer
 
@@ -102,29 +102,29 @@ class GroupCommit(Generic[T, FlagT]):
         size, sizes = 0, dict.fromkeys(self._calls, 0)
         turns = deque(self._calls)
         while turns:
-            whose = turns.popleft()
-            waiting = self._calls[whose]
+            owner = turns.popleft()
+            waiting = self._calls[owner]
             events = len(waiting[0].events)
             if size and size + events > self._max_batch:
                 return
-            if sizes[whose] and sizes[whose] + events > each:
+            if sizes[owner] and sizes[owner] + events > each:
                 continue
             size += events
-            sizes[whose] += events
-            self._waiting[whose] -= events
+            sizes[owner] += events
+            self._waiting[owner] -= events
             yield waiting.popleft()
             if waiting:
-                self._calls.move_to_end(whose)
-                turns.append(whose)
+                self._calls.move_to_end(owner)
+                turns.append(owner)
             else:
-                del self._calls[whose], self._waiting[whose]
+                del self._calls[owner], self._waiting[owner]
 
     def _most_of_each(self) -> int:
         self._commits += 1
         self._seen |= dict.fromkeys(self._calls, self._commits)
         if len(self._seen) > 1:
             recent = self._commits - _LATELY
-            self._seen = {whose: at for whose, at in self._seen.items() if at > recent}
+            self._seen = {owner: at for owner, at in self._seen.items() if at > recent}
         return self._max_each if len(self._seen) > 1 else self._max_batch
 
     def _commit_together(self, calls: list[_Call[T, FlagT]]) -> None:

@@ -36,12 +36,12 @@ class JoinedEvents:
 
     @property
     def is_enough(self) -> bool:
-        """Whether there are enough of both to say anything."""
+        """True if there are enough events and pages to judge by."""
         return self.events >= _FEW_EVENTS and self.pages >= _FEW_PAGES
 
     @property
     def are_nearly_none(self) -> bool:
-        """Whether the site does not say what came of its answers."""
+        """True if too few events name the answer they came from."""
         return self.is_enough and self.joined < _NEARLY_NONE * self.events
 
     @property

@@ -77,7 +77,7 @@ _BATCH = 10_000
 _KIND_OF = {AnimalStatus.ADOPTED: OutcomeKind.ADOPTION, AnimalStatus.RETURNED: OutcomeKind.RETURN}
 
 
-def told_outcomes(table: Outcomes, since: int, until: int) -> list[Outcome]:
+def reported_outcomes(table: Outcomes, since: int, until: int) -> list[Outcome]:
     """The events that are outcomes, each with its visitor."""
     events = []
     after = 0
@@ -100,10 +100,10 @@ def told_outcomes(table: Outcomes, since: int, until: int) -> list[Outcome]:
 
 
 def unreported(
-    animals: Sequence[Animal], told: Sequence[Outcome], since: int, until: int
+    animals: Sequence[Animal], reported: Sequence[Outcome], since: int, until: int
 ) -> list[Outcome]:
     """Adoptions and returns in animals' records without an event: their visitor is unknown."""
-    events = Counter((one.kind, one.animal_id) for one in told)
+    events = Counter((one.kind, one.animal_id) for one in reported)
     found = []
     for animal in animals:
         for change in animal.history:

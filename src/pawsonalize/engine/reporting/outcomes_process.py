@@ -73,8 +73,8 @@ class OutcomesProcesses:
         Blocks as long as that takes, without the interpreter.
         """
         self._look()
-        asked = (order.since, order.until, order.within_days, parts)
-        with self._start([dataset_group, *map(str, asked)]) as child:
+        span = (order.since, order.until, order.within_days, parts)
+        with self._start([dataset_group, *map(str, span)]) as child:
             try:
                 written = self._read(child)
             except BaseException:

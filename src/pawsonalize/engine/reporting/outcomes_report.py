@@ -24,7 +24,7 @@ from pawsonalize.engine.reporting.outcomes import (
     answers_between,
     attribute,
     policy_of,
-    told_outcomes,
+    reported_outcomes,
     unreported,
 )
 from pawsonalize.engine.reporting.report import (
@@ -192,7 +192,7 @@ class Season:
     def read(cls, sources: OutcomeSources, order: OutcomesOrder) -> "Season":
         """Read every animal, and the events of the time."""
         animals = list(_animals(sources.animals)) if sources.has_inventory else []
-        outcomes = told_outcomes(sources.outcomes, order.since, order.until)
+        outcomes = reported_outcomes(sources.outcomes, order.since, order.until)
         outcomes += unreported(animals, outcomes, order.since, order.until)
         return cls(outcomes, [wait for one in animals for wait in waits_of(one, order.until)])
 

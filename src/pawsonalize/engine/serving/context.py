@@ -54,7 +54,7 @@ def context_of(
         return Context((), at, facets=facets)
     newest = log.recent(visitor, at, MAX_CONTEXT_EVENTS)
     if wishes:
-        newest = [event for event in newest if not _taken_back(event, wishes, log.event_types)]
+        newest = [event for event in newest if not _is_withdrawn(event, wishes, log.event_types)]
     name = visitor.user_id or visitor.session_id
     return build_context(newest, at, facets, log.event_types, visitor=name)
 
@@ -81,15 +81,15 @@ def query_context(
 
 def stored_wishes(attributes: Mapping[str, Value]) -> Iterator[Wish]:
     """The stored answers of the quiz; none if their moment is not stored."""
-    said_at = attributes.get(PREFERRED_AT)
-    if not isinstance(said_at, int | float):
+    stated_at = attributes.get(PREFERRED_AT)
+    if not isinstance(stated_at, int | float):
         return
     for name, attribute in PREFERRED.items():
         if ids := values_of(attributes.get(name)):
-            yield Wish(attribute, frozenset(ids), int(said_at))
+            yield Wish(attribute, frozenset(ids), int(stated_at))
 
 
-def _taken_back(event: RecentEvent, wishes: tuple[Wish, ...], event_types: EventTypes) -> bool:
+def _is_withdrawn(event: RecentEvent, wishes: tuple[Wish, ...], event_types: EventTypes) -> bool:
     item_id, event_type, sent_at, _value = event
     if event_types.meaning(event_type) in _AGAINST:  # speaks against it as well
         return False
@@ -151,8 +151,8 @@ def penalties(context: Context, items: Sequence[str]) -> NDArray[np.float64] | N
     return np.array([sum(lost.get(one, 0.0) for one in _traits_of(item)) for item in items])
 
 
-def taken_off(scores: Floats, context: Context, items: Sequence[str]) -> Floats:
-    """The scores less what dislikes take from them; their sum stays the same."""
+def subtract_dislikes(scores: Floats, context: Context, items: Sequence[str]) -> Floats:
+    """Return the scores lowered by dislikes; their sum stays the same."""
     lost = penalties(context, items)
     if lost is None:
         return scores
@@ -168,13 +168,13 @@ def disliked_animals(log: EventLog, visitor: Visitor, context: Context) -> froze
     """The animals that the visitor disliked and has not liked again since."""
     if not context.disliked:
         return frozenset()
-    said: dict[str, str] = {}
+    newest: dict[str, str] = {}
     query = HistoryQuery(MAX_CONTEXT_EVENTS, until=context.now + 1)
     for logged in log.history(visitor, query):
         meaning = log.event_types.meaning(logged.event.event_type)
         if logged.event.animal_id is not None and meaning != VIEW:
-            said.setdefault(logged.event.animal_id, meaning)
-    return frozenset(animal for animal, meaning in said.items() if meaning == DISLIKE)
+            newest.setdefault(logged.event.animal_id, meaning)
+    return frozenset(animal for animal, meaning in newest.items() if meaning == DISLIKE)
 
 
 def deeds_by_animal(log: EventLog, visitor: Visitor, at: int) -> dict[str, set[str]]:

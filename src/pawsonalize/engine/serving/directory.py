@@ -218,8 +218,8 @@ class Directory:
         assert names.dataset_group is not None, "the default address is not looked up"
         return names.dataset_group
 
-    def _campaign(self, asked: tuple[Names, Purpose]) -> str:
-        names, purpose = asked
+    def _campaign(self, wanted: tuple[Names, Purpose]) -> str:
+        names, purpose = wanted
         self._check(names.dataset_group)
         if names.campaign is None:
             return self._fitting(names.dataset_group or DATASET_GROUP, purpose)
@@ -271,8 +271,8 @@ class Directory:
             )
         return one
 
-    def _live(self, asked: tuple[str, Purpose]) -> str | None:
-        group, purpose = asked
+    def _live(self, wanted: tuple[str, Purpose]) -> str | None:
+        group, purpose = wanted
         best = _best((one for one in self.entries() if one.dataset_group == group), purpose)
         return best.name if best is not None and best.serves else None
 

@@ -71,9 +71,9 @@ class Novelty:
         """Return the item's position in the catalogue that has that place among the weights."""
         return place if self.positions is None else int(self.positions[place])
 
-    def without(self, taken: Collection[int]) -> NDArray[np.int64]:
+    def without(self, drawn: Collection[int]) -> NDArray[np.int64]:
         """The running sums without the items at these positions."""
-        weights, gone = self.weights.copy(), np.array(list(taken), np.int64)
+        weights, gone = self.weights.copy(), np.array(list(drawn), np.int64)
         weights[gone if self.positions is None else np.isin(self.positions, gone)] = 0
         return np.cumsum(weights)
 
@@ -112,28 +112,28 @@ def explore(best: NDArray[np.intp], due: Novelty, weight: float, seed: str) -> E
     random = Random(seed).random  # noqa: S311 - to be reproduced, not to be kept secret
     ranked = best.tolist()
     left, head = due.total, 0
-    taken: dict[int, bool] = {}
+    placed: dict[int, bool] = {}
     propensities = []
     for _ in ranked:
-        while ranked[head] in taken:
+        while ranked[head] in placed:
             head += 1
         is_drawn = random() < weight and left > 0
-        chosen = _draw(due, taken, left, random) if is_drawn else ranked[head]
+        chosen = _draw(due, placed, left, random) if is_drawn else ranked[head]
         odds = float(chosen == ranked[head])
         novel = due.weight(chosen)
         propensities.append((1 - weight) * odds + weight * novel / left if left else odds)
-        taken[chosen] = is_drawn
+        placed[chosen] = is_drawn
         left -= novel
-    return Explored(tuple(taken), tuple(taken.values()), tuple(propensities))
+    return Explored(tuple(placed), tuple(placed.values()), tuple(propensities))
 
 
-def _draw(due: Novelty, taken: dict[int, bool], left: int, random: Callable[[], float]) -> int:
+def _draw(due: Novelty, placed: dict[int, bool], left: int, random: Callable[[], float]) -> int:
     """One of the items not taken, in proportion to their weights, which sum to `left`."""
     for _ in range(_TRIES):
-        if (position := due.position(due.place(int(random() * due.total)))) not in taken:
+        if (position := due.position(due.place(int(random() * due.total)))) not in placed:
             return position
     # Nearly all of the novelty is taken: draw among the rest alone, with the same probabilities.
-    running = due.without(taken)
+    running = due.without(placed)
     return due.position(int(running.searchsorted(int(random() * left), side="right")))
 
 

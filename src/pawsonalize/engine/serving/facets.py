@@ -156,13 +156,13 @@ class FacetReader:
 
 def as_properties(facets: Iterable[Facet]) -> str | None:
     """The properties of an event in which a reader finds these facets again."""
-    said: dict[str, str | float] = {}
+    properties: dict[str, str | float] = {}
     for name, value in facets:
         if name == DISTANCE:
-            said["DISTANCE_KM"] = (0.0, *_BANDS)[int(value)]
+            properties["DISTANCE_KM"] = (0.0, *_BANDS)[int(value)]
         else:
-            said[name.removeprefix(_CONTEXT)] = value
-    return _ENCODE(said).decode() if said else None
+            properties[name.removeprefix(_CONTEXT)] = value
+    return _ENCODE(properties).decode() if properties else None
 
 
 def of_preferences(preferences: Preferences) -> Iterator[Facet]:

@@ -138,7 +138,7 @@ class LiveModel:
 
     def _has(self, campaign: Campaign) -> bool:
         """Whether what the campaign heads for is loaded already."""
-        wanted = campaign.heading_for
+        wanted = campaign.target_version
         ready = None if wanted is None else self._ready.get(wanted)
         return ready is not None and ready.settings == self._settings.of(campaign)
 
@@ -159,7 +159,7 @@ class LiveModel:
         What a remote engine trained, its campaign there has to serve first; if it cannot, the
         update has failed.
         """
-        wanted = campaign.heading_for
+        wanted = campaign.target_version
         if wanted is None:
             return True
         self._waits = None
@@ -191,9 +191,9 @@ class LiveModel:
                 raise
             self._swap(instead)
         else:
-            self._serve_as_asked(served)
+            self._serve_target(served)
 
-    def _serve_as_asked(self, served: Served) -> None:
+    def _serve_target(self, served: Served) -> None:
         self._damage, self._stale, self._try_again_at = None, None, inf
         self._swap(served)
 
@@ -269,7 +269,7 @@ class LiveModel:
             least = served.settings.min_provisioned_tps
             warning = f"this machine scores {tps} contexts a second, and {least} are wanted"
             log.warning("slow model", campaign=self.name, solution_version=version, reason=warning)
-        self._serve_as_asked(served)
+        self._serve_target(served)
         try:
             return self._campaigns.settle(campaign, now, sustained_tps=tps, warning=warning)
         except Conflict:  # another server was faster, or the update has changed: look again at once

@@ -65,6 +65,6 @@ class Query:
         """The visitor's row: the one that the query carries, or that of the catalogue."""
         return self.user or StoredUser(catalogue, self.visitor.user_id)
 
-    def carrying(self, catalogue: Catalogue) -> "Query":
-        """The same query with the visitor's row, so that all that answers it reads it once."""
+    def with_user(self, catalogue: Catalogue) -> "Query":
+        """Return the query with the visitor's row, so that it is read once for the whole answer."""
         return self if self.user else replace(self, user=self.stored(catalogue))

@@ -86,10 +86,10 @@ def known_reasons(
 ) -> dict[str, tuple[str, ...]]:
     """The reasons for each group that the model knows."""
     known = set(model.item_ids).intersection(groups)
-    asked = [group for group in groups if group in known]
-    if not asked:
+    wanted = [group for group in groups if group in known]
+    if not wanted:
         return {}
-    return dict(zip(asked, reasons_for(model.contributions(context, asked)), strict=True))
+    return dict(zip(wanted, reasons_for(model.contributions(context, wanted)), strict=True))
 
 
 def shares(scores: Floats) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from pawsonalize.engine.serving.context import (
     deeds_by_animal,
     disliked_animals,
     query_context,
-    taken_off,
+    subtract_dislikes,
 )
 from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.filters.columns import Mask
@@ -170,13 +170,13 @@ class Runtime:
         outside 1…500, and if the item is missing.
         """
         check_between("limit", query.limit, 1, MAX_RESULTS)
-        served, query = self._recommender.current, self.carrying(query)
+        served, query = self._recommender.current, self.with_user(query)
         availability = self._availability_of(served, query)
         about = self._item_in_question(served, query.item_id)
         context = self._context(served, query, about, availability)
         scores = served.model.score_catalogue(context)
         item_ids = served.model.item_ids
-        scores = taken_off(scores, context, item_ids)
+        scores = subtract_dislikes(scores, context, item_ids)
         name = query.recommendation_id or new_recommendation_id(query.now)
         available = _available(item_ids, availability, about)
         chosen, promotions = self._chosen(served, scores, name, available, query)
@@ -199,7 +199,7 @@ class Runtime:
         500 places or an id given twice.
         """
         check_ids([candidate.item_id for candidate in candidates], MAX_RESULTS)
-        query = self.carrying(query)
+        query = self.with_user(query)
         if query.filter is not None:
             groups = [candidate.group_id for candidate in candidates]
             passed = self._filters().listed(query.filter, groups, query)
@@ -208,7 +208,7 @@ class Runtime:
         groups = list(dict.fromkeys(candidate.group_id for candidate in candidates))
         one_of_each = np.ones(len(served.model.item_ids), np.int64)
         context = self._context(served, query, availability=one_of_each)
-        scores = taken_off(served.model.score(context, groups), context, groups)
+        scores = subtract_dislikes(served.model.score(context, groups), context, groups)
         reasons = known_reasons(served.model, context, groups) if query.explain else {}
         place_of = {group: place for place, group in enumerate(groups)}
         stand_for = np.array([place_of[each.group_id] for each in candidates], np.intp)
@@ -261,13 +261,13 @@ class Runtime:
             return set(groups)
         return self._filters().listed(query.filter, groups, query)
 
-    def carrying(self, query: Query) -> Query:
-        """The query with the visitor's stored row, so that whatever needs it reads it once."""
-        return query if self._catalogue is None else query.carrying(self._catalogue)
+    def with_user(self, query: Query) -> Query:
+        """Return the query with the visitor's row, so that it is read once for the whole answer."""
+        return query if self._catalogue is None else query.with_user(self._catalogue)
 
     def with_profile(self, query: Query, postcodes: Postcodes) -> Query:
         """The query, its eligibility completed by what is stored of the user."""
-        query = self.carrying(query)
+        query = self.with_user(query)
         stored = {} if query.user is None else query.user.attributes
         return replace(query, eligibility=query.eligibility.completed(stored, postcodes))
 

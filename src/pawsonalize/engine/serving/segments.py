@@ -116,7 +116,7 @@ class _Answering:
         while part := list(islice(lines, _QUERIES_AT_ONCE)):
             queries = [self._query(line) for line in part]
             self._meet_everybody([one for one in queries if isinstance(one, _Segment)])
-            yield from (_said(query) for query in queries)
+            yield from (_answer_line(query) for query in queries)
 
     def _query(self, line: Line) -> _Segment | Line:
         if "error" in line:
@@ -167,7 +167,7 @@ class _Answering:
         query.meet(users, scores, self.most)
 
 
-def _said(query: _Segment | Line) -> Line:
+def _answer_line(query: _Segment | Line) -> Line:
     if not isinstance(query, _Segment):
         return query
     return {**query.line, "output": {"recommendedUsers": query.users}, "error": None}

@@ -58,13 +58,13 @@ class Following:
                     yield campaign, newest
 
     def _follow(self, campaign: Campaign, newest: SolutionVersion, now: int) -> None:
-        live = campaign.heading_for
+        live = campaign.target_version
         reason = None
         if self.refusal is not None and newest.name != live:
             reason = self.refusal(newest, None if live is None else self.versions.get(live), now)
         if newest.name == live or reason is not None:
-            told = msgspec.structs.replace(campaign, followed=newest.name)
-            self.registry.update(told, now)
+            followed = msgspec.structs.replace(campaign, followed=newest.name)
+            self.registry.update(followed, now)
         else:
             self.campaigns.update(
                 campaign.name,

@@ -28,21 +28,21 @@ _Codes = dict[str, int]
 class KeptRows:
     """Rows of the log in its order, as columns of codes, also those sent later than the cut.
 
-    `visitors` name each visitor by a digest of their key, so an artefact holds no ids. `told` are
-    the facets of events; no other properties are kept. The columns have equal length. `value` is
-    NaN for an event without one, `said` is -1 for an event without facets.
+    `visitors` name each visitor by a digest of their key, so an artefact holds no ids.
+    `facet_texts` has the facets of events; no other properties are kept. The columns have equal
+    length. `value` is NaN for an event without one, `facets` is -1 for an event without facets.
     """
 
     visitors: tuple[str, ...]
     item_ids: tuple[str, ...]
     event_types: tuple[str, ...]
-    told: tuple[str, ...]
+    facet_texts: tuple[str, ...]
     visitor: NDArray[np.int32]
     item: NDArray[np.int32]
     event_type: NDArray[np.int32]
     time: NDArray[np.int64]
     value: NDArray[np.float64]
-    said: NDArray[np.int32]
+    facets: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.time)
@@ -51,12 +51,12 @@ class KeptRows:
     def of(cls, rows: Iterable[TrainingRow], reader: FacetReader) -> "KeptRows":
         """These rows, with the facets that the reader knows."""
         columns = (array("i"), array("i"), array("i"), array("q"), array("d"), array("i"))
-        visitor, item, event_type, time, value, said = columns
+        visitor, item, event_type, time, value, facets = columns
         keys: _Codes = {}
         digests: _Codes = {}
         items: _Codes = {}
         types: _Codes = {}
-        told: _Codes = {}
+        texts: _Codes = {}
         for key, item_id, kind, sent_at, amount, properties in rows:
             code = keys.get(key)
             if code is None:
@@ -67,9 +67,9 @@ class KeptRows:
             time.append(sent_at)
             value.append(np.nan if amount is None else amount)
             text = None if properties is None else as_properties(reader.of_properties(properties))
-            said.append(-1 if text is None else told.setdefault(text, len(told)))
+            facets.append(-1 if text is None else texts.setdefault(text, len(texts)))
         arrays = (np.asarray(column) for column in columns)
-        return cls(tuple(digests), tuple(items), tuple(types), tuple(told), *arrays)
+        return cls(tuple(digests), tuple(items), tuple(types), tuple(texts), *arrays)
 
     def plus(self, new: "KeptRows", bound: Mapping[str, str]) -> "KeptRows":
         """These rows, then the new ones of the log.
@@ -82,51 +82,51 @@ class KeptRows:
             code = keys.get(digest(visitor_key(None, session)))
             if code is not None:
                 owner[code] = keys.setdefault(digest(visitor_key(user, None)), len(keys))
-        items, types, told = map(_codes, (self.item_ids, self.event_types, self.told))
+        items, types, texts = map(_codes, (self.item_ids, self.event_types, self.facet_texts))
         visitor = _joined(owner[self.visitor], _added(keys, new.visitors)[new.visitor])
         item = _joined(self.item, _added(items, new.item_ids)[new.item])
         event_type = _joined(self.event_type, _added(types, new.event_types)[new.event_type])
-        said = np.append(_added(told, new.told), -1)[new.said]  # at -1 stands what told nothing
+        facets = np.append(_added(texts, new.facet_texts), -1)[new.facets]  # -1 stays -1: no facets
         return KeptRows(
             visitors=tuple(keys),
             item_ids=tuple(items),
             event_types=tuple(types),
-            told=tuple(told),
+            facet_texts=tuple(texts),
             visitor=visitor,
             item=item,
             event_type=event_type,
             time=np.concatenate([self.time, new.time]),
             value=np.concatenate([self.value, new.value]),
-            said=_joined(self.said, said),
+            facets=_joined(self.facets, facets),
         )
 
     def newest(self, count: int) -> "KeptRows":
         """The last so many rows, and the names that they use."""
         if count >= len(self):
             return self
-        return self._taken(slice(len(self) - count, len(self)))
+        return self._selected(slice(len(self) - count, len(self)))
 
     def without(self, visitors: Collection[str]) -> "KeptRows":
         """The rows but for those of these visitors, named by digests: as if they had never been."""
         gone = np.array([name in visitors for name in self.visitors], np.bool_)
-        return self._taken(~gone[self.visitor] if len(gone) else slice(None))
+        return self._selected(~gone[self.visitor] if len(gone) else slice(None))
 
-    def _taken(self, rows: slice | NDArray[np.bool_]) -> "KeptRows":
+    def _selected(self, rows: slice | NDArray[np.bool_]) -> "KeptRows":
         """Some of the rows, and the names that they use."""
         visitors, visitor = _recoded(self.visitors, self.visitor[rows])
         item_ids, item = _recoded(self.item_ids, self.item[rows])
         event_types, event_type = _recoded(self.event_types, self.event_type[rows])
-        told, said = _recoded(self.told, self.said[rows])
-        columns = (visitor, item, event_type, self.time[rows], self.value[rows], said)
-        return KeptRows(visitors, item_ids, event_types, told, *columns)
+        texts, facets = _recoded(self.facet_texts, self.facets[rows])
+        columns = (visitor, item, event_type, self.time[rows], self.value[rows], facets)
+        return KeptRows(visitors, item_ids, event_types, texts, *columns)
 
     def sent_by(self, moment: int) -> Iterator[TrainingRow]:
         """The rows with `sent_at <= moment`, each visitor under their digest."""
         there = np.flatnonzero(self.time <= moment)
         for start in range(0, len(there), _BATCH):
             part = there[start : start + _BATCH]
-            columns = (self.visitor, self.item, self.event_type, self.time, self.value, self.said)
-            for visitor, item, kind, time, value, said in zip(
+            columns = (self.visitor, self.item, self.event_type, self.time, self.value, self.facets)
+            for visitor, item, kind, time, value, facets in zip(
                 *(column[part].tolist() for column in columns), strict=True
             ):
                 yield (
@@ -135,7 +135,7 @@ class KeptRows:
                     self.event_types[kind],
                     time,
                     None if isnan(value) else value,
-                    None if said < 0 else self.told[said],
+                    None if facets < 0 else self.facet_texts[facets],
                 )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
@@ -144,14 +144,14 @@ class KeptRows:
         arrays = {
             **pack_strings("item_ids", self.item_ids),
             **pack_strings("event_types", self.event_types),
-            **pack_strings("told", self.told),
+            **pack_strings("told", self.facet_texts),
             "visitors": digests,
             "visitor": self.visitor,
             "item": self.item,
             "event_type": self.event_type,
             "time": self.time,
             "value": self.value,
-            "said": self.said,
+            "said": self.facets,
         }
         return {f"{_PRE}{name}": array for name, array in arrays.items()}
 
@@ -175,18 +175,18 @@ class KeptRows:
             visitors=tuple(map(_text, take(own, "visitors", np.uint64, (None,)).tolist())),
             item_ids=unpack_strings("item_ids", own),
             event_types=unpack_strings("event_types", own),
-            told=unpack_strings("told", own),
+            facet_texts=unpack_strings("told", own),
             visitor=take(own, "visitor", np.int32, time.shape),
             item=take(own, "item", np.int32, time.shape),
             event_type=take(own, "event_type", np.int32, time.shape),
             time=time,
             value=take(own, "value", np.float64, time.shape),
-            said=take(own, "said", np.int32, time.shape),
+            facets=take(own, "said", np.int32, time.shape),
         )
         check_codes("rows.visitor", rows.visitor, len(rows.visitors))
         check_codes("rows.item", rows.item, len(rows.item_ids))
         check_codes("rows.event_type", rows.event_type, len(rows.event_types))
-        check_codes("rows.said", rows.said[rows.said >= 0], len(rows.told))
+        check_codes("rows.said", rows.facets[rows.facets >= 0], len(rows.facet_texts))
         if len(set(rows.visitors)) < len(rows.visitors):
             raise CorruptArtefact("array 'rows.visitors' names a visitor twice")
         return rows

@@ -121,9 +121,9 @@ class TrainingProcesses:
             version = self._registry.get(SolutionVersion, name)
             if version.status in {Status.ACTIVE, Status.CREATE_STOPPING}:
                 return version
-            told = moved(version, Status.CREATE_STOPPING)
+            stopping = moved(version, Status.CREATE_STOPPING)
             with suppress(Conflict):  # the training reported its progress meanwhile
-                return self._registry.update(told, now)
+                return self._registry.update(stopping, now)
 
     def _kill(self, name: str) -> None:
         """End the process: here at once, on another machine with its next beat."""

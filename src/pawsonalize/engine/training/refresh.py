@@ -81,8 +81,8 @@ class CountRefresher:
         model = recipe_named(version.fitted_recipe).load(card, arrays)
         counts = RefreshedCounts(name, cut)
         self._artefacts.save(counts.location, *self._counted(version, model, arrays, cut))
-        asked_for = (one.versions for one in self._registry.all(Campaign))
-        self._folds.trim({name, *chain.from_iterable(asked_for)})
+        targets = (one.versions for one in self._registry.all(Campaign))
+        self._folds.trim({name, *chain.from_iterable(targets)})
         return counts
 
     def _counted(
@@ -158,14 +158,14 @@ def refresh_served(
         except Exception as error:  # an unexpected error must not stop the other versions' updates
             log.error("not refreshed", solution_version=name, exc_info=error)
             failed[name] = f"{type(error).__name__}: {error}"
-    told = {
+    messages = {
         f"{_PROBLEM}: {registry.get(SolutionVersion, name).solution}": f"{name}: {why}. {_NEXT}."
         for name, why in failed.items()
     }
     for problem in problems.standing(now()):
-        if problem.name.startswith(_PROBLEM) and problem.name not in told:
+        if problem.name.startswith(_PROBLEM) and problem.name not in messages:
             problems.clear(problem.name, now())
-    for name, message in told.items():
+    for name, message in messages.items():
         problems.report(name, message, now(), within=_WITHIN)
     return not failed
 

@@ -47,7 +47,7 @@ def learn_choices(
     stored = impressions.newest_pages(MAX_PAGES)
     joined = _Joined(stored)
     for deed in _deeds(log, through):
-        joined.take(deed, opened=opens(deed, log.event_types), asked=asks(deed, log.event_types))
+        joined.take(deed, opened=opens(deed, log.event_types), inquired=asks(deed, log.event_types))
     pages = joined.seen()
     if not pages:
         return UNFITTED
@@ -100,7 +100,7 @@ class _Joined:
         self._pages: list[Impression] = []
         self._suspects = Suspects(_VISITORS)
 
-    def take(self, deed: Deed, *, opened: bool, asked: bool) -> None:
+    def take(self, deed: Deed, *, opened: bool, inquired: bool) -> None:
         """Find the page that the event came from; it may report one itself."""
         while self._coming and was_shown(self._coming[0], deed):
             self._add(self._coming.popleft())
@@ -111,7 +111,7 @@ class _Joined:
         if found is not None:
             page, place = found
             places = self.opened.setdefault(page.recommendation_id, {})
-            places[place] = places.get(place, False) or asked
+            places[place] = places.get(place, False) or inquired
             self._suspects.opened(visitor_of(page), deed.animal_id)
 
     def seen(self) -> list[Impression]:
@@ -154,7 +154,7 @@ def _shown_places(
         for places in (opened.get(page.recommendation_id, {}),)
         for place in range(size)
     ]
-    place, was_opened, was_asked = (np.array(column) for column in zip(*outcome, strict=True))
+    place, was_opened, was_inquired = (np.array(column) for column in zip(*outcome, strict=True))
     explored, columns = factor_columns(impressions, pages, sizes)
     traits, values = _traits(names.tolist(), animals)
     shown = ShownPlaces(
@@ -163,7 +163,7 @@ def _shown_places(
         animal.astype(np.int64),
         place,
         was_opened,
-        was_asked,
+        was_inquired,
         explored,
         columns,
         traits,
@@ -187,9 +187,10 @@ def _traits(ids: Sequence[str], animals: Animals) -> tuple[dict[str, Ints], dict
 
 
 def _until_opened(shown: ShownPlaces) -> Ints:
-    """The rows up to the visitor's first opening of the animal: who knows it, chooses it no more.
+    """Return the rows up to the visitor's first opening of the animal.
 
-    So nobody counts twice for an animal, however often they open it.
+    Items that the visitor has already opened are not chosen again: each visitor counts once for
+    an animal, however often they open it.
     """
     pair = together(shown.visitor, shown.animal)
     rows = np.arange(len(shown))

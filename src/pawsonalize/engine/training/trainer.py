@@ -81,7 +81,9 @@ def held_out_metrics(
 
 _REPORT_SECONDS = 1.0
 _BEING_MEASURED = HeldOutMetrics(
-    {}, "it is being measured, ask again in a minute; if it stays so, that died: train again"
+    {},
+    "it is being measured, ask again in a minute; if that does not change, the training process"
+    " has ended without a result; train again",
 )
 
 log = structlog.get_logger()

@@ -24,46 +24,48 @@ from pawsonalize.storage.event_log import EventLog, TrainingRow
 MEASURED_EVENTS = 2_000_000
 """Of a longer log, visitors with so many events are drawn to measure and to tune on."""
 MAX_VALUES = 50  # of one facet: the commonest ones; an id of something is no facet
-_Told = tuple[Facet, ...]
+_EventFacets = tuple[Facet, ...]
 
 
 class EventFacets:
     """The facets of events, collected row by row; most rows say the same as others."""
 
     def __init__(self) -> None:
-        self._numbers: dict[_Told, int] = {}
+        self._numbers: dict[_EventFacets, int] = {}
         self._rows = array("i")
 
-    def add(self, told: Iterable[Facet]) -> None:
+    def add(self, facets: Iterable[Facet]) -> None:
         """The next event's facets."""
-        self._rows.append(self._numbers.setdefault(tuple(told), len(self._numbers)))
+        self._rows.append(self._numbers.setdefault(tuple(facets), len(self._numbers)))
 
     def data(
         self,
         order: NDArray[np.intp],
         user: NDArray[np.int32],
-        of_users: Mapping[int, _Told],
+        of_users: Mapping[int, _EventFacets],
     ) -> Facets:
         """The facets in the order of the data's `user`; users' own hold for all their events."""
-        said = np.asarray(self._rows, np.int32)[order]
-        before = np.roll(said, 1)
+        own = np.asarray(self._rows, np.int32)[order]
+        before = np.roll(own, 1)
         before[np.flatnonzero(np.diff(user, prepend=-1))] = -1
         known = np.full(max(of_users, default=-1) + int(user.max(initial=0)) + 2, -1, np.int32)
         known[list(of_users)] = np.arange(len(of_users), dtype=np.int32)
-        rows = (said, before, known[user])
+        rows = (own, before, known[user])
         facets = Facets.unknown()
-        told = tuple(self._numbers), tuple(self._numbers), tuple(of_users.values())
+        distinct_facets = tuple(self._numbers), tuple(self._numbers), tuple(of_users.values())
         times = [
             np.bincount(one[one >= 0], minlength=len(distinct))
-            for one, distinct in zip(rows, told, strict=True)
+            for one, distinct in zip(rows, distinct_facets, strict=True)
         ]
-        for column in told_columns(told[0], told[2], times):
+        for column in event_facet_columns(distinct_facets[0], distinct_facets[2], times):
             facets = facets.plus(column.name, column.values, column.codes[rows[column.source]])
         return facets
 
 
-def told_columns(
-    told: Sequence[_Told], of_users: Sequence[_Told], times: Sequence[NDArray[np.integer]]
+def event_facet_columns(
+    of_events: Sequence[_EventFacets],
+    of_users: Sequence[_EventFacets],
+    times: Sequence[NDArray[np.integer]],
 ) -> Iterator[FacetColumn]:
     """The columns of facets: of what events tell, of what was told before, of what users are.
 
@@ -73,8 +75,8 @@ def told_columns(
     The distance of an event is the distance to its animal, so it would give away the choice. So a
     visitor's distance is that of the event before.
     """
-    rest = [tuple(f for f in one if f[0] != DISTANCE) for one in told]
-    near = [tuple(f for f in one if f[0] == DISTANCE) for one in told]
+    rest = [tuple(f for f in one if f[0] != DISTANCE) for one in of_events]
+    near = [tuple(f for f in one if f[0] == DISTANCE) for one in of_events]
     return facet_columns(list(zip((rest, near, of_users), times, strict=True)), MAX_VALUES)
 
 
@@ -324,7 +326,7 @@ class _Columns:
 
     def _facets_of_users(self, ranks: NDArray[np.int32]) -> dict[int, tuple[Facet, ...]]:
         """Return the stored attributes of the users in the data, by their numbers."""
-        told = (
+        attributes = (
             (
                 self._name(visitor_key(user.user_id, None)),
                 tuple(self._reader.of_user(user.attributes)),
@@ -332,7 +334,9 @@ class _Columns:
             for user in self._catalogue.users()
         )
         number = self._users.number
-        return {int(ranks[number(key)]): own for key, own in told if own and key in self._users}
+        return {
+            int(ranks[number(key)]): own for key, own in attributes if own and key in self._users
+        }
 
     def _name(self, key: str) -> str:
         """Return the name of a visitor with that key."""

@@ -48,7 +48,9 @@ def planned_trials(version: SolutionVersion) -> list[Setting]:
     if version.tuning is None:
         return []
     given, ranges = trained_settings(version), ranges_of(version.tuning, version)
-    others = islice(_taken(given, ranges, version.seed % _SEEDS), version.tuning.trials - 1)
+    others = islice(
+        _allowed_points(given, ranges, version.seed % _SEEDS), version.tuning.trials - 1
+    )
     return [{}, *(others if ranges else ())]
 
 
@@ -146,7 +148,7 @@ def ranges_of(tuning: Tuning, trained: Solution | SolutionVersion) -> dict[str, 
     return dict(tuning.ranges)
 
 
-def _taken(given: Any, ranges: Mapping[str, Range], seed: int) -> Iterator[Setting]:
+def _allowed_points(given: Any, ranges: Mapping[str, Range], seed: int) -> Iterator[Setting]:
     refused = 0
     for point in points(type(given), ranges, seed):
         try:

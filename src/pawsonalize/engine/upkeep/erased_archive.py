@@ -80,9 +80,9 @@ class ErasedArchive:
         return self.without_erased(rows)
 
     def confirm(self, segment: Segment, rows: Sequence[LoggedEvent], data: bytes) -> int:
-        """Note a segment's object as it was written; returns how many rows it has in the end.
+        """Record a segment's object as it was written, and return its final number of rows.
 
-        Whoever was erased since the rows were read is in it, perhaps unseen, and is taken out.
+        The object may still hold events of visitors erased since the rows were read: remove those.
         """
         while True:
             self.ledger.confirm(replace(segment, rows=len(rows), sha256=digest(data)))

@@ -89,7 +89,7 @@ class Erasing:
         self._problems = problems
         self._leases = leases
         self._now = now
-        self._told = watch
+        self._report = watch
         self._returning = ReturningCopies(table, steps.notes, now)
         self._looked = self._swept = False
         self._fault: PawsonalizeError | None = None
@@ -109,7 +109,7 @@ class Erasing:
     ) -> Erasure:
         erasure_id = new_resource_name("erasure", self._now())
         self.table.note(erasure_id, dataset_group, self._now(), users=users, visits=visits)
-        self._told("noted")
+        self._report("noted")
         noted = self.table.get(erasure_id)
         assert noted is not None
         return noted
@@ -185,7 +185,7 @@ class Erasing:
         """Tell what has been done."""
         if self._stopping.is_set():
             raise _Stopped
-        self._told(done)
+        self._report(done)
 
     def _attempt(self, due: Sequence[Erasure]) -> None:
         after, troubles = self._do(self.table.begin(due), STEPS)
@@ -263,14 +263,14 @@ class Erasing:
             visitors = self.table.visitors(one.erasure_id)
             note = ErasureNote(one.dataset_group, one.through, visitors, one.noted_at)
             self._steps.notes.put(one.erasure_id, note)
-            self._watch("note written")
+            self._report("note written")
         return ()
 
     def _erase_rows(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
         self._find_names(due)
         for one in due:
             self._steps.rows.erase(one, self.table.names(one.erasure_id))
-            self._watch("rows deleted")
+            self._report("rows deleted")
         return ()
 
     def _erase_archived(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
@@ -313,7 +313,7 @@ class Erasing:
             self.table.settle(one, (), None, now)
             self._problems.clear(name, now)
             log.info("erased", erasure=one.erasure_id)
-            self._told("done")
+            self._report("done")
             return
         if all(trouble.waits for trouble in troubles):
             self.table.settle(one, troubles, now + _WAIT, now)

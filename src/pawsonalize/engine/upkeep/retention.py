@@ -105,10 +105,10 @@ class EventRetention:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveRetention:
-    """Lets the archive's objects go whose events were received more than `days` ago.
+    """Deletes archived objects whose events were received more than `days` ago.
 
-    0 keeps them for ever. No object goes while an event of it is in the table. Whose a
-    session is of which it has events stays known for another year.
+    0 keeps them for ever. No object goes while an event of it is in the table. The
+    owner of each session that has events in it is kept for another year.
     """
 
     log: EventLog
@@ -117,7 +117,7 @@ class ArchiveRetention:
     days: int
 
     def forget_old(self, now: int) -> int:
-        """Let go what is too old by now; returns how many objects those were."""
+        """Delete the objects that are too old at `now`, and return their number."""
         if not self.days:
             return 0
         dropped, forgotten = 0, self.log.forgotten_through()

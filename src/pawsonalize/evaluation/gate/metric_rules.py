@@ -124,8 +124,8 @@ def _live(
 
 def _coverage(new: MeasuredVersion) -> RuleVerdict:
     value = new.metrics.get(COVERAGE)
-    said = "" if value is None else f"; it says that {value:.1%} of all items are"
+    note = "" if value is None else f"; it says that {value:.1%} of all items are"
     return not_applicable(
         "coverage",
-        f"cannot be judged: {new.engine} does not say how many items could be recommended{said}",
+        f"cannot be judged: {new.engine} does not say how many items could be recommended{note}",
     )

@@ -205,13 +205,13 @@ def no_dominating_item(evidence: Evidence, settings: GateSettings, _now: int) ->
 
 def sound_scores(evidence: Evidence, settings: GateSettings, _now: int) -> RuleVerdict:
     """Every score is a number, and scores tell items apart."""
-    bad, constant, asked = evidence.not_finite, evidence.constant, evidence.test_cases
-    passed = bad == 0 and constant <= settings.max_constant_share * asked
+    bad, constant, answers = evidence.not_finite, evidence.constant, evidence.test_cases
+    passed = bad == 0 and constant <= settings.max_constant_share * answers
     message = (
-        f"of {asked} answers {bad} have a score that is no finite number, and {constant} one score"
-        " for all items"
+        f"of {answers} answers {bad} have a score that is no finite number, and {constant} one"
+        " score for all items"
     )
-    return verdict("scores", passed, message, not_finite=bad, constant=constant, answers=asked)
+    return verdict("scores", passed, message, not_finite=bad, constant=constant, answers=answers)
 
 
 REFERENCE_RULES: tuple[Rule, ...] = (above_threshold,)
@@ -263,12 +263,12 @@ def decision(
     found = {verdict.outcome for verdict in verdicts}
     worst = (RuleOutcome.INSUFFICIENT, RuleOutcome.FAILED, RuleOutcome.PASSED)
     outcome = next((one for one in worst if one in found), RuleOutcome.PASSED)
-    said = "; ".join(one.message for one in verdicts if one.outcome is outcome)
+    messages = "; ".join(one.message for one in verdicts if one.outcome is outcome)
     if outcome is RuleOutcome.PASSED:
         reason = f"Promoted: {'; '.join(merits)}."
     elif outcome is RuleOutcome.INSUFFICIENT:
-        reason = f"Not promoted, the evidence is insufficient: {said}. What was live stayed."
+        reason = f"Not promoted, the evidence is insufficient: {messages}. What was live stayed."
     else:
         rest = "Nothing was live yet." if is_first else "The live version stayed."
-        reason = f"Not promoted: {said}. {rest}"
+        reason = f"Not promoted: {messages}. {rest}"
     return Decision(outcome is RuleOutcome.PASSED, outcome, reason, verdicts)

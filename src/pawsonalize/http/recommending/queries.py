@@ -84,7 +84,7 @@ class PreferencesForm(Form, frozen=True):
     """Dogs live with the visitor."""
     cats: bool | None = None
     """Cats live with the visitor."""
-    said_at: Moment | None = msgspec.field(name="saidAt", default=None)
+    stated_at: Moment | None = msgspec.field(name="saidAt", default=None)
     """When they were given, now if left out: what the visitor looked at before and they speak
     against counts no more."""
 
@@ -97,7 +97,7 @@ class PreferencesForm(Form, frozen=True):
             kids=self.kids,
             dogs=self.dogs,
             cats=self.cats,
-            said_at=None if self.said_at is None else parse_moment(self.said_at, _SAID_AT),
+            stated_at=None if self.stated_at is None else parse_moment(self.stated_at, _SAID_AT),
         )
 
 

@@ -1,4 +1,4 @@
-"""Who needs whom: what it is worth that an animal goes home now, and not when it would anyway.
+"""Bid prices: days of waiting that a home now saves, per animal.
 
 A place on a page is scarce, and an animal that everybody wants finds a home without it. So the
 value of a home is the days of waiting that it saves: as a log it is added to the log-odds that this

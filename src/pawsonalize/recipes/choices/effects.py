@@ -152,8 +152,8 @@ def _fit_levels(found: Effects, state: _State, name: str, codes: Ints, *, learn:
     if learn:
         known = np.bincount(codes, minlength=len(values)) > 0
         spread = (values**2 + 1 / firmness)[known]
-        told = spread.sum() + _AS_MANY * VARIANCES[name]
-        found.variances[name] = float(told / (len(spread) + _AS_MANY))
+        total = spread.sum() + _AS_MANY * VARIANCES[name]
+        found.variances[name] = float(total / (len(spread) + _AS_MANY))
 
 
 def _fit_attention(found: Effects, state: _State, place: Ints, usual: Floats) -> None:

@@ -35,9 +35,9 @@ _ROWS = 200_000  # of the newest, from which the variances of visitors are learn
 _ARRAY = "choices"
 
 _UNFITTED = {name: mean for name, (mean, _) in FACTORS.items()}
-_ASKING: Mapping[str, tuple[float, float]] = dict.fromkeys(FACTORS, (0.0, 0.1))
-_ASKING_FACTORS = ("group", "visitor", "distance", "far", "compatibility")
-_ASKING_VARIANCES = dict.fromkeys(VARIANCES, 0.03)
+_INQUIRY_PRIOR: Mapping[str, tuple[float, float]] = dict.fromkeys(FACTORS, (0.0, 0.1))
+_INQUIRY_FACTORS = ("group", "visitor", "distance", "far", "compatibility")
+_INQUIRY_VARIANCES = dict.fromkeys(VARIANCES, 0.03)
 
 
 class AnimalCounts(NamedTuple):
@@ -58,11 +58,11 @@ class ChoiceModel(msgspec.Struct, frozen=True):
     """To open an animal of which nothing is known."""
     weights: dict[str, float] = field(default_factory=lambda: dict(_UNFITTED))
     """By the names of `FACTORS`; to open."""
-    asking: dict[str, float] = {}
+    inquiry_weights: dict[str, float] = field(name="asking", default_factory=dict)
     """The same to ask, given that it was opened."""
     levels: dict[str, dict[str, float]] = {}
     """By trait, then by value; to open."""
-    asking_levels: dict[str, dict[str, float]] = {}
+    inquiry_levels: dict[str, dict[str, float]] = field(name="asking_levels", default_factory=dict)
     visitor_variances: dict[str, float] = field(default_factory=lambda: dict(VISITOR_VARIANCES))
     """How much visitors differ in each kind of liking, as variances."""
     own: float = VARIANCES[ANIMAL]
@@ -92,7 +92,7 @@ class ChoiceModel(msgspec.Struct, frozen=True):
 
     def weight(self, factor: str) -> float:
         """To open and to ask."""
-        total = self.weights[factor] + self.asking.get(factor, 0.0)
+        total = self.weights[factor] + self.inquiry_weights.get(factor, 0.0)
         return max(total, 0.0) if factor == "waiting" else total
 
     def appeal(self, animal_id: str, values: Sequence[str]) -> float:
@@ -101,7 +101,7 @@ class ChoiceModel(msgspec.Struct, frozen=True):
         total = 0.0
         for trait, value in traits:
             total += self.levels.get(trait, {}).get(value, 0.0)
-            total += self.asking_levels.get(trait, {}).get(value, 0.0)
+            total += self.inquiry_levels.get(trait, {}).get(value, 0.0)
         opened, looked, expected = np.array([self.counts.get(animal_id, AnimalCounts())]).T
         return total + float(animal_effects(opened, looked, expected, self.own)[0])
 
@@ -152,16 +152,16 @@ def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceMode
         return UNFITTED
     if eager.any():
         found = _opening(shown)
-    asking = _asking(shown)
+    inquiring = _fit_inquiries(shown)
     usual = found.attention
     counted = _animal_counts(shown, found)
     seen = np.bincount(shown.animal, minlength=shown.animals) > 0
     return ChoiceModel(
         intercept=found.intercept,
         weights=found.weights,
-        asking={} if asking is None else asking.weights,
+        inquiry_weights={} if inquiring is None else inquiring.weights,
         levels=_named(found, names),
-        asking_levels={} if asking is None else _named(asking, names),
+        inquiry_levels={} if inquiring is None else _named(inquiring, names),
         visitor_variances=_visitor_variances(shown, found),
         own=found.variances[ANIMAL],
         attention=tuple(usual.round(6).tolist()),
@@ -186,15 +186,15 @@ def _are_eager(shown: ShownPlaces, found: Effects) -> Mask:
     """The rows of visits that say nothing, as whatever was looked at was opened."""
     looked = found.attention[shown.place]
     columns = (shown.opened.astype(float), looked, looked * expit(_log_odds(shown, found)))
-    told = np.array([np.bincount(shown.visit, one) for one in columns])
-    return are_eager(*told)[shown.visit]
+    sums = np.array([np.bincount(shown.visit, one) for one in columns])
+    return are_eager(*sums)[shown.visit]
 
 
 def _learns_attention(shown: ShownPlaces) -> bool:
     return int(shown.explored.sum()) >= _MIN_EXPLORED
 
 
-def _asking(shown: ShownPlaces) -> Effects | None:
+def _fit_inquiries(shown: ShownPlaces) -> Effects | None:
     """Fit why visitors ask for an animal that they opened; None where too few ever did."""
     if int(shown.inquired.sum()) < _MIN_INQUIRIES:
         return None
@@ -203,10 +203,10 @@ def _asking(shown: ShownPlaces) -> Effects | None:
         opened,
         opened.inquired,
         np.ones(len(usual_attention())),
-        _ASKING_VARIANCES,
+        _INQUIRY_VARIANCES,
         learn_attention=False,
-        factors=_ASKING_FACTORS,
-        prior=_ASKING,
+        factors=_INQUIRY_FACTORS,
+        prior=_INQUIRY_PRIOR,
     )
 
 

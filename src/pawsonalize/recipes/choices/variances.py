@@ -29,16 +29,16 @@ def moment_variances(
     from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, only trainings need it
 
     kinds = len(codes)
-    told, shared = np.zeros(kinds), np.zeros((kinds, kinds))
+    explained, shared = np.zeros(kinds), np.zeros((kinds, kinds))
     for one in range(kinds):
-        told[one] = _pairs(codes[one], pull * columns[one])
+        explained[one] = _pairs(codes[one], pull * columns[one])
         for other in range(one, kinds):
             both = codes[one] if one == other else together(codes[one], codes[other])
             weight = firm * columns[one] * columns[other]
             shared[one, other] = shared[other, one] = _pairs(both, weight)
     scale = np.sqrt(np.maximum(np.diag(shared), 1e-12))
     system = np.vstack([shared / scale[:, None] / scale, _PRIOR * np.eye(kinds)])
-    wanted = np.concatenate([told / scale, _PRIOR * np.expm1(prior) * scale])
+    wanted = np.concatenate([explained / scale, _PRIOR * np.expm1(prior) * scale])
     found = nnls(system, wanted)[0] / scale
     return np.clip(np.log1p(found), _LEAST, _MOST)
 

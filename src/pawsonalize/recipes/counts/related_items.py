@@ -41,7 +41,7 @@ class RelatedItems:
             total += np.bincount(cells, weights=base, minlength=size)
         # Nothing is ever spread over the last, "no cell"; it only must not divide by zero.
         whole = np.maximum(total, 1e-30).astype(np.float32)
-        return cls(steps, base, whole, *_taken_over(index.cells, index.n_cells))
+        return cls(steps, base, whole, *_implied_levels(index.cells, index.n_cells))
 
     @cached_property
     def rarity(self) -> NDArray[np.float32]:
@@ -87,21 +87,23 @@ class RelatedItems:
         )
 
 
-def _taken_over(cells: NDArray[np.int64], none: int) -> tuple[NDArray[np.int64], tuple[int, ...]]:
+def _implied_levels(
+    cells: NDArray[np.int64], none: int
+) -> tuple[NDArray[np.int64], tuple[int, ...]]:
     """Levels that follow from a narrower one, as species from breed: looked up once, not twice."""
-    parent, hosts, taken = np.full(none + 1, none, np.int64), set[int](), set[int]()
+    parent, hosts, implied = np.full(none + 1, none, np.int64), set[int](), set[int]()
     for wide in range(len(cells) - 1, 0, -1):
         for narrow in range(wide - 1, -1, -1):
             above = np.full(none + 1, none, np.int64)
             above[cells[narrow]] = cells[wide]
             follows = (above[cells[narrow]] == cells[wide]).all() and above[none] == none
-            if follows and wide not in hosts and narrow not in hosts | taken:
+            if follows and wide not in hosts and narrow not in hosts | implied:
                 own = np.unique(cells[narrow])
                 parent[own] = above[own]
                 hosts.add(narrow)
-                taken.add(wide)
+                implied.add(wide)
                 break
-    return parent, tuple(level for level in range(len(cells)) if level not in taken)
+    return parent, tuple(level for level in range(len(cells)) if level not in implied)
 
 
 def cell_steps(

@@ -55,7 +55,7 @@ class Candidates(NamedTuple):
     """What each table of the mixture says of all items, shape (tables, items + outside)."""
     total: Array
     """What they say together, shape (items + outside,)."""
-    beside: Mapping[str, Array]
+    extra: Mapping[str, Array]
     """What came on top of the ranker, by its name, each of shape (N,)."""
 
 
@@ -134,12 +134,12 @@ class Learned:
             return None
         proposed = propose(t, signals(t, r, outside=outside))
         top = proposed.top
-        beside = self._beside(r, top)
+        extra = self._extra(r, top)
         x = self._as_trained(describe(t, r, proposed, self.wanted).T)
-        utilities = sum(beside.values(), start=self.ranker.utilities(x))
+        utilities = sum(extra.values(), start=self.ranker.utilities(x))
         utilities[~proposed.there] = -np.inf
         found = proposed.found
-        return Candidates(top, utilities, x, found.parts, found.total, beside)
+        return Candidates(top, utilities, x, found.parts, found.total, extra)
 
     def _as_trained(self, x: Array) -> Array:
         """The ranker's features of these (N, F), without what is new, and 0 for what is gone."""
@@ -147,17 +147,17 @@ class Learned:
             return x
         return np.where(self.columns >= 0, x[:, self.columns], np.float32(0))
 
-    def _beside(self, r: Request, top: Array) -> dict[str, Array]:
+    def _extra(self, r: Request, top: Array) -> dict[str, Array]:
         """Return what no training request may see: quiz answers, and animals that came back."""
-        mixture, beside = self.tables.mixture, {}
+        mixture, extra = self.tables.mixture, {}
         wish = mixture.facets.wishes(r.facets) if len(r.facets) else None
         if wish is not None:
             believed = mixture.believed(float(r.worth.sum()))
             logs = wish.of_catalogue(mixture.index)[top]
-            beside["preferences"] = believed * logs.astype(np.float64)
+            extra["preferences"] = believed * logs.astype(np.float64)
         if mixture.return_rate.is_known:
-            beside["returns"] = np.log(mixture.return_rate.lasting[top].astype(np.float64))
-        return beside
+            extra["returns"] = np.log(mixture.return_rate.lasting[top].astype(np.float64))
+        return extra
 
     def explain(self, found: Candidates, places: Array) -> dict[str, Array]:
         """Return the parts of the utilities of the candidates at `places`; they add up to them."""
@@ -168,7 +168,7 @@ class Learned:
         for name, column in zip([*self.ranker.names, "base"], parts.T, strict=True):
             part = part_of(name)
             totals[part] = totals.get(part, np.zeros(len(places))) + column
-        return {**totals, **{name: values[places] for name, values in found.beside.items()}}
+        return {**totals, **{name: values[places] for name, values in found.extra.items()}}
 
     def arrays(self) -> Arrays:
         """Everything `load` needs beside the numbers."""

@@ -45,7 +45,7 @@ class Postings:
     def tails(self) -> Array:
         """The newest three visits of each user as the digits of one number, shape (users,).
 
-        A digit is an item's position and 1, or 0 for a visit that there is not.
+        A digit is an item's position plus 1, or 0 where the visitor has no such visit.
         """
         number = np.zeros(self.n_users, np.int64)
         for back in range(1, 4):

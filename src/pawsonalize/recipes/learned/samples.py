@@ -55,12 +55,12 @@ def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | Non
     held = rng.random(n_users) < d.holdout
     done: tuple[list[Samples], list[Samples]] = ([], [])
     # The next fold's tables are made meanwhile: their linear algebra needs no lock of Python's.
-    with ThreadPoolExecutor(1) as beside:
-        made = beside.submit(without_fold, c, fold == 0, settings)
+    with ThreadPoolExecutor(1) as background:
+        made = background.submit(without_fold, c, fold == 0, settings)
         for index in range(d.folds):
             tables = made.result()
             if index + 1 < d.folds:
-                made = beside.submit(without_fold, c, fold == index + 1, settings)
+                made = background.submit(without_fold, c, fold == index + 1, settings)
             for kind, size in ((0, d.negatives + 1), (1, min(d.candidates, _HELD))):
                 inside = np.flatnonzero((fold[users] == index) & (held[users] == kind))
                 done[kind].extend(_cut(c, tables, users[inside], cuts[inside], size))
@@ -126,10 +126,10 @@ def _cut(c: Counted, tables: Tables, users: Array, cuts: Array, size: int) -> li
     def work(part: slice) -> Samples:
         rng = np.random.default_rng([d.seed, part.start, size])
         own = hide(c, users[part], cuts[part])
-        asked = zip(
+        requests = zip(
             users[part].tolist(), cuts[part].tolist(), targets[part].tolist(), own, strict=True
         )
-        found = [_sample(c, tables, *each, size, rng) for each in asked]
+        found = [_sample(c, tables, *each, size, rng) for each in requests]
         hits = [sample for sample in found if sample is not None]
         if not hits:
             return Samples.nothing(len(found))

@@ -8,7 +8,7 @@ import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoding.decoder import decode
-from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, meant
+from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, likely_name
 from pawsonalize.engine.ingest.inventory.form import FIELDS, AnimalForm
 from pawsonalize.wings.feeds.feed import FeedRow, named_in, read_rows
 from pawsonalize.wings.feeds.table import AS_USUAL, Record, TableForm, header_of, read_table
@@ -75,7 +75,9 @@ def _id_columns(header: tuple[str, ...]) -> dict[str, str]:
 
 def _check_spelling(unread: tuple[str, ...], there: set[str]) -> None:
     for name in unread:
-        right = meant(name, [one for one in map(str.upper, FIELDS.values()) if one not in there])
+        right = likely_name(
+            name, [one for one in map(str.upper, FIELDS.values()) if one not in there]
+        )
         if right is not None:
             raise InvalidInput(
                 f"there is no column {name}: write {right.lower()}, or, if it is something else,"

@@ -29,7 +29,7 @@ def servers(service: CheckedService) -> Iterator[Diagnosis]:
     """List the living servers and their programs; find that none of them works."""
     watched = service.servers
     states = servers_of(service.adapters).watch() if watched is None else watched.states()
-    living = [one.server for one in states if one.lives and not one.server.is_beside]
+    living = [one.server for one in states if one.lives and not one.server.is_background]
     if living:
         text = ", ".join(sorted({_description(one) for one in living}))
         yield fine(f"{len(living)} processes live: {text}")

@@ -15,7 +15,12 @@ from numpy.typing import NDArray
 from pawsonalize.domain.event_types import DISLIKE, RETURN, EventTypes, spelled
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import FacetReader, item_attributes
-from pawsonalize.engine.training.training_data import NameCodes, stays_of, told_columns, type_code
+from pawsonalize.engine.training.training_data import (
+    NameCodes,
+    event_facet_columns,
+    stays_of,
+    type_code,
+)
 from pawsonalize.kinds.solutions import TrainingSelection
 from pawsonalize.recipes.data import Returned, TrainingData
 from pawsonalize.recipes.facets import Facet, FacetColumn, Facets
@@ -286,7 +291,7 @@ class _Histories:
         order = np.argsort(newest, kind="stable")
         order = order[: int((newest < len(users.own)).sum())]
         distinct = [users.told[one] for one in order.tolist()]
-        told = told_columns(list(numbers), distinct, (said, near, own[order]))
+        told = event_facet_columns(list(numbers), distinct, (said, near, own[order]))
         columns = [_of_stored(one, order, len(users.told)) for one in told]
         return cls(n_users, np.unique(np.concatenate(times)), columns)
 

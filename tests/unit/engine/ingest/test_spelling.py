@@ -2,7 +2,7 @@
 
 import pytest
 
-from pawsonalize.engine.ingest.decoding.unknown_fields import meant
+from pawsonalize.engine.ingest.decoding.unknown_fields import likely_name
 
 QUESTION = [
     *("of", "household", "species", "sizes", "maxFee", "maxDistanceKm", "latitude", "longitude"),
@@ -36,7 +36,7 @@ def test_a_slip_of_a_question_is_understood(subtests: pytest.Subtests) -> None:
     ]
     for name, right in cases:
         with subtests.test(name=name, right=right):
-            assert meant(name, QUESTION) == right
+            assert likely_name(name, QUESTION) == right
 
 
 def test_another_word_of_a_question_is_just_unknown(subtests: pytest.Subtests) -> None:
@@ -55,7 +55,7 @@ def test_another_word_of_a_question_is_just_unknown(subtests: pytest.Subtests) -
         "到",
     ]:
         with subtests.test(name=name):
-            assert meant(name, QUESTION) is None
+            assert likely_name(name, QUESTION) is None
 
 
 def test_what_other_systems_send_with_an_event_is_not_taken_for_a_slip(
@@ -67,11 +67,11 @@ def test_what_other_systems_send_with_an_event_is_not_taken_for_a_slip(
         "limit" * 99,
     ]:
         with subtests.test(name=name):
-            assert meant(name, EVENT) is None
+            assert likely_name(name, EVENT) is None
 
 
 def test_short_words_have_to_be_right() -> None:
-    assert meant("side", ["size"]) is None
-    assert meant("szie", ["size"]) == "size"
-    assert meant("catz", ["cats"]) is None
-    assert meant("fees", ["fee"]) == "fee"
+    assert likely_name("side", ["size"]) is None
+    assert likely_name("szie", ["size"]) == "size"
+    assert likely_name("catz", ["cats"]) is None
+    assert likely_name("fees", ["fee"]) == "fee"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.context import penalties, taken_off
+from pawsonalize.engine.serving.context import penalties, subtract_dislikes
 from pawsonalize.recipes.contract import Context, ContextEvent
 from tests.event_data import T0
 
@@ -56,9 +56,9 @@ def test_items_of_any_kind_lose_alone() -> None:
 
 def test_scores_keep_their_sum_and_stay_as_they_are_without_dislikes() -> None:
     scores = np.array([0.4, 0.3, 0.2, 0.1], np.float32)
-    assert taken_off(scores, of([], [BEAGLE]), ITEMS) is scores
-    left = taken_off(scores, of([BEAGLE], []), ITEMS)
+    assert subtract_dislikes(scores, of([], [BEAGLE]), ITEMS) is scores
+    left = subtract_dislikes(scores, of([BEAGLE], []), ITEMS)
     assert left.sum() == pytest.approx(1)
     assert left[0] < 0.1
     assert left[3] > 0.1
-    assert taken_off(np.zeros(4, np.float32), of([BEAGLE], []), ITEMS).tolist() == [0] * 4
+    assert subtract_dislikes(np.zeros(4, np.float32), of([BEAGLE], []), ITEMS).tolist() == [0] * 4

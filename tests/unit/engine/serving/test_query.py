@@ -80,7 +80,7 @@ def test_a_model_without_user_facets_costs_no_look_up(log: EventLog, known: Cata
 
 def test_whatever_answers_a_query_reads_the_users_row_once(log: EventLog, known: Catalogue) -> None:
     reads = Reads(known)
-    query = Query(ANN, T0, T0).carrying(reads)  # type: ignore[arg-type]
+    query = Query(ANN, T0, T0).with_user(reads)  # type: ignore[arg-type]
     filtering = Filtering(log, reads, MetadataReader(known))  # type: ignore[arg-type]
     text = 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*") IF CurrentUser.GENDER = "m"'
     for_men = apply(parse(text), {})

@@ -99,6 +99,6 @@ def test_a_damaged_array_is_a_corrupt_artefact(model: ChoiceModel, damage: str) 
 
 
 def test_waiting_adds_up_to_at_least_nothing_whatever_leads_to_asking() -> None:
-    turned = msgspec.structs.replace(UNFITTED, asking={"waiting": -3.0, "distance": 0.5})
+    turned = msgspec.structs.replace(UNFITTED, inquiry_weights={"waiting": -3.0, "distance": 0.5})
     assert turned.weight("waiting") == 0.0
     assert turned.weight("distance") == UNFITTED.weights["distance"] + 0.5

@@ -36,8 +36,8 @@ def bare(name: str) -> str:
     return "".join(one for one in name.casefold() if one.isalnum())
 
 
-def meant(name: str, known: Collection[str]) -> str | None:
-    """The known name that this one is a misspelling of, or None.
+def likely_name(name: str, known: Collection[str]) -> str | None:
+    """Return the known name that this one is a misspelling of, or None.
 
     First comes a name that differs only in case, separators or a plural; then one that this name
     begins (`max_distance`, `maxDistanceKm`); then the nearest by single typing errors. Short words
@@ -164,7 +164,7 @@ def check_names(
     """The same for names alone, such as the parameters of a query; `noun` says what they are."""
     for name in given:
         if name not in known and not unknown.are_too_many:
-            right = _meant(name, given, known)
+            right = _likely_unsent(name, given, known)
             if right is not None:
                 raise _misspelt(noun, name, right)
             unknown.add(name)
@@ -207,14 +207,14 @@ def _check(
     synonyms: Mapping[str, str],
     path: str,
 ) -> None:
-    right = synonyms.get(bare(name)) or _meant(name, given, known)
+    right = synonyms.get(bare(name)) or _likely_unsent(name, given, known)
     if right is not None:
         raise _misspelt("field", _joined(path, name), _joined(path, right))
 
 
-def _meant(name: str, given: Collection[str], known: Collection[str]) -> str | None:
-    """The known name that was meant; not one that the document has as well."""
-    return meant(name, [one for one in known if one not in given])
+def _likely_unsent(name: str, given: Collection[str], known: Collection[str]) -> str | None:
+    """Return the likely known name that the document does not have as well, or None."""
+    return likely_name(name, [one for one in known if one not in given])
 
 
 def _misspelt(noun: str, name: str, right: str) -> InvalidInput:

@@ -19,7 +19,7 @@ MOST = {"photos": 50, "colours": 10}
 MAX_TEXT_CHARS = 20_000
 Text = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_TEXT_CHARS})]
 Word = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_ID_LENGTH})] | int | None
-Told = bool | str | None
+FormAnswer = bool | str | None
 Amount = float | str | None
 
 
@@ -34,7 +34,7 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     """As people write it; two with `/` between."""
     secondary_breed: str | None = None
     """The other breed of a mix."""
-    mixed: Told = None
+    mixed: FormAnswer = None
     """Whether it is a mix."""
     birth_date: str | None = None
     """A day, as `2023-04-01`; then it grows older by itself."""
@@ -71,17 +71,17 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     """Its coat, such as `long`."""
     colours: list[str] | None = None
     """Its colours."""
-    altered: Told = None
+    altered: FormAnswer = None
     """Whether it is spayed or neutered."""
-    house_trained: Told = None
+    house_trained: FormAnswer = None
     """Whether it is house-trained."""
-    special_needs: Told = None
+    special_needs: FormAnswer = None
     """Whether it has special needs."""
-    good_with_kids: Told = None
+    good_with_kids: FormAnswer = None
     """true, false, "yes", "no", "selective" or "unknown"."""
-    good_with_dogs: Told = None
+    good_with_dogs: FormAnswer = None
     """true, false, "yes", "no", "selective" or "unknown"."""
-    good_with_cats: Told = None
+    good_with_cats: FormAnswer = None
     """true, false, "yes", "no", "selective" or "unknown"."""
     photos: list[str] | None = None
     """Addresses of photos, the best first."""
@@ -136,11 +136,11 @@ def day(value: str | None, field: str) -> date | None:
 _FLAGS = {GoodWith.YES: True, GoodWith.NO: False, GoodWith.UNKNOWN: None}
 
 
-def flag(told: Told, field: str) -> bool | None:
+def flag(value: FormAnswer, field: str) -> bool | None:
     """Yes, no, or None if nobody knows."""
-    answer = read_answer(told)
+    answer = read_answer(value)
     if answer not in _FLAGS:
-        raise InvalidInput(f"{field} must be yes or no, not {str(told)[:40]!r}", field=field)
+        raise InvalidInput(f"{field} must be yes or no, not {str(value)[:40]!r}", field=field)
     return _FLAGS[answer]
 
 

@@ -64,13 +64,13 @@ class Inventory:
     def __init__(self, animals: Animals) -> None:
         self._animals = animals
 
-    def put(self, listings: Sequence[Listing], told_at: int, now: int) -> InventoryReceipt:
+    def put(self, listings: Sequence[Listing], as_of: int, now: int) -> InventoryReceipt:
         """Take listings of animals as of a moment, all in one transaction.
 
         A listing without a status leaves the status as it is. A listing that is older than the
         animal's status may end that it is available, but never begin it.
         """
-        entry = _Entry(min(told_at, now))
+        entry = _Entry(min(as_of, now))
         ids = {listing.animal.animal_id for listing in listings}
         self._animals.update(ids, lambda known: entry.changed(known, listings), now)
         return entry.receipt()
@@ -153,8 +153,8 @@ class Inventory:
 class _Entry:
     """Listings on their way into the inventory."""
 
-    def __init__(self, told_at: int) -> None:
-        self._told_at = told_at
+    def __init__(self, as_of: int) -> None:
+        self._as_of = as_of
         self._outcomes: Counter[ListingOutcome] = Counter()
         self._kept = 0
         self._refused: list[Refused] = []
@@ -194,10 +194,10 @@ class _Entry:
         steps = () if listing.status is None else route(new.status, listing.status)
         if not steps:
             return new
-        if self._told_at < new.status_at and new.status is not AnimalStatus.AVAILABLE:
+        if self._as_of < new.status_at and new.status is not AnimalStatus.AVAILABLE:
             self._kept += 1
             return new
-        return _with(new, steps, max(self._told_at, new.status_at))
+        return _with(new, steps, max(self._as_of, new.status_at))
 
     def receipt(self) -> InventoryReceipt:
         """The result of the listings."""
@@ -237,8 +237,8 @@ class AnimalNames:
         Only the default dataset group has an inventory. In another one an id is an animal's only if
         it is no item there and the animal's group is one.
         """
-        asked = {one.item_id for one in events if AnimalGroup.parse(one.item_id) is None}
-        known = self.animals.get_many(list(asked)) if asked else {}
+        ids = {one.item_id for one in events if AnimalGroup.parse(one.item_id) is None}
+        known = self.animals.get_many(list(ids)) if ids else {}
         return [
             self._resolved(event, known[event.item_id]) if event.item_id in known else event
             for event in events

@@ -38,40 +38,40 @@ def read_species(form: AnimalForm) -> str:
 
     InvalidInput for an unknown word; numbers are ids of your own.
     """
-    told = _plain(form.species, "species")
-    found = species_id(told)
+    word = _plain(form.species, "species")
+    found = species_id(word)
     if found in SPECIES_NAMES or found.isdecimal():
         return found
     breed = _plain(form.breed, "breed")
     if (named := _species_in(breed)) is not None:
         return named
-    beside = f" (its breed is {breed!r})" if breed else ""
+    hint = f" (its breed is {breed!r})" if breed else ""
     known = ", ".join(SPECIES_NAMES.values())
     raise InvalidInput(
-        f"species {told!r}{beside} is none that we know: write one of {known}, a number of your"
+        f"species {word!r}{hint} is none that we know: write one of {known}, a number of your"
         " own, or map the value with --map",
         field="species",
     )
 
 
-def told_breeds(form: AnimalForm, species: str) -> Breeds:
+def read_form_breeds(form: AnimalForm, species: str) -> Breeds:
     """The breeds, for a species id."""
-    told, second = _plain(form.breed, "breed"), _plain(form.secondary_breed, "secondaryBreed")
-    found = read_breeds(species, told)
+    first, second = _plain(form.breed, "breed"), _plain(form.secondary_breed, "secondaryBreed")
+    found = read_breeds(species, first)
     if (species, found.primary) not in FAMILIES:
-        found = _of_its_kind(form, species, told) or found
+        found = _of_its_kind(form, species, first) or found
     secondary = breed_id(species, second) if second else found.secondary
     if secondary in {found.primary, UNKNOWN_BREED}:
         secondary = None
     mixed = True if secondary else found.mixed
-    told_mixed = flag(form.mixed, "mixed")
-    return Breeds(found.primary, secondary, mixed if told_mixed is None else told_mixed)
+    is_mixed = flag(form.mixed, "mixed")
+    return Breeds(found.primary, secondary, mixed if is_mixed is None else is_mixed)
 
 
-def _of_its_kind(form: AnimalForm, species: str, told: str) -> Breeds | None:
+def _of_its_kind(form: AnimalForm, species: str, breed: str) -> Breeds | None:
     """`Guinea Pig` and `Rat` are species to some systems, which then write `Fancy` for a breed."""
     kind = _plain(form.species, "species")
-    found = find_breed(species, f"{told} {kind}") or find_breed(species, kind)
+    found = find_breed(species, f"{breed} {kind}") or find_breed(species, kind)
     return None if found is None else Breeds(found)
 
 

@@ -26,14 +26,14 @@ from pawsonalize.engine.ingest.event_form import Moment
 from pawsonalize.engine.ingest.inventory.form import (
     MOST,
     AnimalForm,
-    Told,
+    FormAnswer,
     day,
     flag,
     long_text,
     number,
     text,
 )
-from pawsonalize.engine.ingest.inventory.kinds import read_species, told_breeds, without_markup
+from pawsonalize.engine.ingest.inventory.kinds import read_form_breeds, read_species, without_markup
 
 # How the words of statuses and outcomes of animals that left begin, letters alone.
 _LEFT = (
@@ -91,14 +91,14 @@ def _not_before(first: int, second: int) -> int:
     return max(first, second) if is_same_day else second
 
 
-def read_moment(told: Moment | None, field: str) -> int | None:
+def read_moment(value: Moment | None, field: str) -> int | None:
     """A moment, or None if none was sent; InvalidInput names a value that is none."""
-    if told is None or (isinstance(told, str) and says_nothing(told)):
+    if value is None or (isinstance(value, str) and says_nothing(value)):
         return None
     try:
-        return parse_moment(told, field)
+        return parse_moment(value, field)
     except InvalidInput as error:
-        raise InvalidInput(f"{error.message}, not {told}", field=field) from error
+        raise InvalidInput(f"{error.message}, not {value}", field=field) from error
 
 
 def read_outcome(form: AnimalForm, status: AnimalStatus | None) -> AnimalStatus:
@@ -155,7 +155,7 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
     elif status is None and not says_nothing(form.outcome or ""):
         status = read_outcome(form, status)
     species = read_species(form)
-    breeds = told_breeds(form, species)
+    breeds = read_form_breeds(form, species)
     born = _born(form, at)
     sex, altered = read_sex(text(form.sex, "sex")) or (UNKNOWN, None)
     animal = Animal(
@@ -230,9 +230,9 @@ def _born(form: AnimalForm, at: int) -> date | None:
 
 def _age(form: AnimalForm, species: str) -> str:
     """The age band of a listing; some systems give a kitten's age as its size."""
-    told = text(form.age, "age")
-    if told:
-        return age_id(told, species)
+    age = text(form.age, "age")
+    if age:
+        return age_id(age, species)
     size = text(form.size, "size")
     return BABY if not size.isdecimal() and age_id(size, species) == BABY else UNKNOWN
 
@@ -250,12 +250,12 @@ def _first_history(
     return (*known, StatusChange(status, at)) if last.at < at else (StatusChange(status, at),)
 
 
-def _good_with(told: Told, field: str) -> GoodWith:
-    answer = read_answer(told, about_children=field == "goodWithKids")
+def _good_with(value: FormAnswer, field: str) -> GoodWith:
+    answer = read_answer(value, about_children=field == "goodWithKids")
     if answer is None:
         known = ", ".join(GoodWith)
         raise InvalidInput(
-            f"{field} must be true, false or one of {known}, not {str(told)[:40]!r}", field=field
+            f"{field} must be true, false or one of {known}, not {str(value)[:40]!r}", field=field
         )
     return answer
 
@@ -263,20 +263,20 @@ def _good_with(told: Told, field: str) -> GoodWith:
 _ALTERED = re.compile(r"(spay|neut|castr|kastr|steril|fixed|altered)|intact|unaltered")
 
 
-def _altered(told: Told) -> bool | None:
+def _altered(value: FormAnswer) -> bool | None:
     """The answer, or what the word for it says: `neutered`."""
-    word = _letters(told) if isinstance(told, str) else ""
+    word = _letters(value) if isinstance(value, str) else ""
     found = _ALTERED.match(word)
-    return found[1] is not None if found else flag(told, "altered")
+    return found[1] is not None if found else flag(value, "altered")
 
 
-def _texts(told: list[str] | None, field: str, limit: int) -> tuple[str, ...]:
-    check_length(field, len(told or ()), MOST[field], "entries")
-    return tuple(found for one in told or () if (found := text(one, field, limit)))
+def _texts(values: list[str] | None, field: str, limit: int) -> tuple[str, ...]:
+    check_length(field, len(values or ()), MOST[field], "entries")
+    return tuple(found for one in values or () if (found := text(one, field, limit)))
 
 
-def _address(told: str | None, field: str) -> str:
-    address = text(told, field, _MAX_ADDRESS_CHARS)
+def _address(value: str | None, field: str) -> str:
+    address = text(value, field, _MAX_ADDRESS_CHARS)
     if address and not address.lower().startswith(("http://", "https://")):
         raise InvalidInput(f"{field} must begin with https://, not {address[:40]!r}", field=field)
     return address

@@ -17,7 +17,7 @@ from pawsonalize.domain.sizes import SIZE_NAMES, size_id
 from pawsonalize.domain.species import DOG
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.ingest.inventory.form import FIELDS, MOST, AnimalForm
-from pawsonalize.engine.ingest.inventory.kinds import read_species, told_breeds, without_markup
+from pawsonalize.engine.ingest.inventory.kinds import read_form_breeds, read_species, without_markup
 from pawsonalize.engine.ingest.inventory.listing import (
     Listing,
     knows_outcome,
@@ -77,9 +77,9 @@ def unrecognised(form: AnimalForm) -> Iterator[tuple[str, str]]:
     except InvalidInput:
         yield "species", written_species(form)
         return
-    for told in (form.breed, form.secondary_breed):
-        if not _is_known_breed(form, species, _written(told)):
-            yield "breed", _written(told)
+    for breed in (form.breed, form.secondary_breed):
+        if not _is_known_breed(form, species, _written(breed)):
+            yield "breed", _written(breed)
     size, age, sex = _written(form.size), _written(form.age), _written(form.sex)
     if size and size_id(size, species) not in {*SIZE_NAMES, UNKNOWN}:
         yield "size", size
@@ -96,14 +96,16 @@ def written_species(form: AnimalForm) -> str:
     return " / ".join(filter(None, (_written(form.species), _written(form.breed))))
 
 
-def _is_known_breed(form: AnimalForm, species: str, told: str) -> bool:
-    if told.lower() == "other" or says_nothing(told):
+def _is_known_breed(form: AnimalForm, species: str, breed: str) -> bool:
+    if breed.lower() == "other" or says_nothing(breed):
         return True
     found = (
-        told_breeds(form, species) if told == _written(form.breed) else read_breeds(species, told)
+        read_form_breeds(form, species)
+        if breed == _written(form.breed)
+        else read_breeds(species, breed)
     )
     known = (species, found.primary) in FAMILIES
-    return known or (bool(found.mixed) and DECORATIONS.issuperset(words_of(told)))
+    return known or (bool(found.mixed) and DECORATIONS.issuperset(words_of(breed)))
 
 
 def _written(value: object) -> str:

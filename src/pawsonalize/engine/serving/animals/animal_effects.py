@@ -46,7 +46,7 @@ _UNKNOWN = np.empty(0), np.empty(0)
 class _Visits:
     """Counts of one visitor by animal: no more than there are animals."""
 
-    told: dict[str, list[float]] = field(default_factory=dict)
+    counted: dict[str, list[float]] = field(default_factory=dict)
     counts: bool = True
 
 
@@ -66,7 +66,7 @@ class AnimalEffects:
     def _begin(self, model: ChoiceModel) -> None:
         self._model = model
         self._erased_at = self._erased.last_noted()  # what is read from here on is without them
-        self._counts = {one: list(told) for one, told in model.counts.items()}
+        self._counts = {one: list(counts) for one, counts in model.counts.items()}
         self._attention = np.array(model.attention)
         self._shown = ShownPages(model.kinds)
         self._chances: LRUCache[str, tuple[Floats, Floats]] = LRUCache(_PAGES_KEPT)
@@ -198,27 +198,27 @@ class AnimalEffects:
 
     def _is_eager(self, page: Impression) -> bool:
         """Whether one opening more is too many for the page's visit."""
-        told = self._by_visit.setdefault(visit_of(page), np.zeros(3))
-        told[0] += 1
-        return told[0] >= FEW and bool(are_eager(*told[:, None])[0])
+        counts = self._by_visit.setdefault(visit_of(page), np.zeros(3))
+        counts[0] += 1
+        return counts[0] >= FEW and bool(are_eager(*counts[:, None])[0])
 
     def _dismiss(self, visits: _Visits) -> set[str]:
         """Take back whatever the visitor did: no person would do so much of it."""
-        for animal_id, told in visits.told.items():
+        for animal_id, own in visits.counted.items():
             counted = self._counts[animal_id]
-            self._counts[animal_id] = [a - b for a, b in zip(counted, told, strict=True)]
-        changed = set(visits.told)
-        visits.told, visits.counts = {}, False
+            self._counts[animal_id] = [a - b for a, b in zip(counted, own, strict=True)]
+        changed = set(visits.counted)
+        visits.counted, visits.counts = {}, False
         return changed
 
     def _add_page(self, page: Impression, visits: _Visits) -> set[str]:
         looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
-        told, attention = self._by_visit.setdefault(visit_of(page), np.zeros(3)), self._attention
-        told[1:] += attention[: len(looked)].sum(), attention[: len(looked)] @ chance
+        counts, attention = self._by_visit.setdefault(visit_of(page), np.zeros(3)), self._attention
+        counts[1:] += attention[: len(looked)].sum(), attention[: len(looked)] @ chance
         changed: set[str] = set()
         for place, ids in enumerate(_first(page, len(looked))):
-            looks = float(looked[place])
-            self._add(visits, ids[0], 0, looks, looks * float(chance[place]))
+            look = float(looked[place])
+            self._add(visits, ids[0], 0, look, look * float(chance[place]))
             changed.add(ids[0])
         return changed
 
@@ -228,18 +228,18 @@ class AnimalEffects:
         looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
         if place >= len(looked):
             return set()
-        looks = 1 - float(looked[place])
-        self._add(visits, animal_id, 1, looks, looks * float(chance[place]))
+        unlooked = 1 - float(looked[place])
+        self._add(visits, animal_id, 1, unlooked, unlooked * float(chance[place]))
         return {animal_id}
 
     def _add(
         self, visits: _Visits, animal_id: str, opened: float, looked: float, expected: float
     ) -> None:
-        for counts in (self._counts, visits.told):
-            told = counts.setdefault(animal_id, [0.0, 0.0, 0.0])
-            told[0] += opened
-            told[1] += looked
-            told[2] += expected
+        for counts in (self._counts, visits.counted):
+            of_animal = counts.setdefault(animal_id, [0.0, 0.0, 0.0])
+            of_animal[0] += opened
+            of_animal[1] += looked
+            of_animal[2] += expected
 
     def _effects(
         self, wanted: Mapping[str, object] | set[str], variance: float

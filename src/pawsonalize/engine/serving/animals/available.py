@@ -21,8 +21,8 @@ from pawsonalize.engine.serving.animals.eligibility import (
     Eligibility,
     EligibilityVerdict,
     Take,
-    as_told,
     judge,
+    stored_answer,
 )
 from pawsonalize.engine.serving.animals.traits import colour_of
 
@@ -327,8 +327,8 @@ class AvailableAnimals:
             self.codes["age"][animal.age if group is None else group.age],
             self.codes["sex"][animal.sex],
             self.codes["colour"][colour_of(animal)],
-            GOOD_WITH[as_told(animal.house_trained)],
-            GOOD_WITH[as_told(animal.special_needs)],
+            GOOD_WITH[stored_answer(animal.house_trained)],
+            GOOD_WITH[stored_answer(animal.special_needs)],
             GOOD_WITH[animal.good_with_kids],
             GOOD_WITH[animal.good_with_dogs],
             GOOD_WITH[animal.good_with_cats],

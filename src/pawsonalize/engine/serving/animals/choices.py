@@ -279,8 +279,8 @@ class ChoiceTables:
         known = np.array([group.get(item, _GONE) for item in pages.groups])
         codes = self._of_group[:, known]
         for place in np.flatnonzero(known == _GONE).tolist():
-            told = zip(self._values.values(), group_values(pages.groups[place]), strict=True)
-            codes[:, place] = [values[one] for values, one in told]
+            coded = zip(self._values.values(), group_values(pages.groups[place]), strict=True)
+            codes[:, place] = [values[one] for values, one in coded]
         here, distance = there != _GONE, pages.factors[:, _DISTANCE]
         slots = np.where(here, there, 0)
         no_colour = available.codes["colour"][""]
@@ -336,6 +336,6 @@ class ChoiceTables:
     def _effects(self, trait: str, values: Sequence[str]) -> Floats:
         """To open, and to open and ask; shape (2, values)."""
         opening = self.model.levels.get(trait, {})
-        asking = self.model.asking_levels.get(trait, {})
+        inquiring = self.model.inquiry_levels.get(trait, {})
         to_open = np.array([opening.get(value, 0.0) for value in values])
-        return np.array([to_open, to_open + [asking.get(value, 0.0) for value in values]])
+        return np.array([to_open, to_open + [inquiring.get(value, 0.0) for value in values]])

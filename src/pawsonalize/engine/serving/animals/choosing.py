@@ -156,7 +156,7 @@ def _newcomers_and_long_stayers(weighing: Weighing) -> Slots:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """Kept for one set of available animals; use it only while you hold their lock."""
+    """Cached values of one set of available animals; use them only while you hold its lock."""
 
     groups: GroupAffinity = field(default_factory=GroupAffinity)
     traits: TraitAffinity = field(default_factory=TraitAffinity)
@@ -165,8 +165,8 @@ class Derived:
     """By solution version."""
 
 
-class DerivedOfShelves:
-    """Belongs to its available animals, so that no answer mixes two sets of them."""
+class CachedTables:
+    """Tables computed from a set of available animals, so that no answer mixes two sets."""
 
     def __init__(self) -> None:
         self._of: WeakKeyDictionary[AvailableAnimals, Derived] = WeakKeyDictionary()

@@ -19,13 +19,13 @@ Attributes = Mapping[str, str | float | None]
 GOOD_WITH = {each: code for code, each in enumerate(GoodWith)}
 _YES, _NO = GOOD_WITH[GoodWith.YES], GOOD_WITH[GoodWith.NO]
 NO_CODE = -1
-_TOLD = {None: GoodWith.UNKNOWN, True: GoodWith.YES, False: GoodWith.NO}
+_STORED = {None: GoodWith.UNKNOWN, True: GoodWith.YES, False: GoodWith.NO}
 _FEW = 5
 
 
-def as_told(answer: bool | None) -> GoodWith:
-    """A yes or no, in the form in which answers about the household are stored."""
-    return _TOLD[answer]
+def stored_answer(answer: bool | None) -> GoodWith:
+    """Return a yes or no in the form in which answers about the household are stored."""
+    return _STORED[answer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +105,8 @@ class Eligibility:
             kids=_lives(self.kids, stored.get("KIDS")),
             dogs=_lives(self.dogs, stored.get("DOGS")),
             cats=_lives(self.cats, stored.get("CATS")),
-            max_fee=_said_or(self.max_fee, stored.get("MAX_FEE")),
-            max_distance_km=_said_or(self.max_distance_km, stored.get("MAX_DISTANCE_KM")),
+            max_fee=_number_of(self.max_fee, stored.get("MAX_FEE")),
+            max_distance_km=_number_of(self.max_distance_km, stored.get("MAX_DISTANCE_KM")),
             place=place,
             postcode="",
         )
@@ -119,12 +119,12 @@ ANYBODY = Eligibility()
 class EligibilityVerdict:
     """Animals that pass, and for how many rules the answer is unknown.
 
-    Both have the shape (animals,); `asked` is the number of rules.
+    Both have the shape (animals,); `rule_count` is the number of rules.
     """
 
     passing: Mask
     uncertain: NDArray[np.int16]
-    asked: int
+    rule_count: int
 
 
 def judge(
@@ -139,12 +139,12 @@ def judge(
     for excluded in _excluded(rules, take, codes):
         passing &= ~excluded
     uncertain = np.zeros(count, np.int16)
-    asked = 0
+    rule_count = 0
     for excluded, unknown in _answers(rules, take, codes):
         passing &= ~excluded
         uncertain += unknown
-        asked += 1
-    return EligibilityVerdict(passing, uncertain, asked)
+        rule_count += 1
+    return EligibilityVerdict(passing, uncertain, rule_count)
 
 
 def _answers(
@@ -152,24 +152,24 @@ def _answers(
 ) -> Iterator[tuple[Mask, Mask]]:
     """By rule: which animals it excludes, and for which it is unknown; `selective` is unknown."""
     for name in rules.household:
-        told = take(name)
-        yield told == _NO, (told != _YES) & (told != _NO)
+        column = take(name)
+        yield column == _NO, (column != _YES) & (column != _NO)
     for name, wanted in (
         ("size", rules.sizes),
         ("age", rules.ages),
         ("sex", rules.sexes),
     ):
         if wanted:
-            told = take(name)
-            unknown = told == codes[name].get(UNKNOWN, NO_CODE)
-            yield ~unknown & ~_among(told, wanted, codes[name]), unknown
-    for name, asked in (
+            column = take(name)
+            unknown = column == codes[name].get(UNKNOWN, NO_CODE)
+            yield ~unknown & ~_among(column, wanted, codes[name]), unknown
+    for name, condition in (
         ("trained", rules.house_trained),
         ("needs", rules.special_needs),
     ):
-        if asked is not None:
-            told = take(name)
-            yield told == (_NO if asked else _YES), (told != _YES) & (told != _NO)
+        if condition is not None:
+            column = take(name)
+            yield column == (_NO if condition else _YES), (column != _YES) & (column != _NO)
     if rules.max_fee is not None:
         fee = take("fee")
         yield fee > rules.max_fee, np.isnan(fee)
@@ -203,12 +203,12 @@ def _among(values: NDArray[Any], names: frozenset[str], codes: Mapping[str, int]
     return found
 
 
-def _lives(said: bool | None, stored: str | float | None) -> bool:
-    return stored == "yes" if said is None else said
+def _lives(answer: bool | None, stored: str | float | None) -> bool:
+    return stored == "yes" if answer is None else answer
 
 
-def _said_or(said: float | None, stored: str | float | None) -> float | None:
-    return _number(stored) if said is None else said
+def _number_of(answer: float | None, stored: str | float | None) -> float | None:
+    return _number(stored) if answer is None else answer
 
 
 def _place_of(postcode: str, postcodes: Postcodes) -> Place | None:

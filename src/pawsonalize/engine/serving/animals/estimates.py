@@ -83,7 +83,7 @@ def _parts(weighing: Weighing) -> Iterator[tuple[str, Floats]]:
         count = len(available.ids)
         verdict = judge(rules.of_animals, available.take(EVERY_SLOT), count, codes)
         gained.append(("slot", np.zeros(count), verdict))
-    asked = max(1, sum(verdict.asked for _, _, verdict in gained))
+    rule_count = max(1, sum(verdict.rule_count for _, _, verdict in gained))
     for name, part, verdict in gained:
-        unknown = weights.factors.compatibility / asked * verdict.uncertain
+        unknown = weights.factors.compatibility / rule_count * verdict.uncertain
         yield name, np.where(verdict.passing, part - unknown, -np.inf)

@@ -51,4 +51,4 @@ def photos(count: Numbers) -> Floats:
 
 def compatibility(verdict: EligibilityVerdict) -> Floats:
     """Minus the share of the visitor's rules whose answer is unknown."""
-    return np.asarray((0.0 - verdict.uncertain) / max(1, verdict.asked))  # no -0.0
+    return np.asarray((0.0 - verdict.uncertain) / max(1, verdict.rule_count))  # no -0.0

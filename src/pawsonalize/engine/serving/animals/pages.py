@@ -196,14 +196,14 @@ def factor_columns(
     for start in range(0, len(pages), _PAGES_AT_ONCE):
         some = pages[start : start + _PAGES_AT_ONCE]
         whole = impressions.get_many([page.recommendation_id for page in some])
-        told: list[Sequence[float]] = []
+        logged: list[Sequence[float]] = []
         odds: list[float] = []
         for page, size in zip(some, sizes[start : start + _PAGES_AT_ONCE], strict=True):
             known = whole.get(page.recommendation_id, page)
-            told.extend(logged_factors(known, size))
+            logged.extend(logged_factors(known, size))
             odds.extend(known.propensities[:size] if known.propensities else [1.0] * size)
         explored.append(np.array(odds) < EXPLORED)
-        factors_of.append(np.array(told, np.float64).reshape(-1, len(PARTS)))
+        factors_of.append(np.array(logged, np.float64).reshape(-1, len(PARTS)))
     rows = np.concatenate(factors_of)
     columns = {name: rows[:, PARTS.index(name)] for name in FACTORS if name != "far"}
     columns["far"] = factors.far(columns["distance"])

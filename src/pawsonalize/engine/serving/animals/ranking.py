@@ -28,8 +28,8 @@ from pawsonalize.engine.serving.animals.choices import (
     Pages,
 )
 from pawsonalize.engine.serving.animals.choosing import (
+    CachedTables,
     Derived,
-    DerivedOfShelves,
     ExplorationShares,
     choose,
 )
@@ -83,10 +83,10 @@ class Individuals:
         self._effects = effects
         self._settings = settings
         self.open_pages = open_pages
-        self._derived = DerivedOfShelves()
+        self._derived = CachedTables()
 
-    def asking(self, runtime: Runtime, *, is_seen: bool = True) -> "Individuals":
-        """The same animals, ordered by another model; what no visitor sees is logged nowhere."""
+    def with_runtime(self, runtime: Runtime, *, is_seen: bool = True) -> "Individuals":
+        """Return the same animals, ordered by another model; only `is_seen` is logged."""
         other = copy(self)
         other._runtime = runtime
         if not is_seen:
@@ -176,7 +176,7 @@ class Individuals:
 
         `found` has a level for each: whatever the visitor likes, lower levels come first.
         """
-        query = self._runtime.carrying(query)
+        query = self._runtime.with_user(query)
         available = self._available.of(query.at, query.now)
         groups = self._runtime.score_groups(query, ranking=True)
         query = self.open_pages.read(query, ANIMAL_RANKING, groups.served.version.name)
@@ -214,7 +214,7 @@ class Individuals:
     def _recommended(self, query: Query, about: str | None) -> AnimalsAnswer:
         check_between("limit", query.limit, 1, MAX_RESULTS)
         name = query.recommendation_id or new_recommendation_id(query.now)
-        query = replace(self._runtime.carrying(query), recommendation_id=name)
+        query = replace(self._runtime.with_user(query), recommendation_id=name)
         available = self._available.of(query.at, query.now)
         groups = self._runtime.score_groups(query, about)
         counts = self._settings.group_affinity if about is None else self._settings.similar_affinity
@@ -360,8 +360,8 @@ class Individuals:
             parts = dict(zip(PARTS, place.parts, strict=True))
             own = frozenset().union(*(deeds.get(one.animal_id, ()) for one in here))
             standing = AnimalStanding(here, group, lifts, shown, far, place.explored, parts, own)
-            said = reasons_for(standing, seen, rules, query.at, days) if here else ()
-            explained.append(replace(place, reasons=said))
+            reasons = reasons_for(standing, seen, rules, query.at, days) if here else ()
+            explained.append(replace(place, reasons=reasons))
         return explained
 
 

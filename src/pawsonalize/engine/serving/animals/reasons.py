@@ -79,10 +79,10 @@ def _found(
     if lifts["priority"] > 0 and standing.animals[0].priority > 0:
         who = _OBJECTS.get(standing.animals[0].sex, "it")
         yield 7.0, f"the shelter wishes {who} to be seen"
-    if said := _liked(standing, seen):
-        yield max(lifts["group"], lifts["visitor"]), said
-    if said := _opened(standing):
-        yield max(lifts["animal_effect"], lifts["appeal"]), said
+    if reason := _liked(standing, seen):
+        yield max(lifts["group"], lifts["visitor"]), reason
+    if reason := _opened(standing):
+        yield max(lifts["animal_effect"], lifts["appeal"]), reason
     if standing.kilometres is not None and lifts["distance"] > 0:
         yield lifts["distance"], f"{standing.kilometres:.0f} km away"
     if lifts["exposure"] > 0 and standing.shown < _SELDOM:
@@ -142,37 +142,37 @@ def _like(group: AnimalGroup | None, seen: Sequence[ContextEvent]) -> str | None
         (("species", "breed"), breed),
         (("species",), species),
     )
-    for names, said in levels:
+    for names, likeness in levels:
         alike = {
             deed
             for other, deed in known
             if other and all(getattr(other, name) == getattr(group, name) for name in names)
         }
         for deed, did in _DEEDS.items():
-            if said and deed in alike:
-                return f"{said}, like one you {did}"
+            if likeness and deed in alike:
+                return f"{likeness}, like one you {did}"
     return None
 
 
 def _doubts(animals: Sequence[Animal], far: float | None, rules: Eligibility) -> Iterator[str]:
     for name in rules.household:
         for animal in animals:
-            told = getattr(animal, f"good_with_{name}")
+            answer = getattr(animal, f"good_with_{name}")
             who = _PRONOUNS.get(animal.sex, "it")
-            if told is GoodWith.UNKNOWN:
+            if answer is GoodWith.UNKNOWN:
                 yield f"nobody knows yet whether {who} likes {_LIVE_WITH[name]}"
                 break
-            if told is GoodWith.SELECTIVE:
+            if answer is GoodWith.SELECTIVE:
                 yield f"{who} likes some {_LIVE_WITH[name]}, not all"
                 break
     if rules.max_distance_km is not None and far is None:
         yield "nobody told how far away"
     if rules.max_fee is not None and any(animal.fee is None for animal in animals):
         yield "nobody told the fee"
-    yield from _not_told(animals, rules)
+    yield from _unanswered(animals, rules)
 
 
-def _not_told(animals: Sequence[Animal], rules: Eligibility) -> Iterator[str]:
+def _unanswered(animals: Sequence[Animal], rules: Eligibility) -> Iterator[str]:
     """Return the visitor's conditions that the record of one of the animals does not answer."""
     for wanted, name in ((rules.sizes, "size"), (rules.sexes, "sex")):
         if wanted and any(getattr(animal, name) == "unknown" for animal in animals):

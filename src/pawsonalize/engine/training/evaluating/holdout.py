@@ -59,13 +59,13 @@ def part_of(
     )
 
 
-def reordered(data: TrainingData, taken: NDArray[np.int64]) -> TrainingData:
+def reordered(data: TrainingData, source: NDArray[np.int64]) -> TrainingData:
     """Row r with the item, type and value of row `taken[r]`; users and times stay."""
     return replace(
         data,
-        item=data.item[taken],
-        event_type=data.event_type[taken],
-        value=data.value[taken],
+        item=data.item[source],
+        event_type=data.event_type[source],
+        value=data.value[source],
     )
 
 
@@ -140,8 +140,8 @@ def item_births(data: TrainingData, catalogue: Catalogue) -> NDArray[np.int64]:
     """When each item existed at the latest: the earlier of its creation and its first event."""
     created = {item.item_id: item.created_at for item in catalogue.items()}
     never = np.iinfo(np.int64).max
-    told = [created.get(item) for item in data.item_ids]
-    moments = np.array([never if moment is None else moment for moment in told], np.int64)
+    creations = [created.get(item) for item in data.item_ids]
+    moments = np.array([never if moment is None else moment for moment in creations], np.int64)
     return births(data.item, data.time, moments)
 
 

@@ -110,7 +110,7 @@ class Checking:
 
     def _nothing_new(self, record: RunRecord, one: Retrained) -> bool:
         """Whether a new version would be the same as the served one."""
-        name = one.campaign.heading_for
+        name = one.campaign.target_version
         live = None if name is None else self.registry.find(SolutionVersion, name)
         if live is None or record.log_offset is None:
             return False
@@ -150,8 +150,8 @@ class Checking:
         blocking = [one for one in findings if one.severity is Severity.BLOCKING]
         reason = reason or "; ".join(f"{one.message}: {one.fix}" for one in blocking)
         where = {} if group == DATASET_GROUP else {"dataset_group": group}
-        told = tuple(msgspec.to_builtins(one) | where for one in findings)
-        record = replace(record, findings=(*record.findings, *told))
+        entries = tuple(msgspec.to_builtins(one) | where for one in findings)
+        record = replace(record, findings=(*record.findings, *entries))
         for half in halves if reason else ():
             record = with_half(record, replace(half, fate=Fate.FAILED, reason=reason))
         return record

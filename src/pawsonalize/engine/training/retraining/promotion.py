@@ -47,7 +47,7 @@ class Judging:
 
     def _judged(self, half: Half, as_of: int) -> Half:
         new = self.versions.get(half.solution_version)
-        name = self.campaigns.get(half.campaign).heading_for
+        name = self.campaigns.get(half.campaign).target_version
         live = None if name is None else self.versions.get(name)
         judged = self.gate.judge(new, live, as_of)
         if judged is None:
@@ -84,10 +84,10 @@ class PromotionSteps:
         """Point the winners' campaigns at their new versions, unless you changed them meanwhile."""
         for half in record.open_halves():
             record = with_half(record, attempted(half, partial(self._updated, now=now)))
-        asked_for = {half.campaign_status for half in record.open_halves()}
-        if "" in asked_for:
+        statuses = {half.campaign_status for half in record.open_halves()}
+        if "" in statuses:
             return Later(record, PAUSE_SECONDS)
-        if asked_for:
+        if statuses:
             return moved(record, Step.AWAIT_CAMPAIGNS)
         return decided(record)
 
@@ -101,7 +101,7 @@ class PromotionSteps:
 
     def _updated(self, half: Half, now: int) -> Half:
         campaign = self.campaigns.get(half.campaign)
-        live = campaign.heading_for
+        live = campaign.target_version
         if live == half.solution_version:  # cut off after the update
             return replace(half, campaign_status=_update_status(campaign))
         if live != half.live_version:

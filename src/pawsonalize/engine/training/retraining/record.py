@@ -194,11 +194,11 @@ def failed_step(record: RunRecord, error: str) -> RunRecord:
     return replace(record, steps=(*record.steps[:-1], replace(last, errors=(*last.errors, error))))
 
 
-def taken_up(record: RunRecord, worker: str) -> RunRecord:
+def with_worker(record: RunRecord, worker: str) -> RunRecord:
     """The record after a new worker took the run up in the middle of a step."""
     last = record.steps[-1]
-    taken = replace(last, workers=(*last.workers, worker))
-    return replace(record, steps=(*record.steps[:-1], taken))
+    resumed = replace(last, workers=(*last.workers, worker))
+    return replace(record, steps=(*record.steps[:-1], resumed))
 
 
 def with_half(record: RunRecord, half: Half) -> RunRecord:

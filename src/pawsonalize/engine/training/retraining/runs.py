@@ -60,8 +60,8 @@ class Runs:
 
         Also True if this or another server has begun the tick's run before.
         """
-        whose = part.dataset_group
-        own = "" if whose is None else f"-{sha256(whose.encode()).hexdigest()[:_OWN_DIGITS]}"
+        group = part.dataset_group
+        own = "" if group is None else f"-{sha256(group.encode()).hexdigest()[:_OWN_DIGITS]}"
         record = self._new(_run_id(tick) + own, Trigger.SCHEDULE, now, None, part)
         name = run_lease(record.run_id)
         return self.work.add([as_work(record)], alone=True) or self.work.find(name) is not None

@@ -32,8 +32,8 @@ from pawsonalize.engine.training.retraining.record import (
     failed_step,
     read_record,
     settled,
-    taken_up,
     timed,
+    with_worker,
 )
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.work import Work, WorkTable
@@ -139,7 +139,7 @@ class RunWorker:
 
     def _resumed(self, held: HeldRun) -> RunRecord:
         """The record as the last worker left it; a step that killed too many workers has failed."""
-        record = taken_up(read_record(held.run), self._name)
+        record = with_worker(read_record(held.run), self._name)
         if len(record.steps[-1].workers) > MAX_WORKERS:
             reason = f"{MAX_WORKERS} workers began {record.step}, and none lived to finish it"
             record = self._given_up(record, reason)

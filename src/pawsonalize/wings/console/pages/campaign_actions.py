@@ -24,7 +24,7 @@ def ask_promote(request: Request, fields: Fields) -> Confirmation:
     solution = console.models.solution(campaign.solution, services.now())
     wanted = _version(solution, fields.get("version", ""))
     live = campaign.solution_version
-    if wanted.name == campaign.heading_for:
+    if wanted.name == campaign.target_version:
         raise Conflict(f"campaign {campaign.name} serves {wanted.name} already")
     effects = [
         f"Campaign {campaign.name} serves {live} now."

@@ -288,7 +288,7 @@ class VisitorViews:
         log, catalogue = self.log.of(group), self.catalogue.of(group)
         runtime = Runtime(log, Fixed(served), None, catalogue=catalogue)
         query = Query(asked.visitor, now, now, limit=_PLACES, explain=True)
-        individuals = self.individuals.asking(runtime, is_seen=False)
+        individuals = self.individuals.with_runtime(runtime, is_seen=False)
         if is_default and individuals.can_order(now):
             places = self._animals(individuals, query)
         else:

@@ -1,4 +1,4 @@
-"""Shelves of animals made up by hypothesis, and questions asked of them."""
+"""Available animals made up by hypothesis, and queries about them."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ from tests.event_data import T0
 GROUPS = ("1-Siamese-1-2", "1-Manx-1-3", "2-Beagle-2-3", "2-Pug-unknown-1", "3-Lop-Eared-1-1")
 HERE = Place(40.0, -120.0)
 
-_told = st.sampled_from(GoodWith)
+_answers = st.sampled_from(GoodWith)
 
 
 @st.composite
@@ -36,9 +36,9 @@ def stocks(draw: st.DrawFn, most: int = 25) -> list[Animal]:
             f"a{number:02}",
             draw(st.sampled_from(GROUPS)),
             listed=T0 - draw(st.integers(0, 200)) * DAY,
-            good_with_kids=draw(_told),
-            good_with_dogs=draw(_told),
-            good_with_cats=draw(_told),
+            good_with_kids=draw(_answers),
+            good_with_dogs=draw(_answers),
+            good_with_cats=draw(_answers),
             photos=("p",) * draw(st.integers(0, 4)),
             fee=draw(st.one_of(st.none(), st.floats(0, 300))),
             latitude=(latitude := draw(near)),
@@ -77,8 +77,10 @@ rules = st.builds(
 )
 
 
-def shelf_of(animals: Iterable[Animal], shown: dict[str, float] | None = None) -> AvailableAnimals:
-    """A available with these animals, as of T0."""
+def available_from(
+    animals: Iterable[Animal], shown: dict[str, float] | None = None
+) -> AvailableAnimals:
+    """Return these animals as available ones, as of T0."""
     available = AvailableAnimals()
     here = defaultdict(list)
     for one in animals:

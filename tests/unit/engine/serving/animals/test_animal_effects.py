@@ -20,7 +20,7 @@ from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression,
 from tests.animal_data import animal
 from tests.erasing import erase_sessions
 from tests.event_data import T0, event
-from tests.unit.engine.serving.animals.available_animals import shelf_of
+from tests.unit.engine.serving.animals.available_animals import available_from
 
 STOCK = [f"a{n:02}" for n in range(30)]
 
@@ -36,7 +36,7 @@ class Worker:
         stock: Sequence[str] = STOCK,
     ) -> None:
         self._effects = AnimalEffects(shown, log, ErasedLookup(shown._database))
-        self._available: AvailableAnimals = shelf_of([animal(one) for one in stock])
+        self._available: AvailableAnimals = available_from([animal(one) for one in stock])
         self._tables = ChoiceTables(model, ChoiceWeights.of(model, Weights()))
 
     def poll(self) -> dict[str, float]:

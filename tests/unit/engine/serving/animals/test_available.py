@@ -14,19 +14,19 @@ from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (
     HERE,
+    available_from,
     ids_of,
     question_of,
-    shelf_of,
     stocks,
 )
 
 
 @given(stocks(), stocks(), st.lists(st.integers(0, 24), max_size=8))
-def test_changes_one_by_one_lead_to_the_shelf_that_is_read_at_once(
+def test_changes_one_by_one_lead_to_the_animals_that_is_read_at_once(
     before: list[Animal], after: list[Animal], gone: list[int]
 ) -> None:
     left = {one.animal_id: one for one in before}
-    available = shelf_of(before)
+    available = available_from(before)
     available.waiting(T0, EVERY_SLOT)
     for one in after:
         left[one.animal_id] = one
@@ -34,7 +34,7 @@ def test_changes_one_by_one_lead_to_the_shelf_that_is_read_at_once(
     for number in gone:
         left.pop(f"a{number:02}", None)
         available.put([f"a{number:02}"], {}, {})
-    fresh = shelf_of(left.values())
+    fresh = available_from(left.values())
     ordered = sorted(left.values(), key=lambda one: (one.listed_at, one.animal_id))
     for each in (available, fresh):
         assert ids_of(each, each.order) == [animal.animal_id for animal in ordered]
@@ -59,7 +59,7 @@ def _there(available: AvailableAnimals) -> dict[str, int]:
 
 
 def test_an_hour_later_everybody_has_waited_an_hour_longer() -> None:
-    available = shelf_of([animal("a", listed=T0 - 3 * DAY), animal("b", listed=T0)])
+    available = available_from([animal("a", listed=T0 - 3 * DAY), animal("b", listed=T0)])
     available.waiting(T0 + HOUR, EVERY_SLOT)
     available.put(["c"], {"1-Manx-1-3": [animal("c", listed=T0 - 3 * DAY)]}, {})
     slots = np.array([available.codes["animal"][one] for one in "abc"])
@@ -69,7 +69,7 @@ def test_an_hour_later_everybody_has_waited_an_hour_longer() -> None:
 
 
 def test_a_question_of_another_moment_changes_nothing_for_the_first() -> None:
-    available = shelf_of([animal("a", listed=T0 - 3 * DAY), animal("b", listed=T0)])
+    available = available_from([animal("a", listed=T0 - 3 * DAY), animal("b", listed=T0)])
     first = question_of(available)
     before = first.weigh(available.order).utilities.tolist()
     later = question_of(available, at=T0 + 90 * DAY).weigh(available.order).utilities.tolist()
@@ -77,7 +77,7 @@ def test_a_question_of_another_moment_changes_nothing_for_the_first() -> None:
 
 
 def test_what_is_shown_counts_from_then_on() -> None:
-    available = shelf_of([animal("a"), animal("b")], {"a": 7.0})
+    available = available_from([animal("a"), animal("b")], {"a": 7.0})
     before, version = (
         question_of(available).weigh(available.order).parts[:, PARTS.index("exposure")].tolist(),
         available.version,
@@ -94,7 +94,7 @@ def test_what_is_shown_counts_from_then_on() -> None:
 
 @given(stocks())
 def test_every_animal_weighs_the_same_alone_and_among_all(stock: list[Animal]) -> None:
-    available = shelf_of(stock)
+    available = available_from(stock)
     question = question_of(available, asked=Eligibility(kids=True, place=HERE))
     fitting = question.fitting(available.order[available.leads[available.order]])
     alone = [question.weigh(np.array([slot])).utilities[0] for slot in fitting.tolist()]

@@ -9,10 +9,10 @@ from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeigh
 from pawsonalize.engine.serving.animals.settings import PARTS, Weights
 from pawsonalize.recipes.choices.model import ChoiceModel
 from tests.animal_data import animal
-from tests.unit.engine.serving.animals.available_animals import shelf_of
+from tests.unit.engine.serving.animals.available_animals import available_from
 
 GROUPS = ("2-Beagle-2-3", "2-Beagle-3-3")
-SHELF = shelf_of([animal(f"a{n}", group) for n, group in enumerate(GROUPS)])
+AVAILABLE = available_from([animal(f"a{n}", group) for n, group in enumerate(GROUPS)])
 OPENED = np.array([True, False])
 
 
@@ -27,13 +27,13 @@ def _page(**factors: float) -> Pages:
 def _gained(model: ChoiceModel, pages: Pages) -> float:
     """What the visitor is believed to make of the group that was opened, beside the other."""
     tables = ChoiceTables(model, ChoiceWeights.of(model, Weights()))
-    found = tables.of(SHELF, pages, np.array([1.0, 0.0])).visitor
+    found = tables.of(AVAILABLE, pages, np.array([1.0, 0.0])).visitor
     return float(found[0] - found[1])
 
 
 def test_what_makes_visitors_ask_says_nothing_of_what_they_open() -> None:
     plain = ChoiceModel(pages=100)
-    asking = ChoiceModel(pages=100, asking={"group": 2.0, "distance": 3.0, "far": 1.0})
+    asking = ChoiceModel(pages=100, inquiry_weights={"group": 2.0, "distance": 3.0, "far": 1.0})
     pages = _page(distance=-0.5)
     assert _gained(asking, pages) == pytest.approx(_gained(plain, pages), abs=1e-12)
 
@@ -54,7 +54,7 @@ def test_an_animal_that_anybody_opens_tells_less_of_the_visitor(
 @pytest.mark.parametrize("trait", ["colour", "shelter"])
 def test_a_colour_or_shelter_that_everybody_likes_tells_less_of_the_visitor(trait: str) -> None:
     value = animal("a0", GROUPS[0]).shelter if trait == "shelter" else "Black"
-    shelf = shelf_of(
+    available = available_from(
         [
             replace(animal("a0", GROUPS[0]), colours=("Black",)),
             replace(animal("a1", GROUPS[1]), colours=("White",), shelter="elsewhere"),
@@ -64,6 +64,6 @@ def test_a_colour_or_shelter_that_everybody_likes_tells_less_of_the_visitor(trai
     for loved in (0.0, 2.0):
         model = ChoiceModel(pages=100, levels={trait: {value: loved}})
         tables = ChoiceTables(model, ChoiceWeights.of(model, Weights()))
-        visitor = tables.of(shelf, _page(), np.zeros(2)).visitor
+        visitor = tables.of(available, _page(), np.zeros(2)).visitor
         found.append(float(visitor[0] - visitor[1]))
     assert found[1] < found[0]

@@ -17,10 +17,10 @@ from pawsonalize.engine.serving.exploration import Novelty, explore
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (
+    available_from,
     best_of,
     question_of,
     rules,
-    shelf_of,
     stocks,
     together,
     violates,
@@ -47,7 +47,7 @@ def chances_of(question: Weighing) -> dict[str, float]:
 def test_every_newcomer_who_may_be_shown_has_the_floor_and_nobody_else_a_chance(
     stock: list[Animal], asked: Eligibility, shown: dict[str, float]
 ) -> None:
-    available = shelf_of(stock, shown)
+    available = available_from(stock, shown)
     question = question_of(available, asked=asked)
     by_id = {one.animal_id: one for one in stock}
     chances = shares_of(question)
@@ -68,14 +68,14 @@ def test_every_newcomer_who_may_be_shown_has_the_floor_and_nobody_else_a_chance(
 def test_what_is_remembered_is_what_would_be_found_anew(
     stock: list[Animal], asked: list[Eligibility]
 ) -> None:
-    available, shares = shelf_of(stock), ExplorationShares()
+    available, shares = available_from(stock), ExplorationShares()
     for one in (*asked, *asked):
         question = question_of(available, asked=one)
         assert shares_of(question, shares) == shares_of(question)
 
 
 def test_whom_the_visitor_may_like_has_the_larger_chance_by_the_odds() -> None:
-    available = shelf_of([animal("cat", "1-Manx-1-3"), animal("dog", "2-Pug-1-3")])
+    available = available_from([animal("cat", "1-Manx-1-3"), animal("dog", "2-Pug-1-3")])
     chances = chances_of(question_of(available, {"2-Pug-1-3": 2.0}))
     odds = np.exp(2.0)
     assert np.isclose(chances["dog"], 0.25 / 2 + 0.75 * odds / (1 + odds))
@@ -86,7 +86,7 @@ def test_of_a_group_those_who_were_shown_least_come_first_and_many_count_no_more
     many = [animal(f"cat{n}", "1-Manx-1-3") for n in range(99)]
     stock = [*many, animal("dog", "2-Pug-1-3"), animal("known", "2-Pug-1-3")]
     flat = AnimalSettings(weights=replace(AnimalSettings().weights, exposure=0.0))
-    chances = chances_of(question_of(shelf_of(stock, {"known": 3.0}), settings=flat))
+    chances = chances_of(question_of(available_from(stock, {"known": 3.0}), settings=flat))
     even = 0.25 / 101
     assert np.isclose(chances["dog"], even + 0.75 / 2 * 4 / 5)
     assert np.isclose(chances["known"], even + 0.75 / 2 * 1 / 5)
@@ -94,7 +94,7 @@ def test_of_a_group_those_who_were_shown_least_come_first_and_many_count_no_more
 
 
 def test_who_is_liked_by_nobody_keeps_the_floor() -> None:
-    available = shelf_of([animal("loved", "2-Pug-1-3"), animal("other", "2-Boxer-3-3")])
+    available = available_from([animal("loved", "2-Pug-1-3"), animal("other", "2-Boxer-3-3")])
     chances = chances_of(question_of(available, {"2-Pug-1-3": 500.0}))
     assert np.isclose(chances["other"], 0.25 / 2)
 
@@ -105,7 +105,7 @@ def test_explored_places_keep_to_the_rules_and_come_again_from_the_same_id(
 ) -> None:
     found = []
     for animals in (stock, stock[::-1]):  # another process has read them in another order
-        available = shelf_of(animals)
+        available = available_from(animals)
         question = question_of(available, asked=asked)
         best = available.rank[best_of(question, limit)].astype(np.intp)
         chosen = explore(best, due_of(question), 1.0, f"RID-{seed}")
@@ -120,7 +120,7 @@ def test_explored_places_keep_to_the_rules_and_come_again_from_the_same_id(
 
 def test_the_odds_of_a_place_over_all_who_could_have_it_sum_to_one() -> None:
     stock = [animal(f"a{n}", listed=T0 - n * 9 * DAY) for n in range(12)]
-    available = shelf_of(stock)
+    available = available_from(stock)
     question = question_of(available)
     best = available.rank[best_of(question, 1)].astype(np.intp)
     due = due_of(question)
@@ -133,7 +133,7 @@ def test_the_odds_of_a_place_over_all_who_could_have_it_sum_to_one() -> None:
 
 
 def test_what_changes_counts_at_once() -> None:
-    available = shelf_of([animal("a"), animal("b")])
+    available = available_from([animal("a"), animal("b")])
     shares = ExplorationShares()
     before = shares_of(question_of(available), shares)
     available.count_shown({"a": 9})

@@ -25,11 +25,11 @@ from tests.event_data import T0
 from tests.unit.engine.serving.animals.available_animals import (
     GROUPS,
     HERE,
+    available_from,
     best_of,
     ids_of,
     question_of,
     rules,
-    shelf_of,
     stocks,
     together,
     violates,
@@ -53,7 +53,7 @@ some_likings = st.fixed_dictionaries({group: st.sampled_from((-2.0, 0.0, 1.5)) f
 def test_no_rule_is_ever_violated_and_nobody_who_fits_is_missing(
     stock: list[Animal], asked: Eligibility, affinity: dict[str, float], limit: int
 ) -> None:
-    available = shelf_of(stock)
+    available = available_from(stock)
     chosen = best_of(question_of(available, affinity, asked), limit)
     places = {available.members(slot) for slot in chosen.tolist()}
     by_id = {one.animal_id: one for one in stock}
@@ -71,7 +71,7 @@ def test_no_rule_is_ever_violated_and_nobody_who_fits_is_missing(
 def test_the_places_go_by_utility_and_no_group_has_more_than_its_share(
     stock: list[Animal], affinity: dict[str, float], limit: int
 ) -> None:
-    available = shelf_of([one for one in stock if one.bonded_unit is None])
+    available = available_from([one for one in stock if one.bonded_unit is None])
     question = question_of(available, affinity)
     assert best_of(question, limit).tolist() == _in_turn(question, limit)
 
@@ -95,7 +95,7 @@ def _in_turn(question: Weighing, limit: int) -> list[int]:
 def many() -> AvailableAnimals:
     """So many animals that only the best are put in order, if they are varied enough."""
     sizes = [10_000, 1_500, *[20] * 300]
-    return shelf_of(
+    return available_from(
         animal(f"{group}/{n}", f"2-Breed{group}-2-3", listed=T0 - (n * 7 + group) % 90 * DAY)
         for group, size in enumerate(sizes)
         for n in range(size)
@@ -112,7 +112,7 @@ def test_among_many_as_few_are_put_in_order_as_make_a_varied_list(
 
 def test_five_hundred_equal_animals_have_five_hundred_places_in_the_order_of_ties() -> None:
     stock = [animal(f"a{(n * 7) % 500:03}", listed=T0 - n % 3 * DAY) for n in range(500)]
-    available = shelf_of(stock)
+    available = available_from(stock)
     flat = AnimalSettings(weights=Weights(0, 0, 0, 0, 0))
     chosen = best_of(question_of(available, settings=flat), 500)
     waited = sorted(stock, key=lambda one: (one.listed_at, one.animal_id))
@@ -122,7 +122,7 @@ def test_five_hundred_equal_animals_have_five_hundred_places_in_the_order_of_tie
 def test_one_group_has_its_share_while_others_are_there() -> None:
     cats = [animal(f"cat{n}", "1-Manx-1-3") for n in range(20)]
     dogs = [animal(f"dog{n}", "2-Pug-1-3") for n in range(7)]
-    available = shelf_of([*cats, *dogs])
+    available = available_from([*cats, *dogs])
     settings = AnimalSettings(max_per_group_share=0.5)
     question = question_of(available, {"1-Manx-1-3": 0.9}, settings=settings)
     kinds = [one[:3] for one in ids_of(available, best_of(question, 10))]
@@ -147,7 +147,7 @@ def test_each_factor_orders_those_who_are_alike_but_for_it() -> None:
     usual: dict[str, object] = {"listed": T0 - 50 * DAY, "photos": ("p",) * 3, **known}
     for name, less in worse.items():
         stock = [animal("better", **usual), animal("a worse one", **(usual | less))]  # type: ignore[arg-type]
-        available = shelf_of(stock, {"a worse one": 5.0} if name == "is shown more" else {})
+        available = available_from(stock, {"a worse one": 5.0} if name == "is shown more" else {})
         assert ids_of(available, best_of(question_of(available, asked=asked), 2))[0] == "better", (
             name
         )
@@ -155,7 +155,7 @@ def test_each_factor_orders_those_who_are_alike_but_for_it() -> None:
 
 @given(stocks(), rules)
 def test_the_parts_of_a_utility_add_up_to_it(stock: list[Animal], asked: Eligibility) -> None:
-    available = shelf_of(stock)
+    available = available_from(stock)
     weighed = question_of(available, asked=asked).weigh(available.order)
     assert [sum(parts) for parts in weighed.parts.tolist()] == weighed.utilities.tolist()
     assert np.isfinite(weighed.utilities).all()
@@ -173,7 +173,7 @@ LEARNED = ChoiceModel(
         "shelter": {"": 0.25},
         "colour": {"": 0.1},
     },
-    asking_levels={"size": {"2/2": -0.1}},
+    inquiry_levels={"size": {"2/2": -0.1}},
     pages=9,
 )
 pages = st.lists(
@@ -198,7 +198,7 @@ def test_the_visitors_and_the_animals_part_add_up_with_the_others(
     model: ChoiceModel,
     effect: float,
 ) -> None:
-    available = shelf_of(stock)
+    available = available_from(stock)
     available.put_effects({one.animal_id: effect for one in stock[::2]})
     question = question_of(available, affinity, asked, pages=shown, model=model)
     weighed = question.weigh(available.order)
@@ -220,7 +220,7 @@ def test_the_visitors_and_the_animals_part_add_up_with_the_others(
 def test_who_scrolled_past_large_dogs_gets_fewer_of_them_even_of_those_never_shown() -> None:
     large = [animal(f"large{n}", "2-Beagle-3-3") for n in range(20)]
     small = [animal(f"small{n}", "2-Beagle-1-3") for n in range(20)]
-    available = shelf_of([*large, *small])
+    available = available_from([*large, *small])
     passed = _pages_of([("2-Beagle-3-3", f"large{n}", 0.0, n, False) for n in range(10)])
     settings = AnimalSettings(max_per_group_share=1.0)
     question = question_of(available, settings=settings, pages=passed)
@@ -234,7 +234,7 @@ def test_who_scrolled_past_large_dogs_gets_fewer_of_them_even_of_those_never_sho
 
 def test_two_visitors_with_the_same_events_and_different_pages_get_different_orders() -> None:
     stock = [animal("large", "2-Boxer-4-3"), animal("small", "2-Pug-1-3"), animal("opened")]
-    available = shelf_of(stock)
+    available = available_from(stock)
     orders = []
     for others in ("2-Great_Dane-4-3", "2-Shih_Tzu-1-3"):
         opened = ("2-Beagle-2-3", "opened", 0.0, 0, True)
@@ -246,7 +246,7 @@ def test_two_visitors_with_the_same_events_and_different_pages_get_different_ord
 
 def test_an_animal_that_nobody_has_looked_at_stands_where_its_attributes_put_it() -> None:
     stock = [animal("loved"), animal("new"), animal("passed"), animal("cat", "1-Manx-1-3")]
-    available = shelf_of(stock)
+    available = available_from(stock)
     available.put_effects({"loved": 0.5, "passed": -0.5})
     liked = {"2-Beagle-2-3": 1.0}
     settings = AnimalSettings(max_per_group_share=1.0)
