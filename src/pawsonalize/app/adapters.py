@@ -287,7 +287,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     objects = open_objects(settings.archive, settings.archive_kms_key)
     log = EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw)
     catalogue = Catalogue(database)
-    remote = offered("remote engine", settings, registry, log, catalogue, leases)
+    remote = offered("remote_engine", settings, registry, log, catalogue, leases)
     return Adapters(
         database=database,
         log=log,
@@ -312,7 +312,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
         remote=remote,
         work=work,
         leases=leases,
-        reading=offered("log reading", settings, database, objects),
+        reading=offered("log_reading", settings, database, objects),
     )
 
 

@@ -4,34 +4,27 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from pawsonalize import clock
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.artefacts.cache import ArtefactCache
 from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
-from pawsonalize.storage.artefact_index import ArtefactIndex
 from pawsonalize.storage.data_folder import ROOT_KEY_FILE
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
-from pawsonalize.wings.fleet.bucket import BucketArtefacts
-
-_MEGABYTE = 1_000_000
+from pawsonalize.wing import offered
 
 
 def open_artefacts(settings: Settings, database: Database) -> ArtefactStore:
-    """Where models are kept: a folder of this machine, or what machines share."""
-    url = settings.artefact_url
-    if not url:
-        return FolderArtefacts(settings.models_dir)
-    return BucketArtefacts(
-        ArtefactIndex(database),
-        open_objects(url),
-        open_objects(url, hurried=True),
-        ArtefactCache(settings.model_cache_dir, settings.artefact_cache_megabytes * _MEGABYTE),
-        clock.now,
-    )
+    """Open the place of models: what machines share, or a folder of this machine."""
+    shared: ArtefactStore | None = offered("artefacts", settings, database)
+    if shared is None and settings.artefact_url:
+        raise InvalidInput(
+            "artefact_url names a place that machines share, and this installation has no wing"
+            " fleet: leave it out, or install one that has",
+            field="artefact_url",
+        )
+    return FolderArtefacts(settings.models_dir) if shared is None else shared
 
 
 def root_key_of(settings: Settings) -> Callable[[bool], bytes]:

@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pawsonalize.app import shared_data
+from pawsonalize.app.adapters import opened
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.settings import Settings
 from pawsonalize.wings import WINGS
 
 ROOT = Path(__file__).parents[3]
@@ -38,7 +42,6 @@ def run_a_service(wing: str, data: Path) -> None:
 
     from pawsonalize.app.asgi import build_app
     from pawsonalize.cli.main import app
-    from pawsonalize.settings import Settings
     from pawsonalize.wing import installed
 
     assert find_spec(f"pawsonalize.wings.{wing}") is None
@@ -88,6 +91,16 @@ def test_without_a_wing_and_its_line_the_rest_is_a_service_that_runs(tmp_path: P
         if result.returncode:
             failed[wing] = result.stderr[-3000:]
     assert failed == {}
+
+
+def test_a_bucket_of_models_is_refused_where_no_wing_opens_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shared_data, "offered", lambda *_: None)
+    settings = Settings(data_dir=tmp_path / "data", artefact_url=str(tmp_path / "bucket"))
+    with pytest.raises(InvalidInput, match="no wing fleet") as refused, opened(settings):
+        pass
+    assert refused.value.field == "artefact_url"
 
 
 if __name__ == "__main__":

@@ -7,4 +7,5 @@ WING = Wing(
     commands="commands:COMMANDS",
     checks="checks:CHECKS",
     operations="operations:SERVER_OPERATIONS",
+    ports={"artefacts": "bucket:open_artefacts"},
 )

@@ -18,7 +18,9 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from pawsonalize import clock
 from pawsonalize.archive.base import ObjectStore
+from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts import files
 from pawsonalize.artefacts.base import nobody
 from pawsonalize.artefacts.cache import ArtefactCache
@@ -31,8 +33,11 @@ from pawsonalize.domain.errors import (
 )
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.data import Arrays
+from pawsonalize.settings import Settings
 from pawsonalize.storage.artefact_index import ArtefactIndex, Draft, DraftState, ListedArtefact
+from pawsonalize.storage.database import Database
 
+_MEGABYTE = 1_000_000
 _ABANDONED_SECONDS = 6 * 3600
 _DIGITS = 16  # of the digest in a folder's name; the whole of it is compared
 
@@ -259,3 +264,17 @@ def _folder(draft: Draft) -> str:
 
 def _key(stored: ListedArtefact, file: str) -> str:
     return f"models/{stored.location}/{stored.draft}/{file}"
+
+
+def open_artefacts(settings: Settings, database: Database) -> BucketArtefacts | None:
+    """Open the models that machines share; None where each has its own."""
+    url = settings.artefact_url
+    if not url:
+        return None
+    return BucketArtefacts(
+        ArtefactIndex(database),
+        open_objects(url),
+        open_objects(url, hurried=True),
+        ArtefactCache(settings.model_cache_dir, settings.artefact_cache_megabytes * _MEGABYTE),
+        clock.now,
+    )

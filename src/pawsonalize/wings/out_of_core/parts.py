@@ -84,7 +84,7 @@ class _Split:
         }
         self._meaning = types.meaning
         for file in files:
-            file.touch()
+            file.write_bytes(b"")
         for batch in source.batches():
             rows = self._choices(batch.take(np.flatnonzero(self._selected(batch))))
             share = (rows["visitor"].astype(np.float64) + 2.0**63) * (len(files) / 2.0**64)
