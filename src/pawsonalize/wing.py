@@ -32,8 +32,8 @@ class Wing:
     pages: str = ""
     """Function without arguments: the routes of its pages, and of what they load."""
     console_pages: str = ""
-    """A tuple of `pages.views.View`, `pages.actions.Action`, `pages.shell.Link` and routes, which
-    the console shows among its own."""
+    """A tuple of `View`, `PageAction`, `Link` (all of `pages/`) and routes, which the console shows
+    among its own."""
     checks: str = ""
     """A tuple of checks, which doctor, status, readyz and the console show."""
     started: str = ""

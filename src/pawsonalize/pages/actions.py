@@ -51,7 +51,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class PageAction:
     """An action of an operator: GET asks, with the fields of the query; POST does it and notes it.
 
     Pages of other sites get no further than the guard, and a session is sent from our pages alone.

@@ -26,7 +26,7 @@ class LetterReason(msgspec.Struct, frozen=True, rename="camel"):
     letters: int
 
 
-class RefusedEvents(Protocol):
+class RefusalReports(Protocol):
     """The refused events of a dataset group; a wing offers them as `refused_events`."""
 
     def naming(self, ids: Sequence[str], group: str) -> list[RefusedEvent]:

@@ -6,7 +6,7 @@ from pawsonalize.http.audit import AuditPage, audit_page
 from pawsonalize.http.json import read_limit
 from pawsonalize.http.operation import About, RequestParameter
 from pawsonalize.kinds.access_keys import Scope
-from pawsonalize.pages.actions import Action
+from pawsonalize.pages.actions import PageAction
 from pawsonalize.pages.shell import HOME, Link
 from pawsonalize.pages.views import GROUP_PARAMETER, View, ViewQuery
 from pawsonalize.wings.console.console import Console
@@ -250,11 +250,13 @@ _VIEWS = (
     View(page="/console/settings/audit", template="console/settings_audit.html", read=_audit),
 )
 _ACTIONS = (
-    Action(run_actions.RETRAIN, run_actions.ask_retrain, run_actions.retrain),
-    Action(run_actions.CANCEL, run_actions.ask_cancel, run_actions.cancel),
-    Action(campaign_actions.PROMOTE, campaign_actions.ask_promote, campaign_actions.promote),
-    Action(campaign_actions.ROLL_BACK, campaign_actions.ask_roll_back, campaign_actions.roll_back),
-    Action(f"{keys.KEYS}/create", keys.ask_create, keys.create),
-    Action(f"{keys.KEYS}/remove", keys.ask_remove, keys.remove),
+    PageAction(run_actions.RETRAIN, run_actions.ask_retrain, run_actions.retrain),
+    PageAction(run_actions.CANCEL, run_actions.ask_cancel, run_actions.cancel),
+    PageAction(campaign_actions.PROMOTE, campaign_actions.ask_promote, campaign_actions.promote),
+    PageAction(
+        campaign_actions.ROLL_BACK, campaign_actions.ask_roll_back, campaign_actions.roll_back
+    ),
+    PageAction(f"{keys.KEYS}/create", keys.ask_create, keys.create),
+    PageAction(f"{keys.KEYS}/remove", keys.ask_remove, keys.remove),
 )
 PAGES = (*_LINKS, *_VIEWS, *_ACTIONS)

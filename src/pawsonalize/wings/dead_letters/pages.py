@@ -15,7 +15,7 @@ from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.times import iso
 from pawsonalize.http.parameters import filled, read_text
 from pawsonalize.kinds.access_keys import OPERATOR
-from pawsonalize.pages.actions import Action, Confirmation, Done, Fields, note_action
+from pawsonalize.pages.actions import Confirmation, Done, Fields, PageAction, note_action
 from pawsonalize.pages.refused_events import LetterReason, RefusedEvent
 from pawsonalize.pages.shell import (
     Link,
@@ -260,8 +260,8 @@ PAGES = (
         read=_read_letters,
         content=_reasons,
     ),
-    Action(_REPLAY, ask_replay, do_replay),
-    Action(_REMOVE, ask_remove, do_remove),
+    PageAction(_REPLAY, ask_replay, do_replay),
+    PageAction(_REMOVE, ask_remove, do_remove),
     Route(_MEND, post_mended, methods=["POST"]),
     Route(f"{HERE}/{{letter_id}}", guarded(get_letter_page)),
 )

@@ -15,7 +15,7 @@ from pawsonalize.http.json import read_form
 from pawsonalize.http.operation import About, Operations
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.pages.actions import Action, Confirmation, Done, Fields
+from pawsonalize.pages.actions import Confirmation, Done, Fields, PageAction
 from pawsonalize.pages.shell import Link, services_of
 from pawsonalize.pages.views import View, ViewQuery
 from pawsonalize.wings.feeds.brought import FILES, BroughtIn, find_brought
@@ -263,5 +263,5 @@ PAGES = (
         about=About.INVENTORY,
         answer=FeedList,
     ),
-    Action(_MEANING_PAGE, ask_meaning, say_meaning),
+    PageAction(_MEANING_PAGE, ask_meaning, say_meaning),
 )

@@ -11,7 +11,7 @@ from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import Operations
 from pawsonalize.kinds.access_keys import OPERATOR
-from pawsonalize.pages.actions import Action, Confirmation, Done, Fields
+from pawsonalize.pages.actions import Confirmation, Done, Fields, PageAction
 from pawsonalize.pages.notifications import DeliveryReport, delivery_report
 from pawsonalize.pages.shell import Link, services_of
 from pawsonalize.pages.views import View, ViewQuery
@@ -103,5 +103,5 @@ def _report(query: ViewQuery) -> DeliveryReport:
 PAGES = (
     Link("Notifications", _HERE, tab_of=_SETTINGS, place=3),
     View(page=_HERE, template="notifications/notifications.html", read=_report),
-    Action(f"{_HERE}/test", ask_test, do_test),
+    PageAction(f"{_HERE}/test", ask_test, do_test),
 )

@@ -2,7 +2,7 @@
 
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.pages.actions import Action
+from pawsonalize.pages.actions import PageAction
 from pawsonalize.pages.shell import SIGN_IN
 from pawsonalize.pages.views import View
 from pawsonalize.wing import added
@@ -22,7 +22,7 @@ def routes() -> list[BaseRoute]:
     """Return the routes of all pages of the console."""
     found: list[BaseRoute] = []
     for one in added("console_pages"):
-        if isinstance(one, View | Action):
+        if isinstance(one, View | PageAction):
             found += one.routes()
         elif isinstance(one, BaseRoute):
             found.append(one)

@@ -11,7 +11,7 @@ from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.http.parameters import read_count, read_text
-from pawsonalize.pages.refused_events import RefusedEvent, RefusedEvents
+from pawsonalize.pages.refused_events import RefusalReports, RefusedEvent
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.event_log import EventLog
 from pawsonalize.storage.event_tail import EventTail, TailQuery
@@ -96,7 +96,7 @@ class EventViews:
     log: EventLog
     tail: EventTail
     ledger: ArchiveLedger
-    refusals: RefusedEvents | None
+    refusals: RefusalReports | None
 
     def events(self, asked: TailLookup, group: str) -> EventAnswer:
         """The newest events, or those that are asked for, with what became of them."""

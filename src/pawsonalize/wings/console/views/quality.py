@@ -16,7 +16,7 @@ from pawsonalize.domain.events import (
 )
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, MINUTE, iso
-from pawsonalize.pages.refused_events import LetterReason, RefusedEvents
+from pawsonalize.pages.refused_events import LetterReason, RefusalReports
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.catalogue import Catalogue
 from pawsonalize.storage.event_log import EventLog
@@ -81,7 +81,7 @@ class QualityViews:
 
     log: EventLog
     tail: EventTail
-    refusals: RefusedEvents | None
+    refusals: RefusalReports | None
     animals: Animals
     catalogue: Catalogue
     pace: Pace
