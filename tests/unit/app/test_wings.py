@@ -17,6 +17,7 @@ from pawsonalize.wings import WINGS
 ROOT = Path(__file__).parents[3]
 SOURCE = ROOT / "src" / "pawsonalize"
 ANIMAL = {"id": "rex", "species": "dog", "breed": "Saint Bernard", "size": "large", "age": "adult"}
+PAGES = ("", "/animals", "/visitors", "/data", "/data/quality", "/data/archive", "/settings")
 EVENT = {"sessionId": "s-1", "eventType": "viewed", "animal_id": "rex"}
 
 
@@ -57,7 +58,10 @@ def run_a_service(wing: str, data: Path) -> None:
         assert answer.json() == [{"id": "2-Saint_Bernard-3-3"}], answer.text
         erased = client.delete("/v1/users/nobody")
         assert erased.status_code == 202, erased.text
-        for path in ("/healthz", "/metrics", "/openapi.json", "/docs"):
+        console = [] if wing == "console" else [f"/console{path}" for path in PAGES]
+        for path in ("/", "/static/site.css", "/healthz", "/metrics", "/openapi.json", "/docs"):
+            assert client.get(path).status_code == 200, path
+        for path in console:
             assert client.get(path).status_code == 200, path
     for command in (["--help"], ["doctor", "--data-dir", str(data)], ["vacuum", "--help"]):
         result = CliRunner().invoke(app, command)
