@@ -1,4 +1,4 @@
-"""Where settings are written: a config file and environment variables, with what each says.
+"""Sources of settings: a config file and environment variables.
 
 A name that nobody knows is never passed over: in the file it is an error, in the environment a
 warning, and both name the setting that was probably meant.
@@ -19,7 +19,7 @@ from pawsonalize.domain.errors import InvalidInput
 PREFIX = "PAWSONALIZE_"
 _FOLDER = Path("config")
 USUAL_FILE = _FOLDER / "dev.yaml"
-"""What is read below the current folder if nothing says otherwise."""
+"""File that is read below the current folder unless another one is named."""
 _ENV, _CONFIG = PREFIX + "ENV", PREFIX + "CONFIG"
 SOURCES = PREFIX + "SETTINGS_FROM"
 """The variable in which a server says to its processes where its settings were written, as JSON."""
@@ -38,7 +38,7 @@ _OF_AWS = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What is written: each setting's value and where it comes from, by the setting's name.
+    """Settings as written: the value and the source of each, by its name.
 
     `file` is the config file that was read, if any; `warnings` are sentences for the operator.
     """
@@ -242,7 +242,7 @@ _KINDS = {
 
 
 def wanted(kind: Any, complaint: str) -> str:
-    """What to write instead of a wrong value: in words where msgspec names a type."""
+    """Return what to write instead of a wrong value, in words where msgspec names a type."""
     if get_origin(kind) is Literal:
         return f"write one of {', '.join(get_args(kind))}"
     for expected, words in _KINDS.items():

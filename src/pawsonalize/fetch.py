@@ -48,7 +48,7 @@ class Fetched:
 
     content: bytes
     url: str
-    """Where it came from, after redirects."""
+    """Address that the content came from, after redirects."""
     validators: Validators = Validators()
     modified_at: int | None = None
     """When the content last changed, in milliseconds, if the server says so."""
@@ -56,7 +56,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a server may take."""
+    """Limits of time and size for one fetch."""
 
     size: int = MAX_BYTES
     """The largest body, in bytes."""

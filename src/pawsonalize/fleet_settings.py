@@ -1,4 +1,4 @@
-"""How several machines share one service: settings."""
+"""Settings of a fleet: several machines that share one service."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,7 +15,7 @@ BESIDE_CONNECTIONS = 8
 
 
 class FleetSettings(ConnectionLimits, frozen=True):
-    """Where the parts of a service are that several machines share, and what each machine does.
+    """Settings of a fleet: the places that machines share, and the roles of each.
 
     A part of the settings, see `settings.py`.
     """
@@ -23,15 +23,15 @@ class FleetSettings(ConnectionLimits, frozen=True):
     artefact_url: str = ""
     """A bucket or folder for models, archive and files of jobs; empty: in the data folder."""
     artefact_cache_megabytes: Annotated[int, Meta(ge=1)] = 20_000
-    """How much of the models at `artefact_url` this machine keeps in its data folder."""
+    """Megabytes of the models at `artefact_url` that this machine keeps in its data folder."""
     roles: str = "serve,work,consume"
-    """What this server does: `serve` answers, `work` does background work, `consume` streams."""
+    """Roles of this server: `serve` answers, `work` does background work, `consume` streams."""
     database_read_url: str = ""
     """A read replica of PostgreSQL, for readers that may be a moment behind; empty: none."""
     database_connections: Annotated[int, Meta(ge=4)] = 20
-    """How many connections to PostgreSQL one process opens at most."""
+    """Number of connections to PostgreSQL that one process opens at most."""
     max_dataset_groups: Annotated[int, Meta(ge=1)] = 5
-    """How many dataset groups there may be."""
+    """Number of dataset groups that there may be."""
 
     def __post_init__(self) -> None:
         """Refuse roles that nobody has."""
@@ -50,12 +50,12 @@ class FleetSettings(ConnectionLimits, frozen=True):
 
     @property
     def own_roles(self) -> tuple[str, ...]:
-        """What this server does, in the order of a request's way."""
+        """Roles of this server, in the order of a request's way."""
         given = {name.strip() for name in self.roles.split(",")}
         return tuple(role for role in ROLES if role in given)
 
     def shared_url(self, name: str) -> str:
-        """Where that lies at `artefact_url`; empty without one."""
+        """Address of shared files at `artefact_url`; empty without one."""
         return f"{self.artefact_url.rstrip('/')}/{name}" if self.artefact_url else ""
 
     def bucket_url(self, name: str) -> str:

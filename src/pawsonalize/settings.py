@@ -37,12 +37,12 @@ Rate = Annotated[str, Meta(pattern="^(|[1-9][0-9]*/(second|minute|hour|day))$")]
 
 
 class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
-    """How this service runs."""
+    """Settings of this service."""
 
     data_dir: Path = Path("pawsonalize-data")
     """Everything lives under this folder, unless a URL below points elsewhere."""
     data_access: Literal["owner", "group"] = "owner"
-    """Who may read and write the files of the data folder: its owner alone, or its group too."""
+    """Access to the files of the data folder: its owner alone, or its group too."""
     database_url: str = ""
     """`sqlite:///path` or `postgresql://…`; empty: a SQLite file in the data folder."""
     archive_url: str = ""
@@ -58,9 +58,9 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     tls_key: str = ""
     """The PEM file of its key, without a passphrase."""
     trainings_at_once: Annotated[int, Meta(ge=1)] = 1
-    """How many trainings run at the same time beside those of a retraining; others wait."""
+    """Number of trainings at the same time beside those of a retraining; others wait."""
     archive_seconds: Annotated[float, Meta(gt=0)] = 60.0
-    """How often new events are moved to the archive."""
+    """Seconds between moves of new events to the archive."""
     max_body_bytes: Annotated[int, Meta(ge=1024)] = 5 * 1024 * 1024
     """Larger request bodies are refused."""
     log_format: Literal["console", "json"] = "console"
@@ -72,13 +72,13 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     aws_account_id: Annotated[str, Meta(pattern="^[0-9]{12}$")] = "000000000000"
     """The account in them."""
     access_keys: Literal["auto", "required", "open"] = "auto"
-    """Who may call: `required`, who has a key; `open`, anybody; `auto`: `host` decides."""
+    """Callers: `required`, who has a key; `open`, anybody; `auto`: `host` decides."""
     allowed_hosts: str = ""
     """Names by which browsers reach the service, commas between; an address needs none."""
     browser_rate: Rate = "600/minute"
-    """How often a browser's key may be used from one address; empty: no limit."""
+    """Rate at which a browser's key may be used from one address; empty: no limit."""
     key_rate: Rate = ""
-    """How often any other key may be used that has no rate of its own; empty: no limit."""
+    """Rate at which any other key may be used that has none of its own; empty: no limit."""
     audit_days: Annotated[int, Meta(ge=1)] = 365
     """For so many days it is kept who changed what."""
     aws_signatures: Literal["auto", "required", "off"] = "auto"
@@ -90,7 +90,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     site: bool = False
     """Serve an adoption site with your animals at `/`."""
     site_name: str = "Our animals"
-    """What that site is called, at the top of its pages."""
+    """Name of that site, at the top of its pages."""
     demo_site: bool = False
     """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     event_types: dict[str, str] = {}  # noqa: RUF012 - msgspec gives each a copy
@@ -162,11 +162,11 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     s3_root: str = ""
     """A folder whose folders stand for buckets: jobs read and write `s3://` there, not in S3."""
     attribution_seconds: Annotated[float, Meta(gt=0)] = 3600.0
-    """How often metric attributions report what came since the last report."""
+    """Seconds between reports of metric attributions."""
     max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
-    """How many campaigns a worker keeps loaded besides the two default ones: those asked last."""
+    """Number of campaigns besides the two default ones that a worker keeps: the last used."""
     refresh_seconds: Annotated[float, Meta(ge=0)] = 60.0
-    """How often the counts of served models follow new events; 0: only with trainings."""
+    """Seconds until the counts of served models follow new events; 0: only with trainings."""
     retrain_schedule: str = "0 3 * * *"
     """When to retrain: cron's five fields, or `rate(12 hours)`; empty: when asked to."""
     retrain_time_zone: str = "UTC"
@@ -176,11 +176,11 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     retrain_limit_hours: Annotated[float, Meta(gt=0)] = 24.0
     """A retraining that was worked on for longer has timed out."""
     retrain_check_seconds: Annotated[float, Meta(gt=0)] = 2.0
-    """How often a retraining looks whether its trainings are ready."""
+    """Seconds between a retraining's looks whether its trainings are ready."""
     campaign_sync_gated: bool = False
     """Campaigns with syncWithLatestSolutionVersion serve a version only if the gate promotes it."""
     campaign_check_seconds: Annotated[float, Meta(gt=0)] = 1.0
-    """How often a retraining looks whether the campaigns it updated serve the new version."""
+    """Seconds between a retraining's looks whether its campaigns serve the new version."""
     campaign_checks: Annotated[int, Meta(ge=1)] = 1800
     """After so many looks, a campaign that does not serve it has failed."""
     problem_notice_seconds: Annotated[float, Meta(ge=0)] = 600.0
@@ -259,7 +259,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
 
     @property
     def gate(self) -> GateSettings:
-        """What the gate asks of a new solution version."""
+        """Settings of the gate: its conditions for a new solution version."""
         values = {**self._prefixed("gate_"), "profile": Profile(self.gate_profile)}
         return GateSettings(promotion_threshold=self.promotion_threshold, **values)
 
@@ -270,7 +270,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
 
     @property
     def animals(self) -> AnimalSettings:
-        """How individual animals are chosen; the weights are those that are not learned."""
+        """Settings of individual animals; the weights are those that are not learned."""
         return AnimalSettings(**{name: getattr(self, name) for name in _OF_ANIMALS})
 
     def _prefixed(self, prefix: str) -> dict[str, Any]:
@@ -365,7 +365,7 @@ def _converted(values: Mapping[str, Any], *, strict: bool) -> Settings:
 
 
 def _wrong(reason: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> str:
-    """What is wrong with which setting; the values of secrets are not shown."""
+    """Return an error about a wrong setting; the values of secrets are not shown."""
     complaint, _, place = reason.partition(" - at `$.")
     name = place.rstrip("`")
     if name not in sources:
@@ -384,7 +384,7 @@ def as_environment(settings: Settings) -> dict[str, str]:
 
 
 def as_record(settings: Settings) -> dict[str, Any]:
-    """What of the settings decides how a retraining goes, as data for its record."""
+    """Return the settings that decide how a retraining goes, as data for its record."""
     return {
         name: settings.value(name)
         for name in kinds_of_settings()

@@ -1,1 +1,1 @@
-"""Who may come in: what all doors ask before they answer."""
+"""Access: admission, keys, rates and turns, which every door applies before it answers."""

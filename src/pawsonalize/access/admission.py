@@ -32,7 +32,7 @@ class Caller:
     is_page: bool = False
     """A browser with a key that everybody can read: trusted with its own session alone."""
     user_id: str | None = None
-    """Who the visitor is, as the site's server signed it."""
+    """Id of the visitor, as the site's server signed it."""
     dataset_group: str | None = None
     """The only dataset group that the key reaches; None: all, and the service as a whole."""
 

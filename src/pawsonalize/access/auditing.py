@@ -9,7 +9,7 @@ from pawsonalize.storage.audit import AuditEntry, AuditLog
 log = structlog.get_logger()
 
 ANYBODY_CALLED = "anybody"
-"""Who did it, where no key is needed."""
+"""Name of the caller in the audit log where no key is needed."""
 
 
 async def note(audit: AuditLog, entry: AuditEntry) -> None:

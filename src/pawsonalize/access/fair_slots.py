@@ -19,7 +19,7 @@ class _Queue:
     """Seconds that it was served for, by its weight; who has the least is next."""
     weight: int = 1
     cost: float = _FIRST_COST
-    """What its requests take, in seconds, lately."""
+    """Recent mean time of its requests, in seconds."""
     running: int = 0
     waiting: dict[asyncio.Future[None], float] = field(default_factory=dict)
     """In the order of their turns, each with the time of the loop at which it came."""

@@ -1,4 +1,4 @@
-"""What every request passes first, at whichever door: names, pages of other sites, headers."""
+"""Checks of every request, at any door: host names, pages of other sites, headers."""
 
 from http import HTTPStatus
 

@@ -1,4 +1,4 @@
-"""Which page asks, and by which name the service was reached: what browsers say of both."""
+"""Origins: the page that sent a request and the name that it used, as browsers report them."""
 
 from collections.abc import Collection
 from ipaddress import ip_address

@@ -1,4 +1,4 @@
-"""How often a key may be used."""
+"""Rates: limits on the calls of a key."""
 
 import math
 from collections.abc import Callable

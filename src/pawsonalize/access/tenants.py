@@ -31,7 +31,7 @@ class Lane(Enum):
     """Requests of one kind stand in one line."""
 
     ANSWERS = "answers"
-    """What visitors wait for."""
+    """Requests that a visitor waits for."""
     WORK = "work"
     """All else, which may take long."""
     PAST = "answers of another moment"

@@ -23,9 +23,9 @@ from pawsonalize.storage import data_folder
 
 SUMS = "SHA256SUMS"
 DRAFT = data_folder.DRAFT
-"""How the names of folders begin that are not whole yet."""
+"""Prefix of folders that are not whole yet."""
 UNREADABLE = (OSError, ValueError, EOFError, msgspec.MsgspecError)
-"""What `read` raises for files that are missing, or not what was written."""
+"""Errors that `read` raises for files that are missing or damaged."""
 
 _CARD = "card.json"
 

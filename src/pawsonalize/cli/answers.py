@@ -83,7 +83,7 @@ def print_animals(
 
 
 def _parts(place: "AnimalPlace") -> str:
-    """What the utility adds up from, greatest first."""
+    """Return the terms of the utility, greatest first."""
     from pawsonalize.engine.serving.animals.settings import PARTS
 
     parts = sorted(zip(PARTS, place.parts, strict=True), key=lambda part: -abs(part[1]))

@@ -267,7 +267,7 @@ def _rereading(adapters: "Adapters") -> "Rereading":
 
 
 def _tell_reread(rereading: "Rereading | None") -> None:
-    """What became of events that were to be read anew."""
+    """Print the result of reading refused events anew."""
     if rereading is None:
         return
     stayed = rereading.without_raw + rereading.refused

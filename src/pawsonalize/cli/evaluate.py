@@ -33,7 +33,7 @@ _DOCUMENT, _PICTURE = "evaluation.json", "evaluation.svg"
 
 
 class Splits(StrEnum):
-    """Which splits to evaluate on."""
+    """Splits to evaluate on."""
 
     BOTH = "both"
     PERSONALIZE = "personalize"

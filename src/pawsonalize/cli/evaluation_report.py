@@ -25,7 +25,7 @@ COLUMNS = {
     "precision_at_5": "precision@5",
     "hit_rate_at_10": "hits@10",
 }
-"""What the table has room for; evaluation.json has everything."""
+"""Columns that fit into the table; evaluation.json has every metric."""
 _FILE_WIDTH = 140
 _LEFT, _WIDTH, _ROW = 250, 330, 26
 _SQUARE = 180

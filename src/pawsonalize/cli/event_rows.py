@@ -11,7 +11,7 @@ COLUMNS = ("sent", "type", "user", "session", "animal", "group", "value", "led t
 
 
 def event_row(event: "Event") -> tuple[str, ...]:
-    """What the columns hold; `-` for what the event does not say."""
+    """Return the cells of an event's row, `-` where the event has no value."""
     value = "-" if event.event_value is None else f"{event.event_value:g}"
     ids = (event.user_id, event.session_id, event.animal_id, event.item_id)
     shown = (one or "-" for one in ids)

@@ -57,7 +57,7 @@ def _response(settings: Settings, path: str) -> tuple[int, bytes]:
 
 
 def _message(answer: bytes) -> str:
-    """What an error of ours says; else the answer's beginning."""
+    """Return the message of an error of ours, else the answer's beginning."""
     try:
         return str(json.loads(answer)["error"]["message"])
     except (ValueError, TypeError, KeyError):

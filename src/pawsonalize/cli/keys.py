@@ -27,7 +27,7 @@ _TABLE = (
 
 
 class For(StrEnum):
-    """What `--scope` may say: the scopes of `access_keys`, which takes long to import."""
+    """Values of `--scope`: the scopes of `access_keys`, which takes long to import."""
 
     BROWSER = "browser"
     EVENTS = "events"

@@ -141,7 +141,7 @@ def main(*, warn: bool = True) -> None:
 
 
 def _prepare(*, warn: bool) -> None:
-    """What comes before every command: its files are private, and settings without effect named."""
+    """Prepare for any command: make its files private, and name settings without effect."""
     settings = Settings()
     with suppress(PawsonalizeError):  # the command itself says what is wrong with them
         settings, written = read_settings()

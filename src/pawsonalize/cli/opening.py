@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(settings: Settings) -> Iterator["Adapters"]:
-    """What exists already, open while the block runs; NotFound, with the folder, if nothing does.
+    """Open the data that exists while the block runs; NotFound, with the folder, if there is none.
 
     So a command that reads or changes what exists never makes an empty world to look into.
     """
@@ -47,7 +47,7 @@ def opened_or_made(settings: Settings) -> Iterator["Adapters"]:
 
 
 def dataset_group_of(adapters: "Adapters", settings: Settings, given: str | None) -> str:
-    """What `--dataset-group` means, by default the default one; NotFound lists those that exist."""
+    """Return the group of `--dataset-group`, else the default; NotFound lists those that exist."""
     from pawsonalize.engine.serving.directory import Address
 
     return adapters.directory(settings).dataset_group(Address(given))

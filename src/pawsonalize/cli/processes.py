@@ -1,4 +1,4 @@
-"""What the service's own processes run: trainings, refreshes, the gate, retrainings.
+"""Commands of the service's own processes: trainings, refreshes, the gate, retrainings.
 
 These commands are not for people. Each starts by `python -m pawsonalize.cli.low_priority`.
 """

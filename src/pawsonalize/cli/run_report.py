@@ -102,7 +102,7 @@ def _print_step(console: Console, timing: StepTiming) -> None:
 
 
 def _whereabouts(record: RunRecord) -> str:
-    """What is being done, in a few words."""
+    """Return the current step of a run in a few words."""
     trainings = [
         f"{label(half)}: {half.training_progress}"
         for half in record.halves
@@ -122,7 +122,7 @@ def _show(record: RunRecord, shown: int, console: Console, status: Status) -> in
 
 @contextmanager
 def _log_file(settings: Settings) -> Iterator[IO[bytes]]:
-    """Where workers that are started from here log, since they may outlive the terminal."""
+    """Path of the workers' log file; workers may outlive this terminal."""
     with Path(settings.data_dir / "retrain.log").open("ab") as file:
         yield file
 

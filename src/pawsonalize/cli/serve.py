@@ -100,7 +100,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
 
 
 def _announced(settings: Settings, adapters: "Adapters") -> Iterator[str]:
-    """Where the service is, what there is to call, and what answers."""
+    """Yield lines with the service's address, its pages and the models that answer."""
     from pawsonalize.engine.serving.directory import entries
 
     scheme = "https" if settings.tls_certificate else "http"

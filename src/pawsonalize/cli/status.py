@@ -92,7 +92,7 @@ def _model(model: "CampaignModel", now: int) -> str:
 
 
 def _ago(moment: str, now: int) -> str:
-    """How long ago that was, in the largest unit that fits."""
+    """Return the time since a moment, in the largest unit that fits."""
     passed = max(0, now - parse_moment(moment, "moment"))
     for size, unit in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second")):
         if passed >= size:

@@ -1,4 +1,4 @@
-"""What commands write to: the terminal, or a file where there is none."""
+"""Output of commands: the terminal, or a file where there is none."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

@@ -87,7 +87,7 @@ def _awaited(adapters: Adapters, version: SolutionVersion) -> SolutionVersion:
 
 
 def tuned_line(tuned: Tuned) -> str:
-    """How many trials ran, what was gained on visitors that chose nothing, and the settings."""
+    """Return a line with the number of trials, the gain on other visitors, and the settings."""
     line = f"tuned in {len(tuned.trials)} trials: {tuned.note}"
     if tuned.settings:
         assert tuned.given_ndcg_at_10 is not None

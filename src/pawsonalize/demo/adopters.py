@@ -23,11 +23,11 @@ class Archetype:
     species: tuple[float, float, float]
     """The mean share of their visits to cats, dogs and rabbits."""
     sizes: tuple[float, float, float, float]
-    """What each size adds to the log odds of a choice."""
+    """Added to the log odds of a choice by each size."""
     ages: tuple[float, float, float, float]
-    """What each age adds to them."""
+    """The same by each age."""
     families: Mapping[str, float]
-    """What each breed family adds to them."""
+    """The same by each breed family."""
     home: tuple[float, float, float]
     """The chances that kids, dogs and cats live there."""
 
@@ -144,7 +144,7 @@ class Affinities:
     favourite: NDArray[np.int16]
     """Favourite breeds, positions in `BREEDS`; shape (visitors, 3)."""
     boost: NDArray[np.float32]
-    """What each of them adds to the log odds; shape (visitors, 3)."""
+    """Added to the log odds by each of them; shape (visitors, 3)."""
     home: NDArray[np.int8]
     """Bits: 1 kids, 2 dogs, 4 cats."""
     place: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""What visitors look at: sessions walked view by view, all sessions of a block at once."""
+"""Sessions of the demo world, walked view by view, all sessions of a block at once."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
@@ -26,7 +26,7 @@ class Views:
     step: NDArray[np.int16]
     moment: NDArray[np.int64]
     dwell: NDArray[np.int32]
-    """How long the visitor looked, in milliseconds."""
+    """Time that the visitor looked, in milliseconds."""
     animal: NDArray[np.int32]
     """Rows of `AnimalColumns`."""
     position: NDArray[np.int8]

@@ -1,4 +1,4 @@
-"""What the demo world is called: pets, coats, shelters. A table of our own."""
+"""Names in the demo world: pets, coats, shelters. A table of our own."""
 
 from types import MappingProxyType
 

@@ -1,4 +1,4 @@
-"""How large and how hard a demo world is."""
+"""Settings of a demo world: its size and its difficulty."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ class WorldSettings:
     adopters: int = 3_000
     """Users with an account."""
     days: int = 180
-    """How far the events reach back from the end."""
+    """Days of events before the end."""
     events: int = 60_000
     """Events to aim at; a world comes within about a tenth of it."""
     shelters: int = 8
@@ -36,7 +36,7 @@ class WorldSettings:
     appeal: float = 0.6
     """Weight of what everybody likes, relative to the measured log hazards of adoption."""
     coherence: float = 1.0
-    """How strongly the next animal of a session resembles the one before; 0 is not at all."""
+    """Likeness of the next animal of a session to the one before; 0 is none."""
     position_bias: float = 0.7
     """Exponent: the animal at position k (from 0) is noticed with weight (k + 1) ** -bias."""
     revisit_rate: float = 0.1

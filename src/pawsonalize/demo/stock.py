@@ -49,7 +49,7 @@ class AnimalColumns:
     """Kids, dogs, cats: -1 not known, 0 no, 1 yes; shape (animals, 3)."""
     shelter: NDArray[np.int64]
     charm: NDArray[np.float64]
-    """How much more it is wanted than its group: a log hazard ratio, mean 0 in each species."""
+    """Log hazard ratio by which it is wanted more than its group, mean 0 in each species."""
     listed: NDArray[np.int64]
     """Milliseconds since 1970."""
     adopted: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""How much a visitor wants an animal: the truth behind every choice in the world.
+"""Utility of an animal to a visitor: the truth behind every choice in the world.
 
 A visitor on a page picks the animal at position k with probability proportional to
 

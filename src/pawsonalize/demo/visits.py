@@ -1,4 +1,4 @@
-"""Who visits when: sessions, with their length, the species looked for and the moment of login."""
+"""Visits of the demo world: sessions, with length, species looked for and moment of login."""
 
 from dataclasses import dataclass, fields
 

@@ -59,7 +59,7 @@ class Animal:
     url: str = ""
     """The address of its own page."""
     priority: float = 0.0
-    """How much its shelter wishes it to be shown: 0 as usual, 1 the most."""
+    """Priority that its shelter gives it: 0 as usual, 1 the most."""
     fee: float | None = None
     """In the site's currency."""
     latitude: float | None = None
@@ -70,7 +70,7 @@ class Animal:
     description: str = ""
     intake_at: int | None = None
     reports: Reports = ()
-    """What was reported of its stays; the history is woven from it."""
+    """Reports of its stays, from which the history is made."""
 
     @property
     def first_listed_at(self) -> int:

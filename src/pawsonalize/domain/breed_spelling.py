@@ -17,7 +17,7 @@ from rapidfuzz.distance import OSA
 Words = tuple[str, ...]
 
 LIKE_ENOUGH = 0.85
-"""How like a name must be, as a share of its letters: one error in 7 letters, two in 14.
+"""Least share of letters that must agree: one error in 7 letters, two in 14.
 
 Of names with one error (6 letters or more) 89% are found and 1 in 8,000 is taken for one of another
 family. From 0.80 on names that are not in the table are taken for others, and at 0.90 only 67% are

@@ -1,4 +1,4 @@
-"""Who was erased, without their names."""
+"""Erased visitors, without their names."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass

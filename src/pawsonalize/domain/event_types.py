@@ -41,7 +41,7 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
         " downvoted swipeleft dismiss dismissed reject rejected block blocked",
     }
 )
-"""What each meaning is also called, as `spelled` has it; `dislike` and `return` speak against."""
+"""Synonyms of each meaning, as `spelled` has it; `dislike` and `return` speak against."""
 
 
 def spelled(event_type: str) -> str:

@@ -11,7 +11,7 @@ MAX_TYPE_LENGTH = 256
 DEFAULT_EVENT_TYPE = "view"
 DEFAULT_DATASET_GROUP = "pawsonalize"
 ACTIONS = "/actions"
-"""How the name of a group ends in which a dataset group's actions lie."""
+"""Suffix of the name of a group that holds a dataset group's actions."""
 RETURN_EVENT_TYPE = "return"
 """An adopted animal comes back: the one type that speaks against an item."""
 
@@ -58,7 +58,7 @@ class LoggedEvent:
 
 
 USER_KEY, SESSION_KEY = "u:", "s:"
-"""How the text begins that names a user, or a session."""
+"""Prefixes of texts that name a user, or a session."""
 
 
 def visitor_key(user_id: str | None, session_id: str | None) -> str:

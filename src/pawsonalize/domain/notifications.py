@@ -39,7 +39,7 @@ class Notification:
     subject: str
     """One line."""
     text: str
-    """What happened, in plain words."""
+    """The event in plain words."""
     happened_at: int
     """In milliseconds since 1970."""
     run_id: str | None = None

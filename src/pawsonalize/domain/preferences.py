@@ -1,4 +1,4 @@
-"""What a visitor is looking for: the answers to a short quiz, a first profile before any event."""
+"""Preferences: a visitor's answers to a short quiz, a first profile before any event."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from typing import Final
 from pawsonalize.domain.groups import AnimalGroup
 
 USER_FACET: Final = "user."
-"""What names of facets begin with that are stored with the user."""
+"""Prefix of facets that are stored with the user."""
 
 PREFERRED: Final[Mapping[str, str]] = {
     "PREFERRED_SPECIES": "species",

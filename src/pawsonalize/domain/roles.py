@@ -1,4 +1,4 @@
-"""What a server may do."""
+"""Roles of a server."""
 
 SERVE = "serve"
 """Answer, and take events in."""

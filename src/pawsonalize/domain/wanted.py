@@ -1,4 +1,4 @@
-"""What somebody is looking for, in words or ids: one reading for the quiz and for rules."""
+"""Wanted animals, in words or ids: one reading for the quiz and for rules."""
 
 from collections.abc import Mapping
 

@@ -1,1 +1,1 @@
-"""How good a recommender is: splits, metrics, intervals and controls, on arrays alone."""
+"""Evaluation of recommenders: splits, metrics, intervals and controls, on arrays alone."""

@@ -1,4 +1,4 @@
-"""What any recommender must beat, as rank functions of a visitor's history.
+"""Baselines that any recommender must beat, as rank functions of a visitor's history.
 
 A baseline takes the visitor's items, newest first (positions among the candidates, those
 outside left out, repeats kept), and the question's number; it scores all candidates.

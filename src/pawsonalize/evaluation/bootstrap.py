@@ -1,4 +1,4 @@
-"""How far a mean would move with other users: percentile bootstrap over users.
+"""Intervals of means by the percentile bootstrap over users.
 
 Efron & Tibshirani, "An Introduction to the Bootstrap" (1993), chapters 13 and 16. Users are
 drawn whole, since one user's values belong together. With few users (under about 30) the

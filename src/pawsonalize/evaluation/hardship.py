@@ -1,4 +1,4 @@
-"""Which arrivals are the hardest to place: the fifth with the lowest expected adoption rate."""
+"""Arrivals that are the hardest to place: the fifth with the lowest expected adoption rate."""
 
 from collections.abc import Sequence
 

@@ -82,7 +82,7 @@ def coverage(lists: Iterable[NDArray[np.int64]], n_items: int) -> float:
 
 _NDCG = normalized_discounted_cumulative_gain
 DEPTH = 25
-"""How deep a list the deepest metric reads."""
+"""Length of the list that the deepest metric reads."""
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {

@@ -1,4 +1,4 @@
-"""What another policy would have earned, told from a log whose places were given by chance."""
+"""Estimates of another policy's reward from a log whose places were given by chance."""
 
 import math
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where the right answers stand in a ranking: all that a metric needs to know of it."""
+"""Placements of the right answers in rankings: all that a metric needs to know of these."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class Placements:
     question: NDArray[np.int64]
     """In 0…n_questions-1, rising."""
     before: NDArray[np.int64]
-    """How many candidates score higher than the target; MISSED for a miss."""
+    """Candidates that score higher than the target; MISSED for a miss."""
     tied: NDArray[np.int64]
-    """How many score the same, the target included."""
+    """Candidates that score the same, the target included."""
     n_questions: int
 
     @classmethod

@@ -1,4 +1,4 @@
-"""How long arrivals wait, when some of them are waiting still: Kaplan-Meier and what follows."""
+"""Survival of stays when some arrivals still wait: Kaplan-Meier and what follows."""
 
 import math
 from dataclasses import dataclass

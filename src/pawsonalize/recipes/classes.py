@@ -45,11 +45,11 @@ class LatentClasses:
     facets: Mapping[Facet, int]
     """The columns of `answers`."""
     size: Floats
-    """How many of the visitors are of each class, shape (classes,)."""
+    """Number of visitors of each class, shape (classes,)."""
     traits: Floats
-    """How much of what a class looks at has each value, shape (classes, values)."""
+    """Share of each value in the views of a class, shape (classes, values)."""
     answers: Floats
-    """How many of a class give each answer, of those to the same question, (classes, facets)."""
+    """Share of a class that gives each answer to a question, shape (classes, facets)."""
     usual: Floats
     """The share of each value that is expected of an unknown visitor, shape (values,); no log."""
     _weight: Floats  # how far a class counts, given the species of a value

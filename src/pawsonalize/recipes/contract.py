@@ -1,4 +1,4 @@
-"""What every recipe promises: `fit(data, settings, seed) -> model`, `model.score(context, items)`.
+"""Contract of recipes: `fit(data, settings, seed) -> model`, `model.score(context, items)`.
 
 Recipes are pure: no clock, network, file or global random state. Time and seed are arguments.
 """
@@ -37,13 +37,13 @@ class Context:
     now: int
     """Milliseconds since 1970."""
     availability: NDArray[np.integer] | None = None
-    """How many animals of each item are available, shape (items of the model,).
+    """Number of available animals of each item, shape (items of the model,).
 
     A model may weigh by it; the caller leaves out items that have none. All ones ask for the
     weight of one animal of each. None: not known, so it is taken as usual.
     """
     facets: tuple[Facet, ...] = ()
-    """What is known beside events."""
+    """Facts about the visitor beside events."""
     disliked: tuple[ContextEvent, ...] = ()
     """Events that speak against items, newest first.
 

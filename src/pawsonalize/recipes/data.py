@@ -120,13 +120,13 @@ class TrainingData:
     """The whole catalogue, items that nobody has touched included."""
     event_types: tuple[str, ...]
     attributes: ItemAttributes
-    """What describes the items; an item may be touched without being described."""
+    """Attributes of the items; an item may be touched without being described."""
     as_of: int
     """The moment from which decay is counted."""
     stays: StayColumns = field(default_factory=StayColumns.unknown)
-    """Which animals were available when, where that is known."""
+    """Stays of animals, where availability is known."""
     facets: Facets = field(default_factory=Facets.unknown)
-    """What was known of each event's visitor beside events."""
+    """Facets of each event's visitor, known beside events."""
     returned: Returned = field(default_factory=Returned.nothing)
     """Animals that came back: they speak against an item, and are no choices and no rows."""
     disliked: Returned = field(default_factory=Returned.nothing)

@@ -61,20 +61,20 @@ class Facets:
 
 @dataclass(frozen=True, slots=True)
 class FacetColumn:
-    """A column of facets where many events tell the same: the codes of what is told."""
+    """Codes of one facet, a column of it: many events have the same facets."""
 
     name: str
     values: tuple[str, ...]
     source: int
-    """Which of several things that events tell."""
+    """Number of the source among those that events report."""
     codes: NDArray[np.int32]
-    """Of each thing told its position in `values`, -1 for none; the last stands for nothing."""
+    """Position in `values` for each distinct set of facets, -1 for none; the last is for no set."""
 
 
 def facet_columns(
     sources: Sequence[tuple[Sequence[Sequence[Facet]], NDArray[np.integer]]], most_values: int
 ) -> Iterator[FacetColumn]:
-    """The columns of what is told: of each source the distinct things, and how often each is told.
+    """Yield the columns of each source's distinct sets of facets, which occur `times` times.
 
     A name has as many columns as somebody has values; of its values the commonest are kept.
     """

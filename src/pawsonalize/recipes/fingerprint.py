@@ -16,7 +16,7 @@ from pawsonalize.recipes.data import TrainingData
 
 _PRIME = 2**31 - 1
 _FACTORS = (1_103_515_245, 69_621, 742_938_285, 950_706_376, 1_226_874_159, 62_089_911)
-"""What the item, type, value, time, place and item before are multiplied by."""
+"""Factors of the item, type, value, time, place and item before."""
 _FACET_FACTOR = 1_343_714_438
 _SHIFT = 452_807_053
 

@@ -92,7 +92,7 @@ class MixtureCounts:
     covisits: Covisits
     hours: NDArray[np.int64]
     fades: NDArray[np.float64]
-    """What age leaves of the events of each hour."""
+    """Decayed weight of the events of each hour."""
     facets: Counts
     choices: NDArray[np.float64]
     repeated: int

@@ -33,9 +33,9 @@ class MixtureSettings:
     adoption_weight: float = 5.0
     """Weight of an `adoption`."""
     return_weight: float = 5.0
-    """What a `return` (an adopted animal comes back) weighs against the choices of its item."""
+    """Weight of a `return` (an adopted animal comes back) against the choices of its item."""
     dislike_weight: float = 1.0
-    """What a `dislike` weighs against the choices of its item."""
+    """Weight of a `dislike` against the choices of its item."""
     value_weighted_events: str = ""
     """Event types, with commas between, whose value (0 to 10) multiplies their weight."""
     popularity_half_life_days: Annotated[float, Range(5.0, 120.0, log=True)] = 30.0
@@ -45,31 +45,31 @@ class MixtureSettings:
     context_half_life_days: float = 90.0
     """After how many days an event of the visitor's own counts half."""
     context_events: int = 50
-    """How many of the visitor's newest events are read."""
+    """Number of the visitor's newest events that are read."""
     history_decay: Annotated[float, Range(0.3, 0.9)] = 0.5
-    """What the second-newest item counts beside the newest, the third beside the second, …"""
+    """Weight of the second-newest item beside the newest, the third beside the second, …"""
     related_items_history_decay: float = 0.7
     """The same for related items: affinity lasts longer than steps."""
     covisit_history_decay: float = 0.95
     """The same for co-visits, which do not depend on order."""
     window: int = 10
-    """How many visits back a step may begin and tastes are read, or a choice counts as repeat."""
+    """Number of visits back that a step may begin, affinities are read or a choice is a repeat."""
     gap_decay: float = 0.65
-    """What a step over one visit between counts beside a direct one."""
+    """Weight of a step over one visit between beside a direct one."""
     backward_weight: float = 0.2
-    """What a step counts in the direction opposite to how it was made."""
+    """Weight of a step in the direction opposite to how it was made."""
     count_power: float = 0.15
     """Rows of transitions are divided by their count to this power: 0 not at all, 1 to shares."""
     neighbours: int = 64
-    """How many targets each row of a table keeps."""
+    """Number of targets that each row of a table keeps."""
     covisit_history: int = 50
-    """How many of a user's newest visits count for co-visits."""
+    """Number of a user's newest visits that count for co-visits."""
     covisit_shrinkage: Annotated[float, Range(1.0, 50.0, log=True)] = 5.0
     """Added to the cosine's denominator: higher trusts rare pairs less."""
     related_items_prior: float = 5.0
     """Imagined steps from each breed (size and age, species) to itself."""
     related_items_level_fade: float = 0.6
-    """What size and age count beside the breed, and the species beside size and age."""
+    """Weight of size and age beside the breed, and of the species beside size and age."""
     related_items_smoothing: float = 1.0
     """Users added to every item when related items share: higher helps untouched items."""
     availability_smoothing: float = 0.5
@@ -81,7 +81,7 @@ class MixtureSettings:
     facet_fade: float = 3.0
     """Evidence (about one view each) at which what is known beside events counts half."""
     preference_unlike: float = 0.1
-    """How likely animals are that do not match an answer of the quiz, beside those that do."""
+    """Likelihood of animals that do not match an answer of the quiz, beside those that do."""
     daypart_hours: float = 0.0
     """Hours of each band of the day that is a facet of the visit; 0: the time of day is none."""
     utc_offset_hours: float = 0.0

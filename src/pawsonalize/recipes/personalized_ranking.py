@@ -18,7 +18,7 @@ class PersonalizedRankingSettings(UserPersonalizationSettings):
     """Settings of `personalized-ranking`."""
 
     candidates: int = 1_000
-    """How many items the learned ranker orders for a request."""
+    """Number of items that the learned ranker orders for a request."""
 
 
 class PersonalizedRanking(UserPersonalization):

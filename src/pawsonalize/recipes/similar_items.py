@@ -38,21 +38,21 @@ class SimilarItemsSettings:
     freshness_influence: float = 0.0
     """From 0, similarity alone, to 1: the newer of two similar items comes first."""
     related_items_weight: Annotated[float, Range(0.01, 1.0, log=True)] = 0.1
-    """What an item alike in every attribute counts; co-visits of two items count up to 1."""
+    """Weight of an item alike in every attribute; co-visits of two items count up to 1."""
     related_items_level_fade: float = 0.6
-    """What size and age count beside the breed, and the species beside size and age."""
+    """Weight of size and age beside the breed, and of the species beside size and age."""
     covisit_history: int = 50
-    """How many of a user's newest visits count for co-visits."""
+    """Number of a user's newest visits that count for co-visits."""
     covisit_shrinkage: Annotated[float, Range(1.0, 100.0, log=True)] = 20.0
     """Added to the cosine's denominator: higher trusts rare pairs less."""
     neighbours: int = 64
-    """How many co-visited items are kept of each item."""
+    """Number of co-visited items that are kept of each item."""
     behaviour_half_life_days: Annotated[float, Range(30.0, 720.0, log=True)] = 180.0
     """After how many days a visit counts half for co-visits."""
     popularity_half_life_days: float = 30.0
     """After how many days a user's choice counts half for popularity."""
     freshness_half_life_days: float = 14.0
-    """How many days after its first event an item is half as fresh; untouched ones are fresh."""
+    """Days after its first event until an item is half as fresh; untouched ones are fresh."""
     smoothing: float = 0.1
     """Users (less than one) added to every item's popularity."""
 

@@ -37,9 +37,9 @@ class TrendingNowSettings:
     doubt: Annotated[float, Range(0.0, 3.0)] = 1.0
     """Standard errors taken off the trend score: higher wants more evidence of it."""
     popularity_weight: Annotated[float, Range(0.02, 1.0, log=True)] = 0.1
-    """What an item's share of all visits counts beside its trend score; alone where none rises."""
+    """Weight of an item's share of all visits beside its trend score; alone where none rises."""
     popularity_half_life_days: Annotated[float, Range(5.0, 120.0, log=True)] = 30.0
-    """How long visits count in full for popularity, then half, then a quarter, and so on."""
+    """Days for which visits count in full for popularity, then half, then a quarter, and so on."""
 
     def __post_init__(self) -> None:
         check_numbers(

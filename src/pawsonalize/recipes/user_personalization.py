@@ -38,7 +38,7 @@ class UserPersonalizationSettings(MixtureSettings):
     learn: bool = True
     """Whether a ranker is learned from the log, and used where it beats the mixture."""
     candidates: int = 200
-    """How many items the learned ranker orders for a request."""
+    """Number of items that the learned ranker orders for a request."""
     min_requests: int = 300
     """With fewer training requests than this nothing is learned: the mixture answers alone."""
     max_requests: int = 24_000

@@ -1,4 +1,4 @@
-"""How often each animal was shown."""
+"""Exposure of each animal."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence

@@ -29,7 +29,7 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.tables import animal_exposures, animals
 
 HARDLY = 0.25
-"""Who is shown less than this share of what is usual, each day, is hardly seen."""
+"""Share of the usual daily exposure below which an animal is hardly seen."""
 _ENOUGH = 5  # showings of each available animal on average: with fewer, it is chance who was shown
 _DECODE = msgspec.json.Decoder(Animal).decode
 _SHOWN = func.coalesce(animal_exposures.c.shown, 0)
@@ -40,11 +40,11 @@ class AnimalOrder(StrEnum):
     """In which order animals are listed."""
 
     WAITING = "waiting"
-    """Who waits longest comes first."""
+    """Longest wait first."""
     NEWEST = "newest"
-    """Who was listed last comes first."""
+    """Newest listing first."""
     SHOWN = "shown"
-    """Who was shown least comes first."""
+    """Least exposure first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class AnimalSearch:
     source: str | None = None
     shelter: str | None = None
     text: str | None = None
-    """What the id or the name holds, in any case."""
+    """Text in the id or the name, in any case."""
     listed_before: int | None = None
     hardly_seen: bool = False
     """Only available animals that are hardly seen."""
@@ -72,7 +72,7 @@ class StockCounts:
 
     statuses: dict[str, int]
     shown_a_day: float
-    """How often an available animal is shown on a day, on average."""
+    """Mean daily exposure of an available animal."""
     hardly_seen: int | None
     """None: too little was shown to tell."""
     oldest_listed_at: int | None

@@ -28,7 +28,7 @@ class AnimalQuery:
     """Conditions on animals, in the order of their ids. An animal must fit all given fields."""
 
     limit: int
-    """How many at most."""
+    """Most animals of a page."""
     after: str | None = None
     """Only ids beyond this one."""
     status: AnimalStatus | None = None

@@ -1,4 +1,4 @@
-"""Which visitors each object of the archive holds, so that an erasure reads only what it must."""
+"""Visitors in each object of the archive, so that an erasure reads only what it must."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass

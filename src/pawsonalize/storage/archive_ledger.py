@@ -1,4 +1,4 @@
-"""Which offsets of the log lie in which archive object."""
+"""Ledger of archive objects: the offsets of the log that each holds."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ class Segment:
     last: int
     """Its last offset."""
     rows: int
-    """How many events it has."""
+    """Number of its events."""
     key: str
     """The key of the object."""
     sha256: str | None = None

@@ -1,4 +1,4 @@
-"""Which artefacts the object store holds: what is listed here is whole, and nothing else counts.
+"""Index of the artefacts in the object store: listed ones are whole, and nothing else counts.
 
 Uploads are noted before they begin, so that what a dead writer left is found without a listing of
 the bucket, and nothing of anybody else is ever taken for it.

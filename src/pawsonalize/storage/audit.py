@@ -23,7 +23,7 @@ class AuditEntry:
     target: str | None
     """The name of the resource it was done to; never an id of a visitor."""
     outcome: str
-    """How it ended: a status of HTTP, an error's name of AWS, `done` or `failed`."""
+    """Result: a status of HTTP, an error's name of AWS, `done` or `failed`."""
 
 
 class AuditLog:

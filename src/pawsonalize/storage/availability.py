@@ -1,4 +1,4 @@
-"""How many animals of each item are available, and which of these counts changed."""
+"""Counts of available animals of each item, and which of these counts changed."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class Revision:
     """The state of availability after a change."""
 
     number: int
-    """How many changes there were."""
+    """Number of changes."""
     at: int
     """The latest moment from which one of them counts."""
 

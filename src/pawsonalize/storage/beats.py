@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 KeyT = TypeVar("KeyT", bound=Hashable)
 
 BEAT_SECONDS = 2.0
-"""How often a server counts its beats up."""
+"""Seconds between two beats of a server."""
 GONE_SECONDS = 15.0
 """A process whose count stood still for so long is gone."""
 

@@ -21,7 +21,7 @@ from pawsonalize.storage.shared_tables import servers
 from pawsonalize.storage.work import WorkTable
 
 SQLITE_COPY, POSTGRES_COPY = "database.sqlite3", "database.pgdump"
-"""What a copy is called, by the database that it is of."""
+"""Names of a copy, by the database that it is of."""
 _LOGIN = re.compile(
     r"(?P<scheme>postgres(?:ql)?)(?:\+\w+)?://(?:(?P<user>[^@:/]*)(?::(?P<password>[^@/]*))?@)?"
 )

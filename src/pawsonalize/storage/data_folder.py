@@ -19,7 +19,7 @@ FOLDERS = ("models", "cache", "leases", "evaluation", "imports", "exports", "tra
 FILES = ("load.lock", "retrain.log", ROOT_KEY_FILE)
 """Our files in it, besides the database's."""
 DRAFT = ".draft-"
-"""How the names of folders begin that are not whole yet."""
+"""Prefix of folders that are not whole yet."""
 
 # A data folder has one of these, and no other folder has.
 _MARKS = (

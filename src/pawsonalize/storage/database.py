@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pawsonalize.storage.replica import ReadReplica
 
 CONNECTIONS = 20
-"""How many connections to PostgreSQL one process opens at most, by default."""
+"""Connections to PostgreSQL that one process opens at most, by default."""
 CATCH_UP_SECONDS = 30.0
 
 # One writer at a time gives offsets in commit order, so a reader that has seen offset n will

@@ -20,7 +20,7 @@ class Delivery:
     notification: Notification
     notifier: str
     attempts: int = 0
-    """How many attempts were begun."""
+    """Number of attempts begun."""
     next_attempt_at: int | None = 0
     """None when there is no next one: it was delivered, or given up."""
     delivered_at: int | None = None

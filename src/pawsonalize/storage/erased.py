@@ -1,4 +1,4 @@
-"""Who was erased, for all who read or write what they left."""
+"""Erased visitors, for all who read or write their traces."""
 
 from collections.abc import Collection, Sequence
 from typing import Any

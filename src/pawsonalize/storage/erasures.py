@@ -24,7 +24,7 @@ from pawsonalize.storage.statements import in_parts, insert_new
 from pawsonalize.storage.tables import archive_segments, erased_visitors, erasures, events, sessions
 
 STEPS: Final = ("note", "tables", "archive", "models", "files", "names", "remains")
-"""What is done for an erasure, in this order; a step that fails stops none but those it is for."""
+"""Steps of an erasure, in this order; a step that fails stops none but those it is for."""
 
 ErasureStatus = Literal["pending", "in_progress", "incomplete", "done"]
 
@@ -38,7 +38,7 @@ class Trouble:
     """Reason for which a step is not done."""
 
     place: str
-    """What it is about: an object of the archive, a solution version, a job."""
+    """Its subject: an object of the archive, a solution version, a job."""
     reason: str
     waits: bool = False
     """Whether it ends by itself, as a training does."""
@@ -53,7 +53,7 @@ class Erasure:
     noted_at: int
     through: int
     deleted: int = 0
-    """How many rows of the tables are gone: events, sessions, attributes and answers."""
+    """Rows deleted from the tables: events, sessions, attributes and answers."""
     note_at: int | None = None
     tables_at: int | None = None
     archive_at: int | None = None

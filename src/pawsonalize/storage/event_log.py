@@ -37,7 +37,7 @@ class Touched:
     """Number and earliest moment of an item's events in a part of the log."""
 
     events: int
-    """How many events."""
+    """Number of events."""
     first_sent_at: int
     """When the first of them was sent."""
 

@@ -1,4 +1,4 @@
-"""How often each item was shown, with a half-life: one number for each item of a dataset group.
+"""Exposure of each item of a dataset group, as one number with a half-life.
 
 A showing at moment t adds 2 ** ((t - landmark) / half-life) to the number. Writers only add and
 never read. A reader divides by 2 ** ((now - landmark) / half-life), which makes each showing worth

@@ -1,4 +1,4 @@
-"""What each dataset group used on each day.
+"""Usage of each dataset group by day.
 
 A day is a number of days since 1970, in UTC.
 """

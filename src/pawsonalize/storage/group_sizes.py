@@ -1,4 +1,4 @@
-"""What each dataset group has stored, as it was last counted."""
+"""Sizes of each dataset group's tables, as last counted."""
 
 from collections import Counter
 from collections.abc import Collection, Sequence

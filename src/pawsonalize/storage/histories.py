@@ -35,9 +35,9 @@ class HistoryQuery:
     """Part of a history, newest first."""
 
     limit: int
-    """How many events at most."""
+    """Most events of a page."""
     before: Position | None = None
-    """Where the page before ended."""
+    """End of the page before."""
     event_type: str | None = None
     """Events of this type only."""
     since: int | None = None

@@ -1,4 +1,4 @@
-"""Where the log begins: older events have left the table."""
+"""Start of the log: older events have left the table."""
 
 from collections.abc import Sequence
 from typing import Any

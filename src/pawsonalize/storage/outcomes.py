@@ -1,4 +1,4 @@
-"""What came of answers: events by meaning and time, and the sessions they are counted by."""
+"""Outcomes of answers: events by meaning and time, and the sessions they are counted by."""
 
 from collections.abc import Collection
 

@@ -12,7 +12,7 @@ import msgspec
 import zstandard
 
 RAW_MARK = b"\xf5raw\xf5"
-"""What packed events begin with, so that a copy of them that SQLite left behind is found."""
+"""Mark of packed events, so that a copy of them that SQLite left behind is found."""
 
 _ID = "RID-"
 _OTHER = b"\xff"  # before an id of another form; no UUID of this age begins so

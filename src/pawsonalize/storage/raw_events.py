@@ -1,4 +1,4 @@
-"""How events came in, packed beside the log until they are in the archive."""
+"""Raw events, packed beside the log until they are in the archive."""
 
 import threading
 from bisect import bisect_left

@@ -43,7 +43,7 @@ class ReadReplica:
         self._failed_at: float | None = None
         self._wanted: tuple[str, float] | None = None
         self.fault: str | None = None
-        """Why it does not answer; None while it does."""
+        """Reason why it does not answer; None while it does."""
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -1,4 +1,4 @@
-"""Which programs may run on which tables, and how tables are brought up to date.
+"""Revisions of the tables: programs that may run on them, and migrations to the newest.
 
 Several versions of the program may run on one database, so a change of the tables comes in two
 parts, in two releases: a migration that expands them, on which older programs go on, and later one
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pawsonalize.storage.database import Database
 
 EXPANDS, CONTRACTS = "expands", "contracts"
-"""What a migration says of itself, as `change`."""
+"""Values of `change` in a migration."""
 TABLES = metadata
 """All tables: by now, each file has added its own, those of the wings too."""
 _OF_OTHER_FILES = (work, dataset_group_days, *added("tables"))

@@ -25,15 +25,15 @@ class ServerProcess:
     host: str
     """The machine's name."""
     port: int | None
-    """Where it listens; None: nowhere."""
+    """Port that it listens on; None: no port."""
     roles: tuple[str, ...]
-    """What it does; of a process beside the servers, its one work: `train`, `refresh`…"""
+    """Its roles; of a process beside the servers, its one work: `train`, `refresh`…"""
     version: str
     """Of the program."""
     revision: str
     """Of the tables that the program knows."""
     connections: int
-    """How many connections to PostgreSQL it opens at most."""
+    """Connections to PostgreSQL that it opens at most."""
     started_at: int
     serves: Mapping[str, str] = field(default_factory=dict)
     """The solution version of each campaign that it has loaded."""

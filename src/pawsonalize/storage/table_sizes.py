@@ -1,4 +1,4 @@
-"""How many rows the largest tables have, and the bytes that they take with their indexes."""
+"""Sizes of the largest tables: rows, and bytes with their indexes."""
 
 from dataclasses import dataclass, replace
 

@@ -47,7 +47,7 @@ class TableState:
     through: int
     """All events of the log up to this offset."""
     reader: str
-    """Which facets were read of them."""
+    """Facets that were read of them, as a fingerprint."""
 
 
 class TrainingFiles:

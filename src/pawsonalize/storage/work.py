@@ -29,7 +29,7 @@ class Work:
     """A piece of work; without a kind, a lease alone, which goes when it is free."""
 
     name: str
-    """What is claimed, among all kinds."""
+    """Name of the work, unique among all kinds."""
     kind: str = ""
     queue: str = ""
     """The part of its kind that it waits in."""
@@ -41,19 +41,19 @@ class Work:
     """The moment from which on it may be attempted; None: no attempt is to come by itself."""
     ended_at: int | None = None
     attempts: int = 0
-    """How many attempts were begun."""
+    """Number of attempts begun."""
     error: str | None = None
-    """Why the last attempt failed."""
+    """Reason why the last attempt failed."""
     worked_ms: int = 0
-    """How long it was worked on."""
+    """Time worked on it, in milliseconds."""
     holder: str | None = None
-    """Who has it: unique among all processes of all machines."""
+    """Its holder: unique among all processes of all machines."""
     token: int | None = None
     """Drawn anew with each claim, so that who has lost the lease cannot write with it."""
     beats: int = 0
     """Counted up by the holder."""
     takings: int = 0
-    """How often it was claimed since it was free: once more for each holder that was lost."""
+    """Number of claims since it was free: one more for each holder that was lost."""
 
     @property
     def key(self) -> str:

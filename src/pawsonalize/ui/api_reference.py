@@ -52,7 +52,7 @@ class OperationView:
     scopes: tuple[str, ...]
     parameters: tuple[FieldRow, ...]
     body: Markup | None
-    """What is to be sent."""
+    """Form of the body to send."""
     examples: tuple[tuple[str, str], ...]
     """Bodies by what they are, as JSON."""
     status: str

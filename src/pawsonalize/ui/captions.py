@@ -1,4 +1,4 @@
-"""What is said of an order: by what these animals were put in it, at this moment."""
+"""Captions of an order: the reasons for the order of these animals, at this moment."""
 
 from types import MappingProxyType
 

@@ -1,4 +1,4 @@
-"""What every page and every form has in common: who visits, and errors as pages."""
+"""Endpoints of pages and forms: the visitor, and errors as pages."""
 
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping

@@ -1,4 +1,4 @@
-"""What is asked for on the page, as its address says it, and the rules that follow."""
+"""Household rules of the page, read from its address."""
 
 import re
 from collections.abc import Iterable
@@ -30,13 +30,13 @@ class HouseholdRules:
     is_given: bool = False
     """The address speaks of the household, even if nobody is in it."""
     must: tuple[str, ...] = ()
-    """What else is required, by its field."""
+    """Other requirements, by field."""
     near: str = ""
-    """Where the visitor is: a postcode, or `latitude,longitude`."""
+    """Place of the visitor: a postcode, or `latitude,longitude`."""
     within: str = ""
     """The greatest distance in km; empty: any."""
     text: str = ""
-    """What is searched for; empty: nothing."""
+    """Text of the search; empty: none."""
     as_written: bool = False
     """No typing error of `text` is mended."""
 

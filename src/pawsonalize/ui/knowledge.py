@@ -1,4 +1,4 @@
-"""What the service knows of a visitor, for the pages to show."""
+"""Knowledge of a visitor, for the pages to show."""
 
 import shlex
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What the site says while no model is live: what is learned from, or what is missing."""
+"""Messages of the site while no model is live: the events that it learns from, or lacks."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Who is shown, in which order and why, as the service answers it."""
+"""Order of the animals on a page, with reasons, as the service answers it."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the adoption site needs, handed to it by the composition root."""
+"""Parts that the adoption site needs, handed to it by the composition root."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,9 +37,9 @@ class Storefront:
     is_open: bool = True
     """Whether anybody may act as any visitor; if not, nobody can say who they are."""
     name: str = "Pawsonalize"
-    """What the site is called."""
+    """Name of the site."""
     page_key: str | None = None
-    """What the pages call the API with, where that needs a key."""
+    """Key with which the pages call the API, where one is needed."""
 
     @classmethod
     def of(cls, request: Request) -> "Storefront":

@@ -1,4 +1,4 @@
-"""What ids mean in words; an id nobody knows is shown as it is."""
+"""Ids in words; an unknown id is shown as it is."""
 
 from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.answers import GoodWith

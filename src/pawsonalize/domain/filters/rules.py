@@ -1,4 +1,4 @@
-"""What a filter expression may say beyond its grammar, and how much: as Amazon documents it."""
+"""Rules of filter expressions beyond the grammar, and their limits: as Amazon documents them."""
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.filters.expression import (

@@ -149,7 +149,7 @@ class IngestReceipt:
     limit: TooManyRequests | None = None
     """The limit of the dataset group for which some of them were rejected."""
     warnings: tuple[str, ...] = ()
-    """What seems wrong with accepted events, once for each event type."""
+    """Likely mistakes in accepted events, once for each event type."""
 
     @property
     def is_refusal(self) -> bool:

@@ -1,4 +1,4 @@
-"""How much of what comes in can be taken; many refusals are a problem, of which people are told."""
+"""Watch over the share of refused events; many refusals are a problem that is notified."""
 
 import threading
 from collections import Counter, deque
@@ -12,7 +12,7 @@ from pawsonalize.kinds.problems import Problems
 PROBLEM: Final = "take events"
 WINDOW: Final = 5 * MINUTE
 FEWEST: Final = 20
-"""So many refusals in the window are no typo of somebody."""
+"""Least number of refusals in the window that is a problem and no single typo."""
 
 
 @dataclass(slots=True)
@@ -23,10 +23,10 @@ class _Minute:
 
 
 class Intake:
-    """Counts what one process took and refused in the last minutes, from HTTP and streams alike."""
+    """Counts of events accepted and refused by one process in the last minutes, by any way in."""
 
     def __init__(self, problems: Problems, notice: float) -> None:
-        """It is a problem when more than the share `notice` is refused; with 1, never."""
+        """Watch for a problem: a share of refusals greater than `notice`; with 1, never."""
         self._problems = problems
         self._notice = notice
         self._minutes: deque[_Minute] = deque(maxlen=WINDOW // MINUTE)

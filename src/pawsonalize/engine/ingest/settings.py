@@ -1,4 +1,4 @@
-"""Where events come from beside HTTP, and what is kept of them as they came: settings."""
+"""Settings of ingest: sources of events beside HTTP, and raw events to keep."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What `/metrics` says of the whole service, whichever process or machine is asked."""
+"""Figures of the whole service for `/metrics`, the same from any process or machine."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

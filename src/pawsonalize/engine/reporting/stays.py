@@ -1,4 +1,4 @@
-"""How long animals wait, and which waits were shown."""
+"""Stays of animals, and which of them were shown."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence

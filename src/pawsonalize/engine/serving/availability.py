@@ -1,4 +1,4 @@
-"""How many animals of each item are available: exact in every answer, counted only if changed."""
+"""Available animals of each item: exact in every answer, counted only if changed."""
 
 from dataclasses import dataclass
 

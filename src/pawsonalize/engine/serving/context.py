@@ -135,7 +135,7 @@ _DOUBT = 4.0  # imagined events with the trait, added for every visitor
 _ITEM_WEIGHT, _ITEM_DOUBT = 1.5, 0.25
 _HALF_LIFE_DAYS = 90.0
 THE_ANIMAL = 3.0
-"""What a disliked animal loses in addition to its group, as a log."""
+"""Loss of a disliked animal in addition to its group's, as a log."""
 
 
 def penalties(context: Context, items: Sequence[str]) -> NDArray[np.float64] | None:

@@ -1,4 +1,4 @@
-"""Which dataset group and which campaign a request means, what it can answer, and whether."""
+"""Directory of campaigns: the dataset group and campaign that a request means."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is known of items: the items dataset, read now and then, and what an id itself says."""
+"""Metadata of items: the items dataset, read now and then, and the parts of an id."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -37,13 +37,13 @@ class Query:
     now: int
     """The moment of asking, by the clock, in milliseconds since 1970."""
     context: Mapping[str, Value] = field(default_factory=dict)
-    """What the request says of the visit, such as the device."""
+    """Facets of the visit that the request names, such as the device."""
     preferences: Preferences = field(default_factory=Preferences)
     """Answers of the quiz."""
     eligibility: Eligibility = ANYBODY
     """The hard rules for animals."""
     filter: AppliedFilter | None = None
-    """What the answer keeps to; promoted items keep to the promotion's own filter instead."""
+    """Filter of the answer; promoted items keep to the promotion's own filter instead."""
     promotion: Promotion | None = None
     item_id: str | None = None
     """The item that is asked about, for recipes that need one."""

@@ -1,1 +1,1 @@
-"""What is learned: solutions, versions, refreshes, evaluation and the gate."""
+"""Training: solutions, versions, refreshes, evaluation and the gate."""

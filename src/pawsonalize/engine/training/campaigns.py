@@ -15,7 +15,7 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion
 
 Refusal = Callable[[SolutionVersion, SolutionVersion | None, int], str | None]
-"""Why a version may not replace the live one; None if it may. It gets both and the moment."""
+"""Return the reason why a version may not replace the live one at a moment, or None."""
 
 log = structlog.get_logger()
 

@@ -1,4 +1,4 @@
-"""Which solutions ask to be retrained every day, and which campaigns then serve them."""
+"""Solutions that ask to be retrained every day, and the campaigns that then serve them."""
 
 from collections.abc import Collection, Iterator
 from typing import NamedTuple

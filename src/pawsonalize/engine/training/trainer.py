@@ -99,7 +99,7 @@ class Fitted:
 
     summary: LogSummary
     sample: TrainingData
-    """What the model is measured on."""
+    """Data that the model is measured on."""
     card: ModelCard
     arrays: Arrays
 

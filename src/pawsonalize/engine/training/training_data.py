@@ -130,7 +130,7 @@ class LogReading(Protocol):
 
 
 Sampling = Callable[[EventLog, Catalogue], TrainingLog]
-"""What to read of a log for a measurement."""
+"""Function that reads a sample of a log for a measurement."""
 
 
 def whole_log(log: EventLog, catalogue: Catalogue) -> TrainingLog:  # noqa: ARG001 - a `Sampling`

@@ -1,4 +1,4 @@
-"""How many trainings a dataset group may have a day."""
+"""Limit on the trainings of a dataset group a day."""
 
 import math
 from dataclasses import dataclass

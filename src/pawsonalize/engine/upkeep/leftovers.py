@@ -1,4 +1,4 @@
-"""What work leaves behind is deleted: records of jobs, and files that jobs read or wrote."""
+"""Deletion of what work leaves behind: records of jobs, and files that jobs read or wrote."""
 
 import os
 from collections.abc import Sequence

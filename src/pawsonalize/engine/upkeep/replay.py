@@ -25,7 +25,7 @@ class Replayed:
     restored: int
     left_out: int
     damaged: tuple[str, ...] = ()
-    """Why an object could not be read, one sentence each."""
+    """Reasons why objects could not be read, one sentence each."""
     gaps: tuple[tuple[int, int], ...] = ()
     """First and last offset of each gap between the names of the objects."""
 

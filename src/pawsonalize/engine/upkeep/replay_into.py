@@ -24,11 +24,11 @@ class Appended:
     erased: int = 0
     """Of visitors who were erased from the target since they came in."""
     refused: int = 0
-    """Whose item is no animal group, as those of the default dataset group are."""
+    """Events refused because their item is no animal group, as the default dataset group needs."""
     named: list[str] = field(default_factory=list)
     """The first of the refused ones, with the reason."""
     damaged: list[str] = field(default_factory=list)
-    """Why an object could not be read, one sentence each."""
+    """Reasons why objects could not be read, one sentence each."""
 
     @property
     def read(self) -> int:

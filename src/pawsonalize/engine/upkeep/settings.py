@@ -1,4 +1,4 @@
-"""How long what is stored is kept."""
+"""Settings of retention: for how long stored data is kept."""
 
 from typing import Annotated
 
@@ -29,7 +29,7 @@ class RetentionSettings(IngestSettings, frozen=True):
     export_days: Days = 0
     """Files in `exports` of the data folder are deleted after so many days; 0: never."""
     usage_days: Annotated[int, Meta(ge=1)] = 400
-    """What each dataset group used is kept for so many days."""
+    """Days for which the usage of each dataset group is kept."""
     import_days: Days = 0
     """Files in `imports` of the data folder are deleted after so many days; 0: never."""
 

@@ -1,4 +1,4 @@
-"""What is known of a new solution version when the gate decides; plain values, JSON as they are.
+"""Evidence on a new solution version for the gate; plain values, JSON as they are.
 
 All of it was measured on held-out events. A test case is one question of one user, and every
 ranker got the same ones. The metric is NDCG@5.
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pawsonalize.evaluation.bootstrap import CONFIDENCE, Difference, Interval
 
 CHANCE = (1 - CONFIDENCE) / 2
-"""How often a test may take chance for a lead, or for a loss."""
+"""Chance that a test takes noise for a lead, or for a loss."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class SliceEvidence:
     ours: float
     comparison: Comparison
     chance_of_loss: float
-    """How often as large a loss comes about between equals."""
+    """Chance of as large a loss between equals."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the gate asks of a new solution version."""
+"""Settings of the gate: its conditions for a new solution version."""
 
 from dataclasses import dataclass
 from enum import StrEnum

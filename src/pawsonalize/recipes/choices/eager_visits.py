@@ -1,4 +1,4 @@
-"""Visits in which nearly everything was opened that was looked at: they say nothing of animals."""
+"""Eager visits opened nearly everything that they looked at, so they are no evidence on animals."""
 
 import numpy as np
 from scipy.special import expit, logit
@@ -6,7 +6,7 @@ from scipy.special import expit, logit
 from pawsonalize.recipes.choices.shown_places import Floats, Mask
 
 FEW = 4
-"""Who opens fewer in a visit says something, whatever else was there."""
+"""Openings from which a visit may be eager; fewer are always evidence."""
 
 _TOO_EAGER = 2.3  # log-odds beyond those of others: ten times the odds
 _VARIANCE = 0.1  # of most visits
@@ -16,7 +16,7 @@ _STEP = 1.0
 
 
 def are_eager(opened: Floats, looked: Floats, expected: Floats) -> Mask:
-    """In which visits the odds to open an animal were over ten times the usual; shape (visits,).
+    """True for visits whose odds to open an animal are over ten times the usual; shape (visits,).
 
     Such are bots, as a rule. `looked` is how many places were looked at, about, and `expected` how
     many of these others would have opened. How eager a visit is follows a Student t distribution:

@@ -34,7 +34,7 @@ VARIANCES: Mapping[str, float] = {
     "shelter": 0.05,
     ANIMAL: 0.3,
 }
-"""How much the values of a trait differ in appeal, and the animals beyond them, before training."""
+"""Variances of appeal among the values of a trait, and among animals, before training."""
 
 
 @dataclass(slots=True)

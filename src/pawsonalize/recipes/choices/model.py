@@ -64,13 +64,13 @@ class ChoiceModel(msgspec.Struct, frozen=True):
     """By trait, then by value; to open."""
     inquiry_levels: dict[str, dict[str, float]] = field(name="asking_levels", default_factory=dict)
     visitor_variances: dict[str, float] = field(default_factory=lambda: dict(VISITOR_VARIANCES))
-    """How much visitors differ in each kind of liking, as variances."""
+    """Variances among visitors of each kind of affinity."""
     own: float = VARIANCES[ANIMAL]
-    """How much animals differ beyond their attributes, as a variance."""
+    """Variance among animals beyond their attributes."""
     home_rate: float = 0.0
     """At which an animal of appeal 0 finds a home, a day: see `bid_prices`."""
     attention: tuple[float, ...] = tuple(usual_attention().round(6).tolist())
-    """How likely each place is looked at, the first being 1."""
+    """Chance that each place is looked at, the first being 1."""
     attention_learned: bool = False
     counts: dict[str, AnimalCounts] = {}
     """By animal, as far as the pages of the training tell."""
@@ -83,7 +83,7 @@ class ChoiceModel(msgspec.Struct, frozen=True):
     pages: int = 0
     opened: int = 0
     better_by: float = 0.0
-    """How much likelier it makes choices that it did not learn from, each place, as a log."""
+    """Mean gain in log-likelihood of held-out choices, per place."""
 
     @property
     def is_fitted(self) -> bool:

@@ -1,4 +1,4 @@
-"""What visitors were shown, and what they made of it, as columns."""
+"""Shown places and the choices that visitors made of them, as columns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 TRAITS = ("species", "breed", "family", "size", "age", "colour", "shelter")
-"""What animals are alike in. All but the last are what a visitor may have a visitor for."""
+"""Traits that animals share. Visitors may have effects of all but the last."""
 
 VISITOR_TRAITS = TRAITS[:-1]
 
@@ -28,8 +28,8 @@ FACTORS = MappingProxyType(
         "compatibility": (0.7, 0.1),
     }
 )
-"""What differs between places beside the animal itself: its weight before any training, and how
-far a training may well lead away from that, as a variance.
+"""Factors of places beside the animal itself: the weight before any training, and the variance
+with which a training may depart from it.
 
 `group` is the affinity for the animal's group by events, `visitor` the visitor's own effects by
 pages, both as they were before the page. `seen` is the log of 1 + the attention that the visitor

@@ -1,4 +1,4 @@
-"""How much visitors differ in what they like: variances by the method of moments.
+"""Variances of affinity among visitors, by the method of moments.
 
 Two places that were shown to one visitor, and whose animals have the same size, are chosen together
 more often than by chance as far as visitors differ in their likings of sizes. So the products of
@@ -13,7 +13,7 @@ import numpy as np
 from pawsonalize.recipes.choices.shown_places import Floats, Ints
 
 _PRIOR = 0.01
-"""How much the variances before any training count, beside what is measured."""
+"""Weight of the variances before any training, beside the measured ones."""
 _LEAST, _MOST = 0.005, 3.0
 _MIX = 1_000_003
 

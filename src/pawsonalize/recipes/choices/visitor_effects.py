@@ -1,4 +1,4 @@
-"""What one visitor likes, from the places they were shown and what they opened of them."""
+"""Effects of one visitor, from the places they were shown and the animals they opened."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ VISITOR_VARIANCES: Mapping[str, float] = {
     "colour": 0.1,
     DISTANCE: 0.3,
 }
-"""How much visitors differ in them, as a variance of log-odds, before any training."""
+"""Variances among visitors of the log-odds of each effect, before any training."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class VisitorEffects:
     effects: tuple[Floats, ...]
     """The log-odds of each of them."""
     distance: float
-    """What is added to the weight of distance."""
+    """Added to the weight of distance."""
 
     def of(self, trait: int, size: int) -> Floats:
         """The effects of a trait by code, shape (size,)."""

@@ -1,4 +1,4 @@
-"""What the number of available animals does to an item's chances.
+"""Effect of the number of available animals on an item's chances.
 
 Counts of choices say how often an item was chosen at the availability there was. With twice as many
 animals of the item on the site its chances double; without any it has none.

@@ -1,4 +1,4 @@
-"""What recipes ask of a log: exact counts, the same whoever counts them.
+"""Counting: the exact counts of a log that recipes need, equal from every engine.
 
 A log that fits is counted in memory (`memory.py`), a larger one by an engine beside its rows. All
 sums are of whole parts of `GRAIN`, so neither the order of events nor how they are split between

@@ -1,4 +1,4 @@
-"""How much likelier a visitor's facets make cells and items, learned from counts.
+"""Lifts of cells and items by a visitor's facets, learned from counts.
 
 Counts are sums over visitors on one fixed grain, so that more events only add to them. A lift is
 the count over what would be expected if the facet told nothing, both with `doubt` choices added
@@ -197,7 +197,7 @@ def facet_counts(
 
 
 RARER = 1.0 / np.sqrt(np.arange(1.0, 10_001.0))
-"""What a user's choices weigh, the first one first; later ones weigh as little as the last."""
+"""Weights of a user's choices, the first one first; later ones weigh as little as the last."""
 
 
 def _earlier(user: NDArray[np.int32]) -> NDArray[np.int64]:

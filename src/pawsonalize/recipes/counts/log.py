@@ -25,7 +25,7 @@ class VisitLog:
     items: Array
     """Catalogue positions, shape (visits,) int32."""
     worth: Array
-    """What each visit weighs by event type and value, shape (visits,) float64."""
+    """Weight of each visit by event type and value, shape (visits,) float64."""
     views: Array
     """Whether the visit began with a view, shape (visits,) bool."""
     weights: Array

@@ -1,4 +1,4 @@
-"""How popular items are: the share of each in what users chose, recent choices counting more."""
+"""Popularity of items: the share of each in what users chose, recent choices counting more."""
 
 from dataclasses import dataclass
 from typing import Any

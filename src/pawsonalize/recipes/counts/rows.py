@@ -28,11 +28,11 @@ class SparseRows:
     """
 
     starts: NDArray[np.int64]
-    """Where each row starts, shape (rows + 2,)."""
+    """Start of each row, shape (rows + 2,)."""
     columns: NDArray[np.int32]
     values: NDArray[np.float32]
     width: int
-    """How many columns there are."""
+    """Number of columns."""
     floor: NDArray[np.float32]
     """The smallest value kept of each row that was cut, else 0, shape (rows,); for trainings."""
 

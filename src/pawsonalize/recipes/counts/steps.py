@@ -1,4 +1,4 @@
-"""What follows what: counts of item-to-item steps within users' histories, and of co-visits."""
+"""Counts of item-to-item steps within users' histories, and of co-visits."""
 
 import numpy as np
 from numpy.typing import NDArray

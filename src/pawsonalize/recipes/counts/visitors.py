@@ -1,4 +1,4 @@
-"""Who chose what lately, and how often: unique visitors in windows, and visits halved by age."""
+"""Recent visitors of items: unique visitors in windows, and visits halved by age."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an event weighs: by its type, its value and its age.
+"""Weights of events, by type, value and age.
 
 Ages count time in which something happens. A log may stop for years: an import of old data, then
 the first live events. Counted by the calendar, everything before such a pause would weigh nothing
@@ -20,7 +20,7 @@ from pawsonalize.recipes.data import TrainingData
 PAUSE = DAY
 """The most that time without any event counts, in milliseconds."""
 OLDEST = 15
-"""What is older counts as if it were this many half-lives old: the order of all time stays."""
+"""Most half-lives of age; older events count as if that old, so the order of all time stays."""
 MOST = 10.0
 """The most that a value counts: a price or a duration by mistake must not drown all else."""
 GRAIN = 2.0**20
@@ -43,11 +43,11 @@ class ActiveTime:
     """
 
     stops: Floats
-    """Where the clock stops at each pause, shape (pauses,), milliseconds since 1970."""
+    """Start of each pause, shape (pauses,), milliseconds since 1970."""
     ends: Floats
     """The next event after each pause, shape (pauses,), milliseconds since 1970."""
     skipped: Floats
-    """What was left out before each pause and in all, shape (pauses + 1,), milliseconds."""
+    """Time left out before each pause and in all, shape (pauses + 1,), milliseconds."""
 
     @classmethod
     def of(cls, times: Moments) -> "ActiveTime":

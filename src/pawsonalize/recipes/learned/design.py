@@ -12,9 +12,9 @@ class Design:
     repeats: bool = True
     """Whether an item may be chosen again; if not, what the visitor saw is masked."""
     candidates: int = 200
-    """How many items the blend proposes to the ranker."""
+    """Number of items that the blend proposes to the ranker."""
     weights: EventWeights = field(default_factory=EventWeights)
-    """What the log's events weigh."""
+    """Weights of the log's events."""
     context_half_life_days: float = 90.0
     """After how many days an event of the visitor's own counts half."""
     seen_events: int = 50
@@ -38,7 +38,7 @@ class Design:
     row_keep: int = 100
     """Largest entries served of each row."""
     backward: float = 0.3
-    """What a step counts in the other direction, for factors."""
+    """Weight of a step in the other direction, for factors."""
     context: int = 20
     """Newest events of a request that the signals read."""
     fast: float = 0.5

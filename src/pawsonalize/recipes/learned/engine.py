@@ -52,11 +52,11 @@ class Candidates(NamedTuple):
     x: Array
     """The ranker's features, shape (N, F)."""
     parts: Array
-    """What each table of the mixture says of all items, shape (tables, items + outside)."""
+    """Scores of all items by each table of the mixture, shape (tables, items + outside)."""
     total: Array
-    """What they say together, shape (items + outside,)."""
+    """Sums of these scores, shape (items + outside,)."""
     extra: Mapping[str, Array]
-    """What came on top of the ranker, by its name, each of shape (N,)."""
+    """Utilities added to the ranker's, by name, each of shape (N,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +66,12 @@ class Learned:
     tables: Tables
     ranker: Ranker
     columns: Array | None
-    """Where the ranker's features stand among the tables', shape (F,).
+    """Positions of the ranker's features among the tables', shape (F,).
 
     -1 is one that is gone; None where both are the same.
     """
     wanted: Wanted
-    """What the ranker reads."""
+    """Features that the ranker reads."""
 
     @classmethod
     def of(cls, tables: Tables, ranker: Ranker) -> "Learned":

@@ -64,9 +64,9 @@ class Proposed(NamedTuple):
     there: Array
     """False for one that must not be proposed, where there are fewer than N, shape (N,)."""
     blend: Array
-    """What the signals say as one, by all factors; shape (N,)."""
+    """Blend of all signals, by all factors; shape (N,)."""
     factors: Array
-    """What all factors say, by `FACTOR_RATES`; shape (rates, N)."""
+    """Scores by all factors, by `FACTOR_RATES`; shape (rates, N)."""
     found: Signals
 
 

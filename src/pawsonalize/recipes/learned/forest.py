@@ -30,9 +30,9 @@ class Forest:
     ruled_out: Array
     """The leaves that are then out of the question, shape (S, T, 1)."""
     leaves: Array
-    """What the leaves are worth, tree by tree."""
+    """Values of the leaves, tree by tree."""
     first: Array
-    """Where each tree's leaves begin, shape (T, 1)."""
+    """First leaf of each tree, shape (T, 1)."""
 
     @classmethod
     def of(cls, dumped: Mapping[str, Any]) -> "Forest":

@@ -30,9 +30,9 @@ class Likeness:
     places: Array
     """The values of each item among all values, shape (most of an item, items + 1)."""
     rarity: Array
-    """What they weigh, of unit length for an item; 0 where it has fewer values; same shape."""
+    """Weights of the values, of unit length for an item, 0 where it has fewer; same shape."""
     width: int
-    """How many values there are of all attributes."""
+    """Number of values of all attributes."""
     codes: Array
     """Shape (items, columns) int32, -1 = none."""
     columns: tuple[str, ...]

@@ -32,7 +32,7 @@ class Ranker:
     heat: float
     """Makes the chances fit held-out choices."""
     recall: float
-    """How often a held-out choice was a candidate."""
+    """Share of held-out choices that were candidates."""
     held_out: tuple[float, ...]
     """NDCG@10 of held-out choices with each weight; one outside the candidates counts 0."""
 

@@ -29,7 +29,7 @@ class Request:
     worth: Array
     """Weights by event type and age, shape (L,)."""
     length: int
-    """How many visits are known."""
+    """Number of known visits."""
     now: float
     """Milliseconds since 1970."""
     idle: float
@@ -39,7 +39,7 @@ class Request:
     seen_item: Array
     """The catalogue positions of all known visits, oldest first."""
     seen_age: Array
-    """How many visits ago each was; 0 = the newest."""
+    """Age of each in visits; 0 is the newest."""
     availability: Array | None
     """Available animals of each item, shape (items,); None where not known."""
     facets: Array

@@ -31,7 +31,7 @@ class Samples:
     there: Array
     """False where there were fewer candidates, shape (G, N)."""
     requests: int
-    """How many requests there were, those without their target among the candidates included."""
+    """Number of requests, those without their target among the candidates included."""
 
     @classmethod
     def nothing(cls, requests: int) -> "Samples":

@@ -44,9 +44,9 @@ class Signals(NamedTuple):
     weights: Array
     """Weights of the context by `RATES`, shape (rates, L)."""
     places: Array
-    """Where the context lies among the factors, by `FACTOR_RATES`; shape (rates, rank)."""
+    """Position of the context among the factors, by `FACTOR_RATES`; shape (rates, rank)."""
     reached: Array
-    """What each cell gains from the context's cells, by `CELL_RATES`; shape (rates, cells + 1)."""
+    """Gain of each cell from the context's cells, by `CELL_RATES`; shape (rates, cells + 1)."""
 
     @property
     def total(self) -> Array:

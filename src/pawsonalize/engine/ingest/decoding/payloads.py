@@ -1,4 +1,4 @@
-"""What sites and streams send, taken apart into single events; every door and stream reads it here.
+"""Payloads of sites and streams, taken apart into single events, for every door and stream.
 
 Read are: an event; a list of events; `{"events": […]}`; each of them in the stream's envelope
 (`{"Partitionkey": …, "Data": …}`), as base64, as text of JSON, in a CloudEvent in JSON, or in what

@@ -58,7 +58,7 @@ class HandedOn:
     is_text: bool = False
     """Whether the data is text; it is base64 otherwise."""
     place: str | None = None
-    """Where it comes from, for good: the same whenever it is handed on again."""
+    """Permanent place of origin: the same whenever the event is handed on again."""
     arrived_at: str | float | None = None
     """When the stream or queue took it."""
 

@@ -1,4 +1,4 @@
-"""How the text of a file is written: packed by gzip or not, its encoding, its separator.
+"""Form of a text file: compression by gzip, encoding, separator.
 
 All of it is detected, and you can name it. A file is UTF-8 if it can be. Without a byte order mark
 anything else is cp1252, which spreadsheets in western Europe and America save; or UTF-16 if every

@@ -15,7 +15,7 @@ from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import Id, Moment
 
 MOST = {"photos": 50, "colours": 10}
-"""How many entries a list may have."""
+"""Most entries of a list."""
 MAX_TEXT_CHARS = 20_000
 Text = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_TEXT_CHARS})]
 Word = Annotated[str, Meta(extra_json_schema={"maxLength": MAX_ID_LENGTH})] | int | None

@@ -1,4 +1,4 @@
-"""What an answer of individual animals holds: its places, best first."""
+"""Answers of individual animals: places, best first."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

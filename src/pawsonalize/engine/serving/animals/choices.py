@@ -1,4 +1,4 @@
-"""What the model of choices makes of animals for one visitor, in columns."""
+"""Effects of the model of choices on animals for one visitor, in columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -177,7 +177,7 @@ class Personal:
     visitor: Floats
     visitor_in_colours: Floats
     distance: float = 0.0
-    """What the visitor's own effect adds to each unit of the factor `distance`."""
+    """Added by the visitor's own effect to each unit of the factor `distance`."""
     seen: Slots = field(default_factory=lambda: np.empty(0, np.int64))
     """The animals that the visitor was shown in this visit, ascending."""
     seen_by: Floats = field(default_factory=lambda: np.empty(0))

@@ -1,4 +1,4 @@
-"""Which animals get the places, and their exploration shares."""
+"""Choice of the animals that get the places, and of their exploration shares."""
 
 from dataclasses import dataclass, field
 from math import ceil

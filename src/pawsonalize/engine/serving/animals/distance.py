@@ -1,4 +1,4 @@
-"""Where animals and visitors are, and how far apart."""
+"""Places of animals and visitors, and distances between them."""
 
 import csv
 import io

@@ -58,9 +58,9 @@ class Eligibility:
     special_needs: bool | None = None
     max_fee: float | None = None
     place: Place | None = None
-    """Where the visitor is; without `max_distance_km` it excludes no animal, it only weighs."""
+    """Place of the visitor; without `max_distance_km` it excludes no animal, it only weighs."""
     postcode: str = ""
-    """Where the visitor is, if the request says it so; `completed` makes a place of it."""
+    """Postcode of the visitor, if the request has one; `completed` makes a place of it."""
     max_distance_km: float | None = None
     denied: Denied = NOBODY
 

@@ -1,4 +1,4 @@
-"""Why an animal stands at its place: short, and true of the animal, the visitor and the place."""
+"""Reasons for an animal's place: short, and true of the animal, the visitor and the place."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ class FoundAnimals:
     household: Sequence[str]
     """The answers that the words ask for: of kids, dogs, cats and house_trained."""
     levels: Mapping[str, int]
-    """How well each fits, by id, longest wait first: 0 is best."""
+    """Level of fit of each animal, by id, longest wait first: 0 is best."""
     species: Mapping[str, str]
     """The same animals' species."""
     suggestion: str | None

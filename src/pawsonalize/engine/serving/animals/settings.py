@@ -1,9 +1,9 @@
-"""How individuals are weighed against each other, and how their exposure is shared."""
+"""Settings of individuals: weights of their factors, and how their exposure is shared."""
 
 from dataclasses import astuple, dataclass
 
 FACTORS = ("waiting", "exposure", "photos", "priority", "bid_price", "distance", "compatibility")
-"""What animals of one group differ in, each between its bounds below."""
+"""Factors in which animals of one group differ, each between its bounds below."""
 
 COMMON = ("appeal", "animal_effect", *FACTORS[:5])
 """The parts of a utility that are the same for every visitor."""

@@ -1,4 +1,4 @@
-"""Which rows pass a filter: one evaluator for items, users and the current user alike.
+"""Evaluation of filters: one evaluator for items, users and the current user alike.
 
 Null meets no condition, not even NOT IN and !=. IN, NOT IN and comparisons with text look for
 exactly that text among the values of the row; other comparisons are of numbers.

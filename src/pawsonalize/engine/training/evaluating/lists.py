@@ -1,4 +1,4 @@
-"""How the gate tests: a recommender ranks the whole catalogue, a re-ranker orders lists.
+"""Test cases of the gate: a recommender ranks the whole catalogue, a re-ranker orders lists.
 
 The log of an imported event does not say what else was on the page. So lists are drawn: the targets
 of the test case, and other items by chance. Numbers on drawn lists say who orders a list better.

@@ -1,4 +1,4 @@
-"""Which work belongs to which step."""
+"""The steps of a retraining, each with its work."""
 
 from collections.abc import Mapping
 
