@@ -10,7 +10,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.roles import ROLES
 from pawsonalize.http.server.limits import ConnectionLimits
 
-BESIDE_CONNECTIONS = 8
+BACKGROUND_CONNECTIONS = 8
 """To PostgreSQL: what a process beside a server opens at most, such as a training."""
 
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import Verdict
 from pawsonalize.app.doctor import folder as data_folder
-from pawsonalize.cli.audit import _LOOKS
+from pawsonalize.cli.audit import _READ_ONLY
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import (
     Conflict,
@@ -166,7 +166,7 @@ def test_no_command_that_only_looks_changes_anything(
     data.chmod(0o755)
     before = state_of(data, contents=True)
     for words in COMMANDS:
-        if words.rpartition(" ")[2] in _LOOKS - {"tail", "evaluate"}:
+        if words.rpartition(" ")[2] in _READ_ONLY - {"tail", "evaluate"}:
             done = CliRunner().invoke(app, line_of(words, data, tmp_path, every_path=False))
             assert state_of(data, contents=True) == before, (words, done.output)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 app = command_group("The audit log: who changed what.")
 
 # Commands that only look, and those that the service itself runs.
-_LOOKS = frozenset(
+_READ_ONLY = frozenset(
     {"ls", "show", "usage", "feeds", "exposure", "verify", "doctor", "evaluate", "outcomes"}
     | {"recommend", "rerank", "history", "tail", "status", "servers"}
 )
@@ -77,7 +77,7 @@ def _command() -> tuple[str, str | None] | None:
     if running is None:
         return None
     words, given = running
-    if words in _OWN or words.rpartition(" ")[2] in _LOOKS:
+    if words in _OWN or words.rpartition(" ")[2] in _READ_ONLY:
         return None
     is_named = given and not given[0].startswith("-") and words not in _OF_FILES
     return words, given[0] if is_named else None

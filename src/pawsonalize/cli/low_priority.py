@@ -9,7 +9,7 @@ import stat
 import sys
 
 _NICENESS = 10
-_CONNECTIONS = 8  # as BESIDE_CONNECTIONS of the settings, which take long to import
+_CONNECTIONS = 8  # as BACKGROUND_CONNECTIONS of the settings, which take long to import
 
 
 def give_way(niceness: int = _NICENESS) -> None:

@@ -27,7 +27,7 @@ from pawsonalize.recipes.settings import Range, check_numbers
 _FORMAT = 1
 _MAX_EVENTS = 20_000_000  # they are read in order, event by event
 _MAX_ACTIONS = 2_000  # what an action says of another is kept for each pair
-_NOT_TAKEN: Final = frozenset({"NOT_TAKEN", "VIEWED"})
+_FAILURES: Final = frozenset({"NOT_TAKEN", "VIEWED"})
 _MAX_STATE = 50  # as many as a context has events
 
 
@@ -116,7 +116,7 @@ class _Trials:
             np.zeros((2, count, count)),
             np.zeros((2, count, count)),
         )
-        outcomes = np.array([name not in _NOT_TAKEN for name in data.event_types], np.int64)
+        outcomes = np.array([name not in _FAILURES for name in data.event_types], np.int64)
         views = np.array([name == "VIEWED" for name in data.event_types], np.bool_)
         weights = LogClock.of(data.time, data.as_of).fade(data.time, settings.half_life_days)
         last_success = {
@@ -218,7 +218,7 @@ class NextBestActionModel:
         for event in context.events:
             place = places.get(event.item)
             if place is not None:
-                state.setdefault(place, int(event.event_type not in _NOT_TAKEN))
+                state.setdefault(place, int(event.event_type not in _FAILURES))
         return state
 
 

@@ -11,7 +11,7 @@ from pawsonalize.storage.event_rows import logged
 from pawsonalize.storage.statements import means
 from pawsonalize.storage.tables import events, sessions
 
-_ASKED_AT_ONCE = 500  # parameters of one statement
+_SESSIONS_AT_ONCE = 500  # parameters of one statement
 
 
 class Outcomes:
@@ -78,10 +78,10 @@ class Outcomes:
         """The user of each of these sessions that is bound to one."""
         ids, found = sorted(session_ids), {}
         with self._database.reading() as connection:
-            for begin in range(0, len(ids), _ASKED_AT_ONCE):
+            for begin in range(0, len(ids), _SESSIONS_AT_ONCE):
                 wanted = select(sessions.c.session_id, sessions.c.user_id).where(
                     sessions.c.dataset_group == self._dataset_group,
-                    sessions.c.session_id.in_(ids[begin : begin + _ASKED_AT_ONCE]),
+                    sessions.c.session_id.in_(ids[begin : begin + _SESSIONS_AT_ONCE]),
                 )
                 found.update({row[0]: row[1] for row in connection.execute(wanted)})
         return found

@@ -51,7 +51,7 @@ class TableSizes:
             return connection.scalar(select(func.count()).where(condition)) or 0
 
     def answers_since(self, first_id: str) -> int:
-        """How many answers have that id or a later one."""
+        """Number of answers with that id or a later one."""
         return self._count(impressions.c.recommendation_id >= packed_id(first_id))
 
     def first_answer_at(self) -> int | None:

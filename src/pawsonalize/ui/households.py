@@ -14,7 +14,7 @@ from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
 _WORDS = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 
 _MUST = {"trained": "house-trained", "unaided": "without special needs"}
-_ASKED = "home"
+_HOME = "home"
 _WITHIN_KM = ("25", "50", "100", "250")
 _POINT = re.compile(r"(-?\d{1,2}(?:\.\d{1,6})?),(-?\d{1,3}(?:\.\d{1,6})?)")
 _MAX_POSTCODE = 20
@@ -44,7 +44,7 @@ class HouseholdRules:
     def of(cls, request: Request, looking_for: Preferences) -> "HouseholdRules":
         """Return the choices of the address, and those of the quiz where it has no household."""
         given = request.query_params
-        if _ASKED in given:
+        if _HOME in given:
             household = [name for name in _WORDS if given.get(name) == "yes"]
         else:
             household = [name for name in _WORDS if getattr(looking_for, name)]
@@ -52,7 +52,7 @@ class HouseholdRules:
         return cls(
             species=given.get("species"),
             household=tuple(household),
-            is_given=_ASKED in given,
+            is_given=_HOME in given,
             must=tuple(name for name in _MUST if given.get(name) == "yes"),
             near=near if near.isprintable() else "",
             within=within if near and within in _WITHIN_KM else "",
@@ -93,7 +93,7 @@ class HouseholdRules:
         chosen = {"q": self.text} if self.text else {}
         chosen |= {"as-written": "yes"} if self.text and self.as_written else {}
         chosen |= {"species": species} if species else {}
-        home = dict.fromkeys((_ASKED, *self.household), "yes")
+        home = dict.fromkeys((_HOME, *self.household), "yes")
         query = chosen | (home if self.is_given or self.household else {})
         query |= {"near": self.near} if self.near else {}
         query |= {"within": self.within} if self.within else {}

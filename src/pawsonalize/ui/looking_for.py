@@ -27,7 +27,7 @@ _ANIMALS = (
     ("age", "Which age?", words.AGES),
 )
 _HOUSEHOLD = (("kids", "children"), ("dogs", "dogs"), ("cats", "cats"))
-_SAID = "said"
+_STATED_AT = "said"
 _YES_OR_NO = {"yes": True, "no": False}
 
 
@@ -91,7 +91,7 @@ def _read(fields: Fields) -> Preferences:
         for name, _title, values in _ANIMALS
     }
     lives_with = {name: _YES_OR_NO.get(fields.get(name, "")) for name, _ in _HOUSEHOLD}
-    stated = fields.get(_SAID, "")
+    stated = fields.get(_STATED_AT, "")
     stated_at = int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 15 else None
     return Preferences(**chosen, **lives_with, stated_at=stated_at)  # type: ignore[arg-type]  # names say
 
@@ -102,4 +102,6 @@ def _fields(answers: Preferences) -> dict[str, str]:
     }
     lives_with = {name: getattr(answers, name) for name, _ in _HOUSEHOLD}
     home = {k: "yes" if v else "no" for k, v in lives_with.items() if v is not None}
-    return chosen | home | ({} if answers.stated_at is None else {_SAID: str(answers.stated_at)})
+    return (
+        chosen | home | ({} if answers.stated_at is None else {_STATED_AT: str(answers.stated_at)})
+    )

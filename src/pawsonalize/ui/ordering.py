@@ -18,7 +18,7 @@ from pawsonalize.ui.storefront import Storefront
 
 MAX_PICKS = 6
 # Most groups of a catalogue have nobody waiting, so more are asked for than are shown.
-_ASKED = 200
+_MOST_RANKED = 200
 _WORTH_SAYING = 0.05  # log-odds between the animals of a page
 
 
@@ -147,7 +147,7 @@ def pick(
         if before is not None:
             name, reasons = before.recommendation_id, runtime.reasons(query, before.item_ids)
         else:
-            answer = runtime.recommend(replace(query, limit=_ASKED))
+            answer = runtime.recommend(replace(query, limit=_MOST_RANKED))
             name = answer.recommendation_id
             reasons = {one.item_id: one.reasons for one in answer.items}
     except NotReady:

@@ -14,7 +14,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """What came in and could not be taken, as it came in, and the reason."""
+    """Refused data, as it came in, and the reason."""
 
     source: str
     """`http`, or the stream's URL without who logs in."""

@@ -39,7 +39,7 @@ class RemoteModel(Model, Protocol):
 
     @property
     def why_away(self) -> str | None:
-        """Why the stand-in answers; None while the remote engine does."""
+        """Reason why the stand-in answers; None while the remote engine does."""
         ...
 
     def stood_in(self, context: Context) -> bool:

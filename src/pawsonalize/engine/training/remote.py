@@ -19,7 +19,7 @@ Conflict if somebody stopped it.
 
 @dataclass(frozen=True, slots=True)
 class RemoteMetrics:
-    """What the remote engine calls the version, its metrics, or why there are none."""
+    """The remote engine's name of the version, and its metrics or why there are none."""
 
     remote: str
     metrics: Mapping[str, float]
@@ -43,7 +43,7 @@ class RemoteTraining(Protocol):
 
 
 class RemoteEngine(Protocol):
-    """What trains and answers in place of this service."""
+    """A remote engine, which trains and answers in place of this service."""
 
     @property
     def training(self) -> RemoteTraining:

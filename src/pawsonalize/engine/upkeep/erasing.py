@@ -55,10 +55,10 @@ class ErasureSteps:
     rows: VisitorRows
     archive: ErasedArchive
     wings: Sequence[VisitorObjects]
-    """What wings have in the archive."""
+    """Archived data of wings."""
     notes: ErasureNotes
     purges: Sequence[Purge]
-    """What takes visitors out of what trainings keep."""
+    """Function that takes visitors out of the data that trainings keep."""
     find_files: Callable[[NamedErasure], Iterable[str]]
     """The files that may hold the visitors."""
     jobs_at_work: Callable[[Sequence[NamedErasure]], Iterable[Trouble]]

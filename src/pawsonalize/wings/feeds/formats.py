@@ -106,11 +106,11 @@ class FeedForm:
     table: TableForm = AS_USUAL
 
 
-AS_IT_LOOKS = FeedForm()
+DETECTED = FeedForm()
 
 
 def read_feed(
-    pages: Sequence[bytes], form: FeedForm = AS_IT_LOOKS, address: str = ""
+    pages: Sequence[bytes], form: FeedForm = DETECTED, address: str = ""
 ) -> tuple[Rows, list[str]]:
     """A function that gives the rows each time it is called, and notes on the reading.
 

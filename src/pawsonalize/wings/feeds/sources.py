@@ -21,7 +21,7 @@ from pawsonalize.fetch import (
     shown,
 )
 from pawsonalize.storage.animals import Animals
-from pawsonalize.wings.feeds.formats import AS_IT_LOOKS, FeedForm, read_feed
+from pawsonalize.wings.feeds.formats import DETECTED, FeedForm, read_feed
 from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
 
 
@@ -96,7 +96,7 @@ class FeedSource:
 
     url: str = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    form: FeedForm = AS_IT_LOOKS
+    form: FeedForm = DETECTED
     how: FeedImport = _AS_USUAL
 
     def fetched(

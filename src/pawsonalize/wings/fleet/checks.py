@@ -15,7 +15,7 @@ from pawsonalize.app.checks import (
 from pawsonalize.app.fleet import servers_of
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
-from pawsonalize.fleet_settings import BESIDE_CONNECTIONS
+from pawsonalize.fleet_settings import BACKGROUND_CONNECTIONS
 from pawsonalize.kinds.servers import NOBODY_WORKS
 from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import ServerProcess
@@ -87,10 +87,10 @@ def _needed(settings: Settings, living: Sequence[ServerProcess]) -> tuple[int, s
         working = {"here"} if settings.has_role(WORK) else set()
     beside = len(working) * (settings.trainings_at_once + 2 + _BESIDE)
     sum_of = (
-        f"{answering} of {processes} processes, and {beside} times {BESIDE_CONNECTIONS} of what may"
-        " run beside them"
+        f"{answering} of {processes} processes, and {beside} times {BACKGROUND_CONNECTIONS} of what"
+        " may run beside them"
     )
-    return answering + beside * BESIDE_CONNECTIONS, sum_of
+    return answering + beside * BACKGROUND_CONNECTIONS, sum_of
 
 
 CHECKS = (

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.importing.csv_rows import AS_IT_LOOKS, CsvRow, CsvTable, RowError
+from pawsonalize.engine.ingest.importing.csv_rows import DETECTED, CsvRow, CsvTable, RowError
 from pawsonalize.engine.ingest.importing.text_form import (
     TextForm,
     in_utf8,
@@ -19,7 +19,7 @@ from pawsonalize.engine.ingest.importing.text_form import (
 TEXT = "id,name\n1,Zoé\n2,Señor “Max”\n"
 
 
-def read(content: bytes, form: TextForm = AS_IT_LOOKS) -> tuple[list[list[str]], str]:
+def read(content: bytes, form: TextForm = DETECTED) -> tuple[list[list[str]], str]:
     table = CsvTable(BytesIO(content), form)
     return [row.values for row in table.rows() if isinstance(row, CsvRow)], table.encoding
 

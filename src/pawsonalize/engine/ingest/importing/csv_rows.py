@@ -57,7 +57,7 @@ class ImportReport:
 MAX_FIELD_CHARS = 20_480  # Amazon Personalize's limit for the longest kind of field, a text
 _MAX_LINE_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
-AS_IT_LOOKS = TextForm()
+DETECTED = TextForm()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class CsvTable:
     `encoding` is what its text is in. InvalidInput if the header cannot be read.
     """
 
-    def __init__(self, stream: BinaryIO, form: TextForm = AS_IT_LOOKS) -> None:
+    def __init__(self, stream: BinaryIO, form: TextForm = DETECTED) -> None:
         csv.field_size_limit(MAX_FIELD_CHARS)
         text, self.encoding = in_utf8(stream, form.encoding)
         self._source = stream

@@ -9,7 +9,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.ingest.importing.columns import FileColumns
 from pawsonalize.engine.ingest.importing.csv_rows import (
-    AS_IT_LOOKS,
+    DETECTED,
     CsvRow,
     CsvTable,
     ImportReport,
@@ -112,7 +112,7 @@ class Importer:
         path: Path,
         schema: Schema | None = None,
         *,
-        form: TextForm = AS_IT_LOOKS,
+        form: TextForm = DETECTED,
         on_error: OnError = unreported,
         on_progress: Progress = silent,
     ) -> ImportReport:
@@ -142,7 +142,7 @@ class Importer:
         stream: BinaryIO,
         schema: Schema | None = None,
         *,
-        form: TextForm = AS_IT_LOOKS,
+        form: TextForm = DETECTED,
         size: int = 0,
         on_error: OnError = unreported,
         on_progress: Progress = silent,

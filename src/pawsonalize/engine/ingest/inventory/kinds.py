@@ -30,7 +30,7 @@ def without_markup(text: str | None) -> str | None:
     return _TAG.sub("", _NEW_LINE.sub("\n", seen))
 
 
-_BESIDE_CATS_AND_DOGS = [one for one in SPECIES_NAMES if one not in {CAT, DOG}]
+_OTHER_SPECIES = [one for one in SPECIES_NAMES if one not in {CAT, DOG}]
 
 
 def read_species(form: AnimalForm) -> str:
@@ -81,11 +81,11 @@ def _species_in(breed: str) -> str | None:
     words = re.findall(r"\w+", breed)
     for start, end in sorted(combinations(range(len(words) + 1), 2), key=lambda s: s[0] - s[1]):
         found = species_id(" ".join(words[start:end]))
-        if found in _BESIDE_CATS_AND_DOGS:
+        if found in _OTHER_SPECIES:
             return found
     fitting = {
         species
-        for species in _BESIDE_CATS_AND_DOGS
+        for species in _OTHER_SPECIES
         if (species, read_breeds(species, breed).primary) in FAMILIES
     }
     return fitting.pop() if len(fitting) == 1 else None

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 _ROW = {trait: row for row, trait in enumerate(TRAITS)}
-_ASKED = {f"{USER_FACET}{question}": trait for question, trait in PREFERRED.items()}
+_QUIZ_TRAITS = {f"{USER_FACET}{question}": trait for question, trait in PREFERRED.items()}
 _KEPT = 4  # classes at once: a recommender's and a reranker's, and what replaces them
 
 
@@ -83,8 +83,8 @@ def _wanted(context: Context) -> Mapping[str, set[str]]:
     """The answers of the quiz, by trait."""
     wanted: dict[str, set[str]] = {}
     for name, value in context.facets:
-        if name in _ASKED:
-            wanted.setdefault(_ASKED[name], set()).add(value)
+        if name in _QUIZ_TRAITS:
+            wanted.setdefault(_QUIZ_TRAITS[name], set()).add(value)
     return wanted
 
 

@@ -24,7 +24,7 @@ from pawsonalize.recipes.choices.shown_places import FACTORS, Floats, Mask
 from pawsonalize.storage.histories import Deed
 from pawsonalize.storage.impressions import ANIMALS, Impression, Impressions
 
-ASKING = frozenset({INQUIRY, APPLICATION, ADOPTION})
+INQUIRIES = frozenset({INQUIRY, APPLICATION, ADOPTION})
 """The deeds that are more than a look."""
 EXPLORED = 0.5
 """A place of a lower propensity was filled by chance alone."""
@@ -154,7 +154,7 @@ def opens(deed: Deed, event_types: EventTypes) -> bool:
 
 def asks(deed: Deed, event_types: EventTypes) -> bool:
     """Whether it says that the visitor wants the animal."""
-    return event_types.meaning(deed.event_type) in ASKING
+    return event_types.meaning(deed.event_type) in INQUIRIES
 
 
 def reported_page(deed: Deed) -> Impression | None:
