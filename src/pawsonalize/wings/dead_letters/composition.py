@@ -7,7 +7,7 @@ from functools import partial
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.disk_forecast import Growth, Measuring
+from pawsonalize.app.disk_forecast import Growth, GrowthMeasurement
 from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.events import group_at
@@ -100,7 +100,7 @@ def forget_old(letters: DeadLetters, archived: ArchivedLetters, days: int, now: 
         letters.remove_matching(LetterQuery(until=now - days * DAY))
 
 
-def growth(measuring: Measuring) -> Growth:
+def growth(measuring: GrowthMeasurement) -> Growth:
     """Return what a day adds to the table; it is full when the oldest letters are deleted."""
     days = measuring.settings.part(DeadLetterSettings).dead_letter_days
     sizes = TableSizes(measuring.adapters.database)

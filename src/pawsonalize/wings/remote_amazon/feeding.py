@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class UnsentEvent:
     """An event that Amazon Personalize does not take, or takes `without` its properties alone."""
 
     event_id: str
@@ -38,7 +38,7 @@ class AmazonFeeding:
         self._calls = calls
         self._group = group
 
-    def put_events(self, events: Sequence[Event]) -> list[Refusal]:
+    def put_events(self, events: Sequence[Event]) -> list[UnsentEvent]:
         """Put events, those of a session in order; returns what was not taken as it is.
 
         An event keeps its id, so one that is put again counts once. EngineUnavailable, or what else
@@ -51,7 +51,7 @@ class AmazonFeeding:
             sessions.setdefault((event.user_id, session), []).append(event)
         tracker = self._group.tracking_id
 
-        def put(session: tuple[str | None, str]) -> list[Refusal]:
+        def put(session: tuple[str | None, str]) -> list[UnsentEvent]:
             parts = _parts(sessions[session], _A_CALL)
             return [one for part in parts for one in self._put(tracker, session, part)]
 
@@ -71,26 +71,26 @@ class AmazonFeeding:
 
     def _put(
         self, tracker: str, session: tuple[str | None, str], part: Sequence[Event]
-    ) -> list[Refusal]:
+    ) -> list[UnsentEvent]:
         try:
             self._send(tracker, session, [_event(one) for one in part])
         except InvalidInput as error:
             if len(part) > 1:  # one bad event must not cost the others
                 return [one for each in part for one in self._put(tracker, session, [each])]
             return [self._without_properties(tracker, session, part[0], error)]
-        return [Refusal(one.event_id, _TOO_LONG, True) for one in part if _is_too_long(one)]
+        return [UnsentEvent(one.event_id, _TOO_LONG, True) for one in part if _is_too_long(one)]
 
     def _without_properties(
         self, tracker: str, session: tuple[str | None, str], event: Event, error: InvalidInput
-    ) -> Refusal:
+    ) -> UnsentEvent:
         form = _event(event)
         if form.pop("properties", None) is None:
-            return Refusal(event.event_id, error.message)
+            return UnsentEvent(event.event_id, error.message)
         try:
             self._send(tracker, session, [form])
         except InvalidInput as again:
-            return Refusal(event.event_id, again.message)
-        return Refusal(event.event_id, error.message, without=True)
+            return UnsentEvent(event.event_id, again.message)
+        return UnsentEvent(event.event_id, error.message, without=True)
 
     def _send(
         self, tracker: str, session: tuple[str | None, str], events: list[dict[str, Any]]

@@ -14,7 +14,7 @@ from pawsonalize.domain.errors import AlreadyExists
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.event_log import EventLog
-from pawsonalize.wings.remote_amazon.feeding import AmazonFeeding, Refusal
+from pawsonalize.wings.remote_amazon.feeding import AmazonFeeding, UnsentEvent
 from pawsonalize.wings.remote_amazon.forwarded import Forwarding
 
 LEASE = "forward-events"
@@ -79,7 +79,7 @@ class Forwarder:
         """Whether everything up to the offset is there."""
         return self.state().through >= offset
 
-    def _note(self, through: int, put: int, refusals: list[Refusal]) -> None:
+    def _note(self, through: int, put: int, refusals: list[UnsentEvent]) -> None:
         for one in refusals:
             log.error(
                 "event not forwarded" if not one.without else "event forwarded in part",
