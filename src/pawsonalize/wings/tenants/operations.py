@@ -22,6 +22,12 @@ _USAGE_DAYS = 30
 _MOST_USAGE_DAYS = 400
 
 
+def reports_of(request: Request) -> TenantReports:
+    """Return the reports, which the wing shares while the server runs."""
+    reports: TenantReports = request.app.state.wings["tenants"]
+    return reports
+
+
 class UsageAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """What a dataset group used, by days of UTC, newest first; days without use are left out."""
 
@@ -48,7 +54,7 @@ async def get_usage(request: Request) -> Response:
     await enter_owner(request, DatasetGroup, name)
     days = read_limit(request.query_params.get("days"), _USAGE_DAYS, "days")
     check_between("days", days, 1, _MOST_USAGE_DAYS)
-    used = await run_in_threadpool(_reports(request).usage, name, days, services.now())
+    used = await run_in_threadpool(reports_of(request).usage, name, days, services.now())
     return json_response(UsageAnswer(name, used))
 
 
@@ -65,7 +71,7 @@ async def get_tenants(request: Request) -> Response:
     services: Services = request.app.state.services
     given = request.query_params
     limit = read_limit(given.get("limit"), DEFAULT_LIMIT)
-    page = _reports(request).page
+    page = reports_of(request).page
     return json_response(await run_in_threadpool(page, limit, given.get("cursor"), services.now()))
 
 
@@ -83,9 +89,4 @@ async def get_tenant(request: Request) -> Response:
     services: Services = request.app.state.services
     name: str = request.path_params["name"]
     await enter_owner(request, DatasetGroup, name)
-    return json_response(await run_in_threadpool(_reports(request).report, name, services.now()))
-
-
-def _reports(request: Request) -> TenantReports:
-    reports: TenantReports = request.app.state.wings["tenants"]
-    return reports
+    return json_response(await run_in_threadpool(reports_of(request).report, name, services.now()))

@@ -10,7 +10,8 @@ from pawsonalize.access.admission import Caller
 from pawsonalize.access.tenants import check_reach
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.pages.shell import TENANTS, Link, guarded_for_tenants, services_of, shown
-from pawsonalize.wings.tenants.reports import REPORTED_DAYS, TenantReports, UsageDay
+from pawsonalize.wings.tenants.operations import reports_of
+from pawsonalize.wings.tenants.reports import REPORTED_DAYS, UsageDay
 
 _AT_ONCE = 50
 _DATE = len("1970-01-01")
@@ -21,7 +22,7 @@ def get_tenants_page(request: Request, caller: Caller) -> Response:
     if caller.dataset_group is not None:
         return RedirectResponse(f"{TENANTS}/{caller.dataset_group}", 303)
     cursor = request.query_params.get("cursor")
-    found = _reports(request).page(_AT_ONCE, cursor, services_of(request).now())
+    found = reports_of(request).page(_AT_ONCE, cursor, services_of(request).now())
     return shown(
         request,
         caller,
@@ -37,7 +38,7 @@ def get_tenant_page(request: Request, caller: Caller) -> Response:
     now = services_of(request).now()
     name: str = request.path_params["name"]
     check_reach(caller.dataset_group, name)
-    report = _reports(request).report(name, now)
+    report = reports_of(request).report(name, now)
     return shown(
         request,
         caller,
@@ -93,11 +94,6 @@ def _charts(days: tuple[UsageDay, ...], now: int) -> list[Chart]:
         )
         charts.append(Chart(title, unit, bars))
     return charts
-
-
-def _reports(request: Request) -> TenantReports:
-    reports: TenantReports = request.app.state.wings["tenants"]
-    return reports
 
 
 PAGES = (
