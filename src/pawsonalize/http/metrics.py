@@ -1,7 +1,7 @@
 """GET /metrics, in Prometheus' text form, over all worker processes."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from prometheus_client import (
@@ -74,8 +74,8 @@ async def get_metrics(request: Request) -> Response:
         registry = CollectorRegistry()
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
     tables = CollectorRegistry()
-    tables.register(_Standing(await _problem_names(services)))
-    tables.register(_Gauges(await _gauges_of_wings(request, services.now())))
+    standing = _standing(await _problem_names(services))
+    tables.register(_Gauges([standing, *await _gauges_of_wings(request, services.now())]))
     if (figures := await run_in_threadpool(services.figures.get)) is not None:
         tables.register(FiguresCollector(figures, services.now()))
     text = generate_latest(registry) + generate_latest(tables)
@@ -115,20 +115,14 @@ class _Gauges(Collector):
         return self._gauges
 
 
-class _Standing(Collector):
-    """The standing problems as a gauge."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """One sample a problem; none where all is well."""
-        gauge = GaugeMetricFamily(
-            "pawsonalize_problem", "1 for each problem that stands now.", labels=("name",)
-        )
-        for name in self._names:
-            gauge.add_metric((name,), 1)
-        yield gauge
+def _standing(names: Sequence[str]) -> Metric:
+    """Return the standing problems as a gauge; without samples where all is well."""
+    gauge = GaugeMetricFamily(
+        "pawsonalize_problem", "1 for each problem that stands now.", labels=("name",)
+    )
+    for name in names:
+        gauge.add_metric((name,), 1)
+    return gauge
 
 
 def count_unknown_type(event_type: str) -> None:

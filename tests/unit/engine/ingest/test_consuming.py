@@ -7,11 +7,12 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.events import Ingest
-from pawsonalize.engine.ingest.refusals import Refusal
+from pawsonalize.engine.ingest.refusals import Refusal, log_refusals
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
@@ -172,3 +173,20 @@ def test_an_outage_of_the_tables_loses_and_acknowledges_nothing(
     assert one.step(0) == Taken(2, accepted=1, reasons=Counter(invalid_json=1))
     assert one.step(0) == Taken()
     down.close()
+
+
+def test_where_no_wing_keeps_them_refused_records_are_logged_and_counted(ingest: Ingest) -> None:
+    stream = Listed([record(1, b"poison of ann"), record(2, GOOD)])
+    with capture_logs() as logs:
+        taken = Consumer(stream, SOURCE, ingest, log_refusals, lambda: T0).step(0)
+    assert taken == Taken(2, accepted=1, reasons=Counter(invalid_json=1))
+    assert logs == [
+        {
+            "event": "refused",
+            "log_level": "warning",
+            "source": SOURCE.shown,
+            "position": "shard-0/1",
+            "code": "invalid_json",
+            "field": None,
+        }
+    ]
