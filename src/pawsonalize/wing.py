@@ -52,7 +52,7 @@ class Wing:
     gauges: str = ""
     """Function of what `started` yields and the moment: a list of Prometheus gauges."""
     growth: str = ""
-    """A tuple of functions of a `GrowthMeasurement`: what a day adds to its tables."""
+    """A tuple of functions of `app.disk_forecast.DiskGrowth`: what a day adds to its tables."""
     visitor_rows: str = ""
     """A tuple of classes over a database that find and erase the rows of visitors."""
     visitor_objects: str = ""

@@ -78,14 +78,14 @@ def forecast(settings: Settings, adapters: Adapters, now: int) -> DiskForecast |
     names = [name for one in segments if (name := ObjectName.parse(one.key)) is not None]
     if not names or names[0].ends > now - DAY:
         return None
-    measuring = GrowthMeasurement(settings, adapters, now, segments, (now - names[0].ends) / DAY)
+    measuring = DiskGrowth(settings, adapters, now, segments, (now - names[0].ends) / DAY)
     size = FileSize.of(adapters.database)
     free = shutil.disk_usage(settings.data_dir).free + (0 if size is None else size.free)
     return DiskForecast(tuple(measuring.growths()), free)
 
 
 @dataclass(frozen=True, slots=True)
-class GrowthMeasurement:
+class DiskGrowth:
     """Measures what a day adds, as of `now`, of data that began `age_days` ago."""
 
     settings: Settings

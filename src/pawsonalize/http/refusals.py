@@ -7,7 +7,7 @@ from starlette.requests import Request
 from pawsonalize.domain.errors import Forbidden, InvalidInput, TooManyRequests
 from pawsonalize.engine.ingest.decoding.payloads import Part
 from pawsonalize.engine.ingest.events import IngestReceipt
-from pawsonalize.engine.ingest.refusals import HTTP, Refusal
+from pawsonalize.engine.ingest.refusals import HTTP, RefusedInput
 from pawsonalize.http.callers import UNSIGNED, caller_of
 from pawsonalize.http.services import Services
 
@@ -31,7 +31,7 @@ async def refused_events(
     await _keep(
         request,
         [
-            Refusal(
+            RefusedInput(
                 HTTP,
                 dataset_group,
                 at,
@@ -53,11 +53,13 @@ async def refused_call(
     services: Services = request.app.state.services
     services.intake.count(at, 0, [error.field or error.code])
     if body.strip() not in _EMPTY:
-        refusal = Refusal(HTTP, dataset_group, at, body, error.code, error.message, error.field)
+        refusal = RefusedInput(
+            HTTP, dataset_group, at, body, error.code, error.message, error.field
+        )
         await _keep(request, [refusal])
 
 
-async def _keep(request: Request, refused: Sequence[Refusal]) -> None:
+async def _keep(request: Request, refused: Sequence[RefusedInput]) -> None:
     """Keep them; the request then knows of how many nothing is left."""
     services: Services = request.app.state.services
     request.state.lost = len(refused)

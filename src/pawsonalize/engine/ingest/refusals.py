@@ -13,7 +13,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RefusedInput:
     """Refused data, as it came in, and the reason."""
 
     source: str
@@ -37,7 +37,7 @@ class RefusalSink(Protocol):
     """Keeps what `/v1/events` refuses: the port `refusals`. Raises nothing, as senders know why."""
 
     async def keep(
-        self, refused: Sequence[Refusal], *, is_page: bool = False, user_id: str | None = None
+        self, refused: Sequence[RefusedInput], *, is_page: bool = False, user_id: str | None = None
     ) -> int:
         """Keep what may be kept and has room; returns how much there is no room for.
 
@@ -50,11 +50,11 @@ class RefusalSink(Protocol):
         ...
 
 
-KeepRefusals = Callable[[Sequence[Refusal]], object]
+KeepRefusals = Callable[[Sequence[RefusedInput]], object]
 """Keeps what a stream brought, durably on return: the port `stream_refusals`."""
 
 
-def log_refusals(refused: Sequence[Refusal]) -> None:
+def log_refusals(refused: Sequence[RefusedInput]) -> None:
     """Log what nobody keeps: place and reason, and nothing of a visitor."""
     for one in refused:
         log.warning(

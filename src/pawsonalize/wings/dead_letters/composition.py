@@ -7,11 +7,11 @@ from functools import partial
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.disk_forecast import Growth, GrowthMeasurement
+from pawsonalize.app.disk_forecast import DiskGrowth, Growth
 from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.events import group_at
-from pawsonalize.engine.ingest.refusals import Refusal
+from pawsonalize.engine.ingest.refusals import RefusedInput
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.settings import Settings
@@ -71,7 +71,7 @@ def refusals(settings: Settings, adapters: Adapters) -> Refusals | None:
     )
 
 
-def stream_refusals(adapters: Adapters) -> Callable[[Sequence[Refusal]], int]:
+def stream_refusals(adapters: Adapters) -> Callable[[Sequence[RefusedInput]], int]:
     """Return what keeps refused records of streams, which is always done."""
     letters = letters_of(adapters)
     return lambda refused: letters.keep([DeadLetter(**asdict(one)) for one in refused])
@@ -100,7 +100,7 @@ def forget_old(letters: DeadLetters, archived: ArchivedLetters, days: int, now: 
         letters.remove_matching(LetterQuery(until=now - days * DAY))
 
 
-def growth(measuring: GrowthMeasurement) -> Growth:
+def growth(measuring: DiskGrowth) -> Growth:
     """Return what a day adds to the table; it is full when the oldest letters are deleted."""
     days = measuring.settings.part(DeadLetterSettings).dead_letter_days
     sizes = TableSizes(measuring.adapters.database)

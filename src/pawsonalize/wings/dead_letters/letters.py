@@ -13,7 +13,7 @@ from hashlib import blake2b
 from pawsonalize.domain.erasures import visitor_digest
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.ingest.refusals import Refusal
+from pawsonalize.engine.ingest.refusals import RefusedInput
 
 _DEEPEST = 8  # JSON in JSON in base64 is three
 _KEY = re.compile(
@@ -30,7 +30,7 @@ _STANDARD = str.maketrans("-_", "+/")
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter(Refusal):
+class DeadLetter(RefusedInput):
     """A refusal that is kept until it is taken in or removed."""
 
     letter_id: str = ""

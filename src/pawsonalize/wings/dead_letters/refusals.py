@@ -12,7 +12,7 @@ from pawsonalize.domain.erasures import USER
 from pawsonalize.domain.errors import NotReady, PawsonalizeError
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.ingest.group_commit import GroupCommit
-from pawsonalize.engine.ingest.refusals import Refusal
+from pawsonalize.engine.ingest.refusals import RefusedInput
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.storage.answering import in_time
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
@@ -65,7 +65,7 @@ class Refusals:
         self._writer = GroupCommit(in_time(self._store), max_waiting=_MOST_AT_ONCE)
 
     async def keep(
-        self, refused: Sequence[Refusal], *, is_page: bool = False, user_id: str | None = None
+        self, refused: Sequence[RefusedInput], *, is_page: bool = False, user_id: str | None = None
     ) -> int:
         """See `RefusalSink.keep`."""
         letters = [DeadLetter(**asdict(one)) for one in refused if len(one.raw) <= LARGEST]

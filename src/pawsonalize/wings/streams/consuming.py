@@ -14,7 +14,7 @@ from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.ingest.decoding.payloads import Origin, Part, Unreadable, unpack
 from pawsonalize.engine.ingest.events import Ingest, Rejection
-from pawsonalize.engine.ingest.refusals import KeepRefusals, Refusal
+from pawsonalize.engine.ingest.refusals import KeepRefusals, RefusedInput
 from pawsonalize.wings.streams.base import Record, Stream
 
 RECORDS_AT_ONCE = 2_000
@@ -110,7 +110,7 @@ class Consumer:
     def _take(self, records: Sequence[Record]) -> Taken:
         now = self._now()
         found = [one for record in records for one in self._parts(record)]
-        refusals: list[Refusal] = []
+        refusals: list[RefusedInput] = []
         flags: list[bool] = []
         for start in range(0, len(found), _PARTS_AT_ONCE):
             flags += self._store(found[start : start + _PARTS_AT_ONCE], now, refusals)
@@ -130,7 +130,7 @@ class Consumer:
             return [_Found(parts[0], place)]
         return [_Found(part, f"{place}/{number}") for number, part in enumerate(parts)]
 
-    def _store(self, found: Sequence[_Found], now: int, refusals: list[Refusal]) -> list[bool]:
+    def _store(self, found: Sequence[_Found], now: int, refusals: list[RefusedInput]) -> list[bool]:
         """Store the good events, in order; a flag for each that is new. The others are refused."""
         try:
             parts = [one.part for one in found]
@@ -150,8 +150,8 @@ class Consumer:
         refusals += [self._refusal(found[one.index], now, one) for one in refused]
         return flags
 
-    def _refusal(self, found: _Found, now: int, why: InvalidInput | Rejection) -> Refusal:
-        return Refusal(
+    def _refusal(self, found: _Found, now: int, why: InvalidInput | Rejection) -> RefusedInput:
+        return RefusedInput(
             self._source.shown,
             self._source.dataset_group,
             now,

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.events import Ingest
-from pawsonalize.engine.ingest.refusals import Refusal, log_refusals
+from pawsonalize.engine.ingest.refusals import RefusedInput, log_refusals
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.event_log import EventLog
@@ -80,7 +80,7 @@ def letters(database: Database) -> DeadLetters:
 
 
 def consumer(stream: Listed, ingest: Ingest, letters: DeadLetters) -> Consumer:
-    def keep(refused: Sequence[Refusal]) -> None:
+    def keep(refused: Sequence[RefusedInput]) -> None:
         letters.keep([DeadLetter(**asdict(one)) for one in refused])
 
     return Consumer(stream, SOURCE, ingest, keep, lambda: T0)
