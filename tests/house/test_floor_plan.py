@@ -46,6 +46,8 @@ FORBIDDEN = [
     ("aws", "import pawsonalize.storage.tables", "Databases are opened in app"),
     ("engine", "import botocore", "AWS words live in their door"),
     ("cli", "import sqlalchemy", "SQL lives in storage"),
+    ("app", "import pawsonalize.wings.fleet", "Imports go down"),
+    ("wings/feeds", "import pawsonalize.wings.fleet", "Wings never import each other"),
 ]
 
 

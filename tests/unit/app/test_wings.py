@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,33 +22,36 @@ PAGES = ("", "/animals", "/visitors", "/data", "/data/quality", "/data/archive",
 EVENT = {"sessionId": "s-1", "eventType": "viewed", "animal_id": "rex"}
 
 
-def house_without(wing: str, folder: Path) -> Path:
-    """Build the package without a wing, of links to all that is left of it."""
+def house_without(gone: Sequence[str], folder: Path) -> Path:
+    """Build the package without these wings, of links to all that is left of it."""
     wings = folder / "pawsonalize" / "wings"
     wings.mkdir(parents=True)
-    for place, left_out in ((SOURCE, "wings"), (SOURCE / "wings", wing)):
+    for place, left_out in ((SOURCE, ("wings",)), (SOURCE / "wings", gone)):
         for one in place.iterdir():
-            if one.name not in (left_out, "__init__.py", "__pycache__"):
+            if one.name not in (*left_out, "__init__.py", "__pycache__"):
                 (folder / one.relative_to(SOURCE.parent)).symlink_to(one)
     for file in ("__init__.py", "wings/__init__.py"):
         lines = (SOURCE / file).read_text().splitlines()
-        left = [line for line in lines if line.strip() != f'"{wing}",']
+        left = [line for line in lines if line.strip(' ",') not in gone]
         (folder / "pawsonalize" / file).write_text("\n".join(left))
     return folder
 
 
-def run_a_service(wing: str, data: Path) -> None:
-    """Take an event in, answer, and run two commands, in this process, without the wing."""
+def run_a_service(gone: Sequence[str], data: Path) -> None:
+    """Take an event in, answer, and run commands, in this process, without these wings."""
     from starlette.testclient import TestClient
     from typer.testing import CliRunner
 
     from pawsonalize.app.asgi import build_app
+    from pawsonalize.app.configuration import unusable
     from pawsonalize.cli.main import app
     from pawsonalize.wing import installed
 
-    assert find_spec(f"pawsonalize.wings.{wing}") is None
-    assert wing not in [one.name for one in installed()]
-    with TestClient(build_app(Settings(data_dir=data, retrain_here=False))) as client:
+    assert [one for one in gone if find_spec(f"pawsonalize.wings.{one}")] == []
+    assert {one.name for one in installed()} == {*WINGS} - {*gone}
+    settings = Settings(data_dir=data, retrain_here=False, site=True)
+    assert list(unusable(settings)) == []
+    with TestClient(build_app(settings)) as client:
         assert client.put("/v1/animals", json=[ANIMAL]).status_code == 200
         accepted = client.post("/v1/events", json=EVENT)
         assert (accepted.status_code, accepted.json()["accepted"]) == (202, 1), accepted.text
@@ -58,12 +62,15 @@ def run_a_service(wing: str, data: Path) -> None:
         assert answer.json() == [{"id": "2-Saint_Bernard-3-3"}], answer.text
         erased = client.delete("/v1/users/nobody")
         assert erased.status_code == 202, erased.text
-        console = [] if wing == "console" else [f"/console{path}" for path in PAGES]
+        console = [] if "console" in gone else [f"/console{path}" for path in PAGES]
         for path in ("/static/site.css", "/healthz", "/metrics", "/openapi.json", "/docs"):
-            assert client.get(path).status_code == 200, path
+            page = client.get(path)
+            assert page.status_code == 200, (path, page.text)
         for path in console:
-            assert client.get(path).status_code == 200, path
-    for command in (["--help"], ["doctor", "--data-dir", str(data)], ["vacuum", "--help"]):
+            page = client.get(path)
+            assert page.status_code == 200, (path, page.text)
+    folder = ["--data-dir", str(data)]
+    for command in (["--help"], ["doctor", *folder], ["vacuum", *folder]):
         result = CliRunner().invoke(app, command)
         ended = result.exception is None or isinstance(result.exception, SystemExit)
         assert ended, (command, result.exception)
@@ -73,8 +80,9 @@ def run_a_service(wing: str, data: Path) -> None:
 @pytest.mark.real
 def test_without_a_wing_and_its_line_the_rest_is_a_service_that_runs(tmp_path: Path) -> None:
     failed = {}
-    for wing in WINGS:
-        house = house_without(wing, tmp_path / wing)
+    for gone in (*((wing,) for wing in WINGS), WINGS):
+        name = "+".join(gone)
+        house = house_without(gone, tmp_path / name)
         result = subprocess.run(
             [
                 sys.executable,
@@ -82,8 +90,8 @@ def test_without_a_wing_and_its_line_the_rest_is_a_service_that_runs(tmp_path: P
                 "ignore",
                 "-m",
                 "tests.unit.app.test_wings",
-                wing,
-                str(tmp_path / f"{wing}-data"),
+                name,
+                str(tmp_path / "data" / name),
             ],
             cwd=ROOT,
             env=os.environ | {"PYTHONPATH": str(house)},
@@ -93,7 +101,7 @@ def test_without_a_wing_and_its_line_the_rest_is_a_service_that_runs(tmp_path: P
             check=False,
         )
         if result.returncode:
-            failed[wing] = result.stderr[-3000:]
+            failed[name] = result.stderr[-3000:]
     assert failed == {}
 
 
@@ -108,4 +116,4 @@ def test_a_bucket_of_models_is_refused_where_no_wing_opens_it(
 
 
 if __name__ == "__main__":
-    run_a_service(sys.argv[1], Path(sys.argv[2]))
+    run_a_service(sys.argv[1].split("+"), Path(sys.argv[2]))
