@@ -68,6 +68,7 @@ def paired_differences(
     per_user = ours - theirs
     means = resampled_means(per_user, seed)
     low, high = _bounds(means)
+    # Half of the ties, so that a model compared with itself is better with probability one half.
     better = (means > 0).mean(axis=0) + (means == 0).mean(axis=0) / 2
     columns = (per_user.mean(axis=0), low, high, better)
     return tuple(map(Difference, *(column.tolist() for column in columns)))
@@ -88,9 +89,13 @@ def chance_of_lead(ours: NDArray[np.float64], theirs: NDArray[np.float64], seed:
     Values are of one metric, shape (users,), of the same users.
     """
     differences = ours - theirs
+    # A user with equal values keeps the sum whatever the coin shows, so leaving them out is exact
+    # and saves work.
     differences = differences[differences != 0]
     coins = np.random.default_rng(seed).integers(2, size=(SWAPS, len(differences)), dtype=np.int8)
     leads = 2 * (coins.astype(np.float64) @ differences) - differences.sum()
     slack = 1e-12 * np.abs(differences).sum()  # the same lead may round differently
     as_large = np.count_nonzero(leads >= differences.sum() - slack)
+    # Plus 1 for the observed arrangement, which is one of those possible: without it a test by
+    # chance could claim probability 0 (Phipson and Smyth 2010).
     return float((as_large + 1) / (SWAPS + 1))

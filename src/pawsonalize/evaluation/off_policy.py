@@ -37,6 +37,7 @@ class Choices:
             raise InvalidInput("logged choices are columns of one length, which is not 0")
         if not (np.isfinite(self.reward).all() and self.answer.min() >= 0):
             raise InvalidInput("rewards are finite numbers, and answers are numbered from 0")
+        # Sums of probabilities may exceed 1 by their rounding.
         rounding = 1 + 1e-9
         if not ((self.logged > 0) & (self.logged <= rounding)).all():
             raise InvalidInput("what was shown had a probability above 0 and up to 1")

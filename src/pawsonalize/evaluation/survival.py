@@ -49,6 +49,8 @@ def kaplan_meier(waited: Floats, adopted: NDArray[np.bool_]) -> SurvivalCurve:
     at_risk = len(waited) - np.searchsorted(np.sort(waited), days)
     return SurvivalCurve(
         days=np.concatenate([[0.0], days]),
+        # The product-limit estimate: the chance to wait on, day by day, among those followed so
+        # far. Arrivals that wait still count until the day on which they were last seen.
         share=np.concatenate([[1.0], np.cumprod(1 - ended / at_risk)]),
         at_risk=np.concatenate([[len(waited)], at_risk]).astype(np.int64),
         ended=np.concatenate([[0], ended]).astype(np.int64),
@@ -70,6 +72,7 @@ def restricted_mean(curve: SurvivalCurve, horizon: float) -> Interval | None:
     mean = float(areas.sum())
     after = areas[::-1].cumsum()[::-1]  # the area from each step on
     n, d = curve.at_risk[steps].astype(float), curve.ended[steps].astype(float)
+    # A day on which everybody who was left went home would divide by 0; the area after it is 0.
     some = (d > 0) & (n > d)
     variance = float((after[some] ** 2 * d[some] / (n[some] * (n[some] - d[some]))).sum())
     reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(variance)

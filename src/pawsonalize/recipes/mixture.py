@@ -66,6 +66,8 @@ def read_interests(
         strength = weights.of_event(event.event_type, event.value)
         age = now - event.time
         if age > 0:
+            # Bounded as in training, so a visitor who comes back after years keeps the order of
+            # what they saw.
             strength *= 0.5 ** min(age / half_life, OLDEST)
         item = event.item
         if item in strengths:
@@ -121,6 +123,8 @@ class MixtureCounts:
 
     def minus(self, part: "MixtureCounts") -> "MixtureCounts":
         """The counts of all users but those of the part."""
+        # All sums are multiples of 2 ** -20, which float64 subtracts exactly: the result has the
+        # bits of a count without these users (docs/adr/0037).
         fades = self.fades.copy()
         fades[np.searchsorted(self.hours, part.hours)] -= part.fades
         return MixtureCounts(
@@ -300,6 +304,8 @@ class Mixture:
         latest = seen.faded(s.history_decay)
         known = seen.rows < n_items
         if availability is not None:
+            # What cannot be adopted now proposes nothing; its share goes to popularity with the
+            # rest.
             known[known] = availability[seen.rows[known]] > 0
         # Steps are counted over `window` visits, so older ones have nothing to say about them.
         steps, step_worth = _times(self.transitions.gather(seen.rows[: s.window]), latest)
@@ -314,6 +320,8 @@ class Mixture:
             for most, amount in zip(self._most(), evidence, strict=True)
         )
         weights = (first, second, third, fourth)
+        # Popularity fills the sum up to 1, so little evidence means mostly popular items: smoothing
+        # with popularity as the prior.
         rest = 1.0 - sum(weight * part for weight, part in zip(weights, inside, strict=True))
         own, transitions, covisits, related, popularity = out
         own[seen.rows[known]] = latest[known] * first

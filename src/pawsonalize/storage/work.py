@@ -130,6 +130,8 @@ class WorkTable:
         with self._database.writing() as connection:
             if seen is None:
                 return new if insert_new(connection, work, [asdict(new)]) else None
+            # Compare-and-set: of several processes that saw the same row, the update finds it
+            # unchanged for one.
             same = and_(
                 _COLUMNS.name == name,
                 _COLUMNS.token.is_not_distinct_from(seen.token),

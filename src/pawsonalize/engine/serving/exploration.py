@@ -115,10 +115,14 @@ def explore(best: NDArray[np.intp], due: Novelty, weight: float, seed: str) -> E
     placed: dict[int, bool] = {}
     propensities = []
     for _ in ranked:
+        # The best of the rest: a draw may have placed the item that the order has here.
         while ranked[head] in placed:
             head += 1
         is_drawn = random() < weight and left > 0
         chosen = _draw(due, placed, left, random) if is_drawn else ranked[head]
+        # The item may come to its place by both ways, by order and by draw. Off-policy estimates
+        # divide by this probability, so it must be that of both together (Horvitz and Thompson
+        # 1952).
         odds = float(chosen == ranked[head])
         novel = due.weight(chosen)
         propensities.append((1 - weight) * odds + weight * novel / left if left else odds)
@@ -129,6 +133,8 @@ def explore(best: NDArray[np.intp], due: Novelty, weight: float, seed: str) -> E
 
 def _draw(due: Novelty, placed: dict[int, bool], left: int, random: Callable[[], float]) -> int:
     """One of the items not taken, in proportion to their weights, which sum to `left`."""
+    # Rejection keeps the proportions and needs no new running sums, which would take as long as the
+    # catalogue is large.
     for _ in range(_TRIES):
         if (position := due.position(due.place(int(random() * due.total)))) not in placed:
             return position

@@ -119,6 +119,8 @@ def _among(part: SliceEvidence, slices: int) -> Comparison:
     Each slice tested by itself, one of three would refuse a good version three times as often.
     """
     lead, normal = part.comparison.lead, NormalDist()
+    # The bootstrap has too few resamples for its own quantiles so far out, so its bounds are
+    # stretched as those of a normal distribution would be.
     wider = normal.inv_cdf(1 - CHANCE / slices) / normal.inv_cdf(1 - CHANCE)
     low, high = (lead.mean + wider * (bound - lead.mean) for bound in (lead.low, lead.high))
     wide, chance = replace(lead, low=low, high=high), part.chance_of_loss * slices
@@ -261,6 +263,8 @@ def decision(
 ) -> Decision:
     """Return the decision of the verdicts together; `merits` are of a version that goes live."""
     found = {verdict.outcome for verdict in verdicts}
+    # Insufficient evidence comes first: where test cases are few, a rule that passed or failed did
+    # so by chance.
     worst = (RuleOutcome.INSUFFICIENT, RuleOutcome.FAILED, RuleOutcome.PASSED)
     outcome = next((one for one in worst if one in found), RuleOutcome.PASSED)
     messages = "; ".join(one.message for one in verdicts if one.outcome is outcome)

@@ -90,6 +90,7 @@ def fit_effects(
     """
     codes = {name: shown.traits[name][shown.animal] for name in TRAITS} | {ANIMAL: shown.animal}
     found = Effects(
+        # The rate of choices among places that were probably looked at: the sweeps then start near.
         intercept=float(np.log(max(chosen.sum(), 1) / max(attention[shown.place].sum(), 1))),
         weights={name: prior[name][0] for name in factors},
         levels={name: np.zeros(int(column.max(initial=-1)) + 1) for name, column in codes.items()},
@@ -100,6 +101,8 @@ def fit_effects(
     for name, weight in found.weights.items():
         odds += weight * shown.factors[name]
     state = _State(odds, chosen, attention[shown.place])
+    # One step for each kind of effect at a time, with all others fixed (coordinate ascent on the
+    # penalised likelihood): the effects of many thousand animals need no matrix.
     for sweep in range(_SWEEPS):
         _fit_intercept(found, state)
         for name in factors:
@@ -136,6 +139,7 @@ def _fit_weight(
     before, (mean, variance) = found.weights[name], prior
     slope = float(pull @ column) - (before - mean) / variance
     step = float(np.clip(slope / (float(firm @ column**2) + 1 / variance), -_STEP, _STEP))
+    # A negative weight would put what visitors like last. Too few data can at worst make it 0.
     after = max(0.0, before + step) if name in BOUNDED else before + step
     found.weights[name] = after
     state.odds += (after - before) * column

@@ -55,6 +55,7 @@ class Tilt:
         """
         n_items = len(self.items)
         logs = np.concatenate((self.of_catalogue(index), self.cells[outside].sum(axis=0)))
+        # Less the greatest, so that no power overflows; `reweigh` gives each table its sum back.
         reweigh(parts, np.exp(np.float32(power) * (logs - logs.max(initial=-np.inf))), n_items)
 
 
@@ -119,6 +120,8 @@ class FacetLifts:
     def rows(self, facets: Iterable[Facet]) -> NDArray[np.int64]:
         """The rows of a visitor's facets, as far as they are known, in order."""
         found = {self._row[facet] for facet in facets if facet in self._row}
+        # Sorted: floats added in another order may differ in their last bit, and the same visitor
+        # must get the same scores.
         return np.array(sorted(found), np.int64)
 
     def rows_of(self, facets: Facets) -> NDArray[np.int64]:

@@ -52,6 +52,7 @@ class ActiveTime:
     @classmethod
     def of(cls, times: Moments) -> "ActiveTime":
         """The clock of a log with these events, in any order; milliseconds since 1970."""
+        # Only gaps between neighbours matter, so the order in which events came in does not.
         moments = np.sort(times).astype(np.float64)
         long = np.flatnonzero(np.diff(moments) > PAUSE)
         stops, ends = moments[long] + PAUSE, moments[long + 1]
@@ -81,6 +82,7 @@ def halved(ages: Moments, half_life: float) -> Floats:
     curve = np.full(part.shape, CURVE[-1])
     for factor in CURVE[-2::-1]:
         curve = curve * part + factor
+    # Exact at both ends, 1 and one half, so the curve joins itself at each whole half-life.
     left = (1.0 - part * 0.5) + (part * (1.0 - part)) * curve
     return np.asarray(left * _POWERS[whole.astype(np.int64)], np.float64)
 

@@ -69,6 +69,8 @@ def fit_ranker(
     base = linear.score(held.x)
     more = np.zeros_like(base) if trees is None else trees.predict(held.x)
     base[~held.there] = _NEVER
+    # A choice outside the candidates counts 0: a ranker must not look better because the candidates
+    # miss the hard choices.
     recall = len(held.x) / held.requests
     found = [recall * ndcg_at_10(base + w * more, held.y) for w in _WEIGHTS]
     mixture = np.where(held.there, held.x[:, :, names.index("mixture")], _NEVER)
@@ -84,6 +86,8 @@ def fit_ranker(
 
 def ndcg_at_10(score: Array, y: Array) -> float:
     """Mean NDCG@10 of single choices, ties at their expected rank."""
+    # A tie gets its expected rank, so that a model with one score for all items gains nothing by
+    # the order of the columns.
     own = score[y][:, None]
     rank = (score > own).sum(axis=1) + ((score == own).sum(axis=1) - 1) / 2.0
     return float(np.where(rank < 10, 1.0 / np.log2(rank + 2.0), 0.0).mean())
@@ -94,6 +98,8 @@ def _fit_heat(score: Array, y: Array) -> float:
     from scipy.optimize import minimize_scalar  # noqa: PLC0415 - slow to import, only trainings need it
 
     def loss(log_heat: float) -> float:
+        # The log keeps the factor positive and the search even: halving it is as far as doubling
+        # it.
         z = np.exp(log_heat) * score
         top = z.max(axis=1)
         total = np.log(np.exp(z - top[:, None]).sum(axis=1)) + top

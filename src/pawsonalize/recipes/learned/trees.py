@@ -87,6 +87,8 @@ def grow(train: Samples, held: Samples, linear: Linear, design: Design) -> Trees
         "metric": "ndcg",
         "eval_at": [held.y.shape[1]],  # the whole list: steadier than the first ten
         "num_threads": design.threads,
+        # The same trees on each run, whatever the number of threads; LightGBM asks to fix the order
+        # of rows or columns for that.
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
