@@ -176,6 +176,8 @@ def fit_classes(data: TrainingData, classes: int, seed: int) -> LatentClasses | 
     users = _Users.of(data, np.random.default_rng(seed)) if classes > 1 else None
     if users is None:
         return None
+    # Expectation maximisation of a mixture of multinomials (Dempster, Laird and Rubin 1977). Equal
+    # classes would stay equal for ever, so chance makes the first ones differ.
     belongs = np.random.default_rng(seed).dirichlet(np.full(classes, _MIXED), len(users))
     before = -np.inf
     for _ in range(_ROUNDS):
@@ -183,6 +185,7 @@ def fit_classes(data: TrainingData, classes: int, seed: int) -> LatentClasses | 
         traits = users.traits.shares_of(belongs)
         answers = users.answers.shares_of(belongs)
         logs = size + users.traits.counts @ traits.T + users.answers.counts @ answers.T
+        # Less the greatest of each row: the exponents of long histories would all be 0.
         top = logs.max(axis=1, keepdims=True)
         belongs = np.exp(logs - top)
         total = belongs.sum(axis=1, keepdims=True)
@@ -206,6 +209,7 @@ class _Counted:
     def of(cls, user: Ints, value: Ints, users: int, whole: Ints) -> "_Counted":
         ones = np.ones(len(value))
         counts = csr_array((ones, (user, value)), shape=(users, len(whole)))
+        # Plus 1, so that the log of the share of a value that nobody chose is finite.
         total = np.bincount(value, minlength=len(whole)) + 1.0
         return cls(counts, whole, total / np.bincount(whole, total)[whole])
 

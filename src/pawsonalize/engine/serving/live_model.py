@@ -125,6 +125,8 @@ class LiveModel:
             return False
         if not self._is_at_hand(campaign, now):
             return self._serve_meanwhile(campaign, now)
+        # Loading takes memory and seconds: processes take turns, so that the others of the machine
+        # answer meanwhile. A process that serves nothing yet does not wait.
         with nullcontext(True) if self._has(campaign) else self._turn() as is_mine:
             return (is_mine or self._served is None) and self._follow(campaign, now)
 
@@ -296,6 +298,7 @@ class LiveModel:
     def _keep_ready(self, campaign: Campaign, now: int) -> None:
         """Keep what is served and what a rollback would serve; drop the rest."""
         previous = campaign.previous_version
+        # A rollback must not wait for a load.
         kept = {name: self._ready[name] for name in campaign.versions if name in self._ready}
         if previous is not None and previous not in kept:
             try:

@@ -32,11 +32,15 @@ def moment_variances(
     explained, shared = np.zeros(kinds), np.zeros((kinds, kinds))
     for one in range(kinds):
         explained[one] = _pairs(codes[one], pull * columns[one])
+        # Pairs of one kind share other kinds as well, as animals of one size often are of one
+        # breed: so the variances are the solution of a system, and not one quotient each.
         for other in range(one, kinds):
             both = codes[one] if one == other else together(codes[one], codes[other])
             weight = firm * columns[one] * columns[other]
             shared[one, other] = shared[other, one] = _pairs(both, weight)
     scale = np.sqrt(np.maximum(np.diag(shared), 1e-12))
+    # Ridge regression towards the prior, after scaling: kinds with few pairs stay near it.
+    # Non-negative least squares, since a variance is.
     system = np.vstack([shared / scale[:, None] / scale, _PRIOR * np.eye(kinds)])
     wanted = np.concatenate([explained / scale, _PRIOR * np.expm1(prior) * scale])
     found = nnls(system, wanted)[0] / scale
@@ -45,6 +49,7 @@ def moment_variances(
 
 def _pairs(codes: Ints, values: Floats) -> float:
     """The sum of the products of all pairs of one code."""
+    # All pairs at once: (sum of x)^2 less the sum of x^2.
     sums = np.bincount(codes, values)
     return float(sums @ sums - values @ values)
 

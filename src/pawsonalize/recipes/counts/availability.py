@@ -67,9 +67,11 @@ class AvailabilityFactor:
         smoothing = self.smoothing if has_history else UNKNOWN_VISITOR_SMOOTHING
         factor = self.factor(now, smoothing)
         before = inside.sum(axis=1)
+        # Own history: there or not, however many there are.
         inside[0] *= now > 0
         inside[1:] *= factor
         parts[:, len(now) :] *= 1 / np.float32(smoothing) if self.is_known else 1
+        # The least keeps 0 / 0 from being NaN, where nothing of a table is available.
         after = np.maximum(inside.sum(axis=1), np.float32(1e-30))
         parts[1:] *= (before / after)[1:, np.newaxis]
 
@@ -85,7 +87,7 @@ class AvailabilityFactor:
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityHistory:
-    """A stays in a form that answers many moments quickly.
+    """Stays in a form that answers many moments quickly.
 
     `counts[k]` are the counts just before change `k * every`; the changes, in order of `moments`,
     are each `step` (1 or -1) to item `item`.
@@ -99,12 +101,15 @@ class AvailabilityHistory:
 
     @classmethod
     def of(cls, stays: StayColumns, n_items: int, snapshots: int = 256) -> "AvailabilityHistory":
-        """Count at so many points of the stays's changes."""
+        """Count at so many points of the changes."""
         moments = np.concatenate([stays.since, stays.until])
         order = np.argsort(moments, kind="stable")
         item = np.concatenate([stays.item, stays.item])[order]
         ones = np.ones(len(stays), np.int32)
         step = np.concatenate([ones, -ones])[order]
+        # Counts at some points and the changes between them: to keep the counts at every change
+        # would take changes times items, to add up from the start as many steps as there were
+        # changes.
         every = max(1, -(-len(order) // snapshots))
         counts = [np.zeros(n_items, np.int32)]
         for start in range(0, len(order), every):

@@ -62,6 +62,8 @@ class TraitAffinity:
         """
         if not context.events and not context.facets:
             return np.zeros(len(codes))
+        # Compared by identity: both are made anew whenever animals come or go, so nothing stale is
+        # used, and no request counts what has not changed.
         if codes is not self._codes or there is not self._there:
             self._count(codes, there)
         values, seen = self._values, [one for one in context.events if _values_of(one.item)]
