@@ -25,7 +25,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.training.kept_rows import digests
-from pawsonalize.engine.upkeep.erased_archive import Watch, unwatched
+from pawsonalize.engine.upkeep.erased_archive import Watch, ignore_progress
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.settings import Settings
 from pawsonalize.storage.catalogue import Item, User
@@ -52,14 +52,16 @@ def settings_of(folder: Path, database_url: str = "") -> Settings:
 
 
 def erasing_of(
-    adapters: Adapters, settings: Settings, watch: Watch = unwatched, now: int = NOW
+    adapters: Adapters, settings: Settings, watch: Watch = ignore_progress, now: int = NOW
 ) -> Erasing:
     steps, problems = erasure_steps(settings, adapters), adapters.problems(settings)
     return Erasing(adapters.erasures, steps, problems, adapters.leases, lambda: now, watch=watch)
 
 
 @contextmanager
-def erasing_in(settings: Settings, watch: Watch = unwatched, now: int = NOW) -> Iterator[Erasing]:
+def erasing_in(
+    settings: Settings, watch: Watch = ignore_progress, now: int = NOW
+) -> Iterator[Erasing]:
     with opened(settings) as adapters:
         yield erasing_of(adapters, settings, watch, now)
 

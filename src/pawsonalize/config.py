@@ -62,7 +62,7 @@ _LOGIN = re.compile(r"(?<=://)([^/?#@\s:]*):[^/?#@\s]*@")
 _IN_QUERY = re.compile(r"(?i)\b((?:ssl)?password|secret|token|sig|key)=[^&\s]*")
 
 
-def shown(value: object) -> str:
+def display_value(value: object) -> str:
     """A setting's value as text for people; secrets, and passwords inside of URLs, are hidden."""
     if isinstance(value, Secret):
         return "…" if value else ""

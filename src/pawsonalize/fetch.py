@@ -83,7 +83,7 @@ def fetch(
     for name, value in {**headers, **conditions}.items():
         if value:
             request.add_unredirected_header(name, value)
-    where = shown(url)
+    where = safe_address(url)
     try:
         with _opener().open(request, timeout=limits.silence) as answer:
             content = _read(answer, where, limits, stopped)
@@ -111,7 +111,7 @@ def check_url(url: str) -> None:
     )
 
 
-def shown(url: str) -> str:
+def safe_address(url: str) -> str:
     """The address without user, password and query, fit for messages."""
     parsed = urlsplit(url)
     port = f":{parsed.port}" if parsed.port else ""

@@ -15,7 +15,15 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from pawsonalize.config import PREFIX, Secret, Written, read_config, read_json, shown, wanted
+from pawsonalize.config import (
+    PREFIX,
+    Secret,
+    Written,
+    display_value,
+    read_config,
+    read_json,
+    wanted,
+)
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.training.check_settings import CheckSettings
@@ -319,7 +327,7 @@ def kinds_of_settings() -> dict[str, type[msgspec.Struct]]:
 
 def shown_values(settings: Settings) -> dict[str, str]:
     """Every setting's value as text for people, by its name; secrets and passwords are hidden."""
-    return {name: shown(settings.value(name)) for name in kinds_of_settings()}
+    return {name: display_value(settings.value(name)) for name in kinds_of_settings()}
 
 
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:

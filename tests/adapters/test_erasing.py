@@ -17,7 +17,7 @@ from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
-from pawsonalize.engine.upkeep.erased_archive import Watch, unwatched
+from pawsonalize.engine.upkeep.erased_archive import Watch, ignore_progress
 from pawsonalize.engine.upkeep.erasing import ERASING, Erasing
 from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes
 from pawsonalize.engine.upkeep.replay import replay
@@ -59,11 +59,11 @@ class World:
         self.clock = Clock()
         self.erasing = self.new_erasing()
 
-    def new_erasing(self, watch: Watch = unwatched) -> Erasing:
+    def new_erasing(self, watch: Watch = ignore_progress) -> Erasing:
         """As a process that has just begun."""
         return self.erasing_of(self.adapters.leases, watch)
 
-    def erasing_of(self, leases: Leases, watch: Watch = unwatched) -> Erasing:
+    def erasing_of(self, leases: Leases, watch: Watch = ignore_progress) -> Erasing:
         """The same with leases of its own."""
         steps = erasure_steps(self.settings, self.adapters)
         problems = self.adapters.problems(self.settings)
@@ -574,11 +574,11 @@ def test_the_index_knows_the_bytes_that_were_looked_through(world: World) -> Non
     sizes = dict(world.objects.sizes())
     assert index.sizes() == sizes
     ann = visitor_digest(USER, "ann")
-    holding = index.holding([ann])
+    holding = index.objects_holding([ann])
     assert holding
     index.forget(holding)
-    assert index.holding([ann]) == set()
-    assert index.holding([]) == set()
+    assert index.objects_holding([ann]) == set()
+    assert index.objects_holding([]) == set()
 
 
 def test_the_ledger_has_the_digest_of_what_is_there(world: World) -> None:

@@ -14,7 +14,7 @@ from pawsonalize.engine.training.retraining.record import (
     Trigger,
     as_work,
     begun,
-    ended,
+    end_record,
     read_record,
     run_lease,
 )
@@ -46,7 +46,7 @@ def make(runs: WorkTable, database: Database) -> Iterator[Make]:
     def make(folder: Path) -> WorkerProcesses:
         leases = Leases(WorkTable(database), folder, SECONDS)
         command = ("sh", "-c", "exec sleep 60")
-        made.append((WorkerProcesses(runs, leases, command, os.environ, end=ended), leases))
+        made.append((WorkerProcesses(runs, leases, command, os.environ, end=end_record), leases))
         return made[-1][0]
 
     yield make

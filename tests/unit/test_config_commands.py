@@ -9,7 +9,7 @@ from typer.testing import CliRunner, Result
 
 from pawsonalize import __version__
 from pawsonalize.cli.main import app
-from pawsonalize.config import shown
+from pawsonalize.config import display_value
 from pawsonalize.domain.errors import Conflict, InvalidInput, PawsonalizeError
 from pawsonalize.settings import Settings, kinds_of_settings
 
@@ -117,7 +117,7 @@ def test_secrets_and_passwords_are_not_shown(monkeypatch: pytest.MonkeyPatch) ->
     ],
 )
 def test_only_what_is_secret_is_hidden(value: object, text: str) -> None:
-    assert shown(value) == text
+    assert display_value(value) == text
 
 
 def test_a_file_that_cannot_be_used_is_refused(elsewhere: Path, subtests: pytest.Subtests) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.engine.training.retraining.fates import MAX_ERRORS, attempted, decided
+from pawsonalize.engine.training.retraining.fates import MAX_ERRORS, attempt_half, conclude
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
@@ -30,7 +30,7 @@ def raising(error: Exception) -> Half:
     def work(_half: Half) -> Half:
         raise error
 
-    return attempted(HALF, work)
+    return attempt_half(HALF, work)
 
 
 def half(campaign: str, fate: Fate, reason: str = "") -> Half:
@@ -50,7 +50,7 @@ def test_what_may_pass_is_tried_again_but_not_forever(error: Exception) -> None:
     tried = HALF
     for _ in range(MAX_ERRORS):
         assert tried.fate is Fate.OPEN
-        tried = attempted(tried, work)
+        tried = attempt_half(tried, work)
     assert tried.fate is Fate.FAILED
     assert len(tried.errors) == MAX_ERRORS
 
@@ -71,7 +71,7 @@ def test_storage_that_cannot_be_reached_is_no_campaigns_fault() -> None:
 )
 def test_the_fates_add_up_to_the_outcome(fates: tuple[Fate, ...], outcome: RunOutcome) -> None:
     halves = (half(f"campaign-{n}", fate, str(fate)) for n, fate in enumerate(fates))
-    assert decided(run(*halves)).outcome is outcome
+    assert conclude(run(*halves)).outcome is outcome
 
 
 def test_a_reason_is_said_once_with_whom_it_is_about_and_where() -> None:
@@ -82,7 +82,7 @@ def test_a_reason_is_said_once_with_whom_it_is_about_and_where() -> None:
         fate=Fate.FAILED,
         reason="it broke",
     )
-    record = decided(
+    record = conclude(
         run(half("a", Fate.PROMOTED, "better"), half("b", Fate.PROMOTED, "better"), failed)
     )
     assert record.reason == "a, b: better cats (dataset group shelter-b): it broke"

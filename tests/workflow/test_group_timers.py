@@ -7,7 +7,7 @@ import pytest
 
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, parse_moment
 from pawsonalize.engine.training.group_changes import DatasetGroups
-from pawsonalize.engine.training.retrained import Part, left_out, retrained
+from pawsonalize.engine.training.retrained import Part, find_retrained, left_out
 from pawsonalize.engine.training.retraining import group_timers
 from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.record import RETRAINING, Trigger
@@ -149,10 +149,10 @@ def test_a_group_with_a_schedule_of_its_own_is_not_retrained_with_all_others(
     registry: Registry,
 ) -> None:
     schedule(registry, a="0 4 * * *", b="never")
-    names = {one.campaign.name for one in retrained(registry)}
+    names = {one.campaign.name for one in find_retrained(registry)}
     assert names == {"recommender", "reranker", "c"}
     assert "schedule of its own" in left_out(registry)["a"]
-    assert [one.campaign.name for one in retrained(registry, Part("b"))] == ["b"]
+    assert [one.campaign.name for one in find_retrained(registry, Part("b"))] == ["b"]
     assert "a" not in left_out(registry, Part("a"))
 
 

@@ -14,8 +14,8 @@ from pawsonalize.engine.training.retraining.record import (
     RunRecord,
     Step,
     Trigger,
-    ended,
-    moved,
+    end_record,
+    move_on,
     run_lease,
     settled,
 )
@@ -54,7 +54,7 @@ class Steps:
     def then(self, following: Step) -> StepWork:
         def work(record: RunRecord, now: int) -> RunRecord:
             self.ran(record.step)
-            return moved(record, following)
+            return move_on(record, following)
 
         return work
 
@@ -69,7 +69,7 @@ class Steps:
 
     def last(self, record: RunRecord, now: int) -> RunRecord:
         self.ran(record.step)
-        return ended(record, now)
+        return end_record(record, now)
 
     def ran(self, step: Step) -> None:
         if step in self.before:

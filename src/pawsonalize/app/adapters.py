@@ -29,7 +29,7 @@ from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.remote import RemoteEngine
-from pawsonalize.engine.training.retrained import retrained
+from pawsonalize.engine.training.retrained import find_retrained
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.engine.training.solutions import Solutions
@@ -211,7 +211,7 @@ class Adapters:
 
     def runs(self, settings: Settings) -> Runs:
         """The workflow runs; new ones are begun with these settings."""
-        return Runs(self.work, as_record(settings), partial(retrained, self.registry))
+        return Runs(self.work, as_record(settings), partial(find_retrained, self.registry))
 
     def problems(self, settings: Settings) -> Problems:
         """Return the problems that last, of which people are notified."""

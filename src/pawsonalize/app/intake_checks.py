@@ -7,7 +7,7 @@ import msgspec
 
 from pawsonalize.app.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.aws.raw_calls import is_raw_call
-from pawsonalize.domain.event_types import spelled
+from pawsonalize.domain.event_types import plain_spelling
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.engine.ingest.event_form import unknown_fields_of
 from pawsonalize.engine.ingest.events import named_types
@@ -34,7 +34,7 @@ def event_types(service: CheckedService) -> Iterator[Diagnosis]:
     unknown = Counter[str]()
     for (group, event_type), count in log.types().items():
         known = log.of(group).event_types.knows(event_type) or group.endswith(ACTIONS)
-        if not known and spelled(event_type) not in named.get(group, ()):
+        if not known and plain_spelling(event_type) not in named.get(group, ()):
             unknown[event_type] += count
     if not unknown:
         yield fine("every event's type has a meaning")

@@ -17,7 +17,7 @@ from pawsonalize.app.fleet import servers_of
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, SECOND, iso
-from pawsonalize.engine.serving.directory import DirectoryEntry, entries, listed
+from pawsonalize.engine.serving.directory import DirectoryEntry, entries, list_names
 from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.engine.training.retraining.record import RunOutcome
 from pawsonalize.engine.training.retraining.schedule import read_schedule
@@ -98,7 +98,7 @@ def _without_model(entry: DirectoryEntry, found: Sequence[DirectoryEntry]) -> Di
         move = f"run `pawsonalize train --dataset-group {entry.dataset_group}`"
         return attention("no model is live", move, about=name)
     if serving := [one for one in found if one.serves]:
-        named = listed(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
+        named = list_names(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
         return fine(f"no model is live; these answer: {named}", about=name)
     return attention("no model is live", "run `pawsonalize train`", about=name)
 

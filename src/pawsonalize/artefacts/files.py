@@ -69,7 +69,7 @@ def link(file: Path, other: Path) -> None:
         sync(other)
 
 
-def listed(sums: str) -> dict[str, str]:
+def listed_digests(sums: str) -> dict[str, str]:
     """The digest of each file that SHA256SUMS lists, by the file's name."""
     lines = (line.partition("  ") for line in sums.splitlines())
     return {name: digest for digest, _, name in lines}
@@ -129,7 +129,7 @@ def _swept(draft: Path) -> bool:
 def _verified(folder: Path) -> list[str]:
     """The names of the artefact's files; ValueError unless each is as it was written."""
     # Before NumPy reads them: it has no check of its own, and a broken header surprises it.
-    files = listed((folder / SUMS).read_text())
+    files = listed_digests((folder / SUMS).read_text())
     for name, digest in files.items():
         if digest_of(folder / name) != digest:
             raise ValueError(f"{name} is not what was written")

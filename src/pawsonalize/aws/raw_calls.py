@@ -43,7 +43,7 @@ def read_raw_call(raw: str, was: Event, names: AnimalNames) -> Event:
         check(operation.given, members)
         if is_action:
             return interactions_of(members, was.dataset_group, was.received_at)[0]
-        event = names.resolved(events_of(members, was.dataset_group, was.received_at))[0]
+        event = names.resolve(events_of(members, was.dataset_group, was.received_at))[0]
     except AwsError as error:
         raise InvalidInput(error.message) from error
     if event.animal_id is None and was.animal_id is not None:

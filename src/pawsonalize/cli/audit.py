@@ -51,7 +51,7 @@ def ls(
 
 
 @contextmanager
-def audited(adapters: "Adapters") -> Iterator[None]:
+def record_command(adapters: "Adapters") -> Iterator[None]:
     """Note the command that runs, if it changes something, and how it ended."""
     command = _command()
     if command is None:

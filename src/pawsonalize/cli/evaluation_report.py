@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from pawsonalize.cli.terminal import drawn, wide_console
+from pawsonalize.cli.terminal import draw_picture, wide_console
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.training.evaluating.report import (
     Evaluation,
@@ -122,7 +122,7 @@ def plot(evaluation: Evaluation) -> str:
     for report in evaluation.splits:
         panels.append(_panel(report, top))
         top += max(_ROW * (len(report.rankers) + 1), _SQUARE) + 90
-    return drawn(
+    return draw_picture(
         "evaluation.svg.jinja",
         evaluation=evaluation,
         panels=panels,

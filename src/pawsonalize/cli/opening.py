@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from pawsonalize.cli.audit import audited
+from pawsonalize.cli.audit import record_command
 from pawsonalize.cli.terminal import say
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.data_folder import DATABASE_FILE
@@ -23,7 +23,7 @@ def opened(settings: Settings) -> Iterator["Adapters"]:
 
     with app.opened(settings, must_exist=True) as adapters:
         _say_where(settings)
-        with audited(adapters):
+        with record_command(adapters):
             yield adapters
 
 
@@ -42,7 +42,7 @@ def opened_or_made(settings: Settings) -> Iterator["Adapters"]:
             say(f"made a new data folder: {folder}", "dim")
         else:
             _say_where(settings)
-        with audited(adapters):
+        with record_command(adapters):
             yield adapters
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from pawsonalize.cli.terminal import drawn, wide_console
+from pawsonalize.cli.terminal import draw_picture, wide_console
 from pawsonalize.engine.reporting.report import Curve, Line, OutcomesReport, PolicyEstimate, Stays
 
 _FILE_WIDTH = 140
@@ -110,7 +110,7 @@ def plot(report: OutcomesReport) -> str:
         _drawn(report.curve, "all arrivals", report.total.stays, "#556"),
         _drawn(report.hardest_curve, "the hardest fifth", report.total.hardest_fifth, "#b4531a"),
     ]
-    return drawn(
+    return draw_picture(
         "outcomes.svg.jinja",
         report=report,
         curves=curves,

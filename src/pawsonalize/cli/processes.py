@@ -53,14 +53,14 @@ def refresh(token: int) -> None:
     from pawsonalize.app.fleet import beside
     from pawsonalize.app.side_processes import FAILED, refresh_counts
     from pawsonalize.kinds.side_process import rest
-    from pawsonalize.storage.fencing import fenced
+    from pawsonalize.storage.fencing import fence_writes
 
     settings = _settings()
     began = clock.now()
     with (
         opened(settings) as adapters,
         beside(settings, adapters, "refresh"),
-        fenced("refresh", token),
+        fence_writes("refresh", token),
     ):
         all_fresh = refresh_counts(adapters, adapters.problems(settings))
         rest(adapters.leases.lock("refresh"), began, clock.now())
@@ -77,14 +77,14 @@ def follow_latest(token: int) -> None:
     from pawsonalize.app.fleet import beside
     from pawsonalize.app.side_processes import following
     from pawsonalize.kinds.side_process import rest
-    from pawsonalize.storage.fencing import fenced
+    from pawsonalize.storage.fencing import fence_writes
 
     settings = _settings()
     began = clock.now()
     with (
         opened(settings) as adapters,
         beside(settings, adapters, "follow"),
-        fenced("follow-latest", token),
+        fence_writes("follow-latest", token),
     ):
         try:
             following(settings, adapters).look_after(began)

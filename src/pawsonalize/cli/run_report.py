@@ -16,7 +16,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.retraining import worker_processes
 from pawsonalize.cli.terminal import print_listing, wide_console
 from pawsonalize.domain.times import SECOND, iso
-from pawsonalize.engine.training.retraining.fates import described, label
+from pawsonalize.engine.training.retraining.fates import describe_finding, label
 from pawsonalize.engine.training.retraining.record import Half, RunOutcome, RunRecord, StepTiming
 from pawsonalize.settings import Settings
 
@@ -82,7 +82,7 @@ def print_run(record: RunRecord) -> None:
         f"begun {iso(record.started_at)} by {record.trigger}, as of {iso(record.as_of)}{ended}",
     )
     for finding in record.findings:
-        console.print(f"{finding['severity']}: {described(finding)}")
+        console.print(f"{finding['severity']}: {describe_finding(finding)}")
     for campaign, reason in record.left_out.items():
         console.print(f"left out: {campaign}: {reason}")
     for half in record.halves:

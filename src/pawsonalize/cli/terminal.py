@@ -61,7 +61,7 @@ def progress(label: str) -> Iterator["Progress"]:
         yield show
 
 
-def drawn(template: str, **values: Any) -> str:
+def draw_picture(template: str, **values: Any) -> str:
     """The picture that a template beside this file draws of the values, as SVG text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 

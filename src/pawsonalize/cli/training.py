@@ -7,7 +7,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.cli.opening import dataset_group_of
 from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.errors import InvalidInput, TrainingFailed
-from pawsonalize.engine.serving.directory import listed
+from pawsonalize.engine.serving.directory import list_names
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.solutions import Solution, SolutionVersion, Tuned
@@ -53,7 +53,7 @@ def chosen_solutions(
         names = (solution or RECOMMENDER,)
     if len(names) > 1 and not default:
         raise InvalidInput(
-            f"--recipe and --set are for one alone: add --solution, of {listed(names)}"
+            f"--recipe and --set are for one alone: add --solution, of {list_names(names)}"
         )
     return names
 
@@ -63,7 +63,7 @@ def _solutions_of(adapters: Adapters, group: str, wanted: str | None) -> tuple[s
     names = tuple(sorted(one.name for one in adapters.registry.all(Solution, parent=group)))
     if wanted is not None and wanted not in names:
         raise InvalidInput(
-            f"dataset group {group} has no solution {wanted}; it has {listed(names)}"
+            f"dataset group {group} has no solution {wanted}; it has {list_names(names)}"
         )
     if not names:
         raise InvalidInput(f"dataset group {group} has no solution: create one first")

@@ -109,7 +109,7 @@ class _Walk:
         """The position each visitor picks (Gumbel-max); any where the page is empty."""
         drawn = self.rng.standard_exponential(page.shape, np.float32)
         noise = -np.log(np.maximum(drawn, np.finfo(np.float32).tiny))
-        odds = noise + noticed(page.shape[1], self.settings.position_bias)
+        odds = noise + notice_weights(page.shape[1], self.settings.position_bias)
         if self.utility is not None:
             who, before = visitor[:, None], previous[:, None]
             odds += self.utility.of_animals(who, page)
@@ -130,6 +130,6 @@ class _Walk:
         return np.asarray(np.clip(seconds, 1, 900) * SECOND, np.int32)
 
 
-def noticed(size: int, bias: float) -> NDArray[np.float32]:
+def notice_weights(size: int, bias: float) -> NDArray[np.float32]:
     """Log weight with which each position of a page is noticed, from 0."""
     return np.asarray(-bias * np.log1p(np.arange(size)), np.float32)

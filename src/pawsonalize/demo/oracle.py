@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.demo import calibration as measured
-from pawsonalize.demo.browsing import noticed
+from pawsonalize.demo.browsing import notice_weights
 from pawsonalize.demo.settings import WorldSettings
 from pawsonalize.demo.stock import AnimalColumns
 from pawsonalize.demo.utility import Utility
@@ -79,7 +79,7 @@ class Oracle:
             if not len(same):
                 continue
             size = min(self.settings.page_size, len(same))
-            notice = np.exp(noticed(size, self.settings.position_bias))
+            notice = np.exp(notice_weights(size, self.settings.position_bias))
             own = weight[:, same]
             rivals = (own.sum(axis=1, keepdims=True) - own) / max(len(same) - 1, 1)
             chance = np.zeros_like(own)

@@ -59,7 +59,7 @@ class ErasedVisitors:
         return [row for row in rows if not self.covers(row)] if self.through else list(rows)
 
 
-def named(kind: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+def hash_names(kind: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Each name with its hash."""
     for name in names:
         yield name, visitor_digest(kind, name)

@@ -44,7 +44,7 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
 """Synonyms of each meaning, as `spelled` has it; `dislike` and `return` speak against."""
 
 
-def spelled(event_type: str) -> str:
+def plain_spelling(event_type: str) -> str:
     """A type without case and separators."""
     return event_type.casefold().translate(_NO_SEPARATORS)
 
@@ -68,32 +68,32 @@ class EventTypes:
         """The table with types of a site's own; InvalidInput for a meaning there is not."""
         meanings = dict(_MEANINGS)
         for event_type, meaning in added.items():
-            known = _MEANINGS.get(spelled(meaning))
+            known = _MEANINGS.get(plain_spelling(meaning))
             if known is None:
                 raise InvalidInput(
                     f"event_types says that {event_type} means {meaning!r}: it can mean"
                     f" {', '.join(SYNONYMS)}",
                     field="event_types",
                 )
-            meanings[spelled(event_type)] = known
+            meanings[plain_spelling(event_type)] = known
         return cls(MappingProxyType(meanings))
 
     def meaning(self, event_type: str) -> str:
         """Return the meaning of a type; an unknown type is its own meaning."""
         found = self._kept.get(event_type)
         if found is None:
-            found = self.meanings.get(spelled(event_type), event_type)
+            found = self.meanings.get(plain_spelling(event_type), event_type)
             if len(self._kept) < _MOST_KEPT:
                 self._kept[event_type] = found
         return found
 
     def knows(self, event_type: str) -> bool:
         """Whether the type has a meaning."""
-        return spelled(event_type) in self.meanings
+        return plain_spelling(event_type) in self.meanings
 
     def spellings(self, meanings: Collection[str]) -> frozenset[str]:
         """Return all spellings of these meanings."""
-        own = (spelled(meaning) for meaning in meanings if not self.knows(meaning))
+        own = (plain_spelling(meaning) for meaning in meanings if not self.knows(meaning))
         return frozenset(
             (*own, *(word for word, meaning in self.meanings.items() if meaning in meanings))
         )

@@ -23,7 +23,7 @@ import structlog
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.kinds.processes import held, is_held
 from pawsonalize.storage.beats import GONE_SECONDS, Beats
-from pawsonalize.storage.fencing import fenced
+from pawsonalize.storage.fencing import fence_writes
 from pawsonalize.storage.work import Work, WorkTable
 
 LOCAL_LEASE_SECONDS = 150.0
@@ -97,7 +97,7 @@ class Leases:
             if lease is None:
                 yield None
                 return
-            with self._beating(name, lease.token), fenced(name, lease.token):
+            with self._beating(name, lease.token), fence_writes(name, lease.token):
                 yield lease
 
     @contextmanager
@@ -126,7 +126,7 @@ class Leases:
         """Go on with a lease that the process which started this one has taken, to its end."""
         with self._beating(name, token):
             try:
-                with fenced(name, token):
+                with fence_writes(name, token):
                     yield
             finally:
                 self._release(name, token)
@@ -157,7 +157,7 @@ class Leases:
             lease = self.lead(name)
             if lease is None:
                 return None
-            with fenced(name, lease.token):
+            with fence_writes(name, lease.token):
                 return work()
 
         return work_if_leading

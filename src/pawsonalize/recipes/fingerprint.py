@@ -25,7 +25,7 @@ Ints = NDArray[np.int64]
 
 def fingerprint(data: TrainingData) -> str:
     """The same for equal data on any machine, by every column and name."""
-    return sealed(data, len(data), item_marks(data))
+    return seal_fingerprint(data, len(data), item_marks(data))
 
 
 def item_marks(data: TrainingData) -> Ints:
@@ -55,7 +55,7 @@ def item_marks(data: TrainingData) -> Ints:
     return sums
 
 
-def sealed(data: TrainingData, n_events: int, marks: Ints) -> str:
+def seal_fingerprint(data: TrainingData, n_events: int, marks: Ints) -> str:
     """The fingerprint of so many events with these sums of marks, and of all else in the data."""
     attributes, stays = data.attributes, data.stays
     numbers = (data.n_users, n_events, data.as_of)

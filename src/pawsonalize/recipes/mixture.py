@@ -38,7 +38,7 @@ class Interests(NamedTuple):
     strengths: NDArray[np.float32]
     """Weights by event types and age."""
 
-    def faded(self, decay: float) -> NDArray[np.float32]:
+    def faded_strengths(self, decay: float) -> NDArray[np.float32]:
         """The strengths, each item counting `decay` times the one after it, shape (items,)."""
         return self.strengths * _fades(decay, len(self.strengths))
 
@@ -249,7 +249,7 @@ class Mixture:
     def affinity(self, seen: Interests) -> NDArray[np.float32]:
         """Return the weights of the newest items' cells, shape (up to `window`,)."""
         s = self._settings
-        return seen.faded(s.related_items_history_decay)[: s.window]
+        return seen.faded_strengths(s.related_items_history_decay)[: s.window]
 
     def _cells(self, seen: Interests, count: int) -> NDArray[np.int64]:
         """The cells of the newest items, shape (levels, count)."""
@@ -278,12 +278,12 @@ class Mixture:
         tilt = self.facets.tilt(facets)
         if tilt is not None:  # what others like, not what the visitor did
             cells = self.index.cells_of_ids(outside)
-            tilt.apply(out[-2:], self.index, cells, self.believed(seen.strengths.sum()))
+            tilt.apply(out[-2:], self.index, cells, self.facet_trust(seen.strengths.sum()))
         self.return_rate.apply(out)
         if availability is not None:
             self.availability.apply(out, availability, has_history=bool(seen.ids))
 
-    def believed(self, evidence: float) -> float:
+    def facet_trust(self, evidence: float) -> float:
         """Return the weight of facets beside so much evidence of events, 0 to 1."""
         fade = self._settings.facet_fade
         return float(fade / (fade + evidence))
@@ -301,7 +301,7 @@ class Mixture:
         So the tables' weights are known before anything is spread over the catalogue.
         """
         s, n_items = self._settings, len(self.index.ids)
-        latest = seen.faded(s.history_decay)
+        latest = seen.faded_strengths(s.history_decay)
         known = seen.rows < n_items
         if availability is not None:
             # What cannot be adopted now proposes nothing; its share goes to popularity with the
@@ -310,7 +310,7 @@ class Mixture:
         # Steps are counted over `window` visits, so older ones have nothing to say about them.
         steps, step_worth = _times(self.transitions.gather(seen.rows[: s.window]), latest)
         met, met_worth = _times(
-            self.covisits.gather(seen.rows), seen.faded(s.covisit_history_decay)
+            self.covisits.gather(seen.rows), seen.faded_strengths(s.covisit_history_decay)
         )
         inside = [float(part.sum()) for part in (latest[known], step_worth, met_worth, reached)]
         # A visitor's own items outside the catalogue are evidence of what they return to as well.

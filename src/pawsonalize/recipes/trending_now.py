@@ -116,7 +116,7 @@ class TrendingNowModel:
         settings: TrendingNowSettings,
     ) -> "TrendingNowModel":
         """Derive the popularity, which is not stored, from the visits."""
-        popularity = Popularity.of(visits.decayed(), index, _POPULARITY_SMOOTHING)
+        popularity = Popularity.of(visits.decayed_counts(), index, _POPULARITY_SMOOTHING)
         return cls(card, index, recent, visits, popularity, settings)
 
     @property

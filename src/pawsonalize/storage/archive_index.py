@@ -56,7 +56,7 @@ class ArchiveIndex:
             known = connection.execute(select(archive_index.c.key, archive_index.c.size))
             return {row[0]: row[1] for row in known}
 
-    def holding(self, visitors: Collection[str]) -> set[str]:
+    def objects_holding(self, visitors: Collection[str]) -> set[str]:
         """The keys of the objects that hold one of the visitors, by their hashes."""
         wanted = _numbers(visitors)
         if not len(wanted):

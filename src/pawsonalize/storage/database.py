@@ -14,9 +14,9 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.storage.answering import answering
-from pawsonalize.storage.failures import FULL, SILENT, explained, is_full, why_no_room
+from pawsonalize.storage.failures import FULL, SILENT, explain_failure, is_full, why_no_room
 from pawsonalize.storage.fencing import check_fences, works_under_lease
-from pawsonalize.storage.postgres_url import read_url, shown
+from pawsonalize.storage.postgres_url import display_url, read_url
 from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
 from pawsonalize.storage.revisions import bring_up_to_date, check_free, revision_of
 from pawsonalize.storage.tables import REVISION
@@ -195,7 +195,9 @@ class Database:
             return None
         with self.reading() as connection:
             found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
-        return None if found == "ok" else str(explained(f"malformed: {found}", self.shown_url))
+        return (
+            None if found == "ok" else str(explain_failure(f"malformed: {found}", self.shown_url))
+        )
 
     def connection_limit(self) -> int | None:
         """Return how many connections PostgreSQL grants to a usual role; None for SQLite."""
@@ -275,7 +277,7 @@ class Database:
     @property
     def shown_url(self) -> str:
         """Its URL without the password."""
-        return shown((self._until_there_is_room or self._engine).url)
+        return display_url((self._until_there_is_room or self._engine).url)
 
     def close(self) -> None:
         """Release every connection."""
@@ -324,11 +326,11 @@ class Database:
             reason, *_ = str(error.orig).splitlines()
             raise InvalidInput(f"the database cannot hold a value of it: {reason}") from error
         except DBAPIError as error:
-            raise explained(str(error.orig), self.shown_url) from error
+            raise explain_failure(str(error.orig), self.shown_url) from error
         except sqlite3.Error as error:  # of a prepared SELECT
-            raise explained(str(error), self.shown_url) from error
+            raise explain_failure(str(error), self.shown_url) from error
         except SQLAlchemyError as error:
-            raise explained(str(error), self.shown_url) from error
+            raise explain_failure(str(error), self.shown_url) from error
 
 
 def check_urls(url: str, replica: str) -> None:

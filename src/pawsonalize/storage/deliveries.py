@@ -68,7 +68,7 @@ class Deliveries:
         """Make undelivered ones due, even if given up: of one notification, or of all."""
         self._work.retry(_KIND, _UNDELIVERED, now, _prefix(notification_id))
 
-    def undelivered(self, notification_id: str | None = None) -> int:
+    def count_undelivered(self, notification_id: str | None = None) -> int:
         """Count the undelivered, given up or not: of one notification, or of all."""
         return self._work.count(_KIND, _UNDELIVERED, _prefix(notification_id))
 

@@ -19,7 +19,7 @@ class ErasedLookup:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def covering(self, visitors: Collection[str]) -> ErasedVisitors:
+    def find_covering(self, visitors: Collection[str]) -> ErasedVisitors:
         """Return the erasures that cover these visitors, by their hashes."""
         found: dict[tuple[str, str], int] = {}
         with self._database.reading() as connection:

@@ -15,7 +15,7 @@ from sqlalchemy import (
     update,
 )
 
-from pawsonalize.domain.erasures import SESSION, USER, named
+from pawsonalize.domain.erasures import SESSION, USER, hash_names
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.storage.database import Database
@@ -218,7 +218,7 @@ class ErasureTable:
                 found = update(erased_visitors).where(mine, _WHO.visitor == visitor)
                 connection.execute(found.values(kind=kind, name=name))
 
-    def unnamed(self, erasure_id: str) -> set[str]:
+    def unnamed_hashes(self, erasure_id: str) -> set[str]:
         """The hashes of its visitors whose names are not known."""
         mine = select(_WHO.visitor).where(_WHO.erasure_id == erasure_id, _WHO.name.is_(None))
         with self._database.reading() as connection:
@@ -318,7 +318,7 @@ def _refuse_bound(connection: Connection, groups: Sequence[str], visits: Sequenc
 
 def _add(connection: Connection, erasure_id: str, kind: str, names: Sequence[str]) -> None:
     who = {"erasure_id": erasure_id, "kind": kind}
-    rows = [{**who, "name": name, "visitor": visitor} for name, visitor in named(kind, names)]
+    rows = [{**who, "name": name, "visitor": visitor} for name, visitor in hash_names(kind, names)]
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         insert_new(connection, erased_visitors, rows[start : start + _ROWS_AT_ONCE])
 

@@ -12,9 +12,9 @@ from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, Log
 from pawsonalize.storage import histories
 from pawsonalize.storage.animal_exposures import add_shown_animals
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_rows import as_row, logged, reported, reported_animals
+from pawsonalize.storage.event_rows import as_row, read_event_row, reported_animals, reported_lists
 from pawsonalize.storage.exposures import add_shown
-from pawsonalize.storage.group_days import DailyLimits, count_events, within
+from pawsonalize.storage.group_days import DailyLimits, apply_limits, count_events
 from pawsonalize.storage.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
 from pawsonalize.storage.log_start import (
     FORGOTTEN,
@@ -111,7 +111,7 @@ class EventLog:
         if not batch:
             return []
         with self._database.writing() as connection:
-            allowed = within(connection, batch, limits)
+            allowed = apply_limits(connection, batch, limits)
             stored = iter(self._stored(connection, list(compress(batch, allowed))))
             flags = [next(stored) if one else None for one in allowed]
             count_events(connection, batch, flags)
@@ -129,7 +129,7 @@ class EventLog:
         # A duplicate does nothing: it is not in the log, so a replay would not see it.
         fresh_events = list(compress(batch, flags))
         _bind_sessions(connection, fresh_events)
-        add_shown(connection, reported(fresh_events))
+        add_shown(connection, reported_lists(fresh_events))
         add_shown_animals(connection, reported_animals(fresh_events))
         return flags
 
@@ -201,7 +201,7 @@ class EventLog:
     def history(self, visitor: Visitor, query: HistoryQuery) -> list[LoggedEvent]:
         """The visitor's events, newest first: the user's own and those of bound sessions."""
         rows = histories.page(self._database, self._dataset_group, visitor, query)
-        return [logged(row) for row in rows]
+        return [read_event_row(row) for row in rows]
 
     def read(self, after: int, through: int, limit: int) -> list[LoggedEvent]:
         """Events with `after < offset <= through`, in the order of offsets."""
@@ -212,7 +212,7 @@ class EventLog:
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [logged(row) for row in connection.execute(rows)]
+            return [read_event_row(row) for row in connection.execute(rows)]
 
     def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
         """Events with `after < offset` that have a recommendation id, in the order of offsets."""
@@ -227,7 +227,7 @@ class EventLog:
             .limit(limit)
         )
         with self._database.reading() as connection:
-            return [logged(row) for row in connection.execute(rows)]
+            return [read_event_row(row) for row in connection.execute(rows)]
 
     def restore(self, batch: Sequence[LoggedEvent]) -> None:
         """Write events at the offsets they had, for a replay. The offsets must be free."""
@@ -239,7 +239,7 @@ class EventLog:
             for group in {one.event.dataset_group for one in batch}:
                 forget_table(connection, group)
             _bind_sessions(connection, [one.event for one in batch])
-            add_shown(connection, reported(one.event for one in batch))
+            add_shown(connection, reported_lists(one.event for one in batch))
             go_on_after(connection, batch[-1].offset)
 
     def restored(self, last: int, other_through: int) -> None:

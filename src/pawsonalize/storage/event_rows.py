@@ -31,7 +31,7 @@ def as_row(event: Event) -> dict[str, Any]:
     }
 
 
-def logged(row: Row[Any]) -> LoggedEvent:
+def read_event_row(row: Row[Any]) -> LoggedEvent:
     """The event of a row, with its offset."""
     columns = dict(row._mapping)
     offset = columns.pop("offset")
@@ -39,7 +39,7 @@ def logged(row: Row[Any]) -> LoggedEvent:
     return LoggedEvent(offset, Event(**columns, impression=_DECODE_ITEMS(shown) if shown else ()))
 
 
-def reported(batch: Iterable[Event]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+def reported_lists(batch: Iterable[Event]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
     """The lists that events report: dataset group, moment, ids.
 
     An event with a recommendation id reports one of our own answers. Answers are counted when

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_rows import logged
+from pawsonalize.storage.event_rows import read_event_row
 from pawsonalize.storage.tables import events
 
 _WINDOW = 200_000  # offsets: what is looked through at most, whoever else fills the log
@@ -53,7 +53,7 @@ class EventTail:
             )
             if query.event_type is not None:
                 wanted = wanted.where(events.c.event_type == query.event_type)
-            return [logged(row) for row in connection.execute(wanted)]
+            return [read_event_row(row) for row in connection.execute(wanted)]
 
     def find(self, event_id: str) -> LoggedEvent | None:
         """The stored event of that id, or None."""
@@ -62,4 +62,4 @@ class EventTail:
         )
         with self._database.reading() as connection:
             row = connection.execute(wanted).first()
-        return None if row is None else logged(row)
+        return None if row is None else read_event_row(row)

@@ -60,7 +60,7 @@ def why_no_room(file: Path) -> str | None:
         return f"the database's folder {folder} cannot be reached: {error.strerror}"
 
 
-def explained(reason: str, place: str) -> StorageUnavailable:
+def explain_failure(reason: str, place: str) -> StorageUnavailable:
     """Return the error of a failure for which the database gives this reason."""
     detail = f"{place}: {reason.strip()}"
     if any(sign in reason for sign in _DAMAGE):

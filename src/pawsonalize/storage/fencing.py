@@ -13,7 +13,7 @@ _FENCES: ContextVar[tuple[tuple[str, int], ...]] = ContextVar("fences", default=
 
 
 @contextmanager
-def fenced(name: str, token: int) -> Iterator[None]:
+def fence_writes(name: str, token: int) -> Iterator[None]:
     """While the block runs, make writes of this thread LeaseLost if the token is another's."""
     before = _FENCES.set((*_FENCES.get(), (name, token)))
     try:

@@ -117,7 +117,7 @@ class DailyLimits:
     """For each event, what it is a part of: such a part is stored whole, or not at all."""
 
 
-def within(connection: Connection, batch: Sequence[Event], limits: DailyLimits) -> list[bool]:
+def apply_limits(connection: Connection, batch: Sequence[Event], limits: DailyLimits) -> list[bool]:
     """Return the events that the limits allow; a duplicate needs no room."""
     if not limits.most:
         return [True] * len(batch)

@@ -15,7 +15,7 @@ from pawsonalize.storage.animal_exposures import add_shown_animals, first_places
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erased import last_noted, noted_at
 from pawsonalize.storage.exposures import add_shown, read_shown
-from pawsonalize.storage.packing import Packer, packed_id, unpacked, unpacked_id
+from pawsonalize.storage.packing import Packer, packed_id, unpack, unpacked_id
 from pawsonalize.storage.prepared import PreparedSelect
 from pawsonalize.storage.statements import in_parts
 from pawsonalize.storage.tables import impressions
@@ -303,20 +303,20 @@ def _digest(one: Impression) -> str:
 
 
 def _impression(row: RowMapping | Mapping[str, Any]) -> Impression:
-    items, propensities, factors = _DECODE_PLACES(unpacked(row["places"]))
+    items, propensities, factors = _DECODE_PLACES(unpack(row["places"]))
     animals = row["animal_ids"]
     return Impression(
         **{name: row[name] for name in _COPIED},
         recommendation_id=unpacked_id(row["recommendation_id"]),
         item_ids=items,
         propensities=propensities,
-        animal_ids=None if animals is None else _DECODE_ANIMALS(unpacked(animals)),
+        animal_ids=None if animals is None else _DECODE_ANIMALS(unpack(animals)),
         factors=factors,
     )
 
 
 def _bare_page(row: RowMapping) -> Impression:
-    places = _DECODE_ANIMALS(unpacked(row["animal_ids"]))
+    places = _DECODE_ANIMALS(unpack(row["animal_ids"]))
     return Impression(
         **{name: row[name] for name in _COPIED},
         recommendation_id=unpacked_id(row["recommendation_id"]),

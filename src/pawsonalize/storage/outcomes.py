@@ -7,7 +7,7 @@ from sqlalchemy import select
 from pawsonalize.domain.event_types import STANDARD, EventTypes
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_rows import logged
+from pawsonalize.storage.event_rows import read_event_row
 from pawsonalize.storage.statements import means
 from pawsonalize.storage.tables import events, sessions
 
@@ -57,7 +57,7 @@ class Outcomes:
         )
         with self._database.reading() as connection:
             rows = connection.execute(wanted).all()  # far quicker than one by one
-            return [logged(row) for row in rows]
+            return [read_event_row(row) for row in rows]
 
     def sessions(self, since: int, until: int) -> set[str]:
         """The ids of the sessions that have an event sent in that time."""

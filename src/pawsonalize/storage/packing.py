@@ -62,6 +62,6 @@ class _OfThread(threading.local):
 _OF_THREAD = _OfThread()
 
 
-def unpacked(data: bytes) -> bytes:
+def unpack(data: bytes) -> bytes:
     """The JSON of a packed value."""
     return _OF_THREAD.decompress(data)

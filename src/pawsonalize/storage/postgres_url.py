@@ -29,7 +29,7 @@ def read_url(url: str) -> URL:
     return one.update_query_dict({"host": tuple(found["hosts"].split(","))})
 
 
-def shown(url: URL) -> str:
+def display_url(url: URL) -> str:
     """The URL for people: without passwords, and several servers as they were written."""
     hidden = {name: _HIDDEN for name in _PASSWORDS if name in url.query}
     url = url.update_query_dict(hidden)

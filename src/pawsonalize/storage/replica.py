@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.storage.answering import in_time
 from pawsonalize.storage.postgres import PostgresEngines
-from pawsonalize.storage.postgres_url import shown
+from pawsonalize.storage.postgres_url import display_url
 from pawsonalize.storage.revisions import installation_of
 
 _AGAIN_SECONDS = 10.0  # after a failure the primary answers for so long
@@ -36,7 +36,7 @@ class ReadReplica:
     """
 
     def __init__(self, url: URL, connections: int, primary: Primary) -> None:
-        self.shown_url = shown(url)
+        self.shown_url = display_url(url)
         self._engines = PostgresEngines(url, connections, _LONGEST_SECONDS)
         self._primary = primary
         self._is_checked = False

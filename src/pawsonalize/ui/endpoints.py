@@ -153,7 +153,7 @@ def shown(answer: Callable[[Request, Visitor], Response]) -> Endpoint:
     return endpoint
 
 
-def posted(act: Callable[[Request, Visitor, Fields], Awaitable[Response]]) -> Endpoint:
+def posted_form(act: Callable[[Request, Visitor, Fields], Awaitable[Response]]) -> Endpoint:
     """A form of this site, with its fields."""
 
     async def endpoint(request: Request) -> Response:

@@ -113,7 +113,7 @@ _TEMPLATES.filters |= {
     "deed": words.deed,
     "group": words.group_in_words,
     "short": words.short,
-    "lasting": words.lasting,
+    "lasting": words.duration_in_words,
     "moment": words.moment,
     "prose": prose,
 }

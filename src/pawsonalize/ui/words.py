@@ -102,7 +102,7 @@ def day(text: str) -> str:
     return f"{int(text[8:10])} {_MONTHS[int(text[5:7]) - 1]}"
 
 
-def lasting(seconds: float) -> str:
+def duration_in_words(seconds: float) -> str:
     """A stretch of time, roughly: `0.4 s`, `12 s`, `3 min`, `5 h`, `2 days`."""
     if seconds < 10:
         return f"{seconds:.1f} s"

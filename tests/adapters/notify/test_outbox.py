@@ -146,7 +146,7 @@ def test_a_notifier_that_comes_back_gets_what_waited(
     server.status = 204
     assert courier.deliver_due(T0 + HOUR) == 3
     assert sorted(arrived(server)[1:]) == ["news-0", "news-1", "news-2"]
-    assert deliveries.undelivered() == 3, "the e-mails"
+    assert deliveries.count_undelivered() == 3, "the e-mails"
 
 
 def test_one_notification_that_is_never_taken_does_not_hold_up_the_next(
@@ -195,7 +195,7 @@ def test_what_was_given_up_can_be_tried_again(
     server.status = 204
     assert courier.deliver_due(late + DAY) == 0
     deliveries.retry(late, "news-2")
-    assert (deliveries.undelivered(), deliveries.undelivered("news-2")) == (4, 2)
+    assert (deliveries.count_undelivered(), deliveries.count_undelivered("news-2")) == (4, 2)
     assert courier.deliver_due(late) == 1
     assert arrived(server)[2:] == ["news-2"]
     deliveries.retry(late)

@@ -88,6 +88,6 @@ def test_in_another_dataset_group_an_id_is_an_animals_only_where_groups_are_item
         adapters.animals.put([animal("rex", "2-Beagle-2-3")], T0)
         adapters.catalogue.of(group).put_items([Item(one, {}) for one in items])
         sent = event("e1", item="rex", dataset_group=group)
-        (found,) = AnimalNames(adapters.animals, adapters.catalogue).resolved([sent])
+        (found,) = AnimalNames(adapters.animals, adapters.catalogue).resolve([sent])
     assert found.item_id == about
     assert found.animal_id == (None if about == "rex" else "rex")

@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.event_types import STANDARD, SYNONYMS, EventTypes, spelled
+from pawsonalize.domain.event_types import STANDARD, SYNONYMS, EventTypes, plain_spelling
 
 
 def test_types_are_read_by_one_table_without_case_and_separators(subtests: pytest.Subtests) -> None:
@@ -37,7 +37,7 @@ def test_a_type_that_is_not_known_keeps_its_name(sent: str) -> None:
 
 def test_each_word_of_the_table_is_spelled_as_it_is_looked_up_and_means_one_thing() -> None:
     words = [word for words in SYNONYMS.values() for word in words.split()]
-    assert sorted(words) == sorted({spelled(word) for word in words})
+    assert sorted(words) == sorted({plain_spelling(word) for word in words})
     for meaning in SYNONYMS:
         assert STANDARD.meaning(meaning) == meaning
 

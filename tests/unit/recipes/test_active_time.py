@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Model
-from pawsonalize.recipes.counts.weights import OLDEST, PAUSE, ActiveTime, halved
+from pawsonalize.recipes.counts.weights import OLDEST, PAUSE, ActiveTime, decay_weights
 from pawsonalize.recipes.data import TrainingData
 from tests.recipe_checks import DAY, GROUPS
 from tests.recipe_data import NOW, context, training_data
@@ -60,7 +60,7 @@ def test_it_never_runs_backwards_and_every_reading_has_its_moment(
 
 
 def test_what_is_very_old_weighs_little_and_never_nothing() -> None:
-    left = halved(np.array([-5.0, 0.0, 1.0, 1e9]), 1.0)
+    left = decay_weights(np.array([-5.0, 0.0, 1.0, 1e9]), 1.0)
     assert left.tolist() == [1.0, 1.0, 0.5, 2.0**-OLDEST]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pawsonalize.storage.postgres_url import read_url, shown
+from pawsonalize.storage.postgres_url import display_url, read_url
 
 SEVERAL = "postgresql://paws:secret@one:5432,two:5433/pets"
 
@@ -32,4 +32,4 @@ def test_what_the_url_says_of_the_session_stays() -> None:
     ],
 )
 def test_a_url_is_shown_as_it_was_written_and_without_passwords(url: str, text: str | None) -> None:
-    assert shown(read_url(url)) == (text or url)
+    assert display_url(read_url(url)) == (text or url)

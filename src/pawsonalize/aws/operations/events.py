@@ -61,7 +61,7 @@ def put_users(services: AwsServices, members: Members) -> None:
 
 def _events(services: AwsServices, members: Members) -> list[Event]:
     group = services.trackers.find(members["trackingId"]).dataset_group
-    return services.animal_names.resolved(events_of(members, group, services.now()))
+    return services.animal_names.resolve(events_of(members, group, services.now()))
 
 
 def events_of(members: Members, group: str, now: int) -> list[Event]:

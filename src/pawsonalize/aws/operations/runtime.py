@@ -143,7 +143,7 @@ def _metadata(
     metadata = services.filterings.of(group).metadata
     return [
         {name: _text(value) for name, value in row.items() if value is not None}
-        for row in metadata.selected(item_ids, wanted, now)
+        for row in metadata.select_columns(item_ids, wanted, now)
     ]
 
 

@@ -87,7 +87,7 @@ def _clause(tree: Tree[Token], wanted: Subject | None) -> Clause:
     any_of = tuple(_all_of(one) for one in where.children)
     first = any_of[0][0][0].attribute.source
     for condition, token in (pair for conjunction in any_of for pair in conjunction):
-        if reason := rules.misplaced(condition, subject, first):
+        if reason := rules.misplacement(condition, subject, first):
             _refuse(token, reason)
     only_if = tuple(pair for one in current_user for pair in _all_of(one))
     for condition, token in only_if:

@@ -25,7 +25,7 @@ _SOURCES = {
 }
 
 
-def misplaced(condition: Condition, subject: Subject, first: Source) -> str | None:
+def misplacement(condition: Condition, subject: Subject, first: Source) -> str | None:
     """Return why a condition may not stand after WHERE, or None; `first`: the first source."""
     attribute = condition.attribute
     allowed = _SOURCES[subject]

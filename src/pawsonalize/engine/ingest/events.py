@@ -16,7 +16,7 @@ from pawsonalize.domain.errors import (
     StorageUnavailable,
     TooManyRequests,
 )
-from pawsonalize.domain.event_types import SYNONYMS, EventTypes, spelled
+from pawsonalize.domain.event_types import SYNONYMS, EventTypes, plain_spelling
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, MAX_RAW_CHARS, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.decoding.payloads import Part, Unreadable
@@ -45,7 +45,7 @@ def named_types(registry: Registry) -> dict[str, frozenset[str]]:
     """
     found: dict[str, set[str]] = {}
     for solution in registry.all(Solution):
-        names = (spelled(one.event_type) for one in solution.selection.events)
+        names = (plain_spelling(one.event_type) for one in solution.selection.events)
         found.setdefault(solution.dataset_group, set()).update(names)
     return {group: frozenset(names) for group, names in found.items()}
 
@@ -82,7 +82,7 @@ class UnknownTypes:
         warnings: dict[str, str] = {}
         for event in events:
             known = named.get(event.dataset_group, frozenset())
-            if spelled(event.event_type) in known:
+            if plain_spelling(event.event_type) in known:
                 continue
             name = event.event_type[:_LONGEST_NAME]
             if name not in warnings and len(warnings) < _MOST_NAMES:

@@ -99,7 +99,7 @@ def reported_outcomes(table: Outcomes, since: int, until: int) -> list[Outcome]:
     ]
 
 
-def unreported(
+def unreported_outcomes(
     animals: Sequence[Animal], reported: Sequence[Outcome], since: int, until: int
 ) -> list[Outcome]:
     """Adoptions and returns in animals' records without an event: their visitor is unknown."""

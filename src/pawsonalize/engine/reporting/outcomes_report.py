@@ -25,7 +25,7 @@ from pawsonalize.engine.reporting.outcomes import (
     attribute,
     policy_of,
     reported_outcomes,
-    unreported,
+    unreported_outcomes,
 )
 from pawsonalize.engine.reporting.report import (
     Line,
@@ -193,7 +193,7 @@ class Season:
         """Read every animal, and the events of the time."""
         animals = list(_animals(sources.animals)) if sources.has_inventory else []
         outcomes = reported_outcomes(sources.outcomes, order.since, order.until)
-        outcomes += unreported(animals, outcomes, order.since, order.until)
+        outcomes += unreported_outcomes(animals, outcomes, order.since, order.until)
         return cls(outcomes, [wait for one in animals for wait in waits_of(one, order.until)])
 
 

@@ -92,7 +92,7 @@ class FigureSources:
             animals=self.animals.count_by_status(),
             queues={
                 "archive": max(0, self.log.head() - self.ledger.archived_through()),
-                "notifications": self.deliveries.undelivered(),
+                "notifications": self.deliveries.count_undelivered(),
                 **{name: len(self.registry.unsettled(kind)) for name, kind in _JOBS.items()},
             },
         )

@@ -76,7 +76,9 @@ class Batch:
         return None if name is None else self.filters.find(name, dataset_group=group)
 
 
-def applied(expression: FilterExpression | None, given: Mapping[str, Any]) -> AppliedFilter | None:
+def apply_values(
+    expression: FilterExpression | None, given: Mapping[str, Any]
+) -> AppliedFilter | None:
     """The filter with the values that a line gives."""
     values = given.get("filterValues", {})
     if not isinstance(values, dict) or not all(isinstance(one, str) for one in values.values()):
@@ -88,7 +90,7 @@ def applied(expression: FilterExpression | None, given: Mapping[str, Any]) -> Ap
     return apply(expression, values)
 
 
-def answered(line: Line, answer: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Line:
+def answer_line(line: Line, answer: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> Line:
     """The line with its answer, or with the error in its input."""
     if "error" in line:
         return line
@@ -176,7 +178,7 @@ class Inference:
             self.batch.filter_of(job.filter, group),
             at,
         )
-        return self.batch.run(job, lambda lines: (answered(line, answering) for line in lines))
+        return self.batch.run(job, lambda lines: (answer_line(line, answering) for line in lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +216,7 @@ class _Answering:
         return self.runtime.rerank(query, [Candidate(item, item) for item in items]).items
 
     def _query(self, visitor: Visitor, given: Mapping[str, Any]) -> Query:
-        return Query(visitor, self.at, self.at, filter=applied(self.expression, given))
+        return Query(visitor, self.at, self.at, filter=apply_values(self.expression, given))
 
 
 def _output(found: Sequence[Scored], *, scored: bool = True) -> Mapping[str, Any]:

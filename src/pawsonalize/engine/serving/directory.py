@@ -238,7 +238,7 @@ class Directory:
     def _check(self, group: str | None) -> None:
         if group is None or self._registry.find(DatasetGroup, group) is not None:
             return
-        there = listed(one.name for one in self._registry.all(DatasetGroup))
+        there = list_names(one.name for one in self._registry.all(DatasetGroup))
         raise NotFound(
             f"there is no dataset group named {group}; there are: {there}", field="datasetGroup"
         )
@@ -258,7 +258,7 @@ class Directory:
                 if names.dataset_group in {None, one.dataset_group}
             )
             raise NotFound(
-                f"there is no campaign named {names.campaign}; there are: {listed(inside)}",
+                f"there is no campaign named {names.campaign}; there are: {list_names(inside)}",
                 field="campaign",
             )
         if names.dataset_group not in {None, one.dataset_group}:
@@ -283,7 +283,7 @@ class Directory:
         if best is None:
             raise NotFound(
                 f"dataset group {group} has no campaign that {purpose}; it has"
-                f" {listed(f'{one.name} ({one.recipe})' for one in inside)}: create one",
+                f" {list_names(f'{one.name} ({one.recipe})' for one in inside)}: create one",
                 field="datasetGroup",
             )
         if not best.serves and group == DATASET_GROUP:
@@ -292,7 +292,7 @@ class Directory:
                 for one in every
                 if one.serves and one.fits(purpose)
             ]
-            hint = f", or name a datasetGroup that serves one: {listed(elsewhere)}"
+            hint = f", or name a datasetGroup that serves one: {list_names(elsewhere)}"
             raise NotReady(
                 "no model is live yet: run `pawsonalize train`, then ask again"
                 f"{hint if elsewhere else ''}"
@@ -310,7 +310,7 @@ def _best(found: Iterable[DirectoryEntry], purpose: Purpose) -> DirectoryEntry |
     )
 
 
-def listed(names: Iterable[str]) -> str:
+def list_names(names: Iterable[str]) -> str:
     """Names for an error, in order; `none` for none."""
     return ", ".join(sorted(names)) or "none"
 
@@ -359,7 +359,7 @@ def readiness(
         )
     message = "no model is live yet"
     if serving:
-        named = listed(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
+        named = list_names(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
         message = f"the campaign {RECOMMENDER} serves no model yet; these answer: {named}"
     # Another campaign of the default group orders them by its model.
     if orders_animals and all(one.dataset_group != DATASET_GROUP for one in serving):

@@ -123,7 +123,7 @@ class FacetReader:
         return cls({**names, "DEVICE": DEVICE}, frozenset((*users, *own)))
 
     @classmethod
-    def knowing(cls, names: Iterable[str]) -> "FacetReader":
+    def restrict_to(cls, names: Iterable[str]) -> "FacetReader":
         """A reader of these facets only, for a model that knows them."""
         context = [name for name in names if name.startswith(_CONTEXT)]
         return cls(

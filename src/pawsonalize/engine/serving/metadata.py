@@ -93,7 +93,7 @@ class MetadataReader:
         """The attributes of each of the items, by upper-case name; of an unknown one, its id."""
         return self._current(now).rows(item_ids)
 
-    def selected(
+    def select_columns(
         self, item_ids: Sequence[str], wanted: Mapping[str, Sequence[str]], now: int
     ) -> list[Attributes]:
         """Those attributes of each item that `metadataColumns` names: `{"ITEMS": ["GENRES"]}`.

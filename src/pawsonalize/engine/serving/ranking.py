@@ -74,7 +74,7 @@ def check_ids(item_ids: Sequence[str], most: int) -> None:
         seen.add(item_id)
 
 
-def ordered(scores: Floats) -> tuple[list[int], list[float]]:
+def order_places(scores: Floats) -> tuple[list[int], list[float]]:
     """Places by score, best first, ties in their order; and each one's share of the sum."""
     parts = shares(scores)
     order = np.argsort(-parts, kind="stable")

@@ -26,7 +26,7 @@ from pawsonalize.engine.serving.filters.filtering import Filtering
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.promotions import spread
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.engine.serving.ranking import check_ids, known_reasons, ordered, reasons_for
+from pawsonalize.engine.serving.ranking import check_ids, known_reasons, order_places, reasons_for
 from pawsonalize.engine.serving.served import STAND_IN, UNTRAINED, Served, Serving
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.recipes.catalogue import recipe_named
@@ -212,9 +212,9 @@ class Runtime:
         reasons = known_reasons(served.model, context, groups) if query.explain else {}
         place_of = {group: place for place, group in enumerate(groups)}
         stand_for = np.array([place_of[each.group_id] for each in candidates], np.intp)
-        order, shares = ordered(scores[stand_for])
+        order, shares = order_places(scores[stand_for])
         listed = [candidates[place] for place in order]
-        best, of_group = ordered(scores)
+        best, of_group = order_places(scores)
         answer = RankingAnswer(
             new_recommendation_id(query.now),
             served.answered_by(context),
@@ -269,7 +269,7 @@ class Runtime:
         """The query, its eligibility completed by what is stored of the user."""
         query = self.with_user(query)
         stored = {} if query.user is None else query.user.attributes
-        return replace(query, eligibility=query.eligibility.completed(stored, postcodes))
+        return replace(query, eligibility=query.eligibility.complete(stored, postcodes))
 
     def _chosen(
         self, served: Served, scores: Floats, seed: str, available: Mask | None, query: Query

@@ -14,7 +14,7 @@ from pawsonalize.domain.filters import parse
 from pawsonalize.domain.filters.expression import FilterExpression, Source
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.limits import check_between
-from pawsonalize.engine.serving.batch import Batch, Line, applied
+from pawsonalize.engine.serving.batch import Batch, Line, apply_values
 from pawsonalize.engine.serving.context import query_context
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
 from pawsonalize.engine.serving.filters.filtering import (
@@ -123,7 +123,7 @@ class _Answering:
             return line
         try:
             items = self._items(line["input"])
-            wanted = applied(self.expression, line["input"])
+            wanted = apply_values(self.expression, line["input"])
         except InvalidInput as error:
             return {**line, "output": None, "error": error.message}
         return _Segment(line, items, wanted, [], np.empty(0))

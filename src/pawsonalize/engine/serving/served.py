@@ -162,7 +162,7 @@ class RefreshedArtefacts:
 
 def reader_for(model: Model) -> FacetReader:
     """Reads the facets that may change the model's answers."""
-    return FacetReader.knowing(model.facet_names if isinstance(model, FacetedModel) else ())
+    return FacetReader.restrict_to(model.facet_names if isinstance(model, FacetedModel) else ())
 
 
 UNTRAINED: Final = "untrained"
@@ -338,7 +338,7 @@ class Loader:
         return replace(served, novelty=exposure.novelty(served.exposed, now))
 
     def _tried(self, served: Served, now: int) -> Served:
-        served = replace(served, model=influenced(served.model, served.settings))
+        served = replace(served, model=apply_influences(served.model, served.settings))
         _tried_out(served.model, served.cut.as_of)
         exposed, group = None, self._group(served.version)
         explores = served.settings.exploration_weight > 0 and served.version.remote is None
@@ -353,7 +353,7 @@ class Loader:
         return DEFAULT_DATASET_GROUP if solution is None else solution.data_group
 
 
-def influenced(model: Model, wanted: Influence) -> Model:
+def apply_influences(model: Model, wanted: Influence) -> Model:
     """Return the model with these influences; a model without influences stays as it is."""
     if not is_wanted(wanted) or not isinstance(model, InfluencedModel):
         return model

@@ -94,16 +94,16 @@ class CountRefresher:
         if self._reading is not None:
             purpose = f"refresh-{version.name}"
             with self._reading.counts(purpose, log, catalogue, cut, selection) as counts:
-                return refreshed(model, counts)
+                return refresh_model(model, counts)
         reader, kept = FacetReader.of(catalogue), KeptRows.from_arrays(arrays)
         rows = rows_beyond(version, kept, log, reader, cut.log_offset)
         seen = rows.sent_by(cut.as_of)
         types = log.event_types
         data = data_of(seen, catalogue, cut, selection, digested=True, event_types=types)
-        return refreshed(model, data)
+        return refresh_model(model, data)
 
 
-def refreshed(model: Model, data: Countable) -> tuple[ModelCard, Arrays]:
+def refresh_model(model: Model, data: Countable) -> tuple[ModelCard, Arrays]:
     """The model with the counts of the data; what the card says of its tuning stays."""
     fresh = model.refreshed(data)
     card = replace(fresh.card, extra={**model.card.extra, **fresh.card.extra})

@@ -31,7 +31,7 @@ class Retrained(NamedTuple):
     campaign: Campaign
 
 
-def retrained(
+def find_retrained(
     registry: Registry, part: Part = EVERYTHING, without: Collection[str] = ()
 ) -> list[Retrained]:
     """Return what a retraining trains and may serve: the default dataset group first, then by name.

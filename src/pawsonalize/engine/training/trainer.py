@@ -18,7 +18,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, item_births
 from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
-from pawsonalize.engine.training.refresh import refreshed, rows_beyond
+from pawsonalize.engine.training.refresh import refresh_model, rows_beyond
 from pawsonalize.engine.training.remote import RemoteMetrics, RemoteTraining, stand_in_of
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.engine.training.training_data import MEASURED_EVENTS, LogReading, data_of
@@ -286,7 +286,7 @@ class Trainer:
         assert base.artefact is not None
         model = recipe_named(base.recipe).load(*self._artefacts.load(base.artefact))
         report.phase("counting")
-        card, arrays = refreshed(model, counts)
+        card, arrays = refresh_model(model, counts)
         return Fitted(counts.summary, counts.sample(MEASURED_EVENTS), card, arrays)
 
     def _base(self, version: SolutionVersion) -> SolutionVersion:

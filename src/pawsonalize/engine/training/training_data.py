@@ -8,7 +8,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.event_types import DISLIKE, RETURN, STANDARD, VIEW, EventTypes, spelled
+from pawsonalize.domain.event_types import (
+    DISLIKE,
+    RETURN,
+    STANDARD,
+    VIEW,
+    EventTypes,
+    plain_spelling,
+)
 from pawsonalize.domain.events import visitor_key
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import DISTANCE, FacetReader, item_attributes
@@ -349,14 +356,16 @@ class _Columns:
 def _chosen(
     rows: Iterable[TrainingRow], cut: Cut, selection: TrainingSelection
 ) -> Iterator[TrainingRow]:
-    thresholds = {spelled(event.event_type): event.value_threshold for event in selection.events}
+    thresholds = {
+        plain_spelling(event.event_type): event.value_threshold for event in selection.events
+    }
     age = selection.max_age_days
     oldest = -np.inf if age is None else cut.as_of - age * DAY
     for row in rows:
         _visitor, _item_id, sent_type, sent_at, amount, _properties = row
         if sent_at < oldest:
             continue
-        kind = spelled(sent_type) if thresholds else ""
+        kind = plain_spelling(sent_type) if thresholds else ""
         if thresholds and kind not in thresholds:
             continue
         threshold = thresholds.get(kind)

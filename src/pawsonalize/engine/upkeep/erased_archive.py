@@ -20,7 +20,7 @@ Watch = Callable[[str], object]
 """Is told what has just been done."""
 
 
-def unwatched(_done: str) -> None:
+def ignore_progress(_done: str) -> None:
     """A watch that is ignored."""
 
 
@@ -40,7 +40,7 @@ class VisitorObjects(Protocol):
         self,
         visitors: Collection[str],
         named: Sequence[NamedVisitors] = (),
-        watch: Watch = unwatched,
+        watch: Watch = ignore_progress,
     ) -> list[Trouble]:
         """Clean the objects that hold one of the visitors, by hashes; returns what is damaged.
 
@@ -96,9 +96,9 @@ class ErasedArchive:
         """The rows that no erasure covers; costs one look if they are newer than any."""
         if not rows or rows[0].offset > self.erased.through():
             return list(rows)
-        return self.erased.covering(digests_of(rows)).without(rows)
+        return self.erased.find_covering(digests_of(rows)).without(rows)
 
-    def erase(self, visitors: Collection[str], watch: Watch = unwatched) -> list[Trouble]:
+    def erase(self, visitors: Collection[str], watch: Watch = ignore_progress) -> list[Trouble]:
         """Clean the objects that hold one of the visitors, by hashes; returns what is damaged.
 
         And all whose size is not the known one, which are new, or copies from before an erasure.
@@ -113,7 +113,9 @@ class ErasedArchive:
         known = self.index.sizes()
         self.index.forget(known.keys() - listed.keys())
         changed = {key for key, size in listed.items() if known.get(key) != size}
-        names = [ObjectName.parse(key) for key in sorted(changed | self.index.holding(visitors))]
+        names = [
+            ObjectName.parse(key) for key in sorted(changed | self.index.objects_holding(visitors))
+        ]
         segments = {one.key: one for one in self.ledger.segments()}
         found, looked_through = _Found(), list[IndexedObject]()
         for name in names:

@@ -15,7 +15,7 @@ from pawsonalize.engine.upkeep.erased_archive import (
     NamedVisitors,
     VisitorObjects,
     Watch,
-    unwatched,
+    ignore_progress,
 )
 from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes, ReturningCopies
 from pawsonalize.kinds.leases import Leases
@@ -82,7 +82,7 @@ class Erasing:
         leases: Leases,
         now: Callable[[], int],
         *,
-        watch: Watch = unwatched,
+        watch: Watch = ignore_progress,
     ) -> None:
         self.table = table
         self._steps = steps
@@ -296,7 +296,7 @@ class Erasing:
 
     def _find_names(self, due: Sequence[Erasure]) -> None:
         """Look in the tables for the names of those who came of a note, all in one go."""
-        unnamed = {one.erasure_id: self.table.unnamed(one.erasure_id) for one in due}
+        unnamed = {one.erasure_id: self.table.unnamed_hashes(one.erasure_id) for one in due}
         for group in {one.dataset_group for one in due if unnamed[one.erasure_id]}:
             mine = (one.erasure_id for one in due if one.dataset_group == group)
             wanted = {erasure_id: unnamed[erasure_id] for erasure_id in mine}

@@ -78,7 +78,7 @@ def read_metadata(
     if not wanted:
         return [{} for _ in item_ids]
     metadata = services.filterings.of(group).metadata
-    return [dict(row) for row in metadata.selected(item_ids, wanted, now)]
+    return [dict(row) for row in metadata.select_columns(item_ids, wanted, now)]
 
 
 def _placed(error: PawsonalizeError, field: str) -> PawsonalizeError:

@@ -25,7 +25,7 @@ from pawsonalize.recipes.counts.visitors import NEVER
 from pawsonalize.recipes.counts.weights import EventWeights, LogClock, WeighedLog, on_grain
 from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.facets import Dayparts
-from pawsonalize.recipes.fingerprint import item_marks, sealed
+from pawsonalize.recipes.fingerprint import item_marks, seal_fingerprint
 
 
 def counts_of(data: Countable) -> EventCounts:
@@ -47,7 +47,7 @@ def summary_of(data: TrainingData, n_events: int, times: Ints, marks: Ints) -> L
         disliked=data.disliked,
         facets=counted_facets(data.facets.names, data.facets.values),
         times=times,
-        fingerprint=sealed(data, n_events, marks),
+        fingerprint=seal_fingerprint(data, n_events, marks),
     )
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.artefact import take_weights
 from pawsonalize.recipes.counts.counting import LogSummary
-from pawsonalize.recipes.counts.weights import ActiveTime, EventWeights, halved, on_grain
+from pawsonalize.recipes.counts.weights import ActiveTime, EventWeights, decay_weights, on_grain
 from pawsonalize.recipes.data import Arrays
 
 _DOUBT = 5.0  # lasting choices every item is thought to have had: one return proves little
@@ -49,7 +49,7 @@ class ReturnRate:
         half_life = weights.half_life_days * DAY
         against = np.zeros(summary.n_items, np.float32)
         for events, worth in ((returned, return_weight), (disliked, dislike_weight)):
-            faded = worth * halved(newest - clock.at(events.time), half_life)
+            faded = worth * decay_weights(newest - clock.at(events.time), half_life)
             against += _sums(events.item, faded, summary.n_items)
         return cls._of(chosen.astype(np.float32), against)
 

@@ -146,7 +146,7 @@ class VisitCounts:
         np.add.at(counts, (np.minimum(len(found) - 1 - place, AGES - 1), item), count)
         return cls(numbers, counts)
 
-    def decayed(self) -> NDArray[np.float64]:
+    def decayed_counts(self) -> NDArray[np.float64]:
         """Events per item, each half-life counting half the next, shape (items,)."""
         return np.asarray(np.exp2(-np.arange(AGES)) @ self.counts, np.float64)
 

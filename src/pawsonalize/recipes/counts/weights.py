@@ -70,7 +70,7 @@ class ActiveTime:
         return np.asarray(active + self.skipped[pause], np.float64)
 
 
-def halved(ages: Moments, half_life: float) -> Floats:
+def decay_weights(ages: Moments, half_life: float) -> Floats:
     """Return the decay at these ages, 1 down to 2 ** -OLDEST; both in milliseconds, below 0 as 0.
 
     2 ** -(k + f) with k whole and 0 <= f < 1 is 2 ** -k times 1 - f / 2 + f (1 - f) q(f), within
@@ -110,7 +110,7 @@ class LogClock:
         Scaled so that the newest event weighs 1: exponential decay keeps every proportion, and old
         data keep their size against the smoothing.
         """
-        return halved(self.newest - self.active.at(times), half_life_days * DAY)
+        return decay_weights(self.newest - self.active.at(times), half_life_days * DAY)
 
 
 def on_grain(values: NDArray[np.floating]) -> Floats:

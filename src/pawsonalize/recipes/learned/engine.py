@@ -152,7 +152,7 @@ class Learned:
         mixture, extra = self.tables.mixture, {}
         wish = mixture.facets.wishes(r.facets) if len(r.facets) else None
         if wish is not None:
-            believed = mixture.believed(float(r.worth.sum()))
+            believed = mixture.facet_trust(float(r.worth.sum()))
             logs = wish.of_catalogue(mixture.index)[top]
             extra["preferences"] = believed * logs.astype(np.float64)
         if mixture.return_rate.is_known:

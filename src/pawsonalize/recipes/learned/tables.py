@@ -132,7 +132,7 @@ class StepCounts:
         steps, by_time = tidy(self.steps - part.steps), self.by_time - part.by_time
         return StepCounts(steps, self.visits - part.visits, by_time, self.edges)
 
-    def scaled(self, factor: float) -> "StepCounts":
+    def scale(self, factor: float) -> "StepCounts":
         """The visits, so many times."""
         return replace(self, visits=self.visits * factor, by_time=self.by_time * factor)
 
@@ -229,7 +229,7 @@ def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> Tables
     mixture_counts = c.mixture_counts.minus(MixtureCounts.of(fold, settings, summary))
     mixture, trend = (
         Mixture.of(mixture_counts, index, settings),
-        build_trend(others.scaled(1 / share)),
+        build_trend(others.scale(1 / share)),
     )
     return replace(
         c.tables,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pawsonalize.domain.times import SECOND, iso
-from pawsonalize.engine.training.retraining.fates import described, label, listed
+from pawsonalize.engine.training.retraining.fates import describe_finding, join_names, label
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
@@ -72,7 +72,7 @@ def _report(record: RunRecord, now: int) -> RunReport:
         steps=tuple(_steps(record, now)),
         campaigns=tuple(_campaign(half) for half in record.halves),
         findings=tuple(
-            DataFinding(one["severity"], described(one), str(one.get("fix", "")))
+            DataFinding(one["severity"], describe_finding(one), str(one.get("fix", "")))
             for one in record.findings
         ),
         left_out=record.left_out,
@@ -86,10 +86,10 @@ def _verdict(record: RunRecord) -> str:
     live = ""
     if promoted:
         verb = "serves" if len(promoted) == 1 else "serve"
-        live = f"A new model went live: {listed(label(one) for one in promoted)} {verb} it."
+        live = f"A new model went live: {join_names(label(one) for one in promoted)} {verb} it."
     if record.outcome is RunOutcome.PROMOTED:
         others = [half for half in record.halves if half.fate is Fate.NOT_PROMOTED]
-        stays = f" What {listed(label(one) for one in others)} served stays." if others else ""
+        stays = f" What {join_names(label(one) for one in others)} served stays." if others else ""
         return live + stays
     said = _WITHOUT_PROMOTION[record.outcome]
     return f"{said} {live}" if live else said

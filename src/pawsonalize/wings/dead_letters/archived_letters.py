@@ -17,7 +17,7 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, hour_of
-from pawsonalize.engine.upkeep.erased_archive import NamedVisitors, Watch, unwatched
+from pawsonalize.engine.upkeep.erased_archive import NamedVisitors, Watch, ignore_progress
 from pawsonalize.storage.archive_index import ArchiveIndex, IndexedObject
 from pawsonalize.storage.erased import ErasedLookup
 from pawsonalize.storage.erasures import Trouble
@@ -115,13 +115,13 @@ class ArchivedLetters:
         self,
         visitors: Collection[str],
         named: Sequence[NamedVisitors] = (),
-        watch: Watch = unwatched,
+        watch: Watch = ignore_progress,
     ) -> list[Trouble]:
         """See `VisitorObjects.erase`. With visitors whose names are known, every object is read."""
         listed = {key: size for key, size in self.objects.sizes() if is_of_letters(key)}
         known = self.index.sizes()
         wanted = {key for key, size in listed.items() if known.get(key) != size}
-        wanted |= self.index.holding(visitors) & listed.keys()
+        wanted |= self.index.objects_holding(visitors) & listed.keys()
         if named:
             wanted = set(listed)
         names = [_Names(one, Mentions(one.names)) for one in named]

@@ -147,7 +147,7 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize animals feeds
     """
-    from pawsonalize.fetch import shown
+    from pawsonalize.fetch import safe_address
     from pawsonalize.wings.feeds.scheduled import listed_feeds, polling
 
     settings = load_settings({"data_dir": data_dir})
@@ -162,7 +162,7 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
     for state, feed in zip(states, listed.values(), strict=True):
         looked = iso(state.looked_at) if state.looked_at else "never"
         said = f"failed: {state.said}" if state.failed else state.said
-        rows.append((state.name, shown(feed.source.url), feed.schedule, looked, said))
+        rows.append((state.name, safe_address(feed.source.url), feed.schedule, looked, said))
     print_listing(("feed", "address", "schedule", "looked at", "what came of it"), rows)
 
 

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.fetch import shown as shown_address
+from pawsonalize.fetch import safe_address as shown_address
 from pawsonalize.http.json import read_form
 from pawsonalize.http.operation import About, Operations
 from pawsonalize.kinds.access_keys import OPERATOR

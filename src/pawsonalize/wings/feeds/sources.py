@@ -17,8 +17,8 @@ from pawsonalize.fetch import (
     Limits,
     Validators,
     fetch,
+    safe_address,
     same_origin,
-    shown,
 )
 from pawsonalize.storage.animals import Animals
 from pawsonalize.wings.feeds.formats import DETECTED, FeedForm, read_feed
@@ -113,9 +113,9 @@ class FeedSource:
         pages, size, seen = [first], len(first.content), {self.url}
         while (url := next_page(pages[-1].url, pages[-1].content)) is not None:
             if not same_origin(self.url, url):
-                raise NotFetched(f"the next page of {shown(self.url)} is on another server")
+                raise NotFetched(f"the next page of {safe_address(self.url)} is on another server")
             if url in seen or len(pages) >= _MAX_PAGES:
-                raise NotFetched(f"the pages of {shown(self.url)} have no end")
+                raise NotFetched(f"the pages of {safe_address(self.url)} have no end")
             seen.add(url)
             left = Limits(total=max(deadline - time.monotonic(), 0.0))
             page = fetch(url, self.headers, limits=left, stopped=stopped)
@@ -123,7 +123,7 @@ class FeedSource:
             pages.append(page)
             size += len(page.content)
             if size > MAX_BYTES:
-                raise NotFetched(f"{shown(self.url)} has more than {MAX_BYTES >> 20} MB")
+                raise NotFetched(f"{safe_address(self.url)} has more than {MAX_BYTES >> 20} MB")
         return pages
 
     def taken(self, animals: Animals, pages: Sequence[Fetched], now: int) -> FeedReport:

@@ -230,7 +230,7 @@ class BucketArtefacts:
         self._hurried.fetch(_key(stored, files.SUMS), folder / files.SUMS)
         if files.digest_of(folder / files.SUMS) != stored.digest:
             raise ValueError(f"{files.SUMS} is not what was written")
-        for name in files.listed((folder / files.SUMS).read_text()):
+        for name in files.listed_digests((folder / files.SUMS).read_text()):
             self._hurried.fetch(_key(stored, name), folder / name)
         log.info("fetched", artefact=stored.location, bytes=stored.size)
 

@@ -86,12 +86,12 @@ def retry(
     settings = load_settings({"data_dir": data_dir})
     configure_logs(settings.log_format, settings.log_level)
     with opened(settings) as adapters:
-        before = adapters.deliveries.undelivered(notification_id)
+        before = adapters.deliveries.count_undelivered(notification_id)
         adapters.deliveries.retry(clock.now(), notification_id)
         for courier in couriers(settings, adapters.deliveries, adapters.leases):
             while courier.deliver_due(clock.now()):
                 pass
-        left = adapters.deliveries.undelivered(notification_id)
+        left = adapters.deliveries.count_undelivered(notification_id)
     print(f"{before - left:,} of {before:,} delivered")
     if left:
         raise typer.Exit(1)

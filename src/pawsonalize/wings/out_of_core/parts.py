@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.event_types import DISLIKE, RETURN, EventTypes, spelled
+from pawsonalize.domain.event_types import DISLIKE, RETURN, EventTypes, plain_spelling
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import FacetReader, item_attributes
 from pawsonalize.engine.training.training_data import (
@@ -80,7 +80,7 @@ class _Split:
         self.against: list[Array] = []
         """Offset, whether it is a return or a dislike, item and time; shape (4, rows)."""
         self._thresholds = {
-            spelled(one.event_type): one.value_threshold for one in selection.events
+            plain_spelling(one.event_type): one.value_threshold for one in selection.events
         }
         self._meaning = types.meaning
         for file in files:
@@ -102,7 +102,7 @@ class _Split:
         """The least value with which an event of that type counts; NaN if none of them does."""
         if not self._thresholds:
             return -np.inf
-        least = self._thresholds.get(spelled(name or ""), np.nan)
+        least = self._thresholds.get(plain_spelling(name or ""), np.nan)
         return -np.inf if least is None else least
 
     def _choices(self, batch: LogBatch) -> Array:

@@ -165,7 +165,7 @@ class TrainingTable:
         for user, session in {(row.user_id, row.session_id) for row in rows}:
             kind, name = (SESSION, session or "") if user is None else (USER, user)
             hashes[visitor_digest(kind, name)] = visitor_number(user, session)
-        covering = self.erased.covering(hashes).through
+        covering = self.erased.find_covering(hashes).through
         return {hashes[one]: through for (of, one), through in covering.items() if of == group}
 
     def _let_go(self) -> None:

@@ -17,7 +17,7 @@ from tests.event_data import T0
 
 ANN = Visitor("ann")
 NAMES = ("context.DEVICE", "context.DISTANCE", "user.GENDER", "user.KIDS", "user.PREFERRED_SIZE")
-READER = FacetReader.knowing(NAMES)
+READER = FacetReader.restrict_to(NAMES)
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ class Reads:
 
 def test_a_model_without_user_facets_costs_no_look_up(log: EventLog, known: Catalogue) -> None:
     reads = Reads(known)
-    reader = FacetReader.knowing(["context.DEVICE"])
+    reader = FacetReader.restrict_to(["context.DEVICE"])
     query = Query(ANN, T0, T0)
     assert query_context(log, reader, query, reads).facets == ()  # type: ignore[arg-type]
     assert reads.count == 0

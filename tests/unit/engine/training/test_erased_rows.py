@@ -17,7 +17,7 @@ from pawsonalize.engine.training.kept_rows import VISITORS, KeptRows, digest
 from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.engine.upkeep.erased_archive import unwatched
+from pawsonalize.engine.upkeep.erased_archive import ignore_progress
 from pawsonalize.engine.upkeep.erasing import NamedErasure
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion
@@ -53,7 +53,7 @@ class World:
     def purge(self, tables_at: int = T0 + 1, through: int = 2) -> Sequence[Trouble]:
         erasure = Erasure("e", "pawsonalize", tables_at, through, tables_at=tables_at)
         named = NamedErasure(erasure, ErasedNames(("ann",), ("s1",)))
-        return list(self.rows.purge([named], unwatched))
+        return list(self.rows.purge([named], ignore_progress))
 
     def version(self, name: str) -> SolutionVersion:
         return self.registry.get(SolutionVersion, name)

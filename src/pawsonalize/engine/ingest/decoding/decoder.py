@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Raw
 
 from pawsonalize.domain.errors import InputTooLarge, InvalidInput
-from pawsonalize.engine.ingest.decoding.misfits import explained, shape_of
+from pawsonalize.engine.ingest.decoding.misfits import explain_misfit, shape_of
 from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, known_part
 
 
@@ -55,7 +55,7 @@ def decode(
             return msgspec.convert(known, decoder.type)
         except msgspec.ValidationError as error:
             text = str(error)
-    raise explained(text, known, shape_of(decoder))
+    raise explain_misfit(text, known, shape_of(decoder))
 
 
 def check_fields(

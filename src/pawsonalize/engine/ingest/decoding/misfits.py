@@ -94,7 +94,7 @@ _KINDS: tuple[tuple[type, str], ...] = (
 )
 
 
-def explained(text: str, document: Any, shape: mi.Type) -> InvalidInput:
+def explain_misfit(text: str, document: Any, shape: mi.Type) -> InvalidInput:
     """The error of msgspec with that text, about a document that should have that shape."""
     match = _PATH.match(text)
     what, path = (match["what"], match["path"]) if match else (text, "")

@@ -12,7 +12,12 @@ import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.importing.text_form import TextForm, in_utf8, separator_of, unpacking
+from pawsonalize.engine.ingest.importing.text_form import (
+    TextForm,
+    in_utf8,
+    report_damage,
+    separator_of,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +194,7 @@ class _Lines:
         if self._first is not None:
             data, self._first = self._first, None
             return data
-        with unpacking():
+        with report_damage():
             return self._stream.readline(_MAX_LINE_BYTES)
 
 

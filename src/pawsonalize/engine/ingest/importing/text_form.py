@@ -78,7 +78,7 @@ def in_utf8(stream: BinaryIO, encoding: str | None = None) -> tuple[BinaryIO, st
         raise InvalidInput("this is a zip or an Excel file: save it as CSV")
     if start.startswith(_GZIP):
         stream = gzip.GzipFile(fileobj=stream)  # type: ignore[assignment]  # it is one
-    with unpacking():
+    with report_damage():
         name = encoding or _encoding_of(stream)
         stream.seek(0)
     if name == UTF8:
@@ -100,7 +100,7 @@ def separator_of(line: str) -> str:
 
 
 @contextmanager
-def unpacking() -> Iterator[None]:
+def report_damage() -> Iterator[None]:
     """InvalidInput where a gzip file that the block reads is damaged or cut short."""
     try:
         yield

@@ -231,7 +231,7 @@ class AnimalNames:
     animals: Animals
     catalogue: Catalogue
 
-    def resolved(self, events: Sequence[Event]) -> list[Event]:
+    def resolve(self, events: Sequence[Event]) -> list[Event]:
         """The events; one about an animal gets the animal's group at that moment, and keeps its id.
 
         Only the default dataset group has an inventory. In another one an id is an animal's only if

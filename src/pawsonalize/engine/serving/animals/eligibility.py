@@ -84,7 +84,7 @@ class Eligibility:
         """The other rules, but for animals that are denied one by one."""
         return Eligibility(max_fee=self.max_fee, denied=replace(self.denied, animals=frozenset()))
 
-    def completed(self, stored: Attributes, postcodes: Postcodes) -> "Eligibility":
+    def complete(self, stored: Attributes, postcodes: Postcodes) -> "Eligibility":
         """The same, where the request says nothing by what is stored of the user.
 
         Those are the attributes KIDS, DOGS and CATS (`yes` or `no`), LATITUDE and LONGITUDE or

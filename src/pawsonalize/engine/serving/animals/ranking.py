@@ -102,7 +102,7 @@ class Individuals:
 
     def placed(self, rules: Eligibility) -> Eligibility:
         """The rules with the place of their postcode; InvalidInput if the table has it not."""
-        return rules.completed({}, self._available.postcodes)
+        return rules.complete({}, self._available.postcodes)
 
     @property
     def knows_postcodes(self) -> bool:

@@ -34,7 +34,7 @@ class Texts:
             known[found] = True
         return cls(positions, known)
 
-    def having(self, values: Iterable[str]) -> Mask:
+    def rows_having(self, values: Iterable[str]) -> Mask:
         """True for rows that have one of the values, shape (rows,)."""
         mask = np.zeros(len(self.known), np.bool_)
         for value in values:

@@ -60,7 +60,7 @@ class Facts:
     current_item: Attributes = field(default_factory=dict)
 
 
-def passing(expression: FilterExpression, rows: AttributeColumns, facts: Facts) -> Mask:
+def passing_rows(expression: FilterExpression, rows: AttributeColumns, facts: Facts) -> Mask:
     """True for rows of any INCLUDE, if there is one, without those of any EXCLUDE."""
     included: list[Mask] = []
     excluded: list[Mask] = []
@@ -109,7 +109,7 @@ def _meets(condition: Condition, rows: AttributeColumns, facts: Facts) -> Mask:
 
 
 def _among(column: Texts, values: list[str], operator: Operator) -> Mask:
-    having = column.having(values)
+    having = column.rows_having(values)
     return column.known & ~having if operator.is_negative else having
 
 

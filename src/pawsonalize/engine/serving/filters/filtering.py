@@ -10,7 +10,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters.expression import FilterExpression, Source, Subject
 from pawsonalize.engine.serving.filters.columns import AttributeColumns, Attributes, Mask, Texts
-from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, Facts, passing
+from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, Facts, passing_rows
 from pawsonalize.engine.serving.metadata import MetadataReader
 from pawsonalize.engine.serving.query import Query
 from pawsonalize.storage.catalogue import Catalogue, User
@@ -74,7 +74,7 @@ class Filtering:
                 for _, event_type in interactions_of(self._log, Visitor(user_id), at)
             )
             interactions = Texts.of(pairs, len(ids))
-        passed = passing(expression, rows, Facts(applied.values, interactions))
+        passed = passing_rows(expression, rows, Facts(applied.values, interactions))
         return [ids[place] for place in np.flatnonzero(passed)]
 
     def _passing(self, applied: AppliedFilter, rows: AttributeColumns, query: Query) -> Mask:
@@ -88,7 +88,7 @@ class Filtering:
             self._current_user(expression, query),
             self._current_item(expression, query),
         )
-        return passing(expression, rows, facts)
+        return passing_rows(expression, rows, facts)
 
     def _interactions(
         self, expression: FilterExpression, rows: AttributeColumns, query: Query

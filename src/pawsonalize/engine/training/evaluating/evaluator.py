@@ -15,7 +15,7 @@ from pawsonalize.engine.training.evaluating.holdout import (
     baselines,
     hold_out,
     item_births,
-    reordered,
+    reorder,
     set_questions,
     slices_of,
 )
@@ -210,5 +210,5 @@ def without_order(holdout: Holdout, seed: int) -> Holdout:
     ends = np.searchsorted(data.user, data.user[split.cut], side="right")
     for cut, end in zip(split.cut.tolist(), ends.tolist(), strict=True):
         group[cut:end] = -1
-    shuffled = reordered(data, shuffled_order(group, seed))
+    shuffled = reorder(data, shuffled_order(group, seed))
     return set_questions(holdout.name, shuffled, split, holdout.there, holdout.training.as_of)

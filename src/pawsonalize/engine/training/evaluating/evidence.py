@@ -219,14 +219,14 @@ def _sliced(part: Slice, ours: Judgement, theirs: Judgement, seed: int) -> Slice
     return SliceEvidence(part.kind, part.value, len(values), float(values.mean()), compared, loss)
 
 
-def measured(version: SolutionVersion) -> MeasuredVersion:
+def engine_metrics(version: SolutionVersion) -> MeasuredVersion:
     """Return the metrics of the engine that trained the version."""
     engine = "this service" if version.remote is None else "Amazon Personalize"
     return MeasuredVersion(version.name, engine, version.as_of, version.metrics, version.unmeasured)
 
 
 def _live_metrics(live: SolutionVersion | None) -> MeasuredVersion | None:
-    return None if live is None else measured(live)
+    return None if live is None else engine_metrics(live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,9 @@ class Gate:
         Of a version that a remote engine trained, its metrics are all the evidence there is.
         """
         if new.remote is not None:
-            return None, decide_by_metrics(measured(new), _live_metrics(live), self.settings, as_of)
+            return None, decide_by_metrics(
+                engine_metrics(new), _live_metrics(live), self.settings, as_of
+            )
         if not can_be_judged(new.recipe):
             return None
         group = self.versions.dataset_group(new)

@@ -59,7 +59,7 @@ def part_of(
     )
 
 
-def reordered(data: TrainingData, source: NDArray[np.int64]) -> TrainingData:
+def reorder(data: TrainingData, source: NDArray[np.int64]) -> TrainingData:
     """Row r with the item, type and value of row `taken[r]`; users and times stay."""
     return replace(
         data,

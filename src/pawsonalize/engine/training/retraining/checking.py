@@ -15,8 +15,8 @@ from pawsonalize.engine.training.data_checks import (
     check_data,
     later_events,
 )
-from pawsonalize.engine.training.retrained import Retrained, left_out, retrained
-from pawsonalize.engine.training.retraining.fates import decided
+from pawsonalize.engine.training.retrained import Retrained, find_retrained, left_out
+from pawsonalize.engine.training.retraining.fates import conclude
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
@@ -24,7 +24,7 @@ from pawsonalize.engine.training.retraining.record import (
     RunRecord,
     Step,
     Trigger,
-    moved,
+    move_on,
     settled,
     with_half,
 )
@@ -65,7 +65,7 @@ class Checking:
 
     def check(self, record: RunRecord, _now: int) -> RunRecord:
         """Go on to training; or to the notification, if nothing is new or the data are unsound."""
-        chosen = retrained(self.registry, record.part, self.without)
+        chosen = find_retrained(self.registry, record.part, self.without)
         record = replace(
             record,
             log_offset=self.log.head(),
@@ -84,7 +84,7 @@ class Checking:
             halves = [each for each in record.open_halves() if self._data_of(each) == group]
             if halves:
                 record = self._checked(record, group, halves)
-        return moved(record, Step.CREATE_VERSIONS) if record.open_halves() else decided(record)
+        return move_on(record, Step.CREATE_VERSIONS) if record.open_halves() else conclude(record)
 
     def _half(self, record: RunRecord, one: Retrained) -> Half:
         stamp = record.run_id.removeprefix("retrain-")

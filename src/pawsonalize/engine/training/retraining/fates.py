@@ -24,7 +24,7 @@ PAUSE_SECONDS = 1.0
 log = structlog.get_logger()
 
 
-def attempted(half: Half, work: Callable[[Half], Half]) -> Half:
+def attempt_half(half: Half, work: Callable[[Half], Half]) -> Half:
     """The half after the work. An error fails this campaign alone.
 
     Wrong input is not tried again. If the storage cannot be reached, that is no campaign's fault:
@@ -45,7 +45,7 @@ def attempted(half: Half, work: Callable[[Half], Half]) -> Half:
         return half
 
 
-def decided(record: RunRecord) -> RunRecord:
+def conclude(record: RunRecord) -> RunRecord:
     """The record with the outcome of all halves, ready for the notification."""
     fates = {half.fate for half in record.halves}
     order = (Fate.FAILED, Fate.PROMOTED, Fate.NOT_PROMOTED)
@@ -60,14 +60,14 @@ def label(half: Half) -> str:
     return f"{half.campaign} (dataset group {half.dataset_group})"
 
 
-def described(finding: Mapping[str, Any]) -> str:
+def describe_finding(finding: Mapping[str, Any]) -> str:
     """Return the finding's text, with its dataset group unless that is the default one."""
     message = str(finding["message"])
     group = finding.get("dataset_group")
     return message if group is None else f"dataset group {group}: {message}"
 
 
-def listed(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Names in a sentence: one, one and another, or several."""
     *others, last = [*names] or [""]
     return f"{', '.join(others)} and {last}" if others else last

@@ -4,8 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.engine.training.retraining.fates import described, label, listed
-from pawsonalize.engine.training.retraining.record import Fate, Half, RunOutcome, RunRecord, ended
+from pawsonalize.engine.training.retraining.fates import describe_finding, join_names, label
+from pawsonalize.engine.training.retraining.record import (
+    Fate,
+    Half,
+    RunOutcome,
+    RunRecord,
+    end_record,
+)
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.problems import Outbox
 
@@ -31,13 +37,13 @@ class News:
         if not names:
             return
         subject = "Retraining started"
-        text = f"{record.run_id} trains {listed(names)}."
+        text = f"{record.run_id} trains {join_names(names)}."
         self._tell(record, NotificationKind.TRAINING_STARTED, subject, text, now)
 
     def how_it_ended(self, record: RunRecord, now: int) -> RunRecord:
         """Notify of the outcome; then nothing is left to do."""
         assert record.outcome is not None
-        promoted = listed(label(half) for half in _promoted(record))
+        promoted = join_names(label(half) for half in _promoted(record))
         subject = _SUBJECTS[record.outcome].format(promoted=promoted)
         if record.outcome is RunOutcome.FAILED and promoted:
             subject = f"Retraining failed in part: {promoted} went live"
@@ -52,7 +58,7 @@ class News:
                 self._tell(
                     record, NotificationKind.CAPACITY_WARNING, about, text, now, half.campaign
                 )
-        return ended(record, now)
+        return end_record(record, now)
 
     def _tell(
         self,
@@ -74,7 +80,7 @@ def _promoted(record: RunRecord) -> Iterator[Half]:
 
 def _text(record: RunRecord) -> str:
     lines = [record.reason]
-    lines += [described(one) for one in record.findings if one["severity"] == "warning"]
+    lines += [describe_finding(one) for one in record.findings if one["severity"] == "warning"]
     lines.append(f"Everything about it: pawsonalize runs show {record.run_id}")
     return "\n".join(filter(None, lines))
 

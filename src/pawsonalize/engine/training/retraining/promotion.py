@@ -8,13 +8,13 @@ import msgspec
 from msgspec.structs import replace
 
 from pawsonalize.engine.training.evaluating.evidence import Gate
-from pawsonalize.engine.training.retraining.fates import PAUSE_SECONDS, attempted, decided
+from pawsonalize.engine.training.retraining.fates import PAUSE_SECONDS, attempt_half, conclude
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
     RunRecord,
     Step,
-    moved,
+    move_on,
     with_half,
 )
 from pawsonalize.engine.training.retraining.worker import Later
@@ -40,8 +40,8 @@ class Judging:
         """Judge the next version; after the last one, go on to the campaigns of the winners."""
         half = next((each for each in record.open_halves() if each.decision is None), None)
         if half is None:
-            return moved(record, Step.UPDATE_CAMPAIGNS)
-        judged = attempted(half, partial(self._judged, as_of=record.as_of))
+            return move_on(record, Step.UPDATE_CAMPAIGNS)
+        judged = attempt_half(half, partial(self._judged, as_of=record.as_of))
         pause = PAUSE_SECONDS if judged.decision is None and judged.fate is Fate.OPEN else 0
         return Later(with_half(record, judged), pause)
 
@@ -83,21 +83,21 @@ class PromotionSteps:
     def update(self, record: RunRecord, now: int) -> RunRecord | Later:
         """Point the winners' campaigns at their new versions, unless you changed them meanwhile."""
         for half in record.open_halves():
-            record = with_half(record, attempted(half, partial(self._updated, now=now)))
+            record = with_half(record, attempt_half(half, partial(self._updated, now=now)))
         statuses = {half.campaign_status for half in record.open_halves()}
         if "" in statuses:
             return Later(record, PAUSE_SECONDS)
         if statuses:
-            return moved(record, Step.AWAIT_CAMPAIGNS)
-        return decided(record)
+            return move_on(record, Step.AWAIT_CAMPAIGNS)
+        return conclude(record)
 
     def await_all(self, record: RunRecord, now: int) -> RunRecord | Later:
         """See whether the campaigns serve their new versions; one that never does has failed."""
         for half in record.open_halves():
-            record = with_half(record, attempted(half, partial(self._looked_at, now=now)))
+            record = with_half(record, attempt_half(half, partial(self._looked_at, now=now)))
         if record.open_halves():
             return Later(record, self.check_seconds)
-        return decided(record)
+        return conclude(record)
 
     def _updated(self, half: Half, now: int) -> Half:
         campaign = self.campaigns.get(half.campaign)

@@ -162,7 +162,7 @@ def begun(
     )
 
 
-def moved(record: RunRecord, step: Step) -> RunRecord:
+def move_on(record: RunRecord, step: Step) -> RunRecord:
     """The record in its next step."""
     return replace(record, step=step)
 
@@ -172,12 +172,12 @@ def settled(record: RunRecord, outcome: RunOutcome, reason: str, step: Step) -> 
     return replace(record, outcome=outcome, reason=reason, step=step)
 
 
-def ended(record: RunRecord, now: int) -> RunRecord:
+def end_record(record: RunRecord, now: int) -> RunRecord:
     """The record with nothing left to do."""
     return replace(record, ended_at=now)
 
 
-def timed(record: RunRecord, now: int) -> RunRecord:
+def note_times(record: RunRecord, now: int) -> RunRecord:
     """The record with the times of its steps: one ends now, the next begins."""
     *before, last = record.steps
     if record.ended_at is not None:

@@ -8,13 +8,13 @@ from msgspec.structs import replace
 
 from pawsonalize.domain.errors import NotFound, TooManyRequests
 from pawsonalize.engine.training.processes import TrainingProcesses
-from pawsonalize.engine.training.retraining.fates import attempted, decided
+from pawsonalize.engine.training.retraining.fates import attempt_half, conclude
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
     RunRecord,
     Step,
-    moved,
+    move_on,
     with_half,
 )
 from pawsonalize.engine.training.retraining.worker import Later
@@ -53,18 +53,18 @@ class Training:
 
     def create(self, record: RunRecord, now: int) -> RunRecord:
         """Create versions and start their trainings; existing ones are left alone."""
-        return moved(self._begun(record, now), Step.AWAIT_VERSIONS)
+        return move_on(self._begun(record, now), Step.AWAIT_VERSIONS)
 
     def await_all(self, record: RunRecord, now: int) -> RunRecord | Later:
         """Look at the trainings; when all have ended, go on to judge the ACTIVE versions."""
         for half in record.open_halves():
             if half.trainings:
-                record = with_half(record, attempted(half, partial(self._looked_at, now=now)))
+                record = with_half(record, attempt_half(half, partial(self._looked_at, now=now)))
         record = self._begun(record, now)
         open_halves = record.open_halves()
         if any(half.training_status != Status.ACTIVE for half in open_halves):
             return Later(record, self.check_seconds)
-        return moved(record, Step.EVALUATE) if open_halves else decided(record)
+        return move_on(record, Step.EVALUATE) if open_halves else conclude(record)
 
     def _begun(self, record: RunRecord, now: int) -> RunRecord:
         """The record after starting as many trainings as there is room for, in turns.
@@ -80,7 +80,7 @@ class Training:
             }
             if half.trainings or len(under_way - {half.solution_version}) >= self.at_once:
                 continue
-            record = with_half(record, attempted(half, create))
+            record = with_half(record, attempt_half(half, create))
         return record
 
     def _created(self, half: Half, run: str, as_of: int, now: int) -> Half:
@@ -103,7 +103,7 @@ class Training:
             if not version.status.is_settled:
                 version = self.processes.stop(version.name, now)
             record = with_half(record, replace(half, training_status=version.status.value))
-        return moved(record, Step.NOTIFY)
+        return move_on(record, Step.NOTIFY)
 
     def _looked_at(self, half: Half, now: int) -> Half:
         version = self.processes.look(half.solution_version, now)

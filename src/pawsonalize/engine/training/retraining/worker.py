@@ -28,11 +28,11 @@ from pawsonalize.engine.training.retraining.record import (
     RunRecord,
     Step,
     changes_of,
-    ended,
+    end_record,
     failed_step,
+    note_times,
     read_record,
     settled,
-    timed,
     with_worker,
 )
 from pawsonalize.kinds.leases import Leases
@@ -192,7 +192,7 @@ class RunWorker:
     def _given_up(self, record: RunRecord, reason: str) -> RunRecord:
         """The record after a step that cannot be done; the outcome stays if it is known."""
         if record.step is Step.NOTIFY:
-            return ended(record, self._now())
+            return end_record(record, self._now())
         after = Step.NOTIFY if record.step is Step.STOP_TRAINING else Step.STOP_TRAINING
         outcome = record.outcome or RunOutcome.FAILED
         return settled(record, outcome, record.reason or reason, after)
@@ -210,6 +210,6 @@ class RunWorker:
                 return
 
     def _saved(self, held: HeldRun, record: RunRecord) -> RunRecord:
-        record = timed(record, self._now())
+        record = note_times(record, self._now())
         self._table.change(held.run.name, **changes_of(record))
         return record

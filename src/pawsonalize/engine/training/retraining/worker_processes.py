@@ -10,9 +10,9 @@ from pawsonalize.engine.training.retraining.record import (
     RunRecord,
     Step,
     changes_of,
+    note_times,
     read_record,
     settled,
-    timed,
 )
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.processes import ChildProcesses
@@ -70,7 +70,7 @@ class WorkerProcesses:
             f" again during {record.step}: see the server's log, and whether memory is short"
         )
         record = self._end(settled(record, RunOutcome.FAILED, reason, Step.NOTIFY), now)
-        self._work.change(run.name, **changes_of(timed(record, now)))
+        self._work.change(run.name, **changes_of(note_times(record, now)))
 
     def stop(self) -> None:
         """Stop the worker, if one runs: it lets go of the run, and another one may go on."""

@@ -22,12 +22,12 @@ def test_distances_are_those_of_the_globe() -> None:
 
 def test_a_postcode_is_found_however_it_is_written() -> None:
     table = read_postcodes("postcode,latitude,longitude\nsw1a 1aa,51.5,-0.14\n")
-    rules = Eligibility(postcode="SW1A1AA", max_distance_km=9).completed({}, table)
+    rules = Eligibility(postcode="SW1A1AA", max_distance_km=9).complete({}, table)
     assert rules.place == Place(51.5, -0.14)
     with pytest.raises(InvalidInput, match="not in the postcode table"):
-        Eligibility(postcode="X").completed({}, table)
+        Eligibility(postcode="X").complete({}, table)
     with pytest.raises(InvalidInput, match="needs a place"):
-        Eligibility(max_distance_km=9).completed({}, table)
+        Eligibility(max_distance_km=9).complete({}, table)
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def test_what_is_stored_of_a_user_counts_where_the_request_says_nothing() -> Non
         "LATITUDE": 1.0,
         "LONGITUDE": 2.0,
     }
-    rules = Eligibility(cats=False, dogs=True).completed(stored, {})
+    rules = Eligibility(cats=False, dogs=True).complete(stored, {})
     assert rules.household == ("kids", "dogs")
     assert (rules.max_fee, rules.place) == (80.0, Place(1.0, 2.0))
     assert (
-        Eligibility().completed({"MAX_FEE": "much", "LATITUDE": 99, "LONGITUDE": 0}, {}).place
+        Eligibility().complete({"MAX_FEE": "much", "LATITUDE": 99, "LONGITUDE": 0}, {}).place
         is None
     )

@@ -23,7 +23,7 @@ from pawsonalize.domain.filters.expression import (
     Subject,
 )
 from pawsonalize.engine.serving.filters.columns import AttributeColumns, Texts
-from pawsonalize.engine.serving.filters.evaluation import Facts, passing
+from pawsonalize.engine.serving.filters.evaluation import Facts, passing_rows
 from tests.filter_expressions import FIELDS, PARAMETERS, expressions
 
 Row = Mapping[str, str | float | None]
@@ -120,7 +120,7 @@ def test_the_evaluator_says_what_going_row_by_row_says(
     facts = Facts(given, Texts.of(pairs, len(rows)), user, item)
     naive = Naive(values, user, item)
     expected = [naive.passes(expression, row, types) for row, types in rows]
-    assert passing(expression, columns, facts).tolist() == expected
+    assert passing_rows(expression, columns, facts).tolist() == expected
 
 
 ANIMALS = AttributeColumns(
@@ -136,7 +136,7 @@ EVERYBODY = list(ANIMALS.ids)
 
 
 def passed(text: str, **facts: Any) -> list[str]:
-    mask = passing(parse(text), ANIMALS, replace(Facts({}), **facts))
+    mask = passing_rows(parse(text), ANIMALS, replace(Facts({}), **facts))
     return [name for name, passes in zip(ANIMALS.ids, mask, strict=True) if passes]
 
 

@@ -181,11 +181,11 @@ def test_metadata_columns_are_given_as_asked(
 ) -> None:
     catalogue.put_items([Item("a", {"GENRES": "x|y", "FEE": 2.5})])
     wanted = {"ITEMS": ["genres", "ANIMAL_TYPE", "FEE"]}
-    assert metadata.selected(["a", PUG], wanted, T0) == [
+    assert metadata.select_columns(["a", PUG], wanted, T0) == [
         {"GENRES": "x|y", "ANIMAL_TYPE": None, "FEE": 2.5},
         {"GENRES": None, "ANIMAL_TYPE": "2", "FEE": None},
     ]
     with pytest.raises(InvalidInput, match="knows the dataset ITEMS, not USERS"):
-        metadata.selected(["a"], {"USERS": ["AGE"]}, T0)
+        metadata.select_columns(["a"], {"USERS": ["AGE"]}, T0)
     with pytest.raises(InvalidInput, match="10 columns, not 11"):
-        metadata.selected(["a"], {"ITEMS": [f"C{n}" for n in range(11)]}, T0)
+        metadata.select_columns(["a"], {"ITEMS": [f"C{n}" for n in range(11)]}, T0)

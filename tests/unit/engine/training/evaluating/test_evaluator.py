@@ -13,7 +13,7 @@ from pawsonalize.engine.training.evaluating.evaluator import (
     evaluate,
     evaluate_data,
 )
-from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, reordered
+from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, reorder
 from pawsonalize.engine.training.evaluating.report import Evaluation, RankerReport, SplitReport
 from pawsonalize.evaluation.baselines import shuffled_labels
 from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_5
@@ -113,7 +113,7 @@ def test_trained_on_shuffled_labels_nothing_is_better_than_popularity(
     seed: int, settings: Mapping[str, object]
 ) -> None:
     data = walks(users=2_000, seed=seed)  # with fewer, popularity itself is far from chance
-    nonsense = reordered(data, shuffled_labels(len(data), seed))
+    nonsense = reorder(data, shuffled_labels(len(data), seed))
     splits = (SplitName.PERSONALIZE,) if settings is LEARNS_QUICKLY else ORDER.splits
     for report in run(nonsense, replace(ORDER, settings=settings, splits=splits)).splits:
         lead = ranker(report, "popularity").lead[NDCG_AT_5]
