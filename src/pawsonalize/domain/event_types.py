@@ -41,7 +41,7 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
         " downvoted swipeleft dismiss dismissed reject rejected block blocked",
     }
 )
-"""Synonyms of each meaning, as `spelled` has it; `dislike` and `return` speak against."""
+"""Synonyms of each meaning, as `plain_spelling` has it; `dislike` and `return` speak against."""
 
 
 def plain_spelling(event_type: str) -> str:

@@ -134,7 +134,7 @@ class Leases:
     def lead(self, name: str) -> Lease | None:
         """Take a lease and keep it until `let_go`; None if another process has it.
 
-        Called again, it says whether it is still ours. What is done under it is to be `fenced`.
+        Called again, it says whether it is still ours. Writes under it belong into `fence_writes`.
         """
         with self._leading, ExitStack() as stack:
             if (kept := self._led.get(name)) is not None and name in self._tokens:

@@ -29,7 +29,7 @@ CURVE = (
     -0.19314718055946636, 0.04707932636893659, -0.008424781753223483, 0.001193343106972442,
     -0.0001399948972143172, 1.3996655296475002e-05, -1.1908855089362268e-06, 7.224467270103884e-08,
 )  # fmt: skip
-"""The polynomial q of `halved`, by rising powers."""
+"""The polynomial q of `decay_weights`, by rising powers."""
 
 Moments = NDArray[Any]
 Floats = NDArray[np.float64]

@@ -134,7 +134,7 @@ def _visits(
 def _fade(age: Array, design: Design) -> Array:
     """Return the decayed weight of a visit. `age` is in milliseconds.
 
-    As `halved` has it, in a tenth of its time: no other engine has to find the same bits.
+    As `decay_weights` has it, in a tenth of its time: no other engine has to find the same bits.
     """
     periods = age / (design.context_half_life_days * DAY)
     return np.asarray(np.exp2(-np.minimum(np.maximum(periods, 0.0), OLDEST)))

@@ -60,7 +60,7 @@ class Eligibility:
     place: Place | None = None
     """Place of the visitor; without `max_distance_km` it excludes no animal, it only weighs."""
     postcode: str = ""
-    """Postcode of the visitor, if the request has one; `completed` makes a place of it."""
+    """Postcode of the visitor, if the request has one; `complete` makes a place of it."""
     max_distance_km: float | None = None
     denied: Denied = NOBODY
 
