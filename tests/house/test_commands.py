@@ -57,6 +57,33 @@ def test_help_of_every_command_imports_nothing_heavy() -> None:
     assert heavy == []
 
 
+LOOK = """
+import sys
+from pawsonalize.cli.main import main
+try:
+    main()
+finally:
+    print("imported", *sorted(sys.modules.keys() & set(sys.stdin.read().split())))
+"""
+SERVING = {"jinja2", "lark", "limits", "prometheus_client", "scipy", "starlette", "uvicorn"}
+
+
+@pytest.mark.parametrize("words", ["campaigns ls", "solutions ls", "audit ls", "erasures ls"])
+def test_a_command_that_looks_at_data_imports_nothing_that_only_answers_need(
+    tmp_path: Path, words: str
+) -> None:
+    settings = make_service(tmp_path, train=False)
+    done = subprocess.run(
+        [sys.executable, "-c", LOOK, *words.split()],
+        capture_output=True,
+        text=True,
+        check=True,
+        input=" ".join(SERVING | {"sqlalchemy"}),
+        env=os.environ | as_environment(settings),
+    )
+    assert done.stdout.splitlines()[-1] == "imported sqlalchemy"
+
+
 REPORT = f"""
 import sys
 from pawsonalize.cli.report_outcomes import main

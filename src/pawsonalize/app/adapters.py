@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pawsonalize import clock
-from pawsonalize.app.outcome_tables import outcome_tables
 from pawsonalize.app.shared_data import open_artefacts, root_key_of
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
@@ -17,28 +17,7 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.intake import Intake
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.engine.ingest.job_files import Sources
-from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
-from pawsonalize.engine.serving.directory import Directory
-from pawsonalize.engine.serving.filters.resources import Filters
-from pawsonalize.engine.serving.served import RemoteCampaign
-from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.processes import TrainingProcesses
-from pawsonalize.engine.training.refresh import CountRefresher
-from pawsonalize.engine.training.remote import RemoteEngine
-from pawsonalize.engine.training.retrained import find_retrained
-from pawsonalize.engine.training.retraining.runs import Runs
-from pawsonalize.engine.training.shown import learn_choices
-from pawsonalize.engine.training.solutions import Solutions
-from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.engine.training.training_data import LogReading, Sampling, whole_log
-from pawsonalize.engine.training.training_limit import TrainingLimit
-from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.engine.upkeep.archiver import Archiver
-from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.kinds.access_keys import AccessKeys
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.defaults import ensure_defaults
@@ -75,6 +54,26 @@ from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.work import WorkTable
 from pawsonalize.wing import offered
 
+if TYPE_CHECKING:
+    from pawsonalize.engine.ingest.datasets import Datasets
+    from pawsonalize.engine.ingest.intake import Intake
+    from pawsonalize.engine.ingest.inventory.inventory import Inventory
+    from pawsonalize.engine.ingest.job_files import Sources
+    from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
+    from pawsonalize.engine.serving.directory import Directory
+    from pawsonalize.engine.serving.filters.resources import Filters
+    from pawsonalize.engine.serving.served import RemoteCampaign
+    from pawsonalize.engine.training.group_changes import DatasetGroups
+    from pawsonalize.engine.training.refresh import CountRefresher
+    from pawsonalize.engine.training.remote import RemoteEngine
+    from pawsonalize.engine.training.retraining.runs import Runs
+    from pawsonalize.engine.training.solutions import Solutions
+    from pawsonalize.engine.training.trainer import Trainer
+    from pawsonalize.engine.training.training_data import LogReading, Sampling
+    from pawsonalize.engine.training.versions import SolutionVersions
+    from pawsonalize.engine.upkeep.archiver import Archiver
+    from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
+
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 
 
@@ -97,9 +96,9 @@ class Adapters:
     trainings: TrainingProcesses
     work: WorkTable
     leases: Leases
-    reading: LogReading | None
+    reading: "LogReading | None"
     """Counts the log out of core; None where trainings read it into memory."""
-    remote: RemoteEngine | None
+    remote: "RemoteEngine | None"
     """What trains and answers in place of this service, if anything does."""
 
     @property
@@ -112,34 +111,45 @@ class Adapters:
         """A sentence on what trains and answers, for people."""
         return "this service trains and answers" if self.remote is None else self.remote.description
 
-    def remote_campaign(self, name: str) -> RemoteCampaign | None:
+    def remote_campaign(self, name: str) -> "RemoteCampaign | None":
         """The campaign of the remote engine behind ours of that name."""
         return None if self.remote is None else self.remote.campaign(name)
 
     @property
-    def outcomes(self) -> OutcomeSources:
+    def outcomes(self) -> "OutcomeSources":
         """What an outcomes report is read from; it may be a moment behind."""
+        from pawsonalize.app.outcome_tables import outcome_tables
+
         return outcome_tables(self.database, self.log.event_types)
 
     @property
-    def exposed(self) -> tuple[Inventory, AnimalExposures]:
+    def exposed(self) -> "tuple[Inventory, AnimalExposures]":
         """Animals and how often they were shown, for reports; they may be a moment behind."""
+        from pawsonalize.engine.ingest.inventory.inventory import Inventory
+
         reads = self.database.replica_reads()
         return Inventory(Animals(reads)), AnimalExposures(reads)
 
-    def caught_up_datasets(self) -> Datasets:
+    def caught_up_datasets(self) -> "Datasets":
         """The datasets as exports read them: with all that is committed by now."""
+        from pawsonalize.engine.ingest.datasets import Datasets
+
         reads = self.database.caught_up()
         return Datasets(self.registry, self.log.reading(reads), Catalogue(reads))
 
     @property
-    def sampling(self) -> Sampling:
+    def sampling(self) -> "Sampling":
         """What measurements read of a log."""
+        from pawsonalize.engine.training.training_data import whole_log
+
         return whole_log if self.reading is None else self.reading.sample
 
     @property
-    def versions(self) -> SolutionVersions:
+    def versions(self) -> "SolutionVersions":
         """The solution versions."""
+        from pawsonalize.engine.training.training_limit import TrainingLimit
+        from pawsonalize.engine.training.versions import SolutionVersions
+
         limit = TrainingLimit(self.registry, GroupDays(self.database))
         return SolutionVersions(self.registry, self.log, self.artefacts, self.erased, limit)
 
@@ -154,34 +164,46 @@ class Adapters:
         return ErasedLookup(self.database)
 
     @property
-    def erased_archive(self) -> ErasedArchive:
+    def erased_archive(self) -> "ErasedArchive":
         """The archive without those."""
+        from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
+
         index = ArchiveIndex(self.database)
         return ErasedArchive(self.objects, self.ledger, index, self.erased)
 
     @property
-    def archiver(self) -> Archiver:
+    def archiver(self) -> "Archiver":
         """What copies the log into the archive."""
+        from pawsonalize.engine.upkeep.archiver import Archiver
+
         raws = RawEvents(self.database)
         return Archiver(self.log, raws, self.ledger, self.objects, self.erased_archive)
 
     @property
-    def solutions(self) -> Solutions:
+    def solutions(self) -> "Solutions":
         """The solutions."""
+        from pawsonalize.engine.training.solutions import Solutions
+
         return Solutions(self.registry, self.log.event_types)
 
     @property
-    def dataset_groups(self) -> DatasetGroups:
+    def dataset_groups(self) -> "DatasetGroups":
         """The dataset groups."""
+        from pawsonalize.engine.training.group_changes import DatasetGroups
+
         return DatasetGroups(self.registry)
 
     @property
-    def datasets(self) -> Datasets:
+    def datasets(self) -> "Datasets":
         """The datasets of every dataset group."""
+        from pawsonalize.engine.ingest.datasets import Datasets
+
         return Datasets(self.registry, self.log, self.catalogue)
 
-    def sources(self, settings: Settings) -> Sources:
+    def sources(self, settings: Settings) -> "Sources":
         """Where jobs may read."""
+        from pawsonalize.engine.ingest.job_files import Sources
+
         s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
         shared = settings.bucket_url("imports")
         return Sources(settings.import_folders, s3_root, open_objects, shared)
@@ -192,12 +214,16 @@ class Adapters:
         return Campaigns(self.registry)
 
     @property
-    def filters(self) -> Filters:
+    def filters(self) -> "Filters":
         """The filters."""
+        from pawsonalize.engine.serving.filters.resources import Filters
+
         return Filters(self.registry, self.catalogue)
 
-    def directory(self, settings: Settings) -> Directory:
+    def directory(self, settings: Settings) -> "Directory":
         """What finds dataset groups and campaigns by what they are called."""
+        from pawsonalize.engine.serving.directory import Directory
+
         return Directory(self.registry, partial(_reference, settings), clock.now)
 
     def access_keys(self, settings: Settings) -> AccessKeys:
@@ -209,8 +235,11 @@ class Adapters:
         """Who changed what."""
         return AuditLog(self.database)
 
-    def runs(self, settings: Settings) -> Runs:
+    def runs(self, settings: Settings) -> "Runs":
         """The workflow runs; new ones are begun with these settings."""
+        from pawsonalize.engine.training.retrained import find_retrained
+        from pawsonalize.engine.training.retraining.runs import Runs
+
         return Runs(self.work, as_record(settings), partial(find_retrained, self.registry))
 
     def problems(self, settings: Settings) -> Problems:
@@ -222,21 +251,28 @@ class Adapters:
         """Return the outbox for the notifiers that a wing offers."""
         return Outbox(self.deliveries, offered("notifiers", settings) or ())
 
-    def intake(self, settings: Settings) -> Intake:
+    def intake(self, settings: Settings) -> "Intake":
         """What counts how much of what comes in is taken; many refusals are a problem."""
+        from pawsonalize.engine.ingest.intake import Intake
+
         return Intake(self.problems(settings), settings.dead_letter_notice)
 
     @property
-    def refresher(self) -> CountRefresher:
+    def refresher(self) -> "CountRefresher":
         """What refreshes in this very process."""
+        from pawsonalize.engine.training.refresh import CountRefresher
+
         return CountRefresher(self.registry, self.log, self.catalogue, self.artefacts, self.reading)
 
     @property
-    def trainer(self) -> Trainer:
+    def trainer(self) -> "Trainer":
         """What trains in this very process the versions that are created by now.
 
         So a replica that it reads from has every event up to their cuts.
         """
+        from pawsonalize.engine.training.shown import learn_choices
+        from pawsonalize.engine.training.trainer import Trainer
+
         reads = self.database.caught_up()
         log, catalogue = self.log.reading(reads), Catalogue(reads)
         choices = partial(learn_choices, Impressions(reads), log, Animals(reads))
@@ -373,6 +409,6 @@ def _existing_database(settings: Settings) -> Database:
 def _reference(settings: Settings, text: str) -> tuple[type[Resource], str] | None:
     if not text.startswith("arn:"):
         return None
-    from pawsonalize.aws.arn import Arns  # noqa: PLC0415 - slow to import, commands seldom need it
+    from pawsonalize.aws.arn import Arns
 
     return Arns(settings.aws_region, settings.aws_account_id).reference(text)

@@ -4,7 +4,8 @@ from dataclasses import replace
 from functools import partial
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.aws.raw_calls import is_raw_call, read_raw_call
+from pawsonalize.aws.raw_calls import read_raw_call
+from pawsonalize.aws.raw_form import is_raw_call
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.decoding.payloads import single
 from pawsonalize.engine.ingest.event_form import read_event

@@ -1,8 +1,5 @@
 """Events of Amazon's calls as they came in, for the archive, and read again."""
 
-import msgspec
-from msgspec import UNSET, Raw, UnsetType
-
 from pawsonalize.aws.operations.actions import interactions_of
 from pawsonalize.aws.operations.events import events_of
 from pawsonalize.aws.protocol.errors import AwsError
@@ -12,23 +9,6 @@ from pawsonalize.aws.protocol.validation import check
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import ACTIONS, Event
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
-
-
-class _Peek(msgspec.Struct, frozen=True, rename="camel"):
-    event_list: Raw | UnsetType = UNSET
-    action_interactions: Raw | UnsetType = UNSET
-
-
-_PEEK = msgspec.json.Decoder(_Peek)
-
-
-def is_raw_call(raw: str) -> bool:
-    """Whether it is a call of Amazon's with one event."""
-    try:
-        found = _PEEK.decode(raw)
-    except msgspec.MsgspecError:
-        return False
-    return found.event_list is not UNSET or found.action_interactions is not UNSET
 
 
 def read_raw_call(raw: str, was: Event, names: AnimalNames) -> Event:

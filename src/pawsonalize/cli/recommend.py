@@ -27,6 +27,7 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.query import Query
+    from pawsonalize.http.recommending.filters import Metadata
 
 
 def recommend(
@@ -81,8 +82,6 @@ def recommend(
 def _groups(
     preview: "Preview", query: "Query", like: str | None, explain: bool, json: bool
 ) -> None:
-    from pawsonalize.http.recommending.filters import Metadata
-    from pawsonalize.http.recommending.recommendations import recommendations_response
     from pawsonalize.recipes.catalogue import recipe_named
 
     if like is not None:
@@ -95,6 +94,8 @@ def _groups(
             )
     answer = preview.runtime.recommend(query)
     if json:
+        from pawsonalize.http.recommending.recommendations import recommendations_response
+
         no_columns: list[Metadata] = [{} for _ in answer.items]
         body = recommendations_response(answer, no_columns, is_full=True).body
         print(bytes(body).decode())
@@ -107,12 +108,12 @@ def _groups(
 def _animals(
     preview: "Preview", query: "Query", like: str | None, explain: bool, json: bool
 ) -> None:
-    from pawsonalize.http.recommending.animal_answers import AnimalsFound, animals_response
-
     individuals = preview.individuals
     query = individuals.with_profile(query)
     answer = individuals.recommend(query) if like is None else individuals.similar(like, query)
     if json:
+        from pawsonalize.http.recommending.animal_answers import AnimalsFound, animals_response
+
         print(bytes(animals_response(AnimalsFound(answer), is_full=True).body).decode())
         return
     print_source(answer.solution_version)

@@ -26,6 +26,7 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.query import Query
+    from pawsonalize.http.recommending.filters import Metadata
 
 
 def rerank(
@@ -73,11 +74,10 @@ def rerank(
 def _groups(
     preview: "Preview", query: "Query", items: list[str], explain: bool, json: bool
 ) -> None:
-    from pawsonalize.http.recommending.filters import Metadata
-    from pawsonalize.http.recommending.rerankings import RankedList, ranking_response
-
     answer = preview.runtime.rerank(query, preview.candidates(items, query.at))
     if json:
+        from pawsonalize.http.recommending.rerankings import RankedList, ranking_response
+
         no_columns: list[Metadata] = [{} for _ in answer.groups]
         body = ranking_response(RankedList(answer, no_columns), query.now, is_full=True).body
         print(bytes(body).decode())
@@ -91,12 +91,12 @@ def _groups(
 def _animals(
     preview: "Preview", query: "Query", items: list[str], explain: bool, json: bool
 ) -> None:
-    from pawsonalize.http.recommending.animal_answers import AnimalsFound
-    from pawsonalize.http.recommending.rerankings import animal_ranking_response
-
     individuals = preview.individuals
     answer = individuals.rerank(items, individuals.with_profile(query))
     if json:
+        from pawsonalize.http.recommending.animal_answers import AnimalsFound
+        from pawsonalize.http.recommending.rerankings import animal_ranking_response
+
         body = animal_ranking_response(AnimalsFound(answer), query.now, is_full=True).body
         print(bytes(body).decode())
         return

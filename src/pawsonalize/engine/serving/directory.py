@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from pawsonalize.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, NotReady
-from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.datasets import DatasetGroup
@@ -23,6 +23,9 @@ from pawsonalize.recipes.names import (
     TRENDING_NOW,
     USER_PERSONALIZATION,
 )
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.serving.recommender import Runtime
 
 
 class Purpose(StrEnum):
@@ -341,7 +344,7 @@ class Readiness:
 
 
 def readiness(
-    runtime: Runtime, entries: Sequence[DirectoryEntry], *, orders_animals: bool
+    runtime: "Runtime", entries: Sequence[DirectoryEntry], *, orders_animals: bool
 ) -> Readiness:
     """Return what can answer; NotReady with the next move if nothing can.
 
@@ -367,7 +370,7 @@ def readiness(
     return Readiness(None, message, campaigns)
 
 
-def _serves(one: DirectoryEntry, runtime: Runtime) -> bool:
+def _serves(one: DirectoryEntry, runtime: "Runtime") -> bool:
     """Whether the campaign answers; those in memory from the start must have loaded a model."""
     if one.name == RECOMMENDER:
         return runtime.can_recommend

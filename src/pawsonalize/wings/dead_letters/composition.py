@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
+from typing import TYPE_CHECKING
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
@@ -12,7 +13,6 @@ from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.refusals import RefusedInput
-from pawsonalize.http.services import Services
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_index import ArchiveIndex
@@ -27,6 +27,9 @@ from pawsonalize.wings.dead_letters.metrics import LOST, count_kept
 from pawsonalize.wings.dead_letters.refusals import Refusals
 from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
 from pawsonalize.wings.dead_letters.tables import dead_letters
+
+if TYPE_CHECKING:
+    from pawsonalize.http.services import Services
 
 
 def letters_of(adapters: Adapters) -> DeadLetters:
@@ -52,7 +55,9 @@ def archived_letters(adapters: Adapters) -> ArchivedLetters:
 
 
 @contextmanager
-def started(_settings: Settings, adapters: Adapters, _services: Services) -> Iterator[LetterReplay]:
+def started(
+    _settings: Settings, adapters: Adapters, _services: "Services"
+) -> Iterator[LetterReplay]:
     """Yield the letters and their replay, which operations and metrics share."""
     yield letter_replay(adapters)
 

@@ -7,17 +7,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import LOOK_SECONDS, Task, at_the_moment
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.roles import WORK
 from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.wings.feeds.feeds_file import ListedFeed, read_feeds
 from pawsonalize.wings.feeds.polling import Polling, ScheduledFeed
 from pawsonalize.wings.feeds.settings import FeedSettings
+
+if TYPE_CHECKING:
+    from pawsonalize.app.background import Task
+    from pawsonalize.http.services import Services
 
 
 def listed_feeds(settings: Settings) -> dict[str, ListedFeed]:
@@ -58,7 +61,7 @@ class Fetching:
 
 
 @contextmanager
-def started(settings: Settings, adapters: Adapters, _services: Services) -> Iterator[Fetching]:
+def started(settings: Settings, adapters: Adapters, _services: "Services") -> Iterator[Fetching]:
     """Yield the polling and its thread; an import that runs ends when the block does."""
     stopping = threading.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="feeds") as threads:
@@ -72,13 +75,15 @@ def started(settings: Settings, adapters: Adapters, _services: Services) -> Iter
 def tasks(
     settings: Settings,
     _adapters: Adapters,
-    _services: Services,
+    _services: "Services",
     fetching: Fetching,
-) -> Iterator[Task]:
+) -> Iterator["Task"]:
     """Yield the task that fetches the feeds which are due."""
+    from pawsonalize.app import background  # noqa: PLC0415 - checks do not need it
+
     if settings.has_role(WORK):
-        look = at_the_moment(fetching.polling.look)
-        yield Task("fetch feeds", LOOK_SECONDS, look, fetching.threads)
+        look = background.at_the_moment(fetching.polling.look)
+        yield background.Task("fetch feeds", background.LOOK_SECONDS, look, fetching.threads)
 
 
 USABLE = (scheduled_feeds,)

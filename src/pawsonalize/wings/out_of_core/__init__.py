@@ -8,5 +8,5 @@ WING = Wing(
     upkeep="counting:upkeep",
     purges="counting:PURGES",
     archive_keys="files:ARCHIVE_KEYS",
-    ports={"log_reading": "counting:open_reading"},
+    ports={"log_reading": "opening:open_reading"},
 )

@@ -25,18 +25,13 @@ if TYPE_CHECKING:  # imported only where trainings use it
     from pawsonalize.wings.out_of_core.reading import TableReading
 
 
-def open_reading(
-    settings: Settings, database: Database, objects: ObjectStore
-) -> "TableReading | None":
-    """Open what reads the training table; None where trainings read the log into memory."""
-    own = settings.part(CountingSettings)
-    if own.training_engine == "memory":
-        return None
+def open_reading(settings: Settings, database: Database, objects: ObjectStore) -> "TableReading":
+    """Open what reads the training table."""
     from pawsonalize.wings.out_of_core.reading import TableReading  # noqa: PLC0415
 
     return TableReading(
         lambda purpose: settings.data_dir.absolute() / SCRATCH / quote(purpose, safe=""),
-        own.training_memory_megabytes,
+        settings.part(CountingSettings).training_memory_megabytes,
         partial(training_table, database, objects),
         partial(_fetched, settings, objects),
     )

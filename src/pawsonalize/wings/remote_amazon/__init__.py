@@ -8,5 +8,5 @@ WING = Wing(
     checks="checks:CHECKS",
     usable="composition:USABLE",
     tasks="tasks:tasks",
-    ports={"remote_engine": "composition:open_engine"},
+    ports={"remote_engine": "opening:open_engine"},
 )

@@ -53,18 +53,15 @@ class AmazonEngine:
 
 def open_engine(
     settings: Settings, registry: Registry, log: EventLog, catalogue: Catalogue, leases: Leases
-) -> AmazonEngine | None:
-    """Open the engine; None if this service trains and answers by itself. Calls nobody yet."""
-    own = settings.part(AmazonSettings)
-    if not own.uses_amazon:
-        return None
+) -> AmazonEngine:
+    """Open the engine. Calls nobody yet."""
     personalize = open_amazon(settings)
     forwarder = Forwarder(
         log,
         registry,
         personalize.feeding,
         personalize.names.group,
-        from_the_start=own.amazon_history == "send",
+        from_the_start=settings.part(AmazonSettings).amazon_history == "send",
         now=clock.now,
     )
     training = AmazonTraining(personalize, registry, catalogue, forwarder, leases)

@@ -25,7 +25,6 @@ from pawsonalize.wings.streams.address import StreamAddress
 from pawsonalize.wings.streams.base import Stream
 from pawsonalize.wings.streams.consuming import Consumer, StreamSource, Taken
 from pawsonalize.wings.streams.leases import ShardLeases
-from pawsonalize.wings.streams.metrics import count_taken
 from pawsonalize.wings.streams.settings import StreamSettings
 from pawsonalize.wings.streams.stream_shards import ShardLag, ShardTable
 
@@ -61,6 +60,7 @@ def shards_of(source: StreamSource, adapters: Adapters) -> ShardTable:
 
 def consumer_of(settings: Settings, adapters: Adapters, ingest: Ingest, intake: Intake) -> Consumer:
     """A consumer of the stream that the settings name; the stream is opened."""
+    from pawsonalize.wings.streams.metrics import count_taken  # noqa: PLC0415 - checks need none
 
     def told(taken: Taken) -> None:
         count_taken(taken)
