@@ -1,11 +1,15 @@
 """The ASGI app: the doors in front of one engine, and what is done in the background."""
 
+import asyncio
 import gc
 import multiprocessing
+import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import ExitStack, asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from functools import partial
+from types import FrameType
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -15,7 +19,6 @@ from pawsonalize.access.guard import Guard
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.attempts import attempt
 from pawsonalize.app.background import archive_new, catch_up, in_background, started, tasks_of_wings
-from pawsonalize.app.ending import told_to_end
 from pawsonalize.app.engine import Engine
 from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.domain.roles import SERVE, WORK
@@ -34,6 +37,7 @@ from pawsonalize.ui.rendering import static_files
 from pawsonalize.wing import added, parts
 
 _SWITCH_SECONDS = 0.0005
+_SIGNS = (signal.SIGTERM, signal.SIGINT)
 
 
 def asgi() -> Starlette:
@@ -76,7 +80,7 @@ def build_app(
             engine = Engine.of(settings, adapters)
             stack.enter_context(engine.taking_part())
             # Requests in flight are answered before the server ends; these would let it wait.
-            stack.enter_context(told_to_end(engine.outcomes.close))
+            stack.enter_context(at_the_end_signal(engine.outcomes.close))
             services = app.state.services = engine.services(settings, adapters, sources)
             app.state.wings = started(settings, adapters, services, stack)
             tasks = tasks_of_wings(settings, adapters, services, app.state.wings)
@@ -120,3 +124,30 @@ def _routes(settings: Settings) -> list[BaseRoute]:
         *(route for _, pages in parts("pages") for route in pages()),
         *(site_routes() if settings.serves_site else ()),
     ]
+
+
+@contextmanager
+def at_the_end_signal(work: Callable[[], object]) -> Iterator[None]:
+    """Do the work on the event loop when a signal to end comes, before uvicorn hears of it.
+
+    uvicorn tells nobody when it begins to wait for requests. Only the main thread gets signals:
+    elsewhere, as in tests, nothing is done.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    found = {sign: signal.getsignal(sign) for sign in _SIGNS}
+    before = {sign: handler for sign, handler in found.items() if callable(handler)}
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(work)  # not here: what was interrupted may hold a lock
+        before[signal.Signals(number)](number, frame)
+
+    for sign in before:
+        signal.signal(sign, hand_on)
+    try:
+        yield
+    finally:
+        for sign, handler in before.items():
+            signal.signal(sign, handler)
