@@ -92,7 +92,7 @@ def logs_aside() -> None:
 @pytest.fixture(autouse=True, scope="module")
 def no_thread_outlives_its_file() -> Iterator[None]:
     """Fail the last test of a file whose services leave a thread running."""
-    with _threads_ending():
+    with _threads_ending(_is_ours):
         yield
 
 
@@ -101,18 +101,19 @@ def no_thread_outlives_its_test(request: pytest.FixtureRequest) -> Iterator[None
     """Fail the test that leaves a thread running, which would log into the output of the next."""
     fixtures = request.node._fixtureinfo.name2fixturedefs
     of_files = [one for one, found in fixtures.items() if found[-1].scope in {"class", "module"}]
-    with _threads_ending() if of_files == [no_thread_outlives_its_file.__name__] else nullcontext():
+    alone = of_files == [no_thread_outlives_its_file.__name__]
+    with _threads_ending(_is_of_code) if alone else nullcontext():
         yield
 
 
 @contextmanager
-def _threads_ending() -> Iterator[None]:
+def _threads_ending(is_ours: Callable[[threading.Thread], bool]) -> Iterator[None]:
     before = set(threading.enumerate())
     yield
-    if any(map(_is_ours, before)):  # a service that lives longer, which may start more at any time
+    if any(map(is_ours, before)):  # a service that lives longer, which may start more at any time
         return
     ends = time.monotonic() + _END_SECONDS
-    for thread in filter(_is_ours, set(threading.enumerate()) - before):
+    for thread in filter(is_ours, set(threading.enumerate()) - before):
         thread.join(max(0, ends - time.monotonic()))
         if thread.is_alive():
             pytest.fail(f"a thread goes on: {thread} of {getattr(thread, '_target', None)}")
@@ -120,10 +121,17 @@ def _threads_ending() -> Iterator[None]:
 
 def _is_ours(thread: threading.Thread) -> bool:
     """True unless a library keeps it for the next task, or for a server of the whole run."""
-    target = getattr(thread, "_target", None)
-    module = getattr(target, "__module__", None) or ""
-    in_pool = module == "concurrent.futures.thread" and not thread.name.startswith("asyncio_")
-    return in_pool or module.startswith(("pawsonalize", "tests", "uvicorn"))
+    in_pool = _module_of(thread) == "concurrent.futures.thread"
+    return (in_pool and not thread.name.startswith("asyncio_")) or _is_of_code(thread)
+
+
+def _is_of_code(thread: threading.Thread) -> bool:
+    """True if it runs our code alone; a service of the whole file fills its pools at any time."""
+    return _module_of(thread).startswith(("pawsonalize", "tests", "uvicorn"))
+
+
+def _module_of(thread: threading.Thread) -> str:
+    return getattr(getattr(thread, "_target", None), "__module__", None) or ""
 
 
 @pytest.fixture(autouse=True)
