@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pawsonalize import clock
+from pawsonalize.app.databases import existing_database, made_database
 from pawsonalize.app.shared_data import open_artefacts, root_key_of
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import NotFound, StorageUnavailable
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.training.processes import TrainingProcesses
@@ -35,12 +35,6 @@ from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.availability import Availability
 from pawsonalize.storage.beats import GONE_SECONDS
 from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.data_folder import (
-    DATABASE_FILE,
-    check_data_folder,
-    folder_errors,
-    make_data_folder,
-)
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.erased import ErasedLookup
@@ -312,7 +306,7 @@ def opened(
 
 def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]) -> Adapters:
     event_types = EventTypes.with_added(settings.event_types)
-    database = _existing_database(settings) if must_exist else _made_database(settings)
+    database = existing_database(settings) if must_exist else made_database(settings)
     registry = Registry(Resources(database), settings.max_dataset_groups)
     ensure_defaults(registry, settings.recipe, clock.now())
     artefacts = open_artefacts(settings, database)
@@ -354,56 +348,6 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
 
 def _nothing(_version: SolutionVersion) -> None:
     """No remote engine trains anything."""
-
-
-def _made_database(settings: Settings) -> Database:
-    make_data_folder(settings.data_dir.absolute(), settings.data_access)
-    _refuse_emptied(settings)
-    return _database(settings)
-
-
-def _database(settings: Settings, *, must_exist: bool = False) -> Database:
-    return Database(
-        settings.database,
-        must_exist=must_exist,
-        connections=settings.database_connections,
-        read_url=settings.database_read_url,
-    )
-
-
-def _refuse_emptied(settings: Settings) -> None:
-    """A database file without a byte, beside models that were trained on it, has lost its data.
-
-    To make tables in it would look like a new, healthy service.
-    """
-    file = settings.data_dir.absolute() / DATABASE_FILE
-    if settings.database_url or not file.is_file() or file.stat().st_size:
-        return
-    if settings.models_dir.is_dir() and any(settings.models_dir.iterdir()):
-        raise StorageUnavailable(
-            f"the database {file} is damaged: it is empty, though models were trained on it. Bring"
-            " the file back from a copy, or delete it, rebuild the events with `pawsonalize archive"
-            " replay` and import items and animals again"
-        )
-
-
-def _existing_database(settings: Settings) -> Database:
-    folder = settings.data_dir.absolute()
-    move = (
-        "name the right one with --data-dir or PAWSONALIZE_DATA_DIR, or fill a new one with"
-        " `pawsonalize import` or `pawsonalize demo`"
-    )
-    with folder_errors(folder):
-        if settings.database_url:
-            check_data_folder(folder)
-        elif not folder.is_dir():
-            raise NotFound(f"there is no data folder {folder}: {move}")
-        _refuse_emptied(settings)
-    try:
-        return _database(settings, must_exist=True)
-    except NotFound as error:
-        where = "" if settings.database_url else f" (the data folder is {folder})"
-        raise NotFound(f"{error.message}{where}: {move}") from error
 
 
 def _reference(settings: Settings, text: str) -> tuple[type[Resource], str] | None:
