@@ -47,7 +47,7 @@ def test_a_misspelt_variable_is_a_warning_with_the_right_name(
     monkeypatch.setenv("PAWSONALIZE_COLOUR", "red")
     monkeypatch.setenv("PAWSONALIZE_TEST_POSTGRES_URL", "postgresql://…")
     settings, written = read_settings()
-    assert settings == Settings()
+    assert settings == Settings.of()
     assert sorted(written.warnings) == [
         "the variable PAWSONALIZE_COLOUR is without effect: there is no setting of that name",
         "the variable PAWSONALIZE_DATADIR is without effect: did you mean PAWSONALIZE_DATA_DIR?",
@@ -70,7 +70,7 @@ def test_commands_print_the_warnings_on_stderr(
 def test_an_environment_without_its_file_names_the_file_and_those_that_are_there(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert read_settings()[0] == Settings(), "the default environment may have none"
+    assert read_settings()[0] == Settings.of(), "the default environment may have none"
     write("port: 1\n")
     monkeypatch.setenv("PAWSONALIZE_ENV", "prod")
     message = refused()
@@ -133,7 +133,7 @@ def test_an_error_names_the_variable_and_shows_no_secret(monkeypatch: pytest.Mon
 def test_an_empty_file_sets_nothing_and_says_so() -> None:
     write("# nothing yet\n")
     settings, written = read_settings()
-    assert settings == Settings()
+    assert settings == Settings.of()
     assert written.warnings == ("config/dev.yaml is empty: nothing is set by it",)
 
 
