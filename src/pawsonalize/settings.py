@@ -19,7 +19,6 @@ from pawsonalize.config import (
     PREFIX,
     Secret,
     Written,
-    display_value,
     read_config,
     read_json,
     wanted,
@@ -33,7 +32,6 @@ from pawsonalize.fleet_settings import FleetSettings
 from pawsonalize.storage.data_folder import DATABASE_FILE
 from pawsonalize.wing import parts
 
-_OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
 _OF_ANIMALS = ("max_per_group_share", "newcomer_days", "long_stay_days", "newcomer_floor")
 _JSON = frozenset({"event_types"})  # what is JSON as an environment variable
 _GATE, _CHECKS, _ANIMALS = GateSettings(), CheckSettings(), AnimalSettings()
@@ -325,11 +323,6 @@ def kinds_of_settings() -> dict[str, type[msgspec.Struct]]:
     return own | {name: kind for _, kind in parts("settings") for name in kind.__struct_fields__}
 
 
-def shown_values(settings: Settings) -> dict[str, str]:
-    """Every setting's value as text for people, by its name; secrets and passwords are hidden."""
-    return {name: display_value(settings.value(name)) for name in kinds_of_settings()}
-
-
 def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
     """The settings alone of `read_settings`."""
     return read_settings(overrides)[0]
@@ -389,15 +382,6 @@ def as_environment(settings: Settings) -> dict[str, str]:
     values = {name: settings.value(name) for name in kinds_of_settings()}
     values |= {name: msgspec.json.encode(values[name]).decode() for name in _JSON}
     return {PREFIX + name.upper(): str(value) for name, value in values.items()}
-
-
-def as_record(settings: Settings) -> dict[str, Any]:
-    """Return the settings that decide how a retraining goes, as data for its record."""
-    return {
-        name: settings.value(name)
-        for name in kinds_of_settings()
-        if name.startswith(_OF_RETRAINING)
-    }
 
 
 def _read(kind: type, value: Any) -> Any:

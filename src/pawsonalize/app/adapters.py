@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pawsonalize import clock
 from pawsonalize.app.databases import existing_database, made_database
@@ -26,7 +26,7 @@ from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import Settings, as_environment, as_record
+from pawsonalize.settings import Settings, as_environment, kinds_of_settings
 from pawsonalize.storage.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals import Animals
 from pawsonalize.storage.archive_index import ArchiveIndex
@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from pawsonalize.engine.upkeep.archiver import Archiver
     from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 
+_OF_RETRAINING = ("recipe", "reranking", "promotion", "gate", "check", "retrain", "campaign")
 COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 
 
@@ -234,7 +235,7 @@ class Adapters:
         from pawsonalize.engine.training.retrained import find_retrained
         from pawsonalize.engine.training.retraining.runs import Runs
 
-        return Runs(self.work, as_record(settings), partial(find_retrained, self.registry))
+        return Runs(self.work, _as_record(settings), partial(find_retrained, self.registry))
 
     def problems(self, settings: Settings) -> Problems:
         """Return the problems that last, of which people are notified."""
@@ -280,6 +281,12 @@ class Adapters:
             self.reading,
             None if self.remote is None else self.remote.training,
         )
+
+
+def _as_record(settings: Settings) -> dict[str, Any]:
+    """Return the settings that decide how a retraining goes, as data for its record."""
+    names = (name for name in kinds_of_settings() if name.startswith(_OF_RETRAINING))
+    return {name: settings.value(name) for name in names}
 
 
 @contextmanager

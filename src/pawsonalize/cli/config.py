@@ -8,8 +8,9 @@ import typer
 
 from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.terminal import print_listing
+from pawsonalize.config import display_value
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.settings import read_settings, shown_values
+from pawsonalize.settings import kinds_of_settings, read_settings
 
 app = command_group("Settings: what they are, where they come from, whether they can be used.")
 
@@ -28,7 +29,7 @@ def show(
     """
     settings, written = read_settings({"data_dir": data_dir})
     sources = dict(written.sources) | ({} if data_dir is None else {"data_dir": "--data-dir"})
-    values = shown_values(settings)
+    values = {name: display_value(settings.value(name)) for name in kinds_of_settings()}
     rows = [
         {"setting": name, "value": values[name], "source": sources.get(name, "default")}
         for name in sorted(values)
