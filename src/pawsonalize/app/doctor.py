@@ -143,4 +143,4 @@ def examine_all(settings: Settings, now: int) -> Iterator[Diagnosis]:
         with opened(settings, must_exist=True) as adapters:
             yield from examine(of_data, CheckedService(settings, adapters, now), CheckPlace.DOCTOR)
     except PawsonalizeError as error:  # NotFound: there is nothing to look at
-        yield attention(str(error))
+        yield attention(str(error), about="database")
