@@ -111,7 +111,7 @@ def test_the_doctor_finds_a_damage_that_opening_does_not_meet(whole: Path, tmp_p
     folder = tmp_path / "data"
     shutil.copytree(whole, folder)
     connection = sqlite3.connect(folder / FILE)
-    query = "SELECT rootpage FROM sqlite_master WHERE name = 'retraining_runs'"
+    query = "SELECT rootpage FROM sqlite_master WHERE name = 'audit_log'"
     (page,) = connection.execute(query).fetchone()
     (size,) = connection.execute("PRAGMA page_size").fetchone()
     connection.close()
