@@ -5,7 +5,7 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.demo import store_world
-from pawsonalize.cli.training import solutions_to_train, train_and_serve
+from pawsonalize.cli.models.training import solutions_to_train, train_and_serve
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.settings import load_settings
 

@@ -19,9 +19,9 @@ from pathlib import Path
 
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.importing.importer import Importer
-from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 
 
 def write_interactions(path: Path, rows: int) -> None:

@@ -31,9 +31,9 @@ from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.kinds.solutions import Cut, TrainingSelection
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
-from pawsonalize.storage.catalogue import Catalogue, Item
+from pawsonalize.storage.animals.catalogue import Catalogue, Item
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import TrainingRow
+from pawsonalize.storage.events.event_log import TrainingRow
 from pawsonalize.wings.out_of_core.log_source import LogSource
 from pawsonalize.wings.out_of_core.parted_counts import PartedCounts
 from pawsonalize.wings.out_of_core.parts import LogParts

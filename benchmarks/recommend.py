@@ -20,11 +20,11 @@ from benchmarks.server import drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.training import train_and_serve
+from pawsonalize.cli.models.training import train_and_serve
 from pawsonalize.domain.events import Event
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import load_settings
-from pawsonalize.storage.catalogue import Item
+from pawsonalize.storage.animals.catalogue import Item
 
 CONNECTIONS = 8
 _CHUNK = 20_000

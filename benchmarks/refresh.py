@@ -41,7 +41,7 @@ from pawsonalize.evaluation.bootstrap import resampled_means
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
-from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.events.impressions import Impressions
 
 _END = 1_767_225_600_000  # 2026-01-01
 _NAME = "benchmark"

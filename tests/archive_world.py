@@ -17,14 +17,14 @@ from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.replay import Replayed, replay
 from pawsonalize.engine.upkeep.rereading import Rereading
 from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.storage.archive_index import ArchiveIndex
-from pawsonalize.storage.archive_ledger import ArchiveLedger
+from pawsonalize.storage.archiving.archive_index import ArchiveIndex
+from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erased import ErasedLookup
-from pawsonalize.storage.erasures import ErasureTable
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.log_start import LogStart
-from pawsonalize.storage.raw_events import RawEvents
+from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasing.erasures import ErasureTable
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.log_start import LogStart
+from pawsonalize.storage.events.raw_events import RawEvents
 
 MIDNIGHT = 1_795_478_400_000  # 2026-11-24T00:00:00Z
 

@@ -13,7 +13,7 @@ from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.cache import ArtefactCache
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.data import Arrays
-from pawsonalize.storage.artefact_index import ArtefactIndex
+from pawsonalize.storage.archiving.artefact_index import ArtefactIndex
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.fleet.bucket import BucketArtefacts
 from tests.event_data import T0

@@ -24,7 +24,7 @@ from pawsonalize.evaluation.gate.evidence import Evidence, LiveEvidence
 from pawsonalize.evaluation.gate.rules import decide
 from pawsonalize.evaluation.gate.settings import GateSettings
 from pawsonalize.settings import Settings
-from pawsonalize.storage.catalogue import Item
+from pawsonalize.storage.animals.catalogue import Item
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.evidence import compared, evidence

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from pawsonalize.storage.impressions import ANIMALS, Impression
+from pawsonalize.storage.events.impressions import ANIMALS, Impression
 from tests.event_data import T0
 
 

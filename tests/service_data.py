@@ -13,7 +13,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
-from pawsonalize.storage.catalogue import Item
+from pawsonalize.storage.animals.catalogue import Item
 from tests.event_data import T0, event
 from tests.training import train_and_serve
 

@@ -19,14 +19,14 @@ from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.storage.archive_index import ArchiveIndex
-from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.archiving.archive_index import ArchiveIndex
+from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erased import ErasedLookup
-from pawsonalize.storage.erasures import ErasureTable
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.histories import HistoryQuery
-from pawsonalize.storage.raw_events import RawEvents
+from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasing.erasures import ErasureTable
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import HistoryQuery
+from pawsonalize.storage.events.raw_events import RawEvents
 from pawsonalize.storage.tables import events as events_table
 
 T0 = 1_795_533_300_000  # 2026-11-24T15:15:00Z

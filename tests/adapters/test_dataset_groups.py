@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, Visitor
-from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.histories import _RECENT_OF, HistoryQuery
-from pawsonalize.storage.training_rows import TRAINING_ROWS
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import _RECENT_OF, HistoryQuery
+from pawsonalize.storage.events.training_rows import TRAINING_ROWS
 from tests.event_data import T0, event
 
 SHOP = "shop"

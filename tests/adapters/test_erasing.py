@@ -26,10 +26,10 @@ from pawsonalize.kinds.jobs import DataDeletionJob
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
-from pawsonalize.storage.catalogue import User
-from pawsonalize.storage.erasures import Erasure
-from pawsonalize.storage.histories import HistoryQuery
-from pawsonalize.storage.impressions import ANIMALS, RECOMMENDATION, Impression
+from pawsonalize.storage.animals.catalogue import User
+from pawsonalize.storage.erasing.erasures import Erasure
+from pawsonalize.storage.events.histories import HistoryQuery
+from pawsonalize.storage.events.impressions import ANIMALS, RECOMMENDATION, Impression
 from pawsonalize.wings.dead_letters.archived_letters import decode_letters
 from pawsonalize.wings.dead_letters.composition import archived_letters, letters_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter

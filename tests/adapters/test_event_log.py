@@ -8,9 +8,9 @@ import pytest
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog, Touched
-from pawsonalize.storage.histories import HistoryQuery, Position
-from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.events.event_log import EventLog, Touched
+from pawsonalize.storage.events.histories import HistoryQuery, Position
+from pawsonalize.storage.events.impressions import Impressions
 
 T0 = 1_700_000_000_000
 PAGE = HistoryQuery(limit=100)

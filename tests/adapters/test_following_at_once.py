@@ -20,9 +20,9 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erased import ErasedLookup
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.group_days import GroupDays
+from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.group_days import GroupDays
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0, event
 

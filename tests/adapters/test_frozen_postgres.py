@@ -11,7 +11,7 @@ from sqlalchemy import text
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.answering import in_time
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import event
 from tests.postgres_server import PostgresServer, postgres_server
 

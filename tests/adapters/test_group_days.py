@@ -6,9 +6,9 @@ from dataclasses import replace
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import DAY
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.group_days import DailyLimits, DayCounts, GroupDays
-from pawsonalize.storage.group_sizes import CountMark, GroupSize, GroupSizes
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.group_days import DailyLimits, DayCounts, GroupDays
+from pawsonalize.storage.events.group_sizes import CountMark, GroupSize, GroupSizes
 from pawsonalize.storage.turns import Turns
 from tests.event_data import T0, event
 

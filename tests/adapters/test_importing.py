@@ -11,10 +11,10 @@ from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.ingest.importing.columns import read_schema
 from pawsonalize.engine.ingest.importing.csv_rows import ImportReport
 from pawsonalize.engine.ingest.importing.importer import Importer
-from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.histories import HistoryQuery
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import HistoryQuery
 
 NOW = 1_790_000_000_000
 SHARED = Path(

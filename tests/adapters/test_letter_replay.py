@@ -11,7 +11,7 @@ from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
 from pawsonalize.wings.dead_letters.letter_table import LetterQuery

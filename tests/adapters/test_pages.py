@@ -11,11 +11,11 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep import retention
 from pawsonalize.engine.upkeep.retention import AnswerRetention
 from pawsonalize.kinds.names import first_recommendation_id, new_recommendation_id
-from pawsonalize.storage.animal_exposures import AnimalExposures
-from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.animals.animal_exposures import AnimalExposures
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import RECOMMENDATION, Impression, Impressions
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
 from tests import page_data
 from tests.animal_data import animal
 from tests.event_data import T0, event

@@ -13,7 +13,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.storage import replica as replicas
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0, event
 from tests.postgres_server import PostgresPair, PostgresServer, postgres_pair, postgres_server
 from tests.service_data import make_service

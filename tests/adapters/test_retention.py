@@ -15,7 +15,7 @@ from pawsonalize.engine.upkeep import retention
 from pawsonalize.engine.upkeep.mending import mend
 from pawsonalize.engine.upkeep.retention import ArchiveRetention, EventRetention
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.histories import HistoryQuery
+from pawsonalize.storage.events.histories import HistoryQuery
 from pawsonalize.storage.tables import sessions
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received
 

@@ -12,7 +12,7 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage import revisions
 from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.revisions import bring_up_to_date
 from pawsonalize.storage.servers import ServerTable
 from pawsonalize.storage.tables import REVISION

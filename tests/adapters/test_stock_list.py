@@ -6,19 +6,19 @@ import pytest
 
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY
-from pawsonalize.storage.animal_exposures import add_shown_animals
-from pawsonalize.storage.animal_list import (
+from pawsonalize.storage.animals.animal_exposures import add_shown_animals
+from pawsonalize.storage.animals.animal_list import (
     AnimalOrder,
     AnimalSearch,
     StockList,
     is_hardly_seen,
     key_of,
 )
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.event_tail import EventTail, TailQuery
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.event_tail import EventTail, TailQuery
 from tests.animal_data import animal
 from tests.event_data import T0, event
 

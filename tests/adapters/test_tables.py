@@ -18,14 +18,14 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
 from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.names import new_recommendation_id
-from pawsonalize.storage.animal_exposures import AnimalExposures, add_shown_animals
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
-from pawsonalize.storage.availability import Availability
-from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.animals.animal_exposures import AnimalExposures, add_shown_animals
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
+from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import (
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import (
     ANIMAL_RANKING,
     ANIMALS,
     RANKING,

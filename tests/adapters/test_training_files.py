@@ -3,9 +3,9 @@
 import pytest
 
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.log_start import LogStart
-from pawsonalize.storage.training_files import (
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.log_start import LogStart
+from pawsonalize.storage.events.training_files import (
     TableState,
     TrainingFile,
     TrainingFiles,

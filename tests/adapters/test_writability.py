@@ -8,7 +8,7 @@ import pytest
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage import database as opening
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import event
 
 # Real refusals of the database, on the one connection that the test uses.

@@ -9,7 +9,7 @@ import pytest
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.settings import Settings
-from pawsonalize.storage.catalogue import Item
+from pawsonalize.storage.animals.catalogue import Item
 from tests.animal_data import animal
 from tests.e2e.conftest import Server, Start, run
 from tests.event_data import T0, event

@@ -69,7 +69,7 @@ def program(folder: Path, *migrations: str) -> str:
     source = tables.read_text()
     assert _COLUMN in source
     source = source.replace(_COLUMN, f'{_COLUMN}    Column("origin", Text, default="later"),\n', 1)
-    rows = package / "storage/event_rows.py"
+    rows = package / "storage/events/event_rows.py"
     popped = '    shown = columns.pop("impression")\n'
     rows.write_text(rows.read_text().replace(popped, f'{popped}    columns.pop("origin")\n'))
     latest = following(REVISION, len(migrations))

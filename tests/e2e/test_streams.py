@@ -18,7 +18,7 @@ import pytest
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.streams.reading import open_producer
 from tests.adapters.stream.kafka_broker import KafkaBroker, kafka_cluster

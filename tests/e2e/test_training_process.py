@@ -14,7 +14,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.cli import training
+from pawsonalize.cli.models import training
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.kinds.processes import holder
 from pawsonalize.kinds.solutions import SolutionVersion

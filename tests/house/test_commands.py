@@ -14,7 +14,7 @@ from typer.main import get_command
 
 from pawsonalize.cli.keys import For
 from pawsonalize.cli.main import app
-from pawsonalize.cli.train import train
+from pawsonalize.cli.models.train import train
 from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.solutions import TrainingMode

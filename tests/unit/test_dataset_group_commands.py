@@ -21,7 +21,7 @@ from pawsonalize.kinds.datasets import (
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
-from pawsonalize.storage.histories import HistoryQuery
+from pawsonalize.storage.events.histories import HistoryQuery
 from tests.event_data import T0
 from tests.service_data import make_service
 

@@ -20,7 +20,7 @@ from pawsonalize.kinds.solutions import Solution
 from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage.deliveries import Delivery
-from pawsonalize.storage.impressions import ANIMALS, Impression
+from pawsonalize.storage.events.impressions import ANIMALS, Impression
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter

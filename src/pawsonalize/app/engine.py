@@ -76,7 +76,7 @@ from pawsonalize.engine.training.untrained import TrainedOrNot
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
-from pawsonalize.http.service_metrics import RecentFigures
+from pawsonalize.http.server.service_metrics import RecentFigures
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import ADOPTION_SITE
 from pawsonalize.kinds.cached_lookup import CachedLookup

@@ -11,8 +11,8 @@ from pawsonalize.engine.upkeep.erasing import Erasing, ErasureSteps
 from pawsonalize.engine.upkeep.erasures import ErasureNotes
 from pawsonalize.engine.upkeep.visitor_files import VisitorFiles
 from pawsonalize.settings import Settings
-from pawsonalize.storage.remains import remove_remains
-from pawsonalize.storage.visitor_rows import VisitorRows
+from pawsonalize.storage.erasing.remains import remove_remains
+from pawsonalize.storage.erasing.visitor_rows import VisitorRows
 from pawsonalize.wing import added
 
 

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 from pawsonalize.settings import Settings
-from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impressions
-from pawsonalize.storage.outcomes import Outcomes
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import Impressions
+from pawsonalize.storage.events.outcomes import Outcomes
 
 
 def outcome_tables(database: Database, event_types: EventTypes) -> OutcomeSources:

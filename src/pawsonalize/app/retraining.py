@@ -31,7 +31,7 @@ from pawsonalize.engine.training.retraining.worker import RunWorker
 from pawsonalize.engine.training.retraining.worker_processes import WorkerProcesses
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.settings import Settings, as_environment
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.turns import Turns
 
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side

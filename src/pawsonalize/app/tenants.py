@@ -18,8 +18,8 @@ from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.kinds.usage import Usage
 from pawsonalize.settings import Settings
-from pawsonalize.storage.group_days import DayCounts, GroupDays
-from pawsonalize.storage.group_sizes import GroupSizes
+from pawsonalize.storage.events.group_days import DayCounts, GroupDays
+from pawsonalize.storage.events.group_sizes import GroupSizes
 from pawsonalize.storage.turns import Turns
 
 

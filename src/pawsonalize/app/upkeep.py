@@ -21,9 +21,9 @@ from pawsonalize.kinds.jobs import (
     DatasetExportJob,
 )
 from pawsonalize.settings import Settings
+from pawsonalize.storage.events.group_days import GroupDays
+from pawsonalize.storage.events.log_start import LogStart
 from pawsonalize.storage.file_size import tidy
-from pawsonalize.storage.group_days import GroupDays
-from pawsonalize.storage.log_start import LogStart
 from pawsonalize.wing import parts
 
 _JOBS = (

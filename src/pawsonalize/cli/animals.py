@@ -41,7 +41,7 @@ def ls(
     Example: pawsonalize animals ls --status available --species dog
     """
     from pawsonalize.engine.ingest.inventory.listing import read_status
-    from pawsonalize.storage.animals import AnimalQuery
+    from pawsonalize.storage.animals.animals import AnimalQuery
 
     query = AnimalQuery(
         limit,

@@ -13,7 +13,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.storage.erasures import Erasure
+    from pawsonalize.storage.erasing.erasures import Erasure
 
 app = command_group("Erasures: visitors who are to be forgotten.")
 

@@ -16,28 +16,27 @@ from pawsonalize.cli import (
     demo,
     doctor,
     erasures,
-    evaluate,
-    events,
     health,
-    history,
     importing,
     init,
     jobs,
     keys,
     outcomes,
     processes,
-    recommend,
-    rerank,
-    runs,
     serve,
-    solutions,  # noqa: F401 - adds commands to those of its kind
     status,
-    train,
     vacuum,
+)
+from pawsonalize.cli.models import (
+    evaluate,
+    runs,
+    solutions,  # noqa: F401 - adds commands to those of its kind
+    train,
 )
 from pawsonalize.cli.options import command_group
 from pawsonalize.cli.resources import groups_below
 from pawsonalize.cli.terminal import say
+from pawsonalize.cli.visitors import events, history, recommend, rerank
 from pawsonalize.config import read_secrets
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.settings import Settings, read_settings

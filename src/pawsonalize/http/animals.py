@@ -26,7 +26,7 @@ from pawsonalize.http.json import json_response, read_body, read_form, read_limi
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import SITE
-from pawsonalize.storage.animals import AnimalQuery
+from pawsonalize.storage.animals.animals import AnimalQuery
 
 OPERATIONS = Operations()
 _ANIMAL = RequestParameter("animalId", "The animal.", where="path", required=True)

@@ -15,7 +15,7 @@ from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.http.tenants import enter, own_group
 from pawsonalize.kinds.access_keys import SITE
-from pawsonalize.storage.erasures import STEPS, Erasure, ErasureStatus
+from pawsonalize.storage.erasing.erasures import STEPS, Erasure, ErasureStatus
 
 OPERATIONS = Operations()
 

@@ -15,7 +15,7 @@ from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import SITE
-from pawsonalize.storage.histories import HistoryQuery
+from pawsonalize.storage.events.histories import HistoryQuery
 
 OPERATIONS = Operations()
 _PARAMETERS = (

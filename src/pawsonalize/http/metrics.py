@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.http.operation import Operations
-from pawsonalize.http.service_metrics import FiguresCollector
+from pawsonalize.http.server.service_metrics import FiguresCollector
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import MONITOR
 from pawsonalize.wing import parts

@@ -28,15 +28,15 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erasing import Erasing
-from pawsonalize.http.service_metrics import RecentFigures
+from pawsonalize.http.server.service_metrics import RecentFigures
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.job_table import JobTable
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.servers import Servers
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.audit import AuditLog
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 
 P = ParamSpec("P")
 T = TypeVar("T")

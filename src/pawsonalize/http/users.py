@@ -26,7 +26,7 @@ from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.recommending.queries import PreferencesForm
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import SITE
-from pawsonalize.storage.catalogue import User, Value
+from pawsonalize.storage.animals.catalogue import User, Value
 
 OPERATIONS = Operations()
 _USER = RequestParameter("userId", "The user.", where="path", required=True)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY, SECOND
-from pawsonalize.storage.group_days import DayCounts, GroupDays
+from pawsonalize.storage.events.group_days import DayCounts, GroupDays
 
 
 class Usage:

@@ -11,7 +11,7 @@ from pawsonalize.domain.event_types import DISLIKE, STANDARD, EventTypes
 from pawsonalize.domain.events import Event, Visitor
 from pawsonalize.engine.ingest.history import history_page
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.storage.histories import HistoryQuery
+from pawsonalize.storage.events.histories import HistoryQuery
 from pawsonalize.ui.storefront import Storefront
 
 _LOOK_BACK = 200

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pawsonalize.engine.training.retraining.record import Step
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 
 _MEANWHILE = (
     "Until then animals are ordered by what you and others look at, how long they wait, and how"

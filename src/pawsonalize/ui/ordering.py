@@ -13,7 +13,7 @@ from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.pages import EXPLORED
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.storage.impressions import RECOMMENDATION
+from pawsonalize.storage.events.impressions import RECOMMENDATION
 from pawsonalize.ui.storefront import Storefront
 
 MAX_PICKS = 6

@@ -11,8 +11,8 @@ from pawsonalize.engine.serving.animals.search import InventorySearch
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.upkeep.erasing import Erasing
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.ui.learning import Learning
 
 

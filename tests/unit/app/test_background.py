@@ -19,7 +19,7 @@ from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.worker_processes import WorkerProcesses
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.settings import Settings
-from pawsonalize.storage.impressions import ANIMALS, Impression
+from pawsonalize.storage.events.impressions import ANIMALS, Impression
 from tests.animal_data import animal
 from tests.event_data import event
 from tests.service_data import make_service

@@ -10,7 +10,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
 from pawsonalize.settings import Settings
-from pawsonalize.storage.catalogue import Item
+from pawsonalize.storage.animals.catalogue import Item
 from tests.animal_data import animal
 from tests.event_data import T0, event
 from tests.service_data import DOGS, client_of, make_service

@@ -16,7 +16,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
 from pawsonalize.settings import Settings
-from pawsonalize.storage.raw_events import RawEvents
+from pawsonalize.storage.events.raw_events import RawEvents
 from tests.event_data import T0
 from tests.service_data import client_of
 

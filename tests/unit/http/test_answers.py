@@ -14,7 +14,7 @@ from pawsonalize import clock
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.http.examples import RECOMMENDATION, RERANKING
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.events.impressions import Impression, Impressions
 from tests.service_data import CATS, DOGS, client_of, make_service, metadata, view
 from tests.unit.http.conftest import error_of
 

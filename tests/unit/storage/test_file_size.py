@@ -9,9 +9,9 @@ import pytest
 
 from pawsonalize.storage import file_size
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.log_start import LogStart
 from pawsonalize.storage.file_size import FileSize, rewrite, tidy
-from pawsonalize.storage.log_start import LogStart
 from tests.event_data import event
 
 

@@ -26,8 +26,8 @@ from pawsonalize.kinds.event_trackers import EventTracker
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import is_name
 from pawsonalize.kinds.schemas import DatasetSchema, new_schema
-from pawsonalize.storage.catalogue import Catalogue, Item, User
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
+from pawsonalize.storage.events.event_log import EventLog
 
 _MOST = 2**63
 CREATED = "CREATION_TIMESTAMP"

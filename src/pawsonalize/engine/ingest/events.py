@@ -26,10 +26,10 @@ from pawsonalize.engine.ingest.event_limits import UNLIMITED, EventLimits
 from pawsonalize.engine.ingest.group_commit import GroupCommit
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.answering import in_time
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.group_days import DailyLimits
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.group_days import DailyLimits
 
 log = structlog.get_logger()
 

@@ -18,8 +18,8 @@ from pawsonalize.engine.ingest.importing.rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.kinds.datasets import Dataset, as_items, data_group
 from pawsonalize.kinds.jobs import DatasetExportJob, IngestionMode
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
 
 _PAGE = 10_000
 _OF_EVENTS = (DatasetType.INTERACTIONS, DatasetType.ACTION_INTERACTIONS)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.limits import check_between
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.histories import HistoryQuery, Position
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import HistoryQuery, Position
 
 MAX_PAGE = 500
 _CURSOR = re.compile(r"(\d{1,15})\.(\d{1,18})")

@@ -11,7 +11,7 @@ from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.storage.animal_exposures import AnimalExposures
+from pawsonalize.storage.animals.animal_exposures import AnimalExposures
 
 _WAITS = (
     (14, "under 14 days"),

@@ -8,9 +8,9 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals.pages import ShownPages, reported_page, was_shown
 from pawsonalize.kinds.names import first_recommendation_id
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.histories import Deed
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import Deed
+from pawsonalize.storage.events.impressions import Impression, Impressions
 
 PROBLEM = "events that come from no answer"
 NEXT_MOVE = (

@@ -25,9 +25,9 @@ from pawsonalize.engine.serving.filters.columns import number_of
 from pawsonalize.kinds.metric_attributions import AttributedMetric, MetricAttribution
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import Impressions
 
 _SUM = re.compile(
     r"\s*SUM\s*\(\s*(Interactions|Items)\s*\.\s*(\w+)\s*\)\s*", re.IGNORECASE | re.ASCII

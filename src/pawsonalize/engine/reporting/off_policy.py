@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.times import DAY
 from pawsonalize.evaluation.off_policy import Choices
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import Impression, Impressions
 
 _BATCH = 10_000
 

@@ -20,8 +20,8 @@ from types import MappingProxyType
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.storage.impressions import RECOMMENDATION, Impression, Impressions
-from pawsonalize.storage.outcomes import Outcomes
+from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
+from pawsonalize.storage.events.outcomes import Outcomes
 
 
 class OutcomeKind(StrEnum):

@@ -14,10 +14,10 @@ from pawsonalize.kinds.jobs import (
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.archive_ledger import ArchiveLedger
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger
 from pawsonalize.storage.deliveries import Deliveries
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 
 _JOBS: Mapping[str, type[Resource]] = {
     "trainings": SolutionVersion,

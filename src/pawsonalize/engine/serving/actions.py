@@ -15,8 +15,8 @@ from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.served import Served
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.recipes.next_best_action import NextBestActionModel
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impression
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import Impression
 
 MAX_ACTIONS = 100
 QUESTION = "action recommendation"

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.statuses import FOREVER
 from pawsonalize.engine.serving.metadata import PerCatalogue
-from pawsonalize.storage.availability import Availability, Revision
+from pawsonalize.storage.animals.availability import Availability, Revision
 
 Counts = NDArray[np.int64]
 

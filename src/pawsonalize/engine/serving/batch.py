@@ -23,8 +23,8 @@ from pawsonalize.kinds.jobs import BatchInferenceJob, BatchJob
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.names import PERSONALIZED_RANKING
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
 
 MAX_LINE_BYTES = 256 * 1024
 

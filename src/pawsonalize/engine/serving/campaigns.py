@@ -20,9 +20,9 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.answering import in_time
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 
 log = structlog.get_logger()
 

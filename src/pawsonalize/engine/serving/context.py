@@ -30,9 +30,9 @@ from pawsonalize.engine.serving.query import Query
 from pawsonalize.recipes.contract import Context, ContextEvent
 from pawsonalize.recipes.data import Floats
 from pawsonalize.recipes.facets import Facet
-from pawsonalize.storage.catalogue import Catalogue, Value
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.histories import HistoryQuery, RecentEvent
+from pawsonalize.storage.animals.catalogue import Catalogue, Value
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import HistoryQuery, RecentEvent
 
 # Older events have decayed to nothing in every recipe.
 MAX_CONTEXT_EVENTS = 50

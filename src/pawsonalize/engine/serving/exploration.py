@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.solutions import Cut
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import Impressions
 
 # One whole share of novelty. Whole numbers add without rounding, so that what is left of them
 # after some places is exact, and 0 exactly when nothing is left.

@@ -17,7 +17,7 @@ from pawsonalize.domain.preferences import HOUSEHOLD, PREFERRED, SEPARATOR, USER
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.recipes.data import ItemAttributes
 from pawsonalize.recipes.facets import Facet
-from pawsonalize.storage.catalogue import Catalogue, Value
+from pawsonalize.storage.animals.catalogue import Catalogue, Value
 
 _GROUP_ATTRIBUTES = ("species", "breed", "size", "age", "family")
 _OF_THE_ID = frozenset({"ANIMAL_TYPE", "ANIMAL_BREED", "ANIMAL_SIZE", "ANIMAL_AGE"})

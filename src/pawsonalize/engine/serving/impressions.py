@@ -7,7 +7,7 @@ import structlog
 
 from pawsonalize.domain.errors import StorageUnavailable, reason_of
 from pawsonalize.domain.events import Visitor
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.events.impressions import Impression, Impressions
 
 # Each commit makes readers forget the pages they know, and writes nearly as many pages for a few
 # answers as for many.

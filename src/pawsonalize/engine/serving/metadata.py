@@ -8,7 +8,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import MINUTE, SECOND
 from pawsonalize.engine.serving.filters.columns import AttributeColumns, Attributes
-from pawsonalize.storage.catalogue import Catalogue, Item
+from pawsonalize.storage.animals.catalogue import Catalogue, Item
 
 T = TypeVar("T")
 # Of so many models, so that those served no more go.

@@ -9,8 +9,8 @@ from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
 from pawsonalize.engine.serving.promotions import Promotion
-from pawsonalize.storage.catalogue import Catalogue, Value
-from pawsonalize.storage.impressions import Impression
+from pawsonalize.storage.animals.catalogue import Catalogue, Value
+from pawsonalize.storage.events.impressions import Impression
 
 
 class StoredUser:

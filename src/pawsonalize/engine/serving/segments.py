@@ -26,8 +26,8 @@ from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.kinds.jobs import BatchSegmentJob
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.recipes.names import USER_PERSONALIZATION
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
 
 DEFAULT_RESULTS = 25
 MAX_RESULTS = 5_000_000

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.training.check_settings import HOPELESS_SHARE, CheckSettings
 from pawsonalize.recipes.data import TrainingData
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 
 
 class Severity(StrEnum):

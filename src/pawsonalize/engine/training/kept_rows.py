@@ -16,7 +16,7 @@ from pawsonalize.engine.serving.facets import FacetReader, as_properties
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.recipes.artefact import check_codes, pack_strings, take, unpack_strings
 from pawsonalize.recipes.data import Arrays
-from pawsonalize.storage.event_log import EventLog, TrainingRow
+from pawsonalize.storage.events.event_log import EventLog, TrainingRow
 
 _BATCH = 50_000
 _PRE = "rows."

@@ -18,7 +18,7 @@ from pawsonalize.kinds.group_limits import NEVER
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.kinds.status import Status
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.counts.counting import Countable
 from pawsonalize.recipes.data import Arrays
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
 
 log = structlog.get_logger()
 

@@ -25,10 +25,10 @@ from pawsonalize.recipes.choices.bid_prices import home_rate
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel, CodedNames, fit_choices
 from pawsonalize.recipes.choices.shown_places import TRAITS, Ints, ShownPlaces
 from pawsonalize.recipes.choices.variances import together
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.histories import Deed
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import Deed
+from pawsonalize.storage.events.impressions import Impression, Impressions
 
 MAX_PAGES = 50_000
 """A model of choices learns from so many of the newest pages."""

@@ -41,8 +41,8 @@ from pawsonalize.recipes.contract import Recipe
 from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.memory import MemoryCounts
 from pawsonalize.recipes.data import Arrays, TrainingData
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
 
 
 @dataclass(frozen=True, slots=True)

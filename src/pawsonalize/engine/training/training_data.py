@@ -25,8 +25,8 @@ from pawsonalize.kinds.solutions import Cut, TrainingSelection
 from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.data import FOREVER, Returned, StayColumns, TrainingData
 from pawsonalize.recipes.facets import Facet, FacetColumn, Facets, facet_columns
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog, TrainingRow
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog, TrainingRow
 
 MEASURED_EVENTS = 2_000_000
 """Of a longer log, visitors with so many events are drawn to measure and to tune on."""

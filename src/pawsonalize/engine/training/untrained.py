@@ -10,9 +10,9 @@ from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.user_personalization import UserPersonalization
-from pawsonalize.storage.availability import Availability
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
 
 _NEWEST_EVENTS = 20_000  # counted in about a second; a training counts all events
 _REST = 9  # times as long as a count took, so that answers have nine tenths of the time

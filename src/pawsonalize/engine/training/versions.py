@@ -25,8 +25,8 @@ from pawsonalize.kinds.solutions import (
 )
 from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.erased import ErasedLookup
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.events.event_log import EventLog
 
 
 class SolutionVersions:

@@ -16,9 +16,9 @@ from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode, segments_of
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
-from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.raw_events import RawEvents
+from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.raw_events import RawEvents
 
 ROWS_PER_OBJECT = 10_000
 _RAW_BYTES = 32_000_000  # of one object; 10,000 events as sites send them have about 4 MB

@@ -13,9 +13,9 @@ from pawsonalize.engine.upkeep.archived_rows import ObjectName
 from pawsonalize.engine.upkeep.verification import differences
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.log_start import LogStart
+from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.log_start import LogStart
 
 _AT_ONCE = 2_000  # in one transaction, so that events wait for none of them
 

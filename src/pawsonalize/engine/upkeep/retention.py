@@ -11,10 +11,10 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
 from pawsonalize.engine.upkeep.verification import differences
 from pawsonalize.kinds.names import first_recommendation_id
-from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impressions
-from pawsonalize.storage.log_start import LogStart
+from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import Impressions
+from pawsonalize.storage.events.log_start import LogStart
 
 _YEAR = 365  # days; no session is used for longer
 _AT_ONCE = 2_000  # in one transaction, so that events wait for none of them

@@ -20,7 +20,7 @@ from pawsonalize.kinds.jobs import (
     DatasetExportJob,
 )
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.erasures import Trouble
+from pawsonalize.storage.erasing.erasures import Trouble
 
 _KINDS = (DatasetExportJob, BatchInferenceJob, BatchSegmentJob)
 _WORD = re.compile(rb"[^\s,;|\"'{}\[\]:]+")

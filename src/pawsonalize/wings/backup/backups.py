@@ -29,8 +29,8 @@ from pawsonalize.engine.upkeep.verification import unknown_objects
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
-from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.artefact_index import ArtefactIndex
+from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger
+from pawsonalize.storage.archiving.artefact_index import ArtefactIndex
 from pawsonalize.storage.copies import (
     POSTGRES_COPY,
     SQLITE_COPY,
@@ -40,7 +40,7 @@ from pawsonalize.storage.copies import (
 )
 from pawsonalize.storage.data_folder import ROOT_KEY_FILE, make_data_folder
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.tables import REVISION
 from pawsonalize.wings.backup.backup_file import Manifest, pack, unpack

@@ -11,10 +11,10 @@ from pawsonalize import __version__, clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task, at_the_moment
 from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
-from pawsonalize.app.disk_forecast import forecast
-from pawsonalize.app.doctor import checks as all_checks
-from pawsonalize.app.intake_checks import newest_event_at
-from pawsonalize.app.model_checks import models_in_use
+from pawsonalize.app.diagnosis.disk_forecast import forecast
+from pawsonalize.app.diagnosis.doctor import checks as all_checks
+from pawsonalize.app.diagnosis.intake_checks import newest_event_at
+from pawsonalize.app.diagnosis.model_checks import models_in_use
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import MINUTE, SECOND, iso
@@ -26,11 +26,11 @@ from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.servers import Servers
 from pawsonalize.settings import Settings
-from pawsonalize.storage.animal_list import StockList
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_tail import EventTail
-from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.animals.animal_list import StockList
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_tail import EventTail
+from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.wing import offered
 from pawsonalize.wings.console.console_parts import settings_in_force, suspected_bots
 from pawsonalize.wings.console.console_runs import RunReports

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.disk_forecast import DiskGrowth, Growth
+from pawsonalize.app.diagnosis.disk_forecast import DiskGrowth, Growth
 from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.refusals import RefusedInput
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.settings import Settings
-from pawsonalize.storage.archive_index import ArchiveIndex
+from pawsonalize.storage.archiving.archive_index import ArchiveIndex
 from pawsonalize.storage.table_sizes import TableSizes
 from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters

@@ -13,7 +13,7 @@ from pawsonalize.domain.statuses import History, weave
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.inventory.listing import Listing
 from pawsonalize.engine.ingest.inventory.recognition import read_known, unrecognised
-from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds.feed import FeedRow
 from pawsonalize.wings.feeds.formats import Rows
 from pawsonalize.wings.feeds.mapping import NO_MAPPING, ValueMapping

@@ -15,7 +15,7 @@ from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
-from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds.brought import note_brought
 from pawsonalize.wings.feeds.importing import FeedReport
 from pawsonalize.wings.feeds.meanings import Meanings

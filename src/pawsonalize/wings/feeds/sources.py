@@ -20,7 +20,7 @@ from pawsonalize.fetch import (
     safe_address,
     same_origin,
 )
-from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds.formats import DETECTED, FeedForm, read_feed
 from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
 

@@ -34,7 +34,12 @@ from pawsonalize.domain.errors import (
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.data import Arrays
 from pawsonalize.settings import Settings
-from pawsonalize.storage.artefact_index import ArtefactIndex, Draft, DraftState, ListedArtefact
+from pawsonalize.storage.archiving.artefact_index import (
+    ArtefactIndex,
+    Draft,
+    DraftState,
+    ListedArtefact,
+)
 from pawsonalize.storage.database import Database
 
 _MEGABYTE = 1_000_000

@@ -24,7 +24,7 @@ from pawsonalize.engine.training.training_data import (
 from pawsonalize.kinds.solutions import TrainingSelection
 from pawsonalize.recipes.data import Returned, TrainingData
 from pawsonalize.recipes.facets import Facet, FacetColumn, Facets
-from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.wings.out_of_core.files import pyarrow
 from pawsonalize.wings.out_of_core.log_source import Array, LogBatch, LogSource, TextColumn
 from pawsonalize.wings.out_of_core.training_table import visitor_number

@@ -15,9 +15,9 @@ from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.training_data import MEASURED_EVENTS
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Cut, TrainingSelection
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog, TrainingRow
-from pawsonalize.storage.training_files import TrainingFile
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog, TrainingRow
+from pawsonalize.storage.events.training_files import TrainingFile
 from pawsonalize.wings.out_of_core.files import Columns
 from pawsonalize.wings.out_of_core.log_source import LogSource
 from pawsonalize.wings.out_of_core.parted_counts import PartedCounts

@@ -22,8 +22,13 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import FacetReader, as_properties
 from pawsonalize.engine.training.kept_rows import digest, digest_number
 from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.storage.erased import ErasedLookup
-from pawsonalize.storage.training_files import LogRow, TableState, TrainingFile, TrainingFiles
+from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.events.training_files import (
+    LogRow,
+    TableState,
+    TrainingFile,
+    TrainingFiles,
+)
 from pawsonalize.wings.out_of_core.files import (
     FOLDER,
     Columns,

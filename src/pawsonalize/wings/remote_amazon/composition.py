@@ -11,8 +11,8 @@ from pawsonalize.http.metrics import count_amazon_call
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.settings import Settings
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.remote_amazon.calls import Calls
 from pawsonalize.wings.remote_amazon.engine import AmazonPersonalize
 from pawsonalize.wings.remote_amazon.forwarding import Forwarder

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS, MAX_PROPERTIES_CHARS, Event
 from pawsonalize.domain.times import SECOND
-from pawsonalize.storage.catalogue import Item
+from pawsonalize.storage.animals.catalogue import Item
 from pawsonalize.wings.remote_amazon.calls import Calls
 from pawsonalize.wings.remote_amazon.groups import AmazonDataset, AmazonGroup
 

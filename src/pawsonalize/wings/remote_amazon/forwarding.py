@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pawsonalize.domain.errors import AlreadyExists
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.remote_amazon.feeding import AmazonFeeding, UnsentEvent
 from pawsonalize.wings.remote_amazon.forwarded import Forwarding
 

@@ -14,7 +14,7 @@ from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import Progress, Solution, SolutionVersion
-from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.wings.remote_amazon.engine import AmazonPersonalize
 from pawsonalize.wings.remote_amazon.forwarding import LEASE, Forwarder
 

@@ -24,9 +24,9 @@ from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.status import Status
-from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.turns import Turns
 from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0, event

@@ -13,9 +13,9 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.refusals import RefusedInput, log_refusals
-from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from pawsonalize.wings.streams.base import Record

@@ -11,8 +11,8 @@ from pawsonalize.kinds.datasets import DATASET_GROUPS, Dataset, DatasetGroup
 from pawsonalize.kinds.event_trackers import EventTracker
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.storage.catalogue import Catalogue, Item, User
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
+from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0, event
 
 ITEMS = """{"type": "record", "fields": [

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.ingest.history import history_page, read_cursor
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.histories import HistoryQuery, Position
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import HistoryQuery, Position
 from tests.event_data import event
 
 

@@ -15,7 +15,7 @@ from pawsonalize.engine.ingest.importing.columns import FileColumns, read_schema
 from pawsonalize.engine.ingest.importing.csv_rows import CsvTable, ImportReport, RowError
 from pawsonalize.engine.ingest.importing.importer import Loading
 from pawsonalize.engine.ingest.importing.rows import EventReader, ItemReader, UserReader
-from pawsonalize.storage.catalogue import Item, User
+from pawsonalize.storage.animals.catalogue import Item, User
 
 NOW = 1_790_000_000_000
 HEADER = "USER_ID,ITEM_ID,TIMESTAMP"

@@ -14,8 +14,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import MAX_RAW_CHARS, Visitor
 from pawsonalize.engine.ingest.decoding.payloads import unpack
 from pawsonalize.engine.ingest.events import Ingest, IngestReceipt, RawTooLong, Rejection
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.events.event_log import EventLog
 from tests import event_loop
 from tests.animal_data import animal
 from tests.event_data import T0, event

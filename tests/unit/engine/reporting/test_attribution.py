@@ -12,7 +12,7 @@ from pawsonalize.engine.reporting.outcomes import (
     Policy,
     attribute,
 )
-from pawsonalize.storage.impressions import RANKING, RECOMMENDATION, Impression
+from pawsonalize.storage.events.impressions import RANKING, RECOMMENDATION, Impression
 
 FIRST = Impression("R1", RECOMMENDATION, "ann", "s1", 0, 0, "v1", ("g", "h"), (0.9, 0.1))
 LATER = Impression("R2", RECOMMENDATION, "ann", "s2", 2 * DAY, 2 * DAY, "v2", ("g",))

@@ -15,8 +15,8 @@ from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import ANIMALS, Impression, Impressions
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
 from pawsonalize.storage.problems import ProblemTable
 from pawsonalize.storage.work import WorkTable
 from tests.event_data import T0, event

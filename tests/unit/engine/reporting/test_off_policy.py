@@ -11,8 +11,8 @@ from pawsonalize.engine.reporting import off_policy
 from pawsonalize.engine.reporting.off_policy import LoggedChoices, logged_choices
 from pawsonalize.engine.serving.exploration import explore, novelty
 from pawsonalize.evaluation.off_policy import OffPolicyValue, off_policy_value
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import Impression, Impressions
 from tests.event_data import T0, event
 
 REWARDS = {"view": 0.1, "favorite": 1.0}

@@ -12,11 +12,11 @@ from pawsonalize.engine.reporting.outcomes_report import (
     report_outcomes,
 )
 from pawsonalize.engine.reporting.report import Line, OutcomesReport
-from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import RECOMMENDATION, Impression, Impressions
-from pawsonalize.storage.outcomes import Outcomes
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
+from pawsonalize.storage.events.outcomes import Outcomes
 from tests.animal_data import animal
 from tests.event_data import T0, event
 

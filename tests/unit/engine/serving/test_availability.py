@@ -8,11 +8,11 @@ import pytest
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.training.training_data import training_data
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.availability import Availability
-from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from tests.animal_data import animal
 
 ITEMS = ("2-Siamese-1-1", "1-Husky-3-2", "1-Beagle-2-2")

@@ -28,11 +28,11 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.availability import Availability
-from pawsonalize.storage.catalogue import Catalogue, Item
+from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.catalogue import Catalogue, Item
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import Impressions
 from tests import event_loop
 from tests.event_data import T0, event
 from tests.recipe_data import training_data

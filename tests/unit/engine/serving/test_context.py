@@ -2,7 +2,7 @@
 
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.engine.serving.context import MAX_CONTEXT_EVENTS, build_context
-from pawsonalize.storage.histories import RecentEvent
+from pawsonalize.storage.events.histories import RecentEvent
 from tests.event_data import T0
 
 

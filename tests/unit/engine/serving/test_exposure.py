@@ -6,9 +6,9 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving import exploration
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.kinds.solutions import Cut
-from pawsonalize.storage.catalogue import Catalogue, Item
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.animals.catalogue import Catalogue, Item
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import Impression, Impressions
 from tests.event_data import T0, event
 
 ITEMS = ("old", "young", "ageless", "unseen")

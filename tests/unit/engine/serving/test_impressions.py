@@ -9,7 +9,7 @@ import pytest
 from pawsonalize.domain.errors import PawsonalizeError, StorageUnavailable
 from pawsonalize.engine.serving import impressions as module
 from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.events.impressions import Impression, Impressions
 
 
 def shown(name: str) -> Impression:

@@ -22,9 +22,9 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.contract import Context
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import Impression, Impressions
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 

@@ -11,8 +11,8 @@ from pawsonalize.engine.serving.filters.evaluation import apply
 from pawsonalize.engine.serving.filters.filtering import Filtering
 from pawsonalize.engine.serving.metadata import MetadataReader
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.storage.catalogue import Catalogue, User, Value
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue, User, Value
+from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0
 
 ANN = Visitor("ann")

@@ -32,11 +32,11 @@ from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.data import Arrays, Floats, TrainingData
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.availability import Availability
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import Impression, Impressions
 from tests.animal_data import animal
 from tests.event_data import T0, event
 

@@ -11,7 +11,7 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import moved
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.kinds.status import Status
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0, event
 
 SOON = T0 + MINUTE

@@ -17,8 +17,8 @@ from pawsonalize.engine.training.data_checks import (
 )
 from pawsonalize.engine.training.training_data import training_data as read_training_data
 from pawsonalize.recipes.data import TrainingData
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, described, training_data
 

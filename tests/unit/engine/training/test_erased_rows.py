@@ -24,10 +24,10 @@ from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.data import Arrays
-from pawsonalize.storage.artefact_index import ArtefactIndex, ListedArtefact
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.erasures import ErasedNames, Erasure, Trouble
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.archiving.artefact_index import ArtefactIndex, ListedArtefact
+from pawsonalize.storage.erasing.erasures import ErasedNames, Erasure, Trouble
+from pawsonalize.storage.events.event_log import EventLog
 from tests.artefact_data import Fleet
 from tests.event_data import T0, event
 

@@ -25,9 +25,9 @@ from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent
 from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.fingerprint import fingerprint
-from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog, TrainingRow
+from pawsonalize.storage.events.event_log import EventLog, TrainingRow
 from pawsonalize.wings.dead_letters.tables import dead_letters
 from tests.event_data import T0, event
 

@@ -22,11 +22,11 @@ from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.counts.memory import MemoryCounts
 from pawsonalize.recipes.facets import Dayparts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
-from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erased import ErasedLookup
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.training_files import TrainingFiles
+from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.training_files import TrainingFiles
 from pawsonalize.wings.out_of_core import log_source
 from pawsonalize.wings.out_of_core import parts as out_of_core
 from pawsonalize.wings.out_of_core.log_source import LogSource

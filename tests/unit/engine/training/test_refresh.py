@@ -29,11 +29,11 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, SolutionVersion, TrainingMode
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.contract import Context
-from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import Impressions
-from pawsonalize.storage.log_start import LogStart
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import Impressions
+from pawsonalize.storage.events.log_start import LogStart
 from tests.event_data import T0, event
 
 NOW = T0 + 1000

@@ -11,10 +11,10 @@ from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.training.shown import learn_choices
 from pawsonalize.kinds.names import first_recommendation_id
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
-from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression, Impressions
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import ANIMAL_RANKING, ANIMALS, Impression, Impressions
 from tests.animal_data import animal
 from tests.erasing import erase_sessions
 from tests.event_data import T0, event

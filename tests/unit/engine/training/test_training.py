@@ -27,8 +27,8 @@ from pawsonalize.kinds.solutions import (
 )
 from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.catalogue import RECIPES
-from pawsonalize.storage.catalogue import Catalogue, Item
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue, Item
+from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0, event
 
 Train = Callable[..., SolutionVersion]

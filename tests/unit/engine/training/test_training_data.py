@@ -7,8 +7,8 @@ from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
 from pawsonalize.engine.training.training_data import marked_training_data, training_data
 from pawsonalize.kinds.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.recipes.data import TrainingData
-from pawsonalize.storage.catalogue import Catalogue, Item, User
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
+from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0, event
 
 

@@ -13,11 +13,11 @@ from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.serving.facets import DEVICE, FacetReader
 from pawsonalize.kinds.names import new_resource_name
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erased import ErasedLookup
-from pawsonalize.storage.erasures import ErasureTable
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.log_start import LogStart
-from pawsonalize.storage.training_files import TrainingFiles
+from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasing.erasures import ErasureTable
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.log_start import LogStart
+from pawsonalize.storage.events.training_files import TrainingFiles
 from pawsonalize.wings.out_of_core.files import FOLDER
 from pawsonalize.wings.out_of_core.training_table import TrainingTable, visitor_number
 from tests.event_data import T0, event

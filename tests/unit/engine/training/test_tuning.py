@@ -30,7 +30,7 @@ from pawsonalize.kinds.solutions import (
 )
 from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.settings import Range
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, training_data
 

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from pawsonalize.engine.serving.served import ServingSettings
 from pawsonalize.engine.training.untrained import Untrained
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.availability import Availability
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
 from tests.animal_data import animal
 from tests.event_data import T0, event
 

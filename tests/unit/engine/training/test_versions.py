@@ -30,7 +30,7 @@ from pawsonalize.kinds.solutions import (
 )
 from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from tests.erasing import erase_users
 from tests.event_data import T0, event
 

@@ -11,8 +11,8 @@ from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.group_sizes import GroupSizes
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.group_sizes import GroupSizes
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0, event
 

@@ -13,7 +13,7 @@ from pawsonalize.engine.upkeep.visitor_files import VisitorFiles
 from pawsonalize.kinds.jobs import DatasetExportJob
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.status import Status
-from pawsonalize.storage.erasures import ErasedNames, Erasure
+from pawsonalize.storage.erasing.erasures import ErasedNames, Erasure
 from tests.event_data import T0
 
 

@@ -21,8 +21,8 @@ from pawsonalize.engine.ingest.importing.rows import EventReader, ItemReader, Us
 from pawsonalize.engine.ingest.importing.text_form import TextForm
 from pawsonalize.kinds.datasets import ACTION_ID, ITEM_ID, as_items, is_of_actions
 from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.storage.catalogue import Catalogue, Item, User
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
+from pawsonalize.storage.events.event_log import EventLog
 
 _ERRORS_IN_REPORT = 20
 T = TypeVar("T")

@@ -18,7 +18,7 @@ from pawsonalize.domain.schemas import SchemaField
 from pawsonalize.domain.times import LATEST, SECOND, parse_moment
 from pawsonalize.engine.ingest.importing.columns import FileColumns, read_number, read_value
 from pawsonalize.engine.ingest.importing.csv_rows import CsvRow
-from pawsonalize.storage.catalogue import Item, User
+from pawsonalize.storage.animals.catalogue import Item, User
 
 _CREATED = SchemaField("CREATION_TIMESTAMP", ("double",))
 Attributes = dict[str, str | float | None]

@@ -20,8 +20,8 @@ from pawsonalize.domain.statuses import (
     with_report,
 )
 from pawsonalize.engine.ingest.inventory.listing import Listing
-from pawsonalize.storage.animals import AnimalQuery, Animals
-from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.animals.animals import AnimalQuery, Animals
+from pawsonalize.storage.animals.catalogue import Catalogue
 
 MAX_ANIMALS = 1_000
 MAX_PAGE = 500

@@ -29,10 +29,10 @@ from pawsonalize.recipes.choices.eager_visits import FEW, are_eager
 from pawsonalize.recipes.choices.effects import looked_at
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.shown_places import Floats
-from pawsonalize.storage.erased import ErasedLookup
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.histories import Deed
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import Deed
+from pawsonalize.storage.events.impressions import Impression, Impressions
 
 _AT_FIRST = 20_000  # of the newest pages, where no training counted any
 _AT_ONCE = 5_000

@@ -9,9 +9,9 @@ from cachetools import LRUCache, cached
 from pawsonalize.domain.statuses import FOREVER
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.distance import Postcodes
-from pawsonalize.storage.animal_exposures import AnimalExposures
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.availability import Availability, Revision
+from pawsonalize.storage.animals.animal_exposures import AnimalExposures
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.animals.availability import Availability, Revision
 
 _AT_ONCE = 500
 _PAST_KEPT = 3  # views of other moments, while no animal changes; each is as large as that of now

@@ -27,8 +27,8 @@ from pawsonalize.engine.serving.animals.traits import OF_GROUPS, group_values
 from pawsonalize.recipes.choices.bid_prices import bid_prices
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.visitor_effects import VisitorEffects, Watched, visitor_effects
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import PAGES, Impression, Impressions
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import PAGES, Impression, Impressions
 
 Floats = NDArray[np.float64]
 PAGES_READ = 12

@@ -21,9 +21,9 @@ from pawsonalize.engine.serving.animals.utility import Weighing
 from pawsonalize.engine.serving.exploration import Explored
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.histories import HistoryQuery
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import HistoryQuery
+from pawsonalize.storage.events.impressions import Impression, Impressions
 
 _VISIT = 12 * HOUR
 _EVENTS_READ = 50

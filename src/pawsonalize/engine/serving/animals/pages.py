@@ -21,8 +21,8 @@ from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.recipes.choices.shown_places import FACTORS, Floats, Mask
-from pawsonalize.storage.histories import Deed
-from pawsonalize.storage.impressions import ANIMALS, Impression, Impressions
+from pawsonalize.storage.events.histories import Deed
+from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
 
 INQUIRIES = frozenset({INQUIRY, APPLICATION, ADOPTION})
 """The deeds that are more than a look."""

@@ -55,8 +55,13 @@ from pawsonalize.engine.serving.served import UNTRAINED, Served
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.recipes.classes import classes_of
 from pawsonalize.recipes.contract import ContextEvent
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, SIMILAR_ANIMALS, Impression
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.events.impressions import (
+    ANIMAL_RANKING,
+    ANIMALS,
+    SIMILAR_ANIMALS,
+    Impression,
+)
 
 Floats = NDArray[np.float64]
 

@@ -7,7 +7,7 @@ from threading import Lock
 from pawsonalize.domain.animal_words import AnimalWords, Vocabulary, read_words
 from pawsonalize.domain.wishes import UNKNOWN_ANSWER, AnimalWish, read_wish
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.animals.animals import Animals
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from pawsonalize.engine.serving.filters.columns import AttributeColumns, Attribu
 from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, Facts, passing_rows
 from pawsonalize.engine.serving.metadata import MetadataReader
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.storage.catalogue import Catalogue, User
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue, User
+from pawsonalize.storage.events.event_log import EventLog
 
 # So many of a visitor's newest interactions of each event type count, as in Amazon Personalize.
 INTERACTIONS_PER_TYPE = 100

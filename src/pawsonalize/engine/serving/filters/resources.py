@@ -15,7 +15,7 @@ from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.filters import Filter
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.animals.catalogue import Catalogue
 
 # Distinct fields that all filters of a dataset group may speak of together, as Amazon's.
 MAX_FIELDS = 20

@@ -40,8 +40,8 @@ from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Recipe
 from pawsonalize.recipes.data import TrainingData
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
 
 SHUFFLED = "shuffled order"
 

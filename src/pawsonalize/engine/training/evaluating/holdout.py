@@ -29,7 +29,7 @@ from pawsonalize.evaluation.splits import (
 )
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.data import TrainingData
-from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.animals.catalogue import Catalogue
 
 
 def part_of(

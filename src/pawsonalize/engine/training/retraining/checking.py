@@ -38,8 +38,8 @@ from pawsonalize.engine.training.training_data import (
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
 
 _NOTHING_NEW = "no event has come and no setting has changed since the live version was trained"
 _NOBODY = "no solution asks to be retrained: one does that a campaign serves"

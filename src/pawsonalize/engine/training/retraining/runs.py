@@ -22,7 +22,7 @@ from pawsonalize.engine.training.retraining.record import (
 )
 from pawsonalize.engine.training.retraining.schedule import Schedule
 from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.work import Work, WorkTable
 
 

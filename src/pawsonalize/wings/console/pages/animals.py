@@ -6,7 +6,7 @@ from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.pages.views import ViewQuery
-from pawsonalize.storage.animal_list import AnimalOrder
+from pawsonalize.storage.animals.animal_list import AnimalOrder
 from pawsonalize.wings.console.views.animals import ANY_STATUS, AnimalListing
 
 _VALUES = 12  # of one respect on the page: colours may be many

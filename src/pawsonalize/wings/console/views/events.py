@@ -12,10 +12,10 @@ from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.http.parameters import read_count, read_text
 from pawsonalize.pages.refused_events import RefusalReports, RefusedEvent
-from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.event_tail import EventTail, TailQuery
-from pawsonalize.storage.histories import HistoryQuery
+from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.event_tail import EventTail, TailQuery
+from pawsonalize.storage.events.histories import HistoryQuery
 
 _CURSOR = re.compile(r"\d{1,18}", re.ASCII)
 

@@ -12,7 +12,7 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.names import first_recommendation_id
 from pawsonalize.kinds.registry import Registry, resource_page
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.storage.impressions import Impressions
+from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.wings.console.console_runs import RunReports
 from pawsonalize.wings.console.views.runs import (
     CampaignReport,

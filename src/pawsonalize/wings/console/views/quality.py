@@ -17,10 +17,10 @@ from pawsonalize.domain.events import (
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, MINUTE, iso
 from pawsonalize.pages.refused_events import LetterReason, RefusalReports
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.event_tail import EventTail, TailQuery
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.event_tail import EventTail, TailQuery
 from pawsonalize.wings.console.views.events import meaning_of
 
 _LOOKED_AT = 5_000

@@ -25,11 +25,11 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.names import NEXT_BEST_ACTION
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.catalogue import Catalogue, Value
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.histories import HistoryQuery
-from pawsonalize.storage.impressions import Impression, Impressions
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.animals.catalogue import Catalogue, Value
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import HistoryQuery
+from pawsonalize.storage.events.impressions import Impression, Impressions
 
 _PAGES = 5
 _PLACES = 12

@@ -6,7 +6,7 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.storage.animals import Animals
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds.formats import read_feed
 from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.wings.feeds.mapping import ValueMapping, skeleton

@@ -14,7 +14,7 @@ from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.animals import AnimalQuery, Animals
+from pawsonalize.storage.animals.animals import AnimalQuery, Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.problems import ProblemTable

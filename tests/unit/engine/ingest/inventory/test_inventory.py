@@ -10,9 +10,9 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 from pawsonalize.engine.ingest.inventory.inventory import Inventory, InventoryReceipt
 from pawsonalize.engine.ingest.inventory.listing import Listing, read_listing
-from pawsonalize.storage.animals import AnimalQuery, Animals
-from pawsonalize.storage.availability import Availability
-from pawsonalize.storage.catalogue import Catalogue
+from pawsonalize.storage.animals.animals import AnimalQuery, Animals
+from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.catalogue import Catalogue
 from tests.event_data import T0
 
 BEAGLE = "2-Beagle-2-3"

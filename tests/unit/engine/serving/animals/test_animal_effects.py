@@ -14,9 +14,9 @@ from pawsonalize.engine.serving.animals.settings import PARTS, Weights
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.recipes.choices.model import UNFITTED, AnimalCounts, ChoiceModel
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erased import ErasedLookup
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import ANIMAL_RANKING, ANIMALS, Impression, Impressions
+from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import ANIMAL_RANKING, ANIMALS, Impression, Impressions
 from tests.animal_data import animal
 from tests.erasing import erase_sessions
 from tests.event_data import T0, event

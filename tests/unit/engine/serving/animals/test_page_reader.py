@@ -5,8 +5,8 @@ import pytest
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals.choices import PAGES_READ, PageReader, Pages
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.impressions import ANIMAL_RANKING, Impression, Impressions
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.impressions import ANIMAL_RANKING, Impression, Impressions
 from tests.event_data import T0, event
 from tests.page_data import page
 

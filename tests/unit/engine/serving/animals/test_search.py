@@ -15,9 +15,9 @@ from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.search import InventorySearch
-from pawsonalize.storage.animal_exposures import AnimalExposures
-from pawsonalize.storage.animals import Animals
-from pawsonalize.storage.availability import Availability
+from pawsonalize.storage.animals.animal_exposures import AnimalExposures
+from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.animals.availability import Availability
 from pawsonalize.storage.database import Database
 from tests.animal_data import animal
 from tests.event_data import T0

@@ -15,8 +15,8 @@ from pawsonalize.engine.serving.animals.pages import (
     places_seen,
     reported_page,
 )
-from pawsonalize.storage.histories import Deed
-from pawsonalize.storage.impressions import ANIMAL_RANKING, Impression
+from pawsonalize.storage.events.histories import Deed
+from pawsonalize.storage.events.impressions import ANIMAL_RANKING, Impression
 from tests.event_data import T0
 from tests.page_data import page
 

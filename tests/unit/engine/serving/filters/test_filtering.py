@@ -13,8 +13,8 @@ from pawsonalize.engine.serving.filters.filtering import (
 )
 from pawsonalize.engine.serving.metadata import MetadataReader
 from pawsonalize.engine.serving.query import Query
-from pawsonalize.storage.catalogue import Catalogue, Item, User
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
+from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0, event
 
 BEAGLE, PUG, SIAMESE = ITEMS = ("2-Beagle-2-3", "2-Pug-1-1", "1-Siamese-1-1")

@@ -9,7 +9,7 @@ from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.filters import Filter
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.catalogue import Catalogue, Item, User
+from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
 from tests.event_data import T0
 
 DOGS = 'INCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("2")'

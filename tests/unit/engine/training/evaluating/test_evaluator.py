@@ -19,8 +19,8 @@ from pawsonalize.evaluation.baselines import shuffled_labels
 from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_5
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.data import TrainingData
-from pawsonalize.storage.catalogue import Catalogue
-from pawsonalize.storage.event_log import EventLog
+from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, described, training_data
 from tests.training import LEARNS_QUICKLY

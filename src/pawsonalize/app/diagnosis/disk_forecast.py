@@ -23,7 +23,7 @@ from pawsonalize.kinds.names import first_recommendation_id
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
-from pawsonalize.storage.archive_ledger import Segment
+from pawsonalize.storage.archiving.archive_ledger import Segment
 from pawsonalize.storage.file_size import FileSize
 from pawsonalize.storage.table_sizes import TableSizes
 from pawsonalize.storage.tables import impressions

@@ -46,7 +46,7 @@ def retrain(
 
     Example: pawsonalize retrain --solution recommender
     """
-    from pawsonalize.cli.run_report import finish, follow, started
+    from pawsonalize.cli.models.run_report import finish, follow, started
     from pawsonalize.engine.training.retrained import Part
     from pawsonalize.engine.training.retraining.record import Trigger
 
@@ -74,7 +74,7 @@ def ls(
 
     Example: pawsonalize runs ls
     """
-    from pawsonalize.cli.run_report import print_runs
+    from pawsonalize.cli.models.run_report import print_runs
 
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
@@ -91,7 +91,7 @@ def show(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize runs show retrain-20260518T030000000Z
     """
-    from pawsonalize.cli.run_report import print_run
+    from pawsonalize.cli.models.run_report import print_run
 
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
@@ -110,7 +110,7 @@ def watch(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize runs watch retrain-20260518T030000000Z
     """
-    from pawsonalize.cli.run_report import finish, follow
+    from pawsonalize.cli.models.run_report import finish, follow
 
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:
@@ -124,7 +124,7 @@ def cancel(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize runs cancel retrain-20260518T030000000Z
     """
-    from pawsonalize.cli.run_report import follow
+    from pawsonalize.cli.models.run_report import follow
 
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:

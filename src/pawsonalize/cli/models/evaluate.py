@@ -65,7 +65,7 @@ def evaluate(
     Example: pawsonalize evaluate --recipe user-personalization --seed 1 --out evaluation
     """
     from pawsonalize.app.shared_data import share_reports
-    from pawsonalize.cli.evaluation_report import print_evaluation
+    from pawsonalize.cli.models.evaluation_report import print_evaluation
     from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder
     from pawsonalize.engine.training.evaluating.evaluator import evaluate as evaluate_recipe
     from pawsonalize.engine.training.evaluating.holdout import SplitName
@@ -99,7 +99,7 @@ def evaluate(
 
 
 def _write(evaluation: "Evaluation", folder: Path) -> None:
-    from pawsonalize.cli.evaluation_report import plot
+    from pawsonalize.cli.models.evaluation_report import plot
 
     document = msgspec.json.format(msgspec.json.encode(evaluation), indent=2)
     try:

@@ -12,8 +12,8 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.options import command_group
-from pawsonalize.cli.tail import tail
 from pawsonalize.cli.terminal import progress, say
+from pawsonalize.cli.visitors.tail import tail
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import iso

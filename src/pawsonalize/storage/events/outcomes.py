@@ -7,7 +7,7 @@ from sqlalchemy import select
 from pawsonalize.domain.event_types import STANDARD, EventTypes
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_rows import read_event_row
+from pawsonalize.storage.events.event_rows import read_event_row
 from pawsonalize.storage.statements import means
 from pawsonalize.storage.tables import events, sessions
 

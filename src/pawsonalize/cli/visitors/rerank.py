@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.answers import (
+from pawsonalize.cli.opening import opened
+from pawsonalize.cli.options import At, DataDir, DatasetGroupName, Json
+from pawsonalize.cli.visitors.answers import (
     Animals,
     Campaign,
     Explain,
@@ -17,8 +19,6 @@ from pawsonalize.cli.answers import (
     print_source,
     visitor_of,
 )
-from pawsonalize.cli.opening import opened
-from pawsonalize.cli.options import At, DataDir, DatasetGroupName, Json
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_rows import read_event_row
+from pawsonalize.storage.events.event_rows import read_event_row
 from pawsonalize.storage.tables import events
 
 _WINDOW = 200_000  # offsets: what is looked through at most, whoever else fills the log

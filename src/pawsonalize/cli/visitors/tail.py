@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pawsonalize.cli.answers import Session, User
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json
+from pawsonalize.cli.visitors.answers import Session, User
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 from pawsonalize.wing import offered

@@ -9,7 +9,7 @@ from sqlalchemy import Column, Connection, Row, Select, delete, func, select
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.statuses import LEFT, AnimalStatus, Stay, revise
-from pawsonalize.storage.availability import record_changes
+from pawsonalize.storage.animals.availability import record_changes
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import in_parts, insert, upsert
 from pawsonalize.storage.tables import animal_exposures, animals, stays

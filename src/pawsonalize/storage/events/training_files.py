@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, sel
 
 from pawsonalize.domain.erasures import owning_group
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.log_start import forgotten_through, left_early
+from pawsonalize.storage.events.log_start import forgotten_through, left_early
 from pawsonalize.storage.shared_tables import training_files, training_tables
 from pawsonalize.storage.statements import in_parts, upsert
 from pawsonalize.storage.tables import events, sessions

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from pawsonalize.cli.answers import Session, User, visitor_of
 from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json
 from pawsonalize.cli.terminal import print_listing
+from pawsonalize.cli.visitors.answers import Session, User, visitor_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings
@@ -38,7 +38,7 @@ def history(
     """
     from pawsonalize.engine.ingest.history import history_page, read_cursor
     from pawsonalize.http.history import History, past_event
-    from pawsonalize.storage.histories import HistoryQuery
+    from pawsonalize.storage.events.histories import HistoryQuery
 
     if (user is None) is (session is None):
         raise InvalidInput("say whose history: --user or --session")
@@ -61,7 +61,7 @@ def history(
 
 
 def _print(page: "HistoryPage", owner: str) -> None:
-    from pawsonalize.cli.event_rows import COLUMNS, event_row
+    from pawsonalize.cli.visitors.event_rows import COLUMNS, event_row
 
     if not page.events:
         print(f"{owner} has no events that fit")

@@ -19,7 +19,7 @@ from pawsonalize.domain.erasures import SESSION, USER, hash_names
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erased import last_noted
+from pawsonalize.storage.erasing.erased import last_noted
 from pawsonalize.storage.statements import in_parts, insert_new
 from pawsonalize.storage.tables import archive_segments, erased_visitors, erasures, events, sessions
 

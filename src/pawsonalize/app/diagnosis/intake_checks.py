@@ -13,8 +13,8 @@ from pawsonalize.engine.ingest.event_form import unknown_fields_of
 from pawsonalize.engine.ingest.events import named_types
 from pawsonalize.engine.reporting.joined_events import NEXT_MOVE, joined_events
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
-from pawsonalize.storage.event_log import EventLog
-from pawsonalize.storage.raw_events import RawEvents
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.raw_events import RawEvents
 
 _NAMED = 10
 _NEWEST_EVENTS = 500

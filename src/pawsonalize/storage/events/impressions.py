@@ -11,10 +11,10 @@ from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, select
 
 from pawsonalize.domain.erasures import SESSION, USER, owning_group, visitor_digest
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
-from pawsonalize.storage.animal_exposures import add_shown_animals, first_places
+from pawsonalize.storage.animals.animal_exposures import add_shown_animals, first_places
+from pawsonalize.storage.animals.exposures import add_shown, read_shown
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erased import last_noted, noted_at
-from pawsonalize.storage.exposures import add_shown, read_shown
+from pawsonalize.storage.erasing.erased import last_noted, noted_at
 from pawsonalize.storage.packing import Packer, packed_id, unpack, unpacked_id
 from pawsonalize.storage.prepared import PreparedSelect
 from pawsonalize.storage.statements import in_parts

@@ -9,14 +9,19 @@ from sqlalchemy import Connection, delete, func, select
 
 from pawsonalize.domain.event_types import AS_SENT, STANDARD, EventTypes
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
-from pawsonalize.storage import histories
-from pawsonalize.storage.animal_exposures import add_shown_animals
+from pawsonalize.storage.animals.animal_exposures import add_shown_animals
+from pawsonalize.storage.animals.exposures import add_shown
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.event_rows import as_row, read_event_row, reported_animals, reported_lists
-from pawsonalize.storage.exposures import add_shown
-from pawsonalize.storage.group_days import DailyLimits, apply_limits, count_events
-from pawsonalize.storage.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
-from pawsonalize.storage.log_start import (
+from pawsonalize.storage.events import histories
+from pawsonalize.storage.events.event_rows import (
+    as_row,
+    read_event_row,
+    reported_animals,
+    reported_lists,
+)
+from pawsonalize.storage.events.group_days import DailyLimits, apply_limits, count_events
+from pawsonalize.storage.events.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
+from pawsonalize.storage.events.log_start import (
     FORGOTTEN,
     forget_table,
     forget_through,
@@ -24,10 +29,10 @@ from pawsonalize.storage.log_start import (
     go_on_after,
     left_early,
 )
-from pawsonalize.storage.raw_events import add_raws, take_out_raws
+from pawsonalize.storage.events.raw_events import add_raws, take_out_raws
+from pawsonalize.storage.events.training_rows import TRAINING_ROWS
 from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.tables import events, sessions
-from pawsonalize.storage.training_rows import TRAINING_ROWS
 
 _ERASED_BATCH = 10_000  # between two of them, others may write
 

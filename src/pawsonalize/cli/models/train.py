@@ -58,7 +58,7 @@ def train(
 
     Example: pawsonalize train --solution recommender --set popularity_half_life_days=14
     """
-    from pawsonalize.cli.training import chosen_solutions, train_and_serve
+    from pawsonalize.cli.models.training import chosen_solutions, train_and_serve
     from pawsonalize.kinds.campaigns import Campaign
     from pawsonalize.kinds.solutions import TrainingMode
 
@@ -99,7 +99,7 @@ def train(
 
 
 def _print(version: "SolutionVersion", *, is_served: bool) -> None:
-    from pawsonalize.cli.training import tuned_line
+    from pawsonalize.cli.models.training import tuned_line
 
     fate = "goes live" if is_served else "waits for a campaign to serve it"
     print(

@@ -1,0 +1,1 @@
+"""Checks of the main house, and what shows them."""

@@ -1,0 +1,1 @@
+"""Commands about visitors: their events and their answers."""

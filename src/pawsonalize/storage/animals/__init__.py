@@ -1,0 +1,1 @@
+"""Tables of the inventory and of items and users."""

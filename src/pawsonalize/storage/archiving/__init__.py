@@ -1,0 +1,1 @@
+"""Tables of what lies in the archive and among the artefacts."""

@@ -1,0 +1,1 @@
+"""Tables of erasures, and the rows of visitors."""

@@ -1,0 +1,1 @@
+"""Tables of events, answers, and what is counted of them."""
