@@ -18,9 +18,11 @@ _EMPTY = f"""
 DO $$
 DECLARE name text; has_rows boolean;
 BEGIN
+    PERFORM setval(oid, 1, false) FROM pg_class
+        WHERE relkind = 'S' AND relnamespace = 'public'::regnamespace;
     FOR name IN {_TABLES} LOOP
         EXECUTE format('SELECT EXISTS (SELECT FROM %I)', name) INTO has_rows;
-        IF has_rows THEN EXECUTE format('TRUNCATE %I RESTART IDENTITY CASCADE', name); END IF;
+        IF has_rows THEN EXECUTE format('TRUNCATE %I CASCADE', name); END IF;
     END LOOP;
 END $$
 """

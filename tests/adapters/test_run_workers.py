@@ -63,8 +63,7 @@ def kill(folder: Path) -> None:
     pid = worker_in(folder)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, os.WNOHANG)
-    time.sleep(0.05)
+    os.waitpid(pid, 0)  # only then it holds nothing any more
 
 
 def test_a_worker_that_was_killed_is_replaced_at_once_by_any_server_of_the_machine(
