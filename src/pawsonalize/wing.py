@@ -35,7 +35,7 @@ class Wing:
     """A tuple of `View`, `PageAction`, `Link` (all of `pages/`) and routes, which the console shows
     among its own."""
     checks: str = ""
-    """A tuple of checks, which doctor, status, readyz and the console show."""
+    """A tuple of `app.checks.Check`, which doctor, status and the console show."""
     started: str = ""
     """Context manager of settings, adapters and `http.services.Services`, open while a server
     runs; yields what the wing's operations and pages share, or None."""

@@ -61,6 +61,11 @@ class Reporting:
         return True
 
 
+def at_the_moment(work: Callable[[int], object]) -> Callable[[], object]:
+    """Return the work as a function that gives it the present moment."""
+    return lambda: work(clock.now())
+
+
 def attempt(name: str, work: Callable[[], object], reporting: Reporting | None = None) -> None:
     """Do work that is repeated anyway: a failure is logged and reported, and raises nothing."""
     try:

@@ -12,7 +12,7 @@ import structlog
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
+from pawsonalize.app.attempts import PATIENCE, Reporting, at_the_moment, attempt
 from pawsonalize.app.side_processes import follow_latest, refresh_when_due
 from pawsonalize.app.tenants import group_sizing
 from pawsonalize.app.upkeep import upkeep
@@ -225,11 +225,6 @@ def _is_behind(settings: Settings, adapters: Adapters, engine: "Engine") -> bool
     if settings.has_role(SERVE):
         return are_behind(engine.served_models(), adapters.log)
     return adapters.refresher.is_behind()
-
-
-def at_the_moment(work: Callable[[int], object]) -> Callable[[], object]:
-    """Return the work as a function that gives it the present moment."""
-    return lambda: work(clock.now())
 
 
 async def _repeat(task: Task, threads: Executor, problems: Problems) -> None:

@@ -79,8 +79,8 @@ def taking_part(
         attempt("leave the list of servers", membership.leave)
 
 
-def beside(settings: Settings, adapters: Adapters, work: str) -> AbstractContextManager[None]:
-    """The same for a process beside the servers: tables that it uses must not be contracted."""
+def take_part(settings: Settings, adapters: Adapters, work: str) -> AbstractContextManager[None]:
+    """Show that a process beside the servers lives: nobody may contract tables that it uses."""
     me = this_process(settings, adapters, (work,), listens=False)
     return taking_part(me, adapters.problems(settings))
 

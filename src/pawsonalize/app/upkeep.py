@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.attempts import at_the_moment
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.old_versions import VersionRetention
@@ -42,7 +42,7 @@ def upkeep(
 ) -> Iterator[Upkeep]:
     """What is old is deleted, the archive compacted, and what is free given back to the disk."""
     for name, work in _deletions(settings, adapters, stopped):
-        yield name, partial(_at_this_moment, work)
+        yield name, at_the_moment(work)
     yield "give free space back", partial(tidy, adapters.database)
 
 
@@ -90,10 +90,6 @@ def _file_retention(settings: Settings, kind: str, days: int) -> FileRetention |
         return ObjectRetention(open_objects(url, hurried=True), kind, days)
     (folder,) = settings.job_folders(kind, settings.data_dir)
     return FileRetention(folder, days)
-
-
-def _at_this_moment(work: Callable[[int], object]) -> object:
-    return work(clock.now())
 
 
 def _forget_runs(settings: Settings, adapters: Adapters, now: int) -> None:

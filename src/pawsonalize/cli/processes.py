@@ -26,14 +26,14 @@ def train_version(name: str, token: int) -> None:
     Example: pawsonalize train-version recommender-20260517T093000000Z-1f2e3d 4711
     """
     from pawsonalize.app.adapters import opened
-    from pawsonalize.app.fleet import beside
+    from pawsonalize.app.fleet import take_part
     from pawsonalize.app.tenants import count_training
     from pawsonalize.engine.training.processes import training_lease
 
     settings = load_settings()
     with (
         opened(settings, on_lost=_end) as adapters,
-        beside(settings, adapters, "train"),
+        take_part(settings, adapters, "train"),
         adapters.leases.adopted(training_lease(name), token),
     ):
         try:
@@ -50,7 +50,7 @@ def refresh(token: int) -> None:
     Example: pawsonalize refresh 4711
     """
     from pawsonalize.app.adapters import opened
-    from pawsonalize.app.fleet import beside
+    from pawsonalize.app.fleet import take_part
     from pawsonalize.app.side_processes import FAILED, refresh_counts
     from pawsonalize.kinds.side_process import rest
     from pawsonalize.storage.fencing import fence_writes
@@ -59,7 +59,7 @@ def refresh(token: int) -> None:
     began = clock.now()
     with (
         opened(settings) as adapters,
-        beside(settings, adapters, "refresh"),
+        take_part(settings, adapters, "refresh"),
         fence_writes("refresh", token),
     ):
         all_fresh = refresh_counts(adapters, adapters.problems(settings))
@@ -74,7 +74,7 @@ def follow_latest(token: int) -> None:
     Example: pawsonalize follow-latest 4711
     """
     from pawsonalize.app.adapters import opened
-    from pawsonalize.app.fleet import beside
+    from pawsonalize.app.fleet import take_part
     from pawsonalize.app.side_processes import following
     from pawsonalize.kinds.side_process import rest
     from pawsonalize.storage.fencing import fence_writes
@@ -83,7 +83,7 @@ def follow_latest(token: int) -> None:
     began = clock.now()
     with (
         opened(settings) as adapters,
-        beside(settings, adapters, "follow"),
+        take_part(settings, adapters, "follow"),
         fence_writes("follow-latest", token),
     ):
         try:
@@ -99,7 +99,7 @@ def work(token: int) -> None:
     """
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.attempts import attempt
-    from pawsonalize.app.fleet import beside
+    from pawsonalize.app.fleet import take_part
     from pawsonalize.app.retraining import worker
     from pawsonalize.engine.training.retraining.record import RETRAINING
     from pawsonalize.wing import offered
@@ -107,7 +107,7 @@ def work(token: int) -> None:
     settings = _settings()
     for sign in (signal.SIGTERM, signal.SIGINT):  # the lease is given back on the way out
         signal.signal(sign, lambda *_: sys.exit(0))
-    with opened(settings) as adapters, beside(settings, adapters, "retrain"):
+    with opened(settings) as adapters, take_part(settings, adapters, "retrain"):
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         worker(settings, adapters, name).work(token)
         for what, deliver in offered("deliveries", settings, adapters) or ():  # no server may run

@@ -32,7 +32,7 @@ def new_schema(
     Without a `dataset_type` the name of the record tells which it is, or else its fields.
     InvalidInput says what is missing or malformed.
     """
-    dataset_type = dataset_type or _told_by(avro)
+    dataset_type = dataset_type or _type_of(avro)
     Schema.parse(avro, dataset_type)
     return DatasetSchema(name=name, dataset_type=dataset_type, avro=avro, asked=asked or {})
 
@@ -47,7 +47,7 @@ def dataset_type_named(name: str) -> DatasetType:
     )
 
 
-def _told_by(text: str) -> DatasetType:
+def _type_of(text: str) -> DatasetType:
     record = _record(text)
     for dataset_type in DatasetType:
         if dataset_type.lower() == str(record.get("name")).lower():

@@ -146,7 +146,7 @@ class Progress(msgspec.Struct, frozen=True):
     share: float = 0.0
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         """In words; a share that is not known yet is left out."""
         return f"{self.phase}, {self.share:.0%}" if self.share else self.phase
 

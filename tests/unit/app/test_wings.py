@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from pawsonalize.app import shared_data
 from pawsonalize.app.adapters import opened
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
+from pawsonalize.wing import Wing, installed
 from pawsonalize.wings import WINGS
 
 ROOT = Path(__file__).parents[3]
@@ -75,6 +77,25 @@ def run_a_service(gone: Sequence[str], data: Path) -> None:
         ended = result.exception is None or isinstance(result.exception, SystemExit)
         assert ended, (command, result.exception)
         assert result.output, command
+
+
+def test_every_part_that_a_wing_names_is_there_and_every_port_is_asked_for() -> None:
+    source = "".join(file.read_text() for file in SOURCE.rglob("*.py"))
+    wrong = []
+    for wing in installed():
+        values = [getattr(wing, part.name) for part in fields(Wing) if part.name != "name"]
+        named = [one for one in values if isinstance(one, str) and one]
+        for reference in (*named, *wing.ports.values()):
+            try:
+                wing.load(reference)
+            except (AttributeError, ImportError) as error:
+                wrong.append(f"{wing.name}: {reference}: {error}")
+        wrong += [
+            f"{wing.name}: nobody asks for {port}"
+            for port in wing.ports
+            if f'offered("{port}"' not in source
+        ]
+    assert wrong == []
 
 
 @pytest.mark.real

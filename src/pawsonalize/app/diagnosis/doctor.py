@@ -136,8 +136,9 @@ def checks() -> tuple[Check, ...]:
 
 def examine_all(settings: Settings, now: int) -> Iterator[Diagnosis]:
     """Yield the findings of every check; those of data only if there are any to open."""
-    of_machine = [check for check in checks() if check.is_of_machine]
-    of_data = [check for check in checks() if not check.is_of_machine]
+    found = checks()
+    of_machine = [check for check in found if check.is_of_machine]
+    of_data = [check for check in found if not check.is_of_machine]
     yield from examine(of_machine, settings, CheckPlace.DOCTOR)
     try:
         with opened(settings, must_exist=True) as adapters:

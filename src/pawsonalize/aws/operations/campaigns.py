@@ -23,7 +23,7 @@ _EXPLORATION = {
 
 def create_campaign(services: AwsServices, members: Members) -> Answer:
     """Serves a version: the campaign is ACTIVE as soon as a server has tried and loaded it."""
-    version, settings = _asked_version(services, members)
+    version, settings = _requested_version(services, members)
     campaign = Campaign(
         name=members["name"],
         solution=version.solution,
@@ -40,8 +40,8 @@ def update_campaign(services: AwsServices, members: Members) -> Answer:
     campaign = services.resource(Campaign, members["campaignArn"])
     version, settings = campaign.target_version, _settings(members)
     if "solutionVersionArn" in members:
-        asked_for, more = _asked_version(services, members)
-        version, settings = asked_for.name, settings | more
+        requested, more = _requested_version(services, members)
+        version, settings = requested.name, settings | more
     if version is None:
         raise AwsError(INVALID_INPUT, "the campaign serves nothing yet: send a solutionVersionArn")
     services.campaigns.update(campaign.name, version, services.now(), **settings)
@@ -83,7 +83,7 @@ def _version_arn(services: AwsServices, campaign: Campaign, version: str | None)
     return services.arns.named(Solution, f"{campaign.solution}/{version}")
 
 
-def _asked_version(
+def _requested_version(
     services: AwsServices, members: Members
 ) -> tuple[SolutionVersion, dict[str, Any]]:
     """The version of an ARN, and what a campaign must know of it if it follows its solution.

@@ -9,7 +9,8 @@ from typing import Any
 
 from pawsonalize import __version__, clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import Task, at_the_moment
+from pawsonalize.app.attempts import at_the_moment
+from pawsonalize.app.background import Task
 from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
 from pawsonalize.app.diagnosis.disk_forecast import forecast
 from pawsonalize.app.diagnosis.doctor import checks as all_checks

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.attempts import at_the_moment
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.roles import WORK
 from pawsonalize.engine.training.retraining.schedule import read_schedule
@@ -82,7 +83,7 @@ def tasks(
     from pawsonalize.app import background  # noqa: PLC0415 - checks do not need it
 
     if settings.has_role(WORK):
-        look = background.at_the_moment(fetching.polling.look)
+        look = at_the_moment(fetching.polling.look)
         yield background.Task("fetch feeds", background.LOOK_SECONDS, look, fetching.threads)
 
 

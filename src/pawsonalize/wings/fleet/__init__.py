@@ -1,4 +1,4 @@
-"""Several servers on one database: membership, fencing, shared models."""
+"""Several servers on one database: the list of them, and models in a bucket."""
 
 from pawsonalize.wing import Wing
 

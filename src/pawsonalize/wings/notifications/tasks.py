@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, work_of_one
+from pawsonalize.app.attempts import at_the_moment
+from pawsonalize.app.background import HOUSEKEEPING, Task, work_of_one
 from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.storage.deliveries import Deliveries

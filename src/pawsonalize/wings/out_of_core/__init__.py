@@ -1,4 +1,4 @@
-"""Counting of logs that do not fit in memory, by query engines."""
+"""Counting of logs that do not fit in memory, in parts on disk."""
 
 from pawsonalize.wing import Wing
 

@@ -129,4 +129,4 @@ class Training:
 
 
 def _progress(version: SolutionVersion) -> str:
-    return "" if version.progress is None else version.progress.told
+    return "" if version.progress is None else version.progress.text

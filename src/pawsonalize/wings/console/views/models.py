@@ -248,7 +248,7 @@ def _version(
         events=version.events,
         metrics=version.metrics,
         unmeasured=version.unmeasured,
-        progress="" if progress is None else progress.told,
+        progress="" if progress is None else progress.text,
         failure=version.failure_reason,
         served_by=tuple(one.name for one in campaigns if one.serves == version.name),
         answered_from=None if answered is None else iso(answered[0]),
