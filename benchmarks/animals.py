@@ -38,10 +38,8 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.choices import PageReader
-from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.context import query_context
-from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.animals.eligibility import Eligibility, Place
+from pawsonalize.engine.serving.context import Query, query_context
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.recipes.choices.shown_places import usual_attention
 from pawsonalize.recipes.choices.visitor_effects import VISITOR_VARIANCES, Watched, visitor_effects

@@ -34,8 +34,7 @@ from benchmarks.demo_visits import KINDS, Moment, cut_of, sample_moments, traini
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.engine.training.settings import read_settings
 from pawsonalize.evaluation.bootstrap import intervals, resampled_means
-from pawsonalize.evaluation.metrics import normalized_discounted_cumulative_gain
-from pawsonalize.evaluation.placements import Placements, place
+from pawsonalize.evaluation.metrics import Placements, normalized_discounted_cumulative_gain, place
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 

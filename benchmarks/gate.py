@@ -31,9 +31,8 @@ from benchmarks.demo_visits import training_data
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.engine.training.evaluating.evidence import LiveStanding, evidence_on
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out
-from pawsonalize.evaluation.gate.evidence import Evidence
-from pawsonalize.evaluation.gate.rules import Decision, RuleOutcome, decide
-from pawsonalize.evaluation.gate.settings import GateSettings
+from pawsonalize.evaluation.gate import Decision, Evidence, RuleOutcome, decide
+from pawsonalize.evaluation.gate_settings import GateSettings
 from pawsonalize.evaluation.splits import births
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model

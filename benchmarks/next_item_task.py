@@ -12,8 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.interactions import Interactions
-from pawsonalize.evaluation.metrics import hit_rate, normalized_discounted_cumulative_gain
-from pawsonalize.evaluation.placements import Placements, place
+from pawsonalize.evaluation.metrics import (
+    Placements,
+    hit_rate,
+    normalized_discounted_cumulative_gain,
+    place,
+)
 
 Split = Literal["test", "validation", "time"]
 _TIME_SHARE = 0.9  # of the events lie before the cut of the split by time

@@ -20,9 +20,8 @@ from pawsonalize.engine.training.retraining.record import (
     Trigger,
     as_work,
 )
-from pawsonalize.evaluation.gate.evidence import Evidence, LiveEvidence
-from pawsonalize.evaluation.gate.rules import decide
-from pawsonalize.evaluation.gate.settings import GateSettings
+from pawsonalize.evaluation.gate import Evidence, LiveEvidence, decide
+from pawsonalize.evaluation.gate_settings import GateSettings
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Item
 from tests.animal_data import animal

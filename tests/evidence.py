@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pawsonalize.evaluation.bootstrap import Difference, Interval
-from pawsonalize.evaluation.gate.evidence import (
+from pawsonalize.evaluation.gate import (
     Comparison,
     Evidence,
     LiveEvidence,

@@ -25,9 +25,8 @@ from pawsonalize.domain.event_types import ADOPTION, INQUIRY, VIEW
 from pawsonalize.domain.events import Event, Visitor
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY, SECOND
-from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
-from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Fixed
 from pawsonalize.engine.training.trainer import Trainer

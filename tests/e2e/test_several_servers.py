@@ -12,7 +12,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.reporting.joined_events import joined_events
+from pawsonalize.engine.reporting.exposure_report import joined_events
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.settings import Settings

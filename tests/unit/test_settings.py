@@ -10,7 +10,7 @@ import pytest
 from pawsonalize.config import SOURCES, Secret
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.training.check_settings import CheckSettings
-from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.settings import Settings, as_environment, load_settings, read_settings
 from pawsonalize.wings.console.console_parts import settings_in_force
 

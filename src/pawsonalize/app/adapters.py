@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from pawsonalize.engine.ingest.job_files import Sources
     from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
     from pawsonalize.engine.serving.directory import Directory
-    from pawsonalize.engine.serving.filters.resources import Filters
+    from pawsonalize.engine.serving.filters import Filters
     from pawsonalize.engine.serving.served import RemoteCampaign
     from pawsonalize.engine.training.group_changes import DatasetGroups
     from pawsonalize.engine.training.refresh import CountRefresher
@@ -211,7 +211,7 @@ class Adapters:
     @property
     def filters(self) -> "Filters":
         """The filters."""
-        from pawsonalize.engine.serving.filters.resources import Filters
+        from pawsonalize.engine.serving.filters import Filters
 
         return Filters(self.registry, self.catalogue)
 

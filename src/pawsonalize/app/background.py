@@ -18,7 +18,7 @@ from pawsonalize.app.tenants import group_sizing
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.roles import SERVE, WORK
-from pawsonalize.engine.reporting.joined_events import report_unjoined
+from pawsonalize.engine.reporting.exposure_report import report_unjoined
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.training.refresh import are_behind
 from pawsonalize.engine.upkeep.archiver import Archiver

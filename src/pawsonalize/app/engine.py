@@ -55,14 +55,16 @@ from pawsonalize.engine.reporting.exposure_report import available_exposure
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.serving.actions import ActionRecommending
-from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.engine.serving.animals.distance import Postcodes
+from pawsonalize.engine.serving.animals.available_watch import (
+    AvailableAnimalsWatch,
+    InventorySearch,
+)
+from pawsonalize.engine.serving.animals.eligibility import Postcodes
 from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.animals.search import InventorySearch
-from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
-from pawsonalize.engine.serving.filters.filtering import Filterings
+from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.items import AvailabilityWatch
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.training.campaigns import Following

@@ -12,10 +12,9 @@ from pawsonalize.engine.ingest.exports import Exports
 from pawsonalize.engine.ingest.importing.jobs import Imports
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.engine.reporting.metric_attributions import Measuring, MetricAttributions
-from pawsonalize.engine.serving.batch import Batch, Inference
+from pawsonalize.engine.serving.batch import Batch, Inference, Segments
 from pawsonalize.engine.serving.exploration import Exposure
-from pawsonalize.engine.serving.filters.filtering import Filterings
-from pawsonalize.engine.serving.segments import Segments
+from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.served import Loader
 from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.job_table import JobKind, JobTable

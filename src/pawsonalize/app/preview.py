@@ -16,11 +16,11 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.directory import Address, Directory, Purpose
-from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
-from pawsonalize.engine.serving.filters.filtering import Filterings
+from pawsonalize.engine.serving.filtering import Filterings
+from pawsonalize.engine.serving.filters import AppliedFilter, apply
 from pawsonalize.engine.serving.impressions import UnseenAnswers
+from pawsonalize.engine.serving.items import AvailabilityWatch
 from pawsonalize.engine.serving.recommender import Candidate, Runtime
 from pawsonalize.engine.serving.served import Fixed, Loader, Served, Serving, ServingSettings
 from pawsonalize.engine.training.untrained import Untrained

@@ -10,16 +10,16 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
+from pawsonalize.engine.serving.animals.answer import OpenPages
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import PageReader
-from pawsonalize.engine.serving.animals.distance import Postcodes, read_postcodes
-from pawsonalize.engine.serving.animals.open_pages import OpenPages
+from pawsonalize.engine.serving.animals.eligibility import Postcodes, read_postcodes
 from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.exploration import Exposure
-from pawsonalize.engine.serving.filters.filtering import Filterings
+from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
+from pawsonalize.engine.serving.items import AvailabilityWatch
 from pawsonalize.engine.serving.live_model import LiveModel, Turn
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader, ServingSettings

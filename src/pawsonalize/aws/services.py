@@ -14,8 +14,8 @@ from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.campaigns import Runtimes
-from pawsonalize.engine.serving.filters.filtering import Filterings
-from pawsonalize.engine.serving.filters.resources import Filters
+from pawsonalize.engine.serving.filtering import Filterings
+from pawsonalize.engine.serving.filters import Filters
 from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.queue import TrainingQueue

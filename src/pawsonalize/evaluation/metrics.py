@@ -1,13 +1,125 @@
 """Metrics as Amazon Personalize's GetSolutionMetrics spells them; all read `Placements`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.evaluation.placements import MISSED, Metric, Placements, per_question, share_within
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Pairs of about the same score: how many, their mean score, and how many came true."""
+
+    pairs: int
+    score: float
+    frequency: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Bins by rising score, and the gap between score and frequency, a mean over all pairs."""
+
+    bins: tuple[Bin, ...]
+    expected_calibration_error: float
+
+
+def calibration(
+    scores: NDArray[np.float64], came_true: NDArray[np.bool_], n_bins: int = 10
+) -> Calibration:
+    """Compare scores with what happened; both of shape (pairs,).
+
+    Bins hold about equally many pairs, equal scores in one bin. The error is that of Guo et
+    al., "On Calibration of Modern Neural Networks" (ICML 2017), equation 3. No pairs, no error.
+    """
+    if len(scores) == 0:
+        return Calibration((), 0.0)
+    edges = np.quantile(scores, np.arange(1, n_bins) / n_bins, method="lower")
+    number = np.searchsorted(np.unique(edges), scores, side="right")
+    pairs = np.bincount(number)
+    filled = np.flatnonzero(pairs)
+    score = np.bincount(number, scores)[filled] / pairs[filled]
+    frequency = np.bincount(number, came_true)[filled] / pairs[filled]
+    error = float(pairs[filled] @ np.abs(score - frequency)) / len(scores)
+    columns = (pairs[filled], score, frequency)
+    return Calibration(tuple(map(Bin, *(column.tolist() for column in columns))), error)
+
+
+# So far behind that no cut-off reaches it.
+MISSED = np.iinfo(np.int64).max // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Placements:
+    """The targets of all questions, one row each, grouped by question.
+
+    Every question has a target, and no target twice.
+    """
+
+    question: NDArray[np.int64]
+    """In 0…n_questions-1, rising."""
+    before: NDArray[np.int64]
+    """Candidates that score higher than the target; MISSED for a miss."""
+    tied: NDArray[np.int64]
+    """Candidates that score the same, the target included."""
+    n_questions: int
+
+    @classmethod
+    def of(cls, placed: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> "Placements":
+        """One `(before, tied)` of `place` per question."""
+        counts = [len(before) for before, _ in placed]
+        none = [np.zeros(0, np.int64)]
+        return cls(
+            np.repeat(np.arange(len(placed)), counts),
+            np.concatenate([before for before, _ in placed] or none),
+            np.concatenate([tied for _, tied in placed] or none),
+            len(placed),
+        )
+
+    def only(self, targets: NDArray[np.bool_]) -> "Placements":
+        """As if only these targets were right; questions that keep none are left out."""
+        questions, renumbered = np.unique(self.question[targets], return_inverse=True)
+        return Placements(renumbered, self.before[targets], self.tied[targets], len(questions))
+
+
+Metric = Callable[[Placements], NDArray[np.float64]]
+"""Of each question a value from 0 to 1, shape (questions,)."""
+
+
+def place(
+    scores: NDArray[np.floating], targets: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """`before` and `tied` of each target, shape (targets,).
+
+    `scores` are the candidates', -inf where one must not be recommended; `targets` are
+    positions among them, -1 for an item that is no candidate. Both count as missed.
+    """
+    before = np.full(len(targets), MISSED)
+    tied = np.ones(len(targets), np.int64)
+    for place_, target in enumerate(targets.tolist()):
+        if target >= 0 and scores[target] > -np.inf:
+            before[place_] = np.count_nonzero(scores > scores[target])
+            tied[place_] = np.count_nonzero(scores == scores[target])
+    return before, tied
+
+
+def share_within(placements: Placements, gains: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The expected gain of each target, shape (targets,); `gains[r]` is that of rank r + 1.
+
+    A target in a tie is at each of the tie's ranks with equal chance, so its expectation is
+    their mean gain (McSherry & Najork, ECIR 2008, section 2).
+    """
+    up_to = np.concatenate(([0.0], np.cumsum(gains)))
+    first = np.minimum(placements.before, len(gains))
+    last = np.minimum(placements.before + placements.tied, len(gains))
+    return np.asarray((up_to[last] - up_to[first]) / placements.tied, np.float64)
+
+
+def per_question(placements: Placements, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The sum of a value per target over each question's targets, shape (questions,)."""
+    return np.bincount(placements.question, values, placements.n_questions).astype(np.float64)
 
 
 def precision(placements: Placements, k: int) -> NDArray[np.float64]:
@@ -96,3 +208,59 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 
 NDCG_AT_5 = f"{_NDCG.__name__}_at_5"
 NDCG_AT_10 = f"{_NDCG.__name__}_at_10"
+
+
+Ranker = Callable[[int], NDArray[np.floating]]
+"""Scores all candidates for the question of that number, shape (candidates,); more is better.
+
+-inf stands for "not to be recommended". Never NaN.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Results of one ranker on the questions."""
+
+    placements: Placements
+    best: tuple[NDArray[np.int64], ...]
+    """For each question the positions of its 25 best candidates (or fewer), best first."""
+    best_scores: tuple[NDArray[np.float64], ...]
+    """Their scores."""
+
+    def values(
+        self, targets: NDArray[np.bool_] | None = None, metrics: Mapping[str, Metric] = METRICS
+    ) -> NDArray[np.float64]:
+        """Every metric of every question, shape (questions, metrics).
+
+        Given `targets`, only those count as right, and questions without one are left out.
+        """
+        placements = self.placements if targets is None else self.placements.only(targets)
+        return np.stack([metric(placements) for metric in metrics.values()], axis=1)
+
+    def coverage(self, n_items: int) -> float:
+        """The share of the catalogue that is in a list of the 25 best."""
+        return coverage(self.best, n_items)
+
+
+def judge(ranker: Ranker, targets: Sequence[NDArray[np.int64]]) -> Judgement:
+    """Ask every question once; `targets[q]` are positions among the candidates, -1 outside.
+
+    Ties in a list stand in the candidates' order, as they do in the service's answers; in the
+    metrics they count by their expectation.
+    """
+    placed, best, best_scores = [], [], []
+    for question, wanted in enumerate(targets):
+        scores = ranker(question)
+        placed.append(place(scores, wanted))
+        top = _best(scores, DEPTH)
+        best.append(top)
+        best_scores.append(scores[top].astype(np.float64))
+    return Judgement(Placements.of(placed), tuple(best), tuple(best_scores))
+
+
+def _best(scores: NDArray[np.floating], limit: int) -> NDArray[np.int64]:
+    allowed = np.flatnonzero(scores > -np.inf)
+    if limit < len(allowed):
+        threshold = np.partition(scores[allowed], -limit)[-limit]
+        allowed = allowed[scores[allowed] >= threshold]
+    return allowed[np.argsort(-scores[allowed], kind="stable")][:limit]

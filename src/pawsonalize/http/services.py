@@ -18,8 +18,8 @@ from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.directory import Directory
-from pawsonalize.engine.serving.filters.filtering import Filterings
-from pawsonalize.engine.serving.filters.resources import Filters
+from pawsonalize.engine.serving.filtering import Filterings
+from pawsonalize.engine.serving.filters import Filters
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.processes import TrainingProcesses

@@ -14,9 +14,9 @@ from starlette.responses import PlainTextResponse, Response
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
+from pawsonalize.engine.serving.animals.answer import seconds_until_written
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.animals.open_pages import seconds_until_written
-from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS
 from pawsonalize.ui import words
 from pawsonalize.ui.captions import order_in_words

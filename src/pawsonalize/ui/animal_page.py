@@ -9,7 +9,7 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
-from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.ui.cards import AnimalCard
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
 from pawsonalize.ui.ordering import like

@@ -8,8 +8,7 @@ from urllib.parse import urlencode
 from starlette.requests import Request
 
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
+from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
 
 _WORDS = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 

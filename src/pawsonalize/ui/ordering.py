@@ -12,7 +12,7 @@ from pawsonalize.domain.errors import NotReady
 from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.pages import EXPLORED
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.storage.events.impressions import RECOMMENDATION
 from pawsonalize.ui.storefront import Storefront
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from pawsonalize.engine.ingest.events import Ingest
+from pawsonalize.engine.serving.animals.available_watch import InventorySearch
 from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.animals.search import InventorySearch
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.upkeep.erasing import Erasing

@@ -9,8 +9,8 @@ from benchmarks.demo_visits import training_data
 from benchmarks.gate import SCENARIOS, a_tenth, half_sabotaged, other_users
 
 from pawsonalize.demo import WorldSettings, generate
-from pawsonalize.evaluation.gate.rules import RuleOutcome
-from pawsonalize.evaluation.gate.settings import GateSettings
+from pawsonalize.evaluation.gate import RuleOutcome
+from pawsonalize.evaluation.gate_settings import GateSettings
 from pawsonalize.recipes.data import TrainingData
 
 

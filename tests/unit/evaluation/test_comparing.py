@@ -13,8 +13,8 @@ from pawsonalize.evaluation.baselines import (
     shuffled_order,
 )
 from pawsonalize.evaluation.bootstrap import intervals, paired_differences
-from pawsonalize.evaluation.calibration import calibration
-from pawsonalize.evaluation.slices import by_history, by_novelty
+from pawsonalize.evaluation.metrics import calibration
+from pawsonalize.evaluation.splits import by_history, by_novelty
 
 NOBODY = np.zeros(0, np.int64)
 

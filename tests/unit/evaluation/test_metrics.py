@@ -11,16 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pawsonalize.evaluation.judging import judge
 from pawsonalize.evaluation.metrics import (
     METRICS,
+    MISSED,
+    Placements,
     coverage,
     hit_rate,
+    judge,
     mean_reciprocal_rank,
     normalized_discounted_cumulative_gain,
+    place,
     precision,
 )
-from pawsonalize.evaluation.placements import MISSED, Placements, place
 
 
 def hits(*ranks: Sequence[int]) -> Placements:

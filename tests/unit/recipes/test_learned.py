@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pawsonalize.engine.serving.ranking import reasons_for
+from pawsonalize.engine.serving.animals.reasons import group_reasons
 from pawsonalize.recipes.contract import Context, ContextEvent
 from pawsonalize.recipes.counts.log import read_visits
 from pawsonalize.recipes.counts.weights import WeighedLog
@@ -66,7 +66,7 @@ def test_parts_add_up_to_the_log_of_the_score(model: UserPersonalizationModel) -
     parts = model.contributions(visitor, asked)
     level = np.sum(list(parts.values()), axis=0) - np.log(model.score(visitor, asked))
     np.testing.assert_allclose(level, level[0], atol=1e-3)
-    assert any(reasons_for(parts))
+    assert any(group_reasons(parts))
 
 
 def test_without_repeats_what_was_seen_scores_nothing() -> None:

@@ -11,7 +11,7 @@ from pawsonalize.domain.event_types import plain_spelling
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.engine.ingest.event_form import unknown_fields_of
 from pawsonalize.engine.ingest.events import named_types
-from pawsonalize.engine.reporting.joined_events import NEXT_MOVE, joined_events
+from pawsonalize.engine.reporting.exposure_report import NEXT_MOVE, joined_events
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.raw_events import RawEvents

@@ -11,9 +11,8 @@ from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters.expression import number_text
 from pawsonalize.domain.ids import parse_id
-from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
-from pawsonalize.engine.serving.promotions import Promotion
-from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.context import Promotion, Query
+from pawsonalize.engine.serving.filters import AppliedFilter, apply
 from pawsonalize.engine.serving.recommender import Answer as Answered
 from pawsonalize.engine.serving.recommender import Candidate, Runtime, Scored
 from pawsonalize.kinds.campaigns import Campaign

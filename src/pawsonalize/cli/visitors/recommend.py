@@ -26,7 +26,7 @@ from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.app.preview import Preview
-    from pawsonalize.engine.serving.query import Query
+    from pawsonalize.engine.serving.context import Query
     from pawsonalize.http.recommending.filters import Metadata
 
 
@@ -56,8 +56,8 @@ def recommend(
     Example: pawsonalize recommend --user ann --animals --explain
     """
     from pawsonalize.app.preview import Preview
+    from pawsonalize.engine.serving.context import Query
     from pawsonalize.engine.serving.directory import Address, Purpose
-    from pawsonalize.engine.serving.query import Query
 
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     moment = now if at is None else parse_moment(at, "--at")

@@ -25,7 +25,7 @@ from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.app.preview import Preview
-    from pawsonalize.engine.serving.query import Query
+    from pawsonalize.engine.serving.context import Query
     from pawsonalize.http.recommending.filters import Metadata
 
 
@@ -54,8 +54,8 @@ def rerank(
     Example: pawsonalize rerank a-7 a-12 2-Beagle-2-3 --user ann
     """
     from pawsonalize.app.preview import Preview
+    from pawsonalize.engine.serving.context import Query
     from pawsonalize.engine.serving.directory import Address, Purpose
-    from pawsonalize.engine.serving.query import Query
 
     if user is None and session is None:
         raise InvalidInput("say who sees the list: --user or --session")

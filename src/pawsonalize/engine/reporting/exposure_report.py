@@ -1,7 +1,7 @@
 """Whether exposure is shared as the animals are: by species, age, size, colour, days of waiting."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -10,8 +10,99 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.serving.animals.pages import ShownPages, reported_page, was_shown
+from pawsonalize.kinds.names import first_recommendation_id
+from pawsonalize.kinds.problems import Problems
 from pawsonalize.storage.animals.animal_exposures import AnimalExposures
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.histories import Deed
+from pawsonalize.storage.events.impressions import Impression, Impressions
+
+PROBLEM = "events that come from no answer"
+NEXT_MOVE = (
+    "send the answer's recommendationId with each event, or at least the sessionId with which the"
+    " answer was asked for (docs/how-to/show-animals.md)"
+)
+_EVENTS = 5_000  # of the newest, and those of them with animals
+_PAGES = 10_000
+_NEWEST = 7 * DAY  # imports bring older events, which came from no page of ours
+_FEW_EVENTS, _FEW_PAGES = 200, 50  # fewer say too little
+_NEARLY_NONE = 0.05
+_STANDS = HOUR  # without another report
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedEvents:
+    """Number of the newest events with animals that came from a page that was shown."""
+
+    events: int
+    joined: int
+    pages: int
+    """Answers of animals that were given in that time."""
+
+    @property
+    def is_enough(self) -> bool:
+        """True if there are enough events and pages to judge by."""
+        return self.events >= _FEW_EVENTS and self.pages >= _FEW_PAGES
+
+    @property
+    def are_nearly_none(self) -> bool:
+        """True if too few events name the answer they came from."""
+        return self.is_enough and self.joined < _NEARLY_NONE * self.events
+
+    @property
+    def message(self) -> str:
+        """The share, and what is lost where there is nearly none."""
+        share = (
+            f"{self.joined / max(self.events, 1):.1%} of the newest {self.events:,} events with"
+            " animals can be joined to an answer that showed the animal"
+        )
+        if not self.are_nearly_none:
+            return share
+        return (
+            f"{share}, though {self.pages:,} answers of animals were given in that time: so no"
+            " animal has an effect of its own, a visitor's next answer does not follow what they"
+            " scrolled past, and nobody learns how much each place is looked at"
+        )
+
+
+def joined_events(impressions: Impressions, log: EventLog, now: int) -> JoinedEvents:
+    """Count them among the newest events of the default dataset group."""
+    found = log.deeds(max(0, log.head() - _EVENTS), _EVENTS)
+    deeds = sorted(
+        (deed for deed in found if now - _NEWEST <= deed.sent_at <= now),
+        key=lambda deed: deed.sent_at,
+    )
+    if not deeds:
+        return JoinedEvents(0, 0, 0)
+    since = first_recommendation_id(deeds[0].sent_at - HOUR)
+    pages = impressions.pages(since, _PAGES)
+    if not pages:
+        return JoinedEvents(len(deeds), 0, 0)
+    last = now if len(pages) < _PAGES else pages[-1].as_of
+    known = [deed for deed in deeds if pages[0].as_of <= deed.sent_at <= last]
+    return JoinedEvents(len(known), _joined(known, pages), len(pages))
+
+
+def _joined(deeds: Sequence[Deed], pages: Sequence[Impression]) -> int:
+    shown, coming, joined = ShownPages(), deque(pages), 0
+    for deed in deeds:
+        while coming and was_shown(coming[0], deed):
+            shown.add(coming.popleft())
+        joined += reported_page(deed) is not None or shown.find(deed) is not None
+    return joined
+
+
+def report_unjoined(impressions: Impressions, log: EventLog, problems: Problems, now: int) -> None:
+    """Report a problem while nearly no event can be joined, and clear it once they can."""
+    found = joined_events(impressions, log, now)
+    if found.are_nearly_none:
+        problems.report(PROBLEM, f"{found.message}: {NEXT_MOVE}", now, within=_STANDS)
+    elif found.is_enough:
+        problems.clear(PROBLEM, now)
+
 
 _WAITS = (
     (14, "under 14 days"),

@@ -12,7 +12,6 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, iso, parse_moment
-from pawsonalize.engine.reporting.off_policy import logged_choices
 from pawsonalize.engine.reporting.outcomes import (
     CHOSEN,
     WEIGHTS,
@@ -23,6 +22,7 @@ from pawsonalize.engine.reporting.outcomes import (
     Policy,
     answers_between,
     attribute,
+    logged_choices,
     policy_of,
     reported_outcomes,
     unreported_outcomes,
@@ -31,11 +31,13 @@ from pawsonalize.engine.reporting.report import (
     Line,
     OutcomesReport,
     PolicyEstimate,
+    Showing,
+    Wait,
     curve_of,
     hardest,
     stays_of,
+    waits_of,
 )
-from pawsonalize.engine.reporting.stays import Showing, Wait, waits_of
 from pawsonalize.evaluation.off_policy import OffPolicyValue, off_policy_value
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals
 from pawsonalize.storage.events.event_log import EventLog

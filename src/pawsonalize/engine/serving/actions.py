@@ -9,9 +9,9 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.serving.context import context_of
-from pawsonalize.engine.serving.filters.columns import Mask
-from pawsonalize.engine.serving.filters.filtering import Filterings
+from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.items import Mask
 from pawsonalize.engine.serving.served import Served
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.recipes.next_best_action import NextBestActionModel

@@ -11,9 +11,9 @@ from threading import Lock
 import structlog
 
 from pawsonalize.domain.errors import Conflict, NotFound, NotReady, PawsonalizeError
-from pawsonalize.engine.serving.availability import AvailabilityWatch
-from pawsonalize.engine.serving.filters.filtering import Filterings
+from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.items import AvailabilityWatch
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.kinds.campaigns import Campaign

@@ -10,29 +10,118 @@ dislikes of dogs, and nothing else, take away more than half of what all dogs ha
 a visitor who viewed thirty dogs take hardly anything.
 """
 
+import math
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from itertools import takewhile
 from math import log
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.event_types import DISLIKE, RETURN, STANDARD, VIEW, EventTypes
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.preferences import PREFERRED, PREFERRED_AT, USER_FACET, Wish
+from pawsonalize.domain.limits import check_between
+from pawsonalize.domain.preferences import PREFERRED, PREFERRED_AT, USER_FACET, Preferences, Wish
 from pawsonalize.domain.times import DAY
 from pawsonalize.domain.traits import TRAITS, Trait
+from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
 from pawsonalize.engine.serving.facets import FacetReader, of_preferences, values_of
-from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.filters import AppliedFilter
 from pawsonalize.recipes.contract import Context, ContextEvent
 from pawsonalize.recipes.data import Floats
 from pawsonalize.recipes.facets import Facet
 from pawsonalize.storage.animals.catalogue import Catalogue, Value
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import HistoryQuery, RecentEvent
+from pawsonalize.storage.events.impressions import Impression
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """Items that are promoted, and their share of the places in per cent, 1 to 100."""
+
+    name: str
+    percent: int
+    filter: AppliedFilter
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise InvalidInput(
+                "the name of a promotion has 1 to 63 letters, digits, - and _, and begins with a"
+                " letter or digit",
+                field="promotions[0].name",
+            )
+        check_between("promotions[0].percentPromotedItems", self.percent, 1, 100)
+
+    def places(self, limit: int) -> int:
+        """Return its number of places, rounded up: the smallest share is at least one."""
+        return math.ceil(limit * self.percent / 100)
+
+
+class StoredUser:
+    """The visitor's row of the users dataset: read when it is first needed, and only once."""
+
+    def __init__(self, catalogue: Catalogue, user_id: str | None) -> None:
+        self._catalogue = catalogue
+        self._user_id = user_id
+
+    @cached_property
+    def attributes(self) -> Mapping[str, Value]:
+        """The row's columns; empty for a visitor without a user id, and for an unknown user."""
+        user = None if self._user_id is None else self._catalogue.user(self._user_id)
+        return {} if user is None else user.attributes
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question, carried from the door through the whole answer."""
+
+    visitor: Visitor
+    at: int
+    """The moment the answer is as of, in milliseconds since 1970: later events do not count."""
+    now: int
+    """The moment of asking, by the clock, in milliseconds since 1970."""
+    context: Mapping[str, Value] = field(default_factory=dict)
+    """Facets of the visit that the request names, such as the device."""
+    preferences: Preferences = field(default_factory=Preferences)
+    """Answers of the quiz."""
+    eligibility: Eligibility = ANYBODY
+    """The hard rules for animals."""
+    filter: AppliedFilter | None = None
+    """Filter of the answer; promoted items keep to the promotion's own filter instead."""
+    promotion: Promotion | None = None
+    item_id: str | None = None
+    """The item that is asked about, for recipes that need one."""
+    limit: int = 10
+    """The number of places of a recommendation."""
+    explain: bool = False
+    """Whether the answer has reasons."""
+    recommendation_id: str | None = None
+    """One that was given before gives the same places again, if nothing has changed since."""
+    continues: tuple[str, ...] = ()
+    """The answers that the page shows already: the new one has none of their animals."""
+    repeats: tuple[str, ...] = ()
+    """The answers of a page to be shown again as it was, if the visitor did nothing since."""
+    page: tuple[Impression, ...] = ()
+    """Those of them that count; see `OpenPages.read`."""
+    user: StoredUser | None = None
+
+    def stored(self, catalogue: Catalogue) -> StoredUser:
+        """The visitor's row: the one that the query carries, or that of the catalogue."""
+        return self.user or StoredUser(catalogue, self.visitor.user_id)
+
+    def with_user(self, catalogue: Catalogue) -> "Query":
+        """Return the query with the visitor's row, so that it is read once for the whole answer."""
+        return self if self.user else replace(self, user=self.stored(catalogue))
+
 
 # Older events have decayed to nothing in every recipe.
 MAX_CONTEXT_EVENTS = 50

@@ -203,3 +203,34 @@ class Exposure:
         return novelty(
             np.maximum(exposed.touched, np.rint(counts).astype(np.int64)), exposed.eligible
         )
+
+
+def spread(promoted: Sequence[int], rest: Explored, seed: str) -> tuple[Explored, tuple[bool, ...]]:
+    """Mix two lists, each in its order; also says which places are promoted.
+
+    Every mixture is equally likely; `seed` alone decides. So each place is promoted with the
+    probability of its share of what is left, which the propensities include.
+    """
+    random = Random(f"{seed} promotion").random  # noqa: S311 - to be reproduced, not to be kept secret
+    first = iter(promoted)
+    second = zip(rest.positions, rest.explored, rest.propensities, strict=True)
+    left = len(promoted)
+    places: list[tuple[int, bool, float]] = []
+    is_promoted: list[bool] = []
+    for remaining in range(len(promoted) + len(rest.positions), 0, -1):
+        share = left / remaining
+        is_promoted.append(random() < share)
+        if is_promoted[-1]:
+            places.append((next(first), False, share))
+            left -= 1
+        else:
+            position, explored, propensity = next(second)
+            places.append((position, explored, (1 - share) * propensity))
+    return (
+        Explored(
+            tuple(position for position, _, _ in places),
+            tuple(explored for _, explored, _ in places),
+            tuple(propensity for _, _, propensity in places),
+        ),
+        tuple(is_promoted),
+    )

@@ -11,22 +11,21 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
 from pawsonalize.domain.limits import check_between
-from pawsonalize.engine.serving.animals.distance import Postcodes
-from pawsonalize.engine.serving.availability import AvailabilityWatch
+from pawsonalize.engine.serving.animals.eligibility import Postcodes
+from pawsonalize.engine.serving.animals.reasons import group_reasons, known_reasons
 from pawsonalize.engine.serving.context import (
+    Query,
     deeds_by_animal,
     disliked_animals,
     query_context,
     subtract_dislikes,
 )
-from pawsonalize.engine.serving.exploration import Explored, explore
-from pawsonalize.engine.serving.filters.columns import Mask
-from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
-from pawsonalize.engine.serving.filters.filtering import Filtering
+from pawsonalize.engine.serving.exploration import Explored, explore, spread
+from pawsonalize.engine.serving.filtering import Filtering
+from pawsonalize.engine.serving.filters import AppliedFilter
 from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.engine.serving.promotions import spread
-from pawsonalize.engine.serving.query import Query
-from pawsonalize.engine.serving.ranking import check_ids, known_reasons, order_places, reasons_for
+from pawsonalize.engine.serving.items import AvailabilityWatch, Mask
+from pawsonalize.engine.serving.ranking import check_ids, order_places
 from pawsonalize.engine.serving.served import STAND_IN, UNTRAINED, Served, Serving
 from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.recipes.catalogue import recipe_named
@@ -182,7 +181,9 @@ class Runtime:
         chosen, promotions = self._chosen(served, scores, name, available, query)
         places = list(chosen.positions)
         ids = [item_ids[place] for place in places]
-        reasons = reasons_for(served.model.contributions(context, ids)) if query.explain else _NONE
+        reasons = (
+            group_reasons(served.model.contributions(context, ids)) if query.explain else _NONE
+        )
         odds = chosen.propensities
         shown = scores[places].tolist()
         items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))

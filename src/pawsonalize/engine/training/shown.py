@@ -8,6 +8,7 @@ import numpy as np
 
 from pawsonalize.domain.statuses import Stay
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.serving.animals.factors import animal_values
 from pawsonalize.engine.serving.animals.pages import (
     ShownPages,
     Suspects,
@@ -20,7 +21,6 @@ from pawsonalize.engine.serving.animals.pages import (
     visitor_of,
     was_shown,
 )
-from pawsonalize.engine.serving.animals.traits import animal_values
 from pawsonalize.recipes.choices.bid_prices import home_rate
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel, CodedNames, fit_choices
 from pawsonalize.recipes.choices.shown_places import TRAITS, Ints, ShownPlaces

@@ -17,8 +17,7 @@ from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, h
 from pawsonalize.engine.training.evaluating.lists import gate_queries
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.evaluation.bootstrap import paired_differences
-from pawsonalize.evaluation.judging import judge
-from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_10
+from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_10, judge
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Solution, SolutionVersion, Trial, Tuned, Tuning
 from pawsonalize.recipes.catalogue import recipe_named

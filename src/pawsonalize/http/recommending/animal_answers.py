@@ -12,8 +12,8 @@ from pawsonalize.domain.ids import parse_id
 from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.directory import Purpose
-from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.addressing import (
     ADDRESS_PARAMETERS,
     individuals_for,

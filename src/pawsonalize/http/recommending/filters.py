@@ -8,8 +8,8 @@ from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
-from pawsonalize.engine.serving.promotions import Promotion
+from pawsonalize.engine.serving.context import Promotion
+from pawsonalize.engine.serving.filters import AppliedFilter, apply
 from pawsonalize.http.services import Services
 
 MAX_PROMOTIONS = 1

@@ -16,7 +16,7 @@ from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.query import Query
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.http.services import Services
 
 Includable = Literal["animal"]

@@ -27,12 +27,11 @@ from pawsonalize.domain.wanted import (
 )
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form, bare, check_names
 from pawsonalize.engine.ingest.event_form import Id, Moment
-from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
-from pawsonalize.engine.serving.animals.open_pages import seconds_until_written
+from pawsonalize.engine.serving.animals.answer import seconds_until_written
+from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.directory import Address
 from pawsonalize.engine.serving.facets import categorical
-from pawsonalize.engine.serving.query import Query
 from pawsonalize.http.addressing import (
     CampaignName,
     DatasetGroupName,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.times import DAY, HOUR, MINUTE
-from pawsonalize.engine.reporting.joined_events import (
+from pawsonalize.engine.reporting.exposure_report import (
     PROBLEM,
     JoinedEvents,
     joined_events,

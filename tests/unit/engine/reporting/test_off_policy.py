@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.times import HOUR
-from pawsonalize.engine.reporting import off_policy
-from pawsonalize.engine.reporting.off_policy import LoggedChoices, logged_choices
+from pawsonalize.engine.reporting.outcomes import LoggedChoices, logged_choices
 from pawsonalize.engine.serving.exploration import explore, novelty
 from pawsonalize.evaluation.off_policy import OffPolicyValue, off_policy_value
 from pawsonalize.storage.events.event_log import EventLog
@@ -96,7 +95,7 @@ def test_nothing_logged_is_no_rows(log: EventLog, shown: Impressions) -> None:
 def test_logs_longer_than_a_page_are_read_limit(
     log: EventLog, shown: Impressions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(off_policy, "_BATCH", 2)
+    monkeypatch.setattr("pawsonalize.engine.reporting.outcomes._BATCH", 2)
     shown.append([answer(f"R{n}", "a") for n in range(5)])
     log.append([outcome(f"R{n}", "a") for n in range(5)])
     assert joined(log, shown).reward.tolist() == [0.1] * 5

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.reporting.stays import Ending, Showing, waits_of
+from pawsonalize.engine.reporting.report import Ending, Showing, waits_of
 from tests.animal_data import animal
 from tests.event_data import T0
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.availability import AvailabilityWatch
+from pawsonalize.engine.serving.items import AvailabilityWatch
 from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.animals.availability import Availability

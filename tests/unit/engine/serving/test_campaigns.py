@@ -12,13 +12,13 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
-from pawsonalize.engine.serving.availability import AvailabilityWatch
 from pawsonalize.engine.serving.campaigns import Runtimes
-from pawsonalize.engine.serving.filters.evaluation import apply
-from pawsonalize.engine.serving.filters.filtering import Filterings
+from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.filtering import Filterings
+from pawsonalize.engine.serving.filters import apply
 from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.items import AvailabilityWatch
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.serving.exploration import Explored
-from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
-from pawsonalize.engine.serving.promotions import Promotion, spread
+from pawsonalize.engine.serving.context import Promotion
+from pawsonalize.engine.serving.exploration import Explored, spread
+from pawsonalize.engine.serving.filters import AppliedFilter
 
 NONE = AppliedFilter(None, {})
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.ranking import reasons_for
+from pawsonalize.engine.serving.animals.reasons import group_reasons
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.contract import Context, ContextEvent
 from tests.recipe_data import training_data
@@ -18,7 +18,7 @@ def test_the_weightiest_part_is_the_first_reason_and_light_ones_are_none() -> No
         "popularity": np.array([0.4, 0.9]),
         "co-visits": np.array([0.1, 0.0]),
     }
-    assert reasons_for(parts) == [
+    assert group_reasons(parts) == [
         ("of a kind you look at", "popular now"),
         ("popular now",),
     ]
@@ -26,11 +26,11 @@ def test_the_weightiest_part_is_the_first_reason_and_light_ones_are_none() -> No
 
 def test_where_all_are_equally_popular_nobody_is_popular() -> None:
     flat = {"popularity": np.array([0.2, 0.2]), "freshness": np.array([0.0, 0.5])}
-    assert reasons_for(flat) == [(), ("new here",)]
+    assert group_reasons(flat) == [(), ("new here",)]
 
 
 def test_an_item_without_a_score_has_no_reason() -> None:
-    assert reasons_for({"popularity": np.zeros(1)}) == [()]
+    assert group_reasons({"popularity": np.zeros(1)}) == [()]
 
 
 def test_every_part_of_every_recipe_has_words(subtests: pytest.Subtests) -> None:
@@ -41,4 +41,4 @@ def test_every_part_of_every_recipe_has_words(subtests: pytest.Subtests) -> None
             model = recipe.fit(data, recipe.settings(), 0)
             context = Context((ContextEvent(ITEMS[0], "view", 3 * DAY),), 3 * DAY)
             for part in model.contributions(context, ITEMS):
-                assert all(reasons_for({part: np.ones(1)}))
+                assert all(group_reasons({part: np.ones(1)}))

@@ -12,15 +12,13 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import parse
-from pawsonalize.engine.serving.availability import AvailabilityWatch
+from pawsonalize.engine.serving.context import Promotion, Query
 from pawsonalize.engine.serving.exploration import Novelty, explore, novelty
-from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, apply
-from pawsonalize.engine.serving.filters.filtering import Filtering
+from pawsonalize.engine.serving.filtering import Filtering
+from pawsonalize.engine.serving.filters import AppliedFilter, apply
 from pawsonalize.engine.serving.impressions import ImpressionLog
+from pawsonalize.engine.serving.items import AvailabilityWatch, MetadataReader
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.metadata import MetadataReader
-from pawsonalize.engine.serving.promotions import Promotion
-from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.ranking import shares
 from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings

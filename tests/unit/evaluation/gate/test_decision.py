@@ -8,9 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.evaluation.bootstrap import Interval
-from pawsonalize.evaluation.gate.evidence import Evidence, Spread
-from pawsonalize.evaluation.gate.rules import Decision, RuleOutcome, decide
-from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.evaluation.gate import Decision, Evidence, RuleOutcome, Spread, decide
+from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from tests.evidence import compared, evidence, live, part
 from tests.recipe_data import NOW
 

@@ -7,9 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from pawsonalize.evaluation.bootstrap import chance_of_lead, paired_differences
-from pawsonalize.evaluation.gate.evidence import Comparison, SliceEvidence
-from pawsonalize.evaluation.gate.rules import RuleOutcome, decide, no_worse_slice
-from pawsonalize.evaluation.gate.settings import GateSettings
+from pawsonalize.evaluation.gate import (
+    Comparison,
+    RuleOutcome,
+    SliceEvidence,
+    decide,
+    no_worse_slice,
+)
+from pawsonalize.evaluation.gate_settings import GateSettings
 from tests.evidence import evidence, live
 from tests.recipe_data import NOW
 

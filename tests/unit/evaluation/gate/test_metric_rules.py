@@ -3,9 +3,9 @@
 import pytest
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.evaluation.gate.metric_rules import MeasuredVersion, decide_by_metrics
-from pawsonalize.evaluation.gate.rules import Decision, RuleOutcome
-from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.evaluation.gate import Decision, RuleOutcome
+from pawsonalize.evaluation.gate_settings import GateSettings, Profile
+from pawsonalize.evaluation.metric_rules import MeasuredVersion, decide_by_metrics
 from pawsonalize.evaluation.metrics import NDCG_AT_5
 from tests.event_data import T0
 

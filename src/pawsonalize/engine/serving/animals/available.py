@@ -14,17 +14,20 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals import factors
-from pawsonalize.engine.serving.animals.distance import Place, Places, Postcodes, place_of
 from pawsonalize.engine.serving.animals.eligibility import (
     GOOD_WITH,
     NO_CODE,
     Eligibility,
     EligibilityVerdict,
+    Place,
+    Places,
+    Postcodes,
     Take,
     judge,
+    place_of,
     stored_answer,
 )
-from pawsonalize.engine.serving.animals.traits import colour_of
+from pawsonalize.engine.serving.animals.factors import colour_of
 
 Slots = NDArray[np.int64]
 Chosen = Slots | slice

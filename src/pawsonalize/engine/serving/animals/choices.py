@@ -16,6 +16,7 @@ from pawsonalize.engine.serving.animals.available import (
     Codes,
     Slots,
 )
+from pawsonalize.engine.serving.animals.factors import OF_GROUPS, group_values
 from pawsonalize.engine.serving.animals.pages import (
     ShownPages,
     logged_factors,
@@ -23,7 +24,6 @@ from pawsonalize.engine.serving.animals.pages import (
     places_seen,
 )
 from pawsonalize.engine.serving.animals.settings import COMMON, PARTS, Weights
-from pawsonalize.engine.serving.animals.traits import OF_GROUPS, group_values
 from pawsonalize.recipes.choices.bid_prices import bid_prices
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.visitor_effects import VisitorEffects, Watched, visitor_effects

@@ -13,8 +13,7 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals.affinity import GroupAffinity, TraitAffinity
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.choices import ChoiceTables
-from pawsonalize.engine.serving.animals.estimates import Estimates
-from pawsonalize.engine.serving.animals.utility import Weighing
+from pawsonalize.engine.serving.animals.utility import Estimates, Weighing
 from pawsonalize.engine.serving.exploration import Novelty
 
 Floats = NDArray[np.float64]

@@ -16,8 +16,13 @@ from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.answer import (
     AnimalPlace,
     AnimalsAnswer,
+    OpenPages,
     places_in_order,
+    places_left,
+    places_of,
+    rest_of,
     standings_of,
+    with_logged_ids,
 )
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
@@ -33,23 +38,13 @@ from pawsonalize.engine.serving.animals.choosing import (
     ExplorationShares,
     choose,
 )
-from pawsonalize.engine.serving.animals.distance import kilometres, place_of
-from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.animals.estimates import Estimates, estimate
-from pawsonalize.engine.serving.animals.open_pages import (
-    OpenPages,
-    places_left,
-    places_of,
-    rest_of,
-    with_logged_ids,
-)
+from pawsonalize.engine.serving.animals.eligibility import Eligibility, kilometres, place_of
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Weighing
-from pawsonalize.engine.serving.context import penalties
+from pawsonalize.engine.serving.animals.utility import Estimates, Weighing, estimate
+from pawsonalize.engine.serving.context import Query, penalties
 from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
-from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Served
 from pawsonalize.kinds.names import new_recommendation_id

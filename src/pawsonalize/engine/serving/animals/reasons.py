@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.answers import GoodWith
@@ -10,7 +12,8 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.recipes.contract import ContextEvent
+from pawsonalize.recipes.contract import Context, ContextEvent, Model
+from pawsonalize.recipes.data import Floats
 
 MAX_REASONS = 3
 _LIVE_WITH = {"kids": "children", "dogs": "dogs", "cats": "cats"}
@@ -192,3 +195,64 @@ def _good_with(animals: Sequence[Animal], rules: Eligibility) -> str:
         if all(getattr(animal, f"good_with_{name}") is GoodWith.YES for animal in animals)
     ]
     return " and ".join(known)
+
+
+# A part that gives less than this share of a score is no reason for it.
+_MIN_SHARE = 0.2
+
+
+_WORDS = {
+    "own history": "you looked at this before",
+    "transitions": "often chosen right after what you looked at",
+    "co-visits": "liked together with what you looked at",
+    "related items": "of a kind you look at",
+    "popularity": "popular now",
+    "freshness": "new here",
+    "neighbours": "liked by visitors with a taste like yours",
+    "factors": "goes with what you looked at",
+    "species": "of the kind of animal you look at",
+    "breed": "of a breed you look at",
+    "size": "of the size you look at",
+    "age": "of the age you look at",
+    "trend": "asked for more and more",
+    "context": "liked by visitors like you",
+    "preferences": "fits what you are looking for",
+    "blend": "fits your visit best all in all",
+    "propensity": "often taken by visitors like you",
+}
+
+
+def group_reasons(contributions: Mapping[str, Floats]) -> list[tuple[str, ...]]:
+    """The reasons of each item, the weightiest first.
+
+    `contributions` are a model's, by the name of the part; all arrays have shape (items,).
+    """
+    parts = [(name, values) for name, values in contributions.items() if _tells(name, values)]
+    count = max((len(values) for values in contributions.values()), default=0)
+    return [
+        _reasons([(float(values[place]), name) for name, values in parts]) for place in range(count)
+    ]
+
+
+def _tells(name: str, values: Floats) -> bool:
+    """Whether the part is a reason at all: where all are equally popular, nobody is popular."""
+    return name != "popularity" or len(values) < 2 or float(np.ptp(values)) > 0
+
+
+def _reasons(weighed: list[tuple[float, str]]) -> tuple[str, ...]:
+    # Parts that speak against an item, and the constant `base`, are no reasons for it.
+    positive = [part for part in weighed if part[0] > 0 and part[1] in _WORDS]
+    total = sum(weight for weight, _ in positive)
+    strongest = sorted(positive, key=lambda part: -part[0])
+    return tuple(_WORDS[name] for weight, name in strongest if weight > _MIN_SHARE * total)
+
+
+def known_reasons(
+    model: Model, context: Context, groups: Sequence[str]
+) -> dict[str, tuple[str, ...]]:
+    """The reasons for each group that the model knows."""
+    known = set(model.item_ids).intersection(groups)
+    wanted = [group for group in groups if group in known]
+    if not wanted:
+        return {}
+    return dict(zip(wanted, group_reasons(model.contributions(context, wanted)), strict=True))

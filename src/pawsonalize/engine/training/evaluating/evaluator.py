@@ -32,10 +32,8 @@ from pawsonalize.engine.training.settings import read_settings
 from pawsonalize.engine.training.training_data import Sampling, training_data, whole_log
 from pawsonalize.evaluation.baselines import shuffled_order
 from pawsonalize.evaluation.bootstrap import intervals, paired_differences
-from pawsonalize.evaluation.calibration import Calibration, calibration
-from pawsonalize.evaluation.judging import Judgement, judge
-from pawsonalize.evaluation.metrics import METRICS
-from pawsonalize.evaluation.slices import Slice
+from pawsonalize.evaluation.metrics import METRICS, Calibration, Judgement, calibration, judge
+from pawsonalize.evaluation.splits import Slice
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Recipe

@@ -25,19 +25,19 @@ from pawsonalize.engine.training.training_data import (
 )
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.bootstrap import Interval, chance_of_lead, intervals, paired_differences
-from pawsonalize.evaluation.gate.evidence import (
+from pawsonalize.evaluation.gate import (
     Comparison,
+    Decision,
     Evidence,
     LiveEvidence,
     SliceEvidence,
     Spread,
+    decide,
 )
-from pawsonalize.evaluation.gate.metric_rules import MeasuredVersion, decide_by_metrics
-from pawsonalize.evaluation.gate.rules import Decision, decide
-from pawsonalize.evaluation.gate.settings import GateSettings
-from pawsonalize.evaluation.judging import Judgement, Ranker, judge
-from pawsonalize.evaluation.metrics import DEPTH, METRICS, NDCG_AT_5
-from pawsonalize.evaluation.slices import Slice
+from pawsonalize.evaluation.gate_settings import GateSettings
+from pawsonalize.evaluation.metric_rules import MeasuredVersion, decide_by_metrics
+from pawsonalize.evaluation.metrics import DEPTH, METRICS, NDCG_AT_5, Judgement, Ranker, judge
+from pawsonalize.evaluation.splits import Slice
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model

@@ -18,11 +18,14 @@ from pawsonalize.evaluation.baselines import (
     by_popularity,
     popularity_shares,
 )
-from pawsonalize.evaluation.judging import Judgement, Ranker, judge
-from pawsonalize.evaluation.slices import Slice, by_history, by_novelty, by_value
+from pawsonalize.evaluation.metrics import Judgement, Ranker, judge
 from pawsonalize.evaluation.splits import (
+    Slice,
     Split,
     births,
+    by_history,
+    by_novelty,
+    by_value,
     global_time_split,
     moment_after,
     personalize_split,

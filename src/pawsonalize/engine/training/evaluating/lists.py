@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.engine.training.evaluating.holdout import Holdout
-from pawsonalize.evaluation.judging import Ranker
+from pawsonalize.evaluation.metrics import Ranker
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.names import (

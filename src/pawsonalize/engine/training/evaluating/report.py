@@ -6,8 +6,7 @@ from typing import Any
 
 from pawsonalize.engine.training.evaluating.holdout import OWN_HISTORY, POPULARITY
 from pawsonalize.evaluation.bootstrap import Difference, Interval
-from pawsonalize.evaluation.calibration import Calibration
-from pawsonalize.evaluation.metrics import NDCG_AT_5
+from pawsonalize.evaluation.metrics import NDCG_AT_5, Calibration
 
 Measured = Mapping[str, Interval]
 """An interval for every metric, by its name."""

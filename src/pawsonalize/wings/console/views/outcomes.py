@@ -7,9 +7,8 @@ import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY, MINUTE, iso
-from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
+from pawsonalize.engine.reporting.outcomes_process import OutcomesPeriod, OutcomesProcesses
 from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
-from pawsonalize.engine.reporting.periods import OutcomesPeriod
 from pawsonalize.engine.reporting.report import OutcomesReport
 from pawsonalize.kinds.cached_lookup import CachedLookup
 

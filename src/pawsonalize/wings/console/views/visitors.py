@@ -15,8 +15,8 @@ from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.history import history_page, read_cursor
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.directory import Directory, Purpose
-from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Fixed, Loader, Served, ServingSettings
 from pawsonalize.http.parameters import read_count, read_text

@@ -7,7 +7,7 @@ from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.inventory.listing import read_listing
-from pawsonalize.engine.reporting.stays import waits_of
+from pawsonalize.engine.reporting.report import waits_of
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.animals.availability import Availability
 from tests.event_data import T0

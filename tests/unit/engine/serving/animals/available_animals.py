@@ -12,11 +12,9 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.choices import NO_PAGES, ChoiceTables, ChoiceWeights, Pages
 from pawsonalize.engine.serving.animals.choosing import choose
-from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility
-from pawsonalize.engine.serving.animals.estimates import estimate
+from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Denied, Eligibility, Place
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Weighing
+from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from tests.animal_data import animal
 from tests.event_data import T0

@@ -17,15 +17,15 @@ from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
+from pawsonalize.engine.serving.animals.answer import OpenPages
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import PageReader
-from pawsonalize.engine.serving.animals.open_pages import OpenPages
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.filters.evaluation import AppliedFilter
+from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.filters import AppliedFilter
 from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.engine.serving.query import Query
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Fixed, Served, ServingSettings
 from pawsonalize.kinds.solutions import Cut, SolutionVersion

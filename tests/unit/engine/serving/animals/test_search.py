@@ -13,8 +13,10 @@ from pawsonalize.domain.animal_words import AnimalWords, read_words
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.engine.serving.animals.search import InventorySearch
+from pawsonalize.engine.serving.animals.available_watch import (
+    AvailableAnimalsWatch,
+    InventorySearch,
+)
 from pawsonalize.storage.animals.animal_exposures import AnimalExposures
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.animals.availability import Availability
@@ -103,7 +105,7 @@ def test_a_search_knows_what_changed_and_reads_nothing_else_again(
         read.append(one.animal_id)
         return read_words(one, age)
 
-    monkeypatch.setattr("pawsonalize.engine.serving.animals.search.read_words", noted)
+    monkeypatch.setattr("pawsonalize.engine.serving.animals.available_watch.read_words", noted)
     animals.put([beagle("b", name="Tom"), beagle("d")], T0 + DAY)
     animals.remove(["c"], T0 + DAY)
     assert list(searching.find("rex", T0 + 2 * DAY).levels) == ["a", "d"]

@@ -14,11 +14,9 @@ from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.choices import Pages
-from pawsonalize.engine.serving.animals.distance import Place
-from pawsonalize.engine.serving.animals.eligibility import Eligibility
-from pawsonalize.engine.serving.animals.estimates import estimate
+from pawsonalize.engine.serving.animals.eligibility import Eligibility, Place
 from pawsonalize.engine.serving.animals.settings import FACTORS, PARTS, AnimalSettings, Weights
-from pawsonalize.engine.serving.animals.utility import Weighing
+from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from tests.animal_data import animal
 from tests.event_data import T0

@@ -22,8 +22,8 @@ from pawsonalize.domain.filters.expression import (
     Source,
     Subject,
 )
-from pawsonalize.engine.serving.filters.columns import AttributeColumns, Texts
-from pawsonalize.engine.serving.filters.evaluation import Facts, passing_rows
+from pawsonalize.engine.serving.filtering import Facts, passing_rows
+from pawsonalize.engine.serving.items import AttributeColumns, Texts
 from tests.filter_expressions import FIELDS, PARAMETERS, expressions
 
 Row = Mapping[str, str | float | None]

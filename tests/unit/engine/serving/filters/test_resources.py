@@ -4,7 +4,7 @@ import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.filters import parse
-from pawsonalize.engine.serving.filters.resources import Filters
+from pawsonalize.engine.serving.filters import Filters
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.filters import Filter

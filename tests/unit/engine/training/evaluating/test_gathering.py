@@ -16,9 +16,8 @@ from pawsonalize.engine.training.evaluating.evidence import (
     live_training,
 )
 from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, hold_out
-from pawsonalize.evaluation.gate.evidence import Evidence
-from pawsonalize.evaluation.gate.rules import RuleOutcome, decide
-from pawsonalize.evaluation.gate.settings import GateSettings
+from pawsonalize.evaluation.gate import Evidence, RuleOutcome, decide
+from pawsonalize.evaluation.gate_settings import GateSettings
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.catalogue import RECIPES, recipe_named
 from pawsonalize.recipes.contract import Context, Model

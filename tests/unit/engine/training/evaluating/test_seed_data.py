@@ -22,8 +22,8 @@ from pawsonalize.engine.training.evaluating.holdout import (
 )
 from pawsonalize.engine.training.evaluating.lists import gate_queries
 from pawsonalize.engine.training.training_data import training_data
-from pawsonalize.evaluation.gate.rules import decide
-from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.evaluation.gate import decide
+from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.evaluation.metrics import NDCG_AT_5
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named

@@ -6,10 +6,16 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.filters import FilterExpression, parse
-from pawsonalize.domain.filters.expression import Attribute, Source
+from pawsonalize.domain.filters import parse
+from pawsonalize.domain.filters.expression import (
+    Action,
+    Attribute,
+    FilterExpression,
+    Source,
+)
+from pawsonalize.domain.filters.values import Values, read_values
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.serving.metadata import GROUP_FIELDS
+from pawsonalize.engine.serving.items import GROUP_FIELDS
 from pawsonalize.kinds.datasets import Dataset
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.filters import Filter
@@ -122,3 +128,39 @@ class Filters:
                 return any(name in user.attributes for user in users)
             case _:  # every event has a type, and a filter uses nothing else of it
                 return True
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedFilter:
+    """An expression whose placeholders all have values; `expression` is None if nothing is left."""
+
+    expression: FilterExpression | None
+    values: Values
+
+
+def apply(
+    expression: FilterExpression, given: Mapping[str, str], field: str = "filterValues"
+) -> AppliedFilter:
+    """The expression with these values, which the caller names `field`.
+
+    An EXCLUDE without values for its placeholders is left out, as Amazon documents it. InvalidInput
+    for such an INCLUDE, and for a value without a placeholder.
+    """
+    values = read_values(given, field)
+    for name in values:
+        if name not in expression.parameters:
+            known = ", ".join(f"${each}" for each in sorted(expression.parameters)) or "none"
+            raise InvalidInput(
+                f"the filter has no placeholder ${name}: it has {known}", field=f"{field}.{name}"
+            )
+    clauses = []
+    for clause in expression.clauses:
+        missing = min(clause.parameters - values.keys(), default=None)
+        if missing is None:
+            clauses.append(clause)
+        elif clause.action is Action.INCLUDE:
+            raise InvalidInput(
+                f"the filter's INCLUDE needs a value of ${missing}: send it in {field}",
+                field=f"{field}.{missing}",
+            )
+    return AppliedFilter(FilterExpression(tuple(clauses)) if clauses else None, values)

@@ -1,20 +1,163 @@
 """Filters applied: the evaluator with what it needs looked up, and no more than the filter asks."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filters.expression import FilterExpression, Source, Subject
-from pawsonalize.engine.serving.filters.columns import AttributeColumns, Attributes, Mask, Texts
-from pawsonalize.engine.serving.filters.evaluation import AppliedFilter, Facts, passing_rows
-from pawsonalize.engine.serving.metadata import MetadataReader
-from pawsonalize.engine.serving.query import Query
+from pawsonalize.domain.filters.expression import (
+    ANY_EVENT_TYPE,
+    Action,
+    Attribute,
+    Clause,
+    Condition,
+    FilterExpression,
+    Operand,
+    Operator,
+    Parameter,
+    Source,
+    Subject,
+    number_text,
+)
+from pawsonalize.domain.filters.values import Values, read_number
+from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.filters import AppliedFilter
+from pawsonalize.engine.serving.items import (
+    AttributeColumns,
+    Attributes,
+    Mask,
+    MetadataReader,
+    Texts,
+    number_of,
+    texts_of,
+)
 from pawsonalize.storage.animals.catalogue import Catalogue, User
 from pawsonalize.storage.events.event_log import EventLog
+
+_Numbers = NDArray[np.float64]
+_COMPARED: Mapping[Operator, Callable[[_Numbers, float], Mask]] = MappingProxyType(
+    {
+        Operator.EQUAL: np.equal,
+        Operator.LESS: np.less,
+        Operator.AT_MOST: np.less_equal,
+        Operator.GREATER: np.greater,
+        Operator.AT_LEAST: np.greater_equal,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Values that rows are compared with: the placeholders', the current user and item.
+
+    `interactions` are the event types of each row's interactions, casefolded.
+    """
+
+    values: Values
+    interactions: Texts | None = None
+    current_user: Attributes = field(default_factory=dict)
+    current_item: Attributes = field(default_factory=dict)
+
+
+def passing_rows(expression: FilterExpression, rows: AttributeColumns, facts: Facts) -> Mask:
+    """True for rows of any INCLUDE, if there is one, without those of any EXCLUDE."""
+    included: list[Mask] = []
+    excluded: list[Mask] = []
+    for clause in expression.clauses:
+        if _counts(clause, facts):
+            kept = included if clause.action is Action.INCLUDE else excluded
+            kept.append(_any_of(clause, rows, facts))
+    mask = _either(included) if included else np.ones(len(rows), np.bool_)
+    return mask & ~_either(excluded) if excluded else mask
+
+
+def _counts(clause: Clause, facts: Facts) -> bool:
+    if not clause.only_if:
+        return True
+    user = AttributeColumns(("",), (facts.current_user,))
+    return all(bool(_meets(condition, user, facts)[0]) for condition in clause.only_if)
+
+
+def _any_of(clause: Clause, rows: AttributeColumns, facts: Facts) -> Mask:
+    return _either([_all_of(conjunction, rows, facts) for conjunction in clause.any_of])
+
+
+def _all_of(conjunction: tuple[Condition, ...], rows: AttributeColumns, facts: Facts) -> Mask:
+    masks = [_meets(condition, rows, facts) for condition in conjunction]
+    return np.asarray(np.logical_and.reduce(masks), np.bool_)
+
+
+def _either(masks: list[Mask]) -> Mask:
+    return np.asarray(np.logical_or.reduce(masks), np.bool_)
+
+
+def _meets(condition: Condition, rows: AttributeColumns, facts: Facts) -> Mask:
+    name, operator = condition.attribute.name, condition.operator
+    operands = [value for each in condition.operands for value in _resolved(each, operator, facts)]
+    if not operands:  # nothing is known of the current item
+        return np.zeros(len(rows), np.bool_)
+    if condition.attribute.source is Source.INTERACTIONS:
+        assert facts.interactions is not None, "whoever evaluates looks them up"
+        event_types = [_text(each).casefold() for each in operands]
+        if ANY_EVENT_TYPE in event_types:
+            event_types = list(facts.interactions.positions)
+        return _among(facts.interactions, event_types, operator)
+    if operator.is_list or any(isinstance(each, str) for each in operands):
+        return _among(rows.texts(name), list(map(_text, operands)), operator)
+    return _compared(rows.numbers(name), float(operands[0]), operator)
+
+
+def _among(column: Texts, values: list[str], operator: Operator) -> Mask:
+    having = column.rows_having(values)
+    return column.known & ~having if operator.is_negative else having
+
+
+def _compared(column: _Numbers, number: float, operator: Operator) -> Mask:
+    if operator is Operator.NOT_EQUAL:
+        return ~(np.isnan(column) | np.equal(column, number))
+    return _COMPARED[operator](column, number)
+
+
+def _resolved(operand: Operand, operator: Operator, facts: Facts) -> list[str | float]:
+    """The values of an operand: none, one or several; numbers where numbers are compared."""
+    if isinstance(operand, Parameter):
+        values = facts.values[operand.name]
+        return list(values) if operator.is_list else [_one(operand, values, operator)]
+    if isinstance(operand, Attribute):
+        value = facts.current_item.get(operand.name)
+        if operator.is_order or (isinstance(value, float) and not operator.is_list):
+            number = number_of(value)
+            return [] if np.isnan(number) else [number]
+        return list(texts_of(value))
+    return [operand]
+
+
+def _one(parameter: Parameter, values: tuple[str, ...], operator: Operator) -> str | float:
+    field = f"filterValues.{parameter.name}"
+    if len(values) != 1:
+        raise InvalidInput(
+            f"{operator} compares with one value, and {parameter} has {len(values)}: send one",
+            field=field,
+        )
+    number = read_number(values[0])
+    if number is not None:
+        return number
+    if operator.is_order:
+        raise InvalidInput(
+            f"{operator} compares numbers, and {parameter} is {values[0]}: send a number",
+            field=field,
+        )
+    return values[0]
+
+
+def _text(value: str | float) -> str:
+    return value if isinstance(value, str) else number_text(value)
+
 
 # So many of a visitor's newest interactions of each event type count, as in Amazon Personalize.
 INTERACTIONS_PER_TYPE = 100

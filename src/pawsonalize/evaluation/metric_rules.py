@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.evaluation.gate.rules import (
+from pawsonalize.evaluation.gate import (
     MAIN_RULES,
     Decision,
     RuleOutcome,
@@ -18,7 +18,7 @@ from pawsonalize.evaluation.gate.rules import (
     threshold_verdict,
     verdict,
 )
-from pawsonalize.evaluation.gate.settings import GateSettings, Profile
+from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.evaluation.metrics import NDCG_AT_5
 
 _MEANS = "there are means alone, so chance cannot be told from a lead"

@@ -1,1 +1,0 @@
-"""Filters: created, found by name, applied."""

@@ -1,0 +1,305 @@
+"""Metadata of items: the items dataset, read now and then, and the parts of an id."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.filters.expression import number_text
+from pawsonalize.domain.filters.values import read_number
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.statuses import FOREVER
+from pawsonalize.domain.times import MINUTE, SECOND
+from pawsonalize.storage.animals.availability import Availability, Revision
+from pawsonalize.storage.animals.catalogue import Catalogue, Item
+
+Attributes = Mapping[str, str | float | None]
+Mask = NDArray[np.bool_]
+Positions = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """A column of text: the rows of each value, and the rows with any value, shape (rows,)."""
+
+    positions: Mapping[str, Positions]
+    known: Mask
+
+    @classmethod
+    def of(cls, pairs: Iterable[tuple[int, str]], rows: int) -> "Texts":
+        """From pairs of row and value; a row may have several, or none."""
+        places: dict[str, list[int]] = {}
+        known = np.zeros(rows, np.bool_)
+        for row, value in pairs:
+            places.setdefault(value, []).append(row)
+        positions = {value: np.array(rows, np.intp) for value, rows in places.items()}
+        for found in positions.values():
+            known[found] = True
+        return cls(positions, known)
+
+    def rows_having(self, values: Iterable[str]) -> Mask:
+        """True for rows that have one of the values, shape (rows,)."""
+        mask = np.zeros(len(self.known), np.bool_)
+        for value in values:
+            found = self.positions.get(value)
+            if found is not None:
+                mask[found] = True
+        return mask
+
+
+class AttributeColumns:
+    """Rows of attributes; text that holds `|` is several values, a number is also its text."""
+
+    def __init__(self, ids: Sequence[str], rows: Sequence[Attributes]) -> None:
+        self.ids = ids
+        self._rows = rows
+        self._texts: dict[str, Texts] = {}
+        self._numbers: dict[str, NDArray[np.float64]] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @cached_property
+    def position(self) -> Mapping[str, int]:
+        """The row of each id."""
+        return {row_id: place for place, row_id in enumerate(self.ids)}
+
+    def texts(self, name: str) -> Texts:
+        """The attribute as text."""
+        column = self._texts.get(name)
+        if column is None:
+            pairs = (
+                (place, text)
+                for place, row in enumerate(self._rows)
+                for text in texts_of(row.get(name))
+            )
+            column = self._texts[name] = Texts.of(pairs, len(self))
+        return column
+
+    def numbers(self, name: str) -> NDArray[np.float64]:
+        """The attribute as numbers, shape (rows,); NaN for null and for text that is none."""
+        column = self._numbers.get(name)
+        if column is None:
+            values = [number_of(row.get(name)) for row in self._rows]
+            column = self._numbers[name] = np.array(values, np.float64)
+        return column
+
+
+def texts_of(value: str | float | None) -> list[str]:
+    """The values that an attribute holds, as text."""
+    if value is None:
+        return []
+    if isinstance(value, str):
+        return list(filter(None, value.split("|")))
+    return [number_text(float(value))]
+
+
+def number_of(value: str | float | None) -> float:
+    """The number that an attribute is or reads as, NaN if none."""
+    number = read_number(value) if isinstance(value, str) else value
+    return float("nan") if number is None else float(number)
+
+
+T = TypeVar("T")
+# Of so many models, so that those served no more go.
+_KEPT = 8
+
+
+class PerCatalogue(Generic[T]):
+    """Values by catalogue: a tuple of thousands, which is known by its identity while it is here.
+
+    The newest `_KEPT` stay.
+    """
+
+    def __init__(self) -> None:
+        self._kept: tuple[tuple[tuple[str, ...], T], ...] = ()
+
+    @property
+    def catalogues(self) -> tuple[tuple[str, ...], ...]:
+        """The catalogues with a kept value."""
+        return tuple(item_ids for item_ids, _ in self._kept)
+
+    def get(self, item_ids: tuple[str, ...]) -> T | None:
+        """The value kept for this very catalogue, or None."""
+        return next((value for known, value in self._kept if known is item_ids), None)
+
+    def put(self, item_ids: tuple[str, ...], value: T) -> T:
+        """Keep the value, and return it."""
+        others = tuple(one for one in self._kept if one[0] is not item_ids)
+        self._kept = ((item_ids, value), *others[: _KEPT - 1])
+        return value
+
+
+MAX_METADATA_COLUMNS = 10
+# What the id of an animal group says, in its order.
+GROUP_FIELDS = ("ANIMAL_TYPE", "ANIMAL_BREED", "ANIMAL_SIZE", "ANIMAL_AGE")
+_ITEMS = "ITEMS"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    at: int
+    items: Mapping[str, Item]
+    columns: PerCatalogue[AttributeColumns]
+
+    def rows(self, item_ids: Sequence[str]) -> list[Attributes]:
+        return [_described(item_id, self.items.get(item_id)) for item_id in item_ids]
+
+    def remember(self, item_ids: tuple[str, ...]) -> AttributeColumns:
+        """Columns of these items, kept in place of those that were made first."""
+        return self.columns.put(item_ids, AttributeColumns(item_ids, self.rows(item_ids)))
+
+
+class MetadataReader:
+    """The items dataset as read last; nothing is read before the first query needs it.
+
+    `refresh` shows changes at once; without it they show after a minute.
+    """
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._last: _Reading | None = None
+
+    def refresh(self, now: int) -> None:
+        """Read again, if a query has ever needed it; columns stay if nothing has changed."""
+        before = self._last
+        if before is None:
+            return
+        read = self._read(now)
+        if read.items == before.items:
+            self._last = replace(before, at=now)
+            return
+        for item_ids in reversed(before.columns.catalogues):  # here, and not for an answer
+            read.remember(item_ids)
+        self._last = read
+
+    def columns(self, item_ids: tuple[str, ...], now: int) -> AttributeColumns:
+        """The attributes of a model's items; as columns they are kept as long as the items are."""
+        reading = self._current(now)
+        known = reading.columns.get(item_ids)
+        return reading.remember(item_ids) if known is None else known
+
+    def of(self, item_ids: Sequence[str], now: int) -> list[Attributes]:
+        """The attributes of each of the items, by upper-case name; of an unknown one, its id."""
+        return self._current(now).rows(item_ids)
+
+    def select_columns(
+        self, item_ids: Sequence[str], wanted: Mapping[str, Sequence[str]], now: int
+    ) -> list[Attributes]:
+        """Those attributes of each item that `metadataColumns` names: `{"ITEMS": ["GENRES"]}`.
+
+        A column that an item lacks is None. InvalidInput for another dataset or too many columns.
+        """
+        names = _columns(wanted)
+        return [{name: row.get(name) for name in names} for row in self.of(item_ids, now)]
+
+    def _current(self, now: int) -> _Reading:
+        reading = self._last
+        if reading is None or abs(now - reading.at) > MINUTE:
+            reading = self._last = self._read(now)
+        return reading
+
+    def _read(self, now: int) -> _Reading:
+        return _Reading(
+            now, {item.item_id: item for item in self._catalogue.items()}, PerCatalogue()
+        )
+
+
+def _columns(wanted: Mapping[str, Sequence[str]]) -> list[str]:
+    for dataset in wanted:
+        if dataset.upper() != _ITEMS:
+            raise InvalidInput(
+                f"metadataColumns knows the dataset {_ITEMS}, not {dataset}",
+                field="metadataColumns",
+            )
+    names = [name.upper() for columns in wanted.values() for name in columns]
+    if len(names) > MAX_METADATA_COLUMNS:
+        raise InvalidInput(
+            f"metadataColumns may name {MAX_METADATA_COLUMNS} columns, not {len(names)}",
+            field="metadataColumns",
+        )
+    return names
+
+
+def _described(item_id: str, item: Item | None) -> Attributes:
+    """Return the dataset's attributes, and those in the id of an animal group."""
+    row: dict[str, str | float | None] = {"ITEM_ID": item_id}
+    group = AnimalGroup.parse(item_id)
+    if group is not None:
+        parts = (group.species, group.breed, group.size, group.age)
+        row |= zip(GROUP_FIELDS, parts, strict=True)
+    if item is not None:
+        row |= {name: value for name, value in item.attributes.items() if value is not None}
+        if item.created_at is not None:
+            row["CREATION_TIMESTAMP"] = item.created_at / SECOND
+    return row
+
+
+Counts = NDArray[np.int64]
+
+# For more items, one count of all is faster than a count by name.
+_MANY = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    """The animals of each item, as of a revision and a moment, until the next change."""
+
+    revision: Revision
+    at: int
+    until: int
+    animals: dict[str, int]
+    counted: PerCatalogue[Counts]
+
+
+class AvailabilityWatch:
+    """The availability as it is now; that of another moment is counted when a query asks.
+
+    A query after a committed change sees it, in any process: each answer reads the revision first.
+    A clock that runs behind another machine's does no harm: no answer is of a moment before the
+    newest change.
+    """
+
+    def __init__(self, availability: Availability) -> None:
+        self._availability = availability
+        self._last = _Count(Revision(0, 0), 0, 0, {}, PerCatalogue())
+
+    def of(self, item_ids: tuple[str, ...], at: int, now: int) -> Counts | None:
+        """Available animals of each item, shape (items,); None if no animal is known."""
+        # Any thread may be last: its count is right as of its own revision and moment.
+        count = self._last = self._current(now)
+        if not count.revision.number:
+            return None
+        if at != now:
+            animals = self._recounted(count, at)
+            return _of(item_ids, animals) if animals else None
+        known = count.counted.get(item_ids)
+        return count.counted.put(item_ids, _of(item_ids, count.animals)) if known is None else known
+
+    def _current(self, now: int) -> _Count:
+        last, revision = self._last, self._availability.revision()
+        at = max(now, revision.at)
+        if revision == last.revision and last.at <= at < last.until:
+            return last
+        until = self._availability.next_change(at)
+        animals = self._recounted(last, at)
+        return _Count(revision, at, FOREVER if until is None else until, animals, PerCatalogue())
+
+    def _recounted(self, known: _Count, at: int) -> dict[str, int]:
+        """The animals of each item at a moment, from a count of another."""
+        if not known.revision.number:
+            return self._availability.count(at)
+        changed = self._availability.changed(known.revision, known.at, at)
+        if len(changed) > _MANY:
+            return self._availability.count(at)
+        there = self._availability.count(at, changed)
+        kept = {item: animals for item, animals in known.animals.items() if item not in changed}
+        return kept | there
+
+
+def _of(item_ids: tuple[str, ...], animals: dict[str, int]) -> Counts:
+    return np.array([animals.get(item, 0) for item in item_ids], np.int64)
