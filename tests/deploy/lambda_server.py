@@ -4,7 +4,7 @@ import json
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -29,6 +29,7 @@ class LambdaServer:
 
     port: int
     target: str
+    handlers: Mapping[str, Callable[[Any, object], Any]]
     calls: list[tuple[str, Any]] = field(default_factory=list)
     """The function's name and the event of each invocation."""
     broken: set[str] = field(default_factory=set)
@@ -47,7 +48,7 @@ class LambdaServer:
                 step = event.get("step")
                 if step in self.broken:
                     raise ZeroDivisionError("this step has a bug")
-                answer = HANDLERS[name](event, None)
+                answer = self.handlers[name](event, None)
                 if step in self.lost:
                     self.lost.remove(step)
                     raise steps.TryAgain("the answer was lost")
@@ -69,7 +70,9 @@ class LambdaServer:
 
 
 @contextmanager
-def lambda_server(target: str) -> Iterator[LambdaServer]:
+def lambda_server(
+    target: str, handlers: Mapping[str, Callable[[Any, object], Any]] = HANDLERS
+) -> Iterator[LambdaServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -95,7 +98,7 @@ def lambda_server(target: str) -> Iterator[LambdaServer]:
             pass
 
     http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server = LambdaServer(http.server_port, target)
+    server = LambdaServer(http.server_port, target, handlers)
     thread = threading.Thread(target=http.serve_forever, args=(0.01,))
     thread.start()
     try:

@@ -108,6 +108,21 @@ def proxied(body: Any, **more: Any) -> dict[str, Any]:
     return {"requestContext": {"http": {"method": "POST"}}, "body": text} | more
 
 
+@pytest.mark.parametrize("body", [{"userId": "seed 1", "limit": 2}, {}, None])
+def test_a_question_in_a_bare_body_is_answered_in_one(deployment: Deployment, body: Any) -> None:
+    answer = recommend.handler({"body": body}, None)
+    assert (answer["statusCode"], json.loads(answer["body"])) == (
+        200,
+        recommend.handler(body or {}, None),
+    )
+    animals = [{"itemId": "1", "animalMetadata": metadata(DOGS[0])}]
+    answer = rerank.handler({"body": {"userId": "12345", "itemMetadataList": animals}}, None)
+    assert json.loads(answer["body"])["ranking"] == ["1"]
+    refused = rerank.handler({"body": {"userId": "12345"}}, None)
+    assert refused["statusCode"] == 400
+    assert json.loads(refused["body"])["error"]["field"] == "itemMetadataList"
+
+
 @pytest.mark.parametrize("encoded", [False, True])
 def test_a_question_comes_through_a_gateway_too(deployment: Deployment, encoded: bool) -> None:
     body = json.dumps({"userId": "seed 1", "limit": 2})

@@ -156,6 +156,31 @@ def test_up_brings_everything_up_and_again_changes_nothing_and_down_leaves_what_
     assert place.everything()["buckets"] == []
 
 
+def test_down_gives_back_the_parameters_that_were_there_before_up(
+    place: Place, on_amazon: Template
+) -> None:
+    environment = place.environment()
+    settings = environment.settings
+    theirs = {
+        settings.event_tracker_id_ssm_path: "an older tracker",
+        settings.get_recommendation_name_path: "an-older-function",
+        settings.recommendation_solution_version_ssm_path: "arn:aws:personalize:x:1:solution/o/1",
+    }
+    ssm = place.account.client("ssm")
+    for path, value in theirs.items():
+        ssm.put_parameter(Name=path, Value=value, Type="String")
+    with pytest.raises(DeployFailed, match="no seed data"):
+        environment.up(on_amazon.folder, None)
+    written = {path: place.account.parameter(path) for path in theirs}
+    assert written[settings.event_tracker_id_ssm_path] != "an older tracker"
+    assert written[settings.get_recommendation_name_path] != "an-older-function"
+    environment.down(delete_archive=False)
+    after = place.everything()["parameters"]
+    assert {path: place.account.parameter(path) for path in theirs} == theirs
+    assert settings.get_reranking_name_path not in after
+    assert settings.solution_arn_ssm_path not in after
+
+
 def test_without_seed_data_up_says_where_they_belong(place: Place, on_amazon: Template) -> None:
     environment = place.environment()
     with pytest.raises(DeployFailed, match=r"no seed data below s3://.*--seed FOLDER"):

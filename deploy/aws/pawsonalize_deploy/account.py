@@ -15,6 +15,7 @@ from pawsonalize_deploy.assets import AssetBucket, empty_and_delete
 from pawsonalize_deploy.deployed import TAG, DeployedStack, DeployFailed
 from pawsonalize_deploy.names import Names
 
+_BEFORE = f"{TAG}:before"
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 8}, read_timeout=150)
 
 
@@ -68,6 +69,27 @@ class Account:
         ssm = self.client("ssm")
         with suppress(ssm.exceptions.ParameterNotFound):
             ssm.delete_parameter(Name=path)
+
+    def remember_parameter(self, path: str) -> None:
+        """Keep the value of an entry of somebody else's in a tag of it, if there is the entry."""
+        value = self.parameter(path)
+        if value is not None:
+            tag = {"Key": _BEFORE, "Value": value}
+            self.client("ssm").add_tags_to_resource(
+                ResourceType="Parameter", ResourceId=path, Tags=[tag]
+            )
+
+    def give_back_parameter(self, path: str) -> None:
+        """Restore the value that an entry had before; delete an entry that was made here."""
+        if self.parameter(path) is None:
+            return
+        entry = {"ResourceType": "Parameter", "ResourceId": path}
+        tags = self.client("ssm").list_tags_for_resource(**entry)["TagList"]
+        before = next((one["Value"] for one in tags if one["Key"] == _BEFORE), None)
+        if before is None:
+            self.delete_parameter(path)
+        else:  # the tag stays, as `down` may stop after this and run again
+            self.put_parameter(path, before)
 
     def secret(self, arn: str) -> str:
         """What a secret holds."""

@@ -49,6 +49,9 @@ class DeployedEnvironment:
     def up(self, assembly: Path, seed: Path | None, *, wait: bool = True) -> dict[str, str]:
         """Bring it up; run again, it goes on where it was. Answers the stack's outputs."""
         stack = self.account.stack
+        if stack.status() is None:
+            for path in self._written():
+                self.account.remember_parameter(path)
         if self.differs(assembly):
             assets = self.account.assets
             assets.ensure()
@@ -65,7 +68,7 @@ class DeployedEnvironment:
         return outputs
 
     def _functions(self, outputs: dict[str, str]) -> list[tuple[str, str]]:
-        """The parameters by which a site finds its functions; another stack's are written over."""
+        """The parameters by which a site finds its functions, with the functions' names."""
         return [
             (self.settings.get_recommendation_name_path, outputs["RecommendFunction"]),
             (self.settings.get_reranking_name_path, outputs["RerankFunction"]),
@@ -115,9 +118,8 @@ class DeployedEnvironment:
         if stack.status() is not None:
             if "SetupFunction" in outputs:
                 left += self._take_away(outputs["SetupFunction"])
-                for path, name in self._functions(outputs):
-                    if account.parameter(path) == name:
-                        account.delete_parameter(path)
+                for path in self._written():
+                    account.give_back_parameter(path)
             self.tell(f"deleting {stack.name}")
             stack.delete(self.tell)
         left += self._leave_archive(delete_archive=delete_archive)
@@ -142,15 +144,13 @@ class DeployedEnvironment:
             if answer["done"]:
                 break
             time.sleep(_SETUP_SECONDS if self.account.pause else 0.05)
-        for path in self._written_by_setup():
-            value = self.account.parameter(path)
-            # A version's ARN begins with that of its solution; a tracking id names no tracker.
-            if value is not None and not (kept and (value in kept or ":" not in value)):
-                self.account.delete_parameter(path)
         return [f"{arn} (it was there before)" for arn in kept]
 
-    def _written_by_setup(self) -> Iterator[str]:
+    def _written(self) -> Iterator[str]:
+        """Yield the parameters that `up` and the functions write."""
         settings = self.settings
+        yield settings.get_recommendation_name_path
+        yield settings.get_reranking_name_path
         yield settings.event_tracker_id_ssm_path
         yield settings.recommendation_campaign_arn_ssm_path
         yield settings.recommendation_solution_version_ssm_path

@@ -89,11 +89,11 @@ class KinesisServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def client(self) -> Any:
+    def client(self, region: str = "eu-west-1") -> Any:
         """For a test's own calls, past the proxy."""
         with logged_in():
             return boto3.session.Session().client(
-                "kinesis", region_name="eu-west-1", endpoint_url=self.url
+                "kinesis", region_name=region, endpoint_url=self.url
             )
 
     def restart(self) -> None:

@@ -41,18 +41,21 @@ _OF_THE_SERVICE = (
 )
 """Fields of the service's own API that no call of Amazon Personalize can carry."""
 
+_ENVELOPE = frozenset({"requestContext", "httpMethod", "body"})
 _THROTTLED = frozenset({"ThrottlingException", "TooManyRequestsException"})
 _NOT_FOUND = "ResourceNotFoundException"
 _WRONG = frozenset({"InvalidInputException", "ValidationException"})
 
 
 def answered(event: object, answer: Callable[[Form], Any]) -> Any:
-    """Answer a direct invocation with JSON, an HTTP proxy event with a response.
+    """Answer a bare question with JSON, and one in an envelope with a response.
 
-    Wrong input is answered as `{"error": {"code", "message", "field"?}}`. Other errors are raised
-    to who invokes directly, so that they can try again; HTTP gets 404, 429 or 503.
+    An envelope is an HTTP proxy event, of API Gateway (1.0 and 2.0) or a function URL, or just
+    `{"body": {…}}`, as callers of AWS's own sample send it. Wrong input is answered as
+    `{"error": {"code", "message", "field"?}}`. Other errors are raised for a bare question, so
+    that the caller can try again; in an envelope they are a 404, 429 or 503.
     """
-    if not (isinstance(event, dict) and ("requestContext" in event or "httpMethod" in event)):
+    if not (isinstance(event, dict) and _ENVELOPE & event.keys()):
         try:
             return answer(read_object(event))
         except Refused as refused:
@@ -110,6 +113,8 @@ def call(question: Callable[..., Form], **members: Any) -> Form:
 
 def _body(event: Form) -> Form:
     body = event.get("body") or "{}"
+    if isinstance(body, dict):
+        return body
     if event.get("isBase64Encoded"):
         try:
             body = base64.b64decode(body, validate=True)
