@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.erasing import erasure_steps
+from pawsonalize.app.upkeep import erasure_steps
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.domain.events import Event

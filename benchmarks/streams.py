@@ -32,8 +32,8 @@ from benchmarks.freshness import ordered, view
 from benchmarks.ingest import sample_event, through_http
 from benchmarks.server import percentile, serving
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.ingest import ingest_of
 from pawsonalize.app.sending import Outgoing, Sender
+from pawsonalize.app.tenants import ingest_of
 from pawsonalize.settings import load_settings
 from pawsonalize.wings.streams.address import StreamAddress
 from pawsonalize.wings.streams.reading import (

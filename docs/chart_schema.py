@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize.config import PREFIX, Secret
-from pawsonalize.http.schemas import field_docs
+from pawsonalize.http.openapi import field_docs
 from pawsonalize.settings import kinds_of_settings
 
 CHART_SCHEMA = Path(__file__).parents[1] / "deploy/helm/pawsonalize/values.schema.json"

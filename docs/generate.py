@@ -21,10 +21,9 @@ from pawsonalize.aws.operations.catalogue import HANDLERS
 from pawsonalize.aws.protocol.service import SERVICES, operations
 from pawsonalize.cli.main import app
 from pawsonalize.domain.event_types import SYNONYMS
-from pawsonalize.http.openapi import openapi
+from pawsonalize.http.openapi import field_docs, openapi
 from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, About
 from pawsonalize.http.operations import OPERATIONS
-from pawsonalize.http.schemas import field_docs
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.settings import Range, tunable

@@ -19,7 +19,7 @@ import zstandard
 from sqlalchemy import create_engine, inspect, text
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.erasing import erasure_steps
+from pawsonalize.app.upkeep import erasure_steps
 from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.times import DAY, HOUR

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.roles import ROLES
-from pawsonalize.http.server.limits import ConnectionLimits
+from pawsonalize.http.limits import ConnectionLimits
 
 BACKGROUND_CONNECTIONS = 8
 """To PostgreSQL: what a process beside a server opens at most, such as a training."""

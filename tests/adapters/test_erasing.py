@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.erasing import deletions_of, erasure_steps
+from pawsonalize.app.upkeep import deletions_of, erasure_steps
 from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.domain.erasures import USER, visitor_digest
 from pawsonalize.domain.errors import Conflict, CorruptArtefact

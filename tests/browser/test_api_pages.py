@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from pawsonalize.app.asgi import build_app
-from pawsonalize.http.tags import TAGS
+from pawsonalize.http.openapi import TAGS
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from tests.adoption_site import serving

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.retraining import worker
+from pawsonalize.app.training import worker
 from pawsonalize.cli.demo import SEED, store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.domain.times import DAY, HOUR

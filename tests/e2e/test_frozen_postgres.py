@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pawsonalize.app.side_processes import REPORT_COMMAND
+from pawsonalize.app.training import REPORT_COMMAND
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder

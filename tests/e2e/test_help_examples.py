@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.erasing import erasing
+from pawsonalize.app.upkeep import erasing
 from pawsonalize.cli.main import app
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.ingest.refusals import HTTP

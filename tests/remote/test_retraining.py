@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app.retraining import worker
+from pawsonalize.app.training import worker
 from pawsonalize.engine.training.retraining.record import Fate, Trigger
 from tests.faulty_proxy import FaultyProxy
 from tests.remote.conftest import driven, settings_of

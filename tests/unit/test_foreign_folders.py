@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import Verdict
-from pawsonalize.app.diagnosis.doctor import folder as data_folder
+from pawsonalize.app.doctor import folder as data_folder
 from pawsonalize.cli.audit import _READ_ONLY
 from pawsonalize.cli.main import app
 from pawsonalize.domain.errors import (

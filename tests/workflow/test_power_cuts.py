@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import Connection
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.retraining import worker
+from pawsonalize.app.training import worker
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.engine.training.retraining.runs import Runs

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from pawsonalize.app.retraining import worker
+from pawsonalize.app.training import worker
 from pawsonalize.cli.main import app
 from pawsonalize.cli.models.run_report import finish
 from pawsonalize.domain.errors import Conflict, NotFound

@@ -3,13 +3,15 @@
 import asyncio
 import gc
 import multiprocessing
+import resource
 import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
-from functools import partial
+from functools import cache, partial
 from types import FrameType
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -22,19 +24,48 @@ from pawsonalize.app.background import archive_new, catch_up, in_background, sta
 from pawsonalize.app.engine import Engine
 from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.domain.roles import SERVE, WORK
+from pawsonalize.http.connections import Connection, Connections
 from pawsonalize.http.errors import EXCEPTION_HANDLERS
 from pawsonalize.http.metrics import RequestMetrics
 from pawsonalize.http.openapi import get_openapi, openapi
-from pawsonalize.http.operations import monitoring_routes, routes
-from pawsonalize.http.server.answering import InTime
+from pawsonalize.http.operations import InTime, monitoring_routes, routes
+from pawsonalize.http.tls import Certificate, Handshake, certificate_of
 from pawsonalize.kinds.processes import end_after
 from pawsonalize.logs import configure_logs
-from pawsonalize.settings import Settings, read_settings
+from pawsonalize.settings import Settings, load_settings, read_settings
 from pawsonalize.ui.api_pages import routes as api_routes
 from pawsonalize.ui.door import routes as site_routes
 from pawsonalize.ui.embed import routes as embed_routes
 from pawsonalize.ui.rendering import static_files
 from pawsonalize.wing import added, parts
+
+RESERVED_FILES = 512
+"""Files that a worker may have open beside its connections: tables, models, logs."""
+
+
+def connection(**given: Any) -> asyncio.Protocol:
+    """A new connection, with what uvicorn gives it."""
+    make = partial(Connection, _connections(), **given)
+    certificate = _certificate()
+    return make() if certificate is None else Handshake(make, _connections(), certificate)
+
+
+@cache
+def _certificate() -> Certificate | None:
+    settings = load_settings()
+    return certificate_of(settings.tls_certificate, settings.tls_key)
+
+
+@cache
+def _connections() -> Connections:
+    """All connections of this process."""
+    settings = load_settings()
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if files == resource.RLIM_INFINITY:
+        return Connections(settings, settings.max_connections)
+    most = max(files - RESERVED_FILES, files // 2)
+    return Connections(settings, min(settings.max_connections, most))
+
 
 _SWITCH_SECONDS = 0.0005
 _SIGNS = (signal.SIGTERM, signal.SIGINT)

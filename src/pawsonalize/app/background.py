@@ -13,8 +13,8 @@ import structlog
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import PATIENCE, Reporting, at_the_moment, attempt
-from pawsonalize.app.side_processes import follow_latest, refresh_when_due
 from pawsonalize.app.tenants import group_sizing
+from pawsonalize.app.training import follow_latest, refresh_when_due
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.roles import SERVE, WORK

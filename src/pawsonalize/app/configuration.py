@@ -9,7 +9,7 @@ from pawsonalize.app.shared_data import check_shared, root_key_of
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.event_types import EventTypes
-from pawsonalize.http.server.tls import certificate_of
+from pawsonalize.http.tls import certificate_of
 from pawsonalize.kinds.access_keys import ADOPTION_SITE, AccessKey, Scope
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings

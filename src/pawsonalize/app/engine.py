@@ -16,18 +16,9 @@ from pawsonalize.access.rates import Rates
 from pawsonalize.access.tenants import Tenants
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import attempt
-from pawsonalize.app.erasing import deletions_of, erasing
 from pawsonalize.app.figures import figure_sources
 from pawsonalize.app.fleet import servers_of, taking_part, this_process
-from pawsonalize.app.ingest import ingest_of
 from pawsonalize.app.jobs import background_jobs, metric_attributions
-from pawsonalize.app.retraining import (
-    first_run,
-    group_timers,
-    readiness,
-    timer,
-    worker_processes,
-)
 from pawsonalize.app.serving import (
     available_watch,
     individuals,
@@ -36,13 +27,19 @@ from pawsonalize.app.serving import (
     runtimes_of,
     trained_or_not,
 )
-from pawsonalize.app.side_processes import (
+from pawsonalize.app.tenants import fair_order, group_of, ingest_of, tenants_of
+from pawsonalize.app.training import (
+    first_run,
     following,
+    group_timers,
     judging_process,
     outcomes_processes,
+    readiness,
     refresh_process,
+    timer,
+    worker_processes,
 )
-from pawsonalize.app.tenants import fair_order, group_of, tenants_of
+from pawsonalize.app.upkeep import deletions_of, erasing
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
@@ -78,7 +75,7 @@ from pawsonalize.engine.training.untrained import TrainedOrNot
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing
-from pawsonalize.http.server.service_metrics import RecentFigures
+from pawsonalize.http.metrics import RecentFigures
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import ADOPTION_SITE
 from pawsonalize.kinds.cached_lookup import CachedLookup
@@ -259,7 +256,7 @@ class Engine:
             servers=self.servers,
             roles=settings.own_roles,
             audit=adapters.audit,
-            figures=RecentFigures(figure_sources(settings, adapters).read, clock.now),
+            figures=RecentFigures(figure_sources(settings, adapters).read, clock.now).get,
             refusals=self.refusals,
             intake=self.intake,
             why_not_writable=adapters.database.why_not_writable,

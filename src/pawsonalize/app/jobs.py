@@ -5,8 +5,8 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.erasing import deletions_of
 from pawsonalize.app.tenants import fair_order
+from pawsonalize.app.upkeep import deletions_of
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.engine.ingest.exports import Exports
 from pawsonalize.engine.ingest.importing.jobs import Imports

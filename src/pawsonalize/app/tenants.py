@@ -1,4 +1,4 @@
-"""Dataset groups as tenants: their limits, fair turns and counts, over the adapters."""
+"""Ingest over the adapters, for servers and consumers alike."""
 
 import os
 from functools import partial
@@ -9,7 +9,10 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.ingest.event_limits import EventLimits
+from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes, named_types
 from pawsonalize.engine.upkeep.group_sizing import GroupSizing
+from pawsonalize.http.metrics import count_raw_too_long, count_unknown_type
+from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.fair_order import FairOrder
 from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
@@ -87,3 +90,20 @@ def _stored(sizes: GroupSizes, group: str) -> int:
     """How many events of the dataset group are in the table, as they were counted last."""
     size = sizes.of(group)
     return 0 if size is None else size.events
+
+
+def ingest_of(settings: Settings, adapters: Adapters) -> Ingest:
+    """What takes events in."""
+    named = CachedLookup[None, dict[str, frozenset[str]]](
+        lambda _: named_types(adapters.registry), clock.now
+    )
+    return Ingest(
+        adapters.log,
+        adapters.animals,
+        reads_are_local=adapters.database.is_local,
+        unknown_types=UnknownTypes(
+            adapters.log.event_types, lambda: named.find(None), count_unknown_type
+        ),
+        raw_too_long=RawTooLong(count_raw_too_long) if settings.archive_raw else None,
+        limits=event_limits(settings, adapters),
+    )

@@ -33,7 +33,7 @@ def doctor(
     Example: pawsonalize doctor --data-dir pawsonalize-data
     """
     from pawsonalize.app.checks import needing_attention
-    from pawsonalize.app.diagnosis.doctor import examine_all
+    from pawsonalize.app.doctor import examine_all
 
     settings = load_settings({"data_dir": data_dir})
     if mend_rights:

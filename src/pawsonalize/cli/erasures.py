@@ -36,7 +36,7 @@ def create(
 
     Example: pawsonalize erasures create --user ann --yes
     """
-    from pawsonalize.app.erasing import erasing
+    from pawsonalize.app.upkeep import erasing
 
     if (user is None) is (session is None):
         raise InvalidInput("say whom: --user or --session")

@@ -51,7 +51,7 @@ def refresh(token: int) -> None:
     """
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.fleet import take_part
-    from pawsonalize.app.side_processes import FAILED, refresh_counts
+    from pawsonalize.app.training import FAILED, refresh_counts
     from pawsonalize.kinds.side_process import rest
     from pawsonalize.storage.fencing import fence_writes
 
@@ -75,7 +75,7 @@ def follow_latest(token: int) -> None:
     """
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.fleet import take_part
-    from pawsonalize.app.side_processes import following
+    from pawsonalize.app.training import following
     from pawsonalize.kinds.side_process import rest
     from pawsonalize.storage.fencing import fence_writes
 
@@ -100,7 +100,7 @@ def work(token: int) -> None:
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.attempts import attempt
     from pawsonalize.app.fleet import take_part
-    from pawsonalize.app.retraining import worker
+    from pawsonalize.app.training import worker
     from pawsonalize.engine.training.retraining.record import RETRAINING
     from pawsonalize.wing import offered
 

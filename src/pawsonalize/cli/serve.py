@@ -60,8 +60,8 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
 
     `sources` says where each setting was written, for people who look.
     """
+    from pawsonalize.app.asgi import RESERVED_FILES
     from pawsonalize.app.configuration import needs, unusable
-    from pawsonalize.app.connections import RESERVED_FILES
 
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     if wrong := list(unusable(settings)):
@@ -84,7 +84,7 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
         "timeout_graceful_shutdown": _DRAIN_SECONDS,
         "timeout_worker_healthcheck": _START_SECONDS,
         "server_header": False,
-        "http": "pawsonalize.app.connections:connection",
+        "http": "pawsonalize.app.asgi:connection",
         "ws": "none",
         "timeout_keep_alive": settings.idle_seconds,
     }

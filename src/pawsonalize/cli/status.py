@@ -14,7 +14,7 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pawsonalize.app.diagnosis.service_state import CampaignModel, ServiceState
+    from pawsonalize.app.service_state import CampaignModel, ServiceState
 
 
 def status(data_dir: DataDir = None, json: Json = False) -> None:
@@ -24,7 +24,7 @@ def status(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize status
     """
-    from pawsonalize.app.diagnosis.service_state import service_state
+    from pawsonalize.app.service_state import service_state
 
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     with opened(settings) as adapters:

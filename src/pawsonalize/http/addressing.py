@@ -14,9 +14,9 @@ from pawsonalize.engine.ingest.event_form import Id, Moment
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Address, Purpose
 from pawsonalize.engine.serving.recommender import Runtime
+from pawsonalize.http.callers import enter, own_group
 from pawsonalize.http.operation import RequestParameter
 from pawsonalize.http.services import Services
-from pawsonalize.http.tenants import enter, own_group
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 
 _GROUP = "The dataset group, by its name or ARN; the default one if left out."

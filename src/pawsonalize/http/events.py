@@ -1,5 +1,6 @@
 """POST /v1/events: `{"events": […]}`, one event or a list, each bare or in an envelope."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -8,24 +9,114 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import Forbidden, InputTooLarge, InvalidInput, TooManyRequests
 from pawsonalize.domain.events import Event
-from pawsonalize.engine.ingest.decoding.payloads import unpack
+from pawsonalize.engine.ingest.decoding.payloads import Part, unpack
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import EventForm
 from pawsonalize.engine.ingest.events import MAX_EVENTS, IngestReceipt
+from pawsonalize.engine.ingest.refusals import HTTP, RefusedInput
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
-from pawsonalize.http.callers import caller_of, check_visitor
-from pawsonalize.http.delivery_answers import delivered, delivery_of
+from pawsonalize.http.callers import UNSIGNED, caller_of, check_visitor, leave
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.examples import ONE_EVENT, SEVERAL_EVENTS, SHOP_EVENT
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.operation import About, Operations
-from pawsonalize.http.refusals import refused_call, refused_events
 from pawsonalize.http.services import Services
-from pawsonalize.http.tenants import leave
 from pawsonalize.kinds import access_keys
+
+_REQUEST_ID = "x-amz-firehose-request-id"
+_MOST_EVENTS = 100_000  # what a body can hold is less
+
+Take = Callable[[Request, int], Awaitable[IngestReceipt]]
+
+
+class _Delivered(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    request_id: str
+    timestamp: int
+    error_message: str | None = None
+
+
+def delivery_of(request: Request) -> str | None:
+    """The id of a delivery; None for any other request."""
+    return request.headers.get(_REQUEST_ID)
+
+
+async def delivered(request: Request, delivery: str, take: Take) -> Response:
+    """Take a delivery's events, however many they are; InputTooLarge for a body that is."""
+    services: Services = request.app.state.services
+    request.state.lost = 0
+    try:
+        refused = (await take(request, _MOST_EVENTS)).rejected
+        reason = refused[0].message if refused else ""
+    except InputTooLarge:
+        raise
+    except InvalidInput as error:
+        reason = error.message
+    is_lost = bool(reason) and request.state.lost > 0
+    answer = _Delivered(delivery, services.now(), reason if is_lost else None)
+    return json_response(answer, 400 if is_lost else 200)
+
+
+_NOT_INPUT = frozenset({UNSIGNED, Forbidden.code, TooManyRequests.code})
+_EMPTY = frozenset({b"", b"[]"})
+
+
+async def refused_events(
+    request: Request,
+    parts: Sequence[Part],
+    dataset_group: str,
+    at: int,
+    receipt: IngestReceipt,
+) -> None:
+    """Count what was taken and what was not, and keep what was refused as input."""
+    services: Services = request.app.state.services
+    reasons = [
+        one.field or one.code for one in receipt.rejected if one.code != TooManyRequests.code
+    ]
+    services.intake.count(at, receipt.accepted + receipt.duplicates, reasons)
+    await _keep(
+        request,
+        [
+            RefusedInput(
+                HTTP,
+                dataset_group,
+                at,
+                bytes(parts[one.index].raw),
+                one.code,
+                one.message,
+                one.field,
+            )
+            for one in receipt.rejected
+            if one.code not in _NOT_INPUT
+        ],
+    )
+
+
+async def refused_call(
+    request: Request, body: bytes, dataset_group: str, at: int, error: InvalidInput
+) -> None:
+    """The same for a body of which no event could be told."""
+    services: Services = request.app.state.services
+    services.intake.count(at, 0, [error.field or error.code])
+    if body.strip() not in _EMPTY:
+        refusal = RefusedInput(
+            HTTP, dataset_group, at, body, error.code, error.message, error.field
+        )
+        await _keep(request, [refusal])
+
+
+async def _keep(request: Request, refused: Sequence[RefusedInput]) -> None:
+    """Keep them; the request then knows of how many nothing is left."""
+    services: Services = request.app.state.services
+    request.state.lost = len(refused)
+    if refused and services.refusals is not None:
+        caller = caller_of(request)
+        request.state.lost = await services.refusals.keep(
+            refused, is_page=caller.is_page, user_id=caller.user_id
+        )
+
 
 OPERATIONS = Operations()
 _OTHER_WRAPPINGS = (

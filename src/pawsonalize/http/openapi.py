@@ -1,9 +1,16 @@
 """GET /openapi.json, made from the operations."""
 
+import ast
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from typing import Any
 
+import msgspec
+from msgspec.inspect import Metadata, StructType, Type, multi_type_info
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,11 +18,224 @@ from starlette.responses import Response
 from pawsonalize import __version__
 from pawsonalize.http.errors import ErrorAnswer
 from pawsonalize.http.json import json_response
-from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, Operation
+from pawsonalize.http.operation import HIDDEN, UNKNOWN_FIELDS_HEADER, WANTED, Operation
 from pawsonalize.http.operations import OPERATIONS
-from pawsonalize.http.schemas import Schema, described, field_docs
-from pawsonalize.http.tags import TAGS, tag_of
 from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.catalogue import KINDS
+
+REFERENCE = "#/components/schemas/"
+_SCALARS = frozenset({"string", "integer", "number", "boolean", "null"})
+
+Schema = dict[str, Any]
+
+
+def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema]]:
+    """The schemas of these types, by how Python writes the type, and the components they use."""
+    schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
+    classes = {kind.__name__: kind for kind in _structs(types)}
+    for name, component in components.items():
+        # Unknown fields are left out and named in a header: only misspelt ones are refused.
+        component.pop("additionalProperties", None)
+        if name in classes:
+            _describe_fields(component, classes[name])
+    plain = {name: _plain(component) for name, component in components.items()}
+    return dict(zip(map(repr, types), map(_plain, schemas), strict=True)), plain
+
+
+def field_docs(kind: type) -> dict[str, str]:
+    """The docstring under each field of a class and of those it inherits from, by Python's name.
+
+    Nothing where the source is not at hand.
+    """
+    docs: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        if base.__module__.startswith("pawsonalize."):
+            docs |= _docs_in(base.__module__).get(base.__name__, {})
+    return docs
+
+
+@cache
+def _docs_in(module: str) -> dict[str, dict[str, str]]:
+    """The same of each class of a module."""
+    try:
+        tree = ast.parse(inspect.getsource(sys.modules[module]))
+    except OSError:
+        return {}
+    return {one.name: _docs_under(one) for one in tree.body if isinstance(one, ast.ClassDef)}
+
+
+def _docs_under(kind: ast.ClassDef) -> dict[str, str]:
+    found = {}
+    for field, text in zip(kind.body, kind.body[1:], strict=False):
+        if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            said = " ".join(str(text.value.value).split())
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                found[field.target.id] = said
+            elif isinstance(field, ast.Assign) and isinstance(field.targets[0], ast.Name):
+                found[field.targets[0].id] = said
+    return found
+
+
+def _describe_fields(component: Schema, kind: type) -> None:
+    docs = field_docs(kind)
+    properties = component.get("properties", {})
+    for field in msgspec.structs.fields(kind):
+        schema = properties.get(field.encode_name)
+        if schema is not None and field.name in docs:
+            properties[field.encode_name] = {**schema, "description": docs[field.name]}
+    for name, schema in [*properties.items()]:
+        if schema.pop(HIDDEN, False):
+            del properties[name]
+        elif schema.pop(WANTED, False):
+            component["required"] = [*component.get("required", []), name]
+
+
+def _plain(schema: Any) -> Any:
+    """The same schema without an `anyOf` where a list of types says it."""
+    if isinstance(schema, list | tuple):
+        return [_plain(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    schema = {name: _plain(one) for name, one in schema.items()}
+    if "anyOf" not in schema:
+        return schema
+    kinds = schema["anyOf"]
+    for one in kinds:  # what is said of the one alternative beside null is said of all
+        schema.setdefault("description", one.get("description"))
+    return _merged(schema, kinds)
+
+
+def _merged(schema: Schema, kinds: list[Schema]) -> Schema:
+    named = [one.get("type") for one in kinds]
+    if "integer" in named:  # then a number with nothing behind the point says nothing more
+        kinds = [one for one in kinds if one != {"type": "number", "multipleOf": 1}]
+    if {"type": "number"} in kinds:
+        kinds = [one for one in kinds if one != {"type": "integer"}]
+    names = [name for one in kinds for name in _as_list(one.get("type"))]
+    rest = {name: one for name, one in schema.items() if name != "anyOf" and one is not None}
+    said = {"type", "description"}
+    limits = [{key: one[key] for key in one if key not in said} for one in kinds]
+    keys = [key for one in limits for key in one]
+    are_scalars = set(names) <= _SCALARS and len(names) >= len(kinds)
+    if are_scalars and "enum" not in keys and len(set(keys)) == len(keys):
+        merged = {key: value for one in limits for key, value in one.items()}
+        return {**rest, "type": names if len(names) > 1 else names[0], **merged}
+    return {**rest, "anyOf": kinds}
+
+
+def _as_list(names: Any) -> list[str]:
+    if names is None:
+        return []
+    return names if isinstance(names, list) else [names]
+
+
+def _structs(types: Sequence[Any]) -> Iterator[type]:
+    """Every class of fields that the types use."""
+    found: dict[type, None] = {}
+    for info in multi_type_info(types):
+        _walk(info, found)
+    return iter(found)
+
+
+def _walk(info: Type, found: dict[type, None]) -> None:
+    if isinstance(info, Metadata):
+        _walk(info.type, found)
+        return
+    if isinstance(info, StructType):
+        if info.cls in found:
+            return
+        found[info.cls] = None
+        for field in info.fields:
+            _walk(field.type, found)
+        return
+    for name in ("item_type", "value_type"):
+        if (inner := getattr(info, name, None)) is not None:
+            _walk(inner, found)
+    for inner in getattr(info, "types", ()):
+        _walk(inner, found)
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A group of operations: those whose path begins so."""
+
+    name: str
+    description: str
+    paths: tuple[str, ...]
+
+
+def _paths(tag: str) -> tuple[str, ...]:
+    """Return the paths of the kinds of resources that stand below the tag."""
+    return tuple(
+        f"/v1/{kind.path}s"
+        for kind in KINDS.values()
+        if kind.native is not None and kind.native.tag == tag
+    )
+
+
+# The first that fits counts.
+TAGS = (
+    Tag(
+        "Answers",
+        "What a page asks while a visitor waits: which animals, and in which order.",
+        ("/v1/recommendations", "/v1/rerankings", "/v1/animals/{animalId}/similar"),
+    ),
+    Tag(
+        "Events",
+        "What visitors did. The very next answer follows them.",
+        ("/v1/events",),
+    ),
+    Tag(
+        "Animals",
+        "The inventory: who waits, who was adopted, who is seen.",
+        ("/v1/animals",),
+    ),
+    Tag(
+        "Visitors",
+        "What is known of a user or a session, and how to forget them.",
+        ("/v1/users", "/v1/sessions", "/v1/erasures"),
+    ),
+    Tag(
+        "Filters",
+        "Which items answers may hold.",
+        _paths("Filters"),
+    ),
+    Tag(
+        "Models",
+        "What is trained, how it did, and what is served.",
+        ("/v1/runs", *_paths("Models"), "/v1/outcomes"),
+    ),
+    Tag(
+        "Data",
+        "Dataset groups with their schemas, datasets and event trackers, and files of questions.",
+        _paths("Data"),
+    ),
+    Tag(
+        "Console",
+        "What the pages of the console show, as JSON.",
+        ("/v1/console",),
+    ),
+    Tag(
+        "Operation",
+        "Is it well? Who did what, what could not be taken, and who serves.",
+        (
+            "/v1/dead-letters",
+            "/v1/audit",
+            "/v1/servers",
+            "/v1/streams",
+            "/v1/tenants",
+            "/healthz",
+            "/readyz",
+            "/metrics",
+        ),
+    ),
+)
+
+
+def tag_of(path: str) -> Tag:
+    """The group of a path as the document writes it."""
+    return next(tag for tag in TAGS if path.startswith(tag.paths))
+
 
 _INTRODUCTION = f"""\
 Recommendations and re-rankings of adoptable animals, in real time.

@@ -107,6 +107,10 @@ class Operations(list[Operation]):
 
 
 UNKNOWN_FIELDS_HEADER = "Pawsonalize-Unknown-Fields"
+HIDDEN = "x-hidden"
+"""Of a field: it is taken, and is not in the document."""
+WANTED = "x-required"
+"""Of a field: the document says that it is required."""
 
 
 def camel(name: str) -> str:

@@ -16,11 +16,11 @@ from pawsonalize.http.addressing import (
     enter_group,
     for_caller,
 )
+from pawsonalize.http.callers import enter_owner, own_group
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.operation import About, Operation, RequestParameter, camel
 from pawsonalize.http.resource_types import ResourceTypes, types_of
 from pawsonalize.http.services import Services
-from pawsonalize.http.tenants import enter_owner, own_group
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup

@@ -15,6 +15,7 @@ from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.refusals import RefusalSink
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
+from pawsonalize.engine.reporting.service_figures import ServiceFigures
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.directory import Directory
@@ -28,7 +29,6 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erasing import Erasing
-from pawsonalize.http.server.service_metrics import RecentFigures
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.job_table import JobTable
 from pawsonalize.kinds.problems import Problems
@@ -81,8 +81,8 @@ class Services:
     roles: tuple[str, ...]
     """What this server does."""
     audit: AuditLog
-    figures: RecentFigures
-    """What `/metrics` says of the whole service."""
+    figures: Callable[[], ServiceFigures | None]
+    """Figures of the whole service as of some seconds ago; None while the tables cannot be read."""
     refusals: RefusalSink | None
     """Keeps what /v1/events refuses; None if it is not to be kept."""
     intake: Intake

@@ -111,7 +111,7 @@ class Native(msgspec.Struct, frozen=True, kw_only=True):
     status: int = 201
     """Of a creation: 202 if it is done in the background."""
     tag: str = "Data"
-    """The group of operations in the docs: see `http/tags.py`."""
+    """The group of operations in the docs: see `TAGS` in `http/openapi.py`."""
     noun: str = ""
     """The kind in the description of its name, if it is another one."""
     by_address: bool = False

@@ -12,9 +12,8 @@ from starlette.routing import BaseRoute, Route
 from pawsonalize.access.admission import Caller
 from pawsonalize.engine.serving.directory import Address
 from pawsonalize.http.addressing import read_group
-from pawsonalize.http.json import json_response
+from pawsonalize.http.json import filled, json_response
 from pawsonalize.http.operation import About, Operation, RequestParameter
-from pawsonalize.http.parameters import filled
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.datasets import DatasetGroup

@@ -19,7 +19,7 @@ from pawsonalize.app.checks import (
     fine,
     needing_attention,
 )
-from pawsonalize.app.diagnosis.doctor import checks as all_checks
+from pawsonalize.app.doctor import checks as all_checks
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.settings import Settings
 

@@ -11,7 +11,7 @@ import pytest
 from pyarrow.parquet import read_table
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.erasing import erasing
+from pawsonalize.app.upkeep import erasing
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder, evaluate
 from pawsonalize.kinds.defaults import RECOMMENDER

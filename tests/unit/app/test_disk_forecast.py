@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.checks import CheckedService, Verdict
-from pawsonalize.app.diagnosis.disk_forecast import (
+from pawsonalize.app.disk_forecast import (
     DiskForecast,
     Growth,
     database_file,

@@ -11,8 +11,8 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.checks import CheckedService, Diagnosis, Verdict
-from pawsonalize.app.diagnosis.doctor import examine_all
-from pawsonalize.app.diagnosis.model_checks import refresh, schedules
+from pawsonalize.app.doctor import examine_all
+from pawsonalize.app.model_checks import refresh, schedules
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, HOUR

@@ -10,7 +10,7 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import live_models
-from pawsonalize.app.side_processes import (
+from pawsonalize.app.training import (
     refresh_counts,
     refresh_when_due,
     tell_how_judging_ended,

@@ -19,7 +19,7 @@ class Failing:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.pauses: list[float] = []
         self.is_down = True
-        self.reading = StreamReading(lambda: cast(Consumer, self))
+        self.reading = StreamReading(lambda: cast("Consumer", self))
         monkeypatch.setattr(self.reading._stopping, "wait", self.pauses.append)
         monkeypatch.setattr(streams, "_TURN_SECONDS", 0.01)
 
@@ -61,7 +61,7 @@ class Reader:
 
 
 def catching_up(reader: Reader, shards: Shards) -> CatchingUp:
-    return CatchingUp(cast(Any, reader), cast(ShardTable, shards))
+    return CatchingUp(cast("Any", reader), cast("ShardTable", shards))
 
 
 MINE, ROW = ShardLag("0", 0.0, 0), Shard("s", "0")

@@ -3,7 +3,7 @@
 from starlette.testclient import TestClient
 
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.http.recommending.queries import (
+from pawsonalize.http.queries import (
     Household,
     PreferencesForm,
     QueryFields,

@@ -16,7 +16,7 @@ from pawsonalize.aws.arn import wire_name
 from pawsonalize.aws.operations.catalogue import HANDLERS
 from pawsonalize.aws.protocol.service import operations
 from pawsonalize.cli.resources import add_commands
-from pawsonalize.http.checked import checked
+from pawsonalize.http.operations import checked
 from pawsonalize.http.resources import operations_of
 from pawsonalize.kinds import dependencies
 from pawsonalize.kinds.catalogue import KINDS

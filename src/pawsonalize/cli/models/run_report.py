@@ -13,7 +13,7 @@ from rich.status import Status
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.retraining import worker_processes
+from pawsonalize.app.training import worker_processes
 from pawsonalize.cli.terminal import print_listing, wide_console
 from pawsonalize.domain.times import SECOND, iso
 from pawsonalize.engine.training.retraining.fates import describe_finding, label

@@ -27,7 +27,7 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.context import Query
-    from pawsonalize.http.recommending.filters import Metadata
+    from pawsonalize.http.answers import Metadata
 
 
 def recommend(
@@ -94,7 +94,7 @@ def _groups(
             )
     answer = preview.runtime.recommend(query)
     if json:
-        from pawsonalize.http.recommending.recommendations import recommendations_response
+        from pawsonalize.http.recommendations import recommendations_response
 
         no_columns: list[Metadata] = [{} for _ in answer.items]
         body = recommendations_response(answer, no_columns, is_full=True).body
@@ -112,7 +112,7 @@ def _animals(
     query = individuals.with_profile(query)
     answer = individuals.recommend(query) if like is None else individuals.similar(like, query)
     if json:
-        from pawsonalize.http.recommending.animal_answers import AnimalsFound, animals_response
+        from pawsonalize.http.recommendations import AnimalsFound, animals_response
 
         print(bytes(animals_response(AnimalsFound(answer), is_full=True).body).decode())
         return

@@ -26,7 +26,7 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.context import Query
-    from pawsonalize.http.recommending.filters import Metadata
+    from pawsonalize.http.answers import Metadata
 
 
 def rerank(
@@ -76,7 +76,7 @@ def _groups(
 ) -> None:
     answer = preview.runtime.rerank(query, preview.candidates(items, query.at))
     if json:
-        from pawsonalize.http.recommending.rerankings import RankedList, ranking_response
+        from pawsonalize.http.rerankings import RankedList, ranking_response
 
         no_columns: list[Metadata] = [{} for _ in answer.groups]
         body = ranking_response(RankedList(answer, no_columns), query.now, is_full=True).body
@@ -94,8 +94,8 @@ def _animals(
     individuals = preview.individuals
     answer = individuals.rerank(items, individuals.with_profile(query))
     if json:
-        from pawsonalize.http.recommending.animal_answers import AnimalsFound
-        from pawsonalize.http.recommending.rerankings import animal_ranking_response
+        from pawsonalize.http.recommendations import AnimalsFound
+        from pawsonalize.http.rerankings import animal_ranking_response
 
         body = animal_ranking_response(AnimalsFound(answer), query.now, is_full=True).body
         print(bytes(body).decode())

@@ -12,10 +12,10 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import at_the_moment
 from pawsonalize.app.background import Task
 from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
-from pawsonalize.app.diagnosis.disk_forecast import forecast
-from pawsonalize.app.diagnosis.doctor import checks as all_checks
-from pawsonalize.app.diagnosis.intake_checks import newest_event_at
-from pawsonalize.app.diagnosis.model_checks import models_in_use
+from pawsonalize.app.disk_forecast import forecast
+from pawsonalize.app.doctor import checks as all_checks
+from pawsonalize.app.intake_checks import newest_event_at
+from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import MINUTE, SECOND, iso

@@ -2,9 +2,9 @@
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
-from pawsonalize.http.audit import AuditPage, audit_page
 from pawsonalize.http.json import read_limit
 from pawsonalize.http.operation import About, RequestParameter
+from pawsonalize.http.reports import AuditPage, audit_page
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.pages.actions import PageAction
 from pawsonalize.pages.shell import HOME, Link

@@ -13,7 +13,7 @@ from pawsonalize.access.tenants import check_reach
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.times import iso
-from pawsonalize.http.parameters import filled, read_text
+from pawsonalize.http.json import filled, read_text
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.pages.actions import Confirmation, Done, Fields, PageAction, note_action
 from pawsonalize.pages.refused_events import LetterReason, RefusedEvent

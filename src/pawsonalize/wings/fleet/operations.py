@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import Operation
-from pawsonalize.http.servers import ServerAnswer, server_answer
+from pawsonalize.http.reports import ServerAnswer, server_answer
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import MONITOR
 

@@ -75,7 +75,7 @@ def _listed(settings: Settings, adapters: "Adapters") -> AbstractContextManager[
 def _consume(
     settings: Settings, adapters: "Adapters", stop: threading.Event, until_caught_up: bool
 ) -> "Taken":
-    from pawsonalize.app.ingest import ingest_of
+    from pawsonalize.app.tenants import ingest_of
     from pawsonalize.logs import configure_logs
     from pawsonalize.wings.streams.reading import consumer_of, shards_of, source_of
 

@@ -6,11 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.limits import check_between
+from pawsonalize.http.callers import enter_owner
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.resources import DEFAULT_LIMIT, PAGE_PARAMETERS
 from pawsonalize.http.services import Services
-from pawsonalize.http.tenants import enter_owner
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.wings.tenants.reports import TenantPage, TenantReport, TenantReports, UsageDay

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.app.side_processes import REPORT_COMMAND
+from pawsonalize.app.training import REPORT_COMMAND
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses

@@ -14,7 +14,7 @@ from pawsonalize.domain.sizes import SIZE_NAMES
 from pawsonalize.domain.species import SPECIES_NAMES, species_id
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.ingest.inventory.listing import read_status
-from pawsonalize.http.parameters import read_count, read_flag, read_text
+from pawsonalize.http.json import read_count, read_flag, read_text
 from pawsonalize.storage.animals.animal_list import (
     AnimalOrder,
     AnimalSearch,

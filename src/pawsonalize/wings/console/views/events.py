@@ -10,7 +10,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.event_types import EventTypes
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
-from pawsonalize.http.parameters import read_count, read_text
+from pawsonalize.http.json import read_count, read_text
 from pawsonalize.pages.refused_events import RefusalReports, RefusedEvent
 from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger
 from pawsonalize.storage.events.event_log import EventLog

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from pawsonalize.domain.times import iso
-from pawsonalize.http.servers import ServerAnswer, server_answer
+from pawsonalize.http.reports import ServerAnswer, server_answer
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.servers import Servers

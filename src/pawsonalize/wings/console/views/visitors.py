@@ -19,7 +19,7 @@ from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.directory import Directory, Purpose
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Fixed, Loader, Served, ServingSettings
-from pawsonalize.http.parameters import read_count, read_text
+from pawsonalize.http.json import read_count, read_text
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution, SolutionVersion

@@ -18,8 +18,8 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from pawsonalize.http.errors import ErrorAnswer, ErrorDetail
+from pawsonalize.http.limits import ConnectionLimits
 from pawsonalize.http.metrics import CLOSED
-from pawsonalize.http.server.limits import ConnectionLimits
 
 _LOOK_SECONDS = 0.5
 BYTES_A_SECOND = 16 * 1024

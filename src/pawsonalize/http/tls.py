@@ -14,8 +14,8 @@ from typing import Any
 import structlog
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.http.connections import Connection, Connections, Waits
 from pawsonalize.http.metrics import CLOSED
-from pawsonalize.http.server.connections import Connection, Connections, Waits
 
 _LOOK_SECONDS = 1.0
 

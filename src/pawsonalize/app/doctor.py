@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from pawsonalize import __version__
+from pawsonalize.app import access_checks, disk_forecast, intake_checks, model_checks
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import (
     EVERYWHERE,
@@ -17,7 +18,6 @@ from pawsonalize.app.checks import (
     examine,
     fine,
 )
-from pawsonalize.app.diagnosis import access_checks, disk_forecast, intake_checks, model_checks
 from pawsonalize.app.shared_data import kept_here
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import PawsonalizeError

@@ -22,30 +22,32 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, Answering, answering, individuals_for
-from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKING
-from pawsonalize.http.json import json_response, read_form
-from pawsonalize.http.operation import About, Operations, RequestParameter
-from pawsonalize.http.recommending.animal_answers import AnimalsFound, factors_of, find, included_of
-from pawsonalize.http.recommending.answers import (
+from pawsonalize.http.answers import (
+    NOTHING,
     RECOMMENDATION_HEADER,
     RECOMMENDATION_ID,
+    Included,
+    Metadata,
     PersonalizeResponse,
     RankedAnimal,
     RankedGroup,
     RerankingResponse,
     ResponseMetadata,
     is_detailed,
+    read_included,
 )
-from pawsonalize.http.recommending.filters import Metadata, read_metadata
-from pawsonalize.http.recommending.included import NOTHING, Included, read_included
-from pawsonalize.http.recommending.queries import (
+from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKING
+from pawsonalize.http.json import json_response, read_form
+from pawsonalize.http.operation import HIDDEN, WANTED, About, Operations, RequestParameter
+from pawsonalize.http.queries import (
     QueryFields,
     answer_in_lane,
     check_of_groups,
     prepare,
+    read_metadata,
     read_query,
 )
-from pawsonalize.http.schemas import HIDDEN, WANTED
+from pawsonalize.http.recommendations import AnimalsFound, factors_of, find, included_of
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP

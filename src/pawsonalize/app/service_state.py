@@ -14,10 +14,10 @@ from pawsonalize.app.checks import (
     examine,
     needing_attention,
 )
-from pawsonalize.app.diagnosis.doctor import checks
-from pawsonalize.app.diagnosis.intake_checks import newest_event_at
-from pawsonalize.app.diagnosis.model_checks import models_in_use
+from pawsonalize.app.doctor import checks
 from pawsonalize.app.fleet import servers_of
+from pawsonalize.app.intake_checks import newest_event_at
+from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import Settings
 from pawsonalize.storage.beats import BEAT_SECONDS

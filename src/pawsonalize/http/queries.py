@@ -1,7 +1,7 @@
 """What a question says: visitor, moment, context, quiz, home and rules, as one query."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Annotated, Literal, TypeVar
@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from pawsonalize.access.tenants import Lane
-from pawsonalize.domain.errors import Forbidden, InvalidInput
+from pawsonalize.domain.errors import Forbidden, InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.limits import check_length
 from pawsonalize.domain.preferences import SEPARATOR, Preferences
@@ -29,9 +29,10 @@ from pawsonalize.engine.ingest.decoding.unknown_fields import Form, bare, check_
 from pawsonalize.engine.ingest.event_form import Id, Moment
 from pawsonalize.engine.serving.animals.answer import seconds_until_written
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
-from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.context import Promotion, Query
 from pawsonalize.engine.serving.directory import Address
 from pawsonalize.engine.serving.facets import categorical
+from pawsonalize.engine.serving.filters import AppliedFilter, apply
 from pawsonalize.http.addressing import (
     CampaignName,
     DatasetGroupName,
@@ -39,11 +40,82 @@ from pawsonalize.http.addressing import (
     read_at,
     read_visitor,
 )
+from pawsonalize.http.answers import Include, Metadata
 from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.json import unknown_of
-from pawsonalize.http.recommending.filters import FilterValues, MetadataColumns, read_filter
-from pawsonalize.http.recommending.included import Include
 from pawsonalize.http.services import Services
+
+MAX_PROMOTIONS = 1
+
+FilterValues = dict[str, str]
+MetadataColumns = dict[str, list[str]]
+
+
+class PromotionRequest(Form, frozen=True, rename="camel"):
+    """Items that a filter of their own fits, and the share of the places that goes to them."""
+
+    name: str
+    """What answers call it."""
+    percent_promoted_items: Annotated[int, Meta(ge=1, le=100)]
+    """The share of the places, in percent."""
+    filter: str
+    """Which items: a filter's name, or an expression."""
+    filter_values: FilterValues = msgspec.field(default_factory=dict)
+    """What the parameters of the filter stand for."""
+
+
+def read_filter(
+    services: Services, group: str, given: str | None, values: FilterValues, where: str = ""
+) -> AppliedFilter | None:
+    """The dataset group's filter of that name, or the one written out, with its values.
+
+    `where` is the path of the fields `filter` and `filterValues`, for the errors.
+    """
+    if given is None:
+        if values:
+            raise InvalidInput(
+                "filterValues are of a filter: send it too, or leave them out",
+                field=f"{where}filterValues",
+            )
+        return None
+    try:
+        expression = services.filters.find(given, dataset_group=group)
+    except (InvalidInput, NotFound) as error:
+        raise _placed(error, f"{where}filter") from error
+    return apply(expression, values, f"{where}filterValues")
+
+
+def read_promotion(
+    services: Services, group: str, given: Sequence[PromotionRequest]
+) -> Promotion | None:
+    """The promotion of a question, which has one at most."""
+    if not given:
+        return None
+    if len(given) > MAX_PROMOTIONS:
+        raise InvalidInput(f"send one promotion at most, not {len(given)}", field="promotions")
+    form = given[0]
+    applied = read_filter(services, group, form.filter, form.filter_values, "promotions[0].")
+    assert applied is not None
+    return Promotion(form.name, form.percent_promoted_items, applied)
+
+
+def read_metadata(
+    services: Services,
+    group: str,
+    item_ids: Sequence[str],
+    wanted: Mapping[str, Sequence[str]],
+    now: int,
+) -> list[Metadata]:
+    """The wanted columns of each item; empty where none are wanted."""
+    if not wanted:
+        return [{} for _ in item_ids]
+    metadata = services.filterings.of(group).metadata
+    return [dict(row) for row in metadata.select_columns(item_ids, wanted, now)]
+
+
+def _placed(error: PawsonalizeError, field: str) -> PawsonalizeError:
+    return type(error)(error.message, field=field)
+
 
 T = TypeVar("T")
 Of = Literal["groups", "animals"]

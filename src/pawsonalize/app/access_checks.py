@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pawsonalize.app.checks import Check, CheckedService, Diagnosis, attention, fine
-from pawsonalize.app.diagnosis.intake_checks import newest_event_at
+from pawsonalize.app.intake_checks import newest_event_at
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.times import DAY, MINUTE, SECOND, iso
 from pawsonalize.kinds.access_keys import AccessKey

@@ -1,1 +1,0 @@
-"""Checks of the main house, and what shows them."""

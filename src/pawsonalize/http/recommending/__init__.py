@@ -1,1 +1,0 @@
-"""Recommendations and re-rankings at /v1: queries in, answers out."""

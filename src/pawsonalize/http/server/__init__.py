@@ -1,1 +1,0 @@
-"""The server below the native API: connections, TLS, limits of bodies and of time."""
