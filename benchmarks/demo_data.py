@@ -4,8 +4,8 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.demo import store_world
-from pawsonalize.cli.models.training import solutions_to_train, train_and_serve
+from pawsonalize.cli.serve import store_world
+from pawsonalize.cli.trainings import solutions_to_train, train_and_serve
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.settings import load_settings
 

@@ -33,7 +33,7 @@ from benchmarks.ingest import BATCH, sample_event
 from benchmarks.server import drive, post, serving
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.demo import store_world
+from pawsonalize.cli.serve import store_world
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, as_environment
 

@@ -20,7 +20,7 @@ from benchmarks.server import drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.models.training import train_and_serve
+from pawsonalize.cli.trainings import train_and_serve
 from pawsonalize.domain.events import Event
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import load_settings

@@ -32,7 +32,7 @@ from benchmarks.demo_data import world_of
 from benchmarks.demo_visits import cut_of, sample_moments, training_data
 from benchmarks.demo_world import gains, make
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.demo import store_world
+from pawsonalize.cli.serve import store_world
 from pawsonalize.demo import World
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.exploration import Exposure

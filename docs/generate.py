@@ -28,7 +28,7 @@ from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.settings import Range, tunable
 from pawsonalize.settings import Settings, kinds_of_settings
-from pawsonalize.ui.api_reference import OperationView, TypeTable, tags_of
+from pawsonalize.ui.api_pages import OperationView, TypeTable, tags_of
 
 _REFERENCE = Path(__file__).parent / "reference"
 _MADE = "<!-- Made from the code by `make docs`. -->\n"

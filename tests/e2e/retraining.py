@@ -14,7 +14,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.cli.demo import store_world
+from pawsonalize.cli.serve import store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.training.retraining.record import RETRAINING, RunRecord, Step, read_record
 from pawsonalize.kinds.campaigns import Campaign

@@ -8,7 +8,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.demo import prepare
+from pawsonalize.cli.serve import prepare
 from pawsonalize.demo import WorldSettings
 from pawsonalize.http.examples import RERANKING
 from pawsonalize.settings import Settings

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.demo import store_world
+from pawsonalize.cli.serve import store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.training.evaluating.report import Evaluation
 from pawsonalize.settings import load_settings

@@ -6,7 +6,7 @@ import pytest
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.training import worker
-from pawsonalize.cli.demo import SEED, store_world
+from pawsonalize.cli.serve import SEED, store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.training.retraining.record import Fate, Trigger

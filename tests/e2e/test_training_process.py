@@ -14,7 +14,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.cli.models import training
+from pawsonalize.cli import trainings
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.kinds.processes import holder
 from pawsonalize.kinds.solutions import SolutionVersion
@@ -133,9 +133,9 @@ def test_who_interrupts_the_waiting_stops_the_training(
 
     with service(tmp_path / "data") as (adapters, slow):
         version = create(adapters, "v1")
-        monkeypatch.setattr(training, "time", SimpleNamespace(sleep=interrupt))
+        monkeypatch.setattr(trainings, "time", SimpleNamespace(sleep=interrupt))
         with pytest.raises(KeyboardInterrupt):
-            training.train_and_serve(replace(adapters, trainings=slow), version)
+            trainings.train_and_serve(replace(adapters, trainings=slow), version)
         assert not slow.alive("v1")
         assert adapters.versions.get("v1").status is Status.CREATE_STOPPED
         assert adapters.campaigns.get("recommender").latest_update is None

@@ -12,9 +12,9 @@ from typing import Any, get_args, get_type_hints
 import pytest
 from typer.main import get_command
 
-from pawsonalize.cli.keys import For
+from pawsonalize.cli.access import For
 from pawsonalize.cli.main import app
-from pawsonalize.cli.models.train import train
+from pawsonalize.cli.models import train
 from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.solutions import TrainingMode

@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import Verdict
 from pawsonalize.app.doctor import folder as data_folder
-from pawsonalize.cli.audit import _READ_ONLY
 from pawsonalize.cli.main import app
+from pawsonalize.cli.opening import _READ_ONLY
 from pawsonalize.domain.errors import (
     Conflict,
     InvalidInput,

@@ -7,7 +7,7 @@ import pytest
 import structlog
 
 from pawsonalize.logs import configure_logs
-from pawsonalize.wings.notifications.log import LogNotifier
+from pawsonalize.wings.notifications.notifiers import LogNotifier
 from tests.adapters.notify.receivers import NEWS
 
 

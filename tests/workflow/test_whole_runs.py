@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from pawsonalize.app.training import worker
 from pawsonalize.cli.main import app
-from pawsonalize.cli.models.run_report import finish
+from pawsonalize.cli.trainings import finish
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.engine.training.retraining.record import (
     RETRAINING,

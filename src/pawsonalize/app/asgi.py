@@ -35,8 +35,7 @@ from pawsonalize.logs import configure_logs
 from pawsonalize.settings import Settings, load_settings, read_settings
 from pawsonalize.ui.api_pages import routes as api_routes
 from pawsonalize.ui.door import routes as site_routes
-from pawsonalize.ui.embed import routes as embed_routes
-from pawsonalize.ui.rendering import static_files
+from pawsonalize.ui.rendering import embed_routes, static_files
 from pawsonalize.wing import added, parts
 
 RESERVED_FILES = 512

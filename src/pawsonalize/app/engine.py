@@ -87,7 +87,7 @@ from pawsonalize.kinds.side_process import SideProcess
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.ui.door import Storefront
-from pawsonalize.ui.learning import Learning
+from pawsonalize.ui.storefront import Learning
 from pawsonalize.wing import offered
 
 

@@ -5,20 +5,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.resources import print_fields
-from pawsonalize.cli.terminal import print_listing
+from pawsonalize.cli.terminal import print_listing, print_result
 from pawsonalize.domain.species import species_id
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pawsonalize.domain.animals import Animal
     from pawsonalize.engine.ingest.inventory.inventory import Inventory
+    from pawsonalize.engine.reporting.exposure_report import ExposureShare
 
 app = command_group("The inventory: import it, look at it, change it.")
 
@@ -52,10 +54,10 @@ def ls(
         None if species is None else species_id(species),
     )
     with _inventory(data_dir) as inventory:
-        found, _next = inventory.page(query)
-    if json:
-        print(msgspec.json.encode(found).decode())
-        return
+        print_result(inventory.page(query)[0], json, _print_animals)
+
+
+def _print_animals(found: "Sequence[Animal]") -> None:
     now = clock.now()
     rows = (
         (one.animal_id, one.name, one.group_at(now).id, one.status, iso(one.status_at), one.shelter)
@@ -113,18 +115,20 @@ def exposure(data_dir: DataDir = None, json: Json = False) -> None:
     from pawsonalize.engine.ingest.inventory.inventory import Inventory
     from pawsonalize.engine.reporting.exposure_report import available_exposure
 
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
+    with opened(data_dir) as adapters:
         inventory = Inventory(adapters.animals)
         shares = available_exposure(inventory, adapters.exposures, clock.now())
-    if json:
-        print(msgspec.json.encode(shares).decode())
-        return
+    print_result(shares, json, _print_exposure)
+
+
+def _print_exposure(shares: "Sequence[ExposureShare]") -> None:
     rows = []
     for one in shares:
         ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
         stock, exposed = f"{one.share_of_stock:.1%}", f"{one.share_of_exposure:.1%}"
-        counts = f"{one.animals:,}", f"{one.shown:,}"
-        rows.append((one.by, one.value, *counts, stock, exposed, ratio))
+        rows.append(
+            (one.by, one.value, f"{one.animals:,}", f"{one.shown:,}", stock, exposed, ratio)
+        )
     print_listing(("by", "", "animals", "shown", "of stock", "of exposure", "ratio"), rows)
 
 
@@ -132,5 +136,5 @@ def exposure(data_dir: DataDir = None, json: Json = False) -> None:
 def _inventory(data_dir: Path | None) -> Iterator["Inventory"]:
     from pawsonalize.engine.ingest.inventory.inventory import Inventory
 
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
+    with opened(data_dir) as adapters:
         yield Inventory(adapters.animals)

@@ -1,18 +1,20 @@
-"""`pawsonalize erasures`: visitors who are to be forgotten, and how far that is."""
+"""`pawsonalize erasures`: visitors who are to be forgotten, and the state of that."""
 
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
+from pawsonalize.cli.terminal import print_result
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pawsonalize.storage.erasing.erasures import Erasure
 
 app = command_group("Erasures: visitors who are to be forgotten.")
@@ -20,10 +22,8 @@ app = command_group("Erasures: visitors who are to be forgotten.")
 
 @app.command("create")
 def create(
-    user: Annotated[str | None, typer.Option("--user", help="A user, with all sessions.")] = None,
-    session: Annotated[
-        str | None, typer.Option("--session", help="A visitor who has but a session.")
-    ] = None,
+    user: Annotated[str | None, typer.Option(help="A user, with all sessions.")] = None,
+    session: Annotated[str | None, typer.Option(help="A visitor who has but a session.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     dataset_group: DatasetGroupName = None,
     data_dir: DataDir = None,
@@ -49,14 +49,14 @@ def create(
         work = erasing(settings, adapters)
         noted = (work.erase_user if user else work.erase_session)(name, group)
         done = work.attempt(noted.erasure_id) or noted
-    _print(done, json)
+    print_result(done, json, _print)
     if done.done_at is None:
         raise typer.Exit(1)
 
 
 @app.command("ls")
 def ls(
-    limit: Annotated[int, typer.Option("--limit", help="How many.")] = 20,
+    limit: Annotated[int, typer.Option(help="How many.")] = 20,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -64,11 +64,11 @@ def ls(
 
     Example: pawsonalize erasures ls
     """
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
-        found = adapters.erasures.newest(limit)
-    if json:
-        print(msgspec.json.encode(found).decode())
-        return
+    with opened(data_dir) as adapters:
+        print_result(adapters.erasures.newest(limit), json, _print_list)
+
+
+def _print_list(found: "Sequence[Erasure]") -> None:
     for one in found:
         print(f"{one.erasure_id}  {one.status}  {iso(one.noted_at)}  {one.deleted:,} rows")
 
@@ -83,17 +83,14 @@ def show(
 
     Example: pawsonalize erasures show erasure-20261124T150000000Z-1f2e3d
     """
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
+    with opened(data_dir) as adapters:
         found = adapters.erasures.get(erasure_id)
     if found is None:
         raise NotFound(f"there is no erasure {erasure_id}: see `pawsonalize erasures ls`")
-    _print(found, json)
+    print_result(found, json, _print)
 
 
-def _print(one: "Erasure", json: bool) -> None:
-    if json:
-        print(msgspec.json.encode(one).decode())
-        return
+def _print(one: "Erasure") -> None:
     print(f"{one.erasure_id}: {one.status}, {one.deleted:,} rows deleted")
     for trouble in one.troubles:
         print(f"  {trouble.place}: {trouble.reason}")

@@ -9,34 +9,23 @@ import typer
 
 from pawsonalize import __version__
 from pawsonalize.cli import (
+    access,
     animals,
     archive,
-    audit,
-    config,
-    demo,
-    doctor,
     erasures,
-    health,
+    events,
     importing,
-    init,
-    jobs,
-    keys,
-    outcomes,
+    models,
     processes,
+    questions,
+    reports,
     serve,
-    status,
-    vacuum,
-)
-from pawsonalize.cli.models import (
-    evaluate,
-    runs,
-    solutions,  # noqa: F401 - adds commands to those of its kind
-    train,
+    service,
+    solutions,
 )
 from pawsonalize.cli.options import command_group
 from pawsonalize.cli.resources import groups_below
 from pawsonalize.cli.terminal import say
-from pawsonalize.cli.visitors import events, history, recommend, rerank
 from pawsonalize.config import read_secrets
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.settings import Settings, read_settings
@@ -71,20 +60,20 @@ def _options(
 # What stands in the help under which headline.
 _COMMANDS: dict[str, dict[str, Any]] = {
     "Start here": {
-        "init": init.init,
-        "demo": demo.demo,
+        "init": service.init,
+        "demo": serve.demo,
         "serve": serve.serve,
-        "status": status.status,
-        "doctor": doctor.doctor,
-        "health": health.health,
-        "config": config.app,
+        "status": service.status,
+        "doctor": service.doctor,
+        "health": service.health,
+        "config": service.config_app,
     },
     "Ask, and see what came of it": {
-        "recommend": recommend.recommend,
-        "rerank": rerank.rerank,
-        "history": history.history,
-        "evaluate": evaluate.evaluate,
-        "outcomes": outcomes.outcomes,
+        "recommend": questions.recommend,
+        "rerank": questions.rerank,
+        "history": events.history,
+        "evaluate": reports.evaluate,
+        "outcomes": reports.outcomes,
     },
     "Animals and events": {
         "import": importing.import_,
@@ -94,16 +83,16 @@ _COMMANDS: dict[str, dict[str, Any]] = {
         "archive": archive.app,
     },
     "Models": {
-        "train": train.train,
-        "retrain": runs.retrain,
-        "runs": runs.app,
+        "train": models.train,
+        "retrain": models.retrain,
+        "runs": models.app,
         **groups_below("Models"),
-        "batch-jobs": jobs.batch_jobs,
+        "batch-jobs": solutions.batch_jobs,
     },
     "Look after the service": {
-        "vacuum": vacuum.vacuum,
-        "keys": keys.app,
-        "audit": audit.app,
+        "vacuum": service.vacuum,
+        "keys": access.app,
+        "audit": access.audit_app,
     },
     "Several shelters, datasets and filters": groups_below(
         "Several shelters, datasets and filters"

@@ -1,49 +1,52 @@
-"""Opening what a command works on, and saying where that is."""
+"""Opening what a command works on, saying where that is, and noting what it changes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pawsonalize.cli.audit import record_command
+from pawsonalize import clock
+from pawsonalize.cli.options import running_command
 from pawsonalize.cli.terminal import say
-from pawsonalize.settings import Settings, read_settings
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.settings import Settings, load_settings, read_settings
 from pawsonalize.storage.data_folder import DATABASE_FILE
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
 
-
-@contextmanager
-def opened(settings: Settings) -> Iterator["Adapters"]:
-    """Open the data that exists while the block runs; NotFound, with the folder, if there is none.
-
-    So a command that reads or changes what exists never makes an empty world to look into.
-    """
-    from pawsonalize.app import adapters as app
-
-    with app.opened(settings, must_exist=True) as adapters:
-        _say_where(settings)
-        with record_command(adapters):
-            yield adapters
+# Commands that only look, and those that the service itself runs.
+_READ_ONLY = frozenset(
+    {"ls", "show", "usage", "feeds", "exposure", "verify", "doctor", "evaluate", "outcomes"}
+    | {"recommend", "rerank", "history", "tail", "status", "servers"}
+)
+_OWN = frozenset({"train-version", "refresh", "follow-latest", "work", "runs watch"})
+_OF_FILES = frozenset({"animals import", "animals watch"})  # a path may name a person
 
 
 @contextmanager
-def opened_or_made(settings: Settings) -> Iterator["Adapters"]:
-    """The same for commands that begin something: data folder and database are made if need be.
+def opened(place: Settings | Path | None, *, makes: bool = False) -> Iterator["Adapters"]:
+    """Open a data folder, or that of settings, and note the command in its audit log.
 
-    A new one is announced on stderr: a wrong name would look like an empty, healthy service.
+    NotFound, with the folder, where there is no data: a command that reads or changes what exists
+    never makes an empty world to look into. One that begins something `makes` folder and database.
     """
     from pawsonalize.app import adapters as app
 
+    settings = place if isinstance(place, Settings) else load_settings({"data_dir": place})
     folder = settings.data_dir.absolute()
-    is_new = not settings.database_url and not (folder / DATABASE_FILE).exists()
-    with app.opened(settings) as adapters:
-        if is_new:
+    is_new = makes and not settings.database_url and not (folder / DATABASE_FILE).exists()
+    with app.opened(settings, must_exist=not makes) as adapters:
+        if is_new:  # announced, as a wrong name would look like an empty, healthy service
             say(f"made a new data folder: {folder}", "dim")
         else:
             _say_where(settings)
-        with record_command(adapters):
+        with _recorded(adapters):
             yield adapters
+
+
+opened_or_made = partial(opened, makes=True)
 
 
 def dataset_group_of(adapters: "Adapters", settings: Settings, given: str | None) -> str:
@@ -54,10 +57,31 @@ def dataset_group_of(adapters: "Adapters", settings: Settings, given: str | None
 
 
 def _say_where(settings: Settings) -> None:
-    """Say on stderr where we look, unless the command line itself has just said it."""
+    """Name the data folder on stderr, unless the command line itself has just done so."""
     configured, written = read_settings()
     if settings.data_dir == configured.data_dir:
         where = f"data folder: {settings.data_dir.absolute()}"
         if written.file is not None:
             where += f" (settings: {written.file.absolute()})"
         say(where, "dim")
+
+
+@contextmanager
+def _recorded(adapters: "Adapters") -> Iterator[None]:
+    """Note the command that runs, if it changes something, and how it ended."""
+    words, given = running_command.get() or ("", ())
+    if not words or words in _OWN or words.rpartition(" ")[2] in _READ_ONLY:
+        yield
+        return
+    is_named = given and not given[0].startswith("-") and words not in _OF_FILES
+    target, outcome = given[0] if is_named else None, "failed"
+    try:
+        yield
+        outcome = "done"
+    finally:
+        from pawsonalize.storage.audit import AuditEntry
+
+        try:
+            adapters.audit.add(AuditEntry(clock.now(), "command line", words, target, outcome))
+        except PawsonalizeError as error:  # what was done stays done
+            say(f"not in the audit log: {error.message}", "yellow")

@@ -4,77 +4,63 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 import typer
 from typer.core import TyperGroup
 
 from pawsonalize.domain.errors import InvalidInput
-
-if TYPE_CHECKING:
-    from pawsonalize.kinds.solutions import Tuning
+from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.kinds.solutions import MAX_TRIALS, Tuning
 
 DataDir = Annotated[
     Path | None,
-    typer.Option("--data-dir", help="Where everything lives.", show_default="./pawsonalize-data"),
+    typer.Option(help="Where everything lives.", show_default="./pawsonalize-data"),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 At = Annotated[
     str | None,
-    typer.Option("--at", help="As of this moment: ISO 8601 or epoch.", show_default="now"),
+    typer.Option(help="As of this moment: ISO 8601 or epoch.", show_default="now"),
 ]
 DatasetGroupName = Annotated[
     str | None,
-    typer.Option(
-        "--dataset-group", help="The dataset group, by its name or ARN.", show_default="pawsonalize"
-    ),
+    typer.Option(help="The dataset group, by its name or ARN.", show_default="pawsonalize"),
 ]
-Host = Annotated[
-    str | None, typer.Option("--host", help="Address to listen on.", show_default="127.0.0.1")
-]
-Port = Annotated[
-    int | None, typer.Option("--port", help="Port to listen on; 0: any.", show_default="8080")
-]
-Workers = Annotated[
-    int | None, typer.Option("--workers", help="Server processes.", show_default="1")
-]
+Host = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
+Port = Annotated[int | None, typer.Option(help="Port to listen on; 0: any.", show_default="8080")]
+Workers = Annotated[int | None, typer.Option(help="Server processes.", show_default="1")]
+User = Annotated[str | None, typer.Option(help="The user who asks.")]
+Session = Annotated[str | None, typer.Option(help="The session that asks.")]
 RecipeName = Annotated[
-    str | None, typer.Option("--recipe", help="The recipe.", show_default="user-personalization")
+    str | None, typer.Option(help="The recipe.", show_default="user-personalization")
 ]
 Encoding = Annotated[
     str | None,
-    typer.Option("--encoding", help="Such as utf-8, cp1252, utf-16.", show_default="as it looks"),
+    typer.Option(help="Such as utf-8, cp1252, utf-16.", show_default="as it looks"),
 ]
 Separator = Annotated[
     str | None,
-    typer.Option(
-        "--separator", help="comma, semicolon, tab or a character.", show_default="as it looks"
-    ),
+    typer.Option(help="comma, semicolon, tab or a character.", show_default="as it looks"),
 ]
 Setting = Annotated[
     list[str] | None,
     typer.Option("--set", help="A setting of the recipe, name=value; may be repeated."),
 ]
-Seed = Annotated[int, typer.Option("--seed", help="Same data, same seed, same result.")]
+Seed = Annotated[int, typer.Option(help="Same data, same seed, same result.")]
 Tune = Annotated[
     int | None,
-    typer.Option(
-        "--tune", help="Try so many settings first and keep the best.", show_default="no tuning"
-    ),
+    typer.Option(help="Try so many settings first and keep the best.", show_default="no tuning"),
 ]
 TuneSeconds = Annotated[
     float | None,
-    typer.Option(
-        "--tune-seconds", help="Begin no trial after so long.", show_default="as long as it takes"
-    ),
+    typer.Option(help="Begin no trial after so long.", show_default="as long as it takes"),
 ]
 
 
-def read_tuning(trials: int | None, seconds: float | None) -> "Tuning | None":
-    """The tuning that `--tune` and `--tune-seconds` ask for; InvalidInput where they are wrong."""
-    from pawsonalize.kinds.solutions import MAX_TRIALS, Tuning
-
+def read_tuning(trials: int | None, seconds: float | None) -> Tuning | None:
+    """Return the tuning of `--tune` and `--tune-seconds`; InvalidInput where they are wrong."""
     if trials is None:
         if seconds is not None:
             raise InvalidInput("--tune-seconds goes with --tune: say how many trials")
@@ -87,8 +73,16 @@ def read_tuning(trials: int | None, seconds: float | None) -> "Tuning | None":
         ) from error
 
 
+def visitor_of(user: str | None, session: str | None) -> Visitor:
+    """Return the visitor of `--user` and `--session`; either may be missing."""
+    return Visitor(
+        None if user is None else parse_id(user, "--user"),
+        None if session is None else parse_id(session, "--session"),
+    )
+
+
 def read_pairs(given: list[str] | None, option: str = "--set") -> dict[str, str]:
-    """The values of `--set`, or of another option; InvalidInput for one not name=value."""
+    """Return the values of a repeated option; InvalidInput for one that is not name=value."""
     pairs = [text.partition("=") for text in given or []]
     for name, equals, _value in pairs:
         if not name or not equals:

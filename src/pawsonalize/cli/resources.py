@@ -90,10 +90,7 @@ class _Adding:
             if parent and "dataset_group" in given:
                 parent = dataset_group_of(adapters, settings, parent)
             found = list(adapters.registry.all(self._kind.resource, parent=parent))
-        if json:
-            print(msgspec.json.encode(found).decode())
-            return
-        print_rows(found, self._commands.columns)
+            print_rows(found, self._commands.columns, json)
 
     def _show(self, settings: Settings, given: dict[str, Any]) -> None:
         look = self._commands.look
@@ -180,8 +177,11 @@ def _bounds(kind: Any) -> tuple[Any, dict[str, float]]:
     return plain, {name: bound for name, bound in bounds.items() if bound is not None}
 
 
-def print_rows(rows: Sequence[object], fields: Sequence[str]) -> None:
-    """A line for each of some values, with these fields of theirs."""
+def print_rows(rows: Sequence[object], fields: Sequence[str], json: bool = False) -> None:
+    """Print a line for each of some values, with these fields of theirs, or JSON."""
+    if json:
+        print(msgspec.json.encode(rows).decode())
+        return
     texts = (
         [_text(field, msgspec.to_builtins(getattr(row, field))) for field in fields] for row in rows
     )
@@ -189,7 +189,7 @@ def print_rows(rows: Sequence[object], fields: Sequence[str]) -> None:
 
 
 def print_fields(value: object, json: bool) -> None:
-    """A line for each field that has something to say, or JSON."""
+    """Print a line for each field that is not empty, or JSON."""
     if json:
         print(msgspec.json.encode(value).decode())
         return

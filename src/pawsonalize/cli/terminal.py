@@ -1,15 +1,26 @@
 """Output of commands: the terminal, or a file where there is none."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
     from pawsonalize.kinds.job_table import Progress
+
+T = TypeVar("T")
+
+
+def print_result(value: T, json: bool, show: Callable[[T], object]) -> None:
+    """Print a value as JSON for machines, or as `show` prints it for people."""
+    if json:
+        print(msgspec.json.encode(value).decode())
+    else:
+        show(value)
 
 
 def wide_console(file_width: int) -> "Console":
@@ -59,17 +70,3 @@ def progress(label: str) -> Iterator["Progress"]:
             bars.update(task, completed=done, total=total or None)
 
         yield show
-
-
-def draw_picture(template: str, **values: Any) -> str:
-    """The picture that a template beside this file draws of the values, as SVG text."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return templates.get_template(template).render(**values)

@@ -1,15 +1,226 @@
 """/docs: the API for people, made from its document, with a form to try each operation."""
 
-from collections.abc import Callable, Mapping
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
+from markupsafe import Markup, escape
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.ui.api_reference import Document, TagView, marked_up, table_of, tags_of
 from pawsonalize.ui.rendering import page
+
+Document = Mapping[str, Any]
+
+_PREFIX = "#/components/schemas/"
+_CODE = re.compile(r"`([^`]+)`")
+
+
+def marked_up(text: str) -> Markup:
+    """Text of the document, escaped, what stands in backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One line of a table: a parameter, a header or a field of a type."""
+
+    name: str
+    kind: Markup
+    is_required: bool
+    description: Markup
+    where: str = ""
+    """`path` or `query`, of a parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeTable:
+    """A type with its fields."""
+
+    name: str
+    description: Markup
+    fields: tuple[FieldRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationView:
+    """An operation with all that a caller has to know."""
+
+    id: str
+    method: str
+    path: str
+    summary: Markup
+    description: Markup
+    scopes: tuple[str, ...]
+    parameters: tuple[FieldRow, ...]
+    body: Markup | None
+    """Form of the body to send."""
+    examples: tuple[tuple[str, str], ...]
+    """Bodies by what they are, as JSON."""
+    status: str
+    answer: Markup
+    headers: tuple[FieldRow, ...]
+
+    @property
+    def changes_data(self) -> bool:
+        """Whether to try it changes something: a question by POST does not."""
+        return self.method != "GET" and "/recommendations" not in self.path
+
+
+@dataclass(frozen=True, slots=True)
+class TagView:
+    """A group of operations, and the types that they use."""
+
+    name: str
+    slug: str
+    description: Markup
+    operations: tuple[OperationView, ...]
+    types: tuple[TypeTable, ...]
+
+
+def tags_of(document: Document) -> dict[str, TagView]:
+    """The groups of the document by their names in addresses, in its order."""
+    found = {}
+    for tag in document["tags"]:
+        own = [
+            _operation(method.upper(), path, one)
+            for path, methods in document["paths"].items()
+            for method, one in methods.items()
+            if tag["name"] in one["tags"]
+        ]
+        used = [one for one in _operations(document) if tag["name"] in one["tags"]]
+        types = tuple(table_of(name, document) for name in _reached(used, document))
+        slug = tag["name"].lower()
+        found[slug] = TagView(tag["name"], slug, marked_up(tag["description"]), tuple(own), types)
+    return found
+
+
+def _operations(document: Document) -> Iterator[Mapping[str, Any]]:
+    for methods in document["paths"].values():
+        yield from methods.values()
+
+
+def _operation(method: str, path: str, one: Mapping[str, Any]) -> OperationView:
+    content = one.get("requestBody", {}).get("content", {}).get("application/json")
+    status, answer = next(iter(one["responses"].items()))
+    examples = {} if content is None else content.get("examples", {})
+    return OperationView(
+        id=one["operationId"],
+        method=method,
+        path=path,
+        summary=marked_up(one["summary"]),
+        description=marked_up(one.get("description", "")),
+        scopes=tuple(name for way in one["security"] for name in way),
+        parameters=tuple(
+            FieldRow(
+                given["name"],
+                kind_of(given["schema"]),
+                given["required"],
+                marked_up(given["description"]),
+                given["in"],
+            )
+            for given in one.get("parameters", ())
+        ),
+        body=None if content is None else kind_of(content["schema"]),
+        examples=tuple(
+            (name, json.dumps(given["value"], indent=2, ensure_ascii=False))
+            for name, given in examples.items()
+        ),
+        status=f"{status} {answer['description']}",
+        answer=_answered(answer),
+        headers=tuple(
+            FieldRow(name, kind_of(given["schema"]), True, marked_up(given["description"]))
+            for name, given in answer.get("headers", {}).items()
+        ),
+    )
+
+
+def _answered(answer: Mapping[str, Any]) -> Markup:
+    content = answer.get("content")
+    if content is None:
+        return Markup("nothing")
+    kind, given = next(iter(content.items()))
+    return kind_of(given["schema"]) if kind == "application/json" else Markup("text")
+
+
+def kind_of(schema: Mapping[str, Any]) -> Markup:
+    """Describe the type of a value; a type of its own is a link to its table."""
+    words = [_kind(schema)]
+    if "default" in schema and schema["default"] not in (None, [], {}, ""):
+        words.append(Markup("default <code>{}</code>").format(json.dumps(schema["default"])))
+    return Markup(", ").join(words)
+
+
+def _kind(schema: Mapping[str, Any]) -> Markup:
+    if "$ref" in schema:
+        name = schema["$ref"].removeprefix(_PREFIX)
+        return Markup('<a href="#type-{0}">{0}</a>').format(name)
+    if "anyOf" in schema:
+        kinds = [_kind(one) for one in schema["anyOf"] if one != {"type": "null"}]
+        return Markup(" or ").join(kinds)
+    if "enum" in schema:
+        return Markup(" or ").join(Markup("<code>{}</code>").format(one) for one in schema["enum"])
+    names = schema.get("type", "anything")
+    plain = [names] if isinstance(names, str) else [one for one in names if one != "null"]
+    return Markup(" or ").join(_named(name, schema) for name in plain)
+
+
+def _named(name: str, schema: Mapping[str, Any]) -> Markup:
+    if name == "array":
+        least, most = schema.get("minItems"), schema.get("maxItems")
+        bounds = f", {least or 0} to {most:,}" if most is not None else ""
+        return Markup("list of {}{}").format(_kind(schema.get("items", {})), bounds)
+    if name == "object":
+        values = schema.get("additionalProperties")
+        return Markup("object of {}").format(_kind(values)) if values else Markup("object")
+    words = {"string": "text", "number": "number", "integer": "whole number"}.get(name, name)
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if name in {"number", "integer"} and low is not None:
+        words += f", {low:g} to {high:g}" if high is not None else f", {low:g} or more"
+    return escape(words)
+
+
+def _reached(operations: list[Mapping[str, Any]], document: Document) -> list[str]:
+    """The names of the types that the operations use, each after what uses it first."""
+    found: dict[str, None] = {}
+    waiting = [name for one in operations for name in _references(one)]
+    while waiting:
+        name = waiting.pop(0)
+        if name not in found:
+            found[name] = None
+            waiting += _references(document["components"]["schemas"][name])
+    return list(found)
+
+
+def _references(part: Any) -> list[str]:
+    if isinstance(part, Mapping):
+        own = str(part.get("$ref", ""))
+        named = [own.removeprefix(_PREFIX)] if own.startswith(_PREFIX) else []
+        inside = [value for key, value in part.items() if key != "examples"]
+        return named + [name for value in inside for name in _references(value)]
+    if isinstance(part, list):
+        return [name for one in part for name in _references(one)]
+    return []
+
+
+def table_of(name: str, document: Document) -> TypeTable:
+    """A type of the document with its fields."""
+    schema = document["components"]["schemas"][name]
+    required = schema.get("required", ())
+    return TypeTable(
+        name,
+        marked_up(schema.get("description", "")),
+        tuple(
+            FieldRow(field, kind_of(one), field in required, marked_up(one.get("description", "")))
+            for field, one in schema.get("properties", {}).items()
+        ),
+    )
+
 
 _ERROR_TYPES = ("ErrorAnswer", "ErrorDetail", "Rejected")
 

@@ -1,5 +1,6 @@
 """Templates to responses: escaped, under a strict content policy, never kept by caches."""
 
+import gzip
 import hashlib
 import re
 from collections.abc import Mapping
@@ -9,13 +10,45 @@ from urllib.parse import quote, urlencode
 
 from jinja2 import ChoiceLoader, Environment, PackageLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup, escape
-from starlette.responses import HTMLResponse
-from starlette.routing import BaseRoute, Mount
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from pawsonalize.ui import words
-from pawsonalize.ui.embed import EMBED
 from pawsonalize.wing import installed
+
+_SCRIPT = files("pawsonalize.ui").joinpath("static", "embed.js").read_bytes()
+_PACKED = gzip.compress(_SCRIPT, mtime=0)
+_DIGEST = hashlib.sha256(_SCRIPT).hexdigest()[:16]
+_EMBED_HEADERS = {
+    # It holds nothing of anybody: every site may load it, as the module of a page.
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "ETag": f'"{_DIGEST}"',
+    "Vary": "Accept-Encoding",
+}
+_HOUR, _YEAR = "public, max-age=3600", "public, max-age=31536000, immutable"
+EMBED = f"/embed.js?v={_DIGEST}"
+"""Its address while it stays as it is."""
+
+
+async def get_embed(request: Request) -> Response:
+    """Serve the client, packed where the browser takes that."""
+    is_named = request.query_params.get("v") == _DIGEST
+    headers = _EMBED_HEADERS | {"Cache-Control": _YEAR if is_named else _HOUR}
+    if _EMBED_HEADERS["ETag"] in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    content = _SCRIPT
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        content, headers["Content-Encoding"] = _PACKED, "gzip"
+    return Response(content, headers=headers, media_type="text/javascript")
+
+
+def embed_routes() -> list[BaseRoute]:
+    """The client's route, which every server that answers has."""
+    return [Route("/embed.js", get_embed)]
+
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src {images};"

@@ -10,11 +10,13 @@ from urllib.parse import quote
 
 import structlog
 
-from pawsonalize.wings.notifications.base import Notifier
-from pawsonalize.wings.notifications.log import LogNotifier
-from pawsonalize.wings.notifications.smtp import SmtpNotifier
-from pawsonalize.wings.notifications.sns import SnsNotifier
-from pawsonalize.wings.notifications.webhook import WebhookNotifier
+from pawsonalize.wings.notifications.notifiers import (
+    LogNotifier,
+    Notifier,
+    SmtpNotifier,
+    SnsNotifier,
+    WebhookNotifier,
+)
 from tests.adapters.notify.receivers import (
     PASSWORD,
     SECRET,

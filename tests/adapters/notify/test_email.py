@@ -9,8 +9,7 @@ import structlog
 import trustme
 
 from pawsonalize.domain.errors import InvalidInput, NotDelivered
-from pawsonalize.wings.notifications.message import as_text
-from pawsonalize.wings.notifications.smtp import SmtpNotifier
+from pawsonalize.wings.notifications.notifiers import SmtpNotifier, as_text
 from tests.adapters.notify.receivers import NEWS, mail_server
 
 

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from pawsonalize.domain.errors import NotDelivered
-from pawsonalize.wings.notifications.base import Notifier
-from pawsonalize.wings.notifications.smtp import SmtpNotifier
-from pawsonalize.wings.notifications.sns import SnsNotifier
-from pawsonalize.wings.notifications.webhook import WebhookNotifier
+from pawsonalize.wings.notifications.notifiers import (
+    Notifier,
+    SmtpNotifier,
+    SnsNotifier,
+    WebhookNotifier,
+)
 from tests.adapters.notify.channels import T0, Channel
 from tests.adapters.notify.channels import channel as open_channel
 from tests.adapters.notify.receivers import NEWS, SECRET

@@ -20,9 +20,8 @@ from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries, Delivery
 from pawsonalize.storage.work import WorkTable
-from pawsonalize.wings.notifications.courier import GIVEN_UP_AFTER, Courier
-from pawsonalize.wings.notifications.smtp import SmtpNotifier
-from pawsonalize.wings.notifications.webhook import WebhookNotifier
+from pawsonalize.wings.notifications.delivery import GIVEN_UP_AFTER, Courier
+from pawsonalize.wings.notifications.notifiers import SmtpNotifier, WebhookNotifier
 from tests.adapters.notify.channels import Posts
 from tests.adapters.notify.receivers import NEWS, SECRET, WebServer, web_server
 
@@ -219,8 +218,8 @@ from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.work import WorkTable
-from pawsonalize.wings.notifications.courier import Courier
-from pawsonalize.wings.notifications.webhook import WebhookNotifier
+from pawsonalize.wings.notifications.delivery import Courier
+from pawsonalize.wings.notifications.notifiers import WebhookNotifier
 
 class Dying(WebhookNotifier):
     def send(self, notification):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput, NotDelivered
-from pawsonalize.wings.notifications.sns import SnsNotifier
+from pawsonalize.wings.notifications.notifiers import SnsNotifier
 from tests.adapters.notify.receivers import NEWS, Topic
 
 
@@ -36,7 +36,7 @@ def test_without_the_sdk_the_error_names_the_extra() -> None:
     program = (
         "import sys; sys.modules['boto3'] = None\n"
         "from pawsonalize.domain.errors import InvalidInput\n"
-        "from pawsonalize.wings.notifications.sns import SnsNotifier\n"
+        "from pawsonalize.wings.notifications.notifiers import SnsNotifier\n"
         "try: SnsNotifier('arn:aws:sns:eu-west-1:123456789012:news')\n"
         "except InvalidInput as error: print(error.message)\n"
     )

@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize.domain.times import HOUR, MINUTE, SECOND
-from pawsonalize.wings.console.views.traffic import (
+from pawsonalize.wings.console.traffic import (
     TrafficCounts,
     TrafficHistory,
     TrafficKind,

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.cli.demo import store_world
+from pawsonalize.cli.serve import store_world
 from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.settings import Settings
 from tests.event_data import T0

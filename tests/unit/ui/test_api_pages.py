@@ -11,8 +11,7 @@ from starlette.testclient import TestClient
 
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.operations import OPERATIONS
-from pawsonalize.ui.api_pages import routes
-from pawsonalize.ui.api_reference import Document, kind_of, marked_up
+from pawsonalize.ui.api_pages import Document, kind_of, marked_up, routes
 
 SLUGS = [tag["name"].lower() for tag in openapi()["tags"]]
 

@@ -4,7 +4,7 @@ import pytest
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
-from pawsonalize.ui.captions import order_in_words
+from pawsonalize.ui.adoption_page import order_in_words
 from pawsonalize.ui.knowledge import Knowledge
 from pawsonalize.ui.ordering import Ordered
 from tests.event_data import event

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pawsonalize.wings.console.pages.charts import ChartLine, LineChart
+from pawsonalize.wings.console.charts import ChartLine, LineChart
 
 
 def test_no_label_of_an_axis_repeats_and_each_is_true(subtests: pytest.Subtests) -> None:

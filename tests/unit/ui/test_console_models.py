@@ -15,7 +15,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.engine.training.retraining.record import CANCELLING, RETRAINING, Fate
 from pawsonalize.settings import Settings
-from pawsonalize.wings.console.views.outcomes import OutcomeReports, OutcomesOverTime
+from pawsonalize.wings.console.outcomes import OutcomeReports, OutcomesOverTime
 from tests.animal_data import animal
 from tests.console_world import HOSTILE, make_console_world, running_run, store_run
 from tests.service_data import client_of, make_service

@@ -4,9 +4,9 @@ from pawsonalize.wing import Wing
 
 WING = Wing(
     "console",
-    operations="pages.door:OPERATIONS",
-    pages="pages.door:routes",
-    console_pages="console_pages:PAGES",
+    operations="door:OPERATIONS",
+    pages="door:routes",
+    console_pages="views:PAGES",
     started="console:started",
     tasks="console:tasks",
 )

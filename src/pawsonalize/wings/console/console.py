@@ -33,23 +33,21 @@ from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_tail import EventTail
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.wing import offered
-from pawsonalize.wings.console.console_parts import settings_in_force, suspected_bots
-from pawsonalize.wings.console.console_runs import RunReports
-from pawsonalize.wings.console.counts import read_counts
-from pawsonalize.wings.console.views.animals import InventoryViews
-from pawsonalize.wings.console.views.events import EventViews
-from pawsonalize.wings.console.views.models import ModelReports
-from pawsonalize.wings.console.views.outcomes import OutcomeReports
-from pawsonalize.wings.console.views.overview import (
+from pawsonalize.wings.console.animals import InventoryViews
+from pawsonalize.wings.console.events import EventViews
+from pawsonalize.wings.console.models import ModelReports
+from pawsonalize.wings.console.outcomes import OutcomeReports
+from pawsonalize.wings.console.overview import (
     CampaignFreshness,
     ConsoleFinding,
     DiskReport,
     OverviewReports,
 )
-from pawsonalize.wings.console.views.quality import QualityViews
-from pawsonalize.wings.console.views.service import ServiceViews
-from pawsonalize.wings.console.views.traffic import SAMPLE_SECONDS, TrafficHistory
-from pawsonalize.wings.console.views.visitors import VisitorViews
+from pawsonalize.wings.console.quality import QualityViews, suspected_bots
+from pawsonalize.wings.console.runs import RunReports
+from pawsonalize.wings.console.service import ServiceViews, settings_in_force
+from pawsonalize.wings.console.traffic import SAMPLE_SECONDS, TrafficHistory, read_counts
+from pawsonalize.wings.console.visitors import VisitorViews
 
 _FINDINGS_KEPT = 10 * SECOND
 _CAMPAIGNS = 50

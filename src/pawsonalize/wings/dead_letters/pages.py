@@ -15,8 +15,7 @@ from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.times import iso
 from pawsonalize.http.json import filled, read_text
 from pawsonalize.kinds.access_keys import OPERATOR
-from pawsonalize.pages.actions import Confirmation, Done, Fields, PageAction, note_action
-from pawsonalize.pages.refused_events import LetterReason, RefusedEvent
+from pawsonalize.pages.reports import LetterReason, RefusedEvent
 from pawsonalize.pages.shell import (
     Link,
     caller_of,
@@ -26,7 +25,16 @@ from pawsonalize.pages.shell import (
     see,
     shown,
 )
-from pawsonalize.pages.views import View, ViewQuery, tabs_of
+from pawsonalize.pages.views import (
+    Confirmation,
+    Done,
+    Fields,
+    PageAction,
+    View,
+    ViewQuery,
+    note_action,
+    tabs_of,
+)
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterPage
 from pawsonalize.wings.dead_letters.letter_replay import LetterReplay

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.cli.visitors.tail import printable
+from pawsonalize.cli.events import printable
 from pawsonalize.domain.times import iso
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letter_table import LetterQuery

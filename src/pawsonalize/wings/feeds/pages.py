@@ -15,9 +15,8 @@ from pawsonalize.http.json import read_form
 from pawsonalize.http.operation import About, Operations
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.pages.actions import Confirmation, Done, Fields, PageAction
 from pawsonalize.pages.shell import Link, services_of
-from pawsonalize.pages.views import View, ViewQuery
+from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction, View, ViewQuery
 from pawsonalize.wings.feeds.brought import FILES, BroughtIn, find_brought
 from pawsonalize.wings.feeds.feeds_file import ListedFeed
 from pawsonalize.wings.feeds.mapping import MEANINGS, ValueMapping

@@ -47,8 +47,7 @@ def send_test(json: Json = False) -> None:
     Example: pawsonalize notifications test
     """
     from pawsonalize.logs import configure_logs
-    from pawsonalize.wings.notifications.courier import send
-    from pawsonalize.wings.notifications.notifying import open_notifiers
+    from pawsonalize.wings.notifications.delivery import open_notifiers, send
 
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
@@ -81,7 +80,7 @@ def retry(
     Example: pawsonalize notifications retry
     """
     from pawsonalize.logs import configure_logs
-    from pawsonalize.wings.notifications.notifying import couriers
+    from pawsonalize.wings.notifications.delivery import couriers
 
     settings = load_settings({"data_dir": data_dir})
     configure_logs(settings.log_format, settings.log_level)

@@ -11,13 +11,11 @@ from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import Operations
 from pawsonalize.kinds.access_keys import OPERATOR
-from pawsonalize.pages.actions import Confirmation, Done, Fields, PageAction
-from pawsonalize.pages.notifications import DeliveryReport, delivery_report
+from pawsonalize.pages.reports import DeliveryReport, delivery_report
 from pawsonalize.pages.shell import Link, services_of
-from pawsonalize.pages.views import View, ViewQuery
-from pawsonalize.wings.notifications.base import Notifier
-from pawsonalize.wings.notifications.courier import send
-from pawsonalize.wings.notifications.tasks import Notifying
+from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction, View, ViewQuery
+from pawsonalize.wings.notifications.delivery import Notifying, send
+from pawsonalize.wings.notifications.notifiers import Notifier
 
 OPERATIONS = Operations()
 _SETTINGS = "/console/settings"

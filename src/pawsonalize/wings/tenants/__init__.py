@@ -5,7 +5,7 @@ from pawsonalize.wing import Wing
 WING = Wing(
     "tenants",
     commands="commands:COMMANDS",
-    operations="operations:OPERATIONS",
-    console_pages="pages:PAGES",
+    operations="door:OPERATIONS",
+    console_pages="door:PAGES",
     started="reports:started",
 )

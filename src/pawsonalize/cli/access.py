@@ -1,0 +1,182 @@
+"""`pawsonalize keys` and `audit`: who may call, and who changed what."""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from pawsonalize import clock
+from pawsonalize.cli.opening import opened, opened_or_made
+from pawsonalize.cli.options import DataDir, Json, command_group
+from pawsonalize.cli.resources import print_rows
+from pawsonalize.cli.terminal import print_result, say
+from pawsonalize.domain.times import DAY, iso
+from pawsonalize.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.kinds.access_keys import AccessKey
+    from pawsonalize.storage.audit import AuditEntry
+
+
+app = command_group("Access keys: who may call, and what.")
+
+KeyId = Annotated[str, typer.Argument(help="The access key's id.")]
+_TABLE = ["name", "scopes", "dataset_group", "note", "origins"]
+_TABLE += ["created_at", "last_used_at", "expires_at"]
+
+
+class For(StrEnum):
+    """Values of `--scope`: the scopes of `access_keys`, which takes long to import."""
+
+    BROWSER = "browser"
+    EVENTS = "events"
+    RUNTIME = "runtime"
+    SITE = "site"
+    CONTROL_PLANE = "control-plane"
+    MONITOR = "monitor"
+    OPERATOR = "operator"
+
+
+@app.command("create")
+def create(
+    scopes: Annotated[
+        list[For] | None,
+        typer.Option(
+            "--scope", help="What it is for; may be repeated.", show_default=For.OPERATOR.value
+        ),
+    ] = None,
+    note: Annotated[str, typer.Option(help="Who it is for.")] = "",
+    dataset_group: Annotated[
+        str | None,
+        typer.Option(help="The only dataset group that it reaches.", show_default="all"),
+    ] = None,
+    origins: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--origin",
+            help="Whose pages may use it, such as https://shelter.example; may be repeated.",
+        ),
+    ] = None,
+    rate: Annotated[
+        str,
+        typer.Option(
+            help="How often it may be used, such as 50/second.", show_default="by the settings"
+        ),
+    ] = "",
+    expires_in_days: Annotated[
+        float | None, typer.Option(min=0, help="When it ends.", show_default="never")
+    ] = None,
+    *,
+    if_none: Annotated[
+        bool, typer.Option("--if-none", help="Only if there is no key yet.")
+    ] = False,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Create an access key and show its secret, this once.
+
+    Example: pawsonalize keys create --scope site --note "the adoption site's server"
+    """
+    from pawsonalize.access.rates import check_rate
+    from pawsonalize.kinds.access_keys import ADOPTION_SITE, Scope
+
+    check_rate(rate, "--rate")
+    settings, now = load_settings({"data_dir": data_dir}), clock.now()
+    with opened_or_made(settings) as adapters:
+        keys = adapters.access_keys(settings)
+        if if_none and any(key.note != ADOPTION_SITE for key in keys.all()):
+            say("there are keys already: none was created", "dim")
+            return
+        key, secret = keys.create(
+            list(map(Scope, scopes or [For.OPERATOR])),
+            note,
+            now,
+            dataset_group=dataset_group,
+            origins=origins or (),
+            rate=rate,
+            expires_at=None if expires_in_days is None else now + round(expires_in_days * DAY),
+        )
+    _show_secret(key, secret, settings, json)
+    if Scope.BROWSER in key.scopes and not key.origins:
+        say(
+            "it names no origin, so only pages of this service's own address may use it: for those"
+            " of another site make a key with --origin, such as --origin https://shelter.example",
+            "yellow",
+        )
+
+
+@app.command("rotate")
+def rotate(
+    key: KeyId,
+    overlap_days: Annotated[
+        float, typer.Option(min=0, help="For how long the old key still works.")
+    ] = 7.0,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Create a key like this one and show its secret; the old one ends when the overlap is over.
+
+    Example: pawsonalize keys rotate PAWSXXXXXXXXXXXXXXXX --overlap-days 2
+    """
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        new, secret = adapters.access_keys(settings).rotate(key, overlap_days, clock.now())
+    _show_secret(new, secret, settings, json)
+
+
+@app.command("ls")
+def ls(data_dir: DataDir = None, json: Json = False) -> None:
+    """List the access keys, newest first, with when they were last used; never their secrets.
+
+    Example: pawsonalize keys ls
+    """
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        print_rows(list(adapters.access_keys(settings).all()), _TABLE, json)
+
+
+@app.command("rm")
+def rm(key: KeyId, data_dir: DataDir = None) -> None:
+    """Take an access key back; running servers refuse it within a second.
+
+    Example: pawsonalize keys rm PAWSXXXXXXXXXXXXXXXX
+    """
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        adapters.access_keys(settings).delete(key)
+
+
+def _show_secret(key: "AccessKey", secret: str, settings: Settings, json: bool) -> None:
+    """Print the key as programs take it: as a bearer's token, and as AWS's clients read it."""
+    token = f"{key.name}.{secret}"
+    if json:
+        shown = {"token": token, "accessKeyId": key.name, "secretAccessKey": secret}
+        print(msgspec.json.encode({**shown, "scopes": key.scopes}).decode())
+        return
+    print(f"PAWSONALIZE_KEY={token}")
+    print(f"AWS_ACCESS_KEY_ID={key.name}")
+    print(f"AWS_SECRET_ACCESS_KEY={secret}")
+    print(f"AWS_REGION={settings.aws_region}")
+
+
+audit_app = command_group("The audit log: who changed what.")
+
+
+@audit_app.command("ls")
+def list_actions(
+    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """List what was changed, newest first: when, by whom, to what.
+
+    Example: pawsonalize audit ls --limit 20
+    """
+    with opened(data_dir) as adapters:
+        print_result([one for _, one in adapters.audit.newest(limit)], json, _print_actions)
+
+
+def _print_actions(actions: list["AuditEntry"]) -> None:
+    for one in actions:
+        print(f"{iso(one.at)}  {one.who}  {one.what}  {one.target or '-'}  {one.outcome}")

@@ -1,0 +1,225 @@
+"""`pawsonalize train`, `retrain` and `runs`: solution versions, trained now or by a retraining."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from pawsonalize import clock
+from pawsonalize.cli.opening import dataset_group_of, opened
+from pawsonalize.cli.options import (
+    At,
+    DataDir,
+    DatasetGroupName,
+    Json,
+    RecipeName,
+    Seed,
+    Setting,
+    Tune,
+    TuneSeconds,
+    command_group,
+    read_pairs,
+    read_tuning,
+)
+from pawsonalize.cli.terminal import print_result
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import parse_moment
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.solutions import SolutionVersion, TrainingMode
+from pawsonalize.settings import load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.training.retraining.record import RunRecord
+
+app = command_group("Workflow runs: retrainings.")
+
+RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run, as `runs ls` names it.")]
+Mode = Annotated[
+    Literal["FULL", "UPDATE"],
+    typer.Option(help="FULL: from nothing. UPDATE: an incremental update of the newest version."),
+]
+
+
+def train(
+    *,
+    solution: Annotated[
+        str | None,
+        typer.Option(
+            help="The solution to train; --recipe and --set are for one alone.",
+            show_default="those of the dataset group; of the default one recommender, and"
+            " reranker where re-ranking is enabled",
+        ),
+    ] = None,
+    recipe: RecipeName = None,
+    setting: Setting = None,
+    mode: Mode = "FULL",
+    tune: Tune = None,
+    tune_seconds: TuneSeconds = None,
+    seed: Seed = 0,
+    at: At = None,
+    dataset_group: DatasetGroupName = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Train solution versions and serve them; running servers follow within a second.
+
+    Example: pawsonalize train --solution recommender --set popularity_half_life_days=14
+    """
+    from pawsonalize.cli.trainings import chosen_solutions, train_and_serve
+
+    settings, now = load_settings({"data_dir": data_dir}), clock.now()
+    tuning = read_tuning(tune, tune_seconds)
+    as_of = now if at is None else parse_moment(at, "--at")
+    with opened(settings) as adapters:
+        if adapters.log.head() == 0:
+            raise InvalidInput(
+                f"there are no events in {settings.data_dir.absolute()}: name the right folder with"
+                " --data-dir, or bring some with `pawsonalize import` or by POST /v1/events"
+            )
+        default = not (recipe or setting)
+        names = chosen_solutions(adapters, settings, dataset_group, solution, default=default)
+        trained = []
+        for name in names:
+            version = adapters.versions.create(
+                name,
+                as_of=as_of,
+                now=now,
+                mode=TrainingMode(mode),
+                seed=seed,
+                recipe=recipe,
+                settings=read_pairs(setting) or None,
+                tuning=tuning,
+            )
+            trained.append(train_and_serve(adapters, version))
+        served = {campaign.solution for campaign in adapters.registry.all(Campaign)}
+
+    def show(versions: list[SolutionVersion]) -> None:
+        for version in versions:
+            _print_version(version, version.solution in served)
+
+    print_result(trained, json, show)
+
+
+def _print_version(version: SolutionVersion, is_served: bool) -> None:
+    fate = "goes live" if is_served else "waits for a campaign to serve it"
+    print(
+        f"{version.name} {fate}: trained on {version.events:,} events of"
+        f" {version.users:,} visitors and {version.items:,} items"
+    )
+    if version.tuned is None:
+        return
+    line = f"  tuned in {len(version.tuned.trials)} trials: {version.tuned.note}"
+    if version.tuned.settings:  # of other visitors than the trials, so that the gain is true
+        before, after = version.tuned.given_ndcg_at_10, version.tuned.best_ndcg_at_10
+        values = ", ".join(f"{name}={value:.4g}" for name, value in version.tuned.settings.items())
+        line += f" (NDCG@10 {before:.4f} -> {after:.4f}): {values}"
+    print(line)
+
+
+def retrain(
+    at: At = None,
+    wait: Annotated[
+        bool, typer.Option(help="Show how it goes, to its end; else return at once.")
+    ] = True,
+    dataset_group: Annotated[
+        str | None,
+        typer.Option(
+            help="Only what asks for it in this dataset group, by its name or ARN.",
+            show_default="all",
+        ),
+    ] = None,
+    solution: Annotated[
+        str | None,
+        typer.Option(help="Only this solution, whether it asks or not.", show_default="all"),
+    ] = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Train new solution versions now, and serve those that prove themselves.
+
+    Every solution that a campaign serves gets one, in every dataset group, unless it has
+    `retrain: false`. One that fails does not stop another.
+
+    Needs no running server; running ones follow. Ctrl-C ends the watching, not the run. Exit
+    code 0 whatever the gate decides or if there is nothing to do; 1 if the run failed, was
+    cancelled or timed out, or if another one runs.
+
+    Example: pawsonalize retrain --solution recommender
+    """
+    from pawsonalize.cli.trainings import finish, follow, start
+    from pawsonalize.engine.training.retrained import Part
+    from pawsonalize.engine.training.retraining.record import Trigger
+
+    settings, now = load_settings({"data_dir": data_dir}), clock.now()
+    as_of = None if at is None else parse_moment(at, "--at")
+    with opened(settings) as adapters:
+        group = dataset_group and dataset_group_of(adapters, settings, dataset_group)
+        part = Part(group, solution)
+        record = adapters.runs(settings).begin(Trigger.COMMAND, now, as_of, part)
+        if wait:
+            record = follow(settings, adapters, record.run_id)
+        else:
+            start(settings, adapters)
+    finish(record, json)
+
+
+@app.command("ls")
+def ls(
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """List the newest runs and how they ended.
+
+    Example: pawsonalize runs ls
+    """
+    from pawsonalize.cli.trainings import print_runs
+
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        print_result(adapters.runs(settings).newest(limit), json, print_runs)
+
+
+@app.command("show")
+def show(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
+    """Show what a run found, how it decided and why, and how long each step took.
+
+    Example: pawsonalize runs show retrain-20260518T030000000Z
+    """
+    from pawsonalize.cli.trainings import print_run
+
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        print_result(adapters.runs(settings).get(run), json, print_run)
+
+
+@app.command("watch")
+def watch(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
+    """Follow a run to its end; one that nobody works on any more is taken up where it stopped.
+
+    Exit codes as of `retrain`.
+
+    Example: pawsonalize runs watch retrain-20260518T030000000Z
+    """
+    from pawsonalize.cli.trainings import finish, follow
+
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        record = follow(settings, adapters, run)
+    finish(record, json)
+
+
+@app.command("cancel")
+def cancel(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
+    """Stop a run and its training, and wait until it has stopped; what is served stays.
+
+    Example: pawsonalize runs cancel retrain-20260518T030000000Z
+    """
+    from pawsonalize.cli.trainings import follow
+
+    def show_end(record: "RunRecord") -> None:
+        print(f"{record.run_id} is {record.status}: {record.reason}")
+
+    settings = load_settings({"data_dir": data_dir})
+    with opened(settings) as adapters:
+        adapters.runs(settings).cancel(run)
+        print_result(follow(settings, adapters, run), json, show_end)

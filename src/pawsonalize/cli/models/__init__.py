@@ -1,1 +1,0 @@
-"""Commands about models: training, evaluation, retraining runs."""

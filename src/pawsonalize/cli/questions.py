@@ -1,0 +1,237 @@
+"""`pawsonalize recommend` and `rerank`: what a visitor would see, in which order, and why.
+
+Answers come from what the campaigns serve, without a running server.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pawsonalize import clock
+from pawsonalize.cli.opening import opened
+from pawsonalize.cli.options import At, DataDir, DatasetGroupName, Json, Session, User, visitor_of
+from pawsonalize.cli.terminal import print_listing, say
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import parse_moment
+from pawsonalize.settings import load_settings
+
+if TYPE_CHECKING:
+    from starlette.responses import Response
+
+    from pawsonalize.app.preview import Preview
+    from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
+    from pawsonalize.engine.serving.context import Query
+    from pawsonalize.http.answers import Metadata
+
+Animals = Annotated[
+    bool, typer.Option("--animals", help="Individual animals of the inventory, not groups.")
+]
+Explain = Annotated[bool, typer.Option("--explain", help="Say why each has its place.")]
+Campaign = Annotated[
+    str | None,
+    typer.Option(help="The campaign to ask, by its name or ARN.", show_default="what fits best"),
+]
+FilterGiven = Annotated[
+    str | None,
+    typer.Option("--filter", help="A filter's name, or its expression.", show_default="none"),
+]
+
+_SHOWN_PART = 0.005  # of a utility; smaller parts would be printed as +0.00
+
+
+def recommend(
+    *,
+    user: User = None,
+    session: Session = None,
+    limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 10,
+    animals: Animals = False,
+    explain: Explain = False,
+    like: Annotated[
+        str | None, typer.Option(help="What is like this group, or this animal.")
+    ] = None,
+    filter_given: FilterGiven = None,
+    at: At = None,
+    dataset_group: DatasetGroupName = None,
+    campaign: Campaign = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show what a visitor would be recommended now; without one, what everybody would.
+
+    Answers come from what the campaigns serve, without explored places, and are not counted as
+    shown. Needs no running server. `--json` prints what `POST /v1/recommendations?detail=full`
+    answers.
+
+    Example: pawsonalize recommend --user ann --animals --explain
+    """
+    from pawsonalize.app.preview import Preview
+    from pawsonalize.engine.serving.context import Query
+    from pawsonalize.engine.serving.directory import Address, Purpose
+
+    settings, now = load_settings({"data_dir": data_dir}), clock.now()
+    moment = now if at is None else parse_moment(at, "--at")
+    purpose = Purpose.RECOMMENDING if animals or like is None else Purpose.COMPARING
+    with opened(settings) as adapters:
+        preview = Preview(settings, adapters, Address(dataset_group, campaign), purpose, now)
+        visitor, passing = visitor_of(user, session), preview.filter(filter_given)
+        query = Query(visitor, moment, now, limit=limit, filter=passing, explain=explain or json)
+        answer = _recommend_animals if animals else _recommend_groups
+        answer(preview, query, like, explain, json)
+
+
+def rerank(
+    *,
+    items: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Animals of the inventory, or groups; 1 to 500."),
+    ],
+    user: User = None,
+    session: Session = None,
+    animals: Animals = False,
+    explain: Explain = False,
+    filter_given: FilterGiven = None,
+    at: At = None,
+    dataset_group: DatasetGroupName = None,
+    campaign: Campaign = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Order a list as a visitor would see it; what nothing is known of comes last.
+
+    With --animals, those that are available and may be shown. `--json` prints what
+    `POST /v1/rerankings?detail=full` answers.
+
+    Example: pawsonalize rerank a-7 a-12 2-Beagle-2-3 --user ann
+    """
+    from pawsonalize.app.preview import Preview
+    from pawsonalize.engine.serving.context import Query
+    from pawsonalize.engine.serving.directory import Address, Purpose
+
+    if user is None and session is None:
+        raise InvalidInput("say who sees the list: --user or --session")
+    settings, now = load_settings({"data_dir": data_dir}), clock.now()
+    moment = now if at is None else parse_moment(at, "--at")
+    with opened(settings) as adapters:
+        address = Address(dataset_group, campaign)
+        preview = Preview(settings, adapters, address, Purpose.RANKING, now)
+        visitor, passing = visitor_of(user, session), preview.filter(filter_given)
+        query = Query(visitor, moment, now, filter=passing, explain=explain or json)
+        order = _rerank_animals if animals else _rerank_groups
+        order(preview, query, items, explain, json)
+
+
+def _recommend_groups(
+    preview: "Preview", query: "Query", like: str | None, explain: bool, json: bool
+) -> None:
+    from pawsonalize.recipes.catalogue import recipe_named
+
+    if like is not None:
+        query = replace(query, item_id=preview.candidates([like], query.at)[0].group_id)
+        if not recipe_named(preview.runtime.recipe).needs_item:
+            say(
+                f"--like has no part in this: {preview.runtime.recipe} answers, as no campaign of"
+                " similar-items does; with --animals, any campaign answers what is like an animal",
+                "yellow",
+            )
+    answer = preview.runtime.recommend(query)
+    if json:
+        from pawsonalize.http.recommendations import recommendations_response
+
+        no_columns: list[Metadata] = [{} for _ in answer.items]
+        _print_body(recommendations_response(answer, no_columns, is_full=True))
+        return
+    rows = [((one.item_id,), one.score, one.reasons) for one in answer.items]
+    _print_places(answer.solution_version, ("group",), rows, explain)
+
+
+def _recommend_animals(
+    preview: "Preview", query: "Query", like: str | None, explain: bool, json: bool
+) -> None:
+    individuals = preview.individuals
+    query = individuals.with_profile(query)
+    answer = individuals.recommend(query) if like is None else individuals.similar(like, query)
+    if json:
+        from pawsonalize.http.recommendations import AnimalsFound, animals_response
+
+        _print_body(animals_response(AnimalsFound(answer), is_full=True))
+        return
+    _print_animals(answer, preview.names(answer), explain)
+
+
+def _rerank_groups(
+    preview: "Preview", query: "Query", items: list[str], explain: bool, json: bool
+) -> None:
+    answer = preview.runtime.rerank(query, preview.candidates(items, query.at))
+    if json:
+        from pawsonalize.http.rerankings import RankedList, ranking_response
+
+        no_columns: list[Metadata] = [{} for _ in answer.groups]
+        _print_body(ranking_response(RankedList(answer, no_columns), query.now, is_full=True))
+        return
+    listed = zip(answer.items, answer.group_ids, strict=True)
+    rows = [((one.item_id, group), one.score, one.reasons) for one, group in listed]
+    _print_places(answer.solution_version, ("listed as", "group"), rows, explain)
+
+
+def _rerank_animals(
+    preview: "Preview", query: "Query", items: list[str], explain: bool, json: bool
+) -> None:
+    individuals = preview.individuals
+    answer = individuals.rerank(items, individuals.with_profile(query))
+    if json:
+        from pawsonalize.http.recommendations import AnimalsFound
+        from pawsonalize.http.rerankings import animal_ranking_response
+
+        _print_body(animal_ranking_response(AnimalsFound(answer), query.now, is_full=True))
+        return
+    _print_animals(answer, preview.names(answer), explain)
+
+
+def _print_body(response: "Response") -> None:
+    print(bytes(response.body).decode())
+
+
+def _print_animals(answer: "AnimalsAnswer", names: Mapping[str, str], explain: bool) -> None:
+    """Print a line for each animal, with those that go with it; the parts of its score, and why."""
+    rows = []
+    for place in answer.places:
+        called = " and ".join(names.get(one, "") for one in place.animal_ids)
+        why = (*place.reasons, _parts(place)) if explain else ()
+        rows.append(((" and ".join(place.animal_ids), called, place.group_id), place.score, why))
+    _print_places(answer.solution_version, ("animal", "name", "group"), rows, explain)
+
+
+def _parts(place: "AnimalPlace") -> str:
+    """Return the terms of the utility, greatest first."""
+    from pawsonalize.engine.serving.animals.settings import PARTS
+
+    parts = sorted(zip(PARTS, place.parts, strict=True), key=lambda part: -abs(part[1]))
+    sizes = [f"{name} {size:+.2f}" for name, size in parts if abs(size) >= _SHOWN_PART]
+    return f"score {place.utility:+.2f}: " + (", ".join(sizes) or "nothing is known")
+
+
+def _print_places(
+    solution_version: str,
+    columns: tuple[str, ...],
+    rows: Sequence[tuple[tuple[str, ...], float, Sequence[str]]],
+    explain: bool,
+) -> None:
+    """Print the version that answered, then its places: ids, a score and the reasons."""
+    from pawsonalize.engine.serving.served import UNTRAINED
+
+    if solution_version == UNTRAINED:
+        print("by counts alone, as no model is live yet (train one with `pawsonalize train`)")
+    else:
+        print(f"by {solution_version}")
+    if not rows:
+        print("Nothing fits: no group or animal is left by the rules of this question.")
+        return
+    header = ("", *columns, "score", "why")
+    cells = (
+        (str(place), *names, f"{score:.4f}", "\n".join(reasons) or "what is popular now")
+        for place, (names, score, reasons) in enumerate(rows, 1)
+    )
+    last = None if explain else -1
+    print_listing(header[:last], (row[:last] for row in cells))

@@ -1,0 +1,155 @@
+"""`pawsonalize evaluate`: how good a recipe is on the data at hand, and how sure that is."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+
+from pawsonalize import clock
+from pawsonalize.app.new_files import check_folder_of, check_new, write_new
+from pawsonalize.cli.opening import dataset_group_of, opened
+from pawsonalize.cli.options import (
+    At,
+    DataDir,
+    DatasetGroupName,
+    Json,
+    RecipeName,
+    Seed,
+    Setting,
+    read_pairs,
+)
+from pawsonalize.cli.terminal import print_result, progress
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import parse_moment
+from pawsonalize.settings import load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.training.evaluating.report import Evaluation
+
+
+_DOCUMENT, _PICTURE = "evaluation.json", "evaluation.svg"
+
+
+class Splits(StrEnum):
+    """Splits to evaluate on."""
+
+    BOTH = "both"
+    PERSONALIZE = "personalize"
+    TIME = "time"
+
+
+def evaluate(
+    *,
+    recipe: RecipeName = None,
+    setting: Setting = None,
+    seed: Seed = 0,
+    split: Annotated[
+        Splits, typer.Option(help="Held-out users (personalize), held-out days (time), or both.")
+    ] = Splits.BOTH,
+    at: At = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for evaluation.json and evaluation.svg, which are new there.",
+            show_default="evaluation, in the data folder, and at artefact_url if that is set",
+        ),
+    ] = None,
+    dataset_group: DatasetGroupName = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Measure a recipe beside the baselines on held-out events; nothing goes live.
+
+    Example: pawsonalize evaluate --recipe user-personalization --seed 1 --out evaluation
+    """
+    from pawsonalize.app.shared_data import share_reports
+    from pawsonalize.cli.report_views import print_evaluation
+    from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder
+    from pawsonalize.engine.training.evaluating.evaluator import evaluate as evaluate_recipe
+    from pawsonalize.engine.training.evaluating.holdout import SplitName
+
+    if out is not None:
+        check_folder_of(out)
+        for name in (_DOCUMENT, _PICTURE) if out.exists() else ():
+            check_new(out / name)
+    settings = load_settings({"data_dir": data_dir})
+    order = EvaluationOrder(
+        recipe=recipe or settings.recipe,
+        as_of=clock.now() if at is None else parse_moment(at, "--at"),
+        settings=read_pairs(setting),
+        seed=seed,
+        splits=tuple(SplitName) if split is Splits.BOTH else (SplitName(split),),
+    )
+    with opened(settings) as adapters, progress("evaluating") as bar:
+        group = dataset_group_of(adapters, settings, dataset_group)
+        log, catalogue = adapters.log.of(group), adapters.catalogue.of(group)
+        evaluation = evaluate_recipe(log, catalogue, order, bar, adapters.sampling)
+    folder = out or settings.data_dir / "evaluation"
+    _write(evaluation, folder)
+    shared = "" if out else share_reports(settings, folder)
+    print_result(evaluation, json, print_evaluation)
+    if json:
+        return
+    print(f"Written: {folder / _DOCUMENT} and {folder / _PICTURE}")
+    if shared:
+        print(f"Copied to {shared}")
+
+
+def _write(evaluation: "Evaluation", folder: Path) -> None:
+    from pawsonalize.cli.report_views import plot_evaluation
+
+    document = msgspec.json.format(msgspec.json.encode(evaluation), indent=2)
+    try:
+        folder.mkdir(exist_ok=True)
+        (folder / _DOCUMENT).write_bytes(document + b"\n")
+        (folder / _PICTURE).write_text(plot_evaluation(evaluation), encoding="utf-8")
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot write to {folder} ({error.strerror}): choose another --out"
+        ) from error
+
+
+def outcomes(
+    since: Annotated[
+        str | None,
+        typer.Option(help="From this moment.", show_default="180 days before --until"),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(help="To before this moment.", show_default="now")
+    ] = None,
+    within: Annotated[
+        int, typer.Option(help="Days from an answer to what came of it, 1 to 365.")
+    ] = 30,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option(help="What an outcome is worth, name=value; may be repeated."),
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option(help="Draw the waiting curves into this new file.")
+    ] = None,
+    dataset_group: DatasetGroupName = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Adoptions, stays and who was never shown, by policy and by solution version.
+
+    Example: pawsonalize outcomes --since 2026-01-01 --until 2026-07-01 --svg waiting.svg
+    """
+    from pawsonalize.cli.report_views import plot_outcomes, print_outcomes
+    from pawsonalize.engine.reporting.outcomes import read_weights
+    from pawsonalize.engine.reporting.outcomes_report import read_order, report_outcomes
+
+    check_new(svg)
+    settings = load_settings({"data_dir": data_dir})
+    weights = read_weights(read_pairs(weight, "--weight"))
+    order = read_order(since, until, clock.now(), within, weights)
+    with opened(settings) as adapters:
+        group = dataset_group_of(adapters, settings, dataset_group)
+        report = report_outcomes(adapters.outcomes.of(group), order)
+    if svg is not None:
+        write_new(svg, plot_outcomes(report).encode())
+    print_result(report, json, print_outcomes)
+    if svg is not None and not json:
+        print(f"Written: {svg}")

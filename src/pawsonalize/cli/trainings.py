@@ -1,0 +1,202 @@
+"""Trainings and retrainings that a command waits for, and runs as text."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import typer
+from rich.console import Console
+from rich.status import Status as Spinner
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.training import worker_processes
+from pawsonalize.cli.opening import dataset_group_of
+from pawsonalize.cli.terminal import print_listing, print_result, progress, wide_console
+from pawsonalize.domain.errors import InvalidInput, TrainingFailed
+from pawsonalize.domain.times import SECOND, iso
+from pawsonalize.engine.serving.directory import list_names
+from pawsonalize.engine.training.retraining.fates import describe_finding, label
+from pawsonalize.engine.training.retraining.record import Half, RunOutcome, RunRecord, StepTiming
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.status import Status
+from pawsonalize.settings import Settings
+
+_TRAINING_LOOK_SECONDS = 0.05
+_RUN_LOOK_SECONDS = 0.2
+_BAD = {RunOutcome.FAILED, RunOutcome.CANCELLED, RunOutcome.TIMED_OUT}
+_FILE_WIDTH = 140
+
+
+def solutions_to_train(settings: Settings) -> tuple[str, ...]:
+    """Return the default solutions that the settings want a model of."""
+    return (RECOMMENDER, RERANKER) if settings.reranking_enabled else (RECOMMENDER,)
+
+
+def chosen_solutions(
+    adapters: Adapters,
+    settings: Settings,
+    dataset_group: str | None,
+    solution: str | None,
+    *,
+    default: bool,
+) -> tuple[str, ...]:
+    """Return the solutions to train; several only with their `default` recipe and settings."""
+    if dataset_group is not None:
+        group = dataset_group_of(adapters, settings, dataset_group)
+        names = tuple(sorted(one.name for one in adapters.registry.all(Solution, parent=group)))
+        if solution is not None and solution not in names:
+            raise InvalidInput(
+                f"dataset group {group} has no solution {solution}; it has {list_names(names)}"
+            )
+        if not names:
+            raise InvalidInput(f"dataset group {group} has no solution: create one first")
+        names = names if solution is None else (solution,)
+    elif solution is None and default:
+        names = solutions_to_train(settings)
+    else:
+        names = (solution or RECOMMENDER,)
+    if len(names) > 1 and not default:
+        raise InvalidInput(
+            f"--recipe and --set are for one alone: add --solution, of {list_names(names)}"
+        )
+    return names
+
+
+def train_and_serve(adapters: Adapters, version: SolutionVersion) -> SolutionVersion:
+    """Train the version to its end, then ask every campaign of its solution to serve it.
+
+    Raises TrainingFailed with the reason. An interrupt stops the training.
+    """
+    name = version.name
+    with progress(f"training {name}") as bar:
+        try:
+            version = adapters.trainings.start(name, clock.now())
+            while not version.status.is_settled:
+                if version.progress is not None:
+                    bar(round(version.progress.share * 1000), 1000)
+                time.sleep(_TRAINING_LOOK_SECONDS)
+                version = adapters.trainings.look(name, clock.now())
+        except KeyboardInterrupt:
+            adapters.trainings.stop(name, clock.now())
+            raise
+    if version.status is not Status.ACTIVE:
+        raise TrainingFailed(f"{name} is {version.status}: {version.failure_reason}")
+    for campaign in list(adapters.registry.all(Campaign, parent=version.solution)):
+        adapters.campaigns.update(campaign.name, name, clock.now())
+    return version
+
+
+def start(settings: Settings, adapters: Adapters) -> None:
+    """Have the run worked on: by a server, or else by a process of its own."""
+    with _worker_log(settings) as output:
+        worker_processes(settings, adapters, output, outlive=True).look(clock.now())
+
+
+def follow(settings: Settings, adapters: Adapters, run_id: str) -> RunRecord:
+    """Show a run's steps on stderr as they are done, and have it worked on meanwhile.
+
+    Ctrl-C ends the showing alone: the run goes on.
+    """
+    console = Console(stderr=True, highlight=False)
+    runs = adapters.runs(settings)
+    runs.get(run_id)
+    console.print(f"{run_id} (Ctrl-C leaves it running)")
+    with _worker_log(settings) as output, console.status("") as spinner:
+        processes = worker_processes(settings, adapters, output, outlive=True)
+        shown = 0
+        while True:
+            processes.look(clock.now())
+            record = runs.get(run_id)
+            shown = _show_steps(record, shown, console, spinner)
+            if record.ended_at is not None:
+                return record
+            time.sleep(_RUN_LOOK_SECONDS)
+
+
+@contextmanager
+def _worker_log(settings: Settings) -> Iterator[IO[bytes]]:
+    # A file, as workers may outlive this terminal.
+    with Path(settings.data_dir / "retrain.log").open("ab") as file:
+        yield file
+
+
+def _show_steps(record: RunRecord, shown: int, console: Console, spinner: Spinner) -> int:
+    """Print the steps done since; return the number of those shown."""
+    done = [timing for timing in record.steps if timing.ended_at is not None]
+    for timing in done[shown:]:
+        _print_step(console, timing)
+    spinner.update(_current_step(record))
+    return len(done)
+
+
+def finish(record: RunRecord, json: bool) -> None:
+    """Print the run, and leave with the exit code of its outcome."""
+    print_result(record, json, print_run)
+    if record.outcome in _BAD:
+        raise typer.Exit(1)
+
+
+def print_runs(records: list[RunRecord]) -> None:
+    """Print a line for each run."""
+    rows = []
+    for record in records:
+        seconds = "" if record.ended_at is None else _seconds(record.started_at, record.ended_at)
+        why = record.reason or _current_step(record)
+        began = iso(record.started_at)[:19] + "Z"
+        rows.append((record.run_id, began, record.trigger, record.status, seconds, why))
+    print_listing(("run", "began", "by", "status", "seconds", "why"), rows, _FILE_WIDTH)
+
+
+def print_run(record: RunRecord) -> None:
+    """Print what a run found, what it decided for each campaign and why, and its steps."""
+    console = wide_console(_FILE_WIDTH)
+    ended = "" if record.ended_at is None else f", ended {iso(record.ended_at)}"
+    console.print(f"{record.run_id} is {record.status}: {record.reason}")
+    console.print(
+        f"begun {iso(record.started_at)} by {record.trigger}, as of {iso(record.as_of)}{ended}"
+    )
+    for finding in record.findings:
+        console.print(f"{finding['severity']}: {describe_finding(finding)}")
+    for campaign, reason in record.left_out.items():
+        console.print(f"left out: {campaign}: {reason}")
+    for half in record.halves:
+        console.print()
+        _print_half(console, half)
+    console.print()
+    for timing in record.steps:
+        _print_step(console, timing)
+
+
+def _print_half(console: Console, half: Half) -> None:
+    than = f" (live: {half.live_version})" if half.live_version else ""
+    parts = (label(half), half.solution_version + than, half.fate)
+    console.print(": ".join(filter(None, parts)), style="bold")
+    if half.reason:
+        console.print(half.reason)
+    for verdict in (half.decision or {}).get("verdicts", ()):
+        console.print(f"  {verdict['outcome']:<21} {verdict['message']}")
+
+
+def _print_step(console: Console, timing: StepTiming) -> None:
+    took = "…" if timing.ended_at is None else f"{_seconds(timing.began_at, timing.ended_at)} s"
+    console.print(f"  {timing.step:<17} {took:>9}")
+    for error in timing.errors:
+        console.print(f"    tried again after: {error}")
+
+
+def _current_step(record: RunRecord) -> str:
+    trainings = [
+        f"{label(half)}: {half.training_progress}"
+        for half in record.halves
+        if half.training_progress and half.decision is None
+    ]
+    return f"{record.step} " + ", ".join(trainings)
+
+
+def _seconds(began_at: int, ended_at: int) -> str:
+    return f"{(ended_at - began_at) / SECOND:,.1f}"

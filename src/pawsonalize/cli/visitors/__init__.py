@@ -1,1 +1,0 @@
-"""Commands about visitors: their events and their answers."""

@@ -1,0 +1,246 @@
+"""The quiz: what a visitor is looking for, asked in one short form and kept in a cookie."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.preferences import Preferences
+from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
+from pawsonalize.ui import words
+from pawsonalize.ui.endpoints import (
+    Fields,
+    forget_answers,
+    read_answers,
+    remember,
+    remember_answers,
+    see,
+)
+from pawsonalize.ui.rendering import page
+from pawsonalize.ui.storefront import Storefront
+
+_ANIMALS = (
+    ("species", "Which animals?", words.SPECIES),
+    ("size", "Which size?", words.SIZES),
+    ("age", "Which age?", words.AGES),
+)
+_LIVES_WITH = (("kids", "children"), ("dogs", "dogs"), ("cats", "cats"))
+_STATED_AT = "said"
+_YES_OR_NO = {"yes": True, "no": False}
+
+
+def preferences_of(request: Request) -> Preferences:
+    """Return the answers in the cookie; none without one, or without answers."""
+    return _read(dict(parse_qsl(read_answers(request))))
+
+
+def get_looking_for(request: Request, _visitor: Visitor) -> Response:
+    """Show the form with the answers there are."""
+    answers = preferences_of(request)
+    return page(
+        "looking_for.html",
+        animals=[
+            (title, name, [(v, text, v in getattr(answers, name)) for v, text in values.items()])
+            for name, title, values in _ANIMALS
+        ],
+        household=[(name, text, getattr(answers, name)) for name, text in _LIVES_WITH],
+        answered=answers != Preferences(),
+        site_name=Storefront.of(request).name,
+    )
+
+
+async def post_looking_for(request: Request, visitor: Visitor, fields: Fields) -> Response:
+    """Keep the answers, or forget them, and show the animals in the new order."""
+    response = see("/")
+    now = Storefront.of(request).now()
+    answers = Preferences() if "forget" in fields else replace(_read(fields), stated_at=now)
+    if answers == Preferences():
+        forget_answers(response)
+    else:
+        remember_answers(request, response, urlencode(_fields(answers)))
+    remember(request, response, visitor)
+    return response
+
+
+def as_call(preferences: Preferences) -> dict[str, Any]:
+    """The answers as an API call says them; empty without any."""
+    given = {name: value for name, value in asdict(preferences).items() if value not in ((), None)}
+    stated_at = given.pop("stated_at", None)
+    return {"preferences": given | ({"saidAt": stated_at} if stated_at else {})} if given else {}
+
+
+def in_words(preferences: Preferences) -> str:
+    """Such as `small or medium dogs`, empty where no animal was described."""
+    parts = [
+        " or ".join(values.get(one, one) for one in given)
+        for given, values in (
+            (preferences.age, words.AGES),
+            (preferences.size, words.SIZES),
+            (preferences.species, {v: words.species_plural(v).lower() for v in words.SPECIES}),
+        )
+        if given
+    ]
+    return " ".join(parts if preferences.species or not parts else [*parts, "animals"])
+
+
+def _read(fields: Fields) -> Preferences:
+    chosen = {
+        name: tuple(value for value in values if f"{name}-{value}" in fields)
+        for name, _title, values in _ANIMALS
+    }
+    lives_with = {name: _YES_OR_NO.get(fields.get(name, "")) for name, _ in _LIVES_WITH}
+    stated = fields.get(_STATED_AT, "")
+    stated_at = int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 15 else None
+    return Preferences(**chosen, **lives_with, stated_at=stated_at)  # type: ignore[arg-type]  # names say
+
+
+def _fields(answers: Preferences) -> dict[str, str]:
+    chosen = {
+        f"{name}-{value}": "on" for name, _title, _ in _ANIMALS for value in getattr(answers, name)
+    }
+    lives_with = {name: getattr(answers, name) for name, _ in _LIVES_WITH}
+    home = {k: "yes" if v else "no" for k, v in lives_with.items() if v is not None}
+    return (
+        chosen | home | ({} if answers.stated_at is None else {_STATED_AT: str(answers.stated_at)})
+    )
+
+
+_WORDS = {"kids": "children", "dogs": "dogs", "cats": "cats"}
+
+_MUST = {"trained": "house-trained", "unaided": "without special needs"}
+_HOME = "home"
+_WITHIN_KM = ("25", "50", "100", "250")
+_POINT = re.compile(r"(-?\d{1,2}(?:\.\d{1,6})?),(-?\d{1,3}(?:\.\d{1,6})?)")
+_MAX_POSTCODE = 20
+_MAX_CHARS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class HouseholdRules:
+    """Choices of the visitor: a species, or all, a household, a place, and words to search for."""
+
+    species: str | None
+    household: tuple[str, ...]
+    is_given: bool = False
+    """The address speaks of the household, even if nobody is in it."""
+    must: tuple[str, ...] = ()
+    """Other requirements, by field."""
+    near: str = ""
+    """Place of the visitor: a postcode, or `latitude,longitude`."""
+    within: str = ""
+    """The greatest distance in km; empty: any."""
+    text: str = ""
+    """Text of the search; empty: none."""
+    as_written: bool = False
+    """No typing error of `text` is mended."""
+
+    @classmethod
+    def of(cls, request: Request, looking_for: Preferences) -> "HouseholdRules":
+        """Return the choices of the address, and those of the quiz where it has no household."""
+        given = request.query_params
+        if _HOME in given:
+            household = [name for name in _WORDS if given.get(name) == "yes"]
+        else:
+            household = [name for name in _WORDS if getattr(looking_for, name)]
+        near, within = given.get("near", "").strip()[:_MAX_POSTCODE], given.get("within", "")
+        return cls(
+            species=given.get("species"),
+            household=tuple(household),
+            is_given=_HOME in given,
+            must=tuple(name for name in _MUST if given.get(name) == "yes"),
+            near=near if near.isprintable() else "",
+            within=within if near and within in _WITHIN_KM else "",
+            text=given.get("q", "").strip()[:_MAX_CHARS],
+            as_written="as-written" in given,
+        )
+
+    def rules(self, adopted: Iterable[str]) -> Eligibility:
+        """The rules of the answer; who was adopted is not shown."""
+        return Eligibility(
+            kids="kids" in self.household,
+            dogs="dogs" in self.household,
+            cats="cats" in self.household,
+            house_trained=True if "trained" in self.must else None,
+            special_needs=False if "unaided" in self.must else None,
+            species=frozenset([self.species] if self.species else []),
+            place=self.point,
+            postcode="" if self.point else self.near,
+            max_distance_km=float(self.within) if self.within else None,
+            denied=Denied(animals=frozenset(adopted)),
+        )
+
+    @property
+    def point(self) -> Place | None:
+        """Position of the visitor, if the browser gave it."""
+        found = _POINT.fullmatch(self.near)
+        if found is None:
+            return None
+        latitude, longitude = map(float, found.groups())
+        return Place(latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
+
+    def nowhere(self) -> "HouseholdRules":
+        """The same without a place."""
+        return replace(self, near="", within="")
+
+    def path(self, species: str | None, **more: str) -> str:
+        """The page with the same household and another species."""
+        chosen = {"q": self.text} if self.text else {}
+        chosen |= {"as-written": "yes"} if self.text and self.as_written else {}
+        chosen |= {"species": species} if species else {}
+        home = dict.fromkeys((_HOME, *self.household), "yes")
+        query = chosen | (home if self.is_given or self.household else {})
+        query |= {"near": self.near} if self.near else {}
+        query |= {"within": self.within} if self.within else {}
+        query |= dict.fromkeys(self.must, "yes") | more
+        return f"/?{urlencode(query)}" if query else "/"
+
+    def without_household(self) -> str:
+        """The page with the same species, whoever the visitor lives with and wherever that is."""
+        plain = replace(self, household=(), must=(), within="", is_given=True)
+        return plain.path(self.species)
+
+    def searching(self, text: str, *, as_written: bool = False) -> str:
+        """The page with all else that is chosen, and other words searched for, or none."""
+        return replace(self, text=text, as_written=as_written).path(self.species)
+
+    @property
+    def excludes(self) -> bool:
+        """Whether something else than the species may keep animals out."""
+        return bool(self.household or self.must or self.within)
+
+    @property
+    def choices(self) -> list[tuple[str, str, bool]]:
+        """Each member of a household: its field, what it is called, and whether it is chosen."""
+        return [(name, words, name in self.household) for name, words in _WORDS.items()]
+
+    @property
+    def demands(self) -> list[tuple[str, str, bool]]:
+        """The same of what else may be asked for."""
+        return [(name, words, name in self.must) for name, words in _MUST.items()]
+
+    @property
+    def distances(self) -> list[tuple[str, str, bool]]:
+        """The same of distances."""
+        any_distance = ("", "any distance", not self.within)
+        return [any_distance, *((km, f"{km} km", km == self.within) for km in _WITHIN_KM)]
+
+    @property
+    def call(self) -> dict[str, object]:
+        """The rules as an API call says them."""
+        given: dict[str, object] = {"species": [self.species]} if self.species else {}
+        if self.household:
+            given["household"] = dict.fromkeys(self.household, True)
+        if "trained" in self.must:
+            given["houseTrained"] = True
+        if self.point:
+            given |= {"latitude": self.point.latitude, "longitude": self.point.longitude}
+        elif self.near:
+            given["postcode"] = self.near
+        if self.within:
+            given["maxDistanceKm"] = int(self.within)
+        return given | ({"specialNeeds": "none"} if "unaided" in self.must else {})

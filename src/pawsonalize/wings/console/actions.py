@@ -1,0 +1,303 @@
+"""Promoting a solution version and rolling a campaign back, on the console."""
+
+from urllib.parse import quote
+
+from starlette.requests import Request
+
+from pawsonalize.access.rates import check_rate
+from pawsonalize.domain.errors import Conflict, InvalidInput
+from pawsonalize.domain.times import DAY, iso
+from pawsonalize.engine.training.retrained import Part
+from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.kinds.access_keys import AccessKey, Scope
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.solutions import Solution
+from pawsonalize.pages.shell import services_of
+from pawsonalize.pages.views import Confirmation, Done, Fields
+from pawsonalize.ui.words import moment
+from pawsonalize.wings.console.console import Console
+from pawsonalize.wings.console.models import SolutionReport, VersionReport
+
+PROMOTE = "/console/models/promote"
+ROLL_BACK = "/console/models/roll-back"
+_NDCG_AT_5 = "normalized_discounted_cumulative_gain_at_5"
+
+
+def ask_promote(request: Request, fields: Fields) -> Confirmation:
+    """What the campaign serves now, what it will serve, and what is known of both."""
+    services, console = services_of(request), Console.of(request.app.state.wings)
+    campaign = services.registry.get(Campaign, fields.get("campaign", ""))
+    solution = console.models.solution(campaign.solution, services.now())
+    wanted = _find_version(solution, fields.get("version", ""))
+    live = campaign.solution_version
+    if wanted.name == campaign.target_version:
+        raise Conflict(f"campaign {campaign.name} serves {wanted.name} already")
+    effects = [
+        f"Campaign {campaign.name} serves {live} now."
+        if live
+        else f"Campaign {campaign.name} serves no model now.",
+        f"It will serve {wanted.name}, trained as of {moment(wanted.as_of)}.",
+        "That happens as soon as a server has loaded it. No request fails meanwhile.",
+        _measured(wanted),
+        _judged(wanted),
+        "The next retraining is compared with it."
+        + (" You can roll back within a second." if live else ""),
+    ]
+    return Confirmation(
+        title=f"Promote {wanted.name}",
+        effects=tuple(effects),
+        button="Promote",
+        back=_solution_page(solution.name),
+        fields={
+            "campaign": campaign.name,
+            "version": wanted.name,
+            "revision": str(campaign.revision),
+        },
+    )
+
+
+def promote(request: Request, fields: Fields) -> Done:
+    """Ask for the version; Conflict if the campaign changed since one was asked."""
+    services = services_of(request)
+    name, version = fields.get("campaign", ""), fields.get("version", "")
+    revision = _revision(fields)
+    campaign = services.campaigns.update(name, version, services.now(), expected_revision=revision)
+    return Done(_solution_page(campaign.solution), f"{name} is about to serve {version}.", name)
+
+
+def ask_roll_back(request: Request, fields: Fields) -> Confirmation:
+    """Where the campaign goes back to."""
+    services = services_of(request)
+    campaign = services.registry.get(Campaign, fields.get("campaign", ""))
+    pending, live = campaign.pending, campaign.solution_version
+    if pending is not None and live is not None:
+        effects = [
+            f"The update of {campaign.name} to {pending.solution_version} is called off.",
+            f"It goes on with {live}.",
+        ]
+    elif campaign.previous_version is None:
+        raise Conflict(f"campaign {campaign.name} has served no other version to go back to")
+    else:
+        effects = [
+            f"Campaign {campaign.name} serves {live} now.",
+            f"It will serve {campaign.previous_version} again, on every server within a second.",
+            f"{live} stays, and can be promoted again.",
+            "The next retraining may bring a newer version live, if the gate lets it.",
+        ]
+    return Confirmation(
+        title=f"Roll {campaign.name} back",
+        effects=tuple(effects),
+        button="Roll back",
+        back=_solution_page(campaign.solution),
+        fields={"campaign": campaign.name, "revision": str(campaign.revision)},
+    )
+
+
+def roll_back(request: Request, fields: Fields) -> Done:
+    """Go back; Conflict if the campaign changed since one was asked."""
+    services = services_of(request)
+    name = fields.get("campaign", "")
+    if services.campaigns.get(name).revision != _revision(fields):
+        raise Conflict(f"campaign {name} was updated by somebody else meanwhile: look again")
+    campaign = services.campaigns.rollback(name, services.now())
+    return Done(
+        _solution_page(campaign.solution), f"{name} serves {campaign.solution_version}.", name
+    )
+
+
+def _find_version(solution: SolutionReport, name: str) -> VersionReport:
+    found = next((one for one in solution.versions if one.name == name), None)
+    if found is None:
+        raise InvalidInput(f"{name} is none of the newest versions of solution {solution.name}")
+    return found
+
+
+def _measured(wanted: VersionReport) -> str:
+    """The numbers that the gate decided by; without any, that of the user split by its name."""
+    if wanted.gate is not None and wanted.gate.ndcg_at5 is not None:
+        rival = wanted.gate.live_ndcg_at5
+        beside = "" if rival is None else f", that of what was live then {rival:.4f}"
+        return f"Its NDCG@5 is {wanted.gate.ndcg_at5:.4f}{beside}, as the gate measured it."
+    ours = wanted.metrics.get(_NDCG_AT_5)
+    if ours is None:
+        return "Nobody measured it."
+    return f"Its user-split NDCG@5 is {ours:.4f}, which compares with no other version's."
+
+
+def _judged(wanted: VersionReport) -> str:
+    if wanted.gate is None:
+        return "The gate has not judged it: nobody checks it before it goes live but you."
+    if wanted.gate.fate == "promoted":
+        return "The gate has let it go live before."
+    return "The gate did not let it go live. You do what it would not."
+
+
+def _revision(fields: Fields) -> int:
+    try:
+        return int(fields.get("revision", ""))
+    except ValueError as error:
+        raise InvalidInput("the revision is missing: ask again from the solution's page") from error
+
+
+def _solution_page(solution: str) -> str:
+    return f"/console/models/solutions/{quote(solution, safe='')}"
+
+
+_MODELS_PAGE = "/console/models"
+RETRAIN = f"{_MODELS_PAGE}/retrain"
+CANCEL = f"{_MODELS_PAGE}/cancel"
+
+
+def ask_retrain(request: Request, fields: Fields) -> Confirmation:
+    """What a retraining will do."""
+    services, console = services_of(request), Console.of(request.app.state.wings)
+    now = services.now()
+    if (running := console.models.models(None, now).running) is not None:
+        raise Conflict(
+            f"{running.run_id} is not finished, and one retraining runs at a time: follow it, or"
+            " cancel it first"
+        )
+    solution = fields.get("solution") or None
+    if solution is not None:
+        services.registry.get(Solution, solution)
+    about = "everything that asks for it" if solution is None else f"solution {solution}"
+    return Confirmation(
+        title=f"Retrain {about}",
+        effects=(
+            "New solution versions are trained on all events that are there by now.",
+            "Each is compared with popularity and with what is live, on the same held-out visitors."
+            " It goes live only if the gate lets it.",
+            "What is live goes on answering meanwhile. No request fails.",
+            "It takes processor time and memory on a server that works. You can cancel it.",
+        ),
+        button="Retrain",
+        back=_MODELS_PAGE,
+        fields={} if solution is None else {"solution": solution},
+    )
+
+
+def retrain(request: Request, fields: Fields) -> Done:
+    """Begin it."""
+    services = services_of(request)
+    part = Part(None, fields.get("solution") or None)
+    record = services.runs.begin(Trigger.SITE, services.now(), part=part)
+    return Done(_run_page(record.run_id), "The retraining has begun.", record.run_id)
+
+
+def ask_cancel(request: Request, fields: Fields) -> Confirmation:
+    """What ends, and what stays."""
+    services, console = services_of(request), Console.of(request.app.state.wings)
+    run = console.runs.get(fields.get("run", ""), services.now())
+    if not run.is_running:
+        raise Conflict(f"{run.run_id} has ended already: it is {run.status}")
+    promoted = [one.campaign for one in run.campaigns if one.fate == "promoted"]
+    return Confirmation(
+        title=f"Cancel {run.run_id}",
+        effects=(
+            "Its trainings are stopped. Nothing of those that are not finished is kept.",
+            "What is served stays."
+            if not promoted
+            else f"What has gone live by now, {', '.join(promoted)}, stays live.",
+            "It stops within seconds, or after the step that it is in.",
+        ),
+        button="Cancel the retraining",
+        back=_run_page(run.run_id),
+        fields={"run": run.run_id},
+    )
+
+
+def cancel(request: Request, fields: Fields) -> Done:
+    """Ask it to stop."""
+    services = services_of(request)
+    record = services.runs.cancel(fields.get("run", ""))
+    return Done(_run_page(record.run_id), "It is being stopped.", record.run_id)
+
+
+def _run_page(run_id: str) -> str:
+    return f"{_MODELS_PAGE}/runs/{quote(run_id, safe='')}"
+
+
+KEYS = "/console/settings/keys"
+_MOST_DIGITS = 5
+
+
+def _scopes(fields: Fields) -> list[Scope]:
+    scopes = list(filter(fields.get, Scope))
+    if not scopes:
+        raise InvalidInput(f"give the key a scope: {', '.join(Scope)}", field="scopes")
+    return scopes
+
+
+def _end(fields: Fields, now: int) -> int | None:
+    days = fields.get("days", "")
+    if days and not (days.isdecimal() and len(days) <= _MOST_DIGITS and int(days)):
+        raise InvalidInput(
+            f"a key ends in {days[:40]} days: write a whole number, 1 to 99,999", field="days"
+        )
+    return now + int(days) * DAY if days else None
+
+
+def ask_create_key(request: Request, fields: Fields) -> Confirmation:
+    """Say what the key will be for."""
+    services = services_of(request)
+    end, group = _end(fields, services.now()), fields.get("datasetGroup")
+    pages = ", ".join(fields.get("origins", "").split()) or "no site but this one"
+    return Confirmation(
+        title=f"Make a key with {', '.join(_scopes(fields))}",
+        effects=(
+            f"It reaches dataset group {group} alone." if group else "It reaches everything.",
+            f"A browser may use it on pages of {pages}.",
+            f"It ends {moment(iso(end))}." if end else "It never ends by itself.",
+            "Its secret is shown once, on the next page.",
+        ),
+        button="Make it",
+        back=KEYS,
+        fields=fields,
+    )
+
+
+def create_key(request: Request, fields: Fields) -> Done:
+    """Make the key; InvalidInput for an origin or a rate that is none."""
+    services, console = services_of(request), Console.of(request.app.state.wings)
+    rate, now = fields.get("rate", ""), services.now()
+    check_rate(rate, "the rate")
+    key, secret = console.keys.create(
+        _scopes(fields),
+        fields.get("note", ""),
+        now,
+        dataset_group=fields.get("datasetGroup") or None,
+        origins=fields.get("origins", "").split(),
+        rate=rate,
+        expires_at=_end(fields, now),
+    )
+    once = {
+        "PAWSONALIZE_KEY": f"{key.name}.{secret}",
+        "AWS_ACCESS_KEY_ID": key.name,
+        "AWS_SECRET_ACCESS_KEY": secret,
+    }
+    return Done(KEYS, f"Key {key.name} is made.", key.name, once)
+
+
+def ask_remove_key(request: Request, fields: Fields) -> Confirmation:
+    """Say whose key it is."""
+    services = services_of(request)
+    key = services.registry.get(AccessKey, fields.get("key", ""))
+    return Confirmation(
+        title=f"Remove key {key.name}",
+        effects=(
+            f"It is for: {key.note or 'nobody wrote down whom'}. It may: {', '.join(key.scopes)}.",
+            "Every server refuses it within a second, and sessions that began with it end.",
+            "It does not come back: make another one, or rotate it before, where it is still used.",
+        ),
+        button="Remove",
+        back=KEYS,
+        fields={"key": key.name},
+    )
+
+
+def remove_key(request: Request, fields: Fields) -> Done:
+    """Take the key back."""
+    console = Console.of(request.app.state.wings)
+    name = fields.get("key", "")
+    console.keys.delete(name)
+    return Done(KEYS, f"Key {name} is removed.", name)

@@ -1,0 +1,200 @@
+"""The inventory on the console: who waits, and who is hardly seen."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import groupby
+
+import msgspec
+
+from pawsonalize.domain.ages import AGE_NAMES
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.sizes import SIZE_NAMES
+from pawsonalize.domain.species import SPECIES_NAMES, species_id
+from pawsonalize.domain.statuses import AnimalStatus
+from pawsonalize.domain.times import DAY, iso
+from pawsonalize.engine.ingest.inventory.listing import read_status
+from pawsonalize.engine.reporting.exposure_report import ExposureShare
+from pawsonalize.http.json import read_count, read_flag, read_text
+from pawsonalize.pages.views import ViewQuery
+from pawsonalize.storage.animals.animal_list import (
+    AnimalOrder,
+    AnimalSearch,
+    StockList,
+    is_hardly_seen,
+    key_of,
+)
+
+ANY_STATUS = "any"
+_CURSOR = re.compile(r"(-?\d{1,15})\.(.+)", re.DOTALL)
+
+
+class ListedAnimal(msgspec.Struct, frozen=True, rename="camel"):
+    """An animal of the inventory in words, how long it waits and how often it was shown.
+
+    It waits since `listedAt`; `firstListedAt` is when it first came in.
+    """
+
+    id: str
+    name: str
+    species: str
+    breed: str
+    size: str
+    age: str
+    status: str
+    shelter: str
+    source: str
+    listed_at: str
+    first_listed_at: str
+    waiting_days: int
+    shown: int
+    shown_a_day: float
+    hardly_seen: bool
+
+
+class AnimalListing(msgspec.Struct, frozen=True, rename="camel"):
+    """A page of the inventory; `nextCursor` fetches the next page and is null on the last.
+
+    `statuses` counts all animals. An available animal is shown `shownADay` times a day on average;
+    those that were listed for a day or longer and are shown less than a quarter as often are hardly
+    seen. Their number is null while available animals were shown less than five times each on
+    average. `longestWaitDays` is that of the available animal that waits longest.
+    """
+
+    animals: list[ListedAnimal]
+    next_cursor: str | None
+    statuses: dict[str, int]
+    shown_a_day: float
+    hardly_seen: int | None
+    longest_wait_days: int
+
+
+def read_search(given: Mapping[str, str]) -> tuple[AnimalSearch, int]:
+    """The search that parameters ask for, and the least days of waiting; InvalidInput."""
+    status = read_text(given, "status") or "available"
+    species = read_text(given, "species")
+    search = AnimalSearch(
+        limit=read_count(given, "limit", 50, 1, 500),
+        order=_order(read_text(given, "order") or AnimalOrder.WAITING),
+        after=_place(given.get("cursor")),
+        status=None if status == ANY_STATUS else read_status(status),
+        species=None if species is None else species_id(species),
+        source=read_text(given, "source"),
+        shelter=read_text(given, "shelter"),
+        text=read_text(given, "search"),
+        hardly_seen=read_flag(given, "hardlySeen"),
+    )
+    return search, read_count(given, "waitingDays", 0, 0, 100_000)
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryViews:
+    """Looks at the animals."""
+
+    stock: StockList
+
+    def listing(self, given: Mapping[str, str], now: int) -> AnimalListing:
+        """A page of the inventory, as the parameters ask."""
+        search, days = read_search(given)
+        before = now - days * DAY if days else None
+        counts = self.stock.counts(now)
+        # One more than asked for tells whether there is a next page.
+        more = replace(search, limit=search.limit + 1, listed_before=before)
+        found = self.stock.page(more, now)
+        page = found[: search.limit]
+        last = page[-1] if len(found) > search.limit else None
+        oldest = counts.oldest_listed_at
+        usual = 0.0 if counts.hardly_seen is None else counts.shown_a_day
+        return AnimalListing(
+            [_listed(animal, shown, usual, now) for animal, shown in page],
+            None if last is None else f"{key_of(*last, search.order)}.{last[0].animal_id}",
+            counts.statuses,
+            counts.shown_a_day,
+            counts.hardly_seen,
+            0 if oldest is None else _days_since(oldest, now),
+        )
+
+
+def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedAnimal:
+    group = animal.group_at(now)
+    days = animal.waiting_days(now)
+    return ListedAnimal(
+        animal.animal_id,
+        animal.name,
+        SPECIES_NAMES.get(animal.species, animal.species),
+        animal.breed.replace("_", " "),
+        SIZE_NAMES.get(animal.size, animal.size),
+        AGE_NAMES.get(group.age, group.age),
+        animal.status,
+        animal.shelter,
+        animal.source,
+        iso(animal.listed_at),
+        iso(animal.first_listed_at),
+        days,
+        shown,
+        round(shown / max(days, 1), 2),
+        is_hardly_seen(animal, shown, shown_a_day, now),
+    )
+
+
+def _days_since(since: int, now: int) -> int:
+    return max(now - since, 0) // DAY
+
+
+def _order(told: str) -> AnimalOrder:
+    try:
+        return AnimalOrder(told)
+    except ValueError as error:
+        raise InvalidInput(f"order must be {', '.join(AnimalOrder)}", field="order") from error
+
+
+def _place(cursor: str | None) -> tuple[int, str] | None:
+    if cursor is None:
+        return None
+    match = _CURSOR.fullmatch(cursor)
+    if match is None:
+        raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
+    return int(match[1]), parse_id(match[2], "cursor")
+
+
+_VALUES = 12  # of one respect on the page: colours may be many
+_ENOUGH, _LITTLE, _LEAST = 5, 0.7, 5
+_ORDERS = {
+    AnimalOrder.WAITING: "Waits longest",
+    AnimalOrder.SHOWN: "Shown least",
+    AnimalOrder.NEWEST: "Listed last",
+}
+
+
+def animals_content(_query: ViewQuery, _found: AnimalListing) -> dict[str, object]:
+    """Return the choices of the filters."""
+    return {
+        "statuses": [*AnimalStatus, ANY_STATUS],
+        "species": list(SPECIES_NAMES.values()),
+        "orders": _ORDERS,
+    }
+
+
+def seen_content(_query: ViewQuery, shares: list[ExposureShare]) -> dict[str, object]:
+    """Return shares of the animals and of what was shown, by respect."""
+    by_respect = {respect: list(some) for respect, some in groupby(shares, lambda one: one.by)}
+    of_one = by_respect.get("species", [])  # every animal has one
+    animals, times = sum(one.animals for one in of_one), sum(one.shown for one in of_one)
+    too_little = times < _ENOUGH * animals
+    return {
+        "shares": {respect: some[:_VALUES] for respect, some in by_respect.items()},
+        "least": [] if too_little else _least_seen(shares),
+        "too_little": too_little,
+        "animals": animals,
+        "shown_times": times,
+        "most_values": _VALUES,
+    }
+
+
+def _least_seen(shares: list[ExposureShare]) -> list[ExposureShare]:
+    """The kinds of animals that are shown far less than there are of them."""
+    rated = [(one.ratio, one) for one in shares if one.ratio is not None and one.animals >= _ENOUGH]
+    least = sorted((ratio, place) for place, (ratio, _) in enumerate(rated) if ratio < _LITTLE)
+    return [rated[place][1] for _, place in least[:_LEAST]]

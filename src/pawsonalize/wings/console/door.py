@@ -1,0 +1,95 @@
+"""The console's routes and operations: its pages, those that wings add, and the sign-in."""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from pawsonalize.access.admission import Admission
+from pawsonalize.access.page_sessions import LASTS
+from pawsonalize.domain.errors import PawsonalizeError, Unauthenticated
+from pawsonalize.domain.times import SECOND
+from pawsonalize.kinds.access_keys import CONTROL_PLANE
+from pawsonalize.pages.shell import HOME, SESSION, SIGN_IN, TENANTS, fields_of
+from pawsonalize.pages.views import PageAction, View
+from pawsonalize.ui.rendering import page
+from pawsonalize.wing import added
+
+OPERATIONS = tuple(
+    one.as_operation() for one in added("console_pages") if isinstance(one, View) and one.path
+)
+
+
+def routes() -> list[BaseRoute]:
+    """Return the routes of all pages of the console."""
+    found: list[BaseRoute] = []
+    for one in added("console_pages"):
+        if isinstance(one, View | PageAction):
+            found += one.routes()
+        elif isinstance(one, BaseRoute):
+            found.append(one)
+    return [
+        *found,
+        Route(SIGN_IN, get_sign_in),
+        Route(SIGN_IN, post_sign_in, methods=["POST"]),
+        Route(SIGN_OUT, post_sign_out, methods=["POST"]),
+    ]
+
+
+SIGN_OUT = "/console/sign-out"
+
+
+def get_sign_in(request: Request) -> Response:
+    """Ask for a key."""
+    return _sign_in_page(_next(request.query_params.get("next", "")))
+
+
+async def post_sign_in(request: Request) -> Response:
+    """Take a key: the browser keeps a session of it, not its secret."""
+    fields = await fields_of(request)
+    after = _next(fields.get("next", ""))
+    admission: Admission = request.app.state.admission
+    try:
+        session = await run_in_threadpool(
+            admission.sign_in, fields.get("key", "").strip(), CONTROL_PLANE
+        )
+    except Unauthenticated as error:
+        return _sign_in_page(after, error.message, 401)
+    except PawsonalizeError as error:
+        return _sign_in_page(after, error.message, 403)
+    response = RedirectResponse(after, 303)
+    response.set_cookie(
+        SESSION,
+        session,
+        max_age=LASTS // SECOND,
+        secure=request.url.scheme == "https",
+        httponly=True,
+        samesite="strict",
+    )
+    return response
+
+
+async def post_sign_out(_request: Request) -> Response:
+    """Forget the session."""
+    response = RedirectResponse(SIGN_IN, 303)
+    response.delete_cookie(SESSION)
+    return response
+
+
+def _next(given: str) -> str:
+    """Where to go after signing in: a page of the console, whatever an address may say."""
+    is_ours = any(given == one or given.startswith(f"{one}/") for one in (HOME, TENANTS))
+    return given if is_ours and given.isprintable() and "\\" not in given else HOME
+
+
+def _sign_in_page(after: str, error: str = "", status: int = 200) -> Response:
+    return page(
+        "console/sign_in.html",
+        status,
+        after=after,
+        error=error,
+        key_id=None,
+        pages=(),
+        current="",
+        notice="",
+    )

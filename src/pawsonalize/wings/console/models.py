@@ -1,0 +1,311 @@
+"""Solutions and their versions as the console shows them: what is served, and how good it is."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from pawsonalize.domain.times import DAY, HOUR, MINUTE, iso
+from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.names import first_recommendation_id
+from pawsonalize.kinds.registry import Registry, resource_page
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.pages.views import ViewQuery
+from pawsonalize.storage.events.impressions import Impressions
+from pawsonalize.ui.words import day
+from pawsonalize.wings.console.charts import ChartLine, LineChart
+from pawsonalize.wings.console.runs import (
+    CampaignReport,
+    RunReport,
+    RunReports,
+    RunSummary,
+    summary_of,
+)
+
+SOLUTIONS_AT_ONCE = 25
+_RUNS = 30  # looked at for what the gate measured
+_RUNS_SHOWN = 15
+_VERSIONS = 30
+_SERVED_DAYS = 14
+_ANSWERS = 50  # of each hour are looked at, of whatever campaign
+
+
+class CampaignState(msgspec.Struct, frozen=True, rename="camel"):
+    """A campaign of a solution: what it serves, and where a rollback would lead.
+
+    `coming` is the version of an update that is not served yet; `failure` says why the newest
+    update was not. `revision` changes with every update.
+    """
+
+    name: str
+    serves: str | None
+    previous: str | None
+    coming: str | None
+    failure: str | None
+    follows_latest: bool
+    revision: int
+
+
+class GatePoint(msgspec.Struct, frozen=True, rename="camel"):
+    """What the gate measured in one retraining, on the same held-out visitors for all three.
+
+    NDCG@5 of the new version, of popularity, and of what was live; null if not measured.
+    """
+
+    run_id: str
+    at: str
+    campaign: str
+    solution_version: str | None
+    fate: str
+    ndcg_at5: float | None
+    popularity_ndcg_at5: float | None
+    live_ndcg_at5: float | None
+
+
+class VersionReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A solution version, and when it answered.
+
+    `answered_from` and `answered_to` are of the last 14 days, to the hour; null where it did not.
+    `gate` is its retraining's, null where it was trained in none of the newest. `remote` is what
+    Amazon Personalize calls it, if that trained it and answers.
+    """
+
+    name: str
+    status: str
+    created_at: str
+    as_of: str
+    mode: str
+    events: int
+    metrics: Mapping[str, float]
+    unmeasured: str
+    progress: str
+    failure: str | None
+    served_by: tuple[str, ...]
+    answered_from: str | None
+    answered_to: str | None
+    gate: GatePoint | None
+    remote: str | None
+
+
+class SolutionSummary(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A solution, what serves it, and its newest measurement."""
+
+    name: str
+    dataset_group: str
+    recipe: str
+    campaigns: tuple[CampaignState, ...]
+    newest_version: str | None
+    newest_status: str | None
+    gate: GatePoint | None
+
+
+class SolutionReport(SolutionSummary, frozen=True, rename="camel", kw_only=True):
+    """All of one solution: its newest versions and measurements, the newest first."""
+
+    settings: Mapping[str, Any]
+    versions: tuple[VersionReport, ...]
+    measured: tuple[GatePoint, ...]
+
+
+class ModelsReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """Solutions, newest first, and the newest retrainings.
+
+    `nextCursor` fetches the next solutions and is null on the last page.
+    """
+
+    at: str
+    retrain_schedule: str
+    """When retrainings begin by themselves, as cron writes it; empty: never."""
+    time_zone: str
+    running: RunSummary | None
+    solutions: tuple[SolutionSummary, ...]
+    next_cursor: str | None
+    runs: tuple[RunSummary, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReports:
+    """Makes the reports. `schedule` is when retrainings begin, and in which time zone."""
+
+    registry: Registry
+    impressions: Impressions
+    runs: RunReports
+    schedule: tuple[str, str]
+    clock: Callable[[], int]
+    _answered: CachedLookup[None, dict[str, tuple[int, int]]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        answered = CachedLookup(self._look_when_answered, self.clock, MINUTE)
+        object.__setattr__(self, "_answered", answered)
+
+    def models(self, cursor: str | None, now: int) -> ModelsReport:
+        """Solutions and retrainings."""
+        found = resource_page(self.registry, Solution, SOLUTIONS_AT_ONCE, cursor=cursor)
+        points = self._points(now)
+        runs = [summary_of(one) for one in self.runs.newest(_RUNS_SHOWN, now)]
+        return ModelsReport(
+            at=iso(now),
+            retrain_schedule=self.schedule[0],
+            time_zone=self.schedule[1],
+            running=next((one for one in runs if one.is_running), None),
+            solutions=tuple(self._summary(one, points) for one in found.resources),
+            next_cursor=found.next_cursor,
+            runs=tuple(runs),
+        )
+
+    def solution(self, name: str, now: int) -> SolutionReport:
+        """All of one solution; NotFound if there is none of that name."""
+        solution = self.registry.get(Solution, name)
+        points = self._points(now)
+        summary = self._summary(solution, points)
+        answered = self._answered.find(None)
+        measured = tuple(point for of, point in points if of == name)
+        by_version = {point.solution_version: point for point in reversed(measured)}
+        versions = self.registry.page(SolutionVersion, _VERSIONS, parent=name)
+        return SolutionReport(
+            **msgspec.structs.asdict(summary),
+            settings=solution.settings,
+            versions=tuple(
+                _version(one, summary.campaigns, answered.get(one.name), by_version.get(one.name))
+                for one in versions
+            ),
+            measured=measured,
+        )
+
+    def _summary(
+        self, solution: Solution, points: Sequence[tuple[str, GatePoint]]
+    ) -> SolutionSummary:
+        campaigns = self.registry.all(Campaign, parent=solution.name)
+        newest = next(iter(self.registry.page(SolutionVersion, 1, parent=solution.name)), None)
+        return SolutionSummary(
+            name=solution.name,
+            dataset_group=solution.dataset_group,
+            recipe=solution.recipe,
+            campaigns=tuple(sorted(map(_state, campaigns), key=lambda one: one.name)),
+            newest_version=None if newest is None else newest.name,
+            newest_status=None if newest is None else newest.status.value,
+            gate=next((point for of, point in points if of == solution.name), None),
+        )
+
+    def _points(self, now: int) -> list[tuple[str, GatePoint]]:
+        """What the gate measured, each with its solution, newest first."""
+        return [
+            (half.solution, _point(report.run_id, report.started_at, half))
+            for report in self.runs.newest(_RUNS, now)
+            for half in report.campaigns
+            if half.ndcg_at5 is not None
+        ]
+
+    def _look_when_answered(self, _: None) -> dict[str, tuple[int, int]]:
+        """When each version answered, by a few answers of each hour: hundreds of look-ups."""
+        now = self.clock()
+        hours = range(now - _SERVED_DAYS * DAY, now + HOUR, HOUR)
+        ids = [first_recommendation_id(hour) for hour in hours]
+        spans: dict[str, tuple[int, int]] = {}
+        for at, version in self.impressions.versions_after(ids, _ANSWERS):
+            first, last = spans.get(version, (at, at))
+            spans[version] = (min(first, at), max(last, at))
+        return spans
+
+
+def _point(run_id: str, at: str, half: CampaignReport) -> GatePoint:
+    return GatePoint(
+        run_id=run_id,
+        at=at,
+        campaign=half.campaign,
+        solution_version=half.solution_version,
+        fate=half.fate,
+        ndcg_at5=half.ndcg_at5,
+        popularity_ndcg_at5=half.popularity_ndcg_at5,
+        live_ndcg_at5=half.live_ndcg_at5,
+    )
+
+
+def _state(campaign: Campaign) -> CampaignState:
+    update = campaign.latest_update
+    return CampaignState(
+        name=campaign.name,
+        serves=campaign.solution_version,
+        previous=campaign.previous_version,
+        coming=None if campaign.pending is None else campaign.pending.solution_version,
+        failure=None if update is None else update.failure_reason,
+        follows_latest=campaign.follows_latest,
+        revision=campaign.revision,
+    )
+
+
+def _version(
+    version: SolutionVersion,
+    campaigns: Iterable[CampaignState],
+    answered: tuple[int, int] | None,
+    gate: GatePoint | None,
+) -> VersionReport:
+    progress = version.progress
+    return VersionReport(
+        name=version.name,
+        status=version.status.value,
+        created_at=iso(version.created_at),
+        as_of=iso(version.as_of),
+        mode=version.mode.value,
+        events=version.events,
+        metrics=version.metrics,
+        unmeasured=version.unmeasured,
+        progress="" if progress is None else progress.text,
+        failure=version.failure_reason,
+        served_by=tuple(one.name for one in campaigns if one.serves == version.name),
+        answered_from=None if answered is None else iso(answered[0]),
+        answered_to=None if answered is None else iso(answered[1]),
+        gate=gate,
+        remote=version.remote,
+    )
+
+
+_DETAILED = 6  # campaigns whose rules a retraining's page has; the others are a click away
+_FATES = {"failed": 0, "not-promoted": 1, "promoted": 2, "open": 3}
+_MEASURES = (
+    ("normalized_discounted_cumulative_gain_at_5", "User-split NDCG@5"),
+    ("normalized_discounted_cumulative_gain_at_10", "User-split NDCG@10"),
+    ("mean_reciprocal_rank_at_25", "MRR@25"),
+    ("precision_at_5", "Precision@5"),
+    ("coverage", "Coverage"),
+)
+"""The metrics of a version that the table has, with what they are called.
+
+The gate decides by another NDCG@5, on newer events than the model knows: that has the plain name.
+"""
+
+
+def solution_content(_query: ViewQuery, found: SolutionReport) -> dict[str, object]:
+    """Return the charts of what the gate measured, and the metrics of the table."""
+    return {"charts": _gate_charts(found.measured), "measures": _MEASURES}
+
+
+def run_content(query: ViewQuery, found: RunReport) -> dict[str, object]:
+    """Return the campaigns in two parts: those with their rules, and others by name."""
+    wanted = query.parameters.get("campaign")
+    ranked = sorted(
+        found.campaigns, key=lambda one: (one.campaign != wanted, _FATES.get(one.fate, 9))
+    )
+    return {"detailed": ranked[:_DETAILED], "others": ranked[_DETAILED:]}
+
+
+def _gate_charts(measured: tuple[GatePoint, ...]) -> list[LineChart]:
+    """What the gate measured over time, a chart for each campaign."""
+    charts = []
+    for campaign in dict.fromkeys(point.campaign for point in measured):
+        points = [point for point in reversed(measured) if point.campaign == campaign]
+        charts.append(
+            LineChart(
+                f"NDCG@5 of {campaign}, measured by the gate",
+                tuple(day(point.at) for point in points),
+                (
+                    ChartLine("new version", tuple(one.ndcg_at5 for one in points)),
+                    ChartLine("live version", tuple(one.live_ndcg_at5 for one in points)),
+                    ChartLine("popularity", tuple(one.popularity_ndcg_at5 for one in points)),
+                ),
+                form="{:.3f}",
+            )
+        )
+    return charts

@@ -1,0 +1,262 @@
+"""Retrainings as the console shows them: what was decided, why, and how each step went."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from pawsonalize.domain.times import SECOND, iso
+from pawsonalize.engine.training.retraining.fates import describe_finding, join_names, label
+from pawsonalize.engine.training.retraining.record import (
+    Fate,
+    Half,
+    RunOutcome,
+    RunRecord,
+    Step,
+)
+from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.kinds.defaults import DATASET_GROUP
+
+
+class StepReport(msgspec.Struct, frozen=True, rename="camel"):
+    """One step of a retraining, done, going on, or yet to come.
+
+    `errors` are those after which it was tried again; times are null before they are known.
+    """
+
+    step: str
+    title: str
+    state: str
+    """`done`, `running` or `to come`; `left out` in a run that ended before it."""
+    began_at: str | None
+    ended_at: str | None
+    seconds: float | None
+    """How long it took, or goes on already."""
+    errors: tuple[str, ...] = ()
+
+
+class RuleReport(msgspec.Struct, frozen=True):
+    """A rule of the gate: its outcome, a sentence with its numbers, and the numbers alone."""
+
+    rule: str
+    outcome: str
+    message: str
+    numbers: Mapping[str, float]
+
+
+class CampaignVerdict(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """What became of one campaign in a retraining, and why, with the numbers."""
+
+    campaign: str
+    fate: str
+    reason: str
+
+
+class CampaignReport(CampaignVerdict, frozen=True, rename="camel", kw_only=True):
+    """What a retraining did for one campaign.
+
+    The NDCG@5 are of the same held-out visitors, null where they were not measured: that of the new
+    version, of popularity, and of the version that was live.
+    """
+
+    dataset_group: str
+    solution: str
+    solution_version: str | None
+    live_version: str | None
+    training: str
+    """The state of the training, and how far it is."""
+    errors: tuple[str, ...]
+    test_cases: int | None
+    ndcg_at5: float | None
+    popularity_ndcg_at5: float | None
+    live_ndcg_at5: float | None
+    rules: tuple[RuleReport, ...]
+
+
+class RunSummary(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
+    """A retraining in one line."""
+
+    run_id: str
+    status: str
+    """`running`, or how it ended."""
+    trigger: str
+    started_at: str
+    ended_at: str | None
+    seconds: float
+    """How long it took, or goes on already."""
+    verdict: str
+    """What became of it, in one sentence."""
+    reason: str
+    """Why, of all campaigns together; empty while it runs."""
+    campaigns: tuple[CampaignVerdict, ...]
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it goes on."""
+        return self.ended_at is None
+
+
+class RunReport(RunSummary, frozen=True, rename="camel", kw_only=True):
+    """All of one retraining.
+
+    `about` says what it is of. `left_out` are campaigns that ask for no retraining, with the
+    reason; `findings` are what the checks of the data found, each with its fix.
+    """
+
+    about: str
+    as_of: str
+    steps: tuple[StepReport, ...]
+    campaigns: tuple[CampaignReport, ...]
+    findings: tuple["DataFinding", ...]
+    left_out: Mapping[str, str]
+
+
+class DataFinding(msgspec.Struct, frozen=True, rename="camel"):
+    """What a check of the data found before a training, and how that is mended."""
+
+    severity: str
+    message: str
+    fix: str
+
+
+def summary_of(report: RunReport) -> RunSummary:
+    """The report in one line."""
+    return msgspec.convert(report, RunSummary, from_attributes=True)
+
+
+_TITLES = {
+    Step.CHECK_DATA: "Check the data",
+    Step.CREATE_VERSIONS: "Create solution versions",
+    Step.AWAIT_VERSIONS: "Train",
+    Step.EVALUATE: "Evaluate and ask the gate",
+    Step.UPDATE_CAMPAIGNS: "Update campaigns",
+    Step.AWAIT_CAMPAIGNS: "Wait until they serve",
+    Step.STOP_TRAINING: "Stop trainings",
+    Step.NOTIFY: "Notify",
+}
+_WITHOUT_PROMOTION = {
+    RunOutcome.NOT_PROMOTED: "No new model went live.",
+    RunOutcome.SKIPPED: "Nothing was trained.",
+    RunOutcome.FAILED: "The retraining failed.",
+    RunOutcome.CANCELLED: "The retraining was cancelled.",
+    RunOutcome.TIMED_OUT: "The retraining took too long and was stopped.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RunReports:
+    """Reports of retrainings, as they are at the moment `now`."""
+
+    runs: Runs
+
+    def newest(self, limit: int, now: int) -> list[RunReport]:
+        """Return at most so many, newest first."""
+        return [_report(record, now) for record in self.runs.newest(limit)]
+
+    def get(self, run_id: str, now: int) -> RunReport:
+        """Return one by its id; NotFound if there is none."""
+        return _report(self.runs.get(run_id), now)
+
+
+def _report(record: RunRecord, now: int) -> RunReport:
+    return RunReport(
+        run_id=record.run_id,
+        status=record.status,
+        trigger=record.trigger.value,
+        started_at=iso(record.started_at),
+        ended_at=None if record.ended_at is None else iso(record.ended_at),
+        seconds=((record.ended_at or now) - record.started_at) / SECOND,
+        verdict=_verdict(record),
+        reason=record.reason if record.ended_at is not None else "",
+        about=_about(record),
+        as_of=iso(record.as_of),
+        steps=tuple(_steps(record, now)),
+        campaigns=tuple(_campaign(half) for half in record.halves),
+        findings=tuple(
+            DataFinding(one["severity"], describe_finding(one), str(one.get("fix", "")))
+            for one in record.findings
+        ),
+        left_out=record.left_out,
+    )
+
+
+def _verdict(record: RunRecord) -> str:
+    if record.ended_at is None or record.outcome is None:
+        return f"It is at: {_TITLES[record.step].lower()}."
+    promoted = [half for half in record.halves if half.fate is Fate.PROMOTED]
+    live = ""
+    if promoted:
+        verb = "serves" if len(promoted) == 1 else "serve"
+        live = f"A new model went live: {join_names(label(one) for one in promoted)} {verb} it."
+    if record.outcome is RunOutcome.PROMOTED:
+        others = [half for half in record.halves if half.fate is Fate.NOT_PROMOTED]
+        stays = f" What {join_names(label(one) for one in others)} served stays." if others else ""
+        return live + stays
+    said = _WITHOUT_PROMOTION[record.outcome]
+    return f"{said} {live}" if live else said
+
+
+def _about(record: RunRecord) -> str:
+    if record.part.solution is not None:
+        return f"solution {record.part.solution}"
+    if record.part.dataset_group is not None:
+        return f"dataset group {record.part.dataset_group}"
+    return "everything that asks for it"
+
+
+def _steps(record: RunRecord, now: int) -> Iterator[StepReport]:
+    """Those that were begun, in order, then those to come."""
+    for timing in record.steps:
+        ended = timing.ended_at
+        yield StepReport(
+            step=timing.step.value,
+            title=_TITLES[timing.step],
+            state="running" if ended is None else "done",
+            began_at=iso(timing.began_at),
+            ended_at=None if ended is None else iso(ended),
+            seconds=((ended or now) - timing.began_at) / SECOND,
+            errors=timing.errors,
+        )
+    if record.ended_at is not None:
+        return
+    order = [step for step in Step if step is not Step.STOP_TRAINING]
+    here = order.index(record.step) if record.step in order else len(order) - 2
+    for step in order[here + 1 :]:
+        yield StepReport(step.value, _TITLES[step], "to come", None, None, None)
+
+
+def _campaign(half: Half) -> CampaignReport:
+    evidence: dict[str, Any] = dict(half.evidence or {})
+    popularity, live = evidence.get("popularity"), evidence.get("live")
+    return CampaignReport(
+        campaign=half.campaign,
+        dataset_group=half.dataset_group or DATASET_GROUP,
+        solution=half.solution or half.campaign,
+        solution_version=half.solution_version or None,
+        live_version=half.live_version,
+        fate=half.fate.value,
+        reason=half.reason,
+        training=" ".join(filter(None, (half.training_status, half.training_progress))),
+        errors=half.errors,
+        test_cases=evidence.get("test_cases"),
+        ndcg_at5=evidence["ndcg_at_5"]["mean"] if evidence else _told(half, "threshold"),
+        popularity_ndcg_at5=popularity["theirs"] if popularity else None,
+        live_ndcg_at5=live["comparison"]["theirs"] if live else _told(half, "live version"),
+        rules=tuple(
+            RuleReport(one["rule"], str(one["outcome"]), one["message"], one["numbers"])
+            for one in (half.decision or {}).get("verdicts", ())
+        ),
+    )
+
+
+_NUMBERS = {"threshold": "ndcg_at_5", "live version": "theirs"}
+
+
+def _told(half: Half, rule: str) -> float | None:
+    """The NDCG@5 that a rule was judged by, where a remote engine measured; None without."""
+    for one in (half.decision or {}).get("verdicts", ()) if not half.evidence else ():
+        if one["rule"] == rule:
+            value: float | None = one["numbers"].get(_NUMBERS[rule])
+            return value
+    return None

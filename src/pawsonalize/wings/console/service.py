@@ -1,0 +1,118 @@
+"""The service on the console: settings in force, keys, notifications and servers."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+from pawsonalize.config import Secret
+from pawsonalize.domain.times import iso
+from pawsonalize.http.reports import ServerAnswer, server_answer
+from pawsonalize.kinds.access_keys import AccessKey
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.servers import Servers
+from pawsonalize.pages.reports import (
+    NotificationChannel,
+    SentNotification,
+    delivery_report,
+)
+from pawsonalize.settings import Settings, kinds_of_settings
+from pawsonalize.storage.deliveries import Deliveries
+
+
+class SettingInForce(msgspec.Struct, frozen=True, rename="camel"):
+    """A setting's value and where it comes from; of a secret, only whether there is one."""
+
+    name: str
+    value: str
+    source: str
+    is_default: bool
+    is_secret: bool
+
+
+class KeyInForce(msgspec.Struct, frozen=True, rename="camel"):
+    """An access key without its secret: what it is for, and when it was last used."""
+
+    key_id: str
+    note: str
+    scopes: list[str]
+    dataset_group: str | None
+    created_at: str
+    last_used_at: str | None
+    expires_at: str | None
+    is_expired: bool
+
+
+class ServiceReport(msgspec.Struct, frozen=True, rename="camel"):
+    """The program's version, who serves, and all that was set, allowed and told."""
+
+    version: str
+    servers: list[ServerAnswer]
+    settings: list[SettingInForce]
+    keys: list[KeyInForce]
+    channels: list[NotificationChannel]
+    notifications: list[SentNotification]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceViews:
+    """Looks at the service as a whole."""
+
+    version: str
+    settings: tuple[SettingInForce, ...]
+    registry: Registry
+    servers: Servers
+    deliveries: Deliveries
+    channels: Collection[str]
+    """The names of the notifiers."""
+
+    def report(self, now: int) -> ServiceReport:
+        """All of it."""
+        deliveries = delivery_report(self.deliveries, self.channels)
+        return ServiceReport(
+            self.version,
+            [server_answer(one) for one in self.servers.states()],
+            list(self.settings),
+            [_key(one, now) for one in self.registry.all(AccessKey)],
+            deliveries.channels,
+            deliveries.notifications,
+        )
+
+
+def _key(key: AccessKey, now: int) -> KeyInForce:
+    return KeyInForce(
+        key.name,
+        key.note,
+        [str(scope) for scope in key.scopes],
+        key.dataset_group,
+        iso(key.created_at),
+        None if key.last_used_at is None else iso(key.last_used_at),
+        None if key.expires_at is None else iso(key.expires_at),
+        key.is_expired(now),
+    )
+
+
+def settings_in_force(settings: Settings, sources: Mapping[str, str]) -> list[SettingInForce]:
+    """Every setting by name; of secrets, and of passwords in addresses, nothing is shown."""
+    usual = Settings()
+    found = []
+    for name in sorted(kinds_of_settings()):
+        value = settings.value(name)
+        is_secret = isinstance(usual.value(name), Secret)
+        is_default = value == usual.value(name)
+        source = sources.get(name, "the default" if is_default else "the program that started it")
+        shown = ("set" if value else "") if is_secret else _without_passwords(str(value))
+        found.append(SettingInForce(name, shown, source, is_default, is_secret))
+    return found
+
+
+_PASSWORD = re.compile(r"(://[^:/@\s]*):\S*@")
+_QUERY = re.compile(r"\?\S*")
+
+
+def _without_passwords(text: str) -> str:
+    """Addresses without a password, and without what their queries may hold."""
+    if "://" not in text:
+        return text
+    return _QUERY.sub("?…", _PASSWORD.sub(r"\1:…@", text))

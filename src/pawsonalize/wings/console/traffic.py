@@ -1,0 +1,259 @@
+"""Requests and events of one server over the last hour: rates, times to answer, failures."""
+
+from bisect import bisect_left
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+from prometheus_client import CollectorRegistry
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from pawsonalize.domain.times import HOUR, MINUTE, SECOND, iso
+from pawsonalize.http.metrics import EVENTS, REQUESTS, SECONDS
+
+SAMPLE_SECONDS = 15.0
+_KEPT = round(HOUR / SECOND / SAMPLE_SECONDS) + 1
+_RATE = MINUTE  # rates are of the last minute
+_TIMES = 5 * MINUTE  # times to answer are of so long, so that there are enough
+_POINT = 4  # samples that a point of the charts stands for
+_MILLISECONDS = 1_000
+KeyT = TypeVar("KeyT", bound=Hashable)
+
+
+class TrafficKind(StrEnum):
+    """What is asked for."""
+
+    RECOMMENDATIONS = "recommendations"
+    RERANKINGS = "re-rankings"
+    EVENTS = "events"
+    OTHER = "other"
+    """The console, the inventory, and what operators ask."""
+
+
+ANSWERS = (TrafficKind.RECOMMENDATIONS, TrafficKind.RERANKINGS)
+"""What visitors wait for."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficCounts:
+    """What a server counted."""
+
+    statuses: Mapping[tuple[TrafficKind, int], float] = field(default_factory=dict)
+    """Requests, by kind and status of HTTP."""
+    within: Mapping[tuple[TrafficKind, float], float] = field(default_factory=dict)
+    """Requests, by kind and the seconds within which they were answered."""
+    accepted: float = 0.0
+    """Events that were taken in."""
+    refused: float = 0.0
+    """Events that were not."""
+
+    def since(self, earlier: "TrafficCounts") -> "TrafficCounts":
+        """What came after that."""
+        return TrafficCounts(
+            _less(self.statuses, earlier.statuses),
+            _less(self.within, earlier.within),
+            max(self.accepted - earlier.accepted, 0.0),
+            max(self.refused - earlier.refused, 0.0),
+        )
+
+    def requests(self, *kinds: TrafficKind, first: int = 0, last: int = 599) -> float:
+        """Requests of the kinds, or of all, with a status from `first` to `last`."""
+        return sum(
+            count
+            for (kind, status), count in self.statuses.items()
+            if (not kinds or kind in kinds) and first <= status <= last
+        )
+
+    def quantile(self, share: float, *kinds: TrafficKind) -> float | None:
+        """Within how many milliseconds that share of the requests was answered; None without any.
+
+        Between the bounds of the histogram it is a straight line, above the last it is that bound.
+        """
+        found: dict[float, float] = defaultdict(float)
+        for (kind, seconds), count in self.within.items():
+            if kind in kinds:
+                found[seconds] += count
+        bounds = sorted(found)
+        counts = [found[bound] for bound in bounds]
+        if not counts or counts[-1] <= 0:
+            return None
+        wanted = share * counts[-1]
+        place = bisect_left(counts, wanted)
+        low, below = (bounds[place - 1], counts[place - 1]) if place else (0.0, 0.0)
+        if bounds[place] == float("inf"):
+            return low * _MILLISECONDS
+        part = (wanted - below) / (counts[place] - below)
+        return _MILLISECONDS * (low + (bounds[place] - low) * part)
+
+
+def _less(now: Mapping[KeyT, float], earlier: Mapping[KeyT, float]) -> dict[KeyT, float]:
+    """Counts since; those of a worker that is gone are less than they were, and then nothing."""
+    return {key: max(count - earlier.get(key, 0.0), 0.0) for key, count in now.items()}
+
+
+class KindTraffic(msgspec.Struct, frozen=True, rename="camel"):
+    """Requests of one kind.
+
+    The rate is of the last minute, times to answer in milliseconds of the last five, counts of the
+    last hour; null while that is not known.
+    """
+
+    kind: TrafficKind
+    per_second: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    p99_ms: float | None
+    requests: int
+    failed: int
+    """Answered with a status of 500 or above."""
+    refused: int
+    """Answered with a status of 400 to 499."""
+
+
+class TrafficPoint(msgspec.Struct, frozen=True, rename="camel"):
+    """One minute: what was asked, taken in, and within how many milliseconds visitors had answers.
+
+    Answers are recommendations and re-rankings.
+    """
+
+    at: str
+    answers_per_second: float
+    events_per_second: float
+    p50_ms: float | None
+    p99_ms: float | None
+
+
+class Traffic(msgspec.Struct, frozen=True, rename="camel"):
+    """What one server was asked in the last hour, or since it began if that is less.
+
+    `seconds` is how long that is.
+    """
+
+    seconds: float
+    kinds: tuple[KindTraffic, ...]
+    events_per_second: float | None
+    events_accepted: int
+    events_refused: int
+    points: tuple[TrafficPoint, ...]
+
+
+class TrafficHistory:
+    """Samples of the counts of one server, one each `SAMPLE_SECONDS`, for an hour.
+
+    `read` gives the counts of all its processes.
+    """
+
+    def __init__(self, read: Callable[[], TrafficCounts], now: int) -> None:
+        self._read = read
+        self._samples: deque[tuple[int, TrafficCounts]] = deque([(now, read())], _KEPT)
+
+    def sample(self, now: int) -> None:
+        """Keep the counts of this moment."""
+        self._samples.append((now, self._read()))
+
+    def traffic(self, now: int) -> Traffic:
+        """What the samples tell, with the counts of this moment."""
+        samples = [*self._samples, (now, self._read())]
+        first_at, first = samples[0]
+        last = samples[-1][1]
+        hour = last.since(first)
+        rate, rate_seconds = _newest(samples, _RATE)
+        times, _ = _newest(samples, _TIMES)
+
+        def per_second(count: float) -> float | None:
+            return count / rate_seconds if rate_seconds > 0 else None
+
+        return Traffic(
+            seconds=(now - first_at) / SECOND,
+            kinds=tuple(
+                KindTraffic(
+                    kind=kind,
+                    per_second=per_second(rate.requests(kind)),
+                    p50_ms=times.quantile(0.5, kind),
+                    p95_ms=times.quantile(0.95, kind),
+                    p99_ms=times.quantile(0.99, kind),
+                    requests=round(hour.requests(kind)),
+                    failed=round(hour.requests(kind, first=500)),
+                    refused=round(hour.requests(kind, first=400, last=499)),
+                )
+                for kind in TrafficKind
+            ),
+            events_per_second=per_second(rate.accepted),
+            events_accepted=round(hour.accepted),
+            events_refused=round(hour.refused),
+            points=tuple(_points(samples)),
+        )
+
+
+_Samples = list[tuple[int, TrafficCounts]]
+
+
+def _newest(samples: _Samples, span: int) -> tuple[TrafficCounts, float]:
+    """What came in the newest part, which is about so long, and how many seconds that is."""
+    now, last = samples[-1]
+    at, first = next((one for one in samples if one[0] >= now - span), samples[-1])
+    if at == now and len(samples) > 1:
+        at, first = samples[-2]
+    return last.since(first), (now - at) / SECOND
+
+
+def _points(samples: _Samples) -> list[TrafficPoint]:
+    """One a minute, ending with the newest."""
+    ends = samples[::-1][::_POINT][::-1]
+    points = []
+    for (before, first), (at, last) in pairwise(ends):
+        came, seconds = last.since(first), (at - before) / SECOND
+        if seconds > 0:
+            points.append(
+                TrafficPoint(
+                    at=iso(at),
+                    answers_per_second=came.requests(*ANSWERS) / seconds,
+                    events_per_second=came.accepted / seconds,
+                    p50_ms=came.quantile(0.5, *ANSWERS),
+                    p99_ms=came.quantile(0.99, *ANSWERS),
+                )
+            )
+    return points
+
+
+_KINDS = {
+    "/v1/recommendations": TrafficKind.RECOMMENDATIONS,
+    "/v1/animals/{animal_id}/similar": TrafficKind.RECOMMENDATIONS,
+    "/aws/recommendations": TrafficKind.RECOMMENDATIONS,
+    "/aws/action-recommendations": TrafficKind.RECOMMENDATIONS,
+    "/v1/rerankings": TrafficKind.RERANKINGS,
+    "/aws/personalize-ranking": TrafficKind.RERANKINGS,
+    "/v1/events": TrafficKind.EVENTS,
+    "/aws/events": TrafficKind.EVENTS,
+    # The adoption site's pages: what is in them is an answer, too.
+    "/": TrafficKind.RECOMMENDATIONS,
+    "/animals/{animal_id}": TrafficKind.RECOMMENDATIONS,
+    "/animals/{animal_id}/events": TrafficKind.EVENTS,
+}
+
+
+def read_counts(metrics_dir: Path | None) -> TrafficCounts:
+    """The counts of all worker processes; `metrics_dir` is None for a single process."""
+    statuses: dict[tuple[TrafficKind, int], float] = defaultdict(float)
+    within: dict[tuple[TrafficKind, float], float] = defaultdict(float)
+    events: dict[str, float] = defaultdict(float)
+    families = (
+        [family for metric in (REQUESTS, SECONDS, EVENTS) for family in metric.collect()]
+        if metrics_dir is None
+        else MultiProcessCollector(CollectorRegistry(), str(metrics_dir)).collect()  # type: ignore[no-untyped-call]
+    )
+    for sample in (sample for family in families for sample in family.samples):
+        labels, value = sample.labels, sample.value
+        kind = _KINDS.get(labels.get("route", ""), TrafficKind.OTHER)
+        if sample.name == "pawsonalize_requests_total":
+            statuses[kind, int(labels["status"])] += value
+        elif sample.name == "pawsonalize_request_seconds_bucket":
+            within[kind, float(labels["le"])] += value
+        elif sample.name == "pawsonalize_events_total":
+            events[labels["outcome"]] += value
+    return TrafficCounts(statuses, within, events["accepted"], events["rejected"])

@@ -1,0 +1,260 @@
+"""Pages of the console, which show the same as operations of the API, and the actions there."""
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS
+from pawsonalize.http.json import read_limit
+from pawsonalize.http.operation import About, RequestParameter
+from pawsonalize.http.reports import AuditPage, audit_page
+from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.pages.shell import HOME, Link
+from pawsonalize.pages.views import GROUP_PARAMETER, PageAction, View, ViewQuery
+from pawsonalize.wings.console import actions
+from pawsonalize.wings.console.animals import AnimalListing, animals_content, seen_content
+from pawsonalize.wings.console.console import Console
+from pawsonalize.wings.console.events import ArchiveState, EventAnswer, read_tail
+from pawsonalize.wings.console.models import (
+    ModelsReport,
+    SolutionReport,
+    run_content,
+    solution_content,
+)
+from pawsonalize.wings.console.outcomes import OutcomesOverTime, outcomes_content
+from pawsonalize.wings.console.overview import Overview, overview_content
+from pawsonalize.wings.console.quality import DataReport
+from pawsonalize.wings.console.runs import RunReport
+from pawsonalize.wings.console.service import ServiceReport
+from pawsonalize.wings.console.visitors import VisitorReport, read_lookup
+
+_DEFAULT_DAYS = 90
+_CURSOR = RequestParameter("cursor", "The `nextCursor` of the page before.")
+
+
+def _console(query: ViewQuery) -> Console:
+    return Console.of(query.wings)
+
+
+def _service_report(query: ViewQuery) -> ServiceReport:
+    return _console(query).service.report(query.now)
+
+
+def _outcomes(query: ViewQuery) -> OutcomesOverTime:
+    days = read_limit(query.parameters.get("days"), _DEFAULT_DAYS, "days")
+    return _console(query).outcomes.outcomes(query.group, days)
+
+
+def _audit(query: ViewQuery) -> AuditPage:
+    return audit_page(query.services.audit, query.parameters)
+
+
+def _visitor(query: ViewQuery) -> VisitorReport:
+    lookup = read_lookup(query.parameters)
+    if lookup is None:
+        raise InvalidInput("say which visitor: userId, sessionId or both", field="userId")
+    return _console(query).visitors.report(lookup, query.group, query.now)
+
+
+_LINKS = (
+    Link("Overview", HOME),
+    Link("Models", f"{HOME}/models"),
+    Link("Animals", f"{HOME}/animals"),
+    Link("Visitors", f"{HOME}/visitors"),
+    Link("Data", f"{HOME}/data"),
+    Link("Outcomes", f"{HOME}/outcomes"),
+    Link("Settings", f"{HOME}/settings"),
+    Link("Who waits", f"{HOME}/animals", tab_of=f"{HOME}/animals", place=1),
+    Link("Who is seen", f"{HOME}/animals/seen", tab_of=f"{HOME}/animals", place=2),
+    Link("Events", f"{HOME}/data", tab_of=f"{HOME}/data", place=1),
+    Link("Quality", f"{HOME}/data/quality", tab_of=f"{HOME}/data", place=2),
+    Link("Archive", f"{HOME}/data/archive", tab_of=f"{HOME}/data", place=4),
+    Link("Settings", f"{HOME}/settings", tab_of=f"{HOME}/settings", place=1),
+    Link("Keys", actions.KEYS, tab_of=f"{HOME}/settings", place=2),
+    Link("Audit log", f"{HOME}/settings/audit", tab_of=f"{HOME}/settings", place=4),
+)
+_VIEWS = (
+    View(
+        page="/console",
+        template="console/overview.html",
+        content=overview_content,
+        called="overview",
+        read=lambda query: _console(query).overview.overview(query.now),
+        path="/overview",
+        operation="overview",
+        summary="Is all well, what did the last retraining decide and why, what needs attention?",
+        answer=Overview,
+    ),
+    View(
+        page="/console/models",
+        template="console/models.html",
+        called="models",
+        read=lambda query: _console(query).models.models(query.parameters.get("cursor"), query.now),
+        path="/models",
+        operation="models",
+        summary="Solutions, what is served of them, and the newest retrainings.",
+        answer=ModelsReport,
+        parameters=(_CURSOR,),
+    ),
+    View(
+        page="/console/models/solutions/{name}",
+        template="console/solution.html",
+        content=solution_content,
+        called="solution",
+        read=lambda query: _console(query).models.solution(
+            query.path_parameters["name"], query.now
+        ),
+        path="/models/{name}",
+        operation="solution",
+        summary="One solution: its versions, when each answered, and what the gate measured.",
+        answer=SolutionReport,
+        parameters=(RequestParameter("name", "The solution.", where="path", required=True),),
+    ),
+    View(
+        page="/console/models/runs/{run_id}",
+        template="console/run.html",
+        content=run_content,
+        called="run",
+        read=lambda query: _console(query).runs.get(query.path_parameters["run_id"], query.now),
+        path="/runs/{run_id}",
+        operation="run",
+        summary="One retraining: its steps, and every rule of the gate with its numbers.",
+        answer=RunReport,
+        parameters=(RequestParameter("runId", "The run.", where="path", required=True),),
+    ),
+    View(
+        page="/console/outcomes",
+        template="console/outcomes.html",
+        content=outcomes_content,
+        called="outcomes",
+        read=_outcomes,
+        path="/outcomes",
+        operation="outcomes",
+        summary="Outcomes of the last days, in all, by version and over time.",
+        answer=OutcomesOverTime,
+        parameters=(
+            RequestParameter("days", "30, 90, 180 or 365; 90 if left out.", int),
+            RequestParameter(GROUP_PARAMETER, "The dataset group; the default one if left out."),
+        ),
+        usual={"days": "180"},  # waits are known of arrivals that were followed for 90 days
+        takes_long=True,
+    ),
+    View(
+        page="/console/animals",
+        template="console/animals.html",
+        content=animals_content,
+        called="listing",
+        read=lambda query: _console(query).inventory.listing(query.parameters, query.now),
+        path="/animals",
+        operation="animals",
+        summary="The inventory with filters: who waits, and who is hardly seen.",
+        about=About.INVENTORY,
+        answer=AnimalListing,
+        parameters=(
+            RequestParameter("status", "Only animals of this status; `any`; `available`."),
+            RequestParameter("species", "Only animals of this species, a word or an id."),
+            RequestParameter("shelter", "Only animals of this shelter."),
+            RequestParameter("source", "Only animals of this source."),
+            RequestParameter("search", "Only animals whose id or name holds this."),
+            RequestParameter("waitingDays", "Only animals that wait for so many days.", int),
+            RequestParameter("hardlySeen", "`true`: only animals that are hardly seen."),
+            RequestParameter(
+                "order", "`waiting`, longest first; `newest`; `shown`, least shown first."
+            ),
+            RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
+            _CURSOR,
+        ),
+        usual={"limit": "40"},
+    ),
+    View(
+        page="/console/animals/seen",
+        template="console/animals_seen.html",
+        content=seen_content,
+        read=lambda query: query.services.exposure(query.now),
+    ),
+    View(
+        page="/console/visitors",
+        template="console/visitors.html",
+        read=_visitor,
+        path="/visitors",
+        operation="visitor",
+        summary="What a visitor did, was shown and would see now, and why; this is logged nowhere.",
+        about=About.GROUP,
+        answer=VisitorReport,
+        parameters=(
+            RequestParameter("userId", "The user."),
+            RequestParameter("sessionId", "The session."),
+            RequestParameter("version", "The solution version that answers; the live one."),
+            RequestParameter("against", "A solution version to compare it with."),
+            RequestParameter("limit", "How many events, 1 to 500; 25 if left out.", int),
+            RequestParameter("cursor", "The `nextCursor` of the page of events before."),
+            *ADDRESS_PARAMETERS,
+        ),
+        needs=("userId", "sessionId"),
+    ),
+    View(
+        page="/console/data",
+        template="console/data.html",
+        called="answer",
+        read=lambda query: _console(query).events.events(read_tail(query.parameters), query.group),
+        path="/events",
+        operation="events",
+        summary="The newest events; of an event, a session or a user, whether they were taken, or"
+        " why not.",
+        about=About.GROUP,
+        answer=EventAnswer,
+        parameters=(
+            RequestParameter("eventId", "Was this event accepted?"),
+            RequestParameter("sessionId", "Were events of this session accepted?"),
+            RequestParameter("userId", "Were events of this user accepted?"),
+            RequestParameter("eventType", "Only events of this type, as it was sent."),
+            RequestParameter("limit", "How many, 1 to 500; 25 if left out.", int),
+            _CURSOR,
+            *ADDRESS_PARAMETERS,
+        ),
+    ),
+    View(
+        page="/console/data/quality",
+        template="console/data_quality.html",
+        read=lambda query: _console(query).quality.report(query.group),
+        path="/data",
+        operation="data",
+        summary="How good the newest events are: unknown names, missing fields, suspected bots.",
+        about=About.GROUP,
+        answer=DataReport,
+        parameters=ADDRESS_PARAMETERS,
+    ),
+    View(
+        page="/console/data/archive",
+        template="console/data_archive.html",
+        called="state",
+        read=lambda query: _console(query).events.archive(),
+        path="/archive",
+        operation="archive",
+        summary="What the archive holds, and what waits to go there.",
+        answer=ArchiveState,
+    ),
+    View(
+        page="/console/settings",
+        template="console/settings.html",
+        read=_service_report,
+        path="/settings",
+        operation="settings",
+        summary="Settings in force and where each comes from, keys, notifications, version and"
+        " servers.",
+        answer=ServiceReport,
+    ),
+    View(
+        page="/console/settings/keys",
+        template="console/settings_keys.html",
+        content=lambda _query, _report: {"scopes": tuple(Scope)},
+        read=_service_report,
+    ),
+    View(page="/console/settings/audit", template="console/settings_audit.html", read=_audit),
+)
+_ACTIONS = (
+    PageAction(actions.RETRAIN, actions.ask_retrain, actions.retrain),
+    PageAction(actions.CANCEL, actions.ask_cancel, actions.cancel),
+    PageAction(actions.PROMOTE, actions.ask_promote, actions.promote),
+    PageAction(actions.ROLL_BACK, actions.ask_roll_back, actions.roll_back),
+    PageAction(f"{actions.KEYS}/create", actions.ask_create_key, actions.create_key),
+    PageAction(f"{actions.KEYS}/remove", actions.ask_remove_key, actions.remove_key),
+)
+PAGES = (*_LINKS, *_VIEWS, *_ACTIONS)

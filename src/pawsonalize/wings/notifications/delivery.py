@@ -1,0 +1,237 @@
+"""Delivers notifications from the outbox to their notifiers, again and again until it works."""
+
+import random
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.attempts import at_the_moment
+from pawsonalize.app.background import HOUSEKEEPING, Task, work_of_one
+from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.domain.notifications import Notification
+from pawsonalize.domain.times import DAY, HOUR, SECOND
+from pawsonalize.http.services import Services
+from pawsonalize.kinds.leases import Leases
+from pawsonalize.settings import Settings
+from pawsonalize.storage.deliveries import Deliveries, Delivery
+from pawsonalize.wings.notifications.notifiers import (
+    LogNotifier,
+    Notifier,
+    SmtpNotifier,
+    SnsNotifier,
+    WebhookNotifier,
+)
+from pawsonalize.wings.notifications.settings import NotificationSettings
+
+FIRST_WAIT = 10 * SECOND
+LONGEST_WAIT = HOUR
+GIVEN_UP_AFTER = 3 * DAY
+
+
+def next_attempt_at(failed: Delivery, now: int) -> int | None:
+    """The moment of the next attempt, or None if the notification would be too old by then.
+
+    The wait doubles with each attempt. Chance then cuts it by up to a half, so that many that
+    failed together do not come back together. The chance is seeded: the same delivery waits the
+    same time after the same attempt.
+    """
+    doubled = FIRST_WAIT << min(failed.attempts - 1, 16)
+    seed = f"{failed.notification.notification_id} {failed.notifier} {failed.attempts}"
+    share = random.Random(seed).uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
+    at = now + round(min(doubled, LONGEST_WAIT) * share)
+    return at if at <= failed.notification.happened_at + GIVEN_UP_AFTER else None
+
+
+_LONGEST_REASON = 500
+
+
+def send(notifier: Notifier, notification: Notification) -> str | None:
+    """Why the notifier did not take the notification; None if it did. Raises nothing."""
+    try:
+        notifier.send(notification)
+    except PawsonalizeError as error:
+        return error.message[:_LONGEST_REASON]
+    except Exception as error:  # noqa: BLE001 - a failure nobody foresaw is one all the same
+        return f"{type(error).__name__}: {error}"[:_LONGEST_REASON]
+    return None
+
+
+_PER_ROUND = 5  # all of one round start from the same moment
+
+log = structlog.get_logger()
+
+
+class Courier:
+    """Delivers to one notifier; several processes may each have a courier for it.
+
+    A delivery's lease keeps two of them from sending the same at once. If a courier dies after
+    sending and before storing that, the notification is sent again with the same id: at least once,
+    and seldom twice.
+    """
+
+    def __init__(
+        self, deliveries: Deliveries, leases: Leases, name: str, notifier: Notifier
+    ) -> None:
+        self.name = name
+        self._deliveries = deliveries
+        self._leases = leases
+        self._notifier = notifier
+
+    def deliver_due(self, now: int) -> int:
+        """Send what is due, a few at a time; returns how many were delivered.
+
+        A round ends at the first failure: a notifier that is down does not get all the others as
+        well. Raises what the outbox raises, never what the notifier does.
+        """
+        delivered = 0
+        for due in self._deliveries.due(self.name, now, _PER_ROUND):
+            with self._leases.held(due.lease) as lease:
+                one = self._deliveries.find(due.lease)  # another courier may have been faster
+                if lease is None or one is None or not one.is_due(now):
+                    continue
+                if not self._deliver(one, now):
+                    break
+            delivered += 1
+        return delivered
+
+    def _deliver(self, one: Delivery, now: int) -> bool:
+        reason = send(self._notifier, one.notification)
+        if reason is None:
+            self._deliveries.delivered(one, now)
+            return True
+        again_at = next_attempt_at(one, now)
+        self._deliveries.failed(one, reason, again_at, now)
+        log.warning(
+            "notification given up" if again_at is None else "notification not delivered yet",
+            notifier=self.name,
+            notification_id=one.notification.notification_id,
+            attempts=one.attempts,
+            reason=reason,
+        )
+        return False
+
+
+def open_notifiers(settings: Settings) -> dict[str, Notifier]:
+    """Return the notifiers that the settings ask for, by name; the log is always one of them."""
+    own = settings.part(NotificationSettings)
+    notifiers: dict[str, Notifier] = {"log": LogNotifier()}
+    if own.notify_smtp_url or own.notify_email_to:
+        addresses = [address.strip() for address in own.notify_email_to.split(",")]
+        notifiers["email"] = SmtpNotifier(
+            own.notify_smtp_url,
+            own.notify_email_from,
+            list(filter(None, addresses)),
+        )
+    if own.notify_webhook_url or own.notify_webhook_secret:
+        notifiers["webhook"] = WebhookNotifier(
+            own.notify_webhook_url,
+            own.notify_webhook_secret,
+            clock.now,
+        )
+    if own.notify_sns_topic:
+        notifiers["sns"] = SnsNotifier(own.notify_sns_topic)
+    return notifiers
+
+
+def couriers(settings: Settings, deliveries: Deliveries, leases: Leases) -> list[Courier]:
+    """One for each notifier, so that none waits for another."""
+    notifiers = open_notifiers(settings)
+    return [Courier(deliveries, leases, name, notifier) for name, notifier in notifiers.items()]
+
+
+def deliveries(
+    settings: Settings, adapters: Adapters
+) -> Iterator[tuple[str, Callable[[int], object]]]:
+    """Yield what delivers to each notifier, with its name."""
+    for courier in couriers(settings, adapters.deliveries, adapters.leases):
+        yield f"deliver due {courier.name}", courier.deliver_due
+
+
+def upkeep(
+    settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
+) -> Iterator[tuple[str, Callable[[int], object]]]:
+    """Yield what deletes old notifications."""
+    yield "delete old notifications", partial(_forget_old, settings, adapters)
+
+
+def _forget_old(settings: Settings, adapters: Adapters, now: int) -> None:
+    if days := settings.part(NotificationSettings).delivery_days:
+        adapters.deliveries.forget(now - days * DAY)
+
+
+USABLE = (open_notifiers,)
+
+
+_DELIVERY_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Notifying:
+    """The notifiers and the outbox of a running server, and threads for what may hang."""
+
+    notifiers: Mapping[str, Notifier]
+    deliveries: Deliveries
+    threads: ThreadPoolExecutor
+
+
+@contextmanager
+def started(settings: Settings, adapters: Adapters, _services: Services) -> Iterator[Notifying]:
+    """Yield what tasks and pages share."""
+    with ThreadPoolExecutor(thread_name_prefix="notifying") as threads:
+        yield Notifying(open_notifiers(settings), adapters.deliveries, threads)
+
+
+def tasks(
+    settings: Settings, adapters: Adapters, services: Services, notifying: Notifying
+) -> Iterator[Task]:
+    """Yield a task for each notifier."""
+    for name, deliver in deliveries(settings, adapters):
+        once = adapters.leases.leading(HOUSEKEEPING, at_the_moment(deliver))
+        work = work_of_one(settings, services.servers, once)
+        yield Task(name, _DELIVERY_SECONDS, work, notifying.threads)
+
+
+def check_notifiers(settings: Settings) -> Iterator[Diagnosis]:
+    """Name the notifiers."""
+    try:
+        names = [name for name in open_notifiers(settings) if name != "log"]
+    except PawsonalizeError as error:
+        yield attention(str(error))
+        return
+    if names:
+        yield fine(f"{', '.join(names)}, and the log")
+    else:
+        yield fine(
+            "the log alone",
+            "to be told by e-mail, webhook or SNS, set notify_… (docs/how-to/get-notified.md)",
+        )
+
+
+def check_deliveries(service: CheckedService) -> Iterator[Diagnosis]:
+    """Find notifications that did not arrive."""
+    failing = [
+        one
+        for one in service.adapters.deliveries.newest(100)
+        if one.delivered_at is None and one.last_error is not None
+    ]
+    if failing:
+        newest = failing[0]
+        yield attention(
+            f"{len(failing)} of the newest did not arrive, the last by {newest.notifier}:"
+            f" {newest.last_error}",
+            "mend the notifier's settings, check them with `pawsonalize notifications test`, then"
+            " run `pawsonalize notifications retry`",
+        )
+
+
+CHECKS = (
+    Check("notifiers", check_notifiers, is_of_machine=True),
+    Check("notifications", check_deliveries, EVERYWHERE),
+)
