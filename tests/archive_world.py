@@ -17,11 +17,9 @@ from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.replay import Replayed, replay
 from pawsonalize.engine.upkeep.rereading import Rereading
 from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.storage.archiving.archive_index import ArchiveIndex
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger
+from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erased import ErasedLookup
-from pawsonalize.storage.erasing.erasures import ErasureTable
+from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.log_start import LogStart
 from pawsonalize.storage.events.raw_events import RawEvents

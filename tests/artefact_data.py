@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.artefacts.cache import ArtefactCache
+from pawsonalize.artefacts.files import ArtefactCache
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.data import Arrays
-from pawsonalize.storage.archiving.artefact_index import ArtefactIndex
+from pawsonalize.storage.artefact_index import ArtefactIndex
 from pawsonalize.storage.database import Database
 from pawsonalize.wings.fleet.bucket import BucketArtefacts
 from tests.event_data import T0

@@ -10,7 +10,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.settings import Settings
-from pawsonalize.storage.animals.animal_exposures import add_shown_animals
+from pawsonalize.storage.animals.exposures import add_shown_animals
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter

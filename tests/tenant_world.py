@@ -12,7 +12,7 @@ from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
-from pawsonalize.storage.events.group_days import DayCounts, GroupDays
+from pawsonalize.storage.events.group_usage import DayCounts, GroupDays
 from tests.service_data import make_service
 
 SHELTERS: dict[str, dict[str, Any]] = {

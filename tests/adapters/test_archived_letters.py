@@ -12,10 +12,9 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.upkeep.erased_archive import NamedVisitors
 from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.storage.archiving.archive_index import ArchiveIndex
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger
+from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.dead_letters.archived_letters import (
     ArchivedLetters,

@@ -19,11 +19,9 @@ from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.storage.archiving.archive_index import ArchiveIndex
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger, Segment
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erased import ErasedLookup
-from pawsonalize.storage.erasing.erasures import ErasureTable
+from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import HistoryQuery
 from pawsonalize.storage.events.raw_events import RawEvents

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy.exc import TimeoutError as NoneFree
 
 from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.storage.answering import in_time
+from pawsonalize.storage.contexts import in_time
 from pawsonalize.storage.database import Database
 from tests.postgres_server import PostgresServer, postgres_server
 

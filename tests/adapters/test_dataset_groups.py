@@ -14,7 +14,7 @@ from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import _RECENT_OF, HistoryQuery
-from pawsonalize.storage.events.training_rows import TRAINING_ROWS
+from pawsonalize.storage.events.training_files import TRAINING_ROWS
 from tests.event_data import T0, event
 
 SHOP = "shop"

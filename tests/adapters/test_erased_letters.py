@@ -7,8 +7,8 @@ import pytest
 from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erasures import ErasureTable
-from pawsonalize.storage.erasing.visitor_rows import VisitorRows
+from pawsonalize.storage.erasures import ErasureTable
+from pawsonalize.storage.visitor_rows import VisitorRows
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.erasing import erase_sessions, erase_users

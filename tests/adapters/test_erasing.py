@@ -24,10 +24,10 @@ from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.kinds.jobs import DataDeletionJob
 from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Status
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import User
-from pawsonalize.storage.erasing.erasures import Erasure
+from pawsonalize.storage.erasures import Erasure
 from pawsonalize.storage.events.histories import HistoryQuery
 from pawsonalize.storage.events.impressions import ANIMALS, RECOMMENDATION, Impression
 from pawsonalize.wings.dead_letters.archived_letters import decode_letters

@@ -17,12 +17,12 @@ from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import ensure_defaults
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.group_days import GroupDays
+from pawsonalize.storage.events.group_usage import GroupDays
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0, event
 

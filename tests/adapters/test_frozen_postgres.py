@@ -9,7 +9,7 @@ import sqlalchemy
 from sqlalchemy import text
 
 from pawsonalize.domain.errors import StorageUnavailable
-from pawsonalize.storage.answering import in_time
+from pawsonalize.storage.contexts import in_time
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import event

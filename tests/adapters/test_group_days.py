@@ -7,9 +7,15 @@ from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import DAY
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.group_days import DailyLimits, DayCounts, GroupDays
-from pawsonalize.storage.events.group_sizes import CountMark, GroupSize, GroupSizes
-from pawsonalize.storage.turns import Turns
+from pawsonalize.storage.events.group_usage import (
+    CountMark,
+    DailyLimits,
+    DayCounts,
+    GroupDays,
+    GroupSize,
+    GroupSizes,
+)
+from pawsonalize.storage.work import Turns
 from tests.event_data import T0, event
 
 TODAY = T0 // DAY

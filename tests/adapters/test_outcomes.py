@@ -3,7 +3,7 @@
 from pawsonalize.domain.event_types import STANDARD, EventTypes
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.outcomes import Outcomes
+from pawsonalize.storage.events.event_reads import Outcomes
 from tests.event_data import T0, event
 
 

@@ -10,9 +10,9 @@ from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep import retention
 from pawsonalize.engine.upkeep.retention import AnswerRetention
-from pawsonalize.kinds.names import first_recommendation_id, new_recommendation_id
-from pawsonalize.storage.animals.animal_exposures import AnimalExposures
+from pawsonalize.kinds.resource import first_recommendation_id, new_recommendation_id
 from pawsonalize.storage.animals.animals import Animals
+from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions

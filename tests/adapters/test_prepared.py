@@ -10,7 +10,7 @@ from sqlalchemy import bindparam, func, select
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.animals.catalogue import Catalogue, User
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.prepared import PreparedSelect
+from pawsonalize.storage.statements import PreparedSelect
 from pawsonalize.storage.tables import users
 
 NAMES = PreparedSelect(

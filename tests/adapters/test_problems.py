@@ -8,9 +8,8 @@ from pawsonalize.domain.notifications import NotificationKind
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.deliveries import Deliveries
-from pawsonalize.storage.problems import ProblemTable
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.storage.journal import ProblemTable
+from pawsonalize.storage.work import Deliveries, WorkTable
 from tests.event_data import T0
 
 LONG = 10 * MINUTE

@@ -13,12 +13,12 @@ from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.compaction import Compaction
 from pawsonalize.engine.upkeep.mending import mend
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erasures import ErasureTable
-from pawsonalize.storage.erasing.visitor_rows import VisitorRows
+from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_rows import as_row
+from pawsonalize.storage.events.event_reads import as_row
 from pawsonalize.storage.events.raw_events import RawEvents
 from pawsonalize.storage.tables import events, raw_events
+from pawsonalize.storage.visitor_rows import VisitorRows
 from tests.archive_world import ArchiveWorld, received
 from tests.erasing import erase_users
 

@@ -22,8 +22,7 @@ from pawsonalize.engine.upkeep.rereading import Rereading
 from pawsonalize.engine.upkeep.retention import EventRetention
 from pawsonalize.kinds.job_table import silent
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erased import ErasedLookup
-from pawsonalize.storage.erasing.erasures import ErasureTable
+from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
 from pawsonalize.storage.events.raw_events import RawEvents
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received
 from tests.erasing import erase_users

@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 from pawsonalize.domain.roles import CONSUME, SERVE, WORK
-from pawsonalize.kinds.servers import Membership, Servers
 from pawsonalize.storage.beats import GONE_SECONDS, Beats
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.servers import ServerProcess, ServerTable
+from pawsonalize.storage.servers import Membership, ServerProcess, Servers, ServerTable
 from pawsonalize.storage.tables import REVISION
 
 ONE = ServerProcess("one-1", "one", 8080, (SERVE, WORK), "1.0", REVISION, 20, 5)

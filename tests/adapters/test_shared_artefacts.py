@@ -17,7 +17,7 @@ from pawsonalize.domain.errors import (
     StorageUnavailable,
 )
 from pawsonalize.recipes.data import Arrays
-from pawsonalize.storage.archiving.artefact_index import ArtefactIndex, ListedArtefact
+from pawsonalize.storage.artefact_index import ArtefactIndex, ListedArtefact
 from pawsonalize.wings.fleet.bucket import BucketArtefacts
 from tests.artefact_data import ARRAYS, CARD, Fleet, fleet_of
 

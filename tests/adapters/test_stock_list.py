@@ -6,7 +6,6 @@ import pytest
 
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY
-from pawsonalize.storage.animals.animal_exposures import add_shown_animals
 from pawsonalize.storage.animals.animal_list import (
     AnimalOrder,
     AnimalSearch,
@@ -15,10 +14,11 @@ from pawsonalize.storage.animals.animal_list import (
     key_of,
 )
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.animals.exposures import add_shown_animals
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_tail import EventTail, TailQuery
+from pawsonalize.storage.events.event_reads import EventTail, TailQuery
 from tests.animal_data import animal
 from tests.event_data import T0, event
 

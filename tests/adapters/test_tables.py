@@ -17,12 +17,11 @@ from pawsonalize.domain.answers import GoodWith
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
 from pawsonalize.domain.times import DAY
-from pawsonalize.kinds.names import new_recommendation_id
-from pawsonalize.storage.animals.animal_exposures import AnimalExposures, add_shown_animals
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.kinds.resource import new_recommendation_id
+from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.animals.exposures import AnimalExposures, add_shown_animals
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import (
@@ -34,8 +33,7 @@ from pawsonalize.storage.events.impressions import (
     Impressions,
 )
 from pawsonalize.storage.revisions import check_free
-from pawsonalize.storage.tables import REVISION
-from pawsonalize.storage.work_tables import work
+from pawsonalize.storage.tables import REVISION, work
 from pawsonalize.wings.dead_letters.tables import dead_letters
 from tests.animal_data import animal
 from tests.event_data import T0, event

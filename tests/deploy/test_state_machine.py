@@ -22,9 +22,8 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.engine.training.processes import training_lease
 from pawsonalize.kinds.defaults import RERANKER
 from pawsonalize.kinds.processes import holder
-from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from pawsonalize_deploy.retraining import RetrainingSettings, definition
 from tests.deploy.conftest import Deployment, live

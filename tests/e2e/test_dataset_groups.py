@@ -17,9 +17,9 @@ from pawsonalize.kinds.datasets import (
     DatasetGroup,
     DatasetImportJob,
 )
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from tests.e2e.conftest import Start
 from tests.event_loop import run

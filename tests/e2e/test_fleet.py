@@ -20,8 +20,7 @@ from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.job_table import lease_of
 from pawsonalize.kinds.jobs import BatchInferenceJob
-from pawsonalize.kinds.resource import Resource, ResourceT
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Resource, ResourceT, Status
 from pawsonalize.storage.beats import GONE_SECONDS
 from tests.e2e.conftest import Server, Start, starting
 from tests.e2e.fleet import (

@@ -27,7 +27,7 @@ from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.training.retraining.record import Trigger
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
-from pawsonalize.storage.deliveries import Delivery
+from pawsonalize.storage.work import Delivery
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests import forked

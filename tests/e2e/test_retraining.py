@@ -29,8 +29,8 @@ from pawsonalize.engine.training.retraining.record import (
     run_lease,
 )
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import (

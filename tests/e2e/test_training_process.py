@@ -17,8 +17,8 @@ from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.cli import trainings
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.kinds.processes import holder
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.settings import as_environment
 from tests.e2e.conftest import environment, run
 from tests.event_data import T0

@@ -11,7 +11,7 @@ from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.recommender import Candidate
 from pawsonalize.engine.serving.served import STAND_IN
 from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Status
 from pawsonalize.settings import Settings
 from tests.faulty_proxy import Answer
 from tests.remote.conftest import Driving, eventually

@@ -4,7 +4,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.domain.errors import Conflict, EngineUnavailable, TrainingFailed
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Status
 from tests.faulty_proxy import Answer
 from tests.remote.conftest import Driving
 

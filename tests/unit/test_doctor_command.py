@@ -14,13 +14,11 @@ from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.names import new_recommendation_id
-from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.resource import Status, moved, new_recommendation_id
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
-from pawsonalize.storage.deliveries import Delivery
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
+from pawsonalize.storage.work import Delivery
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter

@@ -15,7 +15,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.settings import Settings
-from pawsonalize.storage.events.group_days import GroupDays
+from pawsonalize.storage.events.group_usage import GroupDays
 
 
 def run(folder: Path, *words: str) -> str:

@@ -15,8 +15,7 @@ from pawsonalize.aws.protocol.service import operations
 from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.event_trackers import EventTracker
-from pawsonalize.kinds.filters import Filter
+from pawsonalize.kinds.group_resources import EventTracker, Filter
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from tests.aws_shapes import ACCOUNT, REGION

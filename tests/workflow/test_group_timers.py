@@ -15,13 +15,12 @@ from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import ensure_defaults
-from pawsonalize.kinds.fair_order import FairOrder
+from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.turns import Turns
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.storage.work import Turns, WorkTable
 
 NOON = parse_moment("2026-05-17T12:00Z", "noon")
 FOUR = NOON + 16 * HOUR

@@ -18,8 +18,7 @@ from pawsonalize.engine.training.retraining.record import (
 )
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.deliveries import Deliveries
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.storage.work import Deliveries, WorkTable
 from tests.event_data import T0
 
 

@@ -18,7 +18,7 @@ from pawsonalize.engine.training.retraining.record import (
 )
 from pawsonalize.engine.training.retraining.worker import Later
 from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Status
 from tests.event_data import T0
 from tests.service_data import make_service
 from tests.training import train

@@ -24,8 +24,8 @@ from pawsonalize.engine.training.retraining.record import (
 from pawsonalize.engine.training.retraining.training import MAX_TRAININGS, Training, in_turns
 from pawsonalize.engine.training.retraining.worker import Later
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.kinds.status import Status
 from tests.event_data import T0
 from tests.service_data import make_service
 

@@ -1,21 +1,157 @@
-"""Keys, visitors' tokens and limits: who calls, and whether the call is allowed."""
+"""Keys, visitors' tokens and sessions of pages: who calls, and whether the call is allowed.
+
+A visitor's token is a JSON Web Token (RFC 7519) with HS256, so that any library makes it: `kid` in
+the header is the site's key and its secret signs; `sub` is the user, `exp` the end in seconds since
+1970.
+
+A session is `key id.end.proof`, which a browser keeps as a cookie instead of the secret. The proof
+is an HMAC of both under the key's secret, so nothing is stored, and a session ends when its key
+does. `end` is in milliseconds since 1970.
+"""
 
 import hmac
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from ipaddress import ip_address
 from threading import Lock
+from typing import Any, Final
+from urllib.parse import SplitResult, urlsplit
 
+import jwt
 from starlette.datastructures import Headers
 
-from pawsonalize.access.origins import foreign_origin, key_for
-from pawsonalize.access.page_sessions import PageSessions
-from pawsonalize.access.rates import Rates
-from pawsonalize.access.visitor_tokens import read_visitor_token
+from pawsonalize.access.limits import Rates
 from pawsonalize.domain.errors import Forbidden, NotFound, Unauthenticated
+from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.kinds.access_keys import SITE, AccessKey, AccessKeys, Scope
 from pawsonalize.kinds.cached_lookup import CachedLookup
+
+LASTS: Final = 12 * HOUR
+_SESSION = re.compile(r"(?P<key>PAWS[A-Z0-9]{1,40})\.(?P<end>\d{1,15})\.(?P<proof>[0-9a-f]{64})")
+
+
+@dataclass(frozen=True, slots=True)
+class PageSessions:
+    """Begins and reads sessions; `secret_of` finds the secret of a key, None without that key."""
+
+    secret_of: Callable[[str], str | None]
+
+    def begin(self, key_id: str, now: int) -> str:
+        """A new session of a key that there is."""
+        secret = self.secret_of(key_id)
+        assert secret is not None
+        end = now + LASTS
+        return f"{key_id}.{end}.{_proof(secret, key_id, end)}"
+
+    def key_of(self, session: str, now: int) -> str | None:
+        """The id of the key that signed in; None if the session is over, or none of ours."""
+        read = _SESSION.fullmatch(session)
+        secret = None if read is None else self.secret_of(read["key"])
+        if read is None or secret is None:
+            return None
+        key_id, end = read["key"], int(read["end"])
+        if not hmac.compare_digest(_proof(secret, key_id, end), read["proof"]):
+            return None
+        return key_id if now < end else None
+
+
+def _proof(secret: str, key_id: str, end: int) -> str:
+    # The text differs from whatever else the secret signs: visitors' tokens and AWS's requests.
+    text = f"pawsonalize pages {key_id} {end}"
+    return hmac.digest(secret.encode(), text.encode(), "sha256").hex()
+
+
+ALGORITHM: Final = "HS256"
+_LONGEST = DAY
+_SKEW_SECONDS = 60
+
+
+def read_visitor_token(token: str, secret_of: Callable[[str], str | None], now: int) -> str:
+    """The user that the token names; Unauthenticated if it is not signed, or not good now.
+
+    `secret_of` finds the secret of a key that may sign.
+    """
+    try:
+        key_id = jwt.get_unverified_header(token).get("kid")
+        secret = secret_of(key_id) if isinstance(key_id, str) else None
+        if secret is None:
+            raise _refused("its kid must be the id of a key with the scope site")
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            secret,
+            algorithms=[ALGORITHM],
+            leeway=_SKEW_SECONDS,
+            options={"require": ["sub", "exp"], "verify_exp": False, "verify_aud": False},
+        )
+    except jwt.InvalidTokenError as error:
+        raise _refused(str(error)) from error
+    _check_end(claims["exp"], now)
+    return str(claims["sub"])
+
+
+def _check_end(end: object, now: int) -> None:
+    if not isinstance(end, int | float):
+        raise _refused("exp must be a number of seconds since 1970")
+    if not end * SECOND > now - _SKEW_SECONDS * SECOND:  # JSON's NaN is neither
+        raise _refused("it has expired: let your server sign a new one")
+    if end * SECOND > now + _LONGEST + _SKEW_SECONDS * SECOND:
+        raise _refused("it is good for more than a day: sign it for an hour, and anew when needed")
+
+
+def _refused(reason: str) -> Unauthenticated:
+    return Unauthenticated(
+        f"the visitor's token is refused: {reason}", code="visitor_token_refused"
+    )
+
+
+def foreign_origin(headers: Headers, names: Collection[str]) -> str | None:
+    """The origin of a page of another site; None for our own pages, and for what is no browser.
+
+    `names` are hosts by which browsers reach the service, beside the one that was asked: behind a
+    proxy, the two differ.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        # Old browsers, and requests that need no CORS: they still say whether they cross sites.
+        return "another site" if headers.get("sec-fetch-site") == "cross-site" else None
+    page = _parts(origin)
+    if page is not None and (page.netloc == headers.get("host") or page.hostname in names):
+        return None
+    return origin
+
+
+def key_for(origin: str) -> str:
+    """The command that makes a key for the origin's pages."""
+    named = origin[:200] if "://" in origin else "ORIGIN"
+    return f"pawsonalize keys create --scope browser --origin {named}"
+
+
+def is_of_this_machine(host: str, names: Collection[str]) -> bool:
+    """Whether a request by this `Host` was meant for us: an address, a local name, or our own.
+
+    A page elsewhere can make its own name point at our address. Such a name has a dot: nobody in
+    the internet owns one without, as machines and containers in a local network have.
+    """
+    page = _parts(f"//{host}")
+    name = "" if page is None else page.hostname or ""
+    if "." not in name or name.endswith(".localhost") or name in names:
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _parts(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
 
 VISITOR_HEADER = "Pawsonalize-Visitor"
 _BEARER = "bearer "

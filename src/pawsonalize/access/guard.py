@@ -1,15 +1,43 @@
-"""Checks of every request, at any door: host names, pages of other sites, headers."""
+"""Checks of every request, at any door: host names, pages of other sites, headers; the audit."""
 
 from http import HTTPStatus
 
 import msgspec
+import structlog
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pawsonalize.access.admission import VISITOR_HEADER, Admission
-from pawsonalize.access.origins import foreign_origin, is_of_this_machine, key_for
+from pawsonalize.access.admission import (
+    VISITOR_HEADER,
+    Admission,
+    foreign_origin,
+    is_of_this_machine,
+    key_for,
+)
+from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.storage.journal import AuditEntry, AuditLog
+
+log = structlog.get_logger()
+
+ANYBODY_CALLED = "anybody"
+"""Name of the caller in the audit log where no key is needed."""
+
+
+async def note(audit: AuditLog, entry: AuditEntry) -> None:
+    """Note what is done by now: where that fails, the log of the server has it."""
+    try:
+        await run_in_threadpool(audit.add, entry)
+    except PawsonalizeError as error:
+        log.error(
+            "not in the audit log",
+            who=entry.who,
+            what=entry.what,
+            target=entry.target,
+            reason=error.message,
+        )
+
 
 NATIVE = "/v1/"
 """The paths where pages of other sites may call, with a key that names them."""

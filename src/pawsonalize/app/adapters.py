@@ -27,25 +27,20 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings, as_environment, kinds_of_settings
-from pawsonalize.storage.animals.animal_exposures import AnimalExposures
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.archiving.archive_index import ArchiveIndex
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger
-from pawsonalize.storage.audit import AuditLog
+from pawsonalize.storage.animals.exposures import AnimalExposures
+from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger
 from pawsonalize.storage.beats import GONE_SECONDS
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.deliveries import Deliveries
-from pawsonalize.storage.erasing.erased import ErasedLookup
-from pawsonalize.storage.erasing.erasures import ErasureTable
+from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.group_days import GroupDays
+from pawsonalize.storage.events.group_usage import GroupDays
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.storage.events.raw_events import RawEvents
-from pawsonalize.storage.problems import ProblemTable
+from pawsonalize.storage.journal import AuditLog, ProblemTable
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.storage.work import Deliveries, WorkTable
 from pawsonalize.wing import offered
 
 if TYPE_CHECKING:

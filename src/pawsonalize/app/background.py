@@ -24,9 +24,9 @@ from pawsonalize.engine.training.refresh import are_behind
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.kinds.servers import Servers
 from pawsonalize.settings import Settings
-from pawsonalize.storage.answering import in_time
+from pawsonalize.storage.contexts import in_time
+from pawsonalize.storage.servers import Servers
 from pawsonalize.wing import parts
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ import msgspec
 
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.kinds.servers import Servers
 from pawsonalize.settings import Settings
+from pawsonalize.storage.servers import Servers
 
 
 class Verdict(StrEnum):

@@ -19,13 +19,11 @@ from pawsonalize.app.checks import (
 )
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
-from pawsonalize.kinds.names import first_recommendation_id
+from pawsonalize.kinds.resource import Status, first_recommendation_id
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
-from pawsonalize.storage.archiving.archive_ledger import Segment
-from pawsonalize.storage.file_size import FileSize
-from pawsonalize.storage.table_sizes import TableSizes
+from pawsonalize.storage.archive_ledger import Segment
+from pawsonalize.storage.sizes import FileSize, TableSizes
 from pawsonalize.storage.tables import impressions
 from pawsonalize.wing import added
 

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.access.admission import Admission
-from pawsonalize.access.heavy_reads import HeavyReads
-from pawsonalize.access.rates import Rates
-from pawsonalize.access.tenants import Tenants
+from pawsonalize.access.limits import Rates, Tenants
+from pawsonalize.access.slots import HeavyReads
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import attempt
 from pawsonalize.app.figures import figure_sources
@@ -81,11 +80,11 @@ from pawsonalize.kinds.access_keys import ADOPTION_SITE
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.kinds.job_table import JobTable
+from pawsonalize.kinds.leases import SideProcess
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.kinds.servers import Membership, Servers
-from pawsonalize.kinds.side_process import SideProcess
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
+from pawsonalize.storage.servers import Membership, Servers
 from pawsonalize.ui.door import Storefront
 from pawsonalize.ui.storefront import Learning
 from pawsonalize.wing import offered

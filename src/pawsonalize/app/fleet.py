@@ -15,10 +15,15 @@ from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.kinds.servers import NOBODY_WORKS, Membership, Servers
 from pawsonalize.settings import Settings
 from pawsonalize.storage.beats import BEAT_SECONDS
-from pawsonalize.storage.servers import ServerProcess, ServerTable
+from pawsonalize.storage.servers import (
+    NOBODY_WORKS,
+    Membership,
+    ServerProcess,
+    Servers,
+    ServerTable,
+)
 from pawsonalize.storage.tables import REVISION
 
 log = structlog.get_logger()

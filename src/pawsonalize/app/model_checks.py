@@ -23,8 +23,8 @@ from pawsonalize.engine.training.retraining.record import RunOutcome
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.storage.servers import ServerProcess
 
 _OLD_DAYS = 14

@@ -9,8 +9,8 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.event_reads import Outcomes
 from pawsonalize.storage.events.impressions import Impressions
-from pawsonalize.storage.events.outcomes import Outcomes
 
 
 def outcome_tables(database: Database, event_types: EventTypes) -> OutcomeSources:

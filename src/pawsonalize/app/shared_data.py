@@ -9,9 +9,8 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
-from pawsonalize.storage.data_folder import ROOT_KEY_FILE
+from pawsonalize.storage.data_folder import ROOT_KEY_BYTES, ROOT_KEY_FILE, RootKeyFile
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.root_key import ROOT_KEY_BYTES, RootKeyFile
 from pawsonalize.wing import offered
 
 

@@ -4,7 +4,7 @@ import os
 from functools import partial
 
 from pawsonalize import clock
-from pawsonalize.access.tenants import Tenants
+from pawsonalize.access.limits import Tenants, Usage
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import DAY, SECOND
@@ -14,16 +14,14 @@ from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.http.metrics import count_raw_too_long, count_unknown_type
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.fair_order import FairOrder
 from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
+from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.kinds.usage import Usage
 from pawsonalize.settings import Settings
-from pawsonalize.storage.events.group_days import DayCounts, GroupDays
-from pawsonalize.storage.events.group_sizes import GroupSizes
-from pawsonalize.storage.turns import Turns
+from pawsonalize.storage.events.group_usage import DayCounts, GroupDays, GroupSizes
+from pawsonalize.storage.work import Turns
 
 
 def tenants_of(settings: Settings, adapters: Adapters) -> Tenants:

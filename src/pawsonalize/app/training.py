@@ -36,11 +36,11 @@ from pawsonalize.engine.training.retraining.worker import RunWorker
 from pawsonalize.engine.training.retraining.worker_processes import WorkerProcesses
 from pawsonalize.http.metrics import count_refresh
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.leases import SideProcess
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.kinds.side_process import SideProcess
 from pawsonalize.settings import Settings, as_environment
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.turns import Turns
+from pawsonalize.storage.work import Turns
 
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 

@@ -27,11 +27,10 @@ from pawsonalize.kinds.jobs import (
     DatasetExportJob,
 )
 from pawsonalize.settings import Settings
-from pawsonalize.storage.erasing.remains import remove_remains
-from pawsonalize.storage.erasing.visitor_rows import VisitorRows
-from pawsonalize.storage.events.group_days import GroupDays
+from pawsonalize.storage.events.group_usage import GroupDays
 from pawsonalize.storage.events.log_start import LogStart
-from pawsonalize.storage.file_size import tidy
+from pawsonalize.storage.sizes import remove_remains, tidy
+from pawsonalize.storage.visitor_rows import VisitorRows
 from pawsonalize.wing import added, parts
 
 

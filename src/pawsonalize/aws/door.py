@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pawsonalize.access.auditing import ANYBODY_CALLED, note
-from pawsonalize.access.tenants import Lane, Tenants
+from pawsonalize.access.guard import ANYBODY_CALLED, note
+from pawsonalize.access.limits import Lane, Tenants
 from pawsonalize.aws.operations.catalogue import HANDLERS
 from pawsonalize.aws.protocol.errors import (
     UNKNOWN_OPERATION,
@@ -33,7 +33,7 @@ from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import SignedRequest
 from pawsonalize.engine.ingest.decoding.decoder import read_bounded
 from pawsonalize.kinds.access_keys import CONTROL_PLANE, EVENTS, RUNTIME, Scope
-from pawsonalize.storage.audit import AuditEntry
+from pawsonalize.storage.journal import AuditEntry
 
 ROOT = "/aws"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]

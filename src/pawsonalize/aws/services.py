@@ -24,11 +24,11 @@ from pawsonalize.engine.training.solutions import Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.event_trackers import EventTracker
+from pawsonalize.kinds.group_resources import EventTracker
 from pawsonalize.kinds.job_table import JobTable
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource, ResourceT
-from pawsonalize.storage.audit import AuditLog
+from pawsonalize.storage.journal import AuditLog
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -16,7 +16,7 @@ from pawsonalize.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.kinds.access_keys import AccessKey
-    from pawsonalize.storage.audit import AuditEntry
+    from pawsonalize.storage.journal import AuditEntry
 
 
 app = command_group("Access keys: who may call, and what.")
@@ -78,7 +78,7 @@ def create(
 
     Example: pawsonalize keys create --scope site --note "the adoption site's server"
     """
-    from pawsonalize.access.rates import check_rate
+    from pawsonalize.access.limits import check_rate
     from pawsonalize.kinds.access_keys import ADOPTION_SITE, Scope
 
     check_rate(rate, "--rate")

@@ -15,7 +15,7 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pawsonalize.storage.erasing.erasures import Erasure
+    from pawsonalize.storage.erasures import Erasure
 
 app = command_group("Erasures: visitors who are to be forgotten.")
 

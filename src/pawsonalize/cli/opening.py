@@ -79,7 +79,7 @@ def _recorded(adapters: "Adapters") -> Iterator[None]:
         yield
         outcome = "done"
     finally:
-        from pawsonalize.storage.audit import AuditEntry
+        from pawsonalize.storage.journal import AuditEntry
 
         try:
             adapters.audit.add(AuditEntry(clock.now(), "command line", words, target, outcome))

@@ -52,8 +52,8 @@ def refresh(token: int) -> None:
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.fleet import take_part
     from pawsonalize.app.training import FAILED, refresh_counts
-    from pawsonalize.kinds.side_process import rest
-    from pawsonalize.storage.fencing import fence_writes
+    from pawsonalize.kinds.leases import rest
+    from pawsonalize.storage.contexts import fence_writes
 
     settings = _settings()
     began = clock.now()
@@ -76,8 +76,8 @@ def follow_latest(token: int) -> None:
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.fleet import take_part
     from pawsonalize.app.training import following
-    from pawsonalize.kinds.side_process import rest
-    from pawsonalize.storage.fencing import fence_writes
+    from pawsonalize.kinds.leases import rest
+    from pawsonalize.storage.contexts import fence_writes
 
     settings = _settings()
     began = clock.now()

@@ -266,7 +266,7 @@ def vacuum(data_dir: DataDir = None) -> None:
 
     Example: pawsonalize vacuum
     """
-    from pawsonalize.storage.file_size import FileSize, rewrite
+    from pawsonalize.storage.sizes import FileSize, rewrite
 
     with opened(data_dir) as adapters:
         before = FileSize.of(adapters.database)

@@ -22,8 +22,8 @@ from pawsonalize.engine.training.retraining.fates import describe_finding, label
 from pawsonalize.engine.training.retraining.record import Half, RunOutcome, RunRecord, StepTiming
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
 
 _TRAINING_LOOK_SECONDS = 0.05

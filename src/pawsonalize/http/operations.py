@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from pawsonalize.access.tenants import Lane, check_reach
+from pawsonalize.access.limits import Lane, check_reach
 from pawsonalize.domain.errors import InvalidInput, NotReady, PawsonalizeError
 from pawsonalize.engine.ingest.decoding.misfits import form_of, inside
 from pawsonalize.engine.ingest.decoding.unknown_fields import (
@@ -39,7 +39,7 @@ from pawsonalize.http.reports import note_action
 from pawsonalize.http.services import Services
 from pawsonalize.http.users import VisitorConvertor
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.storage.answering import answering
+from pawsonalize.storage.contexts import answering
 from pawsonalize.wing import added
 
 

@@ -11,7 +11,7 @@ from msgspec import Meta
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from pawsonalize.access.tenants import Lane
+from pawsonalize.access.limits import Lane
 from pawsonalize.domain.errors import Forbidden, InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.ids import parse_id
 from pawsonalize.domain.limits import check_length

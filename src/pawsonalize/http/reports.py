@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.access.auditing import ANYBODY_CALLED, note
+from pawsonalize.access.guard import ANYBODY_CALLED, note
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order
@@ -18,8 +18,8 @@ from pawsonalize.http.json import json_response, read_count, read_limit
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import OPERATOR
-from pawsonalize.kinds.servers import ServerState
-from pawsonalize.storage.audit import AuditEntry, AuditLog
+from pawsonalize.storage.journal import AuditEntry, AuditLog
+from pawsonalize.storage.servers import ServerState
 
 OPERATIONS = Operations()
 

@@ -7,7 +7,7 @@ from typing import ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
 
-from pawsonalize.access.heavy_reads import HeavyReads
+from pawsonalize.access.slots import HeavyReads
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.intake import Intake
@@ -33,10 +33,10 @@ from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.job_table import JobTable
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.servers import Servers
 from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.audit import AuditLog
 from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.journal import AuditLog
+from pawsonalize.storage.servers import Servers
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -28,7 +28,7 @@ from pawsonalize.http.queries import PreferencesForm
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.animals.catalogue import User, Value
-from pawsonalize.storage.erasing.erasures import STEPS, Erasure, ErasureStatus
+from pawsonalize.storage.erasures import STEPS, Erasure, ErasureStatus
 
 OPERATIONS = Operations()
 

@@ -7,8 +7,8 @@ import msgspec
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate, check_influence
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.kinds.status import Status
 
 CALLED_OFF = "rolled back before it was served"
 

@@ -19,9 +19,8 @@ from pawsonalize.kinds.kind import (
     Values,
     Wire,
 )
-from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.resource import Resource, Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion, TrainingSelection
-from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.names import SIMILAR_ITEMS
 
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -325,4 +324,3 @@ RECOMMENDER_KIND = Kind(
     delete=lambda parts, name, now: parts.recommenders.delete(name, now),
     wire=Wire(deletes="Deletes a recommender with its solution, its campaign and its model."),
 )
-KINDS: tuple[Kind[Any], ...] = (CAMPAIGN_KIND, RECOMMENDER_KIND)

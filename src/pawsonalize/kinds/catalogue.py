@@ -1,32 +1,27 @@
-"""Every kind of resource, in the order in which resources are created: parents first."""
+"""Every kind of resource. Without storage, as the help of commands reads it and must be quick."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pawsonalize.kinds import (
-    campaigns,
-    datasets,
-    event_trackers,
-    filters,
-    jobs,
-    metric_attributions,
-    schemas,
-    solutions,
+from pawsonalize.kinds.campaigns import CAMPAIGN_KIND, RECOMMENDER_KIND
+from pawsonalize.kinds.datasets import DATASET_GROUP_KIND, DATASET_KIND, IMPORT_KIND
+from pawsonalize.kinds.group_resources import (
+    EVENT_TRACKER_KIND,
+    FILTER_KIND,
+    METRIC_ATTRIBUTION_KIND,
 )
+from pawsonalize.kinds.jobs import JOB_KINDS
 from pawsonalize.kinds.kind import Kind
 from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.schemas import SCHEMA_KIND
+from pawsonalize.kinds.solutions import SOLUTION_KIND, VERSION_KIND
 
-_FILES = (
-    schemas,
-    datasets,
-    event_trackers,
-    filters,
-    metric_attributions,
-    solutions,
-    campaigns,
-    jobs,
+_KINDS: tuple[Kind[Any], ...] = (
+    *(SCHEMA_KIND, DATASET_GROUP_KIND, DATASET_KIND, IMPORT_KIND),
+    *(EVENT_TRACKER_KIND, FILTER_KIND, METRIC_ATTRIBUTION_KIND),
+    *(SOLUTION_KIND, VERSION_KIND, CAMPAIGN_KIND, RECOMMENDER_KIND),
+    *JOB_KINDS,
 )
-KINDS: Mapping[type[Resource], Kind[Any]] = MappingProxyType(
-    {kind.resource: kind for file in _FILES for kind in file.KINDS}
-)
+KINDS: Mapping[type[Resource], Kind[Any]] = MappingProxyType({one.resource: one for one in _KINDS})
+"""Every kind of resource, in the order in which resources are created: parents first."""

@@ -26,14 +26,13 @@ from pawsonalize.kinds.kind import (
     Values,
     Wire,
 )
-from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.resource import Resource, Status
 from pawsonalize.kinds.schemas import (
     ITEMS_OF_A_SHOP,
     DatasetSchema,
     avro_text,
     dataset_type_named,
 )
-from pawsonalize.kinds.status import Status
 
 
 class DatasetGroup(Resource, frozen=True, kw_only=True):
@@ -318,11 +317,4 @@ IMPORT_KIND = Kind(
         defaults={"mode": ImportMode.FULL, "status": Status.CREATE_PENDING},
         shown={"publishAttributionMetricsToS3": lambda _one: False},
     ),
-)
-
-
-KINDS: tuple[Kind[Any], ...] = (
-    DATASET_GROUP_KIND,
-    DATASET_KIND,
-    IMPORT_KIND,
 )

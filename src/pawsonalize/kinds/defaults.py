@@ -13,7 +13,7 @@ from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import Dataset, DatasetGroup
 from pawsonalize.kinds.datasets import dataset_name as named_in
-from pawsonalize.kinds.event_trackers import EventTracker
+from pawsonalize.kinds.group_resources import EventTracker
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.schemas import DatasetSchema

@@ -2,17 +2,49 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Generic
+from typing import Any, Generic, TypeVar
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, LeaseLost, reason_of
-from pawsonalize.kinds.fair_order import FairOrder
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Resource, ResourceT, moved
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Resource, ResourceT, Status, moved
+from pawsonalize.storage.work import Turns
+
+WorkT = TypeVar("WorkT")
+
+
+class FairOrder:
+    """The order in which work of one kind is begun, whichever machine begins it."""
+
+    def __init__(self, turns: Turns, work: str) -> None:
+        self._turns = turns
+        self._work = work
+
+    def ordered(
+        self, waiting: Sequence[WorkT], whose: Callable[[WorkT], str | None]
+    ) -> list[WorkT]:
+        """The work, which comes oldest first, in the order in which it is to be begun.
+
+        Of each dataset group one at a time: first of the one whose last turn was longest ago.
+        """
+        if len(waiting) < 2:
+            return list(waiting)
+        last = self._turns.last(self._work)
+        places: dict[str, int] = {}
+        keyed = []
+        for place, one in enumerate(waiting):
+            group = whose(one) or ""
+            places[group] = places.get(group, -1) + 1
+            keyed.append((places[group], last.get(group, 0), place, one))
+        return [one for *_, one in sorted(keyed, key=lambda each: each[:3])]
+
+    def begun(self, group: str | None) -> None:
+        """Note that work of the dataset group was begun: the others are next."""
+        self._turns.take(self._work, group or "")
+
 
 Progress = Callable[[int, int], None]
 """Gets how much is done and the total, in one unit."""

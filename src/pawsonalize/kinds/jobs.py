@@ -9,11 +9,10 @@ from msgspec import Meta
 
 from pawsonalize.kinds.campaigns import Days, Share
 from pawsonalize.kinds.datasets import Dataset, DatasetGroup
-from pawsonalize.kinds.filters import Filter
+from pawsonalize.kinds.group_resources import Filter
 from pawsonalize.kinds.kind import Block, Field, Kind, Native, Quota, Wire, in_work
-from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.resource import Resource, Status
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.kinds.status import Status
 
 
 class IngestionMode(StrEnum):
@@ -167,7 +166,7 @@ _BATCH_MEMBERS = {
     "numResults": "results",
 }
 _BATCH_STORED = ("solutionVersionArn", "jobInput", "jobOutput", "roleArn")
-KINDS: tuple[Kind[Any], ...] = (
+JOB_KINDS: tuple[Kind[Any], ...] = (
     Kind(
         resource=DatasetExportJob,
         parent=Dataset,

@@ -7,8 +7,8 @@ import structlog
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import MINUTE, iso
-from pawsonalize.storage.deliveries import Deliveries, Delivery
-from pawsonalize.storage.problems import Problem, ProblemTable
+from pawsonalize.storage.journal import Problem, ProblemTable
+from pawsonalize.storage.work import Deliveries, Delivery
 
 
 class Outbox:

@@ -1,30 +1,57 @@
-"""Resources by name: created once, within quotas; updated by compare-and-set; listed in pages."""
+"""Resources by name: created once, within quotas; updated by compare-and-set; listed in pages.
+
+A quota is checked before a resource is created. So creations at the same moment may exceed it by a
+few.
+"""
 
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Generic
+from functools import cache
+from typing import Any, Generic
 
 import msgspec
 
-from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound
-from pawsonalize.domain.limits import check_between
-from pawsonalize.kinds.datasets import DATASET_GROUPS
-from pawsonalize.kinds.dependencies import (
-    check_needs,
-    check_quota,
-    check_unneeded,
-    dataset_group_of,
-    dataset_group_of_named,
+from pawsonalize.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    CorruptArtefact,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
 )
-from pawsonalize.kinds.resource import Resource, ResourceT, is_name
-from pawsonalize.kinds.rows import from_row, to_row
-from pawsonalize.kinds.status import UNSETTLED
-from pawsonalize.storage.resources import Resources
+from pawsonalize.domain.limits import check_between
+from pawsonalize.kinds.catalogue import KINDS
+from pawsonalize.kinds.datasets import DATASET_GROUPS, DatasetGroup
+from pawsonalize.kinds.kind import Block, Kind, Quota
+from pawsonalize.kinds.resource import UNSETTLED, Resource, ResourceT, Status, is_name
+from pawsonalize.storage.resources import ResourceRow, Resources
 
-_PAGE = 100
+MAX_PAGE = 100
+_COLUMNS = ("name", "status", "failure_reason", "created_at", "updated_at", "revision")
+_MANY = 1_000
 _UNSETTLED_MOST = 100_000
 _TRIES = 20  # each time another writer got through, so no caller waits for long
+_CURSOR = re.compile(r"(\d{1,15})\.([A-Za-z0-9][A-Za-z0-9_-]{0,127})", re.ASCII)
+
+
+@cache
+def blocks_of(blocked: type[Resource]) -> tuple[tuple[type[Resource], Block], ...]:
+    """The kinds that may need one of that kind, the last in the order of creation first."""
+    return tuple(
+        (kind.resource, block)
+        for kind in reversed([*KINDS.values()])
+        for block in kind.blocking
+        if block.kind is blocked
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcePage(Generic[ResourceT]):
+    """Resources, newest first, and the cursor of the next page, None on the last."""
+
+    resources: tuple[ResourceT, ...]
+    next_cursor: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +71,11 @@ class Registry:
                 "a name has 1 to 128 letters, digits, - and _, and begins with a letter or digit",
                 field="name",
             )
-        if self.rows.get(resource.kind, resource.name) is None:
-            check_needs(self.rows, resource)
-            check_quota(self.rows, resource, self.dataset_groups)
+        kind = KINDS.get(type(resource))
+        if kind is not None and self.rows.get(resource.kind, resource.name) is None:
+            self._check_needs(kind, resource)
+            if kind.quota is not None:
+                self._check_quota(kind, kind.quota, resource)
         resource = msgspec.structs.replace(resource, created_at=now, updated_at=now)
         if not self.rows.create(to_row(resource)):
             raise AlreadyExists(f"there is a {resource.kind} named {resource.name} already")
@@ -64,6 +93,25 @@ class Registry:
             raise NotFound(f"there is no {kind.kind} named {name}")
         return found
 
+    def unsettled(self, kind: type[ResourceT]) -> list[ResourceT]:
+        """Every resource of the kind whose status will change by itself, oldest first."""
+        rows = self.rows.list(kind.kind, _UNSETTLED_MOST, statuses=UNSETTLED)
+        return [from_row(row, kind) for row in reversed(rows)]
+
+    def group_of(self, resource: Resource) -> str | None:
+        """The dataset group that the resource belongs to; None for what belongs to none."""
+        if isinstance(resource, DatasetGroup):
+            return resource.name
+        owner = None if resource.owner is None else getattr(resource, resource.owner)
+        return None if owner is None else self._group_of_owner(type(resource), owner)
+
+    def group_of_named(self, kind: type[Resource], name: str) -> str | None:
+        """The same of a resource by its name; None, too, if there is none of that name."""
+        row = self.rows.get(kind.kind, name) if is_name(name) else None
+        if row is None or kind is DatasetGroup:
+            return None if row is None else name
+        return None if row.parent is None else self._group_of_owner(kind, row.parent)
+
     def page(
         self,
         kind: type[ResourceT],
@@ -78,23 +126,10 @@ class Registry:
         rows = self.rows.list(kind.kind, limit, parent=parent, before=before)
         return [from_row(row, kind) for row in rows]
 
-    def unsettled(self, kind: type[ResourceT]) -> list[ResourceT]:
-        """Every resource of the kind whose status will change by itself, oldest first."""
-        rows = self.rows.list(kind.kind, _UNSETTLED_MOST, statuses=UNSETTLED)
-        return [from_row(row, kind) for row in reversed(rows)]
-
-    def group_of(self, resource: Resource) -> str | None:
-        """The dataset group that the resource belongs to; None for what belongs to none."""
-        return dataset_group_of(self.rows, resource)
-
-    def group_of_named(self, kind: type[Resource], name: str) -> str | None:
-        """The same of a resource by its name; None, too, if there is none of that name."""
-        return dataset_group_of_named(self.rows, kind, name) if is_name(name) else None
-
     def all(self, kind: type[ResourceT], *, parent: str | None = None) -> Iterator[ResourceT]:
         """Every resource of the kind, newest first, read page by page."""
         before = None
-        while page := self.page(kind, _PAGE, parent=parent, before=before):
+        while page := self.page(kind, MAX_PAGE, parent=parent, before=before):
             yield from page
             before = (page[-1].created_at, page[-1].name)
 
@@ -129,7 +164,13 @@ class Registry:
 
     def check_unneeded(self, resource: Resource) -> None:
         """Conflict that names what must be deleted before the resource, if anything must."""
-        check_unneeded(self.rows, resource)
+        for kind, block in blocks_of(type(resource)):
+            for row in self.rows.list(kind.kind, _MANY, parent=block.parent(resource)):
+                if block.condition(from_row(row, kind), resource):
+                    raise Conflict(
+                        f"{resource.kind} {resource.name} is needed by {row.kind} {row.name}:"
+                        " delete that first"
+                    )
 
     def delete(self, kind: type[ResourceT], name: str) -> None:
         """Remove a resource; NotFound without it, Conflict that names what needs it."""
@@ -140,6 +181,55 @@ class Registry:
                 return
         raise _meanwhile(resource)
 
+    def _check_needs(self, kind: Kind[Any], resource: Resource) -> None:
+        """NotFound that names what has to be created first; Conflict if that is not ACTIVE."""
+        for need in kind.needed:
+            name = str(getattr(resource, need.field))
+            row = self.rows.get(need.kind.kind, name)
+            if row is None:
+                raise NotFound(f"there is no {need.kind.kind} named {name}: create it first")
+            if row.status != Status.ACTIVE:
+                raise Conflict(f"{need.kind.kind} {name} is {row.status}: wait until it is ACTIVE")
+            if need.check is not None:
+                need.check(resource, from_row(row, need.kind))
+
+    def _check_quota(self, kind: Kind[Any], quota: Quota, resource: Resource) -> None:
+        limit = self.dataset_groups if isinstance(resource, DatasetGroup) else quota.limit
+        found = self.rows.list(
+            kind.word,
+            max(_MANY, limit),
+            parent=getattr(resource, resource.owner)
+            if resource.owner and quota.of_parent
+            else None,
+            statuses=UNSETTLED if quota.in_work else (),
+        )
+        others: Iterator[Resource] = (from_row(row, kind.resource) for row in found)
+        if quota.of_group:
+            group = self.group_of(resource)
+            others = (one for one in others if self.group_of(one) == group)
+        elif quota.alike:
+            wanted = getattr(resource, quota.alike)
+            others = (one for one in others if getattr(one, quota.alike) == wanted)
+        if sum(1 for _ in others) >= limit:
+            raise LimitExceeded(
+                f"{limit} {kind.word}s of the dataset group are in work already: wait until one is"
+                " ready"
+                if quota.in_work
+                else f"there may be {limit} {kind.word}s{quota.scope}: delete one first"
+                f"{quota.advice}"
+            )
+
+    def _group_of_owner(self, kind: type[Resource], owner: str) -> str | None:
+        """Return the dataset group of a resource of the kind that belongs to that owner."""
+        while (described := KINDS.get(kind)) and described.parent not in {None, DatasetGroup}:
+            assert described.parent is not None
+            kind = described.parent
+            row = self.rows.get(kind.kind, owner)
+            if row is None or row.parent is None:
+                return None
+            owner = row.parent
+        return owner
+
     def _stored(self, resource: ResourceT, now: int) -> ResourceT | None:
         """The resource as it replaced the revision it was made from; None if that is outdated."""
         seen = resource.revision
@@ -147,22 +237,32 @@ class Registry:
         return newer if self.rows.update(to_row(newer), expected_revision=seen) else None
 
 
+def to_row(resource: Resource) -> ResourceRow:
+    """The resource as it is stored."""
+    fields = msgspec.structs.asdict(resource)
+    columns = {name: fields.pop(name) for name in _COLUMNS}
+    return ResourceRow(
+        kind=resource.kind,
+        parent=None if resource.owner is None else fields[resource.owner],
+        body=msgspec.json.encode(fields, order="deterministic").decode(),
+        **columns,
+    )
+
+
+def from_row(row: ResourceRow, kind: type[ResourceT]) -> ResourceT:
+    """The stored resource; CorruptArtefact if the row is not one of its kind."""
+    try:
+        fields = msgspec.json.decode(row.body, type=dict[str, Any])
+        columns = {name: getattr(row, name) for name in _COLUMNS}
+        return msgspec.convert(fields | columns, kind)
+    except msgspec.MsgspecError as error:
+        raise CorruptArtefact(f"{row.kind} {row.name} cannot be read: {error}") from error
+
+
 def _meanwhile(resource: Resource) -> Conflict:
     return Conflict(
         f"{resource.kind} {resource.name} was changed by somebody else meanwhile: look again"
     )
-
-
-MAX_PAGE = 100
-_CURSOR = re.compile(r"(\d{1,15})\.([A-Za-z0-9][A-Za-z0-9_-]{0,127})", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class ResourcePage(Generic[ResourceT]):
-    """Resources, newest first, and the cursor of the next page, None on the last."""
-
-    resources: tuple[ResourceT, ...]
-    next_cursor: str | None
 
 
 def resource_page(
@@ -175,17 +275,13 @@ def resource_page(
 ) -> ResourcePage[ResourceT]:
     """One page of a kind; InvalidInput for a limit outside 1…100 or a cursor of somebody else."""
     check_between("limit", limit, 1, MAX_PAGE)
-    before = None if cursor is None else _position(cursor)
+    before = None
+    if cursor is not None:
+        if (match := _CURSOR.fullmatch(cursor)) is None:
+            raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
+        before = int(match[1]), match[2]
     # One more than asked for tells whether there is a next page.
     found = registry.page(kind, limit + 1, parent=parent, before=before)
     shown = tuple(found[:limit])
-    if len(found) <= limit:
-        return ResourcePage(shown, None)
-    return ResourcePage(shown, f"{shown[-1].created_at}.{shown[-1].name}")
-
-
-def _position(cursor: str) -> tuple[int, str]:
-    match = _CURSOR.fullmatch(cursor)
-    if match is None:
-        raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
-    return int(match[1]), match[2]
+    more = f"{shown[-1].created_at}.{shown[-1].name}" if len(found) > limit else None
+    return ResourcePage(shown, more)

@@ -1,13 +1,113 @@
-"""What every resource has: a name, a status, its times and a revision."""
+"""Resources: their names, states, times and revisions; new identifiers.
+
+    CREATE PENDING ─► CREATE IN_PROGRESS ─► ACTIVE ─► DELETE PENDING ─► DELETE IN_PROGRESS
+          │                   │
+          └───────────────────┼─► CREATE FAILED
+                              └─► CREATE STOPPING ─► CREATE STOPPED
+
+The states are Amazon Personalize's. A failed or stopped resource may be deleted, or be CREATE
+PENDING again. A recommender may also rest and go on: ACTIVE ◄─► INACTIVE.
+"""
 
 import re
+import secrets
 from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
 from pawsonalize.domain.errors import Conflict
-from pawsonalize.kinds.status import Status
+from pawsonalize.domain.times import iso
+
+_48_BITS = 2**48 - 1
+_62_BITS = 2**62 - 1
+
+
+def new_event_id(now: int) -> str:
+    """An event id for a sender that gave none; `now` in milliseconds since 1970."""
+    return f"{now:012x}{secrets.token_hex(10)}"
+
+
+def new_recommendation_id(now: int) -> str:
+    """The id of one answer, `RID-` and a UUID; `now` in milliseconds since 1970.
+
+    A UUID of version 7 (RFC 9562): the moment, then 74 random bits.
+    """
+    moment = now & _48_BITS
+    random = secrets.randbits(74)
+    return _recommendation_id(moment, random)
+
+
+def first_recommendation_id(moment: int) -> str:
+    """The least id of an answer that may be given at that moment, in milliseconds since 1970."""
+    return _recommendation_id(moment & _48_BITS, 0)
+
+
+def _recommendation_id(moment: int, random: int) -> str:
+    bits = moment << 80 | 7 << 76 | (random >> 62) << 64 | 2 << 62 | random & _62_BITS
+    text = f"{bits:032x}"
+    return f"RID-{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def new_tracking_id() -> str:
+    """What lets a site send events into a dataset group."""
+    return secrets.token_hex(16)
+
+
+def new_resource_name(of: str, now: int) -> str:
+    """The name of a resource without a given name, `of-20260517T093000000Z-1f2e3d`."""
+    stamp = iso(now).translate(str.maketrans("", "", "-:."))
+    return f"{of}-{stamp}-{secrets.token_hex(3)}"
+
+
+class Status(StrEnum):
+    """Where a resource is in its life."""
+
+    CREATE_PENDING = "CREATE PENDING"
+    CREATE_IN_PROGRESS = "CREATE IN_PROGRESS"
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    CREATE_FAILED = "CREATE FAILED"
+    CREATE_STOPPING = "CREATE STOPPING"
+    CREATE_STOPPED = "CREATE STOPPED"
+    DELETE_PENDING = "DELETE PENDING"
+    DELETE_IN_PROGRESS = "DELETE IN_PROGRESS"
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether it stays so until a new request."""
+        return self in {
+            Status.ACTIVE,
+            Status.INACTIVE,
+            Status.CREATE_FAILED,
+            Status.CREATE_STOPPED,
+        }
+
+    def may_become(self, other: "Status") -> bool:
+        """Whether the drawing above has an arrow to that status."""
+        return other in _NEXT[self]
+
+
+UNSETTLED = tuple(status for status in Status if not status.is_settled)
+"""The states that end by themselves."""
+
+_ENDS = frozenset({Status.CREATE_FAILED, Status.CREATE_STOPPING})
+_NEXT: Mapping[Status, frozenset[Status]] = MappingProxyType(
+    {
+        Status.CREATE_PENDING: _ENDS | {Status.CREATE_IN_PROGRESS},
+        Status.CREATE_IN_PROGRESS: _ENDS | {Status.ACTIVE},
+        Status.ACTIVE: frozenset({Status.DELETE_PENDING, Status.INACTIVE}),
+        Status.INACTIVE: frozenset({Status.DELETE_PENDING, Status.ACTIVE}),
+        Status.CREATE_FAILED: frozenset({Status.CREATE_PENDING, Status.DELETE_PENDING}),
+        Status.CREATE_STOPPING: frozenset({Status.CREATE_STOPPED}),
+        Status.CREATE_STOPPED: frozenset({Status.CREATE_PENDING, Status.DELETE_PENDING}),
+        Status.DELETE_PENDING: frozenset({Status.DELETE_IN_PROGRESS}),
+        Status.DELETE_IN_PROGRESS: frozenset(),
+    }
+)
+
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}", re.ASCII)
 

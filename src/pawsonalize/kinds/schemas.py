@@ -95,39 +95,37 @@ def _create(parts: Any, values: Values, now: int) -> DatasetSchema:
     return created
 
 
-KINDS = (
-    Kind(
-        resource=DatasetSchema,
-        quota=Quota(limit=500, scope=""),
-        of_group=False,
-        create=_create,
-        native=Native(
-            list="The columns of datasets, newest first.",
-            create="Create a schema from Avro record JSON.",
-            delete="Delete a schema that no dataset has.",
-            request=(
-                "name",
-                Field(name="schema", type=dict[str, Any]),
-                Field(name="dataset_type", type=str | None, default=None),
-            ),
-            answer=(
-                "dataset_type",
-                Field(name="schema", type=dict[str, Any], of=lambda one: json.loads(one.avro)),
-            ),
-            docs={
-                "request": "A schema to create: Avro record JSON, as an object.\n\n`datasetType`"
-                " may be left out where the name of the record, or its fields, tell it.",
-                "answer": "The columns of a dataset.",
-            },
-            examples={"items of a shop": {"name": "shop-items", "schema": ITEMS_OF_A_SHOP}},
+SCHEMA_KIND = Kind(
+    resource=DatasetSchema,
+    quota=Quota(limit=500, scope=""),
+    of_group=False,
+    create=_create,
+    native=Native(
+        list="The columns of datasets, newest first.",
+        create="Create a schema from Avro record JSON.",
+        delete="Delete a schema that no dataset has.",
+        request=(
+            "name",
+            Field(name="schema", type=dict[str, Any]),
+            Field(name="dataset_type", type=str | None, default=None),
         ),
-        wire=Wire(
-            creates="Stores a schema; the name of its Avro record, or its fields, tell which"
-            " dataset it is of.",
-            deletes="Deletes a schema that no dataset has.",
-            members={"schema": "schema"},
-            stored=("domain",),
-            shown={"schema": lambda one: one.avro},
+        answer=(
+            "dataset_type",
+            Field(name="schema", type=dict[str, Any], of=lambda one: json.loads(one.avro)),
         ),
+        docs={
+            "request": "A schema to create: Avro record JSON, as an object.\n\n`datasetType`"
+            " may be left out where the name of the record, or its fields, tell it.",
+            "answer": "The columns of a dataset.",
+        },
+        examples={"items of a shop": {"name": "shop-items", "schema": ITEMS_OF_A_SHOP}},
+    ),
+    wire=Wire(
+        creates="Stores a schema; the name of its Avro record, or its fields, tell which"
+        " dataset it is of.",
+        deletes="Deletes a schema that no dataset has.",
+        members={"schema": "schema"},
+        stored=("domain",),
+        shown={"schema": lambda one: one.avro},
     ),
 )

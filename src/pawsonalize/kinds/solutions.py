@@ -19,8 +19,7 @@ from pawsonalize.kinds.kind import (
     Wire,
     in_work,
 )
-from pawsonalize.kinds.resource import Resource
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Resource, Status
 from pawsonalize.recipes.names import NEXT_BEST_ACTION, POPULARITY_COUNT
 from pawsonalize.recipes.settings import Range
 
@@ -383,4 +382,3 @@ VERSION_KIND = Kind(
         },
     ),
 )
-KINDS: tuple[Kind[Any], ...] = (SOLUTION_KIND, VERSION_KIND)

@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from pawsonalize.domain.times import iso
-from pawsonalize.storage.deliveries import Deliveries, Delivery
+from pawsonalize.storage.work import Deliveries, Delivery
 
 _SHOWN = 20
 _LOOKED_AT = 200

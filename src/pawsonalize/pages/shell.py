@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from pawsonalize.access.admission import Admission, Caller
-from pawsonalize.access.tenants import Lane, Tenants, check_reach
+from pawsonalize.access.limits import Lane, Tenants, check_reach
 from pawsonalize.domain.errors import (
     Conflict,
     Forbidden,

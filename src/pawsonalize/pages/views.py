@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.admission import Caller
-from pawsonalize.access.auditing import ANYBODY_CALLED, note
-from pawsonalize.access.tenants import check_reach
+from pawsonalize.access.guard import ANYBODY_CALLED, note
+from pawsonalize.access.limits import check_reach
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.serving.directory import Address
 from pawsonalize.http.addressing import read_group
@@ -23,7 +23,7 @@ from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.pages.shell import caller_of, failed, fields_of, guarded, links, see, shown
-from pawsonalize.storage.audit import AuditEntry
+from pawsonalize.storage.journal import AuditEntry
 from pawsonalize.ui.rendering import with_query
 
 GROUP_PARAMETER = "datasetGroup"

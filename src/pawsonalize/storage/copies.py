@@ -17,7 +17,7 @@ from sqlalchemy import delete, text
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.revisions import TABLES
-from pawsonalize.storage.shared_tables import servers
+from pawsonalize.storage.tables import servers
 from pawsonalize.storage.work import WorkTable
 
 SQLITE_COPY, POSTGRES_COPY = "database.sqlite3", "database.pgdump"

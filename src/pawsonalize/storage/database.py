@@ -13,13 +13,12 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
-from pawsonalize.storage.answering import answering
+from pawsonalize.storage.contexts import answering, check_fences, works_under_lease
 from pawsonalize.storage.failures import FULL, SILENT, explain_failure, is_full, why_no_room
-from pawsonalize.storage.fencing import check_fences, works_under_lease
-from pawsonalize.storage.postgres_url import display_url, read_url
-from pawsonalize.storage.prepared import PreparedReads, PreparedSelect
 from pawsonalize.storage.revisions import bring_up_to_date, check_free, revision_of
+from pawsonalize.storage.statements import PreparedReads, PreparedSelect
 from pawsonalize.storage.tables import REVISION
+from pawsonalize.storage.urls import display_url, read_url
 
 if TYPE_CHECKING:
     from pawsonalize.storage.postgres import PostgresEngines
@@ -149,7 +148,7 @@ class Database:
     def writing(self) -> Iterator[Connection]:
         """A write transaction, one at a time: committed durably at the end, or rolled back.
 
-        LeaseLost if this thread works under a lease (`fencing.py`) that another one has by now.
+        LeaseLost if this thread works under a lease (`fence_writes`) that another one has by now.
         """
         try:
             with (

@@ -16,7 +16,7 @@ import psycopg
 from psycopg import OperationalError
 from sqlalchemy import URL, Engine, create_engine, event
 
-from pawsonalize.storage.answering import answering
+from pawsonalize.storage.contexts import answering
 
 T = TypeVar("T")
 ConnectionT = TypeVar("ConnectionT", bound="psycopg.Connection[Any]")
@@ -137,7 +137,7 @@ class _Connection(psycopg.Connection[Any]):
                         self._give_up_if_silent(pulse, pulse_at, now - began)
                 wanted = waiting.send(ready)
         except StopIteration as end:
-            return cast(T, end.value)
+            return cast("T", end.value)
 
     def _give_up_if_left(self) -> None:
         if self.hosts is not None and self.hosts.have_left(self):
@@ -175,7 +175,7 @@ class _Impatient(psycopg.Connection[Any]):
                     raise OperationalError(SILENT)
                 wanted = waiting.send(ready)
         except StopIteration as end:
-            return cast(T, end.value)
+            return cast("T", end.value)
 
 
 class Hosts:

@@ -10,10 +10,10 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.exc import DataError, SQLAlchemyError
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
-from pawsonalize.storage.answering import in_time
+from pawsonalize.storage.contexts import in_time
 from pawsonalize.storage.postgres import PostgresEngines
-from pawsonalize.storage.postgres_url import display_url
 from pawsonalize.storage.revisions import installation_of
+from pawsonalize.storage.urls import display_url
 
 _AGAIN_SECONDS = 10.0  # after a failure the primary answers for so long
 _LOOK_SECONDS = 0.1
@@ -49,7 +49,7 @@ class ReadReplica:
     def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs, each of which the primary answers if the replica cannot."""
         with ExitStack() as open_ones:
-            yield cast(Connection, _Reading(self, open_ones))
+            yield cast("Connection", _Reading(self, open_ones))
 
     def connected(self, open_ones: ExitStack) -> Connection | None:
         """A connection to the replica; None while it is not to be asked."""

@@ -15,10 +15,14 @@ from sqlalchemy import Connection, delete, insert, inspect, select, text, update
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.storage.beats import Beats
-from pawsonalize.storage.group_tables import dataset_group_days
-from pawsonalize.storage.shared_tables import agreements, servers
-from pawsonalize.storage.tables import REVISION, metadata
-from pawsonalize.storage.work_tables import work
+from pawsonalize.storage.tables import (
+    REVISION,
+    agreements,
+    dataset_group_days,
+    metadata,
+    servers,
+    work,
+)
 from pawsonalize.wing import added
 
 if TYPE_CHECKING:

@@ -163,7 +163,7 @@ animal_changes = Table(
     Column("revision", BigInteger, nullable=False, index=True),
 )
 
-# The ids are packed, and what was shown is compressed: see `packing.py`.
+# The ids are packed, and what was shown is compressed: see `Packer`.
 impressions = Table(
     "impressions",
     metadata,
@@ -335,4 +335,153 @@ audit_log = Table(
     Column("what", Text, nullable=False),
     Column("target", Text),
     Column("outcome", Text, nullable=False),
+)
+
+
+# Work that is claimed, given back, tried again and gone on with, of every kind; what is peculiar
+# to a kind is in its payload. A row without a kind is a lease alone, and goes when it is free.
+# Moments of other machines are never compared: a holder counts `beats` up, and is gone when they
+# stop.
+work = Table(
+    "work",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("due_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("attempts", BigInteger, nullable=False),
+    Column("error", Text),
+    Column("worked_ms", BigInteger, nullable=False),
+    Column("holder", Text),
+    Column("token", BigInteger),
+    Column("beats", BigInteger, nullable=False),
+    Column("takings", BigInteger, nullable=False),
+)
+Index("work_by_age", work.c.kind, work.c.created_at)
+# Little is due; what has ended is not in this index.
+Index(
+    "work_due",
+    work.c.kind,
+    work.c.queue,
+    work.c.due_at,
+    sqlite_where=work.c.due_at.is_not(None),
+    postgresql_where=work.c.due_at.is_not(None),
+)
+
+# Whose turn it is: of each kind of work, when each dataset group last had one. Turns are counted
+# up, so that no clock decides.
+turns = Table(
+    "turns",
+    metadata,
+    Column("work", Text, primary_key=True),
+    Column("dataset_group", Text, primary_key=True),
+    Column("turn", BigInteger, nullable=False),
+)
+
+
+# What each dataset group used on each day (days since 1970, UTC), and what it was counted to have.
+# `events` and `trainings` are exact: limits are kept by them.
+dataset_group_days = Table(
+    "dataset_group_days",
+    metadata,
+    Column("dataset_group", Text, primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    *(
+        Column(name, BigInteger, nullable=False, server_default="0")
+        for name in (
+            "requests",
+            "refused",
+            "answer_ms",
+            "events",
+            "events_refused",
+            "trainings",
+            "training_ms",
+        )
+    ),
+)
+
+# What each dataset group has stored: events in the table, and the bytes of its models. Up to which
+# offset events are counted, and since when, is in `log_marks`.
+dataset_group_sizes = Table(
+    "dataset_group_sizes",
+    metadata,
+    Column("dataset_group", Text, primary_key=True),
+    Column("events", BigInteger, nullable=False),
+    Column("model_bytes", BigInteger, nullable=False),
+)
+
+
+# The artefacts in the object store, each below the name of the draft that it was written as; what
+# is not listed here was never finished, or is removed.
+artefacts = Table(
+    "artefacts",
+    metadata,
+    Column("location", Text, primary_key=True),
+    Column("draft", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+)
+
+# What the training table of each dataset group holds: all events up to an offset, with the facets
+# that `reader` names. Those up to `start` had left the log when it was begun. Without a row it is
+# made anew.
+training_tables = Table(
+    "training_tables",
+    metadata,
+    Column("dataset_group", Text, primary_key=True),
+    Column("start", BigInteger, nullable=False),
+    Column("through", BigInteger, nullable=False),
+    Column("reader", Text, nullable=False),
+)
+
+# Its files in the archive's store. Each has the events from `first` to `last`. One that is not in
+# the table is being written, or was when its process died.
+training_files = Table(
+    "training_files",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("dataset_group", Text, nullable=False, index=True),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("rows", BigInteger, nullable=False),
+    Column("is_in", Boolean, nullable=False),
+)
+
+# Objects that are no artefact yet, or no longer.
+artefact_drafts = Table(
+    "artefact_drafts",
+    metadata,
+    Column("draft", Text, primary_key=True),
+    Column("location", Text, nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+# The processes that serve, work or consume. As with leases, nobody's clock is compared with
+# another's: `beats` is counted up, and who has stopped counting is gone.
+servers = Table(
+    "servers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("host", Text, nullable=False),
+    Column("port", Integer),
+    Column("roles", Text, nullable=False),
+    Column("version", Text, nullable=False),
+    Column("revision", Text, nullable=False),
+    Column("connections", Integer, nullable=False),
+    Column("serves", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("beats", BigInteger, nullable=False),
+)
+
+# What every program on these tables must agree with, by name: see `revisions.py`.
+agreements = Table(
+    "agreements",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
 )

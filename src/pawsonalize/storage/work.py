@@ -1,20 +1,50 @@
-"""The work table: what is to be done, who does it, and what became of it.
+"""The work table: pieces of work, their turns, and the deliveries of notifications.
 
 A piece of work is claimed by a lease. The claim draws a token, and every write of its holder looks
-first whether the row still has that token (`fencing.py`). So a holder that was only slow writes
+first whether the row still has that token (`fence_writes`). So a holder that was only slow writes
 nothing after another one has followed it. `kinds/leases.py` says when a holder counts as dead.
 """
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import msgspec
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
 
+from pawsonalize.domain.notifications import Notification
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.statements import insert_new
-from pawsonalize.storage.work_tables import work
+from pawsonalize.storage.statements import insert_new, upsert
+from pawsonalize.storage.tables import turns, work
+
+
+class Turns:
+    """The turns of each kind of work, of all machines. A later turn has a greater number."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def last(self, work: str) -> dict[str, int]:
+        """The last turn of each dataset group that had one."""
+        wanted = select(turns.c.dataset_group, turns.c.turn).where(turns.c.work == work)
+        with self._database.reading() as connection:
+            return {row.dataset_group: row.turn for row in connection.execute(wanted)}
+
+    def take(self, work: str, group: str) -> None:
+        """Note that the dataset group has the next turn."""
+        newest = select(func.coalesce(func.max(turns.c.turn), 0)).where(turns.c.work == work)
+        with self._database.writing() as connection:
+            turn = (connection.scalar(newest) or 0) + 1
+            row = {"work": work, "dataset_group": group, "turn": turn}
+            upsert(connection, turns, [row])
+
+    def put(self, work: str, group: str, turn: int) -> None:
+        """Note a turn of this number, for work whose turns have numbers of their own."""
+        with self._database.writing() as connection:
+            row = {"work": work, "dataset_group": group, "turn": turn}
+            upsert(connection, turns, [row])
+
 
 OPEN = "open"
 """The state of work that has not ended. Each kind has further states."""
@@ -186,3 +216,98 @@ def _holds(name: str, token: int) -> ColumnElement[bool]:
 def _in_state(kind: str, states: Iterable[str], prefix: str) -> ColumnElement[bool]:
     begins = func.substr(_COLUMNS.name, 1, len(prefix)) == prefix
     return and_(_COLUMNS.kind == kind, _COLUMNS.state.in_(states), begins)
+
+
+_KIND = "delivery"
+_DELIVERED, _GIVEN_UP = "delivered", "given up"
+_UNDELIVERED = (OPEN, _GIVEN_UP)
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One notification on its way to one notifier."""
+
+    notification: Notification
+    notifier: str
+    attempts: int = 0
+    """Number of attempts begun."""
+    next_attempt_at: int | None = 0
+    """None when there is no next one: it was delivered, or given up."""
+    delivered_at: int | None = None
+    last_error: str | None = None
+
+    @property
+    def lease(self) -> str:
+        """The name of the lease that is held while it is delivered."""
+        return f"{_prefix(self.notification.notification_id)}{self.notifier}"
+
+    def is_due(self, now: int) -> bool:
+        """True if an attempt may begin."""
+        return self.next_attempt_at is not None and self.next_attempt_at <= now
+
+
+class Deliveries:
+    """The deliveries of all notifiers. Who changes one holds its lease."""
+
+    def __init__(self, work: WorkTable) -> None:
+        self._work = work
+
+    def add(self, batch: Sequence[Delivery]) -> None:
+        """Store in one transaction. Deliveries that exist already stay as they are."""
+        self._work.add(map(_work, batch))
+
+    def due(self, notifier: str, now: int, limit: int) -> list[Delivery]:
+        """The notifier's deliveries that are due, the longest due first."""
+        return [_delivery(one) for one in self._work.due(_KIND, notifier, now, limit)]
+
+    def find(self, lease: str) -> Delivery | None:
+        """The delivery whose lease has that name, or None."""
+        found = self._work.find(lease)
+        return None if found is None or found.kind != _KIND else _delivery(found)
+
+    def delivered(self, one: Delivery, at: int) -> None:
+        """Record that the notifier took it."""
+        self._work.change(one.lease, state=_DELIVERED, ended_at=at, due_at=None, error=None)
+
+    def failed(self, one: Delivery, error: str, next_attempt_at: int | None, now: int) -> None:
+        """Record that an attempt failed; without a next one, the delivery is given up."""
+        given_up = {"state": _GIVEN_UP, "ended_at": now} if next_attempt_at is None else {}
+        self._work.change(one.lease, error=error, due_at=next_attempt_at, **given_up)
+
+    def retry(self, now: int, notification_id: str | None = None) -> None:
+        """Make undelivered ones due, even if given up: of one notification, or of all."""
+        self._work.retry(_KIND, _UNDELIVERED, now, _prefix(notification_id))
+
+    def count_undelivered(self, notification_id: str | None = None) -> int:
+        """Count the undelivered, given up or not: of one notification, or of all."""
+        return self._work.count(_KIND, _UNDELIVERED, _prefix(notification_id))
+
+    def forget(self, before: int) -> int:
+        """Delete those that were delivered or given up before that moment."""
+        return self._work.forget(_KIND, before)
+
+    def newest(self, limit: int) -> list[Delivery]:
+        """Deliveries, those of the newest notifications first."""
+        return [_delivery(one) for one in self._work.newest(_KIND, limit)]
+
+
+def _prefix(notification_id: str | None) -> str:
+    """The beginning of the names of its deliveries; of all, for None."""
+    return f"{_KIND}." if notification_id is None else f"{_KIND}.{notification_id}."
+
+
+def _work(new: Delivery) -> Work:
+    news = new.notification
+    payload = msgspec.json.encode(news).decode()
+    return Work(new.lease, _KIND, new.notifier, OPEN, payload, news.happened_at, due_at=0)
+
+
+def _delivery(one: Work) -> Delivery:
+    return Delivery(
+        msgspec.json.decode(one.payload, type=Notification),
+        one.queue,
+        one.attempts,
+        one.due_at,
+        one.ended_at if one.state == _DELIVERED else None,
+        one.error,
+    )

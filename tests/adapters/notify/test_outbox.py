@@ -18,8 +18,7 @@ from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.deliveries import Deliveries, Delivery
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.storage.work import Deliveries, Delivery, WorkTable
 from pawsonalize.wings.notifications.delivery import GIVEN_UP_AFTER, Courier
 from pawsonalize.wings.notifications.notifiers import SmtpNotifier, WebhookNotifier
 from tests.adapters.notify.channels import Posts
@@ -216,7 +215,7 @@ _DYING = """
 import os, pathlib, sys
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.work import Deliveries
 from pawsonalize.storage.work import WorkTable
 from pawsonalize.wings.notifications.delivery import Courier
 from pawsonalize.wings.notifications.notifiers import WebhookNotifier

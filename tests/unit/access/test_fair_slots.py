@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from pawsonalize.access.fair_slots import FairSlots
+from pawsonalize.access.slots import FairSlots
 from pawsonalize.domain.errors import NotReady
 from tests import event_loop
 

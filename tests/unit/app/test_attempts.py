@@ -11,7 +11,7 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.settings import Settings
-from pawsonalize.storage.problems import ProblemTable
+from pawsonalize.storage.journal import ProblemTable
 from tests.service_data import make_service
 
 

@@ -17,7 +17,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.worker_processes import WorkerProcesses
-from pawsonalize.kinds.names import new_recommendation_id
+from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
 from tests.animal_data import animal

@@ -18,12 +18,11 @@ from pawsonalize.app.disk_forecast import (
 )
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.kinds.names import new_recommendation_id
+from pawsonalize.kinds.resource import Status, new_recommendation_id
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.settings import Settings
-from pawsonalize.storage import table_sizes
-from pawsonalize.storage.file_size import FileSize
+from pawsonalize.storage import sizes
+from pawsonalize.storage.sizes import FileSize
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests import page_data
@@ -162,7 +161,7 @@ def test_a_sqlite_that_cannot_measure_tables_counts_the_whole_file(
     ten_days: Adapters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exact = found(ten_days, tmp_path)["events"].per_day
-    monkeypatch.setattr(table_sizes, "_CAN_TELL", text("SELECT 0"))
+    monkeypatch.setattr(sizes, "_CAN_TELL", text("SELECT 0"))
     assert found(ten_days, tmp_path)["events"].per_day > exact
 
 

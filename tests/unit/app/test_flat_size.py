@@ -14,7 +14,7 @@ from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.upkeep.verification import verify
-from pawsonalize.kinds.names import new_recommendation_id
+from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
 from tests import page_data

@@ -9,9 +9,14 @@ import pytest
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.checks import CheckedService, Diagnosis, Verdict
 from pawsonalize.domain.roles import SERVE, WORK
-from pawsonalize.kinds.servers import NOBODY_WORKS, Servers, ServerState
 from pawsonalize.settings import Settings
-from pawsonalize.storage.servers import ServerProcess, ServerTable
+from pawsonalize.storage.servers import (
+    NOBODY_WORKS,
+    ServerProcess,
+    Servers,
+    ServerState,
+    ServerTable,
+)
 from pawsonalize.wings.fleet import checks
 
 ONE = ServerProcess("one-1", "one", 8080, (SERVE, WORK), "0.1.0", "0021", 20, 5)

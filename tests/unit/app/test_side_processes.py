@@ -15,8 +15,8 @@ from pawsonalize.app.training import (
     refresh_when_due,
     tell_how_judging_ended,
 )
+from pawsonalize.kinds.leases import SideProcess
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.kinds.side_process import SideProcess
 from pawsonalize.settings import Settings
 from tests.event_data import event
 from tests.service_data import make_service

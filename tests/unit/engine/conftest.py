@@ -15,13 +15,12 @@ from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.defaults import RECOMMENDER, ensure_defaults
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.group_days import GroupDays
+from pawsonalize.storage.events.group_usage import GroupDays
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0

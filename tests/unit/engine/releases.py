@@ -6,8 +6,8 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
 from tests.event_data import T0
 from tests.recipe_data import training_data

@@ -14,7 +14,7 @@ from pawsonalize.domain.times import SECOND
 from pawsonalize.http.operations import OPERATIONS
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
-from pawsonalize.storage.audit import AuditEntry, AuditLog
+from pawsonalize.storage.journal import AuditEntry, AuditLog
 from tests.service_data import CATS, client_of, make_key, make_service, metadata, view
 from tests.unit.http.conftest import error_of
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize.access.admission import Caller
-from pawsonalize.access.tenants import Lane
+from pawsonalize.access.limits import Lane
 from pawsonalize.engine.serving.directory import Address, Purpose
 from pawsonalize.http.addressing import answering
 from pawsonalize.http.services import Services

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from pawsonalize.access.heavy_reads import HeavyReads
+from pawsonalize.access.slots import HeavyReads
 from pawsonalize.domain.errors import NotReady
 
 

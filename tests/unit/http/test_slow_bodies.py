@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from pawsonalize.access import tenants as limits
-from pawsonalize.access.tenants import Lane, Tenants
+from pawsonalize.access import limits
+from pawsonalize.access.limits import Lane, Tenants
 from pawsonalize.app.asgi import build_app
 from pawsonalize.aws.protocol.service import operations
 from pawsonalize.http.operations import OPERATIONS

@@ -24,7 +24,7 @@ from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.kinds.names import new_recommendation_id
+from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.settings import Settings
 from tests.event_data import T0
 from tests.page_data import page

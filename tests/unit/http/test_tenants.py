@@ -18,8 +18,7 @@ from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.kinds.event_trackers import EventTracker
-from pawsonalize.kinds.filters import Filter
+from pawsonalize.kinds.group_resources import EventTracker, Filter
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from tests.service_data import CATS, client_of, make_key, make_service, view

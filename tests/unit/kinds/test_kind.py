@@ -18,7 +18,7 @@ from pawsonalize.aws.protocol.service import operations
 from pawsonalize.cli.resources import add_commands
 from pawsonalize.http.operations import checked
 from pawsonalize.http.resources import operations_of
-from pawsonalize.kinds import dependencies
+from pawsonalize.kinds import registry
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.kind import Commands, Field, Kind, Native, Param, Quota
@@ -78,8 +78,8 @@ RIBBON = Kind(
 @pytest.fixture
 def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
     """A service that knows ribbons, as if they stood in the catalogue."""
-    monkeypatch.setattr(dependencies, "KINDS", dict(KINDS) | {Ribbon: RIBBON})
-    dependencies.blocks_of.cache_clear()
+    monkeypatch.setattr(registry, "KINDS", dict(KINDS) | {Ribbon: RIBBON})
+    registry.blocks_of.cache_clear()
     settings = make_service(tmp_path / "data", train=False)
     app = build_app(settings)
     assert RIBBON.native is not None
@@ -88,7 +88,7 @@ def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClie
     with client_of(app) as client:
         client.app_state["settings"] = settings
         yield client
-    dependencies.blocks_of.cache_clear()
+    registry.blocks_of.cache_clear()
 
 
 def test_a_described_kind_is_listed_created_changed_and_deleted_at_v1(client: TestClient) -> None:

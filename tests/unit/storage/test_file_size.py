@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.storage import file_size
+from pawsonalize.storage import sizes
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.log_start import LogStart
-from pawsonalize.storage.file_size import FileSize, rewrite, tidy
+from pawsonalize.storage.sizes import FileSize, rewrite, tidy
 from tests.event_data import event
 
 
@@ -41,7 +41,7 @@ def log_bytes(database: Database) -> int:
 def test_what_old_events_took_goes_back_to_the_disk(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_size, "_STEP", 50)
+    monkeypatch.setattr(sizes, "_STEP", 50)
     log = fill(database)
     full = size_of(database)
     LogStart(database).forget(5_000, 99_999)
@@ -94,7 +94,7 @@ def test_a_file_of_before_gives_nothing_back_until_it_is_written_anew(
 def test_a_long_write_ahead_log_is_cut_unless_somebody_reads_it(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_size, "_LONG_LOG", 1_000)
+    monkeypatch.setattr(sizes, "_LONG_LOG", 1_000)
     fill(database)
     assert log_bytes(database) > 1_000
     with closing(sqlite3.connect(str(database.file))) as reader:

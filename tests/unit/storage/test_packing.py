@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.kinds.names import new_recommendation_id
-from pawsonalize.storage.packing import Packer, packed_id, unpack, unpacked_id
+from pawsonalize.kinds.resource import new_recommendation_id
+from pawsonalize.storage.events.impressions import Packer, packed_id, unpack, unpacked_id
 
 _NEW = "RID-019e35ce-b600-7022-9f99-71854efd6f29"
 

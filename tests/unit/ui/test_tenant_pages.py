@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
-from pawsonalize.access.page_sessions import LASTS, PageSessions
+from pawsonalize.access.admission import LASTS, PageSessions
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.kinds.access_keys import Scope

@@ -17,7 +17,7 @@ from pawsonalize.engine.ingest.event_form import read_interaction, read_raw
 from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.reporting.metric_attributions import SOURCE
 from pawsonalize.kinds.datasets import Dataset
-from pawsonalize.kinds.event_trackers import EventTracker
+from pawsonalize.kinds.group_resources import EventTracker
 
 _ANIMAL = "animal_id"
 

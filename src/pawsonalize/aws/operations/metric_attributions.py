@@ -7,7 +7,7 @@ from pawsonalize.aws.operations.pages import part_of
 from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.metric_attributions import AttributedMetric, MetricAttribution
+from pawsonalize.kinds.group_resources import AttributedMetric, MetricAttribution
 
 
 def create_metric_attribution(services: AwsServices, members: Members) -> Answer:

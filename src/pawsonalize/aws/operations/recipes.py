@@ -10,7 +10,7 @@ from pawsonalize.aws.protocol.errors import NOT_FOUND, AwsError
 from pawsonalize.aws.recipes import AWS_RECIPES, DOMAIN_RECIPES, AwsRecipe, DomainRecipe
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.times import DAY
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Status
 from pawsonalize.recipes.catalogue import recipe_named
 
 _TRANSFORMATION: Final = "JSON-percentile-filtering"

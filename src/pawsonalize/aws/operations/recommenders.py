@@ -13,8 +13,8 @@ from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.kinds.campaigns import Recommender
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import EventParameters, TrainingSelection
-from pawsonalize.kinds.status import Status
 
 
 def create_recommender(services: AwsServices, members: Members) -> Answer:

@@ -16,7 +16,7 @@ from pawsonalize.engine.serving.filters import AppliedFilter, apply
 from pawsonalize.engine.serving.recommender import Answer as Answered
 from pawsonalize.engine.serving.recommender import Candidate, Runtime, Scored
 from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.filters import Filter
+from pawsonalize.kinds.group_resources import Filter
 from pawsonalize.recipes.names import NEXT_BEST_ACTION
 
 _DEFAULT_RESULTS = 25

@@ -7,8 +7,8 @@ from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.kind import Values
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion, TrainingMode
-from pawsonalize.kinds.status import Status
 
 
 def stop_solution_version_creation(services: AwsServices, members: Members) -> None:

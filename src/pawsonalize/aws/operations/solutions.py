@@ -15,6 +15,7 @@ from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.engine.training.solutions import MOST_DAYS
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import (
     MAX_TRIALS,
     EventParameters,
@@ -24,7 +25,6 @@ from pawsonalize.kinds.solutions import (
     TrainingSelection,
     Tuning,
 )
-from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.settings import Range
 
 _AUTO, _SCHEDULE = "performAutoTraining", "autoTrainingConfig"

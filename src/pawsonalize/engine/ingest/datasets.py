@@ -22,7 +22,7 @@ from pawsonalize.kinds.datasets import (
     dataset_name,
 )
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.kinds.event_trackers import EventTracker
+from pawsonalize.kinds.group_resources import EventTracker
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import is_name
 from pawsonalize.kinds.schemas import DatasetSchema, new_schema

@@ -30,7 +30,7 @@ from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode, enc
 from pawsonalize.engine.ingest.decoding.payloads import Payload, short_id, single
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields
 from pawsonalize.engine.ingest.decoding.wrappings import IN_THE_QUERY
-from pawsonalize.kinds.names import new_event_id
+from pawsonalize.kinds.resource import new_event_id
 
 # The bounds are for the API document; `parse_id` keeps them, and says more when it refuses.
 Id = Annotated[

@@ -27,9 +27,9 @@ from pawsonalize.engine.ingest.group_commit import GroupCommit
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.answering import in_time
+from pawsonalize.storage.contexts import in_time
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.group_days import DailyLimits
+from pawsonalize.storage.events.group_usage import DailyLimits
 
 log = structlog.get_logger()
 

@@ -13,9 +13,9 @@ from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.serving.animals.pages import ShownPages, reported_page, was_shown
-from pawsonalize.kinds.names import first_recommendation_id
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.storage.animals.animal_exposures import AnimalExposures
+from pawsonalize.kinds.resource import first_recommendation_id
+from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import Impression, Impressions

@@ -22,7 +22,7 @@ from pawsonalize.domain.times import HOUR, SECOND
 from pawsonalize.engine.ingest.importing.rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.engine.serving.items import number_of
-from pawsonalize.kinds.metric_attributions import AttributedMetric, MetricAttribution
+from pawsonalize.kinds.group_resources import AttributedMetric, MetricAttribution
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.animals.catalogue import Catalogue

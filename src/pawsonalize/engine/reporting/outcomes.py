@@ -28,8 +28,8 @@ from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY
 from pawsonalize.evaluation.off_policy import Choices
 from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.event_reads import Outcomes
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
-from pawsonalize.storage.events.outcomes import Outcomes
 
 _BATCH = 10_000
 

@@ -41,8 +41,8 @@ from pawsonalize.engine.reporting.report import (
 from pawsonalize.evaluation.off_policy import OffPolicyValue, off_policy_value
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals
 from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.event_reads import Outcomes
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
-from pawsonalize.storage.events.outcomes import Outcomes
 
 ALL = "all"
 Key = Hashable  # ALL, a policy, or ("version", its name)

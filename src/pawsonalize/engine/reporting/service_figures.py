@@ -15,9 +15,9 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger
-from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.work import Deliveries
 
 _JOBS: Mapping[str, type[Resource]] = {
     "trainings": SolutionVersion,

@@ -13,7 +13,7 @@ from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.items import Mask
 from pawsonalize.engine.serving.served import Served
-from pawsonalize.kinds.names import new_recommendation_id
+from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.next_best_action import NextBestActionModel
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import Impression

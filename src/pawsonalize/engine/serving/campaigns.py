@@ -21,7 +21,7 @@ from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.answering import in_time
+from pawsonalize.storage.contexts import in_time
 from pawsonalize.storage.events.event_log import EventLog
 
 log = structlog.get_logger()

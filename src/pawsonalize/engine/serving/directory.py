@@ -12,9 +12,8 @@ from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.resource import Resource, Status
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.names import (
     NEXT_BEST_ACTION,
     PERSONALIZED_RANKING,

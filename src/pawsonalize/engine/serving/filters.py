@@ -18,7 +18,7 @@ from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.serving.items import GROUP_FIELDS
 from pawsonalize.kinds.datasets import Dataset
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.kinds.filters import Filter
+from pawsonalize.kinds.group_resources import Filter
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.storage.animals.catalogue import Catalogue

@@ -14,7 +14,7 @@ from pawsonalize.domain.filters.values import read_number
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import FOREVER
 from pawsonalize.domain.times import MINUTE, SECOND
-from pawsonalize.storage.animals.availability import Availability, Revision
+from pawsonalize.storage.animals.animals import Availability, Revision
 from pawsonalize.storage.animals.catalogue import Catalogue, Item
 
 Attributes = Mapping[str, str | float | None]

@@ -25,7 +25,7 @@ from pawsonalize.engine.serving.served import (
 )
 from pawsonalize.kinds.campaign_updates import CALLED_OFF, Campaigns
 from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Status
 
 _WEIGH_EVERY = 10 * SECOND
 _TRY_AGAIN_EVERY = 10 * SECOND  # to load a model that could not be loaded

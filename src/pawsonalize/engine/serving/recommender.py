@@ -27,7 +27,7 @@ from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.items import AvailabilityWatch, Mask
 from pawsonalize.engine.serving.ranking import check_ids, order_places
 from pawsonalize.engine.serving.served import STAND_IN, UNTRAINED, Served, Serving
-from pawsonalize.kinds.names import new_recommendation_id
+from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, Model, counted_model
 from pawsonalize.recipes.counts.rows import largest

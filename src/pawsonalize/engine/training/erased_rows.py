@@ -14,7 +14,7 @@ from pawsonalize.engine.upkeep.erased_archive import Watch
 from pawsonalize.engine.upkeep.erasing import NamedErasure
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.storage.erasing.erasures import Erasure, Trouble
+from pawsonalize.storage.erasures import Erasure, Trouble
 
 _MARK = ".erased-"
 

@@ -11,8 +11,8 @@ from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.storage.work import WorkTable
 
 log = structlog.get_logger()

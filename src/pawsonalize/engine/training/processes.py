@@ -11,9 +11,8 @@ from pawsonalize.domain.errors import Conflict, StorageUnavailable
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.processes import ChildProcesses, holder
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.kinds.status import Status
 
 MAX_TAKINGS = 3
 """A training whose machines died so often has failed."""

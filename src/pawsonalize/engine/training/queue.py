@@ -13,11 +13,11 @@ from pawsonalize.engine.training.training_data import has_events
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.fair_order import FairOrder
 from pawsonalize.kinds.group_limits import NEVER
+from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.storage.events.event_log import EventLog
 
 

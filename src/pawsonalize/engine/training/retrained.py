@@ -10,8 +10,8 @@ from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.kinds.status import Status
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ from pawsonalize.engine.training.training_data import MEASURED_EVENTS, LogReadin
 from pawsonalize.engine.training.tuning import tune
 from pawsonalize.evaluation.metrics import METRICS
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import (
     Progress,
     Solution,
@@ -33,7 +33,6 @@ from pawsonalize.kinds.solutions import (
     TrainingMode,
     Tuned,
 )
-from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel

@@ -7,7 +7,7 @@ from pawsonalize.domain.errors import TooManyRequests
 from pawsonalize.domain.times import DAY, SECOND, iso
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.events.group_days import GroupDays
+from pawsonalize.storage.events.group_usage import GroupDays
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.user_personalization import UserPersonalization
-from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.animals import Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 

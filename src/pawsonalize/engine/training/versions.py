@@ -13,9 +13,8 @@ from pawsonalize.engine.serving.served import RefreshedArtefacts
 from pawsonalize.engine.training.settings import trained_settings, with_meanings
 from pawsonalize.engine.training.training_limit import TrainingLimit
 from pawsonalize.engine.training.tuning import planned_trials
-from pawsonalize.kinds.names import new_resource_name
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.resource import Status, moved, new_resource_name
 from pawsonalize.kinds.solutions import (
     Cut,
     Solution,
@@ -23,9 +22,8 @@ from pawsonalize.kinds.solutions import (
     TrainingMode,
     Tuning,
 )
-from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 
 

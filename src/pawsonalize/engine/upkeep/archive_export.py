@@ -12,7 +12,7 @@ from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
 from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.storage.archiving.archive_ledger import Segment
+from pawsonalize.storage.archive_ledger import Segment
 
 FILE = "events.parquet"
 

@@ -8,7 +8,7 @@ from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.kinds.job_table import Progress
-from pawsonalize.storage.archiving.archive_ledger import Segment
+from pawsonalize.storage.archive_ledger import Segment
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ import zstandard
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent
 from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.storage.archiving.archive_ledger import Segment
+from pawsonalize.storage.archive_ledger import Segment
 
 _KEY = re.compile(
     r"(\d{4}/\d\d/\d\d(?:/\d\d)?)/events-(\d{20})-(\d{20})(?:-[0-9a-f]{16})?\.jsonl\.zst", re.ASCII

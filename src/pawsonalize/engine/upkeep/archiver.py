@@ -16,7 +16,7 @@ from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode, segments_of
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.raw_events import RawEvents
 

@@ -14,7 +14,7 @@ from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, join, key_of
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 
 ROWS_PER_OBJECT = 100_000
 """At most so many events in one object, which are a few MB."""

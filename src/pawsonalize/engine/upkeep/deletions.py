@@ -13,8 +13,8 @@ from pawsonalize.engine.ingest.importing.csv_rows import CsvRow, CsvTable
 from pawsonalize.engine.ingest.job_files import CSV, JSON_LINES, Sources
 from pawsonalize.kinds.jobs import DataDeletionJob
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.status import Status
-from pawsonalize.storage.erasing.erasures import Erasure, ErasureTable
+from pawsonalize.kinds.resource import Status
+from pawsonalize.storage.erasures import Erasure, ErasureTable
 
 _USERS_AT_ONCE = 10_000
 _RECENT = 50

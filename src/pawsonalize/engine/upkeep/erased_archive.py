@@ -9,10 +9,8 @@ from pawsonalize.domain.erasures import digests_of
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
-from pawsonalize.storage.archiving.archive_index import ArchiveIndex, IndexedObject
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
-from pawsonalize.storage.erasing.erased import ErasedLookup
-from pawsonalize.storage.erasing.erasures import Trouble
+from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger, IndexedObject, Segment
+from pawsonalize.storage.erasures import ErasedLookup, Trouble
 
 _INDEXED_AT_ONCE = 100
 

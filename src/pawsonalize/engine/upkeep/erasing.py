@@ -19,10 +19,10 @@ from pawsonalize.engine.upkeep.erased_archive import (
 )
 from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes, ReturningCopies
 from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.names import new_resource_name
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.storage.erasing.erasures import STEPS, ErasedNames, Erasure, ErasureTable, Trouble
-from pawsonalize.storage.erasing.visitor_rows import VisitorRows
+from pawsonalize.kinds.resource import new_resource_name
+from pawsonalize.storage.erasures import STEPS, ErasedNames, Erasure, ErasureTable, Trouble
+from pawsonalize.storage.visitor_rows import VisitorRows
 
 _AT_ONCE = 100
 ERASING = "erasing"

@@ -12,7 +12,7 @@ import msgspec
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.storage.erasing.erasures import ErasureTable
+from pawsonalize.storage.erasures import ErasureTable
 
 _FOLDER = "erasures"
 _ENDING = ".json"

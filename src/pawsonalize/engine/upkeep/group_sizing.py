@@ -8,7 +8,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.storage.events.group_sizes import CountMark, GroupSize, GroupSizes
+from pawsonalize.storage.events.group_usage import CountMark, GroupSize, GroupSizes
 
 _MODELS_SECONDS = 600.0
 

@@ -12,7 +12,7 @@ from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.verification import differences
-from pawsonalize.storage.archiving.archive_ledger import Segment
+from pawsonalize.storage.archive_ledger import Segment
 from pawsonalize.storage.events.event_log import EventLog
 
 _PAGE = 10_000

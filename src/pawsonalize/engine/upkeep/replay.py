@@ -13,8 +13,8 @@ from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.erasures import ErasureNotes, ReturningCopies
 from pawsonalize.engine.upkeep.rereading import Rereading
 from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
-from pawsonalize.storage.erasing.erasures import ErasureTable
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.events.event_log import EventLog
 
 

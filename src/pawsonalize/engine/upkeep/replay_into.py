@@ -9,7 +9,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
 from pawsonalize.engine.upkeep.rereading import MOST_NAMED, Rereading
 from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 
 _AT_ONCE = 1_000  # in one transaction, so that other events wait for none of them

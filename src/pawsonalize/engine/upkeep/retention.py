@@ -10,8 +10,8 @@ from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
 from pawsonalize.engine.upkeep.verification import differences
-from pawsonalize.kinds.names import first_recommendation_id
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.kinds.resource import first_recommendation_id
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.storage.events.log_start import LogStart

@@ -17,7 +17,7 @@ from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erasures import is_erasure
 from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger, Segment
+from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wing import added
 

@@ -20,7 +20,7 @@ from pawsonalize.kinds.jobs import (
     DatasetExportJob,
 )
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.erasing.erasures import Trouble
+from pawsonalize.storage.erasures import Trouble
 
 _KINDS = (DatasetExportJob, BatchInferenceJob, BatchSegmentJob)
 _WORD = re.compile(rb"[^\s,;|\"'{}\[\]:]+")
@@ -108,4 +108,4 @@ def _holds(path: Path, names: set[bytes]) -> bool:
 
 
 def _opened(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    return cast("BinaryIO", gzip.open(path)) if path.suffix == ".gz" else path.open("rb")

@@ -11,8 +11,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
 from pawsonalize.domain.statuses import Stay
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.prepared import PreparedSelect
-from pawsonalize.storage.statements import upsert
+from pawsonalize.storage.statements import PreparedSelect, upsert
 from pawsonalize.storage.tables import items, schemas, stays, users
 
 Value = str | float | None

@@ -1,19 +1,89 @@
-"""Exposure of each item of a dataset group, as one number with a half-life.
+"""Exposure of items and animals: how often each was shown.
 
-A showing at moment t adds 2 ** ((t - landmark) / half-life) to the number. Writers only add and
-never read. A reader divides by 2 ** ((now - landmark) / half-life), which makes each showing worth
-half after one half-life (Cormode et al., "Forward Decay", ICDE 2009).
+That of an item has a half-life. A showing at moment t adds 2 ** ((t - landmark) / half-life) to one
+number. Writers only add and never read. A reader divides by 2 ** ((now - landmark) / half-life),
+which makes each showing worth half after one half-life (Cormode et al., "Forward Decay", ICDE
+2009).
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.times import DAY
-from pawsonalize.storage.statements import insert
-from pawsonalize.storage.tables import exposures
+from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import in_parts, insert
+from pawsonalize.storage.tables import animal_exposures, animals, exposures
+
+_AT_ONCE = 5_000
+
+
+class AnimalExposures:
+    """Counts of how often each animal was shown, in answers and in impressions of events."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def of(self, animal_ids: Collection[str]) -> dict[str, int]:
+        """Return how often each of these animals was shown. Animals never shown are left out."""
+        ids = list(animal_ids)
+        found: dict[str, int] = {}
+        wanted = select(animal_exposures.c.animal_id, animal_exposures.c.shown)
+        with self._database.reading() as connection:
+            for start in range(0, len(ids), _AT_ONCE):
+                some = animal_exposures.c.animal_id.in_(ids[start : start + _AT_ONCE])
+                found |= {
+                    row.animal_id: row.shown for row in connection.execute(wanted.where(some))
+                }
+        return found
+
+    def changed(self, after: int) -> tuple[dict[str, int], int]:
+        """The counts that changed after a moment, by animal, and when the newest changed."""
+        newer = select(animal_exposures).where(animal_exposures.c.counted_at > after)
+        with self._database.reading() as connection:
+            rows = connection.execute(newer).all()
+        through = max((row.counted_at for row in rows), default=after)
+        return {row.animal_id: row.shown for row in rows}, through
+
+
+def add_shown_animals(connection: Connection, lists: Iterable[tuple[int, Sequence[str]]]) -> None:
+    """Count lists of animals, each with its moment. Ids that no animal has are not counted.
+
+    The caller cuts a long list to its `first_places`.
+    """
+    shown: Counter[str] = Counter()
+    newest = 0
+    for moment, animal_ids in lists:
+        shown.update(animal_ids)
+        newest = max(newest, moment)
+    if not shown:
+        return
+    known: list[str] = []
+    for part in in_parts(list(shown)):
+        named = select(animals.c.animal_id).where(animals.c.animal_id.in_(part))
+        known += connection.scalars(named)
+    rows = [{"animal_id": one, "shown": shown[one], "counted_at": newest} for one in sorted(known)]
+    if not rows:
+        return
+    statement = insert(connection, animal_exposures)
+    new = statement.excluded
+    later = func.greatest if connection.dialect.name == "postgresql" else func.max
+    counted = statement.on_conflict_do_update(
+        index_elements=["animal_id"],
+        set_={
+            "shown": animal_exposures.c.shown + new.shown,
+            "counted_at": later(animal_exposures.c.counted_at, new.counted_at),
+        },
+    )
+    connection.execute(counted, rows)
+
+
+def first_places(places: Sequence[Sequence[str]]) -> list[str]:
+    """The animals in the first 25 places. Most pages show no more, and no event reports more."""
+    return [one for ids in places[:MAX_IMPRESSION_ITEMS] for one in ids]
+
 
 _HALF_LIFE = 30 * DAY
 _LANDMARK = 1_767_225_600_000  # 2026-01-01; sums last until floats end, 84 years on

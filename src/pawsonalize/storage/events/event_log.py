@@ -9,17 +9,16 @@ from sqlalchemy import Connection, delete, func, select
 
 from pawsonalize.domain.event_types import AS_SENT, STANDARD, EventTypes
 from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
-from pawsonalize.storage.animals.animal_exposures import add_shown_animals
-from pawsonalize.storage.animals.exposures import add_shown
+from pawsonalize.storage.animals.exposures import add_shown, add_shown_animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events import histories
-from pawsonalize.storage.events.event_rows import (
+from pawsonalize.storage.events.event_reads import (
     as_row,
     read_event_row,
     reported_animals,
     reported_lists,
 )
-from pawsonalize.storage.events.group_days import DailyLimits, apply_limits, count_events
+from pawsonalize.storage.events.group_usage import DailyLimits, apply_limits, count_events
 from pawsonalize.storage.events.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
 from pawsonalize.storage.events.log_start import (
     FORGOTTEN,
@@ -30,7 +29,7 @@ from pawsonalize.storage.events.log_start import (
     left_early,
 )
 from pawsonalize.storage.events.raw_events import add_raws, take_out_raws
-from pawsonalize.storage.events.training_rows import TRAINING_ROWS
+from pawsonalize.storage.events.training_files import TRAINING_ROWS
 from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.tables import events, sessions
 

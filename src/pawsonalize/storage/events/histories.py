@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.prepared import PreparedSelect
+from pawsonalize.storage.statements import PreparedSelect
 from pawsonalize.storage.tables import events, sessions
 
 

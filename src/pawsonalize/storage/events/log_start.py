@@ -7,9 +7,8 @@ from sqlalchemy import ColumnElement, Connection, Row, delete, exists, select, t
 
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.shared_tables import training_tables
 from pawsonalize.storage.statements import in_parts, upsert
-from pawsonalize.storage.tables import events, log_marks, raw_events, sessions
+from pawsonalize.storage.tables import events, log_marks, raw_events, sessions, training_tables
 
 _FORGOTTEN = "forgotten through"
 _EARLY = "forgotten early of "

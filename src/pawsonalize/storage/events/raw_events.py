@@ -8,9 +8,9 @@ import msgspec
 import zstandard
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
-from pawsonalize.storage.archiving.archive_ledger import archived_through
+from pawsonalize.storage.archive_ledger import archived_through
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.packing import RAW_MARK
+from pawsonalize.storage.events.impressions import RAW_MARK
 from pawsonalize.storage.tables import events, raw_events
 
 _LEVEL = 1  # events wait for this

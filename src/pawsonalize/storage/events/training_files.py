@@ -1,16 +1,49 @@
-"""The files of the training table, and the rows of the log that go into them."""
+"""Events for trainings: batches from the log, and the files of the training table."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from pawsonalize.domain.erasures import owning_group
+from pawsonalize.domain.events import SESSION_KEY, USER_KEY
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.log_start import forgotten_through, left_early
-from pawsonalize.storage.shared_tables import training_files, training_tables
 from pawsonalize.storage.statements import in_parts, upsert
-from pawsonalize.storage.tables import events, sessions
+from pawsonalize.storage.tables import events, sessions, training_files, training_tables
+
+_TRAINING_BATCH = 50_000
+_VISITOR_KEY = func.coalesce(
+    USER_KEY + events.c.user_id, USER_KEY + sessions.c.user_id, SESSION_KEY + events.c.session_id
+)
+TRAINING_ROWS = (
+    select(
+        events.c.offset,
+        _VISITOR_KEY,
+        events.c.item_id,
+        events.c.event_type,
+        events.c.sent_at,
+        events.c.event_value,
+        events.c.properties,
+    )
+    .select_from(
+        events.outerjoin(
+            sessions,
+            (sessions.c.session_id == events.c.session_id)
+            & (sessions.c.dataset_group == events.c.dataset_group)
+            & events.c.user_id.is_(None),
+        )
+    )
+    .where(
+        events.c.offset > bindparam("after"),
+        events.c.offset <= bindparam("through"),
+        events.c.sent_at <= bindparam("until"),
+        events.c.dataset_group == bindparam("group"),
+    )
+    .order_by(events.c.offset)
+    .limit(_TRAINING_BATCH)
+)
+
 
 _BATCH = 50_000
 

@@ -29,8 +29,8 @@ from pawsonalize.engine.upkeep.verification import unknown_objects
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger
-from pawsonalize.storage.archiving.artefact_index import ArtefactIndex
+from pawsonalize.storage.archive_ledger import ArchiveLedger
+from pawsonalize.storage.artefact_index import ArtefactIndex
 from pawsonalize.storage.copies import (
     POSTGRES_COPY,
     SQLITE_COPY,

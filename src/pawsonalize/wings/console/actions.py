@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from starlette.requests import Request
 
-from pawsonalize.access.rates import check_rate
+from pawsonalize.access.limits import check_rate
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.training.retrained import Part

@@ -25,13 +25,13 @@ from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import AccessKeys
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.kinds.servers import Servers
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animal_list import StockList
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.events.event_tail import EventTail
+from pawsonalize.storage.events.event_reads import EventTail
 from pawsonalize.storage.events.impressions import Impressions
+from pawsonalize.storage.servers import Servers
 from pawsonalize.wing import offered
 from pawsonalize.wings.console.animals import InventoryViews
 from pawsonalize.wings.console.events import EventViews

@@ -5,8 +5,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.access.admission import Admission
-from pawsonalize.access.page_sessions import LASTS
+from pawsonalize.access.admission import LASTS, Admission
 from pawsonalize.domain.errors import PawsonalizeError, Unauthenticated
 from pawsonalize.domain.times import SECOND
 from pawsonalize.kinds.access_keys import CONTROL_PLANE

@@ -12,9 +12,9 @@ from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.http.json import read_count, read_text
 from pawsonalize.pages.reports import RefusalReports, RefusedEvent
-from pawsonalize.storage.archiving.archive_ledger import ArchiveLedger
+from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_tail import EventTail, TailQuery
+from pawsonalize.storage.events.event_reads import EventTail, TailQuery
 from pawsonalize.storage.events.histories import HistoryQuery
 
 _CURSOR = re.compile(r"\d{1,18}", re.ASCII)

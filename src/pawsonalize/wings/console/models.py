@@ -9,8 +9,8 @@ import msgspec
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, iso
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.names import first_recommendation_id
 from pawsonalize.kinds.registry import Registry, resource_page
+from pawsonalize.kinds.resource import first_recommendation_id
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.storage.events.impressions import Impressions

@@ -23,7 +23,7 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.event_tail import EventTail, TailQuery
+from pawsonalize.storage.events.event_reads import EventTail, TailQuery
 from pawsonalize.wings.console.events import meaning_of
 
 _LOOKED_AT = 5_000

@@ -11,14 +11,14 @@ from pawsonalize.domain.times import iso
 from pawsonalize.http.reports import ServerAnswer, server_answer
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.servers import Servers
 from pawsonalize.pages.reports import (
     NotificationChannel,
     SentNotification,
     delivery_report,
 )
 from pawsonalize.settings import Settings, kinds_of_settings
-from pawsonalize.storage.deliveries import Deliveries
+from pawsonalize.storage.servers import Servers
+from pawsonalize.storage.work import Deliveries
 
 
 class SettingInForce(msgspec.Struct, frozen=True, rename="camel"):

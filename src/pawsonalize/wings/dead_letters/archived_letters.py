@@ -18,9 +18,8 @@ from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, hour_of
 from pawsonalize.engine.upkeep.erased_archive import NamedVisitors, Watch, ignore_progress
-from pawsonalize.storage.archiving.archive_index import ArchiveIndex, IndexedObject
-from pawsonalize.storage.erasing.erased import ErasedLookup
-from pawsonalize.storage.erasing.erasures import Trouble
+from pawsonalize.storage.archive_ledger import ArchiveIndex, IndexedObject
+from pawsonalize.storage.erasures import ErasedLookup, Trouble
 from pawsonalize.wings.dead_letters.letter_form import Letter, letter_answer, read_letter
 from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
 from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions, visitors_in

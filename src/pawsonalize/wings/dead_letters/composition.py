@@ -15,8 +15,8 @@ from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.refusals import RefusedInput
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.settings import Settings
-from pawsonalize.storage.archiving.archive_index import ArchiveIndex
-from pawsonalize.storage.table_sizes import TableSizes
+from pawsonalize.storage.archive_ledger import ArchiveIndex
+from pawsonalize.storage.sizes import TableSizes
 from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letter_plan import LetterPlan

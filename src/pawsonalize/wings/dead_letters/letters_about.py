@@ -7,7 +7,7 @@ from sqlalchemy import Delete, delete, select
 
 from pawsonalize.domain.erasures import visitor_digest
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erasures import ErasedNames, Erasure
+from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.tables import erased_visitors
 from pawsonalize.wings.dead_letters.letters import Mentions, names_in
 from pawsonalize.wings.dead_letters.tables import dead_letters

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from pawsonalize.access.admission import Caller
-from pawsonalize.access.tenants import check_reach
+from pawsonalize.access.limits import check_reach
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.times import iso

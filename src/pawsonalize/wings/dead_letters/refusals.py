@@ -14,7 +14,7 @@ from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.ingest.group_commit import GroupCommit
 from pawsonalize.engine.ingest.refusals import RefusedInput
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.storage.answering import in_time
+from pawsonalize.storage.contexts import in_time
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letters import DeadLetter, names_in
 

@@ -23,7 +23,7 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts import files
 from pawsonalize.artefacts.base import nobody
-from pawsonalize.artefacts.cache import ArtefactCache
+from pawsonalize.artefacts.files import ArtefactCache
 from pawsonalize.domain.errors import (
     Conflict,
     CorruptArtefact,
@@ -34,7 +34,7 @@ from pawsonalize.domain.errors import (
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.data import Arrays
 from pawsonalize.settings import Settings
-from pawsonalize.storage.archiving.artefact_index import (
+from pawsonalize.storage.artefact_index import (
     ArtefactIndex,
     Draft,
     DraftState,

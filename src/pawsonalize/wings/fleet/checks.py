@@ -16,9 +16,8 @@ from pawsonalize.app.fleet import servers_of
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.fleet_settings import BACKGROUND_CONNECTIONS
-from pawsonalize.kinds.servers import NOBODY_WORKS
 from pawsonalize.settings import Settings
-from pawsonalize.storage.servers import ServerProcess
+from pawsonalize.storage.servers import NOBODY_WORKS, ServerProcess
 
 _BESIDE = 4
 """Beside its trainings, a server that works may retrain (two trainings at once), refresh and judge:

@@ -11,7 +11,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.kinds.servers import ServerState
+    from pawsonalize.storage.servers import ServerState
 
 _COLUMNS = ("server", "process", "roles", "state", "version", "tables", "serves", "since")
 _STATES = {True: "lives", False: "gone", None: "unknown"}

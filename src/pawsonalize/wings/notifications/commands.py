@@ -14,7 +14,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.storage.deliveries import Delivery
+    from pawsonalize.storage.work import Delivery
 
 app = command_group("What people are told, and how it reached them.")
 

@@ -20,7 +20,7 @@ from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.settings import Settings
-from pawsonalize.storage.deliveries import Deliveries, Delivery
+from pawsonalize.storage.work import Deliveries, Delivery
 from pawsonalize.wings.notifications.notifiers import (
     LogNotifier,
     Notifier,

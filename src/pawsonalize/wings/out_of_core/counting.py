@@ -14,7 +14,7 @@ from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.upkeep.erasing import Purge
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.training_files import TrainingFile, TrainingFiles, groups_with_files
 from pawsonalize.wings.out_of_core.files import SCRATCH
 from pawsonalize.wings.out_of_core.settings import CountingSettings

@@ -22,7 +22,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import FacetReader, as_properties
 from pawsonalize.engine.training.kept_rows import digest, digest_number
 from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.training_files import (
     LogRow,
     TableState,

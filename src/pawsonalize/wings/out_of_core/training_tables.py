@@ -7,7 +7,7 @@ from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.engine.upkeep.erased_archive import Watch
 from pawsonalize.engine.upkeep.erasing import NamedErasure
-from pawsonalize.storage.erasing.erasures import ErasedNames, Trouble
+from pawsonalize.storage.erasures import ErasedNames, Trouble
 from pawsonalize.wings.out_of_core.training_table import TrainingTable, visitor_number
 
 

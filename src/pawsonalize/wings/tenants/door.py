@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from pawsonalize.access.admission import Caller
-from pawsonalize.access.tenants import check_reach
+from pawsonalize.access.limits import check_reach
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.http.callers import enter_owner

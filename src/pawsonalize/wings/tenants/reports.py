@@ -20,8 +20,7 @@ from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry, resource_page
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
-from pawsonalize.storage.events.group_days import DayCounts, GroupDays
-from pawsonalize.storage.events.group_sizes import GroupSize, GroupSizes
+from pawsonalize.storage.events.group_usage import DayCounts, GroupDays, GroupSize, GroupSizes
 
 REPORTED_DAYS = 14
 _NEAR = 0.9  # of a limit: then it is worth a word

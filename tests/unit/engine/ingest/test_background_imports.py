@@ -18,17 +18,15 @@ from pawsonalize.kinds.datasets import (
     DatasetImportJob,
     ImportMode,
 )
-from pawsonalize.kinds.fair_order import FairOrder
-from pawsonalize.kinds.job_table import JobKind, JobTable, lease_of
+from pawsonalize.kinds.job_table import FairOrder, JobKind, JobTable, lease_of
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.kinds.status import Status
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.turns import Turns
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.storage.work import Turns, WorkTable
 from tests.event_data import T0, event
 
 AVRO = {

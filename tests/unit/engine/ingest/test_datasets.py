@@ -8,7 +8,7 @@ from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import DatasetRow, Datasets
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DATASET_GROUPS, Dataset, DatasetGroup
-from pawsonalize.kinds.event_trackers import EventTracker
+from pawsonalize.kinds.group_resources import EventTracker
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.storage.animals.catalogue import Catalogue, Item, User

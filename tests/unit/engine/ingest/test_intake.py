@@ -6,9 +6,8 @@ from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.ingest.intake import FEWEST, PROBLEM, WINDOW, Intake
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.deliveries import Deliveries
-from pawsonalize.storage.problems import ProblemTable
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.storage.journal import ProblemTable
+from pawsonalize.storage.work import Deliveries, WorkTable
 from tests.event_data import T0
 
 

@@ -8,9 +8,8 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.deliveries import Deliveries
-from pawsonalize.storage.problems import ProblemTable
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.storage.journal import ProblemTable
+from pawsonalize.storage.work import Deliveries, WorkTable
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from pawsonalize.wings.dead_letters.refusals import LARGEST, USUAL_BYTES, Refusals

@@ -11,14 +11,13 @@ from pawsonalize.engine.reporting.exposure_report import (
     joined_events,
     report_unjoined,
 )
-from pawsonalize.kinds.names import new_recommendation_id
 from pawsonalize.kinds.problems import Outbox, Problems
+from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.deliveries import Deliveries
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
-from pawsonalize.storage.problems import ProblemTable
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.storage.journal import ProblemTable
+from pawsonalize.storage.work import Deliveries, WorkTable
 from tests.event_data import T0, event
 
 NOW = T0 + DAY

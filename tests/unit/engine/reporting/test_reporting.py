@@ -15,8 +15,8 @@ from pawsonalize.engine.reporting.report import Line, OutcomesReport
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.event_reads import Outcomes
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
-from pawsonalize.storage.events.outcomes import Outcomes
 from tests.animal_data import animal
 from tests.event_data import T0, event
 

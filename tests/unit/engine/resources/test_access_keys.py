@@ -8,9 +8,9 @@ import pytest
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.kinds.access_keys import AccessKeys, Scope
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.storage.data_folder import RootKeyFile
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.root_key import RootKeyFile
 from tests.event_data import T0
 
 

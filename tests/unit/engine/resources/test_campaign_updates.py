@@ -7,8 +7,8 @@ from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.kinds.status import Status
 from tests.event_data import T0
 from tests.unit.engine.releases import Release
 

@@ -15,16 +15,14 @@ from pawsonalize.kinds.datasets import (
     DatasetGroup,
     DatasetImportJob,
 )
-from pawsonalize.kinds.fair_order import FairOrder
-from pawsonalize.kinds.job_table import JobKind, JobTable
+from pawsonalize.kinds.job_table import FairOrder, JobKind, JobTable
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.turns import Turns
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.storage.work import Turns, WorkTable
 from tests.event_data import T0
 
 

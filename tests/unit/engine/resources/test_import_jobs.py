@@ -9,7 +9,7 @@ from pawsonalize.engine.ingest.importing.jobs import run_import_job
 from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Status
 from tests.event_data import T0
 
 

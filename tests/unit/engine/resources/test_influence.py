@@ -7,8 +7,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.served import Loader, RefreshedCounts, ServingSettings
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.similar_items import SimilarItems, SimilarItemsSettings
 from tests.event_data import T0

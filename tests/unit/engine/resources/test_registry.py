@@ -10,11 +10,9 @@ from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
 from pawsonalize.kinds.datasets import Dataset, DatasetGroup, DatasetImportJob
 from pawsonalize.kinds.defaults import ensure_defaults
-from pawsonalize.kinds.event_trackers import EventTracker
-from pawsonalize.kinds.filters import Filter
-from pawsonalize.kinds.registry import Registry, resource_page
-from pawsonalize.kinds.resource import Resource, moved
-from pawsonalize.kinds.rows import from_row, to_row
+from pawsonalize.kinds.group_resources import EventTracker, Filter
+from pawsonalize.kinds.registry import Registry, from_row, resource_page, to_row
+from pawsonalize.kinds.resource import Resource, Status, moved
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import (
     Cut,
@@ -23,7 +21,6 @@ from pawsonalize.kinds.solutions import (
     SolutionVersion,
     TrainingSelection,
 )
-from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import ResourceRow, Resources
 from tests.event_data import T0

@@ -11,9 +11,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from pawsonalize.kinds.leases import Leases
+from pawsonalize.kinds.leases import Leases, SideProcess, rest
 from pawsonalize.kinds.processes import ChildProcesses, holder
-from pawsonalize.kinds.side_process import SideProcess, rest
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.work import WorkTable
 

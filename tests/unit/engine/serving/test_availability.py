@@ -8,8 +8,7 @@ import pytest
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.items import AvailabilityWatch
 from pawsonalize.engine.training.training_data import training_data
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog

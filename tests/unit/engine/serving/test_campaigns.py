@@ -25,10 +25,10 @@ from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.animals import Availability
 from pawsonalize.storage.animals.catalogue import Catalogue, Item
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog

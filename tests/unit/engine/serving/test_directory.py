@@ -10,9 +10,8 @@ from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Resource, moved
+from pawsonalize.kinds.resource import Resource, Status, moved
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import ResourceRow, Resources
 from tests.event_data import T0

@@ -20,7 +20,7 @@ from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Status
 from pawsonalize.recipes.contract import Context
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog

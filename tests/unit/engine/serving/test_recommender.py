@@ -30,8 +30,7 @@ from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.data import Arrays, Floats, TrainingData
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import Impression, Impressions

@@ -20,13 +20,13 @@ from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erased_archive import ignore_progress
 from pawsonalize.engine.upkeep.erasing import NamedErasure
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.data import Arrays
 from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.archiving.artefact_index import ArtefactIndex, ListedArtefact
-from pawsonalize.storage.erasing.erasures import ErasedNames, Erasure, Trouble
+from pawsonalize.storage.artefact_index import ArtefactIndex, ListedArtefact
+from pawsonalize.storage.erasures import ErasedNames, Erasure, Trouble
 from pawsonalize.storage.events.event_log import EventLog
 from tests.artefact_data import Fleet
 from tests.event_data import T0, event

@@ -16,8 +16,8 @@ from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
 from pawsonalize.kinds.jobs import BatchInferenceJob
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.work import WorkTable

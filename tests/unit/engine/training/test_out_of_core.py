@@ -24,7 +24,7 @@ from pawsonalize.recipes.facets import Dayparts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.training_files import TrainingFiles
 from pawsonalize.wings.out_of_core import log_source

@@ -14,9 +14,8 @@ from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.processes import holder
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.kinds.status import Status
 from tests.event_data import T0
 from tests.unit.engine.training.conftest import SLEEP, Make
 

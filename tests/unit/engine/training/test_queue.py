@@ -5,12 +5,12 @@ import pytest
 from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.fair_order import FairOrder
+from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.turns import Turns
+from pawsonalize.storage.work import Turns
 from tests.event_data import T0
 from tests.unit.engine.training.conftest import SLEEP, Make
 

@@ -9,7 +9,7 @@ import pytest
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.training.shown import learn_choices
-from pawsonalize.kinds.names import first_recommendation_id
+from pawsonalize.kinds.resource import first_recommendation_id
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.database import Database

@@ -17,7 +17,7 @@ from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.metrics import METRICS
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import (
     EventParameters,
     Solution,
@@ -25,7 +25,6 @@ from pawsonalize.kinds.solutions import (
     TrainingMode,
     TrainingSelection,
 )
-from pawsonalize.kinds.status import Status
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.storage.animals.catalogue import Catalogue, Item
 from pawsonalize.storage.events.event_log import EventLog

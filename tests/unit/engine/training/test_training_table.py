@@ -11,10 +11,9 @@ from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.serving.facets import DEVICE, FacetReader
-from pawsonalize.kinds.names import new_resource_name
+from pawsonalize.kinds.resource import new_resource_name
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erased import ErasedLookup
-from pawsonalize.storage.erasing.erasures import ErasureTable
+from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.log_start import LogStart
 from pawsonalize.storage.events.training_files import TrainingFiles

@@ -19,7 +19,7 @@ from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import moved
+from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import (
     Cut,
     EventParameters,
@@ -28,7 +28,6 @@ from pawsonalize.kinds.solutions import (
     TrainingMode,
     TrainingSelection,
 )
-from pawsonalize.kinds.status import Status
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from tests.erasing import erase_users

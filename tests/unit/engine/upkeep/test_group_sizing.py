@@ -12,7 +12,7 @@ from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.group_sizes import GroupSizes
+from pawsonalize.storage.events.group_usage import GroupSizes
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0, event
 

@@ -13,11 +13,9 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention, ObjectRetention
 from pawsonalize.kinds.jobs import DataDeletionJob, DatasetExportJob
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import Resource
-from pawsonalize.kinds.rows import to_row
+from pawsonalize.kinds.registry import Registry, to_row
+from pawsonalize.kinds.resource import Resource, Status
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
-from pawsonalize.kinds.status import Status
 from tests.event_data import T0
 
 NOW = T0 + 100 * DAY

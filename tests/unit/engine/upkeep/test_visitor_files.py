@@ -12,8 +12,8 @@ from pawsonalize.engine.upkeep.erasing import NamedErasure
 from pawsonalize.engine.upkeep.visitor_files import VisitorFiles
 from pawsonalize.kinds.jobs import DatasetExportJob
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.status import Status
-from pawsonalize.storage.erasing.erasures import ErasedNames, Erasure
+from pawsonalize.kinds.resource import Status
+from pawsonalize.storage.erasures import ErasedNames, Erasure
 from tests.event_data import T0
 
 

@@ -17,10 +17,8 @@ from pawsonalize.engine.ingest.job_files import SourceFile, Sources
 from pawsonalize.kinds.datasets import Dataset, DatasetImportJob, ImportMode, data_group
 from pawsonalize.kinds.job_table import lease_of
 from pawsonalize.kinds.leases import Leases
-from pawsonalize.kinds.names import new_resource_name
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.resource import moved
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Status, moved, new_resource_name
 
 _ERRORS_KEPT = 20
 

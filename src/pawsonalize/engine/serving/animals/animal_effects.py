@@ -23,13 +23,13 @@ from pawsonalize.engine.serving.animals.pages import (
     visitor_of,
     was_shown,
 )
-from pawsonalize.kinds.names import first_recommendation_id
+from pawsonalize.kinds.resource import first_recommendation_id
 from pawsonalize.recipes.choices.animal_effects import animal_effects
 from pawsonalize.recipes.choices.eager_visits import FEW, are_eager
 from pawsonalize.recipes.choices.effects import looked_at
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.shown_places import Floats
-from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import Impression, Impressions

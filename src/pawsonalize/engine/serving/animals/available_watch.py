@@ -12,9 +12,8 @@ from pawsonalize.domain.statuses import FOREVER
 from pawsonalize.domain.wishes import UNKNOWN_ANSWER, AnimalWish, read_wish
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.eligibility import Postcodes
-from pawsonalize.storage.animals.animal_exposures import AnimalExposures
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.animals.availability import Availability, Revision
+from pawsonalize.storage.animals.animals import Animals, Availability, Revision
+from pawsonalize.storage.animals.exposures import AnimalExposures
 
 _AT_ONCE = 500
 _PAST_KEPT = 3  # views of other moments, while no animal changes; each is as large as that of now

@@ -47,7 +47,7 @@ from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Served
-from pawsonalize.kinds.names import new_recommendation_id
+from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.classes import classes_of
 from pawsonalize.recipes.contract import ContextEvent
 from pawsonalize.storage.animals.animals import Animals

@@ -11,10 +11,10 @@ from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.engine.training.retraining.schedule import Schedule
 from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.fair_order import FairOrder
 from pawsonalize.kinds.group_limits import NEVER
+from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.storage.turns import Turns
+from pawsonalize.storage.work import Turns
 
 _TICKS = "ticks of retrainings"
 _LOOK_SECONDS = 10.0

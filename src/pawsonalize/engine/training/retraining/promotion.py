@@ -22,7 +22,7 @@ from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.evaluation.metrics import NDCG_AT_5
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.status import Status
+from pawsonalize.kinds.resource import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,8 @@ from pawsonalize.engine.training.retraining.record import (
 )
 from pawsonalize.engine.training.retraining.worker import Later
 from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.kinds.status import Status
 
 MAX_TRAININGS = 3
 """A training whose process dies is started so often again before its half has failed."""

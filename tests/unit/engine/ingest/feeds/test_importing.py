@@ -9,8 +9,7 @@ import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.storage.animals.animals import AnimalQuery, Animals
-from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.animals import AnimalQuery, Animals, Availability
 from pawsonalize.wings.feeds.formats import FeedForm, read_feed
 from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
 from pawsonalize.wings.feeds.watching import FolderWatch

@@ -16,10 +16,9 @@ from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.deliveries import Deliveries
-from pawsonalize.storage.problems import ProblemTable
+from pawsonalize.storage.journal import ProblemTable
 from pawsonalize.storage.resources import Resources
-from pawsonalize.storage.work import WorkTable
+from pawsonalize.storage.work import Deliveries, WorkTable
 from pawsonalize.wings.feeds.brought import find_brought
 from pawsonalize.wings.feeds.importing import FeedImport
 from pawsonalize.wings.feeds.meanings import Meanings

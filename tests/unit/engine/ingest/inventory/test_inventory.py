@@ -10,8 +10,7 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
 from pawsonalize.engine.ingest.inventory.inventory import Inventory, InventoryReceipt
 from pawsonalize.engine.ingest.inventory.listing import Listing, read_listing
-from pawsonalize.storage.animals.animals import AnimalQuery, Animals
-from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.animals import AnimalQuery, Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from tests.event_data import T0
 

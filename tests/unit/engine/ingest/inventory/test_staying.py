@@ -8,8 +8,7 @@ from pawsonalize.engine.ingest.inventory.form import AnimalForm
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.inventory.listing import read_listing
 from pawsonalize.engine.reporting.report import waits_of
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.animals import Animals, Availability
 from tests.event_data import T0
 
 

@@ -30,11 +30,10 @@ from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Fixed, Served, ServingSettings
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.popularity_count import PopularityCount
-from pawsonalize.storage.animals.animal_exposures import AnimalExposures
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.animals import Animals, Availability
+from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erased import ErasedLookup
+from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
 from tests.animal_data import animal

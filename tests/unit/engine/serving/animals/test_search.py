@@ -17,9 +17,8 @@ from pawsonalize.engine.serving.animals.available_watch import (
     AvailableAnimalsWatch,
     InventorySearch,
 )
-from pawsonalize.storage.animals.animal_exposures import AnimalExposures
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.animals.availability import Availability
+from pawsonalize.storage.animals.animals import Animals, Availability
+from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.database import Database
 from tests.animal_data import animal
 from tests.event_data import T0

@@ -7,7 +7,7 @@ from pawsonalize.domain.filters import parse
 from pawsonalize.engine.serving.filters import Filters
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.kinds.filters import Filter
+from pawsonalize.kinds.group_resources import Filter
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
 from tests.event_data import T0

@@ -1,22 +1,102 @@
-"""Dataset groups as tenants of one server: limits on requests, fair turns, counts of use."""
+"""Limits on calls: of a key, and of a dataset group as one tenant of the server."""
 
 import math
+import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
+from ipaddress import IPv6Address, ip_address, ip_network
 
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerMinute, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.concurrency import run_in_threadpool
 
-from pawsonalize.access.fair_slots import FairSlots
-from pawsonalize.domain.errors import Forbidden, NotReady, TooManyRequests
-from pawsonalize.domain.times import SECOND
+from pawsonalize.access.slots import FairSlots
+from pawsonalize.domain.errors import (
+    Forbidden,
+    InvalidInput,
+    NotReady,
+    PawsonalizeError,
+    TooManyRequests,
+)
+from pawsonalize.domain.times import DAY, SECOND
+from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.group_limits import GroupLimits
-from pawsonalize.kinds.usage import Usage
+from pawsonalize.storage.events.group_usage import DayCounts, GroupDays
+
+_IPV6_NEIGHBOURS = 64  # bits that one subscriber's addresses have in common
+
+
+class Rates:
+    """Counts the calls of keys in this process, which gets its share of each rate.
+
+    A browser's key is public, so its calls are counted for each address they come from.
+    """
+
+    def __init__(
+        self, browser: str, other: str, now: Callable[[], int], processes: int = 1
+    ) -> None:
+        """`browser` and `other` are rates of keys that have none of their own; empty: no limit."""
+        self._browser = browser
+        self._other = other
+        self._now = now
+        self._processes = processes
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    def check(self, key: AccessKey, client: str) -> None:
+        """Count a call; TooManyRequests if it is one too many."""
+        given = key.rate or (self._browser if key.is_public else self._other)
+        if not given:
+            return
+        rate = _share(given, self._processes)
+        counted = (key.name, _neighbours(client)) if key.is_public else (key.name,)
+        if self._limiter.hit(rate, *counted):
+            return
+        free = self._limiter.get_window_stats(rate, *counted).reset_time
+        raise TooManyRequests(
+            f"{key.name} may be used {given}" + (" from one address" if key.is_public else ""),
+            retry_after=max(math.ceil(free - self._now() / SECOND), 1),
+        )
+
+
+def check_rate(given: str, field: str) -> None:
+    """InvalidInput for text that is no rate."""
+    if given:
+        _parsed(given, field)
+
+
+@lru_cache(maxsize=256)
+def _share(given: str, processes: int) -> RateLimitItem:
+    rate = _parsed(given, "rate")
+    return type(rate)(max(rate.amount // processes, 1), rate.multiples)
+
+
+def _parsed(given: str, field: str) -> RateLimitItem:
+    try:
+        return parse(given)
+    except ValueError as error:
+        raise InvalidInput(
+            f"{given!r} is no rate: write a number and second, minute, hour or day, such as"
+            " 600/minute",
+            field=field,
+        ) from error
+
+
+def _neighbours(client: str) -> str:
+    """The addresses that are counted together: one of IPv4, a subscriber's of IPv6."""
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return client
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, _IPV6_NEIGHBOURS), strict=False))
+    return client
+
 
 _WAITING = 512  # far fewer than connections: who is refused at once makes room for others
 _HERE = 4
@@ -25,6 +105,46 @@ _WORK = 12
 _PAST = 2  # all together are fewer than the threads that requests have
 _PAST_WAITING = 16
 _LATE_SECONDS = 3.0
+
+
+class Usage:
+    """Counts requests, for one process. What was not stored when the process dies is lost."""
+
+    def __init__(self, days: GroupDays, now: Callable[[], int]) -> None:
+        self.days = days
+        self._now = now
+        self._lock = threading.Lock()
+        self._counts: defaultdict[tuple[str, int], list[float]] = defaultdict(lambda: [0, 0, 0.0])
+
+    def count(self, group: str, seconds: float, *, refused: bool = False) -> None:
+        """Count a request about the dataset group, and how long its answer took."""
+        with self._lock:
+            counts = self._counts[group, self._now() // DAY]
+            counts[refused] += 1
+            counts[2] += seconds
+
+    def store(self) -> None:
+        """Add what was counted to the tables; where that fails it is kept for the next time."""
+        with self._lock:
+            counted, self._counts = self._counts, defaultdict(lambda: [0, 0, 0.0])
+        rows = [
+            DayCounts(
+                group,
+                day,
+                requests=int(answered),
+                refused=int(refused),
+                answer_ms=round(seconds * SECOND),
+            )
+            for (group, day), (answered, refused, seconds) in counted.items()
+        ]
+        try:
+            self.days.add(rows)
+        except PawsonalizeError:
+            with self._lock:
+                for place, counts in counted.items():
+                    for index, value in enumerate(counts):
+                        self._counts[place][index] += value
+            raise
 
 
 class Lane(Enum):

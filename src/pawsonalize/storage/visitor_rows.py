@@ -8,7 +8,7 @@ from sqlalchemy import Delete, delete, select, update
 from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasing.erasures import ErasedNames, Erasure
+from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.events.raw_events import take_out_raws
 from pawsonalize.storage.statements import in_parts
 from pawsonalize.storage.tables import (

@@ -1,13 +1,14 @@
-"""Writes that count only while a lease is held: each transaction looks first."""
+"""Contexts of a thread: a request that it answers, and the leases that its writes depend on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select
 
 from pawsonalize.domain.errors import LeaseLost
-from pawsonalize.storage.work_tables import work
+from pawsonalize.storage.tables import work
 
 _FENCES: ContextVar[tuple[tuple[str, int], ...]] = ContextVar("fences", default=())
 
@@ -32,3 +33,23 @@ def check_fences(connection: Connection) -> None:
     for name, token in _FENCES.get():
         if connection.scalar(select(work.c.token).where(work.c.name == name)) != token:
             raise LeaseLost(f"another process goes on with {name}: this one ends")
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+answering: ContextVar[bool] = ContextVar("answering", default=False)
+"""True in requests and the threads that they use. Trainings and jobs have time."""
+
+
+def in_time(call: Callable[P, T]) -> Callable[P, T]:
+    """The same call, for whom somebody waits."""
+
+    def answered(*args: P.args, **kwargs: P.kwargs) -> T:
+        before = answering.set(True)
+        try:
+            return call(*args, **kwargs)
+        finally:
+            answering.reset(before)
+
+    return answered

@@ -12,9 +12,8 @@ from sqlalchemy import Connection, Integer, bindparam, delete, func, select, upd
 
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.prepared import PreparedSelect
-from pawsonalize.storage.shared_tables import artefact_drafts, artefacts
-from pawsonalize.storage.statements import insert_new
+from pawsonalize.storage.statements import PreparedSelect, insert_new
+from pawsonalize.storage.tables import artefact_drafts, artefacts
 
 _LISTED, _DRAFTS = artefacts.c, artefact_drafts.c
 _FIND = PreparedSelect(

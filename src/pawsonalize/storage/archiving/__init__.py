@@ -1,1 +1,0 @@
-"""Tables of what lies in the archive and among the artefacts."""

@@ -1,1 +1,0 @@
-"""Tables of erasures, and the rows of visitors."""
