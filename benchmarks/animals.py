@@ -32,7 +32,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.background import follow_campaign
 from pawsonalize.app.engine import Engine
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.answers import GoodWith
+from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
@@ -41,8 +41,8 @@ from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.eligibility import Eligibility, Place
 from pawsonalize.engine.serving.context import Query, query_context
 from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.recipes.choices.shown_places import usual_attention
-from pawsonalize.recipes.choices.visitor_effects import VISITOR_VARIANCES, Watched, visitor_effects
+from pawsonalize.recipes.choices.effects import usual_attention
+from pawsonalize.recipes.choices.own_effects import VISITOR_VARIANCES, Watched, visitor_effects
 from pawsonalize.settings import load_settings
 
 _CHUNK = 5_000

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.demo.log import EVENT_TYPES, VIEW
-from pawsonalize.demo.world import World
+from pawsonalize.demo.world import EVENT_TYPES, VIEW, World
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.recipes.contract import Context, ContextEvent
 from pawsonalize.recipes.data import ItemAttributes, StayColumns, TrainingData

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.child import peak_megabytes, run_child
 from benchmarks.synthetic import EVENTS_PER_USER, group_ids
-from pawsonalize.domain.event_types import STANDARD
+from pawsonalize.domain.events import STANDARD
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.training_data import data_of
 from pawsonalize.kinds.solutions import Cut, TrainingSelection

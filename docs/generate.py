@@ -20,7 +20,7 @@ from pawsonalize.aws.door import ACCESS
 from pawsonalize.aws.operations.catalogue import HANDLERS
 from pawsonalize.aws.protocol.service import SERVICES, operations
 from pawsonalize.cli.main import app
-from pawsonalize.domain.event_types import SYNONYMS
+from pawsonalize.domain.events import SYNONYMS
 from pawsonalize.http.openapi import field_docs, openapi
 from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, About
 from pawsonalize.http.operations import OPERATIONS

@@ -20,8 +20,7 @@ from sqlalchemy import create_engine, inspect, text
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.upkeep import erasure_steps
-from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, SESSION, USER, visitor_digest
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.training.kept_rows import digests

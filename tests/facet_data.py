@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.recipes.facets import Facet, Facets
+from pawsonalize.recipes.data import Facet, Facets, TrainingData
 from tests.recipe_data import NOW, training_data
 
 DEVICES = ("mobile", "desktop")

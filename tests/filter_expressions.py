@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from pawsonalize.domain.filters.expression import (
+from pawsonalize.domain.filters import (
     Action,
     Attribute,
     Clause,

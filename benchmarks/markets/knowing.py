@@ -10,9 +10,13 @@ from scipy.special import expit
 from benchmarks.markets.draw import Drawn, Floats, Ints, looks
 from benchmarks.markets.play import Ask, Shown
 from benchmarks.markets.rivals import Scoring, key_of
-from pawsonalize.recipes.choices.animal_effects import animal_effects
 from pawsonalize.recipes.choices.effects import looked_at
-from pawsonalize.recipes.choices.visitor_effects import VISITOR_VARIANCES, Watched, visitor_effects
+from pawsonalize.recipes.choices.own_effects import (
+    VISITOR_VARIANCES,
+    Watched,
+    animal_effects,
+    visitor_effects,
+)
 
 _TRAITS = ("family", "size", "age", "colour")
 _AS_USUAL = 0.01  # a variance where visitors do not differ

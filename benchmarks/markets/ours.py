@@ -21,8 +21,7 @@ from benchmarks.markets.play import Ask, Shown
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.background import follow_campaign
 from pawsonalize.app.engine import Engine
-from pawsonalize.domain.event_types import ADOPTION, INQUIRY, VIEW
-from pawsonalize.domain.events import Event, Visitor
+from pawsonalize.domain.events import ADOPTION, INQUIRY, VIEW, Event, Visitor
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.archive.objects import LocalObjects
-from pawsonalize.domain.erasures import USER, visitor_digest
 from pawsonalize.domain.errors import StorageUnavailable
+from pawsonalize.domain.events import USER, visitor_digest
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.upkeep.erased_archive import NamedVisitors

@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
+from pawsonalize.domain.events import SESSION, USER, visitor_digest
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasureTable

@@ -11,9 +11,8 @@ import pytest
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.upkeep import deletions_of, erasure_steps
 from pawsonalize.archive.objects import LocalObjects
-from pawsonalize.domain.erasures import USER, visitor_digest
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
-from pawsonalize.domain.events import LoggedEvent, Visitor
+from pawsonalize.domain.events import USER, LoggedEvent, Visitor, visitor_digest
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest

@@ -1,6 +1,6 @@
 """Outcomes and sessions as reports read them, on every database."""
 
-from pawsonalize.domain.event_types import STANDARD, EventTypes
+from pawsonalize.domain.events import STANDARD, EventTypes
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.event_reads import Outcomes

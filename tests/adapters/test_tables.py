@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from pawsonalize import storage
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.answers import GoodWith
+from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
 from pawsonalize.domain.times import DAY

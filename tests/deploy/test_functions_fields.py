@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import parse_moment
 from pawsonalize_functions import fields
 from pawsonalize_functions.fields import Refused

@@ -17,7 +17,7 @@ import yaml
 from typer.main import get_command
 
 from pawsonalize.cli.main import app
-from pawsonalize.domain.filters.parser import parse as parse_filter
+from pawsonalize.domain.filter_parser import parse as parse_filter
 from pawsonalize.http.operations import OPERATIONS
 
 ROOT = Path(__file__).parents[2]

@@ -15,7 +15,7 @@ from pawsonalize.app.shared_data import open_artefacts, root_key_of
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.event_types import EventTypes
+from pawsonalize.domain.events import EventTypes
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.kinds.access_keys import AccessKeys

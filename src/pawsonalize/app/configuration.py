@@ -8,7 +8,7 @@ from pawsonalize.app.serving import postcodes_of
 from pawsonalize.app.shared_data import check_shared, root_key_of
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
-from pawsonalize.domain.event_types import EventTypes
+from pawsonalize.domain.events import EventTypes
 from pawsonalize.http.tls import certificate_of
 from pawsonalize.kinds.access_keys import ADOPTION_SITE, AccessKey, Scope
 from pawsonalize.recipes.catalogue import recipe_named

@@ -7,8 +7,7 @@ import msgspec
 
 from pawsonalize.app.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.aws.raw_form import is_raw_call
-from pawsonalize.domain.event_types import plain_spelling
-from pawsonalize.domain.events import ACTIONS
+from pawsonalize.domain.events import ACTIONS, plain_spelling
 from pawsonalize.engine.ingest.event_form import unknown_fields_of
 from pawsonalize.engine.ingest.events import named_types
 from pawsonalize.engine.reporting.exposure_report import NEXT_MOVE, joined_events

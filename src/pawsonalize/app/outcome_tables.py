@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pawsonalize.domain.event_types import EventTypes
+from pawsonalize.domain.events import EventTypes
 from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals

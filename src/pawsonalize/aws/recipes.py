@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.aws.arn import public_arn
-from pawsonalize.recipes.names import (
+from pawsonalize.recipes import (
     NEXT_BEST_ACTION,
     PERSONALIZED_RANKING,
     POPULARITY_COUNT,

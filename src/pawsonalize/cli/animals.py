@@ -12,7 +12,7 @@ from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.resources import print_fields
 from pawsonalize.cli.terminal import print_listing, print_result
-from pawsonalize.domain.species import species_id
+from pawsonalize.domain.attributes import species_id
 from pawsonalize.domain.times import iso, parse_moment
 
 if TYPE_CHECKING:

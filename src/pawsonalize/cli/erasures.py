@@ -8,7 +8,7 @@ from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
 from pawsonalize.cli.terminal import print_result
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 

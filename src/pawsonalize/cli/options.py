@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.kinds.solutions import MAX_TRIALS, Tuning
 
 DataDir = Annotated[

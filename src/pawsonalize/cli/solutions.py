@@ -20,7 +20,7 @@ from pawsonalize.cli.resources import GROUPS, print_fields, print_rows
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
 from pawsonalize.kinds.solutions import EventParameters, Solution, TrainingSelection
-from pawsonalize.recipes.names import USER_PERSONALIZATION
+from pawsonalize.recipes import USER_PERSONALIZATION
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.demo import calibration as measured
-from pawsonalize.demo.names import SHELTERS
+from pawsonalize.demo.stock import SHELTERS
 from pawsonalize.demo.traits import BREED_FAMILY, BREED_SHARE, BREED_SPECIES, FAMILIES
 
 

@@ -10,9 +10,9 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.attributes import CAT
 from pawsonalize.domain.breed_spelling import plain_letters
 from pawsonalize.domain.breeds import BREED_WORDS, family_of, find_breed
-from pawsonalize.domain.species import CAT
 
 _FEWEST_LETTERS = 4  # shorter words are too like others: cat, bat
 _FEWEST_LETTERS_OF_BREEDS = 6  # of which nobody is here

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
-from pawsonalize.domain.ages import age_at, ages_of
-from pawsonalize.domain.answers import GoodWith
+from pawsonalize.domain.attributes import GoodWith, age_at, ages_of
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import (
     FOREVER,

@@ -1,14 +1,15 @@
 """Breeds: from what a shelter writes to the breed a group is made of, and the breed's family."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 
+from pawsonalize.domain.attributes import CAT, SPECIES_NAMES
 from pawsonalize.domain.breed_spelling import DECORATIONS, Spelling, plain_letters, words_of
-from pawsonalize.domain.species import CAT, SPECIES_NAMES
+from pawsonalize.domain.groups import AnimalGroup
 
 UNKNOWN_BREED = "Unknown"
 _COAT_FAMILIES = frozenset({"dsh", "dmh", "dlh"})
@@ -160,3 +161,26 @@ def _spelling(species: str) -> Spelling:
 _SPELLINGS: Mapping[str, Spelling] = MappingProxyType(
     {species: _spelling(species) for species in SPECIES_NAMES}
 )
+
+
+Trait = tuple[str, str]
+"""The species that the trait belongs to, empty for the species itself, and its value."""
+
+SPECIES = "species"
+TRAITS: Mapping[str, Callable[[AnimalGroup], Trait]] = MappingProxyType(
+    {
+        SPECIES: lambda group: ("", group.species),
+        "breed": lambda group: (group.species, group.breed),
+        "family": lambda group: (
+            group.species,
+            family_of(group.species, group.breed) or group.breed,
+        ),
+        "size": lambda group: (group.species, group.size),
+        "age": lambda group: (group.species, group.age),
+    }
+)
+"""Species, breed, family, size and age of a group. A breed of no family is a family of its own.
+
+Every trait but the species belongs to a species: a visitor who likes small kittens does not
+therefore want a small dog.
+"""

@@ -1,6 +1,10 @@
 """Events: what a visitor did with an animal, as stored once and forever in the log."""
 
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
+from types import MappingProxyType
+from typing import Final
 
 from pawsonalize.domain.errors import InvalidInput
 
@@ -72,3 +76,153 @@ class Visitor:
 
     user_id: str | None = None
     session_id: str | None = None
+
+
+USER: Final = "user"
+SESSION: Final = "session"
+
+
+def owning_group(data_group: str) -> str:
+    """The dataset group that data belong to: a group's actions lie in a group of their own."""
+    return data_group.removesuffix(ACTIONS)
+
+
+def visitor_digest(kind: str, name: str) -> str:
+    """The hash of a user's or a session's id."""
+    # It has no salt: it must still be found when nothing but the archive is left.
+    text = f"{kind} {name}".encode("utf-8", "surrogatepass")
+    return blake2b(text, digest_size=16).hexdigest()
+
+
+def digest_of(row: LoggedEvent) -> str:
+    """The hash of whoever an event belongs to: the user, or the session if there is none."""
+    event = row.event
+    if event.user_id is not None:
+        return visitor_digest(USER, event.user_id)
+    return visitor_digest(SESSION, event.session_id or "")
+
+
+def digests_of(rows: Iterable[LoggedEvent]) -> set[str]:
+    """The hashes of all visitors of the events; each visitor is hashed once."""
+    visitors = {
+        (SESSION, row.event.session_id or "")
+        if row.event.user_id is None
+        else (USER, row.event.user_id)
+        for row in rows
+    }
+    return {visitor_digest(kind, name) for kind, name in visitors}
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedVisitors:
+    """Up to which offset of the log each visitor of a dataset group was erased."""
+
+    through: Mapping[tuple[str, str], int]
+    """By dataset group and hash. Whoever is erased from a group is erased from its actions."""
+
+    def covers(self, row: LoggedEvent) -> bool:
+        """Whether the event was erased. Later events of the same visitor are new, and stay."""
+        group = owning_group(row.event.dataset_group)
+        return row.offset <= self.through.get((group, digest_of(row)), 0)
+
+    def without(self, rows: Sequence[LoggedEvent]) -> list[LoggedEvent]:
+        """The events that were not erased."""
+        return [row for row in rows if not self.covers(row)] if self.through else list(rows)
+
+
+def hash_names(kind: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Each name with its hash."""
+    for name in names:
+        yield name, visitor_digest(kind, name)
+
+
+VIEW, RETURN = DEFAULT_EVENT_TYPE, RETURN_EVENT_TYPE
+FAVORITE, INQUIRY, APPLICATION, ADOPTION = "favorite", "inquiry", "application", "adoption"
+DISLIKE = "dislike"
+SEPARATORS = " _-./:"
+
+SYNONYMS: Mapping[str, str] = MappingProxyType(
+    {
+        VIEW: "view views viewed detailview detailsview viewdetail viewdetails details detail"
+        " itemview viewitem petview viewpet animalview viewanimal profileview viewprofile pageview"
+        " productview click clicked clicks itemclick open opened visit visited",
+        FAVORITE: "favorite favorites favorited favourite favourites favourited fav faved save"
+        " saved like liked love loved heart hearted bookmark bookmarked wishlist addtowishlist"
+        " addtofavorites addtofavourites addfavorite addfavourite shortlist shortlisted star"
+        " starred thumbsup swiperight",
+        INQUIRY: "inquiry inquiries inquire inquired enquiry enquiries enquire enquired contact"
+        " contacted contactshelter message messaged email emailed call called phone phoned ask"
+        " asked question lead meetandgreet addtocart addedtocart",
+        APPLICATION: "application applications apply applied applicationsubmitted submitapplication"
+        " adoptionapplication adoptionrequest applytoadopt checkout reserve reserved",
+        ADOPTION: "adoption adoptions adopt adopted purchase purchased purchases buy bought order"
+        " ordered conversion converted rehomed",
+        RETURN: "return returned returns adoptionreturn broughtback",
+        DISLIKE: "dislike disliked unfavorite unfavorited unfavourite unfavourited removefavorite"
+        " removefavourite removefromfavorites removefromfavourites removefromwishlist unsave"
+        " unsaved unlike unliked unlove hide hidden hid notinterested nothanks thumbsdown downvote"
+        " downvoted swipeleft dismiss dismissed reject rejected block blocked",
+    }
+)
+"""Synonyms of each meaning, as `plain_spelling` has it; `dislike` and `return` speak against."""
+
+
+def plain_spelling(event_type: str) -> str:
+    """A type without case and separators."""
+    return event_type.casefold().translate(_NO_SEPARATORS)
+
+
+_NO_SEPARATORS = str.maketrans("", "", SEPARATORS)
+_MEANINGS = MappingProxyType(
+    {word: meaning for meaning, words in SYNONYMS.items() for word in words.split()}
+)
+_MOST_KEPT = 10_000  # spellings that are looked up once; visitors may send any text
+
+
+@dataclass(frozen=True, slots=True)
+class EventTypes:
+    """Meanings of event types by their spellings: the table, and what a setting adds."""
+
+    meanings: Mapping[str, str]
+    _kept: dict[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    @classmethod
+    def with_added(cls, added: Mapping[str, str]) -> "EventTypes":
+        """The table with types of a site's own; InvalidInput for a meaning there is not."""
+        meanings = dict(_MEANINGS)
+        for event_type, meaning in added.items():
+            known = _MEANINGS.get(plain_spelling(meaning))
+            if known is None:
+                raise InvalidInput(
+                    f"event_types says that {event_type} means {meaning!r}: it can mean"
+                    f" {', '.join(SYNONYMS)}",
+                    field="event_types",
+                )
+            meanings[plain_spelling(event_type)] = known
+        return cls(MappingProxyType(meanings))
+
+    def meaning(self, event_type: str) -> str:
+        """Return the meaning of a type; an unknown type is its own meaning."""
+        found = self._kept.get(event_type)
+        if found is None:
+            found = self.meanings.get(plain_spelling(event_type), event_type)
+            if len(self._kept) < _MOST_KEPT:
+                self._kept[event_type] = found
+        return found
+
+    def knows(self, event_type: str) -> bool:
+        """Whether the type has a meaning."""
+        return plain_spelling(event_type) in self.meanings
+
+    def spellings(self, meanings: Collection[str]) -> frozenset[str]:
+        """Return all spellings of these meanings."""
+        own = (plain_spelling(meaning) for meaning in meanings if not self.knows(meaning))
+        return frozenset(
+            (*own, *(word for word, meaning in self.meanings.items() if meaning in meanings))
+        )
+
+
+STANDARD = EventTypes(_MEANINGS)
+"""The table alone."""
+AS_SENT = EventTypes(MappingProxyType({}))
+"""No type means anything but itself: so it is with events of actions (`TAKEN`, `VIEWED`)."""

@@ -7,7 +7,7 @@ An individual animal is unique and leaves when it is adopted, so its group,
 from dataclasses import dataclass
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,39 @@
 
 from pawsonalize.domain.errors import InvalidInput
 
+MAX_ID_LENGTH = 256
+
+
+def parse_id(value: object, field: str) -> str:
+    """Return the id as text; integers and strings name the same thing (`7` is `"7"`).
+
+    Raises InvalidInput when it is missing, of another type, empty, too long, or has control
+    characters or lone surrogates (which no database stores faithfully).
+    """
+    if isinstance(value, str):
+        text = value.strip()
+    elif isinstance(value, int) and not isinstance(value, bool):
+        text = _digits(value, field)
+    elif isinstance(value, float) and value.is_integer():
+        text = _digits(int(value), field)
+    elif value is None:
+        raise InvalidInput(f"{field} is missing: send a string or an integer", field=field)
+    else:
+        raise InvalidInput(f"{field} must be a string or an integer", field=field)
+    if not 0 < len(text) <= MAX_ID_LENGTH:
+        raise InvalidInput(
+            f"{field} must have 1 to {MAX_ID_LENGTH} characters, not {len(text)}", field=field
+        )
+    if not text.isprintable():
+        raise InvalidInput(f"{field} must not contain control characters", field=field)
+    return text
+
+
+def _digits(value: int, field: str) -> str:
+    if abs(value) >= 10**MAX_ID_LENGTH:  # str() of a longer number is refused by Python itself
+        raise InvalidInput(f"{field} must have 1 to {MAX_ID_LENGTH} digits", field=field)
+    return str(value)
+
 
 def check_between(field: str, value: float, low: float, high: float) -> None:
     """Refuse a number outside `low` to `high`."""

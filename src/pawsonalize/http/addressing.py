@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.event_form import Id, Moment
 from pawsonalize.engine.serving.animals.ranking import Individuals

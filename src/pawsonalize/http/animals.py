@@ -10,9 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.attributes import species_id
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.ids import parse_id
-from pawsonalize.domain.species import species_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields

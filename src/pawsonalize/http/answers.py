@@ -9,12 +9,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 
-from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.animals import UNKNOWN, Animal
+from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
 from pawsonalize.domain.breeds import UNKNOWN_BREED
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.sizes import SIZE_NAMES
-from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.context import Query

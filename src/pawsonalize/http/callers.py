@@ -5,7 +5,7 @@ from starlette.requests import Request
 from pawsonalize.access.admission import Admission, Call, Caller
 from pawsonalize.access.limits import TenantRequest, Tenants, check_reach
 from pawsonalize.domain.errors import Forbidden, NotFound
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.event_form import Id
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import MONITOR, Scope

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.events import Event, Visitor
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.history import history_page, read_cursor
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group

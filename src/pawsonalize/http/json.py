@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput, WrongMediaType
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.decoding.decoder import decode, read_bounded
 from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
 from pawsonalize.http.services import Services

@@ -13,14 +13,13 @@ from starlette.requests import Request
 
 from pawsonalize.access.limits import Lane
 from pawsonalize.domain.errors import Forbidden, InvalidInput, NotFound, PawsonalizeError
-from pawsonalize.domain.ids import parse_id
-from pawsonalize.domain.limits import check_length
+from pawsonalize.domain.limits import check_length, parse_id
 from pawsonalize.domain.preferences import SEPARATOR, Preferences
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.domain.wanted import (
-    breeds_named,
+from pawsonalize.domain.wishes import (
     wanted_age,
+    wanted_breeds,
     wanted_sex,
     wanted_size,
     wanted_species,
@@ -371,7 +370,7 @@ def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibilit
         postcode="" if fields.postcode is None else parse_id(fields.postcode, "postcode"),
         denied=Denied(
             _ids(deny.animals, "deny.animals"),
-            frozenset().union(*map(breeds_named, _ids(deny.breeds, "deny.breeds"))),
+            frozenset().union(*map(wanted_breeds, _ids(deny.breeds, "deny.breeds"))),
             _ids(deny.groups, "deny.groups"),
         ),
     )

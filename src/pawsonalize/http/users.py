@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.ids import parse_id
-from pawsonalize.domain.limits import check_between, check_length
+from pawsonalize.domain.limits import check_between, check_length, parse_id
 from pawsonalize.domain.preferences import PREFERRED_AT
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form

@@ -21,7 +21,7 @@ from pawsonalize.kinds.kind import (
 )
 from pawsonalize.kinds.resource import Resource, Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion, TrainingSelection
-from pawsonalize.recipes.names import SIMILAR_ITEMS
+from pawsonalize.recipes import SIMILAR_ITEMS
 
 Share = Annotated[float, Meta(ge=0, le=1)]
 Days = Annotated[int, Meta(ge=0)]

@@ -18,7 +18,7 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.recipes.names import PERSONALIZED_RANKING
+from pawsonalize.recipes import PERSONALIZED_RANKING
 
 DATASET_GROUP: Final = DEFAULT_DATASET_GROUP
 RECOMMENDER: Final = "recommender"

@@ -20,7 +20,7 @@ from pawsonalize.kinds.kind import (
     in_work,
 )
 from pawsonalize.kinds.resource import Resource, Status
-from pawsonalize.recipes.names import NEXT_BEST_ACTION, POPULARITY_COUNT
+from pawsonalize.recipes import NEXT_BEST_ACTION, POPULARITY_COUNT
 from pawsonalize.recipes.settings import Range
 
 MAX_TRIALS = 200

@@ -1,1 +1,10 @@
-"""Algorithms: one recipe, one file, fit() and score()."""
+"""Algorithms, a file for each: fit() and score(). Their names are here and load none of them."""
+
+from typing import Final
+
+USER_PERSONALIZATION: Final = "user-personalization"
+PERSONALIZED_RANKING: Final = "personalized-ranking"
+POPULARITY_COUNT: Final = "popularity-count"
+TRENDING_NOW: Final = "trending-now"
+SIMILAR_ITEMS: Final = "similar-items"
+NEXT_BEST_ACTION: Final = "next-best-action"

@@ -7,11 +7,10 @@ from typing import Any
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.recipes.contract import Recipe
 from pawsonalize.recipes.next_best_action import NextBestAction
-from pawsonalize.recipes.personalized_ranking import PersonalizedRanking
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.recipes.similar_items import SimilarItems
 from pawsonalize.recipes.trending_now import TrendingNow
-from pawsonalize.recipes.user_personalization import UserPersonalization
+from pawsonalize.recipes.user_personalization import PersonalizedRanking, UserPersonalization
 
 RECIPES: Mapping[str, Recipe[Any]] = MappingProxyType(
     {

@@ -17,15 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
+from pawsonalize.domain.breeds import SPECIES, TRAITS, Trait
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.preferences import USER_FACET
-from pawsonalize.domain.traits import SPECIES, TRAITS, Trait
 from pawsonalize.recipes.artefact import pack_strings, take, unpack_strings
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.facet_lifts import is_preference
-from pawsonalize.recipes.data import Arrays, TrainingData
-from pawsonalize.recipes.facets import Facet
+from pawsonalize.recipes.data import Arrays, Facet, TrainingData
 
 Floats = NDArray[np.float64]
 Value = tuple[str, Trait]

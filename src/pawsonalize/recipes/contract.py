@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.counts.counting import Countable
-from pawsonalize.recipes.data import Arrays, Floats
-from pawsonalize.recipes.facets import Facet
+from pawsonalize.recipes.data import Arrays, Facet, Floats
 
 
 class ContextEvent(NamedTuple):

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.counts.availability import AvailabilityFactor
-from pawsonalize.recipes.counts.counting import Covisits, EventCounts, LogSummary
+from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.facet_lifts import FacetLifts
-from pawsonalize.recipes.counts.popularity import Popularity
-from pawsonalize.recipes.counts.related_items import RelatedItems, cell_steps
-from pawsonalize.recipes.counts.return_rate import ReturnRate
+from pawsonalize.recipes.counts.popularity import AvailabilityFactor, Popularity, ReturnRate
 from pawsonalize.recipes.counts.rows import Counts, Entries, SparseRows, tidy
 from pawsonalize.recipes.counts.steps import (
+    Covisits,
+    RelatedItems,
     both_ways,
+    cell_steps,
     covisit_table,
     repeat_share,
     transition_table,
@@ -185,7 +185,14 @@ class Mixture:
             ),
             facets=FacetLifts.of(facets, counts.facets, index, s.facet_doubt, s.preference_unlike),
             return_rate=ReturnRate.of(
-                summary, counts.choices, weights, s.return_weight, s.dislike_weight
+                counts.choices,
+                (
+                    (summary.returned, s.return_weight),
+                    (summary.disliked, s.dislike_weight),
+                ),
+                summary.times,
+                summary.as_of,
+                weights.half_life_days,
             ),
             repeat_share=repeat_share(counts.repeated, counts.preceded),
             _settings=s,

@@ -6,7 +6,7 @@ from typing import Annotated
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import check_between
 from pawsonalize.recipes.counts.weights import EventWeights
-from pawsonalize.recipes.facets import Dayparts
+from pawsonalize.recipes.data import Dayparts
 from pawsonalize.recipes.settings import Range, check_numbers
 
 

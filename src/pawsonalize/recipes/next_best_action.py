@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
+from pawsonalize.recipes import NEXT_BEST_ACTION
 from pawsonalize.recipes.artefact import (
     ModelCard,
     make_card,
@@ -17,11 +18,9 @@ from pawsonalize.recipes.artefact import (
     unpack_strings,
 )
 from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.counts.counting import Countable
-from pawsonalize.recipes.counts.memory import counts_of
+from pawsonalize.recipes.counts.counting import Countable, counts_of
 from pawsonalize.recipes.counts.weights import LogClock
 from pawsonalize.recipes.data import Arrays, TrainingData
-from pawsonalize.recipes.names import NEXT_BEST_ACTION
 from pawsonalize.recipes.settings import Range, check_numbers
 
 _FORMAT = 1

@@ -7,14 +7,13 @@ from typing import Annotated
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.recipes import POPULARITY_COUNT
 from pawsonalize.recipes.artefact import ModelCard, make_card, read_card
 from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.counts.counting import Countable
-from pawsonalize.recipes.counts.memory import counts_of
+from pawsonalize.recipes.counts.counting import Countable, counts_of
 from pawsonalize.recipes.counts.popularity import Popularity
 from pawsonalize.recipes.data import Arrays
 from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.names import POPULARITY_COUNT
 from pawsonalize.recipes.settings import Range, check_numbers
 
 _FORMAT = 1

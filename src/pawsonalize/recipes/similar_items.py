@@ -8,17 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
+from pawsonalize.recipes import SIMILAR_ITEMS
 from pawsonalize.recipes.artefact import ModelCard, make_card, read_card, take
 from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.counts.counting import Countable
-from pawsonalize.recipes.counts.memory import counts_of
+from pawsonalize.recipes.counts.counting import Countable, counts_of
 from pawsonalize.recipes.counts.popularity import Popularity
 from pawsonalize.recipes.counts.rows import SparseRows
 from pawsonalize.recipes.counts.steps import covisit_table
 from pawsonalize.recipes.counts.weights import EventWeights
 from pawsonalize.recipes.data import Arrays
 from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.names import SIMILAR_ITEMS
 from pawsonalize.recipes.settings import Range, check_numbers
 
 _FORMAT = 2

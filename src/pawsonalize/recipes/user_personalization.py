@@ -13,18 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
+from pawsonalize.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
 from pawsonalize.recipes.artefact import ModelCard, make_card, read_card
 from pawsonalize.recipes.classes import LatentClasses, fit_classes
 from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.counts.counting import Countable, EventCounts
-from pawsonalize.recipes.counts.memory import counts_of
+from pawsonalize.recipes.counts.counting import Countable, EventCounts, counts_of
 from pawsonalize.recipes.data import Arrays
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.engine import Candidates, Learned
 from pawsonalize.recipes.mixture import TABLES, Mixture, MixtureCounts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
-from pawsonalize.recipes.names import USER_PERSONALIZATION
 
 _FORMAT = 5
 
@@ -311,3 +310,18 @@ def _counted(
     counts, summary = MixtureCounts.of(log, settings), log.summary
     index = ItemIndex.build(summary.item_ids, summary.attributes)
     return counts, Mixture.of(counts, index, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalizedRankingSettings(UserPersonalizationSettings):
+    """Settings of `personalized-ranking`."""
+
+    candidates: int = 1_000
+    """Number of items that the learned ranker orders for a request."""
+
+
+class PersonalizedRanking(UserPersonalization):
+    """The learned ranking over as many candidates as a list may hold, and more."""
+
+    name = PERSONALIZED_RANKING
+    settings = PersonalizedRankingSettings

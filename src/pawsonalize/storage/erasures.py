@@ -15,9 +15,8 @@ from sqlalchemy import (
     update,
 )
 
-from pawsonalize.domain.erasures import SESSION, USER, ErasedVisitors, hash_names
 from pawsonalize.domain.errors import Conflict
-from pawsonalize.domain.events import ACTIONS
+from pawsonalize.domain.events import ACTIONS, SESSION, USER, ErasedVisitors, hash_names
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import in_parts, insert_new
 from pawsonalize.storage.tables import archive_segments, erased_visitors, erasures, events, sessions

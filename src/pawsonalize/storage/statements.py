@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, func
 from sqlalchemy.dialects import postgresql, sqlite
 
-from pawsonalize.domain.event_types import SEPARATORS, EventTypes
+from pawsonalize.domain.events import SEPARATORS, EventTypes
 from pawsonalize.storage.tables import events
 
 

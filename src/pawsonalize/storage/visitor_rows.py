@@ -5,8 +5,7 @@ from typing import Protocol
 
 from sqlalchemy import Delete, delete, select, update
 
-from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
-from pawsonalize.domain.events import ACTIONS
+from pawsonalize.domain.events import ACTIONS, SESSION, USER, visitor_digest
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.events.raw_events import take_out_raws

@@ -10,9 +10,8 @@ from starlette.routing import BaseRoute, Route
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
-from pawsonalize.domain.event_types import ADOPTION
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.events import ADOPTION, DEFAULT_DATASET_GROUP, Visitor
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.ingest.decoding.payloads import unpack

@@ -20,7 +20,7 @@ from pawsonalize.domain.errors import (
     StorageUnavailable,
 )
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.decoding.decoder import read_bounded
 from pawsonalize.ui.rendering import page
 from pawsonalize.ui.storefront import Storefront

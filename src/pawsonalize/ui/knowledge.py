@@ -7,8 +7,7 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.domain.event_types import DISLIKE, STANDARD, EventTypes
-from pawsonalize.domain.events import Event, Visitor
+from pawsonalize.domain.events import DISLIKE, STANDARD, Event, EventTypes, Visitor
 from pawsonalize.engine.ingest.history import history_page
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.events.histories import HistoryQuery

@@ -1,11 +1,8 @@
 """Ids in words; an unknown id is shown as it is."""
 
-from pawsonalize.domain.ages import AGE_NAMES
-from pawsonalize.domain.answers import GoodWith
-from pawsonalize.domain.event_types import STANDARD
+from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, GoodWith
+from pawsonalize.domain.events import STANDARD
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.sizes import SIZE_NAMES
-from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 
 SPECIES = SPECIES_NAMES

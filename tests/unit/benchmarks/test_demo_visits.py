@@ -6,7 +6,7 @@ from benchmarks.demo_visits import KINDS, cut_of, sample_moments, training_data
 from benchmarks.demo_world import candidates, shares
 
 from pawsonalize.demo import World, WorldSettings, generate
-from pawsonalize.demo.log import EVENT_TYPES, VIEW
+from pawsonalize.demo.world import EVENT_TYPES, VIEW
 
 
 @pytest.fixture(scope="module")

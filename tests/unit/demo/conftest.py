@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pawsonalize.demo import World, WorldSettings, generate
-from pawsonalize.demo.log import VIEW
+from pawsonalize.demo.world import VIEW
 
 END = 1_779_000_000_000  # 2026-05-17
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.demo import World, WorldSettings, generate
-from pawsonalize.demo.log import ADOPTION, EVENT_TYPES, VIEW
+from pawsonalize.demo.world import ADOPTION, EVENT_TYPES, VIEW
 from pawsonalize.domain.times import DAY
 from tests.unit.demo.conftest import END, People
 

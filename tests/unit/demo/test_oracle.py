@@ -5,9 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pawsonalize.demo import World, WorldSettings, generate
-from pawsonalize.demo.browsing import browse
-from pawsonalize.demo.pages import SitePages
-from pawsonalize.demo.visits import NEVER, Visits
+from pawsonalize.demo.browsing import NEVER, SitePages, Visits, browse
 from pawsonalize.domain.groups import AnimalGroup
 from tests.unit.demo.conftest import END, People
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.ages import AGES, BANDS, age_at, age_id, ages_of
+from pawsonalize.domain.attributes import AGES, BANDS, age_at, age_id, ages_of
 from pawsonalize.domain.times import DAY
 
 SPECIES = st.sampled_from([*BANDS, "unicorn"])

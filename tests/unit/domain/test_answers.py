@@ -2,8 +2,7 @@
 
 import pytest
 
-from pawsonalize.domain.answers import read_answer
-from pawsonalize.domain.sizes import size_id
+from pawsonalize.domain.attributes import read_answer, size_id
 from pawsonalize.engine.ingest.inventory.listing import read_status
 
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
+from pawsonalize.domain.events import SESSION, USER, visitor_digest
 from pawsonalize.wings.dead_letters.letters import DeadLetter, names_in, visitors_in
 
 BOTH = {visitor_digest(USER, "u1"), visitor_digest(SESSION, "s1")}

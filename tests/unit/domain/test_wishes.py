@@ -6,7 +6,7 @@ import pytest
 
 from pawsonalize.domain.animal_words import Vocabulary, read_words
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.answers import GoodWith
+from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.wishes import AnimalWish, read_wish
 from tests.animal_data import animal
 

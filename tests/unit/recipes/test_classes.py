@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.classes import LatentClasses, fit_classes
 from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.recipes.facets import Facet, Facets
+from pawsonalize.recipes.data import Facet, Facets, TrainingData
 from tests.recipe_data import NOW, context, training_data
 
 # Who likes terriers likes them small and grown; who likes retrievers, large and young.

@@ -7,8 +7,8 @@ import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes.contract import Context, ContextEvent
+from pawsonalize.recipes.counts.counting import counts_of
 from pawsonalize.recipes.data import Returned, TrainingData
-from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
@@ -53,7 +53,7 @@ def test_a_dislike_speaks_against_its_item_for_everybody_less_than_a_return_does
         less = after.score_catalogue(visitor)[4]
         assert returned.score_catalogue(visitor)[4] < less < before.score_catalogue(visitor)[4]
         assert deaf.score_catalogue(visitor)[4] == before.score_catalogue(visitor)[4]
-    assert fingerprint(data) != fingerprint(shop())
+    assert counts_of(data).summary.fingerprint != counts_of(shop()).summary.fingerprint
 
 
 def test_a_learned_ranker_lowers_it_too_and_says_why() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.facets import Dayparts, Facets
+from pawsonalize.recipes.data import Dayparts, Facets
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,

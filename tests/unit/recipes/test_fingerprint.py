@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pawsonalize.recipes.counts.counting import counts_of
 from pawsonalize.recipes.data import TrainingData
-from pawsonalize.recipes.fingerprint import fingerprint
 from tests.recipe_checks import shop
 from tests.recipe_data import described
 
@@ -12,11 +12,14 @@ DATA = shop()
 
 
 def test_equal_data_have_equal_fingerprints() -> None:
-    assert fingerprint(DATA) == fingerprint(shop())
+    assert counts_of(DATA).summary.fingerprint == counts_of(shop()).summary.fingerprint
 
 
 def test_how_visitors_are_numbered_makes_no_difference() -> None:
-    assert fingerprint(replace(DATA, user=DATA.user[::-1])) == fingerprint(DATA)
+    assert (
+        counts_of(replace(DATA, user=DATA.user[::-1])).summary.fingerprint
+        == counts_of(DATA).summary.fingerprint
+    )
 
 
 def test_any_difference_shows(subtests: pytest.Subtests) -> None:
@@ -35,4 +38,4 @@ def test_any_difference_shows(subtests: pytest.Subtests) -> None:
     ]
     for other in cases:
         with subtests.test(other=other):
-            assert fingerprint(other) != fingerprint(DATA)
+            assert counts_of(other).summary.fingerprint != counts_of(DATA).summary.fingerprint

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.learned.forest import Forest
+from pawsonalize.recipes.learned.trees import Forest
 
 _LEAF = {"leaf_value": 0.5}
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pawsonalize.recipes.counts.memory import MemoryCounts
+from pawsonalize.recipes.counts.counting import MemoryCounts
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.signals import Pairs, hide

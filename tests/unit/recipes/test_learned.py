@@ -11,14 +11,18 @@ import pytest
 
 from pawsonalize.engine.serving.animals.reasons import group_reasons
 from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.counts.log import read_visits
-from pawsonalize.recipes.counts.weights import WeighedLog
+from pawsonalize.recipes.counts.weights import WeighedLog, read_visits
 from pawsonalize.recipes.learned import ranker
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.features import describe, may_propose, propose
-from pawsonalize.recipes.learned.request import at_position, of_context
 from pawsonalize.recipes.learned.samples import Samples
-from pawsonalize.recipes.learned.signals import FACTOR, FACTOR_SHARE, signals
+from pawsonalize.recipes.learned.signals import (
+    FACTOR,
+    FACTOR_SHARE,
+    at_position,
+    of_context,
+    signals,
+)
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,

@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.data import FOREVER, StayColumns, TrainingData
-from pawsonalize.recipes.facets import Facets
-from pawsonalize.recipes.fingerprint import fingerprint
+from pawsonalize.recipes.counts.counting import counts_of
+from pawsonalize.recipes.data import FOREVER, Facets, StayColumns, TrainingData
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,
     UserPersonalizationModel,
@@ -117,7 +116,7 @@ def test_a_fresh_model_survives_storage(fresh: UserPersonalizationModel) -> None
 def test_the_card_says_what_was_counted_and_what_was_learned_on(
     learned: UserPersonalizationModel, fresh: UserPersonalizationModel
 ) -> None:
-    assert fresh.card.fingerprint == fingerprint(more_walks())
+    assert fresh.card.fingerprint == counts_of(more_walks()).summary.fingerprint
     assert fresh.card.extra["learned_on"] == learned.card.fingerprint
     again = fresh.refreshed(walks())
     assert again.card.extra["learned_on"] == learned.card.fingerprint

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.counts.availability import AvailabilityHistory
+from pawsonalize.recipes.counts.popularity import AvailabilityHistory
 from pawsonalize.recipes.data import FOREVER, StayColumns, TrainingData
 from pawsonalize.recipes.user_personalization import (
     UserPersonalization,

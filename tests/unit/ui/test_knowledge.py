@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from pawsonalize.domain.event_types import EventTypes
-from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.events import EventTypes, Visitor
 from pawsonalize.ui.knowledge import Knowledge
 from tests.event_data import event
 

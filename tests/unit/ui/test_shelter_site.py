@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pawsonalize.domain.answers import GoodWith
+from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.ui.words import species_plural
 from tests.adoption_site import ANIMALS, NOW, PIP, REX, serving, site

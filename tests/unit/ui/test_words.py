@@ -1,6 +1,6 @@
 import pytest
 
-from pawsonalize.domain.answers import GoodWith
+from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.ui import words

@@ -9,7 +9,7 @@ from pawsonalize.aws.protocol.parsing import Structure
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import DatasetRow
 from pawsonalize.engine.ingest.decoding.decoder import encode_text, read_json

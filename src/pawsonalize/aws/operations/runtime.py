@@ -9,15 +9,15 @@ from pawsonalize.aws.recipes import WITH_SCORES
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filters.expression import number_text
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.filters import number_text
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.serving.context import Promotion, Query
 from pawsonalize.engine.serving.filters import AppliedFilter, apply
 from pawsonalize.engine.serving.recommender import Answer as Answered
 from pawsonalize.engine.serving.recommender import Candidate, Runtime, Scored
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.group_resources import Filter
-from pawsonalize.recipes.names import NEXT_BEST_ACTION
+from pawsonalize.recipes import NEXT_BEST_ACTION
 
 _DEFAULT_RESULTS = 25
 _METADATA = "enableMetadataWithRecommendations"

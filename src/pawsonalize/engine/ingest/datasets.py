@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Schema, SchemaField
 from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.ingest.importing.rows import read_created_at

@@ -23,8 +23,7 @@ from pawsonalize.domain.events import (
     Event,
 )
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
-from pawsonalize.domain.limits import check_length
+from pawsonalize.domain.limits import MAX_ID_LENGTH, check_length, parse_id
 from pawsonalize.domain.times import DAY, parse_moment
 from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode, encode_text
 from pawsonalize.engine.ingest.decoding.payloads import Payload, short_id, single

@@ -9,15 +9,22 @@ from itertools import compress
 
 import structlog
 
-from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import (
     Forbidden,
     InvalidInput,
     StorageUnavailable,
     TooManyRequests,
 )
-from pawsonalize.domain.event_types import SYNONYMS, EventTypes, plain_spelling
-from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, MAX_RAW_CHARS, Event
+from pawsonalize.domain.events import (
+    ACTIONS,
+    DEFAULT_DATASET_GROUP,
+    MAX_RAW_CHARS,
+    SYNONYMS,
+    Event,
+    EventTypes,
+    owning_group,
+    plain_spelling,
+)
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.decoding.payloads import Part, Unreadable
 from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, likely_name

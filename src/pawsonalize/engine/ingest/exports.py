@@ -10,7 +10,7 @@ import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
-from pawsonalize.domain.filters.expression import number_text
+from pawsonalize.domain.filters import number_text
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.datasets import Datasets

@@ -5,10 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.sizes import SIZE_NAMES
-from pawsonalize.domain.species import SPECIES_NAMES
+from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.inventory.inventory import Inventory

@@ -15,7 +15,7 @@ import structlog
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.events import Event
-from pawsonalize.domain.filters.expression import number_text
+from pawsonalize.domain.filters import number_text
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import HOUR, SECOND

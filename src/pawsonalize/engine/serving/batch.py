@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filters import parse
-from pawsonalize.domain.filters.expression import FilterExpression, Source
-from pawsonalize.domain.ids import parse_id
-from pawsonalize.domain.limits import check_between
+from pawsonalize.domain.filter_parser import parse
+from pawsonalize.domain.filters import FilterExpression, Source
+from pawsonalize.domain.limits import check_between, parse_id
 from pawsonalize.engine.ingest.job_files import JSON_LINES, Outputs, Sources
 from pawsonalize.engine.serving.context import Query, query_context
 from pawsonalize.engine.serving.filtering import (
@@ -27,8 +26,8 @@ from pawsonalize.engine.serving.served import Fixed, Loader, Served, ServingSett
 from pawsonalize.kinds.campaigns import check_influence
 from pawsonalize.kinds.jobs import BatchInferenceJob, BatchJob, BatchSegmentJob
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.names import PERSONALIZED_RANKING, USER_PERSONALIZATION
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 

@@ -22,20 +22,18 @@ from math import log
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.domain.breeds import TRAITS, Trait
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.event_types import DISLIKE, RETURN, STANDARD, VIEW, EventTypes
-from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.events import DISLIKE, RETURN, STANDARD, VIEW, EventTypes, Visitor
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.preferences import PREFERRED, PREFERRED_AT, USER_FACET, Preferences, Wish
 from pawsonalize.domain.times import DAY
-from pawsonalize.domain.traits import TRAITS, Trait
 from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
 from pawsonalize.engine.serving.facets import FacetReader, of_preferences, values_of
 from pawsonalize.engine.serving.filters import AppliedFilter
 from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.data import Floats
-from pawsonalize.recipes.facets import Facet
+from pawsonalize.recipes.data import Facet, Floats
 from pawsonalize.storage.animals.catalogue import Catalogue, Value
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import HistoryQuery, RecentEvent

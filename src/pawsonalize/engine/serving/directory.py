@@ -14,7 +14,7 @@ from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource, Status
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.recipes.names import (
+from pawsonalize.recipes import (
     NEXT_BEST_ACTION,
     PERSONALIZED_RANKING,
     POPULARITY_COUNT,

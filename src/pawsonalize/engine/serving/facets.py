@@ -15,8 +15,7 @@ from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.preferences import HOUSEHOLD, PREFERRED, SEPARATOR, USER_FACET, Preferences
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.recipes.data import ItemAttributes
-from pawsonalize.recipes.facets import Facet
+from pawsonalize.recipes.data import Facet, ItemAttributes
 from pawsonalize.storage.animals.catalogue import Catalogue, Value
 
 _GROUP_ATTRIBUTES = ("species", "breed", "size", "age", "family")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filters.expression import (
+from pawsonalize.domain.filters import (
     ANY_EVENT_TYPE,
     Action,
     Attribute,
@@ -22,9 +22,10 @@ from pawsonalize.domain.filters.expression import (
     Parameter,
     Source,
     Subject,
+    Values,
     number_text,
+    read_number,
 )
-from pawsonalize.domain.filters.values import Values, read_number
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.filters import AppliedFilter
 from pawsonalize.engine.serving.items import (

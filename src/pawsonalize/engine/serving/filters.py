@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from itertools import islice
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.filters import parse
-from pawsonalize.domain.filters.expression import (
+from pawsonalize.domain.filter_parser import parse
+from pawsonalize.domain.filters import (
     Action,
     Attribute,
     FilterExpression,
     Source,
+    Values,
+    read_values,
 )
-from pawsonalize.domain.filters.values import Values, read_values
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.serving.items import GROUP_FIELDS
 from pawsonalize.kinds.datasets import Dataset

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.filters.expression import number_text
-from pawsonalize.domain.filters.values import read_number
+from pawsonalize.domain.filters import number_text, read_number
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import FOREVER
 from pawsonalize.domain.times import MINUTE, SECOND

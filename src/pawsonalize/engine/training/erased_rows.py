@@ -6,8 +6,8 @@ from hashlib import blake2b
 import msgspec
 
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
+from pawsonalize.domain.events import owning_group
 from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.engine.training.kept_rows import VISITORS, KeptRows, digests
 from pawsonalize.engine.upkeep.erased_archive import Watch

@@ -8,7 +8,7 @@ import msgspec
 
 from pawsonalize.engine.serving.served import RemoteCampaign
 from pawsonalize.kinds.solutions import Progress, SolutionVersion, TrainingMode
-from pawsonalize.recipes.names import POPULARITY_COUNT
+from pawsonalize.recipes import POPULARITY_COUNT
 
 Report = Callable[[Progress, str | None], object]
 """Stores how far the training is and, once it is known, what the remote engine calls the version.

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.event_types import STANDARD, EventTypes
+from pawsonalize.domain.events import STANDARD, EventTypes
 from pawsonalize.kinds.solutions import (
     EventParameters,
     SolutionVersion,

@@ -21,10 +21,9 @@ from pawsonalize.engine.serving.animals.pages import (
     visitor_of,
     was_shown,
 )
-from pawsonalize.recipes.choices.bid_prices import home_rate
+from pawsonalize.recipes.choices.effects import TRAITS, Ints, ShownPlaces
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel, CodedNames, fit_choices
-from pawsonalize.recipes.choices.shown_places import TRAITS, Ints, ShownPlaces
-from pawsonalize.recipes.choices.variances import together
+from pawsonalize.recipes.choices.own_effects import home_rate, together
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed

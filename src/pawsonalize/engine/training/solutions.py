@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.event_types import STANDARD, EventTypes
+from pawsonalize.domain.events import STANDARD, EventTypes
 from pawsonalize.engine.training.settings import trained_settings, with_meanings
 from pawsonalize.engine.training.tuning import ranges_of
 from pawsonalize.kinds.registry import Registry

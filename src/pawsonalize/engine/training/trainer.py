@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound, StorageUnavailable, reason_of
-from pawsonalize.domain.event_types import EventTypes
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, EventTypes
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, item_births
 from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
@@ -37,8 +36,7 @@ from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Recipe
-from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
-from pawsonalize.recipes.counts.memory import MemoryCounts
+from pawsonalize.recipes.counts.counting import EventCounts, LogSummary, MemoryCounts
 from pawsonalize.recipes.data import Arrays, TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog

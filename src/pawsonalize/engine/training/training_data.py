@@ -8,23 +8,31 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.event_types import (
+from pawsonalize.domain.events import (
     DISLIKE,
     RETURN,
     STANDARD,
     VIEW,
     EventTypes,
     plain_spelling,
+    visitor_key,
 )
-from pawsonalize.domain.events import visitor_key
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import DISTANCE, FacetReader, item_attributes
 from pawsonalize.engine.training.kept_rows import digest, digest_number
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Cut, TrainingSelection
 from pawsonalize.recipes.counts.counting import EventCounts
-from pawsonalize.recipes.data import FOREVER, Returned, StayColumns, TrainingData
-from pawsonalize.recipes.facets import Facet, FacetColumn, Facets, facet_columns
+from pawsonalize.recipes.data import (
+    FOREVER,
+    Facet,
+    FacetColumn,
+    Facets,
+    Returned,
+    StayColumns,
+    TrainingData,
+    facet_columns,
+)
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog, TrainingRow
 

@@ -6,9 +6,8 @@ from itertools import groupby
 from pathlib import Path
 
 from pawsonalize.archive.parquet import check_parquet, parquet_file
-from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import NotFound
-from pawsonalize.domain.events import LoggedEvent
+from pawsonalize.domain.events import LoggedEvent, owning_group
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
 from pawsonalize.kinds.job_table import Progress, silent

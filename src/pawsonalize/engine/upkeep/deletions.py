@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from pawsonalize.domain.errors import Conflict, InvalidInput
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.importing.csv_rows import CsvRow, CsvTable
 from pawsonalize.engine.ingest.job_files import CSV, JSON_LINES, Sources
 from pawsonalize.kinds.jobs import DataDeletionJob

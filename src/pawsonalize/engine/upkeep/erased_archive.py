@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.erasures import digests_of
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
-from pawsonalize.domain.events import LoggedEvent
+from pawsonalize.domain.events import LoggedEvent, digests_of
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
 from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger, IndexedObject, Segment
 from pawsonalize.storage.erasures import ErasedLookup, Trouble

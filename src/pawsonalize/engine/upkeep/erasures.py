@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import msgspec
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact
+from pawsonalize.domain.events import owning_group
 from pawsonalize.storage.erasures import ErasureTable
 
 _FOLDER = "erasures"

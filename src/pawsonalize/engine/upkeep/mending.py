@@ -6,9 +6,8 @@ The log does not have events as they came in. Those that the damaged object stil
 from collections.abc import Iterator
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
-from pawsonalize.domain.events import LoggedEvent
+from pawsonalize.domain.events import LoggedEvent, owning_group
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.engine.upkeep.verification import differences

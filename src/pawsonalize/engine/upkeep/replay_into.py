@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from pawsonalize.domain.erasures import digest_of
-from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent
+from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent, digest_of
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
 from pawsonalize.engine.upkeep.rereading import MOST_NAMED, Rereading

@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
-from pawsonalize.domain.events import LoggedEvent
+from pawsonalize.domain.events import LoggedEvent, owning_group
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
 from pawsonalize.engine.upkeep.erasures import is_erasure
 from pawsonalize.kinds.job_table import Progress, silent

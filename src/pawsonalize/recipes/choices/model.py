@@ -10,20 +10,27 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.choices.animal_effects import animal_effects
-from pawsonalize.recipes.choices.eager_visits import are_eager
-from pawsonalize.recipes.choices.effects import ANIMAL, VARIANCES, Effects, fit_effects, looked_at
-from pawsonalize.recipes.choices.shown_places import (
+from pawsonalize.recipes.choices.effects import (
+    ANIMAL,
     FACTORS,
     TRAITS,
+    VARIANCES,
     VISITOR_TRAITS,
+    Effects,
     Floats,
     Mask,
     ShownPlaces,
+    fit_effects,
+    looked_at,
     usual_attention,
 )
-from pawsonalize.recipes.choices.variances import kinds_of, moment_variances
-from pawsonalize.recipes.choices.visitor_effects import VISITOR_VARIANCES
+from pawsonalize.recipes.choices.own_effects import (
+    VISITOR_VARIANCES,
+    animal_effects,
+    are_eager,
+    kinds_of,
+    moment_variances,
+)
 from pawsonalize.recipes.data import Arrays
 
 MIN_OPENED = 50

@@ -23,11 +23,10 @@ from pawsonalize.recipes.artefact import (
     take,
     unpack_strings,
 )
-from pawsonalize.recipes.counts.return_rate import reweigh
+from pawsonalize.recipes.counts.popularity import reweigh
 from pawsonalize.recipes.counts.rows import Counts, tidy
 from pawsonalize.recipes.counts.weights import on_grain
-from pawsonalize.recipes.data import Arrays
-from pawsonalize.recipes.facets import Facet, Facets
+from pawsonalize.recipes.data import Arrays, Facet, Facets
 from pawsonalize.recipes.items import ItemIndex
 
 _PREFIX = "facets."

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.counts.log import VisitLog
+from pawsonalize.recipes.counts.weights import VisitLog
 from pawsonalize.recipes.learned.design import Design
 
 Array = NDArray[Any]

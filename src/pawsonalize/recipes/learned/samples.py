@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.recipes.counts.log import VisitLog
+from pawsonalize.recipes.counts.weights import VisitLog
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.features import describe, may_propose, propose
-from pawsonalize.recipes.learned.request import at_position
-from pawsonalize.recipes.learned.signals import Hidden, hide, signals
+from pawsonalize.recipes.learned.signals import Hidden, at_position, hide, signals
 from pawsonalize.recipes.learned.tables import Counted, Tables, without_fold
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 

@@ -8,22 +8,79 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from pawsonalize.recipes.counts.availability import AvailabilityFactor, AvailabilityHistory
-from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
-from pawsonalize.recipes.counts.log import VisitLog
-from pawsonalize.recipes.counts.memory import MemoryCounts
-from pawsonalize.recipes.counts.rows import Counts, SparseRows, tidy
-from pawsonalize.recipes.counts.weights import LogClock
+from pawsonalize.recipes.counts.counting import EventCounts, LogSummary, MemoryCounts
+from pawsonalize.recipes.counts.popularity import AvailabilityFactor, AvailabilityHistory
+from pawsonalize.recipes.counts.rows import Counts, SparseRows, keep_largest, tidy
+from pawsonalize.recipes.counts.weights import LogClock, VisitLog
 from pawsonalize.recipes.data import TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.factors import Factors, factorise
 from pawsonalize.recipes.learned.likeness import Likeness, build_likeness, likeness_of
 from pawsonalize.recipes.learned.neighbours import Postings, build_postings
 from pawsonalize.recipes.mixture import Mixture, MixtureCounts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
 Array = NDArray[Any]
+_FIRST = 32  # factors that say enough of an item to choose candidates
+
+
+@dataclass(frozen=True, slots=True)
+class Factors:
+    """j after i scores the product of their rows: `source` and `target`, (items, rank) float32."""
+
+    source: Array
+    target: Array
+    first: Array
+    """The first factors of all targets, which choose the candidates; shape (few, items).
+
+    Factor by factor the targets of one request are summed in half the time.
+    """
+
+    @classmethod
+    def of(cls, source: Array, target: Array) -> "Factors":
+        """With the first of the factors of `target` (items, rank), the largest first."""
+        target = np.ascontiguousarray(target, np.float32)
+        return cls(source, target, np.ascontiguousarray(target[:, :_FIRST].T))
+
+
+def factorise(counts: Counts, design: Design) -> Factors:
+    """Truncated SVD of damped counts, divided by the degrees of both sides."""
+    size = counts.shape[0]
+    if counts.nnz > design.factor_entries:
+        counts = keep_largest(counts, max(design.factor_entries // size, 1))
+    matrix = sparse.csr_array(counts + design.backward * counts.T)
+    matrix.data[matrix.data < 1e-6] = 0.0
+    matrix.setdiag(0.0)
+    matrix.eliminate_zeros()
+    matrix.data = matrix.data**design.damping
+    out = np.asarray(matrix.sum(axis=1)) + 1.0
+    into = np.asarray(matrix.sum(axis=0)) + 1.0
+    scaled = (
+        sparse.diags_array(out**-design.degree_power)
+        @ matrix
+        @ sparse.diags_array(into**-design.degree_power)
+    )
+    rank = min(design.rank, max(size // 8, 1))
+    left, right = _truncated(sparse.csr_array(scaled, dtype=np.float32), rank, design)
+    source = left * (out**-0.5)[:, None]
+    target = right * (into**design.degree_power)[:, None]
+    return Factors.of(source.astype(np.float32), target)
+
+
+def _truncated(matrix: Counts, rank: int, design: Design) -> tuple[Array, Array]:
+    """Left (items, rank) @ right.T near the matrix, right orthonormal: subspace iteration."""
+    rng = np.random.default_rng(design.seed)
+    size = matrix.shape[1]
+    basis = rng.standard_normal((size, min(rank + 16, size))).astype(np.float32)
+    transposed = sparse.csr_array(matrix.T)
+    for _ in range(design.sweeps):
+        basis, _ = np.linalg.qr(transposed @ (matrix @ basis))
+    image = matrix @ basis
+    values, vectors = np.linalg.eigh(image.T @ image)
+    vectors = vectors[:, np.argsort(-values, kind="stable")[:rank]]
+    return image @ vectors, basis @ vectors
+
+
 SLICES = 64
 _HALVES = (1, 4)  # half-lives of the trends, in slices of 1/64 of the log's active time
 

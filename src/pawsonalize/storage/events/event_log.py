@@ -7,8 +7,16 @@ from typing import ClassVar
 
 from sqlalchemy import Connection, delete, func, select
 
-from pawsonalize.domain.event_types import AS_SENT, STANDARD, EventTypes
-from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent, Visitor
+from pawsonalize.domain.events import (
+    ACTIONS,
+    AS_SENT,
+    DEFAULT_DATASET_GROUP,
+    STANDARD,
+    Event,
+    EventTypes,
+    LoggedEvent,
+    Visitor,
+)
 from pawsonalize.storage.animals.exposures import add_shown, add_shown_animals
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events import histories

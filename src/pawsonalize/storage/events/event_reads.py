@@ -7,8 +7,13 @@ from typing import Any
 import msgspec
 from sqlalchemy import Row, func, select
 
-from pawsonalize.domain.event_types import STANDARD, EventTypes
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent
+from pawsonalize.domain.events import (
+    DEFAULT_DATASET_GROUP,
+    STANDARD,
+    Event,
+    EventTypes,
+    LoggedEvent,
+)
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import means
 from pawsonalize.storage.tables import events, sessions

@@ -11,8 +11,7 @@ from itertools import groupby
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from pawsonalize.domain.erasures import owning_group
-from pawsonalize.domain.events import Event
+from pawsonalize.domain.events import Event, owning_group
 from pawsonalize.domain.times import DAY
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import Insert, in_parts, insert_of, upsert

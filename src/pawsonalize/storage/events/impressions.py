@@ -17,8 +17,14 @@ import msgspec
 import zstandard
 from sqlalchemy import Connection, RowMapping, Select, bindparam, delete, select
 
-from pawsonalize.domain.erasures import SESSION, USER, owning_group, visitor_digest
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Visitor
+from pawsonalize.domain.events import (
+    DEFAULT_DATASET_GROUP,
+    SESSION,
+    USER,
+    Visitor,
+    owning_group,
+    visitor_digest,
+)
 from pawsonalize.storage.animals.exposures import (
     add_shown,
     add_shown_animals,

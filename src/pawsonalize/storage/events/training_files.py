@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
-from pawsonalize.domain.erasures import owning_group
-from pawsonalize.domain.events import SESSION_KEY, USER_KEY
+from pawsonalize.domain.events import SESSION_KEY, USER_KEY, owning_group
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.log_start import forgotten_through, left_early
 from pawsonalize.storage.statements import in_parts, upsert

@@ -7,12 +7,10 @@ from itertools import groupby
 
 import msgspec
 
-from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, species_id
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.ids import parse_id
-from pawsonalize.domain.sizes import SIZE_NAMES
-from pawsonalize.domain.species import SPECIES_NAMES, species_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.ingest.inventory.listing import read_status

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.event_types import EventTypes
-from pawsonalize.domain.events import LoggedEvent, Visitor
+from pawsonalize.domain.events import EventTypes, LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.http.json import read_count, read_text
 from pawsonalize.pages.reports import RefusalReports, RefusedEvent

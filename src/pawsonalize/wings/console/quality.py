@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import msgspec
 import numpy as np
 
-from pawsonalize.domain.event_types import AS_SENT, EventTypes
 from pawsonalize.domain.events import (
+    AS_SENT,
     DEFAULT_DATASET_GROUP,
     SESSION_KEY,
     USER_KEY,
     Event,
+    EventTypes,
     visitor_key,
 )
 from pawsonalize.domain.groups import AnimalGroup

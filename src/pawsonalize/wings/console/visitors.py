@@ -23,8 +23,8 @@ from pawsonalize.http.json import read_count, read_text
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.recipes import NEXT_BEST_ACTION
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.names import NEXT_BEST_ACTION
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.animals.catalogue import Catalogue, Value
 from pawsonalize.storage.events.event_log import EventLog

@@ -14,8 +14,8 @@ import msgspec
 import zstandard
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotFound
+from pawsonalize.domain.events import owning_group
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, hour_of
 from pawsonalize.engine.upkeep.erased_archive import NamedVisitors, Watch, ignore_progress
 from pawsonalize.storage.archive_ledger import ArchiveIndex, IndexedObject

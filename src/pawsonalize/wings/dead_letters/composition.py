@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.disk_forecast import DiskGrowth, Growth
-from pawsonalize.domain.erasures import owning_group
+from pawsonalize.domain.events import owning_group
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.refusals import RefusedInput

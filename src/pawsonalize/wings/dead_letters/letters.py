@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from pawsonalize.domain.erasures import visitor_digest
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.events import visitor_digest
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.refusals import RefusedInput
 
 _DEEPEST = 8  # JSON in JSON in base64 is three

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Delete, delete, select
 
-from pawsonalize.domain.erasures import visitor_digest
+from pawsonalize.domain.events import visitor_digest
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.tables import erased_visitors

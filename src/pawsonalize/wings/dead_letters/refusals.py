@@ -8,8 +8,8 @@ from typing import Final
 
 import structlog
 
-from pawsonalize.domain.erasures import USER
 from pawsonalize.domain.errors import NotReady, PawsonalizeError
+from pawsonalize.domain.events import USER
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.ingest.group_commit import GroupCommit
 from pawsonalize.engine.ingest.refusals import RefusedInput

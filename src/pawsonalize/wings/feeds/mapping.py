@@ -18,14 +18,19 @@ from typing import Any
 import msgspec
 import yaml
 
-from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.animals import UNKNOWN
-from pawsonalize.domain.answers import GoodWith
+from pawsonalize.domain.attributes import (
+    AGE_NAMES,
+    DOG,
+    FEMALE,
+    MALE,
+    SIZE_NAMES,
+    SPECIES_NAMES,
+    GoodWith,
+    species_id,
+)
 from pawsonalize.domain.breeds import FAMILIES, UNKNOWN_BREED, find_breed
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.sexes import FEMALE, MALE
-from pawsonalize.domain.sizes import SIZE_NAMES
-from pawsonalize.domain.species import DOG, SPECIES_NAMES, species_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import LATEST
 from pawsonalize.engine.ingest.inventory.form import FIELDS, AnimalForm

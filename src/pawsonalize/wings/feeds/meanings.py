@@ -9,7 +9,7 @@ from typing import ClassVar
 import msgspec
 
 from pawsonalize.domain.errors import AlreadyExists, InvalidInput
-from pawsonalize.domain.ids import MAX_ID_LENGTH
+from pawsonalize.domain.limits import MAX_ID_LENGTH
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.wings.feeds.importing import FeedImport

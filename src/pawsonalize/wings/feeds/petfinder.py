@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Raw
 
-from pawsonalize.domain.answers import GoodWith, read_answer
+from pawsonalize.domain.attributes import GoodWith, read_answer
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoding.decoder import decode
 from pawsonalize.engine.ingest.inventory.form import AnimalForm

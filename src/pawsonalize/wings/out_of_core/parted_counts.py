@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from pawsonalize.recipes.counts.counting import Covisits, Floats, Ints
-from pawsonalize.recipes.counts.memory import MemoryCounts, summary_of
+from pawsonalize.recipes.counts.counting import Floats, Ints, MemoryCounts, item_marks, summary_of
 from pawsonalize.recipes.counts.rows import Counts, tidy
+from pawsonalize.recipes.counts.steps import Covisits
 from pawsonalize.recipes.counts.weights import EventWeights, LogClock
-from pawsonalize.recipes.data import TrainingData
-from pawsonalize.recipes.facets import Dayparts
-from pawsonalize.recipes.fingerprint import item_marks
+from pawsonalize.recipes.data import Dayparts, TrainingData
 from pawsonalize.wings.out_of_core.parts import LogParts
 
 

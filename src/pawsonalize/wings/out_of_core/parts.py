@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.event_types import DISLIKE, RETURN, EventTypes, plain_spelling
+from pawsonalize.domain.events import DISLIKE, RETURN, EventTypes, plain_spelling
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import FacetReader, item_attributes
 from pawsonalize.engine.training.training_data import (
@@ -22,8 +22,7 @@ from pawsonalize.engine.training.training_data import (
     type_code,
 )
 from pawsonalize.kinds.solutions import TrainingSelection
-from pawsonalize.recipes.data import Returned, TrainingData
-from pawsonalize.recipes.facets import Facet, FacetColumn, Facets
+from pawsonalize.recipes.data import Facet, FacetColumn, Facets, Returned, TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.wings.out_of_core.files import pyarrow
 from pawsonalize.wings.out_of_core.log_source import Array, LogBatch, LogSource, TextColumn

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pawsonalize.domain.errors import NotFound
-from pawsonalize.domain.event_types import EventTypes
+from pawsonalize.domain.events import EventTypes
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.training_data import MEASURED_EVENTS
 from pawsonalize.kinds.job_table import Progress, silent

@@ -16,8 +16,7 @@ from uuid import uuid4
 import numpy as np
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.erasures import SESSION, USER, owning_group, visitor_digest
-from pawsonalize.domain.events import visitor_key
+from pawsonalize.domain.events import SESSION, USER, owning_group, visitor_digest, visitor_key
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import FacetReader, as_properties
 from pawsonalize.engine.training.kept_rows import digest, digest_number

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from pawsonalize.domain.erasures import owning_group
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
+from pawsonalize.domain.events import owning_group
 from pawsonalize.engine.upkeep.erased_archive import Watch
 from pawsonalize.engine.upkeep.erasing import NamedErasure
 from pawsonalize.storage.erasures import ErasedNames, Trouble

@@ -6,7 +6,7 @@ from typing import Any
 
 from pawsonalize.domain.errors import AlreadyExists, Conflict, LimitExceeded, NotFound
 from pawsonalize.domain.times import SECOND
-from pawsonalize.recipes.names import USER_PERSONALIZATION
+from pawsonalize.recipes import USER_PERSONALIZATION
 from pawsonalize.wings.remote_amazon.calls import Calls
 from pawsonalize.wings.remote_amazon.groups import AmazonGroup
 from pawsonalize.wings.remote_amazon.names import AmazonNames, is_arn

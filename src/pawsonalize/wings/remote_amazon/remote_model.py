@@ -15,11 +15,11 @@ from cachetools import TTLCache
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import EngineUnavailable
+from pawsonalize.recipes import PERSONALIZED_RANKING, SIMILAR_ITEMS
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.rows import largest
 from pawsonalize.recipes.data import Arrays, Floats
-from pawsonalize.recipes.names import PERSONALIZED_RANKING, SIMILAR_ITEMS
 from pawsonalize.wings.remote_amazon.queries import MOST, AmazonQueries
 
 if TYPE_CHECKING:  # what counts is made of models

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pawsonalize.domain.errors import AlreadyExists, Conflict, NotFound
-from pawsonalize.recipes.names import (
+from pawsonalize.recipes import (
     PERSONALIZED_RANKING,
     SIMILAR_ITEMS,
     USER_PERSONALIZATION,

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.filters import parse, rules
+from pawsonalize.domain.filter_parser import parse
+from pawsonalize.domain.filters import MAX_FIELDS, MAX_LENGTH
 
 PAGE = (Path(__file__).parents[4] / "docs/reference/filters.md").read_text(encoding="utf-8")
 EXAMPLES = [
@@ -34,7 +35,7 @@ def test_there_are_examples_and_the_limits_are_the_codes() -> None:
     assert len(EXAMPLES) == 7
     assert len(REFUSED) == 2
     for name, limit in (
-        ("characters of an expression", rules.MAX_LENGTH),
-        ("distinct fields of a filter", rules.MAX_FIELDS),
+        ("characters of an expression", MAX_LENGTH),
+        ("distinct fields of a filter", MAX_FIELDS),
     ):
         assert f"| {name} | {limit:,} |" in PAGE

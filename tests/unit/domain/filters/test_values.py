@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.filters.values import read_number, read_values
+from pawsonalize.domain.filters import read_number, read_values
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from structlog.testing import capture_logs
 
-from pawsonalize.domain.event_types import STANDARD, EventTypes
+from pawsonalize.domain.events import STANDARD, EventTypes
 from pawsonalize.engine.ingest.events import UnknownTypes, named_types
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.registry import Registry

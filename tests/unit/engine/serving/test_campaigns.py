@@ -11,7 +11,7 @@ import pytest
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filters import parse
+from pawsonalize.domain.filter_parser import parse
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.filtering import Filterings

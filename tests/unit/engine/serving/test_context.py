@@ -1,6 +1,6 @@
 """What a model is told of a visitor's events."""
 
-from pawsonalize.domain.event_types import EventTypes
+from pawsonalize.domain.events import EventTypes
 from pawsonalize.engine.serving.context import MAX_CONTEXT_EVENTS, build_context
 from pawsonalize.storage.events.histories import RecentEvent
 from tests.event_data import T0

@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filters import parse
+from pawsonalize.domain.filter_parser import parse
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.serving.context import Query, query_context
 from pawsonalize.engine.serving.facets import FacetReader

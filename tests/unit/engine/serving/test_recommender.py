@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filters import parse
+from pawsonalize.domain.filter_parser import parse
 from pawsonalize.engine.serving.context import Promotion, Query
 from pawsonalize.engine.serving.exploration import Novelty, explore, novelty
 from pawsonalize.engine.serving.filtering import Filtering

@@ -23,8 +23,8 @@ from pawsonalize.engine.training.training_data import data_of, training_data
 from pawsonalize.kinds.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent
+from pawsonalize.recipes.counts.counting import counts_of
 from pawsonalize.recipes.data import TrainingData
-from pawsonalize.recipes.fingerprint import fingerprint
 from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog, TrainingRow
@@ -55,7 +55,7 @@ parts = st.lists(st.lists(visits, max_size=12), min_size=2, max_size=4)
 
 
 def assert_same(one: TrainingData, other: TrainingData) -> None:
-    assert fingerprint(one) == fingerprint(other)
+    assert counts_of(one).summary.fingerprint == counts_of(other).summary.fingerprint
     assert one.item_ids == other.item_ids
     assert (one.facets.names, one.facets.values) == (other.facets.names, other.facets.values)
 

@@ -18,9 +18,8 @@ from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.kinds.solutions import TrainingSelection
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
-from pawsonalize.recipes.counts.counting import EventCounts
-from pawsonalize.recipes.counts.memory import MemoryCounts
-from pawsonalize.recipes.facets import Dayparts
+from pawsonalize.recipes.counts.counting import EventCounts, MemoryCounts
+from pawsonalize.recipes.data import Dayparts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
 from pawsonalize.storage.database import Database

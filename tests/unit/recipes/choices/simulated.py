@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.special import expit
 
-from pawsonalize.recipes.choices.model import CodedNames
-from pawsonalize.recipes.choices.shown_places import (
+from pawsonalize.recipes.choices.effects import (
     FACTORS,
     TRAITS,
     Floats,
     ShownPlaces,
 )
+from pawsonalize.recipes.choices.model import CodedNames
 
 VALUES = {
     "species": 2,

@@ -6,11 +6,21 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from pawsonalize.recipes.choices.animal_effects import animal_effects
-from pawsonalize.recipes.choices.effects import ANIMAL, Effects, fit_effects, looked_at
-from pawsonalize.recipes.choices.shown_places import VISITOR_TRAITS, usual_attention
-from pawsonalize.recipes.choices.variances import kinds_of, moment_variances
-from pawsonalize.recipes.choices.visitor_effects import KINDS, VISITOR_VARIANCES
+from pawsonalize.recipes.choices.effects import (
+    ANIMAL,
+    VISITOR_TRAITS,
+    Effects,
+    fit_effects,
+    looked_at,
+    usual_attention,
+)
+from pawsonalize.recipes.choices.own_effects import (
+    KINDS,
+    VISITOR_VARIANCES,
+    animal_effects,
+    kinds_of,
+    moment_variances,
+)
 from tests.unit.recipes.choices.simulated import PLACES, Truth, World, drawn
 
 WORLD = World(pages=2_500, appeal={"size": 0.6, "age": 0.4, "animal": 0.5}, explored=0.1, fades=1.0)

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.ids import MAX_ID_LENGTH
+from pawsonalize.domain.limits import MAX_ID_LENGTH
 from pawsonalize.engine.ingest.decoding import wrappings
 from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode
 from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, bare

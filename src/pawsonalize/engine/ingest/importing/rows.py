@@ -13,7 +13,7 @@ from pawsonalize.domain.events import (
     MAX_PROPERTIES_CHARS,
     Event,
 )
-from pawsonalize.domain.ids import parse_id
+from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.schemas import SchemaField
 from pawsonalize.domain.times import LATEST, SECOND, parse_moment
 from pawsonalize.engine.ingest.importing.columns import FileColumns, read_number, read_value

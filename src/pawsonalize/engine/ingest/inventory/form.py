@@ -7,10 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pawsonalize.domain.answers import GoodWith, read_answer, says_nothing
+from pawsonalize.domain.attributes import GoodWith, read_answer, says_nothing
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
-from pawsonalize.domain.limits import check_between, check_length
+from pawsonalize.domain.limits import MAX_ID_LENGTH, check_between, check_length, parse_id
 from pawsonalize.engine.ingest.decoding.unknown_fields import Form
 from pawsonalize.engine.ingest.event_form import Id, Moment
 

@@ -5,6 +5,7 @@ from functools import lru_cache
 from html import unescape
 from itertools import combinations
 
+from pawsonalize.domain.attributes import CAT, DOG, SPECIES_NAMES, species_id
 from pawsonalize.domain.breeds import (
     FAMILIES,
     UNKNOWN_BREED,
@@ -14,7 +15,6 @@ from pawsonalize.domain.breeds import (
     read_breeds,
 )
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.species import CAT, DOG, SPECIES_NAMES, species_id
 from pawsonalize.engine.ingest.inventory.form import AnimalForm, flag, text
 
 _UNSEEN = re.compile(r"<(script|style)\b.*?</\1\s*>|<!--.*?-->", re.IGNORECASE | re.DOTALL)

@@ -4,15 +4,19 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from pawsonalize.domain.ages import BABY, age_id
 from pawsonalize.domain.animals import UNKNOWN, Animal
-from pawsonalize.domain.answers import GoodWith, read_answer, says_nothing
+from pawsonalize.domain.attributes import (
+    BABY,
+    GoodWith,
+    age_id,
+    read_answer,
+    read_sex,
+    says_nothing,
+    size_id,
+)
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.ids import MAX_ID_LENGTH, parse_id
-from pawsonalize.domain.limits import check_length
-from pawsonalize.domain.sexes import read_sex
-from pawsonalize.domain.sizes import size_id
+from pawsonalize.domain.limits import MAX_ID_LENGTH, check_length, parse_id
 from pawsonalize.domain.statuses import (
     LEFT,
     STATUS_WORDS,

@@ -5,16 +5,20 @@ from contextlib import suppress
 
 import msgspec
 
-from pawsonalize.domain.ages import AGE_NAMES, age_id
 from pawsonalize.domain.animals import UNKNOWN
-from pawsonalize.domain.answers import says_nothing
+from pawsonalize.domain.attributes import (
+    AGE_NAMES,
+    DOG,
+    SIZE_NAMES,
+    age_id,
+    read_sex,
+    says_nothing,
+    size_id,
+)
 from pawsonalize.domain.breed_spelling import DECORATIONS, words_of
 from pawsonalize.domain.breeds import FAMILIES, read_breeds
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.ids import MAX_ID_LENGTH
-from pawsonalize.domain.sexes import read_sex
-from pawsonalize.domain.sizes import SIZE_NAMES, size_id
-from pawsonalize.domain.species import DOG
+from pawsonalize.domain.limits import MAX_ID_LENGTH
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.engine.ingest.inventory.form import FIELDS, MOST, AnimalForm
 from pawsonalize.engine.ingest.inventory.kinds import read_form_breeds, read_species, without_markup

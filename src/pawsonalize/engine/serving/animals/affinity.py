@@ -8,10 +8,10 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
+from pawsonalize.domain.breeds import TRAITS
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.preferences import PREFERRED, USER_FACET
 from pawsonalize.domain.times import HOUR
-from pawsonalize.domain.traits import TRAITS
 from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.animals.settings import AffinitySettings
 from pawsonalize.engine.serving.recommender import GroupScores

@@ -24,9 +24,13 @@ from pawsonalize.engine.serving.animals.pages import (
     places_seen,
 )
 from pawsonalize.engine.serving.animals.settings import COMMON, PARTS, Weights
-from pawsonalize.recipes.choices.bid_prices import bid_prices
 from pawsonalize.recipes.choices.model import ChoiceModel
-from pawsonalize.recipes.choices.visitor_effects import VisitorEffects, Watched, visitor_effects
+from pawsonalize.recipes.choices.own_effects import (
+    VisitorEffects,
+    Watched,
+    bid_prices,
+    visitor_effects,
+)
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import PAGES, Impression, Impressions
 

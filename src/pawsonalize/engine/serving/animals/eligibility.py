@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import UNKNOWN, Animal
-from pawsonalize.domain.answers import GoodWith
+from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.errors import InvalidInput
 
 Floats = NDArray[np.float64]

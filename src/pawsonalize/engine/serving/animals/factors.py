@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.breeds import TRAITS
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.domain.traits import TRAITS
 from pawsonalize.engine.serving.animals.eligibility import EligibilityVerdict
-from pawsonalize.recipes.choices.shown_places import VISITOR_TRAITS
+from pawsonalize.recipes.choices.effects import VISITOR_TRAITS
 
 OF_GROUPS = VISITOR_TRAITS[:-1]
 """The traits that a group has; the others are of an animal."""

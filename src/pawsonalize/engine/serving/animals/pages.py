@@ -7,20 +7,24 @@ import msgspec
 import numpy as np
 from cachetools import LRUCache
 
-from pawsonalize.domain.erasures import SESSION, USER, visitor_digest
-from pawsonalize.domain.event_types import (
+from pawsonalize.domain.events import (
     ADOPTION,
     APPLICATION,
     DISLIKE,
     INQUIRY,
+    MAX_IMPRESSION_ITEMS,
     RETURN,
+    SESSION,
+    SESSION_KEY,
+    USER,
     EventTypes,
+    visitor_digest,
+    visitor_key,
 )
-from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS, SESSION_KEY, visitor_key
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.recipes.choices.shown_places import FACTORS, Floats, Mask
+from pawsonalize.recipes.choices.effects import FACTORS, Floats, Mask
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
 

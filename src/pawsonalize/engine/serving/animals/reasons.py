@@ -5,12 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pawsonalize.domain.ages import AGE_NAMES
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.answers import GoodWith
+from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, GoodWith
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.sizes import SIZE_NAMES
-from pawsonalize.domain.species import SPECIES_NAMES
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.recipes.contract import Context, ContextEvent, Model
 from pawsonalize.recipes.data import Floats

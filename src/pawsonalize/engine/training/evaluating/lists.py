@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from pawsonalize.engine.training.evaluating.holdout import Holdout
 from pawsonalize.evaluation.metrics import Ranker
-from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.recipes.contract import Model
-from pawsonalize.recipes.names import (
+from pawsonalize.recipes import (
     NEXT_BEST_ACTION,
     PERSONALIZED_RANKING,
     POPULARITY_COUNT,
     TRENDING_NOW,
 )
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.contract import Model
 
 LIST_SIZE = 50
 Lists = tuple[NDArray[np.int64], ...]

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.answers import GoodWith
+from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.choices import NO_PAGES, ChoiceTables, ChoiceWeights, Pages

@@ -11,7 +11,7 @@ import pytest
 
 from pawsonalize.domain.animal_words import AnimalWords, read_words
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.answers import GoodWith
+from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.available_watch import (
     AvailableAnimalsWatch,

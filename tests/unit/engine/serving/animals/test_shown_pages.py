@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pawsonalize.domain.event_types import STANDARD
+from pawsonalize.domain.events import STANDARD
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals.pages import (
     ShownPages,

@@ -10,7 +10,7 @@ from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.animals.settings import AffinitySettings
 from pawsonalize.recipes.classes import LatentClasses
 from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.facets import Facet
+from pawsonalize.recipes.data import Facet
 from tests.event_data import T0
 
 THERE = {

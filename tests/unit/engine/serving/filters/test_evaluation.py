@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.filters import FilterExpression, parse
-from pawsonalize.domain.filters.expression import (
+from pawsonalize.domain.filter_parser import parse
+from pawsonalize.domain.filters import (
     Action,
     Attribute,
     Clause,
     Condition,
+    FilterExpression,
     Operand,
     Operator,
     Parameter,

@@ -4,7 +4,7 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
-from pawsonalize.domain.filters import parse
+from pawsonalize.domain.filter_parser import parse
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.filtering import (

@@ -8,8 +8,8 @@ from typing import NoReturn
 from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.filters import rules
-from pawsonalize.domain.filters.expression import (
+from pawsonalize.domain.filters import (
+    MAX_LENGTH,
     Action,
     Attribute,
     Clause,
@@ -20,9 +20,13 @@ from pawsonalize.domain.filters.expression import (
     Parameter,
     Source,
     Subject,
+    check_size,
+    misplaced_after_if,
+    misplacement,
+    unfit,
 )
 
-_GRAMMAR = Path(__file__).with_name("grammar.lark")
+_GRAMMAR = Path(__file__).with_name("filter_grammar.lark")
 _KEPT = 1_024
 _SHOWN = 40
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\w.$]+|\S', re.DOTALL)
@@ -52,9 +56,9 @@ def parse(text: str) -> FilterExpression:
 
     InvalidInput, field `expression`, names the column, what stands there, and what may.
     """
-    if len(text) > rules.MAX_LENGTH:
+    if len(text) > MAX_LENGTH:
         raise InvalidInput(
-            f"a filter expression may have {rules.MAX_LENGTH} characters, not {len(text)}:"
+            f"a filter expression may have {MAX_LENGTH} characters, not {len(text)}:"
             " make two filters of it",
             field="expression",
         )
@@ -67,7 +71,7 @@ def parse(text: str) -> FilterExpression:
         assert isinstance(child, Tree)
         clauses.append(_clause(child, clauses[0].subject if clauses else None))
     expression = FilterExpression(tuple(clauses))
-    rules.check_size(expression)
+    check_size(expression)
     return expression
 
 
@@ -87,11 +91,11 @@ def _clause(tree: Tree[Token], wanted: Subject | None) -> Clause:
     any_of = tuple(_all_of(one) for one in where.children)
     first = any_of[0][0][0].attribute.source
     for condition, token in (pair for conjunction in any_of for pair in conjunction):
-        if reason := rules.misplacement(condition, subject, first):
+        if reason := misplacement(condition, subject, first):
             _refuse(token, reason)
     only_if = tuple(pair for one in current_user for pair in _all_of(one))
     for condition, token in only_if:
-        if reason := rules.misplaced_after_if(condition, subject):
+        if reason := misplaced_after_if(condition, subject):
             _refuse(token, reason)
     return Clause(
         Action(action.upper()),
@@ -114,7 +118,7 @@ def _condition(tree: "Token | Tree[Token]") -> tuple[Condition, Token]:
     operands = tuple(map(_operand, values))
     condition = Condition(_attribute(field), operator, operands)
     for operand, token in zip(operands, values, strict=True):
-        if reason := rules.unfit(condition, operand, is_star=token.type == "STAR"):
+        if reason := unfit(condition, operand, is_star=token.type == "STAR"):
             _refuse(token, reason)
     return condition, field
 

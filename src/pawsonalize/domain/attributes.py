@@ -1,0 +1,274 @@
+"""New."""
+
+import re
+from calendar import monthrange
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from functools import lru_cache
+from types import MappingProxyType
+
+from pawsonalize.domain.times import SECOND
+
+
+class GoodWith(StrEnum):
+    """Whether an animal gets along with somebody; nobody knowing is an answer of its own."""
+
+    YES = "yes"
+    NO = "no"
+    SELECTIVE = "selective"
+    UNKNOWN = "unknown"
+
+
+_ANSWERS = {
+    word: answer
+    for answer, words in {
+        GoodWith.YES: "1 y t yes true good ok okay ja j wahr oui vrai si sí sì verdadero sim"
+        " verdadeiro vero waar",
+        GoodWith.NO: "0 n f no false nein falsch non faux nee não nao falso onwaar",
+        GoodWith.SELECTIVE: "selective some sometimes depends only if with slow calm small but"
+        " most",
+        GoodWith.UNKNOWN: "u unk unknown unspecified undetermined none na null nil notspecified"
+        " notknown notsure nottested untested notapplicable tbd unbekannt keineangabe inconnu"
+        " desconocido desconocida onbekend sconosciuto desconhecido",
+    }.items()
+    for word in words.split()
+}
+# An age of children, or a word for those who are no longer small.
+_OLDER = re.compile(r"\d\d|\d\s*\D|\D\s*\d|\b(older|teen\w*|adults?|ältere?|größere|mayores)\b")
+# `No known issues` is no no, nor are `no sabemos`, `non testato` and `não avaliado`.
+_SAYS_LESS = re.compile(
+    r"\b(known|issues?|problem|test|history|info|data|yet|expe|idea|conn[ua]|conoc|conosc|conhec"
+    r"|not[oa]\b|sé\b|sai|sab|sap|prob|aval|evalu|valut|éval|aplica|applic)"
+)
+
+
+def says_nothing(text: str) -> bool:
+    """True if the words say that nobody knows: `N/A`, `-`, `not tested`."""
+    word = re.sub(r"[\W_]", "", text.casefold())
+    return not word or _ANSWERS.get(word) is GoodWith.UNKNOWN
+
+
+def read_answer(value: str | bool | None, *, about_children: bool = False) -> GoodWith | None:
+    """An answer in words; None if they cannot be read.
+
+    About children, an answer that holds for older ones only is a no: somebody who has children may
+    have small ones.
+    """
+    if value is None or says_nothing(str(value)):
+        return GoodWith.UNKNOWN
+    plain = re.sub(r"^([01])\.0$", r"\1", str(value).strip().casefold())
+    if about_children and _OLDER.search(plain):
+        return GoodWith.NO
+    first, *others = re.findall(r"[^\W_]+", plain)
+    answer = _ANSWERS.get(first)
+    if answer is GoodWith.YES and others:
+        is_limited = any(_ANSWERS.get(word) is GoodWith.SELECTIVE for word in others)
+        return GoodWith.SELECTIVE if is_limited else None
+    return None if answer is GoodWith.NO and _SAYS_LESS.search(plain) else answer
+
+
+CAT, DOG, RABBIT, SMALL_ANIMAL, BIRD, HORSE, REPTILE, BARNYARD = (
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
+    "6",
+    "7",
+    "8",
+)
+
+SPECIES_NAMES: Mapping[str, str] = MappingProxyType(
+    {
+        CAT: "cat",
+        DOG: "dog",
+        RABBIT: "rabbit",
+        SMALL_ANIMAL: "small animal",
+        BIRD: "bird",
+        HORSE: "horse",
+        REPTILE: "reptile",
+        BARNYARD: "barnyard animal",
+    }
+)
+_SPECIES_WORDS = {
+    CAT: "cat kitten kittn kitty feline gato gata katze kater chat gatto kat",
+    DOG: "dog puppy pup doggy doggie doggo canine perro perra hund hündin chien cane hond cachorro",
+    RABBIT: "rabbit bunny conejo kaninchen lapin coniglio konijn hare",
+    SMALL_ANIMAL: "smallanimal smallfurry smallandfurry smallmammal pocketpet rodent guineapig"
+    " hamster gerbil rat mouse chinchilla ferret degu hedgehog sugarglider mice cavy kleintier"
+    " meerschweinchen",
+    BIRD: "bird avian parrot parakeet budgie cockatiel canary finch dove pigeon vogel oiseau pajaro"
+    " uccello",
+    HORSE: "horse pony donkey mule equine pferd caballo cheval",
+    REPTILE: "reptile scalesfinsother snake lizard turtle tortoise gecko frog fish amphibian iguana"
+    " beardeddragon",
+    BARNYARD: "barnyard farm farmanimal farmtype livestock goat sheep pig cow chicken duck goose"
+    " turkey llama alpaca poultry rooster hen potbellypig potbelliedpig swine bovine",
+}
+_SPECIES = MappingProxyType(
+    {word: code for code, words in _SPECIES_WORDS.items() for word in words.split()}
+)
+_SPECIES_FILLER = frozenset({"domestic", "pet", "pets", "animal", "stray"})
+
+
+def species_id(text: str) -> str:
+    """The id of a species in words (`Dogs`, `Domestic Rabbit`); an unknown word is its own id."""
+    words = re.findall(r"\w+", text.casefold())
+    for some in (words, [word for word in words if word not in _SPECIES_FILLER]):
+        word = "".join(some)
+        for known in (word, word.removesuffix("s"), word.removesuffix("es")):
+            if known in _SPECIES:
+                return _SPECIES[known]
+    return text.strip().replace("-", "_").replace(" ", "_")
+
+
+SMALL, MEDIUM, LARGE, EXTRA_LARGE = "1", "2", "3", "4"
+
+SIZE_NAMES: Mapping[str, str] = MappingProxyType(
+    {SMALL: "small", MEDIUM: "medium", LARGE: "large", EXTRA_LARGE: "extra large"}
+)
+_SIZE_WORDS = MappingProxyType(
+    {
+        word: size
+        for size, words in {
+            SMALL: "small s sm sml tiny xs extrasmall xsmall toy teacup mini kitten kittn klein"
+            " pequeño pequeña pequeno petit petite piccolo piccola",
+            MEDIUM: "medium m med md mittel mittelgroß mediano mediana moyen moyenne medio media",
+            LARGE: "large l lg lrg big gross groß grande grand",
+            EXTRA_LARGE: "extralarge xl xlg xlrg xlarge xxl verylarge giant huge sehrgroß gigante",
+        }.items()
+        for word in words.split()
+    }
+)
+# A puppy will grow, nobody says how far.
+_NOT_KNOWN = frozenset({"puppy", "pup", "other"})
+# The weights in pounds up to which an animal is small, medium and large.
+_MOST_POUNDS: Mapping[str, tuple[int, int, int]] = MappingProxyType({CAT: (6, 11, 16)})
+_OTHER_POUNDS = (25, 60, 100)
+_WEIGHT = re.compile(
+    r"(\d+(?:[.,]\d{1,2})?)\s*\+?\s*(?:(lbs?|pounds?|#)|kgs?|kilos?)(?!\w)", re.IGNORECASE
+)
+_ABOVE = re.compile(r"over|above|more|>|\+", re.IGNORECASE)
+_POUNDS_A_KILO = 2.205
+
+
+def size_id(text: str, species: str = "") -> str:
+    """The id of a size in words, `unknown` where they say none; another word is its own id.
+
+    A weight (`45 lbs`, `20 kg`) has a size; of a range the greater weight counts. What stands in
+    parentheses beside words does not count: `Medium (26-60 lbs)`.
+    """
+    plain = re.sub(r"\(.*?\)|\d.*", "", text) if re.search(r"[^\W\d]", text) else text
+    word = "".join(letter for letter in plain.lower() if letter.isalnum())
+    if word in _NOT_KNOWN or says_nothing(text):
+        return "unknown"
+    if word not in _SIZE_WORDS and (weights := _WEIGHT.findall(text)):
+        number, in_pounds = weights[-1]
+        pounds = float(number.replace(",", ".")) * (1 if in_pounds else _POUNDS_A_KILO)
+        pounds += 0.01 * bool(_ABOVE.search(text))
+        return str(1 + sum(most < pounds for most in _MOST_POUNDS.get(species, _OTHER_POUNDS)))
+    return _SIZE_WORDS.get(word, text.strip().replace("-", "_").replace(" ", "_"))
+
+
+MALE, FEMALE = "male", "female"
+
+# By the sex, and whether the word says that the animal is spayed or neutered.
+_SEX_WORDS: Mapping[tuple[str, bool | None], str] = MappingProxyType(
+    {
+        (MALE, None): "m male boy macho männlich maschio mâle stallion tom",
+        (FEMALE, None): "f female girl hembra weiblich femmina femelle mare queen",
+        (MALE, True): "n mn nm cm mc neutered neuteredmale maleneutered malen castrated"
+        " castratedmale malecastrated gelding",
+        (FEMALE, True): "s fs sf spayed spayedfemale femalespayed",
+        (MALE, False): "im mi intactmale unalteredmale maleintact",
+        (FEMALE, False): "if fi intactfemale unalteredfemale femaleintact",
+    }
+)
+_SEXES = MappingProxyType(
+    {word: sex for sex, words in _SEX_WORDS.items() for word in words.split()}
+)
+
+
+def read_sex(text: str) -> tuple[str, bool | None] | None:
+    """`male` or `female`, and whether it is altered if the word says so; None for other words."""
+    return _SEXES.get(re.sub(r"[\W_]", "", text.casefold()))
+
+
+BABY, YOUNG, ADULT, SENIOR = AGES = ("1", "2", "3", "4")
+
+# By species id: the age in whole months from which an animal is young, adult and senior.
+BANDS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
+    {
+        "1": (12, 36, 132),  # cats
+        "2": (12, 36, 96),  # dogs
+        "3": (6, 12, 60),  # rabbits
+        "4": (3, 12, 36),  # small animals
+        "5": (12, 36, 180),  # birds
+        "6": (12, 48, 216),  # horses
+        "7": (12, 36, 180),  # reptiles
+        "8": (12, 24, 96),  # barnyard animals
+    }
+)
+_OTHER_BANDS = (12, 36, 96)
+
+
+def age_at(species: str, born: date, moment: int) -> str:
+    """The age band's id at a moment, in milliseconds since 1970; before its birth a baby."""
+    passed = sum(start <= moment for start, _age in ages_of(species, born)[1:])
+    return AGES[passed]
+
+
+@lru_cache(maxsize=16_384)  # every birthday of twenty years, for two species
+def ages_of(species: str, born: date) -> tuple[tuple[int, str], ...]:
+    """From which moment on the animal is of which band, all four, in order."""
+    months = (0, *BANDS.get(species, _OTHER_BANDS))
+    return tuple(
+        (_midnight(_months_after(born, month)), age)
+        for month, age in zip(months, AGES, strict=True)
+    )
+
+
+def _months_after(day: date, months: int) -> date:
+    """The same day of a later month, or its last day."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def _midnight(day: date) -> int:
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND
+
+
+AGE_NAMES: Mapping[str, str] = MappingProxyType(
+    {BABY: "baby", YOUNG: "young", ADULT: "adult", SENIOR: "senior"}
+)
+_AGE_WORDS = MappingProxyType(
+    {
+        word: age
+        for age, words in {
+            BABY: "baby kitten kittn puppy pup infant newborn neonate nursing weanling cachorro"
+            " welpe chiot chaton cucciolo",
+            YOUNG: "young juvenile adolescent youngadult joven jung jungtier jeune giovane",
+            ADULT: "adult matureadult mature grown adulto adulta erwachsen adulte",
+            SENIOR: "senior old older geriatric elderly aged alt anciano",
+        }.items()
+        for word in words.split()
+    }
+)
+_MONTHS = {"y": 12.0, "m": 1.0, "w": 0.23, "d": 0.033}  # by the unit's first letter
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(y|m|w|d)[a-z]*\.?", re.IGNORECASE)
+
+
+def age_id(text: str, species: str = "") -> str:
+    """The id of an age band in words, or of an age such as `2 years 3 months`.
+
+    `unknown` where the words say none; another word is its own id.
+    """
+    word = "".join(letter for letter in text.lower() if letter.isalnum())
+    if says_nothing(text):
+        return "unknown"
+    spans = _SPAN.findall(text)
+    if spans and not re.search(r"\w", _SPAN.sub("", text.lower()).replace("old", "")):
+        months = sum(float(amount) * _MONTHS[unit.lower()] for amount, unit in spans)
+        return AGES[sum(start <= months for start in BANDS.get(species, _OTHER_BANDS))]
+    return _AGE_WORDS.get(word, text.strip().replace("-", "_").replace(" ", "_"))

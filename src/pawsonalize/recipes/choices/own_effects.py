@@ -1,0 +1,245 @@
+"""New."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg.lapack import dposv
+from scipy.special import expit, logit
+
+from pawsonalize.recipes.choices.effects import VISITOR_TRAITS, Floats, Ints, Mask, looked_at
+
+_STEPS = 6
+
+
+def animal_effects(opened: Floats, looked: Floats, expected: Floats, variance: float) -> Floats:
+    """The log-odds of each animal beyond those of its attributes, shape (animals,).
+
+    `looked` is how often it was looked at, as far as can be told, and `expected` how often it would
+    have been opened then, were it as wanted as its attributes say. An animal that nobody looked at
+    has 0: it stands where its attributes put it.
+    """
+    own = np.zeros(len(opened))
+    usual = logit(np.clip(expected / np.maximum(looked, 1e-9), 1e-4, 0.95))
+    for _ in range(_STEPS):
+        chance = expit(usual + own)
+        slope = opened - looked * chance - own / variance
+        own += np.clip(slope / (looked * chance * (1 - chance) + 1 / variance), -_STEP, _STEP)
+    return own
+
+
+FEW = 4
+"""Openings from which a visit may be eager; fewer are always evidence."""
+
+_TOO_EAGER = 2.3  # log-odds beyond those of others: ten times the odds
+_VISIT_VARIANCE = 0.1  # of most visits
+_FREEDOM = 3.0  # degrees of freedom: the fewer, the further off a visit may be
+_EAGER_STEPS = 30
+_STEP = 1.0
+
+
+def are_eager(opened: Floats, looked: Floats, expected: Floats) -> Mask:
+    """True for visits whose odds to open an animal are over ten times the usual; shape (visits,).
+
+    Such are bots, as a rule. `looked` is how many places were looked at, about, and `expected` how
+    many of these others would have opened. How eager a visit is follows a Student t distribution:
+    most differ little, a few are very far off (Lange, Little and Taylor 1989). So it takes much to
+    call one eager: six of six looked at, where others open half a place.
+    """
+    eager = np.zeros(len(opened))
+    usual = logit(np.clip(expected / np.maximum(looked, 1e-9), 1e-4, 0.95))
+    for _ in range(_EAGER_STEPS):
+        variance = (_FREEDOM * _VISIT_VARIANCE + eager**2) / (_FREEDOM + 1)
+        chance = expit(usual + eager)
+        slope = opened - looked * chance - eager / variance
+        eager += np.clip(slope / (looked * chance * (1 - chance) + 1 / variance), -_STEP, _STEP)
+    return np.asarray((eager > _TOO_EAGER) & (opened >= FEW))
+
+
+_VISITOR_STEPS = 2  # a third would change no effect by more than a few hundredths
+_LONGEST_STEP = 2.0  # log-odds; a Newton step may overshoot
+ANYTHING, DISTANCE = "anything", "distance"
+
+KINDS = (ANYTHING, *VISITOR_TRAITS, DISTANCE)
+"""The kinds of a visitor's own effects: to open anything at all, a value of a trait, distance."""
+
+VISITOR_VARIANCES: Mapping[str, float] = {
+    ANYTHING: 1.0,
+    "species": 0.5,
+    "breed": 0.1,
+    "family": 0.4,
+    "size": 0.4,
+    "age": 0.4,
+    "colour": 0.1,
+    DISTANCE: 0.3,
+}
+"""Variances among visitors of the log-odds of each effect, before any training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Places that one visitor was shown, shape (rows,)."""
+
+    traits: Ints
+    """The codes of each animal's values by the order of `VISITOR_TRAITS`, shape (traits, rows)."""
+    distance: Floats
+    """The factor `distance`: 0 here, -1 far away."""
+    offset: Floats
+    """The log-odds that anybody opens the animal, once looked at."""
+    attention: Floats
+    opened: Mask
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorEffects:
+    """Posterior of the visitor's own effects; one without evidence is 0."""
+
+    codes: tuple[Ints, ...]
+    """By the order of `VISITOR_TRAITS`: the codes of the values that were shown, ascending."""
+    effects: tuple[Floats, ...]
+    """The log-odds of each of them."""
+    distance: float
+    """Added to the weight of distance."""
+
+    def of(self, trait: int, size: int) -> Floats:
+        """The effects of a trait by code, shape (size,)."""
+        found = np.zeros(size)
+        found[self.codes[trait]] = self.effects[trait]
+        return found
+
+
+def visitor_effects(watched: Watched, variances: Mapping[str, float]) -> VisitorEffects:
+    """The likeliest effects, given what was opened and how much visitors differ.
+
+    By Newton's method, on a matrix with a column for each value that was shown.
+    """
+    codes, matrix, priors = _design(watched, variances)
+    effects = np.zeros(len(priors))
+    odds = watched.offset
+    for step in range(_VISITOR_STEPS):
+        chance = expit(odds)
+        looked = looked_at(watched.attention, chance, watched.opened)
+        pull = (looked * (watched.opened - chance)).astype(np.float32)
+        firm = (looked * chance * (1 - chance)).astype(np.float32)
+        firmness = ((matrix.T * firm) @ matrix).astype(np.float64)
+        firmness.flat[:: len(priors) + 1] += 1 / priors
+        slope = matrix.T @ pull - effects / priors
+        effects += np.clip(dposv(firmness, slope)[1], -_LONGEST_STEP, _LONGEST_STEP)
+        if step + 1 < _VISITOR_STEPS:
+            odds = watched.offset + matrix @ effects.astype(np.float32)
+    ends = np.cumsum([1, *(len(one) for one in codes)]).tolist()
+    parts = tuple(effects[start:end] for start, end in pairwise(ends))
+    return VisitorEffects(tuple(codes), parts, float(effects[-1]))
+
+
+def _design(
+    watched: Watched, variances: Mapping[str, float]
+) -> tuple[list[Ints], NDArray[np.float32], Floats]:
+    """The codes of each trait, the columns (rows, effects), and the variance of each effect.
+
+    Single precision is enough, and takes half the time.
+    """
+    found: list[Ints] = []
+    columns = np.empty_like(watched.traits)
+    start = 1
+    for trait, codes in enumerate(watched.traits):
+        column_of = np.bincount(codes)
+        known = np.flatnonzero(column_of)
+        column_of[known] = np.arange(start, start + len(known))
+        columns[trait] = column_of[codes]
+        found.append(known)
+        start += len(known)
+    matrix = np.zeros((len(watched.opened), start + 1), np.float32)
+    matrix[:, 0] = 1.0
+    matrix[np.arange(len(matrix)), columns] = 1.0
+    matrix[:, -1] = watched.distance
+    each = np.array([variances[kind] for kind in KINDS])
+    return found, matrix, np.repeat(each, [1, *(len(one) for one in found), 1])
+
+
+_PRIOR = 0.01
+"""Weight of the variances before any training, beside the measured ones."""
+_LEAST, _MOST = 0.005, 3.0
+_MIX = 1_000_003
+
+
+def moment_variances(
+    pull: Floats, firm: Floats, codes: Sequence[Ints], columns: Sequence[Floats], prior: Floats
+) -> Floats:
+    """The variance of each kind of liking, shape (kinds,).
+
+    `pull` and `firm` are residuals and how firm they are, shape (rows,), of a model that knows no
+    likings. Rows of one code share a liking, times the row's value in the column.
+    """
+    from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, only trainings need it
+
+    kinds = len(codes)
+    explained, shared = np.zeros(kinds), np.zeros((kinds, kinds))
+    for one in range(kinds):
+        explained[one] = _pairs(codes[one], pull * columns[one])
+        # Pairs of one kind share other kinds as well, as animals of one size often are of one
+        # breed: so the variances are the solution of a system, and not one quotient each.
+        for other in range(one, kinds):
+            both = codes[one] if one == other else together(codes[one], codes[other])
+            weight = firm * columns[one] * columns[other]
+            shared[one, other] = shared[other, one] = _pairs(both, weight)
+    scale = np.sqrt(np.maximum(np.diag(shared), 1e-12))
+    # Ridge regression towards the prior, after scaling: kinds with few pairs stay near it.
+    # Non-negative least squares, since a variance is.
+    system = np.vstack([shared / scale[:, None] / scale, _PRIOR * np.eye(kinds)])
+    wanted = np.concatenate([explained / scale, _PRIOR * np.expm1(prior) * scale])
+    found = nnls(system, wanted)[0] / scale
+    return np.clip(np.log1p(found), _LEAST, _MOST)
+
+
+def _pairs(codes: Ints, values: Floats) -> float:
+    """The sum of the products of all pairs of one code."""
+    # All pairs at once: (sum of x)^2 less the sum of x^2.
+    sums = np.bincount(codes, values)
+    return float(sums @ sums - values @ values)
+
+
+def together(*codes: Ints) -> Ints:
+    """One code for each combination of codes."""
+    mixed = codes[0].astype(np.int64)
+    for column in codes[1:]:
+        mixed = mixed * _MIX + column
+    return np.unique(mixed, return_inverse=True)[1].astype(np.int64)
+
+
+def kinds_of(
+    visitor: Ints, traits: Mapping[str, Ints], animal: Ints, distance: Floats, names: Sequence[str]
+) -> tuple[list[Ints], list[Floats]]:
+    """The codes and columns of the likings: of anything, of each trait's values, of distance."""
+    ones = np.ones(len(visitor))
+    codes = [together(visitor), *(together(visitor, traits[name][animal]) for name in names)]
+    return [*codes, codes[0]], [*([ones] * len(codes)), distance]
+
+
+HORIZON = 3_650.0
+"""Days of waiting that count at most. With fewer, those who wait longest would all count alike."""
+
+_MOST_APPEAL = 4.0  # log-odds; a few choices must not make an animal irresistible
+
+
+def home_rate(homes: float, days: Floats, appeal: Floats) -> float:
+    """The rate a day at which an animal of appeal 0 finds a home.
+
+    `days` are those that each animal waited in the time in which there were so many homes, and the
+    chance of a home grows with the odds, so with exp(appeal); both have the shape (animals,).
+    """
+    waited = float(days @ np.exp(np.clip(appeal, -_MOST_APPEAL, _MOST_APPEAL)))
+    return homes / waited if waited > 0 else 0.0
+
+
+def bid_prices(rate: float, appeal: Floats) -> Floats:
+    """The log of the share of `HORIZON` that is saved; the lower, the sooner it is gone anyway.
+
+    All 0 without a rate.
+    """
+    if rate <= 0:
+        return np.zeros(len(appeal))
+    hazard = rate * np.exp(np.clip(appeal, -_MOST_APPEAL, _MOST_APPEAL)) * HORIZON
+    return np.asarray(np.log(-np.expm1(-hazard) / hazard))
