@@ -4,7 +4,7 @@ from collections import Counter
 from functools import partial
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.engine.reporting.service_figures import FigureSources, GateVerdict, RunFigures
+from pawsonalize.engine.reporting.service_figures import FigureSources, RunFigures
 from pawsonalize.engine.training.retraining.record import Fate
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.settings import Settings
@@ -38,5 +38,5 @@ def _run_figures(runs: Runs) -> RunFigures:
     return RunFigures(
         by_status=Counter(record.status for record in records),
         newest_end=newest_end,
-        verdicts=[GateVerdict(*key, verdict) for key, verdict in verdicts.items()],
+        verdicts=verdicts,
     )

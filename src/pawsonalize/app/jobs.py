@@ -12,7 +12,7 @@ from pawsonalize.engine.ingest.exports import Exports
 from pawsonalize.engine.ingest.importing.jobs import Imports
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.engine.reporting.metric_attributions import Measuring, MetricAttributions
-from pawsonalize.engine.serving.batch import Batch, Inference, Segments
+from pawsonalize.engine.serving.batch import Batch
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.served import Loader
@@ -52,18 +52,16 @@ def background_jobs(
 ) -> JobTable:
     """The background jobs; `filterings` are those that answers use too."""
     filterings = filterings or Filterings(adapters.log, adapters.catalogue)
+    exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
     batch = Batch(
         adapters.sources(settings),
         outputs_of(settings, adapters),
         adapters.filters,
+        Loader(adapters.registry, adapters.artefacts, exposure),
+        adapters.log,
+        adapters.catalogue,
+        filterings,
     )
-    loader = Loader(
-        adapters.registry,
-        adapters.artefacts,
-        Exposure(adapters.log, adapters.catalogue, adapters.impressions),
-    )
-    inference = Inference(batch, loader, adapters.log, adapters.catalogue, filterings)
-    segments = Segments(batch, loader, adapters.log, adapters.catalogue, filterings)
     exports = Exports(adapters.datasets, batch.outputs, adapters.caught_up_datasets)
     imports = Imports(adapters.datasets, batch.sources, clock.now)
     return JobTable(
@@ -73,10 +71,12 @@ def background_jobs(
             JobKind(DatasetExportJob, exports.check, exports.perform),
             JobKind(DataDeletionJob, deletions_of(settings, adapters).check, None),
             JobKind(
-                BatchInferenceJob, inference.check, lambda job: inference.perform(job, clock.now())
+                BatchInferenceJob,
+                batch.check_inference,
+                lambda job: batch.infer(job, clock.now()),
             ),
             JobKind(
-                BatchSegmentJob, segments.check, lambda job: segments.perform(job, clock.now())
+                BatchSegmentJob, batch.check_segments, lambda job: batch.segment(job, clock.now())
             ),
         ),
         leases=adapters.leases,

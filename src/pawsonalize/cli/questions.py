@@ -129,10 +129,11 @@ def _recommend_groups(
 
     if like is not None:
         query = replace(query, item_id=preview.candidates([like], query.at)[0].group_id)
-        if not recipe_named(preview.runtime.recipe).needs_item:
+        recipe = preview.runtime.served.version.recipe
+        if not recipe_named(recipe).needs_item:
             say(
-                f"--like has no part in this: {preview.runtime.recipe} answers, as no campaign of"
-                " similar-items does; with --animals, any campaign answers what is like an animal",
+                f"--like has no part in this: {recipe} answers, as no campaign of similar-items"
+                " does; with --animals, any campaign answers what is like an animal",
                 "yellow",
             )
     answer = preview.runtime.recommend(query)

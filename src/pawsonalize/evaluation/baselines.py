@@ -9,31 +9,25 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-Baseline = Callable[[NDArray[np.int64], int], NDArray[np.float64]]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Baseline = Callable[[Ints, int], Floats]
 
 
 def by_chance(n_items: int, seed: int) -> Baseline:
     """Every order as likely as any other."""
-
-    def score(_history: NDArray[np.int64], question: int) -> NDArray[np.float64]:
-        return np.random.default_rng((seed, question)).random(n_items)
-
-    return score
+    return lambda _history, question: np.random.default_rng((seed, question)).random(n_items)
 
 
-def by_popularity(shares: NDArray[np.float64]) -> Baseline:
+def by_popularity(shares: Floats) -> Baseline:
     """The same for everyone: the shares themselves."""
-
-    def score(_history: NDArray[np.int64], _question: int) -> NDArray[np.float64]:
-        return shares
-
-    return score
+    return lambda _history, _question: shares
 
 
-def by_own_history(shares: NDArray[np.float64]) -> Baseline:
+def by_own_history(shares: Floats) -> Baseline:
     """The visitor's own items, the newest first; then what is popular."""
 
-    def score(history: NDArray[np.int64], _question: int) -> NDArray[np.float64]:
+    def score(history: Ints, _question: int) -> Floats:
         scores = shares.copy()
         # Written oldest first, so of a repeated item the newest place stays.
         scores[history[::-1]] = 2.0 + 1.0 / np.arange(len(history), 0, -1)
@@ -49,7 +43,7 @@ def by_attributes(codes: NDArray[np.int32]) -> Baseline:
     """
     sizes = codes.max(axis=0, initial=-1) + 1
 
-    def score(history: NDArray[np.int64], _question: int) -> NDArray[np.float64]:
+    def score(history: Ints, _question: int) -> Floats:
         scores = np.zeros(len(codes))
         for column, size in zip(codes.T, sizes.tolist(), strict=True):
             met = column[history]
@@ -60,16 +54,14 @@ def by_attributes(codes: NDArray[np.int32]) -> Baseline:
     return score
 
 
-def popularity_shares(
-    user: NDArray[np.int32], item: NDArray[np.int32], n_items: int
-) -> NDArray[np.float64]:
+def popularity_shares(user: NDArray[np.int32], item: NDArray[np.int32], n_items: int) -> Floats:
     """Distinct users of each item over all such pairs, shape (items,); the arrays are events'."""
     pairs = np.unique(user.astype(np.int64) * n_items + item)
     users = np.bincount(pairs % max(n_items, 1), minlength=n_items)
     return users / max(len(pairs), 1)
 
 
-def shuffled_order(group: NDArray[np.integer], seed: int) -> NDArray[np.int64]:
+def shuffled_order(group: NDArray[np.integer], seed: int) -> Ints:
     """Rows in random order within each group, shape (rows,): row r takes what `[r]` had.
 
     `group` rises; rows of group -1 (at any place) stay. Times stay where they are, so nothing
@@ -80,8 +72,3 @@ def shuffled_order(group: NDArray[np.integer], seed: int) -> NDArray[np.int64]:
     chance = np.random.default_rng(seed).random(len(free))
     source[free] = free[np.lexsort((chance, group[free]))]
     return source
-
-
-def shuffled_labels(n_rows: int, seed: int) -> NDArray[np.int64]:
-    """All rows in random order: only how often an item occurs is left, and who occurs when."""
-    return np.random.default_rng(seed).permutation(n_rows)

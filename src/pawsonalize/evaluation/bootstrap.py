@@ -10,8 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+
 RESAMPLES = 1_000
 CONFIDENCE = 0.95
+SWAPS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,7 @@ class Difference:
     better: float
 
 
-def resampled_means(
-    values: NDArray[np.float64], seed: int, resamples: int = RESAMPLES
-) -> NDArray[np.float64]:
+def resampled_means(values: Floats, seed: int, resamples: int = RESAMPLES) -> Floats:
     """Means over users drawn with replacement; `values` is (users, metrics), at least one user.
 
     Shape (resamples, metrics). The same seed draws the same users.
@@ -51,15 +52,13 @@ def resampled_means(
     return np.asarray(times.astype(np.float64) @ values / users, np.float64)
 
 
-def intervals(values: NDArray[np.float64], seed: int) -> tuple[Interval, ...]:
+def intervals(values: Floats, seed: int) -> tuple[Interval, ...]:
     """The interval of each metric; `values` is (users, metrics), at least one user."""
     low, high = _bounds(resampled_means(values, seed))
     return tuple(map(Interval, values.mean(axis=0).tolist(), low.tolist(), high.tolist()))
 
 
-def paired_differences(
-    ours: NDArray[np.float64], theirs: NDArray[np.float64], seed: int
-) -> tuple[Difference, ...]:
+def paired_differences(ours: Floats, theirs: Floats, seed: int) -> tuple[Difference, ...]:
     """The difference of each metric, user by user; both (users, metrics), the same users.
 
     Pairing takes out what makes some users easy for every ranker, so it sees differences that
@@ -74,16 +73,13 @@ def paired_differences(
     return tuple(map(Difference, *(column.tolist() for column in columns)))
 
 
-def _bounds(means: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _bounds(means: Floats) -> tuple[Floats, Floats]:
     outside = (1 - CONFIDENCE) / 2
     low, high = np.quantile(means, (outside, 1 - outside), axis=0)
     return low, high
 
 
-SWAPS = 4_000
-
-
-def chance_of_lead(ours: NDArray[np.float64], theirs: NDArray[np.float64], seed: int) -> float:
+def chance_of_lead(ours: Floats, theirs: Floats, seed: int) -> float:
     """Probability of a lead as large if, for each user, a coin says which ranker is which.
 
     Values are of one metric, shape (users,), of the same users.

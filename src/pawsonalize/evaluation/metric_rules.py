@@ -1,6 +1,6 @@
 """The gate's rules for a version of which only mean metrics are known.
 
-A remote engine measures its versions on users that it chose, and tells means. So nothing can be
+A remote engine measures its versions on users that it chose, and reports means. So nothing can be
 paired, and no interval drawn. A rule that needs more than means cannot be judged, and says so.
 """
 
@@ -20,9 +20,6 @@ from pawsonalize.evaluation.gate import (
 )
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.evaluation.metrics import NDCG_AT_5
-
-_MEANS = "there are means alone, so chance cannot be told from a lead"
-COVERAGE = "coverage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +43,26 @@ def decide_by_metrics(
     new: MeasuredVersion, live: MeasuredVersion | None, settings: GateSettings, now: int
 ) -> Decision:
     """Apply the rules that means can be judged by; the others say that they cannot be."""
+
+    def unknown(rule: str, what: str) -> RuleVerdict:
+        return not_applicable(rule, f"cannot be judged: {new.engine} does not say {what}")
+
     threshold = _threshold(new, settings)
     verdicts: tuple[RuleVerdict, ...] = (threshold,)
     if settings.profile is Profile.FULL:
+        covered = new.metrics.get("coverage")
+        note = "" if covered is None else f"; it says that {covered:.1%} of all items are"
         verdicts = (
-            _unknown("test cases", new, "how many users it was measured on"),
-            _unknown("scores", new, "whether every score is sound"),
+            unknown("test cases", "how many users it was measured on"),
+            unknown("scores", "whether every score is sound"),
             threshold,
-            _popularity(new, settings),
+            unknown("popularity", "how popularity does on the same users")
+            if settings.beat_popularity
+            else not_applicable("popularity", "it was not asked to beat popularity"),
             _live(new, live, settings, now),
-            _unknown("slices", new, "how species or new visitors fare"),
-            _coverage(new),
-            _unknown("top item", new, "which items come first"),
+            unknown("slices", "how species or new visitors fare"),
+            unknown("coverage", f"how many items could be recommended{note}"),
+            unknown("top item", "which items come first"),
         )
     merits = (
         f"{one.rule}: {one.message}" if one.outcome is RuleOutcome.NOT_APPLICABLE else one.message
@@ -65,10 +70,6 @@ def decide_by_metrics(
         if one.rule in MAIN_RULES
     )
     return decision(verdicts, merits, is_first=live is None)
-
-
-def _unknown(rule: str, new: MeasuredVersion, what: str) -> RuleVerdict:
-    return not_applicable(rule, f"cannot be judged: {new.engine} does not say {what}")
 
 
 def _threshold(new: MeasuredVersion, settings: GateSettings) -> RuleVerdict:
@@ -80,12 +81,6 @@ def _threshold(new: MeasuredVersion, settings: GateSettings) -> RuleVerdict:
     return RuleVerdict("threshold", RuleOutcome.INSUFFICIENT, message, numbers)
 
 
-def _popularity(new: MeasuredVersion, settings: GateSettings) -> RuleVerdict:
-    if not settings.beat_popularity:
-        return not_applicable("popularity", "it was not asked to beat popularity")
-    return _unknown("popularity", new, "how popularity does on the same users")
-
-
 def _live(
     new: MeasuredVersion, live: MeasuredVersion | None, settings: GateSettings, now: int
 ) -> RuleVerdict:
@@ -95,10 +90,8 @@ def _live(
     if live is None:
         return not_applicable(rule, "nothing was live before")
     if live.engine != new.engine:
-        return not_applicable(
-            rule,
-            f"cannot be judged: {live.name} was measured by {live.engine}, on other users",
-        )
+        message = f"cannot be judged: {live.name} was measured by {live.engine}, on other users"
+        return not_applicable(rule, message)
     ours, theirs = new.ndcg_at_5, live.ndcg_at_5
     if ours is None or theirs is None:
         missing = new.name if ours is None else live.name
@@ -107,25 +100,16 @@ def _live(
     age = (now - live.as_of) / DAY
     better = ours > theirs and relative >= settings.min_lead
     refresh = age > settings.refresh_days and relative >= -settings.refresh_margin
-    how = (
-        "better than"
-        if better
-        else "a refresh, about as good as"
-        if refresh
-        else ("worse than" if ours < theirs else "not better enough than")
-    )
+    if better:
+        standing = "better than"
+    elif refresh:
+        standing = "a refresh, about as good as"
+    else:
+        standing = "worse than" if ours < theirs else "not better enough than"
     message = (
-        f"{how} the live version {live.name} (NDCG@5 {ours:.4f} and {theirs:.4f}, {relative:+.1%}),"
-        f" whose data were {age:.1f} days old; {_MEANS}"
+        f"{standing} the live version {live.name} (NDCG@5 {ours:.4f} and {theirs:.4f},"
+        f" {relative:+.1%}), whose data were {age:.1f} days old; there are means alone, so chance"
+        " cannot be told from a lead"
     )
     numbers = {"theirs": theirs, "lead": ours - theirs, "relative": relative, "age_days": age}
     return verdict(rule, better or refresh, message, **numbers)
-
-
-def _coverage(new: MeasuredVersion) -> RuleVerdict:
-    value = new.metrics.get(COVERAGE)
-    note = "" if value is None else f"; it says that {value:.1%} of all items are"
-    return not_applicable(
-        "coverage",
-        f"cannot be judged: {new.engine} does not say how many items could be recommended{note}",
-    )

@@ -1,4 +1,4 @@
-"""Metrics as Amazon Personalize's GetSolutionMetrics spells them; all read `Placements`."""
+"""Metrics of rankings as Amazon Personalize's GetSolutionMetrics spells them, and calibration."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,6 +7,212 @@ from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+# So far behind that no cut-off reaches it.
+MISSED = np.iinfo(np.int64).max // 2
+
+
+@dataclass(frozen=True, slots=True)
+class Placements:
+    """The targets of all questions, one row each, grouped by question.
+
+    Every question has a target, and no target twice.
+    """
+
+    question: Ints
+    """In 0…n_questions-1, rising."""
+    before: Ints
+    """Candidates that score higher than the target; MISSED for a miss."""
+    tied: Ints
+    """Candidates that score the same, the target included."""
+    n_questions: int
+
+    @classmethod
+    def of(cls, placed: Sequence[tuple[Ints, Ints]]) -> "Placements":
+        """One `(before, tied)` of `place` per question."""
+        counts = [len(before) for before, _ in placed]
+        none = [np.zeros(0, np.int64)]
+        return cls(
+            np.repeat(np.arange(len(placed)), counts),
+            np.concatenate([before for before, _ in placed] or none),
+            np.concatenate([tied for _, tied in placed] or none),
+            len(placed),
+        )
+
+    def only(self, targets: NDArray[np.bool_]) -> "Placements":
+        """As if only these targets were right; questions that keep none are left out."""
+        questions, renumbered = np.unique(self.question[targets], return_inverse=True)
+        return Placements(renumbered, self.before[targets], self.tied[targets], len(questions))
+
+    def gain(self, gains: Floats) -> Floats:
+        """Sum the expected gains of each question's targets, shape (questions,).
+
+        `gains[r]` is that of rank r + 1. A target in a tie is at each of the tie's ranks with equal
+        chance, so its expectation is their mean gain (McSherry & Najork, ECIR 2008, section 2).
+        """
+        up_to = np.concatenate(([0.0], np.cumsum(gains)))
+        first = np.minimum(self.before, len(gains))
+        last = np.minimum(self.before + self.tied, len(gains))
+        expected = (up_to[last] - up_to[first]) / self.tied
+        return np.bincount(self.question, expected, self.n_questions).astype(np.float64)
+
+
+Metric = Callable[[Placements], Floats]
+"""Of each question a value from 0 to 1, shape (questions,)."""
+
+
+def place(scores: NDArray[np.floating], targets: Ints) -> tuple[Ints, Ints]:
+    """`before` and `tied` of each target, shape (targets,).
+
+    `scores` are the candidates', -inf where one must not be recommended; `targets` are
+    positions among them, -1 for an item that is no candidate. Both count as missed.
+    """
+    before = np.full(len(targets), MISSED)
+    tied = np.ones(len(targets), np.int64)
+    for row, target in enumerate(targets.tolist()):
+        if target >= 0 and scores[target] > -np.inf:
+            before[row] = np.count_nonzero(scores > scores[target])
+            tied[row] = np.count_nonzero(scores == scores[target])
+    return before, tied
+
+
+def precision(placements: Placements, k: int) -> Floats:
+    """Right items among the first k, over k: with a single target at most 1 / k.
+
+    Source: Amazon Personalize, "Evaluating a solution version with metrics".
+    """
+    return placements.gain(np.ones(k)) / k
+
+
+def normalized_discounted_cumulative_gain(placements: Placements, k: int) -> Floats:
+    """Gain of the first k, each right item 1 / log2(rank + 1), over the best possible gain.
+
+    The best possible list has min(k, targets) right items at its top. Source: Amazon
+    Personalize, "Evaluating a solution version with metrics"; trec_eval's `ndcg_cut` with
+    binary relevance is the same.
+    """
+    gains = 1 / np.log2(np.arange(2, k + 2))
+    targets = np.bincount(placements.question, minlength=placements.n_questions)
+    best = np.concatenate(([0.0], np.cumsum(gains)))[np.minimum(targets, k)]
+    return np.asarray(placements.gain(gains) / best, np.float64)
+
+
+def mean_reciprocal_rank(placements: Placements, k: int) -> Floats:
+    """1 / rank of the first right item, 0 if it is not among the first k.
+
+    The name is Amazon Personalize's; the mean is taken over questions. trec_eval's
+    `recip_rank` of the first k is the same.
+    """
+    total = np.zeros(placements.n_questions)
+    still_none = np.ones(placements.n_questions)
+    for rank, none_so_far in _none_among(placements, k):
+        total += (still_none - none_so_far) / rank
+        still_none = none_so_far
+    return total
+
+
+def hit_rate(placements: Placements, k: int) -> Floats:
+    """1 if a right item is among the first k, else 0; a chance where ties decide."""
+    *_, (_, none) = _none_among(placements, k)
+    return np.asarray(1 - none, np.float64)
+
+
+def _none_among(placements: Placements, k: int) -> Iterator[tuple[int, Floats]]:
+    """For each rank from 1 to k the chance that no item up to it is right, per question."""
+    first = np.full(placements.n_questions, MISSED)
+    np.minimum.at(first, placements.question, placements.before)
+    leads = placements.before == first[placements.question]
+    right = np.bincount(placements.question[leads], minlength=placements.n_questions)
+    size = np.ones(placements.n_questions, np.int64)
+    size[placements.question[leads]] = placements.tied[leads]
+    chance = np.ones(placements.n_questions)
+    for rank in range(1, k + 1):
+        drawn = rank - 1 - first  # of the tie, before this rank; beyond r misses it is 0 for good
+        in_tie = (drawn >= 0) & (drawn < size)
+        left = np.where(in_tie, size - drawn, 1)
+        chance = chance * np.where(in_tie, np.maximum(left - right, 0) / left, 1.0)
+        yield rank, chance
+
+
+def coverage(lists: Iterable[Ints], n_items: int) -> float:
+    """Distinct items in all the lists, over the items there are (0 for an empty catalogue).
+
+    More questions give more coverage, so compare it only on the same questions. Source: Amazon
+    Personalize, "coverage".
+    """
+    shown = np.unique(np.concatenate([np.zeros(0, np.int64), *lists]))
+    return len(shown) / n_items if n_items else 0.0
+
+
+DEPTH = 25
+"""Length of the list that the deepest metric reads."""
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        **{
+            f"normalized_discounted_cumulative_gain_at_{k}": partial(
+                normalized_discounted_cumulative_gain, k=k
+            )
+            for k in (5, 10, 25)
+        },
+        "mean_reciprocal_rank_at_25": partial(mean_reciprocal_rank, k=25),
+        **{f"precision_at_{k}": partial(precision, k=k) for k in (5, 10, 25)},
+        "hit_rate_at_10": partial(hit_rate, k=10),
+    }
+)
+"""`coverage` is not among them: it is of all lists together, not of one question."""
+
+NDCG_AT_5, NDCG_AT_10, *_ = METRICS
+
+
+Ranker = Callable[[int], NDArray[np.floating]]
+"""Scores all candidates for the question of that number, shape (candidates,); more is better.
+
+-inf stands for "not to be recommended". Never NaN.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Results of one ranker on the questions."""
+
+    placements: Placements
+    best: tuple[Ints, ...]
+    """For each question the positions of its 25 best candidates (or fewer), best first."""
+    best_scores: tuple[Floats, ...]
+
+    def values(
+        self, targets: NDArray[np.bool_] | None = None, metrics: Mapping[str, Metric] = METRICS
+    ) -> Floats:
+        """Every metric of every question, shape (questions, metrics).
+
+        Given `targets`, only those count as right, and questions without one are left out.
+        """
+        placements = self.placements if targets is None else self.placements.only(targets)
+        return np.stack([metric(placements) for metric in metrics.values()], axis=1)
+
+
+def judge(ranker: Ranker, targets: Sequence[Ints]) -> Judgement:
+    """Ask every question once; `targets[q]` are positions among the candidates, -1 outside.
+
+    Ties in a list stand in the candidates' order, as they do in the service's answers; in the
+    metrics they count by their expectation.
+    """
+    placed, best, best_scores = [], [], []
+    for question, wanted in enumerate(targets):
+        scores = ranker(question)
+        placed.append(place(scores, wanted))
+        allowed = np.flatnonzero(scores > -np.inf)
+        if len(allowed) > DEPTH:
+            threshold = np.partition(scores[allowed], -DEPTH)[-DEPTH]
+            allowed = allowed[scores[allowed] >= threshold]
+        top = allowed[np.argsort(-scores[allowed], kind="stable")][:DEPTH]
+        best.append(top)
+        best_scores.append(scores[top].astype(np.float64))
+    return Judgement(Placements.of(placed), tuple(best), tuple(best_scores))
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +232,7 @@ class Calibration:
     expected_calibration_error: float
 
 
-def calibration(
-    scores: NDArray[np.float64], came_true: NDArray[np.bool_], n_bins: int = 10
-) -> Calibration:
+def calibration(scores: Floats, came_true: NDArray[np.bool_], n_bins: int = 10) -> Calibration:
     """Compare scores with what happened; both of shape (pairs,).
 
     Bins hold about equally many pairs, equal scores in one bin. The error is that of Guo et
@@ -45,222 +249,3 @@ def calibration(
     error = float(pairs[filled] @ np.abs(score - frequency)) / len(scores)
     columns = (pairs[filled], score, frequency)
     return Calibration(tuple(map(Bin, *(column.tolist() for column in columns))), error)
-
-
-# So far behind that no cut-off reaches it.
-MISSED = np.iinfo(np.int64).max // 2
-
-
-@dataclass(frozen=True, slots=True)
-class Placements:
-    """The targets of all questions, one row each, grouped by question.
-
-    Every question has a target, and no target twice.
-    """
-
-    question: NDArray[np.int64]
-    """In 0…n_questions-1, rising."""
-    before: NDArray[np.int64]
-    """Candidates that score higher than the target; MISSED for a miss."""
-    tied: NDArray[np.int64]
-    """Candidates that score the same, the target included."""
-    n_questions: int
-
-    @classmethod
-    def of(cls, placed: Sequence[tuple[NDArray[np.int64], NDArray[np.int64]]]) -> "Placements":
-        """One `(before, tied)` of `place` per question."""
-        counts = [len(before) for before, _ in placed]
-        none = [np.zeros(0, np.int64)]
-        return cls(
-            np.repeat(np.arange(len(placed)), counts),
-            np.concatenate([before for before, _ in placed] or none),
-            np.concatenate([tied for _, tied in placed] or none),
-            len(placed),
-        )
-
-    def only(self, targets: NDArray[np.bool_]) -> "Placements":
-        """As if only these targets were right; questions that keep none are left out."""
-        questions, renumbered = np.unique(self.question[targets], return_inverse=True)
-        return Placements(renumbered, self.before[targets], self.tied[targets], len(questions))
-
-
-Metric = Callable[[Placements], NDArray[np.float64]]
-"""Of each question a value from 0 to 1, shape (questions,)."""
-
-
-def place(
-    scores: NDArray[np.floating], targets: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """`before` and `tied` of each target, shape (targets,).
-
-    `scores` are the candidates', -inf where one must not be recommended; `targets` are
-    positions among them, -1 for an item that is no candidate. Both count as missed.
-    """
-    before = np.full(len(targets), MISSED)
-    tied = np.ones(len(targets), np.int64)
-    for place_, target in enumerate(targets.tolist()):
-        if target >= 0 and scores[target] > -np.inf:
-            before[place_] = np.count_nonzero(scores > scores[target])
-            tied[place_] = np.count_nonzero(scores == scores[target])
-    return before, tied
-
-
-def share_within(placements: Placements, gains: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The expected gain of each target, shape (targets,); `gains[r]` is that of rank r + 1.
-
-    A target in a tie is at each of the tie's ranks with equal chance, so its expectation is
-    their mean gain (McSherry & Najork, ECIR 2008, section 2).
-    """
-    up_to = np.concatenate(([0.0], np.cumsum(gains)))
-    first = np.minimum(placements.before, len(gains))
-    last = np.minimum(placements.before + placements.tied, len(gains))
-    return np.asarray((up_to[last] - up_to[first]) / placements.tied, np.float64)
-
-
-def per_question(placements: Placements, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The sum of a value per target over each question's targets, shape (questions,)."""
-    return np.bincount(placements.question, values, placements.n_questions).astype(np.float64)
-
-
-def precision(placements: Placements, k: int) -> NDArray[np.float64]:
-    """Right items among the first k, over k: with a single target at most 1 / k.
-
-    Source: Amazon Personalize, "Evaluating a solution version with metrics".
-    """
-    return per_question(placements, share_within(placements, np.ones(k))) / k
-
-
-def normalized_discounted_cumulative_gain(placements: Placements, k: int) -> NDArray[np.float64]:
-    """Gain of the first k, each right item 1 / log2(rank + 1), over the best possible gain.
-
-    The best possible list has min(k, targets) right items at its top. Source: Amazon
-    Personalize, "Evaluating a solution version with metrics"; trec_eval's `ndcg_cut` with
-    binary relevance is the same.
-    """
-    gains = 1 / np.log2(np.arange(2, k + 2))
-    targets = np.bincount(placements.question, minlength=placements.n_questions)
-    best = np.concatenate(([0.0], np.cumsum(gains)))[np.minimum(targets, k)]
-    return np.asarray(per_question(placements, share_within(placements, gains)) / best, np.float64)
-
-
-def mean_reciprocal_rank(placements: Placements, k: int) -> NDArray[np.float64]:
-    """1 / rank of the first right item, 0 if it is not among the first k.
-
-    The name is Amazon Personalize's; the mean is taken over questions. trec_eval's
-    `recip_rank` of the first k is the same.
-    """
-    total = np.zeros(placements.n_questions)
-    still_none = np.ones(placements.n_questions)
-    for rank, none_so_far in _none_among(placements, k):
-        total += (still_none - none_so_far) / rank
-        still_none = none_so_far
-    return total
-
-
-def hit_rate(placements: Placements, k: int) -> NDArray[np.float64]:
-    """1 if a right item is among the first k, else 0; a chance where ties decide."""
-    none = np.ones(placements.n_questions)
-    for _rank, none_so_far in _none_among(placements, k):
-        none = none_so_far
-    return 1 - none
-
-
-def _none_among(placements: Placements, k: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
-    """For each rank from 1 to k the chance that no item up to it is right, per question."""
-    first = np.full(placements.n_questions, MISSED)
-    np.minimum.at(first, placements.question, placements.before)
-    leads = placements.before == first[placements.question]
-    right = np.bincount(placements.question[leads], minlength=placements.n_questions)
-    size = np.ones(placements.n_questions, np.int64)
-    size[placements.question[leads]] = placements.tied[leads]
-    chance = np.ones(placements.n_questions)
-    for rank in range(1, k + 1):
-        drawn = rank - 1 - first  # of the tie, before this rank; beyond r misses it is 0 for good
-        in_tie = (drawn >= 0) & (drawn < size)
-        left = np.where(in_tie, size - drawn, 1)
-        chance = chance * np.where(in_tie, np.maximum(left - right, 0) / left, 1.0)
-        yield rank, chance
-
-
-def coverage(lists: Iterable[NDArray[np.int64]], n_items: int) -> float:
-    """Distinct items in all the lists, over the items there are (0 for an empty catalogue).
-
-    The lists are the answers to the questions of one evaluation: more questions, more coverage,
-    so compare it only on the same questions. Source: Amazon Personalize, "coverage".
-    """
-    shown = np.unique(np.concatenate([np.zeros(0, np.int64), *lists]))
-    return len(shown) / n_items if n_items else 0.0
-
-
-_NDCG = normalized_discounted_cumulative_gain
-DEPTH = 25
-"""Length of the list that the deepest metric reads."""
-
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        **{f"{_NDCG.__name__}_at_{k}": partial(_NDCG, k=k) for k in (5, 10, 25)},
-        "mean_reciprocal_rank_at_25": partial(mean_reciprocal_rank, k=25),
-        **{f"precision_at_{k}": partial(precision, k=k) for k in (5, 10, 25)},
-        "hit_rate_at_10": partial(hit_rate, k=10),
-    }
-)
-"""`coverage` is not among them: it is of all lists together, not of one question."""
-
-NDCG_AT_5 = f"{_NDCG.__name__}_at_5"
-NDCG_AT_10 = f"{_NDCG.__name__}_at_10"
-
-
-Ranker = Callable[[int], NDArray[np.floating]]
-"""Scores all candidates for the question of that number, shape (candidates,); more is better.
-
--inf stands for "not to be recommended". Never NaN.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """Results of one ranker on the questions."""
-
-    placements: Placements
-    best: tuple[NDArray[np.int64], ...]
-    """For each question the positions of its 25 best candidates (or fewer), best first."""
-    best_scores: tuple[NDArray[np.float64], ...]
-    """Their scores."""
-
-    def values(
-        self, targets: NDArray[np.bool_] | None = None, metrics: Mapping[str, Metric] = METRICS
-    ) -> NDArray[np.float64]:
-        """Every metric of every question, shape (questions, metrics).
-
-        Given `targets`, only those count as right, and questions without one are left out.
-        """
-        placements = self.placements if targets is None else self.placements.only(targets)
-        return np.stack([metric(placements) for metric in metrics.values()], axis=1)
-
-    def coverage(self, n_items: int) -> float:
-        """The share of the catalogue that is in a list of the 25 best."""
-        return coverage(self.best, n_items)
-
-
-def judge(ranker: Ranker, targets: Sequence[NDArray[np.int64]]) -> Judgement:
-    """Ask every question once; `targets[q]` are positions among the candidates, -1 outside.
-
-    Ties in a list stand in the candidates' order, as they do in the service's answers; in the
-    metrics they count by their expectation.
-    """
-    placed, best, best_scores = [], [], []
-    for question, wanted in enumerate(targets):
-        scores = ranker(question)
-        placed.append(place(scores, wanted))
-        top = _best(scores, DEPTH)
-        best.append(top)
-        best_scores.append(scores[top].astype(np.float64))
-    return Judgement(Placements.of(placed), tuple(best), tuple(best_scores))
-
-
-def _best(scores: NDArray[np.floating], limit: int) -> NDArray[np.int64]:
-    allowed = np.flatnonzero(scores > -np.inf)
-    if limit < len(allowed):
-        threshold = np.partition(scores[allowed], -limit)[-limit]
-        allowed = allowed[scores[allowed] >= threshold]
-    return allowed[np.argsort(-scores[allowed], kind="stable")][:limit]

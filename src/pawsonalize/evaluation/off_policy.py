@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.evaluation.bootstrap import CONFIDENCE, Interval, intervals
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
 LEAST_SAMPLE = 100.0
 """An effective sample below it says more about a few lucky rows than about the policy."""
 LEAST_ANSWERS = 30
@@ -26,10 +29,10 @@ class Choices:
     Rows of one `answer` (codes 0, 1, …) belong together: they succeed and fail together.
     """
 
-    reward: NDArray[np.float64]
-    logged: NDArray[np.float64]
-    target: NDArray[np.float64]
-    answer: NDArray[np.int64]
+    reward: Floats
+    logged: Floats
+    target: Floats
+    answer: Ints
 
     def __post_init__(self) -> None:
         columns = (self.reward, self.logged, self.target, self.answer)
@@ -45,7 +48,7 @@ class Choices:
             raise InvalidInput("the target policy's probabilities are from 0 to 1")
 
     @property
-    def weights(self) -> NDArray[np.float64]:
+    def weights(self) -> Floats:
         """Ratio of the policies' probabilities of what was shown, shape (rows,)."""
         return self.target / self.logged
 
@@ -61,7 +64,7 @@ def effective_sample(choices: Choices) -> float:
     return float(np.sum(weights)) ** 2 / square if square > 0 else 0.0
 
 
-def self_normalised(choices: Choices) -> NDArray[np.float64]:
+def self_normalised(choices: Choices) -> Floats:
     """SNIPS = Σ w r / Σ w with w = target / logged: always within the rewards' range.
 
     The result is a value v + w (r - v) / mean w for every row, shape (rows,), v being SNIPS: their
@@ -78,27 +81,20 @@ def self_normalised(choices: Choices) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True)
-class InsufficientEvidence:
-    """The log does not judge this policy: its numbers, and the next move in words."""
-
-    effective_sample: float
-    needed: float
-    rows: int
-    answers: int
-    next_move: str
-
-
-@dataclass(frozen=True, slots=True)
 class OffPolicyValue:
-    """The mean reward the policy would have had, with 95% bounds, and what it rests on."""
+    """The mean reward that a policy would have had, with 95% bounds, and the data behind it.
 
-    estimate: Interval
+    Where the log is too thin, there is no `estimate`, but a `refusal` with the next move in words.
+    """
+
+    estimate: Interval | None
     effective_sample: float
     rows: int
     answers: int
+    refusal: str | None = None
 
 
-def off_policy_value(choices: Choices, seed: int = 0) -> OffPolicyValue | InsufficientEvidence:
+def off_policy_value(choices: Choices, seed: int = 0) -> OffPolicyValue:
     """Estimate the target policy's value, or refuse to where the log is too thin for it.
 
     The seed draws bootstrap resamples, which serve for up to 2,000 answers; above, the interval is
@@ -107,16 +103,13 @@ def off_policy_value(choices: Choices, seed: int = 0) -> OffPolicyValue | Insuff
     answers, codes = np.unique(choices.answer, return_inverse=True)
     sample = effective_sample(choices)
     if sample < LEAST_SAMPLE or len(answers) < LEAST_ANSWERS:
-        return InsufficientEvidence(
-            sample, LEAST_SAMPLE, len(codes), len(answers), _next_move(choices, sample)
-        )
+        refusal = _next_move(choices, sample, len(answers))
+        return OffPolicyValue(None, sample, len(codes), len(answers), refusal)
     estimate = _interval(self_normalised(choices), codes, len(answers), seed)
     return OffPolicyValue(estimate, sample, len(codes), len(answers))
 
 
-def _interval(
-    values: NDArray[np.float64], codes: NDArray[np.int64], n_answers: int, seed: int
-) -> Interval:
+def _interval(values: Floats, codes: Ints, n_answers: int, seed: int) -> Interval:
     """Of the mean over rows, with answers drawn whole."""
     mean = float(values.mean())
     # Each answer's sum of deviations, on the scale of the mean over rows.
@@ -130,7 +123,7 @@ def _interval(
     return Interval(mean, mean - reach, mean + reach)
 
 
-def _next_move(choices: Choices, sample: float) -> str:
+def _next_move(choices: Choices, sample: float, answers: int) -> str:
     if sample == 0:
         return "this policy shows nothing of what was shown: explore more, then ask again"
     if choices.weights.max() > _HEAVY * choices.weights.sum():
@@ -138,5 +131,5 @@ def _next_move(choices: Choices, sample: float) -> str:
             "a few rows that were shown with tiny probabilities decide everything: raise"
             " exploration_weight, or judge a policy closer to the one that served"
         )
-    more = max(LEAST_SAMPLE / sample, LEAST_ANSWERS / len(np.unique(choices.answer)))
+    more = max(LEAST_SAMPLE / sample, LEAST_ANSWERS / answers)
     return f"gather about {more:.1f} times as many answers, then ask again"

@@ -1,4 +1,4 @@
-"""Splits: what to train on, what to ask, and what would have been right.
+"""Splits: the events to train on, the questions, and their right answers; slices of these.
 
 Events are columns sorted by user, then `(time, log offset)`, so that a user's events are
 consecutive rows. A question is asked of one user: rows `start…cut` are what is known of the
@@ -11,48 +11,22 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-MIN_TARGETS = 10
-"""Smaller slices say nothing and are left out."""
-_HISTORY_LENGTHS = ("0", "1 to 4", "5 and more")
-_NOVELTY = ("known", "new")
-
-
-@dataclass(frozen=True, slots=True)
-class Slice:
-    """The targets that belong together; `targets` is a mask of shape (targets,)."""
-
-    kind: str
-    value: str
-    targets: NDArray[np.bool_]
-
-
-def by_history(lengths: NDArray[np.int64]) -> list[Slice]:
-    """By how many events of the visitor were known; `lengths` per target."""
-    return by_value("history", _HISTORY_LENGTHS, np.digitize(lengths, (1, 5)))
-
-
-def by_novelty(is_new: NDArray[np.bool_]) -> list[Slice]:
-    """By whether anybody had touched the item when the model was trained; per target."""
-    return by_value("item", _NOVELTY, is_new.astype(np.int64))
-
-
-def by_value(kind: str, names: Sequence[str], codes: NDArray[np.integer]) -> list[Slice]:
-    """One slice per name that has enough targets; `codes` per target, -1 for none."""
-    found = (Slice(kind, name, codes == code) for code, name in enumerate(names))
-    return [part for part in found if np.count_nonzero(part.targets) >= MIN_TARGETS]
-
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 TEST_SHARE = 10  # one user in ten, and the newest tenth of each one's events
+MIN_TARGETS = 10
+"""Smaller slices say nothing and are left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
     """`training` is a mask over events; `start`, `cut`, `end` are rows, shape (questions,)."""
 
-    training: NDArray[np.bool_]
-    start: NDArray[np.int64]
-    cut: NDArray[np.int64]
-    end: NDArray[np.int64]
+    training: Mask
+    start: Ints
+    cut: Ints
+    end: Ints
 
     def __len__(self) -> int:
         return len(self.start)
@@ -80,28 +54,35 @@ def personalize_split(user: NDArray[np.integer], seed: int) -> Split:
     start, end = start[chosen], end[chosen]
     cut = start + (end - start) * (TEST_SHARE - 1) // TEST_SHARE
     training = np.ones(len(user), np.bool_)
-    training[_rows(start, end)] = False
+    for first, last in zip(start, end, strict=True):
+        training[first:last] = False
     return Split(training, start, cut, end)
 
 
-def global_time_split(
-    user: NDArray[np.integer], time: NDArray[np.int64], moment: int, seed: int
-) -> Split:
+def global_time_split(user: NDArray[np.integer], time: Ints, moment: int, seed: int) -> Split:
     """Everything before `moment` is the training part; every user active since is asked once.
 
     The question is one of the user's events since then, drawn by lot: what was it, given all
-    the user's events before it? So the model is old, as it is on a day of service, and what it
-    is told of the visitor is not.
+    the user's events before it? So the model is old, as it is on a day of service, and the
+    visitor's history is not.
     """
     start, end = _spans(user)
-    since = end - _count(time >= moment, start, end)
+    up_to = np.concatenate(([0], np.cumsum(time >= moment)))
+    since = end - (up_to[end] - up_to[start])
     active = np.flatnonzero(since < end)
     start, since, end = start[active], since[active], end[active]
     cut = since + np.random.default_rng(seed).integers(end - since)
     return Split(time < moment, start, cut, cut + 1)
 
 
-def moment_after(time: NDArray[np.int64], share: float) -> int:
+def _spans(user: NDArray[np.integer]) -> tuple[Ints, Ints]:
+    """First row and end of each user's events."""
+    edges = np.flatnonzero(np.diff(user)) + 1
+    bounds = np.concatenate(([0], edges, [len(user)])) if len(user) else np.zeros(1, np.int64)
+    return bounds[:-1], bounds[1:]
+
+
+def moment_after(time: Ints, share: float) -> int:
     """The moment of the event that `share` of the events precede; at least one event.
 
     Fewer come strictly before it where moments are equal.
@@ -110,13 +91,11 @@ def moment_after(time: NDArray[np.int64], share: float) -> int:
     return int(np.sort(time)[place])
 
 
-def births(
-    item: NDArray[np.integer], time: NDArray[np.int64], created: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def births(item: NDArray[np.integer], time: Ints, created: Ints) -> Ints:
     """When each item was there at the latest: when it was created or first seen, shape (items,).
 
-    `created` has no moment (the largest int64) where it is not told. An item that was neither
-    created nor seen at a known moment was always there.
+    `created` is the largest int64 where no moment is known. An item that was neither created nor
+    seen at a known moment was always there.
     """
     known = created.copy()
     np.minimum.at(known, item, time)
@@ -124,21 +103,29 @@ def births(
     return known
 
 
-def _spans(user: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """First row and end of each user's events."""
-    edges = np.flatnonzero(np.diff(user)) + 1
-    bounds = np.concatenate(([0], edges, [len(user)])) if len(user) else np.zeros(1, np.int64)
-    return bounds[:-1], bounds[1:]
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Targets that belong together, a mask of shape (targets,).
+
+    A mean over all targets hides those that a recommender serves badly.
+    """
+
+    kind: str
+    value: str
+    targets: Mask
 
 
-def _count(
-    rows: NDArray[np.bool_], start: NDArray[np.int64], end: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    up_to = np.concatenate(([0], np.cumsum(rows)))
-    return up_to[end] - up_to[start]
+def by_value(kind: str, names: Sequence[str], codes: NDArray[np.integer]) -> list[Slice]:
+    """One slice per name that has enough targets; `codes` per target, -1 for none."""
+    found = (Slice(kind, name, codes == code) for code, name in enumerate(names))
+    return [part for part in found if np.count_nonzero(part.targets) >= MIN_TARGETS]
 
 
-def _rows(start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
-    """All rows of the spans."""
-    spans = [np.arange(first, last) for first, last in zip(start, end, strict=True)]
-    return np.concatenate([np.zeros(0, np.int64), *spans])
+def by_history(lengths: Ints) -> list[Slice]:
+    """By how many events of the visitor were known; `lengths` per target."""
+    return by_value("history", ("0", "1 to 4", "5 and more"), np.digitize(lengths, (1, 5)))
+
+
+def by_novelty(is_new: Mask) -> list[Slice]:
+    """By whether anybody had touched the item when the model was trained; per target."""
+    return by_value("item", ("known", "new"), is_new.astype(np.int64))

@@ -1,4 +1,4 @@
-"""Survival of stays when some arrivals still wait: Kaplan-Meier and what follows."""
+"""Survival of stays when some arrivals still wait (Kaplan-Meier), and the hardest arrivals."""
 
 import math
 from collections.abc import Sequence
@@ -10,52 +10,13 @@ from numpy.typing import NDArray
 
 from pawsonalize.evaluation.bootstrap import CONFIDENCE, Interval
 
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
 FOLDS = 5
 # A level's own rate counts half once so many of it were adopted.
 _PRIOR_ADOPTIONS = 5.0
-
-
-def expected_rates(
-    levels: Sequence[NDArray[np.int64]], waited: NDArray[np.float64], adopted: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Adoptions to expect per day of waiting for each arrival, shape (arrivals,).
-
-    `levels` are codes of what is known on arrival, from coarse to fine (species, its ages, …,
-    the group). A level's rate is its adoptions over its days, drawn towards the rate of the level
-    above where it has few. What became of an arrival says nothing about itself: rates come from
-    the other folds, of which arrival i is in number i mod 5.
-    """
-    rates = np.empty(len(waited))
-    fold = np.arange(len(waited)) % FOLDS
-    for number in range(FOLDS):
-        rates[fold == number] = _rates(levels, waited, adopted, fold != number)[fold == number]
-    return rates
-
-
-def hardest_fifth(rates: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """A mask of the lowest fifth, rounded up; the earlier of equals comes first."""
-    mask = np.zeros(len(rates), bool)
-    mask[np.argsort(rates, kind="stable")[: -(-len(rates) // 5)]] = True
-    return mask
-
-
-def _rates(
-    levels: Sequence[NDArray[np.int64]],
-    waited: NDArray[np.float64],
-    adopted: NDArray[np.bool_],
-    known: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    days, ends = waited * known, (adopted & known).astype(float)
-    # One adoption and one day more, so that no rate is 0 or endless.
-    rate = np.full(len(waited), (ends.sum() + 1) / (days.sum() + 1))
-    for codes in levels:
-        all_ends = np.bincount(codes, ends)[codes]
-        all_days = np.bincount(codes, days)[codes]
-        rate = (all_ends + _PRIOR_ADOPTIONS) / (all_days + _PRIOR_ADOPTIONS / rate)
-    return rate
-
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +30,12 @@ class SurvivalCurve:
 
     days: Floats
     share: Floats
-    at_risk: NDArray[np.int64]
-    ended: NDArray[np.int64]
+    at_risk: Ints
+    ended: Ints
     followed: float
 
     def reaches(self, day: float) -> bool:
-        """Whether the data say anything of that day: somebody was followed as far, or all left."""
+        """True if the data say anything of that day: somebody was followed as far, or all left."""
         return self.followed >= day or self.share[-1] == 0
 
     def at(self, day: float) -> float:
@@ -84,7 +45,7 @@ class SurvivalCurve:
         return float(self.share[np.searchsorted(self.days, day, side="right") - 1])
 
 
-def kaplan_meier(waited: Floats, adopted: NDArray[np.bool_]) -> SurvivalCurve:
+def kaplan_meier(waited: Floats, adopted: Mask) -> SurvivalCurve:
     """The curve of arrivals that waited so many days (at least one); the others wait still.
 
     Kaplan and Meier, "Nonparametric Estimation from Incomplete Observations", JASA 1958.
@@ -123,3 +84,32 @@ def restricted_mean(curve: SurvivalCurve, horizon: float) -> Interval | None:
     variance = float((after[some] ** 2 * d[some] / (n[some] * (n[some] - d[some]))).sum())
     reach = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * math.sqrt(variance)
     return Interval(mean, max(0.0, mean - reach), min(horizon, mean + reach))
+
+
+def expected_rates(levels: Sequence[Ints], waited: Floats, adopted: Mask) -> Floats:
+    """Adoptions to expect per day of waiting for each arrival, shape (arrivals,).
+
+    `levels` are codes of what is known on arrival, from coarse to fine (species, its ages, …,
+    the group). A level's rate is its adoptions over its days, drawn towards the rate of the level
+    above where it has few. What became of an arrival says nothing about itself: rates come from
+    the other folds, of which arrival i is in number i mod 5.
+    """
+    rates = np.empty(len(waited))
+    fold = np.arange(len(waited)) % FOLDS
+    for number in range(FOLDS):
+        known = fold != number
+        days, ends = waited * known, (adopted & known).astype(float)
+        # One adoption and one day more, so that no rate is 0 or endless.
+        rate = np.full(len(waited), (ends.sum() + 1) / (days.sum() + 1))
+        for codes in levels:
+            all_ends, all_days = (np.bincount(codes, one)[codes] for one in (ends, days))
+            rate = (all_ends + _PRIOR_ADOPTIONS) / (all_days + _PRIOR_ADOPTIONS / rate)
+        rates[~known] = rate[~known]
+    return rates
+
+
+def hardest_fifth(rates: Floats) -> Mask:
+    """A mask of the lowest fifth, rounded up; the earlier of equals comes first."""
+    mask = np.zeros(len(rates), bool)
+    mask[np.argsort(rates, kind="stable")[: -(-len(rates) // 5)]] = True
+    return mask

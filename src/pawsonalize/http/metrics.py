@@ -69,13 +69,13 @@ class FiguresCollector(Collector):
             "pawsonalize_model_age_seconds",
             "How old the data is that a campaign's model was trained on.",
             ("dataset_group", "campaign"),
-            (((one.dataset_group, one.campaign), self._age(one.as_of)) for one in figures.models),
+            ((campaign, self._age(at)) for campaign, at in figures.models.items()),
         )
         yield _gauge(
             "pawsonalize_gate_verdict",
             "1 for what the newest retraining of a campaign led to.",
             ("dataset_group", "campaign", "verdict"),
-            (((one.dataset_group, one.campaign, one.verdict), 1) for one in runs.verdicts),
+            (((*campaign, verdict), 1) for campaign, verdict in runs.verdicts.items()),
         )
         yield _gauge(
             "pawsonalize_retraining_runs",

@@ -9,7 +9,6 @@ from pawsonalize.evaluation.baselines import (
     by_own_history,
     by_popularity,
     popularity_shares,
-    shuffled_labels,
     shuffled_order,
 )
 from pawsonalize.evaluation.bootstrap import intervals, paired_differences
@@ -77,10 +76,6 @@ def test_shuffling_keeps_every_users_items_and_the_rows_that_stay() -> None:
     assert sorted(taken[60:].tolist()) == list(range(60, 110))
     assert taken[:50].tolist() != list(range(50))
     assert taken.tolist() == shuffled_order(group, seed=1).tolist()
-
-
-def test_shuffled_labels_keep_every_item_as_often_as_it_was() -> None:
-    assert sorted(shuffled_labels(30, seed=1).tolist()) == list(range(30))
 
 
 def test_popularity_counts_each_user_once() -> None:

@@ -156,7 +156,7 @@ def test_the_best_of_a_judgement_come_first_and_equals_in_catalogue_order() -> N
     found = judge(lambda _: scores, [np.array([0])])
     assert found.best[0].tolist() == [1, 3, 4, 0, *range(5, 26)]
     assert found.best_scores[0][0] == 0.4
-    assert found.coverage(100) == 0.25
+    assert coverage(found.best, 100) == 0.25
 
 
 def test_the_reference_library_trec_eval_agrees_on_500_rankings() -> None:

@@ -18,6 +18,7 @@ from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import DatasetRow
 from pawsonalize.engine.ingest.event_form import read_interaction
+from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.kinds.datasets import actions_of
 
@@ -51,12 +52,9 @@ async def get_action_recommendations(services: AwsServices, members: Members) ->
 
 
 def _recommended(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
-    answer = services.action_recommending.recommend(
-        runtime.served,
-        visitor_of(members),
-        members.get("numResults") or _DEFAULT_RESULTS,
-        services.now(),
-    )
+    now, limit = services.now(), members.get("numResults") or _DEFAULT_RESULTS
+    query = Query(visitor_of(members), now, now, limit=limit)
+    answer = services.action_recommending.recommend(runtime.served, query)
     return {
         "actionList": [{"actionId": name, "score": score} for name, score in answer.actions],
         "recommendationId": answer.recommendation_id,

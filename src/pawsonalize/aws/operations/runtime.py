@@ -26,7 +26,7 @@ _METADATA = "enableMetadataWithRecommendations"
 async def get_recommendations(services: AwsServices, members: Members) -> Answer:
     """Recommends items for a user, or like an item; a user nobody knows gets popular ones."""
     runtime = await campaign_runtime(services, members)
-    if runtime.recipe == NEXT_BEST_ACTION:
+    if runtime.served.version.recipe == NEXT_BEST_ACTION:
         raise AwsError(INVALID_INPUT, "the campaign suggests actions: GetActionRecommendations")
     return await services.read(_recommended, services, runtime, members)
 
@@ -57,7 +57,7 @@ def _recommended(services: AwsServices, runtime: Runtime, members: Members) -> A
     )
     answer = runtime.recommend(query)
     items = _items(services, members, answer, group, now)
-    if runtime.recipe not in WITH_SCORES:
+    if runtime.served.version.recipe not in WITH_SCORES:
         items = [item | {"score": None} for item in items]
     return {
         "itemList": items,

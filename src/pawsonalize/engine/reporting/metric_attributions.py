@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -29,56 +28,38 @@ from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import Impressions
 
-_SUM = re.compile(
-    r"\s*SUM\s*\(\s*(Interactions|Items)\s*\.\s*(\w+)\s*\)\s*", re.IGNORECASE | re.ASCII
+# Where an event's properties name the source, as the column of an interactions dataset does.
+SOURCE = "EVENT_ATTRIBUTION_SOURCE"
+MAX_METRICS = 10
+_PAGE = 10_000
+_HEADER = ("METRIC_NAME", "EVENT_TYPE", "VALUE", "MATH_FUNCTION", SOURCE, "TIMESTAMP")
+_EXPRESSION = re.compile(
+    r"\s*(?:SAMPLECOUNT\s*\(|SUM\s*\(\s*(Interactions|Items)\s*\.\s*(\w+))\s*\)\s*",
+    re.IGNORECASE | re.ASCII,
 )
-_COUNT = re.compile(r"\s*SAMPLECOUNT\s*\(\s*\)\s*", re.IGNORECASE)
 
-
-class Function(StrEnum):
-    """Way in which events are added up."""
-
-    SUM = "SUM"
-    COUNT = "SAMPLECOUNT"
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Expression:
-    """A function, and the column it is of; a count has none."""
+class _Expression:
+    """Dataset and column whose numbers are added up; a count of events has none."""
 
-    function: Function
-    dataset: DatasetType = DatasetType.INTERACTIONS
+    dataset: DatasetType | None = None
     column: str = ""
 
 
-def parse_expression(text: str) -> Expression:
-    """Read an expression; InvalidInput says which there are."""
-    if _COUNT.fullmatch(text):
-        return Expression(Function.COUNT)
-    match = _SUM.fullmatch(text)
+def _parse(text: str) -> _Expression:
+    match = _EXPRESSION.fullmatch(text)
     if match is None:
         raise InvalidInput(
             f"the expression must be SAMPLECOUNT(), SUM(Interactions.COLUMN) or"
             f" SUM(Items.COLUMN), not {text[:100]}",
             field="expression",
         )
-    return Expression(Function.SUM, DatasetType(match[1].capitalize()), match[2].upper())
-
-
-# Where an event's properties name the source, as the column of an interactions dataset does.
-SOURCE = "EVENT_ATTRIBUTION_SOURCE"
-_PAGE = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class MetricSums:
-    """A metric's value of the events of one hour and source; `hour` is its first millisecond."""
-
-    metric: AttributedMetric
-    function: Function
-    source: str
-    hour: int
-    value: float
+    if match[1] is None:
+        return _Expression()
+    return _Expression(DatasetType(match[1].capitalize()), match[2].upper())
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +77,12 @@ class Measuring:
 
     def measured(
         self, attribution: MetricAttribution, after: int, through: int
-    ) -> list[MetricSums]:
-        """The metrics of the events with `after < offset <= through`, by hour, name and source."""
-        wanted = [(one, parse_expression(one.expression)) for one in attribution.metrics]
+    ) -> list[tuple[str | int, ...]]:
+        """The report's rows on the events with `after < offset <= through`.
+
+        One for each hour, metric and source that has events.
+        """
+        wanted = [(one, _parse(one.expression)) for one in attribution.metrics]
         sums: defaultdict[tuple[int, int, str], float] = defaultdict(float)
         for event in self._events(attribution, after, through):
             source = self._source(event)
@@ -108,10 +92,13 @@ class Measuring:
                 if metric.event_type == event.event_type:
                     hour = event.sent_at // HOUR * HOUR
                     sums[hour, place, source] += self._value(event, expression)
-        return [
-            MetricSums(wanted[place][0], wanted[place][1].function, source, hour, value)
-            for (hour, place, source), value in sorted(sums.items())
-        ]
+        rows: list[tuple[str | int, ...]] = []
+        for (hour, place, source), value in sorted(sums.items()):
+            metric, expression = wanted[place]
+            function = "SUM" if expression.dataset else "SAMPLECOUNT"
+            total = number_text(value)
+            rows.append((metric.name, metric.event_type, total, function, source, hour // SECOND))
+        return rows
 
     def _events(self, attribution: MetricAttribution, after: int, through: int) -> Iterator[Event]:
         types = {metric.event_type for metric in attribution.metrics}
@@ -140,9 +127,9 @@ class Measuring:
         except NotFound:
             return shown.solution_version
 
-    def _value(self, event: Event, expression: Expression) -> float:
-        """Return the value that the event adds; None where it has no number in the column."""
-        if expression.function is Function.COUNT:
+    def _value(self, event: Event, expression: _Expression) -> float:
+        """Return the value that the event adds; 0 where it has no number in the column."""
+        if expression.dataset is None:
             return 1.0
         if expression.dataset is DatasetType.ITEMS:
             item = self.catalogue.of(event.dataset_group).item(event.item_id)
@@ -162,19 +149,6 @@ def _properties(event: Event) -> dict[str, str | float | None]:
         for name, value in found.items()
         if isinstance(value, str | int | float | None)
     }
-
-
-MAX_METRICS = 10
-_HEADER = (
-    "METRIC_NAME",
-    "EVENT_TYPE",
-    "VALUE",
-    "MATH_FUNCTION",
-    "EVENT_ATTRIBUTION_SOURCE",
-    "TIMESTAMP",
-)
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,8 +211,10 @@ class MetricAttributions:
         measured = self.measuring.measured(attribution, attribution.reported, head)
         if measured:
             name = f"{attribution.name}/metrics-{attribution.reported + 1:020d}.csv"
+            text = io.StringIO(newline="")
+            csv.writer(text).writerows([_HEADER, *measured])
             with self.outputs.at(target).file(name) as file:
-                file.write(_csv(measured))
+                file.write(text.getvalue().encode())
         done = msgspec.structs.replace(attribution, reported=head, reported_at=now)
         with suppress(Conflict):  # another server was faster, or it was updated: next time
             self.registry.update(done, attribution.updated_at)
@@ -249,24 +225,6 @@ class MetricAttributions:
         if len(names) < len(attribution.metrics):
             raise InvalidInput("two metrics have the same name", field="metrics")
         for metric in attribution.metrics:
-            parse_expression(metric.expression)
+            _parse(metric.expression)
         if attribution.target is not None:
             self.outputs.at(attribution.target)
-
-
-def _csv(measured: Sequence[MetricSums]) -> bytes:
-    text = io.StringIO(newline="")
-    writer = csv.writer(text)
-    writer.writerow(_HEADER)
-    for one in measured:
-        writer.writerow(
-            (
-                one.metric.name,
-                one.metric.event_type,
-                number_text(one.value),
-                one.function,
-                one.source,
-                one.hour // SECOND,
-            )
-        )
-    return text.getvalue().encode()

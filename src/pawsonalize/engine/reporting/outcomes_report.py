@@ -4,16 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
-import numpy as np
-
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, iso, parse_moment
 from pawsonalize.engine.reporting.outcomes import (
-    CHOSEN,
     WEIGHTS,
     AnswerIndex,
     Cause,
@@ -38,96 +34,17 @@ from pawsonalize.engine.reporting.report import (
     stays_of,
     waits_of,
 )
-from pawsonalize.evaluation.off_policy import OffPolicyValue, off_policy_value
+from pawsonalize.evaluation.off_policy import off_policy_value
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.event_reads import Outcomes
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
 
-ALL = "all"
-Key = Hashable  # ALL, a policy, or ("version", its name)
-
-
-def version_key(version: str) -> tuple[str, str]:
-    """The key of a solution version, whatever its name is."""
-    return ("version", version)
-
-
-class Tally:
-    """Counts of answers and their outcomes, by key."""
-
-    def __init__(self, showing: Showing) -> None:
-        self._showing = showing
-        self._answers: Counter[Key] = Counter()
-        self._outcomes: dict[Key, Counter[OutcomeKind]] = defaultdict(Counter)
-        self.sessions: dict[Key, set[str]] = defaultdict(set)
-        self.spans: dict[Key, tuple[int, int]] = {}
-        self.recommenders: dict[str, int] = {}  # when each version first recommended
-        self.first: int | None = None
-        """The moment of the oldest answer."""
-
-    def answer(self, answer: Impression) -> None:
-        """Count an answer that a visitor saw."""
-        at, session = answer.answered_at, _session(answer)
-        places = list(enumerate(answer.item_ids[:MAX_IMPRESSION_ITEMS]))
-        version = version_key(answer.solution_version)
-        keys: set[Key] = {ALL, version, *(policy_of(answer, place) for place, _ in places)}
-        for key in keys:
-            self._answers[key] += 1
-            first, last = self.spans.get(key, (at, at))
-            self.spans[key] = (min(first, at), max(last, at))
-            if session is not None:
-                self.sessions[key].add(session)
-        for place, item_id in places:
-            for key in (ALL, version, policy_of(answer, place)):
-                self._showing.show(key, item_id, at)
-        if answer.question == RECOMMENDATION:
-            begun = self.recommenders.get(answer.solution_version, at)
-            self.recommenders[answer.solution_version] = min(begun, at)
-
-    def outcome(self, outcome: Outcome, cause: Cause) -> None:
-        """Count an outcome for the answer that gets the credit."""
-        keys: list[Key] = [ALL, cause.policy]
-        if cause.version is not None:
-            keys.append(version_key(cause.version))
-        for key in keys:
-            self._outcomes[key][outcome.kind] += 1
-
-    def versions(self) -> list[str]:
-        """Those that answered or had outcomes, by name."""
-        keys = {*self._answers, *self._outcomes}
-        return sorted(key[1] for key in keys if isinstance(key, tuple))
-
-    def line(
-        self, name: str, key: Key, weights: Mapping[str, float], span: tuple[int, int]
-    ) -> Line:
-        """The key's line; `span` is the time in which animals could have been shown."""
-        outcomes, sessions = self._outcomes[key], len(self.sessions[key])
-        net = outcomes[OutcomeKind.ADOPTION] - outcomes[OutcomeKind.RETURN]
-        return Line(
-            name=name,
-            answers=self._answers[key],
-            sessions=sessions,
-            inquiries=outcomes[OutcomeKind.INQUIRY],
-            applications=outcomes[OutcomeKind.APPLICATION],
-            adoptions=outcomes[OutcomeKind.ADOPTION],
-            returns=outcomes[OutcomeKind.RETURN],
-            value=round(sum(weights[kind] * times for kind, times in outcomes.items()), 6),
-            adoptions_per1000_sessions=1_000 * net / sessions if sessions else None,
-            never_shown_share=None if key is Policy.NONE else self._showing.never(key, *span),
-        )
-
-
-def _session(answer: Impression) -> str | None:
-    """The session; for a user without one, the user and the day."""
-    if answer.session_id is not None:
-        return answer.session_id
-    return answer.user_id and f"{answer.user_id}\0{answer.answered_at // DAY}"
-
-
 DEFAULT_DAYS = 180
 WITHIN_DAYS = 30
 _PAGE = 500
+_ALL = "all"
+Key = Hashable  # _ALL, a policy, or ("version", its name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +116,92 @@ class Season:
         return cls(outcomes, [wait for one in animals for wait in waits_of(one, order.until)])
 
 
+def _animals(animals: Animals) -> Iterator[Animal]:
+    after: str | None = None
+    while page := animals.page(AnimalQuery(_PAGE, after)):
+        yield from page
+        after = page[-1].animal_id
+
+
+class _Tally:
+    """Counts of answers and their outcomes, by key."""
+
+    def __init__(self, showing: Showing) -> None:
+        self._showing = showing
+        self._answers: Counter[Key] = Counter()
+        self._outcomes: dict[Key, Counter[OutcomeKind]] = defaultdict(Counter)
+        self.sessions: dict[Key, set[str]] = defaultdict(set)
+        self.spans: dict[Key, tuple[int, int]] = {}
+        self.recommenders: dict[str, int] = {}  # when each version first recommended
+        self.first: int | None = None
+        """The moment of the oldest answer."""
+
+    def answer(self, answer: Impression) -> None:
+        """Count an answer that a visitor saw."""
+        at, session = answer.answered_at, answer.session_id
+        if session is None and answer.user_id:  # a user's day counts as a session
+            session = f"{answer.user_id}\0{at // DAY}"
+        version = ("version", answer.solution_version)
+        keys: set[Key] = {_ALL, version}
+        for place, item_id in enumerate(answer.item_ids[:MAX_IMPRESSION_ITEMS]):
+            policy = policy_of(answer, place)
+            keys.add(policy)
+            for one in (_ALL, version, policy):
+                self._showing.show(one, item_id, at)
+        for key in keys:
+            self._answers[key] += 1
+            first, last = self.spans.get(key, (at, at))
+            self.spans[key] = (min(first, at), max(last, at))
+            if session is not None:
+                self.sessions[key].add(session)
+        if answer.question == RECOMMENDATION:
+            begun = self.recommenders.get(answer.solution_version, at)
+            self.recommenders[answer.solution_version] = min(begun, at)
+
+    def outcome(self, outcome: Outcome, cause: Cause) -> None:
+        """Count an outcome for the answer that gets the credit."""
+        keys: list[Key] = [_ALL, cause.policy]
+        if cause.version is not None:
+            keys.append(("version", cause.version))
+        for key in keys:
+            self._outcomes[key][outcome.kind] += 1
+
+    def versions(self) -> list[str]:
+        """Those that answered or had outcomes, by name."""
+        keys = {*self._answers, *self._outcomes}
+        return sorted(key[1] for key in keys if isinstance(key, tuple))
+
+    def line(
+        self,
+        name: str,
+        key: Key,
+        weights: Mapping[str, float],
+        span: tuple[int, int],
+        stays: tuple[Sequence[Wait], Sequence[Wait]] | None = None,
+    ) -> Line:
+        """The key's line; `span` is the time in which animals could have been shown.
+
+        `stays` are the arrivals of its time, and the hardest of them.
+        """
+        outcomes, sessions = self._outcomes[key], len(self.sessions[key])
+        net = outcomes[OutcomeKind.ADOPTION] - outcomes[OutcomeKind.RETURN]
+        return Line(
+            name=name,
+            answers=self._answers[key],
+            sessions=sessions,
+            inquiries=outcomes[OutcomeKind.INQUIRY],
+            applications=outcomes[OutcomeKind.APPLICATION],
+            adoptions=outcomes[OutcomeKind.ADOPTION],
+            returns=outcomes[OutcomeKind.RETURN],
+            value=round(sum(weights[kind] * times for kind, times in outcomes.items()), 6),
+            adoptions_per1000_sessions=1_000 * net / sessions if sessions else None,
+            never_shown_share=None if key is Policy.NONE else self._showing.never(key, *span),
+            stays=None if stays is None else stays_of(stays[0]),
+            hardest_fifth=None if stays is None else stays_of(stays[1]),
+            curve=None if stays is None else curve_of(stays[0]),
+        )
+
+
 def report_outcomes(
     sources: OutcomeSources, order: OutcomesOrder, season: Season | None = None
 ) -> OutcomesReport:
@@ -208,26 +211,25 @@ def report_outcomes(
     """
     season = season or Season.read(sources, order)
     waits = [wait for wait in season.waits if wait.until > order.since]
-    tally = Tally(Showing(waits))
+    tally = _Tally(Showing(waits))
     index = _read_answers(sources, order, season.outcomes, tally)
     for outcome, cause in attribute(season.outcomes, index, order.within_days * DAY):
         tally.outcome(outcome, cause)
     visited = sources.outcomes.sessions(order.since, order.until)
-    tally.sessions[Policy.NONE] = visited - tally.sessions[ALL]
-    tally.sessions[ALL] |= visited
+    tally.sessions[Policy.NONE] = visited - tally.sessions[_ALL]
+    tally.sessions[_ALL] |= visited
     arrivals = [wait for wait in waits if wait.since >= order.since]
     is_hard = hardest(arrivals)
     hard = [wait for wait, here in zip(arrivals, is_hard, strict=True) if here]
+    span = (order.since, order.until)
     return OutcomesReport(
         since=iso(order.since),
         until=iso(order.until),
         within_days=order.within_days,
         first_answer=None if tally.first is None else iso(tally.first),
         weights=dict(order.weights),
-        total=_with_stays(
-            tally.line("all", ALL, order.weights, (order.since, order.until)), arrivals, hard
-        ),
-        policies=_policies(tally, order),
+        total=tally.line(_ALL, _ALL, order.weights, span, (arrivals, hard)),
+        policies=[tally.line(policy, policy, order.weights, span) for policy in Policy],
         versions=_versions(tally, order, arrivals, hard),
         curve=curve_of(arrivals),
         hardest_curve=curve_of(hard),
@@ -235,15 +237,8 @@ def report_outcomes(
     )
 
 
-def _animals(animals: Animals) -> Iterator[Animal]:
-    after: str | None = None
-    while page := animals.page(AnimalQuery(_PAGE, after)):
-        yield from page
-        after = page[-1].animal_id
-
-
 def _read_answers(
-    sources: OutcomeSources, order: OutcomesOrder, outcomes: Sequence[Outcome], tally: Tally
+    sources: OutcomeSources, order: OutcomesOrder, outcomes: Sequence[Outcome], tally: _Tally
 ) -> AnswerIndex:
     """Count the answers of the time, and keep those that may get credit."""
     named = {one.recommendation_id for one in outcomes if one.recommendation_id is not None}
@@ -262,13 +257,8 @@ def _read_answers(
     return index
 
 
-def _policies(tally: Tally, order: OutcomesOrder) -> list[Line]:
-    span = (order.since, order.until)
-    return [tally.line(policy, policy, order.weights, span) for policy in Policy]
-
-
 def _versions(
-    tally: Tally, order: OutcomesOrder, arrivals: Sequence[Wait], hard: Sequence[Wait]
+    tally: _Tally, order: OutcomesOrder, arrivals: Sequence[Wait], hard: Sequence[Wait]
 ) -> list[Line]:
     """Each version with the arrivals of its time: from its first recommendation to the next's."""
     begun = sorted((at, version) for version, at in tally.recommenders.items())
@@ -276,29 +266,20 @@ def _versions(
     times = {version: (at, end) for (at, version), end in zip(begun, ends, strict=False)}
     lines = []
     for version in tally.versions():
-        key = version_key(version)
+        key, stays = ("version", version), None
         first, last = tally.spans.get(key, (order.until, order.until))
-        line = tally.line(version, key, order.weights, (first, last + 1))
         if version in times:
             since, until = times[version]
-            line = _with_stays(line, *(_within(each, since, until) for each in (arrivals, hard)))
-        lines.append(line)
+            of_time = [wait for wait in arrivals if since <= wait.since < until]
+            stays = of_time, [wait for wait in hard if since <= wait.since < until]
+        lines.append(tally.line(version, key, order.weights, (first, last + 1), stays))
     return lines
-
-
-def _within(waits: Sequence[Wait], since: int, until: int) -> list[Wait]:
-    return [wait for wait in waits if since <= wait.since < until]
-
-
-def _with_stays(line: Line, arrivals: Sequence[Wait], hard: Sequence[Wait]) -> Line:
-    return msgspec.structs.replace(
-        line, stays=stays_of(arrivals), hardest_fifth=stays_of(hard), curve=curve_of(arrivals)
-    )
 
 
 def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> PolicyEstimate:
     """The same recommendations, with the best item left in every place."""
-    found = logged_choices(
+    name = "recommended, without exploration"
+    choices = logged_choices(
         sources.impressions,
         sources.log,
         order.weights,
@@ -306,19 +287,13 @@ def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Polic
         until=order.until,
         within=order.within_days * DAY,
     )
-    name = "recommended, without exploration"
-    if not len(found):
+    if choices is None:
         why = "no recommendation with propensities was given in that time: turn exploration on"
         return PolicyEstimate(name, None, None, 0.0, 0, why)
-    if not found.reward.any():
+    if not choices.reward.any():
         why = "not enough yet: nothing came of what was recommended in that time"
-        return PolicyEstimate(name, None, None, 0.0, len(found), why)
-    verdict = off_policy_value(found.choices((found.propensity > CHOSEN).astype(np.float64)))
-    served = float(found.reward.mean())
-    if isinstance(verdict, OffPolicyValue):
-        return PolicyEstimate(
-            name, served, verdict.estimate, verdict.effective_sample, verdict.rows, None
-        )
+        return PolicyEstimate(name, None, None, 0.0, len(choices.reward), why)
+    found, served = off_policy_value(choices), float(choices.reward.mean())
     return PolicyEstimate(
-        name, served, None, verdict.effective_sample, verdict.rows, verdict.next_move
+        name, served, found.estimate, found.effective_sample, found.rows, found.refusal
     )

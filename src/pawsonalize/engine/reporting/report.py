@@ -1,4 +1,4 @@
-"""The outcomes report; how long arrivals stay, and which are the hardest fifth."""
+"""The outcomes report, and the waits of animals that it sums up."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
@@ -22,107 +22,7 @@ from pawsonalize.evaluation.survival import (
     restricted_mean,
 )
 
-
-class Ending(StrEnum):
-    """End of a wait. Only an adoption ends it; the others cut it short."""
-
-    ADOPTED = "adopted"
-    LEFT = "left"
-    WAITING = "waiting"
-
-
-@dataclass(frozen=True, slots=True)
-class Wait:
-    """An animal waits from `since` until just before `until`, in milliseconds since 1970.
-
-    `group` is what it was on arrival. `stays` are when it could be shown, and as what.
-    """
-
-    animal_id: str
-    group: AnimalGroup
-    since: int
-    until: int
-    ending: Ending
-    stays: tuple[Stay, ...]
-
-    @property
-    def days(self) -> float:
-        """Length of the stay in days."""
-        return (self.until - self.since) / DAY
-
-
-_ENDS = {AnimalStatus.ADOPTED: Ending.ADOPTED, AnimalStatus.REMOVED: Ending.LEFT}
-
-
-def waits_of(animal: Animal, until: int) -> Iterator[Wait]:
-    """The animal's waits, as known before `until`; a wait that goes on is cut there.
-
-    A wait begins as `Animal.waits_since` has it: when the animal becomes available. If it never
-    does, it begins when the animal comes in.
-    """
-    began: int | None = None
-    was_available = False
-    for change in animal.history:
-        if change.at >= until:
-            break
-        ending = _ENDS.get(change.status)
-        if ending is None:
-            is_available = change.status is AnimalStatus.AVAILABLE
-            began = change.at if began is None or is_available > was_available else began
-            was_available = was_available or is_available
-        elif began is not None:
-            yield _wait(animal, began, change.at, ending)
-            began, was_available = None, False
-    if began is not None:
-        yield _wait(animal, began, until, Ending.WAITING)
-
-
-def _wait(animal: Animal, since: int, until: int, ending: Ending) -> Wait:
-    stays = tuple(stay for stay in animal.stays() if stay.since < until and stay.until > since)
-    return Wait(animal.animal_id, animal.group_at(since), since, until, ending, stays)
-
-
-_Span = tuple[int, int, int]  # from, until, position of the wait
-
-
-class Showing:
-    """Marks waits as shown, apart for each key (a policy, a solution version)."""
-
-    def __init__(self, waits: Sequence[Wait]) -> None:
-        self._waits = waits
-        self._spans: dict[str, list[_Span]] = defaultdict(list)
-        for position, wait in enumerate(waits):
-            for stay in wait.stays:
-                span = (max(stay.since, wait.since), min(stay.until, wait.until), position)
-                self._spans[stay.item_id].append(span)
-                self._spans[wait.animal_id].append(span)
-        # The waits that are not shown yet, so that a second showing costs next to nothing.
-        self._left: dict[Hashable, dict[str, list[_Span]]] = {}
-        self.shown: dict[Hashable, set[int]] = defaultdict(set)
-
-    def show(self, key: Hashable, item_id: str, at: int) -> None:
-        """Mark the item, or the animal of that id, as shown at that moment."""
-        left = self._left.get(key)
-        if left is None:
-            left = self._left[key] = dict(self._spans)
-        spans = left.get(item_id)
-        if not spans:
-            return
-        seen = {position for since, until, position in spans if since <= at < until}
-        if seen:
-            self.shown[key] |= seen
-            left[item_id] = [span for span in spans if span[2] not in seen]
-
-    def never(self, key: Hashable, since: int, until: int) -> float | None:
-        """The share of the waits in that time that the key never showed; None without any."""
-        there = [
-            position
-            for position, wait in enumerate(self._waits)
-            if wait.since < until and wait.until > since and wait.stays
-        ]
-        if not there:
-            return None
-        return sum(position not in self.shown[key] for position in there) / len(there)
+HORIZON = 90.0  # days
 
 
 class Stays(msgspec.Struct, frozen=True, rename="camel"):
@@ -209,7 +109,101 @@ class OutcomesReport(msgspec.Struct, frozen=True, rename="camel"):
     other_policy: PolicyEstimate
 
 
-HORIZON = 90.0
+class Ending(StrEnum):
+    """End of a wait. Only an adoption ends it; the others cut it short."""
+
+    ADOPTED = "adopted"
+    LEFT = "left"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """An animal waits from `since` until just before `until`, in milliseconds since 1970.
+
+    `group` is what it was on arrival. `stays` are when it could be shown, and as what.
+    """
+
+    animal_id: str
+    group: AnimalGroup
+    since: int
+    until: int
+    ending: Ending
+    stays: tuple[Stay, ...]
+
+    @property
+    def days(self) -> float:
+        """Length of the stay in days."""
+        return (self.until - self.since) / DAY
+
+
+_ENDS = {AnimalStatus.ADOPTED: Ending.ADOPTED, AnimalStatus.REMOVED: Ending.LEFT}
+
+
+def waits_of(animal: Animal, until: int) -> Iterator[Wait]:
+    """The animal's waits, as known before `until`; a wait that goes on is cut there.
+
+    A wait begins as `Animal.waits_since` has it: when the animal becomes available. If it never
+    does, it begins when the animal comes in.
+    """
+    began: int | None = None
+    was_available = False
+    for change in animal.history:
+        if change.at >= until:
+            break
+        ending = _ENDS.get(change.status)
+        if ending is None:
+            is_available = change.status is AnimalStatus.AVAILABLE
+            began = change.at if began is None or is_available > was_available else began
+            was_available = was_available or is_available
+        elif began is not None:
+            yield _wait(animal, began, change.at, ending)
+            began, was_available = None, False
+    if began is not None:
+        yield _wait(animal, began, until, Ending.WAITING)
+
+
+def _wait(animal: Animal, since: int, until: int, ending: Ending) -> Wait:
+    stays = tuple(stay for stay in animal.stays() if stay.since < until and stay.until > since)
+    return Wait(animal.animal_id, animal.group_at(since), since, until, ending, stays)
+
+
+_Span = tuple[int, int, int]  # from, until, position of the wait
+
+
+class Showing:
+    """Marks waits as shown, apart for each key (a policy, a solution version)."""
+
+    def __init__(self, waits: Sequence[Wait]) -> None:
+        self._waits = waits
+        self._spans: dict[str, list[_Span]] = defaultdict(list)
+        for position, wait in enumerate(waits):
+            for stay in wait.stays:
+                span = (max(stay.since, wait.since), min(stay.until, wait.until), position)
+                self._spans[stay.item_id].append(span)
+                self._spans[wait.animal_id].append(span)
+        # The waits that are not shown yet, so that a second showing costs next to nothing.
+        self._left: dict[Hashable, dict[str, list[_Span]]] = {}
+        self.shown: dict[Hashable, set[int]] = defaultdict(set)
+
+    def show(self, key: Hashable, item_id: str, at: int) -> None:
+        """Mark the item, or the animal of that id, as shown at that moment."""
+        left = self._left.get(key)
+        if left is None:
+            left = self._left[key] = dict(self._spans)
+        spans = left.get(item_id, ())
+        if seen := {position for since, until, position in spans if since <= at < until}:
+            self.shown[key] |= seen
+            left[item_id] = [span for span in spans if span[2] not in seen]
+
+    def never(self, key: Hashable, since: int, until: int) -> float | None:
+        """The share of the waits in that time that the key never showed; None without any."""
+        never_shown = [
+            position not in self.shown[key]
+            for position, wait in enumerate(self._waits)
+            if wait.since < until and wait.until > since and wait.stays
+        ]
+        return sum(never_shown) / len(never_shown) if never_shown else None
 
 
 def hardest(waits: Sequence[Wait]) -> NDArray[np.bool_]:
@@ -222,14 +216,12 @@ def hardest(waits: Sequence[Wait]) -> NDArray[np.bool_]:
         return np.zeros(0, bool)
     groups = [wait.group for wait in waits]
     levels = (
-        [(one.species,) for one in groups],
-        [(one.species, one.age) for one in groups],
-        [(one.species, one.age, one.size) for one in groups],
-        [(one.id,) for one in groups],
+        [one.species for one in groups],
+        [f"{one.species}\0{one.age}" for one in groups],
+        [f"{one.species}\0{one.age}\0{one.size}" for one in groups],
+        [one.id for one in groups],
     )
-    codes = [
-        np.unique(np.array(list(map("\0".join, level))), return_inverse=True)[1] for level in levels
-    ]
+    codes = [np.unique(np.array(level), return_inverse=True)[1] for level in levels]
     return hardest_fifth(expected_rates(codes, *_columns(waits)))
 
 
@@ -238,14 +230,13 @@ def stays_of(waits: Sequence[Wait]) -> Stays:
     curve = survival(waits)
     endings = [wait.ending for wait in waits]
     adopted = [wait.days for wait in waits if wait.ending is Ending.ADOPTED]
-    known = curve is not None and curve.reaches(HORIZON)
     return Stays(
         arrivals=len(waits),
         adopted=len(adopted),
         left=endings.count(Ending.LEFT),
         waiting=endings.count(Ending.WAITING),
         rmst90=restricted_mean(curve, HORIZON) if curve else None,
-        adopted_within90=1 - curve.at(HORIZON) if curve and known else None,
+        adopted_within90=1 - curve.at(HORIZON) if curve and curve.reaches(HORIZON) else None,
         mean_of_adopted=sum(adopted) / len(adopted) if adopted else None,
     )
 
@@ -253,6 +244,11 @@ def stays_of(waits: Sequence[Wait]) -> Stays:
 def survival(waits: Sequence[Wait]) -> SurvivalCurve | None:
     """The share still waiting by day; None without arrivals."""
     return kaplan_meier(*_columns(waits)) if waits else None
+
+
+def _columns(waits: Sequence[Wait]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    days = np.array([wait.days for wait in waits])
+    return days, np.array([wait.ending is Ending.ADOPTED for wait in waits])
 
 
 def curve_of(waits: Sequence[Wait]) -> Curve:
@@ -265,8 +261,3 @@ def curve_of(waits: Sequence[Wait]) -> Curve:
     if days[-1] < found.followed:
         days, share = [*days, found.followed], [*share, share[-1]]
     return Curve([round(day, 3) for day in days], [round(each, 5) for each in share])
-
-
-def _columns(waits: Sequence[Wait]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    days = np.array([wait.days for wait in waits])
-    return days, np.array([wait.ending is Ending.ADOPTED for wait in waits])

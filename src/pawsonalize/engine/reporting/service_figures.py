@@ -1,6 +1,6 @@
 """Figures of the whole service for `/metrics`, the same from any process or machine."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pawsonalize.engine.serving.directory import entries
@@ -30,44 +30,28 @@ _JOBS: Mapping[str, type[Resource]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class ServedModel:
-    """The solution version that a campaign serves; `as_of` is in ms since 1970."""
-
-    dataset_group: str
-    campaign: str
-    as_of: int
-
-
-@dataclass(frozen=True, slots=True)
-class GateVerdict:
-    """Result of a campaign's newest retraining: a `Fate`."""
-
-    dataset_group: str
-    campaign: str
-    verdict: str
-
-
-@dataclass(frozen=True, slots=True)
 class RunFigures:
     """The retraining runs that are kept.
 
-    `newest_end` is when the newest run of each outcome ended, in ms since 1970.
+    `newest_end` is when the newest run of each outcome ended, in ms since 1970. `verdicts` has the
+    result of each campaign's newest retraining (a `Fate`), by dataset group and campaign.
     """
 
     by_status: Mapping[str, int]
     newest_end: Mapping[str, int]
-    verdicts: Sequence[GateVerdict]
+    verdicts: Mapping[tuple[str, str], str]
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceFigures:
     """The figures of a moment.
 
+    `models` says as of when the model of each dataset group and campaign is, in ms since 1970.
     `animals` is the inventory by status. `queues` is how much waits or is in work: events for the
     archive, notifications that are not delivered, trainings and jobs.
     """
 
-    models: Sequence[ServedModel]
+    models: Mapping[tuple[str, str], int]
     runs: RunFigures
     animals: Mapping[str, int]
     queues: Mapping[str, int]
@@ -86,8 +70,14 @@ class FigureSources:
 
     def read(self) -> ServiceFigures:
         """The figures as they are now."""
+        models: dict[tuple[str, str], int] = {}
+        for entry in entries(self.registry):
+            name = entry.campaign.solution_version
+            version = None if name is None else self.registry.find(SolutionVersion, name)
+            if version is not None and not entry.is_stopped:
+                models[entry.dataset_group, entry.name] = version.as_of
         return ServiceFigures(
-            models=tuple(self._models()),
+            models=models,
             runs=self.runs(),
             animals=self.animals.count_by_status(),
             queues={
@@ -96,12 +86,3 @@ class FigureSources:
                 **{name: len(self.registry.unsettled(kind)) for name, kind in _JOBS.items()},
             },
         )
-
-    def _models(self) -> list[ServedModel]:
-        found = []
-        for entry in entries(self.registry):
-            name = entry.campaign.solution_version
-            version = None if name is None else self.registry.find(SolutionVersion, name)
-            if version is not None and not entry.is_stopped:
-                found.append(ServedModel(entry.dataset_group, entry.name, version.as_of))
-        return found

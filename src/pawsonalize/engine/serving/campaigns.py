@@ -36,7 +36,7 @@ class _Kept:
 class Runtimes:
     """Recommends and ranks from any campaign, by its name, in its own dataset group.
 
-    At most `limit` campaigns are in memory: those that were asked last. `pinned` ones always are,
+    At most `limit` campaigns are in memory: those that answered last. `pinned` ones always are,
     and are kept current elsewhere. Models are loaded in a thread of their own, one after the other,
     so that no other campaign's answer waits for them.
     """
@@ -83,7 +83,7 @@ class Runtimes:
         return kept.runtime
 
     def refresh(self) -> None:
-        """Follow the updates of the campaigns in memory, and load those that are asked for first.
+        """Follow the updates of campaigns in memory, and load new ones before their first query.
 
         Call it in the thread `loading`. An error costs that campaign alone.
         """
@@ -138,7 +138,7 @@ class Runtimes:
             log.info("serving", campaign=name, solution_version=version)
 
     def _entry(self, campaign: Campaign) -> _Kept:
-        """The campaign's place in memory; the one that was asked longest ago may lose its place."""
+        """The campaign's place in memory; the one that answered longest ago may lose its place."""
         name = campaign.name
         with self._lock:
             if (kept := self._kept.get(name)) is not None:

@@ -1,4 +1,4 @@
-"""The context of a visitor, built here for training, evaluation and serving; dislikes.
+"""Queries, the context of a visitor (for training, evaluation and serving), and dislikes.
 
 A dislike counts in the very next answer, with any model and also before there is one. For each
 trait of animals (species, breed, family, size, age) the log of a score loses
@@ -13,9 +13,9 @@ a visitor who viewed thirty dogs take hardly anything.
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cache, lru_cache, partial
 from itertools import takewhile
 from math import log
 
@@ -39,6 +39,15 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import HistoryQuery, RecentEvent
 from pawsonalize.storage.events.impressions import Impression
 
+MAX_CONTEXT_EVENTS = 50
+"""Older events have decayed to nothing in every recipe."""
+THE_ANIMAL = 3.0
+"""Loss of a disliked animal in addition to its group's, as a log."""
+_AGAINST = frozenset({RETURN, DISLIKE})
+_WEIGHTS = {"species": 1.0, "breed": 0.5, "family": 0.5, "size": 0.25, "age": 0.25}
+_DOUBT = 4.0  # imagined events with the trait, added for every visitor
+_ITEM_WEIGHT, _ITEM_DOUBT = 1.5, 0.25
+_HALF_LIFE_DAYS = 90.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}", re.ASCII)
 
 
@@ -64,20 +73,6 @@ class Promotion:
         return math.ceil(limit * self.percent / 100)
 
 
-class StoredUser:
-    """The visitor's row of the users dataset: read when it is first needed, and only once."""
-
-    def __init__(self, catalogue: Catalogue, user_id: str | None) -> None:
-        self._catalogue = catalogue
-        self._user_id = user_id
-
-    @cached_property
-    def attributes(self) -> Mapping[str, Value]:
-        """The row's columns; empty for a visitor without a user id, and for an unknown user."""
-        user = None if self._user_id is None else self._catalogue.user(self._user_id)
-        return {} if user is None else user.attributes
-
-
 @dataclass(frozen=True, slots=True)
 class Query:
     """One question, carried from the door through the whole answer."""
@@ -101,7 +96,7 @@ class Query:
     limit: int = 10
     """The number of places of a recommendation."""
     explain: bool = False
-    """Whether the answer has reasons."""
+    """True if the answer has reasons."""
     recommendation_id: str | None = None
     """One that was given before gives the same places again, if nothing has changed since."""
     continues: tuple[str, ...] = ()
@@ -110,20 +105,43 @@ class Query:
     """The answers of a page to be shown again as it was, if the visitor did nothing since."""
     page: tuple[Impression, ...] = ()
     """Those of them that count; see `OpenPages.read`."""
-    user: StoredUser | None = None
+    read_user: Callable[[], Mapping[str, Value]] | None = None
+    """Reads the visitor's row of the users dataset; see `with_user`."""
 
-    def stored(self, catalogue: Catalogue) -> StoredUser:
-        """The visitor's row: the one that the query carries, or that of the catalogue."""
-        return self.user or StoredUser(catalogue, self.visitor.user_id)
+    def attributes(self, catalogue: Catalogue) -> Mapping[str, Value]:
+        """The columns of the visitor's row; empty without a user id, and for an unknown user."""
+        if self.read_user is not None:
+            return self.read_user()
+        user_id = self.visitor.user_id
+        user = None if user_id is None else catalogue.user(user_id)
+        return {} if user is None else user.attributes
 
     def with_user(self, catalogue: Catalogue) -> "Query":
-        """Return the query with the visitor's row, so that it is read once for the whole answer."""
-        return self if self.user else replace(self, user=self.stored(catalogue))
+        """Return the query with the visitor's row, which is read when needed, and only once."""
+        if self.read_user is not None:
+            return self
+        return replace(self, read_user=cache(partial(self.attributes, catalogue)))
 
-
-# Older events have decayed to nothing in every recipe.
-MAX_CONTEXT_EVENTS = 50
-_AGAINST = frozenset({RETURN, DISLIKE})
+    def impression(
+        self,
+        recommendation_id: str,
+        question: str,
+        solution_version: str,
+        item_ids: tuple[str, ...],
+        propensities: tuple[float, ...] | None = None,
+    ) -> Impression:
+        """Return the record of an answer to the query."""
+        return Impression(
+            recommendation_id,
+            question,
+            self.visitor.user_id,
+            self.visitor.session_id,
+            self.now,
+            self.at,
+            solution_version,
+            item_ids,
+            propensities,
+        )
 
 
 def context_of(
@@ -157,16 +175,16 @@ def query_context(
     facets = (*reader.of_context(query.context), *of_preferences(query.preferences))
     wishes = query.preferences.wishes(query.at)
     if reader.user and catalogue is not None:
-        attributes = query.stored(catalogue).attributes
+        attributes = query.attributes(catalogue)
         anew = {name for name, _ in facets if name.startswith(USER_FACET)}
         facets += tuple(facet for facet in reader.of_user(attributes) if facet[0] not in anew)
         again = {wish.attribute for wish in wishes}
-        before = (wish for wish in stored_wishes(attributes) if wish.attribute not in again)
+        before = (wish for wish in _stored_wishes(attributes) if wish.attribute not in again)
         wishes = (*wishes, *before)
     return context_of(log, query.visitor, query.at, facets, wishes)
 
 
-def stored_wishes(attributes: Mapping[str, Value]) -> Iterator[Wish]:
+def _stored_wishes(attributes: Mapping[str, Value]) -> Iterator[Wish]:
     """The stored answers of the quiz; none if their moment is not stored."""
     stated_at = attributes.get(PREFERRED_AT)
     if not isinstance(stated_at, int | float):
@@ -178,7 +196,7 @@ def stored_wishes(attributes: Mapping[str, Value]) -> Iterator[Wish]:
 
 def _is_withdrawn(event: RecentEvent, wishes: tuple[Wish, ...], event_types: EventTypes) -> bool:
     item_id, event_type, sent_at, _value = event
-    if event_types.meaning(event_type) in _AGAINST:  # speaks against it as well
+    if event_types.meaning(event_type) in _AGAINST:  # a dislike speaks against the group as well
         return False
     group = AnimalGroup.parse(item_id)
     return group is not None and any(wish.takes_back(group, sent_at) for wish in wishes)
@@ -215,14 +233,6 @@ def build_context(
             if seen.event_type != VIEW and event_types.knows(seen.event_type):
                 liked.add(item_id)
     return Context(tuple(kept), at, None, facets, tuple(disliked), visitor)
-
-
-_WEIGHTS = {"species": 1.0, "breed": 0.5, "family": 0.5, "size": 0.25, "age": 0.25}
-_DOUBT = 4.0  # imagined events with the trait, added for every visitor
-_ITEM_WEIGHT, _ITEM_DOUBT = 1.5, 0.25
-_HALF_LIFE_DAYS = 90.0
-THE_ANIMAL = 3.0
-"""Loss of a disliked animal in addition to its group's, as a log."""
 
 
 def penalties(context: Context, items: Sequence[str]) -> NDArray[np.float64] | None:

@@ -72,7 +72,7 @@ class DirectoryEntry:
 
     @property
     def serves(self) -> bool:
-        """Whether it serves a version."""
+        """True if it serves a version."""
         return self.campaign.solution_version is not None and not self.is_stopped
 
     @property
@@ -81,7 +81,7 @@ class DirectoryEntry:
         return self.campaign.created_at, self.campaign.name
 
     def fits(self, purpose: Purpose) -> bool:
-        """Whether its recipe answers this purpose."""
+        """True if its recipe answers this purpose."""
         return self.distance(purpose) < len(_RECIPES[purpose])
 
     def distance(self, purpose: Purpose) -> int:
@@ -91,19 +91,15 @@ class DirectoryEntry:
 
 
 def entries(registry: Registry) -> list[DirectoryEntry]:
-    """Every campaign, newest first; three looks at the tables."""
+    """Every campaign, newest first; this reads three tables."""
     solutions = {one.name: one for one in registry.all(Solution)}
     stopped = {one.served_by for one in registry.all(Recommender) if one.status is Status.INACTIVE}
-    found = []
-    for campaign in registry.all(Campaign):
-        solution = solutions.get(campaign.solution)
-        if solution is not None:
-            found.append(
-                DirectoryEntry(
-                    campaign, solution.dataset_group, solution.recipe, campaign.name in stopped
-                )
-            )
-    return found
+    found = ((one, solutions.get(one.solution)) for one in registry.all(Campaign))
+    return [
+        DirectoryEntry(one, solution.dataset_group, solution.recipe, one.name in stopped)
+        for one, solution in found
+        if solution is not None
+    ]
 
 
 Reference = Callable[[str], tuple[type[Resource], str] | None]
@@ -117,29 +113,21 @@ class Address:
     dataset_group: str | None = None
     campaign: str | None = None
     is_confined: bool = False
-    """Whether who asks must not learn of other dataset groups."""
+    """True if the caller must not learn of other dataset groups."""
+    kind: type[Resource] = Campaign
+    """Recommender if the full name is one's."""
 
     @property
     def is_default(self) -> bool:
-        """Whether the request names nothing, which means the default dataset group."""
+        """True if the request names nothing, which means the default dataset group."""
         return self.dataset_group is None and self.campaign is None
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
-    """An address of plain names; `kind` is Recommender if it names one."""
-
-    dataset_group: str | None
-    campaign: str | None
-    kind: type[Resource] = Campaign
-    is_confined: bool = False
-
-
-def names_of(address: Address, reference: Reference) -> Names:
-    """The names; InvalidInput for the full name of something else."""
+def names_of(address: Address, reference: Reference) -> Address:
+    """The address by plain names; InvalidInput for the full name of something else."""
     _, group = _read(reference, address.dataset_group, "datasetGroup", DatasetGroup)
     kind, campaign = _read(reference, address.campaign, "campaign", Campaign, Recommender)
-    return Names(group, campaign, kind, address.is_confined)
+    return Address(group, campaign, address.is_confined, kind)
 
 
 def _read(
@@ -172,18 +160,16 @@ class Directory:
         self._serving = CachedLookup(self._live, now)
 
     def dataset_group(self, address: Address) -> str:
-        """The dataset group that is meant: the named one, the campaign's, or the default one.
+        """The request's dataset group: the named one, the campaign's, or the default one.
 
         NotFound lists the known names; InvalidInput for the full name of something else.
         """
-        return (
-            DATASET_GROUP
-            if address.is_default
-            else self._groups.find(names_of(address, self._reference))
-        )
+        if address.is_default:
+            return DATASET_GROUP
+        return self._groups.find(names_of(address, self._reference))
 
     def within(self, address: Address, group: str) -> Address:
-        """The address for who reaches that dataset group alone; Forbidden if it names another."""
+        """The address for a caller of that dataset group alone; Forbidden if it names another."""
         names = names_of(address, self._reference)
         if names.dataset_group not in {None, group}:
             raise Forbidden(
@@ -213,14 +199,14 @@ class Directory:
         """Every campaign of every dataset group, and what it serves."""
         return entries(self._registry)
 
-    def _group(self, names: Names) -> str:
+    def _group(self, names: Address) -> str:
         self._check(names.dataset_group)
         if names.campaign is not None:
             return self._named(names).dataset_group
         assert names.dataset_group is not None, "the default address is not looked up"
         return names.dataset_group
 
-    def _campaign(self, wanted: tuple[Names, Purpose]) -> str:
+    def _campaign(self, wanted: tuple[Address, Purpose]) -> str:
         names, purpose = wanted
         self._check(names.dataset_group)
         if names.campaign is None:
@@ -245,7 +231,7 @@ class Directory:
             f"there is no dataset group named {group}; there are: {there}", field="datasetGroup"
         )
 
-    def _named(self, names: Names) -> DirectoryEntry:
+    def _named(self, names: Address) -> DirectoryEntry:
         """The campaign of that name, or that of the recommender of that name."""
         assert names.campaign is not None
         found = {one.name: one for one in self.entries()}
@@ -255,9 +241,9 @@ class Directory:
             one = None if recommender is None else _campaign_of(recommender, found)
         if one is None:
             inside = (
-                one.name
-                for one in found.values()
-                if names.dataset_group in {None, one.dataset_group}
+                name
+                for name, entry in found.items()
+                if names.dataset_group in {None, entry.dataset_group}
             )
             raise NotFound(
                 f"there is no campaign named {names.campaign}; there are: {list_names(inside)}",
@@ -306,9 +292,7 @@ def _best(found: Iterable[DirectoryEntry], purpose: Purpose) -> DirectoryEntry |
     """The nearest recipe's campaign, first those that serve; of several, the first created."""
     fitting = (one for one in found if one.fits(purpose) and not one.is_stopped)
     return min(
-        fitting,
-        key=lambda one: (not one.serves, one.distance(purpose), one.age),
-        default=None,
+        fitting, key=lambda one: (not one.serves, one.distance(purpose), one.age), default=None
     )
 
 
@@ -370,7 +354,7 @@ def readiness(
 
 
 def _serves(one: DirectoryEntry, runtime: "Runtime") -> bool:
-    """Whether the campaign answers; those in memory from the start must have loaded a model."""
+    """True if the campaign answers; those in memory from the start must have loaded a model."""
     if one.name == RECOMMENDER:
         return runtime.can_recommend
     return one.serves and (one.name != RERANKER or runtime.can_rank)

@@ -1,4 +1,7 @@
-"""Exploration: places of an answer that go to new and under-exposed items, each with its odds."""
+"""Exploration: places of an answer that go to new and under-exposed items, each with its odds.
+
+And promotion: places that go to items that pass a filter of their own.
+"""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -21,6 +24,7 @@ _WHOLE = 2**20
 MAX_COUNT = _WHOLE - 1
 _BLOCK = 1024
 _TRIES = 16
+_COUNTED_EVENTS = 500_000
 
 
 @dataclass(frozen=True)
@@ -42,17 +46,26 @@ class Novelty:
 
     @cached_property
     def _sums(self) -> NDArray[Any]:
-        """The running sum at the end of each whole block of weights: of all it would take long."""
+        # At the end of each whole block only: of all weights it would take long.
         whole = self.weights[: len(self.weights) // _BLOCK * _BLOCK].reshape(-1, _BLOCK)
         return np.cumsum(whole.sum(axis=1, dtype=whole.dtype), dtype=whole.dtype)
 
-    def place(self, unit: int) -> int:
-        """The place among the weights of the one that has this unit, from 0, of the total."""
+    def draw(self, unit: int) -> int:
+        """The position in the catalogue of the item that has this unit, from 0, of the total."""
         block = int(self._sums.searchsorted(unit, side="right"))
         before = int(self._sums[block - 1]) if block else 0
         start = block * _BLOCK
         running = np.cumsum(self.weights[start : start + _BLOCK])
-        return start + int(running.searchsorted(unit - before, side="right"))
+        return self._position(start + int(running.searchsorted(unit - before, side="right")))
+
+    def draw_without(self, gone: Collection[int], unit: int) -> int:
+        """The same as if the items at these positions had no weight."""
+        weights, out = self.weights.copy(), np.array(list(gone), np.int64)
+        weights[out if self.positions is None else np.isin(self.positions, out)] = 0
+        return self._position(int(np.cumsum(weights).searchsorted(unit, side="right")))
+
+    def _position(self, place: int) -> int:
+        return place if self.positions is None else int(self.positions[place])
 
     def among(self, there: NDArray[np.bool_]) -> "Novelty":
         """The same with 0 for every item outside the mask, whose shape is that of the catalogue."""
@@ -66,16 +79,6 @@ class Novelty:
         place = int(self.positions.searchsorted(position))
         is_one = place < len(self.positions) and self.positions[place] == position
         return int(self.weights[place]) if is_one else 0
-
-    def position(self, place: int) -> int:
-        """Return the item's position in the catalogue that has that place among the weights."""
-        return place if self.positions is None else int(self.positions[place])
-
-    def without(self, drawn: Collection[int]) -> NDArray[np.int64]:
-        """The running sums without the items at these positions."""
-        weights, gone = self.weights.copy(), np.array(list(drawn), np.int64)
-        weights[gone if self.positions is None else np.isin(self.positions, gone)] = 0
-        return np.cumsum(weights)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +105,17 @@ def novelty(counts: NDArray[np.int64], eligible: NDArray[np.bool_]) -> Novelty:
     return Novelty(np.where(eligible, _WHOLE // (1 + np.minimum(counts, MAX_COUNT)), 0))
 
 
-def explore(best: NDArray[np.intp], due: Novelty, weight: float, seed: str) -> Explored:
+def explore(best: NDArray[np.intp], due: Novelty | None, weight: float, seed: str) -> Explored:
     """Give each place, with probability `weight`, to a draw by novelty among the rest.
 
     `best` are the positions with the highest scores, best first, one for each place. Places that
     are not drawn keep this order. The same arguments give the same places: all chance comes from
     `seed`.
     """
-    random = Random(seed).random  # noqa: S311 - to be reproduced, not to be kept secret
     ranked = best.tolist()
+    if weight <= 0 or due is None:
+        return Explored(tuple(ranked), (False,) * len(ranked), (1.0,) * len(ranked))
+    random = Random(seed).random  # noqa: S311 - to be reproduced, not to be kept secret
     left, head = due.total, 0
     placed: dict[int, bool] = {}
     propensities = []
@@ -132,18 +137,39 @@ def explore(best: NDArray[np.intp], due: Novelty, weight: float, seed: str) -> E
 
 
 def _draw(due: Novelty, placed: dict[int, bool], left: int, random: Callable[[], float]) -> int:
-    """One of the items not taken, in proportion to their weights, which sum to `left`."""
+    """One of the items that have no place, in proportion to their weights, which sum to `left`."""
     # Rejection keeps the proportions and needs no new running sums, which would take as long as the
     # catalogue is large.
     for _ in range(_TRIES):
-        if (position := due.position(due.place(int(random() * due.total)))) not in placed:
+        if (position := due.draw(int(random() * due.total))) not in placed:
             return position
-    # Nearly all of the novelty is taken: draw among the rest alone, with the same probabilities.
-    running = due.without(placed)
-    return due.position(int(running.searchsorted(int(random() * left), side="right")))
+    # Nearly all of the novelty has a place: draw among the rest alone, with the same probabilities.
+    return due.draw_without(placed, int(random() * left))
 
 
-_COUNTED_EVENTS = 500_000
+def spread(promoted: Sequence[int], rest: Explored, seed: str) -> tuple[Explored, tuple[bool, ...]]:
+    """Mix two lists, each in its order; also says which places are promoted.
+
+    Every mixture is equally likely; `seed` alone decides. So each place is promoted with the
+    probability of its share of what is left, which the propensities include.
+    """
+    random = Random(f"{seed} promotion").random  # noqa: S311 - to be reproduced, not to be kept secret
+    first = iter(promoted)
+    second = zip(rest.positions, rest.explored, rest.propensities, strict=True)
+    left = len(promoted)
+    places: list[tuple[int, bool, float]] = []
+    is_promoted: list[bool] = []
+    for remaining in range(len(promoted) + len(rest.positions), 0, -1):
+        share = left / remaining
+        is_promoted.append(random() < share)
+        if is_promoted[-1]:
+            places.append((next(first), False, share))
+            left -= 1
+        else:
+            position, explored, propensity = next(second)
+            places.append((position, explored, (1 - share) * propensity))
+    columns = zip(*places, strict=True) if places else ((), (), ())
+    return Explored(*columns), tuple(is_promoted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,34 +229,3 @@ class Exposure:
         return novelty(
             np.maximum(exposed.touched, np.rint(counts).astype(np.int64)), exposed.eligible
         )
-
-
-def spread(promoted: Sequence[int], rest: Explored, seed: str) -> tuple[Explored, tuple[bool, ...]]:
-    """Mix two lists, each in its order; also says which places are promoted.
-
-    Every mixture is equally likely; `seed` alone decides. So each place is promoted with the
-    probability of its share of what is left, which the propensities include.
-    """
-    random = Random(f"{seed} promotion").random  # noqa: S311 - to be reproduced, not to be kept secret
-    first = iter(promoted)
-    second = zip(rest.positions, rest.explored, rest.propensities, strict=True)
-    left = len(promoted)
-    places: list[tuple[int, bool, float]] = []
-    is_promoted: list[bool] = []
-    for remaining in range(len(promoted) + len(rest.positions), 0, -1):
-        share = left / remaining
-        is_promoted.append(random() < share)
-        if is_promoted[-1]:
-            places.append((next(first), False, share))
-            left -= 1
-        else:
-            position, explored, propensity = next(second)
-            places.append((position, explored, (1 - share) * propensity))
-    return (
-        Explored(
-            tuple(position for position, _, _ in places),
-            tuple(explored for _, explored, _ in places),
-            tuple(propensity for _, _, propensity in places),
-        ),
-        tuple(is_promoted),
-    )

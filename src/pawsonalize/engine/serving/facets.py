@@ -38,9 +38,8 @@ def item_attributes(item_ids: Sequence[str], catalogue: Catalogue) -> ItemAttrib
     columns: Columns = {}
     if are_groups or not names:
         for name in _GROUP_ATTRIBUTES:
-            columns[name] = [
-                [] if group is None else _values_of_group(group, name) for group in groups
-            ]
+            values = (None if group is None else _value_of(group, name) for group in groups)
+            columns[name] = [[] if value is None else [value] for value in values]
     if names:
         described = {item.item_id: item.attributes for item in catalogue.items()}
         for name in names:
@@ -49,12 +48,10 @@ def item_attributes(item_ids: Sequence[str], catalogue: Catalogue) -> ItemAttrib
     return _coded(columns, len(item_ids))
 
 
-def _values_of_group(group: AnimalGroup, name: str) -> list[str]:
-    """The group's value of an attribute; none for the family of an unknown breed."""
-    if name != "family":
-        return [getattr(group, name)]
-    family = family_of(group.species, group.breed)
-    return [] if family is None else [family]
+def _value_of(group: AnimalGroup, name: str) -> str | None:
+    if name == "family":  # an unknown breed has none
+        return family_of(group.species, group.breed)
+    return str(getattr(group, name))
 
 
 def categorical(schema: Schema | None) -> list[str]:
@@ -103,7 +100,7 @@ _DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 
 @dataclass(frozen=True, slots=True)
 class FacetReader:
-    """Knows which names are facets: the datasets' categorical columns, and a few of our own.
+    """Reads facets: values of the datasets' categorical columns, and of a few of our own.
 
     `context` maps names without case and `_` to facets: `deviceKind` and `DEVICE_KIND` are the
     same.

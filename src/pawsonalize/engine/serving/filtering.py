@@ -1,4 +1,9 @@
-"""Filters applied: the evaluator with what it needs looked up, and no more than the filter asks."""
+"""Filters applied: one evaluator for items, users and the current user alike.
+
+Null meets no condition, not even NOT IN and !=. IN, NOT IN and comparisons with text look for
+exactly that text among the values of the row; other comparisons are of numbers. No more is looked
+up than the filter needs.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -37,11 +42,15 @@ from pawsonalize.engine.serving.items import (
     number_of,
     texts_of,
 )
-from pawsonalize.storage.animals.catalogue import Catalogue, User
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 
-_Numbers = NDArray[np.float64]
-_COMPARED: Mapping[Operator, Callable[[_Numbers, float], Mask]] = MappingProxyType(
+# So many of a visitor's newest interactions of each event type count, as in Amazon Personalize.
+INTERACTIONS_PER_TYPE = 100
+# A visitor with more is a machine, and must not slow down the others.
+_READ = 10_000
+
+_COMPARED: Mapping[Operator, Callable[[NDArray[np.float64], float], Mask]] = MappingProxyType(
     {
         Operator.EQUAL: np.equal,
         Operator.LESS: np.less,
@@ -67,34 +76,21 @@ class Facts:
 
 def passing_rows(expression: FilterExpression, rows: AttributeColumns, facts: Facts) -> Mask:
     """True for rows of any INCLUDE, if there is one, without those of any EXCLUDE."""
-    included: list[Mask] = []
-    excluded: list[Mask] = []
+    masks: dict[Action, list[Mask]] = {Action.INCLUDE: [], Action.EXCLUDE: []}
     for clause in expression.clauses:
         if _counts(clause, facts):
-            kept = included if clause.action is Action.INCLUDE else excluded
-            kept.append(_any_of(clause, rows, facts))
-    mask = _either(included) if included else np.ones(len(rows), np.bool_)
-    return mask & ~_either(excluded) if excluded else mask
+            masks[clause.action] += [
+                np.logical_and.reduce([_meets(condition, rows, facts) for condition in conjunction])
+                for conjunction in clause.any_of
+            ]
+    included, excluded = masks.values()
+    mask = np.logical_or.reduce(included) if included else np.ones(len(rows), np.bool_)
+    return np.asarray(mask & ~np.logical_or.reduce(excluded) if excluded else mask, np.bool_)
 
 
 def _counts(clause: Clause, facts: Facts) -> bool:
-    if not clause.only_if:
-        return True
     user = AttributeColumns(("",), (facts.current_user,))
     return all(bool(_meets(condition, user, facts)[0]) for condition in clause.only_if)
-
-
-def _any_of(clause: Clause, rows: AttributeColumns, facts: Facts) -> Mask:
-    return _either([_all_of(conjunction, rows, facts) for conjunction in clause.any_of])
-
-
-def _all_of(conjunction: tuple[Condition, ...], rows: AttributeColumns, facts: Facts) -> Mask:
-    masks = [_meets(condition, rows, facts) for condition in conjunction]
-    return np.asarray(np.logical_and.reduce(masks), np.bool_)
-
-
-def _either(masks: list[Mask]) -> Mask:
-    return np.asarray(np.logical_or.reduce(masks), np.bool_)
 
 
 def _meets(condition: Condition, rows: AttributeColumns, facts: Facts) -> Mask:
@@ -103,25 +99,22 @@ def _meets(condition: Condition, rows: AttributeColumns, facts: Facts) -> Mask:
     if not operands:  # nothing is known of the current item
         return np.zeros(len(rows), np.bool_)
     if condition.attribute.source is Source.INTERACTIONS:
-        assert facts.interactions is not None, "whoever evaluates looks them up"
+        assert facts.interactions is not None, "interactions are looked up before the evaluation"
         event_types = [_text(each).casefold() for each in operands]
         if ANY_EVENT_TYPE in event_types:
             event_types = list(facts.interactions.positions)
         return _among(facts.interactions, event_types, operator)
     if operator.is_list or any(isinstance(each, str) for each in operands):
         return _among(rows.texts(name), list(map(_text, operands)), operator)
-    return _compared(rows.numbers(name), float(operands[0]), operator)
+    column, number = rows.numbers(name), float(operands[0])
+    if operator is Operator.NOT_EQUAL:
+        return ~(np.isnan(column) | np.equal(column, number))
+    return _COMPARED[operator](column, number)
 
 
 def _among(column: Texts, values: list[str], operator: Operator) -> Mask:
     having = column.rows_having(values)
     return column.known & ~having if operator.is_negative else having
-
-
-def _compared(column: _Numbers, number: float, operator: Operator) -> Mask:
-    if operator is Operator.NOT_EQUAL:
-        return ~(np.isnan(column) | np.equal(column, number))
-    return _COMPARED[operator](column, number)
 
 
 def _resolved(operand: Operand, operator: Operator, facts: Facts) -> list[str | float]:
@@ -146,41 +139,16 @@ def _one(parameter: Parameter, values: tuple[str, ...], operator: Operator) -> s
             field=field,
         )
     number = read_number(values[0])
-    if number is not None:
-        return number
-    if operator.is_order:
+    if number is None and operator.is_order:
         raise InvalidInput(
             f"{operator} compares numbers, and {parameter} is {values[0]}: send a number",
             field=field,
         )
-    return values[0]
+    return values[0] if number is None else number
 
 
 def _text(value: str | float) -> str:
     return value if isinstance(value, str) else number_text(value)
-
-
-# So many of a visitor's newest interactions of each event type count, as in Amazon Personalize.
-INTERACTIONS_PER_TYPE = 100
-# Who has more is no visitor, and must not slow down those who are.
-_READ = 10_000
-
-
-def interactions_of(log: EventLog, visitor: Visitor, at: int) -> set[tuple[str, str]]:
-    """The items and event types of what counts as of `at`; types that differ in case are one."""
-    if visitor == Visitor():
-        return set()
-    found: set[tuple[str, str]] = set()
-    counts = Counter[str]()
-    for item_id, event_type, _sent_at, _value in log.recent(visitor, at, _READ):
-        kind = event_type.casefold()
-        counts[kind] += 1
-        if counts[kind] <= INTERACTIONS_PER_TYPE:
-            found.add((item_id, kind))
-    return found
-
-
-_NOBODY: Attributes = MappingProxyType({})
 
 
 class Filtering:
@@ -204,72 +172,66 @@ class Filtering:
 
     def users(self, applied: AppliedFilter, user_ids: Iterable[str], at: int) -> list[str]:
         """Those of the users that pass a filter of users, as of `at`, in their order."""
-        ids = tuple(user_ids)
-        expression = applied.expression
+        ids, expression = tuple(user_ids), applied.expression
         if expression is None:
             return list(ids)
         _check(expression, Subject.USER)
-        rows = AttributeColumns(ids, [self._user(user_id) for user_id in ids])
+        users = [self._catalogue.user(user_id) for user_id in ids]
+        rows = AttributeColumns(
+            ids,
+            [
+                {"USER_ID": user_id, **(user.attributes if user else {})}
+                for user_id, user in zip(ids, users, strict=True)
+            ],
+        )
         interactions = None
         if expression.speaks_of(Source.INTERACTIONS):
             pairs = (
                 (place, event_type)
                 for place, user_id in enumerate(ids)
-                for _, event_type in interactions_of(self._log, Visitor(user_id), at)
+                for _, event_type in self._interactions_of(Visitor(user_id), at)
             )
             interactions = Texts.of(pairs, len(ids))
         passed = passing_rows(expression, rows, Facts(applied.values, interactions))
         return [ids[place] for place in np.flatnonzero(passed)]
 
     def _passing(self, applied: AppliedFilter, rows: AttributeColumns, query: Query) -> Mask:
-        expression = applied.expression
+        expression, visitor = applied.expression, query.visitor
         if expression is None:
             return np.ones(len(rows), np.bool_)
         _check(expression, Subject.ITEM)
-        facts = Facts(
-            applied.values,
-            self._interactions(expression, rows, query),
-            self._current_user(expression, query),
-            self._current_item(expression, query),
-        )
-        return passing_rows(expression, rows, facts)
-
-    def _interactions(
-        self, expression: FilterExpression, rows: AttributeColumns, query: Query
-    ) -> Texts | None:
-        if not expression.speaks_of(Source.INTERACTIONS):
-            return None
-        position = rows.position
-        found = (
-            (position[item_id], event_type)
-            for item_id, event_type in interactions_of(self._log, query.visitor, query.at)
-            if item_id in position
-        )
-        return Texts.of(found, len(rows))
-
-    def _current_user(self, expression: FilterExpression, query: Query) -> Attributes:
-        user_id = query.visitor.user_id
-        if user_id is None or not expression.speaks_of(Source.CURRENT_USER):
-            return _NOBODY
-        return {"USER_ID": user_id, **query.stored(self._catalogue).attributes}
-
-    def _current_item(self, expression: FilterExpression, query: Query) -> Attributes:
-        if not expression.speaks_of(Source.CURRENT_ITEM):
-            return _NOBODY
-        if query.item_id is None:
-            raise InvalidInput(
-                "the filter speaks of CurrentItem: ask about an item, with its itemId",
-                field="itemId",
+        user: Attributes = {}
+        if visitor.user_id is not None and expression.speaks_of(Source.CURRENT_USER):
+            user = {"USER_ID": visitor.user_id, **query.attributes(self._catalogue)}
+        interactions = None
+        if expression.speaks_of(Source.INTERACTIONS):
+            found = (
+                (rows.position[item_id], event_type)
+                for item_id, event_type in self._interactions_of(visitor, query.at)
+                if item_id in rows.position
             )
-        return self.metadata.of((query.item_id,), query.now)[0]
+            interactions = Texts.of(found, len(rows))
+        item: Attributes = {}
+        if expression.speaks_of(Source.CURRENT_ITEM):
+            if query.item_id is None:
+                raise InvalidInput(
+                    "the filter speaks of CurrentItem: ask about an item, with its itemId",
+                    field="itemId",
+                )
+            (item,) = self.metadata.of((query.item_id,), query.now)
+        return passing_rows(expression, rows, Facts(applied.values, interactions, user, item))
 
-    def _user(self, user_id: str) -> Attributes:
-        user = self._catalogue.user(user_id)
-        return _row(user) if user is not None else {"USER_ID": user_id}
-
-
-def _row(user: User) -> Mapping[str, str | float | None]:
-    return {"USER_ID": user.user_id, **user.attributes}
+    def _interactions_of(self, visitor: Visitor, at: int) -> set[tuple[str, str]]:
+        """The items and event types of what counts as of `at`; types of any case are one."""
+        found: set[tuple[str, str]] = set()
+        counts = Counter[str]()
+        events = () if visitor == Visitor() else self._log.recent(visitor, at, _READ)
+        for item_id, event_type, _sent_at, _value in events:
+            kind = event_type.casefold()
+            counts[kind] += 1
+            if counts[kind] <= INTERACTIONS_PER_TYPE:
+                found.add((item_id, kind))
+        return found
 
 
 def _check(expression: FilterExpression, subject: Subject) -> None:
@@ -282,7 +244,7 @@ def _check(expression: FilterExpression, subject: Subject) -> None:
 
 
 class Filterings:
-    """Makes each when a query first needs it, and keeps it."""
+    """The filtering of each dataset group, made when a query first needs it."""
 
     def __init__(self, log: EventLog, catalogue: Catalogue) -> None:
         self._log = log

@@ -26,7 +26,6 @@ from pawsonalize.storage.animals.catalogue import Catalogue
 
 # Distinct fields that all filters of a dataset group may speak of together, as Amazon's.
 MAX_FIELDS = 20
-
 # An import gives every row all columns of its file, so the first ones have them.
 _ROWS_READ = 1_000
 # No name has a space.
@@ -42,7 +41,7 @@ _DATASETS = {
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """The filters of a registry; the catalogue says which fields there are beside the schemas'."""
+    """The filters of a registry; fields are those of schemas, and of rows in the catalogue."""
 
     registry: Registry
     catalogue: Catalogue
@@ -63,7 +62,15 @@ class Filters:
         """
         parsed = parse(expression)
         self.check_fields(parsed, dataset_group)
-        self._check_room(parsed, dataset_group)
+        fields: set[Attribute] = set(parsed.attributes)
+        for other in self.registry.all(Filter, parent=dataset_group):
+            fields |= parse(other.expression).attributes
+        if len(fields) > MAX_FIELDS:
+            raise InvalidInput(
+                f"the filters of a dataset group may speak of {MAX_FIELDS} fields together, and"
+                f" with this one it were {len(fields)}: delete one that is not used",
+                field="expression",
+            )
         new = Filter(name=name, dataset_group=dataset_group, expression=expression, tags=tags or {})
         return self.registry.create(new, now)
 
@@ -86,47 +93,34 @@ class Filters:
 
     def check_fields(self, expression: FilterExpression, dataset_group: str) -> None:
         """InvalidInput names the first field that the dataset group does not have."""
-        schemas = self._schemas(dataset_group)
-        for attribute in sorted(expression.attributes, key=str):
-            dataset = _DATASETS[attribute.source]
-            schema = schemas.get(dataset)
-            if (schema is None or schema.field(attribute.name) is None) and not self._is_used(
-                attribute.name, dataset, dataset_group
-            ):
-                fields = ", ".join(each.name for each in schema.fields) if schema else "no schema"
-                raise InvalidInput(
-                    f"the dataset {dataset} has no field {attribute.name}; its schema has {fields}",
-                    field="expression",
-                )
-
-    def _check_room(self, expression: FilterExpression, dataset_group: str) -> None:
-        fields: set[Attribute] = set(expression.attributes)
-        for other in self.registry.all(Filter, parent=dataset_group):
-            fields |= parse(other.expression).attributes
-        if len(fields) > MAX_FIELDS:
-            raise InvalidInput(
-                f"the filters of a dataset group may speak of {MAX_FIELDS} fields together, and"
-                f" with this one it were {len(fields)}: delete one that is not used",
-                field="expression",
-            )
-
-    def _schemas(self, dataset_group: str) -> dict[DatasetType, Schema]:
-        return {
+        schemas = {
             dataset.dataset_type: Schema.parse(
                 self.registry.get(DatasetSchema, dataset.schema).avro, dataset.dataset_type
             )
             for dataset in self.registry.all(Dataset, parent=dataset_group)
         }
+        for attribute in sorted(expression.attributes, key=str):
+            name, dataset = attribute.name, _DATASETS[attribute.source]
+            schema = schemas.get(dataset)
+            if schema is not None and schema.field(name) is not None:
+                continue
+            if not self._is_used(name, dataset, dataset_group):
+                fields = ", ".join(each.name for each in schema.fields) if schema else "no schema"
+                raise InvalidInput(
+                    f"the dataset {dataset} has no field {name}; its schema has {fields}",
+                    field="expression",
+                )
 
     def _is_used(self, name: str, dataset: DatasetType, dataset_group: str) -> bool:
-        """Whether one of the first rows has the field: files may be imported without a schema."""
+        """True if one of the first rows has the field: files may be imported without a schema."""
+        catalogue = self.catalogue.of(dataset_group)
         match dataset:
             case DatasetType.ITEMS:
-                items = islice(self.catalogue.of(dataset_group).items(), _ROWS_READ)
-                return name in GROUP_FIELDS or any(name in item.attributes for item in items)
+                rows = (item.attributes for item in islice(catalogue.items(), _ROWS_READ))
+                return name in GROUP_FIELDS or any(name in row for row in rows)
             case DatasetType.USERS:
-                users = islice(self.catalogue.of(dataset_group).users(), _ROWS_READ)
-                return any(name in user.attributes for user in users)
+                rows = (user.attributes for user in islice(catalogue.users(), _ROWS_READ))
+                return any(name in row for row in rows)
             case _:  # every event has a type, and a filter uses nothing else of it
                 return True
 

@@ -54,7 +54,7 @@ class ImpressionLog:
         ]
 
     def unseen(self) -> "UnseenAnswers":
-        """Knows the same, and takes nothing."""
+        """Knows the same answers, and drops new ones."""
         return UnseenAnswers(self)
 
     def report_lost(self) -> None:
@@ -97,10 +97,12 @@ class ImpressionLog:
 
 
 class UnseenAnswers:
-    """Stands in for the log where an operator asks what a visitor would get: nothing is logged."""
+    """Stands in for the log where an operator asks what a visitor would get: nothing is logged.
+
+    `log` has the pages of this process that are yet to be written.
+    """
 
     def __init__(self, log: ImpressionLog | None = None) -> None:
-        """`log` has the pages of this process that are yet to be written."""
         self._log = log
 
     def add(self, impression: Impression) -> None:

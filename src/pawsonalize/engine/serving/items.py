@@ -1,4 +1,4 @@
-"""Metadata of items: the items dataset, read now and then, and the parts of an id."""
+"""Items: their attributes as columns, from the items dataset and their ids, and their animals."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -18,14 +18,22 @@ from pawsonalize.storage.animals.catalogue import Catalogue, Item
 
 Attributes = Mapping[str, str | float | None]
 Mask = NDArray[np.bool_]
-Positions = NDArray[np.intp]
+Counts = NDArray[np.int64]
+T = TypeVar("T")
+
+MAX_METADATA_COLUMNS = 10
+GROUP_FIELDS = ("ANIMAL_TYPE", "ANIMAL_BREED", "ANIMAL_SIZE", "ANIMAL_AGE")
+"""The parts of an animal group's id, in its order."""
+_ITEMS = "ITEMS"
+_KEPT = 8  # of the newest models' catalogues, so that those served no more go
+_MANY = 1_000  # for more items, one count of all is faster than a count by name
 
 
 @dataclass(frozen=True, slots=True)
 class Texts:
     """A column of text: the rows of each value, and the rows with any value, shape (rows,)."""
 
-    positions: Mapping[str, Positions]
+    positions: Mapping[str, NDArray[np.intp]]
     known: Mask
 
     @classmethod
@@ -35,7 +43,7 @@ class Texts:
         known = np.zeros(rows, np.bool_)
         for row, value in pairs:
             places.setdefault(value, []).append(row)
-        positions = {value: np.array(rows, np.intp) for value, rows in places.items()}
+        positions = {value: np.array(found, np.intp) for value, found in places.items()}
         for found in positions.values():
             known[found] = True
         return cls(positions, known)
@@ -44,14 +52,16 @@ class Texts:
         """True for rows that have one of the values, shape (rows,)."""
         mask = np.zeros(len(self.known), np.bool_)
         for value in values:
-            found = self.positions.get(value)
-            if found is not None:
+            if (found := self.positions.get(value)) is not None:
                 mask[found] = True
         return mask
 
 
 class AttributeColumns:
-    """Rows of attributes; text that holds `|` is several values, a number is also its text."""
+    """Rows of attributes; text that holds `|` is several values, a number is also its text.
+
+    A column is made when a filter first needs it.
+    """
 
     def __init__(self, ids: Sequence[str], rows: Sequence[Attributes]) -> None:
         self.ids = ids
@@ -92,20 +102,13 @@ def texts_of(value: str | float | None) -> list[str]:
     """The values that an attribute holds, as text."""
     if value is None:
         return []
-    if isinstance(value, str):
-        return list(filter(None, value.split("|")))
-    return [number_text(float(value))]
+    return list(filter(None, value.split("|"))) if isinstance(value, str) else [number_text(value)]
 
 
 def number_of(value: str | float | None) -> float:
     """The number that an attribute is or reads as, NaN if none."""
     number = read_number(value) if isinstance(value, str) else value
     return float("nan") if number is None else float(number)
-
-
-T = TypeVar("T")
-# Of so many models, so that those served no more go.
-_KEPT = 8
 
 
 class PerCatalogue(Generic[T]):
@@ -133,12 +136,6 @@ class PerCatalogue(Generic[T]):
         return value
 
 
-MAX_METADATA_COLUMNS = 10
-# What the id of an animal group says, in its order.
-GROUP_FIELDS = ("ANIMAL_TYPE", "ANIMAL_BREED", "ANIMAL_SIZE", "ANIMAL_AGE")
-_ITEMS = "ITEMS"
-
-
 @dataclass(frozen=True, slots=True)
 class _Reading:
     at: int
@@ -148,8 +145,7 @@ class _Reading:
     def rows(self, item_ids: Sequence[str]) -> list[Attributes]:
         return [_described(item_id, self.items.get(item_id)) for item_id in item_ids]
 
-    def remember(self, item_ids: tuple[str, ...]) -> AttributeColumns:
-        """Columns of these items, kept in place of those that were made first."""
+    def keep_columns(self, item_ids: tuple[str, ...]) -> AttributeColumns:
         return self.columns.put(item_ids, AttributeColumns(item_ids, self.rows(item_ids)))
 
 
@@ -170,17 +166,17 @@ class MetadataReader:
             return
         read = self._read(now)
         if read.items == before.items:
-            self._last = replace(before, at=now)
-            return
-        for item_ids in reversed(before.columns.catalogues):  # here, and not for an answer
-            read.remember(item_ids)
+            read = replace(before, at=now)
+        else:
+            for item_ids in reversed(before.columns.catalogues):  # so that no answer waits for them
+                read.keep_columns(item_ids)
         self._last = read
 
     def columns(self, item_ids: tuple[str, ...], now: int) -> AttributeColumns:
         """The attributes of a model's items; as columns they are kept as long as the items are."""
         reading = self._current(now)
         known = reading.columns.get(item_ids)
-        return reading.remember(item_ids) if known is None else known
+        return reading.keep_columns(item_ids) if known is None else known
 
     def of(self, item_ids: Sequence[str], now: int) -> list[Attributes]:
         """The attributes of each of the items, by upper-case name; of an unknown one, its id."""
@@ -193,7 +189,15 @@ class MetadataReader:
 
         A column that an item lacks is None. InvalidInput for another dataset or too many columns.
         """
-        names = _columns(wanted)
+        names = [name.upper() for columns in wanted.values() for name in columns]
+        others = [dataset for dataset in wanted if dataset.upper() != _ITEMS]
+        wrong = None
+        if others:
+            wrong = f"knows the dataset {_ITEMS}, not {others[0]}"
+        elif len(names) > MAX_METADATA_COLUMNS:
+            wrong = f"may name {MAX_METADATA_COLUMNS} columns, not {len(names)}"
+        if wrong:
+            raise InvalidInput(f"metadataColumns {wrong}", field="metadataColumns")
         return [{name: row.get(name) for name in names} for row in self.of(item_ids, now)]
 
     def _current(self, now: int) -> _Reading:
@@ -203,25 +207,8 @@ class MetadataReader:
         return reading
 
     def _read(self, now: int) -> _Reading:
-        return _Reading(
-            now, {item.item_id: item for item in self._catalogue.items()}, PerCatalogue()
-        )
-
-
-def _columns(wanted: Mapping[str, Sequence[str]]) -> list[str]:
-    for dataset in wanted:
-        if dataset.upper() != _ITEMS:
-            raise InvalidInput(
-                f"metadataColumns knows the dataset {_ITEMS}, not {dataset}",
-                field="metadataColumns",
-            )
-    names = [name.upper() for columns in wanted.values() for name in columns]
-    if len(names) > MAX_METADATA_COLUMNS:
-        raise InvalidInput(
-            f"metadataColumns may name {MAX_METADATA_COLUMNS} columns, not {len(names)}",
-            field="metadataColumns",
-        )
-    return names
+        items = {item.item_id: item for item in self._catalogue.items()}
+        return _Reading(now, items, PerCatalogue())
 
 
 def _described(item_id: str, item: Item | None) -> Attributes:
@@ -238,12 +225,6 @@ def _described(item_id: str, item: Item | None) -> Attributes:
     return row
 
 
-Counts = NDArray[np.int64]
-
-# For more items, one count of all is faster than a count by name.
-_MANY = 1_000
-
-
 @dataclass(frozen=True, slots=True)
 class _Count:
     """The animals of each item, as of a revision and a moment, until the next change."""
@@ -256,11 +237,11 @@ class _Count:
 
 
 class AvailabilityWatch:
-    """The availability as it is now; that of another moment is counted when a query asks.
+    """Available animals of each item: exact in every answer, counted only if changed.
 
     A query after a committed change sees it, in any process: each answer reads the revision first.
-    A clock that runs behind another machine's does no harm: no answer is of a moment before the
-    newest change.
+    The availability of another moment is counted when a query asks. A clock that runs behind
+    another machine's does no harm: no answer is of a moment before the newest change.
     """
 
     def __init__(self, availability: Availability) -> None:
@@ -275,9 +256,11 @@ class AvailabilityWatch:
             return None
         if at != now:
             animals = self._recounted(count, at)
-            return _of(item_ids, animals) if animals else None
+            return _listed(item_ids, animals) if animals else None
         known = count.counted.get(item_ids)
-        return count.counted.put(item_ids, _of(item_ids, count.animals)) if known is None else known
+        if known is None:
+            known = count.counted.put(item_ids, _listed(item_ids, count.animals))
+        return known
 
     def _current(self, now: int) -> _Count:
         last, revision = self._last, self._availability.revision()
@@ -295,10 +278,9 @@ class AvailabilityWatch:
         changed = self._availability.changed(known.revision, known.at, at)
         if len(changed) > _MANY:
             return self._availability.count(at)
-        there = self._availability.count(at, changed)
         kept = {item: animals for item, animals in known.animals.items() if item not in changed}
-        return kept | there
+        return kept | self._availability.count(at, changed)
 
 
-def _of(item_ids: tuple[str, ...], animals: dict[str, int]) -> Counts:
+def _listed(item_ids: tuple[str, ...], animals: dict[str, int]) -> Counts:
     return np.array([animals.get(item, 0) for item in item_ids], np.int64)

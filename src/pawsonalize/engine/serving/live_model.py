@@ -46,8 +46,8 @@ class LiveModel:
     The first server that sees an update tries the version, serves it and settles the update; the
     others follow. The version before stays loaded, so that a rollback loads nothing. It also serves
     if the model of the campaign's version cannot be used, until that can be, or a newer version
-    comes. The processes of a machine load one after the other; who has to wait serves on as before,
-    and who serves nothing yet does not wait.
+    comes. The processes of a machine load one after the other; one that waits serves on as before,
+    and one that serves nothing yet does not wait.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class LiveModel:
     ) -> None:
         """`settings` apply where the campaign has none; `processes` serve on this machine.
 
-        `turn` yields whether this process may load while its block runs.
+        `turn` yields True if this process may load while its block runs.
         """
         self.name = name
         self._campaigns = campaigns
@@ -89,7 +89,7 @@ class LiveModel:
 
     @property
     def is_ready(self) -> bool:
-        """Whether a model is live."""
+        """True if a model is live."""
         return self._served is not None
 
     @property
@@ -139,7 +139,7 @@ class LiveModel:
         return True
 
     def _has(self, campaign: Campaign) -> bool:
-        """Whether what the campaign heads for is loaded already."""
+        """True if the campaign's target is loaded already."""
         wanted = campaign.target_version
         ready = None if wanted is None else self._ready.get(wanted)
         return ready is not None and ready.settings == self._settings.of(campaign)
@@ -156,10 +156,10 @@ class LiveModel:
         return _name_of(before) != _name_of(self._served)
 
     def _is_at_hand(self, campaign: Campaign, now: int) -> bool:
-        """Whether what the campaign heads for can be served at once.
+        """True if the campaign's target can be served at once.
 
-        What a remote engine trained, its campaign there has to serve first; if it cannot, the
-        update has failed.
+        A version of a remote engine must be served there first; if it cannot, the update has
+        failed.
         """
         wanted = campaign.target_version
         if wanted is None:
@@ -186,7 +186,10 @@ class LiveModel:
             raise
         except Exception as error:
             reason = reason_of(error)
-            instead = self._served or self._before(campaign, now)
+            instead = self._served
+            if instead is None and campaign.previous_version is not None:
+                with suppress(Exception):  # whatever it is, the newer version's reason is reported
+                    instead = self._prepared(campaign, campaign.previous_version, now)
             self._note_damage(version, reason, _name_of(instead))
             self._try_again_at = now + _TRY_AGAIN_EVERY
             if instead is None:
@@ -198,14 +201,6 @@ class LiveModel:
     def _serve_target(self, served: Served) -> None:
         self._damage, self._stale, self._try_again_at = None, None, inf
         self._swap(served)
-
-    def _before(self, campaign: Campaign, now: int) -> Served | None:
-        """The campaign's version before, if it has one that can be used."""
-        if campaign.previous_version is None:
-            return None
-        with suppress(Exception):  # whatever it is, the newer version's reason is reported
-            return self._prepared(campaign, campaign.previous_version, now)
-        return None
 
     def _note_damage(self, version: str, reason: str, instead: str | None) -> None:
         serving = f"{instead} serves instead" if instead else "nothing is served"
@@ -233,22 +228,22 @@ class LiveModel:
             self._swap(self._loader.refreshed(served, counts, now))
         except StorageUnavailable:  # says nothing about the counts: look again later
             raise
-        except PawsonalizeError as error:
-            self._note_unfit(counts, error.message)
-            log.error("counts not served", counts=counts.location, reason=error.message)
         except Exception as error:  # whatever it is, the counts that are served are good
-            self._note_unfit(counts, repr(error))
-            log.error("counts not served", counts=counts.location, exc_info=error)
+            is_ours = isinstance(error, PawsonalizeError)
+            reason = reason_of(error) if is_ours else repr(error)
+            self._unfit = counts
+            self._stale = (
+                f"the newest counts of {counts.version} cannot be used ({reason}), so older ones"
+                " serve: the next refresh makes new ones; if it fails as well, run"
+                " `pawsonalize train`"
+            )
+            if is_ours:
+                log.error("counts not served", counts=counts.location, reason=reason)
+            else:
+                log.error("counts not served", counts=counts.location, exc_info=error)
         else:
             self._stale = None
             log.info("refreshed", counts=counts.location)
-
-    def _note_unfit(self, counts: RefreshedCounts, reason: str) -> None:
-        self._unfit = counts
-        self._stale = (
-            f"the newest counts of {counts.version} cannot be used ({reason}), so older ones serve:"
-            " the next refresh makes new ones; if it fails as well, run `pawsonalize train`"
-        )
 
     def _weigh(self, now: int) -> None:
         """Explore by the showings up to now."""
@@ -266,22 +261,18 @@ class LiveModel:
             with suppress(Conflict):  # another server was faster
                 self._campaigns.refuse(campaign, reason_of(error), now)
             raise
-        tps, warning = self._sustained_tps(served), None
-        if tps is not None and tps < served.settings.min_provisioned_tps:
-            least = served.settings.min_provisioned_tps
-            warning = f"this machine scores {tps} contexts a second, and {least} are wanted"
-            log.warning("slow model", campaign=self.name, solution_version=version, reason=warning)
+        tps, warning, least = None, None, served.settings.min_provisioned_tps
+        if served.version.remote is None:  # else another machine scores
+            tps = round(sustained_tps(served.model, served.version.as_of) * self._processes, 1)
+            if tps < least:
+                warning = f"this machine scores {tps} contexts a second, and {least} are wanted"
+                names = {"campaign": self.name, "solution_version": version}
+                log.warning("slow model", **names, reason=warning)
         self._serve_target(served)
         try:
             return self._campaigns.settle(campaign, now, sustained_tps=tps, warning=warning)
         except Conflict:  # another server was faster, or the update has changed: look again at once
             return campaign
-
-    def _sustained_tps(self, served: Served) -> float | None:
-        """Measure how many contexts a second this machine scores; None if another engine does."""
-        if served.version.remote is not None:
-            return None
-        return round(sustained_tps(served.model, served.version.as_of) * self._processes, 1)
 
     def _prepared(self, campaign: Campaign, version: str, now: int) -> Served:
         settings = self._settings.of(campaign)

@@ -1,6 +1,6 @@
 """Recommends groups for a visitor, and orders lists."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import NamedTuple
@@ -24,20 +24,18 @@ from pawsonalize.engine.serving.exploration import Explored, explore, spread
 from pawsonalize.engine.serving.filtering import Filtering
 from pawsonalize.engine.serving.filters import AppliedFilter
 from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.engine.serving.items import AvailabilityWatch, Mask
-from pawsonalize.engine.serving.ranking import check_ids, order_places
+from pawsonalize.engine.serving.items import AvailabilityWatch, Counts, Mask
 from pawsonalize.engine.serving.served import STAND_IN, UNTRAINED, Served, Serving
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, Model, counted_model
 from pawsonalize.recipes.counts.rows import largest
 from pawsonalize.recipes.data import Floats
-from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.animals.catalogue import Catalogue, Value
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import RANKING, RECOMMENDATION, Impression
+from pawsonalize.storage.events.impressions import RANKING, RECOMMENDATION
 
 MAX_RESULTS = 500
-_NONE: Iterable[tuple[str, ...]] = repeat(())
 
 
 class Scored(NamedTuple):
@@ -89,7 +87,7 @@ class GroupScores:
 
     @property
     def stood_in(self) -> bool:
-        """Whether they are those of what stands in for a remote model."""
+        """True if they are those of what stands in for a remote model."""
         return self.served.answered_by(self.context) == STAND_IN
 
 
@@ -135,30 +133,24 @@ class Runtime:
         self._strict = strict
 
     @property
-    def recipe(self) -> str:
-        """The recipe of the version that recommends now; NotReady if there is none."""
-        return self._recommender.current.version.recipe
+    def served(self) -> Served:
+        """The version that recommends now; NotReady if there is none."""
+        return self._recommender.current
 
     @property
     def can_answer(self) -> bool:
-        """Whether there is anything to answer from, even if only counts."""
+        """True if there is anything to answer from, even if only counts."""
         return self._recommender.is_ready
 
     @property
     def can_recommend(self) -> bool:
-        """Whether a trained version recommends now."""
+        """True if a trained version recommends now."""
         return self.can_answer and self.served.version.name != UNTRAINED
 
     @property
     def can_rank(self) -> bool:
-        """Whether a trained version ranks now."""
-        reranker = self._reranker
-        return self.can_recommend or (reranker is not None and reranker.is_ready)
-
-    @property
-    def served(self) -> Served:
-        """The version that recommends now; NotReady if there is none."""
-        return self._recommender.current
+        """True if a trained version ranks now."""
+        return self.can_recommend or (self._reranker is not None and self._reranker.is_ready)
 
     def recommend(self, query: Query) -> Answer:
         """The best groups of the catalogue for the visitor; scores sum to 1 over it.
@@ -169,22 +161,24 @@ class Runtime:
         outside 1…500, and if the item is missing.
         """
         check_between("limit", query.limit, 1, MAX_RESULTS)
-        served, query = self._recommender.current, self.with_user(query)
-        availability = self._availability_of(served, query)
+        served, query = self.served, self.with_user(query)
+        model, item_ids, animals = served.model, served.model.item_ids, None
+        if self._availability is not None:
+            animals = self._availability.of(item_ids, query.at, query.now)
         about = self._item_in_question(served, query.item_id)
-        context = self._context(served, query, about, availability)
-        scores = served.model.score_catalogue(context)
-        item_ids = served.model.item_ids
-        scores = subtract_dislikes(scores, context, item_ids)
+        context = self._context(served, query, about, animals)
+        scores = subtract_dislikes(model.score_catalogue(context), context, item_ids)
+        available = None if animals is None else animals > 0
+        if about is not None and about in item_ids:
+            available = np.ones(len(item_ids), np.bool_) if available is None else available
+            available[item_ids.index(about)] = False
         name = query.recommendation_id or new_recommendation_id(query.now)
-        available = _available(item_ids, availability, about)
         chosen, promotions = self._chosen(served, scores, name, available, query)
-        places = list(chosen.positions)
+        places, odds = list(chosen.positions), chosen.propensities
         ids = [item_ids[place] for place in places]
-        reasons = (
-            group_reasons(served.model.contributions(context, ids)) if query.explain else _NONE
-        )
-        odds = chosen.propensities
+        reasons: Iterable[tuple[str, ...]] = repeat(())
+        if query.explain:
+            reasons = group_reasons(model.contributions(context, ids))
         shown = scores[places].tolist()
         items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
         answer = Answer(name, served.answered_by(context), items)
@@ -199,16 +193,13 @@ class Runtime:
         the filter are left out. `explain` adds reasons. InvalidInput for an empty list, more than
         500 places or an id given twice.
         """
-        check_ids([candidate.item_id for candidate in candidates], MAX_RESULTS)
+        check_ids([candidate.item_id for candidate in candidates])
         query = self.with_user(query)
-        if query.filter is not None:
-            groups = [candidate.group_id for candidate in candidates]
-            passed = self._filters().listed(query.filter, groups, query)
-            candidates = [each for each in candidates if each.group_id in passed]
+        passed = self.passing_groups([each.group_id for each in candidates], query)
+        candidates = [each for each in candidates if each.group_id in passed]
         served = self._ranking()
         groups = list(dict.fromkeys(candidate.group_id for candidate in candidates))
-        one_of_each = np.ones(len(served.model.item_ids), np.int64)
-        context = self._context(served, query, availability=one_of_each)
+        context = self._context(served, query, None, _one_of_each(served.model))
         scores = subtract_dislikes(served.model.score(context, groups), context, groups)
         reasons = known_reasons(served.model, context, groups) if query.explain else {}
         place_of = {group: place for place, group in enumerate(groups)}
@@ -231,8 +222,7 @@ class Runtime:
 
     def reasons(self, query: Query, item_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Explain why these groups are for the visitor, of those the model knows; logs nothing."""
-        served = self._recommender.current
-        return known_reasons(served.model, self._context(served, query), item_ids)
+        return known_reasons(self.served.model, self._context(self.served, query), item_ids)
 
     def score_groups(
         self, query: Query, about: str | None = None, *, ranking: bool = False
@@ -242,10 +232,9 @@ class Runtime:
         By what was counted alone, unless they are `about` an item, which then counts as the
         visitor's newest. `ranking` uses the reranker.
         """
-        served = self._ranking() if ranking else self._recommender.current
+        served = self._ranking() if ranking else self.served
         model = counted_model(served.model) if about is None else served.model
-        one_of_each = np.ones(len(model.item_ids), np.int64)
-        context = self._context(served, query, about, one_of_each)
+        context = self._context(served, query, about, _one_of_each(model))
         return GroupScores(served, model, context, model.score_catalogue(context))
 
     def disliked_animals(self, visitor: Visitor, groups: GroupScores) -> frozenset[str]:
@@ -268,8 +257,10 @@ class Runtime:
 
     def with_profile(self, query: Query, postcodes: Postcodes) -> Query:
         """The query, its eligibility completed by what is stored of the user."""
-        query = self.with_user(query)
-        stored = {} if query.user is None else query.user.attributes
+        stored: Mapping[str, Value] = {}
+        if self._catalogue is not None:
+            query = query.with_user(self._catalogue)
+            stored = query.attributes(self._catalogue)
         return replace(query, eligibility=query.eligibility.complete(stored, postcodes))
 
     def _chosen(
@@ -279,41 +270,43 @@ class Runtime:
 
         Excluded items are left out before the best are picked, so that the others move up.
         """
-        mask = self._passing(served, available, query.filter, query)
-        promotion, limit = query.promotion, query.limit
+
+        def passing(applied: AppliedFilter | None) -> Mask | None:
+            if applied is None:
+                return available
+            mask = self._filters().items(applied, served.model.item_ids, query)
+            return mask if available is None else mask & available
+
+        def explored(limit: int, mask: Mask | None) -> Explored:
+            due = served.novelty
+            if due is not None and mask is not None:
+                due = due.among(mask)
+            weight = served.settings.exploration_weight
+            return explore(_best(scores, limit, mask), due, weight, seed)
+
+        mask, promotion = passing(query.filter), query.promotion
         if promotion is None:
-            return _explored(served, _best(scores, limit, mask), seed, mask), repeat(None)
-        fitting = self._passing(served, available, promotion.filter, query)
-        promoted = _best(scores, promotion.places(limit), fitting)
+            return explored(query.limit, mask), repeat(None)
+        promoted = _best(scores, promotion.places(query.limit), passing(promotion.filter))
         others = np.ones(len(scores), np.bool_) if mask is None else mask.copy()
         others[promoted] = False
-        rest = _explored(served, _best(scores, limit - len(promoted), others), seed, others)
+        rest = explored(query.limit - len(promoted), others)
         chosen, is_promoted = spread(promoted.tolist(), rest, seed)
         return chosen, (promotion.name if each else None for each in is_promoted)
 
-    def _passing(
-        self, served: Served, available: Mask | None, applied: AppliedFilter | None, query: Query
-    ) -> Mask | None:
-        if applied is None:
-            return available
-        passing = self._filters().items(applied, served.model.item_ids, query)
-        return passing if available is None else passing & available
-
     def _filters(self) -> Filtering:
-        assert self._filtering is not None, "who takes filters gives what applies them"
+        assert self._filtering is not None, "queries with filters need a filtering"
         return self._filtering
 
     def _item_in_question(self, served: Served, item_id: str | None) -> str | None:
         if item_id is None and not self._strict:
             return None
         recipe = recipe_named(served.version.recipe)
-        if not recipe.needs_item:
-            return None
-        if item_id is None:
+        if recipe.needs_item and item_id is None:
             raise InvalidInput(
                 f"{recipe.name} answers what is like an item: name it", field="itemId"
             )
-        return item_id
+        return item_id if recipe.needs_item else None
 
     def _context(
         self,
@@ -329,11 +322,6 @@ class Runtime:
             context = replace(context, events=(seen, *context.events))
         return context if availability is None else replace(context, availability=availability)
 
-    def _availability_of(self, served: Served, query: Query) -> NDArray[np.int64] | None:
-        if self._availability is None:
-            return None
-        return self._availability.of(served.model.item_ids, query.at, query.now)
-
     def _ranking(self) -> Served:
         reranker = self._reranker
         return (reranker if reranker and reranker.is_ready else self._recommender).current
@@ -348,25 +336,45 @@ class Runtime:
     ) -> None:
         if self._impressions is None:
             return
-        self._impressions.add(
-            Impression(
-                recommendation_id=answer.recommendation_id,
-                question=kind,
-                user_id=query.visitor.user_id,
-                session_id=query.visitor.session_id,
-                answered_at=query.now,
-                as_of=query.at,
-                solution_version=answer.solution_version,
-                item_ids=tuple(item.item_id for item in answer.items),
-                propensities=propensities,
-                dataset_group=served.dataset_group,
-            )
+        name, ids = answer.recommendation_id, tuple(item.item_id for item in answer.items)
+        impression = query.impression(name, kind, answer.solution_version, ids, propensities)
+        self._impressions.add(replace(impression, dataset_group=served.dataset_group))
+
+
+def check_ids(item_ids: Sequence[str]) -> None:
+    """InvalidInput for an empty list, one of more than 500 ids, or an id given twice."""
+    if not 1 <= len(item_ids) <= MAX_RESULTS:
+        raise InvalidInput(
+            f"itemMetadataList must have 1 to {MAX_RESULTS} entries, not {len(item_ids)}",
+            field="itemMetadataList",
         )
+    seen = set()
+    for place, item_id in enumerate(item_ids):
+        if item_id in seen:
+            raise InvalidInput(
+                f"itemId {item_id} is in the list twice: send each animal once",
+                field=f"itemMetadataList[{place}].itemId",
+            )
+        seen.add(item_id)
 
 
-def _best(
-    scores: Floats, limit: int, available: NDArray[np.bool_] | None = None
-) -> NDArray[np.intp]:
+def order_places(scores: Floats) -> tuple[list[int], list[float]]:
+    """Places by score, best first, ties in their order; and each one's share of the sum.
+
+    Even shares if all scores are 0.
+    """
+    parts = np.asarray(scores, np.float64)
+    total = parts.sum()
+    parts = parts / total if total > 0 else np.full(len(parts), 1 / max(1, len(parts)))
+    order = np.argsort(-parts, kind="stable")
+    return order.tolist(), parts[order].tolist()
+
+
+def _one_of_each(model: Model) -> Counts:
+    return np.ones(len(model.item_ids), np.int64)
+
+
+def _best(scores: Floats, limit: int, available: Mask | None = None) -> NDArray[np.intp]:
     """Positions of the highest scores, best first; equal scores in catalogue order.
 
     Only positions in the mask `available`, if there is one.
@@ -375,24 +383,3 @@ def _best(
         known = np.flatnonzero(available)
         return known[_best(scores[known], limit)]
     return largest(scores, limit) if limit else np.empty(0, np.intp)
-
-
-def _available(
-    item_ids: Sequence[str], availability: NDArray[np.int64] | None, about: str | None
-) -> NDArray[np.bool_] | None:
-    """Return the items that may be in the answer: the available ones, except the query's own."""
-    if about is None or about not in item_ids:
-        return None if availability is None else availability > 0
-    available = np.ones(len(item_ids), np.bool_) if availability is None else availability > 0
-    available[item_ids.index(about)] = False
-    return available
-
-
-def _explored(
-    served: Served, best: NDArray[np.intp], seed: str, available: NDArray[np.bool_] | None
-) -> Explored:
-    weight = served.settings.exploration_weight
-    if weight > 0 and served.novelty is not None:
-        due = served.novelty if available is None else served.novelty.among(available)
-        return explore(best, due, weight, seed)
-    return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))

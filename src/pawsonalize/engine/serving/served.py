@@ -12,7 +12,7 @@ from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, DEFAULT_EVENT_TYPE
 from pawsonalize.engine.serving.exploration import Exposed, Exposure, Novelty
 from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.kinds.campaigns import Campaign, Influence, is_wanted
+from pawsonalize.kinds.campaigns import Campaign, is_wanted
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
@@ -80,11 +80,6 @@ def _visitors(model: Model, now: int) -> list[Context]:
     ]
 
 
-def _tried_out(model: Model, now: int) -> None:
-    """Try the model out; of a remote one only what is here, as nobody waits for the other."""
-    try_out(model.stand_in if isinstance(model, RemoteModel) else model, now)
-
-
 def load_model(artefacts: ArtefactStore, version: SolutionVersion) -> Model:
     """The version's model of groups; CorruptArtefact if it has none that can be read."""
     return _load_models(artefacts, version)[0]
@@ -118,7 +113,7 @@ class RefreshedCounts:
 
     @staticmethod
     def is_at(location: str) -> bool:
-        """Whether the location is that of an update."""
+        """True if the location is that of an update."""
         return _MARK in location
 
     @classmethod
@@ -158,11 +153,6 @@ class RefreshedArtefacts:
         """Remove all updates of a version."""
         for counts in self.of(version):
             self.artefacts.remove(counts.location)
-
-
-def reader_for(model: Model) -> FacetReader:
-    """Reads the facets that may change the model's answers."""
-    return FacetReader.restrict_to(model.facet_names if isinstance(model, FacetedModel) else ())
 
 
 UNTRAINED: Final = "untrained"
@@ -205,7 +195,8 @@ class Served:
     reader: FacetReader = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "reader", reader_for(self.model))
+        facets = self.model.facet_names if isinstance(self.model, FacetedModel) else ()
+        object.__setattr__(self, "reader", FacetReader.restrict_to(facets))
 
     def answered_by(self, context: Context) -> str:
         """Name of the version that answered the context, or of what stands in for it."""
@@ -230,7 +221,7 @@ class Serving(Protocol):
 
     @property
     def is_ready(self) -> bool:
-        """Whether there is one."""
+        """True if there is one."""
         ...
 
 
@@ -271,7 +262,7 @@ class Loader:
     """Asks the campaign at the remote engine, if there is one."""
 
     def is_at_hand(self, campaign: Campaign, name: str, settings: ServingSettings) -> bool:
-        """Whether the version can be served at once; if the remote engine must first, that begins.
+        """True if the version can be served at once; if the remote engine must first, that begins.
 
         Call it again until it can. Raises what the remote engine says against it, and
         EngineUnavailable while that does not answer.
@@ -292,12 +283,6 @@ class Loader:
             )
         return self.remote
 
-    def _answering(self, version: SolutionVersion, fitted: Model) -> Model:
-        """The fitted model, or the remote one that it stands in for."""
-        if version.remote is None:
-            return fitted
-        return self._remote_of(version).model(version, fitted)
-
     def load(self, name: str, settings: ServingSettings, now: int) -> Served:
         """The version, ready to answer.
 
@@ -314,8 +299,7 @@ class Loader:
                 raise
             version = newest  # an erasure has just put another artefact in its place
             model, choices = _load_models(self.artefacts, version)
-        answering = self._answering(version, model)
-        return self._tried(Served(version, answering, settings, choices=choices), now)
+        return self._prepared(Served(version, model, settings, choices=choices), now)
 
     def newer_counts(self, served: Served) -> RefreshedCounts | None:
         """The newest counts of the version, if they are newer than the served ones."""
@@ -327,8 +311,7 @@ class Loader:
         """The same version with those counts; raises as `load`."""
         card, arrays = self.artefacts.load(counts.location)
         model = recipe_named(served.version.fitted_recipe).load(card, arrays)
-        model = self._answering(served.version, model)
-        return self._tried(replace(served, model=model, counts=counts), now)
+        return self._prepared(replace(served, model=model, counts=counts), now)
 
     def weighed(self, served: Served, now: int) -> Served:
         """The same with the novelty of that moment, if it explores."""
@@ -337,24 +320,19 @@ class Loader:
         exposure = self.exposure.of(served.dataset_group)
         return replace(served, novelty=exposure.novelty(served.exposed, now))
 
-    def _tried(self, served: Served, now: int) -> Served:
-        served = replace(served, model=apply_influences(served.model, served.settings))
-        _tried_out(served.model, served.cut.as_of)
-        exposed, group = None, self._group(served.version)
-        explores = served.settings.exploration_weight > 0 and served.version.remote is None
-        if self.exposure is not None and explores:
-            days = served.settings.exploration_item_age_cut_off
-            exposure = self.exposure.of(group)
-            exposed = exposure.exposed(served.cut, served.model.item_ids, days)
-        return self.weighed(replace(served, exposed=exposed, dataset_group=group), now)
-
-    def _group(self, version: SolutionVersion) -> str:
+    def _prepared(self, served: Served, now: int) -> Served:
+        """The same with its fitted model tried out, or the remote one that it stands in for."""
+        model, settings, version = served.model, served.settings, served.version
+        if version.remote is not None:
+            model = self._remote_of(version).model(version, model)
+        if is_wanted(settings) and isinstance(model, InfluencedModel):
+            model = model.influenced(settings.popularity_influence, settings.freshness_influence)
+        # Of a remote model only what is here, as nobody waits for the other.
+        try_out(model.stand_in if isinstance(model, RemoteModel) else model, served.cut.as_of)
         solution = self.registry.find(Solution, version.solution)
-        return DEFAULT_DATASET_GROUP if solution is None else solution.data_group
-
-
-def apply_influences(model: Model, wanted: Influence) -> Model:
-    """Return the model with these influences; a model without influences stays as it is."""
-    if not is_wanted(wanted) or not isinstance(model, InfluencedModel):
-        return model
-    return model.influenced(wanted.popularity_influence, wanted.freshness_influence)
+        group = DEFAULT_DATASET_GROUP if solution is None else solution.data_group
+        exposed = None
+        if self.exposure is not None and settings.exploration_weight > 0 and version.remote is None:
+            days = settings.exploration_item_age_cut_off
+            exposed = self.exposure.of(group).exposed(served.cut, model.item_ids, days)
+        return self.weighed(replace(served, model=model, exposed=exposed, dataset_group=group), now)

@@ -22,7 +22,7 @@ from pawsonalize.engine.training.remote import RemoteMetrics, RemoteTraining, st
 from pawsonalize.engine.training.settings import trained_settings
 from pawsonalize.engine.training.training_data import MEASURED_EVENTS, LogReading, data_of
 from pawsonalize.engine.training.tuning import tune
-from pawsonalize.evaluation.metrics import METRICS
+from pawsonalize.evaluation.metrics import METRICS, coverage
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved
 from pawsonalize.kinds.solutions import (
@@ -72,7 +72,7 @@ def held_out_metrics(
         )
     judgement = holdout.judge(recipe.fit(holdout.training, settings, seed))
     means = judgement.values().mean(axis=0).tolist()
-    covered = judgement.coverage(len(holdout.training.item_ids))
+    covered = coverage(judgement.best, len(holdout.training.item_ids))
     return HeldOutMetrics({"coverage": covered, **dict(zip(METRICS, means, strict=True))})
 
 

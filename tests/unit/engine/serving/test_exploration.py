@@ -198,4 +198,4 @@ def test_every_unit_of_the_total_belongs_to_the_item_that_has_it(kind: type) -> 
     shares = Novelty(weights)
     owners = np.repeat(np.arange(len(weights)), weights).tolist()
     assert shares.total == len(owners)
-    assert [shares.place(unit) for unit in range(shares.total)] == owners
+    assert [shares.draw(unit) for unit in range(shares.total)] == owners

@@ -86,5 +86,5 @@ def test_whatever_answers_a_query_reads_the_users_row_once(log: EventLog, known:
     for _ in range(2):
         assert query_context(log, READER, query, reads).facets  # type: ignore[arg-type]
         assert filtering.listed(for_men, ["a"], query) == {"a"}
-        assert query.stored(known).attributes["KIDS"] == "yes"
+        assert query.attributes(known)["KIDS"] == "yes"
     assert reads.count == 1

@@ -19,8 +19,7 @@ from pawsonalize.engine.serving.filters import AppliedFilter, apply
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.items import AvailabilityWatch, MetadataReader
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.ranking import shares
-from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime
+from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime, order_places
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.defaults import RERANKER
@@ -201,10 +200,10 @@ def test_a_list_of_nothing_but_unknowns_keeps_its_order_and_shares_evenly(ask: Q
 
 @given(weights=st.lists(st.floats(0, 1, width=32), min_size=1, max_size=500))
 def test_shares_sum_to_1_whatever_the_weights(weights: list[float]) -> None:
-    parts = shares(np.array(weights, np.float32))
+    _, parts = order_places(np.array(weights, np.float32))
     assert np.isfinite(parts).all()
-    assert (parts >= 0).all()
-    assert parts.sum() == pytest.approx(1)
+    assert min(parts) >= 0
+    assert sum(parts) == pytest.approx(1)
 
 
 def test_a_ranking_has_each_group_once_with_scores_of_their_own(ask: Question) -> None:

@@ -17,12 +17,7 @@ from pawsonalize.engine.serving.animals.available import (
     Slots,
 )
 from pawsonalize.engine.serving.animals.factors import OF_GROUPS, group_values
-from pawsonalize.engine.serving.animals.pages import (
-    ShownPages,
-    logged_factors,
-    opens,
-    places_seen,
-)
+from pawsonalize.engine.serving.animals.pages import ShownPages, logged_factors, opens, places_seen
 from pawsonalize.engine.serving.animals.settings import COMMON, PARTS, Weights
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.own_effects import (

@@ -253,19 +253,12 @@ def _answers(
     for name in rules.household:
         column = take(name)
         yield column == _NO, (column != _YES) & (column != _NO)
-    for name, wanted in (
-        ("size", rules.sizes),
-        ("age", rules.ages),
-        ("sex", rules.sexes),
-    ):
+    for name, wanted in (("size", rules.sizes), ("age", rules.ages), ("sex", rules.sexes)):
         if wanted:
             column = take(name)
             unknown = column == codes[name].get(UNKNOWN, NO_CODE)
             yield ~unknown & ~_among(column, wanted, codes[name]), unknown
-    for name, condition in (
-        ("trained", rules.house_trained),
-        ("needs", rules.special_needs),
-    ):
+    for name, condition in (("trained", rules.house_trained), ("needs", rules.special_needs)):
         if condition is not None:
             column = take(name)
             yield column == (_NO if condition else _YES), (column != _YES) & (column != _NO)

@@ -32,7 +32,14 @@ from pawsonalize.engine.training.settings import read_settings
 from pawsonalize.engine.training.training_data import Sampling, training_data, whole_log
 from pawsonalize.evaluation.baselines import shuffled_order
 from pawsonalize.evaluation.bootstrap import intervals, paired_differences
-from pawsonalize.evaluation.metrics import METRICS, Calibration, Judgement, calibration, judge
+from pawsonalize.evaluation.metrics import (
+    METRICS,
+    Calibration,
+    Judgement,
+    calibration,
+    coverage,
+    judge,
+)
 from pawsonalize.evaluation.splits import Slice
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.recipes.catalogue import recipe_named
@@ -59,7 +66,7 @@ def measure(
         ours, theirs = values[recipe], values[name]
         leads = () if name == recipe else paired_differences(ours, theirs, seed)
         lead = dict(zip(METRICS, leads, strict=False))
-        return RankerReport(name, measured[name], judgement.coverage(n_items), lead)
+        return RankerReport(name, measured[name], coverage(judgement.best, n_items), lead)
 
     return SplitReport(
         split=holdout.name,
