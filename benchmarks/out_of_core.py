@@ -34,9 +34,9 @@ from pawsonalize.recipes.contract import Model
 from pawsonalize.storage.animals.catalogue import Catalogue, Item
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import TrainingRow
-from pawsonalize.wings.out_of_core.log_source import LogSource
-from pawsonalize.wings.out_of_core.parted_counts import PartedCounts
+from pawsonalize.wings.out_of_core.files import LogSource
 from pawsonalize.wings.out_of_core.parts import LogParts
+from pawsonalize.wings.out_of_core.reading import PartedCounts
 
 ENGINES = ("memory", "out-of-core")
 ITEMS = 925

@@ -35,7 +35,6 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.sending import Outgoing, Sender
 from pawsonalize.app.tenants import ingest_of
 from pawsonalize.settings import load_settings
-from pawsonalize.wings.streams.address import StreamAddress
 from pawsonalize.wings.streams.reading import (
     CatchingUp,
     consumer_of,
@@ -43,6 +42,7 @@ from pawsonalize.wings.streams.reading import (
     shards_of,
     source_of,
 )
+from pawsonalize.wings.streams.stream import StreamAddress
 
 _PATIENCE_SECONDS = 60.0
 

@@ -14,8 +14,7 @@ from pawsonalize.storage.animals.exposures import add_shown_animals
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter
-from pawsonalize.wings.feeds.brought import FILES, note_brought
-from pawsonalize.wings.feeds.importing import BadRow, FeedReport
+from pawsonalize.wings.feeds.importing import FILES, BadRow, FeedReport, note_brought
 from tests.animal_data import animal
 from tests.event_data import event
 from tests.service_data import CATS, DOGS, make_service

@@ -15,8 +15,8 @@ from typing import Any
 class Wing:
     """The parts that an optional capability adds to the service.
 
-    A part is a reference, `module:NAME` inside the wing's folder, which `load` imports; empty where
-    the wing adds nothing of the kind.
+    A part is a reference that `load` imports: `module:NAME` inside the wing's folder, or `:NAME` in
+    its `__init__.py`; empty where the wing adds nothing of the kind.
     """
 
     name: str
@@ -70,7 +70,8 @@ class Wing:
     def load(self, part: str) -> Any:
         """Import what a reference names."""
         module, _, name = part.partition(":")
-        return getattr(import_module(f"pawsonalize.wings.{self.name}.{module}"), name)
+        place = f"pawsonalize.wings.{self.name}.{module}".rstrip(".")
+        return getattr(import_module(place), name)
 
 
 @cache

@@ -18,12 +18,11 @@ from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.dead_letters.archived_letters import (
     ArchivedLetters,
+    LetterPlan,
     decode_letters,
 )
 from pawsonalize.wings.dead_letters.composition import forget_old
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
-from pawsonalize.wings.dead_letters.letter_table import LetterQuery
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.archive_world import MIDNIGHT
 from tests.erasing import erase_users

@@ -5,8 +5,7 @@ import pytest
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letter_table import LetterQuery, Waiting
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterQuery, Waiting
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.event_data import T0
 

@@ -27,7 +27,7 @@ FORBIDDEN = [
     ("engine", "import pawsonalize.storage.database", "Databases are opened in app"),
     ("engine", "import pawsonalize.artefacts.folder", "The engine sees ports, never adapters"),
     ("engine", "import pawsonalize.wings.notifications.notifiers", "Imports go down"),
-    ("app", "import pawsonalize.wings.feeds.scheduled", "Imports go down"),
+    ("app", "import pawsonalize.wings.feeds.polling", "Imports go down"),
     ("wings/feeds", "import pawsonalize.wings.backup.backups", "Wings never import each other"),
     ("storage", "import pawsonalize.access", "Imports go down"),
     ("http", "import alembic", "SQL lives in storage"),

@@ -8,7 +8,7 @@ import pytest
 from pawsonalize.app.configuration import unusable
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
-from pawsonalize.wings.remote_amazon.names import AmazonNames, fitting
+from pawsonalize.wings.remote_amazon.groups import AmazonNames, fitting
 
 
 @pytest.mark.parametrize(

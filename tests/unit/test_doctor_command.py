@@ -20,7 +20,7 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
 from pawsonalize.storage.work import Delivery
 from pawsonalize.wings.dead_letters.composition import letters_of
-from pawsonalize.wings.dead_letters.letter_table import LetterQuery
+from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 from tests.event_data import T0, event
 from tests.service_data import make_service

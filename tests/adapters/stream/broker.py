@@ -9,7 +9,7 @@ from typing import Protocol, Self, TypeVar
 
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.base import Stream
+from pawsonalize.wings.streams.stream import Stream
 
 _T = TypeVar("_T")
 

@@ -12,9 +12,8 @@ import pytest
 
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Stream
 from pawsonalize.wings.streams.kafka import KafkaProducer, KafkaStream
+from pawsonalize.wings.streams.stream import Stream, StreamAddress
 from pawsonalize.wings.streams.stream_shards import ShardTable
 from tests.adapters.stream import mock_kafka
 from tests.adapters.stream.broker import LEASE, moment

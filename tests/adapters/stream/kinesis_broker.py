@@ -9,11 +9,10 @@ from urllib.parse import quote
 
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.address import StreamAddress
 from pawsonalize.wings.streams.kinesis import KinesisStream
-from pawsonalize.wings.streams.kinesis_producer import KinesisProducer
-from pawsonalize.wings.streams.leases import ShardLeases
-from pawsonalize.wings.streams.stream_shards import ShardTable
+from pawsonalize.wings.streams.kinesis_client import KinesisProducer
+from pawsonalize.wings.streams.stream import StreamAddress
+from pawsonalize.wings.streams.stream_shards import ShardLeases, ShardTable
 from tests.adapters.stream.broker import LEASE, PAUSE, moment
 from tests.adapters.stream.kinesis_server import kinesis_server, logged_in
 

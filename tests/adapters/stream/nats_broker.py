@@ -18,13 +18,10 @@ from nats.js import JetStreamContext
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Stream
 from pawsonalize.wings.streams.jetstream import JetStream
-from pawsonalize.wings.streams.jetstream_producer import JetStreamProducer
-from pawsonalize.wings.streams.leases import ShardLeases
-from pawsonalize.wings.streams.nats_link import NatsLink
-from pawsonalize.wings.streams.stream_shards import ShardTable
+from pawsonalize.wings.streams.nats_link import JetStreamProducer, NatsLink
+from pawsonalize.wings.streams.stream import Stream, StreamAddress
+from pawsonalize.wings.streams.stream_shards import ShardLeases, ShardTable
 from tests.adapters.stream.broker import LEASE, PAUSE, Proxy, moment
 from tests.free_ports import free_ports
 

@@ -12,7 +12,7 @@ from itertools import cycle, groupby
 
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import StreamUnavailable
-from pawsonalize.wings.streams.base import Record, Stream
+from pawsonalize.wings.streams.stream import Record, Stream
 
 _SECONDS = 120.0
 

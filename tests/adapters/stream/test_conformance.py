@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.base import Record, Stream
+from pawsonalize.wings.streams.stream import Record, Stream
 from tests.adapters.stream.broker import Broker
 from tests.adapters.stream.storing import (
     Storing,

@@ -18,13 +18,11 @@ from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.domain.times import iso
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams import jetstream, jetstream_producer
-from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Record, Stream
+from pawsonalize.wings.streams import jetstream, nats_link
 from pawsonalize.wings.streams.jetstream import JetStream
-from pawsonalize.wings.streams.jetstream_producer import JetStreamProducer
-from pawsonalize.wings.streams.leases import ShardLeases
-from pawsonalize.wings.streams.stream_shards import ShardTable
+from pawsonalize.wings.streams.nats_link import JetStreamProducer
+from pawsonalize.wings.streams.stream import Record, Stream, StreamAddress
+from pawsonalize.wings.streams.stream_shards import ShardLeases, ShardTable
 from tests.adapters.stream.broker import moment
 from tests.adapters.stream.nats_broker import NatsBroker, NatsCluster
 from tests.adapters.stream.storing import Storing, Writer, acknowledge, consume, read, step, until
@@ -311,7 +309,7 @@ def test_a_server_that_wants_tls_gets_it(
         address = StreamAddress.parse(f"nats://{host}/THERE")
         producer = JetStreamProducer(address, create=True)
         with monkeypatch.context() as soon:
-            soon.setattr(jetstream_producer, "_PUT_SECONDS", 0.0)
+            soon.setattr(nats_link, "_PUT_SECONDS", 0.0)
             with pytest.raises(StreamUnavailable, match="certificate verify failed"):
                 producer.put([])
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))

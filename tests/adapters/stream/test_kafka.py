@@ -11,9 +11,8 @@ from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.domain.times import iso
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Record, Stream
 from pawsonalize.wings.streams.kafka import KafkaProducer, KafkaStream
+from pawsonalize.wings.streams.stream import Record, Stream, StreamAddress
 from pawsonalize.wings.streams.stream_shards import ShardTable
 from tests.adapters.stream.broker import moment
 from tests.adapters.stream.kafka_broker import KafkaBroker, MockKafka

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.base import Record
+from pawsonalize.wings.streams.stream import Record
 from pawsonalize.wings.streams.stream_shards import ShardTable
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_reading import (

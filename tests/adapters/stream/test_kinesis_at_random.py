@@ -12,7 +12,7 @@ import pytest
 
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.base import Stream
+from pawsonalize.wings.streams.stream import Stream
 from tests.adapters.stream.broker import LEASE
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_server import Answer

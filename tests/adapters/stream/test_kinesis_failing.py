@@ -9,7 +9,7 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.base import Record
+from pawsonalize.wings.streams.stream import Record
 from tests.adapters.stream.kinesis_broker import KinesisBroker
 from tests.adapters.stream.kinesis_reading import (
     FIRST,

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.streams.leases import ShardLeases
-from pawsonalize.wings.streams.stream_shards import Shard, ShardLag, ShardTable
+from pawsonalize.wings.streams.stream_shards import Shard, ShardLag, ShardLeases, ShardTable
 
 FOUR: Mapping[str, Sequence[str]] = {f"shard-{number}": () for number in range(4)}
 

@@ -1,11 +1,8 @@
 """Checks of the service: declared once, shown where they say, and never an error themselves."""
 
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 
-from pawsonalize import wings
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import (
     IN_DOCTOR,
@@ -22,6 +19,7 @@ from pawsonalize.app.checks import (
 from pawsonalize.app.doctor import checks as all_checks
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.settings import Settings
+from pawsonalize.wing import parts
 
 SERVICE = Settings()
 
@@ -69,13 +67,7 @@ def test_a_check_of_the_machine_gets_the_settings_alone(tmp_path: Path) -> None:
 
 def test_the_doctor_shows_every_check_of_every_wing_and_the_status_no_slow_one() -> None:
     shown = all_checks()
-    for wing in iter_modules(wings.__path__):
-        names = {
-            one.name
-            for one in iter_modules(import_module(f"{wings.__name__}.{wing.name}").__path__)
-        }
-        if "checks" in names:
-            own = import_module(f"{wings.__name__}.{wing.name}.checks").CHECKS
-            assert [one.name for one in own if one not in shown] == [], wing.name
+    for wing, own in parts("checks"):
+        assert [one.name for one in own if one not in shown] == [], wing.name
     assert [one.name for one in shown if CheckPlace.DOCTOR not in one.shown] == []
     assert [one.name for one in shown if one.is_slow and CheckPlace.STATUS in one.shown] == []

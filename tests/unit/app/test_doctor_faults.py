@@ -21,7 +21,7 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import ServerProcess, ServerTable
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter
-from pawsonalize.wings.feeds.scheduled import listed_feeds, polling
+from pawsonalize.wings.feeds.polling import listed_feeds, polling
 from tests.event_data import T0, event
 from tests.service_data import make_service
 from tests.training import train_and_serve

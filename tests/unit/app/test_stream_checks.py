@@ -6,9 +6,8 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import CheckedService, Verdict
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.settings import Settings
-from pawsonalize.wings.streams.checks import streams
-from pawsonalize.wings.streams.leases import ShardLeases
-from pawsonalize.wings.streams.stream_shards import ShardLag, ShardTable
+from pawsonalize.wings.streams.reading import streams
+from pawsonalize.wings.streams.stream_shards import ShardLag, ShardLeases, ShardTable
 from tests.event_data import T0
 
 URL = "nats://localhost:4222/EVENTS"

@@ -9,7 +9,7 @@ from botocore.exceptions import (
 )
 
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
-from pawsonalize.wings.streams.kinesis_failures import (
+from pawsonalize.wings.streams.kinesis_client import (
     FailureKind,
     KinesisFailure,
     refused,

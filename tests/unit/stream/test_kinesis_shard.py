@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from pawsonalize.domain.errors import StreamUnavailable
-from pawsonalize.wings.streams.kinesis_client import KinesisClient
-from pawsonalize.wings.streams.kinesis_failures import FailureKind, KinesisFailure
+from pawsonalize.wings.streams.kinesis_client import FailureKind, KinesisClient, KinesisFailure
 from pawsonalize.wings.streams.kinesis_shard import ShardReader
 from pawsonalize.wings.streams.stream_shards import ShardLag
 

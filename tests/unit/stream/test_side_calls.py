@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 
-from pawsonalize.wings.streams.side_calls import SideCalls
+from pawsonalize.wings.streams.kinesis import SideCalls
 
 
 def test_what_comes_of_a_call_is_dealt_with_in_the_owners_thread() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.wings.streams.address import StreamAddress
+from pawsonalize.wings.streams.stream import StreamAddress
 
 
 def test_a_url_is_taken_apart() -> None:

@@ -13,7 +13,7 @@ from pawsonalize.app.asgi import build_app
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings
 from pawsonalize.ui.rendering import prose
-from pawsonalize.wings.feeds.meanings import Meanings
+from pawsonalize.wings.feeds.mapping import Meanings
 from tests.hostile_world import HOSTILE, MARKUP, OTHER_VERSION, make_world
 from tests.service_data import client_of, make_key
 

@@ -1,26 +1,44 @@
 """Refused events, kept so that they can be mended and sent again."""
 
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pawsonalize.engine.ingest.settings import Days
 from pawsonalize.wing import Wing
+
+
+class DeadLetterSettings(msgspec.Struct, frozen=True):
+    """Which refused events are kept, and for how long."""
+
+    keep_refused_events: bool = True
+    """Keep events that /v1/events refused as dead letters, to mend and replay them."""
+    max_dead_letters: Annotated[int, Meta(ge=0)] = 100_000
+    """With so many, or as many times 4 KiB, no more refused events are kept; of streams, always."""
+    dead_letter_days: Days = 30
+    """Dead letters are deleted after so many days; 0: never."""
+
 
 WING = Wing(
     "dead_letters",
-    settings="settings:DeadLetterSettings",
+    settings=":DeadLetterSettings",
     commands="commands:COMMANDS",
     tables="tables:TABLES",
-    checks="checks:CHECKS",
+    checks="composition:CHECKS",
     operations="endpoints:OPERATIONS",
     console_pages="pages:PAGES",
     started="composition:started",
     upkeep="composition:upkeep",
-    gauges="metrics:gauges",
+    gauges="composition:gauges",
     growth="composition:GROWTH",
-    visitor_rows="letters_about:VISITOR_ROWS",
+    visitor_rows="dead_letters:VISITOR_ROWS",
     visitor_objects="composition:VISITOR_OBJECTS",
     archive_keys="archived_letters:ARCHIVE_KEYS",
     ports={
         "refusals": "composition:refusals",
         "stream_refusals": "composition:stream_refusals",
-        "refused_tail": "tail:RefusedTail",
+        "refused_tail": "commands:RefusedTail",
         "refused_events": "pages:refused_events",
         "archive_run": "composition:archive_run",
     },

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
+from pawsonalize.cli.events import printable
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import Command, DataDir, Json, command_group, read_pairs
 from pawsonalize.cli.terminal import progress
@@ -18,8 +19,9 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from pawsonalize.app.adapters import Adapters
+    from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
     from pawsonalize.wings.dead_letters.letter_replay import LetterReceipt, LetterReplay
-    from pawsonalize.wings.dead_letters.letter_table import LetterQuery
     from pawsonalize.wings.dead_letters.letters import DeadLetter
 
 app = command_group("Dead letters: what came in and could not be taken.")
@@ -36,6 +38,7 @@ Source = Annotated[
     typer.Option(help="Those from there: http, or a stream's URL.", show_default="any"),
 ]
 _HEX_BYTES = 16
+_AT_ONCE = 500
 
 
 @contextmanager
@@ -65,7 +68,7 @@ def ls(
 
     Example: pawsonalize dead-letters ls --code invalid_json
     """
-    from pawsonalize.wings.dead_letters.letter_table import LetterQuery
+    from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
 
     query = LetterQuery(
         code,
@@ -129,7 +132,7 @@ def mend(
 
     Example: pawsonalize dead-letters mend 019362f1c0de4a7b12cd --set sessionId=s1
     """
-    from pawsonalize.wings.dead_letters.letter_mending import with_values
+    from pawsonalize.wings.dead_letters.letter_replay import with_values
 
     if (file is None) is not bool(values or unset):
         raise InvalidInput("say what to change: --set and --unset, or --file")
@@ -212,7 +215,7 @@ def rm(
 def _which(
     letter_ids: "Sequence[str] | None", code: str | None, source: str | None, *, everything: bool
 ) -> "LetterQuery":
-    from pawsonalize.wings.dead_letters.letter_table import LetterQuery
+    from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
 
     if bool(letter_ids) is (everything or code is not None or source is not None):
         raise InvalidInput("say which letters: by their ids, or --all, --code or --source")
@@ -262,14 +265,51 @@ def _safe(text: str) -> str:
 
 
 def _print_json(shown: "DeadLetter | Iterable[DeadLetter]", **more: int) -> None:
-    from pawsonalize.wings.dead_letters.letter_form import letter_answer
-    from pawsonalize.wings.dead_letters.letters import DeadLetter
+    from pawsonalize.wings.dead_letters.letters import DeadLetter, letter_answer
 
     if isinstance(shown, DeadLetter):
         print(msgspec.json.encode(letter_answer(shown)).decode())
         return
     letters = [letter_answer(one) for one in shown]
     print(msgspec.json.encode(more | {"left": letters} if more else letters).decode())
+
+
+class RefusedTail:
+    """Refused events since the last look; the first look finds some of before, too."""
+
+    def __init__(self, adapters: "Adapters", lines: int) -> None:
+        from pawsonalize.wings.dead_letters.composition import letters_of
+
+        self._letters = letters_of(adapters)
+        self._lines: int | None = lines
+        self._since = 0
+        self._seen: set[str] = set()
+
+    def lines(self, *, json: bool) -> "Iterator[str]":
+        """Yield a line for each, oldest first; of a flood, the newest."""
+        from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
+
+        found = self._letters.page(_AT_ONCE, LetterQuery(since=self._since)).letters
+        new = [one for one in found if one.letter_id not in self._seen][: self._lines]
+        self._lines = None
+        self._seen = {one.letter_id for one in found}
+        self._since = max((one.at for one in found), default=self._since)
+        return map(_as_json if json else _as_text, reversed(new))
+
+
+def _as_text(letter: "DeadLetter") -> str:
+    where = "" if letter.field is None else f"{letter.field}: "
+    return (
+        f"{iso(letter.at)}  refused  {printable(where + letter.message)}"
+        f"  (pawsonalize dead-letters show {letter.letter_id})"
+    )
+
+
+def _as_json(letter: "DeadLetter") -> str:
+    names = ("source", "code", "field", "message")
+    shown = {"letterId": letter.letter_id, "at": iso(letter.at)}
+    shown |= {name: getattr(letter, name) for name in names}
+    return msgspec.json.encode({"refused": shown}).decode()
 
 
 COMMANDS = (Command("dead-letters", app, "Animals and events"),)

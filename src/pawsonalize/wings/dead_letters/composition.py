@@ -1,35 +1,180 @@
 """Dead letters over the adapters, and what they add to the service."""
 
+import asyncio
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+import structlog
+from prometheus_client import Counter
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.app.disk_forecast import DiskGrowth, Growth
-from pawsonalize.domain.events import owning_group
-from pawsonalize.domain.times import DAY
+from pawsonalize.domain.errors import NotReady, PawsonalizeError
+from pawsonalize.domain.events import USER, owning_group
+from pawsonalize.domain.times import DAY, MINUTE
 from pawsonalize.engine.ingest.events import group_at
-from pawsonalize.engine.ingest.refusals import RefusedInput
+from pawsonalize.engine.ingest.group_commit import GroupCommit
+from pawsonalize.engine.ingest.refusals import HTTP, RefusedInput
 from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.problems import Problems
 from pawsonalize.settings import Settings
 from pawsonalize.storage.archive_ledger import ArchiveIndex
+from pawsonalize.storage.contexts import in_time
 from pawsonalize.storage.sizes import TableSizes
-from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
-from pawsonalize.wings.dead_letters.letter_plan import LetterPlan
+from pawsonalize.wings.dead_letters import DeadLetterSettings
+from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters, LetterPlan
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterQuery
 from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
-from pawsonalize.wings.dead_letters.letter_table import LetterQuery
-from pawsonalize.wings.dead_letters.letters import DeadLetter
-from pawsonalize.wings.dead_letters.metrics import LOST, count_kept
-from pawsonalize.wings.dead_letters.refusals import Refusals
-from pawsonalize.wings.dead_letters.settings import DeadLetterSettings
+from pawsonalize.wings.dead_letters.letters import DeadLetter, names_in
 from pawsonalize.wings.dead_letters.tables import dead_letters
 
 if TYPE_CHECKING:
     from pawsonalize.http.services import Services
+
+
+USUAL_BYTES: Final = 4096
+"""So large a letter may be on average."""
+LARGEST: Final = 1024 * 1024
+"""What is larger is not kept, so that nobody can keep us busy with what is no event."""
+
+_MOST_AT_ONCE = 2_000  # that wait to be stored: who sends faster is not kept waiting
+_MEASURED_SECONDS = 10.0
+_FULL_PROBLEM = "keep refused events"
+_FULL_FOR = 15 * MINUTE
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class _Room:
+    """What there was when it was measured, with what was kept since."""
+
+    letters: int = 0
+    bytes: int = 0
+    until: float = 0.0
+
+
+class Refusals:
+    """Takes what was refused; stores what comes at the same time together.
+
+    With `most` letters, or as many times `USUAL_BYTES` of them, no more are kept: that is a
+    problem. `lost` is told how many were not kept.
+    """
+
+    def __init__(
+        self,
+        letters: DeadLetters,
+        problems: Problems,
+        now: Callable[[], int],
+        *,
+        most: int,
+        lost: Callable[[int], object] = lambda _count: None,
+    ) -> None:
+        self._letters = letters
+        self._problems = problems
+        self._now = now
+        self._most = most
+        self._lost = lost
+        self._room = _Room()
+        self._writer = GroupCommit(in_time(self._store), max_waiting=_MOST_AT_ONCE)
+
+    async def keep(
+        self, refused: Sequence[RefusedInput], *, is_page: bool = False, user_id: str | None = None
+    ) -> int:
+        """See `RefusalSink.keep`."""
+        letters = [DeadLetter(**asdict(one)) for one in refused if len(one.raw) <= LARGEST]
+        lost = len(refused) - len(letters)
+        if is_page:
+            letters = await asyncio.to_thread(_without_others, letters, user_id)
+        if letters:
+            lost += len(letters) - sum(await self._stored(letters))
+        if lost:
+            self._lost(lost)
+        return lost
+
+    async def _stored(self, letters: Sequence[DeadLetter]) -> list[bool]:
+        try:
+            return await self._writer.submit(letters, letters[0].dataset_group)
+        except NotReady:
+            return []
+        except PawsonalizeError as error:
+            log.warning("refused events not kept", count=len(letters), reason=error.message)
+            return []
+
+    def close(self) -> None:
+        """See `RefusalSink.close`."""
+        self._writer.close()
+
+    def _store(self, letters: Sequence[DeadLetter]) -> list[bool]:
+        room = self._measured()
+        flags = []
+        for one in letters:
+            fits = room.letters < self._most and room.bytes < self._most * USUAL_BYTES
+            flags.append(fits)
+            if fits:
+                room.letters += 1
+                room.bytes += len(one.raw)
+        kept = [one for one, fits in zip(letters, flags, strict=True) if fits]
+        if kept:
+            self._letters.keep(kept)
+        if len(kept) < len(letters):
+            self._report()
+        return flags
+
+    def _measured(self) -> _Room:
+        if time.monotonic() >= self._room.until:
+            count, size = self._letters.size()
+            self._room = _Room(count, size, time.monotonic() + _MEASURED_SECONDS)
+        return self._room
+
+    def _report(self) -> None:
+        message = (
+            f"{self._room.letters:,} dead letters wait, and no more are kept of what /v1/events"
+            f" refuses: look at them with `pawsonalize dead-letters ls`, replay or remove them, or"
+            " raise max_dead_letters"
+        )
+        self._problems.report(_FULL_PROBLEM, message, self._now(), within=_FULL_FOR)
+
+
+def _without_others(letters: Sequence[DeadLetter], user_id: str | None) -> list[DeadLetter]:
+    """Return the letters that name no user but this one.
+
+    Replay asks for no visitor's token, so a page could otherwise speak for others.
+    """
+    return [
+        letter
+        for letter in letters
+        if all(name == user_id for kind, name in names_in(letter.raw) if kind == USER)
+    ]
+
+
+KEPT = Counter(
+    "pawsonalize_dead_letters_total", "What could not be taken and was kept.", ("source",)
+)
+LOST = Counter(
+    "pawsonalize_refused_events_lost_total",
+    "What /v1/events refused and could not be kept as dead letters; see max_dead_letters.",
+)
+
+
+def count_kept(source: str, count: int) -> None:
+    """Count letters that were kept, of a kind of source."""
+    KEPT.labels(source).inc(count)
+
+
+def gauges(replay: LetterReplay, _now: int) -> list[Metric]:
+    """Return the number of letters that wait."""
+    waiting = replay.letters.waiting()
+    return [
+        GaugeMetricFamily("pawsonalize_dead_letters_waiting", "Dead letters that wait.", waiting)
+    ]
 
 
 def letters_of(adapters: Adapters) -> DeadLetters:
@@ -115,3 +260,29 @@ def growth(measuring: DiskGrowth) -> Growth:
 
 GROWTH = (growth,)
 VISITOR_OBJECTS = (archived_letters,)
+
+
+def waiting_letters(service: CheckedService) -> Iterator[Diagnosis]:
+    """Count waiting letters by reason, most frequent first."""
+    reasons = letters_of(service.adapters).reasons()
+    waiting = sum(one.count for one in reasons)
+    if not waiting:
+        yield fine("none waits")
+        return
+    commonest = ", ".join(f"{one.field or one.code} ({one.count:,})" for one in reasons[:3])
+    text = f"{waiting:,} wait, most of them for {commonest}"
+    move = (
+        "look at them with `pawsonalize dead-letters ls`, mend and replay or remove them"
+        " (docs/how-to/mend-dead-letters.md)"
+    )
+    # Who sent by HTTP was told; of what is in a stream, this is the only word.
+    if (
+        any(one.source != HTTP for one in reasons)
+        or waiting >= service.settings.part(DeadLetterSettings).max_dead_letters
+    ):
+        yield attention(text, move)
+    else:
+        yield fine(text, move)
+
+
+CHECKS = (Check("dead letters", waiting_letters, EVERYWHERE),)

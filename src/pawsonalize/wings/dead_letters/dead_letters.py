@@ -1,23 +1,20 @@
 """Keeps what could not be taken: to be looked at, mended, replayed or removed."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any, Final
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Delete, delete, func, select, tuple_, update
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.events import visitor_digest
 from pawsonalize.domain.limits import check_between
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.statements import in_parts, insert_new
-from pawsonalize.wings.dead_letters.letter_table import (
-    ALL,
-    OF_A_LETTER,
-    LetterQuery,
-    Waiting,
-    letter_of,
-)
-from pawsonalize.wings.dead_letters.letters import DeadLetter, visitors_in
+from pawsonalize.storage.tables import erased_visitors
+from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions, names_in, visitors_in
 from pawsonalize.wings.dead_letters.tables import dead_letters
 
 MAX_PAGE = 500
@@ -26,6 +23,49 @@ _CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f-]{1,80})", re.ASCII)
 _COLUMNS = dead_letters.c
 _PLACE = (_COLUMNS.at, _COLUMNS.letter_id)
 _ARCHIVED = (_COLUMNS.archived_in, _COLUMNS.archived_at)
+OF_A_LETTER = [_COLUMNS[name] for name in DeadLetter.__dataclass_fields__]
+
+
+@dataclass(frozen=True, slots=True)
+class LetterQuery:
+    """Which letters; None means any."""
+
+    code: str | None = None
+    source: str | None = None
+    since: int | None = None
+    """Those that came in at or after this moment."""
+    until: int | None = None
+    """Those that came in before this moment."""
+    dataset_group: str | None = None
+    """Those that were to go into this dataset group."""
+
+    def conditions(self) -> Iterator[ColumnElement[bool]]:
+        """Yield what their rows fulfil."""
+        for name in ("code", "source", "dataset_group"):
+            if (value := getattr(self, name)) is not None:
+                yield _COLUMNS[name] == value
+        if self.since is not None:
+            yield _COLUMNS.at >= self.since
+        if self.until is not None:
+            yield _COLUMNS.at < self.until
+
+
+ALL = LetterQuery()
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many letters wait for one reason."""
+
+    source: str
+    code: str
+    field: str | None
+    count: int
+
+
+def letter_of(row: Mapping[Any, Any]) -> DeadLetter:
+    """The letter that a row of these columns is."""
+    return DeadLetter(**{column.name: row[column] for column in OF_A_LETTER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +232,78 @@ def read_cursor(cursor: str | None) -> tuple[int, str] | None:
     if match is None:
         raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
     return int(match[1]), match[2]
+
+
+HASH_BYTES: Final = 16
+_AT_ONCE = 500
+
+
+class VisitorLetters:
+    """The letters in the table that are about visitors."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def deletions(
+        self, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
+    ) -> Iterator[Delete]:
+        """See `RowsOfWing.deletions`.
+
+        Those that were found to be about one of the visitors go, and those that have a name of one
+        as a word anywhere: rather one letter too many.
+        """
+        who = erased_visitors.c
+        mine = select(who.visitor).where(who.erasure_id == erasure.erasure_id)
+        with self._database.reading() as connection:
+            wanted = {bytes.fromhex(one) for one in connection.scalars(mine)}
+        mentions = Mentions((*names.users, *names.sessions))
+        for rows in _pages(self._database, groups):
+            found = [
+                row["letter_id"]
+                for row in rows
+                if row["at"] <= erasure.noted_at
+                and (
+                    not wanted.isdisjoint(hashes_of(row["visitors"]))
+                    or mentions.among(row["raw"], row["mended"])
+                )
+            ]
+            if found:
+                yield delete(dead_letters).where(_COLUMNS.letter_id.in_(found))
+
+    def find(self, groups: Sequence[str], visitors: Collection[str]) -> set[tuple[str, str, str]]:
+        """See `RowsOfWing.find`."""
+        wanted = {bytes.fromhex(one) for one in visitors}
+        found = set()
+        for rows in _pages(self._database, groups):
+            for row in rows:
+                if not wanted.isdisjoint(hashes_of(row["visitors"])):
+                    found |= names_in(row["raw"], row["mended"])
+        named = {(kind, name, visitor_digest(kind, name)) for kind, name in found}
+        return {one for one in named if one[2] in visitors}
+
+
+def hashes_of(packed: bytes) -> list[bytes]:
+    """The hashes that a letter was stored with."""
+    return [bytes(packed[n : n + HASH_BYTES]) for n in range(0, len(packed), HASH_BYTES)]
+
+
+def _pages(database: Database, groups: Sequence[str]) -> Iterator[list[Mapping[Any, Any]]]:
+    """Every letter of the dataset groups, a few at a time."""
+    columns = ("letter_id", "at", "visitors", "raw", "mended")
+    after = ""
+    while True:
+        page = (
+            select(*(_COLUMNS[name] for name in columns))
+            .where(_COLUMNS.dataset_group.in_(groups), _COLUMNS.letter_id > after)
+            .order_by(_COLUMNS.letter_id)
+            .limit(_AT_ONCE)
+        )
+        with database.reading() as connection:
+            rows = list(connection.execute(page).mappings())
+        if not rows:
+            return
+        yield list(rows)
+        after = rows[-1]["letter_id"]
+
+
+VISITOR_ROWS = (VisitorLetters,)

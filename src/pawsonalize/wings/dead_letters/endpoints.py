@@ -17,11 +17,14 @@ from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import OPERATOR
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, cursor_of, read_cursor
-from pawsonalize.wings.dead_letters.letter_form import Letter, letter_answer
+from pawsonalize.wings.dead_letters.dead_letters import (
+    DeadLetters,
+    LetterQuery,
+    cursor_of,
+    read_cursor,
+)
 from pawsonalize.wings.dead_letters.letter_replay import MOST_AT_ONCE, LetterReceipt, LetterReplay
-from pawsonalize.wings.dead_letters.letter_table import LetterQuery
-from pawsonalize.wings.dead_letters.letters import DeadLetter
+from pawsonalize.wings.dead_letters.letters import DeadLetter, Letter, letter_answer
 
 _DEFAULT_LIMIT = 50
 

@@ -36,9 +36,8 @@ from pawsonalize.pages.views import (
     tabs_of,
 )
 from pawsonalize.wings.dead_letters.composition import letters_of
-from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterPage
+from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterPage, LetterQuery
 from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
-from pawsonalize.wings.dead_letters.letter_table import LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions
 
 DATA = "/console/data"

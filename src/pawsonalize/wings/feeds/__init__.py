@@ -1,15 +1,25 @@
 """Animals imported from the feeds of shelter software."""
 
+import msgspec
+
 from pawsonalize.wing import Wing
+
+
+class FeedSettings(msgspec.Struct, frozen=True):
+    """The feeds that the service fetches."""
+
+    feeds_file: str = ""
+    """A YAML file of feeds that are fetched from their addresses on a schedule; empty: none."""
+
 
 WING = Wing(
     "feeds",
-    settings="settings:FeedSettings",
+    settings=":FeedSettings",
     console_pages="pages:PAGES",
     operations="pages:OPERATIONS",
     commands="commands:COMMANDS",
-    checks="checks:CHECKS",
-    usable="scheduled:USABLE",
-    started="scheduled:started",
-    tasks="scheduled:tasks",
+    checks="polling:CHECKS",
+    usable="polling:USABLE",
+    started="polling:started",
+    tasks="polling:tasks",
 )

@@ -17,8 +17,16 @@ from msgspec import Raw
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoding.decoder import decode
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
-from pawsonalize.wings.feeds.feed import FeedRow, all_of, first_of, named_in, read_rows
-from pawsonalize.wings.feeds.table import AS_USUAL, TableForm, read_table
+from pawsonalize.wings.feeds.rows import (
+    AS_USUAL,
+    FeedRow,
+    TableForm,
+    all_of,
+    first_of,
+    named_in,
+    read_rows,
+    read_table,
+)
 
 Cell = str | int | float | None
 

@@ -148,7 +148,7 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
     Example: pawsonalize animals feeds
     """
     from pawsonalize.fetch import safe_address
-    from pawsonalize.wings.feeds.scheduled import listed_feeds, polling
+    from pawsonalize.wings.feeds.polling import listed_feeds, polling
 
     settings = load_settings({"data_dir": data_dir})
     listed, now = listed_feeds(settings), clock.now()
@@ -179,7 +179,7 @@ def fetch(
     Example: pawsonalize animals fetch north
     """
     from pawsonalize.wings.feeds.feed_import import finish
-    from pawsonalize.wings.feeds.scheduled import listed_feeds, polling
+    from pawsonalize.wings.feeds.polling import listed_feeds, polling
 
     settings = load_settings({"data_dir": data_dir})
     listed = listed_feeds(settings)

@@ -1,22 +1,26 @@
 """Imports a feed into the inventory: takes good rows, and removes what a complete one lacks."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from hashlib import blake2b
 from itertools import islice
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import msgspec
 
-from pawsonalize.domain.errors import Conflict, InvalidInput
+from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput
 from pawsonalize.domain.statuses import History, weave
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.engine.ingest.inventory.listing import Listing
 from pawsonalize.engine.ingest.inventory.recognition import read_known, unrecognised
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.wings.feeds.feed import FeedRow
 from pawsonalize.wings.feeds.formats import Rows
-from pawsonalize.wings.feeds.mapping import NO_MAPPING, ValueMapping
+from pawsonalize.wings.feeds.mapping import NO_MAPPING, Meanings, ValueMapping
+from pawsonalize.wings.feeds.rows import FeedRow
 
 MAX_SHRINK = 0.3
 MAX_REJECTED = 0.3
@@ -94,6 +98,10 @@ class FeedImport:
     complete: bool = False
     allow_shrink: bool = False
     mapping: ValueMapping = NO_MAPPING
+
+    def with_meanings(self, registry: Registry) -> "FeedImport":
+        """Add the meanings that operators stored; those of a mapping file win."""
+        return replace(self, mapping=Meanings(registry).mapping(self.source, self.mapping))
 
 
 def import_feed(
@@ -249,3 +257,78 @@ def _listing(row: FeedRow, how: FeedImport, now: int, report: FeedReport) -> Lis
 def _chunks(things: Iterator[T]) -> Iterator[list[T]]:
     while chunk := list(islice(things, _CHUNK)):
         yield chunk
+
+
+FILES = "files"
+"""The origin of what `animals import` and `animals watch` take."""
+_MOST_ROWS = 20
+_MOST_VALUES = 50
+_LONGEST = 300
+
+
+class BroughtIn(Resource, frozen=True, kw_only=True):
+    """The result of the newest import from one origin: a feed's name, or `files`.
+
+    `first_rejected` are the first 20 of the rejected rows; `unrecognised` has at most 50 values of
+    each field, the most frequent ones, with the number of their rows.
+    """
+
+    kind: ClassVar[str] = "feed import"
+
+    origin: str
+    source: str
+    at: int = 0
+    rows: int = 0
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    kept: int = 0
+    rejected: int = 0
+    first_rejected: tuple[BadRow, ...] = ()
+    unrecognised: Mapping[str, Mapping[str, int]] = {}
+    notes: tuple[str, ...] = ()
+
+
+def note_brought(
+    registry: Registry, origin: str, source: str, report: FeedReport, now: int
+) -> None:
+    """Keep what an import brought, in place of what the one before it did."""
+    name = _name(origin, source)
+    if registry.find(BroughtIn, name) is None:
+        with suppress(AlreadyExists):  # another process was faster
+            registry.create(BroughtIn(name=name, origin=origin, source=source), now)
+    changes = {
+        "at": now,
+        "rows": report.rows,
+        "created": report.created,
+        "updated": report.updated,
+        "unchanged": report.unchanged,
+        "removed": report.removed,
+        "kept": report.kept,
+        "rejected": len(report.rejected),
+        "first_rejected": tuple(map(_short, report.rejected[:_MOST_ROWS])),
+        "unrecognised": {field: _most(some) for field, some in report.unrecognised.items()},
+        "notes": tuple(note[:_LONGEST] for note in report.notes),
+    }
+    registry.change(BroughtIn, name, lambda one: msgspec.structs.replace(one, **changes), now)
+
+
+def find_brought(registry: Registry, origin: str, source: str) -> BroughtIn | None:
+    """What the newest import brought; None before the first."""
+    return registry.find(BroughtIn, _name(origin, source))
+
+
+def _short(row: BadRow) -> BadRow:
+    return BadRow(row.place, row.animal_id, row.reason[:_LONGEST])
+
+
+def _most(values: Mapping[str, int]) -> dict[str, int]:
+    ordered = sorted(values.items(), key=lambda one: (-one[1], one[0]))
+    return dict(ordered[:_MOST_VALUES])
+
+
+def _name(origin: str, source: str) -> str:
+    """Both may be any text; a resource's name may not."""
+    text = f"{origin}\n{source}".encode("utf-8", "surrogatepass")
+    return blake2b(text, digest_size=16).hexdigest()

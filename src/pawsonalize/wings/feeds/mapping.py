@@ -9,11 +9,13 @@ Case and spaces do not count. A species may stand with its breed. A value withou
 as it is.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
+from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import yaml
@@ -30,7 +32,8 @@ from pawsonalize.domain.attributes import (
     species_id,
 )
 from pawsonalize.domain.breeds import FAMILIES, UNKNOWN_BREED, find_breed
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import AlreadyExists, InvalidInput
+from pawsonalize.domain.limits import MAX_ID_LENGTH
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import LATEST
 from pawsonalize.engine.ingest.inventory.form import FIELDS, AnimalForm
@@ -39,6 +42,8 @@ from pawsonalize.engine.ingest.inventory.recognition import (
     unrecognised,
     written_species,
 )
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource
 
 Unrecognised = Mapping[str, Mapping[str, int]]
 """By the field and the value as it is written: how many rows have it."""
@@ -181,3 +186,75 @@ def _is_known(field: str, meaning: str) -> bool:
 
 def _key(value: str) -> str:
     return " ".join(value.split()).casefold()
+
+
+_LONGEST = 2 * MAX_ID_LENGTH + len(" / ")  # a species with its breed
+_MOST = 2_000  # values of one source: what has more is no list of words
+
+
+class SourceMeanings(Resource, frozen=True, kw_only=True):
+    """The meanings of one source's values, by field and by value."""
+
+    kind: ClassVar[str] = "source meanings"
+
+    source: str
+    meanings: Mapping[str, Mapping[str, str]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Meanings:
+    """Stores meanings. They count at the next import of the source, and make a feed due."""
+
+    registry: Registry
+
+    def of(self, source: str) -> Mapping[str, Mapping[str, str]]:
+        """The meanings of a source's values, by field and by value."""
+        found = self.registry.find(SourceMeanings, _name(source))
+        return {} if found is None else found.meanings
+
+    def all(self) -> Iterator[SourceMeanings]:
+        """The meanings of every source."""
+        return self.registry.all(SourceMeanings)
+
+    def mapping(self, source: str, own: ValueMapping = NO_MAPPING) -> ValueMapping:
+        """Return the meanings of a source's values; where `own` has others, those count."""
+        return own.over(ValueMapping.checked(self.of(source)))
+
+    def say(self, source: str, field: str, value: str, meaning: str, now: int) -> None:
+        """Store what a value means; without a meaning, forget what was stored.
+
+        InvalidInput if there is no such field, or no such meaning of it.
+        """
+        if not value.strip() or len(value) > 2 * MAX_ID_LENGTH:
+            raise InvalidInput(
+                f"value must have 1 to {2 * MAX_ID_LENGTH} characters, not {len(value)}",
+                field="value",
+            )
+        ValueMapping.of({field: {value: meaning}})
+        name = _name(source)
+        if self.registry.find(SourceMeanings, name) is None:
+            with suppress(AlreadyExists):  # somebody else was faster
+                self.registry.create(SourceMeanings(name=name, source=source), now)
+        self.registry.change(
+            SourceMeanings, name, lambda one: _changed(one, field, value, meaning), now
+        )
+
+
+def _changed(stored: SourceMeanings, field: str, value: str, meaning: str) -> SourceMeanings:
+    meanings = {name: dict(some) for name, some in stored.meanings.items()}
+    values = meanings.setdefault(field, {})
+    values.pop(value, None)
+    if meaning:
+        values[value] = meaning
+    if sum(map(len, meanings.values())) > _MOST:
+        raise InvalidInput(
+            f"a source may have {_MOST:,} values with a meaning: write a mapping file for more",
+            field="value",
+        )
+    kept = {name: some for name, some in meanings.items() if some}
+    return msgspec.structs.replace(stored, meanings=kept)
+
+
+def _name(source: str) -> str:
+    """A source may be called anything, a resource may not."""
+    return blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -17,12 +17,10 @@ from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.pages.shell import Link, services_of
 from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction, View, ViewQuery
-from pawsonalize.wings.feeds.brought import FILES, BroughtIn, find_brought
-from pawsonalize.wings.feeds.feeds_file import ListedFeed
-from pawsonalize.wings.feeds.mapping import MEANINGS, ValueMapping
-from pawsonalize.wings.feeds.meanings import Meanings
-from pawsonalize.wings.feeds.polling import FeedState
-from pawsonalize.wings.feeds.scheduled import Fetching
+from pawsonalize.wings.feeds.importing import FILES, BroughtIn, find_brought
+from pawsonalize.wings.feeds.mapping import MEANINGS, Meanings, ValueMapping
+from pawsonalize.wings.feeds.polling import FeedState, Fetching
+from pawsonalize.wings.feeds.sources import ListedFeed
 
 _INVENTORY = "/console/animals"
 _FEEDS, _MEANING_PAGE = f"{_INVENTORY}/feeds", f"{_INVENTORY}/meaning"
@@ -107,7 +105,7 @@ def _feed(name: str, feed: ListedFeed, registry: Registry) -> ConsoleFeed:
     state = registry.find(FeedState, name) or FeedState(name=name)
     how = feed.source.how
     brought = find_brought(registry, name, how.source)
-    mapping = Meanings(registry).added_to(how).mapping
+    mapping = how.with_meanings(registry).mapping
     return ConsoleFeed(
         name,
         how.source,
@@ -123,7 +121,7 @@ def _feed(name: str, feed: ListedFeed, registry: Registry) -> ConsoleFeed:
 
 
 def _files(brought: BroughtIn, registry: Registry) -> ConsoleFeed:
-    mapping = ValueMapping.checked(Meanings(registry).of(brought.source))
+    mapping = Meanings(registry).mapping(brought.source)
     return ConsoleFeed(
         FILES,
         brought.source,

@@ -18,14 +18,17 @@ from pawsonalize.domain.attributes import GoodWith, read_answer
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoding.decoder import decode
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
-from pawsonalize.wings.feeds.feed import (
+from pawsonalize.wings.feeds.rows import (
+    AS_USUAL,
     FeedRow,
+    Record,
+    TableForm,
     all_of,
     first_of,
     named_in,
     read_rows,
+    read_table,
 )
-from pawsonalize.wings.feeds.table import AS_USUAL, Record, TableForm, read_table
 
 _PHOTOS = tuple(f"PHOTO{place}" for place in range(1, 7))
 _COLOURS = ("PRIMARYCOLOR", "SECONDARYCOLOR", "TERTIARYCOLOR")

@@ -1,25 +1,45 @@
 """Feeds at addresses on their schedules: each is fetched once, by whichever server is first."""
 
-from collections.abc import Callable, Mapping
+import os
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 import structlog
 
-from pawsonalize.domain.errors import AlreadyExists, Conflict, NotFetched, PawsonalizeError
-from pawsonalize.domain.times import HOUR, MINUTE
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.attempts import at_the_moment
+from pawsonalize.app.checks import Check, CheckedService, Diagnosis, attention, fine
+from pawsonalize.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidInput,
+    NotFetched,
+    PawsonalizeError,
+)
+from pawsonalize.domain.roles import WORK
+from pawsonalize.domain.times import HOUR, MINUTE, iso
+from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.fetch import Validators
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
+from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.wings.feeds.brought import note_brought
-from pawsonalize.wings.feeds.importing import FeedReport
-from pawsonalize.wings.feeds.meanings import Meanings
-from pawsonalize.wings.feeds.sources import NEVER, FeedSource, validators_of
+from pawsonalize.wings.feeds import FeedSettings
+from pawsonalize.wings.feeds.importing import FeedReport, note_brought
+from pawsonalize.wings.feeds.sources import NEVER, FeedSource, ListedFeed, read_feeds, validators_of
+
+if TYPE_CHECKING:
+    from pawsonalize.app.background import Task
+    from pawsonalize.http.services import Services
 
 
 class FeedState(Resource, frozen=True, kw_only=True):
@@ -103,7 +123,7 @@ class Polling:
 
     def _with_meanings(self, source: FeedSource) -> FeedSource:
         """The feed with what an operator said of its values: new meanings make it due."""
-        return replace(source, how=Meanings(self._registry).added_to(source.how))
+        return replace(source, how=source.how.with_meanings(self._registry))
 
     def _is_due(self, name: str, source: FeedSource, tick: int, now: int) -> bool:
         state, mark = self.state(name, now), fingerprint(source)
@@ -215,3 +235,107 @@ def _problem(name: str) -> str:
 
 def _lease(name: str) -> str:
     return f"feed.{name}"
+
+
+def listed_feeds(settings: Settings) -> dict[str, ListedFeed]:
+    """The feeds by name; none without a file. InvalidInput if it cannot be used."""
+    if not settings.part(FeedSettings).feeds_file:
+        return {}
+    return read_feeds(Path(settings.part(FeedSettings).feeds_file), os.environ)
+
+
+def scheduled_feeds(settings: Settings) -> dict[str, ScheduledFeed]:
+    """The same with their schedules; InvalidInput if one cannot be read."""
+    return {name: _scheduled(name, feed) for name, feed in listed_feeds(settings).items()}
+
+
+def polling(
+    settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
+) -> Polling:
+    """The polling of the feeds."""
+    feeds, problems = scheduled_feeds(settings), adapters.problems(settings)
+    return Polling(feeds, adapters.registry, adapters.animals, problems, adapters.leases, stopped)
+
+
+def _scheduled(name: str, feed: ListedFeed) -> ScheduledFeed:
+    try:
+        schedule = read_schedule(feed.schedule, feed.time_zone)
+    except InvalidInput as error:
+        raise InvalidInput(f"feed {name}: {error.message}", field="feeds_file") from error
+    return ScheduledFeed(feed.source, (lambda _now: None) if schedule is None else schedule.latest)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """The feeds of a running server, their polling, and its thread."""
+
+    feeds: Mapping[str, ListedFeed]
+    polling: Polling
+    threads: ThreadPoolExecutor
+
+
+@contextmanager
+def started(settings: Settings, adapters: Adapters, _services: "Services") -> Iterator[Fetching]:
+    """Yield the polling and its thread; an import that runs ends when the block does."""
+    stopping = threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="feeds") as threads:
+        try:
+            poll = polling(settings, adapters, stopping.is_set)
+            yield Fetching(listed_feeds(settings), poll, threads)
+        finally:
+            stopping.set()
+
+
+def tasks(
+    settings: Settings,
+    _adapters: Adapters,
+    _services: "Services",
+    fetching: Fetching,
+) -> Iterator["Task"]:
+    """Yield the task that fetches the feeds which are due."""
+    from pawsonalize.app import background  # noqa: PLC0415 - checks do not need it
+
+    if settings.has_role(WORK):
+        look = at_the_moment(fetching.polling.look)
+        yield background.Task("fetch feeds", background.LOOK_SECONDS, look, fetching.threads)
+
+
+USABLE = (scheduled_feeds,)
+
+
+_LATE = HOUR
+
+
+def feeds(service: CheckedService) -> Iterator[Diagnosis]:
+    """Find feeds that are late or could not be read."""
+    try:
+        listed = listed_feeds(service.settings)
+        states = polling(service.settings, service.adapters)
+    except PawsonalizeError as error:
+        yield attention(str(error))
+        return
+    if not listed:
+        yield fine("none is listed (feeds_file)")
+    for name, feed in listed.items():
+        state, due = states.state(name, service.now), states.due(name, service.now)
+        again = f"mend it, then run `pawsonalize animals fetch {name}`"
+        if state.failed:
+            yield attention(
+                f"failed {iso(state.looked_at)}: {state.said}", again, about=f"feed {name}"
+            )
+        elif due is not None and due > state.tick and service.now - due > _LATE:
+            yield attention(
+                f"it was due {iso(due)} by {feed.schedule}, and was {_fetched(state)}",
+                "start a server whose roles have `work`, or run `pawsonalize animals fetch"
+                f" {name}`",
+                about=f"feed {name}",
+            )
+        else:
+            yield fine(f"{_fetched(state)}: {state.said}".rstrip(": "), about=f"feed {name}")
+
+
+def _fetched(state: FeedState) -> str:
+    return f"last fetched {iso(state.taken_at)}" if state.taken_at else "never fetched"
+
+
+CHECKS = (Check("feeds", feeds),)

@@ -8,7 +8,7 @@ from msgspec import Raw
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.decoding.decoder import decode
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
-from pawsonalize.wings.feeds.feed import FeedRow, all_of, named_in, read_rows
+from pawsonalize.wings.feeds.rows import FeedRow, all_of, named_in, read_rows
 
 
 class _Picture(msgspec.Struct, frozen=True):

@@ -1,12 +1,40 @@
 """Counting of logs that do not fit in memory, in parts on disk."""
 
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
 from pawsonalize.wing import Wing
+
+if TYPE_CHECKING:
+    from pawsonalize.settings import Settings
+    from pawsonalize.wings.out_of_core.reading import TableReading
+
+
+class CountingSettings(msgspec.Struct, frozen=True):
+    """How trainings and updates count logs."""
+
+    training_engine: Literal["memory", "out-of-core"] = "memory"
+    """How trainings and updates count the log: in memory as a whole, or in parts on disk."""
+    training_memory_megabytes: Annotated[int, Meta(ge=256)] = 4096
+    """How much memory a part of `out-of-core` may take; the smaller, the more parts there are."""
+
+
+def open_reading(settings: "Settings", *stores: Any) -> "TableReading | None":
+    """Open what reads the training table; None where trainings read the log into memory."""
+    if settings.part(CountingSettings).training_engine == "memory":
+        return None
+    from pawsonalize.wings.out_of_core import counting  # noqa: PLC0415 - every command is here
+
+    return counting.open_reading(settings, *stores)
+
 
 WING = Wing(
     "out_of_core",
-    settings="settings:CountingSettings",
+    settings=":CountingSettings",
     upkeep="counting:upkeep",
     purges="counting:PURGES",
     archive_keys="files:ARCHIVE_KEYS",
-    ports={"log_reading": "opening:open_reading"},
+    ports={"log_reading": ":open_reading"},
 )

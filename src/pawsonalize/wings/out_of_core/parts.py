@@ -24,8 +24,7 @@ from pawsonalize.engine.training.training_data import (
 from pawsonalize.kinds.solutions import TrainingSelection
 from pawsonalize.recipes.data import Facet, FacetColumn, Facets, Returned, TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.wings.out_of_core.files import pyarrow
-from pawsonalize.wings.out_of_core.log_source import Array, LogBatch, LogSource, TextColumn
+from pawsonalize.wings.out_of_core.files import Array, LogBatch, LogSource, TextColumn, pyarrow
 from pawsonalize.wings.out_of_core.training_table import visitor_number
 
 _AGAINST = (RETURN, DISLIKE)

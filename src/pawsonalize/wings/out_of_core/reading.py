@@ -3,11 +3,16 @@
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 from math import isnan
+from operator import add
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.events import EventTypes
@@ -15,14 +20,143 @@ from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.training_data import MEASURED_EVENTS
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Cut, TrainingSelection
+from pawsonalize.recipes.counts.counting import Floats, Ints, MemoryCounts, item_marks, summary_of
+from pawsonalize.recipes.counts.rows import Counts, tidy
+from pawsonalize.recipes.counts.steps import Covisits
+from pawsonalize.recipes.counts.weights import EventWeights, LogClock
+from pawsonalize.recipes.data import Dayparts, TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog, TrainingRow
 from pawsonalize.storage.events.training_files import TrainingFile
-from pawsonalize.wings.out_of_core.files import Columns
-from pawsonalize.wings.out_of_core.log_source import LogSource
-from pawsonalize.wings.out_of_core.parted_counts import PartedCounts
+from pawsonalize.wings.out_of_core.files import Columns, LogSource
 from pawsonalize.wings.out_of_core.parts import LogParts
 from pawsonalize.wings.out_of_core.training_table import TrainingTable
+
+
+class PartedCounts:
+    """See `EventCounts`, as for all methods."""
+
+    def __init__(self, parts: LogParts) -> None:
+        self._log = parts
+        self._clock = LogClock.of(parts.times, parts.whole.as_of)
+        marks: Ints = self._sum(lambda one: item_marks(one.data))
+        self.summary = summary_of(parts.whole, parts.n_events, parts.times, marks)
+
+    def sample(self, most: int) -> TrainingData:
+        """See `EventCounts`."""
+        found, users, events = [], 0, 0
+        for number in range(len(self._log.files)):
+            part = self._log.data(number)
+            found.append(replace(part, user=part.user + np.int32(users)))
+            users, events = users + part.n_users, events + len(part)
+            if events > most:
+                break
+        data = replace(
+            found[0],
+            user=np.concatenate([one.user for one in found]),
+            item=np.concatenate([one.item for one in found]),
+            event_type=np.concatenate([one.event_type for one in found]),
+            value=np.concatenate([one.value for one in found]),
+            time=np.concatenate([one.time for one in found]),
+            n_users=users,
+            facets=replace(
+                found[0].facets, codes=np.concatenate([one.facets.codes for one in found])
+            ),
+        )
+        return MemoryCounts(data).sample(most)
+
+    def users(self, half_life_days: float) -> Floats:
+        """See `EventCounts`."""
+        return self._sum(lambda one: one.users(half_life_days))
+
+    def first_events(self, nothing: int) -> Ints:
+        """See `EventCounts`."""
+        return reduce(np.minimum, (one.first_events(nothing) for one in self._parts()))
+
+    def repeats(self, window: int) -> tuple[int, int]:
+        """See `EventCounts`."""
+        repeated, preceded = self._sum(lambda one: np.array(one.repeats(window))).tolist()
+        return repeated, preceded
+
+    def choices(self, weights: EventWeights) -> Floats:
+        """See `EventCounts`."""
+        return self._sum(lambda one: one.choices(weights))
+
+    def hours(self, weights: EventWeights) -> tuple[Ints, Floats]:
+        """See `EventCounts`."""
+        found = [one.hours(weights) for one in self._parts()]
+        hours, fades = (np.concatenate(column) for column in zip(*found, strict=True))
+        distinct, place = np.unique(hours, return_inverse=True)
+        return distinct, np.bincount(place, fades, len(distinct)).astype(np.float64)
+
+    def facets(self, weights: EventWeights, dayparts: Dayparts) -> Counts:
+        """See `EventCounts`."""
+        return self._matrix(lambda one: one.facets(weights, dayparts))
+
+    def steps(self, weights: EventWeights, window: int, gap_decay: float) -> Counts:
+        """See `EventCounts`."""
+        return self._matrix(lambda one: one.steps(weights, window, gap_decay))
+
+    def covisits(self, weights: EventWeights, history: int) -> Covisits:
+        """See `EventCounts`."""
+        pairs, total = _zero(self.summary.n_items), np.zeros(self.summary.n_items)
+        for one in self._parts():
+            met = one.covisits(weights, history)
+            pairs, total = csr_array(pairs + met.rows(0, len(total))), total + met.weights
+        return Covisits(lambda start, end: csr_array(pairs[start:end]), total)
+
+    def visit_steps(self, weights: EventWeights, window: int, gap_decay: float) -> Counts:
+        """See `EventCounts`."""
+        return self._matrix(lambda one: one.visit_steps(weights, window, gap_decay))
+
+    def visits(self, weights: EventWeights) -> Floats:
+        """See `EventCounts`."""
+        return self._sum(lambda one: one.visits(weights))
+
+    def visits_by_time(self, weights: EventWeights, edges: Floats) -> Floats:
+        """See `EventCounts`."""
+        return self._sum(lambda one: one.visits_by_time(weights, edges))
+
+    def recent(self, step: int, count: int) -> tuple[Ints, NDArray[np.int32], NDArray[np.int32]]:
+        """See `EventCounts`."""
+        found, users = [], 0
+        for one in self._parts():
+            steps, item, user = one.recent(step, count)
+            found.append((steps, item, user + np.int32(users)))
+            users += one.data.n_users
+        steps, item, user = (np.concatenate(column) for column in zip(*found, strict=True))
+        inside = steps > steps.max(initial=-(2**60)) - count
+        numbered = np.unique(user[inside], return_inverse=True)[1]
+        return steps[inside], item[inside], numbered.astype(np.int32)
+
+    def by_period(self, period: int) -> tuple[Ints, NDArray[np.int32], Ints]:
+        """See `EventCounts`."""
+        found = [_together(*one.by_period(period)) for one in self._parts()]
+        periods, item, count = (np.concatenate(column) for column in zip(*found, strict=True))
+        return periods, item, count
+
+    def _parts(self) -> Iterator[MemoryCounts]:
+        for number in range(len(self._log.files)):
+            yield MemoryCounts(self._log.data(number), self._clock)
+
+    def _sum(self, count: Callable[[MemoryCounts], NDArray[Any]]) -> NDArray[Any]:
+        return reduce(add, map(count, self._parts()))
+
+    def _matrix(self, count: Callable[[MemoryCounts], Counts]) -> Counts:
+        return tidy(csr_array(reduce(add, map(count, self._parts()))))
+
+
+def _zero(n_items: int) -> Counts:
+    return csr_array((n_items, n_items), dtype=np.float64)
+
+
+def _together(
+    period: Ints, item: NDArray[np.int32], count: Ints
+) -> tuple[Ints, NDArray[np.int32], Ints]:
+    """Add up the counts of each period and item."""
+    (period, item), place = np.unique(np.stack([period, item]), axis=1, return_inverse=True)
+    return period, item.astype(np.int32), np.bincount(place, count).astype(np.int64)
+
 
 _BATCH = 50_000
 _END_OF_TIME = 2**62

@@ -5,8 +5,8 @@ from pawsonalize.wing import Wing
 WING = Wing(
     "remote_amazon",
     settings="settings:AmazonSettings",
-    checks="checks:CHECKS",
+    checks="composition:CHECKS",
     usable="composition:USABLE",
-    tasks="tasks:tasks",
-    ports={"remote_engine": "opening:open_engine"},
+    tasks="composition:tasks",
+    ports={"remote_engine": "settings:open_engine"},
 )

@@ -6,17 +6,25 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pawsonalize import clock
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.background import Task
+from pawsonalize.app.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention, fine
+from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.domain.roles import WORK
+from pawsonalize.domain.times import DAY, MINUTE
 from pawsonalize.http.metrics import count_amazon_call
+from pawsonalize.http.services import Services
+from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.remote_amazon.calls import Calls
-from pawsonalize.wings.remote_amazon.engine import AmazonPersonalize
-from pawsonalize.wings.remote_amazon.forwarding import Forwarder
-from pawsonalize.wings.remote_amazon.remote_campaign import AmazonCampaign
+from pawsonalize.wings.remote_amazon.engine import AmazonCampaign, AmazonPersonalize
+from pawsonalize.wings.remote_amazon.forwarding import LEASE, Forwarder
 from pawsonalize.wings.remote_amazon.remote_training import AmazonTraining
 from pawsonalize.wings.remote_amazon.settings import AmazonSettings
 
@@ -101,3 +109,132 @@ def _our_own(settings: Settings) -> Iterator[str]:
 
 
 USABLE = (check_amazon,)
+
+
+def tasks(
+    settings: Settings, adapters: Adapters, _services: Services, _shared: None
+) -> Iterator[Task]:
+    """Yield the task that sends new events there."""
+    if isinstance(adapters.remote, AmazonEngine) and settings.has_role(WORK):
+        forward = adapters.leases.leading(LEASE, adapters.remote.forwarder.forward)
+        pause = settings.part(AmazonSettings).amazon_forward_seconds
+        yield Task("send events to Amazon Personalize", pause, forward)
+
+
+_LATE = 10 * MINUTE
+_REMINDED = 30 * DAY
+_NEWEST = 1_000
+
+
+def engine(service: CheckedService) -> Iterator[Diagnosis]:
+    """Name the engine that trains and answers."""
+    yield fine(service.adapters.engine)
+    if service.adapters.remote is None:
+        yield from _left_behind(service)
+
+
+def _amazon(service: CheckedService) -> AmazonEngine | None:
+    remote = service.adapters.remote
+    return remote if isinstance(remote, AmazonEngine) else None
+
+
+def events_sent(service: CheckedService) -> Iterator[Diagnosis]:
+    """Find events that do not arrive at Amazon Personalize."""
+    remote = _amazon(service)
+    if remote is None:
+        return
+    state, head = remote.forwarder.state(), service.adapters.log.head()
+    waiting = head - state.through
+    text = f"{state.sent:,} sent, {waiting:,} wait"
+    newest = service.adapters.log.read(state.through, head, 1) if waiting else []
+    if newest and service.now - newest[0].event.received_at > _LATE:
+        yield attention(
+            text, "a running server sends them: look whether one runs, and at its problems"
+        )
+    else:
+        yield fine(text)
+    if state.refused or state.shortened:
+        yield attention(
+            f"{state.refused:,} were refused there, {state.shortened:,} taken without their"
+            f" properties; the newest was {state.last_refusal}",
+            "they are in the log and the archive here; mend what sends such events",
+        )
+
+
+def erasures_there(service: CheckedService) -> Iterator[Diagnosis]:
+    """Count users erased here that Amazon Personalize may still know."""
+    remote = _amazon(service)
+    if remote is None:
+        return
+    since = max(remote.forwarder.state().created_at, service.now - _REMINDED)
+    newest = service.adapters.erasures.newest(_NEWEST)
+    count = sum(
+        one.dataset_group == DEFAULT_DATASET_GROUP and one.noted_at >= since for one in newest
+    )
+    if count:
+        yield attention(
+            f"{count:,} erasures of the last 30 days are not carried there",
+            "delete these users there with a data deletion job; `pawsonalize erasures ls` lists"
+            " the erasures",
+        )
+
+
+def campaigns_there(service: CheckedService) -> Iterator[Diagnosis]:
+    """Compare the campaigns at Amazon Personalize with those here."""
+    remote = _amazon(service)
+    if remote is None:
+        return
+    try:
+        if remote.personalize.group.find() is None:
+            yield fine("it answers; its dataset group is made with the first events")
+            return
+        yield fine("it answers")
+        for campaign in service.adapters.registry.all(Campaign):
+            yield from _differing(service, remote, campaign)
+    except PawsonalizeError as error:
+        yield attention(error.message, "popular groups answer until it does")
+
+
+def _differing(
+    service: CheckedService, remote: AmazonEngine, campaign: Campaign
+) -> Iterator[Diagnosis]:
+    live = campaign.solution_version
+    version = None if live is None else service.adapters.registry.find(SolutionVersion, live)
+    if version is None or version.remote is None or campaign.pending is not None:
+        return
+    there = remote.personalize.campaigns.described(campaign.name, campaign.solution)
+    check = f"campaign {campaign.name} there"
+    if there is None:
+        yield attention(
+            "Amazon Personalize has none", "restart a server: it makes one", about=check
+        )
+    elif there.get("solutionVersionArn") != version.remote:
+        yield attention(
+            f"it serves {there.get('solutionVersionArn')}, and {version.remote} is live here:"
+            " somebody updated it there",
+            f"update it with `pawsonalize campaigns update {campaign.name} VERSION`, or restart a"
+            " server",
+            about=check,
+        )
+    else:
+        yield fine(f"{there.get('status')} with {version.remote}", about=check)
+
+
+def _left_behind(service: CheckedService) -> Iterator[Diagnosis]:
+    """Find campaigns whose version only Amazon Personalize can serve."""
+    for campaign in service.adapters.registry.all(Campaign):
+        live = campaign.solution_version
+        version = None if live is None else service.adapters.registry.find(SolutionVersion, live)
+        if version is not None and version.remote is not None:
+            yield attention(
+                f"campaign {campaign.name} serves {version.name}, which Amazon Personalize trained",
+                "train here with `pawsonalize train`, or set `engine: amazon-personalize` again",
+            )
+
+
+CHECKS = (
+    Check("engine", engine),
+    Check("Amazon Personalize", campaigns_there, IN_DOCTOR, is_slow=True),
+    Check("events at Amazon Personalize", events_sent),
+    Check("erasures at Amazon Personalize", erasures_there),
+)

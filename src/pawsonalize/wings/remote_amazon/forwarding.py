@@ -4,18 +4,195 @@ A part of the log is put first, then it is noted that it is there. After a crash
 is put again with the same event ids, which count once there.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Any, ClassVar, TypeVar
 
 import structlog
 from msgspec.structs import replace
 
-from pawsonalize.domain.errors import AlreadyExists
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
+from pawsonalize.domain.errors import AlreadyExists, InvalidInput
+from pawsonalize.domain.events import (
+    DEFAULT_DATASET_GROUP,
+    MAX_IMPRESSION_ITEMS,
+    MAX_PROPERTIES_CHARS,
+    Event,
+)
+from pawsonalize.domain.times import SECOND
 from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource
+from pawsonalize.storage.animals.catalogue import Item
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.wings.remote_amazon.feeding import AmazonFeeding, UnsentEvent
-from pawsonalize.wings.remote_amazon.forwarded import Forwarding
+from pawsonalize.wings.remote_amazon.calls import Calls
+from pawsonalize.wings.remote_amazon.groups import AmazonDataset, AmazonGroup
+
+_A_CALL = 10
+_SESSIONS_AT_ONCE = 8
+_CREATED = "CREATION_TIMESTAMP"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class UnsentEvent:
+    """An event that Amazon Personalize does not take, or takes `without` its properties alone."""
+
+    event_id: str
+    reason: str
+    without: bool = False
+
+
+class AmazonFeeding:
+    """Puts events and items there."""
+
+    def __init__(self, calls: Calls, group: AmazonGroup) -> None:
+        self._calls = calls
+        self._group = group
+
+    def put_events(self, events: Sequence[Event]) -> list[UnsentEvent]:
+        """Put events, those of a session in order; returns what was not taken as it is.
+
+        An event keeps its id, so one that is put again counts once. EngineUnavailable, or what else
+        concerns every call, is raised after the other sessions: then put all of them again.
+        """
+        sessions: dict[tuple[str | None, str], list[Event]] = {}
+        for event in events:
+            session = event.session_id or event.user_id
+            assert session is not None
+            sessions.setdefault((event.user_id, session), []).append(event)
+        tracker = self._group.tracking_id
+
+        def put(session: tuple[str | None, str]) -> list[UnsentEvent]:
+            parts = _parts(sessions[session], _A_CALL)
+            return [one for part in parts for one in self._put(tracker, session, part)]
+
+        with ThreadPoolExecutor(_SESSIONS_AT_ONCE, thread_name_prefix="put-events") as threads:
+            waiting = [threads.submit(put, session) for session in sessions]
+        return [refusal for one in waiting for refusal in one.result()]
+
+    def put_items(self, items: Iterable[Item], avro: str) -> None:
+        """Put items with the attributes that the dataset there has; it is made if there is none."""
+        dataset = self._group.dataset("Items", _categorical(avro))
+        for part in _parts(items, _A_CALL):
+            self._calls.events(
+                "put_items",
+                datasetArn=dataset.arn,
+                items=[_item(one, dataset) for one in part],
+            )
+
+    def _put(
+        self, tracker: str, session: tuple[str | None, str], part: Sequence[Event]
+    ) -> list[UnsentEvent]:
+        try:
+            self._send(tracker, session, [_event(one) for one in part])
+        except InvalidInput as error:
+            if len(part) > 1:  # one bad event must not cost the others
+                return [one for each in part for one in self._put(tracker, session, [each])]
+            return [self._without_properties(tracker, session, part[0], error)]
+        return [UnsentEvent(one.event_id, _TOO_LONG, True) for one in part if _is_too_long(one)]
+
+    def _without_properties(
+        self, tracker: str, session: tuple[str | None, str], event: Event, error: InvalidInput
+    ) -> UnsentEvent:
+        form = _event(event)
+        if form.pop("properties", None) is None:
+            return UnsentEvent(event.event_id, error.message)
+        try:
+            self._send(tracker, session, [form])
+        except InvalidInput as again:
+            return UnsentEvent(event.event_id, again.message)
+        return UnsentEvent(event.event_id, error.message, without=True)
+
+    def _send(
+        self, tracker: str, session: tuple[str | None, str], events: list[dict[str, Any]]
+    ) -> None:
+        user, session_id = session
+        who = {} if user is None else {"userId": user}
+        self._calls.events(
+            "put_events", trackingId=tracker, sessionId=session_id, eventList=events, **who
+        )
+
+
+_TOO_LONG = f"its properties have more than {MAX_PROPERTIES_CHARS} characters"
+
+
+def _is_too_long(event: Event) -> bool:
+    return event.properties is not None and len(event.properties) > MAX_PROPERTIES_CHARS
+
+
+def _event(event: Event) -> dict[str, Any]:
+    """The event in their words. The id of an answer is ours alone, and means nothing there."""
+    form: dict[str, Any] = {
+        "eventId": event.event_id,
+        "eventType": event.event_type,
+        "itemId": event.item_id,
+        "sentAt": datetime.fromtimestamp(event.sent_at / SECOND, UTC),
+    }
+    if event.event_value is not None:
+        form["eventValue"] = event.event_value
+    if event.impression:
+        form["impression"] = list(event.impression[:MAX_IMPRESSION_ITEMS])
+    if event.properties is not None and not _is_too_long(event):
+        form["properties"] = event.properties
+    return form
+
+
+def _item(item: Item, dataset: AmazonDataset) -> dict[str, Any]:
+    has: dict[str, Any] = {
+        name: value for name, value in item.attributes.items() if value is not None
+    }
+    if item.created_at is not None:
+        has[_CREATED] = item.created_at // SECOND
+    known = {_spelt(name): value for name, value in has.items() if name in dataset.fields}
+    return (
+        {"itemId": item.item_id, "properties": json.dumps(known)}
+        if known
+        else {"itemId": item.item_id}
+    )
+
+
+def _spelt(name: str) -> str:
+    """A field of the schema as PutItems names it: `ANIMAL_TYPE` is `animalType`."""
+    first, *others = name.lower().split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+def _categorical(avro: str) -> str:
+    """The schema with its texts marked as categories: else no model there learns from them."""
+    schema = json.loads(avro)
+    for field in schema["fields"]:
+        if "string" in field["type"] and isinstance(field["type"], list):
+            field["categorical"] = True
+    return json.dumps(schema)
+
+
+def _parts(rows: Iterable[T], size: int) -> Iterator[list[T]]:
+    left = iter(rows)
+    while part := list(islice(left, size)):
+        yield part
+
+
+class Forwarding(Resource, frozen=True, kw_only=True):
+    """The state of forwarding; its name is that of the dataset group there.
+
+    Every event up to the offset `through` is there, but for those that were `refused`. `shortened`
+    ones went without their properties. `last_refusal` names the newest of both.
+    """
+
+    kind: ClassVar[str] = "forwarding"
+
+    through: int = 0
+    sent: int = 0
+    refused: int = 0
+    shortened: int = 0
+    last_refusal: str = ""
+    last_sent_at: int | None = None
+
 
 LEASE = "forward-events"
 """Only one process forwards at a time, so the events of a session stay in order."""

@@ -3,13 +3,55 @@
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import blake2b
 from typing import Any
 
 from pawsonalize.domain.errors import AlreadyExists, EngineUnavailable, NotFound
 from pawsonalize.wings.remote_amazon.calls import Calls
-from pawsonalize.wings.remote_amazon.names import AmazonNames, is_arn
+
+_LONGEST = 63
+
+
+@dataclass(frozen=True, slots=True)
+class AmazonNames:
+    """Names, or ARNs, at Amazon Personalize; what is not named there is called after ours."""
+
+    dataset_group: str = "pawsonalize"
+    event_tracker: str = ""
+    """The tracker's ARN; empty: the tracker of the dataset group."""
+    solutions: Mapping[str, str] = field(default_factory=dict)
+    """By the names of ours."""
+    campaigns: Mapping[str, str] = field(default_factory=dict)
+    """By the names of ours."""
+
+    def solution(self, ours: str) -> str:
+        """The name or ARN of the solution there."""
+        return self.solutions.get(ours) or fitting(f"{self.group}-{ours}")
+
+    def campaign(self, ours: str) -> str:
+        """The name or ARN of the campaign there."""
+        return self.campaigns.get(ours) or fitting(f"{self.group}-{ours}")
+
+    @property
+    def group(self) -> str:
+        """The name of the dataset group there."""
+        return self.dataset_group.rpartition("/")[2]
+
+
+def fitting(name: str) -> str:
+    """The name, shortened if it is too long there; two that differ stay different."""
+    if len(name) <= _LONGEST:
+        return name
+    digest = blake2b(name.encode(), digest_size=6).hexdigest()
+    return f"{name[: _LONGEST - len(digest) - 1]}-{digest}"
+
+
+def is_arn(name: str) -> bool:
+    """Whether that is an ARN rather than a name."""
+    return name.startswith("arn:")
+
 
 _WAIT_SECONDS = 900.0
 

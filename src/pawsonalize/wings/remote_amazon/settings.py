@@ -1,14 +1,17 @@
 """Which engine trains and answers, and what things are called at Amazon Personalize: settings."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
-from pawsonalize.wings.remote_amazon.names import AmazonNames
+from pawsonalize.wings.remote_amazon.groups import AmazonNames
 from pawsonalize.wings.remote_amazon.versions import RECIPES
+
+if TYPE_CHECKING:
+    from pawsonalize.wings.remote_amazon.composition import AmazonEngine
 
 AMAZON_PERSONALIZE = "amazon-personalize"
 _Named = Annotated[
@@ -90,3 +93,12 @@ class AmazonSettings(msgspec.Struct, frozen=True):
                 _RERANKER: self.amazon_reranker_campaign,
             },
         )
+
+
+def open_engine(settings: Settings, *tables: Any) -> "AmazonEngine | None":
+    """Open the engine; None if this service trains and answers by itself. Calls nobody yet."""
+    if not settings.part(AmazonSettings).uses_amazon:
+        return None
+    from pawsonalize.wings.remote_amazon import composition  # noqa: PLC0415 - every command is here
+
+    return composition.open_engine(settings, *tables)

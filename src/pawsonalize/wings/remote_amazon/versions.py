@@ -10,8 +10,7 @@ from pawsonalize.recipes import (
     USER_PERSONALIZATION,
 )
 from pawsonalize.wings.remote_amazon.calls import Calls
-from pawsonalize.wings.remote_amazon.groups import AmazonGroup
-from pawsonalize.wings.remote_amazon.names import AmazonNames, fitting, is_arn
+from pawsonalize.wings.remote_amazon.groups import AmazonGroup, AmazonNames, fitting, is_arn
 
 RECIPES: Mapping[str, str] = {
     USER_PERSONALIZATION: "aws-user-personalization-v2",

@@ -15,7 +15,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.ingest.decoding.payloads import Origin, Part, Unreadable, unpack
 from pawsonalize.engine.ingest.events import Ingest, Rejection
 from pawsonalize.engine.ingest.refusals import KeepRefusals, RefusedInput
-from pawsonalize.wings.streams.base import Record, Stream
+from pawsonalize.wings.streams.stream import Record, Stream
 
 RECORDS_AT_ONCE = 2_000
 _PARTS_AT_ONCE = 5_000  # in one transaction: others write as well

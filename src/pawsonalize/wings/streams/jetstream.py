@@ -18,12 +18,10 @@ import structlog
 
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StreamUnavailable
 from pawsonalize.domain.times import SECOND
-from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Record
 from pawsonalize.wings.streams.jetstream_feed import DeliveredMessage, Feed
-from pawsonalize.wings.streams.leases import ShardLeases
 from pawsonalize.wings.streams.nats_link import API_SECONDS, NatsLink
-from pawsonalize.wings.streams.stream_shards import ShardLag
+from pawsonalize.wings.streams.stream import Record, StreamAddress
+from pawsonalize.wings.streams.stream_shards import ShardLag, ShardLeases
 
 if TYPE_CHECKING:
     from nats.aio.client import Client

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pawsonalize.domain.times import SECOND
-from pawsonalize.wings.streams.base import Record
+from pawsonalize.wings.streams.stream import Record
 
 if TYPE_CHECKING:
     from nats.aio.client import Client

@@ -12,8 +12,7 @@ import structlog
 from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StreamUnavailable
 from pawsonalize.domain.times import SECOND
-from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Record
+from pawsonalize.wings.streams.stream import Record, StreamAddress
 from pawsonalize.wings.streams.stream_shards import ShardLag, ShardTable
 
 if TYPE_CHECKING:

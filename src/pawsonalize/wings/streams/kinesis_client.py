@@ -1,18 +1,108 @@
 """The calls to Amazon Kinesis of one stream, and their errors in our words."""
 
+import hashlib
+import random
+import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from enum import Enum
 from typing import Any
 
+from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
-from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.kinesis_failures import (
-    FailureKind,
-    KinesisFailure,
-    refused,
-    unanswered,
+from pawsonalize.wings.streams.stream import StreamAddress
+
+_PAGE = "docs/how-to/read-a-kinesis-stream.md"
+_BUSY = frozenset(
+    {
+        *("ProvisionedThroughputExceededException", "LimitExceededException", "SlowDown"),
+        *("KMSThrottlingException", "Throttling", "ThrottlingException", "RequestLimitExceeded"),
+        *("ExpiredNextTokenException", "ResourceInUseException", "TooManyRequestsException"),
+    }
 )
+_DENIED = frozenset(
+    {
+        *("AccessDeniedException", "AccessDenied", "UnauthorizedOperation", "OptInRequired"),
+        *("KMSAccessDeniedException", "KMSDisabledException", "KMSInvalidStateException"),
+        *("KMSNotFoundException", "KMSOptInRequired"),
+    }
+)
+_LOGIN = frozenset(
+    {
+        *("ExpiredTokenException", "ExpiredToken", "RequestExpired", "InvalidSignatureException"),
+        *("UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch"),
+        *("IncompleteSignature", "MissingAuthenticationToken", "IncompleteSignatureException"),
+        *("MissingAuthenticationTokenException", "InvalidAccessKeyId"),
+    }
+)
+
+
+class FailureKind(Enum):
+    """What a failed call asks us to do."""
+
+    BUSY = "try again later"
+    AWAY = "try again later; nobody answers"
+    ITERATOR = "get a new iterator"
+    PLACE = "there is no such shard, or no such place in it"
+    REFUSED = "an operator has to do something"
+
+
+class KinesisFailure(Exception):
+    """A call that failed; `error` is what to raise if it stays so."""
+
+    def __init__(self, trouble: FailureKind, error: InvalidInput | StreamUnavailable) -> None:
+        super().__init__(str(error))
+        self.trouble = trouble
+        self.error = error
+
+
+def unanswered(shown: str, error: Exception) -> KinesisFailure:
+    """What it means that a call to the stream `shown` got no answer, or could not be made."""
+    kind = type(error).__name__
+    if "Credential" in kind or "Token" in kind or kind == "ProfileNotFound":
+        told = (
+            f"AWS credentials for {shown} cannot be had ({kind}): set AWS_ACCESS_KEY_ID and"
+            " AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role"
+        )
+        return KinesisFailure(FailureKind.REFUSED, InvalidInput(told))
+    if kind == "ParamValidationError":
+        return KinesisFailure(FailureKind.REFUSED, InvalidInput(f"{shown} cannot be used: {error}"))
+    return KinesisFailure(FailureKind.AWAY, StreamUnavailable(f"{shown} does not answer ({kind})"))
+
+
+def refused(shown: str, region: str, call: str, answer: Any) -> KinesisFailure:
+    """What an answer that is an error means.
+
+    Its own words are left out: they may hold the id of a key.
+    """
+    code = str(answer.get("Error", {}).get("Code", ""))
+    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    said = f"({call}: {code})"
+    if code in _BUSY or status >= 500 or status == 429:
+        told = f"{shown} takes no more calls for now {said}"
+        return KinesisFailure(FailureKind.BUSY, StreamUnavailable(told))
+    if code in _LOGIN:
+        told = (
+            f"AWS does not accept the credentials for {shown} {said}: renew them, and check this"
+            " machine's clock"
+        )
+        return KinesisFailure(FailureKind.REFUSED, StreamUnavailable(told))
+    if code in _DENIED:
+        told = f"AWS forbids a call to {shown} {said}: allow what {_PAGE} lists"
+        return KinesisFailure(FailureKind.REFUSED, InvalidInput(told))
+    if code == "ResourceNotFoundException":
+        told = (
+            f"there is no stream {shown} in region {region} {said}: create it, or correct its name"
+            " or ?region="
+        )
+        return KinesisFailure(FailureKind.PLACE, InvalidInput(told))
+    if code == "ExpiredIteratorException" or call == "get_records":
+        return KinesisFailure(FailureKind.ITERATOR, StreamUnavailable(f"{shown} refuses {said}"))
+    trouble = FailureKind.PLACE if call == "get_shard_iterator" else FailureKind.REFUSED
+    return KinesisFailure(trouble, InvalidInput(f"{shown} refuses a call {said}"))
+
 
 _CONNECT_SECONDS = 2
 _SHARDS_AT_ONCE = 1000
@@ -146,3 +236,116 @@ def _date(answer: Mapping[str, Any]) -> int | None:
     """The clock of Kinesis, in whole seconds, but in milliseconds."""
     told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     return None if told is None else int(parsedate_to_datetime(told).timestamp()) * 1000
+
+
+_RECORDS_AT_ONCE = 500
+_BYTES_AT_ONCE = 5 * 1024 * 1024
+_BYTES_OF_ONE = 1024 * 1024
+_LONGEST_KEY = 256
+_PATIENCE_SECONDS = 30  # for megabytes on a slow line
+_GIVE_UP_SECONDS = 30.0
+"""Without a record that is taken."""
+_LEAST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
+_Queues = dict[str, deque[Outgoing]]
+
+
+class KinesisProducer:
+    """`Producer` of Amazon Kinesis.
+
+    A call may fail for some of its records only, and says nothing of their order. So no call has
+    two records of a key: the next one follows when the one before it is in.
+    """
+
+    def __init__(
+        self,
+        address: StreamAddress,
+        *,
+        create: bool = False,
+        steady: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
+    ) -> None:
+        """Write to `kinesis://NAME?region=…`; needs the extra `aws`."""
+        self._shown = address.shown
+        self._client = KinesisClient(address, 1, _PATIENCE_SECONDS)
+        self._steady = steady
+        self._sleep = sleep
+        if create:
+            try:
+                self._client.create()
+            except KinesisFailure as failure:
+                raise failure.error from failure
+
+    def put(self, records: Sequence[Outgoing]) -> None:
+        """See `Producer.put`. A call without an answer is made again: a record may come twice."""
+        queues = self._by_key(records)
+        failures, last = 0, self._steady()
+        while queues:
+            taken, failure = self._put_some(queues)
+            if taken:
+                failures, last = 0, self._steady()
+            if failure is None:
+                continue
+            if self._steady() - last >= _GIVE_UP_SECONDS:
+                left = sum(map(len, queues.values()))
+                raise StreamUnavailable(
+                    f"{self._shown} has taken {len(records) - left} of {len(records)} records and"
+                    f" takes no more: {failure}"
+                )
+            pause = min(_LONGEST_PAUSE, _LEAST_PAUSE * 2 ** min(failures, 10))
+            failures += 1
+            self._sleep(pause * random.uniform(0.5, 1))  # noqa: S311 - spreads calls, guards nothing
+
+    def close(self) -> None:
+        """See `Producer.close`."""
+        self._client.close()
+
+    def _by_key(self, records: Sequence[Outgoing]) -> _Queues:
+        queues: _Queues = {}
+        for record in records:
+            if len(record.data) > _BYTES_OF_ONE:
+                raise InvalidInput(
+                    f"a record for {self._shown} has {len(record.data)} bytes: a stream takes"
+                    f" {_BYTES_OF_ONE}"
+                )
+            queues.setdefault(_partition_key(record.key), deque()).append(record)
+        return queues
+
+    def _put_some(self, queues: _Queues) -> tuple[int, str | None]:
+        """Put the first record of many keys; how many were taken, and why others were not."""
+        call = _firsts(queues)
+        try:
+            results = self._client.put(
+                [{"PartitionKey": key, "Data": record.data} for key, record in call.items()]
+            )
+        except KinesisFailure as failure:
+            if failure.trouble in (FailureKind.BUSY, FailureKind.AWAY):
+                return 0, str(failure)
+            raise failure.error from failure
+        reason = None
+        for key, result in zip(call, results, strict=True):
+            queue = queues.pop(key)
+            if "ErrorCode" in result:
+                reason = str(result["ErrorCode"])
+            else:
+                queue.popleft()
+            if queue:
+                queues[key] = queue  # behind all others, so that none starves
+        return len(call) - sum("ErrorCode" in one for one in results), reason
+
+
+def _firsts(queues: _Queues) -> Mapping[str, Outgoing]:
+    """The first record of each key, as many as one call takes."""
+    call: dict[str, Outgoing] = {}
+    size = 0
+    for key, queue in queues.items():
+        size += len(key.encode()) + len(queue[0].data)
+        if len(call) == _RECORDS_AT_ONCE or (call and size > _BYTES_AT_ONCE):
+            break
+        call[key] = queue[0]
+    return call
+
+
+def _partition_key(key: str) -> str:
+    """Keys have 1 to 256 characters; others are known by their hash."""
+    return key if 0 < len(key) <= _LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()

@@ -1,18 +1,85 @@
 """One shard as a consumer reads it: what it brought, what of that is stored, when to call again."""
 
+import hashlib
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import structlog
 
-from pawsonalize.wings.streams.aggregated import parts_of
-from pawsonalize.wings.streams.base import Record
-from pawsonalize.wings.streams.kinesis_client import KinesisClient
-from pawsonalize.wings.streams.kinesis_failures import FailureKind, KinesisFailure
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.wings.streams.kinesis_client import FailureKind, KinesisClient, KinesisFailure
+from pawsonalize.wings.streams.stream import Record
 from pawsonalize.wings.streams.stream_shards import ShardLag
+
+_MAGIC = b"\xf3\x89\x9a\xc2"
+_DIGEST_BYTES = 16
+
+
+def parts_of(data: bytes) -> Sequence[bytes] | None:
+    """The records that are packed in one; None if it is no such record, or a broken one."""
+    if not data.startswith(_MAGIC) or len(data) <= len(_MAGIC) + _DIGEST_BYTES:
+        return None
+    message, digest = data[len(_MAGIC) : -_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+    if hashlib.md5(message, usedforsecurity=False).digest() != digest:
+        return None
+    return _reader()(message)
+
+
+@cache
+def _reader() -> Callable[[bytes], Sequence[bytes] | None]:
+    try:
+        from google.protobuf.message import DecodeError  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            "this stream has records of the Kinesis Producer Library: to read them,"
+            " pip install 'pawsonalize[aws]'"
+        ) from error
+    packed = _message_class()
+
+    def read(message: bytes) -> Sequence[bytes] | None:
+        try:
+            # One without a part is not what a producer sends; as a whole it is not lost.
+            return [one.data for one in packed.FromString(message).records] or None
+        except DecodeError:
+            return None
+
+    return read
+
+
+def _message_class() -> Any:
+    """The class of the message, in a pool of its own: other programs describe it as well."""
+    from google.protobuf import (  # noqa: PLC0415 - an extra
+        descriptor_pb2,
+        descriptor_pool,
+        message_factory,
+    )
+
+    field = descriptor_pb2.FieldDescriptorProto
+    file = descriptor_pb2.FileDescriptorProto(name="aggregated.proto", syntax="proto2")
+    part = file.message_type.add(name="Part")
+    part.field.add(name="key", number=1, type=field.TYPE_UINT64, label=field.LABEL_REQUIRED)
+    part.field.add(name="hash_key", number=2, type=field.TYPE_UINT64, label=field.LABEL_OPTIONAL)
+    part.field.add(name="data", number=3, type=field.TYPE_BYTES, label=field.LABEL_REQUIRED)
+    whole = file.message_type.add(name="Packed")
+    for number, name in enumerate(("keys", "hash_keys"), start=1):
+        whole.field.add(
+            name=name, number=number, type=field.TYPE_STRING, label=field.LABEL_REPEATED
+        )
+    whole.field.add(
+        name="records",
+        number=3,
+        type=field.TYPE_MESSAGE,
+        label=field.LABEL_REPEATED,
+        type_name=".Part",
+    )
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName("Packed"))
+
 
 _POLL_SECONDS = 0.25
 """Between two calls where nothing waits."""

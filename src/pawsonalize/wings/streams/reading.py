@@ -5,28 +5,35 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import groupby
 
 import structlog
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.app.sending import Producer
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.roles import CONSUME
+from pawsonalize.domain.times import MINUTE, iso
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.intake import Intake
 from pawsonalize.engine.ingest.refusals import KeepRefusals, log_refusals
 from pawsonalize.settings import Settings
 from pawsonalize.wing import offered
-from pawsonalize.wings.streams.address import StreamAddress
-from pawsonalize.wings.streams.base import Stream
+from pawsonalize.wings.streams import StreamSettings
 from pawsonalize.wings.streams.consuming import Consumer, StreamSource, Taken
-from pawsonalize.wings.streams.leases import ShardLeases
-from pawsonalize.wings.streams.settings import StreamSettings
-from pawsonalize.wings.streams.stream_shards import ShardLag, ShardTable
+from pawsonalize.wings.streams.stream import Stream, StreamAddress
+from pawsonalize.wings.streams.stream_shards import (
+    Shard,
+    ShardLag,
+    ShardLeases,
+    ShardTable,
+    shards_of_all,
+)
 
 WAIT_SECONDS = 1.0
 """How long a consumer waits for records: it hears of a stop after so long."""
@@ -60,7 +67,7 @@ def shards_of(source: StreamSource, adapters: Adapters) -> ShardTable:
 
 def consumer_of(settings: Settings, adapters: Adapters, ingest: Ingest, intake: Intake) -> Consumer:
     """A consumer of the stream that the settings name; the stream is opened."""
-    from pawsonalize.wings.streams.metrics import count_taken  # noqa: PLC0415 - checks need none
+    from pawsonalize.wings.streams.served import count_taken  # noqa: PLC0415 - checks need none
 
     def told(taken: Taken) -> None:
         count_taken(taken)
@@ -81,7 +88,7 @@ def open_producer(url: str, create: bool = False) -> Producer:
 
         return KinesisProducer(address, create=create)
     if address.kind == "nats":
-        from pawsonalize.wings.streams.jetstream_producer import JetStreamProducer  # noqa: PLC0415 - an extra
+        from pawsonalize.wings.streams.nats_link import JetStreamProducer  # noqa: PLC0415 - an extra
 
         return JetStreamProducer(address, create=create)
     from pawsonalize.wings.streams.kafka import KafkaProducer  # noqa: PLC0415 - an extra
@@ -195,3 +202,46 @@ def default_stream(settings: Settings) -> str | None:
 
 USABLE = (check_stream, check_role)
 NEEDS = (tracked_source,)
+
+
+_LONG_SECONDS = 60.0
+
+
+def streams(service: CheckedService) -> Iterator[Diagnosis]:
+    """Report the lag of each stream; find shards that nobody reads."""
+    known = shards_of_all(service.adapters.database)
+    for stream, of_it in groupby(known, lambda one: one.stream):
+        yield _of(stream, [one for one in of_it if not one.is_ended], service.now)
+    if not service.settings.part(StreamSettings).stream_url:
+        return
+    named = source_of(service.settings, service.adapters).shown
+    if named not in {one.stream for one in known}:
+        yield attention(
+            "nobody has read it yet",
+            "start `pawsonalize serve` or `pawsonalize consume`, and look at their log",
+            about=f"stream {named}",
+        )
+
+
+def _of(stream: str, shards: list[Shard], now: int) -> Diagnosis:
+    name = f"stream {stream}"
+    seen = [one for one in shards if one.holder and now - (one.looked_at or 0) <= MINUTE]
+    if len(seen) < len(shards):
+        last = max((one.looked_at for one in shards if one.looked_at is not None), default=None)
+        since = "yet" if last is None else f"since {iso(last)}"
+        return attention(
+            f"nobody reads {len(shards) - len(seen)} of its {len(shards)} shards {since}",
+            "start `pawsonalize serve` or `pawsonalize consume`, and look at their log",
+            about=name,
+        )
+    seconds = max((one.lag_seconds or 0.0 for one in seen), default=0.0)
+    messages = sum(one.lag_messages or 0 for one in seen)
+    found = f"{len(seen)} shards, {messages:,} messages and {seconds:,.0f} s behind"
+    if seconds > _LONG_SECONDS:
+        return attention(
+            found, "start more of `pawsonalize consume`: they share the shards", about=name
+        )
+    return fine(found, about=name)
+
+
+CHECKS = (Check("streams", streams, EVERYWHERE),)

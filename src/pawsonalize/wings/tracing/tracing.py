@@ -17,7 +17,7 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
-from pawsonalize.wings.tracing.settings import TracingSettings
+from pawsonalize.wings.tracing import TracingSettings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import SpanProcessor

@@ -18,8 +18,8 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letters import DeadLetter
-from pawsonalize.wings.streams.base import Record
 from pawsonalize.wings.streams.consuming import Consumer, StreamSource, Taken
+from pawsonalize.wings.streams.stream import Record
 from pawsonalize.wings.streams.stream_shards import ShardLag
 from tests.event_data import T0
 

@@ -26,11 +26,11 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.training_files import TrainingFiles
-from pawsonalize.wings.out_of_core import log_source
+from pawsonalize.wings.out_of_core import files as training_files
 from pawsonalize.wings.out_of_core import parts as out_of_core
-from pawsonalize.wings.out_of_core.log_source import LogSource
-from pawsonalize.wings.out_of_core.parted_counts import PartedCounts
+from pawsonalize.wings.out_of_core.files import LogSource
 from pawsonalize.wings.out_of_core.parts import LogParts
+from pawsonalize.wings.out_of_core.reading import PartedCounts
 from pawsonalize.wings.out_of_core.training_table import TrainingTable
 from tests.event_data import T0, event
 from tests.unit.engine.training.test_kept_rows import (
@@ -61,7 +61,7 @@ TRAINED: Sequence[tuple[str, Mapping[str, Any]]] = (
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """A log of a few events has several parts and is read in several batches."""
     monkeypatch.setattr(out_of_core, "_BYTES_PER_ROW", 120_000)
-    monkeypatch.setattr(log_source, "_BATCH", 7)
+    monkeypatch.setattr(training_files, "_BATCH", 7)
 
 
 def table_of(database: Database, catalogue: Catalogue, folder: Path) -> TrainingTable:

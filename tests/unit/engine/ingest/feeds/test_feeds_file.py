@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.wings.feeds.dates import DateOrder
-from pawsonalize.wings.feeds.feeds_file import ListedFeed, read_feeds, read_header
+from pawsonalize.wings.feeds.rows import DateOrder
+from pawsonalize.wings.feeds.sources import ListedFeed, read_feeds, read_header
 
 KEY = {"KEY": "s3cret"}
 

@@ -13,8 +13,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.inventory.listing import read_listing
 from pawsonalize.wings.feeds.asm3 import AsmAnimal
-from pawsonalize.wings.feeds.feed import FeedRow
 from pawsonalize.wings.feeds.formats import FORMATS, feed_of
+from pawsonalize.wings.feeds.rows import FeedRow
 from tests.event_data import T0
 from tests.unit.engine.ingest.feeds.samples import ASM3, ASM3_JSON, FILES, OWNERS, asm3_csv
 

@@ -10,9 +10,9 @@ import pytest
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.engine.ingest.inventory.inventory import Inventory
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals, Availability
+from pawsonalize.wings.feeds.feed_import import FolderWatch
 from pawsonalize.wings.feeds.formats import FeedForm, read_feed
 from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
-from pawsonalize.wings.feeds.watching import FolderWatch
 from tests.event_data import T0
 from tests.unit.engine.ingest.feeds.samples import FILES
 

@@ -7,10 +7,15 @@ from pawsonalize.engine.ingest.inventory.form import AnimalForm
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
-from pawsonalize.wings.feeds.brought import FILES, find_brought, note_brought
-from pawsonalize.wings.feeds.importing import BadRow, FeedImport, FeedReport
-from pawsonalize.wings.feeds.mapping import ValueMapping
-from pawsonalize.wings.feeds.meanings import Meanings
+from pawsonalize.wings.feeds.importing import (
+    FILES,
+    BadRow,
+    FeedImport,
+    FeedReport,
+    find_brought,
+    note_brought,
+)
+from pawsonalize.wings.feeds.mapping import Meanings, ValueMapping
 from tests.event_data import T0
 
 
@@ -30,15 +35,18 @@ def breed_of(how: FeedImport, breed: str) -> str | None:
 
 def test_a_meaning_counts_at_the_next_import_of_its_source_alone(meanings: Meanings) -> None:
     meanings.say("north", "breed", "DOM SH", "Domestic Short Hair", T0)
-    assert breed_of(meanings.added_to(FeedImport("north")), "dom  sh") == "Domestic Short Hair"
-    assert breed_of(meanings.added_to(FeedImport("south")), "DOM SH") == "DOM SH"
+    assert (
+        breed_of(FeedImport("north").with_meanings(meanings.registry), "dom  sh")
+        == "Domestic Short Hair"
+    )
+    assert breed_of(FeedImport("south").with_meanings(meanings.registry), "DOM SH") == "DOM SH"
 
 
 def test_the_mapping_file_wins_and_an_empty_meaning_takes_one_back(meanings: Meanings) -> None:
     meanings.say("", "breed", "DSH", "Siamese", T0)
     meanings.say("", "size", "XXS", "small", T0)
     file = ValueMapping.of({"breed": {"dsh": "Manx"}})
-    assert breed_of(meanings.added_to(FeedImport(mapping=file)), "DSH") == "Manx"
+    assert breed_of(FeedImport(mapping=file).with_meanings(meanings.registry), "DSH") == "Manx"
     meanings.say("", "breed", "DSH", "", T0)
     assert meanings.of("") == {"size": {"XXS": "small"}}
 

@@ -19,9 +19,8 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.journal import ProblemTable
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.work import Deliveries, WorkTable
-from pawsonalize.wings.feeds.brought import find_brought
-from pawsonalize.wings.feeds.importing import FeedImport
-from pawsonalize.wings.feeds.meanings import Meanings
+from pawsonalize.wings.feeds.importing import FeedImport, find_brought
+from pawsonalize.wings.feeds.mapping import Meanings
 from pawsonalize.wings.feeds.polling import Polling, ScheduledFeed
 from pawsonalize.wings.feeds.sources import FeedSource
 from tests.event_data import T0

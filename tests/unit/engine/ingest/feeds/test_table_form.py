@@ -6,10 +6,14 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.inventory.form import AnimalForm
-from pawsonalize.wings.feeds.dates import DateOrder
-from pawsonalize.wings.feeds.feed import FeedRow
 from pawsonalize.wings.feeds.formats import FeedForm, read_feed
-from pawsonalize.wings.feeds.table import TableForm, read_columns, read_date_order
+from pawsonalize.wings.feeds.rows import (
+    DateOrder,
+    FeedRow,
+    TableForm,
+    read_columns,
+    read_date_order,
+)
 
 COLUMNS = "id=Animal #, species=Type,intakeAt=In Date,outcome_at=Out Date,outcome=Out,size="
 MUNICIPAL = """\

@@ -1,0 +1,373 @@
+"""CSV feeds: how the file is written, and the columns that are read."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from functools import partial
+from io import BytesIO
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import yaml
+
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.engine.ingest.decoding.decoder import decode
+from pawsonalize.engine.ingest.importing.csv_rows import CsvTable, RowError
+from pawsonalize.engine.ingest.importing.text_form import UTF8, TextForm
+from pawsonalize.engine.ingest.inventory.form import AnimalForm
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRow:
+    """One animal of a feed: its form, or why there is none.
+
+    `place` is the line, or the animal's number in the file, from 1. Most bad rows have an
+    `external_id` too, so that their animals do not count as gone. `unread` are its unknown fields.
+    """
+
+    place: int
+    external_id: str | None
+    form: AnimalForm | None = None
+    reason: str = ""
+    unread: tuple[str, ...] = ()
+
+
+Feed = Callable[[bytes], Iterator[FeedRow]]
+T = TypeVar("T")
+
+
+class _Named(msgspec.Struct, frozen=True):
+    """The part of a record that is read first, so that a bad record has an id too."""
+
+    id: str | int | None = None
+    ID: str | int | None = None
+
+
+_NAMED = msgspec.json.Decoder(_Named)
+
+
+def named_in(raw: bytes | msgspec.Raw) -> str | None:
+    """The id in a JSON record that is otherwise bad; None if that cannot be read either."""
+    try:
+        named = decode(_NAMED, raw)
+    except InvalidInput:
+        return None
+    return str(named.id if named.id is not None else named.ID or "").strip() or None
+
+
+def read_rows(
+    records: Iterable[tuple[int, T]],
+    id_of: Callable[[T], str | int | float | None],
+    form_of: Callable[[T], AnimalForm],
+) -> Iterator[FeedRow]:
+    """The rows of a format's records."""
+    for place, record in records:
+        external_id = str(id_of(record) or "").strip()
+        if not external_id:
+            yield FeedRow(place, None, reason="it has no id")
+            continue
+        try:
+            yield FeedRow(place, external_id, form_of(record))
+        except InvalidInput as error:
+            yield FeedRow(place, external_id, reason=error.message)
+
+
+def first_of(*texts: str | None) -> str | None:
+    """The first that is not empty."""
+    return next((text for text in texts if text and text.strip()), None)
+
+
+def all_of(*texts: str | None) -> list[str]:
+    """Those that are not empty."""
+    return [text.strip() for text in texts if text and text.strip()]
+
+
+class DateOrder(StrEnum):
+    """The first number of a date of three numbers: the month, the day, or only ever the year."""
+
+    US = "us"
+    EU = "eu"
+    ISO = "iso"
+
+
+_CLOCK = r"(?:[ T,]+(?P<time>\d{1,2}:\d{2}.*))?"
+_NUMBERS = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})" + _CLOCK)
+_COMPACT = re.compile(r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})" + _CLOCK)
+_YEAR_FIRST = re.compile(
+    r"(?P<year>\d{4})(?P<sign>[/.-])(?P<month>\d{1,2})(?P=sign)(?P<day>\d{1,2})" + _CLOCK
+)
+_DAY_NAME = re.compile(r"(\d{1,2})[ .-]+([A-Za-z]{3,9})[ .,-]+(\d{4}|\d{2})" + _CLOCK)
+_NAME_DAY = re.compile(r"([A-Za-z]{3,9})\.? +(\d{1,2})(?:st|nd|rd|th)?,? +(\d{4})" + _CLOCK)
+_TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d+)? *(?:([ap])\.?m\.?)?", re.IGNORECASE)
+_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
+_PIVOT = 69  # two digits below it are of this century, as POSIX has it
+
+
+@dataclass(frozen=True, slots=True)
+class Undecided:
+    """A column all of whose dates may be read both ways, with one of them."""
+
+    column: str
+    text: str
+
+
+def order_of(column: str, texts: Iterable[str]) -> DateOrder | Undecided | None:
+    """What a column's dates begin with; None if they are not of three numbers."""
+    months_first = days_first = 0
+    doubtful = ""
+    for text in texts:
+        found = _NUMBERS.fullmatch(text)
+        if found is None or found[2] == ".":
+            continue
+        first, second = int(found[1]), int(found[3])
+        days_first += first > 12
+        months_first += second > 12
+        if first <= 12 and second <= 12 and (first != second or not doubtful):
+            doubtful = text
+    if months_first != days_first:
+        return DateOrder.US if months_first > days_first else DateOrder.EU
+    return Undecided(column, doubtful) if doubtful or months_first else None
+
+
+def settled(orders: Iterable[DateOrder | Undecided | None]) -> DateOrder:
+    """The order for columns that do not show it themselves: that of the file's other columns.
+
+    InvalidInput if none of them shows it.
+    """
+    known = list(orders)
+    told = {order for order in known if isinstance(order, DateOrder)}
+    doubtful = [order for order in known if isinstance(order, Undecided)]
+    if doubtful and len(told) != 1:
+        one = doubtful[0]
+        raise InvalidInput(
+            f"{one.column}: {one.text} may begin with the month or with the day: name the order"
+            " with --dates us (month first) or --dates eu (day first)",
+            field=one.column,
+        )
+    return told.pop() if len(told) == 1 else DateOrder.ISO
+
+
+def iso_date(text: str, order: DateOrder) -> str:
+    """The date, with its time if it has one, in ISO 8601; a text that is no date stays as it is."""
+    parts = _parts(text, order)
+    if parts is None:
+        return text
+    year, month, day, time = parts
+    clock = _clock(time or "00:00")
+    try:
+        moment = datetime(year, month, day, *(clock or ()))  # noqa: DTZ001 - it names no zone
+    except ValueError:
+        return text
+    if clock is None:
+        return text
+    return moment.isoformat() if time else moment.date().isoformat()
+
+
+def _parts(text: str, order: DateOrder) -> tuple[int, int, int, str | None] | None:
+    if found := _COMPACT.fullmatch(text) or _YEAR_FIRST.fullmatch(text):
+        return int(found["year"]), int(found["month"]), int(found["day"]), found["time"]
+    if found := _NUMBERS.fullmatch(text):
+        dotted = found[2] == "." and order is not DateOrder.US
+        if order is DateOrder.ISO and not dotted:
+            return None
+        first, second = int(found[1]), int(found[3])
+        day, month = (second, first) if order is DateOrder.US else (first, second)
+        return _year(found[4]), month, day, found["time"]
+    if (found := _DAY_NAME.fullmatch(text)) and (month := _month(found[2])):
+        return _year(found[3]), month, int(found[1]), found["time"]
+    if (found := _NAME_DAY.fullmatch(text)) and (month := _month(found[1])):
+        return _year(found[3]), month, int(found[2]), found["time"]
+    return None
+
+
+def _year(text: str) -> int:
+    year = int(text)
+    if len(text) == 4:
+        return year
+    return year + (2000 if year < _PIVOT else 1900)
+
+
+def _month(name: str) -> int:
+    short = name[:3].lower()
+    return _MONTHS.index(short) + 1 if short in _MONTHS else 0
+
+
+def _clock(text: str) -> tuple[int, int, int] | None:
+    """Hour, minute and second; None for what is no time, or has a zone."""
+    found = _TIME.fullmatch(text.strip())
+    if found is None:
+        return None
+    hour, half = int(found[1]), (found[4] or "").lower()
+    if half:
+        hour = hour % 12 + (12 if half == "p" else 0)
+    return hour, int(found[2]), int(found[3] or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TableForm:
+    """The separator and the order of dates (None: detected), and the columns by our names.
+
+    `columns` has upper-case names. A field's name without underscores leads to the column that
+    holds it, or to "" if no column does, whatever its name.
+    """
+
+    separator: str | None = None
+    dates: DateOrder | None = None
+    columns: Mapping[str, str] = field(default_factory=dict)
+
+    def column(self, name: str) -> str:
+        """The column of a field."""
+        return self.columns.get(_plain(name), name)
+
+    def reads(self, column: str, fields: Iterable[str]) -> bool:
+        """Whether one of the fields is in that column of the file."""
+        return any(self.column(name) == column for name in fields)
+
+    def check(self, fields: Iterable[str], header: Sequence[str]) -> None:
+        """InvalidInput if a field or a column that `columns` names is not there."""
+        known = {_plain(name) for name in fields}
+        for name, column in self.columns.items():
+            if name not in known:
+                raise InvalidInput(
+                    f"there is no field {name.lower()} to give a column to: there are"
+                    f" {', '.join(sorted(known)).lower()}",
+                    field="columns",
+                )
+            if column and column not in header:
+                raise InvalidInput(
+                    f"the file has no column {column} for {name.lower()}: it has"
+                    f" {', '.join(header)[:500]}",
+                    field="columns",
+                )
+
+
+AS_USUAL = TableForm()
+
+
+def read_columns(given: Sequence[str]) -> dict[str, str]:
+    """`field=column` pairs with commas between, or YAML files of them, by upper-case names."""
+    columns: dict[str, str] = {}
+    for text in given:
+        if "=" in text:
+            columns |= dict(_pair(part) for part in text.split(",") if part.strip())
+        else:
+            columns |= _file(Path(text))
+    return by_upper_names(columns)
+
+
+def by_upper_names(columns: Mapping[str, str]) -> dict[str, str]:
+    """The columns of fields, named as `TableForm` has them."""
+    return {_plain(name): column.strip().upper() for name, column in columns.items()}
+
+
+def read_date_order(text: str | None) -> DateOrder | None:
+    """The order by its name; InvalidInput names all."""
+    if text is None:
+        return None
+    try:
+        return DateOrder(text.strip().lower())
+    except ValueError as error:
+        raise InvalidInput(
+            f"--dates must be {', '.join(DateOrder)}, not {text}", field="dates"
+        ) from error
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, column = text.partition("=")
+    if not name.strip() or not equals:
+        raise InvalidInput(
+            f"--columns takes field=column pairs with commas between, not {text}: names with"
+            " commas go into a YAML file",
+            field="columns",
+        )
+    return name, column
+
+
+def _file(path: Path) -> dict[str, str]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InvalidInput(
+            f"--columns takes field=column pairs or a YAML file; {path} cannot be read: {error}",
+            field="columns",
+        ) from error
+    if not isinstance(content, dict):
+        raise InvalidInput(f"{path} must hold `field: column` lines", field="columns")
+    return {str(name): "" if column is None else str(column) for name, column in content.items()}
+
+
+def _plain(name: str) -> str:
+    return name.strip().upper().replace("_", "")
+
+
+Record = dict[str, str]
+
+
+def read_table(
+    content: bytes,
+    columns: Iterable[str],
+    required: Iterable[str],
+    dates: Iterable[str],
+    form: TableForm,
+) -> Iterator[tuple[int, Record] | FeedRow]:
+    """The records as text by upper-case field name; a row that cannot be read is a bad one.
+
+    `columns` are the fields, `dates` those among them that are dates: they are given in ISO 8601.
+    InvalidInput if a required column is missing, or the order of the dates cannot be told.
+    """
+    table = _opened(content, form)
+    form.check(columns, table.header)
+    wanted = {
+        name: table.header.index(form.column(name))
+        for name in columns
+        if form.column(name) in table.header
+    }
+    for name in required:
+        if name not in wanted:
+            raise InvalidInput(
+                f"the file has no column {name}: say which of its columns holds it, as in --columns"
+                f" {name.lower()}=COLUMN; there are {', '.join(table.header)[:500]}",
+                field=name,
+            )
+    reads = _date_readers(content, form, {name: wanted[name] for name in dates if name in wanted})
+    for row in table.rows():
+        if isinstance(row, RowError):
+            yield FeedRow(row.line, None, reason=row.reason)
+            continue
+        record = {name: row.values[place].strip() for name, place in wanted.items()}
+        for name, read in reads.items():
+            record[name] = read(record[name])
+        yield row.line, record
+
+
+def header_of(content: bytes, form: TableForm) -> tuple[str, ...]:
+    """The columns of the file, upper-case."""
+    return tuple(_opened(content, form).header)
+
+
+def _opened(content: bytes, form: TableForm) -> CsvTable:
+    return CsvTable(BytesIO(content), TextForm(UTF8, form.separator))
+
+
+def _date_readers(
+    content: bytes, form: TableForm, places: Mapping[str, int]
+) -> dict[str, "partial[str]"]:
+    """How each of the columns' dates is read, by all that stands in them."""
+    if form.dates is not None or not places:
+        order = form.dates or DateOrder.ISO
+        return {name: partial(iso_date, order=order) for name in places}
+    orders = {name: order_of(name, _values(content, form, place)) for name, place in places.items()}
+    others = settled(orders.values())
+    return {
+        name: partial(iso_date, order=order if isinstance(order, DateOrder) else others)
+        for name, order in orders.items()
+    }
+
+
+def _values(content: bytes, form: TableForm, place: int) -> Iterator[str]:
+    for row in _opened(content, form).rows():
+        if not isinstance(row, RowError):
+            yield row.values[place].strip()
