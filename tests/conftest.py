@@ -158,6 +158,17 @@ def served_pragmas() -> Iterator[tuple[str, ...]]:
         yield served
 
 
+@pytest.fixture(autouse=True, scope="session")
+def longest_wait() -> Iterator[float]:
+    """Seconds that a report waits at most for those before it; in services of this process, 0."""
+    from pawsonalize.access import slots
+
+    served = slots._LONGEST_WAIT
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slots, "_LONGEST_WAIT", 0.0)
+        yield served
+
+
 @pytest.fixture(scope="session", autouse=True)
 def sqlite_template(
     tmp_path_factory: pytest.TempPathFactory, served_pragmas: tuple[str, ...]

@@ -99,9 +99,18 @@ def test_every_part_that_a_wing_names_is_there_and_every_port_is_asked_for() -> 
 
 
 @pytest.mark.real
-def test_without_a_wing_and_its_line_the_rest_is_a_service_that_runs(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "without",
+    [
+        pytest.param([WINGS[::2], WINGS[1::2], WINGS], id="groups"),
+        pytest.param([(wing,) for wing in WINGS], id="each", marks=pytest.mark.nightly),
+    ],
+)
+def test_without_a_wing_and_its_line_the_rest_is_a_service_that_runs(
+    without: Sequence[Sequence[str]], tmp_path: Path
+) -> None:
     failed = {}
-    for gone in (*((wing,) for wing in WINGS), WINGS):
+    for gone in without:
         name = "+".join(gone)
         house = house_without(gone, tmp_path / name)
         result = subprocess.run(

@@ -10,7 +10,7 @@ from benchmarks.markets.play import play
 from benchmarks.markets.worlds import WORLDS, smaller
 from benchmarks.pages import NAMES, UNEXPLORED, Beside, compare
 
-MARKET = replace(smaller(WORLDS["town"], 0.03), days=20)
+MARKET = replace(smaller(WORLDS["town"], 0.03), days=10)
 
 
 def test_others_beside_ours_change_nothing_that_it_shows() -> None:

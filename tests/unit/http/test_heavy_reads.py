@@ -7,8 +7,14 @@ from functools import partial
 
 import pytest
 
+from pawsonalize.access import slots
 from pawsonalize.access.slots import HeavyReads
 from pawsonalize.domain.errors import NotReady
+
+
+@pytest.fixture(autouse=True)
+def as_served(monkeypatch: pytest.MonkeyPatch, longest_wait: float) -> None:
+    monkeypatch.setattr(slots, "_LONGEST_WAIT", longest_wait)
 
 
 @pytest.mark.parametrize(("waiting", "taken"), [({}, 9), ({"waiting": 2}, 3)])

@@ -38,7 +38,6 @@ SEED_DATA = (
     Path(os.environ.get("PAWSONALIZE_SHARED_DATA", Path(__file__).parents[6] / "shared" / "data"))
     / "seed"
 )
-SEEDS = range(3)
 
 
 pytestmark = pytest.mark.skipif(
@@ -56,12 +55,13 @@ def import_all(log: EventLog, catalogue: Catalogue) -> None:
         importer.import_file(parsed.dataset, SEED_DATA / rows, parsed)
 
 
+@pytest.mark.parametrize("seeds", [1, pytest.param(3, marks=pytest.mark.nightly)])
 def test_repeats_are_found_and_the_report_says_that_they_are_all_there_is(
-    log: EventLog, catalogue: Catalogue
+    seeds: int, log: EventLog, catalogue: Catalogue
 ) -> None:
     import_all(log, catalogue)
     reached: dict[str, list[float]] = {}
-    for seed in SEEDS:
+    for seed in range(seeds):
         order = EvaluationOrder(
             "user-personalization", NOW, {}, seed, splits=(SplitName.PERSONALIZE,)
         )
