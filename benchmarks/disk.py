@@ -25,9 +25,9 @@ from benchmarks.server import drive, post, serving
 from pawsonalize.app.adapters import opened
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY, MINUTE
-from pawsonalize.engine.ingest.decoding.payloads import single
 from pawsonalize.engine.ingest.event_form import read_event
-from pawsonalize.engine.upkeep.compaction import Compaction
+from pawsonalize.engine.ingest.payloads import single
+from pawsonalize.engine.upkeep.archiver import Compaction
 from pawsonalize.settings import load_settings
 
 _ANSWERS: dict[str, dict[str, Any]] = {

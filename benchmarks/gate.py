@@ -29,8 +29,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 
 from benchmarks.demo_visits import training_data
 from pawsonalize.demo import World, WorldSettings, generate
-from pawsonalize.engine.training.evaluating.evidence import LiveStanding, evidence_on
-from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out
+from pawsonalize.engine.training.evidence import LiveStanding, evidence_on
+from pawsonalize.engine.training.holdout import SplitName, hold_out
 from pawsonalize.evaluation.gate import Decision, Evidence, RuleOutcome, decide
 from pawsonalize.evaluation.gate_settings import GateSettings
 from pawsonalize.evaluation.splits import births

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.importing.importer import Importer
+from pawsonalize.engine.ingest.imports import Importer
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog

@@ -11,11 +11,9 @@ from pawsonalize.domain.events import Event, LoggedEvent
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.upkeep.archive_reading import ALWAYS, Period
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode
-from pawsonalize.engine.upkeep.archiver import Archiver
-from pawsonalize.engine.upkeep.compaction import Compaction
+from pawsonalize.engine.upkeep.archiver import Archiver, Compaction
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
-from pawsonalize.engine.upkeep.replay import Replayed, replay
-from pawsonalize.engine.upkeep.rereading import Rereading
+from pawsonalize.engine.upkeep.replay import Replayed, Rereading, replay
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger
 from pawsonalize.storage.database import Database

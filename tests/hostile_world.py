@@ -7,7 +7,7 @@ from typing import Any
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.group_changes import DatasetGroups
+from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.exposures import add_shown_animals

@@ -7,7 +7,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.tenants import group_sizing
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.group_changes import DatasetGroups
+from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution

@@ -25,8 +25,7 @@ from pawsonalize.config import (
 )
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
-from pawsonalize.engine.training.check_settings import CheckSettings
-from pawsonalize.engine.training.retraining.schedule import read_schedule
+from pawsonalize.engine.training.retraining.schedule import CheckSettings, read_schedule
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.fleet_settings import FleetSettings
 from pawsonalize.storage.data_folder import DATABASE_FILE

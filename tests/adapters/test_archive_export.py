@@ -13,8 +13,13 @@ import pytest
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, StorageUnavailable
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.upkeep.archive_export import ArchiveExport, Exported
-from pawsonalize.engine.upkeep.archive_reading import ALWAYS, ArchiveReader, Period
+from pawsonalize.engine.upkeep.archive_reading import (
+    ALWAYS,
+    ArchiveExport,
+    ArchiveReader,
+    Exported,
+    Period,
+)
 from pawsonalize.storage.database import Database
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received
 from tests.erasing import erase_users

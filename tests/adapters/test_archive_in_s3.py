@@ -19,7 +19,7 @@ from pawsonalize.app.adapters import opened
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.upkeep.compaction import Compaction
+from pawsonalize.engine.upkeep.archiver import Compaction
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.settings import Settings
 from tests.erasing import NOW, erasing_of

@@ -14,7 +14,7 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotReady
-from pawsonalize.engine.upkeep.compaction import Compaction
+from pawsonalize.engine.upkeep.archiver import Compaction
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.settings import Settings

@@ -12,7 +12,7 @@ import pytest
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
-from pawsonalize.engine.upkeep.compaction import Compaction
+from pawsonalize.engine.upkeep.archiver import Compaction
 from pawsonalize.storage.archive_ledger import Segment
 from pawsonalize.storage.database import Database
 from tests.archive_world import MIDNIGHT, ArchiveWorld, received

@@ -16,9 +16,13 @@ from pawsonalize.domain.events import USER, LoggedEvent, Visitor, visitor_digest
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest
-from pawsonalize.engine.upkeep.erased_archive import Watch, ignore_progress
+from pawsonalize.engine.upkeep.erased_archive import (
+    ErasureNote,
+    ErasureNotes,
+    Watch,
+    ignore_progress,
+)
 from pawsonalize.engine.upkeep.erasing import ERASING, Erasing
-from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes
 from pawsonalize.engine.upkeep.replay import replay
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.kinds.jobs import DataDeletionJob

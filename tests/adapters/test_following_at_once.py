@@ -11,8 +11,7 @@ from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.training.campaigns import Following
 from pawsonalize.engine.training.queue import AutomaticTraining
-from pawsonalize.engine.training.training_limit import TrainingLimit
-from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.engine.training.versions import SolutionVersions, TrainingLimit
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import ensure_defaults

@@ -8,12 +8,11 @@ import pytest
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.group_changes import DatasetGroups
-from pawsonalize.engine.upkeep import group_retention
+from pawsonalize.engine.training.solutions import DatasetGroups
+from pawsonalize.engine.upkeep import retention as retention_room
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
-from pawsonalize.engine.upkeep.group_retention import GroupEventRetention
-from pawsonalize.engine.upkeep.mending import mend
-from pawsonalize.engine.upkeep.retention import EventRetention
+from pawsonalize.engine.upkeep.retention import EventRetention, GroupEventRetention
+from pawsonalize.engine.upkeep.verification import mend
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
@@ -27,7 +26,7 @@ Retention = Callable[[int], GroupEventRetention]
 @pytest.fixture
 def world(database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArchiveWorld:
     """Two dataset groups with three events each in every hour; one keeps them for a week."""
-    monkeypatch.setattr(group_retention, "_AT_ONCE", 2)
+    monkeypatch.setattr(retention_room, "_AT_ONCE", 2)
     world = ArchiveWorld(database, tmp_path / "archive")
     for hour in range(4):
         for n, group in enumerate(("brief", "other", f"brief{ACTIONS}", "other", "brief", "other")):

@@ -8,9 +8,9 @@ import pytest
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event, Visitor
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.ingest.importing.columns import read_schema
-from pawsonalize.engine.ingest.importing.csv_rows import ImportReport
-from pawsonalize.engine.ingest.importing.importer import Importer
+from pawsonalize.engine.ingest.csv_files import ImportReport
+from pawsonalize.engine.ingest.csv_rows import read_schema
+from pawsonalize.engine.ingest.imports import Importer
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog

@@ -9,9 +9,8 @@ from sqlalchemy import func, select
 from pawsonalize.domain.events import Event, LoggedEvent
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
-from pawsonalize.engine.upkeep.archiver import Archiver
-from pawsonalize.engine.upkeep.compaction import Compaction
-from pawsonalize.engine.upkeep.mending import mend
+from pawsonalize.engine.upkeep.archiver import Archiver, Compaction
+from pawsonalize.engine.upkeep.verification import mend
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasureTable
 from pawsonalize.storage.events.event_log import EventLog

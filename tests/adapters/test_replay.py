@@ -13,13 +13,12 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event, LoggedEvent
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.ingest.decoding.payloads import single
 from pawsonalize.engine.ingest.event_form import read_event
+from pawsonalize.engine.ingest.payloads import single
 from pawsonalize.engine.upkeep.archive_reading import ALWAYS, ArchiveReader, Period
-from pawsonalize.engine.upkeep.mending import mend
-from pawsonalize.engine.upkeep.replay_into import Appended, ReplayInto
-from pawsonalize.engine.upkeep.rereading import Rereading
+from pawsonalize.engine.upkeep.replay import Appended, ReplayInto, Rereading
 from pawsonalize.engine.upkeep.retention import EventRetention
+from pawsonalize.engine.upkeep.verification import mend
 from pawsonalize.kinds.job_table import silent
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedLookup, ErasureTable

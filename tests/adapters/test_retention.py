@@ -12,8 +12,8 @@ from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.upkeep import retention
-from pawsonalize.engine.upkeep.mending import mend
 from pawsonalize.engine.upkeep.retention import ArchiveRetention, EventRetention
+from pawsonalize.engine.upkeep.verification import mend
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.histories import HistoryQuery
 from pawsonalize.storage.tables import sessions

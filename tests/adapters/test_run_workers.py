@@ -18,7 +18,7 @@ from pawsonalize.engine.training.retraining.record import (
     read_record,
     run_lease,
 )
-from pawsonalize.engine.training.retraining.worker_processes import MAX_STARTS, WorkerProcesses
+from pawsonalize.engine.training.retraining.worker import MAX_STARTS, WorkerProcesses
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.processes import holder
 from pawsonalize.storage.database import Database

@@ -10,7 +10,7 @@ import pytest
 from pawsonalize.app.adapters import opened
 from pawsonalize.cli.serve import store_world
 from pawsonalize.demo import WorldSettings, generate
-from pawsonalize.engine.training.evaluating.report import Evaluation
+from pawsonalize.engine.training.evaluator import Evaluation
 from pawsonalize.settings import load_settings
 from tests import forked
 

@@ -12,7 +12,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.engine.training.group_changes import DatasetGroups
+from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution
 from tests.e2e.conftest import Server, Start

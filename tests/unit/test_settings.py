@@ -9,7 +9,7 @@ import pytest
 
 from pawsonalize.config import SOURCES, Secret
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.training.check_settings import CheckSettings
+from pawsonalize.engine.training.retraining.schedule import CheckSettings
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.settings import Settings, as_environment, load_settings, read_settings
 from pawsonalize.wings.console.service import settings_in_force

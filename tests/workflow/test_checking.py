@@ -8,7 +8,6 @@ from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.training.check_settings import CheckSettings
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.record import (
@@ -19,6 +18,7 @@ from pawsonalize.engine.training.retraining.record import (
     Trigger,
     begun,
 )
+from pawsonalize.engine.training.retraining.schedule import CheckSettings
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER

@@ -3,14 +3,16 @@
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.engine.training.retraining.fates import MAX_ERRORS, attempt_half, conclude
 from pawsonalize.engine.training.retraining.record import (
+    MAX_ERRORS,
     Fate,
     Half,
     RunOutcome,
     RunRecord,
     Trigger,
+    attempt_half,
     begun,
+    conclude,
     read_record,
 )
 from pawsonalize.storage.work import Work

@@ -6,13 +6,12 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, parse_moment
-from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.retrained import Part, find_retrained, left_out
-from pawsonalize.engine.training.retraining import group_timers
-from pawsonalize.engine.training.retraining.group_timers import GroupTimers
+from pawsonalize.engine.training.retraining import runs as runs_module
 from pawsonalize.engine.training.retraining.record import RETRAINING, Trigger
-from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.engine.training.retraining.runs import GroupTimers, Runs
 from pawsonalize.engine.training.retraining.schedule import read_schedule
+from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import ensure_defaults
 from pawsonalize.kinds.job_table import FairOrder
@@ -55,7 +54,7 @@ def server(
     database: Database, registry: Registry, rows: WorkTable, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], GroupTimers]:
     """A server of several over these tables, which looks whenever it is asked to."""
-    monkeypatch.setattr(group_timers, "_LOOK_SECONDS", 0.0)
+    monkeypatch.setattr(runs_module, "_LOOK_SECONDS", 0.0)
     turns = Turns(database)
 
     def of() -> GroupTimers:

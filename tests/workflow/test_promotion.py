@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.training.retraining.promotion import PromotionSteps
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
@@ -16,6 +15,7 @@ from pawsonalize.engine.training.retraining.record import (
     Trigger,
     begun,
 )
+from pawsonalize.engine.training.retraining.steps import PromotionSteps
 from pawsonalize.engine.training.retraining.worker import Later
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.resource import Status

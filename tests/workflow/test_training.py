@@ -10,7 +10,6 @@ import pytest
 from msgspec import structs
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.record import (
     Fate,
@@ -21,8 +20,9 @@ from pawsonalize.engine.training.retraining.record import (
     Trigger,
     begun,
 )
-from pawsonalize.engine.training.retraining.training import MAX_TRAININGS, Training, in_turns
+from pawsonalize.engine.training.retraining.steps import MAX_TRAININGS, Training, in_turns
 from pawsonalize.engine.training.retraining.worker import Later
+from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER
 from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion

@@ -45,19 +45,17 @@ from pawsonalize.wing import offered
 
 if TYPE_CHECKING:
     from pawsonalize.engine.ingest.datasets import Datasets
-    from pawsonalize.engine.ingest.intake import Intake
-    from pawsonalize.engine.ingest.inventory.inventory import Inventory
+    from pawsonalize.engine.ingest.inventory import Inventory
     from pawsonalize.engine.ingest.job_files import Sources
+    from pawsonalize.engine.ingest.refusals import Intake
     from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
     from pawsonalize.engine.serving.directory import Directory
     from pawsonalize.engine.serving.filters import Filters
     from pawsonalize.engine.serving.served import RemoteCampaign
-    from pawsonalize.engine.training.group_changes import DatasetGroups
     from pawsonalize.engine.training.refresh import CountRefresher
-    from pawsonalize.engine.training.remote import RemoteEngine
     from pawsonalize.engine.training.retraining.runs import Runs
-    from pawsonalize.engine.training.solutions import Solutions
-    from pawsonalize.engine.training.trainer import Trainer
+    from pawsonalize.engine.training.solutions import DatasetGroups, Solutions
+    from pawsonalize.engine.training.trainer import RemoteEngine, Trainer
     from pawsonalize.engine.training.training_data import LogReading, Sampling
     from pawsonalize.engine.training.versions import SolutionVersions
     from pawsonalize.engine.upkeep.archiver import Archiver
@@ -115,7 +113,7 @@ class Adapters:
     @property
     def exposed(self) -> "tuple[Inventory, AnimalExposures]":
         """Animals and how often they were shown, for reports; they may be a moment behind."""
-        from pawsonalize.engine.ingest.inventory.inventory import Inventory
+        from pawsonalize.engine.ingest.inventory import Inventory
 
         reads = self.database.replica_reads()
         return Inventory(Animals(reads)), AnimalExposures(reads)
@@ -137,8 +135,7 @@ class Adapters:
     @property
     def versions(self) -> "SolutionVersions":
         """The solution versions."""
-        from pawsonalize.engine.training.training_limit import TrainingLimit
-        from pawsonalize.engine.training.versions import SolutionVersions
+        from pawsonalize.engine.training.versions import SolutionVersions, TrainingLimit
 
         limit = TrainingLimit(self.registry, GroupDays(self.database))
         return SolutionVersions(self.registry, self.log, self.artefacts, self.erased, limit)
@@ -179,7 +176,7 @@ class Adapters:
     @property
     def dataset_groups(self) -> "DatasetGroups":
         """The dataset groups."""
-        from pawsonalize.engine.training.group_changes import DatasetGroups
+        from pawsonalize.engine.training.solutions import DatasetGroups
 
         return DatasetGroups(self.registry)
 
@@ -243,7 +240,7 @@ class Adapters:
 
     def intake(self, settings: Settings) -> "Intake":
         """What counts how much of what comes in is taken; many refusals are a problem."""
-        from pawsonalize.engine.ingest.intake import Intake
+        from pawsonalize.engine.ingest.refusals import Intake
 
         return Intake(self.problems(settings), settings.dead_letter_notice)
 

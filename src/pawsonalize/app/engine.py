@@ -44,9 +44,8 @@ from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import Signatures
 from pawsonalize.domain.roles import WORK
 from pawsonalize.engine.ingest.events import Ingest
-from pawsonalize.engine.ingest.intake import Intake
-from pawsonalize.engine.ingest.inventory.inventory import AnimalNames, Inventory
-from pawsonalize.engine.ingest.refusals import RefusalSink
+from pawsonalize.engine.ingest.inventory import AnimalNames, Inventory
+from pawsonalize.engine.ingest.refusals import Intake, RefusalSink
 from pawsonalize.engine.reporting.exposure_report import available_exposure
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
@@ -63,14 +62,12 @@ from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.items import AvailabilityWatch
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.training.campaigns import Following
+from pawsonalize.engine.training.campaigns import Following, Recommenders
 from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
-from pawsonalize.engine.training.recommenders import Recommenders
-from pawsonalize.engine.training.retraining.group_timers import GroupTimers
+from pawsonalize.engine.training.refresh import TrainedOrNot
 from pawsonalize.engine.training.retraining.record import Trigger
-from pawsonalize.engine.training.retraining.runs import FirstRun, Runs, Timer
-from pawsonalize.engine.training.retraining.worker_processes import WorkerProcesses
-from pawsonalize.engine.training.untrained import TrainedOrNot
+from pawsonalize.engine.training.retraining.runs import FirstRun, GroupTimers, Runs, Timer
+from pawsonalize.engine.training.retraining.worker import WorkerProcesses
 from pawsonalize.engine.upkeep.archiver import Archiver
 from pawsonalize.engine.upkeep.deletions import Deletions
 from pawsonalize.engine.upkeep.erasing import Erasing

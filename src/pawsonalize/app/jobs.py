@@ -9,7 +9,7 @@ from pawsonalize.app.tenants import fair_order
 from pawsonalize.app.upkeep import deletions_of
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.engine.ingest.exports import Exports
-from pawsonalize.engine.ingest.importing.jobs import Imports
+from pawsonalize.engine.ingest.imports import Imports
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.engine.reporting.metric_attributions import Measuring, MetricAttributions
 from pawsonalize.engine.serving.batch import Batch

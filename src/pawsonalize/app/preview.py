@@ -13,7 +13,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.serving import available_watch, individuals, postcodes_of
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Address, Directory, Purpose
@@ -23,7 +23,7 @@ from pawsonalize.engine.serving.impressions import UnseenAnswers
 from pawsonalize.engine.serving.items import AvailabilityWatch
 from pawsonalize.engine.serving.recommender import Candidate, Runtime
 from pawsonalize.engine.serving.served import Fixed, Loader, Served, Serving, ServingSettings
-from pawsonalize.engine.training.untrained import Untrained
+from pawsonalize.engine.training.refresh import Untrained
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.settings import Settings

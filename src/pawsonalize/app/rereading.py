@@ -7,11 +7,11 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.aws.raw_calls import read_raw_call
 from pawsonalize.aws.raw_form import is_raw_call
 from pawsonalize.domain.events import Event
-from pawsonalize.engine.ingest.decoding.payloads import single
 from pawsonalize.engine.ingest.event_form import read_event
 from pawsonalize.engine.ingest.events import group_at
-from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
-from pawsonalize.engine.upkeep.rereading import Reader
+from pawsonalize.engine.ingest.inventory import AnimalNames
+from pawsonalize.engine.ingest.payloads import single
+from pawsonalize.engine.upkeep.replay import Reader
 
 
 def reader_of(adapters: Adapters) -> Reader:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
-from pawsonalize.engine.ingest.decoding.payloads import single
+from pawsonalize.engine.ingest.payloads import single
 from pawsonalize.wing import offered
 
 _BATCH = 50

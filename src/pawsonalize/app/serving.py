@@ -23,7 +23,7 @@ from pawsonalize.engine.serving.items import AvailabilityWatch
 from pawsonalize.engine.serving.live_model import LiveModel, Turn
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader, ServingSettings
-from pawsonalize.engine.training.untrained import TrainedOrNot, Untrained
+from pawsonalize.engine.training.refresh import TrainedOrNot, Untrained
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.processes import held
 from pawsonalize.kinds.solutions import Solution

@@ -8,8 +8,8 @@ from pawsonalize.access.limits import Tenants, Usage
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import DAY, SECOND
-from pawsonalize.engine.ingest.event_limits import EventLimits
 from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes, named_types
+from pawsonalize.engine.ingest.refusals import EventLimits
 from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.http.metrics import count_raw_too_long, count_unknown_type
 from pawsonalize.kinds.cached_lookup import CachedLookup

@@ -16,24 +16,21 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training.campaigns import Following
-from pawsonalize.engine.training.evaluating.evidence import Gate
+from pawsonalize.engine.training.evidence import Gate
 from pawsonalize.engine.training.refresh import refresh_served, report_death
 from pawsonalize.engine.training.retraining.checking import Checking
-from pawsonalize.engine.training.retraining.group_timers import GroupTimers
 from pawsonalize.engine.training.retraining.news import News
-from pawsonalize.engine.training.retraining.promotion import Judging, PromotionSteps
 from pawsonalize.engine.training.retraining.runs import (
     FirstRun,
+    GroupTimers,
     LiveState,
     Runs,
     ServedCampaign,
     Timer,
 )
 from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.engine.training.retraining.steps import steps
-from pawsonalize.engine.training.retraining.training import Training
-from pawsonalize.engine.training.retraining.worker import RunWorker
-from pawsonalize.engine.training.retraining.worker_processes import WorkerProcesses
+from pawsonalize.engine.training.retraining.steps import Judging, PromotionSteps, Training, steps
+from pawsonalize.engine.training.retraining.worker import RunWorker, WorkerProcesses
 from pawsonalize.http.metrics import count_refresh
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.leases import SideProcess

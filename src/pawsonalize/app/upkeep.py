@@ -8,17 +8,22 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import at_the_moment
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.erased_rows import ErasedRows
-from pawsonalize.engine.training.old_versions import VersionRetention
+from pawsonalize.engine.training.kept_rows import ErasedRows
 from pawsonalize.engine.training.retraining.record import RETRAINING
-from pawsonalize.engine.upkeep.compaction import Compaction
-from pawsonalize.engine.upkeep.deletions import Deletions
+from pawsonalize.engine.training.versions import VersionRetention
+from pawsonalize.engine.upkeep.archiver import Compaction
+from pawsonalize.engine.upkeep.deletions import Deletions, VisitorFiles
+from pawsonalize.engine.upkeep.erased_archive import ErasureNotes
 from pawsonalize.engine.upkeep.erasing import Erasing, ErasureSteps
-from pawsonalize.engine.upkeep.erasures import ErasureNotes
-from pawsonalize.engine.upkeep.group_retention import GroupEventRetention
-from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention, ObjectRetention
-from pawsonalize.engine.upkeep.retention import AnswerRetention, ArchiveRetention, EventRetention
-from pawsonalize.engine.upkeep.visitor_files import VisitorFiles
+from pawsonalize.engine.upkeep.retention import (
+    AnswerRetention,
+    ArchiveRetention,
+    EventRetention,
+    FileRetention,
+    GroupEventRetention,
+    JobRetention,
+    ObjectRetention,
+)
 from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.jobs import (
     BatchInferenceJob,

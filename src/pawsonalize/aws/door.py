@@ -31,7 +31,7 @@ from pawsonalize.aws.protocol.validation import check
 from pawsonalize.aws.reach import group_of_call
 from pawsonalize.aws.services import AwsServices
 from pawsonalize.aws.signatures import SignedRequest
-from pawsonalize.engine.ingest.decoding.decoder import read_bounded
+from pawsonalize.engine.ingest.decoder import read_bounded
 from pawsonalize.kinds.access_keys import CONTROL_PLANE, EVENTS, RUNTIME, Scope
 from pawsonalize.storage.journal import AuditEntry
 

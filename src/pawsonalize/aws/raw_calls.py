@@ -8,7 +8,7 @@ from pawsonalize.aws.protocol.service import operations
 from pawsonalize.aws.protocol.validation import check
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import ACTIONS, Event
-from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
+from pawsonalize.engine.ingest.inventory import AnimalNames
 
 
 def read_raw_call(raw: str, was: Event, names: AnimalNames) -> Event:

@@ -10,17 +10,16 @@ from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.signatures import Signatures
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.events import Ingest
-from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
+from pawsonalize.engine.ingest.inventory import AnimalNames
 from pawsonalize.engine.reporting.metric_attributions import MetricAttributions
 from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.campaigns import Runtimes
 from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.filters import Filters
-from pawsonalize.engine.training.group_changes import DatasetGroups
+from pawsonalize.engine.training.campaigns import Recommenders
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.queue import TrainingQueue
-from pawsonalize.engine.training.recommenders import Recommenders
-from pawsonalize.engine.training.solutions import Solutions
+from pawsonalize.engine.training.solutions import DatasetGroups, Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.campaign_updates import Campaigns

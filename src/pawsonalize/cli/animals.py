@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pawsonalize.domain.animals import Animal
-    from pawsonalize.engine.ingest.inventory.inventory import Inventory
+    from pawsonalize.engine.ingest.inventory import Inventory
     from pawsonalize.engine.reporting.exposure_report import ExposureShare
 
 app = command_group("The inventory: import it, look at it, change it.")
@@ -42,7 +42,7 @@ def ls(
 
     Example: pawsonalize animals ls --status available --species dog
     """
-    from pawsonalize.engine.ingest.inventory.listing import read_status
+    from pawsonalize.engine.ingest.listings import read_status
     from pawsonalize.storage.animals.animals import AnimalQuery
 
     query = AnimalQuery(
@@ -87,7 +87,7 @@ def set_status(
 
     Example: pawsonalize animals set-status a-7 adopted
     """
-    from pawsonalize.engine.ingest.inventory.listing import read_status
+    from pawsonalize.engine.ingest.listings import read_status
 
     moment = None if at is None else parse_moment(at, "--at")
     with _inventory(data_dir) as inventory:
@@ -112,7 +112,7 @@ def exposure(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize animals exposure
     """
-    from pawsonalize.engine.ingest.inventory.inventory import Inventory
+    from pawsonalize.engine.ingest.inventory import Inventory
     from pawsonalize.engine.reporting.exposure_report import available_exposure
 
     with opened(data_dir) as adapters:
@@ -134,7 +134,7 @@ def _print_exposure(shares: "Sequence[ExposureShare]") -> None:
 
 @contextmanager
 def _inventory(data_dir: Path | None) -> Iterator["Inventory"]:
-    from pawsonalize.engine.ingest.inventory.inventory import Inventory
+    from pawsonalize.engine.ingest.inventory import Inventory
 
     with opened(data_dir) as adapters:
         yield Inventory(adapters.animals)

@@ -20,7 +20,7 @@ from pawsonalize.wing import offered
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.engine.upkeep.archive_reading import Period
-    from pawsonalize.engine.upkeep.rereading import Rereading
+    from pawsonalize.engine.upkeep.replay import Rereading
 
 app = command_group("The raw archive of accepted events.")
 
@@ -92,7 +92,7 @@ def compact(data_dir: DataDir = None) -> None:
 
     Example: pawsonalize archive compact
     """
-    from pawsonalize.engine.upkeep.compaction import Compaction
+    from pawsonalize.engine.upkeep.archiver import Compaction
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         sizes = adapters.erased_archive.index.sizes
@@ -109,7 +109,7 @@ def mend(data_dir: DataDir = None) -> None:
 
     Example: pawsonalize archive mend
     """
-    from pawsonalize.engine.upkeep.mending import mend as mend_archive
+    from pawsonalize.engine.upkeep.verification import mend as mend_archive
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
         for key in mend_archive(adapters.log, adapters.erased_archive):
@@ -177,7 +177,7 @@ def _replay_into(
     of: str | None,
 ) -> None:
     from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
-    from pawsonalize.engine.upkeep.replay_into import ReplayInto
+    from pawsonalize.engine.upkeep.replay import ReplayInto
 
     period = _period(*times)
     with opened(settings) as adapters, progress("replaying") as bar:
@@ -238,8 +238,7 @@ def export(
 
     Example: pawsonalize archive export --parquet lake --since 2026-11-01
     """
-    from pawsonalize.engine.upkeep.archive_export import ArchiveExport
-    from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
+    from pawsonalize.engine.upkeep.archive_reading import ArchiveExport, ArchiveReader
 
     check_folder_of(parquet)
     settings, period = load_settings({"data_dir": data_dir}), _period(since, until)
@@ -261,7 +260,7 @@ def _period(since: str | None, until: str | None) -> "Period":
 
 def _rereading(adapters: "Adapters") -> "Rereading":
     from pawsonalize.app.rereading import reader_of
-    from pawsonalize.engine.upkeep.rereading import Rereading
+    from pawsonalize.engine.upkeep.replay import Rereading
 
     return Rereading(reader_of(adapters))
 

@@ -18,9 +18,8 @@ from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.ingest.importing.csv_rows import ImportReport, RowError
-    from pawsonalize.engine.ingest.importing.importer import Importer
-    from pawsonalize.engine.ingest.importing.text_form import TextForm
+    from pawsonalize.engine.ingest.csv_files import ImportReport, RowError, TextForm
+    from pawsonalize.engine.ingest.imports import Importer
 
 Csv = Annotated[Path | None, typer.Option(help="A CSV file; the header in any case.")]
 Schemas = Annotated[
@@ -51,9 +50,8 @@ def import_(
 
     Example: pawsonalize import --items items.csv --interactions interactions.csv
     """
-    from pawsonalize.engine.ingest.importing.importer import Importer
-    from pawsonalize.engine.ingest.importing.jobs import run_import_job
-    from pawsonalize.engine.ingest.importing.text_form import read_text_form
+    from pawsonalize.engine.ingest.csv_files import read_text_form
+    from pawsonalize.engine.ingest.imports import Importer, run_import_job
     from pawsonalize.kinds.defaults import DATASET_GROUP
 
     files = {
@@ -118,7 +116,7 @@ def _import(
 
 
 def _schemas(paths: list[Path]) -> dict[DatasetType, Schema]:
-    from pawsonalize.engine.ingest.importing.columns import read_schema
+    from pawsonalize.engine.ingest.csv_rows import read_schema
 
     schemas = {}
     for path in paths:

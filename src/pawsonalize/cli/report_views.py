@@ -13,7 +13,7 @@ from rich.table import Table
 from pawsonalize.cli.terminal import wide_console
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.reporting.report import Curve, Line, OutcomesReport, PolicyEstimate, Stays
-from pawsonalize.engine.training.evaluating.report import (
+from pawsonalize.engine.training.evaluator import (
     Evaluation,
     RankerReport,
     SplitReport,

@@ -26,7 +26,7 @@ from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.engine.training.evaluating.report import Evaluation
+    from pawsonalize.engine.training.evaluator import Evaluation
 
 
 _DOCUMENT, _PICTURE = "evaluation.json", "evaluation.svg"
@@ -66,9 +66,9 @@ def evaluate(
     """
     from pawsonalize.app.shared_data import share_reports
     from pawsonalize.cli.report_views import print_evaluation
-    from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder
-    from pawsonalize.engine.training.evaluating.evaluator import evaluate as evaluate_recipe
-    from pawsonalize.engine.training.evaluating.holdout import SplitName
+    from pawsonalize.engine.training.evaluator import EvaluationOrder
+    from pawsonalize.engine.training.evaluator import evaluate as evaluate_recipe
+    from pawsonalize.engine.training.holdout import SplitName
 
     if out is not None:
         check_folder_of(out)

@@ -18,8 +18,14 @@ from pawsonalize.cli.terminal import print_listing, print_result, progress, wide
 from pawsonalize.domain.errors import InvalidInput, TrainingFailed
 from pawsonalize.domain.times import SECOND, iso
 from pawsonalize.engine.serving.directory import list_names
-from pawsonalize.engine.training.retraining.fates import describe_finding, label
-from pawsonalize.engine.training.retraining.record import Half, RunOutcome, RunRecord, StepTiming
+from pawsonalize.engine.training.retraining.record import (
+    Half,
+    RunOutcome,
+    RunRecord,
+    StepTiming,
+    describe_finding,
+    label,
+)
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.resource import Status

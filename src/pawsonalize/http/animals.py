@@ -14,12 +14,11 @@ from pawsonalize.domain.attributes import species_id
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields
+from pawsonalize.engine.ingest.animal_form import AnimalForm
+from pawsonalize.engine.ingest.decoder import Form, UnknownFields, check_fields, decode
 from pawsonalize.engine.ingest.event_form import Moment
-from pawsonalize.engine.ingest.inventory.form import AnimalForm
-from pawsonalize.engine.ingest.inventory.inventory import MAX_ANIMALS
-from pawsonalize.engine.ingest.inventory.listing import Listing, read_listing, read_status
+from pawsonalize.engine.ingest.inventory import MAX_ANIMALS
+from pawsonalize.engine.ingest.listings import Listing, read_listing, read_status
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.examples import ANIMAL
 from pawsonalize.http.json import json_response, read_body, read_form, read_limit, unknown_of

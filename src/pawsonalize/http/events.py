@@ -11,10 +11,10 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import Forbidden, InputTooLarge, InvalidInput, TooManyRequests
 from pawsonalize.domain.events import Event
-from pawsonalize.engine.ingest.decoding.payloads import Part, unpack
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form
+from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import EventForm
 from pawsonalize.engine.ingest.events import MAX_EVENTS, IngestReceipt
+from pawsonalize.engine.ingest.payloads import Part, unpack
 from pawsonalize.engine.ingest.refusals import HTTP, RefusedInput
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.callers import UNSIGNED, caller_of, check_visitor, leave

@@ -10,8 +10,7 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput, WrongMediaType
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.engine.ingest.decoding.decoder import decode, read_bounded
-from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
+from pawsonalize.engine.ingest.decoder import UnknownFields, decode, read_bounded
 from pawsonalize.http.services import Services
 
 _FLAGS = {"true": True, "false": False}

@@ -24,7 +24,7 @@ from pawsonalize.domain.wishes import (
     wanted_size,
     wanted_species,
 )
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form, bare, check_names
+from pawsonalize.engine.ingest.decoder import Form, bare, check_names
 from pawsonalize.engine.ingest.event_form import Id, Moment
 from pawsonalize.engine.serving.animals.answer import seconds_until_written
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place

@@ -15,7 +15,7 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import SECOND
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form
+from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
 from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals

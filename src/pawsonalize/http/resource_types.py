@@ -11,7 +11,7 @@ import msgspec
 from msgspec import NODEFAULT, UNSET, Meta, UnsetType
 
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form
+from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.kinds.campaigns import CampaignUpdate
 from pawsonalize.kinds.group_limits import GroupLimits
 from pawsonalize.kinds.kind import REQUIRED, Field, Kind, Native

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import iso, parse_moment
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form
+from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.record import Half, RunRecord, Trigger
 from pawsonalize.http.json import json_response, read_form, read_limit

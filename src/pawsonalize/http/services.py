@@ -10,9 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from pawsonalize.access.slots import HeavyReads
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.events import Ingest
-from pawsonalize.engine.ingest.intake import Intake
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.engine.ingest.refusals import RefusalSink
+from pawsonalize.engine.ingest.inventory import Inventory
+from pawsonalize.engine.ingest.refusals import Intake, RefusalSink
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.reporting.service_figures import ServiceFigures
@@ -22,11 +21,10 @@ from pawsonalize.engine.serving.directory import Directory
 from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.filters import Filters
 from pawsonalize.engine.serving.recommender import Runtime
-from pawsonalize.engine.training.group_changes import DatasetGroups
 from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.retraining.runs import Runs
-from pawsonalize.engine.training.solutions import Solutions
+from pawsonalize.engine.training.solutions import DatasetGroups, Solutions
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.engine.upkeep.erasing import Erasing
 from pawsonalize.kinds.campaign_updates import Campaigns

@@ -16,8 +16,8 @@ from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.limits import check_between, check_length, parse_id
 from pawsonalize.domain.preferences import PREFERRED_AT
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form
-from pawsonalize.engine.ingest.decoding.wrappings import IN_THE_QUERY
+from pawsonalize.engine.ingest.decoder import Form
+from pawsonalize.engine.ingest.payloads import IN_THE_QUERY
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.callers import enter, own_group
 from pawsonalize.http.examples import USER

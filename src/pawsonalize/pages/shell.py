@@ -20,7 +20,7 @@ from pawsonalize.domain.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from pawsonalize.engine.ingest.decoding.decoder import read_bounded
+from pawsonalize.engine.ingest.decoder import read_bounded
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import CONTROL_PLANE, OPERATOR, Scope
 from pawsonalize.ui.rendering import page

@@ -14,8 +14,8 @@ from pawsonalize.domain.events import ADOPTION, DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.engine.ingest.decoding.payloads import unpack
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.ingest.inventory import Inventory
+from pawsonalize.engine.ingest.payloads import unpack
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.ui.adoption_page import get_adoption_page, get_learning

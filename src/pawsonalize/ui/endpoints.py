@@ -21,7 +21,7 @@ from pawsonalize.domain.errors import (
 )
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.engine.ingest.decoding.decoder import read_bounded
+from pawsonalize.engine.ingest.decoder import read_bounded
 from pawsonalize.ui.rendering import page
 from pawsonalize.ui.storefront import Storefront
 

@@ -15,8 +15,8 @@ from pawsonalize.app.engine import Engine
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.retraining.group_timers import GroupTimers
-from pawsonalize.engine.training.retraining.worker_processes import WorkerProcesses
+from pawsonalize.engine.training.retraining.runs import GroupTimers
+from pawsonalize.engine.training.retraining.worker import WorkerProcesses
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import ANIMALS, Impression

@@ -13,7 +13,7 @@ from pyarrow.parquet import read_table
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.upkeep import erasing
 from pawsonalize.domain.events import Event
-from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder, evaluate
+from pawsonalize.engine.training.evaluator import EvaluationOrder, evaluate
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.solutions import SolutionVersion, TrainingMode
 from pawsonalize.settings import Settings, as_environment, load_settings

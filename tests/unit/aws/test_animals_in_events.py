@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
+from pawsonalize.engine.ingest.inventory import AnimalNames
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Item
 from tests.animal_data import animal

@@ -14,7 +14,7 @@ from pawsonalize.aws.raw_calls import read_raw_call
 from pawsonalize.aws.raw_form import is_raw_call
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.engine.ingest.inventory.inventory import AnimalNames
+from pawsonalize.engine.ingest.inventory import AnimalNames
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.raw_events import RawEvents
 from tests.event_data import T0

@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize.domain.attributes import read_answer, size_id
-from pawsonalize.engine.ingest.inventory.listing import read_status
+from pawsonalize.engine.ingest.listings import read_status
 
 
 def test_an_answer_is_read_as_people_write_it(subtests: pytest.Subtests) -> None:

@@ -12,7 +12,7 @@ from pawsonalize.domain.events import Event
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import DatasetRow
-from pawsonalize.engine.ingest.decoding.decoder import encode_text, read_json
+from pawsonalize.engine.ingest.decoder import encode_text, read_json
 from pawsonalize.engine.ingest.event_form import read_interaction, read_raw
 from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.reporting.metric_attributions import SOURCE

@@ -12,7 +12,7 @@ from typing import Any
 from pawsonalize.aws.protocol.errors import SERIALIZATION, AwsError
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.engine.ingest.decoding.decoder import encode_text, read_json
+from pawsonalize.engine.ingest.decoder import encode_text, read_json
 
 _INT32 = 2**31
 

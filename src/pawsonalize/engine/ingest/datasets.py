@@ -8,8 +8,8 @@ from typing import Any
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType, Schema, SchemaField
+from pawsonalize.engine.ingest.csv_rows import read_created_at
 from pawsonalize.engine.ingest.events import Rejection
-from pawsonalize.engine.ingest.importing.rows import read_created_at
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.datasets import (
     Dataset,

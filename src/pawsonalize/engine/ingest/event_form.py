@@ -25,10 +25,8 @@ from pawsonalize.domain.events import (
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import MAX_ID_LENGTH, check_length, parse_id
 from pawsonalize.domain.times import DAY, parse_moment
-from pawsonalize.engine.ingest.decoding.decoder import check_fields, decode, encode_text
-from pawsonalize.engine.ingest.decoding.payloads import Payload, short_id, single
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields
-from pawsonalize.engine.ingest.decoding.wrappings import IN_THE_QUERY
+from pawsonalize.engine.ingest.decoder import Form, UnknownFields, check_fields, decode, encode_text
+from pawsonalize.engine.ingest.payloads import IN_THE_QUERY, Payload, short_id, single
 from pawsonalize.kinds.resource import new_event_id
 
 # The bounds are for the API document; `parse_id` keeps them, and says more when it refuses.

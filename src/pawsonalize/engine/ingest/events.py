@@ -26,11 +26,11 @@ from pawsonalize.domain.events import (
     plain_spelling,
 )
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.engine.ingest.decoding.payloads import Part, Unreadable
-from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, likely_name
+from pawsonalize.engine.ingest.decoder import UnknownFields, likely_name
 from pawsonalize.engine.ingest.event_form import read_event
-from pawsonalize.engine.ingest.event_limits import UNLIMITED, EventLimits
 from pawsonalize.engine.ingest.group_commit import GroupCommit
+from pawsonalize.engine.ingest.payloads import Part, Unreadable
+from pawsonalize.engine.ingest.refusals import UNLIMITED, EventLimits
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.storage.animals.animals import Animals

@@ -13,8 +13,8 @@ from pawsonalize.domain.events import Event
 from pawsonalize.domain.filters import number_text
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.domain.times import SECOND
+from pawsonalize.engine.ingest.csv_rows import IMPORTED
 from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.importing.rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.kinds.datasets import Dataset, as_items, data_group
 from pawsonalize.kinds.jobs import DatasetExportJob, IngestionMode

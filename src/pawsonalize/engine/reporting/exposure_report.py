@@ -10,7 +10,7 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.engine.serving.animals.pages import ShownPages, reported_page, was_shown
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.resource import first_recommendation_id

@@ -18,7 +18,7 @@ from pawsonalize.domain.filters import number_text
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.domain.times import HOUR, SECOND
-from pawsonalize.engine.ingest.importing.rows import IMPORTED
+from pawsonalize.engine.ingest.csv_rows import IMPORTED
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.engine.serving.items import number_of
 from pawsonalize.kinds.group_resources import AttributedMetric, MetricAttribution

@@ -1,18 +1,21 @@
-"""Campaigns that follow the newest version of their solution."""
+"""Recommenders: trained when they are created, served as soon as they are trained."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 import structlog
 
-from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError
+from pawsonalize.domain.errors import AlreadyExists, Conflict, NotFound, PawsonalizeError
+from pawsonalize.engine.training.queue import TrainingQueue
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaign_updates import Campaigns
-from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.kinds.resource import Status, moved
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
 
 Refusal = Callable[[SolutionVersion, SolutionVersion | None, int], str | None]
 """Return the reason why a version may not replace the live one at a moment, or None."""
@@ -79,3 +82,140 @@ class Following:
             solution_version=newest.name,
             reason=reason,
         )
+
+
+_SERVING = ("exploration_weight", "exploration_item_age_cut_off", "min_provisioned_tps")
+
+
+@dataclass(frozen=True, slots=True)
+class Recommenders:
+    """The recommenders of a registry, over solutions, versions and campaigns.
+
+    Each step of a creation looks at what exists, so that any server goes on where another one died.
+    """
+
+    registry: Registry
+    versions: SolutionVersions
+    campaigns: Campaigns
+    queue: TrainingQueue
+
+    def create(self, recommender: Recommender, now: int) -> Recommender:
+        """Store a recommender and begin its training; CREATE PENDING.
+
+        Raises what creating its solution raises: a wrong setting, or as many as there may be.
+        """
+        name = recommender.served_by
+        if self.registry.find(Recommender, recommender.name) is not None:
+            raise AlreadyExists(f"there is a recommender named {recommender.name} already")
+        self.registry.create(
+            Solution(
+                name=name,
+                dataset_group=recommender.dataset_group,
+                recipe=recommender.recipe,
+                settings=recommender.settings,
+                selection=recommender.selection,
+            ),
+            now,
+        )
+        created = self.registry.create(recommender, now)
+        self.look_after(now)
+        return created
+
+    def update(self, name: str, now: int, **changes: Any) -> Recommender:
+        """Change how it serves; Conflict unless it is ACTIVE. `asked` is replaced."""
+        recommender = self._in_state(name, Status.ACTIVE)
+        newer = msgspec.structs.replace(recommender, **changes)
+        version = self.campaigns.get(newer.served_by).solution_version
+        assert version is not None, "it is ACTIVE"
+        self.campaigns.update(newer.served_by, version, now, **_serving(newer))
+        return self.registry.update(newer, now)
+
+    def stop(self, name: str, now: int) -> Recommender:
+        """Answer nothing from now on, and keep what was trained; Conflict unless it is ACTIVE."""
+        recommender = self._in_state(name, Status.ACTIVE)
+        return self.registry.update(moved(recommender, Status.INACTIVE), now)
+
+    def start(self, name: str, now: int) -> Recommender:
+        """Answer again; Conflict unless it is INACTIVE."""
+        recommender = self._in_state(name, Status.INACTIVE)
+        return self.registry.update(moved(recommender, Status.ACTIVE), now)
+
+    def delete(self, name: str, now: int) -> None:
+        """Delete it with its campaign, its solution and their versions; Conflict while it trains.
+
+        Interrupted, what is left of them can be deleted by itself.
+        """
+        recommender = self.registry.get(Recommender, name)
+        if not recommender.status.is_settled:
+            raise Conflict(f"recommender {name} is {recommender.status}: wait, then delete it")
+        self.registry.delete(Recommender, name)
+        if self.registry.find(Campaign, recommender.served_by) is not None:
+            self.registry.delete(Campaign, recommender.served_by)
+        if self.registry.find(Solution, recommender.served_by) is not None:
+            self.versions.delete_solution(recommender.served_by, now)
+
+    def look_after(self, now: int) -> None:
+        """Take the next step of every creation whose step before is done."""
+        for recommender in list(self.registry.all(Recommender)):
+            if not recommender.status.is_settled:
+                with suppress(Conflict):  # another server was faster
+                    self._advance(recommender, now)
+
+    def version(self, recommender: Recommender) -> SolutionVersion | None:
+        """The version that it serves, or is to serve."""
+        found = self.registry.page(SolutionVersion, 1, parent=recommender.served_by)
+        return found[0] if found else None
+
+    def _advance(self, recommender: Recommender, now: int) -> None:
+        try:
+            version = self.version(recommender)
+            if version is None:
+                self._train(recommender, now)
+            elif version.status is Status.ACTIVE:
+                self._serve(recommender, version, now)
+            elif version.status.is_settled:
+                self._failed(recommender, version.failure_reason or version.status, now)
+        except Conflict:
+            raise
+        except PawsonalizeError as error:
+            self._failed(recommender, error.message, now)
+
+    def _train(self, recommender: Recommender, now: int) -> None:
+        self.versions.create(
+            recommender.served_by,
+            as_of=now,
+            now=now,
+            name=f"{recommender.served_by}-1",
+            measured=True,
+        )
+        self.queue.start_waiting(now)
+        self.registry.update(moved(recommender, Status.CREATE_IN_PROGRESS), now)
+
+    def _serve(self, recommender: Recommender, version: SolutionVersion, now: int) -> None:
+        name = recommender.served_by
+        if recommender.status is Status.CREATE_PENDING:  # who began the training died
+            recommender = self.registry.update(moved(recommender, Status.CREATE_IN_PROGRESS), now)
+        campaign = self.campaigns.find(name)
+        if campaign is None:
+            campaign = Campaign(name=name, solution=name, **_serving(recommender))
+            self.campaigns.create(campaign, version.name, now)
+        elif campaign.solution_version is not None:
+            self.registry.update(moved(recommender, Status.ACTIVE), now)
+        elif campaign.latest_update and campaign.latest_update.status is Status.CREATE_FAILED:
+            self._failed(recommender, campaign.latest_update.failure_reason or "", now)
+
+    def _failed(self, recommender: Recommender, reason: str, now: int) -> None:
+        failed = moved(recommender, Status.CREATE_FAILED, failure_reason=reason)
+        self.registry.update(failed, now)
+
+    def _in_state(self, name: str, status: Status) -> Recommender:
+        recommender = self.registry.get(Recommender, name)
+        if recommender.status is not status:
+            raise Conflict(f"recommender {name} is {recommender.status}, and must be {status}")
+        return recommender
+
+
+def _serving(recommender: Recommender) -> dict[str, Any]:
+    """The settings of its campaign; whether answers have metadata is up to the door."""
+    serving = {name: getattr(recommender, name) for name in _SERVING}
+    return serving | {"asked": dict(recommender.asked)}

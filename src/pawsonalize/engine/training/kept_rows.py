@@ -1,21 +1,29 @@
 """The rows that a training read, kept beside its model: so a refresh reads only what is new."""
 
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import isnan
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.domain.events import visitor_key
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.domain.errors import CorruptArtefact, NotFound
+from pawsonalize.domain.events import owning_group, visitor_key
 from pawsonalize.engine.serving.facets import FacetReader, as_properties
+from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
+from pawsonalize.engine.upkeep.erased_archive import Watch
+from pawsonalize.engine.upkeep.erasing import NamedErasure
 from pawsonalize.kinds.job_table import Progress, silent
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.recipes.artefact import check_codes, pack_strings, take, unpack_strings
 from pawsonalize.recipes.data import Arrays
+from pawsonalize.storage.erasures import Erasure, Trouble
 from pawsonalize.storage.events.event_log import EventLog, TrainingRow
 
 _BATCH = 50_000
@@ -52,11 +60,7 @@ class KeptRows:
         """These rows, with the facets that the reader knows."""
         columns = (array("i"), array("i"), array("i"), array("q"), array("d"), array("i"))
         visitor, item, event_type, time, value, facets = columns
-        keys: _Codes = {}
-        digests: _Codes = {}
-        items: _Codes = {}
-        types: _Codes = {}
-        texts: _Codes = {}
+        keys, digests, items, types, texts = (dict[str, int]() for _ in range(5))
         for key, item_id, kind, sent_at, amount, properties in rows:
             code = keys.get(key)
             if code is None:
@@ -83,21 +87,17 @@ class KeptRows:
             if code is not None:
                 owner[code] = keys.setdefault(digest(visitor_key(user, None)), len(keys))
         items, types, texts = map(_codes, (self.item_ids, self.event_types, self.facet_texts))
-        visitor = _joined(owner[self.visitor], _added(keys, new.visitors)[new.visitor])
-        item = _joined(self.item, _added(items, new.item_ids)[new.item])
-        event_type = _joined(self.event_type, _added(types, new.event_types)[new.event_type])
-        facets = np.append(_added(texts, new.facet_texts), -1)[new.facets]  # -1 stays -1: no facets
         return KeptRows(
+            visitor=_joined(owner[self.visitor], keys, new.visitors, new.visitor),
+            item=_joined(self.item, items, new.item_ids, new.item),
+            event_type=_joined(self.event_type, types, new.event_types, new.event_type),
+            facets=_joined(self.facets, texts, new.facet_texts, new.facets),
             visitors=tuple(keys),
             item_ids=tuple(items),
             event_types=tuple(types),
             facet_texts=tuple(texts),
-            visitor=visitor,
-            item=item,
-            event_type=event_type,
             time=np.concatenate([self.time, new.time]),
             value=np.concatenate([self.value, new.value]),
-            facets=_joined(self.facets, facets),
         )
 
     def newest(self, count: int) -> "KeptRows":
@@ -107,12 +107,11 @@ class KeptRows:
         return self._selected(slice(len(self) - count, len(self)))
 
     def without(self, visitors: Collection[str]) -> "KeptRows":
-        """The rows but for those of these visitors, named by digests: as if they had never been."""
+        """The rows but for those of these visitors, named by digests."""
         gone = np.array([name in visitors for name in self.visitors], np.bool_)
         return self._selected(~gone[self.visitor] if len(gone) else slice(None))
 
     def _selected(self, rows: slice | NDArray[np.bool_]) -> "KeptRows":
-        """Some of the rows, and the names that they use."""
         visitors, visitor = _recoded(self.visitors, self.visitor[rows])
         item_ids, item = _recoded(self.item_ids, self.item[rows])
         event_types, event_type = _recoded(self.event_types, self.event_type[rows])
@@ -157,7 +156,7 @@ class KeptRows:
 
     @staticmethod
     def hold(visitors: NDArray[Any], wanted: Collection[str]) -> bool:
-        """Whether rows have one of the visitors, by the array `VISITORS` of their artefact."""
+        """True if the array `VISITORS` of an artefact has one of the visitors."""
         numbers = np.array([int(one, 16) for one in wanted], np.uint64)
         return bool(np.isin(numbers, visitors).any())
 
@@ -172,7 +171,9 @@ class KeptRows:
             return None
         time = take(own, "time", np.int64, (None,))
         rows = cls(
-            visitors=tuple(map(_text, take(own, "visitors", np.uint64, (None,)).tolist())),
+            visitors=tuple(
+                f"{one:016x}" for one in take(own, "visitors", np.uint64, (None,)).tolist()
+            ),
             item_ids=unpack_strings("item_ids", own),
             event_types=unpack_strings("event_types", own),
             facet_texts=unpack_strings("told", own),
@@ -205,10 +206,8 @@ def digest_number(digest: str) -> int:
 
 def digests(users: Iterable[str], sessions: Iterable[str]) -> set[str]:
     """The names of visitors among the rows, by their ids."""
-    keys = [
-        *(visitor_key(user, None) for user in users),
-        *(visitor_key(None, session) for session in sessions),
-    ]
+    keys = [visitor_key(user, None) for user in users]
+    keys += [visitor_key(None, session) for session in sessions]
     return set(map(digest, keys))
 
 
@@ -223,44 +222,42 @@ def _recoded(
     return tuple(names[code] for code in used.tolist()), new[codes]
 
 
-def _text(digest: int) -> str:
-    return f"{digest:016x}"
-
-
 def _codes(names: Iterable[str]) -> _Codes:
     return {name: code for code, name in enumerate(names)}
 
 
-def _joined(old: NDArray[np.integer], new: NDArray[np.integer]) -> NDArray[np.int32]:
-    return np.concatenate([old, new]).astype(np.int32)
-
-
-def _added(codes: _Codes, names: Iterable[str]) -> NDArray[np.int64]:
-    """The codes of the names; those that have none yet get one."""
-    return np.array([codes.setdefault(name, len(codes)) for name in names], np.int64)
+def _joined(
+    old: NDArray[np.integer], codes: _Codes, names: Iterable[str], new: NDArray[np.int32]
+) -> NDArray[np.int32]:
+    """The old codes, then the new ones in `codes`, where names without a code get one."""
+    found = [codes.setdefault(name, len(codes)) for name in names]
+    return np.concatenate([old, np.array([*found, -1])[new]]).astype(np.int32)  # -1 stays -1
 
 
 _END_OF_TIME = 2**62
 
 
 def rows_through(
-    log: EventLog, reader: FacetReader, through: int, progress: Progress = silent
-) -> KeptRows:
-    """All rows up to the offset, future events included: a later moment may see them."""
-    return KeptRows.of(_rows(log, 0, through, progress), reader)
-
-
-def rows_since(
-    kept: KeptRows,
-    after: int,
     log: EventLog,
     reader: FacetReader,
     through: int,
     progress: Progress = silent,
+    *,
+    kept: KeptRows | None = None,
+    after: int = 0,
 ) -> KeptRows:
-    """The same, if all rows up to the offset `after` are kept: only the rest is read."""
-    new = KeptRows.of(_rows(log, after, through, progress), reader)
-    return kept.plus(new, log.bound(after, through))
+    """The rows up to the offset, future events included: a later moment may see them.
+
+    If `kept` has those up to the offset `after`, only the rest is read. Rows that left the log
+    since are left out.
+    """
+    new = KeptRows.of(_rows(log, 0 if kept is None else after, through, progress), reader)
+    if kept is None:
+        return new
+    rows = kept.plus(new, log.bound(after, through))
+    if not (log.forgotten_through() or log.left_early()):
+        return rows
+    return rows.newest(log.rows_through(through))  # those that left the log are the oldest
 
 
 def _rows(log: EventLog, after: int, through: int, progress: Progress) -> Iterator[TrainingRow]:
@@ -269,3 +266,129 @@ def _rows(log: EventLog, after: int, through: int, progress: Progress) -> Iterat
         yield from batch
         done += len(batch)
         progress(min(done, there), there)
+
+
+_MARK = ".erased-"
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedRows:
+    """The artefacts of all versions, served ones and old ones."""
+
+    registry: Registry
+    artefacts: ArtefactStore
+    now: Callable[[], int]
+
+    def purge(self, erasures: Sequence[NamedErasure], watch: Watch) -> Iterator[Trouble]:
+        """Write artefacts again without the rows of visitors who were erased after their training.
+
+        Their models stay as they are. Updates of counts from before the erasure are removed: the
+        next one counts anew. Yields what is in training, and what cannot be read.
+        """
+        versions = list(self._versions())
+        in_training = {one.name for one, _ in versions if not one.status.is_settled}
+
+        def is_dead(location: str) -> bool:
+            """Only trainings and this method itself, which runs once at a time, write rows."""
+            return not RefreshedCounts.is_at(location) and _owner(location) not in in_training
+
+        self.artefacts.sweep(is_dead)
+        for version, group in versions:
+            about = [one for one in erasures if _concerns(one.erasure, version, group)]
+            if about and not version.status.is_settled:
+                yield Trouble(version.name, "its training must end first", waits=True)
+            elif about:
+                yield from self._purged(version, about, watch)
+        self._forget_counts(versions, erasures)
+        self._remove_unowned({version.name: version for version, _ in versions}, erasures)
+        for location in filter(is_dead, self.artefacts.unfinished()):
+            yield Trouble(location, "its objects are not deleted yet", waits=True)
+
+    def _versions(self) -> Iterator[tuple[SolutionVersion, str]]:
+        """Every version with the dataset group that it learned from."""
+        for solution in list(self.registry.all(Solution)):
+            for version in list(self.registry.all(SolutionVersion, parent=solution.name)):
+                yield version, owning_group(solution.data_group)
+
+    def _purged(
+        self, version: SolutionVersion, erasures: Sequence[NamedErasure], watch: Watch
+    ) -> Iterator[Trouble]:
+        before, gone = version.artefact, _digests(erasures)
+        if before is None:
+            return
+        try:
+            if not self._holds(before, gone):
+                return
+            card, arrays = self.artefacts.load(before)
+            rows = KeptRows.from_arrays(arrays)
+        except CorruptArtefact as error:
+            yield Trouble(version.name, f"{error.message}: bring it back from a copy, or delete it")
+            return
+        assert rows is not None
+        after = _location(version, erasures)
+        self.artefacts.remove(after)  # of an attempt that ended here
+        self.artefacts.save(after, card, {**arrays, **rows.without(gone).arrays()})
+        watch("model written")
+        try:
+            self.registry.change(
+                SolutionVersion,
+                version.name,
+                lambda newest: msgspec.structs.replace(newest, artefact=after),
+                self.now(),
+            )
+            watch("model changed")
+        except NotFound:  # somebody deleted it meanwhile
+            self.artefacts.remove(after)
+        self.artefacts.remove(before)
+
+    def _holds(self, location: str, visitors: set[str]) -> bool:
+        kept = self.artefacts.array(location, VISITORS)
+        return kept is not None and KeptRows.hold(kept, visitors)
+
+    def _forget_counts(
+        self, versions: Sequence[tuple[SolutionVersion, str]], erasures: Sequence[NamedErasure]
+    ) -> None:
+        folds = RefreshedArtefacts(self.artefacts)
+        for version, group in versions:
+            about = [one.erasure for one in erasures if one.erasure.dataset_group == group]
+            for counts in folds.of(version.name) if about else ():
+                before = counts.cut.as_of
+                if any(one.tables_at is None or before <= one.tables_at for one in about):
+                    self.artefacts.remove(counts.location)
+
+    def _remove_unowned(
+        self, versions: dict[str, SolutionVersion], erasures: Sequence[NamedErasure]
+    ) -> None:
+        """Remove what no version points at: a process died before it could say so, or remove it."""
+        gone, owned = _digests(erasures), {version.artefact for version in versions.values()}
+        for location in self.artefacts.locations(""):
+            version = versions.get(_owner(location))
+            is_written = version is not None and not version.status.is_settled
+            if location not in owned and not is_written and self._holds(location, gone):
+                newest = version and self.registry.find(SolutionVersion, version.name)
+                if newest is None or newest.artefact != location:
+                    self.artefacts.remove(location)
+
+
+def _owner(location: str) -> str:
+    """The name of the version whose rows are there."""
+    return location.partition(_MARK)[0]
+
+
+def _location(version: SolutionVersion, erasures: Sequence[NamedErasure]) -> str:
+    """The same for every attempt of these erasures; not too long for a folder."""
+    ids = " ".join(one.erasure.erasure_id for one in erasures)
+    return f"{version.name}{_MARK}{blake2b(ids.encode(), digest_size=8).hexdigest()}"
+
+
+def _concerns(erasure: Erasure, version: SolutionVersion, group: str) -> bool:
+    """True if the version may have read rows that are erased; it may know newer ones as well."""
+    if erasure.dataset_group != group:
+        return False
+    tables_at = erasure.tables_at
+    is_later = tables_at is not None and version.created_at > tables_at
+    return version.log_offset <= erasure.through or not is_later
+
+
+def _digests(erasures: Sequence[NamedErasure]) -> set[str]:
+    return {digest for one in erasures for digest in digests(one.names.users, one.names.sessions)}

@@ -1,65 +1,72 @@
-"""An incremental update: the events after a version's cut become counts of its model."""
+"""Counts kept current: of served versions, and of what answers before the first training."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import structlog
 
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import PawsonalizeError
+from pawsonalize.domain.errors import NotReady, PawsonalizeError
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.serving.live_model import LiveModel
-from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
-from pawsonalize.engine.training.kept_rows import KeptRows, rows_since, rows_through
-from pawsonalize.engine.training.training_data import LogReading, data_of
+from pawsonalize.engine.serving.served import (
+    UNTRAINED,
+    RefreshedArtefacts,
+    RefreshedCounts,
+    Served,
+    ServingSettings,
+)
+from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
+from pawsonalize.engine.training.training_data import LogReading, data_of, training_data
 from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.job_table import Progress, silent
+from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
+from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion, TrainingSelection
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.counts.counting import Countable
-from pawsonalize.recipes.data import Arrays
+from pawsonalize.recipes.data import Arrays, TrainingData
+from pawsonalize.recipes.user_personalization import UserPersonalization
+from pawsonalize.storage.animals.animals import Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 
 log = structlog.get_logger()
 
 
+@dataclass(frozen=True, slots=True)
 class CountRefresher:
-    """Updates in this process. Each update begins at the version, so none inherits from another."""
+    """Counts the events after a version's cut into its model, in this process.
 
-    def __init__(
-        self,
-        registry: Registry,
-        log: EventLog,
-        catalogue: Catalogue,
-        artefacts: ArtefactStore,
-        reading: LogReading | None = None,
-    ) -> None:
-        """With `reading`, the log is counted out of core."""
-        self._registry = registry
-        self._log = log
-        self._catalogue = catalogue
-        self._artefacts = artefacts
-        self._folds = RefreshedArtefacts(artefacts)
-        self._reading = reading
+    Each update begins at the version, so none inherits from another. With `reading`, the log is
+    counted out of core.
+    """
+
+    registry: Registry
+    log: EventLog
+    catalogue: Catalogue
+    artefacts: ArtefactStore
+    reading: LogReading | None = None
+
+    @property
+    def _folds(self) -> RefreshedArtefacts:
+        return RefreshedArtefacts(self.artefacts)
 
     def served(self) -> set[str]:
         """The versions that campaigns serve."""
-        campaigns = self._registry.all(Campaign)
+        campaigns = self.registry.all(Campaign)
         return {one.solution_version for one in campaigns if one.solution_version is not None}
 
     def is_behind(self) -> bool:
-        """Whether the log holds more than the newest counts of a served version."""
-        head = self._log.head()
+        """True if the log holds more than the newest counts of a served version."""
+        head = self.log.head()
         for name in self.served():
             before = self._folds.newest(name)
-            cut = self._registry.get(SolutionVersion, name).cut if before is None else before.cut
+            cut = self.registry.get(SolutionVersion, name).cut if before is None else before.cut
             if cut.log_offset < head:
                 return True
         return False
@@ -67,40 +74,46 @@ class CountRefresher:
     def refresh(self, name: str, now: int) -> RefreshedCounts | None:
         """Count all that is new into a version, and store that beside it, whole or not at all.
 
-        None if nothing is new, or if the version cannot take it. Raises CorruptArtefact if the
-        version cannot be read.
+        None if nothing is new, or if the version cannot take it. CorruptArtefact if the version
+        cannot be read.
         """
-        version = self._registry.get(SolutionVersion, name)
+        version = self.registry.get(SolutionVersion, name)
         before = self._folds.newest(name)
         done = version.cut if before is None else before.cut
-        cut = Cut(self._log.head(), max(now, done.as_of))
+        cut = Cut(self.log.head(), max(now, done.as_of))
         if version.artefact is None or cut.log_offset <= done.log_offset:
             return None
-        self._artefacts.sweep()  # left by an earlier update that died halfway
-        card, arrays = self._artefacts.load(version.artefact)
+        self.artefacts.sweep()  # left by an earlier update that died halfway
+        card, arrays = self.artefacts.load(version.artefact)
         model = recipe_named(version.fitted_recipe).load(card, arrays)
         counts = RefreshedCounts(name, cut)
-        self._artefacts.save(counts.location, *self._counted(version, model, arrays, cut))
-        targets = (one.versions for one in self._registry.all(Campaign))
+        self.artefacts.save(counts.location, *self._counted(version, model, arrays, cut))
+        targets = (one.versions for one in self.registry.all(Campaign))
         self._folds.trim({name, *chain.from_iterable(targets)})
         return counts
 
     def _counted(
         self, version: SolutionVersion, model: Model, arrays: Arrays, cut: Cut
     ) -> tuple[ModelCard, Arrays]:
-        group = self._registry.get(Solution, version.solution).data_group
-        log, catalogue = self._log.of(group), self._catalogue.of(group)
+        group = self.registry.get(Solution, version.solution).data_group
+        log, catalogue = self.log.of(group), self.catalogue.of(group)
         selection = version.selection
-        if self._reading is not None:
+        if self.reading is not None:
             purpose = f"refresh-{version.name}"
-            with self._reading.counts(purpose, log, catalogue, cut, selection) as counts:
+            with self.reading.counts(purpose, log, catalogue, cut, selection) as counts:
                 return refresh_model(model, counts)
         reader, kept = FacetReader.of(catalogue), KeptRows.from_arrays(arrays)
-        rows = rows_beyond(version, kept, log, reader, cut.log_offset)
-        seen = rows.sent_by(cut.as_of)
-        types = log.event_types
-        data = data_of(seen, catalogue, cut, selection, digested=True, event_types=types)
-        return refresh_model(model, data)
+        through, after = cut.log_offset, version.log_offset
+        rows = rows_through(log, reader, through, kept=kept, after=after)
+        return refresh_model(model, data_of_rows(rows, log, catalogue, cut, selection))
+
+
+def data_of_rows(
+    rows: KeptRows, log: EventLog, catalogue: Catalogue, cut: Cut, selection: TrainingSelection
+) -> TrainingData:
+    """The data to train on, of kept rows of the log."""
+    seen, types = rows.sent_by(cut.as_of), log.event_types
+    return data_of(seen, catalogue, cut, selection, digested=True, event_types=types)
 
 
 def refresh_model(model: Model, data: Countable) -> tuple[ModelCard, Arrays]:
@@ -110,33 +123,13 @@ def refresh_model(model: Model, data: Countable) -> tuple[ModelCard, Arrays]:
     return card, fresh.arrays()
 
 
-def rows_beyond(
-    version: SolutionVersion,
-    kept: KeptRows | None,
-    log: EventLog,
-    reader: FacetReader,
-    through: int,
-    progress: Progress = silent,
-) -> KeptRows:
-    """The rows up to the offset that the log still has.
-
-    All are read again if the version's artefact keeps none.
-    """
-    if kept is None:
-        return rows_through(log, reader, through, progress)
-    rows = rows_since(kept, version.log_offset, log, reader, through, progress)
-    if not (log.forgotten_through() or log.left_early()):
-        return rows
-    return rows.newest(log.rows_through(through))  # those that left the log are the oldest
-
-
 _PROBLEM = "refresh of counts"
 _NEXT = "What is served goes on with the counts it has, and it is tried again; if it lasts, train"
 _WITHIN = DAY
 
 
 def are_behind(live: Iterable[LiveModel], log: EventLog) -> bool:
-    """Whether the log holds more than a served model has counted."""
+    """True if the log holds more than a served model has counted."""
     known = [one.current.cut.log_offset for one in live if one.is_ready]
     return bool(known) and min(known) < log.head()
 
@@ -144,7 +137,7 @@ def are_behind(live: Iterable[LiveModel], log: EventLog) -> bool:
 def refresh_served(
     folder: CountRefresher, registry: Registry, problems: Problems, now: Callable[[], int]
 ) -> bool:
-    """Count new events for every served version; whether all went well.
+    """Count new events for every served version; True if all went well.
 
     If one fails, the others go on, and it is a problem of its solution until one succeeds.
     """
@@ -174,3 +167,94 @@ def report_death(problems: Problems, exit_code: int, now: int) -> None:
     """Report a process of refreshes that died before it could report, for instance killed."""
     message = f"its process ended with exit code {exit_code}; the log of the server has more"
     problems.report(_PROBLEM, f"{message}. {_NEXT}.", now, within=_WITHIN)
+
+
+_NEWEST_EVENTS = 20_000  # counted in about a second; a training counts all events
+_REST = 9  # times as long as a count took, so that answers have nine tenths of the time
+
+
+@dataclass(slots=True)
+class Untrained:
+    """Counts the groups of the inventory and the newest events, in place of a model.
+
+    So a visitor's own events, the quiz and what others look at count from the first event on.
+    Without any animal in the inventory there is no answer.
+    """
+
+    log: EventLog
+    catalogue: Catalogue
+    availability: Availability
+    settings: ServingSettings
+    now: Callable[[], int]
+    _served: Served | None = None
+    _seen: tuple[int, int] = (0, 0)
+    _rested_at: int = 0
+
+    @property
+    def current(self) -> Served:
+        """The counts of the last `refresh`, or the first ones; NotReady if no animal is known."""
+        if self._served is None:
+            self.refresh()
+        if (served := self._served) is None:
+            raise NotReady(
+                "no model is live yet, and no animal is in the inventory: put animals, or run"
+                " `pawsonalize train`, then ask again"
+            )
+        return served
+
+    @property
+    def is_ready(self) -> bool:
+        """True if there is something to answer with."""
+        return self._served is not None or self.availability.revision().number > 0
+
+    def refresh(self) -> None:
+        """Count again if animals or events changed, after a pause since the last count."""
+        revision, head = self.availability.revision().number, self.log.head()
+        now = self.now()
+        if not revision or (revision, head) == self._seen or now < self._rested_at:
+            return
+        data = training_data(
+            self.log,
+            self.catalogue,
+            through=head,
+            as_of=now,
+            after=max(0, head - _NEWEST_EVENTS),
+        )
+        recipe = UserPersonalization()
+        model = recipe.fit(data, recipe.settings(learn=False, classes=0), seed=0)
+        version = SolutionVersion(
+            name=UNTRAINED, solution=RECOMMENDER, recipe=recipe.name, cut=Cut(head, now)
+        )
+        self._served = Served(version, model, self.settings)
+        self._seen = revision, head
+        counted = self.now()
+        self._rested_at = counted + _REST * (counted - now)
+
+    def forget(self) -> None:
+        """Drop the counts, because a model is live."""
+        self._served, self._seen = None, (0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedOrNot:
+    """Model that a campaign serves; until it serves any, the counts."""
+
+    live: LiveModel
+    untrained: Untrained
+
+    @property
+    def current(self) -> Served:
+        """See `Serving`."""
+        return self.live.current if self.live.is_ready else self.untrained.current
+
+    @property
+    def is_ready(self) -> bool:
+        """See `Serving`."""
+        return self.live.is_ready or self.untrained.is_ready
+
+    def refresh(self) -> None:
+        """Count again while no model is live; drop the counts once one is."""
+        if self.live.is_ready:
+            self.untrained.forget()
+        else:
+            self.untrained.refresh()

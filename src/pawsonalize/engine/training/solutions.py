@@ -1,15 +1,140 @@
 """Creates and changes solutions, if they can be trained."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from itertools import islice
+from typing import Any, Final
+
+import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import STANDARD, EventTypes
-from pawsonalize.engine.training.settings import trained_settings, with_meanings
-from pawsonalize.engine.training.tuning import ranges_of
+from pawsonalize.engine.training.retraining.schedule import read_schedule
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.kinds.group_limits import NO_LIMITS, changed_limits
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
+from pawsonalize.kinds.solutions import (
+    Cut,
+    EventParameters,
+    Solution,
+    SolutionVersion,
+    TrainingSelection,
+    Tuning,
+)
+from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.settings import Range, points, tunable
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetGroups:
+    """The dataset groups of a registry."""
+
+    registry: Registry
+
+    def create(
+        self, name: str, now: int, limits: Mapping[str, Any] | None = None, **fields: Any
+    ) -> DatasetGroup:
+        """Create a dataset group; InvalidInput names a limit that cannot be."""
+        found = changed_limits(NO_LIMITS, limits or {}, _check_schedule)
+        return self.registry.create(DatasetGroup(name=name, limits=found, **fields), now)
+
+    def change(self, name: str, limits: Mapping[str, Any], now: int) -> DatasetGroup:
+        """Change limits of a dataset group; running servers keep to them within a second.
+
+        None takes a limit away. InvalidInput names one that cannot be, NotFound without the group.
+        """
+        if name == DATASET_GROUP and limits.get("retrain_schedule") is not None:
+            raise InvalidInput(
+                f"dataset group {DATASET_GROUP} is retrained by the setting retrain_schedule:"
+                " change that",
+                field="limits.retrainSchedule",
+            )
+
+        def changed(group: DatasetGroup) -> DatasetGroup:
+            found = changed_limits(group.limits, limits, _check_schedule)
+            return msgspec.structs.replace(group, limits=found)
+
+        return self.registry.change(DatasetGroup, name, changed, now)
+
+
+def _check_schedule(text: str) -> None:
+    if read_schedule(text, "UTC") is None:
+        raise InvalidInput(
+            "a schedule is cron's five fields, rate(…) or never; null: with all others",
+            field="limits.retrainSchedule",
+        )
+
+
+_VALUED = "value_weighted_events"
+
+
+def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
+    """Build a recipe's settings from plain values; InvalidInput names an unknown or bad one."""
+    known = [field.name for field in fields(kind)]
+    for name in given:
+        if name not in known:
+            raise InvalidInput(
+                f"there is no setting {name}; there are {', '.join(known)}", field="settings"
+            )
+    try:
+        return msgspec.convert(dict(given), kind, strict=False)
+    except (msgspec.ValidationError, ValueError) as error:
+        raise InvalidInput(f"a recipe setting is wrong: {error}", field="settings") from error
+
+
+def trained_settings(version: SolutionVersion) -> Any:
+    """The settings of a training: the version's own, then what tuning found.
+
+    The solution's event parameters win over both. InvalidInput for an unknown recipe or setting,
+    and for a weight that the recipe does not have.
+    """
+    kind = recipe_named(version.recipe).settings
+    known = {field.name for field in fields(kind)}
+    settings = {**version.settings, **({} if version.tuned is None else version.tuned.settings)}
+    weighed: dict[str, EventParameters] = {}
+    for event in version.selection.events:
+        if event.weight is None:
+            continue
+        meaning = event.meaning or STANDARD.meaning(event.event_type)
+        setting = f"{meaning}_weight"
+        if setting not in known:
+            raise InvalidInput(
+                f"{version.recipe} has no weight for events of type {event.event_type}:"
+                " leave the weight out",
+                field="weight",
+            )
+        other = weighed.setdefault(setting, event)
+        if other.weight != event.weight:
+            raise InvalidInput(
+                f"{other.event_type} and {event.event_type} both mean {meaning}: give them one"
+                " weight",
+                field="weight",
+            )
+        settings[setting] = event.weight
+    valued = [
+        event.meaning or STANDARD.meaning(event.event_type)
+        for event in version.selection.events
+        if event.value_weighting
+    ]
+    if valued:
+        if _VALUED not in known:
+            raise InvalidInput(
+                f"{version.recipe} does not read the values of events: leave value_weighting out",
+                field="value_weighting",
+            )
+        settings[_VALUED] = ",".join(valued)
+    return read_settings(kind, settings)
+
+
+def with_meanings(selection: TrainingSelection, types: EventTypes) -> TrainingSelection:
+    """The selection with the present meaning of its types, which a later change does not alter."""
+    named = (
+        msgspec.structs.replace(one, meaning=types.meaning(one.event_type))
+        for one in selection.events
+    )
+    return msgspec.structs.replace(selection, events=tuple(named))
+
 
 MOST_DAYS: Final = 30
 LONGEST_NAME: Final = 63  # names of versions begin with it
@@ -71,3 +196,61 @@ def check_solution(solution: Solution, event_types: EventTypes = STANDARD) -> No
     )
     if solution.tuning is not None:
         ranges_of(solution.tuning, solution)
+
+
+_REFUSED = 50  # points skipped at most for one that the recipe takes
+
+Setting = Mapping[str, Any]
+
+
+def random_seed(version: SolutionVersion) -> int:
+    """The version's seed as random generators take it, which refuse numbers below 0."""
+    return version.seed % 2**31
+
+
+def ranges_of(tuning: Tuning, trained: Solution | SolutionVersion) -> dict[str, Range]:
+    """The ranges that the tuning names, else the recipe's for settings that you have not set.
+
+    InvalidInput names a setting that cannot be tuned.
+    """
+    kind = recipe_named(trained.recipe).settings
+    weighed = {f"{event.event_type}_weight" for event in trained.selection.events}
+    if not tuning.ranges:
+        own = tunable(kind)
+        return {name: own[name] for name in own if name not in {*trained.settings, *weighed}}
+    numbers = {field.name for field in fields(kind) if field.type is not bool}
+    for name in tuning.ranges:
+        if name not in numbers or name in weighed:
+            left = ", ".join(sorted(numbers - weighed))
+            raise InvalidInput(f"{name} cannot be tuned; what can: {left}", field="ranges")
+    return dict(tuning.ranges)
+
+
+def _allowed_points(given: Any, ranges: Mapping[str, Range], seed: int) -> Iterator[Setting]:
+    refused = 0
+    for point in points(type(given), ranges, seed):
+        try:
+            replace(given, **point)
+        except InvalidInput as error:
+            refused += 1
+            if refused > _REFUSED:
+                raise InvalidInput(
+                    f"hardly any settings within the ranges are allowed: {error.message}",
+                    field="ranges",
+                ) from error
+            continue
+        refused = 0
+        yield point
+
+
+def planned_trials(version: SolutionVersion) -> list[Setting]:
+    """Return the changes of the settings, trial by trial; the first changes nothing.
+
+    Points that the recipe refuses are skipped. InvalidInput for a range of a setting that cannot be
+    tuned, and if the ranges hold no settings that the recipe takes.
+    """
+    if version.tuning is None:
+        return []
+    given, ranges = trained_settings(version), ranges_of(version.tuning, version)
+    others = islice(_allowed_points(given, ranges, random_seed(version)), version.tuning.trials - 1)
+    return [{}, *(others if ranges else ())]

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound, StorageUnavailable, reason_of
-from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, EventTypes
+from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, item_births
+from pawsonalize.engine.serving.served import RemoteCampaign
+from pawsonalize.engine.training.holdout import SplitName, hold_out, item_births
 from pawsonalize.engine.training.kept_rows import KeptRows, rows_through
-from pawsonalize.engine.training.refresh import refresh_model, rows_beyond
-from pawsonalize.engine.training.remote import RemoteMetrics, RemoteTraining, stand_in_of
-from pawsonalize.engine.training.settings import trained_settings
-from pawsonalize.engine.training.training_data import MEASURED_EVENTS, LogReading, data_of
+from pawsonalize.engine.training.refresh import data_of_rows, refresh_model
+from pawsonalize.engine.training.solutions import trained_settings
+from pawsonalize.engine.training.training_data import MEASURED_EVENTS, LogReading
 from pawsonalize.engine.training.tuning import tune
 from pawsonalize.evaluation.metrics import METRICS, coverage
 from pawsonalize.kinds.registry import Registry
@@ -32,6 +32,7 @@ from pawsonalize.kinds.solutions import (
     TrainingMode,
     Tuned,
 )
+from pawsonalize.recipes import POPULARITY_COUNT
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
@@ -48,6 +49,47 @@ class HeldOutMetrics:
 
     metrics: Mapping[str, float]
     why_not: str = ""
+
+
+Report = Callable[[Progress, str | None], object]
+"""Stores how far the training is and, once it is known, what the remote engine calls the version.
+
+Conflict if somebody stopped it.
+"""
+
+
+class RemoteTraining(Protocol):
+    """Trains in place of this machine; goes on with what it began before, on whichever machine."""
+
+    def trains(self, version: SolutionVersion) -> bool:
+        """Return True if the remote engine trains the version."""
+        ...
+
+    def train(self, version: SolutionVersion, report: Report) -> HeldOutMetrics:
+        """Train to the end. TrainingFailed with the reason if the remote engine gives up."""
+        ...
+
+    def stop(self, version: SolutionVersion) -> None:
+        """Stop the training there, if it was begun; EngineUnavailable if nobody answers."""
+        ...
+
+
+class RemoteEngine(Protocol):
+    """A remote engine, which trains and answers in place of this service."""
+
+    @property
+    def training(self) -> RemoteTraining:
+        """Its training."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """A sentence about it, for people."""
+        ...
+
+    def campaign(self, name: str) -> RemoteCampaign:
+        """Return the campaign there behind ours of that name."""
+        ...
 
 
 def held_out_metrics(
@@ -88,7 +130,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A model just made, of what data: `card` and `arrays` are to be stored.
+    """A new model: `card` and `arrays` are to be stored, `sample` is what it is measured on.
 
     What was counted in memory has the rows of the log among the arrays as well, so that a refresh
     reads only what came after them.
@@ -96,38 +138,26 @@ class Fitted:
 
     summary: LogSummary
     sample: TrainingData
-    """Data that the model is measured on."""
     card: ModelCard
     arrays: Arrays
 
 
+@dataclass(frozen=True, slots=True)
 class Trainer:
-    """Trains solution versions in this process."""
+    """Trains solution versions in this process.
 
-    def __init__(
-        self,
-        registry: Registry,
-        log: EventLog,
-        catalogue: Catalogue,
-        artefacts: ArtefactStore,
-        now: Callable[[], int],
-        learn_choices: Callable[[int], ChoiceModel] = lambda _: UNFITTED,
-        reading: LogReading | None = None,
-        remote: RemoteTraining | None = None,
-    ) -> None:
-        """`learn_choices` is told up to which offset of the log it may read.
+    `learn_choices` may read the log up to the given offset. With `reading`, the log is counted out
+    of core.
+    """
 
-        With `reading`, the log is counted out of core. What `remote` trains has a stand-in
-        here: popularity, as of the same cut.
-        """
-        self._remote = remote
-        self._registry = registry
-        self._log = log
-        self._catalogue = catalogue
-        self._artefacts = artefacts
-        self._now = now
-        self._learn_choices = learn_choices
-        self._reading = reading
+    registry: Registry
+    log: EventLog
+    catalogue: Catalogue
+    artefacts: ArtefactStore
+    now: Callable[[], int]
+    learn_choices: Callable[[int], ChoiceModel] = lambda _: UNFITTED
+    reading: LogReading | None = None
+    remote: RemoteTraining | None = None
 
     def train(self, name: str) -> SolutionVersion:
         """Train the version and store its model. ACTIVE, or CREATE FAILED with the reason.
@@ -135,12 +165,12 @@ class Trainer:
         The same part of the log, items dataset, settings and seed give the same model, bit for bit.
         A version that is ACTIVE already is left as it is. Conflict if it was stopped meanwhile.
         """
-        version = self._registry.get(SolutionVersion, name)
+        version = self.registry.get(SolutionVersion, name)
         if version.status is Status.ACTIVE:
             return version
         if version.status is not Status.CREATE_IN_PROGRESS:
-            version = self._registry.update(moved(version, Status.CREATE_IN_PROGRESS), self._now())
-        report = ProgressReport(self._registry, version, self._now)
+            version = self.registry.update(moved(version, Status.CREATE_IN_PROGRESS), self.now())
+        report = ProgressReport(self.registry, version, self.now)
         try:
             trained, unmeasured = self._trained(version, report)
         except Exception as error:
@@ -153,22 +183,24 @@ class Trainer:
     ) -> tuple[SolutionVersion, TrainingData | None]:
         """The version, ACTIVE, and the data it is yet to be measured on."""
         # An earlier training may have stored its model and died before it could say so.
-        self._artefacts.remove(version.name)
-        self._artefacts.sweep(lambda location: location == version.name)
-        remote = self._trained_elsewhere(version, report)
-        fitted = self._fitted(version if remote is None else stand_in_of(version), report)
-        choices = self._choices(version)
+        self.artefacts.remove(version.name)
+        self.artefacts.sweep(lambda location: location == version.name)
         found, later = HeldOutMetrics(version.metrics, version.unmeasured), False
+        remote = self.remote if self.remote is not None and self.remote.trains(version) else None
         if remote is not None:
-            found = HeldOutMetrics(remote.metrics, remote.why_not)
-        elif version.mode is TrainingMode.FULL and version.measured:
-            report.phase("measuring")
-            found = self._measured(version, fitted.sample)
-        elif version.mode is TrainingMode.FULL:
-            found, later = _BEING_MEASURED, True
+            found = remote.train(version, report.remote)
+        fitted = self._fitted(version if remote is None else _stand_in_of(version), report)
+        choices = UNFITTED
+        if self._data_group(version) == DEFAULT_DATASET_GROUP:  # it alone has single animals
+            choices = self.learn_choices(version.log_offset)
+        if version.mode is TrainingMode.FULL and remote is None:
+            found, later = _BEING_MEASURED, not version.measured
+            if version.measured:
+                report.phase("measuring")
+                found = self._measured(version, fitted.sample)
         report.phase("saving")
         arrays = {**fitted.arrays, **choices.arrays()}
-        location = self._artefacts.save(version.name, fitted.card, arrays)
+        location = self.artefacts.save(version.name, fitted.card, arrays)
         trained = report.settle(
             Status.ACTIVE,
             progress=None,
@@ -182,19 +214,8 @@ class Trainer:
         )
         return trained, fitted.sample if later else None
 
-    def _trained_elsewhere(
-        self, version: SolutionVersion, report: "ProgressReport"
-    ) -> RemoteMetrics | None:
-        """Return how a remote engine trained the version; None if this machine has to."""
-        if self._remote is None or not self._remote.trains(version):
-            return None
-        return self._remote.train(version, report.remote)
-
-    def _choices(self, version: SolutionVersion) -> ChoiceModel:
-        """The model of choices between individual animals, which are in the default group alone."""
-        if self._registry.get(Solution, version.solution).data_group != DEFAULT_DATASET_GROUP:
-            return UNFITTED
-        return self._learn_choices(version.log_offset)
+    def _data_group(self, version: SolutionVersion) -> str:
+        return self.registry.get(Solution, version.solution).data_group
 
     def _measured_later(self, version: SolutionVersion, data: TrainingData) -> SolutionVersion:
         """Measure a version that may be served already; if that fails, the version still serves."""
@@ -209,108 +230,89 @@ class Trainer:
             return msgspec.structs.replace(newest, metrics=found.metrics, unmeasured=found.why_not)
 
         try:
-            return self._registry.change(SolutionVersion, version.name, measured, self._now())
+            return self.registry.change(SolutionVersion, version.name, measured, self.now())
         except NotFound:  # somebody deleted it meanwhile
             return version
 
     def _measured(self, version: SolutionVersion, data: TrainingData) -> HeldOutMetrics:
-        group = self._registry.get(Solution, version.solution).data_group
-        born = item_births(data, self._catalogue.of(group))
+        born = item_births(data, self.catalogue.of(self._data_group(version)))
         recipe = recipe_named(version.recipe)
         return held_out_metrics(data, born, recipe, trained_settings(version), version.seed)
 
     def _fitted(self, version: SolutionVersion, report: "ProgressReport") -> Fitted:
         report.phase("reading")
-        group = self._registry.get(Solution, version.solution).data_group
-        log, catalogue = self._log.of(group), self._catalogue.of(group)
-        make = self._updated if version.mode is TrainingMode.UPDATE else self._learned
-        if self._reading is None:
-            rows = self._rows(version, log, catalogue, report)
-            data = _data(rows, catalogue, version, log.event_types)
-            fitted = make(version, MemoryCounts(data), catalogue, report)
-            return replace(fitted, arrays={**fitted.arrays, **rows.arrays()})
-        with self._reading.counts(
-            version.name, log, catalogue, version.cut, version.selection, report
-        ) as counts:
-            return make(version, counts, catalogue, report)
+        group = self._data_group(version)
+        log, catalogue = self.log.of(group), self.catalogue.of(group)
+        cut, selection = version.cut, version.selection
+        base = None if version.base is None else self.registry.get(SolutionVersion, version.base)
+        model = arrays = None
+        if base is not None and version.mode is TrainingMode.UPDATE:
+            assert base.artefact is not None
+            card, arrays = self.artefacts.load(base.artefact)
+            model = recipe_named(base.recipe).load(card, arrays)
 
-    def _rows(
-        self,
-        version: SolutionVersion,
-        log: EventLog,
-        catalogue: Catalogue,
-        report: "ProgressReport",
-    ) -> KeptRows:
-        """The rows of the log to count in memory."""
-        reader = FacetReader.of(catalogue)
-        if version.mode is TrainingMode.FULL:
-            return rows_through(log, reader, version.log_offset, report)
-        base = self._base(version)
-        assert base.artefact is not None
-        kept = KeptRows.from_arrays(self._artefacts.load(base.artefact)[1])
-        return rows_beyond(base, kept, log, reader, version.log_offset, report)
+        def fit(counts: EventCounts) -> Fitted:
+            if model is None:
+                return _learned(version, counts, catalogue, report)
+            report.phase("counting")
+            refreshed = refresh_model(model, counts)
+            return Fitted(counts.summary, counts.sample(MEASURED_EVENTS), *refreshed)
 
-    def _learned(
-        self,
-        version: SolutionVersion,
-        counts: EventCounts,
-        catalogue: Catalogue,
-        report: "ProgressReport",
-    ) -> Fitted:
-        sample = counts.sample(MEASURED_EVENTS)
-        tuned = version.tuned
-        if version.tuning is not None and tuned is None:
-            report.phase("tuning")
-            born = item_births(sample, catalogue)
-            tuned = tune(sample, born, version, time.monotonic, report)
-            version = report.tuned(tuned)
-        report.phase("fitting")
-        recipe = recipe_named(version.recipe)
-        model = recipe.fit(counts, trained_settings(version), version.seed)
-        card = model.card
-        if tuned is not None:
-            card = replace(card, extra={**card.extra, "tuned": msgspec.to_builtins(tuned)})
-        return Fitted(counts.summary, sample, card, model.arrays())
-
-    def _updated(
-        self,
-        version: SolutionVersion,
-        counts: EventCounts,
-        catalogue: Catalogue,  # noqa: ARG002 - as `_learned`
-        report: "ProgressReport",
-    ) -> Fitted:
-        base = self._base(version)
-        assert base.artefact is not None
-        model = recipe_named(base.recipe).load(*self._artefacts.load(base.artefact))
-        report.phase("counting")
-        card, arrays = refresh_model(model, counts)
-        return Fitted(counts.summary, counts.sample(MEASURED_EVENTS), card, arrays)
-
-    def _base(self, version: SolutionVersion) -> SolutionVersion:
-        assert version.base is not None
-        return self._registry.get(SolutionVersion, version.base)
+        if self.reading is not None:
+            with self.reading.counts(
+                version.name, log, catalogue, cut, selection, report
+            ) as counts:
+                return fit(counts)
+        reader, through = FacetReader.of(catalogue), version.log_offset
+        kept = KeptRows.from_arrays(arrays or {})
+        after = 0 if base is None else base.log_offset
+        rows = rows_through(log, reader, through, report, kept=kept, after=after)
+        data = data_of_rows(rows, log, catalogue, cut, selection)
+        fitted = fit(MemoryCounts(data))
+        return replace(fitted, arrays={**fitted.arrays, **rows.arrays()})
 
 
-def _data(
-    rows: KeptRows, catalogue: Catalogue, version: SolutionVersion, event_types: EventTypes
-) -> TrainingData:
-    seen = rows.sent_by(version.as_of)
-    return data_of(
-        seen, catalogue, version.cut, version.selection, digested=True, event_types=event_types
+def _stand_in_of(version: SolutionVersion) -> SolutionVersion:
+    """Return what is fitted here for a remote version: the popularity of the same events."""
+    return msgspec.structs.replace(
+        version,
+        recipe=POPULARITY_COUNT,
+        settings={},
+        tuning=None,
+        tuned=None,
+        mode=TrainingMode.FULL,
+        base=None,
     )
 
 
+def _learned(
+    version: SolutionVersion, counts: EventCounts, catalogue: Catalogue, report: "ProgressReport"
+) -> Fitted:
+    sample = counts.sample(MEASURED_EVENTS)
+    tuned = version.tuned
+    if version.tuning is not None and tuned is None:
+        report.phase("tuning")
+        born = item_births(sample, catalogue)
+        tuned = tune(sample, born, version, time.monotonic, report)
+        version = report.tuned(tuned)
+    report.phase("fitting")
+    recipe = recipe_named(version.recipe)
+    model = recipe.fit(counts, trained_settings(version), version.seed)
+    card = model.card
+    if tuned is not None:
+        card = replace(card, extra={**card.extra, "tuned": msgspec.to_builtins(tuned)})
+    return Fitted(counts.summary, sample, card, model.arrays())
+
+
+@dataclass(slots=True)
 class ProgressReport:
     """A training's progress in its version's row, written at most once a second."""
 
-    def __init__(
-        self, registry: Registry, version: SolutionVersion, now: Callable[[], int]
-    ) -> None:
-        self._registry = registry
-        self._version = version
-        self._now = now
-        self._phase = ""
-        self._quiet_until = 0.0
+    registry: Registry
+    version: SolutionVersion
+    now: Callable[[], int]
+    _phase: str = ""
+    _quiet_until: float = 0.0
 
     def phase(self, phase: str) -> None:
         """Begin another phase."""
@@ -325,26 +327,24 @@ class ProgressReport:
     def remote(self, progress: Progress, remote: str | None) -> None:
         """Tell how far a remote engine is, and what it calls the version once that is known."""
         if remote is not None:
-            self._version = self._registry.update(
-                msgspec.structs.replace(self._version, remote=remote), self._now()
-            )
+            self._store(msgspec.structs.replace(self.version, remote=remote))
         self._phase = progress.phase
         self._write(progress)
 
     def tuned(self, outcome: Tuned) -> SolutionVersion:
         """Store what tuning found, so that a training that dies later need not tune again."""
-        newer = msgspec.structs.replace(self._version, tuned=outcome)
-        self._version = self._registry.update(newer, self._now())
-        return self._version
+        return self._store(msgspec.structs.replace(self.version, tuned=outcome))
 
     def settle(self, status: Status, **changes: object) -> SolutionVersion:
         """Store how it ended; Conflict if somebody stopped it."""
-        self._version = self._registry.update(moved(self._version, status, **changes), self._now())
-        return self._version
+        return self._store(moved(self.version, status, **changes))
+
+    def _store(self, newer: SolutionVersion) -> SolutionVersion:
+        # A Conflict means that somebody stopped the training: end at once.
+        self.version = self.registry.update(newer, self.now())
+        return self.version
 
     def _write(self, progress: Progress) -> None:
-        # A Conflict means that somebody stopped the training: end at once.
-        newer = msgspec.structs.replace(self._version, progress=progress)
         with suppress(StorageUnavailable):  # a report is not worth a training
-            self._version = self._registry.update(newer, self._now())
+            self._store(msgspec.structs.replace(self.version, progress=progress))
         self._quiet_until = time.monotonic() + _REPORT_SECONDS

@@ -4,26 +4,23 @@ Trials never see the gate's held-out days: these are cut off first. The newest t
 the trials' own hold-out.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
-from itertools import islice
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, hold_out, part_of
-from pawsonalize.engine.training.evaluating.lists import gate_queries
-from pawsonalize.engine.training.settings import trained_settings
+from pawsonalize.engine.training.holdout import Holdout, SplitName, gate_queries, hold_out, part_of
+from pawsonalize.engine.training.solutions import planned_trials, random_seed, trained_settings
 from pawsonalize.evaluation.bootstrap import paired_differences
 from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_10, judge
 from pawsonalize.kinds.job_table import Progress, silent
-from pawsonalize.kinds.solutions import Solution, SolutionVersion, Trial, Tuned, Tuning
+from pawsonalize.kinds.solutions import SolutionVersion, Trial, Tuned
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.data import TrainingData
-from pawsonalize.recipes.settings import Range, draft_of, points, tunable
+from pawsonalize.recipes.settings import draft_of
 
 MOST_USERS = 5_000
 """A trial is fitted on at most so many users, drawn by chance, so that it takes seconds."""
@@ -32,25 +29,6 @@ FEWEST_QUESTIONS = 40
 """With fewer test cases, the better of two settings is a matter of luck."""
 SURE = 0.8
 """In this share of resamples of the visitors the best trial must beat the given settings."""
-_REFUSED = 50  # points skipped at most for one that the recipe takes
-_SEEDS = 2**31  # a version's seed may be any whole number; random generators take none below 0
-
-Setting = Mapping[str, Any]
-
-
-def planned_trials(version: SolutionVersion) -> list[Setting]:
-    """Return the changes of the settings, trial by trial; the first changes nothing.
-
-    Points that the recipe refuses are skipped. InvalidInput for a range of a setting that cannot be
-    tuned, and if the ranges hold no settings that the recipe takes.
-    """
-    if version.tuning is None:
-        return []
-    given, ranges = trained_settings(version), ranges_of(version.tuning, version)
-    others = islice(
-        _allowed_points(given, ranges, version.seed % _SEEDS), version.tuning.trials - 1
-    )
-    return [{}, *(others if ranges else ())]
 
 
 def tune(
@@ -68,7 +46,7 @@ def tune(
     give the same result, unless time runs out.
     """
     assert version.tuning is not None
-    seed = version.seed % _SEEDS
+    seed = random_seed(version)
     holdout = _practice(data, born, seed)
     if holdout is None or len(holdout.targets) < FEWEST_QUESTIONS:
         return Tuned({}, f"fewer than {FEWEST_QUESTIONS} visitors to try settings on")
@@ -127,41 +105,6 @@ def _note(best: int, confirmed: bool) -> str:
     if not confirmed:
         return "the best trial was not surely better than the given settings on other visitors"
     return "the best trial was better on other visitors as well"
-
-
-def ranges_of(tuning: Tuning, trained: Solution | SolutionVersion) -> dict[str, Range]:
-    """The ranges that the tuning names, else the recipe's for settings that you have not set.
-
-    InvalidInput names a setting that cannot be tuned.
-    """
-    kind = recipe_named(trained.recipe).settings
-    weighed = {f"{event.event_type}_weight" for event in trained.selection.events}
-    if not tuning.ranges:
-        own = tunable(kind)
-        return {name: own[name] for name in own if name not in {*trained.settings, *weighed}}
-    numbers = {field.name for field in fields(kind) if field.type is not bool}
-    for name in tuning.ranges:
-        if name not in numbers or name in weighed:
-            left = ", ".join(sorted(numbers - weighed))
-            raise InvalidInput(f"{name} cannot be tuned; what can: {left}", field="ranges")
-    return dict(tuning.ranges)
-
-
-def _allowed_points(given: Any, ranges: Mapping[str, Range], seed: int) -> Iterator[Setting]:
-    refused = 0
-    for point in points(type(given), ranges, seed):
-        try:
-            replace(given, **point)
-        except InvalidInput as error:
-            refused += 1
-            if refused > _REFUSED:
-                raise InvalidInput(
-                    f"hardly any settings within the ranges are allowed: {error.message}",
-                    field="ranges",
-                ) from error
-            continue
-        refused = 0
-        yield point
 
 
 def _practice(data: TrainingData, born: NDArray[np.int64], seed: int) -> Holdout | None:

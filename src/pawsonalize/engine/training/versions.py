@@ -1,18 +1,30 @@
 """Solution versions: each is stored before its training begins."""
 
-from collections.abc import Mapping
-from dataclasses import fields
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import msgspec
+import structlog
 
 from pawsonalize import __version__
 from pawsonalize.artefacts.base import ArtefactStore
-from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, PawsonalizeError
+from pawsonalize.domain.errors import (
+    AlreadyExists,
+    Conflict,
+    InvalidInput,
+    NotFound,
+    PawsonalizeError,
+    TooManyRequests,
+)
+from pawsonalize.domain.times import DAY, SECOND, iso
 from pawsonalize.engine.serving.served import RefreshedArtefacts
-from pawsonalize.engine.training.settings import trained_settings, with_meanings
-from pawsonalize.engine.training.training_limit import TrainingLimit
-from pawsonalize.engine.training.tuning import planned_trials
+from pawsonalize.engine.training.retraining.record import RETRAINING, read_record
+from pawsonalize.engine.training.solutions import planned_trials, trained_settings, with_meanings
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved, new_resource_name
 from pawsonalize.kinds.solutions import (
@@ -25,6 +37,33 @@ from pawsonalize.kinds.solutions import (
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.group_usage import GroupDays
+from pawsonalize.storage.work import WorkTable
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingLimit:
+    """Counts trainings exactly, whichever server they are asked of."""
+
+    registry: Registry
+    days: GroupDays
+
+    def take(self, group: str, now: int) -> None:
+        """Count a training; TooManyRequests if today's were asked for already."""
+        found = self.registry.find(DatasetGroup, group)
+        most = None if found is None else found.limits.trainings_per_day
+        if self.days.take_training(group, now // DAY, most):
+            return
+        tomorrow = (now // DAY + 1) * DAY
+        raise TooManyRequests(
+            f"dataset group {group} may be trained {most:,} times a day (trainings_per_day), and"
+            f" was: train again from {iso(tomorrow)} on",
+            retry_after=max(math.ceil((tomorrow - now) / SECOND), 1),
+        )
+
+    def give_back(self, group: str, now: int) -> None:
+        """Count it no more, as nothing is trained."""
+        self.days.return_training(group, now // DAY)
 
 
 class SolutionVersions:
@@ -265,3 +304,59 @@ def _as_wished(existing: SolutionVersion, wishes: Mapping[str, Any]) -> Solution
                 " choose another name"
             )
     return existing
+
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRetention:
+    """Keeps the newest ACTIVE versions of each solution, `keep` of them; 0 keeps all.
+
+    Besides them it keeps what somebody still names: the versions that a campaign serves, served
+    before, is to serve or follows, those of the run that runs and of jobs in work, those that train
+    and their bases.
+    """
+
+    registry: Registry
+    versions: SolutionVersions
+    work: WorkTable
+    keep: int
+
+    def delete_old(self) -> int:
+        """Delete what is not kept; returns how many versions those were."""
+        deleted = 0
+        for solution in list(self.registry.all(Solution)) if self.keep else ():
+            for version in self._old(solution):
+                try:
+                    self.versions.delete(version.name)
+                except (Conflict, NotFound):  # it is needed after all, or another server was faster
+                    continue
+                deleted += 1
+                log.info("old version deleted", solution_version=version.name)
+        return deleted
+
+    def _old(self, solution: Solution) -> list[SolutionVersion]:
+        # Newest first; those that failed are counted by themselves.
+        versions = list(self.registry.all(SolutionVersion, parent=solution.name))
+        settled = [one for one in versions if one.status.is_settled]
+        active = [one for one in settled if one.status is Status.ACTIVE]
+        failed = [one for one in settled if one.status is not Status.ACTIVE]
+        old = active[self.keep :] + failed[self.keep :]
+        needed = set(self._named(versions)) if old else set()
+        return [one for one in old if one.name not in needed]
+
+    def _named(self, versions: list[SolutionVersion]) -> Iterator[str]:
+        for campaign in self.registry.all(Campaign):
+            yield from campaign.versions
+            if campaign.latest_update is not None:
+                yield campaign.latest_update.solution_version
+            if campaign.followed is not None:
+                yield campaign.followed
+        if (run := self.work.open(RETRAINING)) is not None:
+            yield from (half.solution_version for half in read_record(run).halves)
+        for kind in (BatchInferenceJob, BatchSegmentJob):
+            for job in self.registry.all(kind):
+                if not job.status.is_settled:
+                    yield job.solution_version
+        yield from (one.base for one in versions if one.base and not one.status.is_settled)

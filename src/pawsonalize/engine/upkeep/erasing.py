@@ -12,12 +12,14 @@ from pawsonalize.domain.errors import LeaseLost, PawsonalizeError
 from pawsonalize.domain.times import HOUR, MINUTE, SECOND
 from pawsonalize.engine.upkeep.erased_archive import (
     ErasedArchive,
+    ErasureNote,
+    ErasureNotes,
     NamedVisitors,
+    ReturningCopies,
     VisitorObjects,
     Watch,
     ignore_progress,
 )
-from pawsonalize.engine.upkeep.erasures import ErasureNote, ErasureNotes, ReturningCopies
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.resource import new_resource_name

@@ -1,21 +1,158 @@
 """Rebuilds an empty log from the archive alone, or a part of it, as archived or read anew."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.errors import Conflict, CorruptArtefact, NotFound
-from pawsonalize.domain.events import LoggedEvent
-from pawsonalize.engine.upkeep.archive_reading import ALWAYS, Period
+from pawsonalize.domain.errors import Conflict, CorruptArtefact, InvalidInput, NotFound
+from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, LoggedEvent, digest_of
+from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.engine.upkeep.archive_reading import ALWAYS, ArchiveReader, Period
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
-from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
-from pawsonalize.engine.upkeep.erasures import ErasureNotes, ReturningCopies
-from pawsonalize.engine.upkeep.rereading import Rereading
+from pawsonalize.engine.upkeep.erased_archive import ErasedArchive, ErasureNotes, ReturningCopies
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
-from pawsonalize.storage.erasures import ErasureTable
+from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
 from pawsonalize.storage.events.event_log import EventLog
+
+MOST_NAMED = 100
+
+Reader = Callable[[str, Event], Event]
+"""Reads an event's JSON; beside it the event as it was read before. InvalidInput if it cannot."""
+
+
+@dataclass(slots=True)
+class Rereading:
+    """Reads events anew and counts what became of them.
+
+    The offset, the event id, the moment at which it came in and the dataset group stay. What cannot
+    be read anew stays as it was archived.
+    """
+
+    read: Reader
+    same: int = 0
+    changed: int = 0
+    without_raw: int = 0
+    refused: int = 0
+    named: list[str] = field(default_factory=list)
+    """The first of those that stayed as they were, with the reason."""
+
+    def rows(self, rows: Sequence[LoggedEvent]) -> list[LoggedEvent]:
+        """These events, as they are read today."""
+        return [replace(row, event=self._event(row)) for row in rows]
+
+    def _event(self, row: LoggedEvent) -> Event:
+        was = row.event
+        if was.raw is None:
+            self.without_raw += 1
+            self._name(row, "it is not known how it came in")
+            return was
+        try:
+            event = self.read(was.raw, was)
+        except InvalidInput as error:
+            self.refused += 1
+            self._name(row, error.message)
+            return was
+        now = replace(
+            event,
+            event_id=was.event_id,
+            received_at=was.received_at,
+            dataset_group=was.dataset_group,
+            raw=was.raw,
+        )
+        if now == was:
+            self.same += 1
+        else:
+            self.changed += 1
+        return now
+
+    def _name(self, row: LoggedEvent, reason: str) -> None:
+        if len(self.named) < MOST_NAMED:
+            self.named.append(f"offset {row.offset}: {reason}")
+
+
+_AT_ONCE = 1_000  # in one transaction, so that other events wait for none of them
+
+
+@dataclass(slots=True)
+class Appended:
+    """Counts of the source's events that are in the archive."""
+
+    stored: int = 0
+    duplicates: int = 0
+    erased: int = 0
+    """Of visitors who were erased from the target since they came in."""
+    refused: int = 0
+    """Events refused because their item is no animal group, as the default dataset group needs."""
+    named: list[str] = field(default_factory=list)
+    """The first of the refused ones, with the reason."""
+    damaged: list[str] = field(default_factory=list)
+    """Reasons why objects could not be read, one sentence each."""
+
+    @property
+    def read(self) -> int:
+        """Number of events that were read."""
+        return self.stored + self.duplicates + self.erased + self.refused
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayInto:
+    """Appends the events of `source` to `target`, with its actions.
+
+    An event keeps its id and when it happened; it comes in now. One whose id the target has changes
+    nothing, so to repeat it changes nothing.
+    """
+
+    source: str
+    target: str
+    log: EventLog
+    reader: ArchiveReader
+    erased: ErasedLookup
+    now: Callable[[], int]
+    rereading: Rereading | None = None
+
+    def replay(self, on_progress: Progress = silent) -> Appended:
+        """Do it; `on_progress` gets the objects done and their total.
+
+        Objects that are damaged are left out and named.
+        """
+        found = Appended()
+        for rows in self.reader.in_log_order(on_progress, found.damaged):
+            mine = [row for row in rows if row.event.dataset_group in self._groups]
+            for start in range(0, len(mine), _AT_ONCE):
+                self._append(mine[start : start + _AT_ONCE], found)
+        return found
+
+    @property
+    def _groups(self) -> dict[str, str]:
+        return {self.source: self.target, self.source + ACTIONS: self.target + ACTIONS}
+
+    def _append(self, rows: Sequence[LoggedEvent], found: Appended) -> None:
+        kept = list(self._not_erased(rows))
+        found.erased += len(rows) - len(kept)
+        if self.rereading is not None:
+            kept = self.rereading.rows(kept)
+        stored = self.log.append(list(self._moved(kept, found)))
+        found.stored += sum(stored)
+        found.duplicates += len(stored) - sum(stored)
+
+    def _not_erased(self, rows: Iterable[LoggedEvent]) -> Iterator[LoggedEvent]:
+        noted = self.erased.noted_since(-1, self.target)
+        for row in rows:
+            if row.event.received_at > noted.get(digest_of(row), -1):
+                yield row
+
+    def _moved(self, rows: Iterable[LoggedEvent], found: Appended) -> Iterator[Event]:
+        now = self.now()
+        for row in rows:
+            group = self._groups[row.event.dataset_group]
+            if group == DEFAULT_DATASET_GROUP and AnimalGroup.parse(row.event.item_id) is None:
+                found.refused += 1
+                if len(found.named) < MOST_NAMED:
+                    found.named.append(f"offset {row.offset}: its item is no animal group")
+                continue
+            yield replace(row.event, dataset_group=group, received_at=now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,191 @@
 """Answers, events and archived events are kept for a time, and then deleted."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import structlog
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.domain.times import DAY
+from pawsonalize.domain.errors import Conflict, CorruptArtefact, NotFound, StorageUnavailable
+from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
 from pawsonalize.engine.upkeep.verification import differences
-from pawsonalize.kinds.resource import first_recommendation_id
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.jobs import DataDeletionJob
+from pawsonalize.kinds.registry import Registry
+from pawsonalize.kinds.resource import Resource, first_recommendation_id
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.storage.events.log_start import LogStart
 
-_YEAR = 365  # days; no session is used for longer
 _AT_ONCE = 2_000  # in one transaction, so that events wait for none of them
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEventRetention:
+    """Lets events of a dataset group leave the table earlier than `days`, if its limits say so.
+
+    They leave as all do: object by object of the archive, and only after the object was read back
+    and holds each of them. `days` is the service's own number; 0: for ever.
+    """
+
+    log: EventLog
+    start: LogStart
+    ledger: ArchiveLedger
+    objects: ObjectStore
+    registry: Registry
+    days: int
+    stopped: Callable[[], bool] = lambda: False
+
+    def forget_old(self, now: int) -> int:
+        """Delete what is too old by now; returns how many events those were.
+
+        CorruptArtefact if the archive does not hold what is next: that stays, with all after it.
+        """
+        by_days: defaultdict[int, list[str]] = defaultdict(list)
+        for group in self.registry.all(DatasetGroup):
+            days = group.limits.event_days
+            if days is not None and (self.days == 0 or days < self.days):
+                by_days[days].append(group.name)
+        return sum(self._forget(groups, days, now) for days, groups in by_days.items())
+
+    def _forget(self, groups: list[str], days: int, now: int) -> int:
+        early, deleted = self.log.left_early(), 0
+        through = {group: early.get(group, 0) for group in groups}
+        for segment in self._old(min(through.values()), now - days * DAY):
+            for problem in differences(self.log, self.objects, segment, segment.first - 1):
+                if not self.ledger.has(segment):  # it was written again or joined meanwhile
+                    return deleted
+                raise CorruptArtefact(
+                    f"the archive's object {segment.key} {problem}. Events stay in the table until"
+                    " it is whole: bring it back from a copy, or run `pawsonalize archive mend`"
+                )
+            for group in (one for one in groups if through[one] < segment.last):
+                while not self.stopped():
+                    found = self.start.forget_of(group, through[group], segment.last, _AT_ONCE)
+                    deleted += found
+                    if found < _AT_ONCE:
+                        break
+                through[group] = segment.last
+            if self.stopped():
+                break
+        if deleted:
+            log.info("old events left the table early", count=deleted, days=days)
+        return deleted
+
+    def _old(self, after: int, before: int) -> Iterator[Segment]:
+        """The archived segments that are wholly too old, up to the first that is not."""
+        for segment in self.ledger.segments(max(after, self.log.forgotten_through())):
+            name = ObjectName.parse(segment.key)
+            if segment.sha256 is None or name is None or name.ends > before:
+                return
+            yield segment
+
+
+@dataclass(frozen=True, slots=True)
+class JobRetention:
+    """Deletes records of jobs that ended more than `days` ago; 0 keeps them.
+
+    The record of an erasure stays as long as there is a version that was created before: an update
+    of that version would bring back what was erased.
+    """
+
+    registry: Registry
+    kinds: Sequence[type[Resource]]
+    days: int
+
+    def delete_old(self, now: int) -> int:
+        """Delete what is too old by now; returns how many records those were."""
+        if not self.days:
+            return 0
+        before, deleted = now - self.days * DAY, 0
+        created = (version.created_at for version in self.registry.all(SolutionVersion))
+        oldest_version = min(created, default=now)
+        for kind in self.kinds:
+            limit = min(before, oldest_version) if kind is DataDeletionJob else before
+            for job in list(self.registry.all(kind)):
+                if job.status.is_settled and job.updated_at < limit:
+                    with suppress(Conflict, NotFound):  # another server was faster
+                        self.registry.delete(kind, job.name)
+                        deleted += 1
+        if deleted:
+            log.info("old records of jobs deleted", count=deleted, days=self.days)
+        return deleted
+
+
+@dataclass(frozen=True, slots=True)
+class FileRetention:
+    """Deletes files below a folder that came there more than `days` ago; 0 keeps them.
+
+    The time of the last change says when; a copy may have its original's time of writing. Links are
+    left alone, and so is all that they lead to.
+    """
+
+    folder: Path
+    days: int
+
+    def delete_old(self, now: int) -> int:
+        """Delete what is too old by now, and folders that are empty then; returns how many files.
+
+        StorageUnavailable if something cannot be deleted, after all else is.
+        """
+        if not self.days or not self.folder.is_dir():
+            return 0
+        deleted, failed = 0, ""
+        for top, _, names in os.walk(self.folder, topdown=False):
+            for name in names:
+                try:
+                    deleted += self._delete(Path(top) / name, now)
+                except OSError as error:
+                    failed = f"{Path(top) / name} cannot be deleted: {error.strerror}"
+            if deleted and Path(top) != self.folder:
+                with suppress(OSError):  # it holds something
+                    Path(top).rmdir()
+        if deleted:
+            log.info("old files deleted", folder=self.folder.name, count=deleted, days=self.days)
+        if failed:
+            raise StorageUnavailable(failed)
+        return deleted
+
+    def _delete(self, file: Path, now: int) -> bool:
+        try:
+            came_at = file.lstat().st_ctime * SECOND
+        except FileNotFoundError:  # another server was faster
+            return False
+        if file.is_symlink() or came_at >= now - self.days * DAY:
+            return False
+        file.unlink(missing_ok=True)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRetention:
+    """Deletes objects that came into a store more than `days` ago; 0 keeps them."""
+
+    objects: ObjectStore
+    kind: str
+    days: int
+
+    def delete_old(self, now: int) -> int:
+        """Delete what is too old by now; returns how many objects."""
+        if not self.days:
+            return 0
+        before = now - self.days * DAY
+        old = [key for key, changed_at in self.objects.changes() if changed_at < before]
+        for key in old:
+            self.objects.delete(key)
+        if old:
+            log.info("old files deleted", folder=self.kind, count=len(old), days=self.days)
+        return len(old)
+
+
+_YEAR = 365  # days; no session is used for longer
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from pawsonalize.app.fleet import servers_of
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
-from pawsonalize.engine.upkeep.erasures import is_erasure
+from pawsonalize.engine.upkeep.erased_archive import is_erasure
 from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.settings import Settings
 from pawsonalize.storage.copies import drop_tables

@@ -13,7 +13,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY, iso
-from pawsonalize.engine.ingest.inventory.listing import read_status
+from pawsonalize.engine.ingest.listings import read_status
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.http.json import read_count, read_flag, read_text
 from pawsonalize.pages.views import ViewQuery

@@ -18,7 +18,7 @@ from pawsonalize.domain.events import (
 )
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, MINUTE, iso
-from pawsonalize.engine.training.data_checks import bots_among
+from pawsonalize.engine.training.retraining.checking import bots_among
 from pawsonalize.pages.reports import LetterReason, RefusalReports
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals

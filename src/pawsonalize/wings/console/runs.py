@@ -7,13 +7,15 @@ from typing import Any
 import msgspec
 
 from pawsonalize.domain.times import SECOND, iso
-from pawsonalize.engine.training.retraining.fates import describe_finding, join_names, label
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
     RunOutcome,
     RunRecord,
     Step,
+    describe_finding,
+    join_names,
+    label,
 )
 from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.kinds.defaults import DATASET_GROUP

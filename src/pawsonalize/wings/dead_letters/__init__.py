@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from pawsonalize.engine.ingest.settings import Days
+from pawsonalize.engine.upkeep.settings import Days
 from pawsonalize.wing import Wing
 
 

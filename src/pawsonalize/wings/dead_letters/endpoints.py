@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form
+from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.http.services import Services

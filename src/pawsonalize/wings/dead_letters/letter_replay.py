@@ -9,9 +9,9 @@ import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
-from pawsonalize.engine.ingest.decoding.decoder import read_json
-from pawsonalize.engine.ingest.decoding.payloads import Origin, Part, Unreadable, unpack
+from pawsonalize.engine.ingest.decoder import read_json
 from pawsonalize.engine.ingest.event_form import GroupOfAnimal, read_event
+from pawsonalize.engine.ingest.payloads import Origin, Part, Unreadable, unpack
 from pawsonalize.wings.dead_letters.dead_letters import ALL, DeadLetters, LetterQuery
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 

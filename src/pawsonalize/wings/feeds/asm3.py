@@ -15,8 +15,8 @@ import msgspec
 from msgspec import Raw
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.decoding.decoder import decode
-from pawsonalize.engine.ingest.inventory.form import AnimalForm
+from pawsonalize.engine.ingest.animal_form import AnimalForm
+from pawsonalize.engine.ingest.decoder import decode
 from pawsonalize.wings.feeds.rows import (
     AS_USUAL,
     FeedRow,

@@ -16,8 +16,8 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.new_files import write_new
 from pawsonalize.cli.terminal import print_listing, say
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StorageUnavailable
-from pawsonalize.engine.ingest.importing.text_form import read_text_form
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.ingest.csv_files import read_text_form
+from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.storage.data_folder import needed_by_others
 from pawsonalize.wings.feeds.formats import FeedForm, read_feed
 from pawsonalize.wings.feeds.importing import (

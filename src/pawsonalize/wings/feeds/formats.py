@@ -10,10 +10,9 @@ from typing import Any, Protocol
 import msgspec
 
 from pawsonalize.domain.errors import InputTooLarge, InvalidInput
-from pawsonalize.engine.ingest.decoding.decoder import decode
-from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields, likely_name
-from pawsonalize.engine.ingest.importing.text_form import UTF8, in_utf8
-from pawsonalize.engine.ingest.inventory.form import FIELDS, AnimalForm
+from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
+from pawsonalize.engine.ingest.csv_files import UTF8, in_utf8
+from pawsonalize.engine.ingest.decoder import UnknownFields, decode, likely_name
 from pawsonalize.wings.feeds.asm3 import (
     image_service,
     is_asm3_csv,

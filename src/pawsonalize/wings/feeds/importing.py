@@ -12,9 +12,8 @@ import msgspec
 
 from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput
 from pawsonalize.domain.statuses import History, weave
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.engine.ingest.inventory.listing import Listing
-from pawsonalize.engine.ingest.inventory.recognition import read_known, unrecognised
+from pawsonalize.engine.ingest.inventory import Inventory
+from pawsonalize.engine.ingest.listings import Listing, read_known, unrecognised
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.storage.animals.animals import Animals

@@ -36,8 +36,8 @@ from pawsonalize.domain.errors import AlreadyExists, InvalidInput
 from pawsonalize.domain.limits import MAX_ID_LENGTH
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import LATEST
-from pawsonalize.engine.ingest.inventory.form import FIELDS, AnimalForm
-from pawsonalize.engine.ingest.inventory.recognition import (
+from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
+from pawsonalize.engine.ingest.listings import (
     read_known,
     unrecognised,
     written_species,

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form
+from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.fetch import safe_address as shown_address
 from pawsonalize.http.json import read_form
 from pawsonalize.http.operation import About, Operations

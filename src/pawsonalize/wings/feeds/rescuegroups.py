@@ -6,8 +6,8 @@ import msgspec
 from msgspec import Raw
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.decoding.decoder import decode
-from pawsonalize.engine.ingest.inventory.form import AnimalForm
+from pawsonalize.engine.ingest.animal_form import AnimalForm
+from pawsonalize.engine.ingest.decoder import decode
 from pawsonalize.wings.feeds.rows import FeedRow, all_of, named_in, read_rows
 
 

@@ -14,10 +14,9 @@ import msgspec
 import yaml
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.decoding.decoder import decode
-from pawsonalize.engine.ingest.importing.csv_rows import CsvTable, RowError
-from pawsonalize.engine.ingest.importing.text_form import UTF8, TextForm
-from pawsonalize.engine.ingest.inventory.form import AnimalForm
+from pawsonalize.engine.ingest.animal_form import AnimalForm
+from pawsonalize.engine.ingest.csv_files import UTF8, CsvTable, RowError, TextForm
+from pawsonalize.engine.ingest.decoder import decode
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,8 @@ import msgspec
 import yaml
 
 from pawsonalize.domain.errors import InvalidInput, NotFetched
-from pawsonalize.engine.ingest.importing.text_form import read_text_form
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.ingest.csv_files import read_text_form
+from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.fetch import (
     MAX_BYTES,
     TOTAL_SECONDS,

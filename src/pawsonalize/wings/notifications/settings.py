@@ -3,7 +3,7 @@
 import msgspec
 
 from pawsonalize.config import Secret
-from pawsonalize.engine.ingest.settings import Days
+from pawsonalize.engine.upkeep.settings import Days
 
 
 class NotificationSettings(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import structlog
 
 from pawsonalize.domain.errors import EngineUnavailable, NotFound, PawsonalizeError, TrainingFailed
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.training.remote import RemoteMetrics, Report
+from pawsonalize.engine.training.trainer import HeldOutMetrics, Report
 from pawsonalize.kinds.defaults import dataset_name
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
@@ -39,7 +39,7 @@ class AmazonTraining:
         solution = self.registry.get(Solution, version.solution)
         return self.personalize.trains(solution.data_group, version.recipe)
 
-    def train(self, version: SolutionVersion, report: Report) -> RemoteMetrics:
+    def train(self, version: SolutionVersion, report: Report) -> HeldOutMetrics:
         """Train to the end. TrainingFailed with the reason if the remote engine gives up.
 
         While it does not answer, this waits.
@@ -95,13 +95,13 @@ class AmazonTraining:
             )
         return state.is_active
 
-    def _measured(self, remote: str) -> RemoteMetrics:
+    def _measured(self, remote: str) -> HeldOutMetrics:
         try:
-            return RemoteMetrics(remote, self.personalize.versions.metrics(remote))
+            return HeldOutMetrics(self.personalize.versions.metrics(remote))
         except EngineUnavailable:
             raise
         except PawsonalizeError as error:  # it can serve all the same
-            return RemoteMetrics(remote, {}, error.message)
+            return HeldOutMetrics({}, error.message)
 
     def _patiently(self, phase: str, report: Report, done: Callable[[], bool]) -> None:
         """Do it again and again until it is done, and over every time that nobody answers."""

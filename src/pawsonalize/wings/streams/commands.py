@@ -19,7 +19,7 @@ from pawsonalize.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.engine.ingest.intake import Intake
+    from pawsonalize.engine.ingest.refusals import Intake
     from pawsonalize.wings.streams.consuming import Consumer, Taken
     from pawsonalize.wings.streams.stream_shards import ShardTable
 

@@ -12,8 +12,8 @@ import structlog
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
-from pawsonalize.engine.ingest.decoding.payloads import Origin, Part, Unreadable, unpack
 from pawsonalize.engine.ingest.events import Ingest, Rejection
+from pawsonalize.engine.ingest.payloads import Origin, Part, Unreadable, unpack
 from pawsonalize.engine.ingest.refusals import KeepRefusals, RefusedInput
 from pawsonalize.wings.streams.stream import Record, Stream
 

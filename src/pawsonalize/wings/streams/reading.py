@@ -20,8 +20,7 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.roles import CONSUME
 from pawsonalize.domain.times import MINUTE, iso
 from pawsonalize.engine.ingest.events import Ingest
-from pawsonalize.engine.ingest.intake import Intake
-from pawsonalize.engine.ingest.refusals import KeepRefusals, log_refusals
+from pawsonalize.engine.ingest.refusals import Intake, KeepRefusals, log_refusals
 from pawsonalize.settings import Settings
 from pawsonalize.wing import offered
 from pawsonalize.wings.streams import StreamSettings

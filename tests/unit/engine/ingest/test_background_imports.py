@@ -10,7 +10,7 @@ from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.importing.jobs import Imports
+from pawsonalize.engine.ingest.imports import Imports
 from pawsonalize.engine.ingest.job_files import Sources
 from pawsonalize.kinds.datasets import (
     Dataset,

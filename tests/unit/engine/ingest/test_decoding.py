@@ -8,8 +8,7 @@ import pytest
 from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.decoding.decoder import decode
-from pawsonalize.engine.ingest.decoding.unknown_fields import Form, UnknownFields
+from pawsonalize.engine.ingest.decoder import Form, UnknownFields, decode
 
 
 class Leaf(msgspec.Struct, rename="camel"):

@@ -13,8 +13,8 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import MAX_RAW_CHARS, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.ingest.decoding.payloads import single
 from pawsonalize.engine.ingest.event_form import read_event
+from pawsonalize.engine.ingest.payloads import single
 
 NOW = 1_779_019_200_000
 BEAGLE = AnimalGroup("2", "Beagle", "2", "3")

@@ -11,10 +11,15 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.ingest.importing.columns import FileColumns, read_schema
-from pawsonalize.engine.ingest.importing.csv_rows import CsvTable, ImportReport, RowError
-from pawsonalize.engine.ingest.importing.importer import Loading
-from pawsonalize.engine.ingest.importing.rows import EventReader, ItemReader, UserReader
+from pawsonalize.engine.ingest.csv_files import CsvTable, ImportReport, RowError
+from pawsonalize.engine.ingest.csv_rows import (
+    EventReader,
+    FileColumns,
+    ItemReader,
+    UserReader,
+    read_schema,
+)
+from pawsonalize.engine.ingest.imports import Loading
 from pawsonalize.storage.animals.catalogue import Item, User
 
 NOW = 1_790_000_000_000

@@ -12,8 +12,8 @@ import structlog
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import MAX_RAW_CHARS, Visitor
-from pawsonalize.engine.ingest.decoding.payloads import unpack
 from pawsonalize.engine.ingest.events import Ingest, IngestReceipt, RawTooLong, Rejection
+from pawsonalize.engine.ingest.payloads import unpack
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
 from tests import event_loop

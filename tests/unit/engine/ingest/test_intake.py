@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.ingest.intake import FEWEST, PROBLEM, WINDOW, Intake
+from pawsonalize.engine.ingest.refusals import FEWEST, PROBLEM, WINDOW, Intake
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.journal import ProblemTable

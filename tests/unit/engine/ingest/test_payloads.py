@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.decoding.payloads import (
+from pawsonalize.engine.ingest.decoder import UnknownFields
+from pawsonalize.engine.ingest.payloads import (
     Origin,
     Part,
     Payload,
@@ -18,7 +19,6 @@ from pawsonalize.engine.ingest.decoding.payloads import (
     single,
     unpack,
 )
-from pawsonalize.engine.ingest.decoding.unknown_fields import UnknownFields
 
 EVENT = {"sessionId": "s1", "eventType": "view", "utm": "mail", "n": 1}
 OTHER = {"sessionId": "s2", "eventType": "like"}

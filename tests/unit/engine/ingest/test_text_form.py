@@ -8,8 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.importing.csv_rows import DETECTED, CsvRow, CsvTable, RowError
-from pawsonalize.engine.ingest.importing.text_form import (
+from pawsonalize.engine.ingest.csv_files import (
+    DETECTED,
+    CsvRow,
+    CsvTable,
+    RowError,
     TextForm,
     in_utf8,
     read_text_form,

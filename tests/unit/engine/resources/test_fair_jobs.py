@@ -8,7 +8,7 @@ import pytest
 
 from pawsonalize.domain.errors import LimitExceeded
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.training.group_changes import DatasetGroups
+from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.kinds.datasets import (
     IMPORTS_IN_WORK,
     Dataset,

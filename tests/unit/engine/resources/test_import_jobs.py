@@ -4,8 +4,8 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType
-from pawsonalize.engine.ingest.importing.csv_rows import ImportReport
-from pawsonalize.engine.ingest.importing.jobs import run_import_job
+from pawsonalize.engine.ingest.csv_files import ImportReport
+from pawsonalize.engine.ingest.imports import run_import_job
 from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from pawsonalize.demo import WorldSettings, generate
-from pawsonalize.engine.training.check_settings import CheckSettings
-from pawsonalize.engine.training.data_checks import (
+from pawsonalize.engine.training.retraining.checking import (
     Finding,
     Severity,
     bot_users,
     check_data,
     later_events,
 )
+from pawsonalize.engine.training.retraining.schedule import CheckSettings
 from pawsonalize.engine.training.training_data import training_data as read_training_data
 from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue

@@ -12,8 +12,7 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.served import Loader, RefreshedArtefacts, ServingSettings
-from pawsonalize.engine.training.erased_rows import ErasedRows
-from pawsonalize.engine.training.kept_rows import VISITORS, KeptRows, digest
+from pawsonalize.engine.training.kept_rows import VISITORS, ErasedRows, KeptRows, digest
 from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions

@@ -12,13 +12,7 @@ from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import DEVICE, FacetReader
-from pawsonalize.engine.training.kept_rows import (
-    VISITORS,
-    KeptRows,
-    digest,
-    rows_since,
-    rows_through,
-)
+from pawsonalize.engine.training.kept_rows import VISITORS, KeptRows, digest, rows_through
 from pawsonalize.engine.training.training_data import data_of, training_data
 from pawsonalize.kinds.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.recipes.catalogue import recipe_named
@@ -113,8 +107,12 @@ def test_folds_give_the_data_and_the_model_of_a_rebuild_from_the_log(
         stored = KeptRows.from_arrays(trained.arrays())
         assert stored is not None
         end = cut.log_offset
-        refreshed = rows_since(stored, through, log, reader, end)
-        chained = rows_since(chained, through, log, reader, end) if number == 1 else refreshed
+        refreshed = rows_through(log, reader, end, kept=stored, after=through)
+        chained = (
+            rows_through(log, reader, end, kept=chained, after=through)
+            if number == 1
+            else refreshed
+        )
         for rows in (refreshed, chained):
             seen = rows.sent_by(cut.as_of)
             assert_same(data_of(seen, catalogue, cut, selection, digested=True), rebuilt)

@@ -9,9 +9,8 @@ import pytest
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.engine.serving.served import RefreshedCounts
-from pawsonalize.engine.training.old_versions import VersionRetention
 from pawsonalize.engine.training.retraining.record import Half, Trigger, as_work, begun
-from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.engine.training.versions import SolutionVersions, VersionRetention
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
 from pawsonalize.kinds.jobs import BatchInferenceJob

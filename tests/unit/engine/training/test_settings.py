@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.training.settings import read_settings, trained_settings
+from pawsonalize.engine.training.solutions import read_settings, trained_settings
 from pawsonalize.kinds.solutions import (
     Cut,
     EventParameters,

@@ -11,11 +11,11 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.served import load_model
-from pawsonalize.engine.training.evaluating.evidence import fit_of
-from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out
-from pawsonalize.engine.training.settings import trained_settings
+from pawsonalize.engine.training.evidence import fit_of
+from pawsonalize.engine.training.holdout import SplitName, hold_out
+from pawsonalize.engine.training.solutions import planned_trials, trained_settings
 from pawsonalize.engine.training.trainer import Trainer
-from pawsonalize.engine.training.tuning import planned_trials, tune
+from pawsonalize.engine.training.tuning import tune
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import (

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pawsonalize.engine.serving.served import ServingSettings
-from pawsonalize.engine.training.untrained import Untrained
+from pawsonalize.engine.training.refresh import Untrained
 from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog

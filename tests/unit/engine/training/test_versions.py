@@ -12,7 +12,7 @@ from pawsonalize.domain.errors import (
     TooManyRequests,
 )
 from pawsonalize.domain.times import DAY, SECOND
-from pawsonalize.engine.training.group_changes import DatasetGroups
+from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
 from pawsonalize.kinds.campaign_updates import Campaigns

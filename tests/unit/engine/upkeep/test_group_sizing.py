@@ -7,7 +7,7 @@ import pytest
 
 from pawsonalize.domain.events import ACTIONS
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.training.group_changes import DatasetGroups
+from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database

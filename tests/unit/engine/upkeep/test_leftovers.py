@@ -11,7 +11,7 @@ import pytest
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.upkeep.leftovers import FileRetention, JobRetention, ObjectRetention
+from pawsonalize.engine.upkeep.retention import FileRetention, JobRetention, ObjectRetention
 from pawsonalize.kinds.jobs import DataDeletionJob, DatasetExportJob
 from pawsonalize.kinds.registry import Registry, to_row
 from pawsonalize.kinds.resource import Resource, Status

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.engine.training.retraining.fates import describe_finding, join_names, label
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
     RunOutcome,
     RunRecord,
+    describe_finding,
     end_record,
+    join_names,
+    label,
 )
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.problems import Outbox

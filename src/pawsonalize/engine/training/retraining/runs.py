@@ -1,12 +1,15 @@
 """Runs: begun by schedule, by hand or the first time; read and cancelled."""
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Protocol
 
-from pawsonalize.domain.errors import Conflict, NotFound
+import structlog
+
+from pawsonalize.domain.errors import Conflict, NotFound, PawsonalizeError
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.training.retrained import EVERYTHING, Part
 from pawsonalize.engine.training.retraining.record import (
@@ -22,8 +25,12 @@ from pawsonalize.engine.training.retraining.record import (
 )
 from pawsonalize.engine.training.retraining.schedule import Schedule
 from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.group_limits import NEVER
+from pawsonalize.kinds.job_table import FairOrder
+from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.work import Work, WorkTable
+from pawsonalize.storage.work import Turns, Work, WorkTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,3 +209,53 @@ class FirstRun:
         newest = [run.outcome for run in self._runs.newest(MAX_BROKEN)]
         tired = len(newest) == MAX_BROKEN and _BROKEN.issuperset(newest)
         return last.outcome in _BROKEN and last.ended_at < self._since and not tired
+
+
+_TICKS = "ticks of retrainings"
+_LOOK_SECONDS = 10.0
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class GroupTimers:
+    """Begins the runs of dataset groups that are due, one at a time and in turns.
+
+    If ticks were missed while no server ran, one run makes up for them. A tick before the dataset
+    group was changed last begins none. `read` reads a schedule.
+    """
+
+    runs: Runs
+    registry: Registry
+    turns: Turns
+    order: FairOrder
+    read: Callable[[str], Schedule | None]
+    _until: float = field(default=0.0)
+
+    def look(self, now: int) -> None:
+        """Begin a run that is due, unless another one runs."""
+        if time.monotonic() < self._until:
+            return
+        self._until = time.monotonic() + _LOOK_SECONDS
+        last = self.turns.last(_TICKS)
+        due = [
+            (group.name, tick)
+            for group in self.registry.all(DatasetGroup)
+            if (tick := self._tick(group, now)) is not None
+            and tick > last.get(group.name, group.updated_at)
+        ]
+        for name, tick in self.order.ordered(due, lambda one: one[0])[:1]:
+            if self.runs.begin_tick(tick, now, Part(dataset_group=name)):
+                self.turns.put(_TICKS, name, tick)
+                self.order.begun(name)
+
+    def _tick(self, group: DatasetGroup, now: int) -> int | None:
+        schedule = group.limits.retrain_schedule
+        if schedule is None or schedule == NEVER:
+            return None
+        try:
+            found = self.read(schedule)
+        except PawsonalizeError as error:  # it was checked, so the time zones changed since
+            log.error("no schedule", dataset_group=group.name, reason=error.message)
+            return None
+        return None if found is None else found.latest(now)

@@ -1,13 +1,270 @@
 """The steps of a retraining, each with its work."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 
+import msgspec
+from msgspec.structs import replace
+
+from pawsonalize.domain.errors import NotFound, TooManyRequests
+from pawsonalize.engine.training.evidence import Gate
+from pawsonalize.engine.training.processes import TrainingProcesses
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.news import News
-from pawsonalize.engine.training.retraining.promotion import Judging, PromotionSteps
-from pawsonalize.engine.training.retraining.record import RunRecord, Step
-from pawsonalize.engine.training.retraining.training import Training
-from pawsonalize.engine.training.retraining.worker import StepWork
+from pawsonalize.engine.training.retraining.record import (
+    PAUSE_SECONDS,
+    Fate,
+    Half,
+    RunRecord,
+    Step,
+    attempt_half,
+    conclude,
+    move_on,
+    with_half,
+)
+from pawsonalize.engine.training.retraining.worker import Later, StepWork
+from pawsonalize.engine.training.versions import SolutionVersions
+from pawsonalize.evaluation.metrics import NDCG_AT_5
+from pawsonalize.kinds.campaign_updates import Campaigns
+from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.kinds.resource import Status
+from pawsonalize.kinds.solutions import SolutionVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Asks the gate about each version, for each campaign apart.
+
+    Models are compared as of the run's moment.
+    """
+
+    versions: SolutionVersions
+    campaigns: Campaigns
+    gate: Gate
+
+    def judge_next(self, record: RunRecord, _now: int) -> RunRecord | Later:
+        """Judge the next version; after the last one, go on to the campaigns of the winners."""
+        half = next((each for each in record.open_halves() if each.decision is None), None)
+        if half is None:
+            return move_on(record, Step.UPDATE_CAMPAIGNS)
+        judged = attempt_half(half, partial(self._judged, as_of=record.as_of))
+        pause = PAUSE_SECONDS if judged.decision is None and judged.fate is Fate.OPEN else 0
+        return Later(with_half(record, judged), pause)
+
+    def _judged(self, half: Half, as_of: int) -> Half:
+        new = self.versions.get(half.solution_version)
+        name = self.campaigns.get(half.campaign).target_version
+        live = None if name is None else self.versions.get(name)
+        judged = self.gate.judge(new, live, as_of)
+        if judged is None:
+            reason = f"the gate has no questions for {new.recipe}: it goes live unjudged"
+            return replace(half, reason=reason, decision={"promoted": True, "reason": reason})
+        evidence, decision = judged
+        return replace(
+            half,
+            fate=Fate.OPEN if decision.promoted else Fate.NOT_PROMOTED,
+            reason=decision.reason,
+            metrics=new.metrics if evidence is None else {NDCG_AT_5: evidence.ndcg_at_5.mean},
+            live_version=name,
+            evidence=None if evidence is None else msgspec.to_builtins(evidence),
+            decision=msgspec.to_builtins(decision),
+        )
+
+
+_PATIENT_CHECKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class PromotionSteps:
+    """Campaign updates. `serve` makes this process load what a campaign asks for, and say so.
+
+    Servers do that by themselves. Without a server, nobody else would settle the update.
+    """
+
+    campaigns: Campaigns
+    serve: Callable[[str, int], object]
+    check_seconds: float
+    checks: int
+
+    def update(self, record: RunRecord, now: int) -> RunRecord | Later:
+        """Point the winners' campaigns at their new versions, unless you changed them meanwhile."""
+        for half in record.open_halves():
+            record = with_half(record, attempt_half(half, partial(self._updated, now=now)))
+        statuses = {half.campaign_status for half in record.open_halves()}
+        if "" in statuses:
+            return Later(record, PAUSE_SECONDS)
+        if statuses:
+            return move_on(record, Step.AWAIT_CAMPAIGNS)
+        return conclude(record)
+
+    def await_all(self, record: RunRecord, now: int) -> RunRecord | Later:
+        """See whether the campaigns serve their new versions; one that never does has failed."""
+        for half in record.open_halves():
+            record = with_half(record, attempt_half(half, partial(self._looked_at, now=now)))
+        if record.open_halves():
+            return Later(record, self.check_seconds)
+        return conclude(record)
+
+    def _updated(self, half: Half, now: int) -> Half:
+        campaign = self.campaigns.get(half.campaign)
+        live = campaign.target_version
+        if live == half.solution_version:  # cut off after the update
+            return replace(half, campaign_status=_update_status(campaign))
+        if live != half.live_version:
+            reason = (
+                f"campaign {half.campaign} was pointed at {live} after the comparison, and is left"
+                f" as it is; {half.solution_version} can be served by hand"
+            )
+            return replace(half, fate=Fate.FAILED, reason=reason)
+        # If somebody changes the campaign meanwhile, this is a Conflict: look again.
+        updated = self.campaigns.update(
+            half.campaign, half.solution_version, now, expected_revision=campaign.revision
+        )
+        return replace(half, campaign_status=_update_status(updated))
+
+    def _looked_at(self, half: Half, now: int) -> Half:
+        campaign = self.campaigns.get(half.campaign)
+        half = replace(half, campaign_checks=half.campaign_checks + 1)
+        if campaign.solution_version == half.solution_version:
+            warning = campaign.latest_update.warning if campaign.latest_update else None
+            return replace(
+                half,
+                fate=Fate.PROMOTED,
+                campaign_status=Status.ACTIVE.value,
+                campaign_warning=warning,
+            )
+        half = replace(half, campaign_status=_update_status(campaign))
+        if reason := self._failure(half, campaign):
+            return replace(half, fate=Fate.FAILED, reason=reason)
+        if half.campaign_checks > _PATIENT_CHECKS:
+            self.serve(half.campaign, now)
+        return half
+
+    def _failure(self, half: Half, campaign: Campaign) -> str | None:
+        """Return why the campaign will never serve the version; None while it may."""
+        update = campaign.latest_update
+        if update is None or update.solution_version != half.solution_version:
+            return f"campaign {half.campaign} was pointed elsewhere meanwhile"
+        if update.status.is_settled:
+            return f"campaign {half.campaign} serves on what it did: {update.failure_reason}"
+        if half.campaign_checks >= self.checks:
+            return f"campaign {half.campaign} did not take {half.solution_version} up in time"
+        return None
+
+
+def _update_status(campaign: Campaign) -> str:
+    return "" if campaign.latest_update is None else campaign.latest_update.status.value
+
+
+MAX_TRAININGS = 3
+"""A training whose process dies is started so often again before its half has failed."""
+
+
+def in_turns(halves: Sequence[Half]) -> list[Half]:
+    """One half of each dataset group after the other, so that none waits for all of another."""
+    rounds: list[list[Half]] = []
+    seen: dict[str, int] = {}
+    for half in halves:
+        number = seen.get(half.dataset_group, 0)
+        seen[half.dataset_group] = number + 1
+        if number == len(rounds):
+            rounds.append([])
+        rounds[number].append(half)
+    return [half for each in rounds for half in each]
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """Trains solution versions, each in a process of its own.
+
+    At most `at_once` train at the same time; the others wait.
+    """
+
+    versions: SolutionVersions
+    processes: TrainingProcesses
+    check_seconds: float
+    at_once: int = 2
+
+    def create(self, record: RunRecord, now: int) -> RunRecord:
+        """Create versions and start their trainings; existing ones are left alone."""
+        return move_on(self._begun(record, now), Step.AWAIT_VERSIONS)
+
+    def await_all(self, record: RunRecord, now: int) -> RunRecord | Later:
+        """Look at the trainings; when all have ended, go on to judge the ACTIVE versions."""
+        for half in record.open_halves():
+            if half.trainings:
+                record = with_half(record, attempt_half(half, partial(self._looked_at, now=now)))
+        record = self._begun(record, now)
+        open_halves = record.open_halves()
+        if any(half.training_status != Status.ACTIVE for half in open_halves):
+            return Later(record, self.check_seconds)
+        return move_on(record, Step.EVALUATE) if open_halves else conclude(record)
+
+    def _begun(self, record: RunRecord, now: int) -> RunRecord:
+        """The record after starting as many trainings as there is room for, in turns.
+
+        Campaigns of one solution wait for one training, and count as one.
+        """
+        create = partial(self._created, run=record.run_id, as_of=record.as_of, now=now)
+        for half in in_turns(record.open_halves()):
+            under_way = {
+                each.solution_version
+                for each in record.open_halves()
+                if each.trainings and each.training_status != Status.ACTIVE
+            }
+            if half.trainings or len(under_way - {half.solution_version}) >= self.at_once:
+                continue
+            record = with_half(record, attempt_half(half, create))
+        return record
+
+    def _created(self, half: Half, run: str, as_of: int, now: int) -> Half:
+        name, solution = half.solution_version, half.solution or half.campaign
+        try:
+            quick = self.versions.first_settings(solution)
+            self.versions.create(solution, as_of=as_of, now=now, name=name, run=run, settings=quick)
+        except TooManyRequests as error:  # no fault of the run: the next one is due soon enough
+            return replace(half, fate=Fate.SKIPPED, reason=error.message, solution_version="")
+        self.processes.start(half.solution_version, now)
+        return replace(half, trainings=1)
+
+    def stop(self, record: RunRecord, now: int) -> RunRecord:
+        """Stop what still trains, and leave nothing half-written."""
+        for half in record.halves:
+            try:
+                version = self.processes.look(half.solution_version, now)
+            except NotFound:
+                continue
+            if not version.status.is_settled:
+                version = self.processes.stop(version.name, now)
+            record = with_half(record, replace(half, training_status=version.status.value))
+        return move_on(record, Step.NOTIFY)
+
+    def _looked_at(self, half: Half, now: int) -> Half:
+        version = self.processes.look(half.solution_version, now)
+        if version.status in {Status.CREATE_PENDING, Status.CREATE_FAILED}:
+            if half.trainings >= MAX_TRAININGS:
+                reason = (
+                    f"{version.name} could not be trained in {MAX_TRAININGS} starts:"
+                    f" {version.failure_reason}"
+                )
+                return replace(
+                    half, fate=Fate.FAILED, reason=reason, training_status=version.status
+                )
+            version = self.processes.start(version.name, now)
+            half = replace(half, trainings=half.trainings + 1)
+        if version.status in {Status.CREATE_STOPPING, Status.CREATE_STOPPED}:
+            reason = f"somebody stopped the training of {version.name}"
+            return replace(half, fate=Fate.FAILED, reason=reason, training_status=version.status)
+        return replace(
+            half,
+            training_status=version.status.value,
+            training_progress=_progress(version),
+        )
+
+
+def _progress(version: SolutionVersion) -> str:
+    return "" if version.progress is None else version.progress.text
 
 
 def steps(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.ingest.inventory.listing import read_listing
+from pawsonalize.engine.ingest.listings import read_listing
 from pawsonalize.wings.feeds.asm3 import AsmAnimal
 from pawsonalize.wings.feeds.formats import FORMATS, feed_of
 from pawsonalize.wings.feeds.rows import FeedRow

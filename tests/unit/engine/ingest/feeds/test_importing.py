@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals, Availability
 from pawsonalize.wings.feeds.feed_import import FolderWatch
 from pawsonalize.wings.feeds.formats import FeedForm, read_feed

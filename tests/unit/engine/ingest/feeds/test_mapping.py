@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds.formats import read_feed
 from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed

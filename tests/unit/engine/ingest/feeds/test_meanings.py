@@ -3,7 +3,7 @@
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.inventory.form import AnimalForm
+from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources

@@ -10,7 +10,7 @@ import pytest
 from pawsonalize.domain.errors import Conflict, NotFetched
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import HOUR, MINUTE
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
+from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.kinds.registry import Registry

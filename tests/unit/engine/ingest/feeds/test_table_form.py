@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.inventory.form import AnimalForm
+from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.wings.feeds.formats import FeedForm, read_feed
 from pawsonalize.wings.feeds.rows import (
     DateOrder,

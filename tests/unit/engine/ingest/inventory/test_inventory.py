@@ -7,9 +7,9 @@ import pytest
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
 from pawsonalize.domain.statuses import AnimalStatus, Stay
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.ingest.inventory.form import AnimalForm
-from pawsonalize.engine.ingest.inventory.inventory import Inventory, InventoryReceipt
-from pawsonalize.engine.ingest.inventory.listing import Listing, read_listing
+from pawsonalize.engine.ingest.animal_form import AnimalForm
+from pawsonalize.engine.ingest.inventory import Inventory, InventoryReceipt
+from pawsonalize.engine.ingest.listings import Listing, read_listing
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from tests.event_data import T0

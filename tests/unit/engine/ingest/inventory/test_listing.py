@@ -6,9 +6,8 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.ingest.inventory.form import AnimalForm
-from pawsonalize.engine.ingest.inventory.listing import read_listing
-from pawsonalize.engine.ingest.inventory.recognition import read_known, unrecognised
+from pawsonalize.engine.ingest.animal_form import AnimalForm
+from pawsonalize.engine.ingest.listings import read_known, read_listing, unrecognised
 from tests.event_data import T0
 
 

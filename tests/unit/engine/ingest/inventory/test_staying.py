@@ -4,9 +4,9 @@ import pytest
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import DAY, iso
-from pawsonalize.engine.ingest.inventory.form import AnimalForm
-from pawsonalize.engine.ingest.inventory.inventory import Inventory
-from pawsonalize.engine.ingest.inventory.listing import read_listing
+from pawsonalize.engine.ingest.animal_form import AnimalForm
+from pawsonalize.engine.ingest.inventory import Inventory
+from pawsonalize.engine.ingest.listings import read_listing
 from pawsonalize.engine.reporting.report import waits_of
 from pawsonalize.storage.animals.animals import Animals, Availability
 from tests.event_data import T0

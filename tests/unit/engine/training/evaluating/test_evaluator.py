@@ -8,13 +8,15 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.training.evaluating.evaluator import (
+from pawsonalize.engine.training.evaluator import (
+    Evaluation,
     EvaluationOrder,
+    RankerReport,
+    SplitReport,
     evaluate,
     evaluate_data,
 )
-from pawsonalize.engine.training.evaluating.holdout import SplitName, hold_out, reorder
-from pawsonalize.engine.training.evaluating.report import Evaluation, RankerReport, SplitReport
+from pawsonalize.engine.training.holdout import SplitName, hold_out, reorder
 from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_5
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.data import TrainingData

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.engine.training.evaluating.evidence import (
+from pawsonalize.engine.training.evidence import (
     Fit,
     LiveStanding,
     evidence_on,
@@ -15,7 +15,7 @@ from pawsonalize.engine.training.evaluating.evidence import (
     gather,
     live_training,
 )
-from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, hold_out
+from pawsonalize.engine.training.holdout import Holdout, SplitName, hold_out
 from pawsonalize.evaluation.gate import Evidence, RuleOutcome, decide
 from pawsonalize.evaluation.gate_settings import GateSettings
 from pawsonalize.kinds.solutions import Cut, SolutionVersion

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder, evaluate_data
-from pawsonalize.engine.training.evaluating.holdout import SplitName
+from pawsonalize.engine.training.evaluator import EvaluationOrder, evaluate_data
+from pawsonalize.engine.training.holdout import SplitName
 from pawsonalize.engine.training.trainer import held_out_metrics
 from pawsonalize.recipes.popularity_count import PopularityCount
 from tests.recipe_data import NOW, training_data

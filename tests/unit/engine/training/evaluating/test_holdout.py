@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.events import Visitor
 from pawsonalize.engine.serving.context import MAX_CONTEXT_EVENTS, context_of
-from pawsonalize.engine.training.evaluating.evaluator import without_order
-from pawsonalize.engine.training.evaluating.holdout import (
+from pawsonalize.engine.training.evaluator import without_order
+from pawsonalize.engine.training.holdout import (
     Holdout,
     SplitName,
     context_before,

@@ -2,8 +2,14 @@
 
 import numpy as np
 
-from pawsonalize.engine.training.evaluating.holdout import Holdout, SplitName, hold_out
-from pawsonalize.engine.training.evaluating.lists import draw_lists, ranked_lists, within_lists
+from pawsonalize.engine.training.holdout import (
+    Holdout,
+    SplitName,
+    draw_lists,
+    hold_out,
+    ranked_lists,
+    within_lists,
+)
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.data import TrainingData
 from tests.recipe_data import NOW, training_data

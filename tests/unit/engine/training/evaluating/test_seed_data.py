@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pawsonalize.engine.ingest.importing.columns import read_schema
-from pawsonalize.engine.ingest.importing.importer import Importer
-from pawsonalize.engine.training.data_checks import check_data
-from pawsonalize.engine.training.evaluating.evaluator import EvaluationOrder, evaluate
-from pawsonalize.engine.training.evaluating.evidence import evidence_on, gather, unsound
-from pawsonalize.engine.training.evaluating.holdout import (
+from pawsonalize.engine.ingest.csv_rows import read_schema
+from pawsonalize.engine.ingest.imports import Importer
+from pawsonalize.engine.training.evaluator import EvaluationOrder, evaluate
+from pawsonalize.engine.training.evidence import evidence_on, gather, unsound
+from pawsonalize.engine.training.holdout import (
     OWN_HISTORY,
     RANDOM,
     SplitName,
+    gate_queries,
     hold_out,
     item_births,
 )
-from pawsonalize.engine.training.evaluating.lists import gate_queries
+from pawsonalize.engine.training.retraining.checking import check_data
 from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.evaluation.gate import decide
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile

@@ -19,7 +19,7 @@ from pawsonalize.domain.statuses import (
     route,
     with_report,
 )
-from pawsonalize.engine.ingest.inventory.listing import Listing
+from pawsonalize.engine.ingest.listings import Listing
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals
 from pawsonalize.storage.animals.catalogue import Catalogue
 

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.engine.training.evaluating.holdout import (
+from pawsonalize.engine.training.holdout import (
     Holdout,
     SplitName,
+    can_be_judged,
+    gate_queries,
     hold_out,
     item_births,
     part_of,
     popularity,
     slices_of,
 )
-from pawsonalize.engine.training.evaluating.lists import can_be_judged, gate_queries
-from pawsonalize.engine.training.settings import trained_settings
+from pawsonalize.engine.training.solutions import trained_settings
 from pawsonalize.engine.training.training_data import (
     Sampling,
     TrainingLog,

@@ -1,1 +1,0 @@
-"""Decodes what callers send: JSON into typed forms, with errors that say what to write."""

@@ -1,1 +1,0 @@
-"""Files of datasets into the log and the catalogue."""

@@ -1,1 +1,0 @@
-"""The inventory: the animals, with their status and history."""

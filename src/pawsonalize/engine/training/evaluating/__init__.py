@@ -1,1 +1,0 @@
-"""From a hold-out to the evidence for the gate."""
