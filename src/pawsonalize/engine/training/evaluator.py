@@ -31,6 +31,7 @@ from pawsonalize.evaluation.metrics import (
     Calibration,
     Judgement,
     calibration,
+    coverage,
     judge,
 )
 from pawsonalize.evaluation.splits import Slice
