@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import typer
@@ -28,7 +29,7 @@ from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.settings import Range, tunable
 from pawsonalize.settings import Settings, kinds_of_settings
-from pawsonalize.ui.api_pages import OperationView, TypeTable, tags_of
+from pawsonalize.ui.api_pages import tags_of
 
 _REFERENCE = Path(__file__).parent / "reference"
 _MADE = "<!-- Made from the code by `make docs`. -->\n"
@@ -166,7 +167,7 @@ def api_page() -> str:
     return "\n".join(parts)
 
 
-def _operation(one: OperationView) -> str:
+def _operation(one: SimpleNamespace) -> str:
     lines = [f"### `{one.method} {one.path}`", _markdown(one.summary)]
     lines += [_markdown(one.description)] if one.description else []
     lines += [f"Body: {_markdown(one.body)}."] if one.body else []
@@ -181,7 +182,7 @@ def _operation(one: OperationView) -> str:
     return "\n\n".join(lines) + "\n"
 
 
-def _type(table: TypeTable) -> str:
+def _type(table: SimpleNamespace) -> str:
     rows = ["| field | is | |", "|---|---|---|"]
     for row in table.fields:
         name = f"`{row.name}`" + (", required" if row.is_required else "")

@@ -21,7 +21,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.kinds.access_keys import ADOPTION_SITE, Scope
 from pawsonalize.settings import Settings
-from pawsonalize.ui.door import Storefront
+from pawsonalize.ui.storefront import Storefront
 from tests.animal_data import animal
 from tests.training import train_and_serve
 

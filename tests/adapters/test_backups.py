@@ -179,7 +179,7 @@ def test_what_is_joined_or_deleted_meanwhile_is_looked_for_again(
                 for counts in adapters.artefacts.locations("recommender")[1:]:
                     adapters.artefacts.remove(counts)
 
-        made = back_up(service, adapters, tmp_path / "b.tar.zst", clock.now(), say=say)
+        made = back_up(service, adapters, tmp_path / "b.tar.zst", clock.now(), show=say)
     restore(elsewhere(tmp_path), tmp_path / "b.tar.zst")
     assert made.events == 56
     with opened(elsewhere(tmp_path), must_exist=True) as now:

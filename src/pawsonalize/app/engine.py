@@ -82,8 +82,7 @@ from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import Membership, Servers
-from pawsonalize.ui.door import Storefront
-from pawsonalize.ui.storefront import Learning
+from pawsonalize.ui.storefront import Learning, Storefront
 from pawsonalize.wing import offered
 
 

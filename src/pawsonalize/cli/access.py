@@ -38,26 +38,29 @@ class For(StrEnum):
     OPERATOR = "operator"
 
 
+Scopes = Annotated[
+    list[For] | None,
+    typer.Option(
+        "--scope", help="What it is for; may be repeated.", show_default=For.OPERATOR.value
+    ),
+]
+Origins = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--origin", help="Whose pages may use it, such as https://shelter.example; may be repeated."
+    ),
+]
+
+
 @app.command("create")
 def create(
-    scopes: Annotated[
-        list[For] | None,
-        typer.Option(
-            "--scope", help="What it is for; may be repeated.", show_default=For.OPERATOR.value
-        ),
-    ] = None,
+    scopes: Scopes = None,
     note: Annotated[str, typer.Option(help="Who it is for.")] = "",
     dataset_group: Annotated[
         str | None,
         typer.Option(help="The only dataset group that it reaches.", show_default="all"),
     ] = None,
-    origins: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--origin",
-            help="Whose pages may use it, such as https://shelter.example; may be repeated.",
-        ),
-    ] = None,
+    origins: Origins = None,
     rate: Annotated[
         str,
         typer.Option(

@@ -1,17 +1,16 @@
-"""`pawsonalize archive`: what of the log lies in the archive, and back."""
+"""`pawsonalize archive`: objects of archived events, their checks, and their way back."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from pawsonalize import clock
 from pawsonalize.app.new_files import check_folder_of
 from pawsonalize.cli.opening import dataset_group_of, opened, opened_or_made
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
-from pawsonalize.cli.terminal import progress
+from pawsonalize.cli.terminal import print_result, progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import Settings, load_settings
@@ -21,8 +20,15 @@ if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.engine.upkeep.archive_reading import Period
     from pawsonalize.engine.upkeep.replay import Rereading
+    from pawsonalize.engine.upkeep.verification import Verification
+    from pawsonalize.storage.archive_ledger import Segment
 
 app = command_group("The raw archive of accepted events.")
+
+Since = Annotated[
+    str | None, typer.Option(help="Only what came in then or later.", show_default="all")
+]
+Until = Annotated[str | None, typer.Option(help="Only what came in before.", show_default="all")]
 
 
 @app.command("ls")
@@ -31,11 +37,11 @@ def ls(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize archive ls
     """
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
-        segments = adapters.ledger.segments()
-    if json:
-        print(msgspec.json.encode(segments).decode())
-        return
+    with opened(data_dir) as adapters:
+        print_result(adapters.ledger.segments(), json, _print_segments)
+
+
+def _print_segments(segments: "Sequence[Segment]") -> None:
     for segment in segments:
         state = "" if segment.sha256 else "  (not written yet)"
         print(f"{segment.key}  {segment.rows:,} rows{state}")
@@ -48,7 +54,7 @@ def run(data_dir: DataDir = None) -> None:
 
     Example: pawsonalize archive run
     """
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
+    with opened(data_dir) as adapters:
         rows = adapters.archiver.archive_once()
         more = offered("archive_run", adapters)
     print(f"{rows:,} rows archived")
@@ -64,26 +70,22 @@ def verify(data_dir: DataDir = None, json: Json = False) -> None:
     """
     from pawsonalize.engine.upkeep.verification import verify as verify_archive
 
-    with (
-        opened(load_settings({"data_dir": data_dir})) as adapters,
-        progress("verifying") as bar,
-    ):
+    with opened(data_dir) as adapters, progress("verifying") as bar:
         found = verify_archive(adapters.log, adapters.ledger, adapters.objects, bar)
-    if json:
-        print(msgspec.json.encode(found).decode())
-    else:
-        for finding in found.findings:
-            print(f"{finding.key}: {finding.problem}")
-        print(
-            f"{found.objects:,} objects with {found.rows:,} rows checked,"
-            f" {len(found.findings):,} findings; the log's offsets {found.planned_through + 1:,}"
-            f" to {found.head:,} await archiving"
-            if found.head > found.planned_through
-            else f"{found.objects:,} objects with {found.rows:,} rows checked,"
-            f" {len(found.findings):,} findings"
-        )
+    print_result(found, json, _print_verification)
     if found.findings:
         raise typer.Exit(1)
+
+
+def _print_verification(found: "Verification") -> None:
+    for finding in found.findings:
+        print(f"{finding.key}: {finding.problem}")
+    text = f"{found.objects:,} objects with {found.rows:,} rows checked"
+    text += f", {len(found.findings):,} findings"
+    if found.head > found.planned_through:
+        text += f"; the log's offsets {found.planned_through + 1:,} to {found.head:,}"
+        text += " await archiving"
+    print(text)
 
 
 @app.command("compact")
@@ -94,7 +96,7 @@ def compact(data_dir: DataDir = None) -> None:
     """
     from pawsonalize.engine.upkeep.archiver import Compaction
 
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
+    with opened(data_dir) as adapters:
         sizes = adapters.erased_archive.index.sizes
         joined = Compaction(adapters.ledger, adapters.objects, sizes=sizes).compact(clock.now())
     print(f"{joined:,} objects went into larger ones")
@@ -111,17 +113,9 @@ def mend(data_dir: DataDir = None) -> None:
     """
     from pawsonalize.engine.upkeep.verification import mend as mend_archive
 
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
+    with opened(data_dir) as adapters:
         for key in mend_archive(adapters.log, adapters.erased_archive):
             print(key)
-
-
-Since = Annotated[
-    str | None, typer.Option("--since", help="Only what came in then or later.", show_default="all")
-]
-Until = Annotated[
-    str | None, typer.Option("--until", help="Only what came in before.", show_default="all")
-]
 
 
 @app.command("replay")
@@ -132,8 +126,7 @@ def replay(
         bool, typer.Option("--reread", help="Read events anew from how they came in.")
     ] = False,
     into: Annotated[
-        str | None,
-        typer.Option("--into", help="Append to this dataset group of a log that is in use."),
+        str | None, typer.Option(help="Append to this dataset group of a log that is in use.")
     ] = None,
     dataset_group: DatasetGroupName = None,
     data_dir: DataDir = None,
@@ -185,14 +178,9 @@ def _replay_into(
         if source == target:
             raise InvalidInput(f"{target} has these events: name another group with --into")
         rereading = _rereading(adapters) if reread else None
+        reader = ArchiveReader(adapters.erased_archive, period)
         done = ReplayInto(
-            source,
-            target,
-            adapters.log,
-            ArchiveReader(adapters.erased_archive, period),
-            adapters.erased,
-            clock.now,
-            rereading,
+            source, target, adapters.log, reader, adapters.erased, clock.now, rereading
         ).replay(bar)
     print(
         f"{done.read:,} events of {source} read, {done.stored:,} stored in {target},"
@@ -208,7 +196,7 @@ def _replay_into(
 
 
 def _name_losses(damaged: Sequence[str], gaps: Sequence[tuple[int, int]] = ()) -> None:
-    """Say what of the archive was not there, and end with exit code 1 if that is anything."""
+    """Name what the archive lacks, and end with exit code 1 if that is anything."""
     for reason in damaged:
         print(f"left out: {reason}")
     for first, last in gaps:
@@ -223,14 +211,11 @@ def _name_losses(damaged: Sequence[str], gaps: Sequence[tuple[int, int]] = ()) -
 
 @app.command("export")
 def export(
-    parquet: Annotated[
-        Path, typer.Option("--parquet", help="A folder that gets a Parquet file for each day.")
-    ],
+    parquet: Annotated[Path, typer.Option(help="A folder that gets a Parquet file for each day.")],
     since: Since = None,
     until: Until = None,
     dataset_group: Annotated[
-        str | None,
-        typer.Option("--dataset-group", help="Only this dataset group.", show_default="all"),
+        str | None, typer.Option(help="Only this dataset group.", show_default="all")
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
@@ -266,7 +251,6 @@ def _rereading(adapters: "Adapters") -> "Rereading":
 
 
 def _tell_reread(rereading: "Rereading | None") -> None:
-    """Print the result of reading refused events anew."""
     if rereading is None:
         return
     stayed = rereading.without_raw + rereading.refused

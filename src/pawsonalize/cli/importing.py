@@ -3,16 +3,15 @@
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import msgspec
 import typer
 
 from pawsonalize import clock
 from pawsonalize.app.new_files import check_new
 from pawsonalize.cli.opening import dataset_group_of, opened_or_made
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Encoding, Json, Separator
-from pawsonalize.cli.terminal import progress
+from pawsonalize.cli.terminal import print_result, progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.settings import load_settings
@@ -85,11 +84,7 @@ def import_(
             )
             for kind, path in given.items()
         ]
-    if json:
-        print(msgspec.json.encode(reports).decode())
-    else:
-        for report in reports:
-            _print(report)
+    print_result(reports, json, _print_all)
     if any(report.is_refused for report in reports):
         raise typer.Exit(1)
 
@@ -102,17 +97,17 @@ def _import(
     form: "TextForm",
     errors: Path | None,
 ) -> "ImportReport":
-    options: dict[str, Any] = {"form": form}
     with ExitStack() as stack:
-        if errors is not None:
-            report = stack.enter_context(errors.open("ab"))
+        rejected = None if errors is None else stack.enter_context(errors.open("ab"))
 
-            def write(error: "RowError") -> None:
-                report.write(error.json_line())
+        def write(error: "RowError") -> None:
+            if rejected is not None:
+                rejected.write(error.json_line())
 
-            options["on_error"] = write
         bar = stack.enter_context(progress(f"{dataset}: {path.name}"))
-        return importer.import_file(dataset, path, schema, on_progress=bar, **options)
+        return importer.import_file(
+            dataset, path, schema, form=form, on_error=write, on_progress=bar
+        )
 
 
 def _schemas(paths: list[Path]) -> dict[DatasetType, Schema]:
@@ -128,13 +123,14 @@ def _schemas(paths: list[Path]) -> dict[DatasetType, Schema]:
     return schemas
 
 
-def _print(report: "ImportReport") -> None:
-    print(
-        f"{report.dataset}: {report.accepted:,} accepted, {report.duplicates:,} duplicates,"
-        f" {report.rejected:,} rejected"
-    )
-    for error in report.first_errors:
-        column = f", {error.column}" if error.column else ""
-        print(f"  line {error.line}{column}: {error.reason}")
-    if (more := report.rejected - len(report.first_errors)) > 0:
-        print(f"  and {more:,} more: --errors FILE writes all of them to a file")
+def _print_all(reports: "list[ImportReport]") -> None:
+    for report in reports:
+        print(
+            f"{report.dataset}: {report.accepted:,} accepted, {report.duplicates:,} duplicates,"
+            f" {report.rejected:,} rejected"
+        )
+        for error in report.first_errors:
+            column = f", {error.column}" if error.column else ""
+            print(f"  line {error.line}{column}: {error.reason}")
+        if (more := report.rejected - len(report.first_errors)) > 0:
+            print(f"  and {more:,} more: --errors FILE writes all of them to a file")

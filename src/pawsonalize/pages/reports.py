@@ -1,4 +1,4 @@
-"""Notifications on pages: the channels, and how the newest deliveries went."""
+"""Reports that wings make for the console: notifications, and refused events."""
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
@@ -13,7 +13,7 @@ _LOOKED_AT = 200
 
 
 class NotificationChannel(msgspec.Struct, frozen=True, rename="camel"):
-    """A way to tell people: what waits for it, and how its newest delivery went."""
+    """A way to notify people: messages that wait for it, and its newest delivery."""
 
     name: str
     waiting: int
@@ -42,7 +42,7 @@ class DeliveryReport(msgspec.Struct, frozen=True):
 
 
 def delivery_report(deliveries: Deliveries, channels: Iterable[str]) -> DeliveryReport:
-    """Report on the channels, which are named."""
+    """Report on these channels."""
     newest = deliveries.newest(_LOOKED_AT)
     return DeliveryReport(
         [_channel(name, newest) for name in channels], [_sent(one) for one in newest[:_SHOWN]]
@@ -85,7 +85,7 @@ class RefusedEvent(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class LetterReason(msgspec.Struct, frozen=True, rename="camel"):
-    """How many dead letters wait for one reason."""
+    """Number of dead letters that wait for one reason."""
 
     source: str
     code: str

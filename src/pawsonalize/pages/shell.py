@@ -1,4 +1,4 @@
-"""What all pages for operators share: who may see them, navigation, notices, and errors."""
+"""Frame of the pages for operators: access, navigation, notices and errors."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from pawsonalize.access.admission import Admission, Caller
-from pawsonalize.access.limits import Lane, Tenants, check_reach
+from pawsonalize.access.limits import Lane, check_reach
 from pawsonalize.domain.errors import (
     Conflict,
     Forbidden,
@@ -51,7 +51,7 @@ class Link:
     path: str
     tab_of: str = ""
     place: int = 0
-    """Its place among the tabs."""
+    """Place among the tabs."""
 
 
 @cache
@@ -70,27 +70,38 @@ def guarded(
     answer: Answer,
     allowed: frozenset[Scope] = OPERATOR,
     report: Callable[[Request], object] | None = None,
+    *,
+    for_tenants: bool = False,
 ) -> Endpoint:
-    """A page of the service as a whole; who has not signed in is asked to.
+    """A page of the service as a whole; who has not signed in is led to do so.
 
     A key of one dataset group opens that group's page alone, and is led there from the first page.
+    A page that is `for_tenants` checks itself which group it shows, and waits for the group's turn.
     `report` is run before: it makes what takes long. The page finds it in `request.state.report`.
     """
 
     async def endpoint(request: Request) -> Response:
-        return await _answered(request, answer, allowed, report)
-
-    return endpoint
-
-
-def guarded_for_tenants(answer: Answer) -> Endpoint:
-    """A page for keys of one dataset group, too; it checks itself which group that is.
-
-    Who has such a key waits for that group's turn.
-    """
-
-    async def endpoint(request: Request) -> Response:
-        return await _answered(request, answer, CONTROL_PLANE, for_tenants=True)
+        services, tenants = services_of(request), request.app.state.tenants
+        is_first = request.url.path == HOME
+        entered = caller = None
+        try:
+            caller = await caller_of(request, CONTROL_PLANE if is_first else allowed)
+            group = caller.dataset_group
+            if is_first and (group is not None or allowed.isdisjoint(caller.scopes)):
+                return RedirectResponse(TENANTS, 303)
+            if not for_tenants:
+                check_reach(group, None)
+            if group is not None:
+                entered = await tenants.enter(group, Lane.WORK, is_its_own=True)
+            if report is not None:
+                key = (report, request.url.query)
+                request.state.report = await services.reports.share(key, partial(report, request))
+            return await services.page_reads.make(answer, request, caller)
+        except PawsonalizeError as error:
+            return failed(request, error, caller)
+        finally:
+            if entered is not None:
+                entered.leave()
 
     return endpoint
 
@@ -132,7 +143,7 @@ def services_of(request: Request) -> Services:
 
 
 async def caller_of(request: Request, allowed: frozenset[Scope]) -> Caller:
-    """Who looks; Unauthenticated for somebody who has not signed in, Forbidden without a scope."""
+    """Return the caller; Unauthenticated without a session, Forbidden without a scope."""
     admission: Admission = request.app.state.admission
     return await run_in_threadpool(admission.of_session, request.cookies.get(SESSION), allowed)
 
@@ -144,54 +155,17 @@ async def fields_of(request: Request, most_bytes: int = _MAX_FORM_BYTES) -> dict
 
 
 def failed(request: Request, error: PawsonalizeError, caller: Caller | None = None) -> Response:
-    """The page of an error; a form to sign in where that is what is missing."""
+    """Return the page of an error; the form to sign in where that is missing."""
     if isinstance(error, Unauthenticated):
         return RedirectResponse(f"{SIGN_IN}?next={quote(request.url.path, safe='')}", 303)
     status, title = next(
         (status, title) for kind, status, title in _STATUS if isinstance(error, kind)
     )
-    return shown(
-        request,
-        caller or Caller(),
-        "console/error.html",
-        status,
-        title=title,
-        message=error.message,
-    )
-
-
-async def _answered(
-    request: Request,
-    answer: Answer,
-    allowed: frozenset[Scope],
-    report: Callable[[Request], object] | None = None,
-    *,
-    for_tenants: bool = False,
-) -> Response:
-    services: Services = request.app.state.services
-    tenants: Tenants = request.app.state.tenants
-    entered = caller = None
-    try:
-        caller = await caller_of(request, CONTROL_PLANE if request.url.path == HOME else allowed)
-        group = caller.dataset_group
-        if request.url.path == HOME and (group is not None or allowed.isdisjoint(caller.scopes)):
-            return RedirectResponse(TENANTS, 303)
-        if not for_tenants:
-            check_reach(group, None)
-        if group is not None:
-            entered = await tenants.enter(group, Lane.WORK, is_its_own=True)
-        if report is not None:
-            asked = (report, request.url.query)
-            request.state.report = await services.reports.share(asked, partial(report, request))
-        return await services.page_reads.make(answer, request, caller)
-    except PawsonalizeError as error:
-        return failed(request, error, caller)
-    finally:
-        if entered is not None:
-            entered.leave()
+    content = {"title": title, "message": error.message}
+    return shown(request, caller or Caller(), "console/error.html", status, **content)
 
 
 def _current(path: str) -> str:
-    """The page of the navigation that the path is of, or below."""
+    """Return the link of the navigation that the path is of, or below."""
     below = (link for _, link in links() if path == link or path.startswith(f"{link}/"))
     return max(below, key=len, default="")

@@ -1,4 +1,4 @@
-"""A view of the service: a page for operators, and the same report as JSON."""
+"""Views of the service, each a page and the same report as JSON, and actions of operators."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,7 +22,16 @@ from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.pages.shell import caller_of, failed, fields_of, guarded, links, see, shown
+from pawsonalize.pages.shell import (
+    caller_of,
+    failed,
+    fields_of,
+    guarded,
+    links,
+    see,
+    services_of,
+    shown,
+)
 from pawsonalize.storage.journal import AuditEntry
 from pawsonalize.ui.rendering import with_query
 
@@ -36,7 +45,7 @@ class ViewQuery:
 
     services: Services
     wings: Mapping[str, Any]
-    """What the wings share, by their names."""
+    """Objects that the wings share, by the wings' names."""
     parameters: Mapping[str, str]
     """Those of the query."""
     path_parameters: Mapping[str, str]
@@ -49,10 +58,9 @@ class ViewQuery:
         cls, request: Request, group: str, parameters: Mapping[str, str] | None = None
     ) -> "ViewQuery":
         """Return the query of a request; of other parameters than its own, if they are there."""
-        state = request.app.state
+        services, wings = services_of(request), request.app.state.wings
         own = request.query_params if parameters is None else parameters
-        services: Services = state.services
-        return cls(services, state.wings, own, request.path_params, group, services.now())
+        return cls(services, wings, own, request.path_params, group, services.now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +74,7 @@ class View:
     template: str
     read: Callable[[ViewQuery], Any]
     content: Callable[[ViewQuery, Any], Mapping[str, Any]] | None = None
-    """What the template needs besides the report."""
+    """More content for the template."""
     called: str = "report"
     path: str = ""
     """The path of its JSON below /v1/console; empty for a page without."""
@@ -77,7 +85,7 @@ class View:
     about: About = About.SERVICE
     parameters: tuple[RequestParameter, ...] = ()
     usual: Mapping[str, str] = field(default_factory=dict)
-    """Parameters of the page where it differs from the JSON if they are left out."""
+    """Defaults of the page's parameters, where they differ from those of the JSON."""
     needs: tuple[str, ...] = ()
     """Parameters without all of which the page is a form alone."""
     takes_long: bool = False
@@ -119,8 +127,9 @@ class View:
     def _query(self, request: Request) -> ViewQuery:
         given, group = filled(request.query_params), DATASET_GROUP
         if self.is_of_group:
-            services: Services = request.app.state.services
-            group = services.directory.dataset_group(Address(given.get(GROUP_PARAMETER)))
+            group = services_of(request).directory.dataset_group(
+                Address(given.get(GROUP_PARAMETER))
+            )
         return ViewQuery.of(request, group, {**self.usual, **given})
 
     def _report(self, request: Request) -> object:
@@ -168,26 +177,26 @@ Fields = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """What is asked before something is done."""
+    """A question to the operator, before something is done."""
 
     title: str
-    """What will be done: `Promote version 3 of cats`."""
+    """The action, such as `Promote version 3 of cats`."""
     effects: tuple[str, ...]
-    """What it changes, one sentence each."""
+    """Effects of the action, one sentence each."""
     button: str
-    """What the button says: the verb alone."""
+    """Text of the button: the verb alone."""
     back: str
     """The page that one came from, and stays on without the button."""
     fields: Fields = field(default_factory=dict)
-    """What the form sends to the action."""
+    """Fields that the form sends to the action."""
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What was done."""
+    """The result of an action."""
 
     page: str
-    """Where to go on."""
+    """The page to go on with."""
     notice: str
     """One sentence, which that page says."""
     target: str | None = None
@@ -210,11 +219,11 @@ class PageAction:
     def routes(self) -> list[BaseRoute]:
         """Return both routes."""
         return [
-            Route(self.path, guarded(self._asked)),
+            Route(self.path, guarded(self._confirmation)),
             Route(self.path, self._done, methods=["POST"]),
         ]
 
-    def _asked(self, request: Request, caller: Caller) -> Response:
+    def _confirmation(self, request: Request, caller: Caller) -> Response:
         wanted = self.ask(request, dict(request.query_params))
         return shown(request, caller, "console/confirmation.html", wanted=wanted, path=self.path)
 
@@ -237,6 +246,6 @@ class PageAction:
 
 async def note_action(request: Request, caller: Caller, target: str | None, outcome: str) -> None:
     """Note what was done by the form, and how it ended, in the audit log."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     who, what = caller.key_id or ANYBODY_CALLED, f"POST {request.url.path}"
     await note(services.audit, AuditEntry(services.now(), who, what, target, outcome))

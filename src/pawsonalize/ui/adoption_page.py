@@ -2,10 +2,10 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
-from types import MappingProxyType
+from typing import Any
 from urllib.parse import quote
 from zlib import crc32
 
@@ -20,7 +20,7 @@ from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.recommender import MAX_RESULTS
 from pawsonalize.ui import words
-from pawsonalize.ui.cards import AnimalCard
+from pawsonalize.ui.cards import animal_card
 from pawsonalize.ui.choices import HouseholdRules, as_call, in_words, preferences_of
 from pawsonalize.ui.endpoints import read_pages, remember_pages, shown
 from pawsonalize.ui.knowledge import Knowledge, curl, panel
@@ -30,6 +30,22 @@ from pawsonalize.ui.storefront import Storefront
 
 _PAGE = 24
 _NOTICES = {"training": "Retraining has started. The new model takes over if it proves itself."}
+_PART_CAPTIONS = {
+    "appeal": "what visitors look at",
+    "animal_effect": "what visitors look at",
+    "waiting": "how long they wait",
+    "exposure": "how seldom they were shown",
+    "photos": "their photos",
+    "priority": "what the shelter wishes",
+    "bid_price": "who needs a home most",
+    "group": "what visitors look at",
+    "visitor": "what you open",
+    "seen": "what you saw before",
+    "distance": "how near they are",
+    "compatibility": "how well they fit your home",
+}
+_OWN, _WISH = "what you did here", "what you are looking for"
+_FIRST = "Look at somebody, and the order becomes yours."
 
 
 async def get_adoption_page(request: Request) -> Response:
@@ -46,13 +62,11 @@ async def get_adoption_page(request: Request) -> Response:
 def _adoption_page(request: Request, visitor: Visitor) -> Response:
     storefront = Storefront.of(request)
     now = storefront.now()
-    known = Knowledge.of(storefront, visitor)
-    adopted = known.did("adoption")
-    looking_for = preferences_of(request)
+    known, looking_for = Knowledge.of(storefront, visitor), preferences_of(request)
+    adopted, favourites = known.did("adoption"), known.did("favorite")
     filters, rules, notices = _read_request(request, storefront, looking_for, adopted)
-    found = None
-    if filters.text:
-        found = storefront.search.find(filters.text, now, filters.as_written)
+    found = storefront.search.find(filters.text, now, filters.as_written) if filters.text else None
+    if found:
         rules = replace(rules, **dict.fromkeys(found.household, True))  # type: ignore[arg-type]
     available = [] if found else storefront.animals.available(now, MAX_RESULTS)
     listed = found.species if found else {one.animal_id: one.species for one in available}
@@ -73,12 +87,16 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
     wanted = [one for one, kind in species.items() if filters.species in {None, kind}]
     levels = {one: found.levels[one] if found else 0 for one in wanted}
     ordered = order(storefront, query, levels if found else None)
-    favourites = known.did("favorite")
     picks: tuple[Pick, ...] = ()
     if known.serving is not None and not (filters.excludes or found):
         pickable = [one for one in available if one.animal_id in levels]
         picks = pick(storefront, query, pickable, ordered)
     animals = available or [one.animal for one in ordered.shown]
+
+    def card(one: Shown | Pick, place: Shown | None = None) -> dict[str, Any]:
+        return animal_card(one.animal, now, one.recommendation_id, favourites, place)
+
+    call = _call(request, known, filters, looking_for, wanted)
     response = animals_page(
         "adoption.html",
         notices=notices,
@@ -88,38 +106,26 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         searched=found.suggestion if found and found.is_mended else filters.text,
         has_places=any(one.latitude is not None or one.postcode for one in animals),
         has_postcodes=storefront.individuals.knows_postcodes,
-        cards=[
-            AnimalCard.of(one.animal, now, one.recommendation_id, favourites, one)
-            for one in ordered.shown
-        ],
-        picks=[
-            (AnimalCard.of(one.animal, now, one.recommendation_id, favourites), one)
-            for one in picks
-        ],
+        cards=[card(one, one) for one in ordered.shown],
+        picks=[(card(one), one) for one in picks],
         total=ordered.total,
         whoever=filters.without_household() if filters.excludes and wanted else None,
         order_in_words=order_in_words(ordered, known, looking_for),
-        learning=storefront.learning.in_words()
-        if storefront.is_demo and not storefront.live.is_ready
-        else None,
+        learning=_learning(storefront) if storefront.is_demo else None,
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
-        more=_more(filters, show, ordered.shown[-1])
-        if ordered.shown and show < min(ordered.total, MAX_RESULTS)
-        else None,
-        **panel(
-            storefront,
-            known,
-            now,
-            "The answer behind this page",
-            _call(request, known, filters, looking_for, wanted),
-        ),
+        more=_more(filters, show, ordered),
+        **panel(storefront, known, "The answer behind this page", call),
     )
+    remember_pages(request, response, pages | {name: _answers(query, ordered, picks)})
+    return response
+
+
+def _answers(query: Query, ordered: Ordered, picks: Sequence[Pick]) -> Iterable[str]:
+    """Return the ids of the answers that the page is of, also those that it repeats."""
     kept = query.repeats if ordered.recommendation_id in query.repeats else ()
     both: list[Shown | Pick] = [*ordered.shown, *picks]
-    given = [one.recommendation_id for one in both if one.recommendation_id]
-    remember_pages(request, response, pages | {name: dict.fromkeys([*kept, *given])})
-    return response
+    return dict.fromkeys([*kept, *(id_ for one in both if (id_ := one.recommendation_id))])
 
 
 def _read_request(
@@ -143,16 +149,18 @@ def _show(request: Request) -> int:
     return min(max(wanted, _PAGE), MAX_RESULTS)
 
 
-def _more(filters: HouseholdRules, show: int, last: Shown) -> str:
-    """The address of the longer page, at the last animal of this one."""
+def _more(filters: HouseholdRules, show: int, ordered: Ordered) -> str | None:
+    """Return the address of the longer page, at the last animal of this one."""
+    if not ordered.shown or show >= min(ordered.total, MAX_RESULTS):
+        return None
     longer = filters.path(filters.species, show=str(show + _PAGE))
-    return f"{longer}#to-{quote(last.animal.animal_id, safe='')}"
+    return f"{longer}#to-{quote(ordered.shown[-1].animal.animal_id, safe='')}"
 
 
 def _by_species(
     waiting: Collection[str], filters: HouseholdRules
 ) -> list[tuple[str, str, int, bool]]:
-    """Name, address, number of animals and whether it is chosen, for each species."""
+    """Return name, address, number of animals and whether it is chosen, for each species."""
     by_species = [
         (words.species_plural(one), filters.path(one), count, one == filters.species)
         for one, count in sorted(Counter(waiting).items())
@@ -177,37 +185,19 @@ def _call(
 
 def get_learning(request: Request, _visitor: Visitor) -> Response:
     """Return the progress of the first model as text; 204 once a model is live."""
-    storefront = Storefront.of(request)
-    if storefront.live.is_ready:
-        return Response(status_code=204)
-    return PlainTextResponse(storefront.learning.in_words())
+    text = _learning(Storefront.of(request))
+    return Response(status_code=204) if text is None else PlainTextResponse(text)
 
 
-_CAPTIONS = MappingProxyType(
-    {
-        "appeal": "what visitors look at",
-        "animal_effect": "what visitors look at",
-        "waiting": "how long they wait",
-        "exposure": "how seldom they were shown",
-        "photos": "their photos",
-        "priority": "what the shelter wishes",
-        "bid_price": "who needs a home most",
-        "group": "what visitors look at",
-        "visitor": "what you open",
-        "seen": "what you saw before",
-        "distance": "how near they are",
-        "compatibility": "how well they fit your home",
-    }
-)
-_OWN, _WISH = "what you did here", "what you are looking for"
-_FIRST = "Look at somebody, and the order becomes yours."
+def _learning(storefront: Storefront) -> str | None:
+    return None if storefront.live.is_ready else storefront.learning.in_words()
 
 
 def order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences) -> str:
-    """A few sentences, true of this page."""
+    """Describe the order of this page in a few sentences."""
     if ordered.recommendation_id is None:
         return "Whoever has waited longest comes first."
-    captions = dict(_CAPTIONS)
+    captions = dict(_PART_CAPTIONS)
     if known.events:
         captions |= {"group": _OWN, "visitor": _OWN}
     elif looking_for != Preferences():

@@ -2,9 +2,9 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -19,124 +19,81 @@ Document = Mapping[str, Any]
 
 _PREFIX = "#/components/schemas/"
 _CODE = re.compile(r"`([^`]+)`")
+_ERROR_TYPES = ("ErrorAnswer", "ErrorDetail", "Rejected")
 
 
 def marked_up(text: str) -> Markup:
-    """Text of the document, escaped, what stands in backticks as code."""
+    """Return text of the document, escaped, with what stands in backticks as code."""
     return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRow:
-    """One line of a table: a parameter, a header or a field of a type."""
+def tags_of(document: Document) -> dict[str, SimpleNamespace]:
+    """Return the groups of the document by their names in addresses, in its order.
 
-    name: str
-    kind: Markup
-    is_required: bool
-    description: Markup
-    where: str = ""
-    """`path` or `query`, of a parameter."""
-
-
-@dataclass(frozen=True, slots=True)
-class TypeTable:
-    """A type with its fields."""
-
-    name: str
-    description: Markup
-    fields: tuple[FieldRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class OperationView:
-    """An operation with all that a caller has to know."""
-
-    id: str
-    method: str
-    path: str
-    summary: Markup
-    description: Markup
-    scopes: tuple[str, ...]
-    parameters: tuple[FieldRow, ...]
-    body: Markup | None
-    """Form of the body to send."""
-    examples: tuple[tuple[str, str], ...]
-    """Bodies by what they are, as JSON."""
-    status: str
-    answer: Markup
-    headers: tuple[FieldRow, ...]
-
-    @property
-    def changes_data(self) -> bool:
-        """Whether to try it changes something: a question by POST does not."""
-        return self.method != "GET" and "/recommendations" not in self.path
-
-
-@dataclass(frozen=True, slots=True)
-class TagView:
-    """A group of operations, and the types that they use."""
-
-    name: str
-    slug: str
-    description: Markup
-    operations: tuple[OperationView, ...]
-    types: tuple[TypeTable, ...]
-
-
-def tags_of(document: Document) -> dict[str, TagView]:
-    """The groups of the document by their names in addresses, in its order."""
+    Each has its `operations`, all that a caller has to know of them, and the `types` they use.
+    """
     found = {}
     for tag in document["tags"]:
         own = [
-            _operation(method.upper(), path, one)
+            (method, path, one)
             for path, methods in document["paths"].items()
             for method, one in methods.items()
             if tag["name"] in one["tags"]
         ]
-        used = [one for one in _operations(document) if tag["name"] in one["tags"]]
-        types = tuple(table_of(name, document) for name in _reached(used, document))
         slug = tag["name"].lower()
-        found[slug] = TagView(tag["name"], slug, marked_up(tag["description"]), tuple(own), types)
+        found[slug] = SimpleNamespace(
+            name=tag["name"],
+            slug=slug,
+            description=marked_up(tag["description"]),
+            operations=[_operation(method.upper(), path, one) for method, path, one in own],
+            types=[
+                table_of(name, document) for name in _reached([one for *_, one in own], document)
+            ],
+        )
     return found
 
 
-def _operations(document: Document) -> Iterator[Mapping[str, Any]]:
-    for methods in document["paths"].values():
-        yield from methods.values()
-
-
-def _operation(method: str, path: str, one: Mapping[str, Any]) -> OperationView:
+def _operation(method: str, path: str, one: Mapping[str, Any]) -> SimpleNamespace:
     content = one.get("requestBody", {}).get("content", {}).get("application/json")
     status, answer = next(iter(one["responses"].items()))
     examples = {} if content is None else content.get("examples", {})
-    return OperationView(
+    return SimpleNamespace(
         id=one["operationId"],
         method=method,
         path=path,
+        # Not every POST does: some are questions.
+        changes_data=method != "GET" and "/recommendations" not in path,
         summary=marked_up(one["summary"]),
         description=marked_up(one.get("description", "")),
-        scopes=tuple(name for way in one["security"] for name in way),
-        parameters=tuple(
-            FieldRow(
-                given["name"],
-                kind_of(given["schema"]),
-                given["required"],
-                marked_up(given["description"]),
-                given["in"],
-            )
+        scopes=[name for way in one["security"] for name in way],
+        parameters=[
+            _row(given["name"], given, given["schema"], given["required"], given["in"])
             for given in one.get("parameters", ())
-        ),
+        ],
         body=None if content is None else kind_of(content["schema"]),
-        examples=tuple(
+        examples=[
             (name, json.dumps(given["value"], indent=2, ensure_ascii=False))
             for name, given in examples.items()
-        ),
+        ],
         status=f"{status} {answer['description']}",
         answer=_answered(answer),
-        headers=tuple(
-            FieldRow(name, kind_of(given["schema"]), True, marked_up(given["description"]))
+        headers=[
+            _row(name, given, given["schema"], True)
             for name, given in answer.get("headers", {}).items()
-        ),
+        ],
+    )
+
+
+def _row(
+    name: str, one: Mapping[str, Any], schema: Mapping[str, Any], is_required: bool, where: str = ""
+) -> SimpleNamespace:
+    """Return a line of a table: a parameter in a path or query, a header or a field of a type."""
+    return SimpleNamespace(
+        name=name,
+        kind=kind_of(schema),
+        is_required=is_required,
+        description=marked_up(one.get("description", "")),
+        where=where,
     )
 
 
@@ -185,8 +142,8 @@ def _named(name: str, schema: Mapping[str, Any]) -> Markup:
     return escape(words)
 
 
-def _reached(operations: list[Mapping[str, Any]], document: Document) -> list[str]:
-    """The names of the types that the operations use, each after what uses it first."""
+def _reached(operations: Sequence[Mapping[str, Any]], document: Document) -> list[str]:
+    """Return the names of the types that operations use, each after what uses it first."""
     found: dict[str, None] = {}
     waiting = [name for one in operations for name in _references(one)]
     while waiting:
@@ -208,28 +165,25 @@ def _references(part: Any) -> list[str]:
     return []
 
 
-def table_of(name: str, document: Document) -> TypeTable:
-    """A type of the document with its fields."""
+def table_of(name: str, document: Document) -> SimpleNamespace:
+    """Return a type of the document with its fields."""
     schema = document["components"]["schemas"][name]
     required = schema.get("required", ())
-    return TypeTable(
-        name,
-        marked_up(schema.get("description", "")),
-        tuple(
-            FieldRow(field, kind_of(one), field in required, marked_up(one.get("description", "")))
+    return SimpleNamespace(
+        name=name,
+        description=marked_up(schema.get("description", "")),
+        fields=[
+            _row(field, one, one, field in required)
             for field, one in schema.get("properties", {}).items()
-        ),
+        ],
     )
 
 
-_ERROR_TYPES = ("ErrorAnswer", "ErrorDetail", "Rejected")
-
-
 def routes(document: Callable[[], Document]) -> list[BaseRoute]:
-    """The pages of the API that the document describes; it is made when it is first needed."""
+    """Return the pages of the API; its document is made when it is first needed."""
 
     @cache
-    def tags() -> Mapping[str, TagView]:
+    def tags() -> Mapping[str, SimpleNamespace]:
         return tags_of(document())
 
     async def get_docs(_request: Request) -> Response:
@@ -241,7 +195,7 @@ def routes(document: Callable[[], Document]) -> list[BaseRoute]:
     return [Route("/docs", get_docs), Route("/docs/{tag}", get_tag)]
 
 
-def _overview(document: Document, tags: Mapping[str, TagView]) -> Response:
+def _overview(document: Document, tags: Mapping[str, SimpleNamespace]) -> Response:
     return page(
         "api_overview.html",
         tags=tags,
@@ -256,7 +210,7 @@ def _overview(document: Document, tags: Mapping[str, TagView]) -> Response:
     )
 
 
-def _tag_page(request: Request, tags: Mapping[str, TagView]) -> Response:
+def _tag_page(request: Request, tags: Mapping[str, SimpleNamespace]) -> Response:
     current = tags.get(request.path_params["tag"])
     if current is None:
         return page("api_missing.html", 404, tags=tags, current=None)

@@ -1,4 +1,4 @@
-"""The quiz: what a visitor is looking for, asked in one short form and kept in a cookie."""
+"""Choices of a visitor: the quiz, kept in a cookie, and the household rules in the address."""
 
 import re
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ from pawsonalize.ui.endpoints import (
     remember_answers,
     see,
 )
-from pawsonalize.ui.rendering import page
+from pawsonalize.ui.rendering import page, with_query
 from pawsonalize.ui.storefront import Storefront
 
 _ANIMALS = (
@@ -29,9 +29,15 @@ _ANIMALS = (
     ("size", "Which size?", words.SIZES),
     ("age", "Which age?", words.AGES),
 )
-_LIVES_WITH = (("kids", "children"), ("dogs", "dogs"), ("cats", "cats"))
+_LIVES_WITH = {"kids": "children", "dogs": "dogs", "cats": "cats"}
 _STATED_AT = "said"
 _YES_OR_NO = {"yes": True, "no": False}
+_MUST = {"trained": "house-trained", "unaided": "without special needs"}
+_HOME = "home"
+_WITHIN_KM = ("25", "50", "100", "250")
+_POINT = re.compile(r"(-?\d{1,2}(?:\.\d{1,6})?),(-?\d{1,3}(?:\.\d{1,6})?)")
+_MAX_POSTCODE = 20
+_MAX_CHARS = 100
 
 
 def preferences_of(request: Request) -> Preferences:
@@ -48,7 +54,7 @@ def get_looking_for(request: Request, _visitor: Visitor) -> Response:
             (title, name, [(v, text, v in getattr(answers, name)) for v, text in values.items()])
             for name, title, values in _ANIMALS
         ],
-        household=[(name, text, getattr(answers, name)) for name, text in _LIVES_WITH],
+        household=[(name, text, getattr(answers, name)) for name, text in _LIVES_WITH.items()],
         answered=answers != Preferences(),
         site_name=Storefront.of(request).name,
     )
@@ -68,14 +74,14 @@ async def post_looking_for(request: Request, visitor: Visitor, fields: Fields) -
 
 
 def as_call(preferences: Preferences) -> dict[str, Any]:
-    """The answers as an API call says them; empty without any."""
+    """Return the answers as the body of an API call has them; empty without any."""
     given = {name: value for name, value in asdict(preferences).items() if value not in ((), None)}
     stated_at = given.pop("stated_at", None)
     return {"preferences": given | ({"saidAt": stated_at} if stated_at else {})} if given else {}
 
 
 def in_words(preferences: Preferences) -> str:
-    """Such as `small or medium dogs`, empty where no animal was described."""
+    """Return such as `small or medium dogs`, empty where no animal was described."""
     parts = [
         " or ".join(values.get(one, one) for one in given)
         for given, values in (
@@ -93,7 +99,7 @@ def _read(fields: Fields) -> Preferences:
         name: tuple(value for value in values if f"{name}-{value}" in fields)
         for name, _title, values in _ANIMALS
     }
-    lives_with = {name: _YES_OR_NO.get(fields.get(name, "")) for name, _ in _LIVES_WITH}
+    lives_with = {name: _YES_OR_NO.get(fields.get(name, "")) for name in _LIVES_WITH}
     stated = fields.get(_STATED_AT, "")
     stated_at = int(stated) if stated.isascii() and stated.isdigit() and len(stated) < 15 else None
     return Preferences(**chosen, **lives_with, stated_at=stated_at)  # type: ignore[arg-type]  # names say
@@ -103,21 +109,10 @@ def _fields(answers: Preferences) -> dict[str, str]:
     chosen = {
         f"{name}-{value}": "on" for name, _title, _ in _ANIMALS for value in getattr(answers, name)
     }
-    lives_with = {name: getattr(answers, name) for name, _ in _LIVES_WITH}
+    lives_with = {name: getattr(answers, name) for name in _LIVES_WITH}
     home = {k: "yes" if v else "no" for k, v in lives_with.items() if v is not None}
-    return (
-        chosen | home | ({} if answers.stated_at is None else {_STATED_AT: str(answers.stated_at)})
-    )
-
-
-_WORDS = {"kids": "children", "dogs": "dogs", "cats": "cats"}
-
-_MUST = {"trained": "house-trained", "unaided": "without special needs"}
-_HOME = "home"
-_WITHIN_KM = ("25", "50", "100", "250")
-_POINT = re.compile(r"(-?\d{1,2}(?:\.\d{1,6})?),(-?\d{1,3}(?:\.\d{1,6})?)")
-_MAX_POSTCODE = 20
-_MAX_CHARS = 100
+    stated = {} if answers.stated_at is None else {_STATED_AT: str(answers.stated_at)}
+    return chosen | home | stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +138,16 @@ class HouseholdRules:
     def of(cls, request: Request, looking_for: Preferences) -> "HouseholdRules":
         """Return the choices of the address, and those of the quiz where it has no household."""
         given = request.query_params
-        if _HOME in given:
-            household = [name for name in _WORDS if given.get(name) == "yes"]
-        else:
-            household = [name for name in _WORDS if getattr(looking_for, name)]
+        is_given = _HOME in given
+        household = {
+            name: given.get(name) == "yes" if is_given else getattr(looking_for, name)
+            for name in _LIVES_WITH
+        }
         near, within = given.get("near", "").strip()[:_MAX_POSTCODE], given.get("within", "")
         return cls(
             species=given.get("species"),
-            household=tuple(household),
-            is_given=_HOME in given,
+            household=tuple(filter(household.get, household)),
+            is_given=is_given,
             must=tuple(name for name in _MUST if given.get(name) == "yes"),
             near=near if near.isprintable() else "",
             within=within if near and within in _WITHIN_KM else "",
@@ -160,7 +156,7 @@ class HouseholdRules:
         )
 
     def rules(self, adopted: Iterable[str]) -> Eligibility:
-        """The rules of the answer; who was adopted is not shown."""
+        """Return the rules of the answer; who was adopted is not shown."""
         return Eligibility(
             kids="kids" in self.household,
             dogs="dogs" in self.household,
@@ -184,54 +180,57 @@ class HouseholdRules:
         return Place(latitude, longitude) if abs(latitude) <= 90 and abs(longitude) <= 180 else None
 
     def nowhere(self) -> "HouseholdRules":
-        """The same without a place."""
+        """Return the same without a place."""
         return replace(self, near="", within="")
 
     def path(self, species: str | None, **more: str) -> str:
-        """The page with the same household and another species."""
-        chosen = {"q": self.text} if self.text else {}
-        chosen |= {"as-written": "yes"} if self.text and self.as_written else {}
-        chosen |= {"species": species} if species else {}
-        home = dict.fromkeys((_HOME, *self.household), "yes")
-        query = chosen | (home if self.is_given or self.household else {})
-        query |= {"near": self.near} if self.near else {}
-        query |= {"within": self.within} if self.within else {}
-        query |= dict.fromkeys(self.must, "yes") | more
-        return f"/?{urlencode(query)}" if query else "/"
+        """Return the address with the same household and another species."""
+        home = (_HOME, *self.household) if self.is_given or self.household else ()
+        query = {
+            "q": self.text,
+            "as-written": "yes" if self.text and self.as_written else "",
+            "species": species or "",
+            **dict.fromkeys(home, "yes"),
+            "near": self.near,
+            "within": self.within,
+            **dict.fromkeys(self.must, "yes"),
+            **more,
+        }
+        return with_query("/", query)
 
     def without_household(self) -> str:
-        """The page with the same species, whoever the visitor lives with and wherever that is."""
+        """Return the address with the same species, for any household and distance."""
         plain = replace(self, household=(), must=(), within="", is_given=True)
         return plain.path(self.species)
 
     def searching(self, text: str, *, as_written: bool = False) -> str:
-        """The page with all else that is chosen, and other words searched for, or none."""
+        """Return the address with all other choices, and another text to search for, or none."""
         return replace(self, text=text, as_written=as_written).path(self.species)
 
     @property
     def excludes(self) -> bool:
-        """Whether something else than the species may keep animals out."""
+        """True if something else than the species may keep animals out."""
         return bool(self.household or self.must or self.within)
 
     @property
     def choices(self) -> list[tuple[str, str, bool]]:
-        """Each member of a household: its field, what it is called, and whether it is chosen."""
-        return [(name, words, name in self.household) for name, words in _WORDS.items()]
+        """Members of a household: field, text, and whether it is chosen."""
+        return [(name, text, name in self.household) for name, text in _LIVES_WITH.items()]
 
     @property
     def demands(self) -> list[tuple[str, str, bool]]:
-        """The same of what else may be asked for."""
-        return [(name, words, name in self.must) for name, words in _MUST.items()]
+        """Other requirements, in the same form."""
+        return [(name, text, name in self.must) for name, text in _MUST.items()]
 
     @property
     def distances(self) -> list[tuple[str, str, bool]]:
-        """The same of distances."""
+        """Distances, in the same form."""
         any_distance = ("", "any distance", not self.within)
         return [any_distance, *((km, f"{km} km", km == self.within) for km in _WITHIN_KM)]
 
     @property
     def call(self) -> dict[str, object]:
-        """The rules as an API call says them."""
+        """The rules as the body of an API call has them."""
         given: dict[str, object] = {"species": [self.species]} if self.species else {}
         if self.household:
             given["household"] = dict.fromkeys(self.household, True)

@@ -1,6 +1,7 @@
-"""The adoption site's routes, and the forms that its visitors send."""
+"""The adoption site: pages of an animal and the visitor, forms that they send, and all routes."""
 
 from dataclasses import replace
+from typing import Any
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -19,7 +20,7 @@ from pawsonalize.engine.ingest.payloads import unpack
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.ui.adoption_page import get_adoption_page, get_learning
-from pawsonalize.ui.cards import AnimalCard
+from pawsonalize.ui.cards import animal_card
 from pawsonalize.ui.choices import get_looking_for, in_words, post_looking_for, preferences_of
 from pawsonalize.ui.endpoints import (
     Fields,
@@ -35,6 +36,110 @@ from pawsonalize.ui.ordering import like
 from pawsonalize.ui.portraits import get_portrait
 from pawsonalize.ui.rendering import animals_page, path_of
 from pawsonalize.ui.storefront import Storefront
+
+HOME = "/you"
+_SHOWN = 24
+_OTHERS = 3
+
+# Event type, what the button says, and what it says once that is done.
+_FAVOURITE = ("favorite", "Favourite {name}", "In your favourites")
+# In the demo alone: a shelter is asked at its own page, and says itself who was adopted.
+_ASK = ("inquiry", "Ask about {name}", "You asked about {name}")
+_ADOPT = ("adoption", "Adopt {name}", "You adopted {name}")
+
+
+def get_animal_page(request: Request, visitor: Visitor) -> Response:
+    """Show an animal; the page's script tells the service that it was viewed."""
+    storefront = Storefront.of(request)
+    now = storefront.now()
+    animal = storefront.animals.get(request.path_params["animal_id"])
+    if animal is None or animal.status is AnimalStatus.REMOVED:
+        raise NotFound("there is no animal with this id: choose one from the list")
+    known = Knowledge.of(storefront, visitor)
+    card = animal_card(animal, now, _source(request), known.did("favorite"))
+    event = known.identity() | {"eventType": "view"} | card["event"]
+    is_demo, is_open = storefront.is_demo, storefront.is_open
+    play = (_ASK, _ADOPT) if is_open else (_ASK,)
+    actions = (_FAVOURITE, *(play if is_demo else ()))
+    call = curl(f"{request.base_url}v1/events", event)
+    return animals_page(
+        "animal.html",
+        card=card,
+        others=_others(storefront, known, animal, now),
+        actions=[
+            (event_type, label.format(name=card["name"]), done.format(name=card["name"]))
+            for event_type, label, done in actions
+        ],
+        done={kind for kind, _, _ in actions if animal.animal_id in known.did(kind)},
+        **panel(storefront, known, "The event this page sends", call),
+    )
+
+
+def _others(
+    storefront: Storefront, known: Knowledge, animal: Animal, now: int
+) -> list[dict[str, Any]]:
+    """Return other animals of the species that visitors who like this one like."""
+    rules = Eligibility(
+        species=frozenset([animal.species]), denied=Denied(animals=known.did("adoption"))
+    )
+    query = Query(known.visitor, now, now, eligibility=rules, limit=_OTHERS)
+    found, favourites = like(storefront, query, animal.animal_id), known.did("favorite")
+    return [
+        animal_card(one.animal, now, found.recommendation_id, favourites) for one in found.shown
+    ]
+
+
+def _source(request: Request) -> str | None:
+    # The answer that the visitor came from, if the address still names it.
+    try:
+        return parse_id(request.query_params.get("from"), "from")
+    except InvalidInput:
+        return None
+
+
+def get_visitor_page(request: Request, visitor: Visitor) -> Response:
+    """Show what this browser's visitor did here."""
+    storefront = Storefront.of(request)
+    now = storefront.now()
+    known = Knowledge.of(storefront, visitor)
+    favourites = known.newest("favorite")
+    viewed = [one for one in known.newest("view") if one not in favourites]
+    looking_for = preferences_of(request)
+    call = curl(f"{request.base_url}v1/sessions/{visitor.session_id}/history")
+    return animals_page(
+        "visitor.html",
+        favourites=_visitor_cards(storefront, known, favourites, now),
+        viewed=_visitor_cards(storefront, known, viewed, now),
+        looking_for=in_words(looking_for),
+        answered=looking_for != Preferences(),
+        forgotten=request.query_params.get("notice") == "forgotten",
+        **panel(storefront, known, "Your events, for programs", call),
+    )
+
+
+async def post_forget(request: Request, visitor: Visitor, _fields: Fields) -> Response:
+    """Erase what this browser's visitor did, and go on as somebody new."""
+    storefront = Storefront.of(request)
+    session_id = visitor.session_id
+    if visitor.user_id is not None or session_id is None:
+        raise Conflict("this page forgets a browser, not a user: sign out first")
+    await run_in_threadpool(storefront.erasing.erase_session, session_id, DEFAULT_DATASET_GROUP)
+    response = see(f"{HOME}?notice=forgotten")
+    forget_answers(response)
+    remember(request, response, replace(visitor, session_id=new_session_id()))
+    return response
+
+
+def _visitor_cards(
+    storefront: Storefront, known: Knowledge, animal_ids: tuple[str, ...] | list[str], now: int
+) -> list[dict[str, Any]]:
+    found = storefront.animals.get_many(animal_ids[:_SHOWN])
+    favourites = known.did("favorite")
+    return [
+        animal_card(found[one], now, None, favourites)
+        for one in animal_ids[:_SHOWN]
+        if one in found and found[one].status is not AnimalStatus.REMOVED
+    ]
 
 
 async def post_event(request: Request, visitor: Visitor, fields: Fields) -> Response:
@@ -100,11 +205,8 @@ async def post_train(request: Request, _visitor: Visitor, _fields: Fields) -> Re
     return see("/?notice=training")
 
 
-__all__ = ["Storefront", "routes"]
-
-
 def routes() -> list[BaseRoute]:
-    """The site's routes; they find their `Storefront` in `app.state.storefront`."""
+    """Return the site's routes; they find their `Storefront` in `app.state.storefront`."""
     return [
         Route("/", get_adoption_page),
         Route("/animals/{animal_id:path}/events", posted_form(post_event), methods=["POST"]),
@@ -118,118 +220,4 @@ def routes() -> list[BaseRoute]:
         Route("/sign-in", posted_form(post_sign_in), methods=["POST"]),
         Route("/sign-out", posted_form(post_sign_out), methods=["POST"]),
         Route("/train", posted_form(post_train), methods=["POST"]),
-    ]
-
-
-_OTHERS = 3
-
-# Event type, what the button says, and what it says once that is done.
-_FAVOURITE = (("favorite", "Favourite {name}", "In your favourites"),)
-# In the demo alone: a shelter is asked at its own page, and says itself who was adopted.
-_ASK = (("inquiry", "Ask about {name}", "You asked about {name}"),)
-_ADOPT = (("adoption", "Adopt {name}", "You adopted {name}"),)
-
-
-def get_animal_page(request: Request, visitor: Visitor) -> Response:
-    """Show an animal; the page's script tells the service that it was viewed."""
-    storefront = Storefront.of(request)
-    now = storefront.now()
-    animal = storefront.animals.get(request.path_params["animal_id"])
-    if animal is None or animal.status is AnimalStatus.REMOVED:
-        raise NotFound("there is no animal with this id: choose one from the list")
-    known = Knowledge.of(storefront, visitor)
-    card = AnimalCard.of(animal, now, _source(request), known.did("favorite"))
-    event = known.identity() | {"eventType": "view"} | card.event()
-    play = _ASK + (_ADOPT if storefront.is_open else ()) if storefront.is_demo else ()
-    actions = _FAVOURITE + play
-    return animals_page(
-        "animal.html",
-        card=card,
-        others=_others(storefront, known, animal, now),
-        actions=[
-            (event_type, label.format(name=card.name), done.format(name=card.name))
-            for event_type, label, done in actions
-        ],
-        done={kind for kind, _, _ in actions if animal.animal_id in known.did(kind)},
-        **panel(
-            storefront,
-            known,
-            now,
-            "The event this page sends",
-            curl(f"{request.base_url}v1/events", event),
-        ),
-    )
-
-
-def _others(storefront: Storefront, known: Knowledge, animal: Animal, now: int) -> list[AnimalCard]:
-    """Return other animals of the species that visitors who like this one like."""
-    rules = Eligibility(
-        species=frozenset([animal.species]), denied=Denied(animals=known.did("adoption"))
-    )
-    query = Query(known.visitor, now, now, eligibility=rules, limit=_OTHERS)
-    found, favourites = like(storefront, query, animal.animal_id), known.did("favorite")
-    return [
-        AnimalCard.of(one.animal, now, found.recommendation_id, favourites) for one in found.shown
-    ]
-
-
-def _source(request: Request) -> str | None:
-    """The answer the visitor came from, if the address still says so."""
-    try:
-        return parse_id(request.query_params.get("from"), "from")
-    except InvalidInput:
-        return None
-
-
-HOME = "/you"
-_SHOWN = 24
-
-
-def get_visitor_page(request: Request, visitor: Visitor) -> Response:
-    """Show what this browser's visitor did here."""
-    storefront = Storefront.of(request)
-    now = storefront.now()
-    known = Knowledge.of(storefront, visitor)
-    favourites = known.newest("favorite")
-    viewed = [one for one in known.newest("view") if one not in favourites]
-    looking_for = preferences_of(request)
-    return animals_page(
-        "visitor.html",
-        favourites=_visitor_cards(storefront, known, favourites, now),
-        viewed=_visitor_cards(storefront, known, viewed, now),
-        looking_for=in_words(looking_for),
-        answered=looking_for != Preferences(),
-        forgotten=request.query_params.get("notice") == "forgotten",
-        **panel(
-            storefront,
-            known,
-            now,
-            "Your events, for programs",
-            curl(f"{request.base_url}v1/sessions/{visitor.session_id}/history"),
-        ),
-    )
-
-
-async def post_forget(request: Request, visitor: Visitor, _fields: Fields) -> Response:
-    """Erase what this browser's visitor did, and go on as somebody new."""
-    storefront = Storefront.of(request)
-    session_id = visitor.session_id
-    if visitor.user_id is not None or session_id is None:
-        raise Conflict("this page forgets a browser, not a user: sign out first")
-    await run_in_threadpool(storefront.erasing.erase_session, session_id, DEFAULT_DATASET_GROUP)
-    response = see(f"{HOME}?notice=forgotten")
-    forget_answers(response)
-    remember(request, response, replace(visitor, session_id=new_session_id()))
-    return response
-
-
-def _visitor_cards(
-    storefront: Storefront, known: Knowledge, animal_ids: tuple[str, ...] | list[str], now: int
-) -> list[AnimalCard]:
-    found = storefront.animals.get_many(animal_ids[:_SHOWN])
-    favourites = known.did("favorite")
-    return [
-        AnimalCard.of(found[one], now, None, favourites)
-        for one in animal_ids[:_SHOWN]
-        if one in found and found[one].status is not AnimalStatus.REMOVED
     ]

@@ -82,10 +82,8 @@ def curl(address: str, body: Mapping[str, Any] | None = None) -> str:
     return f"curl {shlex.quote(address)} --json {data}"
 
 
-def panel(
-    storefront: Storefront, known: Knowledge, now: int, call_title: str, call: str
-) -> dict[str, Any]:
-    """Return what the layout and the panel show on every page."""
+def panel(storefront: Storefront, known: Knowledge, call_title: str, call: str) -> dict[str, Any]:
+    """Return the content of the layout and the panel of every page."""
     return {
         "known": known,
         "favourites_count": len(known.did("favorite")),
@@ -97,5 +95,5 @@ def panel(
         "site_name": storefront.name,
         "page_key": storefront.page_key,
         "can_train": storefront.start_training is not None,
-        "now": now,
+        "now": storefront.now(),
     }

@@ -113,7 +113,7 @@ def test_an_error_answer_is_not_delivered(status: int) -> None:
 def test_a_receiver_that_does_not_answer_is_given_up_after_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("pawsonalize.wings.notifications.notifiers._WEBHOOK_TIMEOUT", 0.2)
+    monkeypatch.setattr("pawsonalize.wings.notifications.notifiers._TIMEOUT_SECONDS", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         began = time.monotonic()

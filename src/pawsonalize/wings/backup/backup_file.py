@@ -31,13 +31,13 @@ class Member(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a backup holds, and what made it."""
+    """The contents of a backup, and the program that made it."""
 
     format: int = FORMAT
     program: str
     """The version of Pawsonalize."""
     revision: str
-    """That of the tables."""
+    """The revision of the tables."""
     made_at: str
     """As of when, ISO 8601."""
     head: int
@@ -141,7 +141,7 @@ def _member(file: Path) -> Member:
 
 
 def _anonymous(found: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Without who owned the file here."""
+    # Its owner here means nothing elsewhere.
     found.uid = found.gid = 0
     found.uname = found.gname = ""
     found.mode = _PRIVATE

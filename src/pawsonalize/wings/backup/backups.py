@@ -48,11 +48,11 @@ from pawsonalize.wings.backup.backup_file import Manifest, pack, unpack
 _TRIES = 5
 _MODELS, _ARCHIVE = "models", "archive"
 
-Said = Callable[[str], object]
+Show = Callable[[str], object]
 
 
 class _Moved(Exception):
-    """What the copy of the database names was deleted meanwhile."""
+    """Something that the copy of the database names was deleted meanwhile."""
 
 
 def back_up(
@@ -62,7 +62,7 @@ def back_up(
     now: int,
     *,
     with_archive: bool = True,
-    say: Said = lambda _what: None,
+    show: Show = lambda _step: None,
 ) -> Manifest:
     """Write a backup into a new file; what is acknowledged by now is in it.
 
@@ -73,12 +73,12 @@ def back_up(
     files.sweep_drafts(settings.data_dir)  # left by a backup that was killed
     archive = _local_archive(settings) if with_archive else None
     for _ in range(_TRIES):
-        with _staging(settings) as staging:
+        with files.new_draft(settings.data_dir) as staging:
             try:
-                head, events, models = _collect(settings, adapters, staging, archive, say)
+                head, events, models = _collect(settings, adapters, staging, archive, show)
             except _Moved:
                 continue
-            say("writing the file")
+            show("writing the file")
             manifest = Manifest(
                 program=__version__,
                 revision=REVISION,
@@ -96,15 +96,15 @@ def back_up(
 
 
 def _collect(
-    settings: Settings, adapters: Adapters, staging: Path, archive: Path | None, say: Said
+    settings: Settings, adapters: Adapters, staging: Path, archive: Path | None, show: Show
 ) -> tuple[int, int, int]:
-    """Gather everything; the highest offset, how many events and how many models there are."""
-    say("models")
+    """Gather everything; return the highest offset, and the numbers of events and models."""
+    show("models")
     for location in adapters.artefacts.locations(""):
         _export(adapters, staging, location)
     if archive is not None:
         _link_tree(archive, staging / _ARCHIVE)
-    say("database")
+    show("database")
     copy = copy_database(adapters.database, settings.database, staging)
     with _copied(adapters, copy) as database:
         head, events = EventLog(database).head(), EventLog(database).count()
@@ -120,7 +120,7 @@ def _collect(
 
 @contextmanager
 def _copied(adapters: Adapters, copy: Path) -> Iterator[Database]:
-    """The copy, to read what it names. PostgreSQL's cannot be read, so its database stands in."""
+    """Open the copy, to read what it names; of PostgreSQL's, its database stands in."""
     if copy.name == POSTGRES_COPY:
         yield adapters.database
         return
@@ -132,7 +132,7 @@ def _copied(adapters: Adapters, copy: Path) -> Iterator[Database]:
 
 
 def _export(adapters: Adapters, staging: Path, location: str) -> bool:
-    """Whether the artefact is in the staging folder now."""
+    """Export an artefact, if it is not there yet; False if it is missing or damaged."""
     folder = staging / _MODELS / location
     if folder.is_dir():
         return True
@@ -146,7 +146,7 @@ def _export(adapters: Adapters, staging: Path, location: str) -> bool:
 
 
 def _keep_named(settings: Settings, adapters: Adapters, database: Database, staging: Path) -> int:
-    """Keep the models that the database names, and add those that are new; how many versions."""
+    """Keep the models that the database names, and add new ones; return their number."""
     versions = list(Registry(Resources(database)).all(SolutionVersion))
     artefacts = {one.artefact for one in versions if one.artefact is not None}
     wanted = set(artefacts)
@@ -169,12 +169,12 @@ def _keep_named(settings: Settings, adapters: Adapters, database: Database, stag
 
 
 def _is_named(adapters: Adapters, location: str) -> bool:
-    """Whether a version still has the artefact; if not, it was deleted after the copy was made."""
+    # If none has it any more, it was deleted after the copy was made.
     return any(one.artefact == location for one in adapters.registry.all(SolutionVersion))
 
 
 def _local_archive(settings: Settings) -> Path | None:
-    """The archive, if it lies in the data folder."""
+    # A bucket, or a folder elsewhere, is the operator's to copy.
     folder = Path(settings.archive)
     is_inside = folder.is_absolute() and folder.is_relative_to(settings.data_dir.absolute())
     return folder if is_inside and "://" not in settings.archive else None
@@ -211,14 +211,7 @@ def _has(file: Path, digest: str) -> bool:
     return file.is_file() and files.digest_of(file) == digest
 
 
-@contextmanager
-def _staging(settings: Settings) -> Iterator[Path]:
-    """A folder beside the data, gone after the block; one that a killed process left is swept."""
-    with files.new_draft(settings.data_dir) as staging:
-        yield staging
-
-
-def restore(settings: Settings, source: Path, say: Said = lambda _what: None) -> Manifest:
+def restore(settings: Settings, source: Path, show: Show = lambda _step: None) -> Manifest:
     """Bring a backup into an empty data folder and, of PostgreSQL, a database without our tables.
 
     Conflict, and nothing is written, where there is something already; InvalidInput for a file that
@@ -229,11 +222,11 @@ def restore(settings: Settings, source: Path, say: Said = lambda _what: None) ->
     made = not folder.exists()
     make_data_folder(folder, settings.data_access)
     try:
-        with _staging(settings) as staging:
-            say("checking the file")
+        with files.new_draft(settings.data_dir) as staging:
+            show("checking the file")
             manifest = unpack(source, staging)
             _check_fits(settings, manifest)
-            _bring_back(settings, manifest, staging, say)
+            _bring_back(settings, manifest, staging, show)
     except BaseException:
         if made:
             with suppress(OSError):  # something of it is there already
@@ -290,9 +283,9 @@ def _bring_back_archive(settings: Settings, database: Database, staged: Path) ->
             objects.put(key, file.read_bytes())
 
 
-def _bring_back(settings: Settings, manifest: Manifest, staging: Path, say: Said) -> None:
+def _bring_back(settings: Settings, manifest: Manifest, staging: Path, show: Show) -> None:
     """Put everything in its place, a SQLite file last: without it there is no service."""
-    say("database")
+    show("database")
     url = settings.database
     if POSTGRES_COPY in manifest.members:
         restore_postgres(url, staging / POSTGRES_COPY)
@@ -301,7 +294,7 @@ def _bring_back(settings: Settings, manifest: Manifest, staging: Path, say: Said
     database = Database(url, must_exist=True)
     try:
         forget_processes(database)
-        say("models")
+        show("models")
         artefacts = open_artefacts(settings, database)
         for model in sorted((staging / _MODELS).glob("*")):
             artefacts.bring_back(model.name, model)

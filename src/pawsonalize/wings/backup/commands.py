@@ -14,8 +14,6 @@ from pawsonalize.cli.terminal import say
 from pawsonalize.domain.times import SECOND
 from pawsonalize.settings import load_settings
 
-_MEGABYTE = 1_000_000
-
 
 def backup(
     file: Annotated[
@@ -45,27 +43,17 @@ def backup(
         f"pawsonalize-{datetime.fromtimestamp(now / SECOND, UTC):%Y%m%d-%H%M%S}.tar.zst"
     )
     with opened(settings) as adapters:
-        made = back_up(
-            settings,
-            adapters,
-            target,
-            now,
-            with_archive=archive,
-            say=lambda what: say(f"{what} …", "dim"),
-        )
+        made = back_up(settings, adapters, target, now, with_archive=archive, show=_show)
     size = target.stat().st_size
     if json:
-        told = {"file": str(target), "bytes": size, **msgspec.structs.asdict(made)}
-        print(msgspec.json.encode(told).decode())
+        found = {"file": str(target), "bytes": size, **msgspec.structs.asdict(made)}
+        print(msgspec.json.encode(found).decode())
         return
-    print(f"{target}: {size / _MEGABYTE:,.1f} MB, as of {made.made_at}")
-    archived = _archive(made.has_archive, settings.archive)
+    elsewhere = f"not the archive, which is at {settings.archive}"
+    archived = "the archive" if made.has_archive else elsewhere
+    print(f"{target}: {size / 1e6:,.1f} MB, as of {made.made_at}")
     print(f"  {made.events:,} events, {made.models:,} models, {archived}")
     print(f"Bring it back with: pawsonalize restore {target} --data-dir ANOTHER_FOLDER")
-
-
-def _archive(is_in_it: bool, place: str) -> str:
-    return "the archive" if is_in_it else f"not the archive, which is at {place}"
 
 
 def restore(
@@ -82,7 +70,7 @@ def restore(
     from pawsonalize.wings.backup.backups import restore as bring_back
 
     settings = load_settings({"data_dir": data_dir})
-    found = bring_back(settings, file, say=lambda what: say(f"{what} …", "dim"))
+    found = bring_back(settings, file, show=_show)
     folder = settings.data_dir.absolute()
     print(f"{folder}: {found.events:,} events and {found.models:,} models, as of {found.made_at}")
     if not found.has_archive:
@@ -112,13 +100,9 @@ def destroy(
     with app.opened(settings, must_exist=True) as adapters:
         refuse_while_used(adapters)
         steps = parts(settings, adapters, with_archive=archive)
-        print("This goes, for good:")
-        for step in steps:
-            print(f"  {step.what}")
+        print("This goes, for good:", *(step.what for step in steps), sep="\n  ")
         if stays := list(kept(settings, with_archive=archive)):
-            print("This stays:")
-            for what in stays:
-                print(f"  {what}")
+            print("This stays:", *stays, sep="\n  ")
         if not yes:
             typer.confirm("Take it away?", abort=True)
         for step in steps:
@@ -126,8 +110,10 @@ def destroy(
             print(f"gone: {step.what}")
 
 
-COMMANDS = (
-    Command("backup", backup, "Look after the service"),
-    Command("restore", restore, "Look after the service"),
-    Command("destroy", destroy, "Look after the service"),
+def _show(step: str) -> None:
+    say(f"{step} …", "dim")
+
+
+COMMANDS = tuple(
+    Command(run.__name__, run, "Look after the service") for run in (backup, restore, destroy)
 )

@@ -22,7 +22,7 @@ from pawsonalize.wing import added
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """One step: what goes, in words, and what takes it away."""
+    """One step: a description of what goes, and the function that removes it."""
 
     what: str
     remove: Callable[[], object]
@@ -37,7 +37,7 @@ def refuse_while_used(adapters: Adapters) -> None:
 
 
 def parts(settings: Settings, adapters: Adapters, *, with_archive: bool) -> list[Removal]:
-    """The steps in their order: nothing is taken from what still needs it.
+    """Return the steps in their order: each goes before what it needs.
 
     So whoever was stopped halfway does the rest by doing it again.
     """
@@ -48,11 +48,8 @@ def _parts(settings: Settings, adapters: Adapters, with_archive: bool) -> Iterat
     registry, artefacts = adapters.registry, adapters.artefacts
     named = [(kind, one.name) for kind in (Recommender, Campaign) for one in registry.all(kind)]
     if named:
-        told = ", ".join(sorted(name for _, name in named))
-        yield Removal(
-            f"{len(named):,} campaigns: {told}",
-            lambda: _each(registry.delete, named),
-        )
+        names = ", ".join(sorted(name for _, name in named))
+        yield Removal(f"{len(named):,} campaigns: {names}", lambda: _each(registry.delete, named))
     locations = artefacts.locations("")
     if locations:
         megabytes = sum(artefacts.sizes().values()) / 1e6
@@ -81,7 +78,7 @@ def _parts(settings: Settings, adapters: Adapters, with_archive: bool) -> Iterat
 
 
 def kept(settings: Settings, *, with_archive: bool) -> Iterator[str]:
-    """What stays, in words."""
+    """Yield what stays, in words."""
     if not with_archive:
         yield f"the archive in {settings.archive} (--archive takes it away as well)"
     elif left := sum(not _is_archived(key) for key in open_objects(settings.archive).list()):
@@ -104,7 +101,7 @@ def _each(remove: Callable[..., object], them: Iterable[tuple[Any, ...]]) -> Non
 
 
 def _files(settings: Settings) -> list[Path]:
-    """Our own files and folders beside the database; nothing that somebody else put there."""
+    # Beside the database; nothing that somebody else put there.
     folder = settings.data_dir.absolute()
     there = [folder / name for name in (*FOLDERS, *FILES) if (folder / name).exists()]
     return [*there, *folder.glob(f"{DRAFT}*")]

@@ -1,4 +1,4 @@
-"""Promoting a solution version and rolling a campaign back, on the console."""
+"""Actions of the console: on campaigns, retrainings and access keys. Each asks before it acts."""
 
 from urllib.parse import quote
 
@@ -13,18 +13,19 @@ from pawsonalize.kinds.access_keys import AccessKey, Scope
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.pages.shell import services_of
-from pawsonalize.pages.views import Confirmation, Done, Fields
+from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction
 from pawsonalize.ui.words import moment
 from pawsonalize.wings.console.console import Console
 from pawsonalize.wings.console.models import SolutionReport, VersionReport
 
-PROMOTE = "/console/models/promote"
-ROLL_BACK = "/console/models/roll-back"
+KEYS = "/console/settings/keys"
+_MODELS = "/console/models"
 _NDCG_AT_5 = "normalized_discounted_cumulative_gain_at_5"
+_MOST_DIGITS = 5
 
 
 def ask_promote(request: Request, fields: Fields) -> Confirmation:
-    """What the campaign serves now, what it will serve, and what is known of both."""
+    """Describe the version that the campaign serves now and the one that it will serve."""
     services, console = services_of(request), Console.of(request.app.state.wings)
     campaign = services.registry.get(Campaign, fields.get("campaign", ""))
     solution = console.models.solution(campaign.solution, services.now())
@@ -32,32 +33,26 @@ def ask_promote(request: Request, fields: Fields) -> Confirmation:
     live = campaign.solution_version
     if wanted.name == campaign.target_version:
         raise Conflict(f"campaign {campaign.name} serves {wanted.name} already")
-    effects = [
-        f"Campaign {campaign.name} serves {live} now."
-        if live
-        else f"Campaign {campaign.name} serves no model now.",
+    effects = (
+        f"Campaign {campaign.name} serves {live or 'no model'} now.",
         f"It will serve {wanted.name}, trained as of {moment(wanted.as_of)}.",
         "That happens as soon as a server has loaded it. No request fails meanwhile.",
         _measured(wanted),
         _judged(wanted),
         "The next retraining is compared with it."
         + (" You can roll back within a second." if live else ""),
-    ]
+    )
     return Confirmation(
         title=f"Promote {wanted.name}",
-        effects=tuple(effects),
+        effects=effects,
         button="Promote",
         back=_solution_page(solution.name),
-        fields={
-            "campaign": campaign.name,
-            "version": wanted.name,
-            "revision": str(campaign.revision),
-        },
+        fields=_sent(campaign, version=wanted.name),
     )
 
 
 def promote(request: Request, fields: Fields) -> Done:
-    """Ask for the version; Conflict if the campaign changed since one was asked."""
+    """Update the campaign; Conflict if it changed since the page was shown."""
     services = services_of(request)
     name, version = fields.get("campaign", ""), fields.get("version", "")
     revision = _revision(fields)
@@ -66,7 +61,7 @@ def promote(request: Request, fields: Fields) -> Done:
 
 
 def ask_roll_back(request: Request, fields: Fields) -> Confirmation:
-    """Where the campaign goes back to."""
+    """Describe the version that the campaign goes back to."""
     services = services_of(request)
     campaign = services.registry.get(Campaign, fields.get("campaign", ""))
     pending, live = campaign.pending, campaign.solution_version
@@ -89,12 +84,12 @@ def ask_roll_back(request: Request, fields: Fields) -> Confirmation:
         effects=tuple(effects),
         button="Roll back",
         back=_solution_page(campaign.solution),
-        fields={"campaign": campaign.name, "revision": str(campaign.revision)},
+        fields=_sent(campaign),
     )
 
 
 def roll_back(request: Request, fields: Fields) -> Done:
-    """Go back; Conflict if the campaign changed since one was asked."""
+    """Go back; Conflict if the campaign changed since the page was shown."""
     services = services_of(request)
     name = fields.get("campaign", "")
     if services.campaigns.get(name).revision != _revision(fields):
@@ -105,6 +100,10 @@ def roll_back(request: Request, fields: Fields) -> Done:
     )
 
 
+def _sent(campaign: Campaign, **more: str) -> dict[str, str]:
+    return {"campaign": campaign.name, **more, "revision": str(campaign.revision)}
+
+
 def _find_version(solution: SolutionReport, name: str) -> VersionReport:
     found = next((one for one in solution.versions if one.name == name), None)
     if found is None:
@@ -113,11 +112,11 @@ def _find_version(solution: SolutionReport, name: str) -> VersionReport:
 
 
 def _measured(wanted: VersionReport) -> str:
-    """The numbers that the gate decided by; without any, that of the user split by its name."""
+    # The numbers that the gate decided by; without any, that of the user split by its name.
     if wanted.gate is not None and wanted.gate.ndcg_at5 is not None:
         rival = wanted.gate.live_ndcg_at5
-        beside = "" if rival is None else f", that of what was live then {rival:.4f}"
-        return f"Its NDCG@5 is {wanted.gate.ndcg_at5:.4f}{beside}, as the gate measured it."
+        live = "" if rival is None else f", that of what was live then {rival:.4f}"
+        return f"Its NDCG@5 is {wanted.gate.ndcg_at5:.4f}{live}, as the gate measured it."
     ours = wanted.metrics.get(_NDCG_AT_5)
     if ours is None:
         return "Nobody measured it."
@@ -143,13 +142,8 @@ def _solution_page(solution: str) -> str:
     return f"/console/models/solutions/{quote(solution, safe='')}"
 
 
-_MODELS_PAGE = "/console/models"
-RETRAIN = f"{_MODELS_PAGE}/retrain"
-CANCEL = f"{_MODELS_PAGE}/cancel"
-
-
 def ask_retrain(request: Request, fields: Fields) -> Confirmation:
-    """What a retraining will do."""
+    """Describe the effects of a retraining."""
     services, console = services_of(request), Console.of(request.app.state.wings)
     now = services.now()
     if (running := console.models.models(None, now).running) is not None:
@@ -171,13 +165,13 @@ def ask_retrain(request: Request, fields: Fields) -> Confirmation:
             "It takes processor time and memory on a server that works. You can cancel it.",
         ),
         button="Retrain",
-        back=_MODELS_PAGE,
+        back=_MODELS,
         fields={} if solution is None else {"solution": solution},
     )
 
 
 def retrain(request: Request, fields: Fields) -> Done:
-    """Begin it."""
+    """Begin a retraining."""
     services = services_of(request)
     part = Part(None, fields.get("solution") or None)
     record = services.runs.begin(Trigger.SITE, services.now(), part=part)
@@ -185,7 +179,7 @@ def retrain(request: Request, fields: Fields) -> Done:
 
 
 def ask_cancel(request: Request, fields: Fields) -> Confirmation:
-    """What ends, and what stays."""
+    """Describe the effects of cancelling a run."""
     services, console = services_of(request), Console.of(request.app.state.wings)
     run = console.runs.get(fields.get("run", ""), services.now())
     if not run.is_running:
@@ -207,18 +201,14 @@ def ask_cancel(request: Request, fields: Fields) -> Confirmation:
 
 
 def cancel(request: Request, fields: Fields) -> Done:
-    """Ask it to stop."""
+    """Stop the run."""
     services = services_of(request)
     record = services.runs.cancel(fields.get("run", ""))
     return Done(_run_page(record.run_id), "It is being stopped.", record.run_id)
 
 
 def _run_page(run_id: str) -> str:
-    return f"{_MODELS_PAGE}/runs/{quote(run_id, safe='')}"
-
-
-KEYS = "/console/settings/keys"
-_MOST_DIGITS = 5
+    return f"{_MODELS}/runs/{quote(run_id, safe='')}"
 
 
 def _scopes(fields: Fields) -> list[Scope]:
@@ -238,7 +228,7 @@ def _end(fields: Fields, now: int) -> int | None:
 
 
 def ask_create_key(request: Request, fields: Fields) -> Confirmation:
-    """Say what the key will be for."""
+    """Describe the key."""
     services = services_of(request)
     end, group = _end(fields, services.now()), fields.get("datasetGroup")
     pages = ", ".join(fields.get("origins", "").split()) or "no site but this one"
@@ -279,7 +269,7 @@ def create_key(request: Request, fields: Fields) -> Done:
 
 
 def ask_remove_key(request: Request, fields: Fields) -> Confirmation:
-    """Say whose key it is."""
+    """Describe the key that goes."""
     services = services_of(request)
     key = services.registry.get(AccessKey, fields.get("key", ""))
     return Confirmation(
@@ -297,7 +287,16 @@ def ask_remove_key(request: Request, fields: Fields) -> Confirmation:
 
 def remove_key(request: Request, fields: Fields) -> Done:
     """Take the key back."""
-    console = Console.of(request.app.state.wings)
     name = fields.get("key", "")
-    console.keys.delete(name)
+    Console.of(request.app.state.wings).keys.delete(name)
     return Done(KEYS, f"Key {name} is removed.", name)
+
+
+ACTIONS = (
+    PageAction(f"{_MODELS}/retrain", ask_retrain, retrain),
+    PageAction(f"{_MODELS}/cancel", ask_cancel, cancel),
+    PageAction(f"{_MODELS}/promote", ask_promote, promote),
+    PageAction(f"{_MODELS}/roll-back", ask_roll_back, roll_back),
+    PageAction(f"{KEYS}/create", ask_create_key, create_key),
+    PageAction(f"{KEYS}/remove", ask_remove_key, remove_key),
+)

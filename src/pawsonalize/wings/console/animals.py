@@ -1,8 +1,8 @@
-"""The inventory on the console: who waits, and who is hardly seen."""
+"""The inventory on the console: animals that wait, and those that are hardly seen."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 
 import msgspec
@@ -25,8 +25,15 @@ from pawsonalize.storage.animals.animal_list import (
     key_of,
 )
 
-ANY_STATUS = "any"
+_ANY_STATUS = "any"
 _CURSOR = re.compile(r"(-?\d{1,15})\.(.+)", re.DOTALL)
+_VALUES = 12  # of one respect on the page: colours may be many
+_ENOUGH, _LITTLE, _LEAST = 5, 0.7, 5
+_ORDERS = {
+    AnimalOrder.WAITING: "Waits longest",
+    AnimalOrder.SHOWN: "Shown least",
+    AnimalOrder.NEWEST: "Listed last",
+}
 
 
 class ListedAnimal(msgspec.Struct, frozen=True, rename="camel"):
@@ -70,14 +77,14 @@ class AnimalListing(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def read_search(given: Mapping[str, str]) -> tuple[AnimalSearch, int]:
-    """The search that parameters ask for, and the least days of waiting; InvalidInput."""
+    """Return the search that parameters ask for, and the least days of waiting; InvalidInput."""
     status = read_text(given, "status") or "available"
     species = read_text(given, "species")
     search = AnimalSearch(
         limit=read_count(given, "limit", 50, 1, 500),
         order=_order(read_text(given, "order") or AnimalOrder.WAITING),
         after=_place(given.get("cursor")),
-        status=None if status == ANY_STATUS else read_status(status),
+        status=None if status == _ANY_STATUS else read_status(status),
         species=None if species is None else species_id(species),
         source=read_text(given, "source"),
         shelter=read_text(given, "shelter"),
@@ -87,32 +94,25 @@ def read_search(given: Mapping[str, str]) -> tuple[AnimalSearch, int]:
     return search, read_count(given, "waitingDays", 0, 0, 100_000)
 
 
-@dataclass(frozen=True, slots=True)
-class InventoryViews:
-    """Looks at the animals."""
-
-    stock: StockList
-
-    def listing(self, given: Mapping[str, str], now: int) -> AnimalListing:
-        """A page of the inventory, as the parameters ask."""
-        search, days = read_search(given)
-        before = now - days * DAY if days else None
-        counts = self.stock.counts(now)
-        # One more than asked for tells whether there is a next page.
-        more = replace(search, limit=search.limit + 1, listed_before=before)
-        found = self.stock.page(more, now)
-        page = found[: search.limit]
-        last = page[-1] if len(found) > search.limit else None
-        oldest = counts.oldest_listed_at
-        usual = 0.0 if counts.hardly_seen is None else counts.shown_a_day
-        return AnimalListing(
-            [_listed(animal, shown, usual, now) for animal, shown in page],
-            None if last is None else f"{key_of(*last, search.order)}.{last[0].animal_id}",
-            counts.statuses,
-            counts.shown_a_day,
-            counts.hardly_seen,
-            0 if oldest is None else _days_since(oldest, now),
-        )
+def animal_listing(stock: StockList, given: Mapping[str, str], now: int) -> AnimalListing:
+    """Return a page of the inventory, as the parameters ask."""
+    search, days = read_search(given)
+    before = now - days * DAY if days else None
+    counts = stock.counts(now)
+    # One more than the page has tells whether there is a next one.
+    found = stock.page(replace(search, limit=search.limit + 1, listed_before=before), now)
+    page = found[: search.limit]
+    last = page[-1] if len(found) > search.limit else None
+    oldest = counts.oldest_listed_at
+    usual = 0.0 if counts.hardly_seen is None else counts.shown_a_day
+    return AnimalListing(
+        [_listed(animal, shown, usual, now) for animal, shown in page],
+        None if last is None else f"{key_of(*last, search.order)}.{last[0].animal_id}",
+        counts.statuses,
+        counts.shown_a_day,
+        counts.hardly_seen,
+        0 if oldest is None else max(now - oldest, 0) // DAY,
+    )
 
 
 def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedAnimal:
@@ -137,13 +137,9 @@ def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedA
     )
 
 
-def _days_since(since: int, now: int) -> int:
-    return max(now - since, 0) // DAY
-
-
-def _order(told: str) -> AnimalOrder:
+def _order(text: str) -> AnimalOrder:
     try:
-        return AnimalOrder(told)
+        return AnimalOrder(text)
     except ValueError as error:
         raise InvalidInput(f"order must be {', '.join(AnimalOrder)}", field="order") from error
 
@@ -157,19 +153,10 @@ def _place(cursor: str | None) -> tuple[int, str] | None:
     return int(match[1]), parse_id(match[2], "cursor")
 
 
-_VALUES = 12  # of one respect on the page: colours may be many
-_ENOUGH, _LITTLE, _LEAST = 5, 0.7, 5
-_ORDERS = {
-    AnimalOrder.WAITING: "Waits longest",
-    AnimalOrder.SHOWN: "Shown least",
-    AnimalOrder.NEWEST: "Listed last",
-}
-
-
 def animals_content(_query: ViewQuery, _found: AnimalListing) -> dict[str, object]:
     """Return the choices of the filters."""
     return {
-        "statuses": [*AnimalStatus, ANY_STATUS],
+        "statuses": [*AnimalStatus, _ANY_STATUS],
         "species": list(SPECIES_NAMES.values()),
         "orders": _ORDERS,
     }
@@ -192,7 +179,7 @@ def seen_content(_query: ViewQuery, shares: list[ExposureShare]) -> dict[str, ob
 
 
 def _least_seen(shares: list[ExposureShare]) -> list[ExposureShare]:
-    """The kinds of animals that are shown far less than there are of them."""
+    # Kinds of animals that are shown far less than there are of them.
     rated = [(one.ratio, one) for one in shares if one.ratio is not None and one.animals >= _ENOUGH]
     least = sorted((ratio, place) for place, (ratio, _) in enumerate(rated) if ratio < _LITTLE)
     return [rated[place][1] for _, place in least[:_LEAST]]

@@ -1,10 +1,10 @@
 """Charts of lines as SVG: a drawing of fixed size, which the page makes as wide as it is."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-WIDTH, HEIGHT = 360, 150
 LEFT, RIGHT, TOP, BOTTOM = 44, 352, 10, 128
 _TICKS = 3
 _KINDS = 4
@@ -29,7 +29,7 @@ class LineChart:
 
     title: str
     heads: tuple[str, ...]
-    """What each place is, for the table and the ends of the axis."""
+    """Names of the places, for the table and the ends of the axis."""
     lines: tuple[ChartLine, ...]
     form: str = "{:,.2f}"
     places: tuple[float, ...] = ()
@@ -39,7 +39,23 @@ class LineChart:
     place_name: str = "When"
     """The heading of the table's first column."""
     nothing: str = "Nothing yet."
-    """What is said where there is nothing to draw."""
+    """Text in place of an empty chart."""
+
+    @classmethod
+    def of(
+        cls,
+        title: str,
+        heads: Sequence[str],
+        points: Sequence[object],
+        fields: Mapping[str, str],
+        **options: Any,
+    ) -> "LineChart":
+        """Return a chart of fields of points: a line for each, by its label."""
+        lines = (
+            ChartLine(label, tuple(getattr(point, name) for point in points))
+            for label, name in fields.items()
+        )
+        return cls(title, tuple(heads), tuple(lines), **options)
 
     @property
     def says(self) -> str:
@@ -56,15 +72,15 @@ class LineChart:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to draw."""
+        """True if there is nothing to draw."""
         return not any(value is not None for line in self.lines for value in line.values)
 
     def written(self, value: float | None) -> str:
-        """A value as the table has it."""
+        """Return a value as the table has it."""
         return "-" if value is None else self.form.format(value)
 
     def ticks(self) -> Iterator[tuple[float, str]]:
-        """The lines of the grid: how high each is, and its value."""
+        """Yield the lines of the grid: the height of each, and its value."""
         most = self._most()
         values = [most * number / (_TICKS - 1) for number in range(_TICKS)]
         # As many digits as it takes for each label to be true, and so another one.
@@ -78,21 +94,20 @@ class LineChart:
             yield self._y(value), form.format(value)
 
     def drawn(self) -> Iterator[tuple[int, str, str]]:
-        """The lines: which colour and dash each has, its label, and its path."""
+        """Yield the lines: number of its colour and dash, label, and path of each."""
         for number, line in enumerate(self.lines):
             yield number % _KINDS, line.label, self._path(line.values)
 
     def dots(self) -> Iterator[tuple[int, float, float]]:
-        """Values without a neighbour, which no line would show."""
+        """Yield values without a neighbour, which no line would show."""
         for number, line in enumerate(self.lines):
-            padded = (None, *line.values, None)
-            for place, value in enumerate(line.values):
-                alone = padded[place] is None and padded[place + 2] is None
-                if value is not None and alone:
+            threes = zip((None, *line.values), line.values, (*line.values[1:], None), strict=False)
+            for place, (before, value, after) in enumerate(threes):
+                if value is not None and before is None and after is None:
                     yield number % _KINDS, self._x(place), self._y(value)
 
     def rows(self) -> Iterator[tuple[str, list[str]]]:
-        """The table."""
+        """Yield the rows of the table."""
         for place, head in enumerate(self.heads):
             yield head, [self.written(line.values[place]) for line in self.lines]
 
@@ -112,25 +127,17 @@ class LineChart:
         return BOTTOM - min(max(value / self._most(), 0.0), 1.0) * (BOTTOM - TOP)
 
     def _path(self, values: tuple[float | None, ...]) -> str:
-        parts: list[str] = []
-        is_on = False
-        for place, value in enumerate(values):
-            if value is None:
-                is_on = False
-                continue
-            x, y = f"{self._x(place):.1f}", f"{self._y(value):.1f}"
-            if not is_on:
-                parts.append(f"M{x} {y}")
-            elif self.is_stepped:
-                parts.append(f"H{x}V{y}")
-            else:
-                parts.append(f"L{x} {y}")
-            is_on = True
-        return "".join(parts)
+        parts = ""
+        for place, (before, value) in enumerate(zip((None, *values), values, strict=False)):
+            if value is not None:
+                x, y = f"{self._x(place):.1f}", f"{self._y(value):.1f}"
+                step = f"H{x}V{y}" if self.is_stepped else f"L{x} {y}"
+                parts += f"M{x} {y}" if before is None else step
+        return parts
 
 
 def _round_up(value: float) -> float:
-    """The next of 1, 2, 2.5, 4, 5 times a power of ten."""
+    """Return the next of 1, 2, 2.5, 4, 5 times a power of ten."""
     if value <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))

@@ -14,6 +14,7 @@ from pawsonalize.pages.views import PageAction, View
 from pawsonalize.ui.rendering import page
 from pawsonalize.wing import added
 
+_SIGN_OUT = "/console/sign-out"
 OPERATIONS = tuple(
     one.as_operation() for one in added("console_pages") if isinstance(one, View) and one.path
 )
@@ -31,11 +32,8 @@ def routes() -> list[BaseRoute]:
         *found,
         Route(SIGN_IN, get_sign_in),
         Route(SIGN_IN, post_sign_in, methods=["POST"]),
-        Route(SIGN_OUT, post_sign_out, methods=["POST"]),
+        Route(_SIGN_OUT, post_sign_out, methods=["POST"]),
     ]
-
-
-SIGN_OUT = "/console/sign-out"
 
 
 def get_sign_in(request: Request) -> Response:
@@ -76,19 +74,11 @@ async def post_sign_out(_request: Request) -> Response:
 
 
 def _next(given: str) -> str:
-    """Where to go after signing in: a page of the console, whatever an address may say."""
+    """Return the page to open after signing in: ours alone, as an address may name any."""
     is_ours = any(given == one or given.startswith(f"{one}/") for one in (HOME, TENANTS))
     return given if is_ours and given.isprintable() and "\\" not in given else HOME
 
 
 def _sign_in_page(after: str, error: str = "", status: int = 200) -> Response:
-    return page(
-        "console/sign_in.html",
-        status,
-        after=after,
-        error=error,
-        key_id=None,
-        pages=(),
-        current="",
-        notice="",
-    )
+    frame: dict[str, object] = {"key_id": None, "pages": (), "current": "", "notice": ""}
+    return page("console/sign_in.html", status, after=after, error=error, **frame)

@@ -1,18 +1,17 @@
-"""Events on the console: the newest ones, whether one was taken, and the archive."""
+"""Events on the console: the newest ones, those of an event or a visitor, and the archive."""
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import EventTypes, LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.http.json import read_count, read_text
 from pawsonalize.pages.reports import RefusalReports, RefusedEvent
-from pawsonalize.storage.archive_ledger import ArchiveLedger
-from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.event_reads import EventTail, TailQuery
 from pawsonalize.storage.events.histories import HistoryQuery
 
@@ -43,7 +42,7 @@ class TailEvent(msgspec.Struct, frozen=True, rename="camel"):
 class EventAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """Events, newest first; `nextCursor` fetches the next page and is null on the last.
 
-    If an event, a session or a user is asked for, `verdict` says in words whether it was taken, and
+    If an event, a session or a user is named, `verdict` says whether it was accepted, and
     `refused` are the dead letters that name it, of the newest 2,000.
     """
 
@@ -54,7 +53,7 @@ class EventAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ArchiveState(msgspec.Struct, frozen=True, rename="camel"):
-    """What the archive holds. `waiting` are events that are in no object of it yet."""
+    """Sizes of the archive. `waiting` are events that are in no object of it yet."""
 
     objects: int
     unconfirmed_objects: int
@@ -66,7 +65,7 @@ class ArchiveState(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class TailLookup:
-    """Which events; with an id of an event, a session or a user, whether they were taken."""
+    """The events to look up: the newest, or those of an event's id or of a visitor."""
 
     event_id: str | None
     visitor: Visitor | None
@@ -74,7 +73,7 @@ class TailLookup:
 
 
 def read_tail(given: Mapping[str, str]) -> TailLookup:
-    """What parameters ask for; InvalidInput for a bad one."""
+    """Return the lookup that parameters ask for; InvalidInput for a bad one."""
     user, session = read_text(given, "userId"), read_text(given, "sessionId")
     cursor = given.get("cursor")
     if cursor is not None and not _CURSOR.fullmatch(cursor):
@@ -92,50 +91,47 @@ def read_tail(given: Mapping[str, str]) -> TailLookup:
 class EventViews:
     """Looks at the events of any dataset group."""
 
-    log: EventLog
-    tail: EventTail
-    ledger: ArchiveLedger
+    adapters: Adapters
     refusals: RefusalReports | None
 
-    def events(self, asked: TailLookup, group: str) -> EventAnswer:
-        """The newest events, or those that are asked for, with what became of them."""
-        found = self._found(asked, group)
-        shown = found[: asked.query.limit]
-        more = len(found) > len(shown)
-        archived = self.ledger.totals()[3]
-        named = [asked.event_id] if asked.event_id is not None else []
-        if asked.visitor is not None:
-            named += [one for one in (asked.visitor.user_id, asked.visitor.session_id) if one]
+    def events(self, lookup: TailLookup, group: str) -> EventAnswer:
+        """Return the newest events, or those of the lookup, with their fate in words."""
+        limit = lookup.query.limit
+        found = self._found(lookup, group)
+        shown = found[:limit]
+        archived = self.adapters.ledger.totals()[3]
+        named = [lookup.event_id] if lookup.event_id is not None else []
+        if (visitor := lookup.visitor) is not None:
+            named += [one for one in (visitor.user_id, visitor.session_id) if one]
         refused = self.refusals.naming(named, group) if named and self.refusals else []
-        types = self.log.of(group).event_types
+        types = self.adapters.log.of(group).event_types
         return EventAnswer(
             [_event(one, types, archived) for one in shown],
-            str(shown[-1].offset) if more else None,
-            _verdict(asked, shown, refused) if named else "",
+            str(shown[-1].offset) if len(found) > limit else None,
+            _verdict(lookup, shown, refused) if named else "",
             refused,
         )
 
     def archive(self) -> ArchiveState:
-        """What the archive holds, of all dataset groups."""
-        objects, unconfirmed, events, through = self.ledger.totals()
-        newest = self.log.head()
+        """Return the sizes of the archive, of all dataset groups."""
+        objects, unconfirmed, events, through = self.adapters.ledger.totals()
+        newest = self.adapters.log.head()
         return ArchiveState(objects, unconfirmed, events, through, newest, max(newest - through, 0))
 
-    def _found(self, asked: TailLookup, group: str) -> list[LoggedEvent]:
-        """One more than asked for, if there are more."""
-        limit = asked.query.limit + 1
-        if asked.event_id is not None:
-            one = self.tail.of(group).find(asked.event_id)
+    def _found(self, lookup: TailLookup, group: str) -> list[LoggedEvent]:
+        """Return the events, one more than the page has if there are more."""
+        tail, query = EventTail(self.adapters.database, group), lookup.query
+        if lookup.event_id is not None:
+            one = tail.find(lookup.event_id)
             return [] if one is None else [one]
-        if asked.visitor is not None:
-            theirs = self.log.of(group).history(asked.visitor, HistoryQuery(asked.query.limit))
-            return list(theirs)
-        query = TailQuery(limit, before=asked.query.before, event_type=asked.query.event_type)
-        return self.tail.of(group).newest(query)
+        if lookup.visitor is not None:
+            log = self.adapters.log.of(group)
+            return list(log.history(lookup.visitor, HistoryQuery(query.limit)))
+        return tail.newest(replace(query, limit=query.limit + 1))
 
 
 def meaning_of(event_type: str, types: EventTypes) -> str | None:
-    """What a type counts as; None for one that nobody knows."""
+    """Return the meaning of a type; None for one that nobody knows."""
     return types.meaning(event_type) if types.knows(event_type) else None
 
 
@@ -158,26 +154,26 @@ def _event(logged: LoggedEvent, types: EventTypes, archived: int) -> TailEvent:
 
 
 def _verdict(
-    asked: TailLookup, found: Sequence[LoggedEvent], refused: Sequence[RefusedEvent]
+    lookup: TailLookup, found: Sequence[LoggedEvent], refused: Sequence[RefusedEvent]
 ) -> str:
-    """Whether what is asked for was taken, in words."""
-    whose = "of that id" if asked.event_id is not None else "of this visitor"
-    said = []
-    if found and asked.event_id is not None:
+    """Describe in words whether the events of the lookup were accepted."""
+    parts = []
+    if found and lookup.event_id is not None:
         event = found[0].event
-        said.append(f"Yes: it was accepted at {iso(event.received_at)} and is stored.")
-        said.append("The same id counts once: sent again, it is a duplicate.")
+        parts.append(f"Yes: it was accepted at {iso(event.received_at)} and is stored.")
+        parts.append("The same id counts once: sent again, it is a duplicate.")
     elif found:
         newest = max(one.event.received_at for one in found)
-        said.append(f"Yes: events of this visitor are stored. The newest came in at {iso(newest)}.")
+        parts.append("Yes: events of this visitor are stored.")
+        parts.append(f"The newest came in at {iso(newest)}.")
     if refused:
-        first = refused[0]
         begin = "Some were refused" if found else "No: it was refused"
-        said.append(f"{begin}. The newest reason: {first.message}.")
-    if not said:
-        said.append(
-            f"No event {whose} is stored, and no dead letter names it. It never came in, it was"
+        parts.append(f"{begin}. The newest reason: {refused[0].message}.")
+    if not parts:
+        of = "of that id" if lookup.event_id is not None else "of this visitor"
+        parts.append(
+            f"No event {of} is stored, and no dead letter names it. It never came in, it was"
             " refused and not kept, it has left the table for the archive, or its visitor was"
             " erased. The answer to the call that sent it says which."
         )
-    return " ".join(said)
+    return " ".join(parts)

@@ -1,7 +1,6 @@
 """Solutions and their versions as the console shows them: what is served, and how good it is."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -15,7 +14,7 @@ from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.ui.words import day
-from pawsonalize.wings.console.charts import ChartLine, LineChart
+from pawsonalize.wings.console.charts import LineChart
 from pawsonalize.wings.console.runs import (
     CampaignReport,
     RunReport,
@@ -24,12 +23,25 @@ from pawsonalize.wings.console.runs import (
     summary_of,
 )
 
-SOLUTIONS_AT_ONCE = 25
+_SOLUTIONS_AT_ONCE = 25
 _RUNS = 30  # looked at for what the gate measured
 _RUNS_SHOWN = 15
 _VERSIONS = 30
 _SERVED_DAYS = 14
 _ANSWERS = 50  # of each hour are looked at, of whatever campaign
+
+
+_DETAILED = 6  # campaigns whose rules a retraining's page has; the others are a click away
+_FATES = {"failed": 0, "not-promoted": 1, "promoted": 2, "open": 3}
+# Metrics of the table. The gate decides by another NDCG@5, on newer events than the model knows:
+# that has the plain name.
+_MEASURES = (
+    ("normalized_discounted_cumulative_gain_at_5", "User-split NDCG@5"),
+    ("normalized_discounted_cumulative_gain_at_10", "User-split NDCG@10"),
+    ("mean_reciprocal_rank_at_25", "MRR@25"),
+    ("precision_at_5", "Precision@5"),
+    ("coverage", "Coverage"),
+)
 
 
 class CampaignState(msgspec.Struct, frozen=True, rename="camel"):
@@ -49,7 +61,7 @@ class CampaignState(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class GatePoint(msgspec.Struct, frozen=True, rename="camel"):
-    """What the gate measured in one retraining, on the same held-out visitors for all three.
+    """Measurements of the gate in one retraining, on the same held-out visitors.
 
     NDCG@5 of the new version, of popularity, and of what was live; null if not measured.
     """
@@ -62,6 +74,12 @@ class GatePoint(msgspec.Struct, frozen=True, rename="camel"):
     ndcg_at5: float | None
     popularity_ndcg_at5: float | None
     live_ndcg_at5: float | None
+
+    @classmethod
+    def of(cls, run: RunReport, half: CampaignReport) -> "GatePoint":
+        """Return the measurements of one campaign of a retraining."""
+        found = msgspec.structs.asdict(half) | {"run_id": run.run_id, "at": run.started_at}
+        return cls(**{name: found[name] for name in cls.__struct_fields__})
 
 
 class VersionReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -125,30 +143,33 @@ class ModelsReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     runs: tuple[RunSummary, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class ModelReports:
     """Makes the reports. `schedule` is when retrainings begin, and in which time zone."""
 
-    registry: Registry
-    impressions: Impressions
-    runs: RunReports
-    schedule: tuple[str, str]
-    clock: Callable[[], int]
-    _answered: CachedLookup[None, dict[str, tuple[int, int]]] = field(init=False)
-
-    def __post_init__(self) -> None:
-        answered = CachedLookup(self._look_when_answered, self.clock, MINUTE)
-        object.__setattr__(self, "_answered", answered)
+    def __init__(
+        self,
+        registry: Registry,
+        impressions: Impressions,
+        runs: RunReports,
+        schedule: tuple[str, str],
+        now: Callable[[], int],
+    ) -> None:
+        self._registry = registry
+        self._impressions = impressions
+        self._runs = runs
+        self._schedule = schedule
+        self._now = now
+        self._answered = CachedLookup(self._look_when_answered, now, MINUTE)
 
     def models(self, cursor: str | None, now: int) -> ModelsReport:
-        """Solutions and retrainings."""
-        found = resource_page(self.registry, Solution, SOLUTIONS_AT_ONCE, cursor=cursor)
+        """Return a page of solutions, and the newest retrainings."""
+        found = resource_page(self._registry, Solution, _SOLUTIONS_AT_ONCE, cursor=cursor)
         points = self._points(now)
-        runs = [summary_of(one) for one in self.runs.newest(_RUNS_SHOWN, now)]
+        runs = [summary_of(one) for one in self._runs.newest(_RUNS_SHOWN, now)]
         return ModelsReport(
             at=iso(now),
-            retrain_schedule=self.schedule[0],
-            time_zone=self.schedule[1],
+            retrain_schedule=self._schedule[0],
+            time_zone=self._schedule[1],
             running=next((one for one in runs if one.is_running), None),
             solutions=tuple(self._summary(one, points) for one in found.resources),
             next_cursor=found.next_cursor,
@@ -156,14 +177,14 @@ class ModelReports:
         )
 
     def solution(self, name: str, now: int) -> SolutionReport:
-        """All of one solution; NotFound if there is none of that name."""
-        solution = self.registry.get(Solution, name)
+        """Return the report of a solution; NotFound if there is none of that name."""
+        solution = self._registry.get(Solution, name)
         points = self._points(now)
         summary = self._summary(solution, points)
         answered = self._answered.find(None)
         measured = tuple(point for of, point in points if of == name)
         by_version = {point.solution_version: point for point in reversed(measured)}
-        versions = self.registry.page(SolutionVersion, _VERSIONS, parent=name)
+        versions = self._registry.page(SolutionVersion, _VERSIONS, parent=name)
         return SolutionReport(
             **msgspec.structs.asdict(summary),
             settings=solution.settings,
@@ -177,8 +198,8 @@ class ModelReports:
     def _summary(
         self, solution: Solution, points: Sequence[tuple[str, GatePoint]]
     ) -> SolutionSummary:
-        campaigns = self.registry.all(Campaign, parent=solution.name)
-        newest = next(iter(self.registry.page(SolutionVersion, 1, parent=solution.name)), None)
+        campaigns = self._registry.all(Campaign, parent=solution.name)
+        newest = next(iter(self._registry.page(SolutionVersion, 1, parent=solution.name)), None)
         return SolutionSummary(
             name=solution.name,
             dataset_group=solution.dataset_group,
@@ -190,37 +211,24 @@ class ModelReports:
         )
 
     def _points(self, now: int) -> list[tuple[str, GatePoint]]:
-        """What the gate measured, each with its solution, newest first."""
+        """Return the measurements of the gate, each with its solution, newest first."""
         return [
-            (half.solution, _point(report.run_id, report.started_at, half))
-            for report in self.runs.newest(_RUNS, now)
+            (half.solution, GatePoint.of(report, half))
+            for report in self._runs.newest(_RUNS, now)
             for half in report.campaigns
             if half.ndcg_at5 is not None
         ]
 
     def _look_when_answered(self, _: None) -> dict[str, tuple[int, int]]:
-        """When each version answered, by a few answers of each hour: hundreds of look-ups."""
-        now = self.clock()
+        """Return the span in which each version answered, by a few answers of each hour."""
+        now = self._now()
         hours = range(now - _SERVED_DAYS * DAY, now + HOUR, HOUR)
         ids = [first_recommendation_id(hour) for hour in hours]
         spans: dict[str, tuple[int, int]] = {}
-        for at, version in self.impressions.versions_after(ids, _ANSWERS):
+        for at, version in self._impressions.versions_after(ids, _ANSWERS):
             first, last = spans.get(version, (at, at))
             spans[version] = (min(first, at), max(last, at))
         return spans
-
-
-def _point(run_id: str, at: str, half: CampaignReport) -> GatePoint:
-    return GatePoint(
-        run_id=run_id,
-        at=at,
-        campaign=half.campaign,
-        solution_version=half.solution_version,
-        fate=half.fate,
-        ndcg_at5=half.ndcg_at5,
-        popularity_ndcg_at5=half.popularity_ndcg_at5,
-        live_ndcg_at5=half.live_ndcg_at5,
-    )
 
 
 def _state(campaign: Campaign) -> CampaignState:
@@ -262,21 +270,6 @@ def _version(
     )
 
 
-_DETAILED = 6  # campaigns whose rules a retraining's page has; the others are a click away
-_FATES = {"failed": 0, "not-promoted": 1, "promoted": 2, "open": 3}
-_MEASURES = (
-    ("normalized_discounted_cumulative_gain_at_5", "User-split NDCG@5"),
-    ("normalized_discounted_cumulative_gain_at_10", "User-split NDCG@10"),
-    ("mean_reciprocal_rank_at_25", "MRR@25"),
-    ("precision_at_5", "Precision@5"),
-    ("coverage", "Coverage"),
-)
-"""The metrics of a version that the table has, with what they are called.
-
-The gate decides by another NDCG@5, on newer events than the model knows: that has the plain name.
-"""
-
-
 def solution_content(_query: ViewQuery, found: SolutionReport) -> dict[str, object]:
     """Return the charts of what the gate measured, and the metrics of the table."""
     return {"charts": _gate_charts(found.measured), "measures": _MEASURES}
@@ -292,20 +285,16 @@ def run_content(query: ViewQuery, found: RunReport) -> dict[str, object]:
 
 
 def _gate_charts(measured: tuple[GatePoint, ...]) -> list[LineChart]:
-    """What the gate measured over time, a chart for each campaign."""
+    """Return a chart for each campaign."""
+    fields = {
+        "new version": "ndcg_at5",
+        "live version": "live_ndcg_at5",
+        "popularity": "popularity_ndcg_at5",
+    }
     charts = []
     for campaign in dict.fromkeys(point.campaign for point in measured):
         points = [point for point in reversed(measured) if point.campaign == campaign]
-        charts.append(
-            LineChart(
-                f"NDCG@5 of {campaign}, measured by the gate",
-                tuple(day(point.at) for point in points),
-                (
-                    ChartLine("new version", tuple(one.ndcg_at5 for one in points)),
-                    ChartLine("live version", tuple(one.live_ndcg_at5 for one in points)),
-                    ChartLine("popularity", tuple(one.popularity_ndcg_at5 for one in points)),
-                ),
-                form="{:.3f}",
-            )
-        )
+        heads = [day(point.at) for point in points]
+        title = f"NDCG@5 of {campaign}, measured by the gate"
+        charts.append(LineChart.of(title, heads, points, fields, form="{:.3f}"))
     return charts

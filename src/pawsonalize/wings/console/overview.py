@@ -1,24 +1,38 @@
-"""The first page of the console: is all well, what was learned last night, what needs attention."""
+"""The first page of the console: health, the newest retraining, findings and traffic."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
 
 import msgspec
 
-from pawsonalize.domain.times import SECOND, iso, parse_moment
+from pawsonalize import clock
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
+from pawsonalize.app.disk_forecast import forecast
+from pawsonalize.app.doctor import checks as all_checks
+from pawsonalize.app.intake_checks import newest_event_at
+from pawsonalize.app.model_checks import models_in_use
+from pawsonalize.domain.errors import NotReady
+from pawsonalize.domain.times import MINUTE, SECOND, iso, parse_moment
+from pawsonalize.engine.serving.directory import entries, readiness
+from pawsonalize.http.services import Services
+from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.pages.views import ViewQuery
-from pawsonalize.wings.console.charts import ChartLine, LineChart
+from pawsonalize.settings import Settings
+from pawsonalize.wings.console.charts import LineChart
 from pawsonalize.wings.console.runs import RunReports, RunSummary, summary_of
 from pawsonalize.wings.console.traffic import Traffic, TrafficHistory
 
 _LOOKED_AT = 2  # runs: one at most goes on, so the newest that has ended is among them
-
 _FINDINGS = 100
+_FINDINGS_KEPT = 10 * SECOND
+_CAMPAIGNS = 50
 
 
 class ServiceHealth(StrEnum):
-    """How the service is."""
+    """Health of the service."""
 
     GOOD = "good"
     ATTENTION = "attention"
@@ -36,7 +50,7 @@ class ConsoleFinding(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Freshness(msgspec.Struct, frozen=True, rename="camel"):
-    """How old something is; both null where there is none."""
+    """Age of something; both null where there is none."""
 
     name: str
     at: str | None
@@ -71,12 +85,12 @@ class CampaignFreshness(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Overview(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """How the service is, at the moment `at`."""
+    """Health of the service at the moment `at`, and what it rests on."""
 
     at: str
     health: ServiceHealth
     headline: str
-    """How it is, in one sentence."""
+    """The health in one sentence."""
     verdict: RunSummary | None
     """The newest retraining that has ended."""
     running: RunSummary | None
@@ -91,49 +105,94 @@ class Overview(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     disk: DiskReport
 
 
-@dataclass(frozen=True, slots=True)
 class OverviewReports:
-    """Makes overviews, out of what each part of the service knows."""
+    """Makes overviews. Findings and disk are looked at seldom, as that takes a while."""
 
-    why_not_writable: Callable[[], str | None]
-    """Why nothing can be stored; None while it can."""
-    why_no_answers: Callable[[], str | None]
-    """Why nothing is answered; None while something is."""
-    findings: Callable[[], Sequence[ConsoleFinding]]
-    newest_event_at: Callable[[], int | None]
-    served: Callable[[], Iterable[CampaignFreshness]]
-    disk: Callable[[], DiskReport]
-    runs: RunReports
-    history: TrafficHistory
+    def __init__(
+        self,
+        settings: Settings,
+        adapters: Adapters,
+        services: Services,
+        runs: RunReports,
+        history: TrafficHistory,
+    ) -> None:
+        self._settings = settings
+        self._adapters = adapters
+        self._services = services
+        self._runs = runs
+        self.history = history
+        self._disk = CachedLookup(self._look_at_disk, clock.now, MINUTE)
+        self._quick = CachedLookup(self._find_faults, clock.now, _FINDINGS_KEPT)
+        self._slow = CachedLookup(self._find_faults, clock.now, MINUTE)
 
     def overview(self, now: int) -> Overview:
-        """How the service is now."""
-        runs = self.runs.newest(_LOOKED_AT, now)
-        served = tuple(self.served())
-        attention = tuple(self.findings())
-        down = [one for one in (self.why_not_writable(), self.why_no_answers()) if one]
-        health = (
-            ServiceHealth.DOWN
-            if down
-            else ServiceHealth.ATTENTION
-            if attention
-            else ServiceHealth.GOOD
-        )
+        """Return the overview of this moment."""
+        runs = self._runs.newest(_LOOKED_AT, now)
+        served = tuple(self._served())
+        attention = (*self._quick.find(False), *self._slow.find(True))
+        reasons = (self._services.why_not_writable(), self._why_no_answers())
+        down = [one for one in reasons if one]
+        health = ServiceHealth.ATTENTION if attention else ServiceHealth.GOOD
         return Overview(
             at=iso(now),
-            health=health,
+            health=ServiceHealth.DOWN if down else health,
             headline=_headline(down, len(attention)),
             verdict=next((summary_of(one) for one in runs if not one.is_running), None),
             running=next((summary_of(one) for one in runs if one.is_running), None),
             attention=attention[:_FINDINGS],
             freshness=(
-                _fresh("Newest event", self.newest_event_at(), now),
+                _fresh("Newest event", newest_event_at(self._adapters.log), now),
                 _newest("Newest refresh of counts", (one.refreshed_at for one in served), now),
                 _newest("Newest model served", (one.as_of for one in served), now),
             ),
             campaigns=served,
             traffic=self.history.traffic(now),
-            disk=self.disk(),
+            disk=self._disk.find(None),
+        )
+
+    def _why_no_answers(self) -> str | None:
+        services = self._services
+        orders = services.individuals.can_order(clock.now())
+        try:
+            readiness(services.runtime, entries(services.registry), orders_animals=orders)
+        except NotReady as error:
+            return error.message
+        return None
+
+    def _find_faults(self, is_slow: bool) -> list[ConsoleFinding]:
+        """Return what needs attention by the checks that are slow, or are not."""
+        service = CheckedService(
+            self._settings, self._adapters, clock.now(), self._services.servers
+        )
+        checks = [one for one in all_checks() if one.is_slow is is_slow]
+        found = needing_attention(examine(checks, service, CheckPlace.OVERVIEW))
+        return [ConsoleFinding(one.check, one.message, one.next_move) for one in found]
+
+    def _served(self) -> Iterator[CampaignFreshness]:
+        found = sorted(
+            entries(self._adapters.registry),
+            key=lambda one: (one.dataset_group != DATASET_GROUP, one.dataset_group, one.name),
+        )
+        for one in models_in_use(self._adapters, found[:_CAMPAIGNS]):
+            live = one.entry.campaign.solution_version
+            version, counts = (None, None) if live is None else (one.version, one.counts)
+            yield CampaignFreshness(
+                campaign=one.entry.name,
+                dataset_group=one.entry.dataset_group,
+                recipe=one.entry.recipe,
+                solution_version=live,
+                as_of=None if version is None else iso(version.as_of),
+                refreshed_at=None if counts is None else iso(counts.cut.as_of),
+            )
+
+    def _look_at_disk(self, _: None) -> DiskReport:
+        usage = shutil.disk_usage(self._settings.data_dir)
+        found = forecast(self._settings, self._adapters, clock.now())
+        return DiskReport(
+            free_bytes=usage.free,
+            total_bytes=usage.total,
+            per_day_bytes=None if found is None else found.per_day,
+            days_left=None if found is None else found.days_left,
         )
 
 
@@ -158,31 +217,16 @@ def _fresh(name: str, at: int | None, now: int) -> Freshness:
 
 def overview_content(_query: ViewQuery, found: Overview) -> dict[str, object]:
     """Return the charts of the traffic."""
-    return {"charts": _traffic_charts(found.traffic)}
-
-
-def _traffic_charts(traffic: Traffic) -> tuple[LineChart, ...]:
-    points = traffic.points
+    points = found.traffic.points
     if not points:
-        return ()
-    heads = tuple(point.at[11:16] for point in points)
-    return (
-        LineChart(
-            "Answers and events a second",
-            heads,
-            (
-                ChartLine("answers", tuple(one.answers_per_second for one in points)),
-                ChartLine("events", tuple(one.events_per_second for one in points)),
-            ),
-            form="{:,.1f}",
-        ),
-        LineChart(
-            "Milliseconds to an answer",
-            heads,
-            (
-                ChartLine("half within", tuple(one.p50_ms for one in points)),
-                ChartLine("99% within", tuple(one.p99_ms for one in points)),
-            ),
-            form="{:,.1f}",
-        ),
-    )
+        return {"charts": ()}
+    heads = [point.at[11:16] for point in points]
+    rates = {"answers": "answers_per_second", "events": "events_per_second"}
+    times = {"half within": "p50_ms", "99% within": "p99_ms"}
+    form = "{:,.1f}"
+    return {
+        "charts": (
+            LineChart.of("Answers and events a second", heads, points, rates, form=form),
+            LineChart.of("Milliseconds to an answer", heads, points, times, form=form),
+        )
+    }

@@ -1,4 +1,4 @@
-"""Retrainings as the console shows them: what was decided, why, and how each step went."""
+"""Retrainings on the console: steps, decisions and their reasons, made of the records."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class StepReport(msgspec.Struct, frozen=True, rename="camel"):
     began_at: str | None
     ended_at: str | None
     seconds: float | None
-    """How long it took, or goes on already."""
+    """Duration, up to now if it goes on."""
     errors: tuple[str, ...] = ()
 
 
@@ -48,7 +48,7 @@ class RuleReport(msgspec.Struct, frozen=True):
 
 
 class CampaignVerdict(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What became of one campaign in a retraining, and why, with the numbers."""
+    """The fate of one campaign in a retraining, and the reason, with the numbers."""
 
     campaign: str
     fate: str
@@ -56,7 +56,7 @@ class CampaignVerdict(msgspec.Struct, frozen=True, rename="camel", kw_only=True)
 
 
 class CampaignReport(CampaignVerdict, frozen=True, rename="camel", kw_only=True):
-    """What a retraining did for one campaign.
+    """The part of a retraining that is about one campaign.
 
     The NDCG@5 are of the same held-out visitors, null where they were not measured: that of the new
     version, of popularity, and of the version that was live.
@@ -86,17 +86,25 @@ class RunSummary(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     started_at: str
     ended_at: str | None
     seconds: float
-    """How long it took, or goes on already."""
+    """Duration, up to now if it goes on."""
     verdict: str
-    """What became of it, in one sentence."""
+    """The outcome in one sentence."""
     reason: str
-    """Why, of all campaigns together; empty while it runs."""
+    """The reasons of all campaigns together; empty while it runs."""
     campaigns: tuple[CampaignVerdict, ...]
 
     @property
     def is_running(self) -> bool:
-        """Whether it goes on."""
+        """True if it goes on."""
         return self.ended_at is None
+
+
+class DataFinding(msgspec.Struct, frozen=True, rename="camel"):
+    """Finding of a check of the data before a training, and its remedy."""
+
+    severity: str
+    message: str
+    fix: str
 
 
 class RunReport(RunSummary, frozen=True, rename="camel", kw_only=True):
@@ -110,20 +118,12 @@ class RunReport(RunSummary, frozen=True, rename="camel", kw_only=True):
     as_of: str
     steps: tuple[StepReport, ...]
     campaigns: tuple[CampaignReport, ...]
-    findings: tuple["DataFinding", ...]
+    findings: tuple[DataFinding, ...]
     left_out: Mapping[str, str]
 
 
-class DataFinding(msgspec.Struct, frozen=True, rename="camel"):
-    """What a check of the data found before a training, and how that is mended."""
-
-    severity: str
-    message: str
-    fix: str
-
-
 def summary_of(report: RunReport) -> RunSummary:
-    """The report in one line."""
+    """Return the report in one line."""
     return msgspec.convert(report, RunSummary, from_attributes=True)
 
 
@@ -144,6 +144,7 @@ _WITHOUT_PROMOTION = {
     RunOutcome.CANCELLED: "The retraining was cancelled.",
     RunOutcome.TIMED_OUT: "The retraining took too long and was stopped.",
 }
+_NUMBERS = {"threshold": "ndcg_at_5", "live version": "theirs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ class RunReports:
     runs: Runs
 
     def newest(self, limit: int, now: int) -> list[RunReport]:
-        """Return at most so many, newest first."""
+        """Return the newest retrainings, newest first."""
         return [_report(record, now) for record in self.runs.newest(limit)]
 
     def get(self, run_id: str, now: int) -> RunReport:
@@ -195,8 +196,7 @@ def _verdict(record: RunRecord) -> str:
         others = [half for half in record.halves if half.fate is Fate.NOT_PROMOTED]
         stays = f" What {join_names(label(one) for one in others)} served stays." if others else ""
         return live + stays
-    said = _WITHOUT_PROMOTION[record.outcome]
-    return f"{said} {live}" if live else said
+    return f"{_WITHOUT_PROMOTION[record.outcome]} {live}".rstrip()
 
 
 def _about(record: RunRecord) -> str:
@@ -208,7 +208,7 @@ def _about(record: RunRecord) -> str:
 
 
 def _steps(record: RunRecord, now: int) -> Iterator[StepReport]:
-    """Those that were begun, in order, then those to come."""
+    """Yield the steps that were begun, in order, then those to come."""
     for timing in record.steps:
         ended = timing.ended_at
         yield StepReport(
@@ -242,9 +242,9 @@ def _campaign(half: Half) -> CampaignReport:
         training=" ".join(filter(None, (half.training_status, half.training_progress))),
         errors=half.errors,
         test_cases=evidence.get("test_cases"),
-        ndcg_at5=evidence["ndcg_at_5"]["mean"] if evidence else _told(half, "threshold"),
+        ndcg_at5=evidence["ndcg_at_5"]["mean"] if evidence else _judged_by(half, "threshold"),
         popularity_ndcg_at5=popularity["theirs"] if popularity else None,
-        live_ndcg_at5=live["comparison"]["theirs"] if live else _told(half, "live version"),
+        live_ndcg_at5=live["comparison"]["theirs"] if live else _judged_by(half, "live version"),
         rules=tuple(
             RuleReport(one["rule"], str(one["outcome"]), one["message"], one["numbers"])
             for one in (half.decision or {}).get("verdicts", ())
@@ -252,11 +252,8 @@ def _campaign(half: Half) -> CampaignReport:
     )
 
 
-_NUMBERS = {"threshold": "ndcg_at_5", "live version": "theirs"}
-
-
-def _told(half: Half, rule: str) -> float | None:
-    """The NDCG@5 that a rule was judged by, where a remote engine measured; None without."""
+def _judged_by(half: Half, rule: str) -> float | None:
+    """Return the NDCG@5 that a rule was judged by, where a remote engine measured."""
     for one in (half.decision or {}).get("verdicts", ()) if not half.evidence else ():
         if one["rule"] == rule:
             value: float | None = one["numbers"].get(_NUMBERS[rule])

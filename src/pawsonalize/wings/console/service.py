@@ -2,23 +2,26 @@
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 import msgspec
 
+from pawsonalize import __version__
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.config import Secret
 from pawsonalize.domain.times import iso
 from pawsonalize.http.reports import ServerAnswer, server_answer
+from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import AccessKey
-from pawsonalize.kinds.registry import Registry
 from pawsonalize.pages.reports import (
     NotificationChannel,
     SentNotification,
     delivery_report,
 )
 from pawsonalize.settings import Settings, kinds_of_settings
-from pawsonalize.storage.servers import Servers
-from pawsonalize.storage.work import Deliveries
+from pawsonalize.wing import offered
+
+_PASSWORD = re.compile(r"(://[^:/@\s]*):\S*@")
+_QUERY = re.compile(r"\?\S*")
 
 
 class SettingInForce(msgspec.Struct, frozen=True, rename="camel"):
@@ -45,7 +48,7 @@ class KeyInForce(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ServiceReport(msgspec.Struct, frozen=True, rename="camel"):
-    """The program's version, who serves, and all that was set, allowed and told."""
+    """The program's version, its servers, settings, keys and notifications."""
 
     version: str
     servers: list[ServerAnswer]
@@ -55,26 +58,23 @@ class ServiceReport(msgspec.Struct, frozen=True, rename="camel"):
     notifications: list[SentNotification]
 
 
-@dataclass(frozen=True, slots=True)
 class ServiceViews:
-    """Looks at the service as a whole."""
+    """Reports on the service as a whole."""
 
-    version: str
-    settings: tuple[SettingInForce, ...]
-    registry: Registry
-    servers: Servers
-    deliveries: Deliveries
-    channels: Collection[str]
-    """The names of the notifiers."""
+    def __init__(self, settings: Settings, adapters: Adapters, services: Services) -> None:
+        self._settings = settings_in_force(settings, services.sources)
+        self._adapters = adapters
+        self._servers = services.servers
+        self._channels: Collection[str] = offered("notifiers", settings) or ()
 
     def report(self, now: int) -> ServiceReport:
-        """All of it."""
-        deliveries = delivery_report(self.deliveries, self.channels)
+        """Return settings, keys, notifications and servers as they are now."""
+        deliveries = delivery_report(self._adapters.deliveries, self._channels)
         return ServiceReport(
-            self.version,
-            [server_answer(one) for one in self.servers.states()],
-            list(self.settings),
-            [_key(one, now) for one in self.registry.all(AccessKey)],
+            __version__,
+            [server_answer(one) for one in self._servers.states()],
+            self._settings,
+            [_key(one, now) for one in self._adapters.registry.all(AccessKey)],
             deliveries.channels,
             deliveries.notifications,
         )
@@ -94,7 +94,7 @@ def _key(key: AccessKey, now: int) -> KeyInForce:
 
 
 def settings_in_force(settings: Settings, sources: Mapping[str, str]) -> list[SettingInForce]:
-    """Every setting by name; of secrets, and of passwords in addresses, nothing is shown."""
+    """Return every setting by name; of secrets and passwords in addresses, nothing is shown."""
     usual = Settings()
     found = []
     for name in sorted(kinds_of_settings()):
@@ -107,12 +107,8 @@ def settings_in_force(settings: Settings, sources: Mapping[str, str]) -> list[Se
     return found
 
 
-_PASSWORD = re.compile(r"(://[^:/@\s]*):\S*@")
-_QUERY = re.compile(r"\?\S*")
-
-
 def _without_passwords(text: str) -> str:
-    """Addresses without a password, and without what their queries may hold."""
+    # Queries of addresses may hold keys.
     if "://" not in text:
         return text
     return _QUERY.sub("?…", _PASSWORD.sub(r"\1:…@", text))

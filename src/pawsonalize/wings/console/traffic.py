@@ -26,7 +26,7 @@ KeyT = TypeVar("KeyT", bound=Hashable)
 
 
 class TrafficKind(StrEnum):
-    """What is asked for."""
+    """Kinds of requests."""
 
     RECOMMENDATIONS = "recommendations"
     RERANKINGS = "re-rankings"
@@ -35,13 +35,12 @@ class TrafficKind(StrEnum):
     """The console, the inventory, and what operators ask."""
 
 
-ANSWERS = (TrafficKind.RECOMMENDATIONS, TrafficKind.RERANKINGS)
-"""What visitors wait for."""
+_ANSWERS = (TrafficKind.RECOMMENDATIONS, TrafficKind.RERANKINGS)  # visitors wait for these
 
 
 @dataclass(frozen=True, slots=True)
 class TrafficCounts:
-    """What a server counted."""
+    """Counts of a server since it began."""
 
     statuses: Mapping[tuple[TrafficKind, int], float] = field(default_factory=dict)
     """Requests, by kind and status of HTTP."""
@@ -53,7 +52,7 @@ class TrafficCounts:
     """Events that were not."""
 
     def since(self, earlier: "TrafficCounts") -> "TrafficCounts":
-        """What came after that."""
+        """Return the counts since then."""
         return TrafficCounts(
             _less(self.statuses, earlier.statuses),
             _less(self.within, earlier.within),
@@ -62,7 +61,7 @@ class TrafficCounts:
         )
 
     def requests(self, *kinds: TrafficKind, first: int = 0, last: int = 599) -> float:
-        """Requests of the kinds, or of all, with a status from `first` to `last`."""
+        """Count requests of the kinds, or of all, with a status from `first` to `last`."""
         return sum(
             count
             for (kind, status), count in self.statuses.items()
@@ -70,7 +69,7 @@ class TrafficCounts:
         )
 
     def quantile(self, share: float, *kinds: TrafficKind) -> float | None:
-        """Within how many milliseconds that share of the requests was answered; None without any.
+        """Return the milliseconds within which that share was answered; None without requests.
 
         Between the bounds of the histogram it is a straight line, above the last it is that bound.
         """
@@ -92,7 +91,7 @@ class TrafficCounts:
 
 
 def _less(now: Mapping[KeyT, float], earlier: Mapping[KeyT, float]) -> dict[KeyT, float]:
-    """Counts since; those of a worker that is gone are less than they were, and then nothing."""
+    # The counts of a worker that is gone are less than they were.
     return {key: max(count - earlier.get(key, 0.0), 0.0) for key, count in now.items()}
 
 
@@ -116,7 +115,7 @@ class KindTraffic(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class TrafficPoint(msgspec.Struct, frozen=True, rename="camel"):
-    """One minute: what was asked, taken in, and within how many milliseconds visitors had answers.
+    """Rates of one minute, and the milliseconds within which visitors had answers.
 
     Answers are recommendations and re-rankings.
     """
@@ -129,10 +128,7 @@ class TrafficPoint(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Traffic(msgspec.Struct, frozen=True, rename="camel"):
-    """What one server was asked in the last hour, or since it began if that is less.
-
-    `seconds` is how long that is.
-    """
+    """Requests and events of one server in the last `seconds`, an hour or since it began."""
 
     seconds: float
     kinds: tuple[KindTraffic, ...]
@@ -157,7 +153,7 @@ class TrafficHistory:
         self._samples.append((now, self._read()))
 
     def traffic(self, now: int) -> Traffic:
-        """What the samples tell, with the counts of this moment."""
+        """Return rates, times and counts, with those of this moment."""
         samples = [*self._samples, (now, self._read())]
         first_at, first = samples[0]
         last = samples[-1][1]
@@ -194,7 +190,7 @@ _Samples = list[tuple[int, TrafficCounts]]
 
 
 def _newest(samples: _Samples, span: int) -> tuple[TrafficCounts, float]:
-    """What came in the newest part, which is about so long, and how many seconds that is."""
+    """Return the counts of the newest part, which is about `span` long, and its seconds."""
     now, last = samples[-1]
     at, first = next((one for one in samples if one[0] >= now - span), samples[-1])
     if at == now and len(samples) > 1:
@@ -203,7 +199,7 @@ def _newest(samples: _Samples, span: int) -> tuple[TrafficCounts, float]:
 
 
 def _points(samples: _Samples) -> list[TrafficPoint]:
-    """One a minute, ending with the newest."""
+    # One a minute, ending with the newest.
     ends = samples[::-1][::_POINT][::-1]
     points = []
     for (before, first), (at, last) in pairwise(ends):
@@ -212,10 +208,10 @@ def _points(samples: _Samples) -> list[TrafficPoint]:
             points.append(
                 TrafficPoint(
                     at=iso(at),
-                    answers_per_second=came.requests(*ANSWERS) / seconds,
+                    answers_per_second=came.requests(*_ANSWERS) / seconds,
                     events_per_second=came.accepted / seconds,
-                    p50_ms=came.quantile(0.5, *ANSWERS),
-                    p99_ms=came.quantile(0.99, *ANSWERS),
+                    p50_ms=came.quantile(0.5, *_ANSWERS),
+                    p99_ms=came.quantile(0.99, *_ANSWERS),
                 )
             )
     return points
@@ -238,7 +234,7 @@ _KINDS = {
 
 
 def read_counts(metrics_dir: Path | None) -> TrafficCounts:
-    """The counts of all worker processes; `metrics_dir` is None for a single process."""
+    """Return the counts of all worker processes; `metrics_dir` is None for a single process."""
     statuses: dict[tuple[TrafficKind, int], float] = defaultdict(float)
     within: dict[tuple[TrafficKind, float], float] = defaultdict(float)
     events: dict[str, float] = defaultdict(float)

@@ -7,9 +7,14 @@ from pawsonalize.http.operation import About, RequestParameter
 from pawsonalize.http.reports import AuditPage, audit_page
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.pages.shell import HOME, Link
-from pawsonalize.pages.views import GROUP_PARAMETER, PageAction, View, ViewQuery
-from pawsonalize.wings.console import actions
-from pawsonalize.wings.console.animals import AnimalListing, animals_content, seen_content
+from pawsonalize.pages.views import GROUP_PARAMETER, View, ViewQuery
+from pawsonalize.wings.console.actions import ACTIONS, KEYS
+from pawsonalize.wings.console.animals import (
+    AnimalListing,
+    animal_listing,
+    animals_content,
+    seen_content,
+)
 from pawsonalize.wings.console.console import Console
 from pawsonalize.wings.console.events import ArchiveState, EventAnswer, read_tail
 from pawsonalize.wings.console.models import (
@@ -67,7 +72,7 @@ _LINKS = (
     Link("Quality", f"{HOME}/data/quality", tab_of=f"{HOME}/data", place=2),
     Link("Archive", f"{HOME}/data/archive", tab_of=f"{HOME}/data", place=4),
     Link("Settings", f"{HOME}/settings", tab_of=f"{HOME}/settings", place=1),
-    Link("Keys", actions.KEYS, tab_of=f"{HOME}/settings", place=2),
+    Link("Keys", KEYS, tab_of=f"{HOME}/settings", place=2),
     Link("Audit log", f"{HOME}/settings/audit", tab_of=f"{HOME}/settings", place=4),
 )
 _VIEWS = (
@@ -141,7 +146,7 @@ _VIEWS = (
         template="console/animals.html",
         content=animals_content,
         called="listing",
-        read=lambda query: _console(query).inventory.listing(query.parameters, query.now),
+        read=lambda query: animal_listing(_console(query).stock, query.parameters, query.now),
         path="/animals",
         operation="animals",
         summary="The inventory with filters: who waits, and who is hardly seen.",
@@ -249,12 +254,4 @@ _VIEWS = (
     ),
     View(page="/console/settings/audit", template="console/settings_audit.html", read=_audit),
 )
-_ACTIONS = (
-    PageAction(actions.RETRAIN, actions.ask_retrain, actions.retrain),
-    PageAction(actions.CANCEL, actions.ask_cancel, actions.cancel),
-    PageAction(actions.PROMOTE, actions.ask_promote, actions.promote),
-    PageAction(actions.ROLL_BACK, actions.ask_roll_back, actions.roll_back),
-    PageAction(f"{actions.KEYS}/create", actions.ask_create_key, actions.create_key),
-    PageAction(f"{actions.KEYS}/remove", actions.ask_remove_key, actions.remove_key),
-)
-PAGES = (*_LINKS, *_VIEWS, *_ACTIONS)
+PAGES = (*_LINKS, *_VIEWS, *ACTIONS)

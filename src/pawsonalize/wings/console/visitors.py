@@ -1,4 +1,4 @@
-"""One visitor on the console: what they did, what they were shown, what they would see now and why.
+"""One visitor on the console: events, answers that were shown, and the next one with its reasons.
 
 Nothing of it is logged, and no answer that is made here counts as shown.
 """
@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
@@ -16,20 +17,17 @@ from pawsonalize.engine.ingest.history import history_page, read_cursor
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.context import Query
-from pawsonalize.engine.serving.directory import Directory, Purpose
+from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Fixed, Loader, Served, ServingSettings
 from pawsonalize.http.json import read_count, read_text
+from pawsonalize.http.services import Services
 from pawsonalize.kinds.campaigns import Campaign
-from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.recipes import NEXT_BEST_ACTION
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.animals.catalogue import Catalogue, Value
-from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import HistoryQuery
-from pawsonalize.storage.events.impressions import Impression, Impressions
+from pawsonalize.storage.events.impressions import Impression
 
 _PAGES = 5
 _PLACES = 12
@@ -38,7 +36,7 @@ _SHOWN = 25
 
 
 class VisitorDeed(msgspec.Struct, frozen=True, rename="camel"):
-    """What the visitor did, as it was stored."""
+    """An event of the visitor, as it was stored."""
 
     event_id: str
     event_type: str
@@ -71,7 +69,7 @@ class ShownAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ExpectedPlace(msgspec.Struct, frozen=True, rename="camel"):
-    """What would stand at a place, and why.
+    """A place of the next answer, and its reasons.
 
     Of an animal, `factors` are the parts of its score, which add up to `utility`. `explored` says
     that exploration put it there. `otherPlace` is its place, from 1, in the other list if two
@@ -90,7 +88,7 @@ class ExpectedPlace(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ExpectedAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """What the visitor would get now from a solution version."""
+    """The answer that a solution version would give the visitor now."""
 
     solution_version: str
     recipe: str
@@ -131,7 +129,7 @@ class VisitorReport(msgspec.Struct, frozen=True, rename="camel"):
 
 @dataclass(frozen=True, slots=True)
 class VisitorLookup:
-    """Which visitor, and how to look."""
+    """A visitor, a page of events, and the versions that answer."""
 
     visitor: Visitor
     limit: int = 25
@@ -143,7 +141,7 @@ class VisitorLookup:
 
 
 def read_lookup(given: Mapping[str, str]) -> VisitorLookup | None:
-    """Whom the parameters name; None if they name nobody; InvalidInput for a bad one."""
+    """Return the lookup that parameters ask for; None if they name nobody."""
     visitor = Visitor(read_text(given, "userId"), read_text(given, "sessionId"))
     if visitor.user_id is None and visitor.session_id is None:
         return None
@@ -156,33 +154,28 @@ def read_lookup(given: Mapping[str, str]) -> VisitorLookup | None:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class VisitorViews:
     """Looks at visitors of any dataset group."""
 
-    log: EventLog
-    impressions: Impressions
-    catalogue: Catalogue
-    animals: Animals
-    registry: Registry
-    loader: Loader
-    directory: Directory
-    runtime: Runtime
-    individuals: Individuals
+    def __init__(self, adapters: Adapters, services: Services) -> None:
+        self._adapters = adapters
+        self._registry = adapters.registry
+        self._services = services
+        self._runtime = services.runtime
+        self._loader = Loader(adapters.registry, adapters.artefacts)
 
-    def report(self, asked: VisitorLookup, group: str, now: int) -> VisitorReport:
-        """All of the visitor; NotFound for a version of no solution of the dataset group."""
-        visitor, log = asked.visitor, self.log.of(group)
-        query = HistoryQuery(
-            asked.limit, before=None if asked.cursor is None else read_cursor(asked.cursor)
-        )
-        page = history_page(log, visitor, query)
+    def report(self, lookup: VisitorLookup, group: str, now: int) -> VisitorReport:
+        """Return all of the visitor; NotFound for a version of no solution of the group."""
+        visitor, log = lookup.visitor, self._adapters.log.of(group)
+        before = None if lookup.cursor is None else read_cursor(lookup.cursor)
+        page = history_page(log, visitor, HistoryQuery(lookup.limit, before=before))
         users = (one.event.user_id for one in page.events if one.event.user_id is not None)
         user = visitor.user_id or next(users, None)
+        profile = None if user is None else self._adapters.catalogue.of(group).user(user)
         versions = list(self._versions(group))
         expected, other, why_not = None, None, ""
         try:
-            expected, other = self._expected(asked, group, now)
+            expected, other = self._expected(lookup, group, now)
         except (NotReady, InvalidInput) as error:
             why_not = error.message
         return VisitorReport(
@@ -190,7 +183,7 @@ class VisitorViews:
             visitor.session_id,
             group,
             user if visitor.user_id is None else None,
-            dict(self._profile(group, user)),
+            {} if profile is None else dict(profile.attributes),
             [_deed(one) for one in page.events],
             page.next_cursor,
             list(self._shown(group, Visitor(user, visitor.session_id), page.events, now)),
@@ -200,15 +193,11 @@ class VisitorViews:
             versions,
         )
 
-    def _profile(self, group: str, user_id: str | None) -> Mapping[str, Value]:
-        found = None if user_id is None else self.catalogue.of(group).user(user_id)
-        return {} if found is None else found.attributes
-
     def _shown(
         self, group: str, visitor: Visitor, events: Sequence[LoggedEvent], now: int
     ) -> Iterator[ShownAnswer]:
-        """The newest pages of animals, and the answers that events of the history name."""
-        impressions = self.impressions.of(group)
+        """Yield the newest pages of animals, and the answers that events of the history name."""
+        impressions = self._adapters.impressions.of(group)
         pages = {
             one.recommendation_id: one for one in impressions.pages_of(visitor, now + 1, _PAGES)
         }
@@ -225,51 +214,52 @@ class VisitorViews:
         return (_answer(one, events) for one in newest)
 
     def _versions(self, group: str) -> Iterator[ComparableVersion]:
-        """The newest versions that could answer, the live one among them."""
+        """Yield the newest versions that could answer, the live one among them."""
         live = self._live_name(group)
         found = [
             version
-            for solution in self.registry.all(Solution, parent=group)
+            for solution in self._registry.all(Solution, parent=group)
             if _recommends(solution.recipe)
-            for version in self.registry.page(SolutionVersion, _VERSIONS, parent=solution.name)
+            for version in self._registry.page(SolutionVersion, _VERSIONS, parent=solution.name)
             if version.artefact is not None
         ]
         for one in sorted(found, key=lambda one: -one.created_at)[:_VERSIONS]:
             yield ComparableVersion(one.name, one.recipe, iso(one.created_at), one.name == live)
 
     def _live_name(self, group: str) -> str | None:
-        if group == DEFAULT_DATASET_GROUP and self.runtime.can_recommend:
-            return self.runtime.served.version.name
+        if group == DEFAULT_DATASET_GROUP and self._runtime.can_recommend:
+            return self._runtime.served.version.name
         campaign = self._campaign(group)
         return None if campaign is None else campaign.solution_version
 
     def _campaign(self, group: str) -> Campaign | None:
-        name = self.directory.serving(group, Purpose.RECOMMENDING)
-        return None if name is None else self.registry.find(Campaign, name)
+        name = self._services.directory.serving(group, Purpose.RECOMMENDING)
+        return None if name is None else self._registry.find(Campaign, name)
 
     def _expected(
-        self, asked: VisitorLookup, group: str, now: int
+        self, lookup: VisitorLookup, group: str, now: int
     ) -> tuple[ExpectedAnswer, ExpectedAnswer | None]:
-        first = self._served(asked.version, group, now)
-        if asked.against is None:
-            return self._ask(first, asked, group, now), None
-        second = self._served(asked.against, group, now)
-        one, two = (self._ask(_unexplored(served), asked, group, now) for served in (first, second))
+        first = self._served(lookup.version, group, now)
+        if lookup.against is None:
+            return self._ask(first, lookup.visitor, group, now), None
+        second = self._served(lookup.against, group, now)
+        one, two = (
+            self._ask(_unexplored(served), lookup.visitor, group, now) for served in (first, second)
+        )
         places = [{place.id: n for n, place in enumerate(each.places, 1)} for each in (one, two)]
-        return _beside(one, places[1]), _beside(two, places[0])
+        return _compared(one, places[1]), _compared(two, places[0])
 
     def _served(self, name: str | None, group: str, now: int) -> Served:
-        """The version, loaded; the live one if none is named."""
-        live = self._live_name(group)
-        if name is None or name == live:
-            if group == DEFAULT_DATASET_GROUP and self.runtime.can_answer:
-                return self.runtime.served
+        """Return the version, loaded; the live one if none is named."""
+        if name is None or name == self._live_name(group):
+            if group == DEFAULT_DATASET_GROUP and self._runtime.can_answer:
+                return self._runtime.served
             campaign = self._campaign(group)
             if campaign is None or campaign.solution_version is None:
                 raise NotReady("no model is live yet: train one, then look again")
             return self._loaded(campaign.solution_version, ServingSettings().of(campaign), now)
-        version = self.registry.find(SolutionVersion, name)
-        if version is None or self.registry.group_of(version) != group:
+        version = self._registry.find(SolutionVersion, name)
+        if version is None or self._registry.group_of(version) != group:
             raise NotFound(f"there is no solution version {name} in dataset group {group}")
         if not _recommends(version.recipe):
             raise InvalidInput(
@@ -279,17 +269,16 @@ class VisitorViews:
         return self._loaded(name, ServingSettings(), now)
 
     def _loaded(self, name: str, settings: ServingSettings, now: int) -> Served:
-        served = self.loader.load(name, settings, now)
-        counts = self.loader.newer_counts(served)
-        return served if counts is None else self.loader.refreshed(served, counts, now)
+        served = self._loader.load(name, settings, now)
+        counts = self._loader.newer_counts(served)
+        return served if counts is None else self._loader.refreshed(served, counts, now)
 
-    def _ask(self, served: Served, asked: VisitorLookup, group: str, now: int) -> ExpectedAnswer:
-        is_default = group == DEFAULT_DATASET_GROUP
-        log, catalogue = self.log.of(group), self.catalogue.of(group)
+    def _ask(self, served: Served, visitor: Visitor, group: str, now: int) -> ExpectedAnswer:
+        log, catalogue = self._adapters.log.of(group), self._adapters.catalogue.of(group)
         runtime = Runtime(log, Fixed(served), None, catalogue=catalogue)
-        query = Query(asked.visitor, now, now, limit=_PLACES, explain=True)
-        individuals = self.individuals.with_runtime(runtime, is_seen=False)
-        if is_default and individuals.can_order(now):
+        query = Query(visitor, now, now, limit=_PLACES, explain=True)
+        individuals = self._services.individuals.with_runtime(runtime, is_seen=False)
+        if group == DEFAULT_DATASET_GROUP and individuals.can_order(now):
             places = self._animals(individuals, query)
         else:
             places = [
@@ -312,7 +301,8 @@ class VisitorViews:
 
     def _animals(self, individuals: Individuals, query: Query) -> list[ExpectedPlace]:
         found = individuals.recommend(individuals.with_profile(query)).places
-        names = self.animals.get_many([one for place in found for one in place.animal_ids[:1]])
+        animals = self._adapters.animals
+        names = animals.get_many([one for place in found for one in place.animal_ids[:1]])
         return [
             ExpectedPlace(
                 place.animal_ids[0],
@@ -334,11 +324,11 @@ def _recommends(recipe: str) -> bool:
 
 
 def _unexplored(served: Served) -> Served:
-    """The same without exploration, so that only the models differ."""
+    # So that only the models differ.
     return replace(served, settings=replace(served.settings, exploration_weight=0.0))
 
 
-def _beside(answer: ExpectedAnswer, others: Mapping[str, int]) -> ExpectedAnswer:
+def _compared(answer: ExpectedAnswer, others: Mapping[str, int]) -> ExpectedAnswer:
     places = [msgspec.structs.replace(one, other_place=others.get(one.id)) for one in answer.places]
     return msgspec.structs.replace(answer, places=places)
 

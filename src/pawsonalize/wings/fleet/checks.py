@@ -19,9 +19,9 @@ from pawsonalize.fleet_settings import BACKGROUND_CONNECTIONS
 from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import NOBODY_WORKS, ServerProcess
 
-_BESIDE = 4
-"""Beside its trainings, a server that works may retrain (two trainings at once), refresh and judge:
-each is a process of its own. So are reports, which open one connection each: together one more."""
+# Besides its trainings, a server that works may retrain (two trainings at once), refresh and judge:
+# each is a process of its own. So are reports, which open one connection each: together one more.
+_SIDE_PROCESSES = 4
 
 
 def servers(service: CheckedService) -> Iterator[Diagnosis]:
@@ -77,19 +77,19 @@ def _connections(service: CheckedService, living: Sequence[ServerProcess]) -> It
 
 
 def _needed(settings: Settings, living: Sequence[ServerProcess]) -> tuple[int, str]:
-    """Return the most connections that there may be, and their sum in words."""
+    """Return the greatest number of connections, and the sum that it is of, in words."""
     working = {one.place for one in living if WORK in one.roles}
     processes = len(living)
     answering = sum(one.connections for one in living)
     if not living:
         processes, answering = settings.workers, settings.workers * settings.database_connections
         working = {"here"} if settings.has_role(WORK) else set()
-    beside = len(working) * (settings.trainings_at_once + 2 + _BESIDE)
+    more = len(working) * (settings.trainings_at_once + 2 + _SIDE_PROCESSES)
     sum_of = (
-        f"{answering} of {processes} processes, and {beside} times {BACKGROUND_CONNECTIONS} of what"
+        f"{answering} of {processes} processes, and {more} times {BACKGROUND_CONNECTIONS} of what"
         " may run beside them"
     )
-    return answering + beside * BACKGROUND_CONNECTIONS, sum_of
+    return answering + more * BACKGROUND_CONNECTIONS, sum_of
 
 
 CHECKS = (

@@ -1,19 +1,19 @@
-"""`pawsonalize notifications`: who was told what, and whether the ways to tell them work."""
+"""`pawsonalize notifications`: the newest deliveries, tests, and another attempt."""
 
 from typing import TYPE_CHECKING, Annotated
-from uuid import uuid4
 
-import msgspec
 import typer
 
 from pawsonalize import clock
 from pawsonalize.cli.opening import opened
 from pawsonalize.cli.options import Command, DataDir, Json, command_group
-from pawsonalize.domain.notifications import Notification, NotificationKind
+from pawsonalize.cli.terminal import print_result
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pawsonalize.storage.work import Delivery
 
 app = command_group("What people are told, and how it reached them.")
@@ -21,7 +21,7 @@ app = command_group("What people are told, and how it reached them.")
 
 @app.command("ls")
 def ls(
-    limit: Annotated[int, typer.Option("--limit", min=1, help="At most so many.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     data_dir: DataDir = None,
     json: Json = False,
 ) -> None:
@@ -29,11 +29,11 @@ def ls(
 
     Example: pawsonalize notifications ls --limit 10
     """
-    with opened(load_settings({"data_dir": data_dir})) as adapters:
-        deliveries = adapters.deliveries.newest(limit)
-    if json:
-        print(msgspec.json.encode(deliveries).decode())
-        return
+    with opened(data_dir) as adapters:
+        print_result(adapters.deliveries.newest(limit), json, _print_deliveries)
+
+
+def _print_deliveries(deliveries: "Sequence[Delivery]") -> None:
     for delivery in deliveries:
         news = delivery.notification
         print(f"{iso(news.happened_at)}  {news.kind:<16}  {news.subject}")
@@ -47,25 +47,20 @@ def send_test(json: Json = False) -> None:
     Example: pawsonalize notifications test
     """
     from pawsonalize.logs import configure_logs
-    from pawsonalize.wings.notifications.delivery import open_notifiers, send
+    from pawsonalize.wings.notifications.delivery import open_notifiers
+    from pawsonalize.wings.notifications.delivery import send_test as test
 
     settings = load_settings()
     configure_logs(settings.log_format, settings.log_level)
-    news = Notification(
-        notification_id=f"test-{uuid4().hex}",
-        kind=NotificationKind.TEST,
-        subject="A test of the notifications",
-        text="If you can read this, notifications of Pawsonalize reach you.",
-        happened_at=clock.now(),
-    )
-    failures = {name: send(notifier, news) for name, notifier in open_notifiers(settings).items()}
-    if json:
-        print(msgspec.json.encode(failures).decode())
-    else:
-        for name, failure in failures.items():
-            print(f"{name}: {failure or 'taken'}")
+    failures = test(open_notifiers(settings), clock.now())
+    print_result(failures, json, _print_failures)
     if any(failures.values()):
         raise typer.Exit(1)
+
+
+def _print_failures(failures: dict[str, str | None]) -> None:
+    for name, failure in failures.items():
+        print(f"{name}: {failure or 'taken'}")
 
 
 @app.command("retry")

@@ -1,4 +1,4 @@
-"""Delivers notifications from the outbox to their notifiers, again and again until it works."""
+"""Delivery of notifications: from the outbox to each notifier, again and again until it works."""
 
 import random
 from collections.abc import Callable, Iterator, Mapping
@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from uuid import uuid4
 
 import structlog
 
@@ -15,7 +16,7 @@ from pawsonalize.app.attempts import at_the_moment
 from pawsonalize.app.background import HOUSEKEEPING, Task, work_of_one
 from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.domain.notifications import Notification
+from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.leases import Leases
@@ -30,30 +31,32 @@ from pawsonalize.wings.notifications.notifiers import (
 )
 from pawsonalize.wings.notifications.settings import NotificationSettings
 
-FIRST_WAIT = 10 * SECOND
-LONGEST_WAIT = HOUR
+_FIRST_WAIT = 10 * SECOND
+_LONGEST_WAIT = HOUR
 GIVEN_UP_AFTER = 3 * DAY
+_LONGEST_REASON = 500
+_PER_ROUND = 5  # all of one round start from the same moment
+_DELIVERY_SECONDS = 2.0
+
+log = structlog.get_logger()
 
 
 def next_attempt_at(failed: Delivery, now: int) -> int | None:
-    """The moment of the next attempt, or None if the notification would be too old by then.
+    """Return the moment of the next attempt; None if the notification would be too old by then.
 
     The wait doubles with each attempt. Chance then cuts it by up to a half, so that many that
     failed together do not come back together. The chance is seeded: the same delivery waits the
     same time after the same attempt.
     """
-    doubled = FIRST_WAIT << min(failed.attempts - 1, 16)
+    doubled = _FIRST_WAIT << min(failed.attempts - 1, 16)
     seed = f"{failed.notification.notification_id} {failed.notifier} {failed.attempts}"
     share = random.Random(seed).uniform(0.5, 1)  # noqa: S311 - spreads load, guards nothing
-    at = now + round(min(doubled, LONGEST_WAIT) * share)
+    at = now + round(min(doubled, _LONGEST_WAIT) * share)
     return at if at <= failed.notification.happened_at + GIVEN_UP_AFTER else None
 
 
-_LONGEST_REASON = 500
-
-
 def send(notifier: Notifier, notification: Notification) -> str | None:
-    """Why the notifier did not take the notification; None if it did. Raises nothing."""
+    """Send a notification; return the reason if it was refused, else None. Raises nothing."""
     try:
         notifier.send(notification)
     except PawsonalizeError as error:
@@ -63,9 +66,16 @@ def send(notifier: Notifier, notification: Notification) -> str | None:
     return None
 
 
-_PER_ROUND = 5  # all of one round start from the same moment
-
-log = structlog.get_logger()
+def send_test(notifiers: Mapping[str, Notifier], now: int) -> dict[str, str | None]:
+    """Send a test by every notifier, now; return the reason of each that refused it, else None."""
+    news = Notification(
+        notification_id=f"test-{uuid4().hex}",
+        kind=NotificationKind.TEST,
+        subject="A test of the notifications",
+        text="If you can read this, notifications of Pawsonalize reach you.",
+        happened_at=now,
+    )
+    return {name: send(notifier, news) for name, notifier in notifiers.items()}
 
 
 class Courier:
@@ -85,7 +95,7 @@ class Courier:
         self._notifier = notifier
 
     def deliver_due(self, now: int) -> int:
-        """Send what is due, a few at a time; returns how many were delivered.
+        """Send what is due, a few at a time; return the number of those delivered.
 
         A round ends at the first failure: a notifier that is down does not get all the others as
         well. Raises what the outbox raises, never what the notifier does.
@@ -123,25 +133,18 @@ def open_notifiers(settings: Settings) -> dict[str, Notifier]:
     own = settings.part(NotificationSettings)
     notifiers: dict[str, Notifier] = {"log": LogNotifier()}
     if own.notify_smtp_url or own.notify_email_to:
-        addresses = [address.strip() for address in own.notify_email_to.split(",")]
-        notifiers["email"] = SmtpNotifier(
-            own.notify_smtp_url,
-            own.notify_email_from,
-            list(filter(None, addresses)),
-        )
+        to = list(filter(None, (address.strip() for address in own.notify_email_to.split(","))))
+        notifiers["email"] = SmtpNotifier(own.notify_smtp_url, own.notify_email_from, to)
     if own.notify_webhook_url or own.notify_webhook_secret:
-        notifiers["webhook"] = WebhookNotifier(
-            own.notify_webhook_url,
-            own.notify_webhook_secret,
-            clock.now,
-        )
+        url, secret = own.notify_webhook_url, own.notify_webhook_secret
+        notifiers["webhook"] = WebhookNotifier(url, secret, clock.now)
     if own.notify_sns_topic:
         notifiers["sns"] = SnsNotifier(own.notify_sns_topic)
     return notifiers
 
 
 def couriers(settings: Settings, deliveries: Deliveries, leases: Leases) -> list[Courier]:
-    """One for each notifier, so that none waits for another."""
+    """Return a courier for each notifier, so that none waits for another."""
     notifiers = open_notifiers(settings)
     return [Courier(deliveries, leases, name, notifier) for name, notifier in notifiers.items()]
 
@@ -167,9 +170,6 @@ def _forget_old(settings: Settings, adapters: Adapters, now: int) -> None:
 
 
 USABLE = (open_notifiers,)
-
-
-_DELIVERY_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The notify port: a way to tell people what happened."""
+"""Notifiers, the ways to tell people what happened: log, e-mail, webhook and Amazon SNS."""
 
 import base64
 import hmac
@@ -23,6 +23,14 @@ from pawsonalize.domain.notifications import Notification
 from pawsonalize.domain.times import SECOND, iso
 from pawsonalize.kinds.problems import log_notification
 
+_TIMEOUT_SECONDS = 10
+_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+_SHORTEST_KEY = 24
+_TOPIC = re.compile(r"arn:[^:]+:sns:([^:]+):\d+:[\w.-]+", re.ASCII)
+_LONGEST_SUBJECT = 99  # Amazon SNS takes fewer than 100 characters of ASCII
+
+log = structlog.get_logger()
+
 
 class Notifier(Protocol):
     """One way to reach people."""
@@ -45,7 +53,7 @@ class LogNotifier:
 
 
 def as_json(notification: Notification) -> bytes:
-    """The documented JSON object, with names as in the native API."""
+    """Return the documented JSON object, with names as in the native API."""
     return msgspec.json.encode(
         {
             "id": notification.notification_id,
@@ -60,24 +68,18 @@ def as_json(notification: Notification) -> bytes:
 
 
 def as_text(notification: Notification) -> str:
-    """The text, the details below it, and which run it is about."""
-    tables = {name: value for name, value in notification.details.items() if _is_table(value)}
-    lines = [
-        f"{name}: {_cell(value)}"
-        for name, value in notification.details.items()
-        if name not in tables
-    ]
-    parts = [notification.text]
-    if lines:
-        parts.append("\n".join(lines))
-    parts += [f"{name}\n{_table(rows)}" for name, rows in tables.items()]
+    """Return the text, the details below it, and the run that it is about."""
+    details = notification.details.items()
+    lines = [f"{name}: {_cell(value)}" for name, value in details if not _is_table(value)]
+    parts = [notification.text, *(["\n".join(lines)] if lines else [])]
+    parts += [f"{name}\n{_table(value)}" for name, value in details if _is_table(value)]
     about = "" if notification.run_id is None else f" in run {notification.run_id}"
     parts.append(f"{notification.kind}{about} at {iso(notification.happened_at)}")
     return "\n\n".join(parts) + "\n"
 
 
 def headline(notification: Notification) -> str:
-    """The subject as one line, whatever it was made from."""
+    """Return the subject as one line, whatever it was made from."""
     words = " ".join(notification.subject.split())
     return "Pawsonalize: " + "".join(letter for letter in words if letter.isprintable())
 
@@ -88,16 +90,12 @@ def _is_table(value: Any) -> bool:
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows below a line of column names, each column as wide as its widest cell."""
+    """Return rows below a line of column names, each column as wide as its widest cell."""
     columns = list(dict.fromkeys(name for row in rows for name in row))
     cells = [columns, *([_cell(row.get(name)) for name in columns] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    return "\n".join(_padded(line, widths) for line in cells)
-
-
-def _padded(line: Sequence[str], widths: Sequence[int]) -> str:
-    cells = zip(line, widths, strict=True)
-    return "  ".join(cell.ljust(width) for cell, width in cells).rstrip()
+    lines = ([cell.ljust(widths[place]) for place, cell in enumerate(line)] for line in cells)
+    return "\n".join("  ".join(line).rstrip() for line in lines)
 
 
 def _cell(value: Any) -> str:
@@ -108,12 +106,6 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     return value if isinstance(value, str) else msgspec.json.encode(value).decode()
-
-
-_PORTS = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
-_SMTP_TIMEOUT = 10
-
-log = structlog.get_logger()
 
 
 class SmtpNotifier:
@@ -158,18 +150,16 @@ class SmtpNotifier:
             log.warning("recipients refused", refused=len(refused), of=len(self._recipients))
 
     def _connect(self) -> smtplib.SMTP:
+        context = ssl.create_default_context()
         if self._scheme == "smtps":
             server: smtplib.SMTP = smtplib.SMTP_SSL(
-                self._host,
-                self._port,
-                timeout=_SMTP_TIMEOUT,
-                context=ssl.create_default_context(),
+                self._host, self._port, timeout=_TIMEOUT_SECONDS, context=context
             )
         else:
-            server = smtplib.SMTP(self._host, self._port, timeout=_SMTP_TIMEOUT)
+            server = smtplib.SMTP(self._host, self._port, timeout=_TIMEOUT_SECONDS)
         try:
             if self._scheme == "smtp+starttls":
-                server.starttls(context=ssl.create_default_context())
+                server.starttls(context=context)
             if any(self._login):
                 server.login(*self._login)
         except BaseException:
@@ -205,10 +195,6 @@ def _parse_smtp_url(url: str) -> SplitResult:
     )
 
 
-_WEBHOOK_TIMEOUT = 10
-_SHORTEST_KEY = 24
-
-
 class _NoRedirects(HTTPRedirectHandler):
     """A signed body goes to the address that was set, and nowhere else."""
 
@@ -237,7 +223,7 @@ class WebhookNotifier:
         }
         request = Request(self._url, body, headers, method="POST")  # noqa: S310 - http(s) only
         try:
-            self._opener.open(request, timeout=_WEBHOOK_TIMEOUT).close()
+            self._opener.open(request, timeout=_TIMEOUT_SECONDS).close()
         except HTTPError as answer:
             answer.close()
             moved = ": set notify_webhook_url to the address it leads to"
@@ -251,7 +237,7 @@ class WebhookNotifier:
 
 
 def signature(key: bytes, message_id: str, seconds: int, body: bytes) -> dict[str, str]:
-    """The three headers that prove who sent this body, and when."""
+    """Return the three headers that prove who sent this body, and when."""
     signed = f"{message_id}.{seconds}.".encode() + body
     digest = base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
     return {
@@ -286,11 +272,6 @@ def _webhook_key(secret: str) -> bytes:
     )
 
 
-_TOPIC = re.compile(r"arn:[^:]+:sns:([^:]+):\d+:[\w.-]+", re.ASCII)
-_SNS_TIMEOUT = 10
-_LONGEST_SUBJECT = 99
-
-
 class SnsNotifier:
     """`Notifier` that publishes: JSON for most subscribers, plain text for those by e-mail.
 
@@ -313,10 +294,11 @@ class SnsNotifier:
         """See `Notifier.send`."""
         forms = {"default": as_json(notification).decode(), "email": as_text(notification)}
         kind = {"DataType": "String", "StringValue": notification.kind.value}
+        subject = headline(notification).encode("ascii", "replace").decode()[:_LONGEST_SUBJECT]
         try:
             self._client.publish(
                 TopicArn=self._topic,
-                Subject=_subject(notification),
+                Subject=subject,
                 Message=msgspec.json.encode(forms).decode(),
                 MessageStructure="json",
                 MessageAttributes={"kind": kind},
@@ -325,13 +307,8 @@ class SnsNotifier:
             raise NotDelivered(f"Amazon SNS did not take it ({error})") from error
 
 
-def _subject(notification: Notification) -> str:
-    """Amazon SNS takes fewer than 100 characters of ASCII."""
-    return headline(notification).encode("ascii", "replace").decode()[:_LONGEST_SUBJECT]
-
-
 def _connect_sns(region: str) -> tuple[Any, tuple[type[Exception], ...]]:
-    """A client, and what it raises when it fails."""
+    """Return a client, and the errors that it raises."""
     try:
         import boto3  # noqa: PLC0415 - an extra, and slow to import
         from botocore.config import Config  # noqa: PLC0415
@@ -341,8 +318,8 @@ def _connect_sns(region: str) -> tuple[Any, tuple[type[Exception], ...]]:
             "notify_sns_topic needs the AWS SDK: install pawsonalize[aws]", field="notify_sns_topic"
         ) from error
     once = Config(  # the outbox tries again, and knows when
-        connect_timeout=_SNS_TIMEOUT,
-        read_timeout=_SNS_TIMEOUT,
+        connect_timeout=_TIMEOUT_SECONDS,
+        read_timeout=_TIMEOUT_SECONDS,
         retries={"total_max_attempts": 1},
     )
     return boto3.client("sns", region_name=region, config=once), (BotoCoreError, ClientError)

@@ -1,20 +1,18 @@
 """Notifications on the console: the channels, the newest deliveries, and tests."""
 
 from collections.abc import Mapping
-from uuid import uuid4
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import Operations
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.pages.reports import DeliveryReport, delivery_report
 from pawsonalize.pages.shell import Link, services_of
 from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction, View, ViewQuery
-from pawsonalize.wings.notifications.delivery import Notifying, send
+from pawsonalize.wings.notifications.delivery import Notifying, send_test
 from pawsonalize.wings.notifications.notifiers import Notifier
 
 OPERATIONS = Operations()
@@ -23,10 +21,10 @@ _HERE = f"{_SETTINGS}/notifications"
 
 
 class ChannelTest(msgspec.Struct, frozen=True, rename="camel"):
-    """Whether a channel took the test; `reason` says why not."""
+    """Result of a test by one channel; `reason` says why it was not taken."""
 
     channel: str
-    taken: bool
+    accepted: bool = msgspec.field(name="taken")
     reason: str | None
 
 
@@ -36,18 +34,10 @@ class ChannelTests(msgspec.Struct, frozen=True):
     channels: list[ChannelTest]
 
 
-def send_test(notifiers: Mapping[str, Notifier], now: int) -> ChannelTests:
-    """Send a test by every channel, now; no channel keeps another from it."""
-    news = Notification(
-        notification_id=f"test-{uuid4().hex}",
-        kind=NotificationKind.TEST,
-        subject="A test of the notifications",
-        text="If you can read this, notifications of Pawsonalize reach you.",
-        happened_at=now,
-    )
-    reasons = {name: send(notifier, news) for name, notifier in notifiers.items()}
+def _test(notifiers: Mapping[str, Notifier], now: int) -> ChannelTests:
+    results = send_test(notifiers, now)
     return ChannelTests(
-        [ChannelTest(name, reason is None, reason) for name, reason in reasons.items()]
+        [ChannelTest(name, reason is None, reason) for name, reason in results.items()]
     )
 
 
@@ -61,7 +51,7 @@ def send_test(notifiers: Mapping[str, Notifier], now: int) -> ChannelTests:
 async def post_notification_test(request: Request) -> Response:
     """Send a test by every channel."""
     services, notifiers = services_of(request), _notifying(request).notifiers
-    return json_response(await services.page_reads.make(send_test, notifiers, services.now()))
+    return json_response(await services.page_reads.make(_test, notifiers, services.now()))
 
 
 def ask_test(request: Request, _fields: Fields) -> Confirmation:
@@ -80,11 +70,10 @@ def ask_test(request: Request, _fields: Fields) -> Confirmation:
 
 def do_test(request: Request, _fields: Fields) -> Done:
     """Send it by every channel."""
-    tests = send_test(_notifying(request).notifiers, services_of(request).now())
-    results = [
-        f"{one.channel} took it" if one.taken else f"{one.channel} did not: {one.reason}"
-        for one in tests.channels
-    ]
+    found = send_test(_notifying(request).notifiers, services_of(request).now())
+    results = (
+        f"{name} did not: {why}" if why else f"{name} took it" for name, why in found.items()
+    )
     return Done(_HERE, f"A test was sent: {'; '.join(results)}."[:400])
 
 

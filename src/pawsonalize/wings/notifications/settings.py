@@ -7,7 +7,7 @@ from pawsonalize.engine.upkeep.settings import Days
 
 
 class NotificationSettings(msgspec.Struct, frozen=True):
-    """Who is notified by which means."""
+    """Recipients of notifications, and the means by which they get them."""
 
     notify_email_to: str = ""
     """Addresses to notify by e-mail, with commas between."""
@@ -16,7 +16,7 @@ class NotificationSettings(msgspec.Struct, frozen=True):
     notify_smtp_url: Secret = Secret("")
     """`smtps://user:password@host`, `smtp+starttls://…` or, on this machine, `smtp://localhost`."""
     notify_webhook_url: Secret = Secret("")
-    """Where to post notifications as signed JSON."""
+    """The address to post notifications to, as signed JSON."""
     notify_webhook_secret: Secret = Secret("")
     """The key that signs them: base64 of at least 24 random bytes."""
     notify_sns_topic: str = ""

@@ -1,6 +1,6 @@
-"""/v1/tenants and /v1/dataset-groups/{name}/usage: what dataset groups use, of what they may."""
+"""Dataset groups as tenants: their operations, the operator's list, and the page of each."""
 
-from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -16,10 +16,9 @@ from pawsonalize.http.callers import enter_owner
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.resources import DEFAULT_LIMIT, PAGE_PARAMETERS
-from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
 from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.pages.shell import TENANTS, Link, guarded_for_tenants, services_of, shown
+from pawsonalize.pages.shell import TENANTS, Link, guarded, services_of, shown
 from pawsonalize.wings.tenants.reports import (
     REPORTED_DAYS,
     TenantPage,
@@ -33,6 +32,15 @@ _GROUP = RequestParameter("name", "The dataset group.", where="path", required=T
 
 _USAGE_DAYS = 30
 _MOST_USAGE_DAYS = 400
+_AT_ONCE = 50
+_DATE = len("1970-01-01")
+# Title, unit, the unit as it follows a number, and field of the charts.
+_CHARTS = (
+    ("Requests a day", "requests", "", "requests"),
+    ("Events a day", "events", "", "events"),
+    ("Answer time a day", "seconds", " s", "answer_seconds"),
+    ("Training time a day", "seconds of processors", " s", "training_seconds"),
+)
 
 
 def reports_of(request: Request) -> TenantReports:
@@ -42,7 +50,7 @@ def reports_of(request: Request) -> TenantReports:
 
 
 class UsageAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """What a dataset group used, by days of UTC, newest first; days without use are left out."""
+    """Use of a dataset group by days of UTC, newest first; days without use are left out."""
 
     dataset_group: str
     days: list[UsageDay]
@@ -62,12 +70,12 @@ class UsageAnswer(msgspec.Struct, frozen=True, rename="camel"):
 )
 async def get_usage(request: Request) -> Response:
     """Show the use of a dataset group by days."""
-    services: Services = request.app.state.services
     name: str = request.path_params["name"]
     await enter_owner(request, DatasetGroup, name)
     days = read_limit(request.query_params.get("days"), _USAGE_DAYS, "days")
     check_between("days", days, 1, _MOST_USAGE_DAYS)
-    used = await run_in_threadpool(reports_of(request).usage, name, days, services.now())
+    now = services_of(request).now()
+    used = await run_in_threadpool(reports_of(request).usage, name, days, now)
     return json_response(UsageAnswer(name, used))
 
 
@@ -80,12 +88,11 @@ async def get_usage(request: Request) -> Response:
     summary="How every dataset group is, and what it used today.",
 )
 async def get_tenants(request: Request) -> Response:
-    """One page of the tenants, with their use of today."""
-    services: Services = request.app.state.services
-    given = request.query_params
+    """List tenants, with their use of today."""
+    given, now = request.query_params, services_of(request).now()
     limit = read_limit(given.get("limit"), DEFAULT_LIMIT)
     page = reports_of(request).page
-    return json_response(await run_in_threadpool(page, limit, given.get("cursor"), services.now()))
+    return json_response(await run_in_threadpool(page, limit, given.get("cursor"), now))
 
 
 @OPERATIONS.add(
@@ -99,18 +106,13 @@ async def get_tenants(request: Request) -> Response:
 )
 async def get_tenant(request: Request) -> Response:
     """Report on one tenant."""
-    services: Services = request.app.state.services
-    name: str = request.path_params["name"]
+    name, now = request.path_params["name"], services_of(request).now()
     await enter_owner(request, DatasetGroup, name)
-    return json_response(await run_in_threadpool(reports_of(request).report, name, services.now()))
-
-
-_AT_ONCE = 50
-_DATE = len("1970-01-01")
+    return json_response(await run_in_threadpool(reports_of(request).report, name, now))
 
 
 def get_tenants_page(request: Request, caller: Caller) -> Response:
-    """The list of all tenants; with a key of one, that one."""
+    """Show the list of all tenants; with a key of one, lead to that one."""
     if caller.dataset_group is not None:
         return RedirectResponse(f"{TENANTS}/{caller.dataset_group}", 303)
     cursor = request.query_params.get("cursor")
@@ -126,7 +128,7 @@ def get_tenants_page(request: Request, caller: Caller) -> Response:
 
 
 def get_tenant_page(request: Request, caller: Caller) -> Response:
-    """One tenant."""
+    """Show one tenant."""
     now = services_of(request).now()
     name: str = request.path_params["name"]
     check_reach(caller.dataset_group, name)
@@ -141,55 +143,24 @@ def get_tenant_page(request: Request, caller: Caller) -> Response:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One day of a chart; the height is a share of the highest."""
-
-    day: str
-    value: float
-    height: float
-
-
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """What was used on each of the last days, oldest first."""
-
-    title: str
-    unit: str
-    bars: tuple[Bar, ...]
-
-    @property
-    def short(self) -> str:
-        """The unit as it follows a number."""
-        return " s" if self.unit.startswith("seconds") else ""
-
-    @property
-    def most(self) -> float:
-        """The highest value."""
-        return max((bar.value for bar in self.bars), default=0)
-
-
-def _charts(days: tuple[UsageDay, ...], now: int) -> list[Chart]:
+def _charts(days: tuple[UsageDay, ...], now: int) -> list[dict[str, Any]]:
+    """Return charts of the use by days, oldest first; a bar's height is a share of the highest."""
     used = {one.day: one for one in days}
     dates = [iso(now - back * DAY)[:_DATE] for back in reversed(range(REPORTED_DAYS))]
     charts = []
-    for title, unit, field in (
-        ("Requests a day", "requests", "requests"),
-        ("Events a day", "events", "events"),
-        ("Answer time a day", "seconds", "answer_seconds"),
-        ("Training time a day", "seconds of processors", "training_seconds"),
-    ):
+    for title, unit, short, field in _CHARTS:
         values = [float(getattr(used[day], field)) if day in used else 0.0 for day in dates]
-        most = max(values) or 1.0
-        bars = tuple(
-            Bar(day, value, value / most) for day, value in zip(dates, values, strict=True)
-        )
-        charts.append(Chart(title, unit, bars))
+        most = max(values)
+        bars = [
+            {"day": day, "value": value, "height": value / (most or 1.0)}
+            for day, value in zip(dates, values, strict=True)
+        ]
+        charts.append({"title": title, "unit": unit, "short": short, "most": most, "bars": bars})
     return charts
 
 
 PAGES = (
     Link("Tenants", TENANTS),
-    Route(TENANTS, guarded_for_tenants(get_tenants_page)),
-    Route(f"{TENANTS}/{{name}}", guarded_for_tenants(get_tenant_page)),
+    Route(TENANTS, guarded(get_tenants_page, CONTROL_PLANE, for_tenants=True)),
+    Route(f"{TENANTS}/{{name}}", guarded(get_tenant_page, CONTROL_PLANE, for_tenants=True)),
 )

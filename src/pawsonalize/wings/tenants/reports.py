@@ -1,10 +1,11 @@
-"""Dataset groups as the tenants of one installation: how each is, and what it uses."""
+"""Dataset groups as the tenants of one installation: health and use of each."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
+from itertools import chain
 
 import msgspec
 
@@ -29,7 +30,7 @@ _NEWEST_RUNS = 50
 
 
 class TenantHealth(StrEnum):
-    """How a tenant is."""
+    """Health of a tenant."""
 
     GOOD = "good"
     IDLE = "idle"
@@ -50,7 +51,7 @@ class LastRetraining(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class UsageDay(msgspec.Struct, frozen=True, rename="camel"):
-    """What was used on one day of UTC."""
+    """Use of one day of UTC."""
 
     day: str
     requests: int
@@ -81,7 +82,7 @@ class LimitUse(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def is_near(self) -> bool:
-        """Whether little is left."""
+        """True if little is left."""
         return self.share >= _NEAR
 
 
@@ -110,7 +111,7 @@ class TenantSummary(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     created_at: str
     health: TenantHealth
     notes: tuple[str, ...]
-    """What there is to say of its health."""
+    """Reasons of the health."""
     today: UsageDay
     stored_events: int
     model_bytes: int
@@ -138,30 +139,6 @@ class TenantPage(msgspec.Struct, frozen=True, rename="camel"):
 
 
 @dataclass(frozen=True, slots=True)
-class _Served:
-    """The campaigns of dataset groups, by group."""
-
-    campaigns: Mapping[str, tuple[TenantCampaign, ...]]
-
-    @classmethod
-    def of(cls, registry: Registry, group: str | None = None) -> "_Served":
-        found: dict[str, list[TenantCampaign]] = {}
-        solutions = {one.name: one for one in registry.all(Solution, parent=group)}
-        campaigns: Iterable[Campaign] = (
-            registry.all(Campaign)
-            if group is None
-            else (one for name in solutions for one in registry.all(Campaign, parent=name))
-        )
-        for one in campaigns:
-            if (solution := solutions.get(one.solution)) is not None:
-                served = TenantCampaign(one.name, solution.recipe, one.solution_version)
-                found.setdefault(solution.dataset_group, []).append(served)
-        return cls(
-            {name: tuple(sorted(some, key=lambda c: c.name)) for name, some in found.items()}
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class TenantReports:
     """Reports on dataset groups. `retrainings` reads the newest retraining of each."""
 
@@ -172,18 +149,18 @@ class TenantReports:
     retrainings: Callable[[], Mapping[str, LastRetraining]]
 
     def page(self, limit: int, cursor: str | None, now: int) -> TenantPage:
-        """Dataset groups, newest first."""
+        """Return a page of dataset groups, newest first."""
         found = resource_page(self.registry, DatasetGroup, limit, cursor=cursor)
         today = now // DAY
         counts = {one.dataset_group: one for one in self.days.between(today, today)}
-        sizes, served, runs = self.sizes.all(), _Served.of(self.registry), self.retrainings()
+        sizes, served, runs = self.sizes.all(), _campaigns(self.registry), self.retrainings()
         problems = [one.name for one in self.problems.standing(now)]
         tenants = [
             _summary(
                 group,
                 counts.get(group.name, DayCounts(group.name, today)),
                 sizes.get(group.name, GroupSize(group.name, 0, 0)),
-                served.campaigns.get(group.name, ()),
+                served.get(group.name, ()),
                 runs.get(group.name),
                 problems,
             )
@@ -192,11 +169,11 @@ class TenantReports:
         return TenantPage(tenants, found.next_cursor)
 
     def report(self, name: str, now: int) -> TenantReport:
-        """All of one dataset group; NotFound if there is none of that name."""
+        """Return the report of a dataset group; NotFound if there is none of that name."""
         group = self.registry.get(DatasetGroup, name)
         today = now // DAY
         days = self.days.between(today - REPORTED_DAYS + 1, today, name)
-        campaigns = _Served.of(self.registry, name).campaigns.get(name, ())
+        campaigns = _campaigns(self.registry, name).get(name, ())
         summary = _summary(
             group,
             next((one for one in days if one.day == today), DayCounts(name, today)),
@@ -212,18 +189,31 @@ class TenantReports:
             weight=group.limits.weight,
             campaigns=campaigns,
             keys=tuple(_key(one) for one in self.registry.all(AccessKey, parent=name)),
-            days=tuple(map(usage_day, days)),
+            days=tuple(map(_usage_day, days)),
         )
 
     def usage(self, name: str, days: int, now: int) -> list[UsageDay]:
-        """What a dataset group used on the last days, newest first; NotFound without it."""
+        """Return the use of the last days, newest first; NotFound without the dataset group."""
         self.registry.get(DatasetGroup, name)
         today = now // DAY
-        return [usage_day(one) for one in self.days.between(today - days + 1, today, name)]
+        return [_usage_day(one) for one in self.days.between(today - days + 1, today, name)]
 
 
-def usage_day(counts: DayCounts) -> UsageDay:
-    """The counts as they are shown."""
+def _campaigns(
+    registry: Registry, group: str | None = None
+) -> dict[str, tuple[TenantCampaign, ...]]:
+    """Return the campaigns of all dataset groups, or of one, by group."""
+    found: dict[str, list[TenantCampaign]] = {}
+    solutions = {one.name: one for one in registry.all(Solution, parent=group)}
+    parents = (None,) if group is None else tuple(solutions)
+    for one in chain.from_iterable(registry.all(Campaign, parent=parent) for parent in parents):
+        if (solution := solutions.get(one.solution)) is not None:
+            served = TenantCampaign(one.name, solution.recipe, one.solution_version)
+            found.setdefault(solution.dataset_group, []).append(served)
+    return {name: tuple(sorted(some, key=lambda one: one.name)) for name, some in found.items()}
+
+
+def _usage_day(counts: DayCounts) -> UsageDay:
     return UsageDay(
         day=iso(counts.day * DAY)[: len(_EPOCH)],
         requests=counts.requests,
@@ -258,7 +248,7 @@ def _summary(
         created_at=iso(group.created_at),
         health=health,
         notes=tuple(wrong) or (() if serves else ("no model is served yet",)),
-        today=usage_day(today),
+        today=_usage_day(today),
         stored_events=size.events,
         model_bytes=size.model_bytes,
         limits=limits,
@@ -267,11 +257,8 @@ def _summary(
 
 
 def _refused(count: int, noun: str) -> list[str]:
-    if not count:
-        return []
-    return [
-        f"1 {noun} was refused today" if count == 1 else f"{count:,} {noun}s were refused today"
-    ]
+    were = f"1 {noun} was" if count == 1 else f"{count:,} {noun}s were"
+    return [f"{were} refused today"] if count else []
 
 
 def _uses(group: DatasetGroup, today: DayCounts, size: GroupSize) -> Iterable[LimitUse]:
@@ -308,7 +295,7 @@ def tenant_reports(settings: Settings, adapters: Adapters) -> TenantReports:
 
 
 def _last_retrainings(runs: Runs) -> dict[str, LastRetraining]:
-    """The newest retraining of each dataset group, among the newest of all."""
+    """Return the newest retraining of each dataset group, among the newest of all."""
     found: dict[str, LastRetraining] = {}
     for record in runs.newest(_NEWEST_RUNS):
         for half in record.halves:
