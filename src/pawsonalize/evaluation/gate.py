@@ -4,7 +4,7 @@ The evidence was measured on held-out events. A test case is one question of one
 ranker got the same ones. The metric is NDCG@5.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from statistics import NormalDist
@@ -13,6 +13,8 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.evaluation.bootstrap import CONFIDENCE, Difference, Interval
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 
+MAIN_RULES = ("threshold", "popularity", "live version")
+_WARNING = "a warning"
 CHANCE = (1 - CONFIDENCE) / 2
 """Chance that a test takes noise for a lead, or for a loss."""
 
@@ -152,7 +154,7 @@ def not_applicable(rule: str, message: str) -> RuleVerdict:
     return RuleVerdict(rule, RuleOutcome.NOT_APPLICABLE, message, {})
 
 
-def better_than_popularity(evidence: Evidence, settings: GateSettings, _now: int) -> RuleVerdict:
+def _popularity_verdict(evidence: Evidence, settings: GateSettings) -> RuleVerdict:
     """Require a lead over popularity beyond chance."""
     rule = "popularity"
     if not settings.beat_popularity:
@@ -164,7 +166,7 @@ def better_than_popularity(evidence: Evidence, settings: GateSettings, _now: int
     return verdict(rule, compared.is_better, message, **compared.numbers)
 
 
-def better_than_live(evidence: Evidence, settings: GateSettings, now: int) -> RuleVerdict:
+def _live_verdict(evidence: Evidence, settings: GateSettings, now: int) -> RuleVerdict:
     """Better than the live version, or about as good and fresher than an old or a first one."""
     rule = "live version"
     if not settings.beat_live:
@@ -175,28 +177,25 @@ def better_than_live(evidence: Evidence, settings: GateSettings, now: int) -> Ru
     relative = compared.relative
     better = compared.is_better and relative >= settings.min_lead
     old = evidence.live.is_first or age > settings.refresh_days
-    as_good = relative >= -settings.refresh_margin
+    is_refresh = old and relative >= -settings.refresh_margin
     name = f"the live version {evidence.live.solution_version}"
-    led = f"{compared.led}, {relative:+.1%}"
+    led = f"({compared.led}, {relative:+.1%})"
     dated = f"whose data were {age:.1f} days old"
     if evidence.live.is_first:
         dated = "the first one, which learned no ranker"
     if better:
-        message = f"better than {name} ({led})"
-    elif old and as_good:
-        message = f"a refresh, about as good as {name} ({led}), {dated}"
+        message = f"better than {name} {led}"
+    elif is_refresh:
+        message = f"a refresh, about as good as {name} {led}, {dated}"
     elif compared.is_better:
-        message = f"better than {name} by less than {settings.min_lead:.0%} ({led}), {dated}"
+        message = f"better than {name} by less than {settings.min_lead:.0%} {led}, {dated}"
     else:
-        message = f"{compared.standing} {name} ({led}), {dated}"
-    passed = better or (old and as_good)
-    return verdict(rule, passed, message, **compared.numbers, relative=relative, age_days=age)
+        message = f"{compared.standing} {name} {led}, {dated}"
+    numbers = {**compared.numbers, "relative": relative, "age_days": age}
+    return verdict(rule, better or is_refresh, message, **numbers)
 
 
-_WARNING = "a warning"
-
-
-def no_worse_slice(evidence: Evidence, settings: GateSettings, _now: int) -> RuleVerdict:
+def slice_verdict(evidence: Evidence, settings: GateSettings) -> RuleVerdict:
     """A mean that rises must not hide visitors or animals that lose.
 
     Where nothing is live, there is no better version to keep: then only a loss that is surely
@@ -208,7 +207,11 @@ def no_worse_slice(evidence: Evidence, settings: GateSettings, _now: int) -> Rul
     if not parts:
         return not_applicable(rule, "no slice has test cases enough")
     compared = {f"{part.kind} {part.value}": _among(part, len(parts)) for part in parts}
-    worse = {name: one for name, one in compared.items() if _is_worse(one, margin)}
+    worse = {
+        name: one
+        for name, one in compared.items()
+        if one.lead.high < 0 and one.chance <= CHANCE and one.relative < -margin
+    }
     sure = {name: one for name, one in worse.items() if one.lead.high < -margin * one.theirs}
     refused = worse if evidence.live else sure
     listed = "; ".join(f"{name} ({one.led})" for name, one in (refused or worse).items())
@@ -238,25 +241,6 @@ def _among(part: SliceEvidence, slices: int) -> Comparison:
     return replace(part.comparison, lead=wide, chance=chance)
 
 
-def _is_worse(compared: Comparison, margin: float) -> bool:
-    is_sure = compared.lead.high < 0 and compared.chance <= CHANCE
-    return is_sure and compared.relative < -margin
-
-
-Rule = Callable[[Evidence, GateSettings, int], RuleVerdict]
-"""Gets the evidence, the settings and the moment of deciding."""
-
-
-def enough_test_cases(evidence: Evidence, settings: GateSettings, _now: int) -> RuleVerdict:
-    """With few test cases every number is chance."""
-    have, need = evidence.test_cases, settings.min_test_cases
-    message = f"{have} test cases, at least {need} are needed"
-    if have < max(need, 1):
-        numbers = {"test_cases": have, "needed": need}
-        return RuleVerdict("test cases", RuleOutcome.INSUFFICIENT, message, numbers)
-    return verdict("test cases", True, message, test_cases=have, needed=need)
-
-
 def threshold_verdict(value: float, settings: GateSettings, measured: str = "") -> RuleVerdict:
     """Compare an NDCG@5 with the absolute threshold; `measured` says by whom, after a comma."""
     threshold = settings.promotion_threshold
@@ -265,57 +249,45 @@ def threshold_verdict(value: float, settings: GateSettings, measured: str = "") 
     return verdict("threshold", passed, message, ndcg_at_5=value, threshold=threshold)
 
 
-def enough_coverage(evidence: Evidence, settings: GateSettings, _now: int) -> RuleVerdict:
-    """A recommender that shows a handful of items to everybody has collapsed."""
-    rule = "coverage"
-    if evidence.spread is None:
-        return not_applicable(rule, f"{evidence.recipe} does not choose items for a visitor")
-    shown, possible = evidence.spread.shown, evidence.spread.possible
+def _spread_verdicts(evidence: Evidence, settings: GateSettings) -> tuple[RuleVerdict, RuleVerdict]:
+    """A recommender that shows a handful of items, or one item, to everybody has collapsed."""
+    spread = evidence.spread
+    if spread is None:
+        message = f"{evidence.recipe} does not choose items for a visitor"
+        return not_applicable("coverage", message), not_applicable("top item", message)
+    shown, possible, most = spread.shown, spread.possible, settings.max_top_item_share
     share = shown / max(possible, 1)
-    message = (
+    covered = (
         f"{shown} of {possible} possible items are recommended to somebody ({share:.1%}), at least"
         f" {settings.min_coverage:.0%} must be"
     )
-    return verdict(rule, share >= settings.min_coverage, message, shown=shown, possible=possible)
-
-
-def no_dominating_item(evidence: Evidence, settings: GateSettings, _now: int) -> RuleVerdict:
-    """Nor may one item be in nearly everybody's first places."""
-    rule = "top item"
-    if evidence.spread is None:
-        return not_applicable(rule, f"{evidence.recipe} does not choose items for a visitor")
-    share, most = evidence.spread.top_share, settings.max_top_item_share
-    message = (
-        f"{evidence.spread.top_item} is among the first five of {share:.0%} of the test cases, at"
+    top = (
+        f"{spread.top_item} is among the first five of {spread.top_share:.0%} of the test cases, at"
         f" most {most:.0%} are allowed"
     )
-    return verdict(rule, share <= most, message, share=share, allowed=most)
+    return (
+        verdict(
+            "coverage", share >= settings.min_coverage, covered, shown=shown, possible=possible
+        ),
+        verdict("top item", spread.top_share <= most, top, share=spread.top_share, allowed=most),
+    )
 
 
-def sound_scores(evidence: Evidence, settings: GateSettings, _now: int) -> RuleVerdict:
-    """Every score is a number, and scores tell items apart."""
-    bad, constant, answers = evidence.not_finite, evidence.constant, evidence.test_cases
-    passed = bad == 0 and constant <= settings.max_constant_share * answers
-    message = (
-        f"of {answers} answers {bad} have a score that is no finite number, and {constant} one"
+def _sound_verdicts(evidence: Evidence, settings: GateSettings) -> tuple[RuleVerdict, RuleVerdict]:
+    """Few test cases make every number chance; every score is a number, and tells items apart."""
+    cases, need = evidence.test_cases, settings.min_test_cases
+    message = f"{cases} test cases, at least {need} are needed"
+    enough = RuleOutcome.INSUFFICIENT if cases < max(need, 1) else RuleOutcome.PASSED
+    bad, constant = evidence.not_finite, evidence.constant
+    passed = bad == 0 and constant <= settings.max_constant_share * cases
+    sound = (
+        f"of {cases} answers {bad} have a score that is no finite number, and {constant} one"
         " score for all items"
     )
-    return verdict("scores", passed, message, not_finite=bad, constant=constant, answers=answers)
-
-
-RULES: tuple[Rule, ...] = (
-    enough_test_cases,
-    sound_scores,
-    lambda evidence, settings, _now: threshold_verdict(evidence.ndcg_at_5.mean, settings),
-    better_than_popularity,
-    better_than_live,
-    no_worse_slice,
-    enough_coverage,
-    no_dominating_item,
-)
-
-
-MAIN_RULES = ("threshold", "popularity", "live version")
+    return (
+        RuleVerdict("test cases", enough, message, {"test_cases": cases, "needed": need}),
+        verdict("scores", passed, sound, not_finite=bad, constant=constant, answers=cases),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,10 +306,17 @@ class Decision:
 
 def decide(evidence: Evidence, settings: GateSettings, now: int) -> Decision:
     """Apply the rules at the moment `now` (milliseconds since 1970)."""
-    if settings.profile is Profile.REFERENCE:
-        verdicts: tuple[RuleVerdict, ...] = (threshold_verdict(evidence.ndcg_at_5.mean, settings),)
-    else:
-        verdicts = tuple(rule(evidence, settings, now) for rule in RULES)
+    threshold = threshold_verdict(evidence.ndcg_at_5.mean, settings)
+    verdicts: tuple[RuleVerdict, ...] = (threshold,)
+    if settings.profile is Profile.FULL:
+        verdicts = (
+            *_sound_verdicts(evidence, settings),
+            threshold,
+            _popularity_verdict(evidence, settings),
+            _live_verdict(evidence, settings, now),
+            slice_verdict(evidence, settings),
+            *_spread_verdicts(evidence, settings),
+        )
     merits = (
         one.message
         for one in verdicts

@@ -110,7 +110,6 @@ def off_policy_value(choices: Choices, seed: int = 0) -> OffPolicyValue:
 
 
 def _interval(values: Floats, codes: Ints, n_answers: int, seed: int) -> Interval:
-    """Of the mean over rows, with answers drawn whole."""
     mean = float(values.mean())
     # Each answer's sum of deviations, on the scale of the mean over rows.
     sums = np.bincount(codes, values - mean, n_answers)

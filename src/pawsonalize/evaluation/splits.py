@@ -76,7 +76,6 @@ def global_time_split(user: NDArray[np.integer], time: Ints, moment: int, seed: 
 
 
 def _spans(user: NDArray[np.integer]) -> tuple[Ints, Ints]:
-    """First row and end of each user's events."""
     edges = np.flatnonzero(np.diff(user)) + 1
     bounds = np.concatenate(([0], edges, [len(user)])) if len(user) else np.zeros(1, np.int64)
     return bounds[:-1], bounds[1:]

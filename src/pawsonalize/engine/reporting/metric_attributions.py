@@ -43,8 +43,6 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Expression:
-    """Dataset and column whose numbers are added up; a count of events has none."""
-
     dataset: DatasetType | None = None
     column: str = ""
 
@@ -142,7 +140,6 @@ class Measuring:
 
 
 def _properties(event: Event) -> dict[str, str | float | None]:
-    """The event's properties that are plain values, by upper-case name."""
     found = msgspec.json.decode(event.properties) if event.properties else {}
     return {
         name.upper(): value

@@ -124,8 +124,6 @@ def _animals(animals: Animals) -> Iterator[Animal]:
 
 
 class _Tally:
-    """Counts of answers and their outcomes, by key."""
-
     def __init__(self, showing: Showing) -> None:
         self._showing = showing
         self._answers: Counter[Key] = Counter()
@@ -137,7 +135,6 @@ class _Tally:
         """The moment of the oldest answer."""
 
     def answer(self, answer: Impression) -> None:
-        """Count an answer that a visitor saw."""
         at, session = answer.answered_at, answer.session_id
         if session is None and answer.user_id:  # a user's day counts as a session
             session = f"{answer.user_id}\0{at // DAY}"
@@ -159,7 +156,6 @@ class _Tally:
             self.recommenders[answer.solution_version] = min(begun, at)
 
     def outcome(self, outcome: Outcome, cause: Cause) -> None:
-        """Count an outcome for the answer that gets the credit."""
         keys: list[Key] = [_ALL, cause.policy]
         if cause.version is not None:
             keys.append(("version", cause.version))
@@ -167,7 +163,6 @@ class _Tally:
             self._outcomes[key][outcome.kind] += 1
 
     def versions(self) -> list[str]:
-        """Those that answered or had outcomes, by name."""
         keys = {*self._answers, *self._outcomes}
         return sorted(key[1] for key in keys if isinstance(key, tuple))
 
@@ -277,7 +272,6 @@ def _versions(
 
 
 def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> PolicyEstimate:
-    """The same recommendations, with the best item left in every place."""
     name = "recommended, without exploration"
     choices = logged_choices(
         sources.impressions,

@@ -122,7 +122,6 @@ class Batch:
         return self._run(job, segmenting.answers)
 
     def _version(self, job: BatchJob) -> tuple[SolutionVersion, str]:
-        """The job's version, and its dataset group."""
         version = self.loader.registry.get(SolutionVersion, job.solution_version)
         return version, self.loader.registry.get(Solution, version.solution).dataset_group
 
@@ -186,7 +185,6 @@ def _answered(line: Line, answer: Callable[[Mapping[str, Any]], Any]) -> Line:
 
 
 def _apply(expression: FilterExpression | None, given: Mapping[str, Any]) -> AppliedFilter | None:
-    """The filter with the values that a line gives."""
     values = given.get("filterValues", {})
     if not isinstance(values, dict) or not all(isinstance(one, str) for one in values.values()):
         raise InvalidInput("filterValues must be an object of texts", field="filterValues")
@@ -197,8 +195,6 @@ def _apply(expression: FilterExpression | None, given: Mapping[str, Any]) -> App
 
 @dataclass(frozen=True, slots=True)
 class _Inference:
-    """One query after the other, to one version."""
-
     runtime: Runtime
     recipe: str
     results: int
@@ -261,7 +257,6 @@ class _Segmenting:
         return _Segment(self._items(given), _apply(self.expression, given))
 
     def _items(self, given: Mapping[str, Any]) -> NDArray[np.bool_]:
-        """Return the items of the model that the line names, shape (items,)."""
         ids = self.served.model.item_ids
         if "itemId" in given:
             item = parse_id(given["itemId"], "itemId")
@@ -278,7 +273,6 @@ class _Segmenting:
         return self.filtering.items(apply(expression, {}), ids, query)
 
     def _fill(self, segments: Sequence[_Segment]) -> None:
-        """Let every user compete for the segments, many at a time; only the best are kept."""
         after = ""
         while segments and (users := self.log.user_ids(after, _USERS_AT_ONCE)):
             weights = np.array([self._weights(user, segments) for user in users])

@@ -185,7 +185,6 @@ def query_context(
 
 
 def _stored_wishes(attributes: Mapping[str, Value]) -> Iterator[Wish]:
-    """The stored answers of the quiz; none if their moment is not stored."""
     stated_at = attributes.get(PREFERRED_AT)
     if not isinstance(stated_at, int | float):
         return
@@ -284,7 +283,6 @@ def deeds_by_animal(log: EventLog, visitor: Visitor, at: int) -> dict[str, set[s
 
 
 def _traits(seen: Iterable[ContextEvent], now: int) -> Counter[tuple[str, Trait]]:
-    """Count the events that have each trait, less their decay."""
     found: Counter[tuple[str, Trait]] = Counter()
     for event in seen:
         left = 0.5 ** (max(now - event.time, 0) / (_HALF_LIFE_DAYS * DAY))
@@ -295,7 +293,6 @@ def _traits(seen: Iterable[ContextEvent], now: int) -> Counter[tuple[str, Trait]
 
 @lru_cache(maxsize=65_536)
 def _traits_of(item: str) -> tuple[tuple[str, Trait], ...]:
-    """The item's traits; the item itself comes first."""
     group = AnimalGroup.parse(item)
     itself: tuple[tuple[str, Trait], ...] = (("item", ("", item)),)
     if group is None:

@@ -137,7 +137,6 @@ def explore(best: NDArray[np.intp], due: Novelty | None, weight: float, seed: st
 
 
 def _draw(due: Novelty, placed: dict[int, bool], left: int, random: Callable[[], float]) -> int:
-    """One of the items that have no place, in proportion to their weights, which sum to `left`."""
     # Rejection keeps the proportions and needs no new running sums, which would take as long as the
     # catalogue is large.
     for _ in range(_TRIES):

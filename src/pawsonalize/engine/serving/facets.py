@@ -70,7 +70,6 @@ def values_of(value: Value) -> list[str]:
 
 
 def _coded(columns: Columns, n_items: int) -> ItemAttributes:
-    """One column for each attribute; several if an item has several values of it."""
     coded = [column for name, rows in columns.items() for column in _columns(name, rows)]
     codes = np.array([codes for _, _, codes in coded], np.int32).reshape(len(coded), n_items)
     return ItemAttributes(

@@ -112,7 +112,6 @@ class Filters:
                 )
 
     def _is_used(self, name: str, dataset: DatasetType, dataset_group: str) -> bool:
-        """True if one of the first rows has the field: files may be imported without a schema."""
         catalogue = self.catalogue.of(dataset_group)
         match dataset:
             case DatasetType.ITEMS:

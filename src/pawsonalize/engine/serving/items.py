@@ -212,7 +212,6 @@ class MetadataReader:
 
 
 def _described(item_id: str, item: Item | None) -> Attributes:
-    """Return the dataset's attributes, and those in the id of an animal group."""
     row: dict[str, str | float | None] = {"ITEM_ID": item_id}
     group = AnimalGroup.parse(item_id)
     if group is not None:
@@ -272,7 +271,6 @@ class AvailabilityWatch:
         return _Count(revision, at, FOREVER if until is None else until, animals, PerCatalogue())
 
     def _recounted(self, known: _Count, at: int) -> dict[str, int]:
-        """The animals of each item at a moment, from a count of another."""
         if not known.revision.number:
             return self._availability.count(at)
         changed = self._availability.changed(known.revision, known.at, at)

@@ -139,7 +139,6 @@ class LiveModel:
         return True
 
     def _has(self, campaign: Campaign) -> bool:
-        """True if the campaign's target is loaded already."""
         wanted = campaign.target_version
         ready = None if wanted is None else self._ready.get(wanted)
         return ready is not None and ready.settings == self._settings.of(campaign)
@@ -246,7 +245,6 @@ class LiveModel:
             log.info("refreshed", counts=counts.location)
 
     def _weigh(self, now: int) -> None:
-        """Explore by the showings up to now."""
         if self._served is not None and now - self._weighed_at >= _WEIGH_EVERY:
             self._swap(self._loader.weighed(self._served, now))
             self._weighed_at = now
@@ -302,7 +300,6 @@ class LiveModel:
 
 
 def _refusal(campaign: Campaign) -> str | None:
-    """Describe a failed update for the operator."""
     update = campaign.latest_update
     if update is None or update.status is not Status.CREATE_FAILED:
         return None

@@ -315,7 +315,6 @@ class Runtime:
         about: str | None = None,
         availability: NDArray[np.int64] | None = None,
     ) -> Context:
-        """Return the visitor's context; an item in question counts as seen last."""
         context = query_context(self._log, served.reader, query, self._catalogue)
         if about is not None:
             seen = ContextEvent(about, DEFAULT_EVENT_TYPE, query.at)

@@ -12,7 +12,7 @@ from pawsonalize.evaluation.gate import (
     RuleOutcome,
     SliceEvidence,
     decide,
-    no_worse_slice,
+    slice_verdict,
 )
 from pawsonalize.evaluation.gate_settings import GateSettings
 from tests.evidence import evidence, live
@@ -85,7 +85,7 @@ def refused_for_a_slice(users: Users, slices: int) -> float:
             loss = chance_of_lead(theirs, ours, run)
             mine = float(ours.mean())
             parts.append(SliceEvidence("species", str(number), len(ours), mine, compared, loss))
-        found = no_worse_slice(evidence(slices=tuple(parts)), DEFAULT, NOW)
+        found = slice_verdict(evidence(slices=tuple(parts)), DEFAULT)
         count += found.outcome is RuleOutcome.FAILED
     return count / RUNS
 

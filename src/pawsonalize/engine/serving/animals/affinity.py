@@ -1,6 +1,6 @@
 """The affinity for groups: what a visitor likes more than others do."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -19,11 +19,15 @@ from pawsonalize.recipes.classes import LatentClasses, Value
 from pawsonalize.recipes.contract import Context
 
 Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
+Ints = NDArray[np.int64]
 
 _ROW = {trait: row for row, trait in enumerate(TRAITS)}
 _QUIZ_TRAITS = {f"{USER_FACET}{question}": trait for question, trait in PREFERRED.items()}
 _KEPT = 4  # classes at once: a recommender's and a reranker's, and what replaces them
+_OUTSIDE = -1
+_LEAST_SCORE = 1e-12
+MOST = 5.0
+"""The model's part of an affinity lies between minus this and this."""
 
 
 class TraitAffinity:
@@ -46,13 +50,13 @@ class TraitAffinity:
     def __init__(self) -> None:
         self._values = _TraitValues()
         self._codes: Codes | None = None
-        self._there: Counts = np.empty(0, np.int64)
+        self._there: Ints = np.empty(0, np.int64)
 
     def of(
         self,
         context: Context,
         codes: Codes,
-        there: Counts,
+        there: Ints,
         settings: AffinitySettings,
         classes: LatentClasses | None = None,
     ) -> Floats:
@@ -64,30 +68,22 @@ class TraitAffinity:
             return np.zeros(len(codes))
         # Compared by identity: both are made anew whenever animals come or go, so nothing stale is
         # used, and no request counts what has not changed.
-        if codes is not self._codes or there is not self._there:
-            self._count(codes, there)
+        if codes is not self._codes:
+            self._codes, self._values, self._there = codes, _TraitValues(), np.empty(0, np.int64)
+        if there is not self._there:
+            self._values.count(codes.names, there)
+            self._there = there
         values, seen = self._values, [one for one in context.events if _values_of(one.item)]
         lifts = values.lifts([_values_of(one.item) for one in seen], context, settings, classes)
         affinity: Floats = lifts[values.of_group].sum(axis=0)
         wish = settings.wish * settings.doubt / (settings.doubt + len(seen))
-        for trait, wanted in _wanted(context).items():
-            affinity -= wish * values.others(trait, wanted)
+        wanted: dict[str, set[str]] = {}  # the answers of the quiz, by trait
+        for name, value in context.facets:
+            if name in _QUIZ_TRAITS:
+                wanted.setdefault(_QUIZ_TRAITS[name], set()).add(value)
+        for trait, answers in wanted.items():
+            affinity -= wish * values.others(trait, answers)
         return affinity
-
-    def _count(self, codes: Codes, there: Counts) -> None:
-        if codes is not self._codes:
-            self._codes, self._values = codes, _TraitValues()
-        self._values.count(codes.names, there)
-        self._there = there
-
-
-def _wanted(context: Context) -> Mapping[str, set[str]]:
-    """The answers of the quiz, by trait."""
-    wanted: dict[str, set[str]] = {}
-    for name, value in context.facets:
-        if name in _QUIZ_TRAITS:
-            wanted.setdefault(_QUIZ_TRAITS[name], set()).add(value)
-    return wanted
 
 
 class _TraitValues:
@@ -97,19 +93,21 @@ class _TraitValues:
     """
 
     def __init__(self) -> None:
-        self.of_group: Counts = np.empty((len(TRAITS), 0), np.int64)
+        self.of_group: Ints = np.empty((len(TRAITS), 0), np.int64)
         self._codes: dict[Value, int] = {}
-        self._trait_of: Counts = np.empty(0, np.int64)  # each value's
+        self._trait_of: Ints = np.empty(0, np.int64)  # each value's
         self._wholes: dict[tuple[str, str], int] = {}  # traits by species
-        self._whole_of: Counts = np.empty(0, np.int64)
+        self._whole_of: Ints = np.empty(0, np.int64)
         self._share = np.empty(0)
-        self._known: LRUCache[LatentClasses, tuple[Counts, Floats]] = LRUCache(_KEPT)
+        self._known: LRUCache[LatentClasses, tuple[Ints, Floats]] = LRUCache(_KEPT)
 
-    def count(self, groups: Sequence[str], there: Counts) -> None:
+    def count(self, groups: Sequence[str], there: Ints) -> None:
         """Count the available animals of each value; groups may be added, but never change."""
         codes, wholes = self._codes, self._wholes
+        # An item that is no animal group has no traits, and a species of its own.
+        no_group = [(trait, read(AnimalGroup("", "", "", ""))) for trait, read in TRAITS.items()]
         new = [
-            [codes.setdefault(value, len(codes)) for value in _values_of(group) or _OF_NO_GROUP]
+            [codes.setdefault(value, len(codes)) for value in _values_of(group) or no_group]
             for group in groups[self.of_group.shape[1] :]
         ]
         columns = np.array(new, np.int64).reshape(-1, len(TRAITS)).T
@@ -130,10 +128,6 @@ class _TraitValues:
         settings: AffinitySettings,
         classes: LatentClasses | None,
     ) -> Floats:
-        """By value: the weighted log of its share of the visitor's events over its usual share.
-
-        `seen` are the values of each of those events.
-        """
         like = usual = self._share
         if classes is not None:
             code, usual = self._known_to(classes, settings.usual)
@@ -148,12 +142,10 @@ class _TraitValues:
         return np.asarray(weights * np.log(shares))
 
     def others(self, trait: str, wanted: Collection[str]) -> NDArray[np.bool_]:
-        """By group: whether its value of the trait is none of the wanted ones."""
         other = np.array([value not in wanted for _, (_, value) in self._codes], np.bool_)
         return np.asarray(other[self.of_group[_ROW[trait]]])
 
-    def _known_to(self, classes: LatentClasses, usual: float) -> tuple[Counts, Floats]:
-        """By value: its code in the classes, -1 if they do not know it, and its usual share."""
+    def _known_to(self, classes: LatentClasses, usual: float) -> tuple[Ints, Floats]:
         known = self._known.get(classes)
         if known is None:
             code = np.array([classes.values.get(value, -1) for value in self._codes], np.int64)
@@ -167,59 +159,7 @@ class _TraitValues:
 def _values_of(item: str) -> tuple[Value, ...]:
     """The value of each trait; none of an item that is no animal group."""
     group = AnimalGroup.parse(item)
-    return () if group is None else _values(group)
-
-
-def _values(group: AnimalGroup) -> tuple[Value, ...]:
-    return tuple((trait, read(group)) for trait, read in TRAITS.items())
-
-
-# An item that is no animal group has no traits, and a species of its own.
-_OF_NO_GROUP = _values(AnimalGroup("", "", "", ""))
-
-
-_OUTSIDE = -1
-
-
-@dataclass(slots=True)
-class Catalogued:
-    """Positions of groups in a model's catalogue; cached until either changes."""
-
-    item_ids: tuple[str, ...] = ()
-    codes: Codes | None = None
-    positions: dict[str, int] = field(default_factory=dict)
-    where: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-
-    def scores(
-        self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """The score of each group, by its code; groups without available animals may have none."""
-        where = self._where(groups.model.item_ids, codes)
-        catalogue = np.append(np.asarray(groups.scores, np.float64), 0.0)
-        scores: NDArray[np.float64] = catalogue[where]
-        outside = present[where[present] == _OUTSIDE]
-        if len(outside):
-            strangers = [codes.names[code] for code in outside.tolist()]
-            scores[outside] = groups.model.score(groups.context, strangers)
-        return scores
-
-    def _where(self, item_ids: tuple[str, ...], codes: Codes) -> NDArray[np.int64]:
-        # Both are known by their identity, as long as they are kept here.
-        if item_ids is not self.item_ids:
-            self.item_ids, self.codes = item_ids, None
-            self.positions = {item: place for place, item in enumerate(item_ids)}
-        if codes is not self.codes:
-            self.codes, self.where = codes, np.empty(0, np.int64)
-        if len(codes) > len(self.where):
-            new = [self.positions.get(name, _OUTSIDE) for name in codes.names[len(self.where) :]]
-            self.where = np.concatenate([self.where, np.array(new, np.int64)])
-        return self.where
-
-
-MOST = 5.0
-"""The model's part of an affinity lies between minus this and this."""
-
-_LEAST_SCORE = 1e-12
+    return () if group is None else tuple((trait, read(group)) for trait, read in TRAITS.items())
 
 
 class GroupAffinity:
@@ -232,71 +172,85 @@ class GroupAffinity:
     def __init__(self) -> None:
         self._versions: LRUCache[str, _OfVersion] = LRUCache(_KEPT)
 
-    def of(
-        self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
+    def of(self, groups: GroupScores, codes: Codes, present: Ints) -> Floats:
         """By the code of each group; groups without available animals may have none."""
         if not groups.context.events and not groups.context.facets:
             return np.zeros(len(codes))
-        kept = self._of(groups.served.version.name)
+        kept = self._of(groups)
         of_nobody = kept.of_nobody(groups)
         if groups.stood_in or of_nobody.stood_in:  # popularity says nothing of the visitor
             return np.zeros(len(codes))
-        visitor = _log(kept.catalogued.scores(groups, codes, present))
+        visitor = kept.logs(groups, codes, present)
         return np.clip(visitor - kept.logs_of_nobody(of_nobody, codes, present), -MOST, MOST)
 
-    def in_general(
-        self, groups: GroupScores, codes: Codes, present: NDArray[np.int64]
-    ) -> NDArray[np.float64]:
-        """By the code of each group: how likely it is beside the others that have animals.
+    def in_general(self, groups: GroupScores, codes: Codes, present: Ints) -> Floats:
+        """By the code of each group: how likely it is among all that have animals.
 
         For an unknown visitor, as a log, at most `MOST`.
         """
         if not len(present):
             return np.zeros(len(codes))
-        kept = self._of(groups.served.version.name)
+        kept = self._of(groups)
         logs = kept.logs_of_nobody(kept.of_nobody(groups), codes, present)
-        lifts: NDArray[np.float64] = np.clip(logs - logs[present].mean(), -MOST, MOST)
+        lifts: Floats = np.clip(logs - logs[present].mean(), -MOST, MOST)
         return lifts
 
-    def _of(self, version: str) -> "_OfVersion":
-        known = self._versions.get(version)
-        if known is None:
-            known = self._versions[version] = _OfVersion()
-        return known
+    def _of(self, groups: GroupScores) -> "_OfVersion":
+        return self._versions.setdefault(groups.served.version.name, _OfVersion())
 
 
 @dataclass(slots=True)
 class _OfVersion:
-    """Cached values of one solution version."""
+    """Cached values of one solution version.
 
-    catalogued: Catalogued = field(default_factory=Catalogued)
+    `item_ids` and `codes` are known by their identity, as long as they are kept here. `where` has
+    the positions of groups in the catalogue, by code.
+    """
+
+    item_ids: tuple[str, ...] = ()
+    positions: dict[str, int] = field(default_factory=dict)
+    codes: Codes | None = None
+    where: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     unknown: tuple[int, GroupScores] | None = None
     """The scores for an unknown visitor, and the hour that they are as of."""
-    _logs: tuple[GroupScores, NDArray[np.int64], Floats] | None = None
+    unknown_logs: tuple[GroupScores, Ints, Floats] | None = None
+
+    def logs(self, groups: GroupScores, codes: Codes, present: Ints) -> Floats:
+        """The log of each group's score, by its code."""
+        where = self._where(groups.model.item_ids, codes)
+        catalogue = np.append(np.asarray(groups.scores, np.float64), 0.0)
+        scores: Floats = catalogue[where]
+        outside = present[where[present] == _OUTSIDE]
+        if len(outside):
+            strangers = [codes.names[code] for code in outside.tolist()]
+            scores[outside] = groups.model.score(groups.context, strangers)
+        return np.log(np.maximum(scores, _LEAST_SCORE))
+
+    def _where(self, item_ids: tuple[str, ...], codes: Codes) -> Ints:
+        if item_ids is not self.item_ids:
+            self.item_ids, self.codes = item_ids, None
+            self.positions = {item: place for place, item in enumerate(item_ids)}
+        if codes is not self.codes:
+            self.codes, self.where = codes, np.empty(0, np.int64)
+        new = [self.positions.get(name, _OUTSIDE) for name in codes.names[len(self.where) :]]
+        if new:
+            self.where = np.concatenate([self.where, np.array(new, np.int64)])
+        return self.where
 
     def of_nobody(self, groups: GroupScores) -> GroupScores:
-        """The scores for an unknown visitor, as of this hour."""
-        hour, catalogue = groups.context.now // HOUR, groups.model.item_ids
-        kept = self.unknown
-        if kept is None or kept[0] != hour or kept[1].model.item_ids is not catalogue:
-            context = replace(groups.context, events=(), facets=(), visitor=None, now=hour * HOUR)
-            scores = groups.model.score_catalogue(context)
-            kept = hour, GroupScores(groups.served, groups.model, context, scores)
-            if not kept[1].stood_in:  # not for an hour, that is
-                self.unknown = kept
-        return kept[1]
+        hour, kept = groups.context.now // HOUR, self.unknown
+        if kept and kept[0] == hour and kept[1].model.item_ids is groups.model.item_ids:
+            return kept[1]
+        context = replace(groups.context, events=(), facets=(), visitor=None, now=hour * HOUR)
+        scores = groups.model.score_catalogue(context)
+        found = GroupScores(groups.served, groups.model, context, scores)
+        if not found.stood_in:  # the stand-in's are not kept for an hour
+            self.unknown = hour, found
+        return found
 
-    def logs_of_nobody(
-        self, of_nobody: GroupScores, codes: Codes, present: NDArray[np.int64]
-    ) -> Floats:
+    def logs_of_nobody(self, of_nobody: GroupScores, codes: Codes, present: Ints) -> Floats:
         """Their logs by the group's code; kept as long as the groups with animals are the same."""
-        kept = self._logs
+        kept = self.unknown_logs
         if kept is None or kept[0] is not of_nobody or kept[1] is not present:
-            logs = _log(self.catalogued.scores(of_nobody, codes, present))
-            kept = self._logs = of_nobody, present, logs
+            kept = self.unknown_logs = of_nobody, present, self.logs(of_nobody, codes, present)
         return kept[2]
-
-
-def _log(scores: NDArray[np.float32] | Floats) -> NDArray[np.float64]:
-    return np.log(np.maximum(np.asarray(scores, np.float64), _LEAST_SCORE))

@@ -1,7 +1,7 @@
-"""Counts what is made of each animal: page by page, in every worker, without a training."""
+"""Counts what visitors do with each animal: page by page, in every worker, without a training."""
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -49,7 +49,7 @@ class _Visits:
 
 
 class AnimalEffects:
-    """Effects of each animal on pages: counted by the training, and what came since.
+    """Effects of each animal on pages: counted by the training, and since then.
 
     Every worker counts for itself. All read the same tables in the same order, so all come to the
     same numbers.
@@ -65,6 +65,7 @@ class AnimalEffects:
         self._model = model
         self._erased_at = self._erased.last_noted()  # what is read from here on is without them
         self._counts = {one: list(counts) for one, counts in model.counts.items()}
+        self._changed = set[str]()
         self._attention = np.array(model.attention)
         self._shown = ShownPages(model.kinds)
         self._chances: LRUCache[str, tuple[Floats, Floats]] = LRUCache(_PAGES_KEPT)
@@ -77,34 +78,36 @@ class AnimalEffects:
         self._offset = model.log_offset or max(0, self._log.head() - _DEEDS_AT_FIRST)
 
     def count(self, tables: ChoiceTables, available: AvailableAnimals) -> None:
-        """Take in what came since the last time, and store it with the available animals."""
+        """Count what came since the last time, and store it with the available animals."""
         anew = tables.model is not self._model
         if anew:
             self._begin(tables.model)
-        changed = self._forget_erased() | self._take(self._new_pages(), tables, available)
-        if anew or changed:
-            found = self._effects(self._counts if anew else changed, tables.model.own)
+        self._forget_erased()
+        self._count_pages(self._new_pages(), tables, available)
+        if anew or self._changed:
+            ids = sorted(self._counts if anew else self._changed)
+            counts = np.array([self._counts[one] for one in ids]).reshape(-1, 3)
+            opened, looked, expected = counts.T
+            found = animal_effects(opened, looked, expected, tables.model.own)
             with available.lock:
-                available.put_effects(found, anew=anew)
+                available.put_effects(dict(zip(ids, found.tolist(), strict=True)), anew=anew)
+            self._changed = set()
 
-    def _forget_erased(self) -> set[str]:
-        """Take back what erased visitors did since the training; which animals it was about."""
+    def _forget_erased(self) -> None:
         noted = self._erased.noted_since(self._erased_at, DEFAULT_DATASET_GROUP)
         if not noted:
-            return set()
+            return
         self._erased_at = max(noted.values())
-        gone = {key for key in self._visits if digest_of_key(key) in noted}
-        changed = set[str]().union(*(self._dismiss(self._visits.pop(key)) for key in gone))
+        for key in [key for key in self._visits if digest_of_key(key) in noted]:
+            self._dismiss(self._visits.pop(key))
         pages = [page for page in self._unseen.values() if digest_of_page(page) in noted]
         for page in (*pages, *self._shown.forget(noted)):
             self._unseen.pop(page.recommendation_id, None)
             self._chances.pop(page.recommendation_id, None)
             self._by_visit.pop(visit_of(page), None)
         self._suspects.forget(noted)
-        return changed
 
     def _new_pages(self) -> list[Impression]:
-        """Pages that were not counted yet, in the order of time."""
         if not self._through:
             return self._impressions.newest_pages(_AT_FIRST)
         after = self._through
@@ -114,25 +117,22 @@ class AnimalEffects:
             after = batch[-1].recommendation_id
         return found
 
-    def _take(
+    def _count_pages(
         self, pages: Sequence[Impression], tables: ChoiceTables, available: AvailableAnimals
-    ) -> set[str]:
-        """Count pages and what was opened of them, in the order of time; who is counted anew."""
+    ) -> None:
         if pages:
             self._through = first_recommendation_id(pages[-1].answered_at - _LAG)
             self._expect(pages, tables, available)
-        changed: set[str] = set()
         coming = deque(pages)
         while batch := self._log.deeds(self._offset, _AT_ONCE):
             self._offset = batch[-1].offset
             for deed in batch:
                 while coming and was_shown(coming[0], deed):
-                    changed |= self._show(coming.popleft())
+                    self._show(coming.popleft())
                 if opens(deed, self._log.event_types):
-                    changed |= self._open(deed)
+                    self._open(deed)
         for page in coming:
-            changed |= self._show(page)
-        return changed
+            self._show(page)
 
     def _expect(
         self, pages: Sequence[Impression], tables: ChoiceTables, available: AvailableAnimals
@@ -144,108 +144,76 @@ class AnimalEffects:
         with available.lock:
             odds = tables.log_odds(available, ids, columns)
         place = np.concatenate([np.arange(size) for size in sizes])
-        attention = self._attention[place]
         chance = expit(odds)
-        looked = looked_at(attention, chance, np.zeros(len(odds), np.bool_))
+        looked = looked_at(self._attention[place], chance, np.zeros(len(odds), np.bool_))
         ends = np.cumsum(sizes)[:-1]
-        for page, one, other in zip(
-            pages, np.split(looked, ends), np.split(chance, ends), strict=True
-        ):
-            self._chances[page.recommendation_id] = one, other
+        columns_of = zip(pages, np.split(looked, ends), np.split(chance, ends), strict=True)
+        for page, own_looked, own_chance in columns_of:
+            self._chances[page.recommendation_id] = own_looked, own_chance
 
-    def _show(self, page: Impression) -> set[str]:
-        """Count what was looked at, for all that is known as if nothing had been opened."""
+    def _show(self, page: Impression) -> None:
         self._shown.add(page)
         self._suspects.shown(visitor_of(page), len(page.animal_ids or ()))
         if self._shown.is_seen(page):
-            return self._look(page)
-        self._unseen[page.recommendation_id] = page
-        return set()
+            self._look(page)
+        else:
+            self._unseen[page.recommendation_id] = page
 
-    def _look(self, page: Impression) -> set[str]:
+    def _look(self, page: Impression) -> None:
+        """Count what was looked at, for all that is known as if nothing had been opened."""
         visits = self._visits.setdefault(visitor_of(page), _Visits())
         if not visits.counts:
-            return set()
-        return self._add_page(page, visits)
+            return
+        looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
+        counts, attention = self._by_visit.setdefault(visit_of(page), np.zeros(3)), self._attention
+        counts[1:] += attention[: len(looked)].sum(), attention[: len(looked)] @ chance
+        ids = (one[0] for one in _first(page, len(looked)))
+        for animal_id, look, odds in zip(ids, looked.tolist(), chance.tolist(), strict=False):
+            self._add(visits, animal_id, 0, look, look * odds)
 
-    def _open(self, deed: Deed) -> set[str]:
+    def _open(self, deed: Deed) -> None:
         """Count an opening, once for each visitor: then the place was looked at for certain."""
         kinds = len(self._shown.kinds)
         found = self._shown.find(deed)
         if found is None:
-            return set()
+            return
         page, place = found
         # What was opened was seen; and so were all pages of a kind that the site shows.
         seen = [page] if len(self._shown.kinds) == kinds else list(self._unseen.values())
-        changed: set[str] = set()
         for one in seen:
             is_news = one is page or self._shown.is_seen(one)
             if is_news and self._unseen.pop(one.recommendation_id, None) is not None:
-                changed |= self._look(one)
+                self._look(one)
         visitor = visitor_of(page)
         visits = self._visits.setdefault(visitor, _Visits())
         if not visits.counts:
-            return changed
+            return
         is_eager = False
         if self._suspects.opened(visitor, deed.animal_id):
-            changed |= self._add_opening(page, place, deed.animal_id, visits)
-            is_eager = self._is_eager(page)
+            looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
+            if place < len(looked):
+                unlooked = 1 - float(looked[place])
+                self._add(visits, deed.animal_id, 1, unlooked, unlooked * float(chance[place]))
+            counts = self._by_visit.setdefault(visit_of(page), np.zeros(3))
+            counts[0] += 1
+            is_eager = counts[0] >= FEW and bool(are_eager(*counts[:, None])[0])
         if is_eager or self._suspects.is_one(visitor):
-            changed |= self._dismiss(visits)
-        return changed
+            self._dismiss(visits)
 
-    def _is_eager(self, page: Impression) -> bool:
-        """Whether one opening more is too many for the page's visit."""
-        counts = self._by_visit.setdefault(visit_of(page), np.zeros(3))
-        counts[0] += 1
-        return counts[0] >= FEW and bool(are_eager(*counts[:, None])[0])
-
-    def _dismiss(self, visits: _Visits) -> set[str]:
+    def _dismiss(self, visits: _Visits) -> None:
         """Take back whatever the visitor did: no person would do so much of it."""
         for animal_id, own in visits.counted.items():
             counted = self._counts[animal_id]
             self._counts[animal_id] = [a - b for a, b in zip(counted, own, strict=True)]
-        changed = set(visits.counted)
+        self._changed |= visits.counted.keys()
         visits.counted, visits.counts = {}, False
-        return changed
 
-    def _add_page(self, page: Impression, visits: _Visits) -> set[str]:
-        looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
-        counts, attention = self._by_visit.setdefault(visit_of(page), np.zeros(3)), self._attention
-        counts[1:] += attention[: len(looked)].sum(), attention[: len(looked)] @ chance
-        changed: set[str] = set()
-        for place, ids in enumerate(_first(page, len(looked))):
-            look = float(looked[place])
-            self._add(visits, ids[0], 0, look, look * float(chance[place]))
-            changed.add(ids[0])
-        return changed
-
-    def _add_opening(
-        self, page: Impression, place: int, animal_id: str, visits: _Visits
-    ) -> set[str]:
-        looked, chance = self._chances.get(page.recommendation_id, _UNKNOWN)
-        if place >= len(looked):
-            return set()
-        unlooked = 1 - float(looked[place])
-        self._add(visits, animal_id, 1, unlooked, unlooked * float(chance[place]))
-        return {animal_id}
-
-    def _add(
-        self, visits: _Visits, animal_id: str, opened: float, looked: float, expected: float
-    ) -> None:
+    def _add(self, visits: _Visits, animal_id: str, *counted: float) -> None:
+        """Add an animal's counts: opened, looked at and expected."""
+        self._changed.add(animal_id)
         for counts in (self._counts, visits.counted):
-            of_animal = counts.setdefault(animal_id, [0.0, 0.0, 0.0])
-            of_animal[0] += opened
-            of_animal[1] += looked
-            of_animal[2] += expected
-
-    def _effects(
-        self, wanted: Mapping[str, object] | set[str], variance: float
-    ) -> dict[str, float]:
-        ids = sorted(wanted)
-        opened, looked, expected = np.array([self._counts[one] for one in ids]).reshape(-1, 3).T
-        found = animal_effects(opened, looked, expected, variance)
-        return dict(zip(ids, found.tolist(), strict=True))
+            before = counts.get(animal_id, (0.0, 0.0, 0.0))
+            counts[animal_id] = [a + b for a, b in zip(before, counted, strict=True)]
 
 
 def _first(page: Impression, size: int) -> Sequence[tuple[str, ...]]:

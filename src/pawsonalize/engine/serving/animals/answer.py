@@ -1,4 +1,10 @@
-"""Answers of individual animals: places, best first."""
+"""Answers of individual animals, and open pages of them.
+
+An open page is shown again as it was, or goes on without repeats. Every answer is logged, so a
+caller only names the answers of its page. No server remembers a page: any worker shows it again,
+after a restart too. What a visitor looked past counts on the next page; the page that is open keeps
+its own order.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -24,7 +30,13 @@ from pawsonalize.storage.events.impressions import Impression, Impressions
 
 Floats = NDArray[np.float64]
 
+Standing = tuple[dict[str, float], float, float | None]
+"""How much each part lifts an animal, how often it was shown, and its distance in kilometres."""
 _DECIMALS = 4  # of what is logged for the model of choices
+_VISIT = 12 * HOUR
+_EVENTS_READ = 50
+_WRITTEN_WITHIN = SECOND // 2  # milliseconds
+_OURS = re.compile("RID-[0-9a-f]{8}-[0-9a-f]{4}-")  # which begin with the moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +98,9 @@ def places_in_order(
     ]
 
 
-def standings_of(
-    weighing: Weighing, weighed: Weighed
-) -> list[tuple[dict[str, float], float, float | None]]:
-    """Return how much each part lifts an animal, how often it was shown, and its distance."""
-    if not len(weighed.slots):
+def standings_of(weighing: Weighing, weighed: Weighed) -> list[Standing]:
+    """Return the standing of each animal among the others."""
+    if not len(weighed.slots):  # which have no mean
         return []
     lifts = weighed.parts - weighed.parts.mean(axis=0)
     here = weighing.eligibility.place
@@ -100,12 +110,6 @@ def standings_of(
         (dict(zip(PARTS, row, strict=True)), times, None if isnan(away) else away)
         for row, times, away in zip(lifts.tolist(), take("shown").tolist(), far, strict=True)
     ]
-
-
-_VISIT = 12 * HOUR
-_EVENTS_READ = 50
-_WRITTEN_WITHIN = SECOND // 2  # milliseconds
-_OURS = re.compile("RID-[0-9a-f]{8}-[0-9a-f]{4}-")  # which begin with the moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +181,9 @@ def places_of(page: Sequence[Impression]) -> Iterator[tuple[tuple[str, ...], flo
 
 def rest_of(query: Query) -> Query:
     """The query for animals that are not on its page."""
-    rules, denied = query.eligibility, query.eligibility.denied
     shown = {one for ids, _, _ in places_of(query.page) for one in ids}
-    rules = replace(rules, denied=replace(denied, animals=denied.animals | shown))
     ids = tuple(one.recommendation_id for one in query.page)
-    return replace(query, eligibility=rules, continues=ids)
+    return replace(query, eligibility=query.eligibility.without(shown), continues=ids)
 
 
 def places_left(weighing: Weighing, query: Query) -> Explored:

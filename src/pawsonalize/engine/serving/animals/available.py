@@ -25,7 +25,6 @@ from pawsonalize.engine.serving.animals.eligibility import (
     Take,
     judge,
     place_of,
-    stored_answer,
 )
 from pawsonalize.engine.serving.animals.factors import colour_of
 
@@ -42,6 +41,7 @@ _COLUMNS = MappingProxyType(
         "photos": np.float64,
         "priority": np.float64,
         "animal_effect": np.float64,
+        "shown": np.float64,
         "group": np.int64,
         "breed": np.int32,
         "second": np.int32,
@@ -127,14 +127,10 @@ class AvailableAnimals:
         self.lock = Lock()
         self.version = next(_VERSIONS)
         self.ids: list[str] = []
-        self.order: Slots = np.empty(0, np.int64)
-        self.rank: Slots = np.empty(0, np.int64)
-        self.moments: Slots = np.empty(0, np.int64)
-        self.there: NDArray[np.int64] = np.empty(0, np.int64)
-        self.present: Slots = np.empty(0, np.int64)
+        nothing: Slots = np.empty(0, np.int64)
+        self.order = self.rank = self.moments = self.there = self.present = nothing
+        self.in_units = nothing
         self.leads: NDArray[np.bool_] = np.empty(0, np.bool_)
-        self.shown: NDArray[np.float64] = np.empty(0)
-        self.in_units: Slots = np.empty(0, np.int64)
         self.codes: dict[str, Codes] = {name: Codes() for name in _CODED}
         self.kinds = Kinds()
         self.places = Places()
@@ -162,8 +158,6 @@ class AvailableAnimals:
         if name == "slot":
             every: Slots = np.arange(len(self.ids))
             return every[slots]
-        if name == "shown":
-            return self.shown[slots]
         if name in _OF_KINDS:
             return self.kinds.take(name)[self._columns["kind"][slots]]
         return self._columns[name][slots]
@@ -235,7 +229,9 @@ class AvailableAnimals:
         gone = np.array([slot for slot in found if slot is not None], np.int64)
         for slot in gone.tolist():
             self.ids[slot] = ""
-        self._leave(gone)
+        if len(gone):
+            self.leads[gone] = False
+            self.order = self.order[~np.isin(self.order, gone)]
         self._free.extend(gone[::-1].tolist())
         self._grow(sum(map(len, here.values())) - len(self._free))
         new: list[int] = []
@@ -246,28 +242,18 @@ class AvailableAnimals:
         if len(waited) == len(self.ids):
             waited[fresh] = factors.waiting(columns["listed"][fresh], hour)
         columns["put"][fresh] = next(_VERSIONS)
-        columns["exposure"][fresh] = factors.exposure(self.shown[fresh])
+        columns["exposure"][fresh] = factors.exposure(columns["shown"][fresh])
         columns["photos"][fresh] = factors.photos(columns["photos"][fresh])
         self._arrange(new)
         self.version = next(_VERSIONS)
 
-    def _leave(self, gone: Slots) -> None:
-        """Take these slots out of the order."""
-        if not len(gone):
-            return
-        away = np.zeros(len(self.ids), np.bool_)
-        away[gone] = True
-        self.leads[gone] = False
-        self.order = self.order[~away[self.order]]
-
     def count_shown(self, shown: Mapping[str, float]) -> None:
         """Store how often animals were shown, as far as they are available."""
-        slots = [(self.codes["animal"].get(animal_id), times) for animal_id, times in shown.items()]
-        here = np.array([one for one in slots if one[0] is not None], np.float64).reshape(-1, 2)
-        if len(here):
-            counted = here[:, 0].astype(np.int64)
-            self.shown[counted] = here[:, 1]
-            self._columns["exposure"][counted] = factors.exposure(here[:, 1])
+        here = [one for one in shown if one in self.codes["animal"]]
+        if here:
+            slots, times = self.slots(here), np.array([shown[one] for one in here], np.float64)
+            self._columns["shown"][slots] = times
+            self._columns["exposure"][slots] = factors.exposure(times)
             self.version = next(_VERSIONS)
 
     def put_effects(self, effects: Mapping[str, float], *, anew: bool = False) -> None:
@@ -275,10 +261,8 @@ class AvailableAnimals:
         if anew:
             self._columns["animal_effect"][:] = 0.0
         self.effects = {**({} if anew else self.effects), **effects}
-        slots = [(self.codes["animal"].get(one), value) for one, value in effects.items()]
-        for slot, value in slots:
-            if slot is not None:
-                self._columns["animal_effect"][slot] = value
+        here = [one for one in effects if one in self.codes["animal"]]
+        self._columns["animal_effect"][self.slots(here)] = [effects[one] for one in here]
         self.version = next(_VERSIONS)
 
     def _grow(self, missing: int) -> None:
@@ -292,22 +276,16 @@ class AvailableAnimals:
             self._columns[name] = np.concatenate([column, np.zeros(more, column.dtype)])
         self.rank = np.concatenate([self.rank, np.zeros(more, np.int64)])
         self.leads = np.concatenate([self.leads, np.zeros(more, np.bool_)])
-        self.shown = np.concatenate([self.shown, np.zeros(more)])
         self.room = np.empty(old + more, np.float32), np.empty(old + more, np.float32)
 
     def _place(self, item: str, animal: Animal, shown: Mapping[str, float]) -> int:
         slot = self._free.pop()
         self.ids[slot] = animal.animal_id
         self.codes["animal"][animal.animal_id] = slot
-        self.shown[slot] = shown.get(animal.animal_id, 0.0)
-        for name, value in self._row(item, animal).items():
-            self._columns[name][slot] = value
-        return slot
-
-    def _row(self, item: str, animal: Animal) -> dict[str, float]:
         group = AnimalGroup.parse(item)
         second, unit = animal.secondary_breed, animal.bonded_unit
-        return {
+        row: dict[str, float] = {
+            "shown": shown.get(animal.animal_id, 0.0),
             "listed": animal.listed_at,
             "fee": nan if animal.fee is None else animal.fee,
             "group": self.codes["group"][item],
@@ -321,24 +299,25 @@ class AvailableAnimals:
             "animal_effect": self.effects.get(animal.animal_id, 0.0),
             "shelter": self.codes["shelter"][animal.shelter],
         }
+        for name, value in row.items():
+            self._columns[name][slot] = value
+        return slot
 
     def _kind(self, group: AnimalGroup | None, animal: Animal) -> tuple[int, ...]:
-        """The values of `_OF_KINDS`."""
         return (
             self.codes["species"][animal.species],
             self.codes["size"][animal.size if group is None else group.size],
             self.codes["age"][animal.age if group is None else group.age],
             self.codes["sex"][animal.sex],
             self.codes["colour"][colour_of(animal)],
-            GOOD_WITH[stored_answer(animal.house_trained)],
-            GOOD_WITH[stored_answer(animal.special_needs)],
+            GOOD_WITH[animal.house_trained],
+            GOOD_WITH[animal.special_needs],
             GOOD_WITH[animal.good_with_kids],
             GOOD_WITH[animal.good_with_dogs],
             GOOD_WITH[animal.good_with_cats],
         )
 
     def _arrange(self, new: Sequence[int]) -> None:
-        """Bring order, ranks and units up to date."""
         if len(new) * _FEW > len(self.order):
             listed = self._columns["listed"]
             slots = [*self.order.tolist(), *new]

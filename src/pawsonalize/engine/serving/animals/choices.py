@@ -36,7 +36,6 @@ _PLACES_READ = 160
 _DEEDS_READ = 100
 _VISIT = HOUR
 _DISTANCE = PARTS.index("distance")
-_AS_IT_IS = ("group", "visitor")  # what the visitor likes is as it is now, not as it was logged
 _GONE = -1
 
 
@@ -74,22 +73,46 @@ class Pages:
     """Pages that one visitor saw lately: of each place the group, the animal, and the result.
 
     `factors` are those logged with the page, in the order of `PARTS`, shape (places, parts);
-    `lately` is whether it was in this visit. The others have the shape (places,).
+    `lately` is True for those of this visit. The others have the shape (places,).
     """
 
-    groups: tuple[str, ...] = ()
-    animals: tuple[str, ...] = ()
-    factors: Floats = field(default_factory=lambda: np.empty((0, len(PARTS))))
-    place: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
-    opened: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
-    lately: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    groups: tuple[str, ...]
+    animals: tuple[str, ...]
+    factors: Floats
+    place: NDArray[np.int64]
+    opened: NDArray[np.bool_]
+    lately: NDArray[np.bool_]
+
+    @classmethod
+    def of(
+        cls, pages: Sequence[Impression], opened: Mapping[str, set[int]], visit_began: int
+    ) -> "Pages":
+        """The places of the pages, up to about `_PLACES_READ` of them."""
+        rows: list[tuple[str, str, Sequence[float], int, bool, bool]] = []
+        for page in pages:
+            here = opened.get(page.recommendation_id, set())
+            size, is_late = places_seen(page, here), page.as_of >= visit_began
+            animals = [ids[0] for ids in (page.animal_ids or ())[:size]]
+            shown = zip(page.item_ids[:size], animals, logged_factors(page, size), strict=True)
+            rows += [(*one, place, place in here, is_late) for place, one in enumerate(shown)]
+            if len(rows) >= _PLACES_READ:
+                break
+        groups, ids, factors, place, chosen, lately = zip(*rows, strict=True) if rows else ((),) * 6
+        return cls(
+            groups,
+            ids,
+            np.array(factors, np.float64).reshape(-1, len(PARTS)),
+            np.array(place, np.int64),
+            np.array(chosen, np.bool_),
+            np.array(lately, np.bool_),
+        )
 
 
-NO_PAGES = Pages()
+NO_PAGES = Pages.of((), {}, 0)
 
 
 class PageReader:
-    """Reads what visitors were shown, with what still waits to be written."""
+    """Reads the pages that visitors were shown, with those that still wait to be written."""
 
     def __init__(self, table: Impressions, log: EventLog) -> None:
         self._table = table
@@ -115,38 +138,7 @@ class PageReader:
             if opens(deed, self._log.event_types) and (found := shown.find(deed)) is not None:
                 opened.setdefault(found[0].recommendation_id, set()).add(found[1])
         seen = [page for page in reversed(newest) if shown.is_seen(page)]
-        return _columns(seen, opened, at - _VISIT)
-
-
-def _columns(
-    pages: Sequence[Impression], opened: Mapping[str, set[int]], visit_began: int
-) -> Pages:
-    """The places of the pages, up to about `_PLACES_READ` of them."""
-    groups: list[str] = []
-    animals: list[str] = []
-    factors_of: list[Sequence[float]] = []
-    place: list[int] = []
-    chosen: list[bool] = []
-    lately: list[bool] = []
-    for page in pages:
-        here = opened.get(page.recommendation_id, set())
-        size = places_seen(page, here)
-        groups.extend(page.item_ids[:size])
-        animals.extend(ids[0] for ids in (page.animal_ids or ())[:size])
-        factors_of.extend(logged_factors(page, size))
-        place.extend(range(size))
-        chosen.extend(n in here for n in range(size))
-        lately.extend([page.as_of >= visit_began] * size)
-        if len(groups) >= _PLACES_READ:
-            break
-    return Pages(
-        tuple(groups),
-        tuple(animals),
-        np.array(factors_of, np.float64).reshape(-1, len(PARTS)),
-        np.array(place),
-        np.array(chosen, np.bool_),
-        np.array(lately, np.bool_),
-    )
+        return Pages.of(seen, opened, at - _VISIT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +192,11 @@ class ChoiceTables:
         # To open, and to open and ask; shape (2, values).
         self._groups, self._colours, self._shelters = (np.empty((2, 0)) for _ in range(3))
         self._attention = np.array(model.attention)
-        known = [0.0 if one in _AS_IT_IS else model.weights.get(one, 0.0) for one in PARTS]
-        self._logged = np.array(known)
+        # What the visitor likes is as it is now, not as it was logged.
+        now = ("group", "visitor")
+        self._logged = np.array(
+            [0.0 if one in now else model.weights.get(one, 0.0) for one in PARTS]
+        )
         self._common: tuple[tuple[int, int], CommonParts] | None = None
 
     def common(self, available: AvailableAnimals, at: int) -> CommonParts:
@@ -313,7 +308,6 @@ class ChoiceTables:
         )
 
     def _grow(self, available: AvailableAnimals) -> None:
-        """Take in the groups, colours and shelters that came since."""
         known = self._groups.shape[1]
         names = available.codes["group"].names[known:]
         if names:

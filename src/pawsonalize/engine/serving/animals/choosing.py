@@ -124,8 +124,6 @@ class ExplorationShares:
 
 @dataclass(frozen=True, slots=True)
 class _Due:
-    """Animals that have a share of exploration, in their order."""
-
     slots: Slots
     positions: Slots
     of_group: Singles
@@ -137,14 +135,13 @@ class _Due:
     def of(cls, weighing: Weighing) -> "_Due":
         available, slots = weighing.available, _newcomers_and_long_stayers(weighing)
         groups = available.column("group", slots)
-        shares = 1 / (1 + available.shown[slots])
+        shares = 1 / (1 + available.column("shown", slots))
         of_group = shares / np.bincount(groups, shares)[groups]
         room = np.empty(len(slots), np.float32)
         return cls(slots, available.rank[slots], of_group.astype(np.float32), room)
 
 
 def _newcomers_and_long_stayers(weighing: Weighing) -> Slots:
-    """The places of newcomers and long-stayers."""
     available, settings, at = weighing.available, weighing.settings, weighing.at // HOUR * HOUR
     long = available.moments.searchsorted(at - settings.long_stay_days * DAY, side="right")
     new = available.moments.searchsorted(at - settings.newcomer_days * DAY, side="left")

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from math import nan
 from typing import Any
@@ -15,7 +15,16 @@ from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.errors import InvalidInput
 
 Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Attributes = Mapping[str, str | float | None]
+Take = Callable[[str], NDArray[Any]]
+"""Returns a column by its name."""
+
+NO_CODE = -1
+NOWHERE = 0
+"""The code of an unknown place."""
 _EARTH_KM = 6371.0088
+_FEW = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +88,6 @@ def read_postcodes(text: str) -> dict[str, Place]:
     return places
 
 
-NOWHERE = 0
-"""The code of an unknown place."""
-
-
 class Places:
     """Codes of places; thousands of animals share their shelter's."""
 
@@ -111,20 +116,10 @@ class Places:
         return self._last[1]
 
 
-Take = Callable[[str], NDArray[Any]]
-Mask = NDArray[np.bool_]
-Attributes = Mapping[str, str | float | None]
-
-GOOD_WITH = {each: code for code, each in enumerate(GoodWith)}
+GOOD_WITH: dict[GoodWith | bool | None, int] = {each: code for code, each in enumerate(GoodWith)}
+"""Codes of answers about the household; a yes or no is stored in the same form."""
 _YES, _NO = GOOD_WITH[GoodWith.YES], GOOD_WITH[GoodWith.NO]
-NO_CODE = -1
-_STORED = {None: GoodWith.UNKNOWN, True: GoodWith.YES, False: GoodWith.NO}
-_FEW = 5
-
-
-def stored_answer(answer: bool | None) -> GoodWith:
-    """Return a yes or no in the form in which answers about the household are stored."""
-    return _STORED[answer]
+GOOD_WITH |= {True: _YES, False: _NO, None: GOOD_WITH[GoodWith.UNKNOWN]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +139,7 @@ class Eligibility:
     """The hard rules: a known "no" excludes an animal, an unknown answer does not."""
 
     kids: bool | None = None
-    """Whether children live with the visitor; None if the request does not say."""
+    """True if children live with the visitor; None if the request does not say."""
     dogs: bool | None = None
     cats: bool | None = None
     species: frozenset[str] = frozenset()
@@ -167,6 +162,11 @@ class Eligibility:
     def household(self) -> tuple[str, ...]:
         """Household of the visitor."""
         return tuple(name for name in ("kids", "dogs", "cats") if getattr(self, name))
+
+    def without(self, animals: Set[str]) -> "Eligibility":
+        """The same rules, without these animals."""
+        denied = replace(self.denied, animals=self.denied.animals | animals)
+        return replace(self, denied=denied)
 
     @property
     def of_kinds(self) -> "Eligibility":
@@ -199,16 +199,14 @@ class Eligibility:
                 "maxDistanceKm needs a place: send latitude and longitude, or a postcode",
                 field="maxDistanceKm",
             )
-        return replace(
-            self,
-            kids=_lives(self.kids, stored.get("KIDS")),
-            dogs=_lives(self.dogs, stored.get("DOGS")),
-            cats=_lives(self.cats, stored.get("CATS")),
-            max_fee=_number_of(self.max_fee, stored.get("MAX_FEE")),
-            max_distance_km=_number_of(self.max_distance_km, stored.get("MAX_DISTANCE_KM")),
-            place=place,
-            postcode="",
-        )
+        changes: dict[str, Any] = {"place": place, "postcode": ""}
+        for name in ("kids", "dogs", "cats"):
+            if getattr(self, name) is None:
+                changes[name] = stored.get(name.upper()) == "yes"
+        for name in ("max_fee", "max_distance_km"):
+            if getattr(self, name) is None:
+                changes[name] = _number(stored.get(name.upper()))
+        return replace(self, **changes)
 
 
 ANYBODY = Eligibility()
@@ -249,7 +247,7 @@ def judge(
 def _answers(
     rules: Eligibility, take: Take, codes: Mapping[str, Mapping[str, int]]
 ) -> Iterator[tuple[Mask, Mask]]:
-    """By rule: which animals it excludes, and for which it is unknown; `selective` is unknown."""
+    """By rule: the animals it excludes, and those it is unknown for; `selective` is unknown."""
     for name in rules.household:
         column = take(name)
         yield column == _NO, (column != _YES) & (column != _NO)
@@ -293,14 +291,6 @@ def _among(values: NDArray[Any], names: frozenset[str], codes: Mapping[str, int]
     for code in wanted:
         found |= values == code
     return found
-
-
-def _lives(answer: bool | None, stored: str | float | None) -> bool:
-    return stored == "yes" if answer is None else answer
-
-
-def _number_of(answer: float | None, stored: str | float | None) -> float | None:
-    return _number(stored) if answer is None else answer
 
 
 def _place_of(postcode: str, postcodes: Postcodes) -> Place | None:

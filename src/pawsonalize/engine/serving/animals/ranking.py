@@ -1,15 +1,15 @@
 """Answers of individual animals: groups from the model, then animals, their order and reasons."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import replace
 from math import nan
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.errors import InvalidInput, NotFound
+from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
@@ -17,6 +17,7 @@ from pawsonalize.engine.serving.animals.answer import (
     AnimalPlace,
     AnimalsAnswer,
     OpenPages,
+    Standing,
     places_in_order,
     places_left,
     places_of,
@@ -24,41 +25,22 @@ from pawsonalize.engine.serving.animals.answer import (
     standings_of,
     with_logged_ids,
 )
-from pawsonalize.engine.serving.animals.available import AvailableAnimals, Slots
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
-from pawsonalize.engine.serving.animals.choices import (
-    ChoiceTables,
-    ChoiceWeights,
-    PageReader,
-    Pages,
-)
-from pawsonalize.engine.serving.animals.choosing import (
-    CachedTables,
-    Derived,
-    ExplorationShares,
-    choose,
-)
+from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, PageReader
+from pawsonalize.engine.serving.animals.choosing import CachedTables, Derived, choose
 from pawsonalize.engine.serving.animals.eligibility import Eligibility, kilometres, place_of
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
-from pawsonalize.engine.serving.animals.utility import Estimates, Weighing, estimate
+from pawsonalize.engine.serving.animals.utility import Weighing, estimate
 from pawsonalize.engine.serving.context import Query, penalties
 from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
-from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime
+from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime, check_ids
 from pawsonalize.engine.serving.served import UNTRAINED, Served
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.classes import classes_of
-from pawsonalize.recipes.contract import ContextEvent
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.events.impressions import (
-    ANIMAL_RANKING,
-    ANIMALS,
-    SIMILAR_ANIMALS,
-    Impression,
-)
-
-Floats = NDArray[np.float64]
+from pawsonalize.storage.events.impressions import ANIMAL_RANKING, ANIMALS, SIMILAR_ANIMALS
 
 
 class Individuals:
@@ -94,10 +76,7 @@ class Individuals:
         return other
 
     def with_profile(self, query: Query) -> Query:
-        """The query, its eligibility completed by what is stored of the user.
-
-        See `Eligibility.completed`.
-        """
+        """The query, its eligibility completed by what is stored of the user."""
         return self._runtime.with_profile(query, self._available.postcodes)
 
     def placed(self, rules: Eligibility) -> Eligibility:
@@ -106,7 +85,7 @@ class Individuals:
 
     @property
     def knows_postcodes(self) -> bool:
-        """Whether a visitor can say where they are by a postcode."""
+        """True if visitors can give their place by a postcode."""
         return bool(self._available.postcodes)
 
     def distances(self, query: Query, animals: Sequence[Animal]) -> list[float]:
@@ -115,13 +94,12 @@ class Individuals:
         if here is None:
             return [nan] * len(animals)
         places = [place_of(animal, self._available.postcodes) for animal in animals]
-        latitudes = np.array([nan if one is None else one.latitude for one in places])
-        longitudes = np.array([nan if one is None else one.longitude for one in places])
-        far: list[float] = kilometres(here, latitudes, longitudes).tolist()
+        points = [(nan, nan) if one is None else (one.latitude, one.longitude) for one in places]
+        far: list[float] = kilometres(here, *np.array(points).reshape(-1, 2).T).tolist()
         return far
 
     def count_choices(self, now: int) -> None:
-        """Take in what was made of animals on pages since the last time."""
+        """Count what visitors did with animals on pages since the last time."""
         if self._runtime.can_answer:
             available = self._available.of(now, now)
             with available.lock:
@@ -129,7 +107,7 @@ class Individuals:
             self._effects.count(tables, available)
 
     def can_order(self, now: int) -> bool:
-        """Whether animals can be ordered: by a live model, or by counts of available animals."""
+        """True if animals can be ordered: by a live model, or by counts of available animals."""
         if self._runtime.can_recommend:
             return True
         return self._runtime.can_answer and len(self._available.of(now, now)) > 0
@@ -156,9 +134,7 @@ class Individuals:
             raise NotFound(
                 f"there is no animal {animal_id}: see GET /v1/animals or `pawsonalize animals ls`"
             )
-        denied = query.eligibility.denied
-        denied = replace(denied, animals=denied.animals | {animal_id})
-        query = replace(query, eligibility=replace(query.eligibility, denied=denied))
+        query = replace(query, eligibility=query.eligibility.without({animal_id}))
         return self._recommended(query, animal.group_at(query.at).id)
 
     def rerank(self, animal_ids: Sequence[str], query: Query) -> AnimalsAnswer:
@@ -168,7 +144,7 @@ class Individuals:
         that were not in it follow. InvalidInput for an empty list, more than 500 animals or an
         animal given twice.
         """
-        _check(animal_ids)
+        check_ids(animal_ids)
         return self.rank_found(dict.fromkeys(animal_ids, 0), query)[0]
 
     def rank_found(self, found: Mapping[str, int], query: Query) -> tuple[AnimalsAnswer, int]:
@@ -177,18 +153,14 @@ class Individuals:
         `found` has a level for each: whatever the visitor likes, lower levels come first.
         """
         query = self._runtime.with_user(query)
-        available = self._available.of(query.at, query.now)
         groups = self._runtime.score_groups(query, ranking=True)
         query = self.open_pages.read(query, ANIMAL_RANKING, groups.served.version.name)
         place_in_page = {ids[0]: place for place, (ids, *_) in enumerate(places_of(query.page))}
-        disliked = self._runtime.disliked_animals(query.visitor, groups)
-        passed, pages = self._passed(available, query), self._shown(query, groups)
-        with available.lock:
-            counts = self._settings.group_affinity
-            weighing = self._weighing(available, groups, query, counts, passed, disliked, pages)
+        with self._weighing(query, groups, self._settings.group_affinity) as weighing:
+            available, end = weighing.available, len(place_in_page)
             slots = weighing.fitting(available.slots(found))
             utilities = weighing.utilities(slots)
-            names, end = [available.ids[slot] for slot in slots.tolist()], len(place_in_page)
+            names = [available.ids[slot] for slot in slots.tolist()]
             levels = np.array([found[one] for one in names], np.int64)
             before = np.array([place_in_page.get(one, end) for one in names], np.int64)
             order = np.lexsort((available.rank[slots], -utilities, levels, before))[:MAX_RESULTS]
@@ -206,28 +178,21 @@ class Individuals:
         available = self._available.of(query.at, query.now)
         with available.lock:
             led = available.order[available.leads[available.order]]
-            return [
-                available.ids[slot]
-                for slot in led[available.judge(query.eligibility, led).passing].tolist()
-            ]
+            passing = led[available.judge(query.eligibility, led).passing]
+            return [available.ids[slot] for slot in passing.tolist()]
 
     def _recommended(self, query: Query, about: str | None) -> AnimalsAnswer:
         check_between("limit", query.limit, 1, MAX_RESULTS)
         name = query.recommendation_id or new_recommendation_id(query.now)
         query = replace(self._runtime.with_user(query), recommendation_id=name)
-        available = self._available.of(query.at, query.now)
-        groups = self._runtime.score_groups(query, about)
-        counts = self._settings.group_affinity if about is None else self._settings.similar_affinity
-        disliked = self._runtime.disliked_animals(query.visitor, groups)
-        passed, pages = self._passed(available, query), self._shown(query, groups)
-        with available.lock:
-            weighing = self._weighing(available, groups, query, counts, passed, disliked, pages)
+        groups, settings = self._runtime.score_groups(query, about), self._settings
+        share = settings.group_affinity if about is None else settings.similar_affinity
+        with self._weighing(query, groups, share) as weighing:
+            available = weighing.available
             if query.page and not query.continues:
                 chosen = places_left(weighing, query)
             else:
-                estimates, due = estimate(weighing), self._derived.of(available).shares
-                best = available.rank[choose(weighing, estimates, query.limit)]
-                chosen = _explored(weighing, estimates, best, groups, query, due)
+                chosen = self._explored(weighing, query, groups.served, name)
             slots = available.order[list(chosen.positions)]
             weighed = weighing.weigh(slots)
             ids = [available.members(slot) for slot in slots.tolist()]
@@ -237,68 +202,65 @@ class Individuals:
         kind = ANIMALS if about is None else SIMILAR_ANIMALS
         return self._answer(kind, query, groups, places, standings)
 
-    def _passed(self, available: AvailableAnimals, query: Query) -> set[str] | None:
-        """The groups with available animals that pass the filter; None without a filter.
+    def _explored(self, weighing: Weighing, query: Query, served: Served, seed: str) -> Explored:
+        """The places with exploration, as positions in the order of the available animals."""
+        available, estimates = weighing.available, estimate(weighing)
+        best = available.rank[choose(weighing, estimates, query.limit)]
+        weight = served.settings.exploration_weight
+        shares = self._derived.of(available).shares
+        due = shares.of(weighing, estimates) if weight > 0 else None
+        return explore(best.astype(np.intp), due, weight, seed)
 
-        This reads the tables, so do not hold the lock: other queries would wait for the tables.
+    @contextmanager
+    def _weighing(self, query: Query, groups: GroupScores, share: float) -> Iterator[Weighing]:
+        """Hold the available animals' lock, with the inputs of the weighing.
+
+        `share` weighs the model's part in the affinity. Disliked groups lose, and disliked animals
+        themselves most of all. Groups that do not pass the query's filter must not be shown; nor
+        groups that came since it was applied.
         """
-        if query.filter is None:
-            return None
-        with available.lock:
-            names = available.codes["group"].names
-            waiting = [names[code] for code in available.present.tolist()]
-        return self._runtime.passing_groups(waiting, query)
-
-    def _shown(self, query: Query, groups: GroupScores) -> Pages:
-        """Return the pages that the visitor saw; it reads the tables, so do not hold the lock."""
-        waiting = self._impressions.waiting_of(query.visitor)
-        kinds = frozenset(groups.served.choices.kinds)
-        before = query.page[0].as_of if query.page else query.at
-        return self._pages.of(query.visitor, before, waiting, kinds)
-
-    def _weighing(
-        self,
-        available: AvailableAnimals,
-        groups: GroupScores,
-        query: Query,
-        counts: float,
-        passed: set[str] | None,
-        disliked: frozenset[str],
-        pages: Pages,
-    ) -> Weighing:
-        """Return the inputs of the weighing: `counts` weighs the model's part in the affinity.
-
-        Disliked groups lose, and the animals `disliked` themselves most of all. Groups that are not
-        in `passed` must not be shown; that includes groups that came since.
-        """
-        codes, derived = available.codes["group"], self._derived.of(available)
-        liked = counts * derived.groups.of(groups, codes, available.present)
-        if groups.served.version.name == UNTRAINED:
-            # Without a model, an unknown visitor is expected to like what others look at.
-            usual = derived.groups.in_general(groups, codes, available.present)
-            liked += self._settings.group_affinity * usual
-        traits, classes = self._settings.traits, classes_of(groups.model)
-        liked += derived.traits.of(groups.context, codes, available.there, traits, classes)
-        penalty = penalties(groups.context, codes.names)
-        lost = np.zeros(len(codes)) if penalty is None else -penalty
-        if passed is not None:
-            lost[[name not in passed for name in codes.names]] = np.inf
-        tables = self._tables(derived, groups.served)
-        return Weighing(
-            available,
-            liked,
-            lost,
-            tables.common(available, query.at),
-            tables.of(available, pages, liked),
-            tables.weights,
-            query.eligibility,
-            self._settings,
-            query.at,
-            available.slots(disliked),
+        available = self._available.of(query.at, query.now)
+        # All that reads tables comes before the lock: other queries would wait for the tables.
+        passed, disliked = None, self._runtime.disliked_animals(query.visitor, groups)
+        if query.filter is not None:
+            with available.lock:
+                names = available.codes["group"].names
+                present = [names[code] for code in available.present.tolist()]
+            passed = self._runtime.passing_groups(present, query)
+        pages = self._pages.of(
+            query.visitor,
+            query.page[0].as_of if query.page else query.at,
+            self._impressions.waiting_of(query.visitor),
+            frozenset(groups.served.choices.kinds),
         )
+        with available.lock:
+            codes, derived = available.codes["group"], self._derived.of(available)
+            affinity = share * derived.groups.of(groups, codes, available.present)
+            if groups.served.version.name == UNTRAINED:
+                # Without a model, an unknown visitor is expected to like what others look at.
+                usual = derived.groups.in_general(groups, codes, available.present)
+                affinity += self._settings.group_affinity * usual
+            traits, classes = self._settings.traits, classes_of(groups.model)
+            affinity += derived.traits.of(groups.context, codes, available.there, traits, classes)
+            penalty = penalties(groups.context, codes.names)
+            lost = np.zeros(len(codes)) if penalty is None else -penalty
+            if passed is not None:
+                lost[[name not in passed for name in codes.names]] = np.inf
+            tables = self._tables(derived, groups.served)
+            yield Weighing(
+                available,
+                affinity,
+                lost,
+                tables.common(available, query.at),
+                tables.of(available, pages, affinity),
+                tables.weights,
+                query.eligibility,
+                self._settings,
+                query.at,
+                available.slots(disliked),
+            )
 
     def _tables(self, derived: Derived, served: Served) -> ChoiceTables:
-        """Return the served version's tables of choices, by the codes of the available animals."""
         tables = derived.choices.get(served.version.name)
         if tables is None or tables.model is not served.choices:
             weights = ChoiceWeights.of(served.choices, self._settings.weights)
@@ -312,10 +274,10 @@ class Individuals:
         query: Query,
         groups: GroupScores,
         places: list[AnimalPlace],
-        standings: list[tuple[dict[str, float], float, float | None]],
+        standings: list[Standing],
     ) -> AnimalsAnswer:
         if query.explain:
-            places = self._explained(query, groups.context.events, places, standings)
+            places = self._explained(query, groups, places, standings)
         answer = AnimalsAnswer(
             query.recommendation_id or new_recommendation_id(query.now),
             groups.served.answered_by(groups.context),
@@ -325,31 +287,25 @@ class Individuals:
             return with_logged_ids(answer, query.page)
         if query.page and not places:  # everybody is shown
             return replace(answer, recommendation_id=query.continues[-1])
-        self._impressions.add(
-            Impression(
-                recommendation_id=answer.recommendation_id,
-                question=kind,
-                user_id=query.visitor.user_id,
-                session_id=query.visitor.session_id,
-                answered_at=query.now,
-                as_of=query.at,
-                solution_version=answer.solution_version,
-                item_ids=tuple(place.group_id for place in places),
-                propensities=tuple(place.propensity for place in places),
-                animal_ids=tuple(place.animal_ids for place in places),
-                factors=tuple(place.factors for place in places),
-            )
+        impression = query.impression(
+            answer.recommendation_id,
+            kind,
+            answer.solution_version,
+            tuple(place.group_id for place in places),
+            tuple(place.propensity for place in places),
         )
+        animal_ids = tuple(place.animal_ids for place in places)
+        factors = tuple(place.factors for place in places)
+        self._impressions.add(replace(impression, animal_ids=animal_ids, factors=factors))
         return answer
 
     def _explained(
         self,
         query: Query,
-        seen: Sequence[ContextEvent],
+        groups: GroupScores,
         places: list[AnimalPlace],
-        standings: list[tuple[dict[str, float], float, float | None]],
+        standings: list[Standing],
     ) -> list[AnimalPlace]:
-        """The places with reasons, from the animals' records as they are now."""
         known = self._animals.get_many([one for place in places for one in place.animal_ids])
         rules, days = query.eligibility, self._settings.newcomer_days
         deeds = self._runtime.deeds_by_animal(query)
@@ -360,33 +316,7 @@ class Individuals:
             parts = dict(zip(PARTS, place.parts, strict=True))
             own = frozenset().union(*(deeds.get(one.animal_id, ()) for one in here))
             standing = AnimalStanding(here, group, lifts, shown, far, place.explored, parts, own)
+            seen = groups.context.events
             reasons = reasons_for(standing, seen, rules, query.at, days) if here else ()
             explained.append(replace(place, reasons=reasons))
         return explained
-
-
-def _explored(
-    weighing: Weighing,
-    estimates: Estimates,
-    best: Slots,
-    groups: GroupScores,
-    query: Query,
-    due: ExplorationShares,
-) -> Explored:
-    """The places with exploration, as positions in the order of the available animals."""
-    weight = groups.served.settings.exploration_weight
-    if weight > 0:
-        assert query.recommendation_id is not None
-        shares = due.of(weighing, estimates)
-        return explore(best.astype(np.intp), shares, weight, query.recommendation_id)
-    return Explored(tuple(best.tolist()), (False,) * len(best), (1.0,) * len(best))
-
-
-def _check(animal_ids: Sequence[str]) -> None:
-    if not 1 <= len(animal_ids) <= MAX_RESULTS:
-        raise InvalidInput(
-            f"itemMetadataList must have 1 to {MAX_RESULTS} entries, not {len(animal_ids)}",
-            field="itemMetadataList",
-        )
-    if len(set(animal_ids)) < len(animal_ids):
-        raise InvalidInput("an itemId is in the list twice: send each animal once", field="itemId")

@@ -67,7 +67,6 @@ def _found(
     at: int,
     newcomer_days: int,
 ) -> Iterator[tuple[float, str]]:
-    """Return the reasons for the animal, with how much each lifts it."""
     lifts = standing.lifts
     first = standing.animals[0]
     days = first.waiting_days(at)
@@ -111,7 +110,6 @@ def _liked(standing: AnimalStanding, seen: Sequence[ContextEvent]) -> str | None
 
 
 def _resembles(standing: AnimalStanding, item: str) -> bool:
-    """Whether it is of the same species, and alike in something else."""
     one, other = standing.group, AnimalGroup.parse(item)
     if one is None or other is None or one.species != other.species:
         return False
@@ -119,7 +117,6 @@ def _resembles(standing: AnimalStanding, item: str) -> bool:
 
 
 def _opened(standing: AnimalStanding) -> str | None:
-    """Return the interest of all visitors; nothing if they open others more often."""
     lifts, parts = standing.lifts, standing.parts
     own, kind = parts["animal_effect"], parts["appeal"]
     if lifts["animal_effect"] > 0 and min(own, own + kind) >= _OFTEN:
@@ -130,7 +127,6 @@ def _opened(standing: AnimalStanding) -> str | None:
 
 
 def _like(group: AnimalGroup | None, seen: Sequence[ContextEvent]) -> str | None:
-    """Return what the group shares with the groups of the visitor's events."""
     if group is None:
         return None
     known = [(AnimalGroup.parse(one.item), one.event_type) for one in seen]

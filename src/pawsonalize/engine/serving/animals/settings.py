@@ -3,15 +3,13 @@
 from dataclasses import astuple, dataclass
 
 FACTORS = ("waiting", "exposure", "photos", "priority", "bid_price", "distance", "compatibility")
-"""Factors in which animals of one group differ, each between its bounds below."""
+"""Factors in which animals of one group differ."""
 
 COMMON = ("appeal", "animal_effect", *FACTORS[:5])
 """The parts of a utility that are the same for every visitor."""
 
 PARTS = (*COMMON, "group", "visitor", "seen", "distance", "compatibility")
 """The parts of a utility, in the order in which they are added."""
-
-BOUNDS = ((0.0, 1.0), (-1.0, 0.0), (0.0, 1.0), (0.0, 1.0), (-8.2, 0.0), (-1.0, 0.0), (-1.0, 0.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +33,6 @@ class Weights:
         """The weights in order."""
         return astuple(self)
 
-    @property
-    def bound(self) -> float:
-        """The most that all factors together can add to a utility."""
-        pairs = zip(self.values(), BOUNDS, strict=True)
-        return sum(max(weight * low, weight * high) for weight, (low, high) in pairs)
-
 
 @dataclass(frozen=True, slots=True)
 class AffinitySettings:
@@ -50,8 +42,8 @@ class AffinitySettings:
     `doubt` is how many events of a similar visitor are added to the visitor's own. `usual` says
     what "usual" is: from 0, the share of the available animals, to 1, the share of what visitors
     look at. `wish` is what a group loses that does not match an answer of the quiz, before there
-    are events. From `breed` to `age` the defaults predict true tastes best in the demo world, by
-    least squares.
+    are events. From `breed` to `age` the defaults predict true affinities best in the demo world,
+    by least squares.
     """
 
     species: float = 1.5

@@ -118,7 +118,6 @@ class Weighing:
         yield weights.factors.compatibility * factors.compatibility(verdict)
 
     def _bare(self, slots: Slots, verdict: EligibilityVerdict) -> Sequence[Floats]:
-        """The same without their weights."""
         personal, nothing, near = self.personal, np.zeros(len(slots)), self.near
         place, groups, colour = self._columns(slots)
         compatibility = factors.compatibility(verdict)
