@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pawsonalize.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, NotReady
@@ -35,25 +34,13 @@ class Purpose(StrEnum):
     RANKING = "ranks"
 
 
-# The recipes that answer, nearest first; those in one set are equally near.
-_RECIPES: Mapping[Purpose, tuple[frozenset[str], ...]] = MappingProxyType(
-    {
-        Purpose.RECOMMENDING: (
-            frozenset({USER_PERSONALIZATION}),
-            frozenset({POPULARITY_COUNT, TRENDING_NOW}),
-        ),
-        Purpose.COMPARING: (
-            frozenset({SIMILAR_ITEMS}),
-            frozenset({USER_PERSONALIZATION}),
-            frozenset({POPULARITY_COUNT, TRENDING_NOW}),
-        ),
-        Purpose.RANKING: (
-            frozenset({PERSONALIZED_RANKING}),
-            frozenset({USER_PERSONALIZATION}),
-            frozenset({POPULARITY_COUNT, TRENDING_NOW}),
-        ),
-    }
-)
+_NEAR = {USER_PERSONALIZATION: 1, POPULARITY_COUNT: 2, TRENDING_NOW: 2}
+_DISTANCES: Mapping[Purpose, Mapping[str, int]] = {
+    Purpose.RECOMMENDING: _NEAR,
+    Purpose.COMPARING: {SIMILAR_ITEMS: 0, **_NEAR},
+    Purpose.RANKING: {PERSONALIZED_RANKING: 0, **_NEAR},
+}
+"""The recipes that answer, and their distance from the purpose: the nearest one does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +69,7 @@ class DirectoryEntry:
 
     def fits(self, purpose: Purpose) -> bool:
         """True if its recipe answers this purpose."""
-        return self.distance(purpose) < len(_RECIPES[purpose])
-
-    def distance(self, purpose: Purpose) -> int:
-        """Number of recipes that would be nearer."""
-        near = _RECIPES[purpose]
-        return next((n for n, recipes in enumerate(near) if self.recipe in recipes), len(near))
+        return self.recipe in _DISTANCES[purpose]
 
 
 def entries(registry: Registry) -> list[DirectoryEntry]:
@@ -291,9 +273,8 @@ class Directory:
 def _best(found: Iterable[DirectoryEntry], purpose: Purpose) -> DirectoryEntry | None:
     """The nearest recipe's campaign, first those that serve; of several, the first created."""
     fitting = (one for one in found if one.fits(purpose) and not one.is_stopped)
-    return min(
-        fitting, key=lambda one: (not one.serves, one.distance(purpose), one.age), default=None
-    )
+    near = _DISTANCES[purpose]
+    return min(fitting, key=lambda one: (not one.serves, near[one.recipe], one.age), default=None)
 
 
 def list_names(names: Iterable[str]) -> str:

@@ -115,33 +115,26 @@ class LiveModel:
         """
         waits_for_turn = self._served is not None  # else it answers as soon as this returns
         changed = self._follow_campaign(now)
-        self._follow_folds(now, waits_for_turn=waits_for_turn)
+        if self._served is not None:
+            self._follow_counts(self._served, now, waits_for_turn=waits_for_turn)
         return changed
 
     def _follow_campaign(self, now: int) -> bool:
         campaign = self._campaigns.find(self.name)
-        if campaign is None or (_state(campaign) == self._seen and now < self._try_again_at):
-            self._weigh(now)
-            return False
-        if not self._is_at_hand(campaign, now):
-            return self._serve_meanwhile(campaign, now)
-        # Loading takes memory and seconds: processes take turns, so that the others of the machine
-        # answer meanwhile. A process that serves nothing yet does not wait.
-        with nullcontext(True) if self._has(campaign) else self._turn() as is_mine:
-            return (is_mine or self._served is None) and self._follow(campaign, now)
-
-    def _serve_meanwhile(self, campaign: Campaign, now: int) -> bool:
-        """Keep serving the version of until now; a process that has just started loads it first."""
-        if self._served is not None or campaign.solution_version is None:
-            self._weigh(now)
-            return False
-        self._serve(campaign, campaign.solution_version, now)
-        return True
-
-    def _has(self, campaign: Campaign) -> bool:
-        wanted = campaign.target_version
-        ready = None if wanted is None else self._ready.get(wanted)
-        return ready is not None and ready.settings == self._settings.of(campaign)
+        if campaign and (_state(campaign) != self._seen or now >= self._try_again_at):
+            if self._is_at_hand(campaign, now):
+                # Loading takes memory and seconds: processes take turns, so that the others of the
+                # machine answer meanwhile. A process that serves nothing yet does not wait.
+                is_ready = self._loaded(campaign, campaign.target_version or "") is not None
+                with nullcontext(True) if is_ready else self._turn() as is_mine:
+                    return (is_mine or self._served is None) and self._follow(campaign, now)
+            if self._served is None and campaign.solution_version is not None:
+                self._serve(campaign, campaign.solution_version, now)  # until the target is ready
+                return True
+        if self._served is not None and now - self._weighed_at >= _WEIGH_EVERY:
+            self._swap(self._loader.weighed(self._served, now))
+            self._weighed_at = now
+        return False
 
     def _follow(self, campaign: Campaign, now: int) -> bool:
         before = self._served
@@ -173,9 +166,12 @@ class LiveModel:
             if campaign.pending is None:
                 self._waits = f"{wanted} is not served as asked for: {error.message}"
                 return False
-            with suppress(Conflict):  # another server was faster
-                self._campaigns.refuse(campaign, reason_of(error), now)
+            self._refuse(campaign, error, now)
             raise
+
+    def _refuse(self, campaign: Campaign, error: Exception, now: int) -> None:
+        with suppress(Conflict):  # another server was faster
+            self._campaigns.refuse(campaign, reason_of(error), now)
 
     def _serve(self, campaign: Campaign, version: str, now: int) -> None:
         """Serve the version; if its model cannot be used, what serves now or served before."""
@@ -184,13 +180,19 @@ class LiveModel:
         except StorageUnavailable:  # says nothing about the model
             raise
         except Exception as error:
-            reason = reason_of(error)
             instead = self._served
             if instead is None and campaign.previous_version is not None:
                 with suppress(Exception):  # whatever it is, the newer version's reason is reported
                     instead = self._prepared(campaign, campaign.previous_version, now)
-            self._note_damage(version, reason, _name_of(instead))
-            self._try_again_at = now + _TRY_AGAIN_EVERY
+            serving = f"{_name_of(instead)} serves instead" if instead else "nothing is served"
+            damage = (
+                f"the model of {version} cannot be used ({reason_of(error)}), so {serving}: bring"
+                " the folder of the model back from a copy, or train again with"
+                " `pawsonalize train`"
+            )
+            if damage != self._damage:  # once, however often it is tried again
+                log.error("model cannot be used", campaign=self.name, reason=damage)
+            self._damage, self._try_again_at = damage, now + _TRY_AGAIN_EVERY
             if instead is None:
                 raise
             self._swap(instead)
@@ -201,53 +203,34 @@ class LiveModel:
         self._damage, self._stale, self._try_again_at = None, None, inf
         self._swap(served)
 
-    def _note_damage(self, version: str, reason: str, instead: str | None) -> None:
-        serving = f"{instead} serves instead" if instead else "nothing is served"
-        damage = (
-            f"the model of {version} cannot be used ({reason}), so {serving}: bring the folder of"
-            " the model back from a copy, or train again with `pawsonalize train`"
-        )
-        if damage != self._damage:  # once, however often it is tried again
-            log.error("model cannot be used", campaign=self.name, reason=damage)
-        self._damage = damage
-
-    def _follow_folds(self, now: int, *, waits_for_turn: bool) -> None:
+    def _follow_counts(self, served: Served, now: int, *, waits_for_turn: bool) -> None:
         """Serve the newest counts of the version; if they cannot be used, `fault` says so."""
-        if self._served is None:
-            return
-        counts = self._loader.newer_counts(self._served)
+        counts = self._loader.newer_counts(served)
         if counts is None or counts == self._unfit:
             return
         with self._turn() if waits_for_turn else nullcontext(True) as is_mine:
-            if is_mine:
-                self._refresh_counts(self._served, counts, now)
-
-    def _refresh_counts(self, served: Served, counts: RefreshedCounts, now: int) -> None:
-        try:
-            self._swap(self._loader.refreshed(served, counts, now))
-        except StorageUnavailable:  # says nothing about the counts: look again later
-            raise
-        except Exception as error:  # whatever it is, the counts that are served are good
-            is_ours = isinstance(error, PawsonalizeError)
-            reason = reason_of(error) if is_ours else repr(error)
-            self._unfit = counts
-            self._stale = (
-                f"the newest counts of {counts.version} cannot be used ({reason}), so older ones"
-                " serve: the next refresh makes new ones; if it fails as well, run"
-                " `pawsonalize train`"
-            )
-            if is_ours:
-                log.error("counts not served", counts=counts.location, reason=reason)
+            if not is_mine:
+                return
+            try:
+                self._swap(self._loader.refreshed(served, counts, now))
+            except StorageUnavailable:  # says nothing about the counts: look again later
+                raise
+            except Exception as error:  # whatever it is, the counts that are served are good
+                is_ours = isinstance(error, PawsonalizeError)
+                reason = reason_of(error) if is_ours else repr(error)
+                self._unfit = counts
+                self._stale = (
+                    f"the newest counts of {counts.version} cannot be used ({reason}), so older"
+                    " ones serve: the next refresh makes new ones; if it fails as well, run"
+                    " `pawsonalize train`"
+                )
+                if is_ours:
+                    log.error("counts not served", counts=counts.location, reason=reason)
+                else:
+                    log.error("counts not served", counts=counts.location, exc_info=error)
             else:
-                log.error("counts not served", counts=counts.location, exc_info=error)
-        else:
-            self._stale = None
-            log.info("refreshed", counts=counts.location)
-
-    def _weigh(self, now: int) -> None:
-        if self._served is not None and now - self._weighed_at >= _WEIGH_EVERY:
-            self._swap(self._loader.weighed(self._served, now))
-            self._weighed_at = now
+                self._stale = None
+                log.info("refreshed", counts=counts.location)
 
     def _settled(self, campaign: Campaign, version: str, now: int) -> Campaign:
         """Serve what the update asks for and settle it, or refuse it with the reason."""
@@ -256,8 +239,7 @@ class LiveModel:
         except StorageUnavailable:  # says nothing about the model: look again later
             raise
         except Exception as error:
-            with suppress(Conflict):  # another server was faster
-                self._campaigns.refuse(campaign, reason_of(error), now)
+            self._refuse(campaign, error, now)
             raise
         tps, warning, least = None, None, served.settings.min_provisioned_tps
         if served.version.remote is None:  # else another machine scores
@@ -272,12 +254,14 @@ class LiveModel:
         except Conflict:  # another server was faster, or the update has changed: look again at once
             return campaign
 
-    def _prepared(self, campaign: Campaign, version: str, now: int) -> Served:
-        settings = self._settings.of(campaign)
+    def _loaded(self, campaign: Campaign, version: str) -> Served | None:
+        """The version with the campaign's settings, if it is loaded already."""
         ready = self._ready.get(version)
-        if ready is None or ready.settings != settings:
-            ready = self._loader.load(version, settings, now)
-        return ready
+        return ready if ready and ready.settings == self._settings.of(campaign) else None
+
+    def _prepared(self, campaign: Campaign, version: str, now: int) -> Served:
+        ready = self._loaded(campaign, version)
+        return ready or self._loader.load(version, self._settings.of(campaign), now)
 
     def _swap(self, served: Served) -> None:
         """Swap with one assignment: a request uses either the old or the new one throughout."""

@@ -35,16 +35,13 @@ class RemoteModel(Model, Protocol):
     @property
     def stand_in(self) -> Model:
         """The popularity of the catalogue."""
-        ...
 
     @property
     def why_away(self) -> str | None:
         """Reason why the stand-in answers; None while the remote engine does."""
-        ...
 
     def stood_in(self, context: Context) -> bool:
         """Return True if the stand-in gave the newest scores of this context."""
-        ...
 
 
 def try_out(model: Model, now: int) -> None:
@@ -217,12 +214,10 @@ class Serving(Protocol):
     @property
     def current(self) -> Served:
         """The served version; NotReady if there is none yet."""
-        ...
 
     @property
     def is_ready(self) -> bool:
         """True if there is one."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,11 +239,9 @@ class RemoteCampaign(Protocol):
         Conflict with the reason if it has failed since the request; EngineUnavailable while nobody
         answers.
         """
-        ...
 
     def model(self, version: SolutionVersion, stand_in: Model) -> RemoteModel:
         """Return the model that answers for the version, or its stand-in while it is away."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from pawsonalize.engine.serving.animals.pages import (
     ShownPages,
     Suspects,
     digest_of_key,
-    digest_of_page,
     factor_columns,
     opens,
     places_seen,
@@ -100,7 +99,7 @@ class AnimalEffects:
         self._erased_at = max(noted.values())
         for key in [key for key in self._visits if digest_of_key(key) in noted]:
             self._dismiss(self._visits.pop(key))
-        pages = [page for page in self._unseen.values() if digest_of_page(page) in noted]
+        pages = [page for page in self._unseen.values() if digest_of_key(visitor_of(page)) in noted]
         for page in (*pages, *self._shown.forget(noted)):
             self._unseen.pop(page.recommendation_id, None)
             self._chances.pop(page.recommendation_id, None)

@@ -61,11 +61,11 @@ class ShownPages:
         return recommendation_id in self._by_id
 
     def is_seen(self, page: Impression) -> bool:
-        """Whether somebody sees the page, as far as is known by now."""
+        """True if somebody sees the page, as far as is known by now."""
         return kind_of(page) in self.kinds
 
     def add(self, page: Impression) -> None:
-        """Take a page; pages come in the order of time."""
+        """Add a page; pages come in the order of time."""
         self._by_id[page.recommendation_id] = page
         for key in visitor_keys(page.user_id, page.session_id):
             pages = self._by_visitor.setdefault(key, [])
@@ -74,7 +74,9 @@ class ShownPages:
 
     def forget(self, visitors: Collection[str]) -> list[Impression]:
         """Drop the pages of these visitors, given by hashes of their ids; returns them."""
-        gone = [page for page in self._by_id.values() if digest_of_page(page) in visitors]
+        gone = [
+            page for page in self._by_id.values() if digest_of_key(visitor_of(page)) in visitors
+        ]
         for page in gone:
             del self._by_id[page.recommendation_id]
         for key in [key for key in self._by_visitor if digest_of_key(key) in visitors]:
@@ -97,7 +99,7 @@ class ShownPages:
 
 
 def kind_of(page: Impression) -> str:
-    """Return the kind of the page's query, and whether it is as of another moment."""
+    """Return the kind of the page's query; that of a replay is another."""
     return page.question if page.as_of == page.answered_at else f"{page.question}, replayed"
 
 
@@ -115,18 +117,13 @@ def visitor_of(page: Impression) -> str:
 
 
 def visit_of(page: Impression) -> str:
-    """The name of the visit that the page was part of: the session, or else whoever it was."""
+    """The name of the visit that the page was part of: the session, or else the visitor."""
     return next(visitor_keys(page.user_id, page.session_id), "")
 
 
 def digest_of_key(key: str) -> str:
     """The hash by which erasures know a visitor, from one of `visitor_keys`."""
     return visitor_digest(SESSION if key.startswith(SESSION_KEY) else USER, key[2:])
-
-
-def digest_of_page(page: Impression) -> str:
-    """The same of whoever was shown the page."""
-    return digest_of_key(visitor_of(page))
 
 
 def place_of(page: Impression, animal_id: str) -> int | None:
@@ -138,7 +135,7 @@ def place_of(page: Impression, animal_id: str) -> int | None:
 
 
 def was_shown(page: Impression, deed: Deed) -> bool:
-    """Whether the page was shown by the time of the deed.
+    """True if the page was shown by the time of the deed.
 
     A sender's clock may be slow; but the answer that the event names was given before.
     """
@@ -152,12 +149,12 @@ def places_seen(page: Impression, opened: Iterable[int]) -> int:
 
 
 def opens(deed: Deed, event_types: EventTypes) -> bool:
-    """Whether it says that the visitor opened the animal."""
+    """True if the visitor opened the animal."""
     return event_types.meaning(deed.event_type) not in _AGAINST
 
 
 def asks(deed: Deed, event_types: EventTypes) -> bool:
-    """Whether it says that the visitor wants the animal."""
+    """True if the visitor wants the animal."""
     return event_types.meaning(deed.event_type) in INQUIRIES
 
 
@@ -191,7 +188,7 @@ def logged_factors(page: Impression, size: int) -> Sequence[Sequence[float]]:
 def factor_columns(
     impressions: Impressions, pages: Sequence[Impression], sizes: Sequence[int]
 ) -> tuple[Mask, dict[str, Floats]]:
-    """Of the first places of each page: whether chance filled it, and the factors of `FACTORS`.
+    """Of the first places of each page: True if chance filled it, and the factors of `FACTORS`.
 
     Factors that were not logged are 0; so are all of a page that a site reports. Those of the
     others are read a batch at a time, as all of them would fill the memory.
@@ -215,10 +212,12 @@ def factor_columns(
 
 
 class Suspects:
-    """Visitors who open what no person would: nearly all they see, or one animal on and on."""
+    """Visitors who open what no person would: nearly all they see, or one animal on and on.
+
+    Knows the visitors who did something last.
+    """
 
     def __init__(self, kept: int = _VISITORS_KEPT) -> None:
-        """Remembers so many visitors, those who did something last."""
         self._shown: LRUCache[str, int] = LRUCache(kept)
         self._opened: LRUCache[str, Counter[str]] = LRUCache(kept)
 
@@ -227,19 +226,19 @@ class Suspects:
         self._shown[visitor] = self._shown.get(visitor, 0) + places
 
     def opened(self, visitor: str, animal_id: str) -> bool:
-        """The visitor opened an animal; whether for the first time."""
+        """The visitor opened an animal; True for the first time."""
         counts = self._opened.setdefault(visitor, Counter())
         counts[animal_id] += 1
         return counts[animal_id] == 1
 
     def forget(self, visitors: Collection[str]) -> None:
-        """Know nothing of these visitors, given by hashes of their ids."""
+        """Drop these visitors, given by hashes of their ids."""
         for known in (self._shown, self._opened):
             for key in [key for key in known if digest_of_key(key) in visitors]:
                 del known[key]
 
     def is_one(self, visitor: str) -> bool:
-        """Whether the visitor counts no more."""
+        """True if the visitor counts no more."""
         counts = self._opened.get(visitor)
         if counts is None:
             return False

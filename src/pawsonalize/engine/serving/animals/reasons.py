@@ -1,6 +1,6 @@
 """Reasons for an animal's place: short, and true of the animal, the visitor and the place."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,21 +75,25 @@ def _found(
         yield 9.0, "new here" if first.listed_at == first.first_listed_at else "back here"
     if days >= _WORTH_SAYING_DAYS and (lifts["waiting"] > 0 or standing.explored):
         yield 8.0 if standing.explored else lifts["waiting"], f"waiting {days} days"
-    if lifts["priority"] > 0 and standing.animals[0].priority > 0:
-        who = _OBJECTS.get(standing.animals[0].sex, "it")
-        yield 7.0, f"the shelter wishes {who} to be seen"
+    if lifts["priority"] > 0 and first.priority > 0:
+        yield 7.0, f"the shelter wishes {_OBJECTS.get(first.sex, 'it')} to be seen"
     if reason := _liked(standing, seen):
         yield max(lifts["group"], lifts["visitor"]), reason
-    if reason := _opened(standing):
+    if reason := _opened(lifts, standing.parts["animal_effect"], standing.parts["appeal"]):
         yield max(lifts["animal_effect"], lifts["appeal"]), reason
     if standing.kilometres is not None and lifts["distance"] > 0:
         yield lifts["distance"], f"{standing.kilometres:.0f} km away"
     if lifts["exposure"] > 0 and standing.shown < _SELDOM:
         yield lifts["exposure"], "seldom shown so far"
-    if photos := len(standing.animals[0].photos) if lifts["photos"] > 0 else 0:
+    if photos := len(first.photos) if lifts["photos"] > 0 else 0:
         yield lifts["photos"], "has a photo" if photos == 1 else f"has {photos} photos"
-    if lifts["compatibility"] > 0 and (known := _good_with(standing.animals, rules)):
-        yield lifts["compatibility"], f"good with {known}"
+    known = [
+        _LIVE_WITH[name]
+        for name in rules.household
+        if all(getattr(one, f"good_with_{name}") is GoodWith.YES for one in standing.animals)
+    ]
+    if lifts["compatibility"] > 0 and known:
+        yield lifts["compatibility"], f"good with {' and '.join(known)}"
 
 
 def _liked(standing: AnimalStanding, seen: Sequence[ContextEvent]) -> str | None:
@@ -99,31 +103,26 @@ def _liked(standing: AnimalStanding, seen: Sequence[ContextEvent]) -> str | None
         who = _OBJECTS.get(standing.animals[0].sex, "it") if alone else "one of them"
         lifts = max(standing.lifts["group"], standing.lifts["visitor"]) > 0
         return f"you {did} {who}" if lifts else None
-    if standing.lifts["group"] > 0 and (alike := _like(standing.group, seen)):
-        return alike
+    if standing.lifts["group"] > 0 and (shared := _like(standing.group, seen)):
+        return shared
     if min(standing.lifts["visitor"], standing.parts["visitor"]) > 0:
-        found = {
-            one.item for one in seen if one.event_type in _DEEDS and _resembles(standing, one.item)
-        }
-        return "like those you looked at" if len(found) > 1 else None
+        chosen = {one.item for one in seen if one.event_type in _DEEDS}
+        alike = [item for item in chosen if _resembles(standing.group, AnimalGroup.parse(item))]
+        return "like those you looked at" if len(alike) > 1 else None
     return None
 
 
-def _resembles(standing: AnimalStanding, item: str) -> bool:
-    one, other = standing.group, AnimalGroup.parse(item)
+def _resembles(one: AnimalGroup | None, other: AnimalGroup | None) -> bool:
     if one is None or other is None or one.species != other.species:
         return False
     return one.breed == other.breed or one.size == other.size or one.age == other.age
 
 
-def _opened(standing: AnimalStanding) -> str | None:
-    lifts, parts = standing.lifts, standing.parts
-    own, kind = parts["animal_effect"], parts["appeal"]
+def _opened(lifts: Mapping[str, float], own: float, kind: float) -> str | None:
     if lifts["animal_effect"] > 0 and min(own, own + kind) >= _OFTEN:
         return "often opened by visitors"
-    if lifts["appeal"] > 0 and min(kind, own + kind) >= _OFTEN:
-        return "many visitors open animals like this one"
-    return None
+    is_kind = lifts["appeal"] > 0 and min(kind, own + kind) >= _OFTEN
+    return "many visitors open animals like this one" if is_kind else None
 
 
 def _like(group: AnimalGroup | None, seen: Sequence[ContextEvent]) -> str | None:
@@ -151,6 +150,7 @@ def _like(group: AnimalGroup | None, seen: Sequence[ContextEvent]) -> str | None
 
 
 def _doubts(animals: Sequence[Animal], far: float | None, rules: Eligibility) -> Iterator[str]:
+    """The visitor's conditions that the record of one of the animals does not answer."""
     for name in rules.household:
         for animal in animals:
             answer = getattr(animal, f"good_with_{name}")
@@ -163,37 +163,27 @@ def _doubts(animals: Sequence[Animal], far: float | None, rules: Eligibility) ->
                 break
     if rules.max_distance_km is not None and far is None:
         yield "nobody told how far away"
-    if rules.max_fee is not None and any(animal.fee is None for animal in animals):
-        yield "nobody told the fee"
-    yield from _unanswered(animals, rules)
-
-
-def _unanswered(animals: Sequence[Animal], rules: Eligibility) -> Iterator[str]:
-    """Return the visitor's conditions that the record of one of the animals does not answer."""
-    for wanted, name in ((rules.sizes, "size"), (rules.sexes, "sex")):
-        if wanted and any(getattr(animal, name) == "unknown" for animal in animals):
-            yield f"nobody told the {name}"
-    if rules.ages and any(one.born is None and one.age == "unknown" for one in animals):
-        yield "nobody told the age"
-    if rules.house_trained is not None and any(one.house_trained is None for one in animals):
-        yield "nobody told whether it is house-trained"
-    if rules.special_needs is not None and any(one.special_needs is None for one in animals):
-        yield "nobody told of special needs"
-
-
-def _good_with(animals: Sequence[Animal], rules: Eligibility) -> str:
-    known = [
-        _LIVE_WITH[name]
-        for name in rules.household
-        if all(getattr(animal, f"good_with_{name}") is GoodWith.YES for animal in animals)
-    ]
-    return " and ".join(known)
+    conditions: dict[str, tuple[bool, Callable[[Animal], bool]]] = {
+        "the fee": (rules.max_fee is not None, lambda one: one.fee is None),
+        "the size": (bool(rules.sizes), lambda one: one.size == "unknown"),
+        "the sex": (bool(rules.sexes), lambda one: one.sex == "unknown"),
+        "the age": (bool(rules.ages), lambda one: one.born is None and one.age == "unknown"),
+        "whether it is house-trained": (
+            rules.house_trained is not None,
+            lambda one: one.house_trained is None,
+        ),
+        "of special needs": (
+            rules.special_needs is not None,
+            lambda one: one.special_needs is None,
+        ),
+    }
+    for words, (is_wanted, is_unknown) in conditions.items():
+        if is_wanted and any(map(is_unknown, animals)):
+            yield f"nobody told {words}"
 
 
 # A part that gives less than this share of a score is no reason for it.
 _MIN_SHARE = 0.2
-
-
 _WORDS = {
     "own history": "you looked at this before",
     "transitions": "often chosen right after what you looked at",
@@ -220,24 +210,20 @@ def group_reasons(contributions: Mapping[str, Floats]) -> list[tuple[str, ...]]:
 
     `contributions` are a model's, by the name of the part; all arrays have shape (items,).
     """
-    parts = [(name, values) for name, values in contributions.items() if _tells(name, values)]
-    count = max((len(values) for values in contributions.values()), default=0)
-    return [
-        _reasons([(float(values[place]), name) for name, values in parts]) for place in range(count)
-    ]
-
-
-def _tells(name: str, values: Floats) -> bool:
-    """Whether the part is a reason at all: where all are equally popular, nobody is popular."""
-    return name != "popularity" or len(values) < 2 or float(np.ptp(values)) > 0
-
-
-def _reasons(weighed: list[tuple[float, str]]) -> tuple[str, ...]:
-    # Parts that speak against an item, and the constant `base`, are no reasons for it.
-    positive = [part for part in weighed if part[0] > 0 and part[1] in _WORDS]
-    total = sum(weight for weight, _ in positive)
-    strongest = sorted(positive, key=lambda part: -part[0])
-    return tuple(_WORDS[name] for weight, name in strongest if weight > _MIN_SHARE * total)
+    # Where all items are equally popular, popularity is no reason; nor are the constant `base` and
+    # parts that speak against an item.
+    parts = {
+        name: values.tolist()
+        for name, values in contributions.items()
+        if name in _WORDS and (name != "popularity" or len(values) < 2 or float(np.ptp(values)) > 0)
+    }
+    found = []
+    for place in range(max((len(values) for values in contributions.values()), default=0)):
+        positive = [(parts[name][place], name) for name in parts if parts[name][place] > 0]
+        least = _MIN_SHARE * sum(weight for weight, _ in positive)
+        strongest = sorted(positive, key=lambda part: -part[0])
+        found.append(tuple(_WORDS[name] for weight, name in strongest if weight > least))
+    return found
 
 
 def known_reasons(
