@@ -11,6 +11,7 @@ import threading
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 
@@ -100,6 +101,7 @@ def make_outcomes(sources: OutcomeSources, order: OutcomesOrder, parts: int) -> 
     return OutcomesMade(report, tuple(periods_of(season, order, parts)))
 
 
+@dataclass(eq=False)
 class OutcomesProcesses:
     """Runs `command` for each report, with what is asked for as its arguments.
 
@@ -108,12 +110,11 @@ class OutcomesProcesses:
     wait for its turn. It ends when its standard input does, so also with a server that is killed.
     """
 
-    def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], look: Callable[[], object]
-    ) -> None:
-        self._command = tuple(command)
-        self._environment = dict(environment)
-        self._look = look
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    look: Callable[[], object]
+
+    def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._running: set[subprocess.Popen[bytes]] = set()
         self._is_closed = False
@@ -123,7 +124,7 @@ class OutcomesProcesses:
 
         Blocks as long as that takes, without the interpreter.
         """
-        self._look()
+        self.look()
         span = (order.since, order.until, order.within_days, parts)
         with self._start([dataset_group, *map(str, span)]) as child:
             try:
@@ -153,7 +154,7 @@ class OutcomesProcesses:
             output.register(child.stdout, selectors.EVENT_READ)
             while True:
                 if not output.select(_LOOK_SECONDS):
-                    self._look()
+                    self.look()
                 elif part := os.read(child.stdout.fileno(), _PART):
                     written += part
                 else:
@@ -165,8 +166,8 @@ class OutcomesProcesses:
                 raise _not_made(_ENDS)
             try:
                 child = subprocess.Popen(  # noqa: S603 - the service's own command
-                    [*self._command, *arguments],
-                    env=self._environment,
+                    [*self.command, *arguments],
+                    env=self.environment,
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                 )

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from threading import Lock
 
 import structlog
@@ -33,39 +33,29 @@ class _Kept:
     runtime: Runtime
 
 
+@dataclass(eq=False)
 class Runtimes:
     """Recommends and ranks from any campaign, by its name, in its own dataset group.
 
     At most `limit` campaigns are in memory: those that answered last. `pinned` ones always are,
     and are kept current elsewhere. Models are loaded in a thread of their own, one after the other,
-    so that no other campaign's answer waits for them.
+    so that no other campaign's answer waits for them. `live_model` makes the model of the campaign
+    of that name, with nothing loaded yet.
     """
 
-    def __init__(
-        self,
-        event_log: EventLog,
-        registry: Registry,
-        impressions: ImpressionLog,
-        live_model: Callable[[str], LiveModel],
-        *,
-        pinned: Mapping[str, LiveModel],
-        availability: AvailabilityWatch,
-        filterings: Filterings,
-        catalogue: Catalogue,
-        now: Callable[[], int],
-        limit: int,
-    ) -> None:
-        """`live_model` makes the model of a campaign, by its name, with nothing loaded yet."""
-        self._log = event_log
-        self._registry = registry
-        self._impressions = impressions
-        self._live_model = live_model
-        self._pinned = pinned
-        self._availability = availability
-        self._filterings = filterings
-        self._catalogue = catalogue
-        self._now = now
-        self._limit = limit
+    event_log: EventLog
+    registry: Registry
+    impressions: ImpressionLog
+    live_model: Callable[[str], LiveModel]
+    _: KW_ONLY
+    pinned: Mapping[str, LiveModel]
+    availability: AvailabilityWatch
+    filterings: Filterings
+    catalogue: Catalogue
+    now: Callable[[], int]
+    limit: int
+
+    def __post_init__(self) -> None:
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._lock = Lock()  # held for moments only
         self.loading = ThreadPoolExecutor(1, thread_name_prefix="campaigns")
@@ -87,13 +77,13 @@ class Runtimes:
 
         Call it in the thread `loading`. An error costs that campaign alone.
         """
-        there = {one.name: one for one in self._registry.all(Campaign)}
+        there = {one.name: one for one in self.registry.all(Campaign)}
         with self._lock:
             for gone in self._kept.keys() - there.keys():
                 del self._kept[gone]
             known = set(self._kept)
         for name, campaign in there.items():
-            if name in self._pinned or not (name in known or campaign.pending):
+            if name in self.pinned or not (name in known or campaign.pending):
                 continue
             try:
                 self._follow(self._entry(campaign), name)
@@ -122,18 +112,18 @@ class Runtimes:
     def _opened(self, name: str) -> _Kept:
         if (kept := self._used(name)) is not None:
             return kept  # loaded while this one waited for its turn
-        campaign = self._registry.find(Campaign, name)
+        campaign = self.registry.find(Campaign, name)
         if campaign is None:
             raise NotFound(f"there is no campaign named {name}: create it first")
         kept = self._entry(campaign)
         with suppress(Conflict):  # another server settled the update: follow that one
             self._follow(kept, name)
         if not kept.live.is_ready:
-            raise NotReady(_why_not(self._registry.get(Campaign, name)))
+            raise NotReady(_why_not(self.registry.get(Campaign, name)))
         return kept
 
     def _follow(self, kept: _Kept, name: str) -> None:
-        if name not in self._pinned and kept.live.refresh(self._now()):
+        if name not in self.pinned and kept.live.refresh(self.now()):
             version = kept.live.current.version.name
             log.info("serving", campaign=name, solution_version=version)
 
@@ -143,23 +133,23 @@ class Runtimes:
         with self._lock:
             if (kept := self._kept.get(name)) is not None:
                 return kept
-        group = self._registry.get(Solution, campaign.solution).data_group
-        live = self._pinned.get(name) or self._live_model(name)
-        availability = self._availability if group == DATASET_GROUP else None
+        group = self.registry.get(Solution, campaign.solution).data_group
+        live = self.pinned.get(name) or self.live_model(name)
+        availability = self.availability if group == DATASET_GROUP else None
         runtime = Runtime(
-            self._log.of(group),
+            self.event_log.of(group),
             live,
-            self._impressions,
+            self.impressions,
             None,
             availability,
-            self._filterings.of(group),
-            self._catalogue.of(group),
+            self.filterings.of(group),
+            self.catalogue.of(group),
             strict=True,
         )
         kept = _Kept(live, runtime)
         with self._lock:
             self._kept[name] = kept
-            while len(self._kept) > self._limit:
+            while len(self._kept) > self.limit:
                 self._kept.popitem(last=False)
         return kept
 

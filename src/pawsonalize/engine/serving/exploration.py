@@ -183,20 +183,20 @@ class Exposed:
     eligible: NDArray[np.bool_]
 
 
+@dataclass(eq=False)
 class Exposure:
     """Calculates the novelty of a model's items from the log, the items dataset and showings."""
 
-    def __init__(self, log: EventLog, catalogue: Catalogue, impressions: Impressions) -> None:
-        self._log = log
-        self._catalogue = catalogue
-        self._impressions = impressions
+    log: EventLog
+    catalogue: Catalogue
+    impressions: Impressions
 
     def of(self, dataset_group: str) -> "Exposure":
         """The exposure of another dataset group's items."""
         return Exposure(
-            self._log.of(dataset_group),
-            self._catalogue.of(dataset_group),
-            self._impressions.of(dataset_group),
+            self.log.of(dataset_group),
+            self.catalogue.of(dataset_group),
+            self.impressions.of(dataset_group),
         )
 
     def exposed(self, cut: Cut, item_ids: Sequence[str], age_cut_off_days: int) -> Exposed:
@@ -207,9 +207,9 @@ class Exposure:
         the first of those events; without any event it is new.
         """
         through = cut.log_offset
-        touched = self._log.touched(max(0, through - _COUNTED_EVENTS), through)
+        touched = self.log.touched(max(0, through - _COUNTED_EVENTS), through)
         births = {item_id: item.first_sent_at for item_id, item in touched.items()}
-        for item in self._catalogue.items():
+        for item in self.catalogue.items():
             if item.created_at is not None:
                 births[item.item_id] = item.created_at
         oldest = cut.as_of - age_cut_off_days * DAY
@@ -223,7 +223,7 @@ class Exposure:
         An item was shown at least as often as it was touched. If the log is older than the count of
         showings, or came from elsewhere, touches are all that is known.
         """
-        shown = self._impressions.shown(at)
+        shown = self.impressions.shown(at)
         counts = np.array([shown.get(item_id, 0.0) for item_id in exposed.item_ids], np.float64)
         return novelty(
             np.maximum(exposed.touched, np.rint(counts).astype(np.int64)), exposed.eligible

@@ -151,13 +151,13 @@ def _text(value: str | float) -> str:
     return value if isinstance(value, str) else number_text(value)
 
 
+@dataclass(eq=False)
 class Filtering:
     """Decides which items or users pass; events count from the moment they are acknowledged."""
 
-    def __init__(self, log: EventLog, catalogue: Catalogue, metadata: MetadataReader) -> None:
-        self._log = log
-        self._catalogue = catalogue
-        self.metadata = metadata
+    log: EventLog
+    catalogue: Catalogue
+    metadata: MetadataReader
 
     def items(self, applied: AppliedFilter, item_ids: tuple[str, ...], query: Query) -> Mask:
         """True for the model's items that pass, shape (items,)."""
@@ -176,7 +176,7 @@ class Filtering:
         if expression is None:
             return list(ids)
         _check(expression, Subject.USER)
-        users = [self._catalogue.user(user_id) for user_id in ids]
+        users = [self.catalogue.user(user_id) for user_id in ids]
         rows = AttributeColumns(
             ids,
             [
@@ -202,7 +202,7 @@ class Filtering:
         _check(expression, Subject.ITEM)
         user: Attributes = {}
         if visitor.user_id is not None and expression.speaks_of(Source.CURRENT_USER):
-            user = {"USER_ID": visitor.user_id, **query.attributes(self._catalogue)}
+            user = {"USER_ID": visitor.user_id, **query.attributes(self.catalogue)}
         interactions = None
         if expression.speaks_of(Source.INTERACTIONS):
             found = (
@@ -225,7 +225,7 @@ class Filtering:
         """The items and event types of what counts as of `at`; types of any case are one."""
         found: set[tuple[str, str]] = set()
         counts = Counter[str]()
-        events = () if visitor == Visitor() else self._log.recent(visitor, at, _READ)
+        events = () if visitor == Visitor() else self.log.recent(visitor, at, _READ)
         for item_id, event_type, _sent_at, _value in events:
             kind = event_type.casefold()
             counts[kind] += 1
@@ -243,20 +243,22 @@ def _check(expression: FilterExpression, subject: Subject) -> None:
         )
 
 
+@dataclass(eq=False)
 class Filterings:
     """The filtering of each dataset group, made when a query first needs it."""
 
-    def __init__(self, log: EventLog, catalogue: Catalogue) -> None:
-        self._log = log
-        self._catalogue = catalogue
+    log: EventLog
+    catalogue: Catalogue
+
+    def __post_init__(self) -> None:
         self._made: dict[str, Filtering] = {}
 
     def of(self, dataset_group: str) -> Filtering:
         """That of the dataset group."""
         made = self._made.get(dataset_group)
         if made is None:
-            catalogue = self._catalogue.of(dataset_group)
-            new = Filtering(self._log.of(dataset_group), catalogue, MetadataReader(catalogue))
+            catalogue = self.catalogue.of(dataset_group)
+            new = Filtering(self.log.of(dataset_group), catalogue, MetadataReader(catalogue))
             made = self._made.setdefault(dataset_group, new)
         return made
 

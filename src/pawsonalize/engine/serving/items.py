@@ -149,14 +149,16 @@ class _Reading:
         return self.columns.put(item_ids, AttributeColumns(item_ids, self.rows(item_ids)))
 
 
+@dataclass(eq=False)
 class MetadataReader:
     """The items dataset as read last; nothing is read before the first query needs it.
 
     `refresh` shows changes at once; without it they show after a minute.
     """
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
+    catalogue: Catalogue
+
+    def __post_init__(self) -> None:
         self._last: _Reading | None = None
 
     def refresh(self, now: int) -> None:
@@ -207,7 +209,7 @@ class MetadataReader:
         return reading
 
     def _read(self, now: int) -> _Reading:
-        items = {item.item_id: item for item in self._catalogue.items()}
+        items = {item.item_id: item for item in self.catalogue.items()}
         return _Reading(now, items, PerCatalogue())
 
 
@@ -235,6 +237,7 @@ class _Count:
     counted: PerCatalogue[Counts]
 
 
+@dataclass(eq=False)
 class AvailabilityWatch:
     """Available animals of each item: exact in every answer, counted only if changed.
 
@@ -243,8 +246,9 @@ class AvailabilityWatch:
     another machine's does no harm: no answer is of a moment before the newest change.
     """
 
-    def __init__(self, availability: Availability) -> None:
-        self._availability = availability
+    availability: Availability
+
+    def __post_init__(self) -> None:
         self._last = _Count(Revision(0, 0), 0, 0, {}, PerCatalogue())
 
     def of(self, item_ids: tuple[str, ...], at: int, now: int) -> Counts | None:
@@ -262,22 +266,22 @@ class AvailabilityWatch:
         return known
 
     def _current(self, now: int) -> _Count:
-        last, revision = self._last, self._availability.revision()
+        last, revision = self._last, self.availability.revision()
         at = max(now, revision.at)
         if revision == last.revision and last.at <= at < last.until:
             return last
-        until = self._availability.next_change(at)
+        until = self.availability.next_change(at)
         animals = self._recounted(last, at)
         return _Count(revision, at, FOREVER if until is None else until, animals, PerCatalogue())
 
     def _recounted(self, known: _Count, at: int) -> dict[str, int]:
         if not known.revision.number:
-            return self._availability.count(at)
-        changed = self._availability.changed(known.revision, known.at, at)
+            return self.availability.count(at)
+        changed = self.availability.changed(known.revision, known.at, at)
         if len(changed) > _MANY:
-            return self._availability.count(at)
+            return self.availability.count(at)
         kept = {item: animals for item, animals in known.animals.items() if item not in changed}
-        return kept | self._availability.count(at, changed)
+        return kept | self.availability.count(at, changed)
 
 
 def _listed(item_ids: tuple[str, ...], animals: dict[str, int]) -> Counts:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
 from math import inf
 
 import structlog
@@ -40,6 +41,7 @@ def _at_once() -> AbstractContextManager[bool]:
     return nullcontext(True)
 
 
+@dataclass(eq=False)
 class LiveModel:
     """Model that a campaign serves now. Read `current` once and use it to the end.
 
@@ -48,27 +50,19 @@ class LiveModel:
     if the model of the campaign's version cannot be used, until that can be, or a newer version
     comes. The processes of a machine load one after the other; one that waits serves on as before,
     and one that serves nothing yet does not wait.
+
+    `settings` apply where the campaign has none; `processes` serve on this machine. `turn` yields
+    True if this process may load while its block runs.
     """
 
-    def __init__(
-        self,
-        name: str,
-        campaigns: Campaigns,
-        loader: Loader,
-        settings: ServingSettings,
-        processes: int = 1,
-        turn: Turn = _at_once,
-    ) -> None:
-        """`settings` apply where the campaign has none; `processes` serve on this machine.
+    name: str
+    campaigns: Campaigns
+    loader: Loader
+    settings: ServingSettings
+    processes: int = 1
+    turn: Turn = _at_once
 
-        `turn` yields True if this process may load while its block runs.
-        """
-        self.name = name
-        self._campaigns = campaigns
-        self._loader = loader
-        self._settings = settings
-        self._processes = processes
-        self._turn = turn
+    def __post_init__(self) -> None:
         self._served: Served | None = None
         self._ready: dict[str, Served] = {}
         self._seen: tuple[int, int] | None = None
@@ -120,19 +114,19 @@ class LiveModel:
         return changed
 
     def _follow_campaign(self, now: int) -> bool:
-        campaign = self._campaigns.find(self.name)
+        campaign = self.campaigns.find(self.name)
         if campaign and (_state(campaign) != self._seen or now >= self._try_again_at):
             if self._is_at_hand(campaign, now):
                 # Loading takes memory and seconds: processes take turns, so that the others of the
                 # machine answer meanwhile. A process that serves nothing yet does not wait.
                 is_ready = self._loaded(campaign, campaign.target_version or "") is not None
-                with nullcontext(True) if is_ready else self._turn() as is_mine:
+                with nullcontext(True) if is_ready else self.turn() as is_mine:
                     return (is_mine or self._served is None) and self._follow(campaign, now)
             if self._served is None and campaign.solution_version is not None:
                 self._serve(campaign, campaign.solution_version, now)  # until the target is ready
                 return True
         if self._served is not None and now - self._weighed_at >= _WEIGH_EVERY:
-            self._swap(self._loader.weighed(self._served, now))
+            self._swap(self.loader.weighed(self._served, now))
             self._weighed_at = now
         return False
 
@@ -158,7 +152,7 @@ class LiveModel:
             return True
         self._waits = None
         try:
-            return self._loader.is_at_hand(campaign, wanted, self._settings.of(campaign))
+            return self.loader.is_at_hand(campaign, wanted, self.settings.of(campaign))
         except (EngineUnavailable, StorageUnavailable) as error:
             self._waits = f"it is not known yet whether {wanted} can be served: {error.message}"
             return False
@@ -171,7 +165,7 @@ class LiveModel:
 
     def _refuse(self, campaign: Campaign, error: Exception, now: int) -> None:
         with suppress(Conflict):  # another server was faster
-            self._campaigns.refuse(campaign, reason_of(error), now)
+            self.campaigns.refuse(campaign, reason_of(error), now)
 
     def _serve(self, campaign: Campaign, version: str, now: int) -> None:
         """Serve the version; if its model cannot be used, what serves now or served before."""
@@ -205,14 +199,14 @@ class LiveModel:
 
     def _follow_counts(self, served: Served, now: int, *, waits_for_turn: bool) -> None:
         """Serve the newest counts of the version; if they cannot be used, `fault` says so."""
-        counts = self._loader.newer_counts(served)
+        counts = self.loader.newer_counts(served)
         if counts is None or counts == self._unfit:
             return
-        with self._turn() if waits_for_turn else nullcontext(True) as is_mine:
+        with self.turn() if waits_for_turn else nullcontext(True) as is_mine:
             if not is_mine:
                 return
             try:
-                self._swap(self._loader.refreshed(served, counts, now))
+                self._swap(self.loader.refreshed(served, counts, now))
             except StorageUnavailable:  # says nothing about the counts: look again later
                 raise
             except Exception as error:  # whatever it is, the counts that are served are good
@@ -243,25 +237,25 @@ class LiveModel:
             raise
         tps, warning, least = None, None, served.settings.min_provisioned_tps
         if served.version.remote is None:  # else another machine scores
-            tps = round(sustained_tps(served.model, served.version.as_of) * self._processes, 1)
+            tps = round(sustained_tps(served.model, served.version.as_of) * self.processes, 1)
             if tps < least:
                 warning = f"this machine scores {tps} contexts a second, and {least} are wanted"
                 names = {"campaign": self.name, "solution_version": version}
                 log.warning("slow model", **names, reason=warning)
         self._serve_target(served)
         try:
-            return self._campaigns.settle(campaign, now, sustained_tps=tps, warning=warning)
+            return self.campaigns.settle(campaign, now, sustained_tps=tps, warning=warning)
         except Conflict:  # another server was faster, or the update has changed: look again at once
             return campaign
 
     def _loaded(self, campaign: Campaign, version: str) -> Served | None:
         """The version with the campaign's settings, if it is loaded already."""
         ready = self._ready.get(version)
-        return ready if ready and ready.settings == self._settings.of(campaign) else None
+        return ready if ready and ready.settings == self.settings.of(campaign) else None
 
     def _prepared(self, campaign: Campaign, version: str, now: int) -> Served:
         ready = self._loaded(campaign, version)
-        return ready or self._loader.load(version, self._settings.of(campaign), now)
+        return ready or self.loader.load(version, self.settings.of(campaign), now)
 
     def _swap(self, served: Served) -> None:
         """Swap with one assignment: a request uses either the old or the new one throughout."""

@@ -1,7 +1,7 @@
 """Recommends groups for a visitor, and orders lists."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import KW_ONLY, dataclass, replace
 from itertools import repeat
 from typing import NamedTuple
 
@@ -99,48 +99,36 @@ class Candidate:
     group_id: str
 
 
+@dataclass(eq=False)
 class Runtime:
     """Answers from live models and the visitor's newest events.
 
     Each place of a recommendation is explored with the probability of the recommender's campaign.
-    Until the reranker, if there is one, serves a model, the recommender's model ranks.
+    Until the reranker, if there is one, serves a model, the recommender's model ranks. Without
+    `impressions` answers are not logged, because no visitor may ever see them. With `strict`, a
+    recipe that needs an item refuses a query without one; otherwise the visitor's newest event
+    stands in for it.
     """
 
-    def __init__(
-        self,
-        log: EventLog,
-        recommender: Serving,
-        impressions: ImpressionLog | None,
-        reranker: Serving | None = None,
-        availability: AvailabilityWatch | None = None,
-        filtering: Filtering | None = None,
-        catalogue: Catalogue | None = None,
-        *,
-        strict: bool = False,
-    ) -> None:
-        """With `strict`, a recipe that needs an item refuses a query without one.
-
-        Otherwise the visitor's newest event stands in for it. Without `impressions` answers are not
-        logged, because no visitor may ever see them.
-        """
-        self._log = log
-        self._recommender = recommender
-        self._impressions = impressions
-        self._reranker = reranker
-        self._availability = availability
-        self._filtering = filtering
-        self._catalogue = catalogue
-        self._strict = strict
+    log: EventLog
+    recommender: Serving
+    impressions: ImpressionLog | None
+    reranker: Serving | None = None
+    availability: AvailabilityWatch | None = None
+    filtering: Filtering | None = None
+    catalogue: Catalogue | None = None
+    _: KW_ONLY
+    strict: bool = False
 
     @property
     def served(self) -> Served:
         """The version that recommends now; NotReady if there is none."""
-        return self._recommender.current
+        return self.recommender.current
 
     @property
     def can_answer(self) -> bool:
         """True if there is anything to answer from, even if only counts."""
-        return self._recommender.is_ready
+        return self.recommender.is_ready
 
     @property
     def can_recommend(self) -> bool:
@@ -150,7 +138,7 @@ class Runtime:
     @property
     def can_rank(self) -> bool:
         """True if a trained version ranks now."""
-        return self.can_recommend or (self._reranker is not None and self._reranker.is_ready)
+        return self.can_recommend or (self.reranker is not None and self.reranker.is_ready)
 
     def recommend(self, query: Query) -> Answer:
         """The best groups of the catalogue for the visitor; scores sum to 1 over it.
@@ -163,8 +151,8 @@ class Runtime:
         check_between("limit", query.limit, 1, MAX_RESULTS)
         served, query = self.served, self.with_user(query)
         model, item_ids, animals = served.model, served.model.item_ids, None
-        if self._availability is not None:
-            animals = self._availability.of(item_ids, query.at, query.now)
+        if self.availability is not None:
+            animals = self.availability.of(item_ids, query.at, query.now)
         about = self._item_in_question(served, query.item_id)
         context = self._context(served, query, about, animals)
         scores = subtract_dislikes(model.score_catalogue(context), context, item_ids)
@@ -239,11 +227,11 @@ class Runtime:
 
     def disliked_animals(self, visitor: Visitor, groups: GroupScores) -> frozenset[str]:
         """The animals that the visitor disliked, as of the moment of those scores."""
-        return disliked_animals(self._log, visitor, groups.context)
+        return disliked_animals(self.log, visitor, groups.context)
 
     def deeds_by_animal(self, query: Query) -> dict[str, set[str]]:
         """See `deeds_by_animal`; of the query's visitor, at its moment."""
-        return deeds_by_animal(self._log, query.visitor, query.at)
+        return deeds_by_animal(self.log, query.visitor, query.at)
 
     def passing_groups(self, groups: Sequence[str], query: Query) -> set[str]:
         """Those of the groups that pass the query's filter; all of them if it has none."""
@@ -253,14 +241,14 @@ class Runtime:
 
     def with_user(self, query: Query) -> Query:
         """Return the query with the visitor's row, so that it is read once for the whole answer."""
-        return query if self._catalogue is None else query.with_user(self._catalogue)
+        return query if self.catalogue is None else query.with_user(self.catalogue)
 
     def with_profile(self, query: Query, postcodes: Postcodes) -> Query:
         """The query, its eligibility completed by what is stored of the user."""
         stored: Mapping[str, Value] = {}
-        if self._catalogue is not None:
-            query = query.with_user(self._catalogue)
-            stored = query.attributes(self._catalogue)
+        if self.catalogue is not None:
+            query = query.with_user(self.catalogue)
+            stored = query.attributes(self.catalogue)
         return replace(query, eligibility=query.eligibility.complete(stored, postcodes))
 
     def _chosen(
@@ -295,11 +283,11 @@ class Runtime:
         return chosen, (promotion.name if each else None for each in is_promoted)
 
     def _filters(self) -> Filtering:
-        assert self._filtering is not None, "queries with filters need a filtering"
-        return self._filtering
+        assert self.filtering is not None, "queries with filters need a filtering"
+        return self.filtering
 
     def _item_in_question(self, served: Served, item_id: str | None) -> str | None:
-        if item_id is None and not self._strict:
+        if item_id is None and not self.strict:
             return None
         recipe = recipe_named(served.version.recipe)
         if recipe.needs_item and item_id is None:
@@ -315,15 +303,15 @@ class Runtime:
         about: str | None = None,
         availability: NDArray[np.int64] | None = None,
     ) -> Context:
-        context = query_context(self._log, served.reader, query, self._catalogue)
+        context = query_context(self.log, served.reader, query, self.catalogue)
         if about is not None:
             seen = ContextEvent(about, DEFAULT_EVENT_TYPE, query.at)
             context = replace(context, events=(seen, *context.events))
         return context if availability is None else replace(context, availability=availability)
 
     def _ranking(self) -> Served:
-        reranker = self._reranker
-        return (reranker if reranker and reranker.is_ready else self._recommender).current
+        reranker = self.reranker
+        return (reranker if reranker and reranker.is_ready else self.recommender).current
 
     def _log_answer(
         self,
@@ -333,11 +321,11 @@ class Runtime:
         query: Query,
         propensities: tuple[float, ...] | None = None,
     ) -> None:
-        if self._impressions is None:
+        if self.impressions is None:
             return
         name, ids = answer.recommendation_id, tuple(item.item_id for item in answer.items)
         impression = query.impression(name, kind, answer.solution_version, ids, propensities)
-        self._impressions.add(replace(impression, dataset_group=served.dataset_group))
+        self.impressions.add(replace(impression, dataset_group=served.dataset_group))
 
 
 def check_ids(item_ids: Sequence[str]) -> None:

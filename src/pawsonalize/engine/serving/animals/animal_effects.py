@@ -47,6 +47,7 @@ class _Visits:
     counts: bool = True
 
 
+@dataclass(eq=False)
 class AnimalEffects:
     """Effects of each animal on pages: counted by the training, and since then.
 
@@ -54,15 +55,16 @@ class AnimalEffects:
     same numbers.
     """
 
-    def __init__(self, impressions: Impressions, log: EventLog, erased: ErasedLookup) -> None:
-        self._impressions = impressions
-        self._log = log
-        self._erased = erased
+    impressions: Impressions
+    log: EventLog
+    erased: ErasedLookup
+
+    def __post_init__(self) -> None:
         self._model: ChoiceModel | None = None  # until the first count: to make one reads nothing
 
     def _begin(self, model: ChoiceModel) -> None:
         self._model = model
-        self._erased_at = self._erased.last_noted()  # what is read from here on is without them
+        self._erased_at = self.erased.last_noted()  # what is read from here on is without them
         self._counts = {one: list(counts) for one, counts in model.counts.items()}
         self._changed = set[str]()
         self._attention = np.array(model.attention)
@@ -74,7 +76,7 @@ class AnimalEffects:
         self._by_visit: LRUCache[str, Floats] = LRUCache(_PAGES_KEPT)
         self._suspects = Suspects()
         self._through = model.through
-        self._offset = model.log_offset or max(0, self._log.head() - _DEEDS_AT_FIRST)
+        self._offset = model.log_offset or max(0, self.log.head() - _DEEDS_AT_FIRST)
 
     def count(self, tables: ChoiceTables, available: AvailableAnimals) -> None:
         """Count what came since the last time, and store it with the available animals."""
@@ -93,7 +95,7 @@ class AnimalEffects:
             self._changed = set()
 
     def _forget_erased(self) -> None:
-        noted = self._erased.noted_since(self._erased_at, DEFAULT_DATASET_GROUP)
+        noted = self.erased.noted_since(self._erased_at, DEFAULT_DATASET_GROUP)
         if not noted:
             return
         self._erased_at = max(noted.values())
@@ -108,10 +110,10 @@ class AnimalEffects:
 
     def _new_pages(self) -> list[Impression]:
         if not self._through:
-            return self._impressions.newest_pages(_AT_FIRST)
+            return self.impressions.newest_pages(_AT_FIRST)
         after = self._through
         found: list[Impression] = []
-        while batch := self._impressions.pages(after, _AT_ONCE):
+        while batch := self.impressions.pages(after, _AT_ONCE):
             found.extend(page for page in batch if page.recommendation_id not in self._shown)
             after = batch[-1].recommendation_id
         return found
@@ -123,12 +125,12 @@ class AnimalEffects:
             self._through = first_recommendation_id(pages[-1].answered_at - _LAG)
             self._expect(pages, tables, available)
         coming = deque(pages)
-        while batch := self._log.deeds(self._offset, _AT_ONCE):
+        while batch := self.log.deeds(self._offset, _AT_ONCE):
             self._offset = batch[-1].offset
             for deed in batch:
                 while coming and was_shown(coming[0], deed):
                     self._show(coming.popleft())
-                if opens(deed, self._log.event_types):
+                if opens(deed, self.log.event_types):
                     self._open(deed)
         for page in coming:
             self._show(page)
@@ -139,7 +141,7 @@ class AnimalEffects:
         """Note how likely each place was looked at, and opened then by what is usual."""
         sizes = [places_seen(page, ()) for page in pages]
         ids = [one[0] for page, n in zip(pages, sizes, strict=True) for one in _first(page, n)]
-        _, columns = factor_columns(self._impressions, pages, sizes)
+        _, columns = factor_columns(self.impressions, pages, sizes)
         with available.lock:
             odds = tables.log_odds(available, ids, columns)
         place = np.concatenate([np.arange(size) for size in sizes])

@@ -22,6 +22,7 @@ _PAST_KEPT = 3  # views of other moments, while no animal changes; each is as la
 _OVERLAP = 10_000
 
 
+@dataclass(eq=False)
 class AvailableAnimalsWatch:
     """The available animals as of now; those of another moment are read when a query asks.
 
@@ -29,33 +30,23 @@ class AvailableAnimalsWatch:
     as for availability.
     """
 
-    def __init__(
-        self,
-        animals: Animals,
-        availability: Availability,
-        exposures: AnimalExposures,
-        postcodes: Postcodes,
-    ) -> None:
-        self._animals = animals
-        self._availability = availability
-        self._exposures = exposures
-        self._postcodes = postcodes
-        self._available = AvailableAnimals(postcodes)
+    animals: Animals
+    availability: Availability
+    exposures: AnimalExposures
+    postcodes: Postcodes
+
+    def __post_init__(self) -> None:
+        self._available = AvailableAnimals(self.postcodes)
         self._known = (Revision(0, 0), 0, 0)
         self._counted_through = 0
         self._taking_in = Lock()
         # The lock is not held while the tables are read.
         self._past = cached(LRUCache(_PAST_KEPT), lock=Lock())(lambda at, _revision: self._read(at))
 
-    @property
-    def postcodes(self) -> Postcodes:
-        """The places that postcodes stand for."""
-        return self._postcodes
-
     def of(self, at: int, now: int) -> AvailableAnimals:
         """The available animals as of `at`; hold their lock while you read."""
         if at != now:
-            return self._past(at, self._availability.revision().number)
+            return self._past(at, self.availability.revision().number)
         while not self._refresh(now):
             pass  # another thread was faster; what it read may be older than this query needs
         return self._available
@@ -63,7 +54,7 @@ class AvailableAnimalsWatch:
     def count_shown(self) -> None:
         """Add what was shown since the last time."""
         after = max(0, self._counted_through - _OVERLAP)
-        shown, through = self._exposures.changed(after)
+        shown, through = self.exposures.changed(after)
         available = self._available  # another thread may put another one in its place
         with available.lock:
             available.count_shown(shown)
@@ -76,11 +67,11 @@ class AvailableAnimalsWatch:
         """
         known = self._known
         before, since, until = known
-        revision = self._availability.revision()
+        revision = self.availability.revision()
         at = max(now, revision.at)
         if revision == before and since <= at < until:
             return True
-        next_change = self._availability.next_change(at)
+        next_change = self.availability.next_change(at)
         newer = revision, at, FOREVER if next_change is None else next_change
         if not before.number:
             available = self._read(at)
@@ -89,9 +80,9 @@ class AvailableAnimalsWatch:
                     return False
                 self._available, self._known = available, newer
             return True
-        changed = self._availability.changed_animals(before, since, at)
-        here = self._animals.available_among(changed, at) if changed else {}
-        shown = self._exposures.of(changed) if changed else {}
+        changed = self.availability.changed_animals(before, since, at)
+        here = self.animals.available_among(changed, at) if changed else {}
+        shown = self.exposures.of(changed) if changed else {}
         with self._taking_in:
             if self._known is not known:
                 return False
@@ -103,12 +94,12 @@ class AvailableAnimalsWatch:
 
     def _read(self, at: int) -> AvailableAnimals:
         """A fresh set of the available animals, which no other thread has yet."""
-        available = AvailableAnimals(self._postcodes)
-        for items in _batches(self._availability.count(at)):
-            here = self._animals.available_of(items, at)
+        available = AvailableAnimals(self.postcodes)
+        for items in _batches(self.availability.count(at)):
+            here = self.animals.available_of(items, at)
             # These are several reads, and an animal may change its group between them.
             ids = {animal.animal_id for animals in here.values() for animal in animals}
-            available.put(ids, here, self._exposures.of(ids))
+            available.put(ids, here, self.exposures.of(ids))
         available.put_effects(self._available.effects)
         return available
 
@@ -136,12 +127,14 @@ class FoundAnimals:
     is_nearest: bool
 
 
+@dataclass(eq=False)
 class InventorySearch:
     """Finds available animals. Their words stay in memory; what changed is read again."""
 
-    def __init__(self, animals: Animals, available: AvailableAnimalsWatch) -> None:
-        self._animals = animals
-        self._available = available
+    animals: Animals
+    available: AvailableAnimalsWatch
+
+    def __post_init__(self) -> None:
         self._lock = Lock()
         self._version = 0
         self._puts: dict[str, int] = {}
@@ -177,7 +170,7 @@ class InventorySearch:
         return self._known
 
     def _refresh(self, now: int) -> None:
-        available = self._available.of(now, now)
+        available = self.available.of(now, now)
         with available.lock:
             order, version = available.order, available.version
             if version == self._version:
@@ -186,7 +179,7 @@ class InventorySearch:
             puts = dict(zip(ids, available.column("put", order).tolist(), strict=True))
         changed = [one for one in ids if self._puts.get(one) != puts[one]]
         if changed or len(puts) != len(self._puts):
-            here = self._animals.available_among(changed, now)
+            here = self.animals.available_among(changed, now)
             known = self._known[0] | {
                 one.animal_id: read_words(one, item.rpartition("-")[2])  # its group's age
                 for item, animals in here.items()

@@ -111,12 +111,12 @@ class Pages:
 NO_PAGES = Pages.of((), {}, 0)
 
 
+@dataclass(eq=False)
 class PageReader:
     """Reads the pages that visitors were shown, with those that still wait to be written."""
 
-    def __init__(self, table: Impressions, log: EventLog) -> None:
-        self._table = table
-        self._log = log
+    table: Impressions
+    log: EventLog
 
     def of(
         self, visitor: Visitor, at: int, waiting: Sequence[Impression], kinds: frozenset[str]
@@ -125,7 +125,7 @@ class PageReader:
 
         `waiting` are the visitor's answers that the table may not have yet.
         """
-        stored = self._table.pages_of(visitor, at, PAGES_READ)
+        stored = self.table.pages_of(visitor, at, PAGES_READ)
         new = [page for page in waiting if page.as_of < at and page.question in PAGES]
         pages = {page.recommendation_id: page for page in (*stored, *new)}
         if not pages:
@@ -134,8 +134,8 @@ class PageReader:
         shown, opened = ShownPages(kinds), dict[str, set[int]]()
         for page in newest:
             shown.add(page)
-        for deed in self._log.deeds_of(visitor, at, _DEEDS_READ):
-            if opens(deed, self._log.event_types) and (found := shown.find(deed)) is not None:
+        for deed in self.log.deeds_of(visitor, at, _DEEDS_READ):
+            if opens(deed, self.log.event_types) and (found := shown.find(deed)) is not None:
                 opened.setdefault(found[0].recommendation_id, set()).add(found[1])
         seen = [page for page in reversed(newest) if shown.is_seen(page)]
         return Pages.of(seen, opened, at - _VISIT)

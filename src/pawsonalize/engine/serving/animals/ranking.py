@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import nan
 
 import numpy as np
@@ -43,74 +43,66 @@ from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.impressions import ANIMAL_RANKING, ANIMALS, SIMILAR_ANIMALS
 
 
+@dataclass(eq=False)
 class Individuals:
     """Recommends, orders and compares animals that are available."""
 
-    def __init__(
-        self,
-        runtime: Runtime,
-        available: AvailableAnimalsWatch,
-        animals: Animals,
-        impressions: ImpressionLog | UnseenAnswers,
-        pages: PageReader,
-        effects: AnimalEffects,
-        settings: AnimalSettings,
-        open_pages: OpenPages,
-    ) -> None:
-        self._runtime = runtime
-        self._available = available
-        self._animals = animals
-        self._impressions = impressions
-        self._pages = pages
-        self._effects = effects
-        self._settings = settings
-        self.open_pages = open_pages
+    runtime: Runtime
+    available: AvailableAnimalsWatch
+    animals: Animals
+    impressions: ImpressionLog | UnseenAnswers
+    pages: PageReader
+    effects: AnimalEffects
+    settings: AnimalSettings
+    open_pages: OpenPages
+
+    def __post_init__(self) -> None:
         self._derived = CachedTables()
 
     def with_runtime(self, runtime: Runtime, *, is_seen: bool = True) -> "Individuals":
         """Return the same animals, ordered by another model; only `is_seen` is logged."""
         other = copy(self)
-        other._runtime = runtime
+        other.runtime = runtime
         if not is_seen:
-            other._impressions = self._impressions.unseen()
+            other.impressions = self.impressions.unseen()
         return other
 
     def with_profile(self, query: Query) -> Query:
         """The query, its eligibility completed by what is stored of the user."""
-        return self._runtime.with_profile(query, self._available.postcodes)
+        return self.runtime.with_profile(query, self.available.postcodes)
 
     def placed(self, rules: Eligibility) -> Eligibility:
         """The rules with the place of their postcode; InvalidInput if the table has it not."""
-        return rules.complete({}, self._available.postcodes)
+        return rules.complete({}, self.available.postcodes)
 
     @property
     def knows_postcodes(self) -> bool:
         """True if visitors can give their place by a postcode."""
-        return bool(self._available.postcodes)
+        return bool(self.available.postcodes)
 
     def distances(self, query: Query, animals: Sequence[Animal]) -> list[float]:
         """Return each animal's distance from the visitor in kilometres; NaN if unknown."""
         here = query.eligibility.place
         if here is None:
             return [nan] * len(animals)
-        places = [place_of(animal, self._available.postcodes) for animal in animals]
+        places = [place_of(animal, self.available.postcodes) for animal in animals]
         points = [(nan, nan) if one is None else (one.latitude, one.longitude) for one in places]
         far: list[float] = kilometres(here, *np.array(points).reshape(-1, 2).T).tolist()
         return far
 
     def count_choices(self, now: int) -> None:
         """Count what visitors did with animals on pages since the last time."""
-        if self._runtime.can_answer:
-            available = self._available.of(now, now)
+        if self.runtime.can_answer:
+            available = self.available.of(now, now)
             with available.lock:
-                tables = self._tables(self._derived.of(available), self._runtime.served)
-            self._effects.count(tables, available)
+                tables = self._tables(self._derived.of(available), self.runtime.served)
+            self.effects.count(tables, available)
 
     def can_order(self, now: int) -> bool:
         """True if animals can be ordered: by a live model, or by counts of available animals."""
-        if self._runtime.can_recommend:
+        if self.runtime.can_recommend:
             return True
-        return self._runtime.can_answer and len(self._available.of(now, now)) > 0
+        return self.runtime.can_answer and len(self.available.of(now, now)) > 0
 
     def recommend(self, query: Query) -> AnimalsAnswer:
         """The best animals for the visitor, except for explored places.
@@ -118,7 +110,7 @@ class Individuals:
         As many as `limit`, if so many may be shown. Raises InvalidInput for a limit outside 1…500.
         A page that is repeated goes on up to `limit`, where it had fewer places.
         """
-        query = self.open_pages.read(query, ANIMALS, self._runtime.served.version.name)
+        query = self.open_pages.read(query, ANIMALS, self.runtime.served.version.name)
         answer = self._recommended(query, None)
         left = query.limit - sum(len(one.item_ids) for one in query.page)
         if not query.page or query.continues or left <= 0:
@@ -129,7 +121,7 @@ class Individuals:
 
     def similar(self, animal_id: str, query: Query) -> AnimalsAnswer:
         """Animals for visitors who like this one; NotFound for an unknown animal."""
-        animal = self._animals.get(animal_id)
+        animal = self.animals.get(animal_id)
         if animal is None:
             raise NotFound(
                 f"there is no animal {animal_id}: see GET /v1/animals or `pawsonalize animals ls`"
@@ -152,11 +144,11 @@ class Individuals:
 
         `found` has a level for each: whatever the visitor likes, lower levels come first.
         """
-        query = self._runtime.with_user(query)
-        groups = self._runtime.score_groups(query, ranking=True)
+        query = self.runtime.with_user(query)
+        groups = self.runtime.score_groups(query, ranking=True)
         query = self.open_pages.read(query, ANIMAL_RANKING, groups.served.version.name)
         place_in_page = {ids[0]: place for place, (ids, *_) in enumerate(places_of(query.page))}
-        with self._weighing(query, groups, self._settings.group_affinity) as weighing:
+        with self._weighing(query, groups, self.settings.group_affinity) as weighing:
             available, end = weighing.available, len(place_in_page)
             slots = weighing.fitting(available.slots(found))
             utilities = weighing.utilities(slots)
@@ -175,7 +167,7 @@ class Individuals:
 
     def fitting(self, query: Query) -> list[str]:
         """The animals that may be shown, longest listed first: one for each place."""
-        available = self._available.of(query.at, query.now)
+        available = self.available.of(query.at, query.now)
         with available.lock:
             led = available.order[available.leads[available.order]]
             passing = led[available.judge(query.eligibility, led).passing]
@@ -184,8 +176,8 @@ class Individuals:
     def _recommended(self, query: Query, about: str | None) -> AnimalsAnswer:
         check_between("limit", query.limit, 1, MAX_RESULTS)
         name = query.recommendation_id or new_recommendation_id(query.now)
-        query = replace(self._runtime.with_user(query), recommendation_id=name)
-        groups, settings = self._runtime.score_groups(query, about), self._settings
+        query = replace(self.runtime.with_user(query), recommendation_id=name)
+        groups, settings = self.runtime.score_groups(query, about), self.settings
         share = settings.group_affinity if about is None else settings.similar_affinity
         with self._weighing(query, groups, share) as weighing:
             available = weighing.available
@@ -219,18 +211,18 @@ class Individuals:
         themselves most of all. Groups that do not pass the query's filter must not be shown; nor
         groups that came since it was applied.
         """
-        available = self._available.of(query.at, query.now)
+        available = self.available.of(query.at, query.now)
         # All that reads tables comes before the lock: other queries would wait for the tables.
-        passed, disliked = None, self._runtime.disliked_animals(query.visitor, groups)
+        passed, disliked = None, self.runtime.disliked_animals(query.visitor, groups)
         if query.filter is not None:
             with available.lock:
                 names = available.codes["group"].names
                 present = [names[code] for code in available.present.tolist()]
-            passed = self._runtime.passing_groups(present, query)
-        pages = self._pages.of(
+            passed = self.runtime.passing_groups(present, query)
+        pages = self.pages.of(
             query.visitor,
             query.page[0].as_of if query.page else query.at,
-            self._impressions.waiting_of(query.visitor),
+            self.impressions.waiting_of(query.visitor),
             frozenset(groups.served.choices.kinds),
         )
         with available.lock:
@@ -239,8 +231,8 @@ class Individuals:
             if groups.served.version.name == UNTRAINED:
                 # Without a model, an unknown visitor is expected to like what others look at.
                 usual = derived.groups.in_general(groups, codes, available.present)
-                affinity += self._settings.group_affinity * usual
-            traits, classes = self._settings.traits, classes_of(groups.model)
+                affinity += self.settings.group_affinity * usual
+            traits, classes = self.settings.traits, classes_of(groups.model)
             affinity += derived.traits.of(groups.context, codes, available.there, traits, classes)
             penalty = penalties(groups.context, codes.names)
             lost = np.zeros(len(codes)) if penalty is None else -penalty
@@ -255,7 +247,7 @@ class Individuals:
                 tables.of(available, pages, affinity),
                 tables.weights,
                 query.eligibility,
-                self._settings,
+                self.settings,
                 query.at,
                 available.slots(disliked),
             )
@@ -263,7 +255,7 @@ class Individuals:
     def _tables(self, derived: Derived, served: Served) -> ChoiceTables:
         tables = derived.choices.get(served.version.name)
         if tables is None or tables.model is not served.choices:
-            weights = ChoiceWeights.of(served.choices, self._settings.weights)
+            weights = ChoiceWeights.of(served.choices, self.settings.weights)
             tables = ChoiceTables(served.choices, weights)
             derived.choices[served.version.name] = tables
         return tables
@@ -296,7 +288,7 @@ class Individuals:
         )
         animal_ids = tuple(place.animal_ids for place in places)
         factors = tuple(place.factors for place in places)
-        self._impressions.add(replace(impression, animal_ids=animal_ids, factors=factors))
+        self.impressions.add(replace(impression, animal_ids=animal_ids, factors=factors))
         return answer
 
     def _explained(
@@ -306,9 +298,9 @@ class Individuals:
         places: list[AnimalPlace],
         standings: list[Standing],
     ) -> list[AnimalPlace]:
-        known = self._animals.get_many([one for place in places for one in place.animal_ids])
-        rules, days = query.eligibility, self._settings.newcomer_days
-        deeds = self._runtime.deeds_by_animal(query)
+        known = self.animals.get_many([one for place in places for one in place.animal_ids])
+        rules, days = query.eligibility, self.settings.newcomer_days
+        deeds = self.runtime.deeds_by_animal(query)
         explained = []
         for place, (lifts, shown, far) in zip(places, standings, strict=True):
             here = [known[one] for one in place.animal_ids if one in known]
