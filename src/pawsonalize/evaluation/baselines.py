@@ -64,8 +64,7 @@ def popularity_shares(user: NDArray[np.int32], item: NDArray[np.int32], n_items:
 def shuffled_order(group: NDArray[np.integer], seed: int) -> Ints:
     """Rows in random order within each group, shape (rows,): row r takes what `[r]` had.
 
-    `group` rises; rows of group -1 (at any place) stay. Times stay where they are, so nothing
-    but the order of a user's items is lost.
+    `group` rises; rows of group -1 (at any place) stay. Only the order of a user's items is lost.
     """
     source = np.arange(len(group))
     free = np.flatnonzero(group >= 0)

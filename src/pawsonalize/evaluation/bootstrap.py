@@ -61,8 +61,7 @@ def intervals(values: Floats, seed: int) -> tuple[Interval, ...]:
 def paired_differences(ours: Floats, theirs: Floats, seed: int) -> tuple[Difference, ...]:
     """The difference of each metric, user by user; both (users, metrics), the same users.
 
-    Pairing takes out what makes some users easy for every ranker, so it sees differences that
-    two overlapping intervals hide.
+    Pairing sees differences that two overlapping intervals hide.
     """
     per_user = ours - theirs
     means = resampled_means(per_user, seed)
@@ -80,10 +79,7 @@ def _bounds(means: Floats) -> tuple[Floats, Floats]:
 
 
 def chance_of_lead(ours: Floats, theirs: Floats, seed: int) -> float:
-    """Probability of a lead as large if, for each user, a coin says which ranker is which.
-
-    Values are of one metric, shape (users,), of the same users.
-    """
+    """Probability of as large a lead if a coin decides for each user which ranker is which."""
     differences = ours - theirs
     # A user with equal values keeps the sum whatever the coin shows, so leaving them out is exact
     # and saves work.

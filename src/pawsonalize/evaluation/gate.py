@@ -1,7 +1,6 @@
 """The gate: from evidence on a new solution version to the decision whether it goes live.
 
-The evidence was measured on held-out events. A test case is one question of one user, and every
-ranker got the same ones. The metric is NDCG@5.
+Evidence is from held-out events: a test case is one question of one user, in NDCG@5.
 """
 
 from collections.abc import Iterable, Mapping
@@ -198,8 +197,8 @@ def _live_verdict(evidence: Evidence, settings: GateSettings, now: int) -> RuleV
 def slice_verdict(evidence: Evidence, settings: GateSettings) -> RuleVerdict:
     """A mean that rises must not hide visitors or animals that lose.
 
-    Where nothing is live, there is no better version to keep: then only a loss that is surely
-    beyond the margin refuses, and a smaller one is a warning.
+    Where nothing is live, only a loss surely beyond the margin refuses, and a smaller one is a
+    warning.
     """
     rule, other = "slices", "popularity" if evidence.live is None else "the live version"
     least, margin = settings.min_slice_test_cases, settings.slice_margin
@@ -292,10 +291,9 @@ def _sound_verdicts(evidence: Evidence, settings: GateSettings) -> tuple[RuleVer
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Whether the new version goes live, why in a sentence or two, and every rule's verdict.
+    """The decision: `promoted` if the version goes live, why in words, and every rule's verdict.
 
-    If it does not, `outcome` says whether a rule was broken or the evidence is insufficient; the
-    live version stays either way. JSON by msgspec as it is.
+    If not, `outcome` says whether a rule was broken or the evidence is insufficient.
     """
 
     promoted: bool

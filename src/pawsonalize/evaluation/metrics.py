@@ -17,10 +17,7 @@ MISSED = np.iinfo(np.int64).max // 2
 
 @dataclass(frozen=True, slots=True)
 class Placements:
-    """The targets of all questions, one row each, grouped by question.
-
-    Every question has a target, and no target twice.
-    """
+    """The targets of all questions, each once, grouped by question; every question has one."""
 
     question: Ints
     """In 0…n_questions-1, rising."""
@@ -67,8 +64,8 @@ Metric = Callable[[Placements], Floats]
 def place(scores: NDArray[np.floating], targets: Ints) -> tuple[Ints, Ints]:
     """`before` and `tied` of each target, shape (targets,).
 
-    `scores` are the candidates', -inf where one must not be recommended; `targets` are
-    positions among them, -1 for an item that is no candidate. Both count as missed.
+    `scores` are the candidates', -inf where one must not be recommended; `targets` are positions
+    among them, -1 for an item that is no candidate. Both count as missed.
     """
     before = np.full(len(targets), MISSED)
     tied = np.ones(len(targets), np.int64)
@@ -80,19 +77,16 @@ def place(scores: NDArray[np.floating], targets: Ints) -> tuple[Ints, Ints]:
 
 
 def precision(placements: Placements, k: int) -> Floats:
-    """Right items among the first k, over k: with a single target at most 1 / k.
-
-    Source: Amazon Personalize, "Evaluating a solution version with metrics".
-    """
+    """Right items among the first k, over k (Amazon Personalize): at most 1 / k for one target."""
     return placements.gain(np.ones(k)) / k
 
 
 def normalized_discounted_cumulative_gain(placements: Placements, k: int) -> Floats:
     """Gain of the first k, each right item 1 / log2(rank + 1), over the best possible gain.
 
-    The best possible list has min(k, targets) right items at its top. Source: Amazon
-    Personalize, "Evaluating a solution version with metrics"; trec_eval's `ndcg_cut` with
-    binary relevance is the same.
+    The best list has min(k, targets) right items at its top. Source: Amazon Personalize,
+    "Evaluating a solution version with metrics"; trec_eval's `ndcg_cut` with binary relevance is
+    the same.
     """
     gains = 1 / np.log2(np.arange(2, k + 2))
     targets = np.bincount(placements.question, minlength=placements.n_questions)
@@ -101,11 +95,7 @@ def normalized_discounted_cumulative_gain(placements: Placements, k: int) -> Flo
 
 
 def mean_reciprocal_rank(placements: Placements, k: int) -> Floats:
-    """1 / rank of the first right item, 0 if it is not among the first k.
-
-    The name is Amazon Personalize's; the mean is taken over questions. trec_eval's
-    `recip_rank` of the first k is the same.
-    """
+    """1 / rank of the first right item, 0 if not among the first k; trec_eval's `recip_rank`."""
     total = np.zeros(placements.n_questions)
     still_none = np.ones(placements.n_questions)
     for rank, none_so_far in _none_among(placements, k):
@@ -140,8 +130,7 @@ def _none_among(placements: Placements, k: int) -> Iterator[tuple[int, Floats]]:
 def coverage(lists: Iterable[Ints], n_items: int) -> float:
     """Distinct items in all the lists, over the items there are (0 for an empty catalogue).
 
-    More questions give more coverage, so compare it only on the same questions. Source: Amazon
-    Personalize, "coverage".
+    More questions give more coverage. Source: Amazon Personalize, "coverage".
     """
     shown = np.unique(np.concatenate([np.zeros(0, np.int64), *lists]))
     return len(shown) / n_items if n_items else 0.0
@@ -198,8 +187,7 @@ class Judgement:
 def judge(ranker: Ranker, targets: Sequence[Ints]) -> Judgement:
     """Ask every question once; `targets[q]` are positions among the candidates, -1 outside.
 
-    Ties in a list stand in the candidates' order, as they do in the service's answers; in the
-    metrics they count by their expectation.
+    Ties in a list stand in the candidates' order; in the metrics they count by their expectation.
     """
     placed, best, best_scores = [], [], []
     for question, wanted in enumerate(targets):

@@ -97,8 +97,7 @@ class OffPolicyValue:
 def off_policy_value(choices: Choices, seed: int = 0) -> OffPolicyValue:
     """Estimate the target policy's value, or refuse to where the log is too thin for it.
 
-    The seed draws bootstrap resamples, which serve for up to 2,000 answers; above, the interval is
-    normal.
+    The interval is by the bootstrap, for more than 2,000 answers normal.
     """
     answers, codes = np.unique(choices.answer, return_inverse=True)
     sample = effective_sample(choices)

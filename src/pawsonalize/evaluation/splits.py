@@ -62,9 +62,8 @@ def personalize_split(user: NDArray[np.integer], seed: int) -> Split:
 def global_time_split(user: NDArray[np.integer], time: Ints, moment: int, seed: int) -> Split:
     """Everything before `moment` is the training part; every user active since is asked once.
 
-    The question is one of the user's events since then, drawn by lot: what was it, given all
-    the user's events before it? So the model is old, as it is on a day of service, and the
-    visitor's history is not.
+    The question is one of the user's events since then, drawn by lot, given all events before it:
+    as on a day of service, the model is old, and the visitor's history is not.
     """
     start, end = _spans(user)
     up_to = np.concatenate(([0], np.cumsum(time >= moment)))
@@ -82,10 +81,7 @@ def _spans(user: NDArray[np.integer]) -> tuple[Ints, Ints]:
 
 
 def moment_after(time: Ints, share: float) -> int:
-    """The moment of the event that `share` of the events precede; at least one event.
-
-    Fewer come strictly before it where moments are equal.
-    """
+    """The moment of the event that `share` of the events precede, or fewer at equal moments."""
     place = min(int(np.ceil(share * len(time))), len(time) - 1)
     return int(np.sort(time)[place])
 
@@ -93,8 +89,7 @@ def moment_after(time: Ints, share: float) -> int:
 def births(item: NDArray[np.integer], time: Ints, created: Ints) -> Ints:
     """When each item was there at the latest: when it was created or first seen, shape (items,).
 
-    `created` is the largest int64 where no moment is known. An item that was neither created nor
-    seen at a known moment was always there.
+    `created` is the largest int64 where unknown; an item without any known moment was always there.
     """
     known = created.copy()
     np.minimum.at(known, item, time)
@@ -104,10 +99,7 @@ def births(item: NDArray[np.integer], time: Ints, created: Ints) -> Ints:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """Targets that belong together, a mask of shape (targets,).
-
-    A mean over all targets hides those that a recommender serves badly.
-    """
+    """Targets that belong together: a mean of all hides those that a recommender serves badly."""
 
     kind: str
     value: str

@@ -2,7 +2,7 @@
 
 from bisect import bisect
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -16,8 +16,7 @@ from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.resource import first_recommendation_id
 from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.histories import Deed
-from pawsonalize.storage.events.impressions import Impression, Impressions
+from pawsonalize.storage.events.impressions import Impressions
 
 _WAITS = ("under 14 days", "14 to 29 days", "30 to 59 days", "60 to 179 days", "180 days and more")
 
@@ -145,16 +144,12 @@ def joined_events(impressions: Impressions, log: EventLog, now: int) -> JoinedEv
         return JoinedEvents(len(deeds), 0, 0)
     last = now if len(pages) < _PAGES else pages[-1].as_of
     known = [deed for deed in deeds if pages[0].as_of <= deed.sent_at <= last]
-    return JoinedEvents(len(known), _joined(known, pages), len(pages))
-
-
-def _joined(deeds: Sequence[Deed], pages: Sequence[Impression]) -> int:
     shown, coming, joined = ShownPages(), deque(pages), 0
-    for deed in deeds:
+    for deed in known:
         while coming and was_shown(coming[0], deed):
             shown.add(coming.popleft())
         joined += reported_page(deed) is not None or shown.find(deed) is not None
-    return joined
+    return JoinedEvents(len(known), joined, len(pages))
 
 
 def report_unjoined(impressions: Impressions, log: EventLog, problems: Problems, now: int) -> None:

@@ -64,8 +64,8 @@ def _parse(text: str) -> _Expression:
 class Measuring:
     """Attributes sent events: to the source that they name, or to the solution that recommended.
 
-    That is the solution whose version gave the answer of the event's recommendation id. An event
-    with neither counts in no metric; nor do imported events.
+    That is the one of the answer that the event names. Other and imported events count in no
+    metric.
     """
 
     registry: Registry
@@ -76,10 +76,7 @@ class Measuring:
     def measured(
         self, attribution: MetricAttribution, after: int, through: int
     ) -> list[tuple[str | int, ...]]:
-        """The report's rows on the events with `after < offset <= through`.
-
-        One for each hour, metric and source that has events.
-        """
+        """Rows on the events in `after < offset <= through`, by hour, metric and source."""
         wanted = [(one, _parse(one.expression)) for one in attribution.metrics]
         sums: defaultdict[tuple[int, int, str], float] = defaultdict(float)
         for event in self._events(attribution, after, through):

@@ -70,10 +70,7 @@ def read_weights(given: Mapping[str, str]) -> dict[str, float]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One outcome, by a visitor (the user of a bound session); None if only the record knows it.
-
-    `recommendation_id` is the answer that the event names.
-    """
+    """One outcome; the visitor is None if only the animal's record knows it."""
 
     kind: OutcomeKind
     at: int
@@ -225,10 +222,9 @@ def logged_choices(
 ) -> Choices | None:
     """The recommendations from `since` to before `until` that visitors saw; None without any.
 
-    One row for each of the first places of answers with propensities. `rewards` has the value of
-    each event type. An outcome counts if it names the answer and one of these items, and was sent
-    at most `within` milliseconds after the answer. The target policy does not explore: it shows the
-    best item that is left.
+    One row for each of the first places of answers with propensities. An outcome counts, by its
+    event type's value in `rewards`, if it names the answer and one of these items, at most `within`
+    later. The target policy does not explore: it shows the best item that is left. In milliseconds.
     """
     row_of: dict[tuple[str, str], int] = {}
     answered_at, answers, odds = array("q"), array("q"), array("d")

@@ -1,7 +1,6 @@
 """Outcomes reports are made in processes of their own, never in one that answers.
 
-A report takes seconds of Python. In a thread beside answers it would hold their interpreter, and
-its memory would stay with the server.
+They take seconds of Python, which would hold the server's interpreter, and memory.
 """
 
 import os
@@ -106,8 +105,8 @@ class OutcomesProcesses:
     """Runs `command` for each report, with what is asked for as its arguments.
 
     `look` reads the tables: if they cannot be read, that is known before a process has started, and
-    while one waits for them. A process itself waits as long as it takes, as a busy machine lets it
-    wait for its turn. It ends when its standard input does, so also with a server that is killed.
+    while one waits. A process waits for its turn on a busy machine as long as it takes. It ends
+    when its standard input does, so also with a server that is killed.
     """
 
     command: Sequence[str]
@@ -120,10 +119,7 @@ class OutcomesProcesses:
         self._is_closed = False
 
     def make(self, dataset_group: str, order: OutcomesOrder, parts: int = 0) -> OutcomesMade:
-        """The report of a dataset group, by the default weights; NotReady with the reason.
-
-        Blocks as long as that takes, without the interpreter.
-        """
+        """The report by the default weights, which blocks; NotReady with the reason."""
         self.look()
         span = (order.since, order.until, order.within_days, parts)
         with self._start([dataset_group, *map(str, span)]) as child:

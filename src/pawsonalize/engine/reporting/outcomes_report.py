@@ -49,10 +49,9 @@ Key = Hashable  # _ALL, a policy, or ("version", its name)
 
 @dataclass(frozen=True, slots=True)
 class OutcomesOrder:
-    """Order of a report: outcomes, answers and arrivals from `since` to before `until`.
+    """Order of a report: outcomes, answers and arrivals from `since` to before `until`, in ms.
 
-    Both are milliseconds since 1970. `within_days` is how long before an outcome its answer may
-    lie.
+    `within_days` is how long before an outcome its answer may lie.
     """
 
     since: int
@@ -174,10 +173,7 @@ class _Tally:
         span: tuple[int, int],
         stays: tuple[Sequence[Wait], Sequence[Wait]] | None = None,
     ) -> Line:
-        """The key's line; `span` is the time in which animals could have been shown.
-
-        `stays` are the arrivals of its time, and the hardest of them.
-        """
+        """The line of a key and a time, with its arrivals and the hardest of them, if any."""
         outcomes, sessions = self._outcomes[key], len(self.sessions[key])
         net = outcomes[OutcomeKind.ADOPTION] - outcomes[OutcomeKind.RETURN]
         return Line(
@@ -200,10 +196,7 @@ class _Tally:
 def report_outcomes(
     sources: OutcomeSources, order: OutcomesOrder, season: Season | None = None
 ) -> OutcomesReport:
-    """Count what the tables hold, or `season` if that is read already.
-
-    That takes time, so do not do it for every request.
-    """
+    """Count what the tables hold, or `season` if it is read already; this takes seconds."""
     season = season or Season.read(sources, order)
     waits = [wait for wait in season.waits if wait.until > order.since]
     tally = _Tally(Showing(waits))

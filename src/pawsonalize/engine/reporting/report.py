@@ -143,8 +143,7 @@ _ENDS = {AnimalStatus.ADOPTED: Ending.ADOPTED, AnimalStatus.REMOVED: Ending.LEFT
 def waits_of(animal: Animal, until: int) -> Iterator[Wait]:
     """The animal's waits, as known before `until`; a wait that goes on is cut there.
 
-    A wait begins as `Animal.waits_since` has it: when the animal becomes available. If it never
-    does, it begins when the animal comes in.
+    A wait begins when the animal becomes available; or when it comes in, if it never does.
     """
     began: int | None = None
     was_available = False
@@ -207,10 +206,9 @@ class Showing:
 
 
 def hardest(waits: Sequence[Wait]) -> NDArray[np.bool_]:
-    """A mask of the fifth of arrivals whose kind was adopted at the lowest rate.
+    """A mask of the fifth of arrivals whose kind was adopted at the lowest rate per day waited.
 
-    The kind is the species, then its age, its size, and at last the group. The rate is per day
-    waited.
+    The kind is the species, then its age, its size, and at last the group.
     """
     if not waits:
         return np.zeros(0, bool)

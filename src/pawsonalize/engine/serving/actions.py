@@ -32,8 +32,7 @@ class ActionAnswer:
 class ActionRecommending:
     """Suggests actions by their probability times their VALUE (1 if none is given).
 
-    An action is left out after its EXPIRATION_TIMESTAMP (epoch seconds), and for REPEAT_FREQUENCY
-    days after the user did anything with it.
+    Leaves out actions after their EXPIRATION_TIMESTAMP, and for REPEAT_FREQUENCY days after a use.
     """
 
     log: EventLog

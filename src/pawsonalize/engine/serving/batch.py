@@ -1,7 +1,6 @@
 """Batch jobs: a solution version answers every line of JSON Lines files.
 
-Inference jobs recommend or rank. Segment jobs find the users who like an item, or the items of an
-attribute, best.
+Inference jobs recommend or rank. Segment jobs find the users who like some items best.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,10 +42,7 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Reads queries from a job's files and writes `{name}.out` for each, in their order.
-
-    An error in a line stands in its place, and costs that line alone.
-    """
+    """Answers a job's files, in `{name}.out` for each; an error stands in its own line's place."""
 
     sources: Sources
     outputs: Outputs
@@ -57,19 +53,13 @@ class Batch:
     filterings: Filterings
 
     def check_inference(self, job: BatchInferenceJob) -> None:
-        """InvalidInput for a location out of reach, too many results, or no such influence.
-
-        NotFound without the version or the filter.
-        """
+        """InvalidInput for a bad location, number or influence; NotFound for version or filter."""
         version, group = self._version(job)
         self._check(job, group, MAX_RESULTS)
         check_influence(version.recipe, job)
 
     def infer(self, job: BatchInferenceJob, at: int) -> dict[str, Any]:
-        """Answer every line as a campaign of the version would at the moment `at`.
-
-        Logs no impressions; returns the counts.
-        """
+        """Answer every line as a campaign would at that moment, without impressions; the counts."""
         version, group = self._version(job)
         settings = ServingSettings(
             exploration_weight=job.exploration_weight or 0.0,
@@ -90,10 +80,7 @@ class Batch:
         return self._run(job, lambda lines: (_answered(line, answer) for line in lines))
 
     def check_segments(self, job: BatchSegmentJob) -> None:
-        """InvalidInput for a location out of reach, too many results, or a recipe without users.
-
-        NotFound without the version or the filter.
-        """
+        """InvalidInput for a bad location, number or recipe; NotFound for a version or filter."""
         version, group = self._version(job)
         if version.recipe != USER_PERSONALIZATION:
             raise InvalidInput(
@@ -106,8 +93,7 @@ class Batch:
     def segment(self, job: BatchSegmentJob, at: int) -> dict[str, Any]:
         """Answer every line as of the moment `at`; returns the counts.
 
-        A user's score for a query is the sum of the model's scores for the query's items. Scores
-        sum to 1 over the catalogue for every user, so users compare.
+        A user's score is the sum of the scores of the query's items; all scores of a user sum to 1.
         """
         version, group = self._version(job)
         segmenting = _Segmenting(
@@ -275,16 +261,15 @@ class _Segmenting:
     def _fill(self, segments: Sequence[_Segment]) -> None:
         after = ""
         while segments and (users := self.log.user_ids(after, _USERS_AT_ONCE)):
-            weights = np.array([self._weights(user, segments) for user in users])
+            weights = np.empty((len(users), len(segments)))
+            for row, user in enumerate(users):
+                query = Query(Visitor(user), self.at, self.at)
+                context = query_context(self.log, self.served.reader, query, self.catalogue)
+                scores = self.served.model.score_catalogue(context)
+                weights[row] = [scores[segment.items].sum() for segment in segments]
             for column, segment in enumerate(segments):
                 self._keep_best(segment, users, weights[:, column])
             after = users[-1]
-
-    def _weights(self, user: str, segments: Sequence[_Segment]) -> list[float]:
-        query = Query(Visitor(user), self.at, self.at)
-        context = query_context(self.log, self.served.reader, query, self.catalogue)
-        scores = self.served.model.score_catalogue(context)
-        return [float(scores[segment.items].sum()) for segment in segments]
 
     def _keep_best(self, segment: _Segment, users: list[str], scores: NDArray[np.float64]) -> None:
         """Keep the best of the kept and the new users; among equals the earlier stays first."""

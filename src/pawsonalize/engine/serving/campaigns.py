@@ -37,10 +37,9 @@ class _Kept:
 class Runtimes:
     """Recommends and ranks from any campaign, by its name, in its own dataset group.
 
-    At most `limit` campaigns are in memory: those that answered last. `pinned` ones always are,
-    and are kept current elsewhere. Models are loaded in a thread of their own, one after the other,
-    so that no other campaign's answer waits for them. `live_model` makes the model of the campaign
-    of that name, with nothing loaded yet.
+    At most `limit` campaigns are in memory, those that answered last, and the `pinned` ones, which
+    are kept current elsewhere. Models are made by `live_model`, and loaded one after the other in a
+    thread of their own, so that no other campaign's answer waits for them.
     """
 
     event_log: EventLog
@@ -63,8 +62,8 @@ class Runtimes:
     async def of(self, campaign: str) -> Runtime:
         """The campaign's recommender, which serves a version.
 
-        NotFound for an unknown campaign, NotReady while it serves nothing, and what loading its
-        model raises.
+        NotFound for an unknown campaign, NotReady while it serves nothing, and errors of its
+        loading.
         """
         kept = self._used(campaign)
         if kept is None:

@@ -5,9 +5,8 @@ trait of animals (species, breed, family, size, age) the log of a score loses
 
     weight * ln((liked + disliked + doubt) / (liked + doubt))
 
-`liked` are the visitor's events with that trait, `disliked` their dislikes; both fade. So five
-dislikes of dogs, and nothing else, take away more than half of what all dogs had. Three dislikes of
-a visitor who viewed thirty dogs take hardly anything.
+by the visitor's events and dislikes with that trait; both fade. So five dislikes of dogs, and
+nothing else, take away more than half of what all dogs had, and hardly anything after thirty views.
 """
 
 import math
@@ -151,10 +150,7 @@ def context_of(
     facets: tuple[Facet, ...] = (),
     wishes: tuple[Wish, ...] = (),
 ) -> Context:
-    """The visitor's newest events as of `at` (milliseconds since 1970), newest first.
-
-    The latest answer of the quiz counts: events before it that speak against it are left out.
-    """
+    """The visitor's newest events as of `at`, without those that the latest quiz takes back."""
     if visitor.user_id is None and visitor.session_id is None:
         return Context((), at, facets=facets)
     newest = log.recent(visitor, at, MAX_CONTEXT_EVENTS)
@@ -169,8 +165,7 @@ def query_context(
 ) -> Context:
     """Build the context of the query's visitor, as far as `reader` knows the model's facets.
 
-    A user's attributes are read only for a model that uses some. An answer of the quiz in the
-    request counts before a stored one.
+    A user's stored attributes count after the quiz in the request, if the model uses any.
     """
     facets = (*reader.of_context(query.context), *of_preferences(query.preferences))
     wishes = query.preferences.wishes(query.at)
@@ -209,11 +204,10 @@ def build_context(
     *,
     visitor: str | None = None,
 ) -> Context:
-    """The context of a visitor with these events; the oldest are cut off if they are too many.
+    """The context of a visitor with these events, by their meaning; the oldest are cut off.
 
-    Event types are replaced by their meaning. A return or a dislike shows no interest, and takes
-    back what the visitor did with the item before. A later event that is more than a view shows
-    interest again.
+    A return or a dislike takes back what the visitor did with the item before; a later event that
+    is more than a view shows interest again.
     """
     kept: list[ContextEvent] = []
     disliked: list[ContextEvent] = []

@@ -129,10 +129,7 @@ def _read(
 
 
 class Directory:
-    """Finds dataset groups and campaigns by the names in requests.
-
-    A look-up is kept for a second, so that a busy campaign does not read the tables for each query.
-    """
+    """Finds groups and campaigns by the names in requests; a look-up is kept for a second."""
 
     def __init__(self, registry: Registry, reference: Reference, now: Callable[[], int]) -> None:
         self._registry = registry
@@ -142,10 +139,7 @@ class Directory:
         self._serving = CachedLookup(self._live, now)
 
     def dataset_group(self, address: Address) -> str:
-        """The request's dataset group: the named one, the campaign's, or the default one.
-
-        NotFound lists the known names; InvalidInput for the full name of something else.
-        """
+        """The named group, the campaign's, or the default one; NotFound lists the known names."""
         if address.is_default:
             return DATASET_GROUP
         return self._groups.find(names_of(address, self._reference))
@@ -167,9 +161,9 @@ class Directory:
     def campaign(self, address: Address, purpose: Purpose) -> str:
         """The campaign that answers: the named one, or the nearest of the group.
 
-        Of the campaigns that serve a model, the one with the nearest recipe answers; of several,
-        the one that was created first. Raises what `dataset_group` does, Conflict for a stopped
-        recommender, and NotReady while none serves a model.
+        Nearest is by recipe, among those that serve a model, then by age. Raises what
+        `dataset_group` does, Conflict for a stopped recommender, and NotReady while none serves a
+        model.
         """
         return self._campaigns.find((names_of(address, self._reference), purpose))
 
@@ -312,13 +306,14 @@ def readiness(
 ) -> Readiness:
     """Return what can answer; NotReady with the next move if nothing can.
 
-    `runtime` answers queries that name nothing. With `orders_animals` there are available animals,
-    which can be ordered without a model.
+    `runtime` answers queries that name nothing; available animals can be ordered without a model.
     """
     campaigns = tuple(sorted(entries, key=lambda one: one.age))
     if runtime.can_recommend:
         return Readiness(runtime.served.version.name, None, campaigns)
-    serving = [one for one in campaigns if _serves(one, runtime)]
+    # Those in memory from the start answer only if they have loaded a model.
+    unloaded = {RECOMMENDER} if runtime.can_rank else {RECOMMENDER, RERANKER}
+    serving = [one for one in campaigns if one.serves and one.name not in unloaded]
     if not serving and not orders_animals:
         raise NotReady(
             "no model is live yet, and there is no available animal: run `pawsonalize train`, or"
@@ -332,10 +327,3 @@ def readiness(
     if orders_animals and all(one.dataset_group != DATASET_GROUP for one in serving):
         message += f"{'; ' if serving else ': '}animals are ordered by what is known of them"
     return Readiness(None, message, campaigns)
-
-
-def _serves(one: DirectoryEntry, runtime: "Runtime") -> bool:
-    """True if the campaign answers; those in memory from the start must have loaded a model."""
-    if one.name == RECOMMENDER:
-        return runtime.can_recommend
-    return one.serves and (one.name != RERANKER or runtime.can_rank)

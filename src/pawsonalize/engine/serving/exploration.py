@@ -31,9 +31,8 @@ _COUNTED_EVENTS = 500_000
 class Novelty:
     """The exploration share of each item of the catalogue, in proportion.
 
-    `weights` are whole numbers, shape (items,), 0 for an item that is never drawn; their type has
-    room for their sum. Where only some items have a share, `positions` are theirs in the catalogue,
-    ascending.
+    `weights` are whole numbers, 0 for an item that is never drawn; their type has room for their
+    sum. Where only some items have a share, `positions` are theirs in the catalogue, ascending.
     """
 
     weights: NDArray[np.int64] | NDArray[np.int32]
@@ -98,19 +97,15 @@ class Explored:
 
 
 def novelty(counts: NDArray[np.int64], eligible: NDArray[np.bool_]) -> Novelty:
-    """Weights in proportion to 1 / (1 + count) for the eligible items, 0 for the others.
-
-    `counts` are showings per item, shape (items,); from 2**20 on they weigh alike.
-    """
+    """Weights in proportion to 1 / (1 + showings) for the eligible items, 0 for the others."""
     return Novelty(np.where(eligible, _WHOLE // (1 + np.minimum(counts, MAX_COUNT)), 0))
 
 
 def explore(best: NDArray[np.intp], due: Novelty | None, weight: float, seed: str) -> Explored:
     """Give each place, with probability `weight`, to a draw by novelty among the rest.
 
-    `best` are the positions with the highest scores, best first, one for each place. Places that
-    are not drawn keep this order. The same arguments give the same places: all chance comes from
-    `seed`.
+    `best` are the positions with the highest scores, best first, one for each place; places that
+    are not drawn keep this order. All chance comes from `seed`.
     """
     ranked = best.tolist()
     if weight <= 0 or due is None:
@@ -149,8 +144,8 @@ def _draw(due: Novelty, placed: dict[int, bool], left: int, random: Callable[[],
 def spread(promoted: Sequence[int], rest: Explored, seed: str) -> tuple[Explored, tuple[bool, ...]]:
     """Mix two lists, each in its order; also says which places are promoted.
 
-    Every mixture is equally likely; `seed` alone decides. So each place is promoted with the
-    probability of its share of what is left, which the propensities include.
+    Every mixture is equally likely, by `seed`. So each place is promoted with the probability of
+    its share of what is left, which the propensities include.
     """
     random = Random(f"{seed} promotion").random  # noqa: S311 - to be reproduced, not to be kept secret
     first = iter(promoted)
@@ -173,10 +168,7 @@ def spread(promoted: Sequence[int], rest: Explored, seed: str) -> tuple[Explored
 
 @dataclass(frozen=True, slots=True)
 class Exposed:
-    """The items as of a version's cut: how often each was touched, and which are young.
-
-    `touched` and `eligible` have the shape (items,).
-    """
+    """Items as of a version's cut: touches of each, and which are young, shape (items,)."""
 
     item_ids: Sequence[str]
     touched: NDArray[np.int64]
@@ -203,8 +195,8 @@ class Exposure:
         """The part that stays the same as long as the version is served.
 
         Touches are events among the newest 500,000 of the cut. Items created before the cut-off,
-        counted back from `as_of`, are not eligible. An item without a creation time was created at
-        the first of those events; without any event it is new.
+        counted back from `as_of`, are not eligible; without a creation time, the first of those
+        events counts.
         """
         through = cut.log_offset
         touched = self.log.touched(max(0, through - _COUNTED_EVENTS), through)
@@ -220,8 +212,7 @@ class Exposure:
     def novelty(self, exposed: Exposed, at: int) -> Novelty:
         """The novelty of the items at that moment, by the showings up to now.
 
-        An item was shown at least as often as it was touched. If the log is older than the count of
-        showings, or came from elsewhere, touches are all that is known.
+        An item was shown at least as often as it was touched, even if no showing was counted.
         """
         shown = self.impressions.shown(at)
         counts = np.array([shown.get(item_id, 0.0) for item_id in exposed.item_ids], np.float64)

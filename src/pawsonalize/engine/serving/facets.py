@@ -28,8 +28,8 @@ Columns = dict[str, list[list[str]]]
 def item_attributes(item_ids: Sequence[str], catalogue: Catalogue) -> ItemAttributes:
     """Describe the items: animal groups by their ids, all items by the Items dataset.
 
-    Only columns count that the dataset's schema calls categorical. If ids give species, breed, size
-    and age, columns that repeat them are left out. If no id does, these four are.
+    Only columns count that its schema calls categorical, and that do not repeat species, breed,
+    size and age of the ids.
     """
     groups = [AnimalGroup.parse(item_id) for item_id in item_ids]
     are_groups = any(groups)
@@ -70,22 +70,19 @@ def values_of(value: Value) -> list[str]:
 
 
 def _coded(columns: Columns, n_items: int) -> ItemAttributes:
-    coded = [column for name, rows in columns.items() for column in _columns(name, rows)]
+    coded: list[tuple[str, tuple[str, ...], list[int]]] = []
+    for name, rows in columns.items():
+        code: dict[str, int] = {}
+        found = [[code.setdefault(value, len(code)) for value in row] for row in rows]
+        for place in range(max(map(len, found), default=0) or 1):
+            codes_at = [row[place] if place < len(row) else -1 for row in found]
+            coded.append((name, tuple(code), codes_at))
     codes = np.array([codes for _, _, codes in coded], np.int32).reshape(len(coded), n_items)
     return ItemAttributes(
         tuple(name for name, _, _ in coded),
         tuple(values for _, values, _ in coded),
         np.ascontiguousarray(codes.T),
     )
-
-
-def _columns(
-    name: str, rows: Sequence[Sequence[str]]
-) -> Iterator[tuple[str, tuple[str, ...], list[int]]]:
-    code: dict[str, int] = {}
-    found = [[code.setdefault(value, len(code)) for value in row] for row in rows]
-    for place in range(max(map(len, found), default=0) or 1):
-        yield name, tuple(code), [row[place] if place < len(row) else -1 for row in found]
 
 
 _CONTEXT = "context."
@@ -101,8 +98,7 @@ _DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 class FacetReader:
     """Reads facets: values of the datasets' categorical columns, and of a few of our own.
 
-    `context` maps names without case and `_` to facets: `deviceKind` and `DEVICE_KIND` are the
-    same.
+    `context` maps names without case and `_`, so that `deviceKind` and `DEVICE_KIND` are the same.
     """
 
     context: Mapping[str, str]

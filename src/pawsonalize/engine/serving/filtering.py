@@ -19,7 +19,6 @@ from pawsonalize.domain.filters import (
     ANY_EVENT_TYPE,
     Action,
     Attribute,
-    Clause,
     Condition,
     FilterExpression,
     Operand,
@@ -63,10 +62,7 @@ _COMPARED: Mapping[Operator, Callable[[NDArray[np.float64], float], Mask]] = Map
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Values that rows are compared with: the placeholders', the current user and item.
-
-    `interactions` are the event types of each row's interactions, casefolded.
-    """
+    """Values that rows are compared with; `interactions` are each row's event types, casefolded."""
 
     values: Values
     interactions: Texts | None = None
@@ -77,8 +73,9 @@ class Facts:
 def passing_rows(expression: FilterExpression, rows: AttributeColumns, facts: Facts) -> Mask:
     """True for rows of any INCLUDE, if there is one, without those of any EXCLUDE."""
     masks: dict[Action, list[Mask]] = {Action.INCLUDE: [], Action.EXCLUDE: []}
+    user = AttributeColumns(("",), (facts.current_user,))
     for clause in expression.clauses:
-        if _counts(clause, facts):
+        if all(bool(_meets(condition, user, facts)[0]) for condition in clause.only_if):
             masks[clause.action] += [
                 np.logical_and.reduce([_meets(condition, rows, facts) for condition in conjunction])
                 for conjunction in clause.any_of
@@ -86,11 +83,6 @@ def passing_rows(expression: FilterExpression, rows: AttributeColumns, facts: Fa
     included, excluded = masks.values()
     mask = np.logical_or.reduce(included) if included else np.ones(len(rows), np.bool_)
     return np.asarray(mask & ~np.logical_or.reduce(excluded) if excluded else mask, np.bool_)
-
-
-def _counts(clause: Clause, facts: Facts) -> bool:
-    user = AttributeColumns(("",), (facts.current_user,))
-    return all(bool(_meets(condition, user, facts)[0]) for condition in clause.only_if)
 
 
 def _meets(condition: Condition, rows: AttributeColumns, facts: Facts) -> Mask:

@@ -75,10 +75,7 @@ class Filters:
         return self.registry.create(new, now)
 
     def find(self, given: str, *, dataset_group: str = DATASET_GROUP) -> FilterExpression:
-        """The expression of the filter of that name, or the one that is written out.
-
-        Raises NotFound without a filter of that name, InvalidInput for an expression as `create`.
-        """
+        """The expression of that name, or as written out; NotFound, or InvalidInput as `create`."""
         if _WRITTEN_OUT.match(given):
             parsed = parse(given)
             self.check_fields(parsed, dataset_group)

@@ -97,10 +97,7 @@ class ImpressionLog:
 
 
 class UnseenAnswers:
-    """Stands in for the log where an operator asks what a visitor would get: nothing is logged.
-
-    `log` has the pages of this process that are yet to be written.
-    """
+    """Stands in for the log in an operator's preview: nothing is logged."""
 
     def __init__(self, log: ImpressionLog | None = None) -> None:
         self._log = log

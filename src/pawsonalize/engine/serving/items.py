@@ -58,10 +58,7 @@ class Texts:
 
 
 class AttributeColumns:
-    """Rows of attributes; text that holds `|` is several values, a number is also its text.
-
-    A column is made when a filter first needs it.
-    """
+    """Columns of rows, made when needed; text with `|` is several values, a number also text."""
 
     def __init__(self, ids: Sequence[str], rows: Sequence[Attributes]) -> None:
         self.ids = ids
@@ -112,10 +109,7 @@ def number_of(value: str | float | None) -> float:
 
 
 class PerCatalogue(Generic[T]):
-    """Values by catalogue: a tuple of thousands, which is known by its identity while it is here.
-
-    The newest `_KEPT` stay.
-    """
+    """Values of the newest catalogues; a tuple of thousands is known by its identity."""
 
     def __init__(self) -> None:
         self._kept: tuple[tuple[tuple[str, ...], T], ...] = ()
@@ -151,10 +145,7 @@ class _Reading:
 
 @dataclass(eq=False)
 class MetadataReader:
-    """The items dataset as read last; nothing is read before the first query needs it.
-
-    `refresh` shows changes at once; without it they show after a minute.
-    """
+    """The items dataset, read when a query needs it, and again by `refresh` or after a minute."""
 
     catalogue: Catalogue
 

@@ -36,11 +36,6 @@ Turn = Callable[[], AbstractContextManager[bool]]
 log = structlog.get_logger()
 
 
-def _at_once() -> AbstractContextManager[bool]:
-    """Without other processes it is always this one's turn."""
-    return nullcontext(True)
-
-
 @dataclass(eq=False)
 class LiveModel:
     """Model that a campaign serves now. Read `current` once and use it to the end.
@@ -60,7 +55,7 @@ class LiveModel:
     loader: Loader
     settings: ServingSettings
     processes: int = 1
-    turn: Turn = _at_once
+    turn: Turn = lambda: nullcontext(True)
 
     def __post_init__(self) -> None:
         self._served: Served | None = None
@@ -88,10 +83,7 @@ class LiveModel:
 
     @property
     def fault(self) -> str | None:
-        """Return what is not served as configured (version, or counts), and the next move.
-
-        None if all is well.
-        """
+        """Version or counts that are not served as configured, and the next move; None if none."""
         model = None if self._served is None else self._served.model
         away = model.why_away if isinstance(model, RemoteModel) else None
         if away is not None:

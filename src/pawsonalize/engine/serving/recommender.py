@@ -9,14 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import DEFAULT_EVENT_TYPE, Visitor
+from pawsonalize.domain.events import DEFAULT_EVENT_TYPE
 from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.serving.animals.eligibility import Postcodes
 from pawsonalize.engine.serving.animals.reasons import group_reasons, known_reasons
 from pawsonalize.engine.serving.context import (
     Query,
-    deeds_by_animal,
-    disliked_animals,
     query_context,
     subtract_dislikes,
 )
@@ -41,8 +39,7 @@ MAX_RESULTS = 500
 class Scored(NamedTuple):
     """An id with its score, 0 to 1, and short reasons for its place, if any are known.
 
-    `propensity` is the probability of its place, given the items before it (see `Explored`).
-    `promotion` is the name of the promotion that put it there.
+    `propensity` is that of `Explored`; `promotion` is the promotion that put it there.
     """
 
     item_id: str
@@ -75,10 +72,7 @@ class RankingAnswer(Answer):
 
 @dataclass(frozen=True, slots=True)
 class GroupScores:
-    """A model's scores of one animal of each group of its catalogue, and their context.
-
-    `model` is the one that is served, or what it counted.
-    """
+    """Scores of one animal of each group, by the served model or what it counted."""
 
     served: Served
     model: Model
@@ -103,11 +97,10 @@ class Candidate:
 class Runtime:
     """Answers from live models and the visitor's newest events.
 
-    Each place of a recommendation is explored with the probability of the recommender's campaign.
     Until the reranker, if there is one, serves a model, the recommender's model ranks. Without
     `impressions` answers are not logged, because no visitor may ever see them. With `strict`, a
-    recipe that needs an item refuses a query without one; otherwise the visitor's newest event
-    stands in for it.
+    recipe that needs an item refuses a query without one; else the visitor's newest event stands in
+    for it.
     """
 
     log: EventLog
@@ -143,9 +136,8 @@ class Runtime:
     def recommend(self, query: Query) -> Answer:
         """The best groups of the catalogue for the visitor; scores sum to 1 over it.
 
-        Best first, except for places that were explored or promoted; the answer's id is the seed.
-        A recipe for similar items uses the query's item, which is left out itself; other recipes
-        ignore it. As many as the limit, if so many pass the filter. InvalidInput for a limit
+        Best first, except for places that were explored or promoted; the answer's id is the seed. A
+        recipe for similar items uses the query's item, which is left out. InvalidInput for a limit
         outside 1…500, and if the item is missing.
         """
         check_between("limit", query.limit, 1, MAX_RESULTS)
@@ -177,9 +169,8 @@ class Runtime:
     def rerank(self, query: Query, candidates: Sequence[Candidate]) -> RankingAnswer:
         """The given list, best first for the visitor as of `at`; scores sum to 1 over it.
 
-        Ties keep the input's order. Unknown items come last, in that order; items that do not pass
-        the filter are left out. `explain` adds reasons. InvalidInput for an empty list, more than
-        500 places or an id given twice.
+        Ties keep the input's order, and unknown items come last; items that do not pass the filter
+        are left out. InvalidInput for an empty list, more than 500 places or an id given twice.
         """
         check_ids([candidate.item_id for candidate in candidates])
         query = self.with_user(query)
@@ -217,21 +208,12 @@ class Runtime:
     ) -> GroupScores:
         """The score of one animal of each group for the visitor as of `at`; logs nothing.
 
-        By what was counted alone, unless they are `about` an item, which then counts as the
-        visitor's newest. `ranking` uses the reranker.
+        By what was counted alone, unless `about` an item, which then counts as seen last.
         """
         served = self._ranking() if ranking else self.served
         model = counted_model(served.model) if about is None else served.model
         context = self._context(served, query, about, _one_of_each(model))
         return GroupScores(served, model, context, model.score_catalogue(context))
-
-    def disliked_animals(self, visitor: Visitor, groups: GroupScores) -> frozenset[str]:
-        """The animals that the visitor disliked, as of the moment of those scores."""
-        return disliked_animals(self.log, visitor, groups.context)
-
-    def deeds_by_animal(self, query: Query) -> dict[str, set[str]]:
-        """See `deeds_by_animal`; of the query's visitor, at its moment."""
-        return deeds_by_animal(self.log, query.visitor, query.at)
 
     def passing_groups(self, groups: Sequence[str], query: Query) -> set[str]:
         """Those of the groups that pass the query's filter; all of them if it has none."""
@@ -346,10 +328,7 @@ def check_ids(item_ids: Sequence[str]) -> None:
 
 
 def order_places(scores: Floats) -> tuple[list[int], list[float]]:
-    """Places by score, best first, ties in their order; and each one's share of the sum.
-
-    Even shares if all scores are 0.
-    """
+    """Places by score, best first, ties in order, and their shares; even ones if all are 0."""
     parts = np.asarray(scores, np.float64)
     total = parts.sum()
     parts = parts / total if total > 0 else np.full(len(parts), 1 / max(1, len(parts)))
@@ -362,10 +341,7 @@ def _one_of_each(model: Model) -> Counts:
 
 
 def _best(scores: Floats, limit: int, available: Mask | None = None) -> NDArray[np.intp]:
-    """Positions of the highest scores, best first; equal scores in catalogue order.
-
-    Only positions in the mask `available`, if there is one.
-    """
+    """Positions of the best scores in the mask, best first; equal ones in catalogue order."""
     if available is not None:
         known = np.flatnonzero(available)
         return known[_best(scores[known], limit)]

@@ -45,10 +45,7 @@ class RemoteModel(Model, Protocol):
 
 
 def try_out(model: Model, now: int) -> None:
-    """Score for a few visitors, so that the pages of the model are in memory.
-
-    Raises CorruptArtefact when a score is not a finite number of at least 0.
-    """
+    """Score a few visitors, to page the model in; CorruptArtefact for a score that is no number."""
     for context in _visitors(model, now):
         for scores in (
             model.score_catalogue(context),
@@ -176,9 +173,8 @@ class ServingSettings:
 class Served:
     """A solution version with its model in memory, and its items' novelty, if it explores.
 
-    `novelty` is calculated again now and then, from what is `exposed`. `reader` reads the facets
-    that the model knows. `counts` says as of when the counts are; None for those of the training.
-    `choices` is what was learned of individual animals, from pages.
+    `novelty` is calculated now and then from what is `exposed`. `reader` reads the model's facets.
+    `counts` are newer than the training's. `choices` was learned of individual animals, from pages.
     """
 
     version: SolutionVersion
@@ -257,8 +253,7 @@ class Loader:
     def is_at_hand(self, campaign: Campaign, name: str, settings: ServingSettings) -> bool:
         """True if the version can be served at once; if the remote engine must first, that begins.
 
-        Call it again until it can. Raises what the remote engine says against it, and
-        EngineUnavailable while that does not answer.
+        Raises what the remote engine says against it, and EngineUnavailable while that is away.
         """
         version = self.registry.find(SolutionVersion, name)
         if version is None or version.remote is None:
@@ -277,10 +272,7 @@ class Loader:
         return self.remote
 
     def load(self, name: str, settings: ServingSettings, now: int) -> Served:
-        """The version, ready to answer.
-
-        Raises CorruptArtefact or InvalidInput when its model cannot be used.
-        """
+        """The version, ready; CorruptArtefact or InvalidInput if its model cannot be used."""
         version = self.registry.find(SolutionVersion, name)
         if version is None:
             raise CorruptArtefact(f"solution version {name} is not recorded")

@@ -1,6 +1,6 @@
 """The affinity for groups: what a visitor likes more than others do."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -42,15 +42,24 @@ class TraitAffinity:
         a_v     its share of the available animals
         l_v     its share of what all visitors look at
 
-    The model's classes give e_v and l_v. Without classes, and for values that they do not know,
-    both are a_v. A group that does not match an answer of the quiz loses wish * doubt / (doubt +
-    events). The available animals are counted when animals come or go.
+    The model's classes give e_v and l_v; for values that they do not know, both are a_v. A group
+    that does not match an answer of the quiz loses wish * doubt / (doubt + events).
     """
 
     def __init__(self) -> None:
-        self._values = _TraitValues()
-        self._codes: Codes | None = None
+        self._groups: Codes | None = None
         self._there: Ints = np.empty(0, np.int64)
+
+    def _begin(self, groups: Codes) -> None:
+        self._groups = groups
+        self._there = np.empty(0, np.int64)
+        self._codes: dict[Value, int] = {}
+        self._of_group: Ints = np.empty((len(TRAITS), 0), np.int64)  # the codes of their values
+        self._wholes: dict[tuple[str, str], int] = {}  # traits by species
+        # By value: its trait, its whole, and its share of the available animals.
+        self._trait_of = self._whole_of = np.empty(0, np.int64)
+        self._share = np.empty(0)
+        self._known: LRUCache[LatentClasses, tuple[Ints, Floats]] = LRUCache(_KEPT)
 
     def of(
         self,
@@ -60,74 +69,57 @@ class TraitAffinity:
         settings: AffinitySettings,
         classes: LatentClasses | None = None,
     ) -> Floats:
-        """By the code of each group; all 0 for a visitor without events and quiz answers.
-
-        `there` is how many animals of each group are available, shape (groups,).
-        """
+        """By group; `there` counts available animals. 0 for a visitor without events and quiz."""
         if not context.events and not context.facets:
             return np.zeros(len(codes))
         # Compared by identity: both are made anew whenever animals come or go, so nothing stale is
         # used, and no request counts what has not changed.
-        if codes is not self._codes:
-            self._codes, self._values, self._there = codes, _TraitValues(), np.empty(0, np.int64)
+        if codes is not self._groups:
+            self._begin(codes)
         if there is not self._there:
-            self._values.count(codes.names, there)
+            self._count(codes.names, there)
             self._there = there
-        values, seen = self._values, [one for one in context.events if _values_of(one.item)]
-        lifts = values.lifts([_values_of(one.item) for one in seen], context, settings, classes)
-        affinity: Floats = lifts[values.of_group].sum(axis=0)
+        seen = [values for one in context.events if (values := _values_of(one.item))]
+        lifts = self._lifts(seen, context, settings, classes)
+        affinity: Floats = lifts[self._of_group].sum(axis=0)
         wish = settings.wish * settings.doubt / (settings.doubt + len(seen))
         wanted: dict[str, set[str]] = {}  # the answers of the quiz, by trait
         for name, value in context.facets:
             if name in _QUIZ_TRAITS:
                 wanted.setdefault(_QUIZ_TRAITS[name], set()).add(value)
         for trait, answers in wanted.items():
-            affinity -= wish * values.others(trait, answers)
+            other = np.array([value not in answers for _, (_, value) in self._codes], np.bool_)
+            affinity -= wish * other[self._of_group[_ROW[trait]]]
         return affinity
 
-
-class _TraitValues:
-    """The values of all traits, each breed and each size, and which of them the groups have.
-
-    `of_group` has the codes of each group's values, shape (traits, groups).
-    """
-
-    def __init__(self) -> None:
-        self.of_group: Ints = np.empty((len(TRAITS), 0), np.int64)
-        self._codes: dict[Value, int] = {}
-        self._trait_of: Ints = np.empty(0, np.int64)  # each value's
-        self._wholes: dict[tuple[str, str], int] = {}  # traits by species
-        self._whole_of: Ints = np.empty(0, np.int64)
-        self._share = np.empty(0)
-        self._known: LRUCache[LatentClasses, tuple[Ints, Floats]] = LRUCache(_KEPT)
-
-    def count(self, groups: Sequence[str], there: Ints) -> None:
+    def _count(self, groups: Sequence[str], there: Ints) -> None:
         """Count the available animals of each value; groups may be added, but never change."""
         codes, wholes = self._codes, self._wholes
         # An item that is no animal group has no traits, and a species of its own.
         no_group = [(trait, read(AnimalGroup("", "", "", ""))) for trait, read in TRAITS.items()]
         new = [
             [codes.setdefault(value, len(codes)) for value in _values_of(group) or no_group]
-            for group in groups[self.of_group.shape[1] :]
+            for group in groups[self._of_group.shape[1] :]
         ]
         columns = np.array(new, np.int64).reshape(-1, len(TRAITS)).T
-        self.of_group = np.concatenate([self.of_group, columns], axis=1)
+        self._of_group = np.concatenate([self._of_group, columns], axis=1)
         names = [(trait, species) for trait, (species, _) in codes]
         self._trait_of = np.array([_ROW[trait] for trait, _ in names], np.int64)
         self._whole_of = np.array([wholes.setdefault(one, len(wholes)) for one in names], np.int64)
-        each = np.broadcast_to(there, self.of_group.shape)
-        values = np.bincount(self.of_group.ravel(), each.ravel(), len(codes))
+        each = np.broadcast_to(there, self._of_group.shape)
+        values = np.bincount(self._of_group.ravel(), each.ravel(), len(codes))
         # Half an animal more, so that a value without available animals is rare, not impossible.
         self._share = (values + 0.5) / (np.bincount(self._whole_of, values)[self._whole_of] + 1)
         self._known.clear()
 
-    def lifts(
+    def _lifts(
         self,
         seen: Sequence[Sequence[Value]],
         context: Context,
         settings: AffinitySettings,
         classes: LatentClasses | None,
     ) -> Floats:
+        """By value: the weighted log of its share of the visitor's events over its usual share."""
         like = usual = self._share
         if classes is not None:
             code, usual = self._known_to(classes, settings.usual)
@@ -141,11 +133,8 @@ class _TraitValues:
         shares = (values + doubt * like) / ((whole[self._whole_of] + doubt) * usual)
         return np.asarray(weights * np.log(shares))
 
-    def others(self, trait: str, wanted: Collection[str]) -> NDArray[np.bool_]:
-        other = np.array([value not in wanted for _, (_, value) in self._codes], np.bool_)
-        return np.asarray(other[self.of_group[_ROW[trait]]])
-
     def _known_to(self, classes: LatentClasses, usual: float) -> tuple[Ints, Floats]:
+        """By value: its code in the classes, -1 if they do not know it, and its usual share."""
         known = self._known.get(classes)
         if known is None:
             code = np.array([classes.values.get(value, -1) for value in self._codes], np.int64)
@@ -165,8 +154,7 @@ def _values_of(item: str) -> tuple[Value, ...]:
 class GroupAffinity:
     """The log of a visitor's score for a group over an unknown visitor's, at most `MOST`.
 
-    So popularity counts for nothing: with it, animals that few visitors like would wait until
-    somebody looks past the first page. A group that the model does not know has 0.
+    So popularity counts for nothing: with it, animals that few visitors like would wait.
     """
 
     def __init__(self) -> None:
@@ -184,10 +172,7 @@ class GroupAffinity:
         return np.clip(visitor - kept.logs_of_nobody(of_nobody, codes, present), -MOST, MOST)
 
     def in_general(self, groups: GroupScores, codes: Codes, present: Ints) -> Floats:
-        """By the code of each group: how likely it is among all that have animals.
-
-        For an unknown visitor, as a log, at most `MOST`.
-        """
+        """An unknown visitor's log of each group's likeliness among those present."""
         if not len(present):
             return np.zeros(len(codes))
         kept = self._of(groups)
@@ -201,11 +186,7 @@ class GroupAffinity:
 
 @dataclass(slots=True)
 class _OfVersion:
-    """Cached values of one solution version.
-
-    `item_ids` and `codes` are known by their identity, as long as they are kept here. `where` has
-    the positions of groups in the catalogue, by code.
-    """
+    """Cached values; `where` has the positions of groups in the catalogue, by code."""
 
     item_ids: tuple[str, ...] = ()
     positions: dict[str, int] = field(default_factory=dict)

@@ -1,9 +1,8 @@
 """Answers of individual animals, and open pages of them.
 
 An open page is shown again as it was, or goes on without repeats. Every answer is logged, so a
-caller only names the answers of its page. No server remembers a page: any worker shows it again,
-after a restart too. What a visitor looked past counts on the next page; the page that is open keeps
-its own order.
+caller names the answers of its page, and any worker shows it again. What a visitor looked past
+counts on the next page; the page that is open keeps its order.
 """
 
 import re
@@ -43,10 +42,10 @@ _OURS = re.compile("RID-[0-9a-f]{8}-[0-9a-f]{4}-")  # which begin with the momen
 class AnimalPlace:
     """One place of an answer: the animal, and the animals that are bonded with it.
 
-    In a recommendation `score` is exp(utility - highest possible utility); in a ranking it is the
-    animal's share of exp(utility) over the list. `parts` add up to `utility`, from left to right,
-    in the order of `PARTS`; `factors` are the same without their weights. `propensity` is that of
-    `Explored`. `recommendation_id` is that of the place's own answer, where several make one page.
+    `score` is exp(utility - highest possible utility), in a ranking the animal's share of
+    exp(utility). `parts` add up to `utility`, from left to right, in the order of `PARTS`;
+    `factors` are the same without their weights. `recommendation_id` is the place's own, where
+    several answers make one page.
     """
 
     animal_ids: tuple[str, ...]
@@ -133,9 +132,9 @@ class OpenPages:
     def read(self, query: Query, kind: str, version: str) -> Query:
         """The query with the page that it continues, or repeats.
 
-        It repeats none 12 hours after the newest answer, once the visitor did something since the
-        first, and once another solution version answers. InvalidInput if it continues what is no
-        answer of the visitor.
+        It repeats none 12 hours after the newest answer, nor once the visitor did something since
+        the first, or another version answers. InvalidInput if it continues no answer of the
+        visitor.
         """
         found = self.find(query.continues or query.repeats, query.visitor)
         if query.continues:

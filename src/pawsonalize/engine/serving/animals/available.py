@@ -106,19 +106,13 @@ class Kinds:
 class AvailableAnimals:
     """The available animals; an animal keeps its slot as long as it is available.
 
-    - `order` has the slots in canonical order: by moment of listing, then by id. It breaks ties,
-      and is the same in every process.
+    - `order` has the slots by moment of listing, then by id, alike in every process; breaks ties.
     - `rank` is each slot's place in that order; `moments` are the moments of listing in it.
-    - `there` is the number of animals of each group, by its code; `present` are the codes of groups
-      that have any.
-    - `leads` is false for free slots, and for all but the first animal of a bonded unit: a unit is
-      one place.
+    - `there` is the number of animals of each group, by code; `present` are the groups with any.
+    - `leads` is false for free slots, and for all but the first animal of a bonded unit.
     - `version` grows with every change, and no other instance has the same.
-    - `effects` are animals' own effects, as log-odds: also of animals that are not available. They
-      never change, but are replaced: read them without the lock.
-    - `room` has two more columns, for a query: it is quick as long as it hardly allocates memory.
-      Factors that do not depend on the visitor are columns as well. `put` is another number
-      whenever an animal is put.
+    - `effects` are the log-odds of any animals; replaced, never changed: read without the lock.
+    - `room` has two more columns, for a query: it is quick if it hardly allocates memory.
 
     Hold `lock` while you read, if another thread may call `put`.
     """
@@ -175,10 +169,7 @@ class AvailableAnimals:
         return column
 
     def judge(self, rules: Eligibility, slots: Chosen) -> EligibilityVerdict:
-        """The verdict on those animals; a bonded unit passes if all its animals do.
-
-        It has as many unknown answers as the animal with the most.
-        """
+        """The verdict on those animals; a bonded unit has the worst of its animals' answers."""
         size = len(self.column("group", slots))
         verdict = judge(rules, self.take(slots, rules.place), size, self.codes)
         passing, uncertain = verdict.passing, verdict.uncertain
@@ -221,10 +212,7 @@ class AvailableAnimals:
         here: Mapping[str, Sequence[Animal]],
         shown: Mapping[str, float],
     ) -> None:
-        """Replace the `changed` animals: those in `here` are available, by item; the others leave.
-
-        `shown` is how often each was shown; an animal that is not in it never was.
-        """
+        """Replace the `changed` animals by those `here`, by item, and how often each was shown."""
         found = (self.codes["animal"].pop(one, None) for one in changed)
         gone = np.array([slot for slot in found if slot is not None], np.int64)
         for slot in gone.tolist():

@@ -26,8 +26,7 @@ _OVERLAP = 10_000
 class AvailableAnimalsWatch:
     """The available animals as of now; those of another moment are read when a query asks.
 
-    A query after a committed change sees it, in any process: each answer reads the revision first,
-    as for availability.
+    A query after a committed change sees it: each answer reads the revision first.
     """
 
     animals: Animals
@@ -61,10 +60,7 @@ class AvailableAnimalsWatch:
         self._counted_through = max(through, self._counted_through)
 
     def _refresh(self, now: int) -> bool:
-        """Apply what changed, read without a lock; False if another thread was faster.
-
-        Only the reader waits for the tables, and nothing older replaces anything newer.
-        """
+        """Apply changes, read without a lock; False if another thread was faster."""
         known = self._known
         before, since, until = known
         revision = self.availability.revision()
@@ -141,10 +137,7 @@ class InventorySearch:
         self._known: tuple[dict[str, AnimalWords], Vocabulary] = {}, Vocabulary(())
 
     def find(self, text: str, now: int, as_written: bool = False) -> FoundAnimals:
-        """Find whom the words describe.
-
-        If that is nobody, typing errors are mended, unless the words count `as_written`.
-        """
+        """Find animals by words; if none fits, mend typing errors, unless kept `as_written`."""
         words, vocabulary = self._read(now)
         wish = read_wish(text)
         levels, is_nearest = _best(words, wish)
@@ -158,10 +151,7 @@ class InventorySearch:
         return FoundAnimals(wish.household, levels, species, suggestion, is_mended, is_nearest)
 
     def _read(self, now: int) -> tuple[Mapping[str, AnimalWords], Vocabulary]:
-        """The words of all available animals, longest wait first.
-
-        While one search reads what changed, others go on with the words of before.
-        """
+        """Words of available animals, longest wait first; old ones while another search reads."""
         if self._lock.acquire(blocking=not self._version):
             try:
                 self._refresh(now)

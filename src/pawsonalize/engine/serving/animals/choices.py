@@ -121,10 +121,7 @@ class PageReader:
     def of(
         self, visitor: Visitor, at: int, waiting: Sequence[Impression], kinds: frozenset[str]
     ) -> Pages:
-        """The newest places before `at`, newest page first; `kinds` are those that the site shows.
-
-        `waiting` are the visitor's answers that the table may not have yet.
-        """
+        """The newest places before `at`, newest page first, with those `waiting` to be written."""
         stored = self.table.pages_of(visitor, at, PAGES_READ)
         new = [page for page in waiting if page.as_of < at and page.question in PAGES]
         pages = {page.recommendation_id: page for page in (*stored, *new)}
@@ -143,11 +140,10 @@ class PageReader:
 
 @dataclass(frozen=True, slots=True)
 class CommonParts:
-    """The parts of utilities that are the same for every visitor, in the order of `COMMON`.
+    """The parts of utilities by slot that are the same for every visitor, in the order of `COMMON`.
 
-    By slot; `total` is their sum, from left to right. `estimates` is the same in single precision,
-    and -inf for an animal that has no place of its own. `lowest` and `highest` are the ends of
-    `total`.
+    `total` is their sum, from left to right, and between `lowest` and `highest`. `estimates` is the
+    same in single precision, and -inf for an animal that has no place of its own.
     """
 
     bare: tuple[Floats, ...]
@@ -160,10 +156,7 @@ class CommonParts:
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """Effects of the model of choices for one visitor beyond everybody's.
-
-    `visitor` is by the group's code, `visitor_in_colours` by the colour's.
-    """
+    """One visitor's effects in the model of choices, by the group's and by the colour's code."""
 
     visitor: Floats
     visitor_in_colours: Floats
@@ -253,10 +246,7 @@ class ChoiceTables:
     def log_odds(
         self, available: AvailableAnimals, animals: Sequence[str], columns: Mapping[str, Floats]
     ) -> Floats:
-        """To open each of these animals but for its own effect; shape (animals,).
-
-        `columns` are the factors by name. One that is gone has the appeal of nothing in particular.
-        """
+        """To open each animal, by its factors, but for its own effect; shape (animals,)."""
         self._grow(available)
         found = [available.slot(one) for one in animals]
         here = np.array([one is not None for one in found], np.bool_)

@@ -24,10 +24,7 @@ _VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replac
 
 
 def choose(weighing: Weighing, estimates: Estimates, limit: int) -> Slots:
-    """The places of the highest utility, best first; ties by longest listed, then by id.
-
-    A group gets at most its share of the places, unless no other animal is left.
-    """
+    """The best places; a group gets at most its share, unless no other animal is left."""
     available = weighing.available
     most = max(1, ceil(limit * weighing.settings.max_per_group_share))
     # Most answers end among the best; otherwise put all animals that may be shown in order.
@@ -91,8 +88,8 @@ class ExplorationShares:
         s  1 / (1 + times shown); S is the sum of it over the group
         o  exp(utility), so the odds that this visitor chooses the animal
 
-    `animals` counts those that have a share. So this visitor is shown whom they may like, of equals
-    those who were shown least, and no animal has less than floor / animals.
+    Of animals that a visitor may like, those seldom shown come first, and none has less than the
+    floor.
     """
 
     def __init__(self) -> None:
@@ -133,21 +130,16 @@ class _Due:
 
     @classmethod
     def of(cls, weighing: Weighing) -> "_Due":
-        available, slots = weighing.available, _newcomers_and_long_stayers(weighing)
+        available, settings, at = weighing.available, weighing.settings, weighing.at // HOUR * HOUR
+        long = available.moments.searchsorted(at - settings.long_stay_days * DAY, side="right")
+        new = available.moments.searchsorted(at - settings.newcomer_days * DAY, side="left")
+        slots = np.concatenate([available.order[:long], available.order[max(long, new) :]])
+        slots = slots[available.leads[slots]]
         groups = available.column("group", slots)
         shares = 1 / (1 + available.column("shown", slots))
         of_group = shares / np.bincount(groups, shares)[groups]
         room = np.empty(len(slots), np.float32)
         return cls(slots, available.rank[slots], of_group.astype(np.float32), room)
-
-
-def _newcomers_and_long_stayers(weighing: Weighing) -> Slots:
-    available, settings, at = weighing.available, weighing.settings, weighing.at // HOUR * HOUR
-    long = available.moments.searchsorted(at - settings.long_stay_days * DAY, side="right")
-    new = available.moments.searchsorted(at - settings.newcomer_days * DAY, side="left")
-    slots = np.concatenate([available.order[:long], available.order[max(long, new) :]])
-    led: Slots = slots[available.leads[slots]]
-    return led
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,10 +186,9 @@ class Eligibility:
     def complete(self, stored: Attributes, postcodes: Postcodes) -> "Eligibility":
         """The same, where the request says nothing by what is stored of the user.
 
-        Those are the attributes KIDS, DOGS and CATS (`yes` or `no`), LATITUDE and LONGITUDE or
-        POSTCODE, MAX_DISTANCE_KM and MAX_FEE; a value that cannot be read counts as unknown.
-        InvalidInput for a postcode of the request that is not in the table, and for a distance
-        without a place.
+        That is in KIDS, DOGS and CATS (`yes` or `no`), LATITUDE and LONGITUDE or POSTCODE,
+        MAX_DISTANCE_KM and MAX_FEE, if it can be read. InvalidInput for an unknown postcode, and a
+        distance without place.
         """
         place = (
             self.place or _place_of(self.postcode, postcodes) or _stored_place(stored, postcodes)
@@ -214,10 +213,7 @@ ANYBODY = Eligibility()
 
 @dataclass(frozen=True, slots=True)
 class EligibilityVerdict:
-    """Animals that pass, and for how many rules the answer is unknown.
-
-    Both have the shape (animals,); `rule_count` is the number of rules.
-    """
+    """Animals that pass, and the number of rules of unknown answer, both of shape (animals,)."""
 
     passing: Mask
     uncertain: NDArray[np.int16]
@@ -229,8 +225,7 @@ def judge(
 ) -> EligibilityVerdict:
     """The verdict on so many animals whose columns `take` returns by name.
 
-    `codes` has the codes of ids in the columns species, size, breed, group and animal. The column
-    `kilometres` is the distance to the visitor's place, NaN where it is unknown.
+    `codes` are those of ids in the columns species, size, breed, group and animal.
     """
     passing = np.ones(count, np.bool_)
     for excluded in _excluded(rules, take, codes):

@@ -52,10 +52,7 @@ _ENOUGH_PHOTOS = 3
 
 
 def waiting(listed: Numbers, hour: int) -> Floats:
-    """0 for an animal listed now, 1 for a year ago; by moments of listing and the hour since 1970.
-
-    By the log of the days.
-    """
+    """0 for an animal listed now, up to 1 for a year ago, by the log of days; `hour` since 1970."""
     days = np.maximum(hour * HOUR - listed, 0) / DAY
     return np.asarray(np.minimum(np.log1p(days) / np.log1p(_YEAR_DAYS), 1))
 

@@ -47,8 +47,8 @@ class ShownPages:
     """Finds the page and the place that a deed came from.
 
     The event names its answer; or else it is the visitor's newest page of the hour before that has
-    the animal. An answer counts as seen if it was asked for to be shown; a ranking or a replay does
-    so too, once an event has named one: then the site shows them.
+    the animal. Rankings and replays count as seen once an event has named one: then the site shows
+    them.
     """
 
     def __init__(self, kinds: Iterable[str] = ()) -> None:
@@ -135,10 +135,7 @@ def place_of(page: Impression, animal_id: str) -> int | None:
 
 
 def was_shown(page: Impression, deed: Deed) -> bool:
-    """True if the page was shown by the time of the deed.
-
-    A sender's clock may be slow; but the answer that the event names was given before.
-    """
+    """True if shown by the time of the deed; a sender's clock may be slow, so a named page was."""
     named = deed.recommendation_id or ""
     return page.as_of <= deed.sent_at or page.recommendation_id <= named
 
@@ -190,8 +187,7 @@ def factor_columns(
 ) -> tuple[Mask, dict[str, Floats]]:
     """Of the first places of each page: True if chance filled it, and the factors of `FACTORS`.
 
-    Factors that were not logged are 0; so are all of a page that a site reports. Those of the
-    others are read a batch at a time, as all of them would fill the memory.
+    Factors that were not logged, or are of a site's own page, are 0.
     """
     explored, factors_of = [np.empty(0, np.bool_)], [np.empty((0, len(PARTS)))]
     for start in range(0, len(pages), _PAGES_AT_ONCE):
@@ -212,10 +208,7 @@ def factor_columns(
 
 
 class Suspects:
-    """Visitors who open what no person would: nearly all they see, or one animal on and on.
-
-    Knows the visitors who did something last.
-    """
+    """Visitors who open what no person would: nearly all they see, or one animal on and on."""
 
     def __init__(self, kept: int = _VISITORS_KEPT) -> None:
         self._shown: LRUCache[str, int] = LRUCache(kept)

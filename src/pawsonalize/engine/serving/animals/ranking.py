@@ -32,7 +32,12 @@ from pawsonalize.engine.serving.animals.eligibility import Eligibility, kilometr
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
-from pawsonalize.engine.serving.context import Query, penalties
+from pawsonalize.engine.serving.context import (
+    Query,
+    deeds_by_animal,
+    disliked_animals,
+    penalties,
+)
 from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime, check_ids
@@ -105,9 +110,8 @@ class Individuals:
         return self.runtime.can_answer and len(self.available.of(now, now)) > 0
 
     def recommend(self, query: Query) -> AnimalsAnswer:
-        """The best animals for the visitor, except for explored places.
+        """The best animals for the visitor, except for explored places; InvalidInput for a limit.
 
-        As many as `limit`, if so many may be shown. Raises InvalidInput for a limit outside 1…500.
         A page that is repeated goes on up to `limit`, where it had fewer places.
         """
         query = self.open_pages.read(query, ANIMALS, self.runtime.served.version.name)
@@ -132,18 +136,14 @@ class Individuals:
     def rerank(self, animal_ids: Sequence[str], query: Query) -> AnimalsAnswer:
         """The animals among these that are available and may be shown, best first; scores sum to 1.
 
-        Ties go by longest listed, then by id. A ranking that is repeated keeps its order; animals
-        that were not in it follow. InvalidInput for an empty list, more than 500 animals or an
-        animal given twice.
+        Ties go by longest listed, then by id. A repeated ranking keeps its order; new animals
+        follow. InvalidInput for an empty list, more than 500 animals or an animal given twice.
         """
         check_ids(animal_ids)
         return self.rank_found(dict.fromkeys(animal_ids, 0), query)[0]
 
     def rank_found(self, found: Mapping[str, int], query: Query) -> tuple[AnimalsAnswer, int]:
-        """The best 500 of those animals, and the number of all that may be shown.
-
-        `found` has a level for each: whatever the visitor likes, lower levels come first.
-        """
+        """The best 500, those of lower levels first, and the number of all that may be shown."""
         query = self.runtime.with_user(query)
         groups = self.runtime.score_groups(query, ranking=True)
         query = self.open_pages.read(query, ANIMAL_RANKING, groups.served.version.name)
@@ -207,13 +207,12 @@ class Individuals:
     def _weighing(self, query: Query, groups: GroupScores, share: float) -> Iterator[Weighing]:
         """Hold the available animals' lock, with the inputs of the weighing.
 
-        `share` weighs the model's part in the affinity. Disliked groups lose, and disliked animals
-        themselves most of all. Groups that do not pass the query's filter must not be shown; nor
-        groups that came since it was applied.
+        `share` weighs the model's part in the affinity. Groups that do not pass the query's filter
+        must not be shown; nor groups that came since it was applied.
         """
         available = self.available.of(query.at, query.now)
         # All that reads tables comes before the lock: other queries would wait for the tables.
-        passed, disliked = None, self.runtime.disliked_animals(query.visitor, groups)
+        passed, disliked = None, disliked_animals(self.runtime.log, query.visitor, groups.context)
         if query.filter is not None:
             with available.lock:
                 names = available.codes["group"].names
@@ -300,7 +299,7 @@ class Individuals:
     ) -> list[AnimalPlace]:
         known = self.animals.get_many([one for place in places for one in place.animal_ids])
         rules, days = query.eligibility, self.settings.newcomer_days
-        deeds = self.runtime.deeds_by_animal(query)
+        deeds = deeds_by_animal(self.runtime.log, query.visitor, query.at)
         explained = []
         for place, (lifts, shown, far) in zip(places, standings, strict=True):
             here = [known[one] for one in place.animal_ids if one in known]

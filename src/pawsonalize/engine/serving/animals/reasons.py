@@ -206,10 +206,7 @@ _WORDS = {
 
 
 def group_reasons(contributions: Mapping[str, Floats]) -> list[tuple[str, ...]]:
-    """The reasons of each item, the weightiest first.
-
-    `contributions` are a model's, by the name of the part; all arrays have shape (items,).
-    """
+    """Each item's reasons, the weightiest first, from a model's contributions by part."""
     # Where all items are equally popular, popularity is no reason; nor are the constant `base` and
     # parts that speak against an item.
     parts = {

@@ -39,11 +39,10 @@ class AffinitySettings:
     """The weights of what a visitor looks at; the formula is in docs/explanation/animals.md.
 
     `species` to `age` weigh the log of how much more often the visitor looks at a value than usual.
-    `doubt` is how many events of a similar visitor are added to the visitor's own. `usual` says
-    what "usual" is: from 0, the share of the available animals, to 1, the share of what visitors
-    look at. `wish` is what a group loses that does not match an answer of the quiz, before there
-    are events. From `breed` to `age` the defaults predict true affinities best in the demo world,
-    by least squares.
+    `doubt` is how many events of a similar visitor are added to the visitor's own. `usual` goes
+    from 0, the share of the available animals, to 1, the share of what visitors look at. `wish` is
+    what a group loses that does not match the quiz, before there are events. From `breed` to `age`
+    the defaults predict true affinities best in the demo world, by least squares.
     """
 
     species: float = 1.5

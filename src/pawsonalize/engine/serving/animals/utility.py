@@ -26,8 +26,8 @@ Floats = NDArray[np.float64]
 class Weighed:
     """Animals with the parts of their utility.
 
-    `parts` and `bare` have the shape (animals, parts), in the order of `PARTS`; `bare` are the same
-    without their weights. `utilities` are the sums of the rows of `parts`, from left to right.
+    `parts` have the shape (animals, parts), in the order of `PARTS`; `bare` are the same without
+    their weights. `utilities` are the sums of the rows of `parts`, from left to right.
     """
 
     slots: Slots
@@ -40,8 +40,7 @@ class Weighed:
 class Weighing:
     """Inputs of a weighing of animals: affinities for groups, by their codes, the rules, a moment.
 
-    `lost` is what a group loses by dislikes; groups that must not be shown lose all. `disliked`
-    animals lose more than their group does.
+    `lost` is what a group loses by dislikes; all, if it must not be shown.
     """
 
     available: AvailableAnimals
@@ -152,10 +151,7 @@ _PRECISION = 2.0**-20
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """About the utility of every slot.
-
-    -inf for an animal that may not be shown, or that has no place of its own.
-    """
+    """About the utility of every slot; -inf if it may not be shown, or has no place of its own."""
 
     values: NDArray[np.float32]
     error: float
@@ -165,8 +161,7 @@ class Estimates:
 def estimate(weighing: Weighing) -> Estimates:
     """Estimate all utilities; the values are kept until the next question.
 
-    What depends on the visitor is found out for each group, kind and place of animals, of which
-    there are far fewer than animals. The rest is an addition for each, in single precision.
+    By group, kind and place, of which there are far fewer than animals, and then by additions.
     """
     available, personal, denied = weighing.available, weighing.personal, weighing.eligibility.denied
     values, room = available.room
@@ -198,10 +193,7 @@ def estimate(weighing: Weighing) -> Estimates:
 
 
 def _parts(weighing: Weighing) -> Iterator[tuple[str, Floats]]:
-    """Return the gains of utilities by the code of each group, kind and place, and by slot.
-
-    -inf for those that may not be shown.
-    """
+    """Gains by the code of each group, kind and place, and by slot; -inf if not to be shown."""
     available, weights, personal = weighing.available, weighing.weights, weighing.personal
     rules, codes, kinds = weighing.eligibility, available.codes, available.kinds
     yield "group", weighing.affinity + weights.visitor * personal.visitor
