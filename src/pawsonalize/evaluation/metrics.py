@@ -13,6 +13,13 @@ Ints = NDArray[np.int64]
 
 # So far behind that no cut-off reaches it.
 MISSED = np.iinfo(np.int64).max // 2
+DEPTH = 25
+"""Length of the list that the deepest metric reads."""
+Ranker = Callable[[int], NDArray[np.floating]]
+"""Scores all candidates for the question of that number, shape (candidates,); more is better.
+
+-inf stands for "not to be recommended". Never NaN.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +143,6 @@ def coverage(lists: Iterable[Ints], n_items: int) -> float:
     return len(shown) / n_items if n_items else 0.0
 
 
-DEPTH = 25
-"""Length of the list that the deepest metric reads."""
-
 METRICS: Mapping[str, Metric] = MappingProxyType(
     {
         **{
@@ -155,13 +159,6 @@ METRICS: Mapping[str, Metric] = MappingProxyType(
 """`coverage` is not among them: it is of all lists together, not of one question."""
 
 NDCG_AT_5, NDCG_AT_10, *_ = METRICS
-
-
-Ranker = Callable[[int], NDArray[np.floating]]
-"""Scores all candidates for the question of that number, shape (candidates,); more is better.
-
--inf stands for "not to be recommended". Never NaN.
-"""
 
 
 @dataclass(frozen=True, slots=True)

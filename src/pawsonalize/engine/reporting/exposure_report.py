@@ -19,6 +19,17 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import Impressions
 
 _WAITS = ("under 14 days", "14 to 29 days", "30 to 59 days", "60 to 179 days", "180 days and more")
+PROBLEM = "events that come from no answer"
+NEXT_MOVE = (
+    "send the answer's recommendationId with each event, or at least the sessionId with which the"
+    " answer was asked for (docs/how-to/show-animals.md)"
+)
+_EVENTS = 5_000  # of the newest, and those of them with animals
+_PAGES = 10_000
+_NEWEST = 7 * DAY  # imports bring older events, which came from no page of ours
+_FEW_EVENTS, _FEW_PAGES = 200, 50  # fewer say too little
+_NEARLY_NONE = 0.05
+_STANDS = HOUR  # without another report
 
 
 def _named(names: Mapping[str, str], value: str) -> str:
@@ -79,19 +90,6 @@ def exposure_report(
             ratio = exposure / part if times else None
             shares.append(ExposureShare(by, value, count, seen[value], part, exposure, ratio))
     return shares
-
-
-PROBLEM = "events that come from no answer"
-NEXT_MOVE = (
-    "send the answer's recommendationId with each event, or at least the sessionId with which the"
-    " answer was asked for (docs/how-to/show-animals.md)"
-)
-_EVENTS = 5_000  # of the newest, and those of them with animals
-_PAGES = 10_000
-_NEWEST = 7 * DAY  # imports bring older events, which came from no page of ours
-_FEW_EVENTS, _FEW_PAGES = 200, 50  # fewer say too little
-_NEARLY_NONE = 0.05
-_STANDS = HOUR  # without another report
 
 
 @dataclass(frozen=True, slots=True)

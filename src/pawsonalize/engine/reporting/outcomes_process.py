@@ -25,6 +25,12 @@ from pawsonalize.engine.reporting.outcomes_report import (
 )
 from pawsonalize.engine.reporting.report import OutcomesReport, stays_of
 
+_LOOK_SECONDS = 2.0
+_PART = 65_536  # bytes
+_ENDS = "the server ends"
+REFUSED = 1
+"""Exit code of a process that wrote why there is no report."""
+
 
 class OutcomesPeriod(msgspec.Struct, frozen=True, rename="camel"):
     """One part of the time: outcomes in it, arrivals in it, and animals that waited at its end.
@@ -71,13 +77,6 @@ def periods_of(season: Season, order: OutcomesOrder, parts: int) -> list[Outcome
             )
         )
     return periods
-
-
-_LOOK_SECONDS = 2.0
-_PART = 65_536  # bytes
-_ENDS = "the server ends"
-REFUSED = 1
-"""Exit code of a process that wrote why there is no report."""
 
 
 class OutcomesMade(msgspec.Struct, frozen=True):

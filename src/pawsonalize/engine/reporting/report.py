@@ -23,6 +23,7 @@ from pawsonalize.evaluation.survival import (
 )
 
 HORIZON = 90.0  # days
+_Span = tuple[int, int, int]  # from, until, position of the wait
 
 
 class Stays(msgspec.Struct, frozen=True, rename="camel"):
@@ -165,9 +166,6 @@ def waits_of(animal: Animal, until: int) -> Iterator[Wait]:
 def _wait(animal: Animal, since: int, until: int, ending: Ending) -> Wait:
     stays = tuple(stay for stay in animal.stays() if stay.since < until and stay.until > since)
     return Wait(animal.animal_id, animal.group_at(since), since, until, ending, stays)
-
-
-_Span = tuple[int, int, int]  # from, until, position of the wait
 
 
 class Showing:

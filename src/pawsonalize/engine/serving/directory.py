@@ -25,6 +25,10 @@ from pawsonalize.recipes import (
 if TYPE_CHECKING:
     from pawsonalize.engine.serving.recommender import Runtime
 
+_NEAR = {USER_PERSONALIZATION: 1, POPULARITY_COUNT: 2, TRENDING_NOW: 2}
+Reference = Callable[[str], tuple[type[Resource], str] | None]
+"""Reads a resource's full name (an ARN): its kind and its name. None for any other text."""
+
 
 class Purpose(StrEnum):
     """The purpose of a campaign, in words that go on from "a campaign that"."""
@@ -34,7 +38,6 @@ class Purpose(StrEnum):
     RANKING = "ranks"
 
 
-_NEAR = {USER_PERSONALIZATION: 1, POPULARITY_COUNT: 2, TRENDING_NOW: 2}
 _DISTANCES: Mapping[Purpose, Mapping[str, int]] = {
     Purpose.RECOMMENDING: _NEAR,
     Purpose.COMPARING: {SIMILAR_ITEMS: 0, **_NEAR},
@@ -82,10 +85,6 @@ def entries(registry: Registry) -> list[DirectoryEntry]:
         for one, solution in found
         if solution is not None
     ]
-
-
-Reference = Callable[[str], tuple[type[Resource], str] | None]
-"""Reads a resource's full name (an ARN): its kind and its name. None for any other text."""
 
 
 @dataclass(frozen=True, slots=True)

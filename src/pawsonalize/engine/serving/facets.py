@@ -23,6 +23,13 @@ _OF_THE_ID = frozenset({"ANIMAL_TYPE", "ANIMAL_BREED", "ANIMAL_SIZE", "ANIMAL_AG
 _MAX_VALUES = 16  # of one attribute of one item
 
 Columns = dict[str, list[list[str]]]
+_CONTEXT = "context."
+DEVICE, DISTANCE = _CONTEXT + "DEVICE", _CONTEXT + "DISTANCE"
+_BANDS = (5.0, 15.0, 40.0, 100.0)  # km: the quarter, the town, the region, a day trip
+_MAX_VALUE_CHARS = 64
+_OWN_COLUMNS = frozenset({"EVENT_TYPE", "RECOMMENDATION_ID", "IMPRESSION"})
+_ENCODE = msgspec.json.Encoder(order="deterministic").encode
+_DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def item_attributes(item_ids: Sequence[str], catalogue: Catalogue) -> ItemAttributes:
@@ -83,15 +90,6 @@ def _coded(columns: Columns, n_items: int) -> ItemAttributes:
         tuple(values for _, values, _ in coded),
         np.ascontiguousarray(codes.T),
     )
-
-
-_CONTEXT = "context."
-DEVICE, DISTANCE = _CONTEXT + "DEVICE", _CONTEXT + "DISTANCE"
-_BANDS = (5.0, 15.0, 40.0, 100.0)  # km: the quarter, the town, the region, a day trip
-_MAX_VALUE_CHARS = 64
-_OWN_COLUMNS = frozenset({"EVENT_TYPE", "RECOMMENDATION_ID", "IMPRESSION"})
-_ENCODE = msgspec.json.Encoder(order="deterministic").encode
-_DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,10 @@ _MEASURED_SECONDS = 0.1
 
 STAND_IN: Final = "popular-groups"
 """The name that answers give in place of the solution version while the remote engine is away."""
+_MARK = ".counts-"
+_KEPT = 2  # a worker may be loading the one before the newest
+UNTRAINED: Final = "untrained"
+"""The name that answers give in place of a solution version before the first training."""
 
 
 @runtime_checkable
@@ -89,10 +93,6 @@ def _load_models(artefacts: ArtefactStore, version: SolutionVersion) -> tuple[Mo
     return model, ChoiceModel.of_arrays(arrays)
 
 
-_MARK = ".counts-"
-_KEPT = 2  # a worker may be loading the one before the newest
-
-
 @dataclass(frozen=True, slots=True)
 class RefreshedCounts:
     """A version's model with the counts of what the cut sees of the log."""
@@ -147,10 +147,6 @@ class RefreshedArtefacts:
         """Remove all updates of a version."""
         for counts in self.of(version):
             self.artefacts.remove(counts.location)
-
-
-UNTRAINED: Final = "untrained"
-"""The name that answers give in place of a solution version before the first training."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,9 @@ Singles = NDArray[np.float32]
 
 _SAMPLED = 64
 _VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replaces them
+# Whole shares add without rounding, see `exploration`. So many that even the floor is many, and few
+# enough for 32 bits.
+_WHOLE = 2.0**30
 
 
 def choose(weighing: Weighing, estimates: Estimates, limit: int) -> Slots:
@@ -73,11 +76,6 @@ def _varied(
     place[together] = np.arange(len(groups)) - starts
     within = place < most
     return slots[order[within]][:limit], slots[order[~within]]
-
-
-# Whole shares add without rounding, see `exploration`. So many that even the floor is many, and few
-# enough for 32 bits.
-_WHOLE = 2.0**30
 
 
 class ExplorationShares:

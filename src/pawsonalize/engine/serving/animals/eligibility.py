@@ -25,6 +25,10 @@ NOWHERE = 0
 """The code of an unknown place."""
 _EARTH_KM = 6371.0088
 _FEW = 5
+GOOD_WITH: dict[GoodWith | bool | None, int] = {each: code for code, each in enumerate(GoodWith)}
+"""Codes of answers about the household; a yes or no is stored in the same form."""
+_YES, _NO = GOOD_WITH[GoodWith.YES], GOOD_WITH[GoodWith.NO]
+GOOD_WITH |= {True: _YES, False: _NO, None: GOOD_WITH[GoodWith.UNKNOWN]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +118,6 @@ class Places:
                 self._there = _directions(*np.array(self._points).T)
             self._last = here, _arcs(here, self._there)
         return self._last[1]
-
-
-GOOD_WITH: dict[GoodWith | bool | None, int] = {each: code for code, each in enumerate(GoodWith)}
-"""Codes of answers about the household; a yes or no is stored in the same form."""
-_YES, _NO = GOOD_WITH[GoodWith.YES], GOOD_WITH[GoodWith.NO]
-GOOD_WITH |= {True: _YES, False: _NO, None: GOOD_WITH[GoodWith.UNKNOWN]}
 
 
 @dataclass(frozen=True, slots=True)

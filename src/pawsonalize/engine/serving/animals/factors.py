@@ -17,6 +17,13 @@ OF_GROUPS = VISITOR_TRAITS[:-1]
 """The traits that a group has; the others are of an animal."""
 
 _UNKNOWN = ("",) * len(OF_GROUPS)
+Floats = NDArray[np.float64]
+Numbers = NDArray[Any]
+_YEAR_DAYS = 365.0
+_MANY_SHOWINGS = 10_000.0
+_NEAR_KM, _FAR_KM = 10.0, 500.0
+_UNKNOWN_PLACE = -0.75
+_ENOUGH_PHOTOS = 3
 
 
 @lru_cache(maxsize=65_536)
@@ -39,16 +46,6 @@ def animal_values(animal: Animal | None) -> tuple[str, ...]:
 def colour_of(animal: Animal) -> str:
     """The colour that counts; empty if none is known."""
     return animal.colours[0] if animal.colours else ""
-
-
-Floats = NDArray[np.float64]
-Numbers = NDArray[Any]
-
-_YEAR_DAYS = 365.0
-_MANY_SHOWINGS = 10_000.0
-_NEAR_KM, _FAR_KM = 10.0, 500.0
-_UNKNOWN_PLACE = -0.75
-_ENOUGH_PHOTOS = 3
 
 
 def waiting(listed: Numbers, hour: int) -> Floats:

@@ -26,6 +26,27 @@ _DEEDS = {
 _WORTH_SAYING_DAYS = 30
 _OFTEN = 0.2  # log-odds beyond those of other animals; less is not worth saying
 _SELDOM = 10
+# A part that gives less than this share of a score is no reason for it.
+_MIN_SHARE = 0.2
+_WORDS = {
+    "own history": "you looked at this before",
+    "transitions": "often chosen right after what you looked at",
+    "co-visits": "liked together with what you looked at",
+    "related items": "of a kind you look at",
+    "popularity": "popular now",
+    "freshness": "new here",
+    "neighbours": "liked by visitors with a taste like yours",
+    "factors": "goes with what you looked at",
+    "species": "of the kind of animal you look at",
+    "breed": "of a breed you look at",
+    "size": "of the size you look at",
+    "age": "of the age you look at",
+    "trend": "asked for more and more",
+    "context": "liked by visitors like you",
+    "preferences": "fits what you are looking for",
+    "blend": "fits your visit best all in all",
+    "propensity": "often taken by visitors like you",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,29 +201,6 @@ def _doubts(animals: Sequence[Animal], far: float | None, rules: Eligibility) ->
     for words, (is_wanted, is_unknown) in conditions.items():
         if is_wanted and any(map(is_unknown, animals)):
             yield f"nobody told {words}"
-
-
-# A part that gives less than this share of a score is no reason for it.
-_MIN_SHARE = 0.2
-_WORDS = {
-    "own history": "you looked at this before",
-    "transitions": "often chosen right after what you looked at",
-    "co-visits": "liked together with what you looked at",
-    "related items": "of a kind you look at",
-    "popularity": "popular now",
-    "freshness": "new here",
-    "neighbours": "liked by visitors with a taste like yours",
-    "factors": "goes with what you looked at",
-    "species": "of the kind of animal you look at",
-    "breed": "of a breed you look at",
-    "size": "of the size you look at",
-    "age": "of the age you look at",
-    "trend": "asked for more and more",
-    "context": "liked by visitors like you",
-    "preferences": "fits what you are looking for",
-    "blend": "fits your visit best all in all",
-    "propensity": "often taken by visitors like you",
-}
 
 
 def group_reasons(contributions: Mapping[str, Floats]) -> list[tuple[str, ...]]:

@@ -20,6 +20,8 @@ from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.serving.context import THE_ANIMAL
 
 Floats = NDArray[np.float64]
+_PRECISION = 2.0**-20
+"""Of a sum of some numbers in single precision, beside how large they may be together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +145,6 @@ def _add(parts: Iterable[Floats], total: Floats) -> Floats:
     for part in parts:
         total += part
     return total
-
-
-_PRECISION = 2.0**-20
-"""Of a sum of some numbers in single precision, beside how large they may be together."""
 
 
 @dataclass(frozen=True, slots=True)
