@@ -29,10 +29,8 @@ from benchmarks.synthetic import group_ids
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.aws.arn import Arns
-from pawsonalize.aws.protocol.parsing import parse
-from pawsonalize.aws.protocol.serialising import serialise
-from pawsonalize.aws.protocol.service import operations
-from pawsonalize.aws.protocol.validation import check
+from pawsonalize.aws.protocol import operations
+from pawsonalize.aws.shapes import check, parse, serialise
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import RECOMMENDER

@@ -17,9 +17,8 @@ import typer
 from markupsafe import Markup
 
 from chart_schema import CHART_SCHEMA, chart_schema
-from pawsonalize.aws.door import ACCESS
-from pawsonalize.aws.operations.catalogue import HANDLERS
-from pawsonalize.aws.protocol.service import SERVICES, operations
+from pawsonalize.aws.door import ACCESS, HANDLERS
+from pawsonalize.aws.protocol import SERVICES, operations
 from pawsonalize.cli.main import app
 from pawsonalize.domain.events import SYNONYMS
 from pawsonalize.http.openapi import field_docs, openapi

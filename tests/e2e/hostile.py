@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import quote
 
-from pawsonalize.aws.protocol.service import AwsOperation, operations
+from pawsonalize.aws.protocol import AwsOperation, operations
 from pawsonalize.http.operation import Operation
 from pawsonalize.http.operations import OPERATIONS
 

@@ -24,7 +24,7 @@ from pawsonalize.engine.training.retraining.record import (
     as_work,
     begun,
 )
-from pawsonalize.http.metrics import count_refresh
+from pawsonalize.http.metrics import REFRESHES
 from tests.animal_data import animal
 from tests.event_data import T0
 from tests.service_data import client_of, make_service
@@ -60,7 +60,7 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> str:
     with opened(settings) as adapters:
         adapters.animals.put([animal("a1"), animal("a2"), animal("a3", adopted=T0 + 1)], T0)
         adapters.work.add([as_work(ended_run(RunOutcome.NOT_PROMOTED, "retrain-1"))])
-    count_refresh("died")
+    REFRESHES.labels("died").inc()
     with client_of(build_app(settings)) as client:
         return str(client.get("/metrics").text)
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pawsonalize.aws.operations.catalogue import HANDLERS
-from pawsonalize.aws.protocol.service import AwsOperation, operations
+from pawsonalize.aws.door import HANDLERS
+from pawsonalize.aws.protocol import AwsOperation, operations
 from tests.aws_shapes import members
 from tests.wire.server import Wire
 

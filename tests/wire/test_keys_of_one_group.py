@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.aws.protocol.service import operations
+from pawsonalize.aws.protocol import operations
 from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.kinds.access_keys import Scope
 from pawsonalize.kinds.campaigns import Campaign

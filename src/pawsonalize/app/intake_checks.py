@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from pawsonalize.app.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention, fine
-from pawsonalize.aws.raw_form import is_raw_call
+from pawsonalize.aws.events import is_raw_call
 from pawsonalize.domain.events import ACTIONS, plain_spelling
 from pawsonalize.engine.ingest.event_form import unknown_fields_of
 from pawsonalize.engine.ingest.events import named_types

@@ -4,8 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.aws.raw_calls import read_raw_call
-from pawsonalize.aws.raw_form import is_raw_call
+from pawsonalize.aws.events import is_raw_call, read_raw_call
 from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.event_form import read_event
 from pawsonalize.engine.ingest.events import group_at

@@ -11,7 +11,7 @@ from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes, named_types
 from pawsonalize.engine.ingest.refusals import EventLimits
 from pawsonalize.engine.upkeep.group_sizing import GroupSizing
-from pawsonalize.http.metrics import count_raw_too_long, count_unknown_type
+from pawsonalize.http.metrics import RAW_TOO_LONG, UNKNOWN_TYPES
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
@@ -100,8 +100,10 @@ def ingest_of(settings: Settings, adapters: Adapters) -> Ingest:
         adapters.animals,
         reads_are_local=adapters.database.is_local,
         unknown_types=UnknownTypes(
-            adapters.log.event_types, lambda: named.find(None), count_unknown_type
+            adapters.log.event_types,
+            lambda: named.find(None),
+            lambda event_type: UNKNOWN_TYPES.labels(event_type).inc(),
         ),
-        raw_too_long=RawTooLong(count_raw_too_long) if settings.archive_raw else None,
+        raw_too_long=RawTooLong(RAW_TOO_LONG.inc) if settings.archive_raw else None,
         limits=event_limits(settings, adapters),
     )

@@ -31,7 +31,7 @@ from pawsonalize.engine.training.retraining.runs import (
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.training.retraining.steps import Judging, PromotionSteps, Training, steps
 from pawsonalize.engine.training.retraining.worker import RunWorker, WorkerProcesses
-from pawsonalize.http.metrics import count_refresh
+from pawsonalize.http.metrics import REFRESHES
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.leases import SideProcess
 from pawsonalize.kinds.problems import Problems
@@ -199,7 +199,7 @@ def refresh_when_due(
     is_due = refreshing.is_due(clock.now())
     code = refreshing.exit_code()
     if code is not None:
-        count_refresh({0: "succeeded", FAILED: "failed"}.get(code, "died"))
+        REFRESHES.labels({0: "succeeded", FAILED: "failed"}.get(code, "died")).inc()
     if code is not None and code not in {0, FAILED}:
         report_death(problems, code, clock.now())
     if is_due and is_behind():

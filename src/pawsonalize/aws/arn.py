@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
+from pawsonalize.aws.protocol import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import Dataset
@@ -43,12 +43,12 @@ def arn_member(kind: type[Resource]) -> str:
 
 
 def public_arn(kind: str, name: str) -> str:
-    """The ARN of what belongs to nobody, such as a recipe."""
+    """Return the ARN of what belongs to nobody, such as a recipe."""
     return f"arn:aws:personalize:::{kind}/{name}"
 
 
 def public_name(arn: str, kind: str) -> str:
-    """The name in such an ARN; InvalidInputException if it is one of another kind."""
+    """Return the name in such an ARN; InvalidInputException if it is one of another kind."""
     match = _ARN.fullmatch(arn)
     if match is None or match["kind"] != kind:
         raise _invalid(arn, kind)
@@ -63,7 +63,7 @@ class Arns:
     account: str
 
     def of(self, resource: Resource) -> str:
-        """The resource's ARN."""
+        """Return the resource's ARN."""
         if isinstance(resource, SolutionVersion):
             return self.named(Solution, f"{resource.solution}/{resource.name}")
         if isinstance(resource, Dataset):
@@ -71,14 +71,14 @@ class Arns:
         return self.named(type(resource), resource.name)
 
     def named(self, kind: type[Resource], name: str) -> str:
-        """The ARN of a resource by its name."""
+        """Return the ARN of a resource by its name."""
         if kind is Dataset and "/" not in name:
             group, _, dataset_type = name.rpartition("-")
             name = f"{group}/{dataset_type.upper()}"
         return f"arn:aws:personalize:{self.region}:{self.account}:{KINDS[kind].path}/{name}"
 
     def name(self, arn: str, kind: type[Resource]) -> str:
-        """The name of the resource of that kind.
+        """Return the name of the resource of that kind.
 
         InvalidInputException for an ARN of another kind, ResourceNotFoundException for one of
         another region or account.
@@ -89,7 +89,7 @@ class Arns:
         return name
 
     def reference(self, arn: str) -> tuple[type[Resource], str]:
-        """The same as `resource`, with the errors of other doors: InvalidInput, NotFound."""
+        """Do the same as `resource`, with the errors of other doors: InvalidInput, NotFound."""
         try:
             return self.resource(arn)
         except AwsError as error:
@@ -97,7 +97,7 @@ class Arns:
             raise kind(error.message) from error
 
     def resource(self, arn: str) -> tuple[type[Resource], str]:
-        """The kind and the name of the resource."""
+        """Return the kind and the name of the resource."""
         match = _ARN.fullmatch(arn)
         if match is None or match["kind"] not in _BY_WORD:
             raise _invalid(arn, "resource")

@@ -3,10 +3,10 @@
 import hashlib
 import inspect
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import structlog
 from starlette.concurrency import run_in_threadpool
@@ -16,24 +16,33 @@ from starlette.routing import Route
 
 from pawsonalize.access.guard import ANYBODY_CALLED, note
 from pawsonalize.access.limits import Lane, Tenants
-from pawsonalize.aws.operations.catalogue import HANDLERS
-from pawsonalize.aws.protocol.errors import (
+from pawsonalize.aws import campaigns, events, jobs, recipes, runtime, solutions
+from pawsonalize.aws.arn import wire_name
+from pawsonalize.aws.protocol import (
+    ACCESS_DENIED,
     UNKNOWN_OPERATION,
     UNSUPPORTED_MEDIA_TYPE,
     UNSUPPORTED_OPERATION,
     AwsError,
+    AwsOperation,
     fault_of,
+    paths,
+    targeted,
 )
-from pawsonalize.aws.protocol.parsing import parse
-from pawsonalize.aws.protocol.serialising import serialise
-from pawsonalize.aws.protocol.service import AwsOperation, paths, targeted
-from pawsonalize.aws.protocol.validation import check
-from pawsonalize.aws.reach import group_of_call
-from pawsonalize.aws.services import AwsServices
+from pawsonalize.aws.resources import TAG_OPERATIONS, Handler, operations_of
+from pawsonalize.aws.services import AwsServices, Members
+from pawsonalize.aws.shapes import check, parse, serialise
 from pawsonalize.aws.signatures import SignedRequest
+from pawsonalize.domain.errors import NotFound
 from pawsonalize.engine.ingest.decoder import read_bounded
 from pawsonalize.kinds.access_keys import CONTROL_PLANE, EVENTS, RUNTIME, Scope
+from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.kinds.catalogue import KINDS
+from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.storage.journal import AuditEntry
+
+KeyT = TypeVar("KeyT")
+FoundT = TypeVar("FoundT")
 
 ROOT = "/aws"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
@@ -47,12 +56,57 @@ ACCESS: Mapping[str, frozenset[Scope]] = MappingProxyType(
         "personalize-runtime": RUNTIME,
     }
 )
+HANDLERS: Mapping[str, Handler] = MappingProxyType(
+    {
+        name: handler
+        for operations in (
+            *map(operations_of, KINDS.values()),
+            # After the kinds: these differ from what a kind's description makes.
+            *(room.OPERATIONS for room in (campaigns, events, jobs, recipes, runtime, solutions)),
+            TAG_OPERATIONS,
+        )
+        for name, handler in operations.items()
+    }
+)
+# Operations about what is the same for everybody.
+_PUBLIC: Final = frozenset(
+    {"ListRecipes", "DescribeRecipe", "DescribeAlgorithm", "DescribeFeatureTransformation"}
+)
+_VERBS = ("Create", "Describe", "List", "Update", "Delete", "Start", "Stop")
+# Operations for keys of one dataset group, about what is in it. Those that read and write files are
+# the operator's, as a file belongs to no dataset group; so are the dataset groups themselves.
+_WITHIN: Final = frozenset(
+    {
+        "GetRecommendations",
+        "GetPersonalizedRanking",
+        "GetActionRecommendations",
+        "PutEvents",
+        "PutItems",
+        "PutUsers",
+        "PutActions",
+        "PutActionInteractions",
+        "StopSolutionVersionCreation",
+        "GetSolutionMetrics",
+        "DescribeDatasetGroup",
+        "TagResource",
+        "UntagResource",
+        "ListTagsForResource",
+    }
+    | {
+        f"{verb}{wire_name(kind)}{'s' if verb == 'List' else ''}"
+        for kind in KINDS.values()
+        if kind.of_group
+        for verb in _VERBS
+    }
+)
+_SCHEMA: Final = ""  # schemas are shared by all dataset groups
+_TRACKING_ID = "trackingId"
 
 log = structlog.get_logger()
 
 
 def routes() -> list[Route]:
-    """Every path of the door, the busiest first; what is at none of them is an error of AWS's."""
+    """Return every path of the door, the busiest first; any other is an error of AWS's."""
     known = [*paths(), "", "/", "/{path:path}"]
     return [Route(ROOT + path, answer, methods=_METHODS) for path in known]
 
@@ -85,21 +139,17 @@ async def _answered(services: AwsServices, operation: AwsOperation, request: Req
     group = await group_of_call(services, operation.name, members, confined_to)
     tenants: Tenants = request.app.state.tenants
     async with _entered(tenants, operation, group, is_its_own=confined_to is not None):
-        if not _is_change(operation):
-            return serialise(operation.answered, await _handled(services, operation, members))
+        # An operator's operation that changes something belongs into the audit log.
+        if operation.service != "personalize" or operation.name.startswith(_READING):
+            return await _handled(services, operation, members)
         who = ANYBODY_CALLED if key is None else key.name
         return await _noted(services, operation, members, who)
 
 
 @asynccontextmanager
 async def _entered(
-    tenants: Tenants,
-    operation: AwsOperation,
-    group: str | None,
-    *,
-    is_its_own: bool,
+    tenants: Tenants, operation: AwsOperation, group: str | None, *, is_its_own: bool
 ) -> AsyncIterator[None]:
-    """A request about the dataset group, while the block runs."""
     if group is None:
         yield
         return
@@ -114,23 +164,24 @@ async def _entered(
 
 
 async def _noted(
-    services: AwsServices, operation: AwsOperation, members: Mapping[str, Any], who: str
+    services: AwsServices, operation: AwsOperation, members: Members, who: str
 ) -> bytes:
-    """The answer to a change, which is noted, however it ends."""
+    """Return the answer to a change, which is noted, however it ends."""
     outcome = "done"
     try:
-        return serialise(operation.answered, await _handled(services, operation, members))
+        return await _handled(services, operation, members)
     except Exception as error:
         outcome = fault_of(error, operation).name
         raise
     finally:
-        entry = AuditEntry(services.now(), who, operation.name, _target(members), outcome)
+        named = [str(members[name]) for name in ("name", "jobName") if name in members]
+        arns = [str(value) for name, value in members.items() if name.endswith("Arn")]
+        target = next(iter((*named, *arns)), None)
+        entry = AuditEntry(services.now(), who, operation.name, target, outcome)
         await note(services.audit, entry)
 
 
-async def _handled(
-    services: AwsServices, operation: AwsOperation, members: Mapping[str, Any]
-) -> Any:
+async def _handled(services: AwsServices, operation: AwsOperation, members: Members) -> bytes:
     handler = HANDLERS.get(operation.name)
     if handler is None:
         raise AwsError(
@@ -139,24 +190,14 @@ async def _handled(
             " docs/reference/personalize-coverage.md",
         )
     if inspect.iscoroutinefunction(handler):
-        return await handler(services, members)
-    return await run_in_threadpool(handler, services, members)
-
-
-def _is_change(operation: AwsOperation) -> bool:
-    """Whether it belongs into the audit log: an operator's, which changes something."""
-    return operation.service == "personalize" and not operation.name.startswith(_READING)
-
-
-def _target(members: Mapping[str, Any]) -> str | None:
-    """The name or the ARN of what is made or changed."""
-    named = [str(members[name]) for name in ("name", "jobName") if name in members]
-    arns = [str(value) for name, value in members.items() if name.endswith("Arn")]
-    return next(iter((*named, *arns)), None)
+        answer = await handler(services, members)
+    else:
+        answer = await run_in_threadpool(handler, services, members)
+    return serialise(operation.answered, answer)
 
 
 def _operation(request: Request) -> AwsOperation:
-    """The operation that is asked for: by its path in REST-JSON, by its target in JSON 1.1."""
+    """Return the requested operation: by its path in REST-JSON, by its target in JSON 1.1."""
     path = request.url.path.removeprefix(ROOT).rstrip("/")
     operation = paths().get(path) if path else targeted(request.headers.get(_TARGET))
     if operation is None or request.method != "POST":
@@ -189,3 +230,62 @@ def _response(body: bytes, status: int, operation: AwsOperation | None, **header
     content_type = operation.content_type if operation else "application/x-amz-json-1.1"
     headers |= {"x-amzn-RequestId": str(uuid.uuid4()), "content-type": content_type}
     return Response(body, status, headers)
+
+
+async def group_of_call(
+    services: AwsServices, operation: str, members: Members, confined_to: str | None
+) -> str | None:
+    """Return the dataset group that the call is about; None if there is none such.
+
+    AccessDeniedException if a key of one dataset group calls for anything else than that.
+    """
+    groups = [await _group(services, name, value) for name, value in _references(members)]
+    named = [one for one in groups if one is not _SCHEMA]
+    if confined_to is None:
+        return next((one for one in named if one is not None), None)
+    if operation in _PUBLIC:
+        return confined_to
+    if operation not in _WITHIN:
+        raise AwsError(
+            ACCESS_DENIED,
+            f"this key is for dataset group {confined_to} alone, and {operation} is about more",
+        )
+    if not named or any(one != confined_to for one in named):
+        raise AwsError(
+            ACCESS_DENIED,
+            f"this key is for dataset group {confined_to} alone: name what is in it, by ARN",
+        )
+    return confined_to
+
+
+def _references(members: Any) -> Iterator[tuple[str, str]]:
+    """Yield the ARNs and tracking ids in a request with their members' names, however deep."""
+    if isinstance(members, dict):
+        for name, value in members.items():
+            if isinstance(value, str) and (name.endswith("Arn") or name == _TRACKING_ID):
+                yield name, value
+            else:
+                yield from _references(value)
+    elif isinstance(members, list | tuple):
+        for one in members:
+            yield from _references(one)
+
+
+async def _group(services: AwsServices, name: str, value: str) -> str | None:
+    try:
+        if name == _TRACKING_ID:
+            return (await _found(services, services.trackers, value)).dataset_group
+        named = services.arns.resource(value)
+        if named[0] is DatasetSchema:
+            return _SCHEMA
+        group: str = await _found(services, services.groups, named)
+    except NotFound:
+        return None
+    except AwsError:  # a recipe, a role, or wrong: its handler says so
+        return _SCHEMA
+    return group
+
+
+async def _found(services: AwsServices, lookup: CachedLookup[KeyT, FoundT], key: KeyT) -> FoundT:
+    known = lookup.known(key)  # what it knows needs no thread
+    return known[0] if known is not None else await services.read(lookup.find, key)

@@ -1,14 +1,20 @@
-"""AWS's recipes, and those of its two domains: which of ours stands behind each.
+"""Recipes by AWS's names, with the recipe of ours behind each, and those of AWS's two domains.
 
-Segments of users are made of the model that also recommends: it knows what each user likes.
+Segments of users are made of the model that also recommends, since it has each user's affinity.
 """
 
+import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
-from pawsonalize.aws.arn import public_arn
+from pawsonalize.aws.arn import public_arn, public_name
+from pawsonalize.aws.protocol import NOT_FOUND, AwsError
+from pawsonalize.aws.resources import by_name, part_of
+from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.domain.times import DAY
+from pawsonalize.kinds.resource import Status
 from pawsonalize.recipes import (
     NEXT_BEST_ACTION,
     PERSONALIZED_RANKING,
@@ -17,20 +23,37 @@ from pawsonalize.recipes import (
     TRENDING_NOW,
     USER_PERSONALIZATION,
 )
+from pawsonalize.recipes.catalogue import recipe_named
 
 SEGMENTATION = "USER_SEGMENTATION"
+_SHOP = "ECOMMERCE"
+_VIDEO = "VIDEO_ON_DEMAND"
+_TRANSFORMATION: Final = "JSON-percentile-filtering"
+_SINCE: Final = 20_454 * DAY  # they came with the service itself, at the beginning of 2026
+_ALWAYS: Final = {
+    "status": Status.ACTIVE,
+    "creationDateTime": _SINCE,
+    "lastUpdatedDateTime": _SINCE,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class AwsRecipe:
-    """A recipe by AWS's name for it, our recipe, and AWS's type."""
+    """A recipe by AWS's name, with ours; it has AWS's type, or is a use case of a domain."""
 
     name: str
     recipe: str
-    kind: str
+    kind: str | None = None
+    domain: str | None = None
+    event_type: str | None = None
+    """The one event type that a use case learns from; None: it learns from all."""
 
 
-_LISTED = (
+def _named(*recipes: AwsRecipe) -> Mapping[str, AwsRecipe]:
+    return MappingProxyType({one.name: one for one in recipes})
+
+
+AWS_RECIPES = _named(
     AwsRecipe("aws-user-personalization-v2", USER_PERSONALIZATION, "USER_PERSONALIZATION"),
     AwsRecipe("aws-user-personalization", USER_PERSONALIZATION, "USER_PERSONALIZATION"),
     AwsRecipe("aws-personalized-ranking-v2", PERSONALIZED_RANKING, "PERSONALIZED_RANKING"),
@@ -46,13 +69,29 @@ _LISTED = (
     AwsRecipe("aws-hrnn-coldstart", USER_PERSONALIZATION, "USER_PERSONALIZATION"),
     AwsRecipe("aws-hrnn-metadata", USER_PERSONALIZATION, "USER_PERSONALIZATION"),
 )
+_BOUGHT, _SHOP_VIEW, _WATCHED = "Purchase", "View", "Watch"
+DOMAIN_RECIPES = _named(
+    *(
+        AwsRecipe(f"aws-{name}", recipe, domain=domain, event_type=event_type)
+        for domain, name, recipe, event_type in (
+            (_SHOP, "ecomm-recommended-for-you", USER_PERSONALIZATION, None),
+            (_SHOP, "ecomm-customers-who-viewed-x-also-viewed", SIMILAR_ITEMS, _SHOP_VIEW),
+            (_SHOP, "ecomm-frequently-bought-together", SIMILAR_ITEMS, _BOUGHT),
+            (_SHOP, "ecomm-popular-items-by-purchases", POPULARITY_COUNT, _BOUGHT),
+            (_SHOP, "ecomm-popular-items-by-views", POPULARITY_COUNT, _SHOP_VIEW),
+            (_VIDEO, "vod-top-picks", USER_PERSONALIZATION, None),
+            (_VIDEO, "vod-because-you-watched-x", SIMILAR_ITEMS, _WATCHED),
+            (_VIDEO, "vod-more-like-x", SIMILAR_ITEMS, None),
+            (_VIDEO, "vod-most-popular", POPULARITY_COUNT, _WATCHED),
+            (_VIDEO, "vod-trending-now", TRENDING_NOW, None),
+        )
+    )
+)
 
-AWS_RECIPES: Mapping[str, AwsRecipe] = MappingProxyType({one.name: one for one in _LISTED})
-
-# Recommendations of the others have no scores, as there.
+# Recommendations of the others have no scores in AWS either.
 WITH_SCORES = frozenset({USER_PERSONALIZATION, PERSONALIZED_RANKING})
 
-# Those that programs name, and that no model here has: they are taken and have no effect.
+# Hyperparameters that programs name, and that no model here has: accepted without effect.
 WITHOUT_EFFECT = frozenset(
     {
         "apply_recency_bias",
@@ -72,40 +111,76 @@ WITHOUT_EFFECT = frozenset(
 )
 
 
-def recipe_arn(recipe: str, asked: Mapping[str, Any]) -> str:
-    """The ARN of our recipe: the one that was asked for, or the newest name that AWS has."""
-    if "recipeArn" in asked:
-        return str(asked["recipeArn"])
-    return public_arn("recipe", next(one.name for one in _LISTED if one.recipe == recipe))
+def recipe_arn(recipe: str, given: Mapping[str, Any]) -> str:
+    """Return the ARN of our recipe: the one that a request named, or AWS's newest name."""
+    if "recipeArn" in given:
+        return str(given["recipeArn"])
+    return public_arn("recipe", next(n for n, one in AWS_RECIPES.items() if one.recipe == recipe))
 
 
-_SHOP = "ECOMMERCE"
-_VIDEO = "VIDEO_ON_DEMAND"
+def recipe_of(arn: str, known: Mapping[str, AwsRecipe] = AWS_RECIPES) -> AwsRecipe:
+    """Return the recipe of that ARN; ResourceNotFoundException lists those there are."""
+    recipe = known.get(public_name(arn, "recipe"))
+    if recipe is None:
+        raise AwsError(NOT_FOUND, f"there is no {arn}; there are {', '.join(known)}")
+    return recipe
 
 
-@dataclass(frozen=True, slots=True)
-class DomainRecipe:
-    """A use case by AWS's name, our recipe, and the one event type it learns from, if only one."""
+def list_recipes(_services: AwsServices, members: Members) -> Answer:
+    """Lists AWS's names of this service's recipes, or those of a domain."""
+    recipes = [*AWS_RECIPES.values()]
+    if "domain" in members:
+        recipes = [one for one in DOMAIN_RECIPES.values() if one.domain == members["domain"]]
+    shown, token = part_of(recipes, members)
+    return {"recipes": [_described(recipe) for recipe in shown], "nextToken": token}
 
-    name: str
-    domain: str
-    recipe: str
-    event_type: str | None = None
+
+def describe_recipe(_services: AwsServices, members: Members) -> Answer:
+    """Describes the recipe of ours that stands behind AWS's name."""
+    arn = members["recipeArn"]
+    return {"recipe": _described(DOMAIN_RECIPES.get(public_name(arn, "recipe")) or recipe_of(arn))}
 
 
-_LISTED_OF_DOMAINS = (
-    DomainRecipe("aws-ecomm-recommended-for-you", _SHOP, USER_PERSONALIZATION),
-    DomainRecipe("aws-ecomm-customers-who-viewed-x-also-viewed", _SHOP, SIMILAR_ITEMS, "View"),
-    DomainRecipe("aws-ecomm-frequently-bought-together", _SHOP, SIMILAR_ITEMS, "Purchase"),
-    DomainRecipe("aws-ecomm-popular-items-by-purchases", _SHOP, POPULARITY_COUNT, "Purchase"),
-    DomainRecipe("aws-ecomm-popular-items-by-views", _SHOP, POPULARITY_COUNT, "View"),
-    DomainRecipe("aws-vod-top-picks", _VIDEO, USER_PERSONALIZATION),
-    DomainRecipe("aws-vod-because-you-watched-x", _VIDEO, SIMILAR_ITEMS, "Watch"),
-    DomainRecipe("aws-vod-more-like-x", _VIDEO, SIMILAR_ITEMS),
-    DomainRecipe("aws-vod-most-popular", _VIDEO, POPULARITY_COUNT, "Watch"),
-    DomainRecipe("aws-vod-trending-now", _VIDEO, TRENDING_NOW),
-)
+def describe_algorithm(_services: AwsServices, members: Members) -> Answer:
+    """Answers our recipe's settings as the hyperparameters of AWS's algorithm."""
+    name = public_name(members["algorithmArn"], "algorithm")
+    recipe = DOMAIN_RECIPES.get(name) or recipe_of(public_arn("recipe", name))
+    settings = asdict(recipe_named(recipe.recipe).settings())
+    algorithm = {
+        "name": name,
+        "algorithmArn": members["algorithmArn"],
+        "defaultHyperParameters": {
+            key: str(value).lower() if isinstance(value, bool) else str(value)
+            for key, value in settings.items()
+        },
+        "trainingInputMode": "File",
+    }
+    return {"algorithm": _ALWAYS | algorithm}
 
-DOMAIN_RECIPES: Mapping[str, DomainRecipe] = MappingProxyType(
-    {one.name: one for one in _LISTED_OF_DOMAINS}
+
+def describe_feature_transformation(_services: AwsServices, members: Members) -> Answer:
+    """Describes the one transformation, which leaves nothing out and has no parameters."""
+    arn = members["featureTransformationArn"]
+    name = public_name(arn, "feature-transformation")
+    if name != _TRANSFORMATION:
+        raise AwsError(NOT_FOUND, f"there is no feature transformation {name}")
+    shown = {"name": name, "featureTransformationArn": arn, "defaultParameters": {}}
+    return {"featureTransformation": _ALWAYS | shown}
+
+
+def _described(recipe: AwsRecipe) -> Answer:
+    text = inspect.getdoc(type(recipe_named(recipe.recipe))) or ""
+    return _ALWAYS | {
+        "name": recipe.name,
+        "recipeArn": public_arn("recipe", recipe.name),
+        "algorithmArn": public_arn("algorithm", recipe.name),
+        "featureTransformationArn": public_arn("feature-transformation", _TRANSFORMATION),
+        "description": f"{recipe.recipe}: {text.partition(chr(10))[0]}",
+        "recipeType": recipe.kind,
+        "domain": recipe.domain,
+    }
+
+
+OPERATIONS = by_name(
+    list_recipes, describe_recipe, describe_algorithm, describe_feature_transformation
 )

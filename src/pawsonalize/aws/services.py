@@ -1,4 +1,4 @@
-"""What the operations need, handed to them by the composition root."""
+"""The parts of the engine that operations use, as the composition root hands them over."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -71,18 +71,8 @@ class AwsServices:
     """The dataset group of a resource, by its kind and name; NotFound if it has none."""
 
     def resource(self, kind: type[ResourceT], arn: str) -> ResourceT:
-        """The resource of that kind and ARN; NotFound if there is none."""
+        """Return the resource of that kind and ARN; NotFound if there is none."""
         return self.registry.get(kind, self.arns.name(arn, kind))
-
-    def summary(self, resource: Resource) -> Answer:
-        """What every resource answers: its name, state and times."""
-        return {
-            "name": resource.name,
-            "status": resource.status,
-            "failureReason": resource.failure_reason,
-            "creationDateTime": resource.created_at,
-            "lastUpdatedDateTime": resource.updated_at,
-        }
 
     async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call that reads the tables without stalling the event loop."""

@@ -1,4 +1,4 @@
-"""Signatures (SigV4): requests as they are signed, and whether a signature is right."""
+"""Signatures of requests, by AWS's Signature Version 4."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from urllib.parse import quote, unquote_to_bytes
 
-from pawsonalize.aws.protocol.errors import (
+from pawsonalize.aws.protocol import (
     ACCESS_DENIED,
     INCOMPLETE_SIGNATURE,
     INVALID_SIGNATURE,
@@ -38,18 +38,20 @@ class SignedRequest:
     """The SHA-256 of the body, in hexadecimal."""
 
     def header(self, name: str) -> str | None:
-        """The header's value, None without it."""
+        """Return the header's value, None without it."""
         found = self.headers.get(name)
-        return None if found is None else _folded(found)
+        return None if found is None else ",".join(" ".join(value.split()) for value in found)
 
     def canonical(self, signed_headers: Iterable[str]) -> str:
-        """The canonical request, with these of the headers."""
+        """Return the canonical request, with these of the headers."""
         names = sorted(signed_headers)
+        parts = (part.partition("=") for part in self.query.split("&") if part)
+        pairs = ((_encoded(name), _encoded(value)) for name, _, value in parts)
         return "\n".join(
             (
                 self.method,
                 _canonical_path(self.path),
-                _canonical_query(self.query),
+                "&".join(f"{name}={value}" for name, value in sorted(pairs)),
                 *(f"{name}:{self.header(name) or ''}" for name in names),
                 "",
                 ";".join(names),
@@ -59,7 +61,7 @@ class SignedRequest:
 
 
 def _canonical_path(path: str) -> str:
-    """Without dot segments and doubled slashes; what is encoded on the wire is encoded again."""
+    """Return the path without dot segments and doubled slashes, encoded once more."""
     kept: list[str] = []
     for segment in path.split("/"):
         if segment == "..":
@@ -70,30 +72,20 @@ def _canonical_path(path: str) -> str:
     return quote(f"/{'/'.join(kept)}{end}", safe="/~")
 
 
-def _canonical_query(query: str) -> str:
-    parts = (part.partition("=") for part in query.split("&") if part)
-    pairs = sorted((_encoded(name), _encoded(value)) for name, _, value in parts)
-    return "&".join(f"{name}={value}" for name, value in pairs)
-
-
 def _encoded(text: str) -> str:
     return quote(unquote_to_bytes(text), safe="-_.~")
 
 
-def _folded(values: Iterable[str]) -> str:
-    return ",".join(" ".join(value.split()) for value in values)
-
-
 ALGORITHM = "AWS4-HMAC-SHA256"
 _CREDENTIAL = re.compile(
-    r"(?P<key>[^/]+)/(?P<date>\d{8})/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request", re.ASCII
+    r"(?P<key_id>[^/]+)/(?P<date>\d{8})/(?P<region>[^/]+)/(?P<service>[^/]+)/aws4_request", re.ASCII
 )
 _SIGNATURE = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """What the header says; `date` is YYYYMMDD, `signature` in hexadecimal."""
+    """The Authorization header; `date` is YYYYMMDD, `signature` in hexadecimal."""
 
     key_id: str
     date: str
@@ -104,16 +96,12 @@ class Authorization:
 
     @property
     def scope(self) -> str:
-        """What the signature is good for."""
+        """Day, region and service that the signature is valid for."""
         return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
 
 def read_authorization(header: str | None) -> Authorization:
-    """Read the header.
-
-    MissingAuthenticationTokenException without it, IncompleteSignatureException if it is none of
-    this algorithm or lacks a part.
-    """
+    """Read the header; one of AWS's errors without it, and if it is incomplete."""
     if not header:
         raise AwsError(
             MISSING_TOKEN,
@@ -122,7 +110,8 @@ def read_authorization(header: str | None) -> Authorization:
     algorithm, _, rest = header.partition(" ")
     if algorithm != ALGORITHM:
         raise AwsError(INCOMPLETE_SIGNATURE, f"sign with {ALGORITHM}, not {algorithm[:40]}")
-    parts = dict(_pair(part) for part in rest.split(","))
+    pairs = (part.strip().partition("=") for part in rest.split(","))
+    parts = {name: value for name, _, value in pairs}
     credential = _CREDENTIAL.fullmatch(parts.get("Credential", ""))
     signature = parts.get("Signature", "")
     signed = tuple(parts.get("SignedHeaders", "").split(";"))
@@ -132,19 +121,7 @@ def read_authorization(header: str | None) -> Authorization:
             "Authorization needs Credential=KEY/YYYYMMDD/REGION/personalize/aws4_request,"
             " SignedHeaders=NAME;NAME and Signature=64 hexadecimal digits",
         )
-    return Authorization(
-        key_id=credential["key"],
-        date=credential["date"],
-        region=credential["region"],
-        service=credential["service"],
-        signed_headers=signed,
-        signature=signature,
-    )
-
-
-def _pair(part: str) -> tuple[str, str]:
-    name, _, value = part.strip().partition("=")
-    return name, value
+    return Authorization(**credential.groupdict(), signed_headers=signed, signature=signature)
 
 
 _SKEW = 5 * MINUTE
@@ -152,7 +129,7 @@ _SERVICE = "personalize"  # all three services sign by this name
 
 
 class Signatures:
-    """Checks signatures, with keys that were looked up within the last second."""
+    """Checks signatures; a key is looked up again after a second."""
 
     def __init__(
         self,
@@ -165,12 +142,12 @@ class Signatures:
         self._count_use = count_use
         self._region = region
         self._now = now
-        self._remembered = CachedLookup(self._key, now)
+        self._cached = CachedLookup(self._key, now)
 
     def check(self, request: SignedRequest, allowed: frozenset[Scope]) -> AccessKey:
-        """The key; one of AWS's errors unless it signs, and is of an allowed scope."""
+        """Return the key; one of AWS's errors unless it signs, and is of an allowed scope."""
         given = read_authorization(request.header("authorization"))
-        key, secret = self._remembered.find(given.key_id)
+        key, secret = self._cached.find(given.key_id)
         if request.header("x-amz-security-token") is not None:
             raise AwsError(
                 UNRECOGNIZED_CLIENT,
@@ -208,20 +185,18 @@ class Signatures:
     def _check_moment(self, given: Authorization, moment: str) -> None:
         now = self._now()
         earliest, latest = _stamp(now - _SKEW), _stamp(now + _SKEW)
+        reason = ""
+        # The first two are worded as AWS words them, which tools look for.
         if moment < earliest:
-            raise AwsError(
-                INVALID_SIGNATURE,
-                f"Signature expired: {moment} is now earlier than {earliest}"
-                f" ({_stamp(now)} - 5 min.)",
-            )
-        if moment > latest:
-            raise AwsError(
-                INVALID_SIGNATURE,
-                f"Signature not yet current: {moment} is still later than {latest}"
-                f" ({_stamp(now)} + 5 min.)",
-            )
-        if given.date != moment[:8]:
-            raise AwsError(INVALID_SIGNATURE, f"the credential's date is not that of {moment}")
+            reason = f"Signature expired: {moment} is now earlier than {earliest}"
+            reason += f" ({_stamp(now)} - 5 min.)"
+        elif moment > latest:
+            reason = f"Signature not yet current: {moment} is still later than {latest}"
+            reason += f" ({_stamp(now)} + 5 min.)"
+        elif given.date != moment[:8]:
+            reason = f"the credential's date is not that of {moment}"
+        if reason:
+            raise AwsError(INVALID_SIGNATURE, reason)
 
     def _check_coverage(self, given: Authorization, request: SignedRequest) -> None:
         if (given.region, given.service) != (self._region, _SERVICE):
@@ -230,7 +205,7 @@ class Signatures:
                 f"sign for {_SERVICE} in {self._region}, not for {given.service} in"
                 f" {given.region} (setting aws_region)",
             )
-        # What is not signed, such as the operation's name, somebody could have changed.
+        # A header that is not signed, such as the operation's name, could have been changed.
         needed = {"host", *(name for name in request.headers if name.startswith("x-amz-"))}
         if unsigned := needed.difference(given.signed_headers):
             raise AwsError(
@@ -245,7 +220,7 @@ class Signatures:
 
 
 def _moment(request: SignedRequest) -> str:
-    """When the request says to have been signed, as YYYYMMDDTHHMMSSZ."""
+    """Return the moment at which the request was signed, as YYYYMMDDTHHMMSSZ."""
     for name, read in (("x-amz-date", datetime.fromisoformat), ("date", parsedate_to_datetime)):
         text = request.header(name)
         if text is None:
@@ -270,7 +245,7 @@ def _signature(secret: str, given: Authorization, moment: str, canonical: str) -
 
 @lru_cache(maxsize=64)
 def _signing_key(secret: str, *scope: str) -> bytes:
-    """The key of one day, region and service."""
+    """Return the key of one day, region and service."""
     key = f"AWS4{secret}".encode()
     for part in (*scope, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pawsonalize.app.preview import Preview
     from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
     from pawsonalize.engine.serving.context import Query
-    from pawsonalize.http.answers import Metadata
 
 Animals = Annotated[
     bool, typer.Option("--animals", help="Individual animals of the inventory, not groups.")
@@ -140,8 +139,7 @@ def _recommend_groups(
     if json:
         from pawsonalize.http.recommendations import recommendations_response
 
-        no_columns: list[Metadata] = [{} for _ in answer.items]
-        _print_body(recommendations_response(answer, no_columns, is_full=True))
+        _print_body(recommendations_response(answer, is_full=True))
         return
     rows = [((one.item_id,), one.score, one.reasons) for one in answer.items]
     _print_places(answer.solution_version, ("group",), rows, explain)
@@ -168,8 +166,7 @@ def _rerank_groups(
     if json:
         from pawsonalize.http.rerankings import RankedList, ranking_response
 
-        no_columns: list[Metadata] = [{} for _ in answer.groups]
-        _print_body(ranking_response(RankedList(answer, no_columns), query.now, is_full=True))
+        _print_body(ranking_response(RankedList(answer), query.now, is_full=True))
         return
     listed = zip(answer.items, answer.group_ids, strict=True)
     rows = [((one.item_id, group), one.score, one.reasons) for one, group in listed]

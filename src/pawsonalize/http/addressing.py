@@ -1,4 +1,4 @@
-"""Who asks, for which moment, and whom: the fields that queries share."""
+"""Addresses of queries: dataset group or campaign, the parts that answer, and the visitor."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,8 +9,7 @@ from starlette.requests import Request
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.domain.times import parse_moment
-from pawsonalize.engine.ingest.event_form import Id, Moment
+from pawsonalize.engine.ingest.event_form import Id
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Address, Purpose
 from pawsonalize.engine.serving.recommender import Runtime
@@ -38,24 +37,19 @@ ADDRESS_PARAMETERS = (
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """What answers a question, and the dataset group whose filters and items count."""
+    """Runtime that answers a query, and the dataset group whose filters and items count."""
 
     dataset_group: str
     runtime: Runtime
 
 
 def query_address(request: Request) -> Address:
-    """What the query parameters name, for this caller."""
-    return for_caller(request, _in_query(request))
-
-
-def _in_query(request: Request) -> Address:
-    given = request.query_params
-    return Address(given.get("datasetGroup"), given.get("campaign"))
+    """Return the address in the query parameters, for this caller."""
+    return address_of(request, None)
 
 
 def for_caller(request: Request, address: Address) -> Address:
-    """The address; with a key of one dataset group, that one, or Forbidden."""
+    """Return the address; with a key of one dataset group, that one, or Forbidden."""
     confined_to = own_group(request)
     if confined_to is None:
         return address
@@ -64,16 +58,13 @@ def for_caller(request: Request, address: Address) -> Address:
 
 
 def address_of(request: Request, dataset_group: str | None, campaign: str | None = None) -> Address:
-    """What the body names, or the query parameters; InvalidInput where they differ."""
-    query = _in_query(request)
-    named = Address(
-        _once("datasetGroup", dataset_group, query.dataset_group),
-        _once("campaign", campaign, query.campaign),
-    )
-    return for_caller(request, named)
+    """Return the address in the body, or the query parameters; InvalidInput where they differ."""
+    group = _once(request, "datasetGroup", dataset_group)
+    return for_caller(request, Address(group, _once(request, "campaign", campaign)))
 
 
-def _once(field: str, body: str | None, query: str | None) -> str | None:
+def _once(request: Request, field: str, body: str | None) -> str | None:
+    query = request.query_params.get(field)
     if body is not None and query is not None and body != query:
         raise InvalidInput(
             f"{field} is {body} in the body and {query} in the query: send it once", field=field
@@ -82,14 +73,14 @@ def _once(field: str, body: str | None, query: str | None) -> str | None:
 
 
 async def read_group(request: Request) -> str:
-    """The dataset group that the query parameters mean; the request enters it."""
+    """Return the dataset group that the query parameters name; the request enters it."""
     return await enter_group(request, query_address(request))
 
 
 async def enter_group(request: Request, address: Address) -> str:
-    """The dataset group that is meant; the request enters it."""
+    """Return the dataset group of the address; the request enters it."""
     services: Services = request.app.state.services
-    group = DATASET_GROUP  # asked most, and nothing has to be looked up
+    group = DATASET_GROUP  # the usual one, and nothing has to be looked up
     if not address.is_default:
         group = await services.read(services.directory.dataset_group, address)
     await enter(request, group)
@@ -97,7 +88,7 @@ async def enter_group(request: Request, address: Address) -> str:
 
 
 async def answering(request: Request, address: Address, purpose: Purpose) -> Answering:
-    """What answers the question; see `Directory.campaign` and `Runtimes.of` for what is raised."""
+    """Return what answers the query; raises as `Directory.campaign` and `Runtimes.of` do."""
     services: Services = request.app.state.services
     group = await enter_group(request, address)
     if address.is_default and _is_trained(services.runtime, purpose):
@@ -111,7 +102,7 @@ async def answering(request: Request, address: Address, purpose: Purpose) -> Ans
 
 
 async def _of_default_group(services: Services, purpose: Purpose) -> Runtime | None:
-    """Its own campaigns, another one that serves a model, or what answers before any does."""
+    """Return its own campaigns, another that serves a model, or what answers before any does."""
     default = services.runtime
     if _is_trained(default, purpose):
         return default
@@ -122,21 +113,21 @@ async def _of_default_group(services: Services, purpose: Purpose) -> Runtime | N
 
 
 def _is_trained(default: Runtime, purpose: Purpose) -> bool:
-    """Whether the default campaigns answer that; what is like an item is another recipe's."""
+    """True if the default campaigns answer that; comparisons are another recipe's."""
     if purpose is Purpose.RANKING:
         return default.can_rank
     return purpose is Purpose.RECOMMENDING and default.can_recommend
 
 
 async def individuals_for(request: Request, address: Address, purpose: Purpose) -> Individuals:
-    """What answers of animals: with a campaign named, by its model.
+    """Return what answers of animals: with a campaign named, by its model.
 
     InvalidInput for another dataset group than the default one: animals are of that alone.
     """
     services: Services = request.app.state.services
-    asked = Purpose.RANKING if purpose is Purpose.RANKING else Purpose.RECOMMENDING
+    wanted = Purpose.RANKING if purpose is Purpose.RANKING else Purpose.RECOMMENDING
     group = await enter_group(request, address)
-    if address.is_default and _is_trained(services.runtime, asked):
+    if address.is_default and _is_trained(services.runtime, wanted):
         return services.individuals
     if group != DATASET_GROUP:
         raise InvalidInput(
@@ -147,18 +138,13 @@ async def individuals_for(request: Request, address: Address, purpose: Purpose) 
     if address.campaign is not None:
         named = await answering(request, address, purpose)
         return services.individuals.with_runtime(named.runtime)
-    runtime = await _of_default_group(services, asked)
+    runtime = await _of_default_group(services, wanted)
     return services.individuals if runtime is None else services.individuals.with_runtime(runtime)
 
 
 def read_visitor(user_id: Id | None, session_id: Id | None) -> Visitor:
-    """The visitor; either id may be missing."""
+    """Return the visitor; either id may be missing."""
     return Visitor(
         None if user_id is None else parse_id(user_id, "userId"),
         None if session_id is None else parse_id(session_id, "sessionId"),
     )
-
-
-def read_at(at: Moment | None, now: int) -> int:
-    """The moment to answer for: `at`, or now (milliseconds since 1970)."""
-    return now if at is None else parse_moment(at, "at")

@@ -28,8 +28,6 @@ Include = Annotated[
         " photo, address, breed, age, distance."
     ),
 ]
-_ANIMAL: Includable = "animal"
-INCLUDABLE = (_ANIMAL,)
 
 
 class IncludedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -73,20 +71,13 @@ Included = Mapping[str, IncludedAnimal]
 NOTHING: Included = MappingProxyType({})
 
 
-def wants_animals(include: Sequence[Includable]) -> bool:
-    """Whether the animals are to be included."""
-    return _ANIMAL in include
-
-
 def read_include(given: str | None) -> list[Includable]:
-    """The query parameter, names with commas between; InvalidInput names an unknown one."""
+    """Read the query parameter, names with commas between; InvalidInput names an unknown one."""
     names = [] if given is None else [one.strip() for one in given.split(",")]
     for name in names:
-        if name not in INCLUDABLE:
-            raise InvalidInput(
-                f"include must be {' or '.join(INCLUDABLE)}: it is {name[:40]!r}", field="include"
-            )
-    return [_ANIMAL] if names else []
+        if name != "animal":
+            raise InvalidInput(f"include must be animal: it is {name[:40]!r}", field="include")
+    return ["animal"] if names else []
 
 
 def read_included(
@@ -96,11 +87,11 @@ def read_included(
     query: Query,
     places: Sequence[Sequence[str]],
 ) -> Included:
-    """The animal that each place names first, as of the query; the others of a place go with it.
+    """Return the animal that each place names first, as of the query; the others go with it.
 
     All are read at once. An animal that is not in the inventory is left out.
     """
-    if not (wants_animals(include) and places):
+    if not (include and places):
         return {}
     known = services.inventory.get_many([one for ids in places for one in ids])
     leaders = [known[ids[0]] for ids in places if ids[0] in known]

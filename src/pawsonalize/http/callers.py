@@ -1,15 +1,21 @@
-"""Requests about dataset groups: let in by their limits and in fair turns, and counted."""
+"""Callers: admitted by key, and let in to dataset groups by limits and in fair turns."""
 
 from starlette.requests import Request
 
 from pawsonalize.access.admission import Admission, Call, Caller
-from pawsonalize.access.limits import TenantRequest, Tenants, check_reach
+from pawsonalize.access.limits import Tenants, check_reach
 from pawsonalize.domain.errors import Forbidden, NotFound
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.event_form import Id
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import MONITOR, Scope
 from pawsonalize.kinds.resource import Resource
+
+UNSIGNED = "visitor_unsigned"
+SIGN_IT = (
+    "a page may name a user only with that user's token, signed by your server, in the header"
+    " Pawsonalize-Visitor: send it, or a sessionId alone"
+)
 
 
 async def admit(request: Request, allowed: frozenset[Scope]) -> None:
@@ -22,19 +28,19 @@ async def admit(request: Request, allowed: frozenset[Scope]) -> None:
 
 
 def is_monitor(request: Request) -> bool:
-    """Whether who calls may know how the service is."""
+    """True if the caller may know the state of the service."""
     caller = caller_of(request)
     return caller.dataset_group is None and not MONITOR.isdisjoint(caller.scopes)
 
 
 def caller_of(request: Request) -> Caller:
-    """Who calls."""
+    """Return the caller that `admit` noted."""
     caller: Caller = request.state.caller
     return caller
 
 
 def check_visitor(request: Request, user_id: Id | None, *, detailed: bool = False) -> None:
-    """Forbidden for a page that names a user, or asks why, without that user's token."""
+    """Refuse a page that names a user, or wants reasons, without that user's token."""
     caller = caller_of(request)
     if not caller.is_page:
         return
@@ -49,13 +55,6 @@ def check_visitor(request: Request, user_id: Id | None, *, detailed: bool = Fals
         )
 
 
-UNSIGNED = "visitor_unsigned"
-SIGN_IT = (
-    "a page may name a user only with that user's token, signed by your server, in the header"
-    " Pawsonalize-Visitor: send it, or a sessionId alone"
-)
-
-
 async def enter(request: Request, group: str) -> None:
     """Begin to answer about the dataset group, when it is its turn; once in a request.
 
@@ -64,7 +63,7 @@ async def enter(request: Request, group: str) -> None:
     """
     confined_to = caller_of(request).dataset_group
     check_reach(confined_to, group)
-    if _entered_of(request) is not None:
+    if hasattr(request.state, "entered"):
         return
     tenants: Tenants = request.app.state.tenants
     request.state.entered = await tenants.enter(
@@ -73,10 +72,7 @@ async def enter(request: Request, group: str) -> None:
 
 
 async def enter_owner(request: Request, kind: type[Resource], name: str) -> None:
-    """The same for the dataset group of a resource, by its name.
-
-    For a key of another dataset group it is NotFound, as one that there is not.
-    """
+    """Enter the dataset group of a resource, by its name; NotFound for a key of another one."""
     services: Services = request.app.state.services
     group = await services.read(services.registry.group_of_named, kind, name)
     confined_to = caller_of(request).dataset_group
@@ -88,14 +84,10 @@ async def enter_owner(request: Request, kind: type[Resource], name: str) -> None
 
 def leave(request: Request) -> None:
     """Let the next request in: this one's answer is made, or what it waits for needs no slot."""
-    if (entered := _entered_of(request)) is not None:
-        entered.leave()
+    if hasattr(request.state, "entered"):
+        request.state.entered.leave()
 
 
 def own_group(request: Request) -> str | None:
-    """The only dataset group that the caller reaches; None: all."""
+    """Return the only dataset group that the caller reaches; None: all."""
     return caller_of(request).dataset_group
-
-
-def _entered_of(request: Request) -> TenantRequest | None:
-    return getattr(request.state, "entered", None)

@@ -51,7 +51,7 @@ _STATUS: tuple[tuple[type[PawsonalizeError], HTTPStatus], ...] = (
     (CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
-_CLIENT_GONE = 499  # nginx's, and by now everybody's
+_CLIENT_GONE = 499  # nginx's
 
 log = structlog.get_logger()
 
@@ -93,18 +93,18 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
 
 
 def error_of_all(noun: str, rejected: Sequence[Rejected]) -> ErrorDetail:
-    """The error of a call of which every entry was rejected."""
+    """Return the error of a call of which every entry was rejected."""
     first = rejected[0]
     if len(rejected) == 1:
         return ErrorDetail(first.code, first.message, first.field)
-    said = f"none of the {len(rejected)} {noun}s was taken; of the first: {first.message}"
-    return ErrorDetail("all_rejected", said, first.field)
+    message = f"none of the {len(rejected)} {noun}s was taken; of the first: {first.message}"
+    return ErrorDetail("all_rejected", message, first.field)
 
 
 def error_response(
     status: int, code: str, message: str, field: str | None = None, **headers: str
 ) -> Response:
-    """The one error shape."""
+    """Return an error in the one shape."""
     return json_response(ErrorAnswer(ErrorDetail(code, message, field)), status, headers=headers)
 
 
@@ -114,18 +114,14 @@ async def on_pawsonalize_error(request: Request, error: Exception) -> Response:
     status = next(status for kind, status in _STATUS if isinstance(error, kind))
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request failed", route=_route(request), code=error.code, reason=str(error))
-    return error_response(
-        status, error.code, error.message, error.field, **_next_move(error, status)
-    )
-
-
-def _next_move(error: PawsonalizeError, status: HTTPStatus) -> dict[str, str]:
-    """The headers that tell a client what to do next."""
+    headers = {}
     if isinstance(error, Unauthenticated):
-        return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, TooManyRequests):
-        return {"Retry-After": str(error.retry_after)}
-    return {"Retry-After": "1"} if status >= HTTPStatus.INTERNAL_SERVER_ERROR else {}
+        headers = {"WWW-Authenticate": "Bearer"}
+    elif isinstance(error, TooManyRequests):
+        headers = {"Retry-After": str(error.retry_after)}
+    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        headers = {"Retry-After": "1"}
+    return error_response(status, error.code, error.message, error.field, **headers)
 
 
 async def on_http_error(_request: Request, error: Exception) -> Response:
@@ -141,7 +137,7 @@ async def on_http_error(_request: Request, error: Exception) -> Response:
 
 
 async def on_unexpected_error(request: Request, error: Exception) -> Response:
-    """Log what nobody foresaw, and tell the caller no more than that it happened."""
+    """Log an unforeseen error; the caller learns no more than that it happened."""
     log.error("unexpected error", route=_route(request), exc_info=error)
     return error_response(
         HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "this is our fault: it has been logged"
@@ -149,13 +145,13 @@ async def on_unexpected_error(request: Request, error: Exception) -> Response:
 
 
 def _route(request: Request) -> str:
-    """The path without what stands in it: that may be the id of a visitor, and logs hold none."""
+    # Not the path itself, which may have the id of a visitor: logs hold none.
     route = request.scope.get("route")
     return "unmatched" if route is None else str(route.path_format)
 
 
 async def on_client_gone(_request: Request, _error: Exception) -> Response:
-    """Nobody reads this; the status is for the metrics."""
+    """Answer for the metrics' sake: nobody reads this."""
     return Response(status_code=_CLIENT_GONE)
 
 

@@ -1,4 +1,4 @@
-"""GET /v1/users/{userId}/history and /v1/sessions/{sessionId}/history."""
+"""Histories of users and sessions."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.history import history_page, read_cursor
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
-from pawsonalize.http.json import json_response, read_limit
+from pawsonalize.http.json import json_response, read_limit, read_text
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import SITE
@@ -24,9 +24,8 @@ _PARAMETERS = (
     RequestParameter("eventType", "Only events of this type."),
     RequestParameter("since", "Only events at or after this moment."),
     RequestParameter("until", "Only events before this moment."),
+    *ADDRESS_PARAMETERS,
 )
-
-_DEFAULT_LIMIT = 50
 
 
 class PastEvent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
@@ -74,7 +73,6 @@ class History(msgspec.Struct, frozen=True, rename="camel"):
     parameters=(
         RequestParameter("userId", "The user.", where="path", required=True),
         *_PARAMETERS,
-        *ADDRESS_PARAMETERS,
     ),
 )
 async def get_user_history(request: Request) -> Response:
@@ -92,7 +90,6 @@ async def get_user_history(request: Request) -> Response:
     parameters=(
         RequestParameter("sessionId", "The session.", where="path", required=True),
         *_PARAMETERS,
-        *ADDRESS_PARAMETERS,
     ),
 )
 async def get_session_history(request: Request) -> Response:
@@ -103,36 +100,30 @@ async def get_session_history(request: Request) -> Response:
 
 async def _history(request: Request, visitor: Visitor) -> Response:
     services: Services = request.app.state.services
+    given = request.query_params
     log = services.log.of(await read_group(request))
-    page = await services.read(history_page, log, visitor, _query(request))
+    query = HistoryQuery(
+        limit=read_limit(given.get("limit"), 50),
+        before=read_cursor(given["cursor"]) if "cursor" in given else None,
+        event_type=read_text(given, "eventType"),
+        since=parse_moment(given["since"], "since") if "since" in given else None,
+        until=parse_moment(given["until"], "until") if "until" in given else None,
+    )
+    page = await services.read(history_page, log, visitor, query)
     events = [past_event(logged.event) for logged in page.events]
     return json_response(History(events, page.next_cursor))
 
 
-def _query(request: Request) -> HistoryQuery:
-    given = request.query_params
-    return HistoryQuery(
-        limit=read_limit(given.get("limit"), _DEFAULT_LIMIT),
-        before=read_cursor(given["cursor"]) if "cursor" in given else None,
-        event_type=parse_id(given["eventType"], "eventType") if "eventType" in given else None,
-        since=parse_moment(given["since"], "since") if "since" in given else None,
-        until=parse_moment(given["until"], "until") if "until" in given else None,
-    )
-
-
 def past_event(event: Event) -> PastEvent:
-    """The event as it is answered."""
+    """Return the event as it is answered."""
+    shown = {name: getattr(event, name) for name in PastEvent.__struct_fields__}
+    properties = None if event.properties is None else msgspec.json.decode(event.properties)
     return PastEvent(
-        event_id=event.event_id,
-        event_type=event.event_type,
-        item_id=event.item_id,
-        sent_at=iso(event.sent_at),
-        received_at=iso(event.received_at),
-        user_id=event.user_id,
-        session_id=event.session_id,
-        animal_id=event.animal_id,
-        event_value=event.event_value,
-        recommendation_id=event.recommendation_id,
-        impression=list(event.impression),
-        properties=None if event.properties is None else msgspec.json.decode(event.properties),
+        **shown
+        | {
+            "sent_at": iso(event.sent_at),
+            "received_at": iso(event.received_at),
+            "impression": list(event.impression),
+            "properties": properties,
+        }
     )

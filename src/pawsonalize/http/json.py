@@ -1,6 +1,5 @@
 """Request bodies and parameters in, bounded and checked; JSON out."""
 
-import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -13,49 +12,44 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode, read_bounded
 from pawsonalize.http.services import Services
 
+T = TypeVar("T")
+
+_ENCODER = msgspec.json.Encoder()
 _FLAGS = {"true": True, "false": False}
 
 
 def filled(given: Mapping[str, str]) -> dict[str, str]:
-    """What a form sends, without the fields that were left empty."""
+    """Return the fields of a form that were not left empty."""
     return {name: value for name, value in given.items() if value.strip()}
 
 
 def read_text(given: Mapping[str, str], name: str) -> str | None:
-    """A parameter, None if it is left out; InvalidInput for what is no id."""
+    """Return a parameter, None if it is left out; InvalidInput for what is no id."""
     return parse_id(given[name], name) if name in given else None
 
 
 def read_count(given: Mapping[str, str], name: str, usual: int, least: int, most: int) -> int:
-    """A number; InvalidInput outside `least` to `most`."""
-    told = given.get(name)
-    if told is None:
-        return usual
-    is_number = told.isascii() and told.isdecimal() and len(told) <= len(str(most))
-    if not is_number or not least <= int(told) <= most:
+    """Return a number; InvalidInput outside `least` to `most`."""
+    text = given.get(name, str(usual))
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(most))
+    if not is_number or not least <= int(text) <= most:
         raise InvalidInput(
-            f"{name} must be a whole number from {least:,} to {most:,}, not {told[:50]!r}",
+            f"{name} must be a whole number from {least:,} to {most:,}, not {text[:50]!r}",
             field=name,
         )
-    return int(told)
+    return int(text)
 
 
 def read_flag(given: Mapping[str, str], name: str) -> bool:
-    """Whether a parameter is `true`; InvalidInput for a word that says neither."""
-    told = given.get(name, "false")
-    if told not in _FLAGS:
+    """True if a parameter is `true`; InvalidInput for any other word but `false`."""
+    word = given.get(name, "false")
+    if word not in _FLAGS:
         raise InvalidInput(f"{name} must be true or false", field=name)
-    return _FLAGS[told]
-
-
-T = TypeVar("T")
-
-_JSON = re.compile(r"application/([\w.-]+\+)?json", re.ASCII | re.IGNORECASE)
-_ENCODER = msgspec.json.Encoder()
+    return _FLAGS[word]
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body; InputTooLarge as soon as it exceeds the service's limit.
+    """Return the whole body; InputTooLarge as soon as it exceeds the service's limit.
 
     It is read once, by `checked`, before the request takes a slot of its dataset group: a client
     that sends it slowly keeps nobody else waiting.
@@ -69,9 +63,9 @@ async def read_body(request: Request) -> bytes:
 
 
 def check_media_type(request: Request) -> None:
-    """WrongMediaType for a body that is not said to be JSON.
+    """Refuse a body that is not declared as JSON.
 
-    A page of another site can send such a body without asking; JSON it cannot.
+    A page of another site can send such a body without permission; JSON it cannot.
     """
     headers = request.headers
     if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
@@ -81,12 +75,12 @@ def check_media_type(request: Request) -> None:
     if kind != "application/json" and not (
         kind.startswith("application/") and kind.endswith("+json")
     ):
-        said = f"not {given[:100]}" if given else "and say so"
-        raise WrongMediaType(f"send the body as Content-Type: application/json, {said}")
+        found = f"not {given[:100]}" if given else "and say so"
+        raise WrongMediaType(f"send the body as Content-Type: application/json, {found}")
 
 
 async def read_form(request: Request, decoder: msgspec.json.Decoder[T]) -> T:
-    """The body as the decoder's form; InvalidInput names a bad or misspelt field."""
+    """Return the body as the decoder's form; InvalidInput names a bad or misspelt field."""
     body = await read_body(request)
     if not body.strip():
         raise InvalidInput("the body is empty: send a JSON object, at least {}")
@@ -94,13 +88,13 @@ async def read_form(request: Request, decoder: msgspec.json.Decoder[T]) -> T:
 
 
 def unknown_of(request: Request) -> UnknownFields:
-    """Where to note unknown fields of this request, so that its answer names them."""
+    """Return the unknown fields of this request, which its answer names."""
     noted: UnknownFields = request.state.unknown_fields
     return noted
 
 
 def read_limit(given: str | None, default: int, field: str = "limit") -> int:
-    """A query parameter that is a whole number."""
+    """Return a query parameter that is a whole number."""
     if given is None:
         return default
     if not (given.isascii() and given.isdigit() and len(given) < 10):
@@ -113,5 +107,5 @@ def read_limit(given: str | None, default: int, field: str = "limit") -> int:
 def json_response(
     content: Any, status: int = 200, *, headers: dict[str, str] | None = None
 ) -> Response:
-    """A JSON answer."""
+    """Return a JSON answer."""
     return Response(_ENCODER.encode(content), status, headers, media_type="application/json")

@@ -1,4 +1,8 @@
-"""GET /metrics, in Prometheus' text form, over all worker processes."""
+"""GET /metrics in Prometheus' text form: of all worker processes, and of the whole service.
+
+Figures of the whole service are the same on every server. For them the tables are read every ten
+seconds at most, however often servers are scraped.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,95 +34,8 @@ from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import MONITOR
 from pawsonalize.wing import parts
 
-_KEPT_SECONDS = 10
-
-
-class RecentFigures:
-    """The figures as of a few seconds ago; None while the tables cannot be read."""
-
-    def __init__(self, read: Callable[[], ServiceFigures], now: Callable[[], int]) -> None:
-        self._read = read
-        self._known: TTLCache[str, ServiceFigures] = TTLCache(1, _KEPT_SECONDS * SECOND, now)
-        self._lock = Lock()  # never held while the tables are read
-
-    def get(self) -> ServiceFigures | None:
-        """The figures; to be called in a thread, as it may read the tables."""
-        with self._lock:
-            if (known := self._known.get("")) is not None:
-                return known
-        try:
-            found = self._read()
-        except StorageUnavailable:
-            return None
-        with self._lock:
-            self._known[""] = found
-        return found
-
-
-class FiguresCollector(Collector):
-    """The figures as gauges; ages are in seconds, as of `now` in ms since 1970."""
-
-    def __init__(self, figures: ServiceFigures, now: int) -> None:
-        self._figures = figures
-        self._now = now
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        """All of them."""
-        figures, runs = self._figures, self._figures.runs
-        yield _gauge(
-            "pawsonalize_model_age_seconds",
-            "How old the data is that a campaign's model was trained on.",
-            ("dataset_group", "campaign"),
-            ((campaign, self._age(at)) for campaign, at in figures.models.items()),
-        )
-        yield _gauge(
-            "pawsonalize_gate_verdict",
-            "1 for what the newest retraining of a campaign led to.",
-            ("dataset_group", "campaign", "verdict"),
-            (((*campaign, verdict), 1) for campaign, verdict in runs.verdicts.items()),
-        )
-        yield _gauge(
-            "pawsonalize_retraining_runs",
-            "The newest retraining runs, at most 200, by how they ended.",
-            ("outcome",),
-            (((name,), count) for name, count in runs.by_status.items()),
-        )
-        yield _gauge(
-            "pawsonalize_retraining_ended_seconds",
-            "How long ago the newest retraining run of an outcome ended.",
-            ("outcome",),
-            (((name,), self._age(at)) for name, at in runs.newest_end.items()),
-        )
-        yield _gauge(
-            "pawsonalize_animals",
-            "The inventory by status.",
-            ("status",),
-            (((name,), count) for name, count in figures.animals.items()),
-        )
-        yield _gauge(
-            "pawsonalize_queue_length",
-            "What waits or is in work: events for the archive, notifications, trainings, jobs.",
-            ("queue",),
-            (((name,), count) for name, count in figures.queues.items()),
-        )
-
-    def _age(self, at: int) -> float:
-        return max(0, self._now - at) / SECOND
-
-
-def _gauge(
-    name: str,
-    text: str,
-    labels: tuple[str, ...],
-    samples: Iterable[tuple[tuple[str, ...], float]],
-) -> GaugeMetricFamily:
-    gauge = GaugeMetricFamily(name, text, labels=labels)
-    for values, value in samples:
-        gauge.add_metric(values, value)
-    return gauge
-
-
 OPERATIONS = Operations()
+_KEPT_SECONDS = 10
 
 REQUESTS = Counter(
     "pawsonalize_requests_total", "Requests by route and status.", ("route", "status")
@@ -164,17 +81,18 @@ async def get_metrics(request: Request) -> Response:
     if services.metrics_dir is not None:
         registry = CollectorRegistry()
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
-    tables = CollectorRegistry()
-    standing = _standing(await _problem_names(services))
-    tables.register(_Gauges([standing, *await _gauges_of_wings(request, services.now())]))
+    gauges = [_gauge(*_PROBLEMS, (((name,), 1) for name in await _problem_names(services)))]
+    gauges += await _gauges_of_wings(request, services.now())
     if (figures := await run_in_threadpool(services.figures)) is not None:
-        tables.register(FiguresCollector(figures, services.now()))
+        gauges += _gauges_of(figures, services.now())
+    tables = CollectorRegistry()
+    tables.register(_Gauges(gauges))
     text = generate_latest(registry) + generate_latest(tables)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 
 async def _problem_names(services: Services) -> list[str]:
-    """What goes wrong, whichever process of whichever machine reported it."""
+    """Return the problems that stand, whichever process of whichever machine reported them."""
     # What cannot be stored cannot be reported, either: these two are looked at here.
     unwritable = await run_in_threadpool(services.why_not_writable)
     names = [] if unwritable is None else ["events cannot be stored"]
@@ -206,34 +124,83 @@ class _Gauges(Collector):
         return self._gauges
 
 
-def _standing(names: Sequence[str]) -> Metric:
-    """Return the standing problems as a gauge; without samples where all is well."""
-    gauge = GaugeMetricFamily(
-        "pawsonalize_problem", "1 for each problem that stands now.", labels=("name",)
+class RecentFigures:
+    """The figures as of a few seconds ago; None while the tables cannot be read."""
+
+    def __init__(self, read: Callable[[], ServiceFigures], now: Callable[[], int]) -> None:
+        self._read = read
+        self._known: TTLCache[str, ServiceFigures] = TTLCache(1, _KEPT_SECONDS * SECOND, now)
+        self._lock = Lock()  # never held while the tables are read
+
+    def get(self) -> ServiceFigures | None:
+        """Return the figures; to be called in a thread, as it may read the tables."""
+        with self._lock:
+            if (known := self._known.get("")) is not None:
+                return known
+        try:
+            found = self._read()
+        except StorageUnavailable:
+            return None
+        with self._lock:
+            self._known[""] = found
+        return found
+
+
+_PROBLEMS = ("pawsonalize_problem", "1 for each problem that stands now.", ("name",))
+
+
+def _gauges_of(figures: ServiceFigures, now: int) -> Iterator[Metric]:
+    """Yield the figures as gauges; ages are in seconds, as of `now` in ms since 1970."""
+
+    def age(at: int) -> float:
+        return max(0, now - at) / SECOND
+
+    runs = figures.runs
+    yield _gauge(
+        "pawsonalize_model_age_seconds",
+        "How old the data is that a campaign's model was trained on.",
+        ("dataset_group", "campaign"),
+        ((campaign, age(at)) for campaign, at in figures.models.items()),
     )
-    for name in names:
-        gauge.add_metric((name,), 1)
+    yield _gauge(
+        "pawsonalize_gate_verdict",
+        "1 for what the newest retraining of a campaign led to.",
+        ("dataset_group", "campaign", "verdict"),
+        (((*campaign, verdict), 1) for campaign, verdict in runs.verdicts.items()),
+    )
+    yield _gauge(
+        "pawsonalize_retraining_runs",
+        "The newest retraining runs, at most 200, by how they ended.",
+        ("outcome",),
+        (((name,), count) for name, count in runs.by_status.items()),
+    )
+    yield _gauge(
+        "pawsonalize_retraining_ended_seconds",
+        "How long ago the newest retraining run of an outcome ended.",
+        ("outcome",),
+        (((name,), age(at)) for name, at in runs.newest_end.items()),
+    )
+    yield _gauge(
+        "pawsonalize_animals",
+        "The inventory by status.",
+        ("status",),
+        (((name,), count) for name, count in figures.animals.items()),
+    )
+    yield _gauge(
+        "pawsonalize_queue_length",
+        "What waits or is in work: events for the archive, notifications, trainings, jobs.",
+        ("queue",),
+        (((name,), count) for name, count in figures.queues.items()),
+    )
+
+
+def _gauge(
+    name: str, text: str, labels: tuple[str, ...], samples: Iterable[tuple[tuple[str, ...], float]]
+) -> Metric:
+    gauge = GaugeMetricFamily(name, text, labels=labels)
+    for values, value in samples:
+        gauge.add_metric(values, value)
     return gauge
-
-
-def count_unknown_type(event_type: str) -> None:
-    """One event more of a type that means nothing to anybody."""
-    UNKNOWN_TYPES.labels(event_type).inc()
-
-
-def count_refresh(outcome: str) -> None:
-    """One incremental update more: it succeeded, failed or died."""
-    REFRESHES.labels(outcome).inc()
-
-
-def count_amazon_call(operation: str, outcome: str) -> None:
-    """One call of Amazon Personalize more: it was answered, refused or unavailable."""
-    AMAZON_CALLS.labels(operation, outcome).inc()
-
-
-def count_raw_too_long(events: int) -> None:
-    """So many events more that are not kept as they came in."""
-    RAW_TOO_LONG.inc(events)
 
 
 class RequestMetrics:

@@ -1,4 +1,4 @@
-"""GET /openapi.json, made from the operations."""
+"""GET /openapi.json, made from the operations, the types of Python and their docstrings."""
 
 import ast
 import inspect
@@ -30,7 +30,7 @@ Schema = dict[str, Any]
 
 
 def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema]]:
-    """The schemas of these types, by how Python writes the type, and the components they use."""
+    """Return schemas of types, by the text of the type in Python, and the components they use."""
     schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
     classes = {kind.__name__: kind for kind in _structs(types)}
     for name, component in components.items():
@@ -43,9 +43,9 @@ def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema
 
 
 def field_docs(kind: type) -> dict[str, str]:
-    """The docstring under each field of a class and of those it inherits from, by Python's name.
+    """Return the docstring under each field of a class and its bases, by Python's name.
 
-    Nothing where the source is not at hand.
+    Without the source there are none.
     """
     docs: dict[str, str] = {}
     for base in reversed(kind.__mro__):
@@ -56,7 +56,6 @@ def field_docs(kind: type) -> dict[str, str]:
 
 @cache
 def _docs_in(module: str) -> dict[str, dict[str, str]]:
-    """The same of each class of a module."""
     try:
         tree = ast.parse(inspect.getsource(sys.modules[module]))
     except OSError:
@@ -68,11 +67,11 @@ def _docs_under(kind: ast.ClassDef) -> dict[str, str]:
     found = {}
     for field, text in zip(kind.body, kind.body[1:], strict=False):
         if isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            said = " ".join(str(text.value.value).split())
-            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
-                found[field.target.id] = said
-            elif isinstance(field, ast.Assign) and isinstance(field.targets[0], ast.Name):
-                found[field.targets[0].id] = said
+            target = getattr(field, "target", None) or next(
+                iter(getattr(field, "targets", ())), None
+            )
+            if isinstance(target, ast.Name):
+                found[target.id] = " ".join(str(text.value.value).split())
     return found
 
 
@@ -91,7 +90,7 @@ def _describe_fields(component: Schema, kind: type) -> None:
 
 
 def _plain(schema: Any) -> Any:
-    """The same schema without an `anyOf` where a list of types says it."""
+    """Return the schema without `anyOf` where a list of types is enough."""
     if isinstance(schema, list | tuple):
         return [_plain(one) for one in schema]
     if not isinstance(schema, dict):
@@ -100,7 +99,7 @@ def _plain(schema: Any) -> Any:
     if "anyOf" not in schema:
         return schema
     kinds = schema["anyOf"]
-    for one in kinds:  # what is said of the one alternative beside null is said of all
+    for one in kinds:  # the description of the one alternative to null is that of all
         schema.setdefault("description", one.get("description"))
     return _merged(schema, kinds)
 
@@ -113,8 +112,7 @@ def _merged(schema: Schema, kinds: list[Schema]) -> Schema:
         kinds = [one for one in kinds if one != {"type": "integer"}]
     names = [name for one in kinds for name in _as_list(one.get("type"))]
     rest = {name: one for name, one in schema.items() if name != "anyOf" and one is not None}
-    said = {"type", "description"}
-    limits = [{key: one[key] for key in one if key not in said} for one in kinds]
+    limits = [{key: one[key] for key in one if key not in {"type", "description"}} for one in kinds]
     keys = [key for one in limits for key in one]
     are_scalars = set(names) <= _SCALARS and len(names) >= len(kinds)
     if are_scalars and "enum" not in keys and len(set(keys)) == len(keys):
@@ -130,7 +128,7 @@ def _as_list(names: Any) -> list[str]:
 
 
 def _structs(types: Sequence[Any]) -> Iterator[type]:
-    """Every class of fields that the types use."""
+    """Yield every class of fields that the types use."""
     found: dict[type, None] = {}
     for info in multi_type_info(types):
         _walk(info, found)
@@ -180,26 +178,14 @@ TAGS = (
         "What a page asks while a visitor waits: which animals, and in which order.",
         ("/v1/recommendations", "/v1/rerankings", "/v1/animals/{animalId}/similar"),
     ),
-    Tag(
-        "Events",
-        "What visitors did. The very next answer follows them.",
-        ("/v1/events",),
-    ),
-    Tag(
-        "Animals",
-        "The inventory: who waits, who was adopted, who is seen.",
-        ("/v1/animals",),
-    ),
+    Tag("Events", "What visitors did. The very next answer follows them.", ("/v1/events",)),
+    Tag("Animals", "The inventory: who waits, who was adopted, who is seen.", ("/v1/animals",)),
     Tag(
         "Visitors",
         "What is known of a user or a session, and how to forget them.",
         ("/v1/users", "/v1/sessions", "/v1/erasures"),
     ),
-    Tag(
-        "Filters",
-        "Which items answers may hold.",
-        _paths("Filters"),
-    ),
+    Tag("Filters", "Which items answers may hold.", _paths("Filters")),
     Tag(
         "Models",
         "What is trained, how it did, and what is served.",
@@ -210,30 +196,20 @@ TAGS = (
         "Dataset groups with their schemas, datasets and event trackers, and files of questions.",
         _paths("Data"),
     ),
-    Tag(
-        "Console",
-        "What the pages of the console show, as JSON.",
-        ("/v1/console",),
-    ),
+    Tag("Console", "What the pages of the console show, as JSON.", ("/v1/console",)),
     Tag(
         "Operation",
         "Is it well? Who did what, what could not be taken, and who serves.",
         (
-            "/v1/dead-letters",
-            "/v1/audit",
-            "/v1/servers",
-            "/v1/streams",
-            "/v1/tenants",
-            "/healthz",
-            "/readyz",
-            "/metrics",
+            *("/v1/dead-letters", "/v1/audit", "/v1/servers", "/v1/streams", "/v1/tenants"),
+            *("/healthz", "/readyz", "/metrics"),
         ),
     ),
 )
 
 
 def tag_of(path: str) -> Tag:
-    """The group of a path as the document writes it."""
+    """Return the group of a path as the document writes it."""
     return next(tag for tag in TAGS if path.startswith(tag.paths))
 
 
@@ -262,7 +238,7 @@ async def get_openapi(_request: Request) -> Response:
 
 @cache
 def openapi() -> dict[str, Any]:
-    """The document; every type and example in it is the one that the code uses."""
+    """Return the document; every type and example in it is the one that the code uses."""
     types = [kind for one in OPERATIONS for kind in (one.request, one.answer) if kind is not None]
     types += [parameter.kind for one in OPERATIONS for parameter in one.parameters]
     types.append(ErrorAnswer)
@@ -296,13 +272,13 @@ def openapi() -> dict[str, Any]:
 
 
 def _security_schemes() -> dict[str, Any]:
-    said = field_docs(Scope)
+    docs = field_docs(Scope)
     return {
         scope.value: {
             "type": "http",
             "scheme": "bearer",
             "bearerFormat": "KEY.SECRET",
-            "description": f"An access key with the scope `{scope}`. {said.get(scope.name, '')}",
+            "description": f"An access key with the scope `{scope}`. {docs.get(scope.name, '')}",
         }
         for scope in Scope
     }
@@ -342,12 +318,12 @@ def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any
 
 
 def _good_answer(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any]:
-    said = HTTPStatus(operation.status).phrase
+    phrase = HTTPStatus(operation.status).phrase
     if operation.status == HTTPStatus.NO_CONTENT:
-        return {"description": said}
+        return {"description": phrase}
     if operation.answer is None:
-        return {"description": said, "content": {"text/plain": {"schema": {"type": "string"}}}}
-    answer = _answer(said, schemas[repr(operation.answer)])
+        return {"description": phrase, "content": {"text/plain": {"schema": {"type": "string"}}}}
+    answer = _answer(phrase, schemas[repr(operation.answer)])
     if operation.answer_headers:
         answer["headers"] = {
             name: {"description": description, "schema": {"type": "string"}}
@@ -356,5 +332,5 @@ def _good_answer(operation: Operation, schemas: dict[str, Schema]) -> dict[str, 
     return answer
 
 
-def _answer(said: str, schema: Schema) -> dict[str, Any]:
-    return {"description": said, "content": {"application/json": {"schema": schema}}}
+def _answer(description: str, schema: Schema) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

@@ -1,4 +1,4 @@
-"""What an operation of the native API is: its path, its types, its examples, its parameters."""
+"""An operation of the native API: its path, types, examples and parameters."""
 
 import inspect
 import re
@@ -29,16 +29,16 @@ class RequestParameter:
 
 
 class About(Enum):
-    """What an operation is about, which decides whether a key of one dataset group reaches it."""
+    """Subject of an operation; it decides whether a key of one dataset group reaches it."""
 
     SERVICE = "service"
     """The service as a whole, or several dataset groups: such a key does not."""
     INVENTORY = "inventory"
     """The animals, which are of the default dataset group: a key of that one does."""
     GROUP = "group"
-    """One dataset group: its endpoint finds out which, and enters that; see `tenants.py`."""
+    """One dataset group: its endpoint finds out which, and enters that; see `callers.py`."""
     ANSWER = "answer"
-    """The same of what visitors wait for, which goes before all else."""
+    """The same, but visitors wait for it, so it goes before all else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +58,21 @@ class Operation:
     request: Any = None
     """The type of its body, in the form that everybody should send; None: it has none."""
     notes: str = ""
-    """What else there is to say: other forms that it takes, and when to use it."""
+    """More text: other forms that it takes, and when to use it."""
     examples: dict[str, Any] = field(default_factory=dict)
     parameters: tuple[RequestParameter, ...] = ()
     answer_headers: dict[str, str] = field(default_factory=dict)
     name: str = ""
-    """What generated clients call it; empty: as its endpoint is called."""
+    """Name in generated clients; empty: that of its endpoint."""
 
     def __post_init__(self) -> None:
-        """A question and an answer have one type each, so that generated clients are typed."""
+        """Check that request and answer have one type each, so that generated clients are typed."""
         if isinstance(self.request, tuple) or isinstance(self.answer, tuple):
             raise TypeError(f"{self.method} {self.path}: give one type, not a tuple of types")
 
     @property
     def id(self) -> str:
-        """What generated clients call it: its endpoint's name, of the console with `console_`."""
+        """Name in generated clients: that of its endpoint; with `console_` for the console's."""
         name = self.name or self.endpoint.__name__
         if not self.path.startswith("/v1/console/"):
             return name
@@ -81,7 +81,7 @@ class Operation:
 
     @property
     def is_audited(self) -> bool:
-        """Whether it is an operator's: it changes something, and is no traffic of a site."""
+        """True if it is an operator's: it changes something, and is no traffic of a site."""
         return self.method == "DELETE" or (self.method != "GET" and Scope.SITE not in self.access)
 
     @property

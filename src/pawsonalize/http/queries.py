@@ -1,4 +1,4 @@
-"""What a question says: visitor, moment, context, quiz, home and rules, as one query."""
+"""The queries of recommendations and rerankings: visitor, moment, context, quiz, home and rules."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from pawsonalize.access.limits import Lane
-from pawsonalize.domain.errors import Forbidden, InvalidInput, NotFound, PawsonalizeError
+from pawsonalize.domain.errors import Forbidden, InvalidInput, NotFound
 from pawsonalize.domain.limits import check_length, parse_id
 from pawsonalize.domain.preferences import SEPARATOR, Preferences
 from pawsonalize.domain.schemas import DatasetType
@@ -36,7 +36,6 @@ from pawsonalize.http.addressing import (
     CampaignName,
     DatasetGroupName,
     address_of,
-    read_at,
     read_visitor,
 )
 from pawsonalize.http.answers import Include, Metadata
@@ -44,8 +43,25 @@ from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.json import unknown_of
 from pawsonalize.http.services import Services
 
-MAX_PROMOTIONS = 1
+T = TypeVar("T")
+Of = Literal["groups", "animals"]
+_Wanted = Annotated[list[Id], Meta(max_length=16)]
+_Denied = Annotated[list[Id], Meta(max_length=1_000)]
+PageAnswers = Annotated[list[Id], Meta(max_length=50)]
+_Amount = Annotated[float, Meta(ge=0)]
+_MAX_ANSWERS = 16
+_OURS = ("DEVICE", "DISTANCE_KM")
+_USUAL = frozenset(map(bare, _OURS))
+RequestContext = Annotated[
+    dict[str, str | int | float],
+    Meta(
+        description="What is known of the visit: `DEVICE`, `DISTANCE_KM`, and the categorical"
+        " columns of the Interactions schema, in any case and with or without `_`."
+    ),
+]
+_Answers = Annotated[list[Id], Meta(extra_json_schema={"maxItems": _MAX_ANSWERS})]
 
+MAX_PROMOTIONS = 1
 FilterValues = dict[str, str]
 MetadataColumns = dict[str, list[str]]
 
@@ -61,82 +77,6 @@ class PromotionRequest(Form, frozen=True, rename="camel"):
     """Which items: a filter's name, or an expression."""
     filter_values: FilterValues = msgspec.field(default_factory=dict)
     """What the parameters of the filter stand for."""
-
-
-def read_filter(
-    services: Services, group: str, given: str | None, values: FilterValues, where: str = ""
-) -> AppliedFilter | None:
-    """The dataset group's filter of that name, or the one written out, with its values.
-
-    `where` is the path of the fields `filter` and `filterValues`, for the errors.
-    """
-    if given is None:
-        if values:
-            raise InvalidInput(
-                "filterValues are of a filter: send it too, or leave them out",
-                field=f"{where}filterValues",
-            )
-        return None
-    try:
-        expression = services.filters.find(given, dataset_group=group)
-    except (InvalidInput, NotFound) as error:
-        raise _placed(error, f"{where}filter") from error
-    return apply(expression, values, f"{where}filterValues")
-
-
-def read_promotion(
-    services: Services, group: str, given: Sequence[PromotionRequest]
-) -> Promotion | None:
-    """The promotion of a question, which has one at most."""
-    if not given:
-        return None
-    if len(given) > MAX_PROMOTIONS:
-        raise InvalidInput(f"send one promotion at most, not {len(given)}", field="promotions")
-    form = given[0]
-    applied = read_filter(services, group, form.filter, form.filter_values, "promotions[0].")
-    assert applied is not None
-    return Promotion(form.name, form.percent_promoted_items, applied)
-
-
-def read_metadata(
-    services: Services,
-    group: str,
-    item_ids: Sequence[str],
-    wanted: Mapping[str, Sequence[str]],
-    now: int,
-) -> list[Metadata]:
-    """The wanted columns of each item; empty where none are wanted."""
-    if not wanted:
-        return [{} for _ in item_ids]
-    metadata = services.filterings.of(group).metadata
-    return [dict(row) for row in metadata.select_columns(item_ids, wanted, now)]
-
-
-def _placed(error: PawsonalizeError, field: str) -> PawsonalizeError:
-    return type(error)(error.message, field=field)
-
-
-T = TypeVar("T")
-Of = Literal["groups", "animals"]
-_MAX_DENIED = 1_000
-_MAX_WANTED = 16
-_Wanted = Annotated[list[Id], Meta(max_length=_MAX_WANTED)]
-_Denied = Annotated[list[Id], Meta(max_length=_MAX_DENIED)]
-_MAX_ANSWERS_OF_A_PAGE = 50
-PageAnswers = Annotated[list[Id], Meta(max_length=_MAX_ANSWERS_OF_A_PAGE)]
-_Amount = Annotated[float, Meta(ge=0)]
-_MAX_ANSWERS = 16
-_SAID_AT = "preferences.saidAt"
-_OURS = ("DEVICE", "DISTANCE_KM")
-_USUAL = frozenset(map(bare, _OURS))
-RequestContext = Annotated[
-    dict[str, str | int | float],
-    Meta(
-        description="What is known of the visit: `DEVICE`, `DISTANCE_KM`, and the categorical"
-        " columns of the Interactions schema, in any case and with or without `_`."
-    ),
-]
-_Answers = Annotated[list[Id], Meta(extra_json_schema={"maxItems": _MAX_ANSWERS})]
 
 
 class PreferencesForm(Form, frozen=True):
@@ -159,7 +99,8 @@ class PreferencesForm(Form, frozen=True):
     against counts no more."""
 
     def read(self) -> Preferences:
-        """The answers; InvalidInput names a bad one."""
+        """Return the answers; InvalidInput names a bad one."""
+        at = self.stated_at
         return Preferences(
             species=_answers(self.species, "species", wanted_species),
             size=_answers(self.size, "size", wanted_size),
@@ -167,7 +108,7 @@ class PreferencesForm(Form, frozen=True):
             kids=self.kids,
             dogs=self.dogs,
             cats=self.cats,
-            stated_at=None if self.stated_at is None else parse_moment(self.stated_at, _SAID_AT),
+            stated_at=None if at is None else parse_moment(at, "preferences.saidAt"),
         )
 
 
@@ -267,10 +208,10 @@ class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
 async def prepare(
     request: Request, given: QueryFields, page: Iterable[Id], *, detailed: bool
 ) -> Address:
-    """Return what the question is put to; Forbidden for what a page may not ask.
+    """Return the address of the query; Forbidden for what a page may not send.
 
-    Call it before the request takes a slot. A question of another moment reads the whole inventory,
-    so it gets a line of its own. One that names answers of a page waits until they are in the
+    Call it before the request takes a slot. A query of another moment reads the whole inventory,
+    so it gets a lane of its own. One that names answers of a page waits until they are in the
     tables, half a second at most.
     """
     check_visitor(request, given.user_id, detailed=detailed)
@@ -298,20 +239,18 @@ async def answer_in_lane(
 
 
 def read_query(
-    services: Services, given: QueryFields, dataset_group: str, now: int, *, explain: bool
+    services: Services, given: QueryFields, dataset_group: str, *, explain: bool
 ) -> Query:
-    """The query of that dataset group; InvalidInput names a bad field.
-
-    A model hears with whom the visitor lives, whichever field says it.
-    """
-    visitor = read_visitor(given.user_id, given.session_id)
+    """Return the query of that dataset group; InvalidInput names a bad field."""
+    now = services.now()
     quiz = Preferences() if given.preferences is None else given.preferences.read()
     rules = read_eligibility(given, quiz)
     return Query(
-        visitor,
-        read_at(given.at, now),
+        read_visitor(given.user_id, given.session_id),
+        now if given.at is None else parse_moment(given.at, "at"),
         now,
         context=given.context or {},
+        # A model knows the household, whichever field names it.
         preferences=replace(quiz, kids=rules.kids, dogs=rules.dogs, cats=rules.cats),
         eligibility=rules,
         filter=read_filter(services, dataset_group, given.filter, given.filter_values),
@@ -340,7 +279,7 @@ async def check_context(
 
 
 def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibility:
-    """The rules that the request says; InvalidInput names a bad field.
+    """Return the rules of the request; InvalidInput names a bad field.
 
     The household of the quiz counts where the request names no other.
     """
@@ -377,14 +316,25 @@ def read_eligibility(fields: EligibilityFields, quiz: Preferences) -> Eligibilit
 
 
 def check_of_groups(fields: QueryFields, *more: str) -> None:
-    """InvalidInput for rules and `more` fields of a question of groups: they are for animals."""
+    """Refuse rules and `more` fields in a query of groups: they are for animals."""
     for name in (*EligibilityFields.__struct_fields__, "repeats", *more):
         if name != "of" and getattr(fields, name) not in (None, []):
-            said = msgspec.structs.fields(fields)
-            field = next(one.encode_name for one in said if one.name == name)
+            field = _in_json(fields, name)
             raise InvalidInput(
                 f'{field} is for animals: send "of": "animals" too, or leave it out', field=field
             )
+
+
+def refuse_of_animals(fields: QueryFields, *names: str) -> None:
+    """Refuse these fields in a query of animals: they are for groups."""
+    for name in names:
+        if getattr(fields, name):
+            field = _in_json(fields, name)
+            raise InvalidInput(f"{field} is for groups: leave it out", field=field)
+
+
+def _in_json(fields: QueryFields, name: str) -> str:
+    return next(one.encode_name for one in msgspec.structs.fields(fields) if one.name == name)
 
 
 def _ids(given: list[Id], field: str) -> frozenset[str]:
@@ -398,3 +348,52 @@ def _answers(given: list[Id], name: str, wanted: Callable[[str, str], str]) -> t
     if any(SEPARATOR in one for one in ids):
         raise InvalidInput(f"an id in {field} must not contain {SEPARATOR!r}", field=field)
     return ids
+
+
+def read_filter(
+    services: Services, group: str, given: str | None, values: FilterValues, where: str = ""
+) -> AppliedFilter | None:
+    """Return the dataset group's filter of that name, or the one written out, with its values.
+
+    `where` is the path of the fields `filter` and `filterValues`, for the errors.
+    """
+    if given is None:
+        if values:
+            raise InvalidInput(
+                "filterValues are of a filter: send it too, or leave them out",
+                field=f"{where}filterValues",
+            )
+        return None
+    try:
+        expression = services.filters.find(given, dataset_group=group)
+    except (InvalidInput, NotFound) as error:
+        raise type(error)(error.message, field=f"{where}filter") from error
+    return apply(expression, values, f"{where}filterValues")
+
+
+def read_promotion(
+    services: Services, group: str, given: Sequence[PromotionRequest]
+) -> Promotion | None:
+    """Return the promotion of a query, which has one at most."""
+    if not given:
+        return None
+    if len(given) > MAX_PROMOTIONS:
+        raise InvalidInput(f"send one promotion at most, not {len(given)}", field="promotions")
+    form = given[0]
+    applied = read_filter(services, group, form.filter, form.filter_values, "promotions[0].")
+    assert applied is not None
+    return Promotion(form.name, form.percent_promoted_items, applied)
+
+
+def read_metadata(
+    services: Services,
+    group: str,
+    item_ids: Sequence[str],
+    wanted: Mapping[str, Sequence[str]],
+    now: int,
+) -> dict[str, Metadata]:
+    """Return the wanted columns of each item; none where none are wanted."""
+    if not wanted:
+        return {}
+    rows = services.filterings.of(group).metadata.select_columns(item_ids, wanted, now)
+    return {item_id: dict(row) for item_id, row in zip(item_ids, rows, strict=True)}

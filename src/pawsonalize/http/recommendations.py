@@ -1,12 +1,13 @@
-"""POST /v1/recommendations: which animal groups, or animals, for this visitor?"""
+"""Recommendations of animal groups or animals, and the animals like one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, NamedTuple
+from types import MappingProxyType
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET, Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -38,7 +39,6 @@ from pawsonalize.http.answers import (
     DetailedRecommendations,
     Includable,
     Included,
-    IncludedAnimal,
     Metadata,
     Recommendation,
     is_detailed,
@@ -68,12 +68,22 @@ from pawsonalize.http.queries import (
     read_metadata,
     read_promotion,
     read_query,
+    refuse_of_animals,
 )
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP
 
 OPERATIONS = Operations()
+_EXAMPLES = {
+    "animals as a page shows them": PAGE,
+    "animals": ANIMALS,
+    "groups, for a user": RECOMMENDATION,
+    "filtered": FILTERED,
+    "promoting": PROMOTED,
+    "of another dataset group": SHOP_RECOMMENDATION,
+    "of one campaign": SHOP_SIMILAR,
+}
 _SIMILAR = (
     RequestParameter("animalId", "The animal.", where="path", required=True),
     RequestParameter("limit", "How many, 1 to 500; 10 if left out.", int),
@@ -84,11 +94,158 @@ _SIMILAR = (
 )
 
 
+class RecommendationRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
+    """Who asks, of what and for how much. Without a user or session: general recommendations."""
+
+    item_id: Id | None = None
+    """What to compare with: a campaign of `similar-items` answers what is like this item."""
+    limit: Annotated[int, Meta(ge=1, le=500)] = 10
+    """How many, 1 to 500."""
+    continues: PageAnswers = msgspec.field(default_factory=list)
+    """Of animals: the `recommendationId`s of all answers that the page shows. The answer goes on
+    with animals that are in none of them, and what the visitor looked past there does not count."""
+    promotions: Annotated[
+        list[PromotionRequest], Meta(extra_json_schema={"maxItems": MAX_PROMOTIONS})
+    ] = msgspec.field(default_factory=list)
+    """Of groups: what gets some of the places."""
+
+
+_REQUEST = msgspec.json.Decoder(RecommendationRequest)
+
+
 class AnimalsFound(NamedTuple):
     """An answer of animals, and what is included of them."""
 
     answer: AnimalsAnswer
     included: Included = NOTHING
+
+
+@OPERATIONS.add(
+    "POST",
+    "/v1/recommendations",
+    RUNTIME | BROWSER,
+    about=About.ANSWER,
+    request=RecommendationRequest,
+    answer=list[Recommendation],
+    notes=DETAILED,
+    examples=_EXAMPLES,
+    parameters=(HIDDEN_DETAIL, *ADDRESS_PARAMETERS),
+    answer_headers=RECOMMENDATION_ID,
+    summary="Which animal groups, or animals, for this visitor?",
+)
+async def post_recommendations(request: Request) -> Response:
+    """Recommend groups, best first; an acknowledged event is in the very next answer."""
+    return await _recommended(request, is_detailed(request))
+
+
+@OPERATIONS.add(
+    "POST",
+    "/v1/recommendations/detailed",
+    RUNTIME | BROWSER,
+    about=About.ANSWER,
+    request=RecommendationRequest,
+    answer=DetailedRecommendations,
+    examples=_EXAMPLES,
+    parameters=ADDRESS_PARAMETERS,
+    answer_headers=RECOMMENDATION_ID,
+    summary="Which animal groups, or animals, for this visitor, and why?",
+)
+async def post_detailed_recommendations(request: Request) -> Response:
+    """The same with scores, propensities and reasons."""
+    return await _recommended(request, is_full=True)
+
+
+async def _recommended(request: Request, is_full: bool) -> Response:
+    services: Services = request.app.state.services
+    given = await read_form(request, _REQUEST)
+    address = await prepare(request, given, given.continues or given.repeats, detailed=is_full)
+    if given.of == "animals":
+        individuals = await individuals_for(request, address, Purpose.RECOMMENDING)
+        recommend = partial(_recommend_animals, services, individuals, given, is_full)
+        found = await answer_in_lane(request, DATASET_GROUP, given, recommend)
+        return animals_response(found, is_full)
+    check_of_groups(given, "include", "continues")
+    purpose = Purpose.RECOMMENDING if given.item_id is None else Purpose.COMPARING
+    by = await answering(request, address, purpose)
+    make = partial(_recommend, services, by, given, is_full)
+    answer, columns = await answer_in_lane(request, by.dataset_group, given, make)
+    return recommendations_response(answer, columns, is_full=is_full)
+
+
+def _recommend_animals(
+    services: Services, individuals: Individuals, given: RecommendationRequest, explain: bool
+) -> AnimalsFound:
+    refuse_of_animals(given, "item_id", "promotions", "metadata_columns")
+    query = read_query(services, given, DATASET_GROUP, explain=explain)
+    if given.continues and given.repeats:
+        raise InvalidInput("a page is continued or repeated: send one", field="continues")
+    continues = tuple(parse_id(one, "continues") for one in given.continues)
+    query = replace(query, limit=given.limit, continues=continues)
+    return find(services, individuals, query, given.include, individuals.recommend)
+
+
+def _recommend(
+    services: Services, by: Answering, given: RecommendationRequest, explain: bool
+) -> tuple[Answer, dict[str, Metadata]]:
+    """Return the answer, and the requested columns of its items."""
+    query = read_query(services, given, by.dataset_group, explain=explain)
+    item_id = None if given.item_id is None else parse_id(given.item_id, "itemId")
+    is_default = by.dataset_group == DATASET_GROUP
+    if is_default and item_id is not None and AnimalGroup.parse(item_id) is None:
+        raise InvalidInput(
+            f"itemId {item_id} is no animal group, species-breed-size-age: send one, or ask"
+            " GET /v1/animals/{animalId}/similar of an animal",
+            field="itemId",
+        )
+    promotion = read_promotion(services, by.dataset_group, given.promotions)
+    query = replace(query, limit=given.limit, promotion=promotion, item_id=item_id)
+    answer = by.runtime.recommend(query)
+    ids = [item.item_id for item in answer.items]
+    columns = read_metadata(services, by.dataset_group, ids, given.metadata_columns, query.now)
+    return answer, columns
+
+
+def recommendations_response(
+    answer: Answer, columns: Mapping[str, Metadata] = MappingProxyType({}), *, is_full: bool
+) -> Response:
+    """Return the answer of groups; `columns` has the requested ones of each group."""
+    headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
+    if not is_full:
+        groups = [
+            Recommendation(
+                id=one.item_id,
+                promotion_name=one.promotion or UNSET,
+                metadata=columns.get(one.item_id, {}),
+            )
+            for one in answer.items
+        ]
+        return json_response(groups, headers=headers)
+    detailed = [
+        DetailedRecommendation(
+            id=one.item_id,
+            score=one.score,
+            explored=one.explored,
+            propensity=one.propensity,
+            reasons=list(one.reasons),
+            metadata=_attributes(one.item_id) | columns.get(one.item_id, {}),
+            promotion_name=one.promotion,
+        )
+        for one in answer.items
+    ]
+    body = DetailedRecommendations(answer.recommendation_id, answer.solution_version, detailed)
+    return json_response(body, headers=headers)
+
+
+def _attributes(item_id: str) -> Metadata:
+    group = AnimalGroup.parse(item_id)
+    if group is None:
+        return {}
+    return {
+        "animal_species_id": group.species,
+        "animal_primary_breed_id": group.breed,
+        "animal_size_id": group.size,
+        "animal_age_id": group.age,
+    }
 
 
 @OPERATIONS.add(
@@ -138,20 +295,6 @@ async def _similar(request: Request, is_full: bool) -> Response:
     return animals_response(found, is_full)
 
 
-def animals_response(found: AnimalsFound, is_full: bool) -> Response:
-    """The answer, with or without its reasons."""
-    answer = found.answer
-    headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
-    if not is_full:
-        short = [_short(place, found.included) for place in answer.places]
-        return json_response(short, headers=headers)
-    detailed = [_detailed(place, found.included) for place in answer.places]
-    return json_response(
-        DetailedRecommendations(answer.recommendation_id, answer.solution_version, detailed),
-        headers=headers,
-    )
-
-
 def find(
     services: Services,
     individuals: Individuals,
@@ -166,215 +309,46 @@ def find(
     return AnimalsFound(found, read_included(services, individuals, include, query, places))
 
 
-def _short(place: AnimalPlace, included: Included) -> Recommendation:
-    first, *others = place.animal_ids
-    return Recommendation(
-        id=first,
-        item_id=place.group_id,
-        score=place.score,
-        bonded_with=others,
-        animal=included_of(first, included),
-        recommendation_id=place.recommendation_id or UNSET,
-    )
-
-
-def _detailed(place: AnimalPlace, included: Included) -> DetailedRecommendation:
-    first, *others = place.animal_ids
-    return DetailedRecommendation(
-        id=first,
-        item_id=place.group_id,
-        score=place.score,
-        bonded_with=others,
-        explored=place.explored,
-        propensity=place.propensity,
-        utility=place.utility,
-        factors=factors_of(place),
-        reasons=list(place.reasons),
-        animal=included_of(first, included),
-        recommendation_id=place.recommendation_id or UNSET,
-    )
-
-
-def factors_of(place: AnimalPlace) -> dict[str, float]:
-    """What adds up to its utility, by name."""
-    return dict(zip(PARTS, place.parts, strict=True))
-
-
-def included_of(animal_id: str, included: Included) -> IncludedAnimal | UnsetType:
-    """The animal, if it is included."""
-    return included.get(animal_id, UNSET)
-
-
-_EXAMPLES = {
-    "animals as a page shows them": PAGE,
-    "animals": ANIMALS,
-    "groups, for a user": RECOMMENDATION,
-    "filtered": FILTERED,
-    "promoting": PROMOTED,
-    "of another dataset group": SHOP_RECOMMENDATION,
-    "of one campaign": SHOP_SIMILAR,
-}
-
-
-class RecommendationRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
-    """Who asks, of what and for how much. Without a user or session: general recommendations."""
-
-    item_id: Id | None = None
-    """What to compare with: a campaign of `similar-items` answers what is like this item."""
-    limit: Annotated[int, Meta(ge=1, le=500)] = 10
-    """How many, 1 to 500."""
-    continues: PageAnswers = msgspec.field(default_factory=list)
-    """Of animals: the `recommendationId`s of all answers that the page shows. The answer goes on
-    with animals that are in none of them, and what the visitor looked past there does not count."""
-    promotions: Annotated[
-        list[PromotionRequest], Meta(extra_json_schema={"maxItems": MAX_PROMOTIONS})
-    ] = msgspec.field(default_factory=list)
-    """Of groups: what gets some of the places."""
-
-
-_REQUEST = msgspec.json.Decoder(RecommendationRequest)
-
-
-@OPERATIONS.add(
-    "POST",
-    "/v1/recommendations",
-    RUNTIME | BROWSER,
-    about=About.ANSWER,
-    request=RecommendationRequest,
-    answer=list[Recommendation],
-    notes=DETAILED,
-    examples=_EXAMPLES,
-    parameters=(HIDDEN_DETAIL, *ADDRESS_PARAMETERS),
-    answer_headers=RECOMMENDATION_ID,
-    summary="Which animal groups, or animals, for this visitor?",
-)
-async def post_recommendations(request: Request) -> Response:
-    """Recommend groups, best first; an acknowledged event is in the very next answer."""
-    return await _recommended(request, is_detailed(request))
-
-
-@OPERATIONS.add(
-    "POST",
-    "/v1/recommendations/detailed",
-    RUNTIME | BROWSER,
-    about=About.ANSWER,
-    request=RecommendationRequest,
-    answer=DetailedRecommendations,
-    examples=_EXAMPLES,
-    parameters=ADDRESS_PARAMETERS,
-    answer_headers=RECOMMENDATION_ID,
-    summary="Which animal groups, or animals, for this visitor, and why?",
-)
-async def post_detailed_recommendations(request: Request) -> Response:
-    """The same with scores, propensities and reasons."""
-    return await _recommended(request, is_full=True)
-
-
-async def _recommended(request: Request, is_full: bool) -> Response:
-    services: Services = request.app.state.services
-    asked = await read_form(request, _REQUEST)
-    page = asked.continues or asked.repeats
-    address = await prepare(request, asked, page, detailed=is_full)
-    if asked.of == "animals":
-        whom = await individuals_for(request, address, Purpose.RECOMMENDING)
-        make_animals = partial(_recommend_animals, services, whom, asked, services.now(), is_full)
-        found = await answer_in_lane(request, DATASET_GROUP, asked, make_animals)
-        return animals_response(found, is_full)
-    check_of_groups(asked, "include", "continues")
-    purpose = Purpose.RECOMMENDING if asked.item_id is None else Purpose.COMPARING
-    by = await answering(request, address, purpose)
-    make = partial(_recommend, services, by, asked, services.now(), is_full)
-    answer, columns = await answer_in_lane(request, by.dataset_group, asked, make)
-    return recommendations_response(answer, columns, is_full=is_full)
-
-
-def recommendations_response(
-    answer: Answer, columns: Sequence[Metadata], *, is_full: bool
-) -> Response:
-    """The answer of groups; `columns` has the columns asked for of each."""
+def animals_response(found: AnimalsFound, is_full: bool) -> Response:
+    """Return the answer of animals, with or without its reasons."""
+    answer, included = found
     headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
-    if is_full:
-        return json_response(_detailed_groups(answer, columns), headers=headers)
-    groups = [
-        Recommendation(id=item.item_id, promotion_name=item.promotion or UNSET, metadata=metadata)
-        for item, metadata in zip(answer.items, columns, strict=True)
-    ]
-    return json_response(groups, headers=headers)
-
-
-def _recommend_animals(
-    services: Services,
-    individuals: Individuals,
-    given: RecommendationRequest,
-    now: int,
-    explain: bool,
-) -> AnimalsFound:
-    for name, value in (
-        ("itemId", given.item_id),
-        ("promotions", given.promotions),
-        ("metadataColumns", given.metadata_columns),
-    ):
-        if value:
-            raise InvalidInput(f"{name} is for groups: leave it out", field=name)
-    query = read_query(services, given, DATASET_GROUP, now, explain=explain)
-    if given.continues and given.repeats:
-        raise InvalidInput("a page is continued or repeated: send one", field="continues")
-    continues = tuple(parse_id(one, "continues") for one in given.continues)
-    query = replace(query, limit=given.limit, continues=continues)
-    return find(services, individuals, query, given.include, individuals.recommend)
-
-
-def _recommend(
-    services: Services,
-    by: Answering,
-    asked: RecommendationRequest,
-    now: int,
-    explain: bool,
-) -> tuple[Answer, list[Metadata]]:
-    """The answer, and the columns that were asked for of each of its items."""
-    query = read_query(services, asked, by.dataset_group, now, explain=explain)
-    item_id = None if asked.item_id is None else parse_id(asked.item_id, "itemId")
-    is_default = by.dataset_group == DATASET_GROUP
-    if is_default and item_id is not None and AnimalGroup.parse(item_id) is None:
-        raise InvalidInput(
-            f"itemId {item_id} is no animal group, species-breed-size-age: send one, or ask"
-            " GET /v1/animals/{animalId}/similar of an animal",
-            field="itemId",
-        )
-    query = replace(
-        query,
-        limit=asked.limit,
-        promotion=read_promotion(services, by.dataset_group, asked.promotions),
-        item_id=item_id,
-    )
-    answer = by.runtime.recommend(query)
-    ids = [item.item_id for item in answer.items]
-    return answer, read_metadata(services, by.dataset_group, ids, asked.metadata_columns, now)
-
-
-def _detailed_groups(answer: Answer, columns: Sequence[Metadata]) -> DetailedRecommendations:
-    groups = [
+    if not is_full:
+        short = [
+            Recommendation(
+                **shown(place, included),
+                bonded_with=list(place.animal_ids[1:]),
+                recommendation_id=place.recommendation_id or UNSET,
+            )
+            for place in answer.places
+        ]
+        return json_response(short, headers=headers)
+    detailed = [
         DetailedRecommendation(
-            id=item.item_id,
-            score=item.score,
-            explored=item.explored,
-            propensity=item.propensity,
-            reasons=list(item.reasons),
-            metadata=_metadata(item.item_id) | metadata,
-            promotion_name=item.promotion,
+            **shown(place, included),
+            **explained(place),
+            recommendation_id=place.recommendation_id or UNSET,
         )
-        for item, metadata in zip(answer.items, columns, strict=True)
+        for place in answer.places
     ]
-    return DetailedRecommendations(answer.recommendation_id, answer.solution_version, groups)
+    body = DetailedRecommendations(answer.recommendation_id, answer.solution_version, detailed)
+    return json_response(body, headers=headers)
 
 
-def _metadata(item_id: str) -> Metadata:
-    group = AnimalGroup.parse(item_id)
-    if group is None:
-        return {}
+def shown(place: AnimalPlace, included: Included) -> dict[str, Any]:
+    """Return the fields that every answer has of a place."""
+    first = place.animal_ids[0]
+    animal = included.get(first, UNSET)
+    return {"id": first, "item_id": place.group_id, "score": place.score, "animal": animal}
+
+
+def explained(place: AnimalPlace) -> dict[str, Any]:
+    """Return the fields that detailed answers have besides."""
     return {
-        "animal_species_id": group.species,
-        "animal_primary_breed_id": group.breed,
-        "animal_size_id": group.size,
-        "animal_age_id": group.age,
+        "bonded_with": list(place.animal_ids[1:]),
+        "explored": place.explored,
+        "propensity": place.propensity,
+        "utility": place.utility,
+        "factors": dict(zip(PARTS, place.parts, strict=True)),
+        "reasons": list(place.reasons),
     }

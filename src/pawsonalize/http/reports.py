@@ -1,4 +1,4 @@
-"""GET /v1/outcomes and GET /v1/animals/exposure: reports."""
+"""Reports for operators: outcomes, exposure, what was changed, and servers."""
 
 import re
 from collections.abc import Mapping
@@ -7,31 +7,21 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.access.guard import ANYBODY_CALLED, note
-from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order
 from pawsonalize.engine.reporting.report import OutcomesReport
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
-from pawsonalize.http.callers import caller_of
 from pawsonalize.http.json import json_response, read_count, read_limit
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import OPERATOR
-from pawsonalize.storage.journal import AuditEntry, AuditLog
+from pawsonalize.storage.journal import AuditLog
 from pawsonalize.storage.servers import ServerState
 
 OPERATIONS = Operations()
 
 _CURSOR = re.compile(r"\d{1,18}", re.ASCII)
-_NAMES = ("name", "run_id", "animal_id", "letter_id")  # of a path; ids of visitors are not noted
-
-
-class _Named(msgspec.Struct, frozen=True):
-    name: str | None = None
-
-
-_NAMED = msgspec.json.Decoder(_Named)
 
 
 class AuditedAction(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -81,28 +71,6 @@ def audit_page(audit: AuditLog, given: Mapping[str, str]) -> AuditPage:
     return AuditPage(actions, str(found[-1][0]) if len(found) == limit else None)
 
 
-async def note_action(request: Request, what: str, result: Response | PawsonalizeError) -> None:
-    """Note what was done, and how it ended."""
-    services: Services = request.app.state.services
-    path = request.path_params
-    target = next((str(path[name]) for name in _NAMES if name in path), None)
-    if isinstance(result, PawsonalizeError):
-        outcome = result.code
-    else:
-        outcome = str(result.status_code)
-        target = target or _name_in(bytes(result.body))
-    who = caller_of(request).key_id or ANYBODY_CALLED
-    await note(services.audit, AuditEntry(services.now(), who, what, target, outcome))
-
-
-def _name_in(body: bytes) -> str | None:
-    """What the answer says was made."""
-    try:
-        return _NAMED.decode(body).name
-    except msgspec.MsgspecError:
-        return None
-
-
 class ServerAnswer(msgspec.Struct, frozen=True, rename="camel"):
     """A process of a server. `lives` is null until it was watched for some seconds.
 
@@ -122,18 +90,15 @@ class ServerAnswer(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def server_answer(state: ServerState) -> ServerAnswer:
-    """The process as JSON has it."""
+    """Return the process as JSON has it."""
     one = state.server
+    same = {name: getattr(one, name) for name in ("name", "host", "port", "roles", "version")}
     return ServerAnswer(
-        one.name,
-        one.host,
-        one.port,
-        one.roles,
-        state.lives,
-        one.version,
-        one.revision,
-        one.serves,
-        iso(one.started_at),
+        **same,
+        lives=state.lives,
+        tables=one.revision,
+        serves=one.serves,
+        started_at=iso(one.started_at),
     )
 
 
@@ -199,7 +164,6 @@ class ExposureAnswer(msgspec.Struct, frozen=True):
 async def get_animals_exposure(request: Request) -> Response:
     """Report the exposure of the animals that are available."""
     services: Services = request.app.state.services
-    shares = await services.reports.make(services.exposure, services.now())
-    return json_response(
-        ExposureAnswer([msgspec.convert(one, Share, from_attributes=True) for one in shares])
-    )
+    found = await services.reports.make(services.exposure, services.now())
+    shares = msgspec.convert(found, list[Share], from_attributes=True)
+    return json_response(ExposureAnswer(shares))

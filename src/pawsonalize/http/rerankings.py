@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from email.utils import formatdate
 from functools import partial
+from types import MappingProxyType
 from typing import Annotated, NamedTuple
 from uuid import uuid4
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
-from msgspec.structs import replace
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,7 +17,7 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import AnimalMetadata, Id
-from pawsonalize.engine.serving.animals.answer import AnimalPlace, AnimalsAnswer
+from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
@@ -46,8 +46,9 @@ from pawsonalize.http.queries import (
     prepare,
     read_metadata,
     read_query,
+    refuse_of_animals,
 )
-from pawsonalize.http.recommendations import AnimalsFound, factors_of, find, included_of
+from pawsonalize.http.recommendations import AnimalsFound, explained, find, shown
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP
@@ -65,7 +66,7 @@ class ItemMetadata(Form, frozen=True, rename="camel"):
     animal_id: Annotated[Id | UnsetType, Meta(extra_json_schema={HIDDEN: True})] = UNSET
 
     def named(self) -> str:
-        """The animal, by either of its names; InvalidInput without one, and for both."""
+        """Return the animal, by either of its names; InvalidInput without one, and for both."""
         if self.animal_id is UNSET:
             if self.item_id is UNSET:
                 raise InvalidInput("itemId is missing: send it", field="itemId")
@@ -90,6 +91,14 @@ class RerankingRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
 
 
 _REQUEST = msgspec.json.Decoder(RerankingRequest)
+
+
+class RankedList(NamedTuple):
+    """The answer of groups, the requested columns of each, and what is included of animals."""
+
+    answer: RankingAnswer
+    columns: Mapping[str, Metadata] = MappingProxyType({})
+    included: Included = NOTHING
 
 
 @OPERATIONS.add(
@@ -118,70 +127,49 @@ _REQUEST = msgspec.json.Decoder(RerankingRequest)
 async def post_rerankings(request: Request) -> Response:
     """Order the list; ties keep its order, and what nothing is known of comes last in it."""
     services: Services = request.app.state.services
-    asked = await read_form(request, _REQUEST)
-    if asked.user_id is None and asked.session_id is None:
+    given = await read_form(request, _REQUEST)
+    if given.user_id is None and given.session_id is None:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
-    is_full = is_detailed(request)
-    address = await prepare(request, asked, asked.repeats, detailed=is_full)
+    is_full, lists = is_detailed(request), bool(given.include)
+    address = await prepare(request, given, given.repeats, detailed=is_full)
     now = services.now()
-    if asked.of == "animals":
-        whom = await individuals_for(request, address, Purpose.RANKING)
-        make_animals = partial(_rerank_animals, services, whom, asked, now, is_full)
-        found = await answer_in_lane(request, DATASET_GROUP, asked, make_animals)
-        return animal_ranking_response(found, now, is_full=is_full, lists=bool(asked.include))
-    check_of_groups(asked)
+    if given.of == "animals":
+        individuals = await individuals_for(request, address, Purpose.RANKING)
+        rerank = partial(_rerank_animals, services, individuals, given, is_full)
+        found = await answer_in_lane(request, DATASET_GROUP, given, rerank)
+        return animal_ranking_response(found, now, is_full=is_full, lists=lists)
+    check_of_groups(given)
     by = await answering(request, address, Purpose.RANKING)
-    make = partial(_rerank, services, by, asked, now, is_full)
-    ranked = await answer_in_lane(request, by.dataset_group, asked, make)
-    return ranking_response(ranked, now, is_full=is_full, lists=bool(asked.include))
+    make = partial(_rerank, services, by, given, is_full)
+    ranked = await answer_in_lane(request, by.dataset_group, given, make)
+    return ranking_response(ranked, now, is_full=is_full, lists=lists)
 
 
 def _rerank_animals(
-    services: Services,
-    individuals: Individuals,
-    given: RerankingRequest,
-    now: int,
-    explain: bool,
+    services: Services, individuals: Individuals, given: RerankingRequest, explain: bool
 ) -> AnimalsFound:
-    if given.metadata_columns:
-        raise InvalidInput(
-            "metadataColumns are for groups: leave them out", field="metadataColumns"
-        )
-    query = read_query(services, given, DATASET_GROUP, now, explain=explain)
+    refuse_of_animals(given, "metadata_columns")
+    query = read_query(services, given, DATASET_GROUP, explain=explain)
     rerank = partial(individuals.rerank, _named(given.item_metadata_list))
     return find(services, individuals, query, given.include, rerank)
 
 
-class RankedList(NamedTuple):
-    """The answer of groups, the columns asked for of each, and what is included of animals."""
-
-    answer: RankingAnswer
-    metadata: list[Metadata]
-    included: Included = NOTHING
-
-
 def _rerank(
-    services: Services, by: Answering, asked: RerankingRequest, now: int, explain: bool
+    services: Services, by: Answering, given: RerankingRequest, explain: bool
 ) -> RankedList:
-    query = read_query(services, asked, by.dataset_group, now, explain=explain)
-    if asked.include:  # then the visitor's place counts, which may be stored
+    query = read_query(services, given, by.dataset_group, explain=explain)
+    if given.include:  # then the visitor's place counts, which may be stored
         query = services.individuals.with_profile(query)
-    ids = _named(asked.item_metadata_list)
-    known = _known(services, asked.item_metadata_list, ids, query.at)
-    candidates = [
-        _candidate(place, item_id, item, known, by.dataset_group)
-        for place, (item_id, item) in enumerate(zip(ids, asked.item_metadata_list, strict=True))
-    ]
-    answer = by.runtime.rerank(query, candidates)
+    answer = by.runtime.rerank(query, _candidates(services, given, by.dataset_group, query.at))
     groups = [group.item_id for group in answer.groups]
-    metadata = read_metadata(services, by.dataset_group, groups, asked.metadata_columns, now)
+    columns = read_metadata(services, by.dataset_group, groups, given.metadata_columns, query.now)
     places = [(one.item_id,) for one in answer.items]
-    included = read_included(services, services.individuals, asked.include, query, places)
-    return RankedList(answer, metadata, included)
+    included = read_included(services, services.individuals, given.include, query, places)
+    return RankedList(answer, columns, included)
 
 
 def _named(items: list[ItemMetadata]) -> list[str]:
-    """The list's animals, as they are named."""
+    """Return the list's animals, as they are named."""
     ids = []
     for place, item in enumerate(items):
         try:
@@ -192,99 +180,82 @@ def _named(items: list[ItemMetadata]) -> list[str]:
 
 
 def _at(place: int, error: InvalidInput) -> InvalidInput:
-    """The error, with its place in the list."""
     return InvalidInput(error.message, field=f"itemMetadataList[{place}].{error.field}")
 
 
-def _known(
-    services: Services, items: list[ItemMetadata], ids: list[str], at: int
-) -> dict[str, str]:
-    """The groups of those whose attributes the caller left to the inventory."""
+def _candidates(
+    services: Services, given: RerankingRequest, dataset_group: str, at: int
+) -> list[Candidate]:
+    items = given.item_metadata_list
+    ids = _named(items)
+    # The inventory is read for those alone whose attributes the caller left out.
     left = [one for one, item in zip(ids, items, strict=True) if item.animal_metadata is None]
-    return services.inventory.groups_of(left, at) if left else {}
-
-
-def _candidate(
-    place: int, item_id: str, item: ItemMetadata, known: Mapping[str, str], dataset_group: str
-) -> Candidate:
-    try:
-        if item.animal_metadata is not None:
-            return Candidate(item_id, item.animal_metadata.group().id)
-        if item_id not in known and dataset_group != DATASET_GROUP:
-            return Candidate(item_id, item_id)
-        if item_id not in known:
-            raise InvalidInput(
-                f"animal {item_id} is not in the inventory: send its attributes too",
-                field="animalMetadata",
-            )
-        return Candidate(item_id, known[item_id])
-    except InvalidInput as error:
-        raise _at(place, error) from error
+    known = services.inventory.groups_of(left, at) if left else {}
+    found = []
+    for place, (one, item) in enumerate(zip(ids, items, strict=True)):
+        try:
+            if item.animal_metadata is not None:
+                group = item.animal_metadata.group().id
+            elif one in known or dataset_group != DATASET_GROUP:
+                group = known.get(one, one)
+            else:
+                raise InvalidInput(
+                    f"animal {one} is not in the inventory: send its attributes too",
+                    field="animalMetadata",
+                )
+        except InvalidInput as error:
+            raise _at(place, error) from error
+        found.append(Candidate(one, group))
+    return found
 
 
 def ranking_response(
     found: RankedList, now: int, *, is_full: bool, lists: bool = False
 ) -> Response:
-    """The answer of groups; if it `lists` them or is full, with the animals."""
-    answer = found.answer
+    """Return the answer of groups; if it `lists` them or is full, with the animals."""
+    answer, columns, included = found
     ranked = [
-        RankedGroup(group.item_id, group.score, columns)
-        for group, columns in zip(answer.groups, found.metadata, strict=True)
+        RankedGroup(group.item_id, group.score, columns.get(group.item_id, {}))
+        for group in answer.groups
     ]
-    ranking = [one.item_id for one in answer.items]
     animals = [
         RankedAnimal(
             id=one.item_id,
             item_id=group_id,
             score=one.score,
-            animal=included_of(one.item_id, found.included),
+            animal=included.get(one.item_id, UNSET),
             reasons=list(one.reasons) if is_full else UNSET,
         )
         for one, group_id in zip(answer.items, answer.group_ids, strict=True)
     ]
-    return _respond(answer, ranked, ranking, animals if is_full or lists else UNSET, now, is_full)
+    return _respond(answer, ranked, animals, now, is_full=is_full, lists=lists)
 
 
 def animal_ranking_response(
     found: AnimalsFound, now: int, *, is_full: bool, lists: bool = False
 ) -> Response:
-    """The answer of animals; a group's score is that of its best animal, as a share of all."""
-    answer = found.answer
+    """Return the answer of animals; a group's score is that of its best animal, as a share."""
+    answer, included = found
     best: dict[str, float] = {}
     for place in answer.places:
         best.setdefault(place.group_id, place.score)
     total = sum(best.values())
     ranked = [RankedGroup(group_id, score / total) for group_id, score in best.items()]
-    ranking = [place.animal_ids[0] for place in answer.places]
-    animals = [_ranked(place, found.included, is_full) for place in answer.places]
-    return _respond(answer, ranked, ranking, animals if is_full or lists else UNSET, now, is_full)
-
-
-def _ranked(place: AnimalPlace, included: Included, is_full: bool) -> RankedAnimal:
-    first, *others = place.animal_ids
-    short = RankedAnimal(
-        id=first, item_id=place.group_id, score=place.score, animal=included_of(first, included)
-    )
-    if not is_full:
-        return short
-    return replace(
-        short,
-        reasons=list(place.reasons),
-        bonded_with=others,
-        explored=place.explored,
-        propensity=place.propensity,
-        utility=place.utility,
-        factors=factors_of(place),
-    )
+    animals = [
+        RankedAnimal(**shown(place, included), **(explained(place) if is_full else {}))
+        for place in answer.places
+    ]
+    return _respond(answer, ranked, animals, now, is_full=is_full, lists=lists)
 
 
 def _respond(
     answer: RankingAnswer | AnimalsAnswer,
     ranked: list[RankedGroup],
-    ranking: list[str],
-    animals: list[RankedAnimal] | UnsetType,
+    animals: list[RankedAnimal],
     now: int,
+    *,
     is_full: bool,
+    lists: bool,
 ) -> Response:
     request_id, name = str(uuid4()), answer.recommendation_id
     body = {"personalizedRanking": ranked, "recommendationId": name}
@@ -296,6 +267,10 @@ def _respond(
         "x-amzn-requestid": request_id,
     }
     personalize = PersonalizeResponse(ResponseMetadata(request_id, headers), ranked, name)
-    version = answer.solution_version if is_full else UNSET
-    response = RerankingResponse(ranking, personalize, version, animals)
+    response = RerankingResponse(
+        [one.id for one in animals],
+        personalize,
+        answer.solution_version if is_full else UNSET,
+        animals if is_full or lists else UNSET,
+    )
     return json_response(response, headers={RECOMMENDATION_HEADER: name})

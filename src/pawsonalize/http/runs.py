@@ -1,4 +1,4 @@
-"""Workflow runs: GET /v1/runs and /v1/runs/{run_id}; POST begins one, or cancels it."""
+"""Workflow runs: begun, listed and cancelled."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,12 +8,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.record import Half, RunRecord, Trigger
-from pawsonalize.http.json import json_response, read_form, read_limit
+from pawsonalize.http.json import json_response, read_count, read_form
 from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.http.resources import owning_group
 from pawsonalize.http.services import Services
@@ -22,9 +21,6 @@ from pawsonalize.kinds.defaults import DATASET_GROUP
 
 OPERATIONS = Operations()
 _RUN = RequestParameter("runId", "The run.", where="path", required=True)
-
-_DEFAULT_LIMIT = 20
-_MAX_LIMIT = 500
 
 
 class RunRequest(Form, frozen=True, rename="camel"):
@@ -113,8 +109,7 @@ _REQUEST = msgspec.json.Decoder(RunRequest)
 async def get_runs(request: Request) -> Response:
     """The newest retrainings and how they ended."""
     services: Services = request.app.state.services
-    limit = read_limit(request.query_params.get("limit"), _DEFAULT_LIMIT)
-    check_between("limit", limit, 1, _MAX_LIMIT)
+    limit = read_count(request.query_params, "limit", 20, 1, 500)
     records = await services.read(services.runs.newest, limit)
     return json_response(RunList([_run(record) for record in records]))
 
@@ -160,21 +155,14 @@ async def post_cancel(request: Request) -> Response:
 
 
 def _run(record: RunRecord) -> Run:
+    same = ("run_id", "status", "step", "trigger", "reason", "log_offset", "left_out")
     return Run(
-        run_id=record.run_id,
-        status=record.status,
-        step=record.step,
-        trigger=record.trigger,
-        reason=record.reason,
+        **{name: getattr(record, name) for name in (*same, "settings", "findings")},
         as_of=iso(record.as_of),
         started_at=iso(record.started_at),
         ended_at=None if record.ended_at is None else iso(record.ended_at),
-        log_offset=record.log_offset,
         dataset_group=record.part.dataset_group,
         solution=record.part.solution,
-        left_out=record.left_out,
-        settings=record.settings,
-        findings=record.findings,
         halves=[_half(half) for half in record.halves],
         steps=[
             RunStep(
@@ -189,7 +177,7 @@ def _run(record: RunRecord) -> Run:
 
 
 def _half(half: Half) -> RunHalf:
-    """Those of old records knew the default group alone."""
     known = {name: getattr(half, name) for name in RunHalf.__struct_fields__}
+    # Halves of old records knew the default group alone.
     where = {"solution": half.solution or half.campaign}
     return RunHalf(**known | where | {"dataset_group": half.dataset_group or DATASET_GROUP})

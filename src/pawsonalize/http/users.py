@@ -1,6 +1,7 @@
-"""/v1/users/{userId}: a user's attributes, and the user's erasure."""
+"""Users' attributes, and the erasure of users and sessions."""
 
 import re
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
-from pawsonalize.domain.limits import check_between, check_length, parse_id
+from pawsonalize.domain.limits import check_length, parse_id
 from pawsonalize.domain.preferences import PREFERRED_AT
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.decoder import Form
@@ -21,7 +22,7 @@ from pawsonalize.engine.ingest.payloads import IN_THE_QUERY
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.callers import enter, own_group
 from pawsonalize.http.examples import USER
-from pawsonalize.http.json import json_response, read_form, read_limit
+from pawsonalize.http.json import json_response, read_count, read_form
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.queries import PreferencesForm
 from pawsonalize.http.services import Services
@@ -31,8 +32,12 @@ from pawsonalize.storage.erasures import STEPS, Erasure, ErasureStatus
 
 OPERATIONS = Operations()
 
-_DEFAULT_LIMIT = 20
-_MAX_LIMIT = 500
+_USER = RequestParameter("userId", "The user.", where="path", required=True)
+_SESSION = RequestParameter("sessionId", "The session.", where="path", required=True)
+_HISTORY = "/history"  # a history is another path, and one cannot be deleted
+_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
+_MAX_ATTRIBUTES = 25
+_MAX_VALUE_CHARS = 1_000
 
 
 class NotedErasure(msgspec.Struct, frozen=True, rename="camel"):
@@ -88,18 +93,13 @@ class ErasureList(msgspec.Struct, frozen=True):
     about=About.GROUP,
     answer=NotedErasure,
     status=202,
-    parameters=(
-        RequestParameter("sessionId", "The session.", where="path", required=True),
-        *ADDRESS_PARAMETERS,
-    ),
+    parameters=(_SESSION, *ADDRESS_PARAMETERS),
 )
 async def delete_session(request: Request) -> Response:
     """Erase a visitor who has but a session; 409 for a user's session."""
     services: Services = request.app.state.services
     session_id = parse_id(request.path_params["session_id"], "sessionId")
-    group = await read_group(request)
-    noted = await run_in_threadpool(services.erasing.erase_session, session_id, group)
-    return json_response(NotedErasure(noted.erasure_id, noted.status, group), 202)
+    return await _erase(request, services.erasing.erase_session, session_id)
 
 
 @OPERATIONS.add(
@@ -112,9 +112,12 @@ async def delete_session(request: Request) -> Response:
 async def get_erasures(request: Request) -> Response:
     """The newest erasures and how far they are."""
     services: Services = request.app.state.services
-    limit = read_limit(request.query_params.get("limit"), _DEFAULT_LIMIT)
-    check_between("limit", limit, 1, _MAX_LIMIT)
-    return json_response(await services.read(_newest_erasures, services, limit))
+    limit = read_count(request.query_params, "limit", 20, 1, 500)
+
+    def newest() -> list[ErasureAnswer]:
+        return [_erasure(services, one) for one in services.erasing.table.newest(limit)]
+
+    return json_response(ErasureList(await services.read(newest)))
 
 
 @OPERATIONS.add(
@@ -136,10 +139,6 @@ async def get_erasure(request: Request) -> Response:
     return json_response(found)
 
 
-def _newest_erasures(services: Services, limit: int) -> ErasureList:
-    return ErasureList([_erasure(services, one) for one in services.erasing.table.newest(limit)])
-
-
 def _one_erasure(services: Services, erasure_id: str) -> ErasureAnswer:
     found = services.erasing.table.get(erasure_id)
     if found is None:
@@ -153,34 +152,24 @@ def _no_erasure(erasure_id: str) -> NotFound:
 
 def _erasure(services: Services, one: Erasure) -> ErasureAnswer:
     users, sessions = services.erasing.table.count(one.erasure_id)
-    next_attempt_at = one.next_attempt_at or one.noted_at  # 0: at once
+    same = ("erasure_id", "status", "dataset_group", "through", "deleted", "attempts", "files")
+    next_attempt_at = one.next_attempt_at
     return ErasureAnswer(
-        erasure_id=one.erasure_id,
-        status=one.status,
-        dataset_group=one.dataset_group,
+        **{name: getattr(one, name) for name in same},
         noted_at=iso(one.noted_at),
         done_at=_moment(one.done_at),
-        through=one.through,
         users=users,
         sessions=sessions,
-        deleted=one.deleted,
         steps={step: _moment(getattr(one, f"{step}_at")) for step in STEPS},
-        attempts=one.attempts,
-        next_attempt_at=None if one.next_attempt_at is None else iso(next_attempt_at),
+        # 0: at once.
+        next_attempt_at=None if next_attempt_at is None else iso(next_attempt_at or one.noted_at),
         troubles=msgspec.convert(one.troubles, list[ErasureTrouble], from_attributes=True),
-        files=one.files,
     )
 
 
 def _moment(at: int | None) -> str | None:
     return None if at is None else iso(at)
 
-
-_USER = RequestParameter("userId", "The user.", where="path", required=True)
-
-_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
-_MAX_ATTRIBUTES = 25
-_MAX_VALUE_CHARS = 1_000
 
 Attributes = Annotated[
     dict[str, str | float | None],
@@ -253,7 +242,7 @@ async def get_user(request: Request) -> Response:
 
 
 def _stored(given: PreferencesForm | None, now: int) -> dict[str, Value]:
-    """The quiz's answers as attributes, with when they were given."""
+    """Return the quiz's answers as attributes, with the moment they were given."""
     if given is None:
         return {}
     answers = given.read()
@@ -276,10 +265,6 @@ def _attributes(given: Attributes) -> dict[str, Value]:
     return attributes
 
 
-# A history is another path, and one cannot be deleted.
-_HISTORY = "/history"
-
-
 @OPERATIONS.add(
     "DELETE",
     "/v1/users/{user_id:visitor}",
@@ -295,20 +280,24 @@ async def delete_user(request: Request) -> Response:
     if request.path_params["user_id"].endswith(_HISTORY):
         raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "GET"})
     user_id = parse_id(request.path_params["user_id"], "userId")
+    return await _erase(request, services.erasing.erase_user, user_id)
+
+
+async def _erase(
+    request: Request, erase: Callable[[str, str], Erasure], visitor_id: str
+) -> Response:
     group = await read_group(request)
-    noted = await run_in_threadpool(services.erasing.erase_user, user_id, group)
+    noted = await run_in_threadpool(erase, visitor_id, group)
     return json_response(NotedErasure(noted.erasure_id, noted.status, group), 202)
 
 
 class VisitorConvertor(Convertor[str]):
-    """Any id, also one with `/` in it, but not what is the path of a history."""
+    """Converts any id, also one with `/` in it, but not the path of a history."""
 
     regex = "(?!.*/history$).+"
 
     def convert(self, value: str) -> str:
-        """The id, as it is."""
+        """Return the id as it is."""
         return value
 
-    def to_string(self, value: str) -> str:
-        """The id, as it is."""
-        return value
+    to_string = convert

@@ -1,6 +1,6 @@
 """A campaign's configuration is a whole: what it leaves out is taken back."""
 
-from pawsonalize.aws.operations.campaigns import exploration_of, influence_of
+from pawsonalize.aws.campaigns import exploration_of, influence_of
 
 
 def test_what_a_configuration_leaves_out_is_as_the_service_says() -> None:

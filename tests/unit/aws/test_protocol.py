@@ -12,11 +12,16 @@ from botocore.serialize import create_serializer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pawsonalize.aws.protocol.errors import AwsError, fault_of
-from pawsonalize.aws.protocol.parsing import parse
-from pawsonalize.aws.protocol.serialising import serialise
-from pawsonalize.aws.protocol.service import SERVICES, AwsOperation, operations, paths, targeted
-from pawsonalize.aws.protocol.validation import check
+from pawsonalize.aws.protocol import (
+    SERVICES,
+    AwsError,
+    AwsOperation,
+    fault_of,
+    operations,
+    paths,
+    targeted,
+)
+from pawsonalize.aws.shapes import check, parse, serialise
 from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput, NotFound, NotReady
 from tests.aws_shapes import members
 

@@ -16,7 +16,7 @@ from botocore.utils import percent_encode_sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.aws.protocol.errors import AwsError
+from pawsonalize.aws.protocol import AwsError
 from pawsonalize.aws.signatures import Signatures, SignedRequest
 from pawsonalize.domain.times import MINUTE, SECOND
 from pawsonalize.kinds.access_keys import AccessKey, AccessKeys, Scope

@@ -9,7 +9,6 @@ from pawsonalize.http.queries import (
     QueryFields,
     read_query,
 )
-from tests.event_data import T0
 
 
 def test_the_model_hears_of_the_household_be_it_of_the_request_or_of_the_quiz(
@@ -21,6 +20,6 @@ def test_the_model_hears_of_the_household_be_it_of_the_request_or_of_the_quiz(
         preferences=PreferencesForm(size=["1"], kids=False, cats=False),
     )
     services = client.app.state.services  # type: ignore[attr-defined]
-    query = read_query(services, fields, "shop", T0, explain=False)
+    query = read_query(services, fields, "shop", explain=False)
     assert query.context == {"DEVICE": "phone"}
     assert query.preferences == Preferences(size=("1",), kids=True, dogs=True, cats=False)

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from pawsonalize.access import limits
 from pawsonalize.access.limits import Lane, Tenants
 from pawsonalize.app.asgi import build_app
-from pawsonalize.aws.protocol.service import operations
+from pawsonalize.aws.protocol import operations
 from pawsonalize.http.operations import OPERATIONS
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from tests.service_data import client_of, make_service

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 
 from pawsonalize.app.asgi import build_app
 from pawsonalize.aws.arn import wire_name
-from pawsonalize.aws.operations.catalogue import HANDLERS
-from pawsonalize.aws.protocol.service import operations
+from pawsonalize.aws.door import HANDLERS
+from pawsonalize.aws.protocol import operations
 from pawsonalize.cli.resources import add_commands
 from pawsonalize.http.operations import checked
 from pawsonalize.http.resources import operations_of

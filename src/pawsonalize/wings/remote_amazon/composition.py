@@ -13,7 +13,7 @@ from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, MINUTE
-from pawsonalize.http.metrics import count_amazon_call
+from pawsonalize.http.metrics import AMAZON_CALLS
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.leases import Leases
@@ -79,7 +79,11 @@ def open_engine(
 def open_amazon(settings: Settings) -> AmazonPersonalize:
     """Amazon Personalize as the settings name it; calls nobody yet."""
     seconds = settings.part(AmazonSettings).amazon_query_seconds
-    calls = Calls(settings.part(AmazonSettings).amazon_region, seconds, count_amazon_call)
+    calls = Calls(
+        settings.part(AmazonSettings).amazon_region,
+        seconds,
+        lambda *call: AMAZON_CALLS.labels(*call).inc(),
+    )
     return AmazonPersonalize(
         calls,
         settings.part(AmazonSettings).amazon_names,

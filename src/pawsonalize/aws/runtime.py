@@ -1,11 +1,11 @@
-"""The two questions, asked of a campaign."""
+"""Recommendations, rankings and actions, by the campaign or recommender that a request names."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from pawsonalize.aws.operations.recommenders import serving_campaign
-from pawsonalize.aws.protocol.errors import INVALID_INPUT, NOT_FOUND, AwsError
+from pawsonalize.aws.protocol import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.aws.recipes import WITH_SCORES
+from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
@@ -14,18 +14,20 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.serving.context import Promotion, Query
 from pawsonalize.engine.serving.filters import AppliedFilter, apply
 from pawsonalize.engine.serving.recommender import Answer as Answered
-from pawsonalize.engine.serving.recommender import Candidate, Runtime, Scored
-from pawsonalize.kinds.campaigns import Campaign
+from pawsonalize.engine.serving.recommender import Candidate, Runtime
+from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.group_resources import Filter
+from pawsonalize.kinds.resource import Status
 from pawsonalize.recipes import NEXT_BEST_ACTION
 
 _DEFAULT_RESULTS = 25
+_DEFAULT_ACTIONS = 5
 _METADATA = "enableMetadataWithRecommendations"
 
 
 async def get_recommendations(services: AwsServices, members: Members) -> Answer:
     """Recommends items for a user, or like an item; a user nobody knows gets popular ones."""
-    runtime = await campaign_runtime(services, members)
+    runtime = await _runtime(services, members)
     if runtime.served.version.recipe == NEXT_BEST_ACTION:
         raise AwsError(INVALID_INPUT, "the campaign suggests actions: GetActionRecommendations")
     return await services.read(_recommended, services, runtime, members)
@@ -33,58 +35,63 @@ async def get_recommendations(services: AwsServices, members: Members) -> Answer
 
 async def get_personalized_ranking(services: AwsServices, members: Members) -> Answer:
     """Orders a list of at most 500 items for a user; scores sum to 1, unknown ids come last."""
-    runtime = await campaign_runtime(services, members)
+    runtime = await _runtime(services, members)
     return await services.read(_ranked, services, runtime, members)
+
+
+async def get_action_recommendations(services: AwsServices, members: Members) -> Answer:
+    """Suggests actions by how likely the user takes them, and their value; filters are refused."""
+    if "filterArn" in members or members.get("filterValues"):
+        raise AwsError(INVALID_INPUT, "this service has no filters of actions: leave filterArn out")
+    if "userId" not in members:
+        raise AwsError(INVALID_INPUT, "userId is missing: send it")
+    runtime = await _runtime(services, members)
+    return await services.read(_suggested, services, runtime, members)
 
 
 def _recommended(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
     item = _id(members, "itemId")
-    visitor = visitor_of(members)
-    if visitor.user_id is None and item is None:
+    if item is None and "userId" not in members:
         raise AwsError(INVALID_INPUT, "userId is missing: send it, or an itemId")
-    now = services.now()
     group = runtime.served.dataset_group
     promotions = [_promotion(services, one, group) for one in members.get("promotions", ())]
-    query = Query(
-        visitor,
-        now,
-        now,
-        context=members.get("context", {}),
-        filter=_filter(services, members, group),
+    query = _query(
+        services,
+        members,
+        group,
         promotion=next(iter(promotions), None),
         item_id=item,
         limit=members.get("numResults") or _DEFAULT_RESULTS,
     )
     answer = runtime.recommend(query)
-    items = _items(services, members, answer, group, now)
+    items = _items(services, members, answer, group, query.now)
     if runtime.served.version.recipe not in WITH_SCORES:
         items = [item | {"score": None} for item in items]
-    return {
-        "itemList": items,
-        "recommendationId": answer.recommendation_id,
-    }
+    return {"itemList": items, "recommendationId": answer.recommendation_id}
 
 
 def _ranked(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
     given = dict.fromkeys(parse_id(item, "inputList") for item in members["inputList"])
-    now = services.now()
     group = runtime.served.dataset_group
-    query = Query(
-        visitor_of(members),
-        now,
-        now,
-        context=members.get("context", {}),
-        filter=_filter(services, members, group),
-    )
+    query = _query(services, members, group)
     answer = runtime.rerank(query, [Candidate(item, item) for item in given])
     return {
-        "personalizedRanking": _items(services, members, answer, group, now),
+        "personalizedRanking": _items(services, members, answer, group, query.now),
         "recommendationId": answer.recommendation_id,
     }
 
 
-async def campaign_runtime(services: AwsServices, members: Members) -> Runtime:
-    """What answers for the campaign or recommender that the request names."""
+def _suggested(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
+    now, limit = services.now(), members.get("numResults") or _DEFAULT_ACTIONS
+    query = Query(_visitor(members), now, now, limit=limit)
+    answer = services.action_recommending.recommend(runtime.served, query)
+    return {
+        "actionList": [{"actionId": name, "score": score} for name, score in answer.actions],
+        "recommendationId": answer.recommendation_id,
+    }
+
+
+async def _runtime(services: AwsServices, members: Members) -> Runtime:
     try:
         return await services.runtimes.of(_campaign_name(services, members))
     except NotReady as error:  # for AWS's clients it is not there before it is ACTIVE
@@ -92,13 +99,23 @@ async def campaign_runtime(services: AwsServices, members: Members) -> Runtime:
 
 
 def _campaign_name(services: AwsServices, members: Members) -> str:
-    if "recommenderArn" in members:
-        if "campaignArn" in members:
-            raise AwsError(INVALID_INPUT, "send a campaignArn or a recommenderArn, not both")
-        return serving_campaign(services, members["recommenderArn"])
-    if "campaignArn" not in members:
-        raise AwsError(INVALID_INPUT, "campaignArn is missing: send it, or a recommenderArn")
-    return services.arns.name(members["campaignArn"], Campaign)
+    """Return the name of the campaign that answers; a recommender must be ACTIVE."""
+    if "recommenderArn" not in members:
+        if "campaignArn" not in members:
+            raise AwsError(INVALID_INPUT, "campaignArn is missing: send it, or a recommenderArn")
+        return services.arns.name(members["campaignArn"], Campaign)
+    if "campaignArn" in members:
+        raise AwsError(INVALID_INPUT, "send a campaignArn or a recommenderArn, not both")
+    one = services.resource(Recommender, members["recommenderArn"])
+    if one.status is not Status.ACTIVE:
+        raise AwsError(INVALID_INPUT, f"recommender {one.name} is {one.status}, not ACTIVE")
+    return one.served_by
+
+
+def _query(services: AwsServices, members: Members, group: str, **more: Any) -> Query:
+    now = services.now()
+    context, applied = members.get("context", {}), _filter(services, members, group)
+    return Query(_visitor(members), now, now, context=context, filter=applied, **more)
 
 
 def _promotion(services: AwsServices, given: Mapping[str, Any], group: str) -> Promotion:
@@ -111,7 +128,7 @@ def _promotion(services: AwsServices, given: Mapping[str, Any], group: str) -> P
 
 
 def _filter(services: AwsServices, given: Mapping[str, Any], group: str) -> AppliedFilter | None:
-    """The filter that a request or a promotion names, with its values."""
+    """Return the filter that a request or a promotion names, with its values."""
     values = given.get("filterValues", {})
     if "filterArn" not in given:
         if values:
@@ -124,15 +141,23 @@ def _filter(services: AwsServices, given: Mapping[str, Any], group: str) -> Appl
 def _items(
     services: AwsServices, members: Members, answer: Answered, group: str, now: int
 ) -> list[Answer]:
-    ids = [one.item_id for one in answer.items]
-    rows = _metadata(services, members, ids, group, now)
-    return [_item(one, row) for one, row in zip(answer.items, rows, strict=True)]
+    rows = _metadata(services, members, [one.item_id for one in answer.items], group, now)
+    return [
+        {
+            "itemId": one.item_id,
+            "score": one.score,
+            "promotionName": one.promotion,
+            "metadata": row,
+            "reason": ["Exploration"] if one.explored else None,
+        }
+        for one, row in zip(answer.items, rows, strict=True)
+    ]
 
 
 def _metadata(
     services: AwsServices, members: Members, item_ids: list[str], group: str, now: int
 ) -> list[dict[str, str] | None]:
-    """The columns that are asked for, as text; a campaign has to allow that."""
+    """Return the wanted columns as text; a campaign has to allow that."""
     wanted = members.get("metadataColumns")
     if not wanted:
         return [None] * len(item_ids)
@@ -141,27 +166,17 @@ def _metadata(
         raise AwsError(INVALID_INPUT, f"update the campaign with {_METADATA} first")
     metadata = services.filterings.of(group).metadata
     return [
-        {name: _text(value) for name, value in row.items() if value is not None}
+        {
+            name: value if isinstance(value, str) else number_text(value)
+            for name, value in row.items()
+            if value is not None
+        }
         for row in metadata.select_columns(item_ids, wanted, now)
     ]
 
 
-def _item(one: Scored, metadata: dict[str, str] | None) -> Answer:
-    return {
-        "itemId": one.item_id,
-        "score": one.score,
-        "promotionName": one.promotion,
-        "metadata": metadata,
-        "reason": ["Exploration"] if one.explored else None,
-    }
-
-
-def _text(value: str | float) -> str:
-    return value if isinstance(value, str) else number_text(value)
-
-
-def visitor_of(members: Members) -> Visitor:
-    """The user; who has not signed in is asked for by the id of their session, as AWS advises."""
+def _visitor(members: Members) -> Visitor:
+    """Return the user; visitors without an account come by the id of their session, as in AWS."""
     user_id = _id(members, "userId")
     return Visitor(user_id, user_id)
 
@@ -170,7 +185,4 @@ def _id(members: Members, name: str) -> str | None:
     return parse_id(members[name], name) if name in members else None
 
 
-OPERATIONS = {
-    "GetRecommendations": get_recommendations,
-    "GetPersonalizedRanking": get_personalized_ranking,
-}
+OPERATIONS = by_name(get_recommendations, get_personalized_ranking, get_action_recommendations)

@@ -1,26 +1,37 @@
-"""Create, Describe, List and Delete of every kind of resource, as its kind describes it.
+"""Create, Describe, List and Delete of every kind of resource, as its kind describes it; tags.
 
 The members of an answer that its shape does not have are left out, so that one answer does for
-all. Kinds that differ have a file with functions of their own, beside this one.
+all. Kinds that differ have functions of their own in other files of this room.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
 from pawsonalize.aws.arn import arn_member, wire_name
-from pawsonalize.aws.operations.pages import page
-from pawsonalize.aws.operations.tags import given_tags
-from pawsonalize.aws.protocol.errors import INVALID_INPUT, AwsError
+from pawsonalize.aws.protocol import INVALID_INPUT, INVALID_NEXT_TOKEN, TOO_MANY_TAGS, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.kind import Kind, Values, Wire
+from pawsonalize.kinds.registry import MAX_PAGE, resource_page
 from pawsonalize.kinds.resource import Resource
+from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import SolutionVersion
+
+_MAX_DIGITS = 6
+_MAX_TAGS = 50
+_BAD_TOKEN = "nextToken is not one this service gave"  # noqa: S105 - no secret
 
 Handler = Callable[[AwsServices, Members], Any]
 """Returns an `Answer`, None where the operation answers nothing, or is a coroutine of either."""
+T = TypeVar("T")
+
+
+def by_name(*handlers: Handler) -> dict[str, Handler]:
+    """Return handlers by the names of their operations: `PutEvents` for `put_events`."""
+    return {one.__name__.title().replace("_", ""): one for one in handlers}
 
 
 def nothing(_services: AwsServices, _given: Any) -> dict[str, Any]:
@@ -55,7 +66,7 @@ def operations_of(
         return {member: answer}
 
     def listed(services: AwsServices, members: Members) -> Answer:
-        found, token = page(services, members, kind)
+        found, token = _page(services, members, kind)
         answers = [described(services, one) | shown(services, one) for one in found]
         return {wire.plural or f"{member}s": answers, "nextToken": token}
 
@@ -79,7 +90,15 @@ def described(services: AwsServices, one: Resource) -> Answer:
     """Return the members that a resource has by its kind's description."""
     kind = KINDS[type(one)]
     wire = kind.wire or Wire()
-    answer = services.summary(one) | {"jobName": one.name, "accountId": services.arns.account}
+    answer: Answer = {
+        "name": one.name,
+        "jobName": one.name,
+        "status": one.status,
+        "failureReason": one.failure_reason,
+        "creationDateTime": one.created_at,
+        "lastUpdatedDateTime": one.updated_at,
+        "accountId": services.arns.account,
+    }
     for path, field in wire.members.items():
         if field in one.__struct_fields__:
             _put(answer, path, getattr(one, field))
@@ -126,3 +145,87 @@ def _put(answer: dict[str, Any], path: str, value: Any) -> None:
         _put(answer.setdefault(first, {}), rest, value)
     else:
         answer[first] = value
+
+
+def _page(
+    services: AwsServices, members: Members, kind: Kind[Any]
+) -> tuple[Sequence[Any], str | None]:
+    """Return a page of a kind, newest first, and the token of the next.
+
+    If the request has the ARN of a parent, of those that belong to it.
+    """
+    parent = None
+    if kind.parent is not None and (arn := members.get(arn_member(kind.parent))) is not None:
+        parent = services.resource(kind.parent, arn).name
+    limit, cursor = members.get("maxResults", MAX_PAGE), members.get("nextToken")
+    try:
+        found = resource_page(services.registry, kind.resource, limit, parent=parent, cursor=cursor)
+    except InvalidInput as error:
+        if error.field == "cursor":
+            raise AwsError(INVALID_NEXT_TOKEN, _BAD_TOKEN) from error
+        raise
+    return found.resources, found.next_cursor
+
+
+def part_of(listed: Sequence[T], members: Members) -> tuple[Sequence[T], str | None]:
+    """Return a page of a list that is at hand whole, and the token of the next."""
+    token = members.get("nextToken", "0")
+    known = token.isascii() and token.isdigit() and len(token) <= _MAX_DIGITS
+    if not known or int(token) > len(listed):
+        raise AwsError(INVALID_NEXT_TOKEN, _BAD_TOKEN)
+    start = int(token)
+    end = start + members.get("maxResults", MAX_PAGE)
+    return listed[start:end], str(end) if end < len(listed) else None
+
+
+def given_tags(members: Members) -> dict[str, str]:
+    """Return the tags of a request; TooManyTagsException for more than a resource may have."""
+    return _bounded({tag["tagKey"]: tag["tagValue"] for tag in members.get("tags", ())})
+
+
+def tag_resource(services: AwsServices, members: Members) -> Answer:
+    """Adds tags to any resource but a schema, at most 50."""
+    given = given_tags(members)
+    return _retag(services, members, lambda tags: _bounded({**tags, **given}))
+
+
+def untag_resource(services: AwsServices, members: Members) -> Answer:
+    """Takes tags away; keys that a resource does not have change nothing."""
+    gone = set(members["tagKeys"])
+    return _retag(
+        services, members, lambda tags: {key: tags[key] for key in tags if key not in gone}
+    )
+
+
+def list_tags_for_resource(services: AwsServices, members: Members) -> Answer:
+    """Lists the tags of a resource."""
+    tags = services.registry.get(*_tagged(services, members)).tags
+    return {"tags": [{"tagKey": key, "tagValue": value} for key, value in tags.items()]}
+
+
+def _retag(
+    services: AwsServices, members: Members, change: Callable[[Mapping[str, str]], dict[str, str]]
+) -> Answer:
+    kind, name = _tagged(services, members)
+
+    def retagged(resource: Resource) -> Resource:
+        return msgspec.structs.replace(resource, tags=change(resource.tags))
+
+    services.registry.change(kind, name, retagged, services.now())
+    return {}
+
+
+def _tagged(services: AwsServices, members: Members) -> tuple[type[Resource], str]:
+    kind, name = services.arns.resource(members["resourceArn"])
+    if kind is DatasetSchema:
+        raise AwsError(INVALID_INPUT, "a schema has no tags")
+    return kind, name
+
+
+def _bounded(tags: dict[str, str]) -> dict[str, str]:
+    if len(tags) > _MAX_TAGS:
+        raise AwsError(TOO_MANY_TAGS, f"a resource has at most {_MAX_TAGS} tags: remove some")
+    return tags
+
+
+TAG_OPERATIONS = by_name(tag_resource, untag_resource, list_tags_for_resource)

@@ -1,0 +1,222 @@
+"""Campaigns and recommenders."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pawsonalize.aws.protocol import INVALID_INPUT, AwsError
+from pawsonalize.aws.recipes import DOMAIN_RECIPES, recipe_of
+from pawsonalize.aws.resources import by_name, given_tags, operations_of
+from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.kinds.campaigns import Campaign, Recommender
+from pawsonalize.kinds.catalogue import KINDS
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.solutions import (
+    EventParameters,
+    Solution,
+    SolutionVersion,
+    TrainingSelection,
+)
+
+_SYNC = "syncWithLatestSolutionVersion"
+_LATEST = "/$LATEST"
+_EXPLORATION = {
+    "explorationWeight": ("exploration_weight", float, "a number from 0 to 1"),
+    "explorationItemAgeCutOff": ("exploration_item_age_cut_off", int, "a whole number of days"),
+}
+
+
+def create_campaign(services: AwsServices, members: Members) -> Answer:
+    """Serves a version: the campaign is ACTIVE as soon as a server has tried and loaded it."""
+    version, settings = _requested_version(services, members)
+    campaign = Campaign(
+        name=members["name"],
+        solution=version.solution,
+        tags=given_tags(members),
+        **settings,
+        **_campaign_settings(members),
+    )
+    created = services.campaigns.create(campaign, version.name, services.now())
+    return {"campaignArn": services.arns.of(created)}
+
+
+def update_campaign(services: AwsServices, members: Members) -> Answer:
+    """Serves another version or other settings; the old ones serve until the new ones do."""
+    campaign = services.resource(Campaign, members["campaignArn"])
+    version, settings = campaign.target_version, _campaign_settings(members)
+    if "solutionVersionArn" in members:
+        requested, more = _requested_version(services, members)
+        version, settings = requested.name, settings | more
+    if version is None:
+        raise AwsError(INVALID_INPUT, "the campaign serves nothing yet: send a solutionVersionArn")
+    services.campaigns.update(campaign.name, version, services.now(), **settings)
+    return {"campaignArn": services.arns.of(campaign)}
+
+
+def _campaign_shown(services: AwsServices, campaign: Campaign) -> Answer:
+    def serving(version: str | None) -> Answer:
+        arn = services.arns.named(Solution, f"{campaign.solution}/{version}") if version else None
+        return {
+            "solutionVersionArn": arn,
+            "minProvisionedTPS": campaign.min_provisioned_tps or 1,
+            "campaignConfig": campaign.asked.get("campaignConfig"),
+        }
+
+    update, latest = campaign.latest_update, None
+    reason = None if update is None else update.failure_reason
+    if update is not None and update.requested_at != campaign.created_at:
+        latest = serving(update.solution_version) | {
+            "status": update.status,
+            "failureReason": reason,
+            "creationDateTime": update.requested_at,
+            "lastUpdatedDateTime": update.settled_at or update.requested_at,
+        }
+    return serving(campaign.solution_version or campaign.target_version) | {
+        "status": campaign.serving_status,
+        "failureReason": reason if latest is None else None,
+        "latestCampaignUpdate": latest,
+    }
+
+
+def _requested_version(
+    services: AwsServices, members: Members
+) -> tuple[SolutionVersion, dict[str, Any]]:
+    """Return the version of an ARN, and what a campaign must know of it to follow its solution.
+
+    `SolutionArn/$LATEST` is the newest that is ACTIVE: from there on it follows. Another version
+    is served until there is a newer one than those followed so far, as after a rollback.
+    """
+    arn: str = members["solutionVersionArn"]
+    if not arn.endswith(_LATEST):
+        if members.get("campaignConfig", {}).get(_SYNC):
+            raise AwsError(
+                INVALID_INPUT,
+                f"with {_SYNC} the solutionVersionArn is the ARN of the solution and {_LATEST}",
+            )
+        return services.resource(SolutionVersion, arn), {}
+    solution = services.resource(Solution, arn.removesuffix(_LATEST))
+    newest = services.versions.newest_to_serve(solution.name)
+    return newest, {"followed": newest.name}
+
+
+def _campaign_settings(members: Members) -> dict[str, Any]:
+    """Return the fields of a campaign that the request names."""
+    config = members.get("campaignConfig")
+    settings: dict[str, Any] = {}
+    if "minProvisionedTPS" in members:
+        settings["min_provisioned_tps"] = members["minProvisionedTPS"]
+    if config is None:
+        return settings
+    follows = {"follows_latest": bool(config.get(_SYNC))}
+    serving = exploration_of(config) | influence_of(config)
+    return settings | follows | serving | {"asked": {"campaignConfig": config}}
+
+
+def exploration_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the exploration of a configuration; None where the service's settings count."""
+    settings: dict[str, Any] = {field: None for field, *_ in _EXPLORATION.values()}
+    for name, text in config.get("itemExplorationConfig", {}).items():
+        if name not in _EXPLORATION:
+            raise AwsError(
+                INVALID_INPUT,
+                f"itemExplorationConfig has no {name[:100]}; it has {', '.join(_EXPLORATION)}",
+            )
+        field, kind, form = _EXPLORATION[name]
+        try:
+            settings[field] = kind(text)
+            # A campaign knows the bounds.
+            msgspec.convert({"name": "x", "solution": "x", field: settings[field]}, Campaign)
+        except (ValueError, msgspec.ValidationError):
+            raise AwsError(INVALID_INPUT, f"{name} must be {form}") from None
+    return settings
+
+
+def influence_of(config: Mapping[str, Any]) -> dict[str, float | None]:
+    """Return the influences of a configuration; None where the solution's count."""
+    given = config.get("rankingInfluence", {})
+    return {
+        "popularity_influence": given.get("POPULARITY"),
+        "freshness_influence": given.get("FRESHNESS"),
+    }
+
+
+def create_recommender(services: AwsServices, members: Members) -> Answer:
+    """Trains our recipe for a domain's use case, then serves it; the group must have the domain."""
+    group = services.resource(DatasetGroup, members["datasetGroupArn"])
+    recipe = recipe_of(members["recipeArn"], DOMAIN_RECIPES)
+    if group.asked.get("domain") != recipe.domain:
+        raise AwsError(
+            INVALID_INPUT,
+            f"{recipe.name} is of the domain {recipe.domain}, and the dataset group of"
+            f" {group.asked.get('domain', 'none')}: create a group with that domain",
+        )
+    events = () if recipe.event_type is None else (EventParameters(recipe.event_type),)
+    settings = _recommender_settings(members)
+    recommender = Recommender(
+        name=members["name"],
+        dataset_group=group.name,
+        recipe=recipe.recipe,
+        selection=TrainingSelection(events),
+        tags=given_tags(members),
+        asked={**settings.pop("asked", {}), "recipeArn": members["recipeArn"]},
+        **settings,
+    )
+    created = services.recommenders.create(recommender, services.now())
+    return {"recommenderArn": services.arns.of(created)}
+
+
+def update_recommender(services: AwsServices, members: Members) -> Answer:
+    """Changes how a recommender explores and serves; it answers on meanwhile."""
+    recommender = services.resource(Recommender, members["recommenderArn"])
+    changes = _recommender_settings(members)
+    kept = {**recommender.asked, **changes.pop("asked", {})}
+    services.recommenders.update(recommender.name, services.now(), asked=kept, **changes)
+    return {"recommenderArn": services.arns.of(recommender)}
+
+
+def start_recommender(services: AwsServices, members: Members) -> Answer:
+    """Lets a stopped recommender answer again, at once, with the model it had."""
+    name = services.arns.name(members["recommenderArn"], Recommender)
+    return {"recommenderArn": services.arns.of(services.recommenders.start(name, services.now()))}
+
+
+def stop_recommender(services: AwsServices, members: Members) -> Answer:
+    """Stops a recommender, at once; its model is kept."""
+    name = services.arns.name(members["recommenderArn"], Recommender)
+    return {"recommenderArn": services.arns.of(services.recommenders.stop(name, services.now()))}
+
+
+def _recommender_details(services: AwsServices, recommender: Recommender) -> Answer:
+    version = services.recommenders.version(recommender)
+    return {"modelMetrics": version.metrics if version and version.metrics else None}
+
+
+def _recommender_settings(members: Members) -> dict[str, Any]:
+    """Return the fields of a recommender that the request names."""
+    if "recommenderConfig" not in members:
+        return {}
+    config = members["recommenderConfig"]
+    if config.get("trainingDataConfig"):
+        raise AwsError(
+            INVALID_INPUT, "this service does not do trainingDataConfig yet: leave it out"
+        )
+    settings = exploration_of(config)
+    if "minRecommendationRequestsPerSecond" in config:
+        settings["min_provisioned_tps"] = config["minRecommendationRequestsPerSecond"]
+    # In a campaign's words as well: its answers may have metadata where this allows it.
+    return settings | {"asked": {"recommenderConfig": config, "campaignConfig": config}}
+
+
+OPERATIONS = (
+    operations_of(KINDS[Campaign], shown=_campaign_shown)
+    | operations_of(KINDS[Recommender], details=_recommender_details)
+    | by_name(
+        create_campaign,
+        update_campaign,
+        create_recommender,
+        update_recommender,
+        start_recommender,
+        stop_recommender,
+    )
+)

@@ -1,0 +1,232 @@
+"""Events, items, users and actions that are put, and such calls as the archive keeps them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from pawsonalize.aws.protocol import INVALID_INPUT, AwsError, operations
+from pawsonalize.aws.resources import by_name
+from pawsonalize.aws.services import AwsServices, Members
+from pawsonalize.aws.shapes import Structure, check, parse
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.events import ACTIONS, Event
+from pawsonalize.domain.limits import parse_id
+from pawsonalize.domain.schemas import DatasetType
+from pawsonalize.engine.ingest.datasets import DatasetRow
+from pawsonalize.engine.ingest.decoder import encode_text, read_json
+from pawsonalize.engine.ingest.event_form import read_interaction, read_raw
+from pawsonalize.engine.ingest.events import Rejection
+from pawsonalize.engine.ingest.inventory import AnimalNames
+from pawsonalize.engine.reporting.metric_attributions import SOURCE
+from pawsonalize.kinds.datasets import Dataset, actions_of
+from pawsonalize.kinds.group_resources import EventTracker
+
+_ANIMAL = "animal_id"
+_ACTION_TYPES = ("TAKEN", "NOT_TAKEN", "VIEWED")
+
+
+class _Peek(msgspec.Struct, frozen=True, rename="camel"):
+    event_list: Raw | UnsetType = UNSET
+    action_interactions: Raw | UnsetType = UNSET
+
+
+_PEEK = msgspec.json.Decoder(_Peek)
+
+
+def delete_event_tracker(services: AwsServices, members: Members) -> None:
+    """Deletes an event tracker; its tracking id takes no more events, those there are stay."""
+    tracker = services.resource(EventTracker, members["eventTrackerArn"])
+    services.registry.delete(EventTracker, tracker.name)
+    services.trackers.forget(tracker.tracking_id)
+
+
+async def put_events(services: AwsServices, members: Members) -> None:
+    """Takes 1 to 10 events, all or none; the next answer knows them.
+
+    An `itemId` may be an animal's of the inventory: then the event is on its group. Beside a group,
+    the property `animal_id` names the animal.
+    """
+
+    def events() -> list[Event]:
+        group = services.trackers.find(members["trackingId"]).dataset_group
+        return services.animal_names.resolve(_events_of(members, group, services.now()))
+
+    await services.ingest.put(await services.read(events))
+
+
+def put_items(services: AwsServices, members: Members) -> None:
+    """Takes 1 to 10 items, each with the properties that the dataset's schema has."""
+    _put(services, members, DatasetType.ITEMS, "itemId", services.datasets.put_items)
+
+
+def put_users(services: AwsServices, members: Members) -> None:
+    """Takes 1 to 10 users, each with the properties that the dataset's schema has."""
+    _put(services, members, DatasetType.USERS, "userId", services.datasets.put_users)
+
+
+def put_actions(services: AwsServices, members: Members) -> None:
+    """Takes 1 to 10 actions, each with the properties that the dataset's schema has."""
+    _put(services, members, DatasetType.ACTIONS, "actionId", services.datasets.put_items)
+
+
+async def put_action_interactions(services: AwsServices, members: Members) -> None:
+    """Takes 1 to 10 interactions, TAKEN, NOT_TAKEN or VIEWED; the next answer knows them."""
+
+    def interactions() -> list[Event]:
+        group = services.datasets.tracker(members["trackingId"]).dataset_group
+        services.datasets.of(group, DatasetType.ACTION_INTERACTIONS)
+        return _events_of(members, actions_of(group), services.now())
+
+    await services.ingest.put(await services.read(interactions))
+
+
+def _put(
+    services: AwsServices,
+    members: Members,
+    wanted: DatasetType,
+    key: str,
+    put: Callable[[Dataset, list[DatasetRow]], Sequence[Rejection]],
+) -> None:
+    """Put records; InvalidInputException names those that were refused, the others are stored."""
+    dataset = services.resource(Dataset, members["datasetArn"])
+    if dataset.dataset_type is not wanted:
+        raise AwsError(INVALID_INPUT, f"{members['datasetArn']} is no dataset of {wanted}")
+    name = f"{key.removesuffix('Id')}s"
+    records = [
+        DatasetRow(one[key], _properties(one, f"{name}.{place}.member"))
+        for place, one in enumerate(members[name], 1)
+    ]
+    if rejected := put(dataset, records):
+        reasons = "; ".join(f"{name}.{one.index + 1}.member: {one.message}" for one in rejected)
+        raise AwsError(INVALID_INPUT, reasons)
+
+
+def is_raw_call(raw: str) -> bool:
+    """True if a raw event is a call of Amazon's with one event."""
+    try:
+        found = _PEEK.decode(raw)
+    except msgspec.MsgspecError:
+        return False
+    return found.event_list is not UNSET or found.action_interactions is not UNSET
+
+
+def read_raw_call(raw: str, was: Event, names: AnimalNames) -> Event:
+    """Return the event of such a call; InvalidInput if it is none any more.
+
+    `was` is the event as it was read before: its dataset group and moment count.
+    """
+    is_action = was.dataset_group.endswith(ACTIONS)
+    operation = operations()["PutActionInteractions" if is_action else "PutEvents"]
+    try:
+        members = parse(operation.given, raw.encode())
+        check(operation.given, members)
+        events = _events_of(members, was.dataset_group, was.received_at)
+        event = events[0] if is_action else names.resolve(events)[0]
+    except AwsError as error:
+        raise InvalidInput(error.message) from error
+    if event.animal_id is None and was.animal_id is not None:
+        raise InvalidInput("the inventory here does not know its animal", field="itemId")
+    return event
+
+
+def _events_of(members: Members, group: str, now: int) -> list[Event]:
+    """Return the events of a call that came in now; animals are not looked up yet."""
+    is_action = group.endswith(ACTIONS)
+    name = "actionInteractions" if is_action else "eventList"
+    read = _action_interaction if is_action else _interaction
+    events = []
+    for place, given in enumerate(members[name], 1):
+        path = f"{name}.{place}.member"
+        properties = _properties(given, path)
+        fields = read(members, given, properties, path)
+        shared = {
+            "event_id": given.get("eventId"),
+            "recommendation_id": given.get("recommendationId"),
+            "impression": given.get("impression"),
+            "properties": properties or None,
+        }
+        try:
+            event = read_interaction(group, now, **fields, **shared)
+        except InvalidInput as error:
+            raise AwsError(INVALID_INPUT, f"{path}: {error.message}") from error
+        events.append(replace(event, raw=_raw_of(members, name, given)))
+    return events
+
+
+def _interaction(
+    members: Members, given: Mapping[str, Any], properties: dict[str, Any], path: str, /
+) -> dict[str, Any]:
+    if "metricAttribution" in given:
+        properties[SOURCE] = given["metricAttribution"]["eventAttributionSource"]
+    value = given.get("eventValue", properties.get("eventValue"))
+    if isinstance(value, bool) or not isinstance(value, int | float | None):
+        raise AwsError(INVALID_INPUT, f"{path}: eventValue must be a number")
+    try:  # PutEvents has no member for the animal
+        animal_id = parse_id(properties.get(_ANIMAL), _ANIMAL)
+    except InvalidInput:  # properties may hold anything
+        animal_id = None
+    return {
+        "user_id": members.get("userId"),
+        "session_id": members["sessionId"],
+        "event_type": given["eventType"],
+        "item_id": given.get("itemId", properties.get("itemId")),  # its place in the first versions
+        "sent_at": given["sentAt"],
+        "event_value": value,
+        "animal_id": animal_id,
+    }
+
+
+def _action_interaction(
+    _members: Members, given: Mapping[str, Any], _properties: dict[str, Any], path: str, /
+) -> dict[str, Any]:
+    kind = given["eventType"].upper().replace(" ", "_")
+    if kind not in _ACTION_TYPES:
+        raise AwsError(
+            INVALID_INPUT,
+            f"{path}.eventType must be one of {', '.join(_ACTION_TYPES)}, not {given['eventType']}",
+        )
+    return {
+        "user_id": given.get("userId"),
+        "session_id": given["sessionId"],
+        "event_type": kind,
+        "item_id": given["actionId"],
+        "sent_at": given["timestamp"],
+    }
+
+
+def _raw_of(members: Members, name: str, one: Mapping[str, Any]) -> str | None:
+    """Return the call as it came in, with one event alone in its list; None if that is too long."""
+    if not (isinstance(members, Structure) and isinstance(one, Structure)):
+        return None
+    try:
+        return read_raw(encode_text({**members.sent, name: [one.sent]}, name).encode())
+    except InvalidInput:  # nested too deeply, in unknown members
+        return None
+
+
+def _properties(given: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return the JSON object in the text of the member `properties`."""
+    if "properties" not in given:
+        return {}
+    try:
+        found = read_json(given["properties"])
+        if isinstance(found, str):  # some clients quote it twice
+            found = read_json(found)
+    except InvalidInput as error:
+        raise AwsError(INVALID_INPUT, f"{path}.properties: {error.message}") from error
+    if not isinstance(found, dict):
+        raise AwsError(INVALID_INPUT, f"{path}.properties must be a JSON object")
+    return found
+
+
+OPERATIONS = by_name(
+    delete_event_tracker,
+    put_events,
+    put_items,
+    put_users,
+    put_actions,
+    put_action_interactions,
+)

@@ -1,0 +1,123 @@
+"""Jobs of files, metric attributions, and other schemas of datasets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pawsonalize.aws.campaigns import exploration_of, influence_of
+from pawsonalize.aws.protocol import INVALID_INPUT, AwsError
+from pawsonalize.aws.recipes import SEGMENTATION, recipe_arn, recipe_of
+from pawsonalize.aws.resources import by_name, operations_of, part_of
+from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.kinds.catalogue import KINDS
+from pawsonalize.kinds.datasets import Dataset, DatasetGroup, DatasetImportJob
+from pawsonalize.kinds.group_resources import AttributedMetric, MetricAttribution
+from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
+from pawsonalize.kinds.kind import Values
+from pawsonalize.kinds.schemas import DatasetSchema
+from pawsonalize.kinds.solutions import SolutionVersion
+
+_MODE = "BATCH_INFERENCE"
+
+
+def update_dataset(services: AwsServices, members: Members) -> Answer:
+    """Gives a dataset another schema of its type, which the next import reads by."""
+    dataset = services.resource(Dataset, members["datasetArn"])
+    schema = services.resource(DatasetSchema, members["schemaArn"])
+    changed = msgspec.structs.replace(dataset, schema=schema.name)
+    return {"datasetArn": services.arns.of(services.datasets.update(changed, services.now()))}
+
+
+def _import_fields(_services: AwsServices, members: Members) -> Values:
+    if members.get("publishAttributionMetricsToS3"):
+        raise AwsError(INVALID_INPUT, "this service does not publish attribution metrics yet")
+    return {}
+
+
+def _inference_fields(_services: AwsServices, members: Members) -> Values:
+    if members.get("batchInferenceJobMode", _MODE) != _MODE or "themeGenerationConfig" in members:
+        raise AwsError(
+            INVALID_INPUT,
+            "this service writes no themes, as it has no language model: leave"
+            " themeGenerationConfig out and set batchInferenceJobMode to BATCH_INFERENCE",
+        )
+    config = members.get("batchInferenceJobConfig", {})
+    return exploration_of(config) | influence_of(config)
+
+
+def _segment_fields(services: AwsServices, members: Members) -> Values:
+    version = services.resource(SolutionVersion, members["solutionVersionArn"])
+    recipe = recipe_of(recipe_arn(version.recipe, version.asked))
+    if recipe.kind != SEGMENTATION:
+        raise AwsError(
+            INVALID_INPUT,
+            f"segments are made of a {SEGMENTATION} recipe, and {version.name} is of"
+            f" {recipe.name}: train one of aws-item-affinity or aws-item-attribute-affinity",
+        )
+    return {}
+
+
+def create_metric_attribution(services: AwsServices, members: Members) -> Answer:
+    """Adds up events by source or recommending solution; reports as CSV every hour, if asked to."""
+    group = services.resource(DatasetGroup, members["datasetGroupArn"])
+    attribution = MetricAttribution(
+        name=members["name"],
+        dataset_group=group.name,
+        metrics=_metrics(members["metrics"]),
+        **_output(members["metricsOutputConfig"]),
+    )
+    created = services.attributions.create(attribution, services.now())
+    return {"metricAttributionArn": services.arns.of(created)}
+
+
+def list_metric_attribution_metrics(services: AwsServices, members: Members) -> Answer:
+    """Lists the metrics of a metric attribution, or of all."""
+    if "metricAttributionArn" in members:
+        found = [services.resource(MetricAttribution, members["metricAttributionArn"])]
+    else:
+        found = list(services.registry.all(MetricAttribution))
+    shown, token = part_of([metric for one in found for metric in one.metrics], members)
+    metrics = [
+        {"metricName": one.name, "eventType": one.event_type, "expression": one.expression}
+        for one in shown
+    ]
+    return {"metrics": metrics, "nextToken": token}
+
+
+def update_metric_attribution(services: AwsServices, members: Members) -> Answer:
+    """Adds and removes metrics, or reports elsewhere, from the next report on."""
+    if "metricAttributionArn" not in members:
+        raise AwsError(INVALID_INPUT, "metricAttributionArn is missing: send it")
+    updated = services.attributions.update(
+        services.arns.name(members["metricAttributionArn"], MetricAttribution),
+        services.now(),
+        add=_metrics(members.get("addMetrics", ())),
+        remove=members.get("removeMetrics", ()),
+        **(_output(members["metricsOutputConfig"]) if "metricsOutputConfig" in members else {}),
+    )
+    return {"metricAttributionArn": services.arns.of(updated)}
+
+
+def _metrics(given: Any) -> tuple[AttributedMetric, ...]:
+    return tuple(
+        AttributedMetric(one["metricName"], one["eventType"], one["expression"]) for one in given
+    )
+
+
+def _output(config: Mapping[str, Any]) -> dict[str, Any]:
+    target = config.get("s3DataDestination", {}).get("path")
+    return {"target": target, "asked": {"metricsOutputConfig": config}}
+
+
+OPERATIONS = (
+    operations_of(KINDS[DatasetImportJob], fields=_import_fields)
+    | operations_of(KINDS[BatchInferenceJob], fields=_inference_fields)
+    | operations_of(KINDS[BatchSegmentJob], fields=_segment_fields)
+    | by_name(
+        update_dataset,
+        create_metric_attribution,
+        list_metric_attribution_metrics,
+        update_metric_attribution,
+    )
+)

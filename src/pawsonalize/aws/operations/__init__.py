@@ -1,1 +1,0 @@
-"""What the operations do: one resource, one file; a handler translates, the engine works."""

@@ -1,0 +1,257 @@
+"""Values of botocore's shapes: read from request bodies, checked, and written into answers.
+
+Read structures are dicts of their known members, moments are milliseconds since 1970. Members that
+are unknown or null are left out. A value of another shape is a SerializationException, and what
+is no moment InvalidInput. Written are the members that a shape has, but for those that are None.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from pawsonalize.aws.protocol import INVALID_INPUT, SERIALIZATION, AwsError
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.times import SECOND, parse_moment
+from pawsonalize.engine.ingest.decoder import encode_text, read_json
+
+_INT32 = 2**31
+_MAX_SHOWN = 100
+_MAX_BREACHES = 20
+# Java's classes of characters in Python's words; a letter or digit is what \w has but _.
+_CLASSES = {
+    r"\p{L}": r"\w",
+    r"\p{N}": r"\w",
+    r"\p{Z}": " \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000",
+    r"\p{ASCII}": r"[\x00-\x7f]",
+}
+# Wider than the model: imports also come from files of this machine.
+_PATTERNS = {"S3Location": "(s3|http|https|file)://.+"}
+_ENCODER = msgspec.json.Encoder()
+
+
+class Structure(dict[str, Any]):
+    """The members of a structure that are known, and all that was sent."""
+
+    __slots__ = ("sent",)
+
+    def __init__(self, members: Mapping[str, Any], sent: Mapping[str, Any]) -> None:
+        super().__init__(members)
+        self.sent = sent
+
+
+def parse(shape: Any, body: bytes) -> Structure:
+    """Return the members of the input; an empty body has none."""
+    try:
+        document = read_json(body) if body.strip() else {}
+    except InvalidInput as error:
+        raise AwsError(SERIALIZATION, error.message) from error
+    if not isinstance(document, dict):
+        raise AwsError(SERIALIZATION, "the body must be a JSON object")
+    return Structure({}, document) if shape is None else _structure(shape, document, "")
+
+
+def _structure(shape: Any, value: Any, path: str) -> Structure:
+    given = _expected(dict, value, path)
+    members = {
+        name: _value(member, given[name], f"{path}.{name}" if path else name)
+        for name, member in shape.members.items()
+        if given.get(name) is not None
+    }
+    return Structure(members, given)
+
+
+def _list(shape: Any, value: Any, path: str) -> list[Any]:
+    given = _expected(list, value, path)
+    return [
+        _value(shape.member, one, f"{path}.{place}.member") for place, one in enumerate(given, 1)
+    ]
+
+
+def _map(shape: Any, value: Any, path: str) -> dict[str, Any]:
+    given: Mapping[str, Any] = _expected(dict, value, path)
+    return {
+        key: _value(shape.value, one, f"{path}.{key}.member")
+        for key, one in given.items()
+        if one is not None
+    }
+
+
+def _string(shape: Any, value: Any, path: str) -> str:
+    if shape.serialization.get("jsonvalue") and isinstance(value, dict | list):
+        value = encode_text(value, path)  # some clients forget to quote it
+    text: str = _expected(str, value, path)
+    return text
+
+
+def _integer(_shape: Any, value: Any, path: str) -> int:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not -_INT32 <= value < _INT32:
+        raise _misfit("a whole number of 32 bits", path)
+    return value
+
+
+def _number(_shape: Any, value: Any, path: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _misfit("a number", path)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise _misfit("a finite number", path)
+    return number
+
+
+_READERS: Mapping[str, Callable[[Any, Any, str], Any]] = {
+    "structure": _structure,
+    "list": _list,
+    "map": _map,
+    "string": _string,
+    "integer": _integer,
+    "long": _integer,
+    "float": _number,
+    "double": _number,
+    "boolean": lambda _shape, value, path: _expected(bool, value, path),
+    # Epoch seconds, or ISO 8601 text.
+    "timestamp": lambda _shape, value, path: parse_moment(value, path),
+}
+_WORDS = {dict: "an object", list: "a list", str: "a string", bool: "true or false"}
+
+
+def _value(shape: Any, value: Any, path: str) -> Any:
+    return _READERS[shape.type_name](shape, value, path)
+
+
+def _expected(kind: type, value: Any, path: str) -> Any:
+    if not isinstance(value, kind):
+        raise _misfit(_WORDS[kind], path)
+    return value
+
+
+def _misfit(wanted: str, path: str) -> AwsError:
+    return AwsError(SERIALIZATION, f"{path or 'the body'} must be {wanted}")
+
+
+_ENCODER = msgspec.json.Encoder()
+_Writer = Callable[[Any], Any]
+
+
+def check(shape: Any, value: Mapping[str, Any]) -> None:
+    """Raise InvalidInputException that names every breach of the shape, worded as AWS words it."""
+    breaches = [] if shape is None else list(_of_structure(shape, value, ""))
+    if breaches:
+        noun = "validation error" if len(breaches) == 1 else "validation errors"
+        shown = "; ".join(breaches[:_MAX_BREACHES])
+        raise AwsError(INVALID_INPUT, f"{len(breaches)} {noun} detected: {shown}")
+
+
+def _of_structure(shape: Any, value: Mapping[str, Any], path: str) -> Iterator[str]:
+    for name in shape.required_members:
+        if name not in value:
+            yield _breach(None, f"{path}.{name}" if path else name, "Member must not be null")
+    for name, member in value.items():
+        yield from _of(shape.members[name], member, f"{path}.{name}" if path else name)
+
+
+def _of(shape: Any, value: Any, path: str) -> Iterator[str]:
+    kind = shape.type_name
+    if kind == "structure":
+        yield from _of_structure(shape, value, path)
+    elif kind == "string":
+        yield from _of_text(shape, value, path)
+    elif kind == "list":
+        yield from _of_length(shape.metadata, len(value), None, path)
+        for place, one in enumerate(value, 1):
+            yield from _of(shape.member, one, f"{path}.{place}.member")
+    elif kind == "map":
+        yield from _of_length(shape.metadata, len(value), None, path)
+        for key, one in value.items():
+            yield from _of(shape.key, key, f"{path}.key")
+            yield from _of(shape.value, one, f"{path}.{key}.member")
+    elif kind in {"integer", "long", "float", "double"}:
+        yield from _of_range(shape.metadata, value, path)
+
+
+def _of_length(
+    limits: Mapping[str, Any], length: int, shown: str | None, path: str
+) -> Iterator[str]:
+    if length < limits.get("min", 0):
+        bound = f"greater than or equal to {limits['min']}"
+    elif length > limits.get("max", length):
+        bound = f"less than or equal to {limits['max']}"
+    else:
+        return
+    yield _breach(shown, path, f"Member must have length {bound}")
+
+
+def _of_text(shape: Any, value: str, path: str) -> Iterator[str]:
+    shown = None if shape.metadata.get("sensitive") else value
+    breached = list(_of_length(shape.metadata, len(value), shown, path))
+    if breached:  # some patterns take too long on too long a text
+        yield from breached
+        return
+    pattern = _PATTERNS.get(shape.name, shape.metadata.get("pattern"))
+    if pattern is not None and not _compiled(pattern).fullmatch(value):
+        rule = f"Member must satisfy regular expression pattern: {pattern}"
+        yield _breach(shown, path, rule)
+    allowed = shape.metadata.get("enum")
+    if allowed and value not in allowed:
+        yield _breach(shown, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
+
+
+def _of_range(limits: Mapping[str, Any], value: float, path: str) -> Iterator[str]:
+    if value < limits.get("min", value):
+        bound = f"greater than or equal to {limits['min']}"
+        yield _breach(value, path, f"Member must have value {bound}")
+    if value > limits.get("max", value):
+        bound = f"less than or equal to {limits['max']}"
+        yield _breach(value, path, f"Member must have value {bound}")
+
+
+def _breach(value: Any, path: str, rule: str) -> str:
+    """One sentence of the message; what is long or sensitive is not repeated."""
+    shown = "" if value is None or len(str(value)) > _MAX_SHOWN else f" '{value}'"
+    return f"Value{shown} at '{path[:_MAX_SHOWN]}' failed to satisfy constraint: {rule}"
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """The pattern as Python's; its digits are ASCII's alone, as they are in Java."""
+    flags = re.NOFLAG if r"\p{L}" in pattern else re.ASCII
+    for java, python in _CLASSES.items():
+        pattern = pattern.replace(java, python)
+    return re.compile(pattern, flags)
+
+
+def serialise(shape: Any, value: Mapping[str, Any] | None) -> bytes:
+    """Return the body of an answer; empty where the operation answers nothing."""
+    return b"" if shape is None else _ENCODER.encode(_writer(shape)(value or {}))
+
+
+@cache
+def _writer(shape: Any) -> Callable[[Any], Any]:
+    """Return the function that makes plain JSON values of the shape's."""
+    match shape.type_name:
+        case "structure":
+            members = [(name, _writer(member)) for name, member in shape.members.items()]
+            return lambda value: {
+                name: write(found)
+                for name, write in members
+                if (found := value.get(name)) is not None
+            }
+        case "list":
+            write_one = _writer(shape.member)
+            return lambda value: [write_one(one) for one in value]
+        case "map":
+            write_value = _writer(shape.value)
+            return lambda value: {str(key): write_value(one) for key, one in value.items()}
+        case "timestamp":
+            return lambda moment: moment / SECOND
+        case "string":
+            return str
+    return lambda value: value

@@ -1,0 +1,256 @@
+"""Solutions and their versions, and solutionConfig as settings of ours."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from pawsonalize.aws.protocol import IN_USE, INVALID_INPUT, AwsError
+from pawsonalize.aws.recipes import WITHOUT_EFFECT, recipe_arn, recipe_of
+from pawsonalize.aws.resources import by_name, described, given_tags, operations_of
+from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.engine.training.solutions import MOST_DAYS
+from pawsonalize.kinds.catalogue import KINDS
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.kind import Values
+from pawsonalize.kinds.resource import Status
+from pawsonalize.kinds.solutions import (
+    MAX_TRIALS,
+    EventParameters,
+    Solution,
+    SolutionUpdate,
+    SolutionVersion,
+    TrainingMode,
+    TrainingSelection,
+    Tuning,
+)
+from pawsonalize.recipes.settings import Range
+
+_AUTO, _SCHEDULE = "performAutoTraining", "autoTrainingConfig"
+_KEPT = ("recipeArn", "eventType", "solutionConfig")
+# Members that would change the model, and do not yet: better refused than forgotten.
+_NOT_YET = ("autoMLConfig", "optimizationObjective", "trainingDataConfig")
+_DEFAULT_TRIALS = "20"
+_WEEKLY = "rate(7 days)"
+
+
+def create_solution(services: AwsServices, members: Members) -> Answer:
+    """Creates a solution, by hyperparameters of ours; tuned or trained by itself only if asked."""
+    _refuse(members, "performAutoML", "performIncrementalUpdate")
+    group = services.resource(DatasetGroup, members["datasetGroupArn"])
+    if "recipeArn" not in members:
+        raise AwsError(INVALID_INPUT, "recipeArn is missing: ListRecipes has those there are")
+    recipe = recipe_of(members["recipeArn"]).recipe
+    config = members.get("solutionConfig", {})
+    solution = Solution(
+        name=members["name"],
+        dataset_group=group.name,
+        recipe=recipe,
+        settings=_settings(config),
+        selection=_selection(members, config),
+        tuning=_tuning(members),
+        # AWS trains unless told otherwise; here a schedule, if nothing more, must say so.
+        auto_training_days=_auto_training(members.get(_AUTO, _SCHEDULE in config), config),
+        retrain=_retrain(members),
+        tags=given_tags(members),
+        asked={name: members[name] for name in _KEPT if name in members},
+    )
+    created = services.solutions.create(solution, services.now())
+    return {"solutionArn": services.arns.of(created)}
+
+
+def update_solution(services: AwsServices, members: Members) -> Answer:
+    """Changes which events later versions train on, and whether any are trained by themselves."""
+    _refuse(members, "performAutoML", "performIncrementalUpdate")
+    name = services.arns.name(members["solutionArn"], Solution)
+    now, changes = services.now(), members.get("solutionUpdateConfig", {})
+
+    def updated(solution: Solution) -> Solution:
+        config = {**solution.asked.get("solutionConfig", {}), **changes}
+        wanted = members.get(_AUTO, solution.auto_training_days is not None)
+        return msgspec.structs.replace(
+            solution,
+            selection=_selection({}, config) if "eventsConfig" in changes else solution.selection,
+            auto_training_days=_auto_training(wanted, config),
+            retrain=_retrain(members) if _AUTO in members else solution.retrain,
+            asked={**solution.asked, "solutionConfig": config} if changes else solution.asked,
+            latest_update=SolutionUpdate(now, {_AUTO: wanted, "solutionUpdateConfig": changes}),
+        )
+
+    solution = services.solutions.change(name, updated, now)
+    return {"solutionArn": services.arns.of(solution)}
+
+
+def _solution_shown(_services: AwsServices, solution: Solution) -> Answer:
+    return {
+        "recipeArn": recipe_arn(solution.recipe, solution.asked),
+        "performHPO": solution.tuning is not None,
+        "performAutoML": False,
+        _AUTO: solution.auto_training_days is not None,
+        "performIncrementalUpdate": False,
+    }
+
+
+def _solution_details(services: AwsServices, solution: Solution) -> Answer:
+    versions = services.registry.page(SolutionVersion, 1, parent=solution.name)
+    newest = [described(services, one) | _version_shown(services, one) for one in versions]
+    answer: Answer = {"latestSolutionVersion": next(iter(newest), None)}
+    if (update := solution.latest_update) is not None:
+        answer["latestSolutionUpdate"] = {
+            **update.asked,
+            "performIncrementalUpdate": False,
+            "status": Status.ACTIVE,
+            "creationDateTime": update.requested_at,
+            "lastUpdatedDateTime": update.requested_at,
+        }
+    return answer
+
+
+def _retrain(members: Members) -> bool | None:
+    """Return False if performAutoTraining is: then the daily retraining leaves it out, too."""
+    return False if members.get(_AUTO) is False else None
+
+
+def _refuse(members: Members, *names: str) -> None:
+    for name in names:
+        if members.get(name):
+            raise AwsError(INVALID_INPUT, f"this service does not do {name} yet: leave it out")
+
+
+def stop_solution_version_creation(services: AwsServices, members: Members) -> None:
+    """Ends a training, or the waiting for it, and leaves nothing of it."""
+    version = services.resource(SolutionVersion, members["solutionVersionArn"])
+    if version.status.is_settled:
+        raise AwsError(IN_USE, f"solution version {version.name} is {version.status}")
+    services.trainings.stop(version.name, services.now())
+
+
+def get_solution_metrics(services: AwsServices, members: Members) -> Answer:
+    """Answers how well a version does on held-out users, by AWS's split and metrics."""
+    version = services.resource(SolutionVersion, members["solutionVersionArn"])
+    if version.status is not Status.ACTIVE:
+        raise AwsError(IN_USE, f"solution version {version.name} is {version.status}: no metrics")
+    if not version.metrics:
+        why = version.unmeasured or "it was trained before versions were measured: train it again"
+        raise AwsError(INVALID_INPUT, f"solution version {version.name} has no metrics: {why}")
+    return {"solutionVersionArn": services.arns.of(version), "metrics": version.metrics}
+
+
+def _version_shown(services: AwsServices, version: SolutionVersion) -> Answer:
+    return {
+        "solutionVersionArn": services.arns.of(version),
+        "trainingMode": version.mode,
+        "trainingType": "AUTOMATIC" if version.automatic else "MANUAL",
+    }
+
+
+def _version_details(services: AwsServices, version: SolutionVersion) -> Answer:
+    solution, tuned = services.registry.get(Solution, version.solution), None
+    if version.tuned is not None:  # its settings are those that were surely better
+        chosen = {name: str(value) for name, value in version.tuned.settings.items()}
+        tuned = {"algorithmHyperParameters": chosen}
+    return {
+        "datasetGroupArn": services.arns.named(DatasetGroup, solution.dataset_group),
+        "recipeArn": recipe_arn(version.recipe, version.asked),
+        "performHPO": version.tuning is not None,
+        "tunedHPOParams": tuned,
+        "performAutoML": False,
+        "performIncrementalUpdate": False,
+    }
+
+
+def _version_fields(services: AwsServices, members: Members) -> Values:
+    mode = members.get("trainingMode", TrainingMode.FULL)
+    if mode not in set(TrainingMode):
+        raise AwsError(INVALID_INPUT, f"trainingMode may be FULL or UPDATE, not {mode}")
+    solution, name = services.resource(Solution, members["solutionArn"]), members.get("name")
+    return {"name": name, "mode": TrainingMode(mode), "asked": {**solution.asked, "name": name}}
+
+
+def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    _refuse(config, *_NOT_YET)
+    given = config.get("algorithmHyperParameters", {})
+    return {name: value for name, value in given.items() if name not in WITHOUT_EFFECT}
+
+
+def _auto_training(wanted: bool, config: Mapping[str, Any]) -> int | None:
+    """Return the days between trainings, None without; the schedule is checked in any case."""
+    expression = config.get(_SCHEDULE, {}).get("schedulingExpression", _WEEKLY)
+    days = int(expression.removeprefix("rate(").partition(" ")[0])  # the form is checked
+    if not 1 <= days <= MOST_DAYS:
+        raise AwsError(
+            INVALID_INPUT, f"schedulingExpression may be 1 to {MOST_DAYS} days, not {days}"
+        )
+    return days if wanted else None
+
+
+def _tuning(members: Members) -> Tuning | None:
+    """Return the tuning of performHPO, None without; its trials are AWS's training jobs."""
+    config = members.get("solutionConfig", {}).get("hpoConfig", {})
+    if not members.get("performHPO"):
+        if config:
+            raise AwsError(INVALID_INPUT, "hpoConfig is of performHPO: send that too")
+        return None
+    jobs = config.get("hpoResourceConfig", {}).get("maxNumberOfTrainingJobs", _DEFAULT_TRIALS)
+    if not str(jobs).isdecimal() or not 1 <= int(jobs) <= MAX_TRIALS:
+        raise AwsError(
+            INVALID_INPUT,
+            f"maxNumberOfTrainingJobs must be a number from 1 to {MAX_TRIALS}, not {jobs!s:.40}",
+        )
+    return Tuning(int(jobs), ranges=_ranges(config.get("algorithmHyperParameterRanges", {})))
+
+
+def _ranges(given: Mapping[str, Any]) -> dict[str, Range]:
+    if given.get("categoricalHyperParameterRanges"):
+        raise AwsError(INVALID_INPUT, "only numbers are tuned: leave categorical ranges out")
+    listed = [
+        *given.get("integerHyperParameterRanges", ()),
+        *given.get("continuousHyperParameterRanges", ()),
+    ]
+    if not all("name" in one for one in listed):
+        raise AwsError(INVALID_INPUT, "each range needs the name of its hyperparameter")
+    return {
+        one["name"]: Range(one.get("minValue", 0), one.get("maxValue", 0))
+        for one in listed
+        if one["name"] not in WITHOUT_EFFECT
+    }
+
+
+def _selection(members: Members, config: Mapping[str, Any]) -> TrainingSelection:
+    """Return the events that train, and their weights."""
+    listed = config.get("eventsConfig", {}).get("eventParametersList", ())
+    if listed and "eventType" in members:
+        raise AwsError(INVALID_INPUT, "send eventType or eventParametersList, not both")
+    if not all("eventType" in event for event in listed):
+        raise AwsError(INVALID_INPUT, "each of eventParametersList needs its eventType")
+    if listed:
+        return TrainingSelection(
+            tuple(
+                EventParameters(one["eventType"], one.get("weight"), one.get("eventValueThreshold"))
+                for one in listed
+            )
+        )
+    text = config.get("eventValueThreshold")
+    try:
+        threshold = None if text is None else float(text)
+    except ValueError:
+        raise AwsError(INVALID_INPUT, "eventValueThreshold must be a number") from None
+    if "eventType" in members:
+        return TrainingSelection((EventParameters(members["eventType"], None, threshold),))
+    if threshold is not None:
+        raise AwsError(INVALID_INPUT, "eventValueThreshold is of an eventType: send it too")
+    return TrainingSelection()
+
+
+OPERATIONS = (
+    operations_of(KINDS[Solution], shown=_solution_shown, details=_solution_details)
+    | operations_of(
+        KINDS[SolutionVersion],
+        shown=_version_shown,
+        details=_version_details,
+        fields=_version_fields,
+    )
+    | by_name(
+        create_solution, update_solution, stop_solution_version_creation, get_solution_metrics
+    )
+)
