@@ -183,6 +183,11 @@ def benchmarks() -> dict[str, Benchmark]:
             (("--events", "400", "--days", "2", "--users", "3"),),
             (("--events", "100000", "--days", "9"),),
         ),
+        "commands": Benchmark(
+            "CPU time of commands and of a starting server, beside bare imports",
+            (("--events", "500", "--pairs", "1"),),
+            (("--events", "2000", "--pairs", "3"),),
+        ),
         "artefacts": Benchmark(
             "Models in a bucket, beside a folder",
             (("--megabytes", "1", "--looks", "20"),),
