@@ -53,8 +53,8 @@ def settings_page() -> str:
         " environment variable of its name. What the environment itself has stays.\n\n"
         "A name that is not in this list is an error in the file and a warning in the environment."
         " Names may be written as the config files of AWS's deployment write them"
-        " (`minProvisionedTPS`); what they hold for AWS alone (`vpcId`, `…SsmPath`) has no meaning"
-        " here and is named in a warning.\n\n" + "\n".join(rows) + "\n"
+        " (`minProvisionedTPS`); what they hold for AWS alone (`vpcId`, `…SsmPath`) is accepted,"
+        " and `pawsonalize config check` says what each is.\n\n" + "\n".join(rows) + "\n"
     )
 
 

@@ -31,22 +31,26 @@ _NO_SETTINGS = frozenset({_ENV, _CONFIG, SOURCES, SECRETS})
 # Read by the tests and the benchmarks, not by the service.
 _OF_DEVELOPERS = re.compile(r"PAWSONALIZE_(TEST_.*|SHARED_DATA|FUZZ|SASREC_EPOCHS)")
 # What config files for AWS's deployment hold beside the settings that we have too.
-_OF_AWS = re.compile(
-    r"vpcid|subnetids?|securitygroupids?|account(id)?|region|stackname|tags|.*(ssm|arn)path|.*arn"
-)
+_OF_AWS = {
+    ".*(ssm|arn|name)path": "names an entry of AWS's Parameter Store",
+    "vpcid|subnetids?|securitygroupids?": "names a network of AWS",
+    "account(id)?|region|stackname|tags|.*arn": "is about an account of AWS",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
     """Settings as written: the value and the source of each, by its name.
 
-    `file` is the config file that was read, if any; `warnings` are sentences for the operator.
+    `file` is the config file that was read, if any; `warnings` and `notes` are sentences for the
+    operator, of mistakes and of what has a meaning elsewhere.
     """
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]
     file: Path | None
     warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class Secret(str):
@@ -104,7 +108,7 @@ def read_config(
     InvalidInput for a file that is not there, cannot be read or holds an unknown name.
     """
     path = _path(environ if file is None else {_CONFIG: str(file)})
-    values, warnings = ({}, []) if path is None else _of_file(path, known)
+    values, warnings, notes = ({}, [], []) if path is None else _of_file(path, known)
     sources = dict.fromkeys(values, str(path))
     for variable, value in environ.items():
         if not variable.upper().startswith(PREFIX) or variable in _NO_SETTINGS:
@@ -116,7 +120,7 @@ def read_config(
             warnings.append(_unknown_variable(variable, known))
     if given := environ.get(SOURCES):  # it has put all settings into variables
         sources = msgspec.json.decode(given, type=dict[str, str])
-    return Written(values, sources, path, tuple(warnings))
+    return Written(values, sources, path, tuple(warnings), tuple(notes))
 
 
 def _path(environ: Mapping[str, str]) -> Path | None:
@@ -150,14 +154,14 @@ def _no_such_env(env: str, wanted: Path) -> str:
     )
 
 
-def _of_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[str]]:
+def _of_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[str], list[str]]:
     by_plain_name = {_plain(name): name for name in known}
     values: dict[str, Any] = {}
     spelt: dict[str, str] = {}
-    warnings: list[str] = []
+    notes: list[str] = []
     content = _mapping(path)
     if content is None:
-        return {}, [f"{path} is empty: nothing is set by it"]
+        return {}, [f"{path} is empty: nothing is set by it"], []
     for key, value in content.items():
         if not isinstance(key, str):
             raise InvalidInput(f"{path}: {key!r} is not the name of a setting: write `name: value`")
@@ -168,13 +172,13 @@ def _of_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[s
             )
         if name is not None:
             values[name], spelt[name] = value, key
-        elif _OF_AWS.fullmatch(_plain(key)):
-            warnings.append(
-                f"{path}: {key} is for AWS's deployment and has no meaning here: leave it out"
+        elif reason := _reason_on_aws(key):
+            notes.append(
+                f"{path}: {key} {reason}: `pawsonalize-deploy` reads it, nothing here does"
             )
         else:
             raise InvalidInput(f"{path}: there is no setting {key}{_suggestion(key, known)}")
-    return values, warnings
+    return values, [], notes
 
 
 def _mapping(path: Path) -> dict[Any, Any] | None:
@@ -203,9 +207,15 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _reason_on_aws(name: str) -> str | None:
+    """Return what the name is in AWS's deployment, or None if it is nothing there either."""
+    plain = _plain(name)
+    return next((reason for names, reason in _OF_AWS.items() if re.fullmatch(names, plain)), None)
+
+
 def _unknown_variable(variable: str, known: Collection[str]) -> str:
     name = variable.upper().removeprefix(PREFIX)
-    if _OF_AWS.fullmatch(_plain(name)):
+    if _reason_on_aws(name):
         return f"the variable {variable} is for AWS's deployment and has no meaning here"
     likely = nearest(name, (*known, "env", "config", "secrets_dir"))
     hint = (

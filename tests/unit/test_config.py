@@ -9,6 +9,8 @@ from pawsonalize.cli.main import app, main
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings, read_settings
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -151,10 +153,31 @@ def test_the_knobs_of_awss_deployment_are_mapped_or_named() -> None:
     assert settings.exploration_item_age_cut_off == 30
     assert settings.min_provisioned_tps == 2
     assert settings.rerank_min_provisioned_tps == 3
-    assert len(written.warnings) == 7
-    assert written.warnings[0] == (
-        "config/dev.yaml: vpcId is for AWS's deployment and has no meaning here: leave it out"
+    assert written.warnings == ()
+    assert len(written.notes) == 7
+    assert written.notes[0] == (
+        "config/dev.yaml: vpcId names a network of AWS: `pawsonalize-deploy` reads it, nothing here"
+        " does"
     )
+
+
+def test_the_config_file_of_the_reference_is_accepted_and_each_key_acts_or_is_explained() -> None:
+    file = ROOT.parent / "shared/data/reference/config/dev.yaml"
+    if not file.is_file():
+        pytest.skip("the reference is not here")
+    write(file.read_text())
+    done = CliRunner().invoke(app, ["config", "check"])
+    assert done.exit_code == 0, done.output
+    *notes, said = done.output.splitlines()
+    assert len(notes) == 12
+    assert all("`pawsonalize-deploy` reads it" in note for note in notes)
+    assert "can be used: 6 settings are given" in said
+
+
+def test_a_misspelt_knob_is_refused_beside_those_of_aws() -> None:
+    write("getRecommendationNamePath: /a\nexplorationWait: 0.1\n")
+    with pytest.raises(InvalidInput, match=r"explorationWait: did you mean exploration_weight\?"):
+        read_settings()
 
 
 def test_the_doctor_says_which_settings_are_given_and_what_is_without_effect(

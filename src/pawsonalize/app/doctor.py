@@ -62,6 +62,8 @@ def settings_in_force(_settings: Settings) -> Iterator[Diagnosis]:
     file = "no config file" if written.file is None else str(written.file.absolute())
     sources = ", ".join(f"{name} (from {source})" for name, source in written.sources.items())
     yield fine(f"{file}; given: {sources or 'none'}")
+    for note in written.notes:
+        yield fine(note)
     for warning in written.warnings:
         yield attention(warning)
 

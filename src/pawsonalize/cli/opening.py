@@ -62,7 +62,8 @@ def _say_where(settings: Settings) -> None:
     if settings.data_dir == configured.data_dir:
         where = f"data folder: {settings.data_dir.absolute()}"
         if written.file is not None:
-            where += f" (settings: {written.file.absolute()})"
+            aside = f"; {len(written.notes)} of its keys are for AWS alone" if written.notes else ""
+            where += f" (settings: {written.file.absolute()}{aside})"
         say(where, "dim")
 
 

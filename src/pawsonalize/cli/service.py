@@ -197,6 +197,8 @@ def check(
     where = "no config file" if written.file is None else str(written.file)
     count = len(written.sources)
     are = "setting is" if count == 1 else "settings are"
+    for note in written.notes:
+        print(note)
     print(f"{where} and the environment can be used: {count} {are} given")
 
 
