@@ -14,7 +14,7 @@ from pawsonalize.storage.animals.exposures import add_shown_animals
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter
-from pawsonalize.wings.feeds.importing import FILES, BadRow, FeedReport, note_brought
+from pawsonalize.wings.feeds.importing import FILES, BadRow, FeedReport, keep_newest_import
 from tests.animal_data import animal
 from tests.event_data import event
 from tests.service_data import CATS, DOGS, make_service
@@ -39,7 +39,7 @@ def make_world(folder: Path, **more: Any) -> Settings:
         _put_animals(adapters)
         _put_events(adapters)
         _put_letters(adapters)
-        note_brought(adapters.registry, FILES, "north", _report(), NOW)
+        keep_newest_import(adapters.registry, FILES, "north", _report(), NOW)
     return settings
 
 

@@ -40,11 +40,7 @@ _OF_AWS = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Settings as written: the value and the source of each, by its name.
-
-    `file` is the config file that was read, if any; `warnings` and `notes` are sentences for the
-    operator, of mistakes and of what has a meaning elsewhere.
-    """
+    """Values and sources of settings by name, and the config file that was read, if any."""
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]
@@ -80,9 +76,8 @@ def display_value(value: object) -> str:
 def read_secrets(environ: MutableMapping[str, str]) -> None:
     """Make a variable of each file in the folder of secrets, by its name; what is set stays.
 
-    The folder is PAWSONALIZE_SECRETS_DIR; files that have no name of a variable are passed over, as
-    systems keep files of their own there. A newline at a file's end does not count. InvalidInput if
-    folder or file cannot be read.
+    Files without the name of a variable are passed over, as systems keep files of their own there.
+    InvalidInput if folder or file cannot be read.
     """
     if not (given := environ.get(SECRETS)):
         return
@@ -103,9 +98,8 @@ def read_config(
 ) -> Written:
     """Read the config file, then the environment, which wins; `known` are the settings' names.
 
-    The file is `file`, or else PAWSONALIZE_CONFIG, else config/{env}.yaml or .yml below the current
-    folder, where PAWSONALIZE_ENV names the env (default dev, which may be absent). Raises
-    InvalidInput for a file that is not there, cannot be read or holds an unknown name.
+    The file is `file`, PAWSONALIZE_CONFIG, or config/{env}.yaml or .yml below the current folder.
+    InvalidInput for a file that is missing, cannot be read or holds an unknown name.
     """
     path = _path(environ if file is None else {_CONFIG: str(file)})
     values, warnings, notes = ({}, [], []) if path is None else _of_file(path, known)
@@ -124,7 +118,6 @@ def read_config(
 
 
 def _path(environ: Mapping[str, str]) -> Path | None:
-    """The config file to read; None if there is none and none was asked for."""
     if given := environ.get(_CONFIG):
         if not Path(given).is_file():
             raise InvalidInput(
@@ -192,8 +185,6 @@ def _mapping(path: Path) -> dict[Any, Any] | None:
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that is there twice, where YAML would silently keep the last."""
-
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """See `SafeLoader.construct_mapping`."""
         seen = set()
@@ -239,7 +230,6 @@ def nearest(name: str, known: Collection[str]) -> str | None:
 
 
 def _plain(name: str) -> str:
-    """The name without case and separators: minProvisionedTPS is min_provisioned_tps."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 

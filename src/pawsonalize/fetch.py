@@ -73,10 +73,7 @@ def fetch(
     limits: Limits = Limits(),  # frozen
     stopped: Callable[[], bool] = lambda: False,
 ) -> Fetched | None:
-    """Fetch an address; None if it has not changed since `known`.
-
-    InvalidInput if it is no such address. NotFetched, with the reason, if it cannot be fetched.
-    """
+    """Fetch an address; None if it has not changed since `known`. InvalidInput or NotFetched."""
     check_url(url)
     request = Request(url, headers={"User-Agent": "pawsonalize", "Accept-Encoding": "gzip"})  # noqa: S310 - checked
     conditions = {"If-None-Match": known.etag, "If-Modified-Since": known.modified}
@@ -119,14 +116,12 @@ def safe_address(url: str) -> str:
 
 
 def same_origin(url: str, other: str) -> bool:
-    """Whether two addresses are of the same server, as browsers see it."""
+    """True if two addresses are of the same server, as browsers see it."""
     one, two = urlsplit(url), urlsplit(other)
     return (one.scheme, one.hostname, one.port) == (two.scheme, two.hostname, two.port)
 
 
 class _Redirects(HTTPRedirectHandler):
-    """Follows redirects by HTTP; another origin gets no header that was not meant for it."""
-
     max_redirections = 5
 
     def redirect_request(
@@ -141,7 +136,6 @@ class _Redirects(HTTPRedirectHandler):
 
 
 def _opener() -> OpenerDirector:
-    """No more than HTTP: the usual one of urllib opens files as well."""
     opener = OpenerDirector()
     for handler in (
         ProxyHandler,

@@ -15,10 +15,7 @@ BACKGROUND_CONNECTIONS = 8
 
 
 class FleetSettings(ConnectionLimits, frozen=True):
-    """Settings of a fleet: the places that machines share, and the roles of each.
-
-    A part of the settings, see `settings.py`.
-    """
+    """Settings of a fleet: the places that machines share, and the roles of each."""
 
     artefact_url: str = ""
     """A bucket or folder for models, archive and files of jobs; empty: in the data folder."""
@@ -45,7 +42,7 @@ class FleetSettings(ConnectionLimits, frozen=True):
                 )
 
     def has_role(self, role: str) -> bool:
-        """Whether this server does that."""
+        """True if this server has the role."""
         return role in self.own_roles
 
     @property

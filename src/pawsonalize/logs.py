@@ -10,7 +10,7 @@ _FOR_MACHINES = ("details", "kind", "notification_id")  # of a notification: its
 
 
 def configure_logs(style: str, level: str, *, only_news: bool = False) -> None:
-    """Send log lines to stderr, as text for people (`console`) or JSON for machines (`json`).
+    """Log to stderr, as text for people (`console`) or JSON for machines (`json`).
 
     With `only_news`, info is what people are notified of, unless the level is `debug`.
     """

@@ -15,14 +15,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from pawsonalize.config import (
-    PREFIX,
-    Secret,
-    Written,
-    read_config,
-    read_json,
-    wanted,
-)
+from pawsonalize.config import PREFIX, Secret, Written, read_config, read_json, wanted
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.settings import AnimalSettings
 from pawsonalize.engine.training.retraining.schedule import CheckSettings, read_schedule
@@ -87,7 +80,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     audit_days: Annotated[int, Meta(ge=1)] = 365
     """For so many days it is kept who changed what."""
     aws_signatures: Literal["auto", "required", "off"] = "auto"
-    """Whether `/aws` answers signed requests only; `auto`: where keys are required."""
+    """Signed requests to `/aws`: `required`, `off`, or `auto`: where keys are required."""
     access_key_root: Secret = Secret("")
     """The root key of access keys, 64 hexadecimal digits; empty: a file in the data folder."""
     first_access_keys: Annotated[str, Meta(pattern=_FIRST_KEYS)] = ""
@@ -109,9 +102,9 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     gate_min_test_cases: Count = _GATE.min_test_cases
     """With fewer held-out test cases the evidence is insufficient, and the live version stays."""
     gate_beat_popularity: bool = _GATE.beat_popularity
-    """Whether a new version must be better than popularity."""
+    """A new version must be better than popularity."""
     gate_beat_live: bool = _GATE.beat_live
-    """Whether it must be better than the live version, or a refresh of it."""
+    """It must be better than the live version, or a refresh of it."""
     gate_min_lead: Share = _GATE.min_lead
     """Better means a lead beyond chance, and of at least this share of the live NDCG@5."""
     gate_refresh_days: Annotated[float, Meta(ge=0)] = _GATE.refresh_days
@@ -177,7 +170,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     retrain_time_zone: str = "UTC"
     """The time zone of cron's fields, such as `Europe/Berlin`."""
     retrain_here: bool = True
-    """Whether this server begins retrainings and works on them; if not, others must."""
+    """This server begins retrainings and works on them; if not, others must."""
     retrain_limit_hours: Annotated[float, Meta(gt=0)] = 24.0
     """A retraining that was worked on for longer has timed out."""
     retrain_check_seconds: Annotated[float, Meta(gt=0)] = 2.0
@@ -232,7 +225,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
 
     @property
     def is_local(self) -> bool:
-        """Whether only this machine can reach the address."""
+        """True if only this machine can reach the address."""
         try:
             return self.host == "localhost" or ip_address(self.host).is_loopback
         except ValueError:
@@ -240,19 +233,19 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
 
     @property
     def requires_keys(self) -> bool:
-        """Whether nobody may call without a key."""
+        """True if nobody may call without a key."""
         if self.access_keys == "auto":
             return not self.is_local
         return self.access_keys == "required"
 
     @property
     def serves_site(self) -> bool:
-        """Whether there is an adoption site: of the shelter's own animals, or the demo."""
+        """True if there is an adoption site: of the shelter's own animals, or the demo."""
         return self.site or self.demo_site
 
     @property
     def requires_signatures(self) -> bool:
-        """Whether requests to `/aws` must be signed."""
+        """True if requests to `/aws` must be signed."""
         if self.aws_signatures == "auto":
             return self.requires_keys
         return self.aws_signatures == "required"
@@ -279,7 +272,6 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         return AnimalSettings(**{name: getattr(self, name) for name in _OF_ANIMALS})
 
     def _prefixed(self, prefix: str) -> dict[str, Any]:
-        """The settings of that prefix, without it."""
         names = (name for name in self.__struct_fields__ if name.startswith(prefix))
         return {name.removeprefix(prefix): getattr(self, name) for name in names}
 
@@ -330,11 +322,10 @@ def load_settings(overrides: Mapping[str, Any] | None = None) -> Settings:
 def read_settings(
     overrides: Mapping[str, Any] | None = None, file: Path | None = None
 ) -> tuple[Settings, Written]:
-    """Read the config file, then the environment: the settings, and what was written where.
+    """Read the config file, then the environment: the settings, and their sources.
 
-    `overrides` (such as command-line options) win over both; None values among them are left
-    out. `file` is read in place of the usual config file. Raises InvalidInput that names the wrong
-    setting, and where its value comes from.
+    `overrides`, such as command-line options, win unless None. InvalidInput names the wrong setting
+    and the source of its value.
     """
     written = read_config(kinds_of_settings(), os.environ, file)
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
@@ -349,7 +340,6 @@ def read_settings(
 
 
 def _converted(values: Mapping[str, Any], *, strict: bool) -> Settings:
-    """The values as settings; a part of a wing may `check` them as a whole."""
     kinds = kinds_of_settings()
     by_kind: dict[type[msgspec.Struct], dict[str, Any]] = {kind: {} for kind in kinds.values()}
     for name, value in values.items():
@@ -365,7 +355,6 @@ def _converted(values: Mapping[str, Any], *, strict: bool) -> Settings:
 
 
 def _wrong(reason: str, values: Mapping[str, Any], sources: Mapping[str, str]) -> str:
-    """Return an error about a wrong setting; the values of secrets are not shown."""
     complaint, _, place = reason.partition(" - at `$.")
     name = place.rstrip("`")
     if name not in sources:
@@ -384,7 +373,6 @@ def as_environment(settings: Settings) -> dict[str, str]:
 
 
 def _read(kind: type, value: Any) -> Any:
-    """Read the types that msgspec does not know, which are made from text."""
     if not isinstance(value, str | kind):
         raise TypeError(f"Expected `str`, got `{type(value).__name__}`")
     return kind(value)

@@ -18,7 +18,6 @@ from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.dead_letters.archived_letters import (
     ArchivedLetters,
-    LetterPlan,
     decode_letters,
 )
 from pawsonalize.wings.dead_letters.composition import forget_old
@@ -53,7 +52,7 @@ class World:
         self.database, self.objects = database, Objects(folder)
         self.letters = DeadLetters(database)
         self.archived = ArchivedLetters(
-            LetterPlan(database), self.objects, ArchiveIndex(database), ErasedLookup(database)
+            database, self.objects, ArchiveIndex(database), ErasedLookup(database)
         )
 
     def keep(self, raw: bytes = b'{"userId": "bob"}', at: int = 0, group: str = GROUP) -> str:

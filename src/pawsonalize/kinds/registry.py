@@ -239,7 +239,8 @@ class Registry:
 
 def to_row(resource: Resource) -> ResourceRow:
     """The resource as it is stored."""
-    fields = msgspec.structs.asdict(resource)
+    names = msgspec.structs.fields(resource)
+    fields = {one.encode_name: getattr(resource, one.name) for one in names}
     columns = {name: fields.pop(name) for name in _COLUMNS}
     return ResourceRow(
         kind=resource.kind,

@@ -19,6 +19,12 @@ from botocore.config import Config
 
 REGION = "us-east-1"
 _LOOK_SECONDS = 0.05
+_START_SECONDS = 120
+_STOP_SECONDS = 30
+_ANSWER_SECONDS = 0.02
+_IN_USE = "address already in use"
+# The same answers every time, and nothing that happens by itself.
+_SETTINGS = {"exploration_weight": "0", "retrain_here": "false", "log_level": "warning"}
 
 
 class NotActive(Exception):
@@ -75,10 +81,7 @@ class Service:
         return folder
 
     def wait_until_active(self, arn: str, seconds: float = 300) -> dict[str, Any]:
-        """Wait for what is being created or updated, and return its description.
-
-        Raises NotActive with the reason if it fails, or if it takes longer.
-        """
+        """Wait until it is created or updated; return its description, or raise NotActive."""
         kind = kind_of(arn)
         describe = getattr(self.personalize, f"describe_{kind.replace('-', '_')}")
         deadline = time.monotonic() + seconds
@@ -106,14 +109,6 @@ def member_of(kind: str) -> str:
     return re.sub("-(.)", lambda match: match[1].upper(), kind)
 
 
-_START_SECONDS = 120
-_STOP_SECONDS = 30
-_ANSWER_SECONDS = 0.02
-_IN_USE = "address already in use"
-# The same answers every time, and nothing that happens by itself.
-_SETTINGS = {"exploration_weight": "0", "retrain_here": "false", "log_level": "warning"}
-
-
 @contextmanager
 def running_service(folder: Path, **settings: str) -> Iterator[Service]:
     """A service on the folder; its settings are by their names in docs/reference/settings.md."""
@@ -134,7 +129,9 @@ def running_service(folder: Path, **settings: str) -> Iterator[Service]:
 def _start(
     folder: Path, settings: Mapping[str, str]
 ) -> "tuple[subprocess.Popen[bytes], int] | None":
-    port = _free_port()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PAWSONALIZE")}
     given = {"data_dir": str(folder / "data"), "s3_root": str(folder / "s3"), "aws_region": REGION}
     environment = {
@@ -162,12 +159,6 @@ def _start(
             raise RuntimeError(f"pawsonalize serve did not answer in {_START_SECONDS} seconds")
         time.sleep(_ANSWER_SECONDS)
     return process, port
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _answers(port: int) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from pawsonalize.domain.errors import StreamUnavailable
 from pawsonalize.wings.streams import reading as streams
-from pawsonalize.wings.streams.consuming import Consumer, Taken
+from pawsonalize.wings.streams.consuming import BatchCounts, Consumer
 from pawsonalize.wings.streams.reading import CatchingUp, StreamReading
 from pawsonalize.wings.streams.stream_shards import Shard, ShardLag, ShardTable
 
@@ -23,10 +23,10 @@ class Failing:
         monkeypatch.setattr(self.reading._stopping, "wait", self.pauses.append)
         monkeypatch.setattr(streams, "_TURN_SECONDS", 0.01)
 
-    def step(self, wait: float) -> Taken:
+    def step(self, wait: float) -> BatchCounts:
         if self.is_down:
             raise StreamUnavailable("down")
-        return Taken()
+        return BatchCounts()
 
 
 def test_a_stream_that_is_down_is_tried_more_and_more_seldom(
@@ -69,7 +69,7 @@ MINE, ROW = ShardLag("0", 0.0, 0), Shard("s", "0")
 
 def test_a_stream_is_read_through_when_nothing_is_left() -> None:
     over = Shard("s", "1", is_ended=True)
-    assert catching_up(Reader(MINE), Shards(ROW, over)).is_over(Taken())
+    assert catching_up(Reader(MINE), Shards(ROW, over)).is_over(BatchCounts())
 
 
 @pytest.mark.parametrize(
@@ -86,21 +86,21 @@ def test_a_stream_is_not_read_through_while_anything_is_left_or_unknown(
     reader: Reader, shards: Shards
 ) -> None:
     waiting = catching_up(reader, shards)
-    assert not waiting.is_over(Taken())
-    assert not waiting.is_over(Taken())
+    assert not waiting.is_over(BatchCounts())
+    assert not waiting.is_over(BatchCounts())
 
 
 def test_what_another_consumer_says_counts_once_it_has_looked_again() -> None:
     theirs = Shard("s", "1", holder="other", lag_seconds=0, lag_messages=0, looked_at=1)
     shards = Shards(ROW, theirs)
     waiting = catching_up(Reader(MINE), shards)
-    assert not waiting.is_over(Taken())
-    assert not waiting.is_over(Taken())  # it may be dead
+    assert not waiting.is_over(BatchCounts())
+    assert not waiting.is_over(BatchCounts())  # it may be dead
     shards.rows = (ROW, replace(theirs, looked_at=2, lag_messages=7))
-    assert not waiting.is_over(Taken())
+    assert not waiting.is_over(BatchCounts())
     shards.rows = (ROW, replace(theirs, looked_at=3))
-    assert waiting.is_over(Taken())
+    assert waiting.is_over(BatchCounts())
 
 
 def test_a_stream_that_has_just_brought_something_may_bring_more() -> None:
-    assert not catching_up(Reader(MINE), Shards(ROW)).is_over(Taken(1, 1))
+    assert not catching_up(Reader(MINE), Shards(ROW)).is_over(BatchCounts(1, 1))

@@ -10,7 +10,7 @@ from pawsonalize.wing import Wing
 
 
 class DeadLetterSettings(msgspec.Struct, frozen=True):
-    """Which refused events are kept, and for how long."""
+    """Limits for refused events that are kept."""
 
     keep_refused_events: bool = True
     """Keep events that /v1/events refused as dead letters, to mend and replay them."""

@@ -30,12 +30,10 @@ LetterId = Annotated[str, typer.Argument(help="The letter.")]
 LetterIds = Annotated[list[str] | None, typer.Argument(help="The letters.")]
 All = Annotated[bool, typer.Option("--all", help="All of them.")]
 Code = Annotated[
-    str | None,
-    typer.Option(help="Those refused for this reason.", show_default="any"),
+    str | None, typer.Option(help="Those refused for this reason.", show_default="any")
 ]
 Source = Annotated[
-    str | None,
-    typer.Option(help="Those from there: http, or a stream's URL.", show_default="any"),
+    str | None, typer.Option(help="Those from there: http, or a stream's URL.", show_default="any")
 ]
 _HEX_BYTES = 16
 _AT_ONCE = 500
@@ -43,7 +41,6 @@ _AT_ONCE = 500
 
 @contextmanager
 def _opened(data_dir: Path | None) -> "Iterator[LetterReplay]":
-    """The letters of a data folder, and their replay, while the block runs."""
     from pawsonalize.wings.dead_letters.composition import letter_replay
 
     with opened(load_settings({"data_dir": data_dir})) as adapters:
@@ -70,12 +67,9 @@ def ls(
     """
     from pawsonalize.wings.dead_letters.dead_letters import LetterQuery
 
-    query = LetterQuery(
-        code,
-        source,
-        None if since is None else parse_moment(since, "--since"),
-        None if until is None else parse_moment(until, "--until"),
-    )
+    begin = None if since is None else parse_moment(since, "--since")
+    end = None if until is None else parse_moment(until, "--until")
+    query = LetterQuery(code, source, begin, end)
     with _opened(data_dir) as replay:
         found = replay.letters.page(limit, query).letters
         reasons = replay.letters.reasons(query)
@@ -164,19 +158,17 @@ def replay(
 
     Example: pawsonalize dead-letters replay --source http
     """
+    from pawsonalize.wings.dead_letters.letter_replay import LetterReceipt
+
     query = _which(letter_ids, code, source, everything=everything)
-    with (
-        _opened(data_dir) as replay,
-        progress("replaying") as bar,
-    ):
+    with _opened(data_dir) as replay, progress("replaying") as bar:
         receipts = []
         total = len(letter_ids) if letter_ids else replay.letters.waiting()
         for done, one in enumerate(_replayed(replay, letter_ids, query), start=1):
             receipts.append(one)
             bar(done, max(done, total))
-    left = [letter for one in receipts for letter in one.left]
-    accepted = sum(one.accepted for one in receipts)
-    duplicates = sum(one.duplicates for one in receipts)
+    found = LetterReceipt.sum(receipts)
+    accepted, duplicates, left = found.accepted, found.duplicates, found.left
     if json:
         _print_json(left, accepted=accepted, duplicates=duplicates)
     else:
@@ -248,7 +240,6 @@ def _place(one: "DeadLetter") -> str:
 
 
 def _text(data: bytes) -> str:
-    """As text, or in hexadecimal digits where it is none."""
     try:
         return _safe(data.decode())
     except UnicodeDecodeError:
@@ -257,7 +248,6 @@ def _text(data: bytes) -> str:
 
 
 def _safe(text: str) -> str:
-    """Without characters by which a sender could command the terminal."""
     return "".join(
         one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
         for one in text
@@ -294,22 +284,17 @@ class RefusedTail:
         self._lines = None
         self._seen = {one.letter_id for one in found}
         self._since = max((one.at for one in found), default=self._since)
-        return map(_as_json if json else _as_text, reversed(new))
-
-
-def _as_text(letter: "DeadLetter") -> str:
-    where = "" if letter.field is None else f"{letter.field}: "
-    return (
-        f"{iso(letter.at)}  refused  {printable(where + letter.message)}"
-        f"  (pawsonalize dead-letters show {letter.letter_id})"
-    )
-
-
-def _as_json(letter: "DeadLetter") -> str:
-    names = ("source", "code", "field", "message")
-    shown = {"letterId": letter.letter_id, "at": iso(letter.at)}
-    shown |= {name: getattr(letter, name) for name in names}
-    return msgspec.json.encode({"refused": shown}).decode()
+        for letter in reversed(new):
+            at, letter_id = iso(letter.at), letter.letter_id
+            if json:
+                shown = {"letterId": letter_id, "at": at}
+                names = ("source", "code", "field", "message")
+                shown |= {name: getattr(letter, name) for name in names}
+                yield msgspec.json.encode({"refused": shown}).decode()
+            else:
+                text = f"{letter.field}: " * (letter.field is not None) + letter.message
+                show = f"(pawsonalize dead-letters show {letter_id})"
+                yield f"{at}  refused  {printable(text)}  {show}"
 
 
 COMMANDS = (Command("dead-letters", app, "Animals and events"),)

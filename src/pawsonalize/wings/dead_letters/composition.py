@@ -29,7 +29,7 @@ from pawsonalize.storage.archive_ledger import ArchiveIndex
 from pawsonalize.storage.contexts import in_time
 from pawsonalize.storage.sizes import TableSizes
 from pawsonalize.wings.dead_letters import DeadLetterSettings
-from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters, LetterPlan
+from pawsonalize.wings.dead_letters.archived_letters import ArchivedLetters
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterQuery
 from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
 from pawsonalize.wings.dead_letters.letters import DeadLetter, names_in
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 
 
 USUAL_BYTES: Final = 4096
-"""So large a letter may be on average."""
+"""Average size of a letter for which there is room."""
 LARGEST: Final = 1024 * 1024
-"""What is larger is not kept, so that nobody can keep us busy with what is no event."""
+"""Larger input is not kept, so that nobody can keep us busy with what is no event."""
 
 _MOST_AT_ONCE = 2_000  # that wait to be stored: who sends faster is not kept waiting
 _MEASURED_SECONDS = 10.0
@@ -54,18 +54,16 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class _Room:
-    """What there was when it was measured, with what was kept since."""
-
     letters: int = 0
     bytes: int = 0
     until: float = 0.0
 
 
 class Refusals:
-    """Takes what was refused; stores what comes at the same time together.
+    """Takes refused events; stores what comes at the same time together.
 
     With `most` letters, or as many times `USUAL_BYTES` of them, no more are kept: that is a
-    problem. `lost` is told how many were not kept.
+    problem, and `lost` gets the number.
     """
 
     def __init__(
@@ -113,7 +111,10 @@ class Refusals:
         self._writer.close()
 
     def _store(self, letters: Sequence[DeadLetter]) -> list[bool]:
-        room = self._measured()
+        if time.monotonic() >= self._room.until:
+            count, size = self._letters.size()
+            self._room = _Room(count, size, time.monotonic() + _MEASURED_SECONDS)
+        room = self._room
         flags = []
         for one in letters:
             fits = room.letters < self._most and room.bytes < self._most * USUAL_BYTES
@@ -128,12 +129,6 @@ class Refusals:
             self._report()
         return flags
 
-    def _measured(self) -> _Room:
-        if time.monotonic() >= self._room.until:
-            count, size = self._letters.size()
-            self._room = _Room(count, size, time.monotonic() + _MEASURED_SECONDS)
-        return self._room
-
     def _report(self) -> None:
         message = (
             f"{self._room.letters:,} dead letters wait, and no more are kept of what /v1/events"
@@ -146,7 +141,7 @@ class Refusals:
 def _without_others(letters: Sequence[DeadLetter], user_id: str | None) -> list[DeadLetter]:
     """Return the letters that name no user but this one.
 
-    Replay asks for no visitor's token, so a page could otherwise speak for others.
+    Replay needs no visitor's token, so a page could otherwise speak for others.
     """
     return [
         letter
@@ -164,22 +159,15 @@ LOST = Counter(
 )
 
 
-def count_kept(source: str, count: int) -> None:
-    """Count letters that were kept, of a kind of source."""
-    KEPT.labels(source).inc(count)
-
-
 def gauges(replay: LetterReplay, _now: int) -> list[Metric]:
     """Return the number of letters that wait."""
-    waiting = replay.letters.waiting()
-    return [
-        GaugeMetricFamily("pawsonalize_dead_letters_waiting", "Dead letters that wait.", waiting)
-    ]
+    name, waiting = "pawsonalize_dead_letters_waiting", replay.letters.waiting()
+    return [GaugeMetricFamily(name, "Dead letters that wait.", waiting)]
 
 
 def letters_of(adapters: Adapters) -> DeadLetters:
     """Return the dead letters; those that are kept are counted."""
-    return DeadLetters(adapters.database, count_kept)
+    return DeadLetters(adapters.database, lambda source, n: KEPT.labels(source).inc(n))
 
 
 def letter_replay(adapters: Adapters) -> LetterReplay:
@@ -195,8 +183,8 @@ def letter_replay(adapters: Adapters) -> LetterReplay:
 
 def archived_letters(adapters: Adapters) -> ArchivedLetters:
     """Return the letters in the archive, and what copies them there."""
-    plan, index = LetterPlan(adapters.database), ArchiveIndex(adapters.database)
-    return ArchivedLetters(plan, adapters.objects, index, adapters.erased)
+    index = ArchiveIndex(adapters.database)
+    return ArchivedLetters(adapters.database, adapters.objects, index, adapters.erased)
 
 
 @contextmanager
@@ -212,13 +200,8 @@ def refusals(settings: Settings, adapters: Adapters) -> Refusals | None:
     own = settings.part(DeadLetterSettings)
     if not own.keep_refused_events:
         return None
-    return Refusals(
-        letters_of(adapters),
-        adapters.problems(settings),
-        clock.now,
-        most=own.max_dead_letters,
-        lost=LOST.inc,
-    )
+    letters, problems = letters_of(adapters), adapters.problems(settings)
+    return Refusals(letters, problems, clock.now, most=own.max_dead_letters, lost=LOST.inc)
 
 
 def stream_refusals(adapters: Adapters) -> Callable[[Sequence[RefusedInput]], int]:
@@ -275,14 +258,10 @@ def waiting_letters(service: CheckedService) -> Iterator[Diagnosis]:
         "look at them with `pawsonalize dead-letters ls`, mend and replay or remove them"
         " (docs/how-to/mend-dead-letters.md)"
     )
-    # Who sent by HTTP was told; of what is in a stream, this is the only word.
-    if (
-        any(one.source != HTTP for one in reasons)
-        or waiting >= service.settings.part(DeadLetterSettings).max_dead_letters
-    ):
-        yield attention(text, move)
-    else:
-        yield fine(text, move)
+    most = service.settings.part(DeadLetterSettings).max_dead_letters
+    # Senders by HTTP had an answer; those of a stream hear of it only here.
+    is_bad = waiting >= most or any(one.source != HTTP for one in reasons)
+    yield (attention if is_bad else fine)(text, move)
 
 
 CHECKS = (Check("dead letters", waiting_letters, EVERYWHERE),)

@@ -1,11 +1,11 @@
-"""Keeps what could not be taken: to be looked at, mended, replayed or removed."""
+"""Dead letters in the tables: kept, listed, mended, settled, removed, and erased with visitors."""
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Delete, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Delete, delete, func, select, tuple_, update
 
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.events import visitor_digest
@@ -18,6 +18,8 @@ from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions, names_i
 from pawsonalize.wings.dead_letters.tables import dead_letters
 
 MAX_PAGE = 500
+HASH_BYTES: Final = 16
+_AT_ONCE = 500
 _REMOVED_AT_ONCE = 2_000
 _CURSOR = re.compile(r"(\d{1,15})\.([0-9a-f-]{1,80})", re.ASCII)
 _COLUMNS = dead_letters.c
@@ -28,16 +30,13 @@ OF_A_LETTER = [_COLUMNS[name] for name in DeadLetter.__dataclass_fields__]
 
 @dataclass(frozen=True, slots=True)
 class LetterQuery:
-    """Which letters; None means any."""
+    """Selection of letters; None means any. `since` is inclusive, `until` is not."""
 
     code: str | None = None
     source: str | None = None
     since: int | None = None
-    """Those that came in at or after this moment."""
     until: int | None = None
-    """Those that came in before this moment."""
     dataset_group: str | None = None
-    """Those that were to go into this dataset group."""
 
     def conditions(self) -> Iterator[ColumnElement[bool]]:
         """Yield what their rows fulfil."""
@@ -55,7 +54,7 @@ ALL = LetterQuery()
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """How many letters wait for one reason."""
+    """Number of letters that wait for one reason."""
 
     source: str
     code: str
@@ -82,29 +81,25 @@ class DeadLetters:
 
     database: Database
     tell: Callable[[str, int], object] = lambda _kind, _count: None
-    """Is told how many new letters were kept of which kind of source: `http`, `kinesis` …"""
+    """Called with the kind of source, `http`, `kinesis` …, and the number of new letters."""
 
     def keep(self, letters: Sequence[DeadLetter]) -> int:
-        """Keep letters of one source; they are durable on return. Returns how many are new.
-
-        What a stream brings again is no second letter.
-        """
-        rows = [asdict(one) | {"visitors": _packed(one)} for one in letters]
-        if not rows:
+        """Keep letters of one source durably; return how many are new."""
+        if not letters:
             return 0
         with self.database.writing() as connection:
-            kept = insert_new(connection, dead_letters, rows)
+            kept = insert_new(connection, dead_letters, [_row(one) for one in letters])
         if kept:
             self.tell(letters[0].source.partition("://")[0], kept)
         return kept
 
     def waiting(self) -> int:
-        """How many letters there are."""
+        """Count the letters."""
         with self.database.reading() as connection:
             return connection.scalar(select(func.count()).select_from(dead_letters)) or 0
 
     def size(self) -> tuple[int, int]:
-        """How many letters there are, and their bytes. Looks at each of them."""
+        """Return the number of letters and their bytes. Reads each of them."""
         bytes_held = func.coalesce(func.sum(func.length(_COLUMNS.raw)), 0)
         with self.database.reading() as connection:
             row = connection.execute(select(func.count(), bytes_held)).one()
@@ -122,60 +117,48 @@ class DeadLetters:
     def page(self, limit: int, query: LetterQuery = ALL, cursor: str | None = None) -> LetterPage:
         """One page; InvalidInput if the cursor is none of ours."""
         check_between("limit", limit, 1, MAX_PAGE)
-        # One more than asked for tells whether there is a next page.
-        found = self.newest(limit + 1, query, read_cursor(cursor))
-        shown = tuple(found[:limit])
-        is_last = len(found) <= limit
-        last = None if is_last else (shown[-1].at, shown[-1].letter_id)
-        return LetterPage(shown, cursor_of(last))
+        # One more than requested shows whether there is a next page.
+        shown = self.newest(limit + 1, query, read_cursor(cursor))
+        last = place_of(shown[limit - 1]) if len(shown) > limit else None
+        return LetterPage(tuple(shown[:limit]), cursor_of(last))
 
     def newest(
         self, limit: int, query: LetterQuery = ALL, before: tuple[int, str] | None = None
     ) -> list[DeadLetter]:
-        """At most `limit` letters, newest first; those `before` that moment and id."""
-        wanted = select(*OF_A_LETTER).where(*query.conditions())
-        if before is not None:
-            wanted = wanted.where(tuple_(*_PLACE) < before)
-        wanted = wanted.order_by(*(one.desc() for one in _PLACE)).limit(limit)
-        with self.database.reading() as connection:
-            return [letter_of(row) for row in connection.execute(wanted).mappings()]
+        """Return at most `limit` letters, newest first; those `before` that moment and id."""
+        beyond = () if before is None else (tuple_(*_PLACE) < before,)
+        return self._select(query, *beyond, order=[one.desc() for one in _PLACE], limit=limit)
 
     def oldest(
         self, limit: int, query: LetterQuery = ALL, after: tuple[int, str] | None = None
     ) -> list[DeadLetter]:
-        """At most `limit` letters, oldest first; those `after` that moment and id."""
-        wanted = select(*OF_A_LETTER).where(*query.conditions())
-        if after is not None:
-            wanted = wanted.where(tuple_(*_PLACE) > after)
+        """Return at most `limit` letters, oldest first; those `after` that moment and id."""
+        beyond = () if after is None else (tuple_(*_PLACE) > after,)
+        return self._select(query, *beyond, order=_PLACE, limit=limit)
+
+    def _select(self, query: LetterQuery, *more: Any, order: Any, limit: int) -> list[DeadLetter]:
+        wanted = select(*OF_A_LETTER).where(*query.conditions(), *more)
         with self.database.reading() as connection:
-            found = connection.execute(wanted.order_by(*_PLACE).limit(limit))
+            found = connection.execute(wanted.order_by(*order).limit(limit))
             return [letter_of(row) for row in found.mappings()]
 
     def get(self, letter_id: str) -> DeadLetter:
-        """One letter; NotFound."""
-        wanted = select(*OF_A_LETTER).where(_COLUMNS.letter_id == letter_id)
+        """Return one letter; NotFound."""
         with self.database.reading() as connection:
-            row = connection.execute(wanted).mappings().first()
-        if row is None:
-            raise _no_such(letter_id)
-        return letter_of(row)
+            return _one(connection, letter_id)
 
     def mend(self, letter_id: str, mended: bytes | None) -> DeadLetter:
-        """Store what is to be taken in a letter's place; None: what came in after all. NotFound."""
+        """Store the text to take in a letter's place; None: what came in after all. NotFound."""
         with self.database.writing() as connection:
-            this = _COLUMNS.letter_id == letter_id
-            row = connection.execute(select(*OF_A_LETTER).where(this)).mappings().first()
-            if row is None:
-                raise _no_such(letter_id)
-            letter = replace(letter_of(row), mended=mended)
-            changed = {"mended": mended, "visitors": _packed(letter)}
-            connection.execute(update(dead_letters).where(this).values(**changed))
+            letter = replace(_one(connection, letter_id), mended=mended)
+            changed = update(dead_letters).where(_COLUMNS.letter_id == letter_id)
+            connection.execute(changed.values(mended=mended, visitors=_packed(letter)))
         return letter
 
     def settle(self, fates: Sequence[Sequence[DeadLetter]], of: Sequence[DeadLetter]) -> None:
-        """Put what is left of each letter in its place: nothing, itself, or letters of its parts.
+        """Replace each letter by what is left of it, in one transaction.
 
-        In one transaction. Of a letter that is gone meanwhile, nothing comes back.
+        Of a letter that is gone meanwhile, nothing comes back.
         """
         with self.database.writing() as connection:
             for letter, left in zip(of, fates, strict=True):
@@ -184,8 +167,7 @@ class DeadLetters:
                 if found is None:
                     continue
                 connection.execute(delete(dead_letters).where(this))
-                rows = [asdict(one) | {"visitors": _packed(one)} | dict(found) for one in left]
-                if rows:
+                if rows := [_row(one) | dict(found) for one in left]:
                     insert_new(connection, dead_letters, rows)
 
     def remove(self, letter_ids: Collection[str]) -> int:
@@ -210,13 +192,26 @@ class DeadLetters:
             removed += deleted
 
 
+def _row(letter: DeadLetter) -> dict[str, Any]:
+    return asdict(letter) | {"visitors": _packed(letter)}
+
+
+def place_of(letter: DeadLetter) -> tuple[int, str]:
+    """Return the place of a letter in the order of pages."""
+    return letter.at, letter.letter_id
+
+
 def _packed(letter: DeadLetter) -> bytes:
-    """The hashes of the visitors that a letter is about, one behind the other."""
     return b"".join(sorted(map(bytes.fromhex, visitors_in(letter.raw, letter.mended))))
 
 
-def _no_such(letter_id: str) -> NotFound:
-    return NotFound(f"there is no dead letter {letter_id}: it was taken or removed, or never was")
+def _one(connection: Connection, letter_id: str) -> DeadLetter:
+    wanted = select(*OF_A_LETTER).where(_COLUMNS.letter_id == letter_id)
+    if (row := connection.execute(wanted).mappings().first()) is None:
+        raise NotFound(
+            f"there is no dead letter {letter_id}: it was taken or removed, or never was"
+        )
+    return letter_of(row)
 
 
 def cursor_of(place: tuple[int, str] | None) -> str | None:
@@ -234,10 +229,6 @@ def read_cursor(cursor: str | None) -> tuple[int, str] | None:
     return int(match[1]), match[2]
 
 
-HASH_BYTES: Final = 16
-_AT_ONCE = 500
-
-
 class VisitorLetters:
     """The letters in the table that are about visitors."""
 
@@ -247,11 +238,7 @@ class VisitorLetters:
     def deletions(
         self, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
     ) -> Iterator[Delete]:
-        """See `RowsOfWing.deletions`.
-
-        Those that were found to be about one of the visitors go, and those that have a name of one
-        as a word anywhere: rather one letter too many.
-        """
+        """See `RowsOfWing.deletions`: letters about the visitors, or with one's name as a word."""
         who = erased_visitors.c
         mine = select(who.visitor).where(who.erasure_id == erasure.erasure_id)
         with self._database.reading() as connection:
@@ -273,12 +260,13 @@ class VisitorLetters:
     def find(self, groups: Sequence[str], visitors: Collection[str]) -> set[tuple[str, str, str]]:
         """See `RowsOfWing.find`."""
         wanted = {bytes.fromhex(one) for one in visitors}
-        found = set()
-        for rows in _pages(self._database, groups):
-            for row in rows:
-                if not wanted.isdisjoint(hashes_of(row["visitors"])):
-                    found |= names_in(row["raw"], row["mended"])
-        named = {(kind, name, visitor_digest(kind, name)) for kind, name in found}
+        named = {
+            (kind, name, visitor_digest(kind, name))
+            for rows in _pages(self._database, groups)
+            for row in rows
+            if not wanted.isdisjoint(hashes_of(row["visitors"]))
+            for kind, name in names_in(row["raw"], row["mended"])
+        }
         return {one for one in named if one[2] in visitors}
 
 
@@ -288,21 +276,17 @@ def hashes_of(packed: bytes) -> list[bytes]:
 
 
 def _pages(database: Database, groups: Sequence[str]) -> Iterator[list[Mapping[Any, Any]]]:
-    """Every letter of the dataset groups, a few at a time."""
-    columns = ("letter_id", "at", "visitors", "raw", "mended")
+    columns = [_COLUMNS[name] for name in ("letter_id", "at", "visitors", "raw", "mended")]
+    letters = select(*columns).where(_COLUMNS.dataset_group.in_(groups))
+    letters = letters.order_by(_COLUMNS.letter_id).limit(_AT_ONCE)
     after = ""
     while True:
-        page = (
-            select(*(_COLUMNS[name] for name in columns))
-            .where(_COLUMNS.dataset_group.in_(groups), _COLUMNS.letter_id > after)
-            .order_by(_COLUMNS.letter_id)
-            .limit(_AT_ONCE)
-        )
         with database.reading() as connection:
-            rows = list(connection.execute(page).mappings())
+            page = letters.where(_COLUMNS.letter_id > after)
+            rows: list[Mapping[Any, Any]] = list(connection.execute(page).mappings())
         if not rows:
             return
-        yield list(rows)
+        yield rows
         after = rows[-1]["letter_id"]
 
 

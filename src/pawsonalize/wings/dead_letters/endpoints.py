@@ -37,7 +37,7 @@ class LetterList(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class MendRequest(Form, frozen=True, rename="camel"):
-    """What is to be taken in the letter's place: `raw`, or the same in base64.
+    """The text to take in the letter's place: `raw`, or the same in base64.
 
     It is refused if it cannot be taken either, unless you `force` it.
     """
@@ -48,7 +48,7 @@ class MendRequest(Form, frozen=True, rename="camel"):
 
 
 class LetterReplayRequest(Form, frozen=True, rename="camel"):
-    """Which letters: by their ids, or those of a `code` and a `source`; `all`, if you say so."""
+    """Letters by their ids, or those of a `code` and a `source`; `all`, if you say so."""
 
     letter_ids: list[str] | None = None
     code: str | None = None
@@ -58,7 +58,7 @@ class LetterReplayRequest(Form, frozen=True, rename="camel"):
 
 
 class ReplayedLetters(msgspec.Struct, frozen=True, rename="camel"):
-    """How many events of them are stored now, or were before, and what is left, with its reasons.
+    """Numbers of events that are stored now, or were before, and the letters that are left.
 
     At most 1,000 letters at a time, oldest first: go on with `nextCursor`, until it is null.
     """
@@ -90,16 +90,13 @@ _WHICH = msgspec.json.Decoder(LetterReplayRequest)
     ),
 )
 async def get_dead_letters(request: Request) -> Response:
-    """What could not be taken, newest first, with its reasons."""
+    """Refused events and records, newest first, with their reasons."""
     services: Services = request.app.state.services
     given = request.query_params
     limit = read_limit(given.get("limit"), _DEFAULT_LIMIT)
-    query = LetterQuery(
-        code=given.get("code"),
-        source=given.get("source"),
-        since=parse_moment(given["since"], "since") if "since" in given else None,
-        until=parse_moment(given["until"], "until") if "until" in given else None,
-    )
+    since = parse_moment(given["since"], "since") if "since" in given else None
+    until = parse_moment(given["until"], "until") if "until" in given else None
+    query = LetterQuery(given.get("code"), given.get("source"), since, until)
     page = await services.read(_replay(request).letters.page, limit, query, given.get("cursor"))
     return json_response(LetterList(list(map(letter_answer, page.letters)), page.next_cursor))
 
@@ -122,11 +119,8 @@ async def post_replay(request: Request) -> Response:
         return json_response(_receipt(receipts, None))
     if form.code is None and form.source is None and not form.all:
         raise InvalidInput("say which letters: letterIds, code, source, or all", field="letterIds")
-    receipts, last = await run_in_threadpool(
-        replay.replay_matching,
-        LetterQuery(code=form.code, source=form.source),
-        read_cursor(form.cursor),
-    )
+    query, after = LetterQuery(form.code, form.source), read_cursor(form.cursor)
+    receipts, last = await run_in_threadpool(replay.replay_matching, query, after)
     return json_response(_receipt(receipts, cursor_of(last)))
 
 
@@ -150,7 +144,9 @@ async def get_dead_letter(request: Request) -> Response:
 async def put_dead_letter(request: Request) -> Response:
     """Mend a letter: what came in stays beside it. 400 if that cannot be taken either."""
     form = await read_form(request, _MEND)
-    mend = partial(_replay(request).mend, _id(request), _bytes_of(form), force=form.force)
+    mend = partial(
+        _replay(request).mend, request.path_params["letter_id"], _bytes_of(form), force=form.force
+    )
     return json_response(letter_answer(await run_in_threadpool(mend)))
 
 
@@ -167,22 +163,16 @@ async def delete_dead_letter(request: Request) -> Response:
 def _named(letters: DeadLetters, form: LetterReplayRequest) -> list[DeadLetter]:
     named = list(dict.fromkeys(form.letter_ids or ()))
     if not 1 <= len(named) <= MOST_AT_ONCE:
-        raise InvalidInput(
-            f"name 1 to {MOST_AT_ONCE:,} letters, not {len(named):,}", field="letterIds"
-        )
+        text = f"name 1 to {MOST_AT_ONCE:,} letters, not {len(named):,}"
+        raise InvalidInput(text, field="letterIds")
     if form.all or form.code is not None or form.source is not None or form.cursor is not None:
         raise InvalidInput("letterIds say it all: leave the other fields out", field="letterIds")
     return [letters.get(one) for one in named]
 
 
-def _id(request: Request) -> str:
-    letter_id: str = request.path_params["letter_id"]
-    return letter_id
-
-
 async def _letter_of(request: Request) -> DeadLetter:
     services: Services = request.app.state.services
-    return await services.read(_replay(request).letters.get, _id(request))
+    return await services.read(_replay(request).letters.get, request.path_params["letter_id"])
 
 
 def _replay(request: Request) -> LetterReplay:
@@ -202,9 +192,6 @@ def _bytes_of(form: MendRequest) -> bytes:
 
 
 def _receipt(receipts: Sequence[LetterReceipt], next_cursor: str | None) -> ReplayedLetters:
-    return ReplayedLetters(
-        accepted=sum(one.accepted for one in receipts),
-        duplicates=sum(one.duplicates for one in receipts),
-        left=[letter_answer(letter) for one in receipts for letter in one.left],
-        next_cursor=next_cursor,
-    )
+    found = LetterReceipt.sum(receipts)
+    left = list(map(letter_answer, found.left))
+    return ReplayedLetters(found.accepted, found.duplicates, left, next_cursor)

@@ -12,16 +12,18 @@ from pawsonalize.domain.events import Event
 from pawsonalize.engine.ingest.decoder import read_json
 from pawsonalize.engine.ingest.event_form import GroupOfAnimal, read_event
 from pawsonalize.engine.ingest.payloads import Origin, Part, Unreadable, unpack
-from pawsonalize.wings.dead_letters.dead_letters import ALL, DeadLetters, LetterQuery
+from pawsonalize.wings.dead_letters.dead_letters import ALL, DeadLetters, LetterQuery, place_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter
 
 _PATH = re.compile(r"(?:[^.\[\]]+|\[\d+\])(?:\.[^.\[\]]+|\[\d+\])*")
 _STEP = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 _OF_ENVELOPES = frozenset({"Data", "Partitionkey"})
+MOST_AT_ONCE = 1_000
+_STORED_AT_ONCE = 100
 
 
 def with_values(body: bytes, values: Mapping[str, str], without: Iterable[str] = ()) -> bytes:
-    """The body with values set and fields left out; InvalidInput names a path that is not there.
+    """Set values and leave fields out; InvalidInput names a path that is not there.
 
     A value is JSON, or else text. Paths go into an envelope's `Data` by themselves.
     """
@@ -38,13 +40,13 @@ def with_values(body: bytes, values: Mapping[str, str], without: Iterable[str] =
 
 
 def _place(document: Any, path: str) -> tuple[Any, Any]:
-    """What holds the value, and under which name or number."""
     if not _PATH.fullmatch(path):
         raise InvalidInput(f"{path} is no path: write such as events[0].sessionId", field=path)
     steps = [name or int(number) for number, name in _STEP.findall(path)]
     here = document
     for place, step in enumerate(steps):
-        if _is_envelope(here) and step not in _OF_ENVELOPES:
+        is_envelope = isinstance(here, dict) and isinstance(here.get("Data"), dict)
+        if is_envelope and step not in _OF_ENVELOPES:
             here = here["Data"]
         fits = isinstance(here, dict if isinstance(step, str) else list)
         if not fits or (isinstance(step, int) and step >= len(here)):
@@ -53,10 +55,6 @@ def _place(document: Any, path: str) -> tuple[Any, Any]:
             return here, step
         here = here.setdefault(step, {}) if isinstance(step, str) else here[step]
     raise _no_place(path)
-
-
-def _is_envelope(value: Any) -> bool:
-    return isinstance(value, dict) and isinstance(value.get("Data"), dict)
 
 
 def _no_place(path: str) -> InvalidInput:
@@ -70,19 +68,24 @@ def _value(text: str) -> Any:
         return text
 
 
-MOST_AT_ONCE = 1_000
-_STORED_AT_ONCE = 100
-
-
 @dataclass(frozen=True, slots=True)
 class LetterReceipt:
-    """What became of a letter: how many events of it are stored now, and what is left."""
+    """Result for a letter, or for several: events that are stored now, and what is left."""
 
-    letter_id: str
     accepted: int
     duplicates: int
     left: tuple[DeadLetter, ...]
     """Itself with its new reason, or a letter for each part that was refused; empty: all taken."""
+
+    @classmethod
+    def sum(cls, receipts: Iterable["LetterReceipt"]) -> "LetterReceipt":
+        """Return the receipt of several letters."""
+        all_of = list(receipts)
+        accepted, duplicates = (
+            sum(one.accepted for one in all_of),
+            sum(one.duplicates for one in all_of),
+        )
+        return cls(accepted, duplicates, tuple(left for one in all_of for left in one.left))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +104,15 @@ class LetterReplay:
     """Stores events durably; a flag for each, False if its id was there."""
     group_of: GroupOfAnimal
     has_group: Callable[[str], bool]
-    """Whether there is a dataset group of that name."""
+    """True if there is a dataset group of that name."""
     now: Callable[[], int]
 
     def check(self, letter: DeadLetter) -> list[DeadLetter]:
-        """What would be left of a letter if it were replayed now; nothing is stored."""
+        """Return what would be left of a letter if it were replayed now; nothing is stored."""
         return self._read(letter).left
 
     def mend(self, letter_id: str, mended: bytes, *, force: bool = False) -> DeadLetter:
-        """Store what is to be taken in a letter's place.
-
-        NotFound without that letter. InvalidInput if it could not be taken, unless forced.
-        """
+        """Mend a letter. NotFound without it; InvalidInput if it is refused too, unless forced."""
         letter = replace(self.letters.get(letter_id), mended=mended)
         for left in self.check(letter):
             if not force:
@@ -124,8 +124,7 @@ class LetterReplay:
     def replay(self, letters: Sequence[DeadLetter]) -> Iterator[LetterReceipt]:
         """Take letters in, in that order; what is taken is a letter no more.
 
-        Who dies in between stored events whose letters are still there: they are duplicates when
-        those are replayed again.
+        After a crash, stored events whose letters are still there are duplicates.
         """
         for start in range(0, len(letters), _STORED_AT_ONCE):
             read = [self._read(one) for one in letters[start : start + _STORED_AT_ONCE]]
@@ -133,17 +132,14 @@ class LetterReplay:
             flags = [[next(stored) for _ in one.events] for one in read]
             self.letters.settle([one.left for one in read], [one.letter for one in read])
             for one, new in zip(read, flags, strict=True):
-                accepted = sum(new)
-                yield LetterReceipt(
-                    one.letter.letter_id, accepted, len(new) - accepted, tuple(one.left)
-                )
+                yield LetterReceipt(sum(new), len(new) - sum(new), tuple(one.left))
 
     def replay_matching(
         self, query: LetterQuery = ALL, after: tuple[int, str] | None = None
     ) -> tuple[list[LetterReceipt], tuple[int, str] | None]:
         """Take the oldest 1,000 letters in that match, and where to go on; None: that was all."""
         found = self.letters.oldest(MOST_AT_ONCE, query, after)
-        last = (found[-1].at, found[-1].letter_id) if len(found) == MOST_AT_ONCE else None
+        last = place_of(found[-1]) if len(found) == MOST_AT_ONCE else None
         return list(self.replay(found)), last
 
     def _read(self, letter: DeadLetter) -> _Read:

@@ -1,4 +1,4 @@
-"""What could not be taken, and whom it seems to be about."""
+"""Dead letters: refused input, the visitors that it names, and its form in JSON."""
 
 import base64
 import binascii
@@ -27,7 +27,7 @@ _KEY = re.compile(
 )
 _NOT_NAMES = frozenset({"", "null", "true", "false"})
 _ESCAPE = re.compile(r"\\(u[0-9a-fA-F]{4}|.)", re.DOTALL)
-_MEANT = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
+_MEANINGS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 # What may be JSON in base64: that begins so.
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/_-])[eW][A-Za-z0-9+/_-]{10,}")
 _STANDARD = str.maketrans("-_", "+/")
@@ -40,7 +40,7 @@ class DeadLetter(RefusedInput):
     letter_id: str = ""
     """If left out, a new one: always the same for the same position of the same source."""
     mended: bytes | None = None
-    """What is to be taken in its place."""
+    """Text to be taken in its place."""
 
     def __post_init__(self) -> None:
         if not self.letter_id:
@@ -54,29 +54,19 @@ class DeadLetter(RefusedInput):
 
     @property
     def event_id(self) -> str:
-        """The id of an event of it without one of its own, always the same.
-
-        Of a stream's record it is the one that the stream's consumer gives: should that take it
-        after all, it is stored once.
-        """
-        if self.position is None:
-            return self.letter_id
+        """Id of an event without one: for a stream's record the one that its consumer gives."""
         stream = self.source.rpartition("/")[2]
-        return f"{stream}/{self.position}"
+        return self.letter_id if self.position is None else f"{stream}/{self.position}"
 
     def part(self, number: int, raw: bytes) -> "DeadLetter":
         """A letter of its own for one of several events in it."""
-        return replace(
-            self,
-            letter_id=f"{self.letter_id}-{number}",
-            position=None if self.position is None else f"{self.position}/{number}",
-            raw=raw,
-            mended=None,
-        )
+        letter_id = f"{self.letter_id}-{number}"
+        position = None if self.position is None else f"{self.position}/{number}"
+        return replace(self, letter_id=letter_id, position=position, raw=raw, mended=None)
 
     @property
     def newest(self) -> bytes:
-        """What is to be taken: as it was mended, else as it came in."""
+        """The text to take: as it was mended, else as it came in."""
         return self.raw if self.mended is None else self.mended
 
 
@@ -86,10 +76,7 @@ def visitors_in(*texts: bytes | None) -> frozenset[str]:
 
 
 def names_in(*texts: bytes | None) -> set[tuple[str, str]]:
-    """The users and sessions that the texts name, as far as that can be seen: kind and id.
-
-    They stand behind `userId` and its like, in JSON or in anything else.
-    """
+    """Return kind and id of the users and sessions behind `userId` and its like, in any syntax."""
     matches = (one for data in texts for text in _texts(data or b"") for one in _KEY.finditer(text))
     found = ((one[1].lower(), _value(one)) for one in matches)
     return {(kind, name) for kind, name in found if name not in _NOT_NAMES}
@@ -104,7 +91,7 @@ class Mentions:
         self._words = re.compile(rf"(?<![\w@-])(?<!\w\.)(?:{either})(?![\w@-]|\.\w)")
 
     def among(self, *texts: bytes | None) -> bool:
-        """Whether any of the texts has one of them."""
+        """True if any of the texts has one of them."""
         return any(
             self._words.search(text) is not None
             for data in texts
@@ -114,10 +101,7 @@ class Mentions:
 
 
 def _texts(data: bytes) -> Iterator[str]:
-    """The text, and those in it: without escapes, as JSON in JSON has them, and in base64.
-
-    It is read as text alone: nobody can make this slow by what they send.
-    """
+    """Yield the text, and those in it: unescaped, as JSON in JSON is, and in base64."""
     waiting = [(data.decode("utf-8", "replace"), 0)]
     while waiting:
         text, depth = waiting.pop()
@@ -130,7 +114,6 @@ def _texts(data: bytes) -> Iterator[str]:
 
 
 def _plain(text: str) -> str | None:
-    """What the text means in base64, if that may be JSON."""
     whole = text[: len(text) // 4 * 4 + 4].translate(_STANDARD)
     try:
         plain = base64.b64decode(whole + "=" * (-len(whole) % 4))
@@ -141,11 +124,10 @@ def _plain(text: str) -> str | None:
 
 def _unescaped(match: re.Match[str]) -> str:
     sign = match[1]
-    return chr(int(sign[1:], 16)) if len(sign) == 5 else _MEANT.get(sign, sign)
+    return chr(int(sign[1:], 16)) if len(sign) == 5 else _MEANINGS.get(sign, sign)
 
 
 def _value(match: re.Match[str]) -> str:
-    """The name behind a key, as an event with it would have it."""
     quoted = match[2] if match[2] is not None else match[3]
     value: object = quoted
     if quoted is None:
@@ -165,9 +147,9 @@ _SAME: Final = ("letter_id", "source", "position", "dataset_group", "code", "mes
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rename="camel"):
-    """What could not be taken, and why. `raw` is as it came in, `mended` what is to be taken.
+    """A refused event or record. `raw` is as it came in, `mended` as it is to be taken.
 
-    What is no text in UTF-8 is in base64, as `rawBase64`, `mendedBase64`. `source` is `http` or the
+    Bytes that are no UTF-8 are in base64, as `rawBase64`, `mendedBase64`. `source` is `http` or the
     stream's URL, `position` its place there: shard, sequence, and index in a list.
     """
 
@@ -187,16 +169,8 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, rena
 
 def letter_answer(letter: DeadLetter) -> Letter:
     """A letter as it is shown."""
-    raw, raw_base64 = _shown(letter.raw)
-    mended, mended_base64 = _shown(letter.mended)
-    return Letter(
-        **{name: getattr(letter, name) for name in _SAME},
-        at=iso(letter.at),
-        raw=raw,
-        raw_base64=raw_base64,
-        mended=mended,
-        mended_base64=mended_base64,
-    )
+    texts = _shown("raw", letter.raw) | _shown("mended", letter.mended)
+    return Letter(**{name: getattr(letter, name) for name in _SAME}, at=iso(letter.at), **texts)
 
 
 def read_letter(form: Letter) -> DeadLetter:
@@ -209,11 +183,8 @@ def read_letter(form: Letter) -> DeadLetter:
     )
 
 
-def _shown(data: bytes | None) -> tuple[str | None, str | None]:
-    """As text, or in base64."""
-    if data is None:
-        return None, None
+def _shown(name: str, data: bytes | None) -> dict[str, str]:
     try:
-        return data.decode(), None
+        return {} if data is None else {name: data.decode()}
     except UnicodeDecodeError:
-        return None, base64.b64encode(data).decode()
+        return {f"{name}_base64": base64.b64encode(data or b"").decode()}

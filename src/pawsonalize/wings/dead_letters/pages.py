@@ -16,15 +16,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.http.json import filled, read_text
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.pages.reports import LetterReason, RefusedEvent
-from pawsonalize.pages.shell import (
-    Link,
-    caller_of,
-    failed,
-    fields_of,
-    guarded,
-    see,
-    shown,
-)
+from pawsonalize.pages.shell import Link, caller_of, failed, fields_of, guarded, see, shown
 from pawsonalize.pages.views import (
     Confirmation,
     Done,
@@ -37,7 +29,7 @@ from pawsonalize.pages.views import (
 )
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterPage, LetterQuery
-from pawsonalize.wings.dead_letters.letter_replay import LetterReplay
+from pawsonalize.wings.dead_letters.letter_replay import LetterReceipt, LetterReplay
 from pawsonalize.wings.dead_letters.letters import DeadLetter, Mentions
 
 DATA = "/console/data"
@@ -81,7 +73,7 @@ async def post_mended(request: Request) -> Response:
         letter = await run_in_threadpool(replay.letters.get, fields.get("letterId", ""))
         mended = fields.get("raw", "").replace("\r\n", "\n").encode("utf-8", "replace")
         if fields.get("sure") != "yes":
-            return await run_in_threadpool(_asked, request, caller, letter, mended)
+            return await run_in_threadpool(_confirmation, request, caller, letter, mended)
         await run_in_threadpool(replay.mend, letter.letter_id, mended)
     except PawsonalizeError as error:
         if caller is not None:
@@ -91,11 +83,10 @@ async def post_mended(request: Request) -> Response:
     return see(f"{HERE}/{letter.letter_id}", "The letter is mended. Now take it in.")
 
 
-def _asked(request: Request, caller: Caller, letter: DeadLetter, mended: bytes) -> Response:
-    """The page again: with what is wrong still, or with what will be stored."""
+def _confirmation(request: Request, caller: Caller, letter: DeadLetter, mended: bytes) -> Response:
     left = _replay(request).check(replace(letter, mended=mended))
     problem = left[0].message if left else ""
-    return _letter_page(request, caller, letter, mended, problem, is_asked=not problem)
+    return _letter_page(request, caller, letter, mended, problem, is_confirming=not problem)
 
 
 def _letter_page(
@@ -105,7 +96,7 @@ def _letter_page(
     mended: bytes | None = None,
     problem: str = "",
     *,
-    is_asked: bool = False,
+    is_confirming: bool = False,
 ) -> Response:
     text = _text(letter.newest if mended is None else mended)
     return shown(
@@ -118,26 +109,22 @@ def _letter_page(
         raw=_text(letter.raw),
         text=text,
         problem=problem,
-        is_asked=is_asked,
+        is_confirming=is_confirming,
         can_mend=text is not None and len(text) <= _MOST_SHOWN,
         most=_MOST_SHOWN,
     )
 
 
 def ask_replay(request: Request, fields: Fields) -> Confirmation:
-    """Say what will be taken in."""
+    """Show which letters will be taken in."""
     which, count = _which(_replay(request).letters, fields)
-    return Confirmation(
-        title="Take dead letters in again" if count != 1 else "Take this dead letter in again",
-        effects=(
-            f"{which}: {count:,} as of now, at most 1,000 at a time, oldest first.",
-            "Events that can be taken now are stored, and count in the very next answer.",
-            "What still cannot be taken stays here, with its new reason.",
-        ),
-        button="Take in",
-        back=HERE,
-        fields=_chosen(fields),
+    title = "Take dead letters in again" if count != 1 else "Take this dead letter in again"
+    effects = (
+        f"{which}: {count:,} as of now, at most 1,000 at a time, oldest first.",
+        "Events that can be taken now are stored, and count in the very next answer.",
+        "What still cannot be taken stays here, with its new reason.",
     )
+    return Confirmation(title, effects, "Take in", HERE, _chosen(fields))
 
 
 def do_replay(request: Request, fields: Fields) -> Done:
@@ -147,30 +134,24 @@ def do_replay(request: Request, fields: Fields) -> Done:
         receipts, target = list(replay.replay([replay.letters.get(letter_id)])), letter_id
         more = ""
     else:
-        receipts, last = replay.replay_matching(_meant(fields))
+        receipts, last = replay.replay_matching(_selected(fields))
         more = " There are more: take them in as well." if last is not None else ""
-    accepted = sum(one.accepted for one in receipts)
-    duplicates = sum(one.duplicates for one in receipts)
-    left = sum(len(one.left) for one in receipts)
-    known = f" Stored before: {duplicates:,}." if duplicates else ""
-    said = f"Events stored: {accepted:,}.{known} Letters left: {left:,}.{more}"
-    return Done(HERE, said, target)
+    found = LetterReceipt.sum(receipts)
+    known = f" Stored before: {found.duplicates:,}." if found.duplicates else ""
+    left = f"Letters left: {len(found.left):,}.{more}"
+    return Done(HERE, f"Events stored: {found.accepted:,}.{known} {left}", target)
 
 
 def ask_remove(request: Request, fields: Fields) -> Confirmation:
-    """Say what will be removed."""
+    """Show which letters will be removed."""
     which, count = _which(_replay(request).letters, fields)
-    return Confirmation(
-        title="Remove dead letters" if count != 1 else "Remove this dead letter",
-        effects=(
-            f"{which}: {count:,} as of now.",
-            "Their events are not stored, and nobody can take them in here any more.",
-            "The archive keeps its copy for as long as the setting dead_letter_days says.",
-        ),
-        button="Remove",
-        back=HERE,
-        fields=_chosen(fields),
+    title = "Remove dead letters" if count != 1 else "Remove this dead letter"
+    effects = (
+        f"{which}: {count:,} as of now.",
+        "Their events are not stored, and nobody can take them in here any more.",
+        "The archive keeps its copy for as long as the setting dead_letter_days says.",
     )
+    return Confirmation(title, effects, "Remove", HERE, _chosen(fields))
 
 
 def do_remove(request: Request, fields: Fields) -> Done:
@@ -180,23 +161,21 @@ def do_remove(request: Request, fields: Fields) -> Done:
         letters.get(letter_id)
         letters.remove([letter_id])
         return Done(HERE, "Letters removed: 1.", letter_id)
-    removed = letters.remove_matching(_meant(fields))
+    removed = letters.remove_matching(_selected(fields))
     return Done(HERE, f"Letters removed: {removed:,}.")
 
 
 def _which(letters: DeadLetters, fields: Fields) -> tuple[str, int]:
-    """Which letters the fields mean, in words, and how many there are."""
     if letter_id := fields.get("letterId"):
         letter = letters.get(letter_id)
         return f"The letter of {letter.source}, refused as {letter.code}", 1
-    query = _meant(fields)
+    query = _selected(fields)
     count = sum(one.count for one in letters.reasons(query))
     of_code = "All letters" if query.code is None else f"All letters refused as {query.code}"
     return of_code if query.source is None else f"{of_code} from {query.source}", count
 
 
-def _meant(fields: Fields) -> LetterQuery:
-    """Which letters an action is for; InvalidInput if that is all of them by mistake."""
+def _selected(fields: Fields) -> LetterQuery:
     query = _query(fields)
     if query.code is None and query.source is None and fields.get("all") != "yes":
         raise InvalidInput("say which letters: go back, and choose a reason")
@@ -204,8 +183,8 @@ def _meant(fields: Fields) -> LetterQuery:
 
 
 def _query(given: Fields) -> LetterQuery:
-    told = filled(given)
-    return LetterQuery(code=read_text(told, "code"), source=read_text(told, "source"))
+    values = filled(given)
+    return LetterQuery(code=read_text(values, "code"), source=read_text(values, "source"))
 
 
 def _chosen(fields: Fields) -> Fields:
@@ -213,7 +192,6 @@ def _chosen(fields: Fields) -> Fields:
 
 
 def _text(data: bytes) -> str | None:
-    """As text; None for what is none."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -233,8 +211,13 @@ class NamedLetters:
         cursor, seen = None, 0
         while seen < _LOOKED_AT and len(found) < _NAMED:
             page = self._letters.page(_READ_AT_ONCE, query, cursor)
-            named = (one for one in page.letters if mentions.among(one.raw, one.mended))
-            found += map(_refusal, named)
+            found += (
+                RefusedEvent(
+                    one.letter_id, iso(one.at), one.source, one.code, one.message, one.field
+                )
+                for one in page.letters
+                if mentions.among(one.raw, one.mended)
+            )
             seen, cursor = seen + len(page.letters), page.next_cursor
             if cursor is None:
                 break
@@ -248,12 +231,6 @@ class NamedLetters:
         ]
 
 
-def _refusal(letter: DeadLetter) -> RefusedEvent:
-    return RefusedEvent(
-        letter.letter_id, iso(letter.at), letter.source, letter.code, letter.message, letter.field
-    )
-
-
 def refused_events(adapters: Adapters) -> NamedLetters:
     """Return the letters for reports of the console."""
     return NamedLetters(letters_of(adapters))
@@ -261,12 +238,7 @@ def refused_events(adapters: Adapters) -> NamedLetters:
 
 PAGES = (
     Link("Dead letters", HERE, tab_of=DATA, place=3),
-    View(
-        page=HERE,
-        template="dead_letters/letters.html",
-        read=_read_letters,
-        content=_reasons,
-    ),
+    View(page=HERE, template="dead_letters/letters.html", read=_read_letters, content=_reasons),
     PageAction(_REPLAY, ask_replay, do_replay),
     PageAction(_REMOVE, ask_remove, do_remove),
     Route(_MEND, post_mended, methods=["POST"]),

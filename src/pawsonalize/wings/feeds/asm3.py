@@ -1,9 +1,9 @@
 """The adoptable animals of ASM3 (sheltermanager), JSON or CSV.
 
-Its feed also carries the names, addresses and phones of owners. Only the fields of `AsmAnimal`
-are ever taken out of a file, so nothing of that kind is stored, logged or shown. Its codes are
-0 yes, 1 no, 2 unknown, 3 selective for good-with and house-trained; sizes from 0, the largest, to
-3; fees in cents.
+Its feed also carries the names, addresses and phones of owners. Only `READ_FIELDS` are ever taken
+out of a file, so nothing of that kind is stored, logged or shown. Its codes for good-with
+and house-trained are 0 yes, 1 no, 2 unknown, 3 selective; for sizes 0, the largest, to 3. Fees are
+in cents.
 """
 
 import re
@@ -14,16 +14,16 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import msgspec
 from msgspec import Raw
 
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.decoder import decode
 from pawsonalize.wings.feeds.rows import (
     AS_USUAL,
     FeedRow,
+    Record,
     TableForm,
     all_of,
     first_of,
-    named_in,
+    read_records,
     read_rows,
     read_table,
 )
@@ -31,49 +31,23 @@ from pawsonalize.wings.feeds.rows import (
 Cell = str | int | float | None
 
 
-class AsmAnimal(msgspec.Struct, frozen=True, rename="upper"):
-    """All that is read of one animal."""
-
-    id: Cell = None
-    sheltercode: Cell = None
-    animalname: Cell = None
-    speciesname: Cell = None
-    breedname: Cell = None
-    breedname1: Cell = None
-    breedname2: Cell = None
-    crossbreed: Cell = None
-    basecolourname: Cell = None
-    coattypename: Cell = None
-    sexname: Cell = None
-    size: Cell = None
-    dateofbirth: Cell = None
-    neutered: Cell = None
-    ishousetrained: Cell = None
-    isgoodwithchildren: Cell = None
-    isgoodwithdogs: Cell = None
-    isgoodwithcats: Cell = None
-    hasspecialneeds: Cell = None
-    fee: Cell = None
-    mostrecententrydate: Cell = None
-    websitemedianotes: Cell = None
-    animalcomments: Cell = None
-    bondedanimalid: Cell = None
-    sitename: Cell = None
-    ishold: Cell = None
-    isnotavailableforadoption: Cell = None
-    hasactivereserve: Cell = None
-    archived: Cell = None
-    activemovementtype: Cell = None
-    activemovementdate: Cell = None
-    deceaseddate: Cell = None
-    photourls: list[Any] | Cell = None
-    websiteimagecount: Cell = None
-
-
-_COLUMNS = {field.encode_name: field.name for field in msgspec.structs.fields(AsmAnimal)}
+READ_FIELDS = (
+    *("id", "sheltercode", "animalname", "speciesname", "breedname", "breedname1", "breedname2"),
+    *("crossbreed", "basecolourname", "coattypename", "sexname", "size", "dateofbirth", "neutered"),
+    *("ishousetrained", "isgoodwithchildren", "isgoodwithdogs", "isgoodwithcats", "fee"),
+    *("hasspecialneeds", "mostrecententrydate", "websitemedianotes", "animalcomments"),
+    *("bondedanimalid", "sitename", "ishold", "isnotavailableforadoption", "hasactivereserve"),
+    *("archived", "activemovementtype", "activemovementdate", "deceaseddate", "photourls"),
+    "websiteimagecount",
+)
+_COLUMNS = tuple(map(str.upper, READ_FIELDS))
+_CELLS = [(name, list[Any] | Cell if name == "photourls" else Cell, None) for name in READ_FIELDS]
+_ANIMAL: msgspec.json.Decoder[Any] = msgspec.json.Decoder(
+    msgspec.defstruct("AsmAnimal", _CELLS, rename="upper")
+)
 _DATES = ("DATEOFBIRTH", "MOSTRECENTENTRYDATE", "ACTIVEMOVEMENTDATE", "DECEASEDDATE")
 _LIST = msgspec.json.Decoder(list[Raw])
-_ANIMAL = msgspec.json.Decoder(AsmAnimal)
+_FLAGS = {"1": True, "0": False}
 _SIZES = {"0": "extra large", "1": "large", "2": "medium", "3": "small"}
 _GOOD_WITH = {"0": "yes", "1": "no", "2": "unknown", "3": "selective", "": "unknown"}
 _ADOPTION = "1"
@@ -81,135 +55,122 @@ _MOST_PICTURES = 10
 
 
 def is_asm3_csv(content: bytes) -> bool:
-    """Whether a file's first line names this format's columns."""
+    """True if a file's first line names this format's columns."""
     header = content[:20_000].partition(b"\n")[0].upper()
     return all(name in header for name in (b"SHELTERCODE", b"SPECIESNAME", b"ANIMALNAME"))
 
 
 def image_service(address: str) -> str:
-    """Where the pictures of a feed from ASM3's service are; "" for other addresses.
-
-    Of the feed's own address, nothing but the account goes on: the rest is a password.
-    """
+    """Return the address of the pictures for a feed of ASM3's service; "" for other addresses."""
     parts = urlsplit(address)
     query = dict(parse_qsl(parts.query))
     if "method" not in query:
         return ""
     kept = {name: query[name] for name in ("account",) if name in query}
-    told = urlencode({**kept, "method": "animal_image"})
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, told, ""))
+    values = urlencode({**kept, "method": "animal_image"})
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, values, ""))
 
 
 def read_asm3_json(content: bytes, service: str = "") -> Iterator[FeedRow]:
-    """The animals of a JSON list; `service` is where their pictures are."""
-    raws = decode(_LIST, content)
-    for place, raw in enumerate(raws, 1):
-        try:
-            animal = decode(_ANIMAL, raw)
-        except InvalidInput:  # whose message may quote what we do not want to read
-            yield FeedRow(place, named_in(raw), reason="a field is not text or a number")
-            continue
-        yield from _read(place, animal, service)
+    """Yield the animals of a JSON list; `service` is the address of their pictures."""
+
+    def form_of(animal: Any) -> AnimalForm:
+        cells = msgspec.structs.asdict(animal)
+        texts = {name: _text(cell) for name, cell in cells.items()}
+        return _form(texts, service, cells["photourls"])
+
+    # A decoder's message may quote what we do not want to read.
+    reason, raws = "a field is not text or a number", decode(_LIST, content)
+    return read_records(raws, _ANIMAL, lambda one: _text(one.id), form_of, reason)
 
 
 def read_asm3_csv(
     content: bytes, form: TableForm = AS_USUAL, service: str = ""
 ) -> Iterator[FeedRow]:
-    """The animals of a CSV file; `service` is where their pictures are."""
-    for row in read_table(content, _COLUMNS, ("ID", "SPECIESNAME"), _DATES, form):
-        if isinstance(row, FeedRow):
-            yield row
-            continue
-        place, told = row
-        animal = AsmAnimal(**{_COLUMNS[column]: value for column, value in told.items()})
-        yield from _read(place, animal, service)
+    """Yield the animals of a CSV file; `service` is the address of their pictures."""
+
+    def form_of(record: Record) -> AnimalForm:
+        cells = dict.fromkeys(READ_FIELDS, "") | {name.lower(): one for name, one in record.items()}
+        return _form(cells, service)
+
+    table = read_table(content, _COLUMNS, ("ID", "SPECIESNAME"), _DATES, form)
+    return read_rows(table, lambda record: record["ID"], form_of)
 
 
-def _read(place: int, animal: AsmAnimal, service: str) -> Iterator[FeedRow]:
-    records = [(place, animal)]
-    return read_rows(records, lambda one: _text(one.id), lambda one: _form(one, service))
-
-
-def _form(animal: AsmAnimal, service: str) -> AnimalForm:
+def _form(animal: Record, service: str, photos: Any = None) -> AnimalForm:
     return AnimalForm(
-        id=_text(animal.id),
-        species=_text(animal.speciesname),
-        breed=first_of(_text(animal.breedname1), _text(animal.breedname)),
-        secondary_breed=_text(animal.breedname2),
-        mixed=_flag(animal.crossbreed),
-        birth_date=_text(animal.dateofbirth),
-        size=_SIZES.get(_text(animal.size)),
-        sex=_text(animal.sexname),
-        name=_text(animal.animalname),
+        id=animal["id"],
+        species=animal["speciesname"],
+        breed=first_of(animal["breedname1"], animal["breedname"]),
+        secondary_breed=animal["breedname2"],
+        mixed=_FLAGS.get(animal["crossbreed"]),
+        birth_date=animal["dateofbirth"],
+        size=_SIZES.get(animal["size"]),
+        sex=animal["sexname"],
+        name=animal["animalname"],
         status=_status(animal),
-        intake_at=first_of(_text(animal.mostrecententrydate)),
+        intake_at=first_of(animal["mostrecententrydate"]),
         outcome_at=_left_at(animal),
-        shelter=_text(animal.sitename),
+        shelter=animal["sitename"],
         bonded_unit=_bonded(animal),
-        coat=_text(animal.coattypename),
-        colours=all_of(_text(animal.basecolourname)),
-        altered=_flag(animal.neutered),
-        house_trained={"0": True, "1": False}.get(_text(animal.ishousetrained)),
-        special_needs=_flag(animal.hasspecialneeds),
-        good_with_kids=_GOOD_WITH.get(_text(animal.isgoodwithchildren)),
-        good_with_dogs=_GOOD_WITH.get(_text(animal.isgoodwithdogs)),
-        good_with_cats=_GOOD_WITH.get(_text(animal.isgoodwithcats)),
-        fee=_fee(_text(animal.fee)),
-        photos=_photos(animal, service),
-        description=first_of(_text(animal.websitemedianotes), _text(animal.animalcomments)),
+        coat=animal["coattypename"],
+        colours=all_of(animal["basecolourname"]),
+        altered=_FLAGS.get(animal["neutered"]),
+        house_trained={"0": True, "1": False}.get(animal["ishousetrained"]),
+        special_needs=_FLAGS.get(animal["hasspecialneeds"]),
+        good_with_kids=_GOOD_WITH.get(animal["isgoodwithchildren"]),
+        good_with_dogs=_GOOD_WITH.get(animal["isgoodwithdogs"]),
+        good_with_cats=_GOOD_WITH.get(animal["isgoodwithcats"]),
+        fee=_fee(animal["fee"]),
+        photos=_photos(animal, service, photos),
+        description=first_of(animal["websitemedianotes"], animal["animalcomments"]),
     )
 
 
-def _status(animal: AsmAnimal) -> str:
-    if _text(animal.deceaseddate):
+def _status(animal: Record) -> str:
+    yes = {name for name, cell in animal.items() if cell == "1"}
+    if animal["deceaseddate"]:
         return "removed"
-    if _text(animal.activemovementtype) == _ADOPTION:
+    if animal["activemovementtype"] == _ADOPTION:
         return "adopted"
-    if _flag(animal.archived):
+    if "archived" in yes:
         return "removed"
-    if _flag(animal.ishold) or _flag(animal.isnotavailableforadoption):
+    if {"ishold", "isnotavailableforadoption"} & yes:
         return "hold"
-    return "pending" if _flag(animal.hasactivereserve) else "available"
+    return "pending" if "hasactivereserve" in yes else "available"
 
 
-def _left_at(animal: AsmAnimal) -> str | None:
-    """The moment since when it is gone, if it is."""
-    left = _text(animal.activemovementtype) == _ADOPTION or _flag(animal.archived)
-    moved = _text(animal.activemovementdate) if left else ""
-    at = first_of(_text(animal.deceaseddate), moved)
+def _left_at(animal: Record) -> str | None:
+    has_left = animal["activemovementtype"] == _ADOPTION or animal["archived"] == "1"
+    at = first_of(animal["deceaseddate"], animal["activemovementdate"] if has_left else "")
     # A date before its newest entry is of an earlier stay.
-    return at if at and at >= _text(animal.mostrecententrydate) else None
+    return at if at and at >= animal["mostrecententrydate"] else None
 
 
-def _photos(animal: AsmAnimal, service: str) -> list[str]:
-    """The addresses: a list in JSON, in CSV what a list looks like there, or the service's."""
-    told = animal.photourls
-    found = told if isinstance(told, list) else re.split(r"[\s,|;\[\]'\"]+", _text(told))
-    addresses = [str(one) for one in found if str(one).startswith(("http://", "https://"))]
+def _photos(animal: Record, service: str, listed: Any) -> list[str]:
+    """Return the addresses: of a list in JSON, of a text like one in CSV, or the service's."""
+    texts = re.split(r"[\s,|;\[\]'\"]+", animal["photourls"])
+    found = map(str, listed) if isinstance(listed, list) else texts
+    addresses = [one for one in found if one.startswith(("http://", "https://"))]
     if addresses or not service:
         return addresses
-    count = _text(animal.websiteimagecount)
+    count = animal["websiteimagecount"]
     pictures = min(int(count), _MOST_PICTURES) if count.isdecimal() and len(count) < 4 else 0
-    of_animal = urlencode({"animalid": _text(animal.id)})
+    of_animal = urlencode({"animalid": animal["id"]})
     return [f"{service}&{of_animal}&seq={place}" for place in range(1, pictures + 1)]
 
 
-def _bonded(animal: AsmAnimal) -> str | None:
-    """One name for both of a pair, whichever of them comes first."""
-    other = _text(animal.bondedanimalid)
-    return "+".join(sorted((_text(animal.id), other))) if other not in {"", "0"} else None
+def _bonded(animal: Record) -> str | None:
+    # One name for both of a pair, whichever of them comes first.
+    other = animal["bondedanimalid"]
+    return "+".join(sorted((animal["id"], other))) if other not in {"", "0"} else None
 
 
-def _text(cell: Cell) -> str:
+def _text(cell: object) -> str:
     return "" if cell is None else str(cell).strip()
 
 
-def _flag(cell: Cell) -> bool | None:
-    return {"1": True, "0": False}.get(_text(cell))
-
-
 def _fee(cents: str) -> float | str | None:
-    """The fee; what is no number stays as it is written."""
     try:
         return float(cents) / 100 or None
     except ValueError:

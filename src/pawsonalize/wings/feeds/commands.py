@@ -93,19 +93,22 @@ def import_(
     Example: pawsonalize animals import petfinder.csv --complete
     """
     from pawsonalize.wings.feeds import feed_import
+    from pawsonalize.wings.feeds.formats import FeedForm
     from pawsonalize.wings.feeds.importing import FeedImport
+    from pawsonalize.wings.feeds.mapping import ValueMapping, skeleton
+    from pawsonalize.wings.feeds.rows import read_columns
 
     check_new(errors)
     check_new(write_map_to)
-    form = feed_import.read_form(format, encoding, separator, columns, dates)
+    form = FeedForm.read(format, encoding, separator, read_columns(columns or []), dates)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
-        how = FeedImport(source, complete, allow_shrink, feed_import.read_map(map))
+        how = FeedImport(source, complete, allow_shrink, ValueMapping.read(map))
         if file.startswith(("http://", "https://")):
             report = feed_import.fetched(adapters, how, form, file, header or [])
         else:
-            report = feed_import.taken(adapters, how, form, Path(file))
+            report = feed_import.import_file(adapters, how, form, Path(file))
     if write_map_to is not None:
-        feed_import.write_map(write_map_to, report)
+        write_new(write_map_to, skeleton(report.unrecognised).encode())
     if errors is not None:
         write_new(errors, report.bad_rows())
     feed_import.finish(report, json)
@@ -134,11 +137,14 @@ def watch(
     Example: pawsonalize animals watch /srv/feeds --complete
     """
     from pawsonalize.wings.feeds import feed_import
+    from pawsonalize.wings.feeds.formats import FeedForm
     from pawsonalize.wings.feeds.importing import FeedImport
+    from pawsonalize.wings.feeds.mapping import ValueMapping
+    from pawsonalize.wings.feeds.rows import read_columns
 
-    form = feed_import.read_form(format, encoding, separator, columns, dates)
+    form = FeedForm.read(format, encoding, separator, read_columns(columns or []), dates)
     with opened_or_made(load_settings({"data_dir": data_dir})) as adapters:
-        how = FeedImport(source, complete, mapping=feed_import.read_map(map))
+        how = FeedImport(source, complete, mapping=ValueMapping.read(map))
         feed_import.watch(adapters, folder, how, form, seconds)
 
 
@@ -161,16 +167,13 @@ def feeds(data_dir: DataDir = None, json: Json = False) -> None:
     rows = []
     for state, feed in zip(states, listed.values(), strict=True):
         looked = iso(state.looked_at) if state.looked_at else "never"
-        said = f"failed: {state.said}" if state.failed else state.said
-        rows.append((state.name, safe_address(feed.source.url), feed.schedule, looked, said))
+        result = f"failed: {state.result}" if state.failed else state.result
+        rows.append((state.name, safe_address(feed.source.url), feed.schedule, looked, result))
     print_listing(("feed", "address", "schedule", "looked at", "what came of it"), rows)
 
 
 def fetch(
-    name: Name,
-    allow_shrink: AllowShrink = False,
-    data_dir: DataDir = None,
-    json: Json = False,
+    name: Name, allow_shrink: AllowShrink = False, data_dir: DataDir = None, json: Json = False
 ) -> None:
     """Fetch a feed of the feeds file now, whatever its schedule.
 

@@ -1,4 +1,4 @@
-"""Feeds into the inventory, and what they did, for the commands in `feeds.py`."""
+"""Feeds into the inventory from files, addresses and watched folders, for the commands."""
 
 import hashlib
 import os
@@ -13,11 +13,8 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.new_files import write_new
 from pawsonalize.cli.terminal import print_listing, say
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StorageUnavailable
-from pawsonalize.engine.ingest.csv_files import read_text_form
-from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.storage.data_folder import needed_by_others
 from pawsonalize.wings.feeds.formats import FeedForm, read_feed
 from pawsonalize.wings.feeds.importing import (
@@ -25,20 +22,15 @@ from pawsonalize.wings.feeds.importing import (
     FeedImport,
     FeedReport,
     import_feed,
-    note_brought,
+    keep_newest_import,
 )
-from pawsonalize.wings.feeds.mapping import (
-    NO_MAPPING,
-    Unrecognised,
-    ValueMapping,
-    skeleton,
-)
-from pawsonalize.wings.feeds.rows import TableForm, read_columns, read_date_order
+from pawsonalize.wings.feeds.mapping import Unrecognised
 from pawsonalize.wings.feeds.sources import FeedSource, read_header
 
-TAKEN, REFUSED = "taken", "refused"
+IMPORTED, REFUSED = "taken", "refused"
 _FEEDS = frozenset({"csv", "json", "jsonl", "tsv", "txt"})
 _NAMED = 5
+_SHOWN = 20  # rows of a report, and values
 _UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 
 
@@ -54,22 +46,21 @@ class Seen:
 class FolderWatch:
     """Imports the files of a folder, oldest first.
 
-    A file is whole if two looks in a row find it the same. Imported files move to the folder
-    `taken`; files that were refused, or have not one good row, to `refused`. If rows were bad, a
-    report stands beside the file. After a crash in between, the same file is imported again, which
-    changes nothing.
+    A file is whole if two looks in a row find it the same. It moves to `taken`, or to `refused` if
+    not one row was good; a report of bad rows stands next to it. After a crash in between, the same
+    file is imported again, which changes nothing.
     """
 
     def __init__(self, folder: Path, take: Callable[[Path], FeedReport]) -> None:
         if not folder.is_dir():
             raise InvalidInput(f"there is no folder {folder}: make it first")
         others = sorted(path.name for path in folder.iterdir() if not _may_be_feed(path))
-        is_new = not any((folder / name).is_dir() for name in (TAKEN, REFUSED))
+        is_new = not any((folder / name).is_dir() for name in (IMPORTED, REFUSED))
         if needed_by_others(folder) or (is_new and others):
             reason = ", ".join(others[:_NAMED]) or "the system or a person needs it"
             raise InvalidInput(
                 f"{folder} is not for feeds alone ({reason}), and all that is in it would move:"
-                f" name a folder of its own; one with a folder {TAKEN} in it is for feeds"
+                f" name a folder of its own; one with a folder {IMPORTED} in it is for feeds"
             )
         self._folder = folder
         self._take = take
@@ -77,18 +68,15 @@ class FolderWatch:
 
     def look(self) -> Iterator[Seen]:
         """Import every file that has not changed since the last look."""
-        now = {path.name: _state(path) for path in self._files()}
+        paths = [one for one in self._folder.iterdir() if one.is_file() and not _is_left(one)]
+        states = {path.name: path.stat() for path in paths}
+        now = {name: (state.st_mtime_ns, state.st_size) for name, state in states.items()}
         whole = [name for name, state in now.items() if self._before.get(name) == state]
         self._before = now
         for name in sorted(whole, key=lambda name: (now[name], name)):
-            yield self._taken(self._folder / name)
+            yield self._import(self._folder / name)
 
-    def _files(self) -> Iterator[Path]:
-        for path in self._folder.iterdir():
-            if path.is_file() and not _is_passed_over(path):
-                yield path
-
-    def _taken(self, path: Path) -> Seen:
+    def _import(self, path: Path) -> Seen:
         try:
             report = self._take(path)
         except StorageUnavailable as error:  # not the file's fault: it is taken at a later look
@@ -96,7 +84,7 @@ class FolderWatch:
         except PawsonalizeError as error:
             self._move(path, REFUSED, error.message.encode())
             return Seen(path.name, error=error)
-        where = REFUSED if report.is_refused else TAKEN
+        where = REFUSED if report.is_refused else IMPORTED
         self._move(path, where, report.bad_rows())
         return Seen(path.name, report)
 
@@ -111,41 +99,12 @@ class FolderWatch:
 
 
 def _may_be_feed(path: Path) -> bool:
-    """True for a file whose name is that of a feed, or is passed over."""
     named = not _FEEDS.isdisjoint(path.name.lower().split("."))
-    return path.is_file() and (named or _is_passed_over(path))
+    return path.is_file() and (named or _is_left(path))
 
 
-def _is_passed_over(path: Path) -> bool:
+def _is_left(path: Path) -> bool:
     return path.name.startswith((".", "~")) or path.name.endswith(_UNFINISHED)
-
-
-def _state(path: Path) -> tuple[int, int]:
-    found = path.stat()
-    return found.st_mtime_ns, found.st_size
-
-
-_SHOWN_ERRORS = 20
-_MORE = "and {:,} more such rows: --errors FILE writes all of them to a file"
-_SHOWN = 20
-
-
-def read_form(
-    format: str | None,  # noqa: A002  # the option's name
-    encoding: str | None,
-    separator: str | None,
-    columns: list[str] | None,
-    dates: str | None,
-) -> FeedForm:
-    """The form that the options name; InvalidInput for those that name none."""
-    text = read_text_form(encoding, separator)
-    table = TableForm(text.separator, read_date_order(dates), read_columns(columns or []))
-    return FeedForm(format, text.encoding, table)
-
-
-def read_map(path: Path | None) -> ValueMapping:
-    """What the source's values mean, as the file of `--map` says."""
-    return NO_MAPPING if path is None else ValueMapping.read(path)
 
 
 def fetched(
@@ -155,25 +114,23 @@ def fetched(
     read = dict(read_header(text, os.environ) for text in headers)
     source = FeedSource(url, read, form, how.with_meanings(adapters.registry))
     now = clock.now()
-    report = source.taken(adapters.animals, source.fetched(), now)
-    note_brought(adapters.registry, FILES, how.source, report, now)
+    report = source.import_pages(adapters.animals, source.fetched(), now)
+    keep_newest_import(adapters.registry, FILES, how.source, report, now)
     return report
 
 
-def taken(adapters: Adapters, how: FeedImport, form: FeedForm, file: Path) -> FeedReport:
+def import_file(adapters: Adapters, how: FeedImport, form: FeedForm, file: Path) -> FeedReport:
     """Import the feed in a file."""
     try:
         content = file.read_bytes()
         written = int(file.stat().st_mtime * 1000)
     except OSError as error:
         raise InvalidInput(f"cannot read the feed {file}: {error.strerror}") from error
-    now = clock.now()
-    inventory = Inventory(adapters.animals)
     rows, notes = read_feed([content], form)
-    how = how.with_meanings(adapters.registry)
-    report = import_feed(inventory, adapters.animals, rows, how, written, now)
+    how, now = how.with_meanings(adapters.registry), clock.now()
+    report = import_feed(adapters.animals, rows, how, written, now)
     report.notes[:0] = notes
-    note_brought(adapters.registry, FILES, how.source, report, now)
+    keep_newest_import(adapters.registry, FILES, how.source, report, now)
     return report
 
 
@@ -181,17 +138,14 @@ def watch(
     adapters: Adapters, folder: Path, how: FeedImport, form: FeedForm, seconds: float
 ) -> None:
     """Import every feed that is put into the folder, until stopped."""
-    folder_watch = FolderWatch(folder, partial(taken, adapters, how, form))
+    folder_watch = FolderWatch(folder, partial(import_file, adapters, how, form))
     say(f"Watching {folder} (stop it with Ctrl-C)")
     while True:
         for seen in folder_watch.look():
-            say(f"{seen.name}: {_said(seen)}")
+            report = seen.report
+            result = [f"error: {seen.error}"] if report is None else [report.in_words()]
+            say(f"{seen.name}: {' '.join([*result, *(report.notes if report else ())])}")
         time.sleep(seconds)
-
-
-def write_map(path: Path, report: FeedReport) -> None:
-    """Write the mapping file to be filled in for the report's unrecognised values."""
-    write_new(path, skeleton(report.unrecognised).encode())
 
 
 def finish(report: FeedReport, json: bool) -> None:
@@ -208,17 +162,16 @@ def _print(report: FeedReport) -> None:
     print("\n".join([report.in_words(), *report.notes]))
     odd = "Rows that were taken, but contradict another fact of their animal"
     for rows, title in ((report.rejected, "Rejected rows"), (report.odd, odd)):
-        some = ((str(one.place), one.animal_id or "", one.reason) for one in rows[:_SHOWN_ERRORS])
+        some = ((str(one.place), one.animal_id or "", one.reason) for one in rows[:_SHOWN])
         if rows:
             print(title)
             print_listing(("place", "animal", "reason"), some)
-        if (more := len(rows) - _SHOWN_ERRORS) > 0:
-            print(_MORE.format(more))
+        if (more := len(rows) - _SHOWN) > 0:
+            print(f"and {more:,} more such rows: --errors FILE writes all of them to a file")
     _print_unrecognised(report.unrecognised)
 
 
 def _print_unrecognised(values: Unrecognised) -> None:
-    """A table of the most frequent values, and what to do about them."""
     rows = [(field, value, n) for field, some in values.items() for value, n in some.items()]
     if not rows:
         return
@@ -228,9 +181,3 @@ def _print_unrecognised(values: Unrecognised) -> None:
     print_listing(("field", "value", "rows"), some)
     more = f"{len(rows) - _SHOWN:,} more values. " if len(rows) > _SHOWN else ""
     print(f"{more}To say what they mean: --write-map FILE writes them down, --map FILE reads it.")
-
-
-def _said(seen: Seen) -> str:
-    if seen.report is None:
-        return f"error: {seen.error}"
-    return " ".join([seen.report.in_words(), *seen.report.notes])

@@ -4,21 +4,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
-from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
 from pawsonalize.domain.errors import InputTooLarge, InvalidInput
 from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
-from pawsonalize.engine.ingest.csv_files import UTF8, in_utf8
+from pawsonalize.engine.ingest.csv_files import UTF8, in_utf8, read_text_form
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode, likely_name
-from pawsonalize.wings.feeds.asm3 import (
-    image_service,
-    is_asm3_csv,
-    read_asm3_csv,
-    read_asm3_json,
-)
+from pawsonalize.wings.feeds.asm3 import image_service, is_asm3_csv, read_asm3_csv, read_asm3_json
 from pawsonalize.wings.feeds.petfinder import (
     is_petfinder_csv,
     read_petfinder_csv,
@@ -27,12 +21,13 @@ from pawsonalize.wings.feeds.petfinder import (
 from pawsonalize.wings.feeds.rescuegroups import read_rescuegroups
 from pawsonalize.wings.feeds.rows import (
     AS_USUAL,
-    Feed,
     FeedRow,
     Record,
     TableForm,
+    by_upper_names,
     header_of,
     named_in,
+    read_date_order,
     read_rows,
     read_table,
 )
@@ -65,29 +60,23 @@ def read_json_lines(content: bytes) -> Iterator[FeedRow]:
 
 
 def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
-    """Columns as in JSON; lists are separated by `|`, an empty field is unknown.
+    """Yield the rows of our own columns; lists are separated by `|`, an empty field is unknown.
 
-    InvalidInput for a column that looks like a misspelt one of ours, unless `form.columns` names
-    the columns.
+    InvalidInput for a column that looks misspelt, unless `form.columns` names the columns.
     """
     header = header_of(content, form)
     read_as = replace(form, columns={**_id_columns(header), **form.columns})
-    unread = tuple(name for name in header if not read_as.reads(name, _COLUMNS))
+    read = set(map(read_as.column, _COLUMNS))
+    unread = tuple(name for name in header if name not in read)
     if not form.columns:
         _check_spelling(unread, {*header, *read_as.columns})
-    for row in read_table(content, _COLUMNS, ("ID", "SPECIES"), _DATES, read_as):
-        if isinstance(row, FeedRow):
-            yield row
-            continue
-        for read in read_rows([row], lambda record: record["ID"], _form):
-            yield replace(read, unread=unread)
+    table = read_table(content, _COLUMNS, ("ID", "SPECIES"), _DATES, read_as)
+    for row in read_rows(table, lambda record: record["ID"], _form):
+        yield replace(row, unread=unread)
 
 
 def _id_columns(header: tuple[str, ...]) -> dict[str, str]:
-    """The columns of fields that public files name as ids: `animal_id`, `_id`, `breed_id`.
-
-    Of several the longest name has it: where a table has its own `_id`, it numbers the rows.
-    """
+    """Find columns that public files name as ids: `animal_id`, `_id`, `breed_id`."""
     found: dict[str, str] = {}
     for name in sorted(header, key=len):
         plain = "".join(letter for letter in name if letter.isalnum())
@@ -99,10 +88,8 @@ def _id_columns(header: tuple[str, ...]) -> dict[str, str]:
 
 def _check_spelling(unread: tuple[str, ...], there: set[str]) -> None:
     for name in unread:
-        right = likely_name(
-            name, [one for one in map(str.upper, FIELDS.values()) if one not in there]
-        )
-        if right is not None:
+        names = [one for one in map(str.upper, FIELDS.values()) if one not in there]
+        if (right := likely_name(name, names)) is not None:
             raise InvalidInput(
                 f"there is no column {name}: write {right.lower()}, or, if it is something else,"
                 " say with --columns which columns hold what",
@@ -111,68 +98,48 @@ def _check_spelling(unread: tuple[str, ...], there: set[str]) -> None:
 
 
 def _form(row: Record) -> AnimalForm:
-    told = {_COLUMNS[column]: value for column, value in row.items() if value}
-    if "species" not in told:
+    given = {_COLUMNS[column]: value for column, value in row.items() if value}
+    if "species" not in given:
         raise InvalidInput("species is missing: fill it in", field="species")
-    values: dict[str, Any] = told | {
-        name: [part for part in told[name].split("|") if part.strip()] for name in _LISTS & {*told}
+    values: dict[str, Any] = given | {
+        name: [part for part in given[name].split("|") if part.strip()]
+        for name in _LISTS & {*given}
     }
     return AnimalForm(**values)
 
 
-class _TableFeed(Protocol):
-    def __call__(self, content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]: ...
-
-
-TABLES: Mapping[str, _TableFeed] = MappingProxyType(
-    {"csv": read_own_csv, "petfinder-csv": read_petfinder_csv, "asm3-csv": read_asm3_csv}
-)
-FORMATS: Mapping[str, Feed] = MappingProxyType(
-    {
-        "jsonl": read_json_lines,
-        "csv": read_own_csv,
-        "petfinder-csv": read_petfinder_csv,
-        "petfinder-json": read_petfinder_json,
-        "asm3-json": read_asm3_json,
-        "asm3-csv": read_asm3_csv,
-        "rescuegroups": read_rescuegroups,
-    }
-)
-
-
-def format_of(content: bytes, name: str | None, form: TableForm = AS_USUAL) -> str:
-    """The format of that name, or the one that a file's beginning looks like.
-
-    A file with columns by our names is our own CSV unless it is said to be another.
-    """
-    if name is None:
-        return "csv" if form.columns else _looks_like(content)
-    if name not in FORMATS:
-        raise InvalidInput(f"--format must be one of {', '.join(FORMATS)}", field="format")
-    return name
+FORMATS: Mapping[str, Callable[..., Iterator[FeedRow]]] = {
+    "jsonl": read_json_lines,
+    "csv": read_own_csv,
+    "petfinder-csv": read_petfinder_csv,
+    "petfinder-json": read_petfinder_json,
+    "asm3-json": read_asm3_json,
+    "asm3-csv": read_asm3_csv,
+    "rescuegroups": read_rescuegroups,
+}
 
 
 def feed_of(
     content: bytes, name: str | None, form: TableForm = AS_USUAL, address: str = ""
-) -> Feed:
-    """The reader of the named format, or of the format that the file's beginning looks like.
+) -> "partial[Iterator[FeedRow]]":
+    """Return the reader of a format by its name, or the one that a file's beginning looks like.
 
-    `address` is where the feed comes from, if it is no file.
+    `address` is the origin of a feed that is no file.
     """
-    found = format_of(content, name, form)
-    if service := image_service(address):
-        if found == "asm3-json" and form == AS_USUAL:
-            return partial(read_asm3_json, service=service)
-        if found == "asm3-csv":
-            return partial(read_asm3_csv, form=form, service=service)
-    if form == AS_USUAL:
-        return FORMATS[found]
-    if found not in TABLES:
+    found = name or ("csv" if form.columns else _detected(content))
+    if found not in FORMATS:
+        raise InvalidInput(f"--format must be one of {', '.join(FORMATS)}", field="format")
+    options: dict[str, Any] = {}
+    if found.endswith("csv"):
+        options["form"] = form
+    elif form != AS_USUAL:
         raise InvalidInput(f"--columns, --dates and --separator are of CSV: this is {found}")
-    return partial(TABLES[found], form=form)
+    if found.startswith("asm3"):
+        options["service"] = image_service(address)
+    return partial(FORMATS[found], **options)
 
 
-def _looks_like(content: bytes) -> str:
+def _detected(content: bytes) -> str:
     start = content[:20_000].removeprefix(b"\xef\xbb\xbf").lstrip()
     if start[:1] == b"[":
         return "asm3-json" if b'"SPECIESNAME"' in start.upper() else "petfinder-json"
@@ -193,11 +160,24 @@ Rows = Callable[[], Iterator[FeedRow]]
 
 @dataclass(frozen=True, slots=True)
 class FeedForm:
-    """How a feed is written; None means that it is detected."""
+    """Form of a feed; None means that it is detected."""
 
     format: str | None = None
     encoding: str | None = None
     table: TableForm = AS_USUAL
+
+    @classmethod
+    def read(
+        cls,
+        format: str | None,  # noqa: A002  # the option's name
+        encoding: str | None,
+        separator: str | None,
+        columns: Mapping[str, str],
+        dates: str | None,
+    ) -> "FeedForm":
+        """Return the form that options name; InvalidInput for those that name none."""
+        text, order = read_text_form(encoding, separator), read_date_order(dates)
+        return cls(format, text.encoding, TableForm(text.separator, order, by_upper_names(columns)))
 
 
 DETECTED = FeedForm()
@@ -206,10 +186,7 @@ DETECTED = FeedForm()
 def read_feed(
     pages: Sequence[bytes], form: FeedForm = DETECTED, address: str = ""
 ) -> tuple[Rows, list[str]]:
-    """A function that gives the rows each time it is called, and notes on the reading.
-
-    `address` is where the pages come from, if they are no file. InvalidInput if it cannot be read.
-    """
+    """Return a function that yields the rows at each call, and notes on the reading."""
     decoded = [_decoded(page, form.encoding) for page in pages]
     texts = [text for text, _ in decoded]
     feed = feed_of(texts[0], form.format, form.table, address)

@@ -1,16 +1,15 @@
-"""Imports a feed into the inventory: takes good rows, and removes what a complete one lacks."""
+"""Import feeds into the inventory: take good rows, remove animals that a complete feed lacks."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 
-from pawsonalize.domain.errors import AlreadyExists, Conflict, InvalidInput
+from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.statuses import History, weave
 from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.engine.ingest.listings import Listing, read_known, unrecognised
@@ -18,11 +17,22 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds.formats import Rows
-from pawsonalize.wings.feeds.mapping import NO_MAPPING, Meanings, ValueMapping
+from pawsonalize.wings.feeds.mapping import (
+    NO_MAPPING,
+    Meanings,
+    ValueMapping,
+    find_or_create,
+    most_frequent,
+)
 from pawsonalize.wings.feeds.rows import FeedRow
 
 MAX_SHRINK = 0.3
 MAX_REJECTED = 0.3
+FILES = "files"
+"""The origin of imports by `animals import` and `animals watch`."""
+COUNTS = ("rows", "created", "updated", "unchanged", "removed", "kept")
+"""Numbers that a report and its stored summary share."""
+_MOST_ROWS, _MOST_VALUES, _LONGEST = 20, 50, 300  # of a stored summary
 _CHUNK = 1_000
 T = TypeVar("T")
 _Stays = defaultdict[str, list[tuple[int, History]]]
@@ -31,7 +41,7 @@ _Stays = defaultdict[str, list[tuple[int, History]]]
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """Why a row of a feed was left out. `place` is its line, or its number in the file, from 1."""
+    """A row of a feed that was left out. `place` is its line or number in the file, from 1."""
 
     place: int
     animal_id: str | None
@@ -40,12 +50,11 @@ class BadRow:
 
 @dataclass(slots=True)
 class FeedReport:
-    """The result of importing a feed. `removed` are animals that were listed and are not in it.
+    """The result of importing a feed.
 
-    `kept` are not in it either, but might be in a row that cannot be read. `odd` rows contradict
-    themselves or others of their animal; they were taken, and the latest fact counts.
-    `unrecognised` are unknown values by field, with the number of their rows. `unread` are unknown
-    fields and columns. `notes` are sentences for people.
+    `removed` animals were listed and are not in it; `kept` ones may be in an unreadable row. `odd`
+    rows contradict others of their animal; the latest fact counts. `unrecognised` are unknown
+    values by field, with their numbers of rows; `unread` are unknown fields and columns.
     """
 
     rows: int = 0
@@ -63,21 +72,21 @@ class FeedReport:
 
     @property
     def is_refused(self) -> bool:
-        """Whether there were rows and all of them were rejected."""
+        """True if there were rows and all of them were rejected."""
         return bool(self.rejected) and len(self.rejected) == self.rows
 
     def in_words(self) -> str:
-        """What it did, in one sentence."""
-        said = (
+        """Return the result as a sentence."""
+        text = (
             f"{self.rows:,} rows: {self.created:,} new, {self.updated:,} changed,"
             f" {self.unchanged:,} unchanged, {self.removed:,} removed,"
             f" {len(self.rejected):,} rejected"
         )
         if self.odd:
-            said += f"; {len(self.odd):,} contradict another fact of their animal"
+            text += f"; {len(self.odd):,} contradict another fact of their animal"
         if self.status_kept:
-            said += f"; {self.status_kept:,} kept a status that is newer than the file"
-        return said
+            text += f"; {self.status_kept:,} kept a status that is newer than the file"
+        return text
 
     def bad_rows(self) -> bytes:
         """The rejected and the contradictory rows, as JSON Lines."""
@@ -91,7 +100,7 @@ class FeedReport:
 
 @dataclass(frozen=True, slots=True)
 class FeedImport:
-    """How to import a feed: of which source its animals are, and whether it has all of them."""
+    """Options of an import: the source of its animals, and whether it has all of them."""
 
     source: str = ""
     complete: bool = False
@@ -104,38 +113,36 @@ class FeedImport:
 
 
 def import_feed(
-    inventory: Inventory,
-    animals: Animals,
-    rows: Rows,
-    how: FeedImport,
-    told_at: int,
-    now: int,
-    on_progress: Callable[[int], None] = lambda _rows: None,
+    animals: Animals, rows: Rows, how: FeedImport, true_at: int, now: int
 ) -> FeedReport:
-    """Import a feed that was true at `told_at`; `rows` gives its rows, each time it is called.
+    """Import a feed that was true at `true_at`; `rows` yields its rows, each time it is called.
 
     Conflict, and nothing is changed, if it is complete and too many animals are missing.
     """
-    missing = _missing(animals, rows, how) if how.complete else _NOBODY
-    report = FeedReport()
+    inventory, report = Inventory(animals), FeedReport()
+    missing, nameless = _missing(animals, rows, how) if how.complete else (set(), 0)
     stays: _Stays = defaultdict(list)
     for chunk in _chunks(rows()):
         listed = _read(chunk, how, now, report)
-        _put(inventory, listed, told_at, now, report)
+        receipt = inventory.put([listing for _row, listing in listed], true_at, now)
+        for name in ("created", "updated", "unchanged", "status_kept"):
+            setattr(report, name, getattr(report, name) + getattr(receipt, name))
+        for refused in receipt.refused:
+            row, _ = listed[refused.index]
+            report.rejected.append(BadRow(row.place, row.external_id, refused.reason))
         for row, listing in listed:
             stays[listing.animal.animal_id].append((row.place, listing.report))
-        on_progress(report.rows)
     report.odd += _contradictions(inventory, stays)
     report.odd.sort(key=lambda row: row.place)
     if report.unread:
         report.notes.append(f"left out, as nothing here is called so: {', '.join(report.unread)}")
-    if reason := _doubt(missing, report):
-        report.kept = len(missing.ids)
+    if reason := _doubt(nameless, report) if missing else "":
+        report.kept = len(missing)
         report.notes.append(
             f"{report.kept:,} listed animals that are not found in it were kept: {reason}"
         )
         return report
-    for ids in _chunks(iter(sorted(missing.ids))):
+    for ids in _chunks(iter(sorted(missing))):
         report.removed += inventory.remove(ids, now)
     return report
 
@@ -145,42 +152,29 @@ def animal_id_of(source: str, external_id: str) -> str:
     return f"{source}:{external_id}" if source else external_id
 
 
-@dataclass(frozen=True, slots=True)
-class _Missing:
-    """The listed animals that are in no readable row; `nameless` rows may be about any of them."""
-
-    ids: frozenset[str] = frozenset()
-    nameless: int = 0
-
-
-_NOBODY = _Missing()
-
-
-def _missing(animals: Animals, rows: Rows, how: FeedImport) -> _Missing:
+def _missing(animals: Animals, rows: Rows, how: FeedImport) -> tuple[set[str], int]:
+    """Return the listed animals in no readable row; rows without an id may be about any of them."""
     listed = animals.listed(how.source)
-    told, nameless = set(), 0
+    named, nameless = set(), 0
     for row in rows():
         if row.external_id is None:
             nameless += 1
         else:
-            told.add(animal_id_of(how.source, row.external_id))
-    gone = listed - told
+            named.add(animal_id_of(how.source, row.external_id))
+    gone = set(listed - named)
     if len(gone) > MAX_SHRINK * len(listed) and not how.allow_shrink and not nameless:
         raise Conflict(
             f"{len(gone):,} of {len(listed):,} listed animals are not in this feed: nothing was"
             " changed. If they are really gone, import it again with --allow-shrink; if it holds"
             " only changes, with --delta"
         )
-    return _Missing(frozenset(gone), nameless)
+    return gone, nameless
 
 
-def _doubt(missing: _Missing, report: FeedReport) -> str:
-    """Why no animal may be removed, if there is a reason."""
-    if not missing.ids:
-        return ""
-    if missing.nameless:
+def _doubt(nameless: int, report: FeedReport) -> str:
+    if nameless:
         return (
-            f"the id of {missing.nameless:,} rows cannot be read, so they may be any of them."
+            f"the id of {nameless:,} rows cannot be read, so they may be any of them."
             " Correct those rows, or name the --encoding or the --separator, and import it again"
         )
     if len(report.rejected) > MAX_REJECTED * report.rows:
@@ -205,25 +199,7 @@ def _read(
     return listed
 
 
-def _put(
-    inventory: Inventory,
-    listed: list[tuple[FeedRow, Listing]],
-    told_at: int,
-    now: int,
-    report: FeedReport,
-) -> None:
-    receipt = inventory.put([listing for _row, listing in listed], told_at, now)
-    report.created += receipt.created
-    report.updated += receipt.updated
-    report.unchanged += receipt.unchanged
-    report.status_kept += receipt.status_kept
-    for refused in receipt.refused:
-        row, _ = listed[refused.index]
-        report.rejected.append(BadRow(row.place, row.external_id, refused.reason))
-
-
 def _contradictions(inventory: Inventory, stays: _Stays) -> Iterator[BadRow]:
-    """The rows that contradict others, when all rows are known."""
     for ids in _chunks(iter(stays)):
         for animal_id, animal in inventory.get_many(ids).items():
             for one in weave(animal.history, animal.reports)[1]:
@@ -242,15 +218,11 @@ def _listing(row: FeedRow, how: FeedImport, now: int, report: FeedReport) -> Lis
         for name, value in unknown:
             report.note(name, value)
     report.odd += (BadRow(row.place, row.external_id, reason) for reason in odd)
-    return replace(
-        listing,
-        animal=replace(
-            listing.animal,
-            animal_id=animal_id_of(how.source, row.external_id),
-            external_id=row.external_id,
-            source=how.source,
-        ),
+    animal_id, external_id = animal_id_of(how.source, row.external_id), row.external_id
+    animal = replace(
+        listing.animal, animal_id=animal_id, external_id=external_id, source=how.source
     )
+    return replace(listing, animal=animal)
 
 
 def _chunks(things: Iterator[T]) -> Iterator[list[T]]:
@@ -258,18 +230,10 @@ def _chunks(things: Iterator[T]) -> Iterator[list[T]]:
         yield chunk
 
 
-FILES = "files"
-"""The origin of what `animals import` and `animals watch` take."""
-_MOST_ROWS = 20
-_MOST_VALUES = 50
-_LONGEST = 300
-
-
-class BroughtIn(Resource, frozen=True, kw_only=True):
+class NewestImport(Resource, frozen=True, kw_only=True):
     """The result of the newest import from one origin: a feed's name, or `files`.
 
-    `first_rejected` are the first 20 of the rejected rows; `unrecognised` has at most 50 values of
-    each field, the most frequent ones, with the number of their rows.
+    Of `unrecognised` values, each field has the 50 most frequent, with their numbers of rows.
     """
 
     kind: ClassVar[str] = "feed import"
@@ -289,45 +253,31 @@ class BroughtIn(Resource, frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
 
 
-def note_brought(
+def keep_newest_import(
     registry: Registry, origin: str, source: str, report: FeedReport, now: int
 ) -> None:
-    """Keep what an import brought, in place of what the one before it did."""
-    name = _name(origin, source)
-    if registry.find(BroughtIn, name) is None:
-        with suppress(AlreadyExists):  # another process was faster
-            registry.create(BroughtIn(name=name, origin=origin, source=source), now)
-    changes = {
+    """Keep the result of an import in place of the one before."""
+    stored = NewestImport(name=_name(origin, source), origin=origin, source=source)
+    name = find_or_create(registry, stored, now).name
+    first = report.rejected[:_MOST_ROWS]
+    changes: dict[str, Any] = {count: getattr(report, count) for count in COUNTS} | {
         "at": now,
-        "rows": report.rows,
-        "created": report.created,
-        "updated": report.updated,
-        "unchanged": report.unchanged,
-        "removed": report.removed,
-        "kept": report.kept,
         "rejected": len(report.rejected),
-        "first_rejected": tuple(map(_short, report.rejected[:_MOST_ROWS])),
-        "unrecognised": {field: _most(some) for field, some in report.unrecognised.items()},
+        "first_rejected": tuple(replace(one, reason=one.reason[:_LONGEST]) for one in first),
+        "unrecognised": {
+            field: dict(most_frequent(some)[:_MOST_VALUES])
+            for field, some in report.unrecognised.items()
+        },
         "notes": tuple(note[:_LONGEST] for note in report.notes),
     }
-    registry.change(BroughtIn, name, lambda one: msgspec.structs.replace(one, **changes), now)
+    registry.change(NewestImport, name, lambda one: msgspec.structs.replace(one, **changes), now)
 
 
-def find_brought(registry: Registry, origin: str, source: str) -> BroughtIn | None:
-    """What the newest import brought; None before the first."""
-    return registry.find(BroughtIn, _name(origin, source))
-
-
-def _short(row: BadRow) -> BadRow:
-    return BadRow(row.place, row.animal_id, row.reason[:_LONGEST])
-
-
-def _most(values: Mapping[str, int]) -> dict[str, int]:
-    ordered = sorted(values.items(), key=lambda one: (-one[1], one[0]))
-    return dict(ordered[:_MOST_VALUES])
+def find_newest_import(registry: Registry, origin: str, source: str) -> NewestImport | None:
+    """Return the result of the newest import; None before the first."""
+    return registry.find(NewestImport, _name(origin, source))
 
 
 def _name(origin: str, source: str) -> str:
-    """Both may be any text; a resource's name may not."""
     text = f"{origin}\n{source}".encode("utf-8", "surrogatepass")
     return blake2b(text, digest_size=16).hexdigest()

@@ -9,13 +9,12 @@ Case and spaces do not count. A species may stand with its breed. A value withou
 as it is.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import msgspec
 import yaml
@@ -45,6 +44,7 @@ from pawsonalize.engine.ingest.listings import (
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 
+R = TypeVar("R", bound=Resource)
 Unrecognised = Mapping[str, Mapping[str, int]]
 """By the field and the value as it is written: how many rows have it."""
 
@@ -63,6 +63,7 @@ MEANINGS: Mapping[str, Iterable[str]] = {
 }
 """The meanings that the values of each field may have, or examples of them."""
 _FREE = frozenset({"breed", "birthDate", "fee"})
+_MOST = 2_000  # values of one source: what has more is no list of words
 _DOG = AnimalForm(id="a", species=DOG)
 
 
@@ -73,52 +74,48 @@ class ValueMapping:
     meanings: Mapping[str, Mapping[str, str]]
 
     @classmethod
-    def read(cls, path: Path) -> "ValueMapping":
-        """Read a mapping file; InvalidInput names what is wrong, and where."""
+    def read(cls, path: Path | None) -> "ValueMapping":
+        """Read a mapping file, if there is one; InvalidInput names what is wrong, and where."""
+        if path is None:
+            return cls({})
         try:
-            told = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  # all text
+            content = yaml.load(path.read_text("utf-8"), Loader=yaml.BaseLoader)  # noqa: S506  # all text
         except OSError as error:
-            raise InvalidInput(
-                f"cannot read the mapping {path}: {error.strerror}", field="map"
-            ) from error
+            text = f"cannot read the mapping {path}: {error.strerror}"
+            raise InvalidInput(text, field="map") from error
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             raise InvalidInput(f"the mapping {path} is not YAML: {error}", field="map") from error
-        return cls.of(told or {})
+        return cls.of(content or {})
 
     @classmethod
-    def of(cls, told: Any) -> "ValueMapping":
+    def of(cls, content: Any) -> "ValueMapping":
         """Check what such a file holds."""
-        if not isinstance(told, dict) or not all(isinstance(one, dict) for one in told.values()):
+        fields = content.values() if isinstance(content, dict) else (content,)
+        if not all(isinstance(one, dict) for one in fields):
             raise InvalidInput("a mapping has a field, and below it `value: meaning`", field="map")
-        for field, meanings in told.items():
+        for field, meanings in content.items():
             if field not in MEANINGS:
-                raise InvalidInput(
-                    f"a mapping has no field {field!r}: there are {', '.join(MEANINGS)}",
-                    field="map",
-                )
+                text = f"a mapping has no field {field!r}: there are {', '.join(MEANINGS)}"
+                raise InvalidInput(text, field="map")
             for value, meaning in meanings.items():
                 _check(field, value, meaning)
-        return cls.checked(told)
+        return cls.checked(content)
 
     @classmethod
-    def checked(cls, told: Mapping[str, Mapping[str, str]]) -> "ValueMapping":
-        """What was checked when it was stored."""
+    def checked(cls, content: Mapping[str, Mapping[str, str]]) -> "ValueMapping":
+        """Return a mapping that was checked when it was stored."""
         return cls(
             {
                 field: {_key(value): meaning for value, meaning in meanings.items() if meaning}
-                for field, meanings in told.items()
+                for field, meanings in content.items()
             }
         )
 
     def over(self, other: "ValueMapping") -> "ValueMapping":
         """Both together; where they differ, this one counts."""
         fields = {**other.meanings, **self.meanings}
-        return ValueMapping(
-            {
-                field: {**other.meanings.get(field, {}), **self.meanings.get(field, {})}
-                for field in fields
-            }
-        )
+        theirs, ours = other.meanings, self.meanings
+        return ValueMapping({one: {**theirs.get(one, {}), **ours.get(one, {})} for one in fields})
 
     def says(self, field: str, value: str) -> str | None:
         """The meaning of a value as it is written; None if it has none here."""
@@ -136,11 +133,8 @@ class ValueMapping:
         return msgspec.structs.replace(form, **changed)
 
     def _meaning(self, field: str, *values: str | float | None) -> str | float | None:
-        """The meaning of the first value that has one; else the last value as it is."""
-        known = (
-            self.meanings[field].get(_key(str(value))) for value in values if value is not None
-        )
-        return next(filter(None, known), values[-1])
+        known, given = self.meanings[field], [one for one in values if one is not None]
+        return next(filter(None, (known.get(_key(str(one))) for one in given)), values[-1])
 
 
 NO_MAPPING = ValueMapping({})
@@ -155,9 +149,24 @@ def skeleton(values: Unrecognised) -> str:
             continue
         some = ", ".join(list(MEANINGS[field])[:8])
         lines += ["", f"# {'Such as' if field in _FREE else 'One of'} {some}", f"{field}:"]
-        for value, rows in sorted(values[field].items(), key=lambda one: (-one[1], one[0])):
+        for value, rows in most_frequent(values[field]):
             lines.append(f"  {msgspec.json.encode(value).decode()}:  # rows: {rows}")
     return "\n".join(lines) + "\n"
+
+
+def most_frequent(values: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return values with their numbers of rows, most frequent first."""
+    return sorted(values.items(), key=lambda one: (-one[1], one[0]))
+
+
+def find_or_create(registry: Registry, new: R, now: int) -> R:
+    """Return the stored resource of that kind and name; create it if it is missing."""
+    if (found := registry.find(type(new), new.name)) is not None:
+        return found
+    try:
+        return registry.create(new, now)
+    except AlreadyExists:  # another process was faster
+        return registry.get(type(new), new.name)
 
 
 def _check(field: str, value: str, meaning: Any) -> None:
@@ -188,10 +197,6 @@ def _key(value: str) -> str:
     return " ".join(value.split()).casefold()
 
 
-_LONGEST = 2 * MAX_ID_LENGTH + len(" / ")  # a species with its breed
-_MOST = 2_000  # values of one source: what has more is no list of words
-
-
 class SourceMeanings(Resource, frozen=True, kw_only=True):
     """The meanings of one source's values, by field and by value."""
 
@@ -212,29 +217,18 @@ class Meanings:
         found = self.registry.find(SourceMeanings, _name(source))
         return {} if found is None else found.meanings
 
-    def all(self) -> Iterator[SourceMeanings]:
-        """The meanings of every source."""
-        return self.registry.all(SourceMeanings)
-
     def mapping(self, source: str, own: ValueMapping = NO_MAPPING) -> ValueMapping:
         """Return the meanings of a source's values; where `own` has others, those count."""
         return own.over(ValueMapping.checked(self.of(source)))
 
     def say(self, source: str, field: str, value: str, meaning: str, now: int) -> None:
-        """Store what a value means; without a meaning, forget what was stored.
-
-        InvalidInput if there is no such field, or no such meaning of it.
-        """
+        """Store what a value means; forget it if `meaning` is empty. InvalidInput if wrong."""
         if not value.strip() or len(value) > 2 * MAX_ID_LENGTH:
-            raise InvalidInput(
-                f"value must have 1 to {2 * MAX_ID_LENGTH} characters, not {len(value)}",
-                field="value",
-            )
+            text = f"value must have 1 to {2 * MAX_ID_LENGTH} characters, not {len(value)}"
+            raise InvalidInput(text, field="value")
         ValueMapping.of({field: {value: meaning}})
-        name = _name(source)
-        if self.registry.find(SourceMeanings, name) is None:
-            with suppress(AlreadyExists):  # somebody else was faster
-                self.registry.create(SourceMeanings(name=name, source=source), now)
+        stored = SourceMeanings(name=_name(source), source=source)
+        name = find_or_create(self.registry, stored, now).name
         self.registry.change(
             SourceMeanings, name, lambda one: _changed(one, field, value, meaning), now
         )
@@ -247,14 +241,11 @@ def _changed(stored: SourceMeanings, field: str, value: str, meaning: str) -> So
     if meaning:
         values[value] = meaning
     if sum(map(len, meanings.values())) > _MOST:
-        raise InvalidInput(
-            f"a source may have {_MOST:,} values with a meaning: write a mapping file for more",
-            field="value",
-        )
+        text = f"a source may have {_MOST:,} values with a meaning: write a mapping file for more"
+        raise InvalidInput(text, field="value")
     kept = {name: some for name, some in meanings.items() if some}
     return msgspec.structs.replace(stored, meanings=kept)
 
 
 def _name(source: str) -> str:
-    """A source may be called anything, a resource may not."""
     return blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -1,4 +1,4 @@
-"""Feeds on the console: what each brought, and what values mean that nobody knew."""
+"""Feeds on the console: the newest import of each, and the meanings of unknown values."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,8 +17,8 @@ from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.pages.shell import Link, services_of
 from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction, View, ViewQuery
-from pawsonalize.wings.feeds.importing import FILES, BroughtIn, find_brought
-from pawsonalize.wings.feeds.mapping import MEANINGS, Meanings, ValueMapping
+from pawsonalize.wings.feeds.importing import COUNTS, FILES, NewestImport, find_newest_import
+from pawsonalize.wings.feeds.mapping import MEANINGS, Meanings, ValueMapping, most_frequent
 from pawsonalize.wings.feeds.polling import FeedState, Fetching
 from pawsonalize.wings.feeds.sources import ListedFeed
 
@@ -44,7 +44,7 @@ class UnrecognisedValue(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class LeftOutRow(msgspec.Struct, frozen=True, rename="camel"):
-    """Why a row of a feed was left out. `place` is its line, or its number in the file, from 1."""
+    """A row of a feed that was left out. `place` is its line, or its number in the file, from 1."""
 
     place: int
     animal_id: str | None
@@ -52,7 +52,7 @@ class LeftOutRow(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class FeedNews(msgspec.Struct, frozen=True, rename="camel"):
-    """What an import brought, and the first 20 of the rows that it refused.
+    """The result of an import, and the first 20 of the rows that it refused.
 
     `kept` are listed animals that were not found in it, and may be in a row that cannot be read.
     """
@@ -81,9 +81,9 @@ class ConsoleFeed(msgspec.Struct, frozen=True, rename="camel"):
     address: str | None
     schedule: str | None
     looked_at: str | None
-    taken_at: str | None
+    imported_at: str | None = msgspec.field(name="takenAt")
     failed: bool
-    said: str
+    result: str = msgspec.field(name="said")
     newest: FeedNews | None
     unrecognised: list[UnrecognisedValue]
 
@@ -97,14 +97,13 @@ class FeedList(msgspec.Struct, frozen=True):
 def feed_list(feeds: Mapping[str, ListedFeed], registry: Registry) -> FeedList:
     """Report on the feeds, and on what came of each last."""
     listed = [_feed(name, feed, registry) for name, feed in feeds.items()]
-    files = (one for one in registry.all(BroughtIn) if one.origin == FILES)
+    files = (one for one in registry.all(NewestImport) if one.origin == FILES)
     return FeedList(listed + [_files(one, registry) for one in files])
 
 
 def _feed(name: str, feed: ListedFeed, registry: Registry) -> ConsoleFeed:
-    state = registry.find(FeedState, name) or FeedState(name=name)
-    how = feed.source.how
-    brought = find_brought(registry, name, how.source)
+    state, how = registry.find(FeedState, name) or FeedState(name=name), feed.source.how
+    newest = find_newest_import(registry, name, how.source)
     mapping = how.with_meanings(registry).mapping
     return ConsoleFeed(
         name,
@@ -112,49 +111,30 @@ def _feed(name: str, feed: ListedFeed, registry: Registry) -> ConsoleFeed:
         shown_address(feed.source.url),
         feed.schedule or None,
         iso(state.looked_at) if state.looked_at else None,
-        iso(state.taken_at) if state.taken_at else None,
+        iso(state.imported_at) if state.imported_at else None,
         state.failed,
-        state.said,
-        None if brought is None else _news(brought),
-        [] if brought is None else list(_unrecognised(brought, mapping)),
+        state.result,
+        None if newest is None else _news(newest),
+        [] if newest is None else list(_unrecognised(newest, mapping)),
     )
 
 
-def _files(brought: BroughtIn, registry: Registry) -> ConsoleFeed:
-    mapping = Meanings(registry).mapping(brought.source)
-    return ConsoleFeed(
-        FILES,
-        brought.source,
-        None,
-        None,
-        iso(brought.at),
-        iso(brought.at),
-        brought.rows > 0 and brought.rejected == brought.rows,
-        "",
-        _news(brought),
-        list(_unrecognised(brought, mapping)),
-    )
+def _files(newest: NewestImport, registry: Registry) -> ConsoleFeed:
+    at, failed = iso(newest.at), newest.rows > 0 and newest.rejected == newest.rows
+    values = list(_unrecognised(newest, Meanings(registry).mapping(newest.source)))
+    news = _news(newest)
+    return ConsoleFeed(FILES, newest.source, None, None, at, at, failed, "", news, values)
 
 
-def _news(brought: BroughtIn) -> FeedNews:
-    return FeedNews(
-        iso(brought.at),
-        brought.rows,
-        brought.created,
-        brought.updated,
-        brought.unchanged,
-        brought.removed,
-        brought.kept,
-        brought.rejected,
-        [LeftOutRow(one.place, one.animal_id, one.reason) for one in brought.first_rejected],
-        list(brought.notes),
-    )
+def _news(newest: NewestImport) -> FeedNews:
+    rejected = [LeftOutRow(one.place, one.animal_id, one.reason) for one in newest.first_rejected]
+    counts = {name: getattr(newest, name) for name in (*COUNTS, "rejected")}
+    return FeedNews(at=iso(newest.at), first_rejected=rejected, notes=list(newest.notes), **counts)
 
 
-def _unrecognised(brought: BroughtIn, mapping: ValueMapping) -> Iterator[UnrecognisedValue]:
-    """The most frequent values of each field first."""
-    for field, values in brought.unrecognised.items():
-        for value, rows in sorted(values.items(), key=lambda one: (-one[1], one[0])):
+def _unrecognised(newest: NewestImport, mapping: ValueMapping) -> Iterator[UnrecognisedValue]:
+    for field, values in newest.unrecognised.items():
+        for value, rows in most_frequent(values):
             yield UnrecognisedValue(field, value, rows, mapping.says(field, value))
 
 
@@ -170,19 +150,16 @@ def feeds_content(_query: ViewQuery, found: FeedList) -> dict[str, object]:
 def ask_meaning(_request: Request, fields: Fields) -> Confirmation:
     """Say what a meaning changes."""
     source, field, value, meaning = _meaning_of(fields)
-    whose = f"source {source}" if source else "the animals without a source"
+    owner = f"source {source}" if source else "the animals without a source"
     if meaning:
         ValueMapping.of({field: {value: meaning}})
-        effect = f"From the next import on, the {field} “{value}” of {whose} counts as {meaning}."
+        effect = f"From the next import on, the {field} “{value}” of {owner} counts as {meaning}."
     else:
-        effect = f"What was said of the {field} “{value}” of {whose} is forgotten."
-    return Confirmation(
-        title=f"Say what this {field} means" if meaning else f"Forget what this {field} means",
-        effects=(effect, _FETCHED if meaning else _FETCHED_LATER),
-        button="Say so" if meaning else "Forget it",
-        back=_FEEDS,
-        fields={"source": source, "field": field, "value": value, "meaning": meaning},
-    )
+        effect = f"What was said of the {field} “{value}” of {owner} is forgotten."
+    title = f"{'Say' if meaning else 'Forget'} what this {field} means"
+    effects = (effect, _FETCHED if meaning else _FETCHED_LATER)
+    values = {"source": source, "field": field, "value": value, "meaning": meaning}
+    return Confirmation(title, effects, "Say so" if meaning else "Forget it", _FEEDS, values)
 
 
 def say_meaning(request: Request, fields: Fields) -> Done:
@@ -202,7 +179,7 @@ def _meaning_of(fields: Fields) -> tuple[str, str, str, str]:
 
 
 class MeaningRequest(Form, frozen=True):
-    """What a value of a source means; an empty `meaning` forgets what was said.
+    """The meaning of a value of a source; an empty `meaning` forgets it.
 
     `field` is species, breed, size, age, sex, status or outcome; `value` is as the source writes
     it, a species with its breed as in `OTHER / BAT`.
@@ -215,8 +192,6 @@ class MeaningRequest(Form, frozen=True):
 
 
 _MEANING = msgspec.json.Decoder(MeaningRequest)
-
-
 OPERATIONS = Operations()
 
 

@@ -15,7 +15,6 @@ import msgspec
 from msgspec import Raw
 
 from pawsonalize.domain.attributes import GoodWith, read_answer
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.decoder import decode
 from pawsonalize.wings.feeds.rows import (
@@ -25,7 +24,7 @@ from pawsonalize.wings.feeds.rows import (
     TableForm,
     all_of,
     first_of,
-    named_in,
+    read_records,
     read_rows,
     read_table,
 )
@@ -46,51 +45,47 @@ _CSV_STATUSES |= {"P": "pending", "X": "adopted"}
 
 
 def is_petfinder_csv(content: bytes) -> bool:
-    """Whether a file's first line names this format's columns."""
+    """True if a file's first line names this format's columns."""
     header = content[:2_000].partition(b"\n")[0].upper()
     return all(name.encode() in header for name in ("ANIMALNAME", "PRIMARYBREED", "NOKIDS"))
 
 
 def read_petfinder_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
     """The file's rows."""
-    for row in read_table(content, _COLUMNS, _REQUIRED, _DATES, form):
-        if isinstance(row, FeedRow):
-            yield row
-        else:
-            yield from read_rows([row], lambda record: record["ID"], _form_of_row)
+    table = read_table(content, _COLUMNS, _REQUIRED, _DATES, form)
+    return read_rows(table, lambda record: record["ID"], _form_of_row)
 
 
 def _form_of_row(row: Record) -> AnimalForm:
-    told = {name: row.get(name, "") for name in _COLUMNS}
+    values = {name: row.get(name, "") for name in _COLUMNS}
     return AnimalForm(
-        id=told["ID"],
-        species=told["TYPE"],
-        breed=told["PRIMARYBREED"],
-        secondary_breed=told["SECONDARYBREED"],
-        mixed=told["MIX"],
-        birth_date=told["BIRTH_DATE"],
-        age=told["AGE"],
-        size=told["SIZE"],
-        sex=told["SEX"],
-        name=told["ANIMALNAME"],
-        status=_CSV_STATUSES.get(told["STATUS"].upper(), told["STATUS"]),
-        intake_at=first_of(told["ARRIVAL_DATE"]),
-        coat=told["COAT_LENGTH"],
-        colours=all_of(*(told[name] for name in _COLOURS)),
-        altered=told["ALTERED"],
-        house_trained=told["HOUSETRAINED"],
-        special_needs=told["SPECIALNEEDS"],
-        good_with_kids=_not(told["NOKIDS"]),
-        good_with_dogs=_not(told["NODOGS"]),
-        good_with_cats=_not(told["NOCATS"]),
-        photos=all_of(*(told[name] for name in _PHOTOS)),
-        fee=told["ADOPTION_FEE"],
-        description=told["DESC"],
+        id=values["ID"],
+        species=values["TYPE"],
+        breed=values["PRIMARYBREED"],
+        secondary_breed=values["SECONDARYBREED"],
+        mixed=values["MIX"],
+        birth_date=values["BIRTH_DATE"],
+        age=values["AGE"],
+        size=values["SIZE"],
+        sex=values["SEX"],
+        name=values["ANIMALNAME"],
+        status=_CSV_STATUSES.get(values["STATUS"].upper(), values["STATUS"]),
+        intake_at=first_of(values["ARRIVAL_DATE"]),
+        coat=values["COAT_LENGTH"],
+        colours=all_of(*(values[name] for name in _COLOURS)),
+        altered=values["ALTERED"],
+        house_trained=values["HOUSETRAINED"],
+        special_needs=values["SPECIALNEEDS"],
+        good_with_kids=_not(values["NOKIDS"]),
+        good_with_dogs=_not(values["NODOGS"]),
+        good_with_cats=_not(values["NOCATS"]),
+        photos=all_of(*(values[name] for name in _PHOTOS)),
+        fee=values["ADOPTION_FEE"],
+        description=values["DESC"],
     )
 
 
 def _not(text: str) -> bool | str:
-    """The opposite of yes and no; other words say what they say."""
     answer = read_answer(text)
     return answer is GoodWith.NO if answer in {GoodWith.YES, GoodWith.NO} else text
 
@@ -168,13 +163,7 @@ def read_petfinder_json(content: bytes) -> Iterator[FeedRow]:
     """The animals of a page or a list."""
     is_list = content.lstrip()[:1] == b"["
     raws = decode(_LIST, content) if is_list else decode(_WRAPPED, content).animals
-    for place, raw in enumerate(raws, 1):
-        try:
-            animal = decode(_ANIMAL, raw)
-        except InvalidInput as error:
-            yield FeedRow(place, named_in(raw), reason=error.message)
-            continue
-        yield from read_rows([(place, animal)], lambda one: one.id, _form)
+    return read_records(raws, _ANIMAL, lambda one: one.id, _form)
 
 
 def _form(animal: _Animal) -> AnimalForm:
@@ -212,7 +201,6 @@ def _form(animal: _Animal) -> AnimalForm:
 
 
 def _adopted_at(animal: _Animal) -> str | None:
-    """When it was adopted, if it is; not known if it was published again since."""
     changed = animal.status_changed_at
     known = animal.status == "adopted" and changed and changed >= (animal.published_at or "")
     return changed if known else None

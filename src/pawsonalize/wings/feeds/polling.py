@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,16 +16,9 @@ import structlog
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.attempts import at_the_moment
 from pawsonalize.app.checks import Check, CheckedService, Diagnosis, attention, fine
-from pawsonalize.domain.errors import (
-    AlreadyExists,
-    Conflict,
-    InvalidInput,
-    NotFetched,
-    PawsonalizeError,
-)
+from pawsonalize.domain.errors import Conflict, NotFetched, PawsonalizeError
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import HOUR, MINUTE, iso
-from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.fetch import Validators
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Problems
@@ -34,7 +27,8 @@ from pawsonalize.kinds.resource import Resource
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds import FeedSettings
-from pawsonalize.wings.feeds.importing import FeedReport, note_brought
+from pawsonalize.wings.feeds.importing import FeedReport, keep_newest_import
+from pawsonalize.wings.feeds.mapping import find_or_create
 from pawsonalize.wings.feeds.sources import NEVER, FeedSource, ListedFeed, read_feeds, validators_of
 
 if TYPE_CHECKING:
@@ -43,11 +37,10 @@ if TYPE_CHECKING:
 
 
 class FeedState(Resource, frozen=True, kw_only=True):
-    """The state of the feed of this name.
+    """The state of the feed of this name; moments are milliseconds since 1970.
 
-    `fingerprint` is that of its settings; `tick` is the newest done tick of its schedule.
-    `not_before` is set after `attempts` failed attempts. `said` is the result of the last attempt,
-    at `looked_at`. Moments are milliseconds since 1970.
+    `fingerprint` is that of its settings, `tick` the newest done tick of its schedule, `said` the
+    result of the last attempt, at `looked_at`.
     """
 
     kind: ClassVar[str] = "feed"
@@ -59,37 +52,26 @@ class FeedState(Resource, frozen=True, kw_only=True):
     not_before: int = 0
     attempts: int = 0
     looked_at: int = 0
-    taken_at: int = 0
-    said: str = ""
+    imported_at: int = msgspec.field(default=0, name="taken_at")
+    result: str = msgspec.field(default="", name="said")
     failed: bool = False
 
 
 # A problem outlasts the wait for the next attempt; a feed that is no longer listed leaves none.
 _STANDS = 3 * HOUR
-_LONGEST_SAID = 1_000
+_LONGEST_RESULT = 1_000
+_LATE = HOUR
 _FIRST_WAIT, _LONGEST_WAIT = MINUTE, HOUR
 
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduledFeed:
-    """A feed, and the latest moment at or before another at which it was due, None for never."""
-
-    source: FeedSource
-    latest: Callable[[int], int | None]
-
-
 class Polling:
-    """Fetches and imports the feeds that are due.
-
-    A lease keeps two servers from taking the same feed at once. If a server dies with it, another
-    takes the feed again; to take a feed twice changes nothing.
-    """
+    """Fetches and imports the feeds that are due, under a lease; twice the same changes nothing."""
 
     def __init__(
         self,
-        feeds: Mapping[str, ScheduledFeed],
+        feeds: Mapping[str, ListedFeed],
         registry: Registry,
         animals: Animals,
         problems: Problems,
@@ -106,23 +88,25 @@ class Polling:
 
     def look(self, now: int) -> int:
         """Take the feeds that are due, and return how many those were, failures included."""
-        taken = 0
+        count = 0
         for name, feed in self._feeds.items():
             tick = feed.latest(now)
             if tick is None or self._stopped():
                 continue
             source = self._with_meanings(feed.source)
             if self._is_due(name, source, tick, now):
-                with self._leases.held(_lease(name)) as lease:
+                with self._leases.held(f"feed.{name}") as lease:
                     # Another server may have taken it since.
                     if lease is not None and self._is_due(name, source, tick, now):
                         self._begun.add(fingerprint(source))
-                        self._attempt(source, self.state(name, now), tick, now)
-                        taken += 1
-        return taken
+                        count += 1
+                        with suppress(PawsonalizeError):  # the problem says what it is
+                            report = self._import(source, self.state(name, now), tick, now)
+                            if report is not None:
+                                log.info("feed taken", feed=name, result=report.in_words())
+        return count
 
     def _with_meanings(self, source: FeedSource) -> FeedSource:
-        """The feed with what an operator said of its values: new meanings make it due."""
         return replace(source, how=source.how.with_meanings(self._registry))
 
     def _is_due(self, name: str, source: FeedSource, tick: int, now: int) -> bool:
@@ -138,42 +122,20 @@ class Polling:
     def take(
         self, name: str, source: FeedSource, now: int, *, allow_shrink: bool = False
     ) -> FeedReport | None:
-        """Take a feed now, due or not; None if it has not changed. Errors are raised.
-
-        Conflict while a server takes it.
-        """
-        with self._leases.held(_lease(name)) as lease:
+        """Take a feed now, due or not; None if unchanged. Conflict while a server takes it."""
+        with self._leases.held(f"feed.{name}") as lease:
             if lease is None:
                 raise Conflict(f"feed {name} is being fetched by another process: wait for it")
             state = self.state(name, now)
             source = self._with_meanings(source)
-            return self._taken(source, state, state.tick, now, allow_shrink)
+            return self._import(source, state, state.tick, now, allow_shrink)
 
     def state(self, name: str, now: int) -> FeedState:
         """The state of a feed."""
-        found = self._registry.find(FeedState, name)
-        if found is not None:
-            return found
-        try:
-            return self._registry.create(FeedState(name=name), now)
-        except AlreadyExists:  # another server was faster
-            return self._registry.get(FeedState, name)
+        return find_or_create(self._registry, FeedState(name=name), now)
 
-    def _attempt(self, source: FeedSource, state: FeedState, tick: int, now: int) -> None:
-        try:
-            report = self._taken(source, state, tick, now)
-        except PawsonalizeError:
-            return  # the problem says what it is
-        if report is not None:
-            log.info("feed taken", feed=state.name, said=report.in_words())
-
-    def _taken(
-        self,
-        source: FeedSource,
-        state: FeedState,
-        tick: int,
-        now: int,
-        allow_shrink: bool = False,
+    def _import(
+        self, source: FeedSource, state: FeedState, tick: int, now: int, allow_shrink: bool = False
     ) -> FeedReport | None:
         changes: dict[str, object] = {}
         try:
@@ -186,12 +148,12 @@ class Polling:
                 failed = {"attempts": state.attempts + 1, "not_before": now + wait}
                 if state.fingerprint != (mark := fingerprint(source)):  # it was another feed's
                     failed |= {"fingerprint": mark, "etag": "", "modified": "", "tick": 0}
-                self._save(state, now, **failed, said=reason, failed=True)
-                self._problems.report(_problem(state.name), reason, now, within=_STANDS)
+                self._save(state, now, **failed, result=reason, failed=True)
+                self._problems.report(f"feed: {state.name}", reason, now, within=_STANDS)
             raise
-        done = {"tick": tick, "attempts": 0, "not_before": 0, "failed": False, "taken_at": now}
+        done = {"tick": tick, "attempts": 0, "not_before": 0, "failed": False, "imported_at": now}
         self._save(state, now, **done, **changes)
-        self._problems.clear(_problem(state.name), now)
+        self._problems.clear(f"feed: {state.name}", now)
         return report
 
     def _fetched(
@@ -202,19 +164,18 @@ class Polling:
         known = Validators(state.etag, state.modified) if same else Validators()
         pages = source.fetched(known, self._stopped)
         if not pages:
-            return None, {"said": "not changed since"}
+            return None, {"result": "not changed since"}
         how = replace(source.how, allow_shrink=allow_shrink)
-        report = replace(source, how=how).taken(self._animals, pages, now)
-        note_brought(self._registry, state.name, how.source, report, now)
+        report = replace(source, how=how).import_pages(self._animals, pages, now)
+        keep_newest_import(self._registry, state.name, how.source, report, now)
         if report.is_refused:
             first = report.rejected[0]
-            raise NotFetched(
-                f"all {report.rows:,} rows were rejected; the first, {first.place}: {first.reason}"
-            )
+            text = f"all {report.rows:,} rows were rejected; the first, {first.place}"
+            raise NotFetched(f"{text}: {first.reason}")
         found = validators_of(pages)
         seen = {"fingerprint": mark, "etag": found.etag, "modified": found.modified}
-        said = " ".join([report.in_words(), *report.notes])
-        return report, {**seen, "said": said[:_LONGEST_SAID]}
+        result = " ".join([report.in_words(), *report.notes])
+        return report, {**seen, "result": result[:_LONGEST_RESULT]}
 
     def _save(self, state: FeedState, now: int, **changes: object) -> None:
         changed = {"looked_at": now} | changes
@@ -225,44 +186,22 @@ class Polling:
 
 def fingerprint(source: FeedSource) -> str:
     """Changes with any of a feed's settings, so that the feed is fetched again."""
-    told = (source.url, sorted(source.headers.items()), source.form, source.how)
-    return sha256(repr(told).encode()).hexdigest()
-
-
-def _problem(name: str) -> str:
-    return f"feed: {name}"
-
-
-def _lease(name: str) -> str:
-    return f"feed.{name}"
+    settings = (source.url, sorted(source.headers.items()), source.form, source.how)
+    return sha256(repr(settings).encode()).hexdigest()
 
 
 def listed_feeds(settings: Settings) -> dict[str, ListedFeed]:
-    """The feeds by name; none without a file. InvalidInput if it cannot be used."""
-    if not settings.part(FeedSettings).feeds_file:
-        return {}
-    return read_feeds(Path(settings.part(FeedSettings).feeds_file), os.environ)
-
-
-def scheduled_feeds(settings: Settings) -> dict[str, ScheduledFeed]:
-    """The same with their schedules; InvalidInput if one cannot be read."""
-    return {name: _scheduled(name, feed) for name, feed in listed_feeds(settings).items()}
+    """Return the feeds by name; none without a file. InvalidInput if it cannot be used."""
+    file = settings.part(FeedSettings).feeds_file
+    return read_feeds(Path(file), os.environ) if file else {}
 
 
 def polling(
     settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
 ) -> Polling:
     """The polling of the feeds."""
-    feeds, problems = scheduled_feeds(settings), adapters.problems(settings)
+    feeds, problems = listed_feeds(settings), adapters.problems(settings)
     return Polling(feeds, adapters.registry, adapters.animals, problems, adapters.leases, stopped)
-
-
-def _scheduled(name: str, feed: ListedFeed) -> ScheduledFeed:
-    try:
-        schedule = read_schedule(feed.schedule, feed.time_zone)
-    except InvalidInput as error:
-        raise InvalidInput(f"feed {name}: {error.message}", field="feeds_file") from error
-    return ScheduledFeed(feed.source, (lambda _now: None) if schedule is None else schedule.latest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,10 +226,7 @@ def started(settings: Settings, adapters: Adapters, _services: "Services") -> It
 
 
 def tasks(
-    settings: Settings,
-    _adapters: Adapters,
-    _services: "Services",
-    fetching: Fetching,
+    settings: Settings, _adapters: Adapters, _services: "Services", fetching: Fetching
 ) -> Iterator["Task"]:
     """Yield the task that fetches the feeds which are due."""
     from pawsonalize.app import background  # noqa: PLC0415 - checks do not need it
@@ -300,10 +236,7 @@ def tasks(
         yield background.Task("fetch feeds", background.LOOK_SECONDS, look, fetching.threads)
 
 
-USABLE = (scheduled_feeds,)
-
-
-_LATE = HOUR
+USABLE = (listed_feeds,)
 
 
 def feeds(service: CheckedService) -> Iterator[Diagnosis]:
@@ -320,9 +253,8 @@ def feeds(service: CheckedService) -> Iterator[Diagnosis]:
         state, due = states.state(name, service.now), states.due(name, service.now)
         again = f"mend it, then run `pawsonalize animals fetch {name}`"
         if state.failed:
-            yield attention(
-                f"failed {iso(state.looked_at)}: {state.said}", again, about=f"feed {name}"
-            )
+            text = f"failed {iso(state.looked_at)}: {state.result}"
+            yield attention(text, again, about=f"feed {name}")
         elif due is not None and due > state.tick and service.now - due > _LATE:
             yield attention(
                 f"it was due {iso(due)} by {feed.schedule}, and was {_fetched(state)}",
@@ -331,11 +263,11 @@ def feeds(service: CheckedService) -> Iterator[Diagnosis]:
                 about=f"feed {name}",
             )
         else:
-            yield fine(f"{_fetched(state)}: {state.said}".rstrip(": "), about=f"feed {name}")
+            yield fine(f"{_fetched(state)}: {state.result}".rstrip(": "), about=f"feed {name}")
 
 
 def _fetched(state: FeedState) -> str:
-    return f"last fetched {iso(state.taken_at)}" if state.taken_at else "never fetched"
+    return f"last fetched {iso(state.imported_at)}" if state.imported_at else "never fetched"
 
 
 CHECKS = (Check("feeds", feeds),)

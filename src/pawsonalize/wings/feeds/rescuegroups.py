@@ -5,10 +5,13 @@ from collections.abc import Iterator, Mapping
 import msgspec
 from msgspec import Raw
 
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.decoder import decode
-from pawsonalize.wings.feeds.rows import FeedRow, all_of, named_in, read_rows
+from pawsonalize.wings.feeds.rows import (
+    FeedRow,
+    all_of,
+    read_records,
+)
 
 
 class _Picture(msgspec.Struct, frozen=True):
@@ -16,8 +19,6 @@ class _Picture(msgspec.Struct, frozen=True):
 
 
 class _Related(msgspec.Struct, frozen=True):
-    """What is read of species, locations, organisations, pictures, colours and statuses."""
-
     singular: str | None = None
     name: str | None = None
     lat: float | None = None
@@ -88,56 +89,45 @@ def read_rescuegroups(content: bytes) -> Iterator[FeedRow]:
     """The animals of a response."""
     document = decode(_DOCUMENT, content)
     known = {(one.type, str(one.id)): one.attributes for one in document.included}
-    for place, raw in enumerate(document.data, 1):
-        try:
-            animal = decode(_ANIMAL, raw)
-        except InvalidInput as error:
-            yield FeedRow(place, named_in(raw), reason=error.message)
-            continue
-        yield from read_rows([(place, animal)], lambda one: one.id, lambda one: _form(one, known))
+    return read_records(document.data, _ANIMAL, lambda one: one.id, lambda one: _form(one, known))
 
 
 def _form(animal: _Animal, known: Known) -> AnimalForm:
-    told = animal.attributes
+    attributes = animal.attributes
     location = next(iter(_related(animal, "locations", known)), _Related())
+    status = _name(animal, "statuses", known)
     pictures = sorted(_related(animal, "pictures", known), key=lambda one: one.order or 0)
     addresses = [picture.original or picture.large or _Picture() for picture in pictures]
     return AnimalForm(
         id=animal.id,
         species=_name(animal, "species", known),
-        breed=told.breed_primary,
-        secondary_breed=told.breed_secondary,
-        mixed=told.is_breed_mixed,
-        birth_date=told.birth_date,
-        age=told.age_group,
-        size=told.size_group,
-        sex=told.sex,
-        name=told.name,
-        status=_status(animal, known),
-        listed_at=told.available_date or told.created_date,
+        breed=attributes.breed_primary,
+        secondary_breed=attributes.breed_secondary,
+        mixed=attributes.is_breed_mixed,
+        birth_date=attributes.birth_date,
+        age=attributes.age_group,
+        size=attributes.size_group,
+        sex=attributes.sex,
+        name=attributes.name,
+        status="pending" if attributes.is_adoption_pending else status or "available",
+        listed_at=attributes.available_date or attributes.created_date,
         shelter=_name(animal, "orgs", known),
-        coat=told.coat_length,
+        coat=attributes.coat_length,
         colours=all_of(*(one.name for one in _related(animal, "colors", known))),
-        altered=told.is_altered,
-        house_trained=told.is_housetrained,
-        special_needs=told.is_special_needs,
-        good_with_kids=told.is_kids_ok,
-        good_with_dogs=told.is_dogs_ok,
-        good_with_cats=told.is_cats_ok,
+        altered=attributes.is_altered,
+        house_trained=attributes.is_housetrained,
+        special_needs=attributes.is_special_needs,
+        good_with_kids=attributes.is_kids_ok,
+        good_with_dogs=attributes.is_dogs_ok,
+        good_with_cats=attributes.is_cats_ok,
         photos=all_of(*(address.url for address in addresses)),
-        url=told.url,
-        fee=told.adoption_fee_string,
+        url=attributes.url,
+        fee=attributes.adoption_fee_string,
         latitude=location.lat,
         longitude=location.lon,
         postcode=location.postalcode,
-        description=told.description_text,
+        description=attributes.description_text,
     )
-
-
-def _status(animal: _Animal, known: Known) -> str:
-    if animal.attributes.is_adoption_pending:
-        return "pending"
-    return _name(animal, "statuses", known) or "available"
 
 
 def _name(animal: _Animal, kind: str, known: Known) -> str:

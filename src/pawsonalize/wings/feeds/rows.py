@@ -1,4 +1,8 @@
-"""CSV feeds: how the file is written, and the columns that are read."""
+"""Rows of feeds: one for each animal, good or bad; and CSV files, their columns and their dates.
+
+`05/06/2024` is a day in May or in June. The whole column decides, by the days above 12 in it; if it
+cannot, the user must.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,10 +25,10 @@ from pawsonalize.engine.ingest.decoder import decode
 
 @dataclass(frozen=True, slots=True)
 class FeedRow:
-    """One animal of a feed: its form, or why there is none.
+    """One animal of a feed: its form, or the reason why there is none.
 
-    `place` is the line, or the animal's number in the file, from 1. Most bad rows have an
-    `external_id` too, so that their animals do not count as gone. `unread` are its unknown fields.
+    `place` is its line or number in the file, from 1. Most bad rows have an `external_id` too, so
+    that their animals do not count as gone. `unread` are its unknown fields.
     """
 
     place: int
@@ -34,13 +38,11 @@ class FeedRow:
     unread: tuple[str, ...] = ()
 
 
-Feed = Callable[[bytes], Iterator[FeedRow]]
 T = TypeVar("T")
+IdOf = Callable[[T], str | int | float | None]
 
 
 class _Named(msgspec.Struct, frozen=True):
-    """The part of a record that is read first, so that a bad record has an id too."""
-
     id: str | int | None = None
     ID: str | int | None = None
 
@@ -57,13 +59,32 @@ def named_in(raw: bytes | msgspec.Raw) -> str | None:
     return str(named.id if named.id is not None else named.ID or "").strip() or None
 
 
-def read_rows(
-    records: Iterable[tuple[int, T]],
-    id_of: Callable[[T], str | int | float | None],
+def read_records(
+    raws: Iterable[bytes | msgspec.Raw],
+    decoder: msgspec.json.Decoder[T],
+    id_of: IdOf[T],
     form_of: Callable[[T], AnimalForm],
+    reason: str = "",
 ) -> Iterator[FeedRow]:
-    """The rows of a format's records."""
-    for place, record in records:
+    """Yield the rows of JSON records; `reason` replaces errors that might quote a record."""
+    for place, raw in enumerate(raws, 1):
+        try:
+            record = decode(decoder, raw)
+        except InvalidInput as error:
+            yield FeedRow(place, named_in(raw), reason=reason or error.message)
+        else:
+            yield from read_rows([(place, record)], id_of, form_of)
+
+
+def read_rows(
+    records: Iterable[tuple[int, T] | FeedRow], id_of: IdOf[T], form_of: Callable[[T], AnimalForm]
+) -> Iterator[FeedRow]:
+    """Yield the rows of a format's records; a row is passed on."""
+    for row in records:
+        if isinstance(row, FeedRow):
+            yield row
+            continue
+        place, record = row
         external_id = str(id_of(record) or "").strip()
         if not external_id:
             yield FeedRow(place, None, reason="it has no id")
@@ -114,7 +135,7 @@ class Undecided:
 
 
 def order_of(column: str, texts: Iterable[str]) -> DateOrder | Undecided | None:
-    """What a column's dates begin with; None if they are not of three numbers."""
+    """Return the first part of a column's dates; None if they are not of three numbers."""
     months_first = days_first = 0
     doubtful = ""
     for text in texts:
@@ -132,21 +153,18 @@ def order_of(column: str, texts: Iterable[str]) -> DateOrder | Undecided | None:
 
 
 def settled(orders: Iterable[DateOrder | Undecided | None]) -> DateOrder:
-    """The order for columns that do not show it themselves: that of the file's other columns.
-
-    InvalidInput if none of them shows it.
-    """
+    """Return the order for columns that do not show it: the others'. InvalidInput without any."""
     known = list(orders)
-    told = {order for order in known if isinstance(order, DateOrder)}
+    found = {order for order in known if isinstance(order, DateOrder)}
     doubtful = [order for order in known if isinstance(order, Undecided)]
-    if doubtful and len(told) != 1:
+    if doubtful and len(found) != 1:
         one = doubtful[0]
         raise InvalidInput(
             f"{one.column}: {one.text} may begin with the month or with the day: name the order"
             " with --dates us (month first) or --dates eu (day first)",
             field=one.column,
         )
-    return told.pop() if len(told) == 1 else DateOrder.ISO
+    return found.pop() if len(found) == 1 else DateOrder.ISO
 
 
 def iso_date(text: str, order: DateOrder) -> str:
@@ -183,10 +201,7 @@ def _parts(text: str, order: DateOrder) -> tuple[int, int, int, str | None] | No
 
 
 def _year(text: str) -> int:
-    year = int(text)
-    if len(text) == 4:
-        return year
-    return year + (2000 if year < _PIVOT else 1900)
+    return int(text) + (0 if len(text) == 4 else 2000 if int(text) < _PIVOT else 1900)
 
 
 def _month(name: str) -> int:
@@ -195,7 +210,6 @@ def _month(name: str) -> int:
 
 
 def _clock(text: str) -> tuple[int, int, int] | None:
-    """Hour, minute and second; None for what is no time, or has a zone."""
     found = _TIME.fullmatch(text.strip())
     if found is None:
         return None
@@ -207,10 +221,9 @@ def _clock(text: str) -> tuple[int, int, int] | None:
 
 @dataclass(frozen=True, slots=True)
 class TableForm:
-    """The separator and the order of dates (None: detected), and the columns by our names.
+    """Separator and order of dates (None: detected), and the columns by our names.
 
-    `columns` has upper-case names. A field's name without underscores leads to the column that
-    holds it, or to "" if no column does, whatever its name.
+    `columns` maps a field, upper-case and without underscores, to its column, or to "" for none.
     """
 
     separator: str | None = None
@@ -218,12 +231,8 @@ class TableForm:
     columns: Mapping[str, str] = field(default_factory=dict)
 
     def column(self, name: str) -> str:
-        """The column of a field."""
+        """Return the column of a field."""
         return self.columns.get(_plain(name), name)
-
-    def reads(self, column: str, fields: Iterable[str]) -> bool:
-        """Whether one of the fields is in that column of the file."""
-        return any(self.column(name) == column for name in fields)
 
     def check(self, fields: Iterable[str], header: Sequence[str]) -> None:
         """InvalidInput if a field or a column that `columns` names is not there."""
@@ -312,18 +321,15 @@ def read_table(
     dates: Iterable[str],
     form: TableForm,
 ) -> Iterator[tuple[int, Record] | FeedRow]:
-    """The records as text by upper-case field name; a row that cannot be read is a bad one.
+    """Yield the records as text by upper-case field name; an unreadable row is a bad one.
 
-    `columns` are the fields, `dates` those among them that are dates: they are given in ISO 8601.
-    InvalidInput if a required column is missing, or the order of the dates cannot be told.
+    `dates` are given in ISO 8601. InvalidInput if a required column is missing, or the order of the
+    dates cannot be found.
     """
     table = _opened(content, form)
     form.check(columns, table.header)
-    wanted = {
-        name: table.header.index(form.column(name))
-        for name in columns
-        if form.column(name) in table.header
-    }
+    places = {name: table.header.index(name) for name in table.header}
+    wanted = {name: places[form.column(name)] for name in columns if form.column(name) in places}
     for name in required:
         if name not in wanted:
             raise InvalidInput(
@@ -354,7 +360,6 @@ def _opened(content: bytes, form: TableForm) -> CsvTable:
 def _date_readers(
     content: bytes, form: TableForm, places: Mapping[str, int]
 ) -> dict[str, "partial[str]"]:
-    """How each of the columns' dates is read, by all that stands in them."""
     if form.dates is not None or not places:
         order = form.dates or DateOrder.ISO
         return {name: partial(iso_date, order=order) for name in places}

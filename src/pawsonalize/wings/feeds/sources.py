@@ -1,4 +1,16 @@
-"""Feeds at addresses: their names, and how they are fetched, page by page."""
+"""Feeds at addresses: the file that lists them, and fetching them page by page.
+
+```yaml
+north:
+  url: https://api.example.org/v5/public/animals/search/available
+  format: rescuegroups
+  headers: {Authorization: "${RESCUEGROUPS_KEY}"}
+  schedule: rate(1 hour)
+  complete: true
+```
+
+`${NAME}` stands for an environment variable, so that secrets need not be in the file.
+"""
 
 import re
 import time
@@ -12,8 +24,7 @@ import msgspec
 import yaml
 
 from pawsonalize.domain.errors import InvalidInput, NotFetched
-from pawsonalize.engine.ingest.csv_files import read_text_form
-from pawsonalize.engine.ingest.inventory import Inventory
+from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.fetch import (
     MAX_BYTES,
     TOTAL_SECONDS,
@@ -29,8 +40,7 @@ from pawsonalize.kinds.resource import is_name
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds.formats import DETECTED, FeedForm, read_feed
 from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
-from pawsonalize.wings.feeds.mapping import NO_MAPPING, ValueMapping
-from pawsonalize.wings.feeds.rows import TableForm, by_upper_names, read_date_order
+from pawsonalize.wings.feeds.mapping import ValueMapping
 
 
 class _Link(msgspec.Struct, frozen=True):
@@ -42,16 +52,12 @@ class _Links(msgspec.Struct, frozen=True):
 
 
 class _Pagination(msgspec.Struct, frozen=True):
-    """Petfinder's: `{"current_page": 1, "total_pages": 9, "_links": {"next": {"href": …}}}`."""
-
     current_page: int | None = None
     total_pages: int | None = None
     links: _Links = msgspec.field(default_factory=_Links, name="_links")
 
 
 class _Meta(msgspec.Struct, frozen=True, rename="camel"):
-    """RescueGroups': `{"pageReturned": 1, "pages": 9}`."""
-
     page_returned: int | None = None
     pages: int | None = None
 
@@ -63,6 +69,11 @@ class _Page(msgspec.Struct, frozen=True):
 
 
 _PAGE = msgspec.json.Decoder(_Page)
+_MAX_PAGES = 2_000
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+NEVER: Callable[[], bool] = lambda: False  # noqa: E731  # a value, and a default
+UNKNOWN = Validators()
+_AS_USUAL = FeedImport()
 
 
 def next_page(url: str, content: bytes) -> str | None:
@@ -82,20 +93,10 @@ def next_page(url: str, content: bytes) -> str | None:
         (page.meta.page_returned, page.meta.pages),
     ):
         if current is not None and last is not None and current < last:
-            return _numbered(url, current + 1)
+            parts = urlsplit(url)
+            query = [pair for pair in parse_qsl(parts.query, True) if pair[0] != "page"]
+            return urlunsplit(parts._replace(query=urlencode([*query, ("page", current + 1)])))
     return None
-
-
-def _numbered(url: str, page: int) -> str:
-    parts = urlsplit(url)
-    query = [pair for pair in parse_qsl(parts.query, True) if pair[0] != "page"]
-    return urlunsplit(parts._replace(query=urlencode([*query, ("page", page)])))
-
-
-_MAX_PAGES = 2_000
-NEVER: Callable[[], bool] = lambda: False  # noqa: E731  # a value, and a default
-UNKNOWN = Validators()
-_AS_USUAL = FeedImport()
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +111,9 @@ class FeedSource:
     def fetched(
         self, known: Validators = UNKNOWN, stopped: Callable[[], bool] = NEVER
     ) -> list[Fetched]:
-        """Its pages, in order; none if it has not changed since `known`.
+        """Return its pages; none if it has not changed since `known`.
 
-        NotFetched if one page could not be fetched: a part of a complete feed is worse than none.
+        NotFetched if one page is missing: a part of a complete feed is worse than none.
         """
         deadline = time.monotonic() + TOTAL_SECONDS
         first = fetch(self.url, self.headers, known, stopped=stopped)
@@ -134,12 +135,12 @@ class FeedSource:
                 raise NotFetched(f"{safe_address(self.url)} has more than {MAX_BYTES >> 20} MB")
         return pages
 
-    def taken(self, animals: Animals, pages: Sequence[Fetched], now: int) -> FeedReport:
+    def import_pages(self, animals: Animals, pages: Sequence[Fetched], now: int) -> FeedReport:
         """Import its pages, as of the moment when they were changed, if the server gave one."""
         rows, notes = read_feed([page.content for page in pages], self.form, self.url)
         changed = pages[0].modified_at if len(pages) == 1 else None
-        told_at = now if changed is None else min(changed, now)
-        report = import_feed(Inventory(animals), animals, rows, self.how, told_at, now)
+        true_at = now if changed is None else min(changed, now)
+        report = import_feed(animals, rows, self.how, true_at, now)
         report.notes[:0] = notes
         return report
 
@@ -147,9 +148,6 @@ class FeedSource:
 def validators_of(pages: Sequence[Fetched]) -> Validators:
     """The headers for the next request; none for several pages, since the first is not all."""
     return pages[0].validators if len(pages) == 1 else UNKNOWN
-
-
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 class FeedEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,25 +169,25 @@ class FeedEntry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass(frozen=True, slots=True)
 class ListedFeed:
-    """A feed as the file has it; its schedule is text still, empty for never."""
+    """A feed, its schedule as text, and the latest moment up to another at which it was due."""
 
     source: FeedSource
-    schedule: str
-    time_zone: str
+    schedule: str = ""
+    latest: Callable[[int], int | None] = lambda _now: None
 
 
 def read_feeds(path: Path, environment: Mapping[str, str]) -> dict[str, ListedFeed]:
     """The feeds of a file by their names; InvalidInput names what is wrong, and where."""
     try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+        content = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise InvalidInput(
             f"the feeds file {path} cannot be read: {error}", field="feeds_file"
         ) from error
-    if not isinstance(told, dict):
+    if not isinstance(content, dict):
         raise InvalidInput(f"{path} must have a name, and below it the feed", field="feeds_file")
     feeds = {}
-    for name, entry in told.items():
+    for name, entry in content.items():
         try:
             feeds[str(name)] = _listed(str(name), entry, environment)
         except (InvalidInput, msgspec.ValidationError) as error:
@@ -226,33 +224,24 @@ def checked_header(name: str, value: str) -> tuple[str, str]:
     return name, value
 
 
-def _listed(name: str, told: object, environment: Mapping[str, str]) -> ListedFeed:
+def _listed(name: str, content: object, environment: Mapping[str, str]) -> ListedFeed:
     if not is_name(name):
         raise InvalidInput("its name must be of letters, digits, - and _")
-    entry = msgspec.convert(told, FeedEntry)
+    entry = msgspec.convert(content, FeedEntry)
     url = filled_in(entry.url, environment)
     check_url(url)
     headers = dict(
         checked_header(key, filled_in(value, environment)) for key, value in entry.headers.items()
     )
-    text = read_text_form(entry.encoding, entry.separator)
-    columns = by_upper_names(entry.columns)
-    table = TableForm(text.separator, read_date_order(entry.dates), columns)
-    mapping = NO_MAPPING if entry.map is None else ValueMapping.read(Path(entry.map))
-    return ListedFeed(
-        FeedSource(
-            url,
-            headers,
-            FeedForm(entry.format, text.encoding, table),
-            FeedImport(entry.source, entry.complete, mapping=mapping),
-        ),
-        entry.schedule,
-        entry.time_zone,
-    )
+    form = FeedForm.read(entry.format, entry.encoding, entry.separator, entry.columns, entry.dates)
+    mapping = ValueMapping.read(None if entry.map is None else Path(entry.map))
+    how = FeedImport(entry.source, entry.complete, mapping=mapping)
+    schedule = read_schedule(entry.schedule, entry.time_zone)
+    latest = (lambda _now: None) if schedule is None else schedule.latest
+    return ListedFeed(FeedSource(url, headers, form, how), entry.schedule, latest)
 
 
 def _check_apart(feeds: Mapping[str, ListedFeed]) -> None:
-    """InvalidInput if a complete feed would take another one's animals for gone."""
     sources: dict[str, str] = {}
     complete = {name for name, feed in feeds.items() if feed.source.how.complete}
     for name, feed in feeds.items():

@@ -1,9 +1,8 @@
-"""What reads the training tables of a service, keeps them small, and erases from them."""
+"""Training tables over the adapters: reading, upkeep, and erasure."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from pawsonalize.engine.upkeep.erased_archive import Watch
 from pawsonalize.engine.upkeep.erasing import NamedErasure, Purge
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup, ErasedNames, Trouble
+from pawsonalize.storage.erasures import ErasedLookup, Trouble
 from pawsonalize.storage.events.training_files import TrainingFile, TrainingFiles, groups_with_files
 from pawsonalize.wings.out_of_core import CountingSettings
 from pawsonalize.wings.out_of_core.files import SCRATCH
@@ -26,46 +25,6 @@ from pawsonalize.wings.out_of_core.training_table import TrainingTable, visitor_
 
 if TYPE_CHECKING:
     from pawsonalize.wings.out_of_core.reading import TableReading
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingTables:
-    """The tables that have files."""
-
-    groups: Callable[[], Sequence[str]]
-    """The dataset groups that have files of a training table."""
-    table: Callable[[str], TrainingTable]
-    """The training table of a dataset group."""
-    in_use: bool
-    """Whether trainings read them. If not, a table goes as soon as anything in it has to."""
-
-    def purge(self, erasures: Sequence[NamedErasure], watch: Watch) -> Iterator[Trouble]:
-        """Take erased visitors out of all files; yields what cannot be read."""
-        for group in self.groups():
-            about = [one for one in erasures if one.erasure.dataset_group == owning_group(group)]
-            if not about:
-                continue
-            table = self.table(group)
-            try:
-                if not self.in_use:
-                    table.remove()
-                for one in about if self.in_use else ():
-                    table.purge(_numbers(one.names), one.erasure.through)
-            except (CorruptArtefact, NotFound) as error:
-                # It is made of the log, so it can be made anew.
-                table.remove()
-                yield Trouble(f"training table of {group}", f"{error.message}: it is made anew")
-            watch("training table changed")
-
-    def tidy(self) -> None:
-        """Let go what left the log, and tables that are not used or whose log has changed."""
-        for group in self.groups():
-            self.table(group).tidy(in_use=self.in_use)
-
-
-def _numbers(names: ErasedNames) -> set[int]:
-    users = {visitor_number(user, None) for user in names.users}
-    return users | {visitor_number(None, session) for session in names.sessions}
 
 
 def open_reading(settings: Settings, database: Database, objects: ObjectStore) -> "TableReading":
@@ -84,23 +43,44 @@ def upkeep(
     _settings: Settings, adapters: Adapters, _stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     """Yield what takes out of the training tables what left the log."""
-    yield "tidy training tables", lambda _now: _tables(adapters).tidy()
+
+    def tidy(_now: int) -> None:
+        for _, table in _tables(adapters):
+            table.tidy(in_use=adapters.reading is not None)
+
+    yield "tidy training tables", tidy
 
 
-def _purge(adapters: Adapters) -> Purge:
-    return _tables(adapters).purge
+def purge_of(adapters: Adapters) -> Purge:
+    """Return what takes erased visitors out of all files, and yields what cannot be read."""
+
+    def purge(erasures: Sequence[NamedErasure], watch: Watch) -> Iterator[Trouble]:
+        for group, table in _tables(adapters):
+            about = [one for one in erasures if one.erasure.dataset_group == owning_group(group)]
+            if not about:
+                continue
+            try:
+                if adapters.reading is None:  # not used: the next training that does writes it anew
+                    table.remove()
+                for one in about if adapters.reading is not None else ():
+                    users = {visitor_number(user, None) for user in one.names.users}
+                    sessions = {visitor_number(None, session) for session in one.names.sessions}
+                    table.purge(users | sessions, one.erasure.through)
+            except (CorruptArtefact, NotFound) as error:
+                table.remove()  # it is made of the log, so it can be made anew
+                yield Trouble(f"training table of {group}", f"{error.message}: it is made anew")
+            watch("training table changed")
+
+    return purge
 
 
-def _tables(adapters: Adapters) -> TrainingTables:
-    database, objects, catalogue = adapters.database, adapters.objects, adapters.catalogue
-    return TrainingTables(
-        partial(groups_with_files, database),
-        lambda group: training_table(database, objects, group, FacetReader.of(catalogue.of(group))),
-        in_use=adapters.reading is not None,
-    )
+PURGES = (purge_of,)
 
 
-PURGES = (_purge,)
+def _tables(adapters: Adapters) -> Iterator[tuple[str, TrainingTable]]:
+    for group in groups_with_files(adapters.database):
+        reader = FacetReader.of(adapters.catalogue.of(group))
+        yield group, training_table(adapters.database, adapters.objects, group, reader)
 
 
 def training_table(
@@ -114,19 +94,15 @@ def training_table(
 def _fetched(
     settings: Settings, objects: ObjectStore, folder: Path, files: Sequence[TrainingFile]
 ) -> list[str]:
-    """Copies or links of the files, since others may replace them meanwhile."""
     archive, is_local = settings.archive, "://" not in settings.archive
     paths = []
     for number, file in enumerate(files):
         path = folder / f"{number}.parquet"
         path.unlink(missing_ok=True)
-        if not (is_local and _linked(Path(archive) / file.key, path)):
+        with suppress(OSError):  # of another file system, or gone: then it is read
+            if is_local:
+                os.link(Path(archive) / file.key, path)
+        if not path.exists():
             path.write_bytes(objects.get(file.key))
         paths.append(str(path))
     return paths
-
-
-def _linked(source: Path, path: Path) -> bool:
-    with suppress(OSError):  # of another file system, or gone: then it is read
-        os.link(source, path)
-    return path.exists()

@@ -11,16 +11,18 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 
 FOLDER, SCRATCH = "training", "training-scratch"
-"""Where the files are in the archive's store, and what an engine keeps there for a while."""
+"""Folders in the archive's store: the files, and an engine's scratch files."""
 
-Columns = Mapping[str, NDArray[Any]]
-"""Rows as columns of equal length."""
-
+Array = NDArray[Any]
+Columns = Mapping[str, Array]
+_BATCH = 65_536
+_BUCKETS = 2**16
+_TEXTS = ("item", "event_type", "told")
 _ROWS_PER_GROUP = 65_536  # so that a visitor is looked for in few of them
 
 
 def is_of_training(key: str) -> bool:
-    """Whether an object of the archive's store is part of the training table, or an engine's."""
+    """True if an object of the archive's store is part of the training table, or an engine's."""
     return key.startswith((f"{FOLDER}/", f"{SCRATCH}/"))
 
 
@@ -40,30 +42,26 @@ class TableRow(NamedTuple):
     sent_at: int
     """Milliseconds since 1970."""
     value: float | None
-    told: str | None
+    facets: str | None
     """The event's facets, as the JSON of properties; None without any."""
 
 
 def table_file(rows: Sequence[TableRow]) -> bytes:
     """The rows, at least one, as a file."""
     arrow = pyarrow()
-    columns = dict(zip(TableRow._fields, zip(*rows, strict=True), strict=True))
-    table = arrow.Table.from_pydict(columns, schema=_schema(arrow))
-    return _written(arrow, table.sort_by([("visitor", "ascending"), ("offset", "ascending")]))
+    schema = _schema(arrow)
+    columns = dict(zip(schema.names, zip(*rows, strict=True), strict=True))
+    return _written(arrow, arrow.Table.from_pydict(columns, schema=schema), sort=True)
 
 
 def joined(files: Sequence[bytes]) -> bytes:
     """The rows of several files as one."""
     arrow = pyarrow()
-    table = arrow.concat_tables([_table(arrow, one) for one in files])
-    return _written(arrow, table.sort_by([("visitor", "ascending"), ("offset", "ascending")]))
+    return _written(arrow, arrow.concat_tables([_table(arrow, one) for one in files]), sort=True)
 
 
 def without(file: bytes, visitors: Collection[int], through: int) -> bytes | None:
-    """The file without these visitors' events up to the offset.
-
-    The same if it has none of them, None if nothing is left.
-    """
+    """Return the file without these visitors' events up to the offset; None if nothing is left."""
     arrow = pyarrow()
     if not _holds(arrow, file, visitors):
         return file
@@ -76,7 +74,6 @@ def without(file: bytes, visitors: Collection[int], through: int) -> bytes | Non
 
 
 def _holds(arrow: Any, file: bytes, visitors: Collection[int]) -> bool:
-    """Whether the file may have rows of one of the visitors: it is sorted by them."""
     wanted = np.array(sorted(visitors), np.int64)
     reader = arrow.parquet.ParquetFile(BytesIO(file))
     for group in range(reader.metadata.num_row_groups):
@@ -90,20 +87,22 @@ def _holds(arrow: Any, file: bytes, visitors: Collection[int]) -> bool:
 
 
 def rows_in(file: bytes) -> int:
-    """How many rows the file has."""
+    """Count the rows of the file."""
     count: int = pyarrow().parquet.ParquetFile(BytesIO(file)).metadata.num_rows
     return count
 
 
-def _table(arrow: Any, file: bytes, columns: Sequence[str] | None = None) -> Any:
+def _table(arrow: Any, file: bytes) -> Any:
     try:
-        return arrow.parquet.read_table(BytesIO(file), columns=columns)
+        return arrow.parquet.read_table(BytesIO(file))
     except arrow.ArrowInvalid as error:
         raise CorruptArtefact(f"a file of the training table cannot be read: {error}") from error
 
 
-def _written(arrow: Any, table: Any) -> bytes:
+def _written(arrow: Any, table: Any, *, sort: bool = False) -> bytes:
     file = BytesIO()
+    if sort:
+        table = table.sort_by([("visitor", "ascending"), ("offset", "ascending")])
     arrow.parquet.write_table(
         table, file, compression="zstd", row_group_size=_ROWS_PER_GROUP, store_schema=False
     )
@@ -112,17 +111,12 @@ def _written(arrow: Any, table: Any) -> bytes:
 
 def _schema(arrow: Any) -> Any:
     text, number = arrow.string(), arrow.int64()
-    return arrow.schema(
-        [
-            arrow.field("offset", number, nullable=False),
-            arrow.field("visitor", number, nullable=False),
-            arrow.field("item", text, nullable=False),
-            arrow.field("event_type", text, nullable=False),
-            arrow.field("sent_at", number, nullable=False),
-            ("value", arrow.float64()),
-            ("told", text),
-        ]
-    )
+    needed = {"offset": number, "visitor": number, "item": text, "event_type": text}
+    fields = [
+        arrow.field(name, kind, nullable=False)
+        for name, kind in (needed | {"sent_at": number}).items()
+    ]
+    return arrow.schema([*fields, ("value", arrow.float64()), ("told", text)])
 
 
 def pyarrow() -> Any:
@@ -136,12 +130,6 @@ def pyarrow() -> Any:
             field="training_engine",
         ) from error
     return pyarrow
-
-
-_BATCH = 65_536
-_BUCKETS = 2**16
-_TEXTS = ("item", "event_type", "told")
-Array = NDArray[Any]
 
 
 class TextColumn(NamedTuple):
@@ -164,7 +152,7 @@ class LogBatch(NamedTuple):
     value: Array
     item: TextColumn
     event_type: TextColumn
-    told: TextColumn
+    facets: TextColumn
 
     def take(self, rows: Array) -> "LogBatch":
         """Some of the rows, by their places."""

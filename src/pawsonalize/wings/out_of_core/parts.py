@@ -34,15 +34,13 @@ _HUGE = float(np.finfo(np.float32).max)
 _ROW = np.dtype(
     [
         ("visitor", "<i8"), ("time", "<i8"), ("offset", "<i8"), ("value", "<f4"),
-        ("item", "<i4"), ("kind", "<i4"), ("said", "<i4"),
+        ("item", "<i4"), ("kind", "<i4"), ("facets", "<i4"),
     ]
 )  # fmt: skip
-_Told = tuple[Facet, ...]
+_FacetTuple = tuple[Facet, ...]
 
 
 class _Met:
-    """Names by codes of their own, with the first offset of each and how often it is met."""
-
     def __init__(self) -> None:
         self._codes: dict[str | None, int] = {}
         self.first = self.times = np.zeros(0, np.int64)
@@ -69,12 +67,10 @@ class _Met:
 
 
 class _Split:
-    """The first pass: which rows are selected goes to the parts, with codes of this pass."""
-
     def __init__(
         self, source: LogSource, selection: TrainingSelection, types: EventTypes, files: list[Path]
     ) -> None:
-        self.types, self.items, self.told = _Met(), _Met(), _Met()
+        self.types, self.items, self.facets = _Met(), _Met(), _Met()
         self.against: list[Array] = []
         """Offset, whether it is a return or a dislike, item and time; shape (4, rows)."""
         self._thresholds = {
@@ -97,7 +93,6 @@ class _Split:
         return np.asarray(value >= np.array(least)[batch.event_type.codes])
 
     def _least(self, name: str | None) -> float:
-        """The least value with which an event of that type counts; NaN if none of them does."""
         if not self._thresholds:
             return -np.inf
         least = self._thresholds.get(plain_spelling(name or ""), np.nan)
@@ -117,27 +112,25 @@ class _Split:
         rows["visitor"], rows["time"], rows["offset"] = left.visitor, left.time, left.offset
         rows["value"] = np.clip(left.value, -_HUGE, _HUGE)
         rows["item"], rows["kind"] = item[chosen], kind[chosen]
-        rows["said"] = self.told.codes(left.told, left.offset)
+        rows["facets"] = self.facets.codes(left.facets, left.offset)
         return rows
 
 
 @dataclass(frozen=True, slots=True)
 class _UsersFacets:
-    """What is stored of users: `told` by code, and the code of each user who has any, in order."""
-
-    told: list[_Told]
+    facets: list[_FacetTuple]
     visitor: Array
     own: Array
 
     @classmethod
     def of(cls, catalogue: Catalogue, reader: FacetReader) -> "_UsersFacets":
-        codes: dict[_Told, int] = {}
+        codes: dict[_FacetTuple, int] = {}
         visitor, own = array("q"), array("q")
         for user in catalogue.users():
-            told = tuple(reader.of_user(user.attributes))
-            if told:
+            facets = tuple(reader.of_user(user.attributes))
+            if facets:
                 visitor.append(visitor_number(user.user_id, None))
-                own.append(codes.setdefault(told, len(codes)))
+                own.append(codes.setdefault(facets, len(codes)))
         return cls(list(codes), np.asarray(visitor), np.asarray(own))
 
     def places(self, visitors: Array) -> Array:
@@ -201,7 +194,7 @@ class LogParts:
         stays = stays_of(catalogue, as_of, items.number)
         reader = FacetReader.of(catalogue)
         users = _UsersFacets.of(catalogue, reader)
-        histories = _Histories.of(files, split.told, reader, users)
+        histories = _Histories.of(files, split.facets, reader, users)
         columns = histories.columns
         whole = TrainingData(
             user=np.zeros(0, np.int32),
@@ -230,10 +223,10 @@ class LogParts:
         """The rows of a part; its users are numbered from 0 on."""
         rows = np.fromfile(self.files[part], _ROW)
         first = _first_of_users(rows)
-        near = np.where(first, -1, np.roll(rows["said"], 1))
+        near = np.where(first, -1, np.roll(rows["facets"], 1))
         own = self._users.places(rows["visitor"][first])[np.cumsum(first) - 1]
         own = np.append(self._users.own, -1)[own]
-        sources = (rows["said"], near, own)
+        sources = (rows["facets"], near, own)
         codes = [one.codes[sources[one.source]] for one in self._columns]
         facets = replace(self.whole.facets, codes=np.stack(codes, axis=1)) if codes else None
         return replace(
@@ -250,8 +243,6 @@ class LogParts:
 
 @dataclass(frozen=True, slots=True)
 class _Histories:
-    """What is known once the rows of each part are in the order of visitors, then of time."""
-
     n_users: int
     times: NDArray[np.int64]
     columns: Sequence[FacetColumn]
@@ -260,26 +251,26 @@ class _Histories:
     def of(
         cls, files: Sequence[Path], met: _Met, reader: FacetReader, users: _UsersFacets
     ) -> "_Histories":
-        numbers: dict[_Told, int] = {}
+        numbers: dict[_FacetTuple, int] = {}
         code = np.full(len(met) + 1, -1)  # the last one stands for no event
         for text, place in met.in_order():
             code[place] = numbers.setdefault(tuple(reader.of_properties(text)), len(numbers))
-        said, near = np.zeros(len(numbers), np.int64), np.zeros(len(numbers), np.int64)
-        own = np.zeros(len(users.told), np.int64)
-        newest = np.full(len(users.told), len(users.own))
+        present, near = np.zeros(len(numbers), np.int64), np.zeros(len(numbers), np.int64)
+        own = np.zeros(len(users.facets), np.int64)
+        newest = np.full(len(users.facets), len(users.own))
         n_users, times = 0, [np.zeros(0, np.int64)]
         for file in files:
             rows = np.fromfile(file, _ROW)
             rows = rows[np.lexsort((rows["offset"], rows["time"], rows["visitor"]))]
-            rows["said"] = code[rows["said"]]
+            rows["facets"] = code[rows["facets"]]
             rows.tofile(file)
             first = _first_of_users(rows)
             n_users += int(first.sum())
             moments = np.sort(rows["time"])
             begin = np.unique(moments // DAY, return_index=True)[1]
             times += [moments[begin], moments[np.append(begin, len(moments))[1:] - 1]]
-            said += np.bincount(rows["said"], minlength=len(said))
-            before = np.roll(rows["said"], 1)[~first]
+            present += np.bincount(rows["facets"], minlength=len(present))
+            before = np.roll(rows["facets"], 1)[~first]
             near += np.bincount(before, minlength=len(near))
             stored = users.places(rows["visitor"][first])
             lengths = np.diff(np.append(np.flatnonzero(first), len(rows)))
@@ -288,14 +279,13 @@ class _Histories:
             np.minimum.at(newest, users.own[stored[known]], stored[known])
         order = np.argsort(newest, kind="stable")
         order = order[: int((newest < len(users.own)).sum())]
-        distinct = [users.told[one] for one in order.tolist()]
-        told = event_facet_columns(list(numbers), distinct, (said, near, own[order]))
-        columns = [_of_stored(one, order, len(users.told)) for one in told]
+        distinct = [users.facets[one] for one in order.tolist()]
+        facets = event_facet_columns(list(numbers), distinct, (present, near, own[order]))
+        columns = [_of_stored(one, order, len(users.facets)) for one in facets]
         return cls(n_users, np.unique(np.concatenate(times)), columns)
 
 
 def _of_stored(column: FacetColumn, met: Array, stored: int) -> FacetColumn:
-    """The column, of users by the codes that are stored, not by the order in which they are met."""
     if column.source != _OF_USERS:
         return column
     codes = np.full(stored + 1, -1, np.int32)

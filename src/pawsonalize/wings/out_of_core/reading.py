@@ -32,6 +32,10 @@ from pawsonalize.wings.out_of_core.files import Columns, LogSource
 from pawsonalize.wings.out_of_core.parts import LogParts
 from pawsonalize.wings.out_of_core.training_table import TrainingTable
 
+_BATCH = 50_000
+_END_OF_TIME = 2**62
+_TRIES = 2
+
 
 class PartedCounts:
     """See `EventCounts`, as for all methods."""
@@ -51,18 +55,13 @@ class PartedCounts:
             users, events = users + part.n_users, events + len(part)
             if events > most:
                 break
-        data = replace(
-            found[0],
-            user=np.concatenate([one.user for one in found]),
-            item=np.concatenate([one.item for one in found]),
-            event_type=np.concatenate([one.event_type for one in found]),
-            value=np.concatenate([one.value for one in found]),
-            time=np.concatenate([one.time for one in found]),
-            n_users=users,
-            facets=replace(
-                found[0].facets, codes=np.concatenate([one.facets.codes for one in found])
-            ),
-        )
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(one, name) for one in found])
+            for name in ("user", "item", "event_type", "value", "time")
+        }
+        codes = np.concatenate([one.facets.codes for one in found])
+        facets = replace(found[0].facets, codes=codes)
+        data = replace(found[0], n_users=users, facets=facets, **columns)
         return MemoryCounts(data).sample(most)
 
     def users(self, half_life_days: float) -> Floats:
@@ -99,7 +98,8 @@ class PartedCounts:
 
     def covisits(self, weights: EventWeights, history: int) -> Covisits:
         """See `EventCounts`."""
-        pairs, total = _zero(self.summary.n_items), np.zeros(self.summary.n_items)
+        n_items = self.summary.n_items
+        pairs, total = csr_array((n_items, n_items), dtype=np.float64), np.zeros(n_items)
         for one in self._parts():
             met = one.covisits(weights, history)
             pairs, total = csr_array(pairs + met.rows(0, len(total))), total + met.weights
@@ -146,21 +146,11 @@ class PartedCounts:
         return tidy(csr_array(reduce(add, map(count, self._parts()))))
 
 
-def _zero(n_items: int) -> Counts:
-    return csr_array((n_items, n_items), dtype=np.float64)
-
-
 def _together(
     period: Ints, item: NDArray[np.int32], count: Ints
 ) -> tuple[Ints, NDArray[np.int32], Ints]:
-    """Add up the counts of each period and item."""
     (period, item), place = np.unique(np.stack([period, item]), axis=1, return_inverse=True)
     return period, item.astype(np.int32), np.bincount(place, count).astype(np.int64)
-
-
-_BATCH = 50_000
-_END_OF_TIME = 2**62
-_TRIES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,13 +158,12 @@ class TableReading:
     """Reads the training tables of all dataset groups."""
 
     scratch: Callable[[str], Path]
-    """A folder for a purpose by name."""
+    """Returns the folder for a purpose."""
     megabytes: int
-    """How much memory counting may take."""
+    """Memory that counting may take."""
     table: Callable[[str, FacetReader], TrainingTable]
-    """The table of a dataset group."""
     fetched: Callable[[Path, Sequence[TrainingFile]], list[str]]
-    """Files as they are in a folder."""
+    """Copies files into a folder."""
 
     @contextmanager
     def counts(
@@ -202,22 +191,19 @@ class TableReading:
     def _opened(
         self, purpose: str, log: EventLog, catalogue: Catalogue, cut: Cut, progress: Progress
     ) -> Iterator[tuple[Path, LogSource]]:
-        """A folder that goes with the block, and the rows up to the cut."""
         folder = self.scratch(purpose)
         shutil.rmtree(folder, ignore_errors=True)  # left by a process that died
         folder.mkdir(parents=True)
         try:
             table = self.table(log.dataset_group, FacetReader.of(catalogue))
-            yield (
-                folder,
-                LogSource(
-                    files=self._fetched(table, folder, cut, progress),
-                    after=table.files.left_through(),
-                    through=cut.log_offset,
-                    until=cut.as_of,
-                    sessions=table.sessions(),
-                ),
+            source = LogSource(
+                files=self._fetched(table, folder, cut, progress),
+                after=table.files.left_through(),
+                through=cut.log_offset,
+                until=cut.as_of,
+                sessions=table.sessions(),
             )
+            yield folder, source
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -246,7 +232,7 @@ class SampledLog:
 
     @property
     def event_types(self) -> EventTypes:
-        """What the types of its events mean."""
+        """Meanings of the types of its events."""
         return self._log.event_types
 
     def forgotten_through(self) -> int:
@@ -259,13 +245,13 @@ class SampledLog:
         """Batches, in order, of events with `after < offset <= through` and `sent_at <= until`."""
         offset = self._columns["offset"]
         first, end = np.searchsorted(offset, [after, through], side="right")
-        names = ("visitor", "item", "event_type", "time", "value", "told")
+        names = ("visitor", "item", "event_type", "time", "value", "facets")
         for start in range(int(first), int(end), _BATCH):
             part = slice(start, min(start + _BATCH, int(end)))
             columns = (self._columns[name][part].tolist() for name in names)
             yield [
-                (f"{visitor % 2**64:016x}", item, kind, sent_at, _value(value), told)
-                for visitor, item, kind, sent_at, value, told in zip(*columns, strict=True)
+                (f"{visitor % 2**64:016x}", item, kind, sent_at, _value(value), facets)
+                for visitor, item, kind, sent_at, value, facets in zip(*columns, strict=True)
                 if sent_at <= until
             ]
 

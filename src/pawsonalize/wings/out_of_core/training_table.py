@@ -1,8 +1,7 @@
 """The training table: the log as Parquet files in the archive's store, for engines out of core.
 
-It holds what the log holds, so an engine counts what a training in memory reads. Files are never
-changed. A new one is written first, one transaction puts it into the table in place of others, and
-only then are those deleted. So whoever reads the table finds each event once.
+Files are never changed. A new one is written first, one transaction puts it into the table in place
+of others, and only then are those deleted. So whoever reads the table finds each event once.
 """
 
 from collections.abc import Sequence
@@ -57,10 +56,9 @@ class TrainingTable:
     small_files: int = _SMALL_FILES
 
     def bring_up_to(self, through: int, progress: Progress = silent) -> list[TrainingFile]:
-        """Write what the log has up to the offset; returns the files that hold events of it.
+        """Write what the log has up to the offset; return the files that hold events of it.
 
-        What left the log leaves the table. If the schemas name other facets than before, all is
-        written anew. Several processes may do so at once.
+        All is written anew if the schemas name other facets than before.
         """
         state = self._begun()
         start = max(state.through, self.files.left_through())
@@ -73,7 +71,7 @@ class TrainingTable:
         return [one for one in self.files.files() if one.first <= through]
 
     def sessions(self) -> Columns:
-        """Whose sessions are known by now, as digests: `visitor` of the session, and `user`."""
+        """Return the users of sessions, as digests: `visitor` of the session, and `user`."""
         pairs = [
             (visitor_number(None, session), visitor_number(user, None))
             for batch in self.files.sessions()
@@ -102,7 +100,6 @@ class TrainingTable:
             self.remove()
 
     def _purged(self, file: TrainingFile, visitors: set[int], through: int) -> bool:
-        """Whether the file is without them now; False if it is there no more."""
         if file.first > through:
             return True
         before = self.objects.get(file.key)
@@ -113,18 +110,15 @@ class TrainingTable:
         return self._replaced([file], new)
 
     def _begun(self) -> TableState:
-        known, reader = self.files.state(), self._reader_name()
+        known, facets = self.files.state(), sorted(self.reader.context.items())
+        names = "\n".join(f"{name}={facet}" for name, facet in facets)
+        reader = blake2b(names.encode(), digest_size=8).hexdigest()
         if known is not None and known.reader == reader:
             return known
         self._delete(self.files.begin(reader))
         return TableState(0, reader)
 
-    def _reader_name(self) -> str:
-        names = "\n".join(f"{name}={facet}" for name, facet in sorted(self.reader.context.items()))
-        return blake2b(names.encode(), digest_size=8).hexdigest()
-
     def _written(self, state: TableState, through: int) -> TableState:
-        """Write the next file, of events of one day; the state of the table then."""
         rows, end = self._next(state.through, through)
         new = []
         if rows:
@@ -140,7 +134,6 @@ class TrainingTable:
         return TableState(end, state.reader)
 
     def _next(self, after: int, through: int) -> tuple[list[LogRow], int]:
-        """The next events that go into one file, and the offset up to which those are all."""
         rows: list[LogRow] = []
         for batch in self.files.rows(after, through):
             for row in batch:
@@ -151,18 +144,15 @@ class TrainingTable:
         return rows, through
 
     def _row(self, row: LogRow) -> TableRow:
-        told = None
+        facets = None
         if row.properties is not None:
-            told = as_properties(self.reader.of_properties(row.properties))
+            facets = as_properties(self.reader.of_properties(row.properties))
         visitor = visitor_number(row.user_id, row.session_id)
         kind, sent_at, value = row.event_type, row.sent_at, row.value
-        return TableRow(row.offset, visitor, row.item_id, kind, sent_at, value, told)
+        return TableRow(row.offset, visitor, row.item_id, kind, sent_at, value, facets)
 
     def _erased(self, rows: Sequence[LogRow]) -> dict[int, int]:
-        """The visitors among the rows who were erased, and up to which offset.
-
-        An erasure that is noted later finds the file in the table.
-        """
+        """Return erased visitors among the rows, with their offset."""
         if not rows or self.erased.last_noted() < 0:
             return {}
         group, hashes = owning_group(self.dataset_group), {}
@@ -188,7 +178,6 @@ class TrainingTable:
                     self._replaced(parts, [self._put(file, day, data)])
 
     def _put(self, file: TrainingFile, day: str, data: bytes) -> TrainingFile:
-        """Write a file of the same events as that one, which the table does not have yet."""
         # Nobody else writes a file of that name, so whoever gives up may delete it.
         name = f"{file.first:020}-{file.last:020}-{uuid4().hex}"
         key = f"{FOLDER}/{quote(self.dataset_group, safe='')}/{day}/{name}.parquet"
@@ -214,7 +203,6 @@ def visitor_number(user_id: str | None, session_id: str | None) -> int:
 
 
 def _packed(files: Sequence[TrainingFile]) -> list[list[TrainingFile]]:
-    """Files that go together, in order; only where there are several."""
     packs: list[list[TrainingFile]] = [[]]
     for file in files:
         if sum(one.rows for one in packs[-1]) + file.rows > _JOINED_ROWS:

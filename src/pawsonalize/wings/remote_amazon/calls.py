@@ -41,24 +41,20 @@ _MEANINGS: dict[str, type[PawsonalizeError]] = {
 }
 _OF_CREDENTIALS = frozenset(
     {
-        "AccessDeniedException",
-        "ExpiredTokenException",
-        "InvalidSignatureException",
-        "MissingAuthenticationTokenException",
-        "UnrecognizedClientException",
+        *("AccessDeniedException", "ExpiredTokenException", "InvalidSignatureException"),
+        *("MissingAuthenticationTokenException", "UnrecognizedClientException"),
     }
 )
-
-
-def _nobody(_operation: str, _outcome: str) -> None:
-    """Nobody counts calls."""
 
 
 class Calls:
     """Calls of the three services; may be used by several threads."""
 
     def __init__(
-        self, region: str = "", query_seconds: float = 2.0, heard: Heard = _nobody
+        self,
+        region: str = "",
+        query_seconds: float = 2.0,
+        heard: Heard = lambda _operation, _outcome: None,
     ) -> None:
         """An empty region is that of the environment. A question waits at most so long."""
         self._region = region
@@ -79,15 +75,35 @@ class Calls:
         """One of the two questions, for which a visitor waits."""
         return self._call("personalize-runtime", operation, parameters)
 
-    def listed(self, operation: str, member: str, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """Everything that a list operation has, page by page."""
+    def describe(self, kind: str, arn: str) -> dict[str, Any]:
+        """Describe a resource; `kind` is as in `solution_version`. NotFound without it."""
+        member = camel(kind)
+        found = self.control(f"describe_{kind}", **{f"{member}Arn": arn})[member]
+        return dict(found)
+
+    def listed(self, kind: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Yield all resources of a kind, page by page."""
         more: dict[str, Any] = {}
         while True:
-            page = self.control(operation, maxResults=_PAGE, **parameters, **more)
-            yield from page[member]
+            page = self.control(f"list_{kind}s", maxResults=_PAGE, **parameters, **more)
+            yield from page[f"{camel(kind)}s"]
             if not page.get("nextToken"):
                 return
             more = {"nextToken": page["nextToken"]}
+
+    def find(self, kind: str, name: str, **parameters: Any) -> str | None:
+        """Return the ARN of the listed resource of that name, or None."""
+        found = (one for one in self.listed(kind, **parameters) if one["name"] == name)
+        return next((str(one[f"{camel(kind)}Arn"]) for one in found), None)
+
+    def create(self, kind: str, find: Callable[[], str | None], **parameters: Any) -> str:
+        """Create a resource, or `find` the one of a process that was faster; return its ARN."""
+        try:
+            return str(self.control(f"create_{kind}", **parameters)[f"{camel(kind)}Arn"])
+        except AlreadyExists:
+            if (found := find()) is None:
+                raise
+            return found
 
     @property
     def region(self) -> str:
@@ -99,11 +115,7 @@ class Calls:
         return str(self._client(service).meta.endpoint_url)
 
     def _call(self, service: Service, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        """The answer.
-
-        NotFound, AlreadyExists, Conflict, LimitExceeded or InvalidInput if the call was refused;
-        EngineUnavailable if it was throttled, not allowed, or not answered.
-        """
+        """Return the answer, or raise our error; EngineUnavailable where waiting may help."""
         from botocore.exceptions import (  # noqa: PLC0415 - slow to import
             BotoCoreError,
             ClientError,
@@ -113,10 +125,10 @@ class Calls:
         try:
             answer: dict[str, Any] = getattr(self._client(service), operation)(**parameters)
         except ClientError as error:
-            meant = _meaning(operation, error.response)
-            is_away = isinstance(meant, EngineUnavailable)
+            ours = _meaning(operation, error.response)
+            is_away = isinstance(ours, EngineUnavailable)
             self._heard(operation, "unavailable" if is_away else "refused")
-            raise meant from error
+            raise ours from error
         except ParamValidationError as error:
             self._heard(operation, "refused")
             raise InvalidInput(f"{_titled(operation)} cannot be asked for: {error}") from error
@@ -161,17 +173,22 @@ class Calls:
 
 
 def _meaning(operation: str, response: Any) -> PawsonalizeError:
-    """Our error for a refusal of theirs."""
-    code, said = response["Error"].get("Code", ""), response["Error"].get("Message", "")
-    told = f"Amazon Personalize refuses {_titled(operation)}: {said or code}"
+    code, message = response["Error"].get("Code", ""), response["Error"].get("Message", "")
+    text = f"Amazon Personalize refuses {_titled(operation)}: {message or code}"
     if code in _OF_CREDENTIALS:
         return EngineUnavailable(
-            f"{told} ({code}): look at the credentials, the rights and the clock of this machine"
+            f"{text} ({code}): look at the credentials, the rights and the clock of this machine"
         )
     if code in _MEANINGS:
-        return _MEANINGS[code](told)
-    return EngineUnavailable(f"{told} ({code})")
+        return _MEANINGS[code](text)
+    return EngineUnavailable(f"{text} ({code})")
 
 
 def _titled(operation: str) -> str:
     return "".join(word.capitalize() for word in operation.split("_"))
+
+
+def camel(name: str) -> str:
+    """Return a name such as `solution_version` as the API spells it: `solutionVersion`."""
+    titled = _titled(name)
+    return titled[0].lower() + titled[1:]

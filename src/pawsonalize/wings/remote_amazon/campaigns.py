@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,24 +20,31 @@ from pawsonalize.domain.errors import (
 from pawsonalize.domain.times import SECOND
 from pawsonalize.recipes import USER_PERSONALIZATION
 from pawsonalize.wings.remote_amazon.calls import Calls
-from pawsonalize.wings.remote_amazon.groups import AmazonGroup, AmazonNames, is_arn
+from pawsonalize.wings.remote_amazon.groups import AmazonNames, is_arn
 from pawsonalize.wings.remote_amazon.versions import AmazonVersions
+
+MOST = 500
+"""Number of items that one query gets, or gives, at most."""
+NOBODY = "pawsonalize-nobody"
+"""A user without any event, who gets popular items."""
+_FORGOTTEN_SECONDS = 60.0
+_PAUSE_SECONDS = 2.0  # after a failure nobody waits for another one
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class AmazonServing:
-    """What a campaign there is to serve, and how."""
+    """The version that a campaign there is to serve, and its settings."""
 
     version: str
-    """The ARN of the version."""
     solution: str
-    """The name of our solution."""
     recipe: str
     min_provisioned_tps: int
     exploration_weight: float
     exploration_item_age_cut_off: int
-    asked_at: int
-    """When it was asked for, in milliseconds since 1970; failures from before do not count."""
+    requested_at: int
+    """Moment of the request, in milliseconds since 1970; earlier failures do not count."""
 
     @property
     def config(self) -> dict[str, Any]:
@@ -53,40 +61,37 @@ class AmazonServing:
 class AmazonCampaigns:
     """Brings campaigns there to where ours are."""
 
-    def __init__(
-        self, calls: Calls, names: AmazonNames, group: AmazonGroup, versions: AmazonVersions
-    ) -> None:
+    def __init__(self, calls: Calls, names: AmazonNames, versions: AmazonVersions) -> None:
         self._calls = calls
         self._names = names
-        self._group = group
         self._versions = versions
         self._arns: dict[str, str] = {}
 
     def find(self, ours: str, solution: str) -> str | None:
-        """The ARN of the campaign, or None if there is none yet."""
+        """Return the ARN of the campaign, or None if there is none yet."""
         if ours not in self._arns:
-            name = self._names.campaign(ours)
-            found = name if is_arn(name) else self._listed(name, solution)
+            found: str | None = self._names.campaign(ours)
+            if found is not None and not is_arn(found):
+                arn, name = self._versions.find_solution(solution), found
+                found = None if arn is None else self._calls.find("campaign", name, solutionArn=arn)
             if found is None:
                 return None
             self._arns[ours] = found
         return self._arns[ours]
 
     def described(self, ours: str, solution: str) -> Mapping[str, Any] | None:
-        """What Amazon Personalize says of the campaign, or None if there is none."""
+        """Describe the campaign there; None if there is none."""
         arn = self.find(ours, solution)
         if arn is None:
             return None
         try:
-            found = self._calls.control("describe_campaign", campaignArn=arn)["campaign"]
+            return self._calls.describe("campaign", arn)
         except NotFound:  # it was deleted there
             self._arns.pop(ours, None)
             return None
-        campaign: Mapping[str, Any] = found
-        return campaign
 
     def reach(self, ours: str, wanted: AmazonServing) -> bool:
-        """Whether the campaign serves what is wanted; if not, that is begun.
+        """True if the campaign serves what is wanted; if not, begin that.
 
         Call it again and again. Conflict with the reason once it has failed.
         """
@@ -116,16 +121,14 @@ class AmazonCampaigns:
         name = self._names.campaign(ours)
         if is_arn(name):
             raise NotFound(f"there is no campaign {name} at Amazon Personalize: name another")
-        try:
-            made = self._calls.control("create_campaign", name=name, **_asked(wanted))
-        except AlreadyExists:  # another process was faster
-            return
-        self._arns[ours] = str(made["campaignArn"])
+        with suppress(AlreadyExists):  # another process was faster
+            made = self._calls.control("create_campaign", name=name, **_wanted_state(wanted))
+            self._arns[ours] = str(made["campaignArn"])
 
     def _update(self, ours: str, campaign: Mapping[str, Any], wanted: AmazonServing) -> None:
         try:
             self._calls.control(
-                "update_campaign", campaignArn=campaign["campaignArn"], **_asked(wanted)
+                "update_campaign", campaignArn=campaign["campaignArn"], **_wanted_state(wanted)
             )
         except NotFound:
             self._arns.pop(ours, None)
@@ -134,98 +137,64 @@ class AmazonCampaigns:
         except Conflict:  # an update is under way: look again
             return
 
-    def _listed(self, name: str, solution: str) -> str | None:
-        arn = self._versions.find_solution(solution)
-        if arn is None:
-            return None
-        listed = self._calls.listed("list_campaigns", "campaigns", solutionArn=arn)
-        return next((one["campaignArn"] for one in listed if one["name"] == name), None)
 
-
-def _asked(wanted: AmazonServing) -> dict[str, Any]:
-    config = {"campaignConfig": wanted.config} if wanted.config else {}
-    return {
-        "solutionVersionArn": wanted.version,
-        "minProvisionedTPS": wanted.min_provisioned_tps,
-        **config,
-    }
+def _wanted_state(wanted: AmazonServing) -> dict[str, Any]:
+    state = {"solutionVersionArn": wanted.version, "minProvisionedTPS": wanted.min_provisioned_tps}
+    return state | ({"campaignConfig": wanted.config} if wanted.config else {})
 
 
 def _serves(campaign: Mapping[str, Any], update: Mapping[str, Any], wanted: AmazonServing) -> bool:
-    """Whether what is live is the version and the configuration that are wanted.
-
-    After an update that succeeded, that is what is live.
-    """
+    # After an update that succeeded, its values are live.
     live = update if update.get("status") == "ACTIVE" else campaign
     if campaign.get("status") != "ACTIVE" or live.get("solutionVersionArn") != wanted.version:
         return False
     if live.get("minProvisionedTPS") != wanted.min_provisioned_tps:
         return False
     has = (live.get("campaignConfig") or {}).get("itemExplorationConfig") or {}
-    asked = wanted.config.get("itemExplorationConfig") or {}
-    return all(_as_number(has.get(name)) == float(value) for name, value in asked.items())
+    wants = wanted.config.get("itemExplorationConfig") or {}
+    return all(
+        has.get(name) is not None and float(has[name]) == float(value)
+        for name, value in wants.items()
+    )
 
 
 def _has_failed(state: Mapping[str, Any], wanted: AmazonServing) -> bool:
-    """Whether that is a failure to serve this very thing, since it was asked for."""
+    """True for a failure to serve this very version, since it was requested."""
     if not str(state.get("status")).endswith("FAILED"):
         return False
     if state.get("solutionVersionArn") not in {None, wanted.version}:
         return False
     at = state.get("lastUpdatedDateTime") or state.get("creationDateTime")
-    return at is None or at.timestamp() * SECOND >= wanted.asked_at
-
-
-def _as_number(text: object) -> float | None:
-    return None if text is None else float(str(text))
-
-
-MOST = 500
-"""So many items one question gets, or gives."""
-NOBODY = "pawsonalize-nobody"
-"""A user without any event: what everybody likes."""
-_FORGOTTEN_SECONDS = 60.0
-_PAUSE_SECONDS = 2.0  # after a failure nobody waits for another one
-
-log = structlog.get_logger()
+    return at is None or at.timestamp() * SECOND >= wanted.requested_at
 
 
 class AmazonQueries:
     """Asks one campaign. After a failure it is not asked for a moment, so that nobody waits."""
 
     def __init__(
-        self,
-        calls: Calls,
-        campaigns: AmazonCampaigns,
-        campaign: str,
-        solution: str,
-        steady: Callable[[], float] = time.monotonic,
+        self, calls: Calls, campaigns: AmazonCampaigns, campaign: str, solution: str
     ) -> None:
         """`campaign` and `solution` are the names of ours."""
         self._calls = calls
         self._campaigns = campaigns
         self._campaign = campaign
         self._solution = solution
-        self._steady = steady
         self._changing = threading.Lock()
         self._rest_until = 0.0
         self._reason: str | None = None
 
     @property
     def why_away(self) -> str | None:
-        """Why the last question failed; None if it did not, or if nobody asked for a while."""
-        is_old = self._steady() - self._rest_until > _FORGOTTEN_SECONDS
+        """Reason of the last failure; None if the last query succeeded or is long ago."""
+        is_old = time.monotonic() - self._rest_until > _FORGOTTEN_SECONDS
         return None if is_old else self._reason
 
     def recommend(
         self, user: str | None, item: str | None, limit: int
     ) -> list[tuple[str, float | None]]:
-        """Items, best first, with their scores if the recipe gives any.
-
-        EngineUnavailable if Amazon Personalize does not answer.
-        """
+        """Return items, best first, with their scores if the recipe gives any."""
         about = {} if item is None else {"itemId": item}
-        answer = self._asked(
+        answer = self._query(
             "get_recommendations",
             userId=user or NOBODY,
             numResults=max(1, min(limit, MOST)),
@@ -235,13 +204,13 @@ class AmazonQueries:
 
     def rank(self, user: str | None, items: Sequence[str]) -> list[tuple[str, float | None]]:
         """At most `MOST` items in order; unknown ones may have no score."""
-        answer = self._asked(
+        answer = self._query(
             "get_personalized_ranking", userId=user or NOBODY, inputList=list(items[:MOST])
         )
         return [(one["itemId"], one.get("score")) for one in answer["personalizedRanking"]]
 
-    def _asked(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        if self._steady() < self._rest_until:
+    def _query(self, operation: str, **parameters: Any) -> dict[str, Any]:
+        if time.monotonic() < self._rest_until:
             raise EngineUnavailable(self._reason or "Amazon Personalize does not answer")
         try:
             arn = self._campaigns.find(self._campaign, self._solution)
@@ -259,6 +228,6 @@ class AmazonQueries:
         with self._changing:
             is_new = self._reason is None
             self._reason = error.message
-            self._rest_until = self._steady() + _PAUSE_SECONDS
+            self._rest_until = time.monotonic() + _PAUSE_SECONDS
         if is_new:  # once, however often it fails again
             log.warning("popular groups answer", campaign=self._campaign, reason=error.message)

@@ -28,12 +28,10 @@ from pawsonalize.wings.remote_amazon.forwarding import LEASE, Forwarder
 from pawsonalize.wings.remote_amazon.remote_training import AmazonTraining
 from pawsonalize.wings.remote_amazon.settings import AmazonSettings
 
-_ENDPOINTS = (
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_PERSONALIZE",
-    "AWS_ENDPOINT_URL_PERSONALIZE_EVENTS",
-    "AWS_ENDPOINT_URL_PERSONALIZE_RUNTIME",
-)
+_SERVICES = ("", "_PERSONALIZE", "_PERSONALIZE_EVENTS", "_PERSONALIZE_RUNTIME")
+_LATE = 10 * MINUTE
+_REMINDED = 30 * DAY
+_NEWEST = 1_000
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})  # noqa: S104 - compared
 
 
@@ -78,17 +76,13 @@ def open_engine(
 
 def open_amazon(settings: Settings) -> AmazonPersonalize:
     """Amazon Personalize as the settings name it; calls nobody yet."""
-    seconds = settings.part(AmazonSettings).amazon_query_seconds
+    own = settings.part(AmazonSettings)
     calls = Calls(
-        settings.part(AmazonSettings).amazon_region,
-        seconds,
+        own.amazon_region,
+        own.amazon_query_seconds,
         lambda *call: AMAZON_CALLS.labels(*call).inc(),
     )
-    return AmazonPersonalize(
-        calls,
-        settings.part(AmazonSettings).amazon_names,
-        settings.part(AmazonSettings).amazon_check_seconds,
-    )
+    return AmazonPersonalize(calls, own.amazon_names, own.amazon_check_seconds)
 
 
 def check_amazon(settings: Settings) -> None:
@@ -104,7 +98,7 @@ def check_amazon(settings: Settings) -> None:
 
 
 def _our_own(settings: Settings) -> Iterator[str]:
-    for name in _ENDPOINTS:
+    for name in (f"AWS_ENDPOINT_URL{service}" for service in _SERVICES):
         url = urlsplit(os.environ.get(name, ""))
         if url.hostname in {settings.host, *(_THIS_MACHINE if settings.is_local else ())}:
             port = url.port or (443 if url.scheme == "https" else 80)
@@ -125,11 +119,6 @@ def tasks(
         yield Task("send events to Amazon Personalize", pause, forward)
 
 
-_LATE = 10 * MINUTE
-_REMINDED = 30 * DAY
-_NEWEST = 1_000
-
-
 def engine(service: CheckedService) -> Iterator[Diagnosis]:
     """Name the engine that trains and answers."""
     yield fine(service.adapters.engine)
@@ -144,17 +133,15 @@ def _amazon(service: CheckedService) -> AmazonEngine | None:
 
 def events_sent(service: CheckedService) -> Iterator[Diagnosis]:
     """Find events that do not arrive at Amazon Personalize."""
-    remote = _amazon(service)
-    if remote is None:
+    if (remote := _amazon(service)) is None:
         return
     state, head = remote.forwarder.state(), service.adapters.log.head()
     waiting = head - state.through
     text = f"{state.sent:,} sent, {waiting:,} wait"
     newest = service.adapters.log.read(state.through, head, 1) if waiting else []
     if newest and service.now - newest[0].event.received_at > _LATE:
-        yield attention(
-            text, "a running server sends them: look whether one runs, and at its problems"
-        )
+        move = "a running server sends them: look whether one runs, and at its problems"
+        yield attention(text, move)
     else:
         yield fine(text)
     if state.refused or state.shortened:
@@ -167,14 +154,12 @@ def events_sent(service: CheckedService) -> Iterator[Diagnosis]:
 
 def erasures_there(service: CheckedService) -> Iterator[Diagnosis]:
     """Count users erased here that Amazon Personalize may still know."""
-    remote = _amazon(service)
-    if remote is None:
+    if (remote := _amazon(service)) is None:
         return
     since = max(remote.forwarder.state().created_at, service.now - _REMINDED)
     newest = service.adapters.erasures.newest(_NEWEST)
-    count = sum(
-        one.dataset_group == DEFAULT_DATASET_GROUP and one.noted_at >= since for one in newest
-    )
+    ours = [one for one in newest if one.dataset_group == DEFAULT_DATASET_GROUP]
+    count = sum(one.noted_at >= since for one in ours)
     if count:
         yield attention(
             f"{count:,} erasures of the last 30 days are not carried there",
@@ -185,8 +170,7 @@ def erasures_there(service: CheckedService) -> Iterator[Diagnosis]:
 
 def campaigns_there(service: CheckedService) -> Iterator[Diagnosis]:
     """Compare the campaigns at Amazon Personalize with those here."""
-    remote = _amazon(service)
-    if remote is None:
+    if (remote := _amazon(service)) is None:
         return
     try:
         if remote.personalize.group.find() is None:
@@ -202,16 +186,14 @@ def campaigns_there(service: CheckedService) -> Iterator[Diagnosis]:
 def _differing(
     service: CheckedService, remote: AmazonEngine, campaign: Campaign
 ) -> Iterator[Diagnosis]:
-    live = campaign.solution_version
-    version = None if live is None else service.adapters.registry.find(SolutionVersion, live)
-    if version is None or version.remote is None or campaign.pending is not None:
+    version = _remote_version(service, campaign)
+    if version is None or campaign.pending is not None:
         return
     there = remote.personalize.campaigns.described(campaign.name, campaign.solution)
     check = f"campaign {campaign.name} there"
     if there is None:
-        yield attention(
-            "Amazon Personalize has none", "restart a server: it makes one", about=check
-        )
+        move = "restart a server: it makes one"
+        yield attention("Amazon Personalize has none", move, about=check)
     elif there.get("solutionVersionArn") != version.remote:
         yield attention(
             f"it serves {there.get('solutionVersionArn')}, and {version.remote} is live here:"
@@ -225,15 +207,18 @@ def _differing(
 
 
 def _left_behind(service: CheckedService) -> Iterator[Diagnosis]:
-    """Find campaigns whose version only Amazon Personalize can serve."""
     for campaign in service.adapters.registry.all(Campaign):
-        live = campaign.solution_version
-        version = None if live is None else service.adapters.registry.find(SolutionVersion, live)
-        if version is not None and version.remote is not None:
+        if (version := _remote_version(service, campaign)) is not None:
             yield attention(
                 f"campaign {campaign.name} serves {version.name}, which Amazon Personalize trained",
                 "train here with `pawsonalize train`, or set `engine: amazon-personalize` again",
             )
+
+
+def _remote_version(service: CheckedService, campaign: Campaign) -> SolutionVersion | None:
+    live = campaign.solution_version
+    version = None if live is None else service.adapters.registry.find(SolutionVersion, live)
+    return None if version is None or version.remote is None else version
 
 
 CHECKS = (

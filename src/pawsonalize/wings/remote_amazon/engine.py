@@ -1,9 +1,13 @@
-"""Amazon Personalize as one thing: all that the engine uses of it."""
+"""Amazon Personalize as the engine: its parts, its campaigns, and its models.
+
+It gives scores for a part of the catalogue. Everything else comes after that, the popular first, so
+that every item has its place. While it is away, a stand-in answers.
+"""
 
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -35,42 +39,28 @@ if TYPE_CHECKING:
     from pawsonalize.recipes.counts.counting import Countable
 
 
-@dataclass(frozen=True)
-class AmazonPersonalize:
-    """What trains and answers for the default dataset group, in a region of an account."""
-
-    calls: Calls
-    names: AmazonNames
-    check_seconds: float
-    """How often to look whether what was begun there is ready."""
-    group: AmazonGroup = field(init=False)
-    versions: AmazonVersions = field(init=False)
-    campaigns: AmazonCampaigns = field(init=False)
-    feeding: AmazonFeeding = field(init=False)
-
-    def __post_init__(self) -> None:
-        group = AmazonGroup(self.calls, self.names, self.check_seconds)
-        versions = AmazonVersions(self.calls, self.names, group)
-        object.__setattr__(self, "group", group)
-        object.__setattr__(self, "versions", versions)
-        object.__setattr__(
-            self, "campaigns", AmazonCampaigns(self.calls, self.names, group, versions)
-        )
-        object.__setattr__(self, "feeding", AmazonFeeding(self.calls, group))
-
-    def trains(self, dataset_group: str, recipe: str) -> bool:
-        """Whether versions of that recipe, on that group's data, are trained there."""
-        return dataset_group == DEFAULT_DATASET_GROUP and recipe in RECIPES
-
-    def queries(self, campaign: str, solution: str) -> AmazonQueries:
-        """What asks the campaign there that stands for one of ours."""
-        return AmazonQueries(self.calls, self.campaigns, campaign, solution)
-
-
-_KEPT, _KEPT_SECONDS = 64, 10.0  # an answer asks for the same scores more than once
+_KEPT, _KEPT_SECONDS = 64, 10.0  # an answer needs the same scores more than once
+_FIRST_CHECKS = 5  # soon after each other, as a small campaign may be quick
+_FIRST_SECONDS = 1.0
 _Key = tuple[object, ...]
 _Listed = list[tuple[str, float | None]]
 _Ask = Callable[[], _Listed]
+
+
+class AmazonPersonalize:
+    """The parts of Amazon Personalize, in a region of an account."""
+
+    def __init__(self, calls: Calls, names: AmazonNames, check_seconds: float) -> None:
+        """Look every `check_seconds` whether something there is ready."""
+        self.calls, self.names, self.check_seconds = calls, names, check_seconds
+        self.group = AmazonGroup(calls, names, check_seconds)
+        self.versions = AmazonVersions(calls, names, self.group)
+        self.campaigns = AmazonCampaigns(calls, names, self.versions)
+        self.feeding = AmazonFeeding(calls, self.group)
+
+    def trains(self, dataset_group: str, recipe: str) -> bool:
+        """True if it trains versions of that recipe on that group's data."""
+        return dataset_group == DEFAULT_DATASET_GROUP and recipe in RECIPES
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +70,12 @@ class _Found:
 
 
 class AmazonModel:
-    """See `RemoteModel`.
+    """See `RemoteModel`. `stand_in`, the popularity of items, answers while the other is away."""
 
-    `stand_in` is the popularity of the catalogue. It knows the items, and answers for the other.
-    """
-
-    def __init__(self, recipe: str, stand_in: Model, questions: AmazonQueries) -> None:
+    def __init__(self, recipe: str, stand_in: Model, queries: AmazonQueries) -> None:
         self.stand_in = stand_in
         self._recipe = recipe
-        self._queries = questions
+        self._queries = queries
         self._found: TTLCache[_Key, _Found] = TTLCache(_KEPT, _KEPT_SECONDS)
         self._stood_in: TTLCache[_Key, bool] = TTLCache(_KEPT, _KEPT_SECONDS)
         self._changing = threading.Lock()
@@ -105,24 +92,24 @@ class AmazonModel:
 
     @property
     def why_away(self) -> str | None:
-        """Why the stand-in answers; None while the remote engine does."""
+        """Reason why the stand-in answers; None while the remote engine does."""
         return self._queries.why_away
 
     def stood_in(self, context: Context) -> bool:
-        """Whether the stand-in gave the newest scores of this context."""
+        """True if the stand-in gave the newest scores of this context."""
         with self._changing:
             return self._stood_in.get(_key(context), False)
 
     def score_catalogue(self, context: Context) -> Floats:
         """Weights of the whole catalogue; they sum to 1."""
-        return self._kept(context, (), self._asked_all).copy()
+        return self._kept(context, (), self._scores_of_all).copy()
 
     def score(self, context: Context, items: Sequence[str]) -> Floats:
         """Weights of the given items; of a ranking they are comparable within it alone."""
         if self._recipe != PERSONALIZED_RANKING:
             return self._of_catalogue(context, items)
         listed = tuple(items)
-        return self._kept(context, listed, partial(self._asked_to_rank, items=listed)).copy()
+        return self._kept(context, listed, partial(self._ranked, items=listed)).copy()
 
     def contributions(self, context: Context, items: Sequence[str]) -> Mapping[str, Floats]:
         """The remote engine does not say why: its score is all there is."""
@@ -152,7 +139,6 @@ class AmazonModel:
     def _kept(
         self, context: Context, items: tuple[str, ...], ask: Callable[[Context], _Found]
     ) -> NDArray[np.float64]:
-        """What was asked a moment ago, or is asked now."""
         key = (_key(context), items)
         with self._changing:
             kept = self._found.get(key)
@@ -164,7 +150,7 @@ class AmazonModel:
             self._stood_in[_key(context)] = kept.stood_in
         return kept.scores
 
-    def _asked_all(self, context: Context) -> _Found:
+    def _scores_of_all(self, context: Context) -> _Found:
         general = np.asarray(self.stand_in.score_catalogue(context), np.float64)
         item = context.events[0].item if context.events else None
         if not len(general):
@@ -181,18 +167,16 @@ class AmazonModel:
             return _Found(general, False)
         return _spread(ask, self.item_ids, general)
 
-    def _asked_to_rank(self, context: Context, items: tuple[str, ...]) -> _Found:
+    def _ranked(self, context: Context, items: tuple[str, ...]) -> _Found:
         general = np.asarray(self.stand_in.score(context, items), np.float64)
         return _spread(partial(self._queries.rank, context.visitor, items), items, general)
 
 
 def _spread(ask: _Ask, items: Sequence[str], general: NDArray[np.float64]) -> _Found:
-    """A weight for each item, by what the remote engine says, or else as it is in general."""
     try:
-        listed = ask()
+        return _Found(_weights(ask(), items, general), False)
     except EngineUnavailable:
         return _Found(general, True)
-    return _Found(_weights(listed, items, general), False)
 
 
 def _key(context: Context) -> _Key:
@@ -203,10 +187,7 @@ def _key(context: Context) -> _Key:
 def _weights(
     listed: _Listed, items: Sequence[str], general: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """A weight for each item, summing to 1: those listed in their order, then the popular.
-
-    Without scores, the weights fall with the place, 1 / (place + 1).
-    """
+    """Return weights that sum to 1: those listed in their order, then the popular."""
     has_scores = any(score is not None for _, score in listed)
     found = {
         item: (score or 0.0) if has_scores else 1.0 / (place + 1)
@@ -217,42 +198,30 @@ def _weights(
     above_zero = weights[weights > 0]
     if not len(above_zero):
         return general
-    rest = ~known
-    if rest.any():
+    if (rest := ~known).any():
         most = float(general[rest].max())
         floor = float(above_zero.min()) * 0.5
         weights[rest] = floor * general[rest] / most if most > 0 else 0.0
-    total: float = float(weights.sum())
-    shares: NDArray[np.float64] = weights / total
-    return shares
-
-
-_FIRST_LOOKS = 5  # soon after each other, as a small campaign may be quick
-_FIRST_SECONDS = 1.0
+    return np.asarray(weights / weights.sum(), np.float64)
 
 
 class AmazonCampaign:
     """See `RemoteCampaign`. Moves the campaign there, a look at a time."""
 
-    def __init__(
-        self,
-        personalize: AmazonPersonalize,
-        campaign: str,
-        steady: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, personalize: AmazonPersonalize, campaign: str) -> None:
         """`campaign` is the name of ours."""
         self._personalize = personalize
         self._campaign = campaign
-        self._steady = steady
         self._queries: dict[str, AmazonQueries] = {}
         self._looked: tuple[AmazonServing, int] | None = None
         self._look_again_at = 0.0
 
     def model(self, version: SolutionVersion, stand_in: Model) -> AmazonModel:
         """See `RemoteCampaign.model`."""
-        solution = version.solution
+        solution, there = version.solution, self._personalize
         if solution not in self._queries:
-            self._queries[solution] = self._personalize.queries(self._campaign, solution)
+            queries = AmazonQueries(there.calls, there.campaigns, self._campaign, solution)
+            self._queries[solution] = queries
         return AmazonModel(version.recipe, stand_in, self._queries[solution])
 
     def is_serving(
@@ -267,14 +236,14 @@ class AmazonCampaign:
             min_provisioned_tps=settings.min_provisioned_tps,
             exploration_weight=settings.exploration_weight,
             exploration_item_age_cut_off=settings.exploration_item_age_cut_off,
-            asked_at=requested_at,
+            requested_at=requested_at,
         )
-        looks = self._looked[1] if self._looked and self._looked[0] == wanted else 0
-        if looks and self._steady() < self._look_again_at:
+        checks = self._looked[1] if self._looked and self._looked[0] == wanted else 0
+        if checks and time.monotonic() < self._look_again_at:
             return False
         pause = self._personalize.check_seconds
-        self._looked = wanted, looks + 1
-        self._look_again_at = self._steady() + (
-            min(_FIRST_SECONDS, pause) if looks < _FIRST_LOOKS else pause
+        self._looked = wanted, checks + 1
+        self._look_again_at = time.monotonic() + (
+            min(_FIRST_SECONDS, pause) if checks < _FIRST_CHECKS else pause
         )
         return self._personalize.campaigns.reach(self._campaign, wanted)

@@ -1,7 +1,7 @@
-"""Puts the log into a remote engine, in order, and remembers how far.
+"""Forward the log to Amazon Personalize, in order.
 
-A part of the log is put first, then it is noted that it is there. After a crash in between the part
-is put again with the same event ids, which count once there.
+Events are put first, then the position is noted. After a crash in between they are put again with
+the same event ids, which count once there.
 """
 
 import json
@@ -28,13 +28,19 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.storage.animals.catalogue import Item
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.wings.remote_amazon.calls import Calls
+from pawsonalize.wings.remote_amazon.calls import Calls, camel
 from pawsonalize.wings.remote_amazon.groups import AmazonDataset, AmazonGroup
 
+LEASE = "forward-events"
+"""Only one process forwards at a time, so the events of a session stay in order."""
+_ROWS = 1_000
 _A_CALL = 10
 _SESSIONS_AT_ONCE = 8
-_CREATED = "CREATION_TIMESTAMP"
+_TOO_LONG = f"its properties have more than {MAX_PROPERTIES_CHARS} characters"
 
+log = structlog.get_logger()
+Session = tuple[str | None, str]
+"""A user, if known, and a session."""
 T = TypeVar("T")
 
 
@@ -55,19 +61,18 @@ class AmazonFeeding:
         self._group = group
 
     def put_events(self, events: Sequence[Event]) -> list[UnsentEvent]:
-        """Put events, those of a session in order; returns what was not taken as it is.
+        """Put events, those of a session in order; return what was not taken as it is.
 
-        An event keeps its id, so one that is put again counts once. EngineUnavailable, or what else
-        concerns every call, is raised after the other sessions: then put all of them again.
+        An error that concerns every call is raised after the other sessions: then put all again.
         """
-        sessions: dict[tuple[str | None, str], list[Event]] = {}
+        sessions: dict[Session, list[Event]] = {}
         for event in events:
             session = event.session_id or event.user_id
             assert session is not None
             sessions.setdefault((event.user_id, session), []).append(event)
         tracker = self._group.tracking_id
 
-        def put(session: tuple[str | None, str]) -> list[UnsentEvent]:
+        def put(session: Session) -> list[UnsentEvent]:
             parts = _parts(sessions[session], _A_CALL)
             return [one for part in parts for one in self._put(tracker, session, part)]
 
@@ -79,15 +84,10 @@ class AmazonFeeding:
         """Put items with the attributes that the dataset there has; it is made if there is none."""
         dataset = self._group.dataset("Items", _categorical(avro))
         for part in _parts(items, _A_CALL):
-            self._calls.events(
-                "put_items",
-                datasetArn=dataset.arn,
-                items=[_item(one, dataset) for one in part],
-            )
+            batch = [_item(one, dataset) for one in part]
+            self._calls.events("put_items", datasetArn=dataset.arn, items=batch)
 
-    def _put(
-        self, tracker: str, session: tuple[str | None, str], part: Sequence[Event]
-    ) -> list[UnsentEvent]:
+    def _put(self, tracker: str, session: Session, part: Sequence[Event]) -> list[UnsentEvent]:
         try:
             self._send(tracker, session, [_event(one) for one in part])
         except InvalidInput as error:
@@ -97,7 +97,7 @@ class AmazonFeeding:
         return [UnsentEvent(one.event_id, _TOO_LONG, True) for one in part if _is_too_long(one)]
 
     def _without_properties(
-        self, tracker: str, session: tuple[str | None, str], event: Event, error: InvalidInput
+        self, tracker: str, session: Session, event: Event, error: InvalidInput
     ) -> UnsentEvent:
         form = _event(event)
         if form.pop("properties", None) is None:
@@ -108,17 +108,10 @@ class AmazonFeeding:
             return UnsentEvent(event.event_id, again.message)
         return UnsentEvent(event.event_id, error.message, without=True)
 
-    def _send(
-        self, tracker: str, session: tuple[str | None, str], events: list[dict[str, Any]]
-    ) -> None:
+    def _send(self, tracker: str, session: Session, events: list[dict[str, Any]]) -> None:
         user, session_id = session
-        who = {} if user is None else {"userId": user}
-        self._calls.events(
-            "put_events", trackingId=tracker, sessionId=session_id, eventList=events, **who
-        )
-
-
-_TOO_LONG = f"its properties have more than {MAX_PROPERTIES_CHARS} characters"
+        who = {"sessionId": session_id} | ({} if user is None else {"userId": user})
+        self._calls.events("put_events", trackingId=tracker, eventList=events, **who)
 
 
 def _is_too_long(event: Event) -> bool:
@@ -126,7 +119,6 @@ def _is_too_long(event: Event) -> bool:
 
 
 def _event(event: Event) -> dict[str, Any]:
-    """The event in their words. The id of an answer is ours alone, and means nothing there."""
     form: dict[str, Any] = {
         "eventId": event.event_id,
         "eventType": event.event_type,
@@ -143,27 +135,17 @@ def _event(event: Event) -> dict[str, Any]:
 
 
 def _item(item: Item, dataset: AmazonDataset) -> dict[str, Any]:
-    has: dict[str, Any] = {
-        name: value for name, value in item.attributes.items() if value is not None
+    created = None if item.created_at is None else item.created_at // SECOND
+    has = {**item.attributes, "CREATION_TIMESTAMP": created}
+    known = {
+        camel(name.lower()): value
+        for name, value in has.items()
+        if value is not None and name in dataset.fields
     }
-    if item.created_at is not None:
-        has[_CREATED] = item.created_at // SECOND
-    known = {_spelt(name): value for name, value in has.items() if name in dataset.fields}
-    return (
-        {"itemId": item.item_id, "properties": json.dumps(known)}
-        if known
-        else {"itemId": item.item_id}
-    )
-
-
-def _spelt(name: str) -> str:
-    """A field of the schema as PutItems names it: `ANIMAL_TYPE` is `animalType`."""
-    first, *others = name.lower().split("_")
-    return first + "".join(word.capitalize() for word in others)
+    return {"itemId": item.item_id} | ({"properties": json.dumps(known)} if known else {})
 
 
 def _categorical(avro: str) -> str:
-    """The schema with its texts marked as categories: else no model there learns from them."""
     schema = json.loads(avro)
     for field in schema["fields"]:
         if "string" in field["type"] and isinstance(field["type"], list):
@@ -178,10 +160,10 @@ def _parts(rows: Iterable[T], size: int) -> Iterator[list[T]]:
 
 
 class Forwarding(Resource, frozen=True, kw_only=True):
-    """The state of forwarding; its name is that of the dataset group there.
+    """The state of forwarding, by the name of the dataset group there.
 
-    Every event up to the offset `through` is there, but for those that were `refused`. `shortened`
-    ones went without their properties. `last_refusal` names the newest of both.
+    Every event up to the offset `through` is there, but for `refused` ones. `shortened` ones went
+    without their properties. `last_refusal` names the newest of both.
     """
 
     kind: ClassVar[str] = "forwarding"
@@ -192,13 +174,6 @@ class Forwarding(Resource, frozen=True, kw_only=True):
     shortened: int = 0
     last_refusal: str = ""
     last_sent_at: int | None = None
-
-
-LEASE = "forward-events"
-"""Only one process forwards at a time, so the events of a session stay in order."""
-_ROWS = 1_000
-
-log = structlog.get_logger()
 
 
 class Forwarder:
@@ -214,10 +189,7 @@ class Forwarder:
         from_the_start: bool,
         now: Callable[[], int],
     ) -> None:
-        """`name` is that of the dataset group there: another one begins anew.
-
-        If not `from_the_start`, events from before the first call are there by other means.
-        """
+        """Forward to the group `name`; `from_the_start`, or what comes from now on."""
         self._name = name
         self._log = event_log
         self._registry = registry
@@ -226,22 +198,17 @@ class Forwarder:
         self._now = now
 
     def state(self) -> Forwarding:
-        """How far it is; begun with the first call."""
-        found = self._registry.find(Forwarding, self._name)
-        if found is None:
-            through = 0 if self._from_the_start else self._log.head()
+        """Return the state; forwarding begins with the first call."""
+        if (found := self._registry.find(Forwarding, self._name)) is not None:
+            return found
+        through = 0 if self._from_the_start else self._log.head()
+        with suppress(AlreadyExists):  # another process was faster
             begun = Forwarding(name=self._name, through=through)
-            with suppress(AlreadyExists):  # another process was faster
-                return self._registry.create(begun, self._now())
-            found = self._registry.get(Forwarding, self._name)
-        return found
+            return self._registry.create(begun, self._now())
+        return self._registry.get(Forwarding, self._name)
 
     def forward(self) -> int:
-        """Put what is new, part by part; returns how many events were put.
-
-        Call it under the lease. EngineUnavailable while the remote engine does not take them; the
-        next call goes on where this one ended.
-        """
+        """Put new events, part by part, under the lease; return their number."""
         put, head = 0, self._log.head()
         while (state := self.state()).through < head:
             rows = self._log.read(state.through, head, _ROWS)
@@ -253,16 +220,13 @@ class Forwarder:
         return put
 
     def is_through(self, offset: int) -> bool:
-        """Whether everything up to the offset is there."""
+        """True if everything up to the offset is there."""
         return self.state().through >= offset
 
     def _note(self, through: int, put: int, refusals: list[UnsentEvent]) -> None:
         for one in refusals:
-            log.error(
-                "event not forwarded" if not one.without else "event forwarded in part",
-                event_id=one.event_id,
-                reason=one.reason,
-            )
+            text = "event forwarded in part" if one.without else "event not forwarded"
+            log.error(text, event_id=one.event_id, reason=one.reason)
         lost = [one for one in refusals if not one.without]
         newest = f"{refusals[-1].event_id}: {refusals[-1].reason}"[:500] if refusals else None
         now = self._now()

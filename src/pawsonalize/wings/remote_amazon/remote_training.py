@@ -19,6 +19,7 @@ from pawsonalize.wings.remote_amazon.engine import AmazonPersonalize
 from pawsonalize.wings.remote_amazon.forwarding import LEASE, Forwarder
 
 _WAIT_SECONDS = 1.0
+_PHASE = "training at Amazon Personalize"
 
 log = structlog.get_logger()
 
@@ -35,15 +36,12 @@ class AmazonTraining:
     sleep: Callable[[float], object] = time.sleep
 
     def trains(self, version: SolutionVersion) -> bool:
-        """Whether the remote engine trains the version."""
+        """True if the remote engine trains the version."""
         solution = self.registry.get(Solution, version.solution)
         return self.personalize.trains(solution.data_group, version.recipe)
 
     def train(self, version: SolutionVersion, report: Report) -> HeldOutMetrics:
-        """Train to the end. TrainingFailed with the reason if the remote engine gives up.
-
-        While it does not answer, this waits.
-        """
+        """Train to the end, through times without an answer; TrainingFailed if that fails."""
         remote = version.remote
         if remote is None:
             self._patiently("sending events", report, lambda: self._has_events(version))
@@ -65,15 +63,11 @@ class AmazonTraining:
             versions.stop(remote)
 
     def _begin(self, version: SolutionVersion, found: list[str]) -> bool:
-        found.append(
-            self.personalize.versions.begin(
-                version.name, version.solution, version.recipe, version.mode.value
-            )
-        )
+        names = (version.name, version.solution, version.recipe, version.mode.value)
+        found.append(self.personalize.versions.begin(*names))
         return True
 
     def _has_events(self, version: SolutionVersion) -> bool:
-        """Whether every event that it learns from is there. If no server puts them, this does."""
         _ = self.personalize.group.tracking_id  # what is wrong for good is raised here
         if self.forwarder.is_through(version.log_offset):
             return True
@@ -89,10 +83,8 @@ class AmazonTraining:
     def _is_trained(self, remote: str) -> bool:
         state = self.personalize.versions.state(remote)
         if state.is_settled and not state.is_active:
-            reason = state.reason or "no reason is given"
-            raise TrainingFailed(
-                f"Amazon Personalize says {state.status} ({reason}); there it is {remote}"
-            )
+            text = f"{state.status} ({state.reason or 'no reason is given'}); there it is {remote}"
+            raise TrainingFailed(f"Amazon Personalize says {text}")
         return state.is_active
 
     def _measured(self, remote: str) -> HeldOutMetrics:
@@ -104,7 +96,6 @@ class AmazonTraining:
             return HeldOutMetrics({}, error.message)
 
     def _patiently(self, phase: str, report: Report, done: Callable[[], bool]) -> None:
-        """Do it again and again until it is done, and over every time that nobody answers."""
         while True:
             report(Progress(phase), None)
             pause = self.personalize.check_seconds if phase == _PHASE else _WAIT_SECONDS
@@ -118,6 +109,3 @@ class AmazonTraining:
             except NotFound as error:
                 raise TrainingFailed(error.message) from error
             self.sleep(pause)
-
-
-_PHASE = "training at Amazon Personalize"

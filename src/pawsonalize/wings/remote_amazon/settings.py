@@ -1,4 +1,4 @@
-"""Which engine trains and answers, and what things are called at Amazon Personalize: settings."""
+"""Settings of Amazon Personalize as the engine."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -21,10 +21,10 @@ _RECOMMENDER, _RERANKER = "recommender", "reranker"
 
 
 class AmazonSettings(msgspec.Struct, frozen=True):
-    """How Amazon Personalize itself is used."""
+    """Settings of Amazon Personalize as the engine."""
 
     engine: Literal["pawsonalize", "amazon-personalize"] = "pawsonalize"
-    """What trains and answers: this service, or Amazon Personalize through its API."""
+    """The engine that trains and answers: this service, or Amazon Personalize through its API."""
     amazon_region: Annotated[str, Meta(pattern="^[a-z0-9-]*$")] = ""
     """The region of Amazon Personalize; empty: that of the environment, such as `AWS_REGION`."""
     amazon_dataset_group: Annotated[
@@ -44,11 +44,11 @@ class AmazonSettings(msgspec.Struct, frozen=True):
     amazon_history: Literal["send", "there"] = "send"
     """Events from before the switch: `send` them too, or they are `there` already."""
     amazon_check_seconds: Annotated[float, Meta(gt=0)] = 30.0
-    """How often to look whether a training or an update there is ready."""
+    """Seconds between looks whether a training or an update there is ready."""
     amazon_forward_seconds: Annotated[float, Meta(gt=0)] = 1.0
-    """How often new events are sent there."""
+    """Seconds between forwards of new events."""
     amazon_query_seconds: Annotated[float, Meta(gt=0)] = 2.0
-    """How long one try of a question waits for Amazon Personalize before popular groups answer."""
+    """Seconds that one try of a query waits for an answer before popular groups are served."""
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself."""
@@ -75,24 +75,18 @@ class AmazonSettings(msgspec.Struct, frozen=True):
 
     @property
     def uses_amazon(self) -> bool:
-        """Whether Amazon Personalize trains and answers."""
+        """True if Amazon Personalize trains and answers."""
         return self.engine == AMAZON_PERSONALIZE
 
     @property
     def amazon_names(self) -> AmazonNames:
-        """What things are called there."""
-        return AmazonNames(
-            self.amazon_dataset_group,
-            self.amazon_event_tracker,
-            {
-                _RECOMMENDER: self.amazon_recommender_solution,
-                _RERANKER: self.amazon_reranker_solution,
-            },
-            {
-                _RECOMMENDER: self.amazon_recommender_campaign,
-                _RERANKER: self.amazon_reranker_campaign,
-            },
+        """Names of everything there."""
+        solutions, campaigns = (
+            {ours: getattr(self, f"amazon_{ours}_{kind}") for ours in (_RECOMMENDER, _RERANKER)}
+            for kind in ("solution", "campaign")
         )
+        group, tracker = self.amazon_dataset_group, self.amazon_event_tracker
+        return AmazonNames(group, tracker, solutions, campaigns)
 
 
 def open_engine(settings: Settings, *tables: Any) -> "AmazonEngine | None":

@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
-from pawsonalize.domain.errors import AlreadyExists, Conflict, NotFound
-from pawsonalize.recipes import (
-    PERSONALIZED_RANKING,
-    SIMILAR_ITEMS,
-    USER_PERSONALIZATION,
-)
+from pawsonalize.domain.errors import Conflict, NotFound
+from pawsonalize.recipes import PERSONALIZED_RANKING, SIMILAR_ITEMS, USER_PERSONALIZATION
 from pawsonalize.wings.remote_amazon.calls import Calls
 from pawsonalize.wings.remote_amazon.groups import AmazonGroup, AmazonNames, fitting, is_arn
 
@@ -17,7 +14,7 @@ RECIPES: Mapping[str, str] = {
     PERSONALIZED_RANKING: "aws-personalized-ranking-v2",
     SIMILAR_ITEMS: "aws-similar-items",
 }
-"""What is trained there, by our recipes; everything else is trained here."""
+"""Recipes there by ours; all others are trained here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +26,12 @@ class AmazonState:
 
     @property
     def is_active(self) -> bool:
-        """Whether it is ready."""
+        """True if it is ready."""
         return self.status == "ACTIVE"
 
     @property
     def is_settled(self) -> bool:
-        """Whether its status will not change by itself."""
+        """True if its status will not change by itself."""
         return self.is_active or self.status.endswith(("FAILED", "STOPPED"))
 
 
@@ -48,14 +45,18 @@ class AmazonVersions:
         self._solutions: dict[str, str] = {}
 
     def solution(self, ours: str, recipe: str) -> str:
-        """The ARN of the solution, which is made if there is none.
-
-        Conflict if the one there has a recipe of another kind.
-        """
+        """Return the ARN of the solution; make a missing one. Conflict if its recipe differs."""
         if ours not in self._solutions:
             name = self._names.solution(ours)
-            found = name if is_arn(name) else self.find_solution(ours) or self._made(ours, recipe)
-            described = self._calls.control("describe_solution", solutionArn=found)["solution"]
+            found = self.find_solution(ours) or self._calls.create(
+                "solution",
+                partial(self.find_solution, ours),
+                name=name,
+                datasetGroupArn=self._group.arn,
+                recipeArn=f"arn:aws:personalize:::recipe/{RECIPES[recipe]}",
+                performAutoTraining=False,
+            )
+            described = self._calls.describe("solution", found)
             has = str(described.get("recipeArn") or "").rpartition("/")[2]
             if has.removesuffix("-v2") != RECIPES[recipe].removesuffix("-v2"):
                 raise Conflict(
@@ -66,46 +67,33 @@ class AmazonVersions:
         return self._solutions[ours]
 
     def find_solution(self, ours: str) -> str | None:
-        """The ARN of the solution, or None; makes nothing."""
-        name, group = self._names.solution(ours), self._group.find()
-        if is_arn(name) or group is None:
-            return name if is_arn(name) else None
-        listed = self._calls.listed("list_solutions", "solutions", datasetGroupArn=group)
-        return next((one["solutionArn"] for one in listed if one["name"] == name), None)
+        """Return the ARN of the solution, or None; make nothing."""
+        name = self._names.solution(ours)
+        if is_arn(name):
+            return name
+        group = self._group.find()
+        return None if group is None else self._calls.find("solution", name, datasetGroupArn=group)
 
     def begin(self, ours: str, solution: str, recipe: str, mode: str) -> str:
-        """The ARN of the version in training there, which is begun unless it was before."""
+        """Return the ARN of the version in training, which is begun unless it was before."""
         arn = self.solution(solution, recipe)
-        if (found := self._named(ours, arn)) is not None:
-            return found
-        try:
-            return str(
-                self._calls.control(
-                    "create_solution_version",
-                    name=fitting(ours),
-                    solutionArn=arn,
-                    trainingMode=mode,
-                )["solutionVersionArn"]
-            )
-        except AlreadyExists:  # another process was faster
-            found = self._named(ours, arn)
-            if found is None:
-                raise
-            return found
+        find = partial(self._named, ours, arn)
+        return find() or self._calls.create(
+            "solution_version", find, name=fitting(ours), solutionArn=arn, trainingMode=mode
+        )
 
     def find(self, ours: str, solution: str) -> str | None:
-        """The ARN of the version of that name, or None; makes nothing."""
+        """Return the ARN of the version of that name, or None; make nothing."""
         arn = self.find_solution(solution)
         return None if arn is None else self._named(ours, arn)
 
     def state(self, arn: str) -> AmazonState:
-        """How the training is."""
-        version = self._calls.control("describe_solution_version", solutionVersionArn=arn)
-        found = version["solutionVersion"]
+        """Return the state of the training."""
+        found = self._calls.describe("solution_version", arn)
         return AmazonState(str(found["status"]), str(found.get("failureReason") or ""))
 
     def metrics(self, arn: str) -> dict[str, float]:
-        """The metrics of an ACTIVE version, by the names that both services have for them."""
+        """Return the metrics of an ACTIVE version, by the names that both services have."""
         found = self._calls.control("get_solution_metrics", solutionVersionArn=arn)["metrics"]
         return {str(name): float(value) for name, value in found.items()}
 
@@ -118,31 +106,10 @@ class AmazonVersions:
             return
 
     def _named(self, ours: str, solution: str) -> str | None:
-        """The version of that name; lists name none, so each is described, newest first."""
-        listed = self._calls.listed(
-            "list_solution_versions", "solutionVersions", solutionArn=solution
-        )
+        listed = self._calls.listed("solution_version", solutionArn=solution)
         newest = sorted(listed, key=lambda one: str(one["creationDateTime"]), reverse=True)
-        for one in newest:
-            arn = one["solutionVersionArn"]
-            found = self._calls.control("describe_solution_version", solutionVersionArn=arn)
-            if found["solutionVersion"].get("name") == fitting(ours):
-                return str(arn)
+        for one in newest:  # lists have no names, so each is described
+            arn = str(one["solutionVersionArn"])
+            if self._calls.describe("solution_version", arn).get("name") == fitting(ours):
+                return arn
         return None
-
-    def _made(self, ours: str, recipe: str) -> str:
-        try:
-            return str(
-                self._calls.control(
-                    "create_solution",
-                    name=self._names.solution(ours),
-                    datasetGroupArn=self._group.arn,
-                    recipeArn=f"arn:aws:personalize:::recipe/{RECIPES[recipe]}",
-                    performAutoTraining=False,
-                )["solutionArn"]
-            )
-        except AlreadyExists:  # another process was faster
-            found = self.find_solution(ours)
-            if found is None:
-                raise
-            return found

@@ -20,7 +20,7 @@ from pawsonalize.settings import Settings, load_settings
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.engine.ingest.refusals import Intake
-    from pawsonalize.wings.streams.consuming import Consumer, Taken
+    from pawsonalize.wings.streams.consuming import BatchCounts, Consumer
     from pawsonalize.wings.streams.stream_shards import ShardTable
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
@@ -65,7 +65,6 @@ def consume(
 
 
 def _listed(settings: Settings, adapters: "Adapters") -> AbstractContextManager[None]:
-    """One of the servers while the block runs."""
     from pawsonalize.app.fleet import servers_of, taking_part, this_process
 
     me = this_process(settings, adapters, (CONSUME,), listens=False)
@@ -74,7 +73,7 @@ def _listed(settings: Settings, adapters: "Adapters") -> AbstractContextManager[
 
 def _consume(
     settings: Settings, adapters: "Adapters", stop: threading.Event, until_caught_up: bool
-) -> "Taken":
+) -> "BatchCounts":
     from pawsonalize.app.tenants import ingest_of
     from pawsonalize.logs import configure_logs
     from pawsonalize.wings.streams.reading import consumer_of, shards_of, source_of
@@ -99,11 +98,11 @@ def _loop(
     intake: "Intake",
     stop: threading.Event,
     until_caught_up: bool,
-) -> "Taken":
-    from pawsonalize.wings.streams.consuming import Taken
+) -> "BatchCounts":
+    from pawsonalize.wings.streams.consuming import BatchCounts
     from pawsonalize.wings.streams.reading import WAIT_SECONDS, CatchingUp
 
-    sums, pause = Taken(), _FIRST_PAUSE
+    sums, pause = BatchCounts(), _FIRST_PAUSE
     catching_up, look_at = CatchingUp(consumer, shards), 0.0
     with progress("events") as bar:
         while not stop.is_set():
@@ -111,16 +110,16 @@ def _loop(
                 if time.monotonic() >= look_at:
                     intake.look(clock.now())
                     look_at = time.monotonic() + _LOOK_SECONDS
-                taken = consumer.step(WAIT_SECONDS)
-                is_over = until_caught_up and catching_up.is_over(taken)
+                counts = consumer.step(WAIT_SECONDS)
+                is_over = until_caught_up and catching_up.is_over(counts)
             except (StorageUnavailable, StreamUnavailable) as error:
                 say(f"{error}; trying again in {pause:g} s", "yellow")
                 stop.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
-            sums, pause = sums.plus(taken), _FIRST_PAUSE
+            sums, pause = sums.plus(counts), _FIRST_PAUSE
             waiting = (
-                sum(one.messages or 0 for one in consumer.stream.lag()) if taken.records else 0
+                sum(one.messages or 0 for one in consumer.stream.lag()) if counts.records else 0
             )
             bar(sums.records, sums.records + waiting)
             if is_over:
@@ -130,7 +129,6 @@ def _loop(
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
-    """Set when the process is told to end: the batch that is being stored is stored first."""
     stop = threading.Event()
     before = {
         one: signal.signal(one, lambda *_: stop.set()) for one in (signal.SIGTERM, signal.SIGINT)

@@ -1,12 +1,13 @@
-"""Takes what a stream brings: good events into the log, the others to who keeps refused ones.
+"""Take what a stream brings: good events into the log, the others to the keeper of refused ones.
 
-Only what is durable is acknowledged. After a crash the stream brings it again; events then have the
-ids they had, from themselves or from their place in the stream, and so do refused ones.
+Only durable records are acknowledged. After a crash the stream brings the others again; events and
+refusals then have the ids that they had, from themselves or from their place in the stream.
 """
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import structlog
 
@@ -24,25 +25,24 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What became of the records of one batch."""
+class BatchCounts:
+    """Counts of one batch of records."""
 
     records: int = 0
     accepted: int = 0
-    """Events that are stored now."""
     duplicates: int = 0
     """Events that were stored before."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Why records, or parts of them, were refused: a field or a code, and how often."""
+    """Reasons of refused records, or parts of them: a field or a code, and how often."""
 
     @property
     def refused(self) -> int:
         """Number of records, or parts of them, that were refused."""
         return self.reasons.total()
 
-    def plus(self, more: "Taken") -> "Taken":
+    def plus(self, more: "BatchCounts") -> "BatchCounts":
         """The sums."""
-        return Taken(
+        return BatchCounts(
             self.records + more.records,
             self.accepted + more.accepted,
             self.duplicates + more.duplicates,
@@ -61,15 +61,9 @@ class StreamSource:
     dataset_group: str = DEFAULT_DATASET_GROUP
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A part of a record, and its place in the stream."""
-
+class _Found(NamedTuple):
     part: Part
     place: str
-
-
-Told = Callable[[Taken], object]
 
 
 class Consumer:
@@ -82,32 +76,29 @@ class Consumer:
         ingest: Ingest,
         refused: KeepRefusals,
         now: Callable[[], int],
-        told: Told = lambda _taken: None,
+        on_batch: Callable[[BatchCounts], object] = lambda _counts: None,
     ) -> None:
         self.stream = stream
         self._source = source
         self._ingest = ingest
         self._keep = refused
         self._now = now
-        self._told = told
+        self._on_batch = on_batch
         self._pending: Sequence[Record] = ()
 
-    def step(self, wait: float) -> Taken:
-        """Take the next batch, waiting up to `wait` seconds for one.
-
-        Raises what the stream and the tables raise: the next call then goes on with the same batch.
-        """
+    def step(self, wait: float) -> BatchCounts:
+        """Take the next batch; wait up to `wait` seconds for one. After an error, call it again."""
         if not self._pending:
             self._pending = self.stream.read(RECORDS_AT_ONCE, wait)
             if not self._pending:
-                return Taken()
-        taken = self._take(self._pending)
+                return BatchCounts()
+        counts = self._take(self._pending)
         self.stream.acknowledge(self._pending)
         self._pending = ()
-        self._told(taken)
-        return taken
+        self._on_batch(counts)
+        return counts
 
-    def _take(self, records: Sequence[Record]) -> Taken:
+    def _take(self, records: Sequence[Record]) -> BatchCounts:
         now = self._now()
         found = [one for record in records for one in self._parts(record)]
         refusals: list[RefusedInput] = []
@@ -118,7 +109,7 @@ class Consumer:
             self._keep(refusals)
         stored = sum(flags)
         reasons = Counter(one.field or one.code for one in refusals)
-        return Taken(len(records), stored, len(flags) - stored, reasons)
+        return BatchCounts(len(records), stored, len(flags) - stored, reasons)
 
     def _parts(self, record: Record) -> list[_Found]:
         place = f"{record.shard}/{record.sequence}"
@@ -131,7 +122,6 @@ class Consumer:
         return [_Found(part, f"{place}/{number}") for number, part in enumerate(parts)]
 
     def _store(self, found: Sequence[_Found], now: int, refusals: list[RefusedInput]) -> list[bool]:
-        """Store the good events, in order; a flag for each that is new. The others are refused."""
         try:
             parts = [one.part for one in found]
             events, refused = self._ingest.read(parts, now, self._source.dataset_group)
@@ -143,10 +133,8 @@ class Consumer:
                 refusals.append(self._refusal(found[0], now, _as_refusal(error)))
                 return []
             half = len(found) // 2
-            return [
-                *self._store(found[:half], now, refusals),
-                *self._store(found[half:], now, refusals),
-            ]
+            halves = (found[:half], found[half:])
+            return [flag for part in halves for flag in self._store(part, now, refusals)]
         refusals += [self._refusal(found[one.index], now, one) for one in refused]
         return flags
 
@@ -167,7 +155,5 @@ def _as_refusal(error: Exception) -> InvalidInput:
     if isinstance(error, InvalidInput):
         return error
     log.error("a record of a stream cannot be read", exc_info=error)
-    return InvalidInput(
-        f"the service failed at this: {type(error).__name__} (its log has all of it)",
-        code="unforeseen",
-    )
+    reason = f"the service failed at this: {type(error).__name__} (its log has all of it)"
+    return InvalidInput(reason, code="unforeseen")

@@ -38,19 +38,17 @@ _LONGEST_SECONDS = 30.0
 
 @dataclass(slots=True)
 class _Place:
-    """How far a shard is read."""
-
     read: int | None
     """The sequence that was read last; None: begin where the address says."""
     unstored: deque[DeliveredMessage] = field(default_factory=deque)
-    """What was read and not acknowledged."""
+    """Delivered and not acknowledged."""
     feed: Feed | None = None
     again: float = 0.0
-    """When to try next to open a feed."""
+    """Moment of the next try to open a feed."""
     ahead_since: float | None = None
-    """Since when the stream ends before what was read."""
-    told_lost: int = 0
-    """Up to which sequence the log says that messages are gone."""
+    """Moment since which the stream ends before what was read."""
+    lost_through: int = 0
+    """Sequence up to which the log already says that messages are gone."""
 
 
 class JetStream:
@@ -96,7 +94,7 @@ class JetStream:
         self._link.run(self._tell(replies), _LONGEST_SECONDS)
 
     def lag(self) -> Sequence[ShardLag]:
-        """What waits in each shard, from when it is known."""
+        """Return the lag of each shard, from when it is known."""
         return [self._lag(shard, place) for shard, place in self._places.items()]
 
     def close(self) -> None:
@@ -111,7 +109,7 @@ class JetStream:
             self._link.close()
 
     def _look(self) -> None:
-        """Keep the leases, as long as the stream can be reached: otherwise others may have them."""
+        # Leases are kept as long as the stream can be reached: otherwise others may have them.
         info = self._link.run(self._informed_now(), _LONGEST_SECONDS)
         if not self._leases.is_due:
             return
@@ -158,11 +156,8 @@ class JetStream:
     async def _read(self, limit: int, wait: float) -> list[Record]:
         self._arrived.clear()
         self._forget()
-        reading = {
-            shard: place
-            for shard, place in self._places.items()
-            if shard not in self._leases.leaving
-        }
+        leaving = self._leases.leaving
+        reading = {one: place for one, place in self._places.items() if one not in leaving}
         failed = await self._open(reading)
         feeds = [place.feed for place in reading.values() if place.feed is not None]
         await self._ask(feeds, limit)
@@ -172,10 +167,9 @@ class JetStream:
             except TimeoutError:
                 if failed and not feeds:
                     raise failed[0] from None
-        return self._taken(list(reading.values()), limit)
+        return self._fetched(list(reading.values()), limit)
 
     async def _open(self, reading: dict[str, _Place]) -> list[PawsonalizeError]:
-        """Begin to read where nothing is read yet, or what was read from is broken."""
         now = time.monotonic()
         for place in reading.values():
             if place.feed is not None and place.feed.is_broken:
@@ -213,10 +207,10 @@ class JetStream:
         return None
 
     def _waits_for_the_rest(self, shard: str, place: _Place, newest: int) -> bool:
-        """Whether the server may yet find what it has lost; otherwise the stream was made anew."""
         if place.read is None or place.read <= newest:
             place.ahead_since = None
             return False
+        # The server may yet find what it has lost; otherwise the stream was made anew.
         now = time.monotonic()
         place.ahead_since = place.ahead_since or now
         if now - place.ahead_since < PATIENCE_SECONDS:
@@ -229,17 +223,14 @@ class JetStream:
         return False
 
     def _tell_lost(self, shard: str, place: _Place, info: "StreamInfo") -> None:
-        """Never skip in silence what the stream no longer has, as far as one can see that."""
+        # What the stream no longer has is never skipped in silence.
         oldest = info.state.first_seq
-        if place.read is not None and max(place.read + 1, place.told_lost) < oldest:
-            shown, read = self._address.shown, place.read
-            _LOG.warning(
-                "stream_may_have_lost_messages", stream=shown, shard=shard, read=read, oldest=oldest
-            )
-            place.told_lost = oldest
+        if place.read is not None and max(place.read + 1, place.lost_through) < oldest:
+            about = {"stream": self._address.shown, "read": place.read, "oldest": oldest}
+            _LOG.warning("stream_may_have_lost_messages", shard=shard, **about)
+            place.lost_through = oldest
 
     async def _ask(self, feeds: Sequence[Feed], limit: int) -> None:
-        """Fetch ahead at most about `limit`, of the shards in which something waits."""
         busy = sum(1 for feed in feeds if feed.pending or feed.fetched)
         share = max(1, limit // max(1, busy))
         try:
@@ -248,8 +239,7 @@ class JetStream:
         except self._link.failures as error:
             raise await self._link.failed(error) from error
 
-    def _taken(self, places: Sequence[_Place], limit: int) -> list[Record]:
-        """What was fetched, from another shard first each time."""
+    def _fetched(self, places: Sequence[_Place], limit: int) -> list[Record]:
         records: list[Record] = []
         self._turn += 1
         turn = self._turn % max(1, len(places))
@@ -263,13 +253,12 @@ class JetStream:
         return records
 
     async def _tell(self, replies: Sequence[str]) -> None:
-        """Show the server what is stored; our tables count, so it may fail."""
-        for reply in replies:
+        for reply in replies:  # our tables count, so it may fail
             with suppress(StreamUnavailable, *self._link.failures):
                 await (await self._link.client()).publish(reply, b"+ACK")
 
     def _forget(self) -> None:
-        """Delete consumers on the server that are of no use; it forgets them itself if we fail."""
+        # The server forgets consumers itself if this fails.
         for feed in self._dropped:
             task = asyncio.ensure_future(feed.close(API_SECONDS))
             self._closing.add(task)

@@ -1,8 +1,7 @@
-"""What one consumer on a NATS server delivers: the messages of a subject, in order, without a gap.
+"""Messages of one subject from a consumer of its own on the server: in order, without a gap.
 
-The server's consumer is ours alone and lives as long as we trust it. Messages that are lost on the
-way show as a gap in what it counts, a consumer that is gone by its silence; then the feed is
-broken, and another one begins behind the last message that was read.
+Messages that are lost on the way show as a gap in the server's count, a consumer that is gone by
+its silence. Then the feed is broken, and another one begins behind the last message that was read.
 """
 
 import json
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from nats.aio.subscription import Subscription
 
 _BEAT_SECONDS = 1.0
-_ASKING_SECONDS = 20.0
+_REQUEST_SECONDS = 20.0
 # The position in our tables counts. The server's is for people who look there, so it never has a
 # reason to deliver twice; and it forgets consumers that nobody asks.
 _ACK_SECONDS = 3600.0
@@ -39,9 +38,8 @@ class DeliveredMessage:
 
     record: Record
     sequence: int
-    """Its place in the stream."""
     reply: str
-    """Where the server hears that it was stored."""
+    """Subject by which the server hears that it was stored."""
 
 
 class Feed:
@@ -58,11 +56,10 @@ class Feed:
         place = re.sub("[^A-Za-z0-9]", "_", shard)[-40:]
         self.name = f"pawsonalize-{place}-{secrets.token_hex(6)}"
         self.fetched: deque[DeliveredMessage] = deque()
-        """What was delivered and not read yet."""
+        """Delivered and not read yet."""
         self.pending: int | None = None
-        """How many more the stream had when the last one was delivered."""
+        """Messages that were still to come at the last delivery."""
         self._wanted = 0
-        self._asked = 0.0
         self._heard = 0.0
         self._delivered = 0
         self._last = 0
@@ -99,7 +96,7 @@ class Feed:
 
     @property
     def is_broken(self) -> bool:
-        """Whether nothing good can come of it any more."""
+        """True if another feed must take its place."""
         silent = self._wanted > 0 and time.monotonic() - self._heard > 3 * _BEAT_SECONDS
         return self._broken or silent or not self.client.is_connected
 
@@ -112,7 +109,7 @@ class Feed:
         body = {
             "batch": self._wanted,
             "max_bytes": max(_MOST_BYTES, 2 * self.client.max_payload),
-            "expires": int(_ASKING_SECONDS * _NANOSECONDS),
+            "expires": int(_REQUEST_SECONDS * _NANOSECONDS),
             "idle_heartbeat": int(_BEAT_SECONDS * _NANOSECONDS),
         }
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{self.name}"
@@ -130,9 +127,9 @@ class Feed:
         if not message.reply.startswith("$JS.ACK."):
             self._hear(message.headers or {})
             return
-        told = message.metadata
-        sequence = told.sequence.stream
-        if told.sequence.consumer != self._delivered + 1 or sequence <= self._last:
+        metadata = message.metadata
+        sequence = metadata.sequence.stream
+        if metadata.sequence.consumer != self._delivered + 1 or sequence <= self._last:
             self._broken = True
         if self._broken:
             self._arrived()
@@ -140,18 +137,17 @@ class Feed:
         self._delivered += 1
         self._last = sequence
         self._wanted -= 1
-        self.pending = told.num_pending
-        moment = round(told.timestamp.timestamp() * SECOND)
+        self.pending = metadata.num_pending
+        moment = round(metadata.timestamp.timestamp() * SECOND)
         record = Record(self._shard, str(sequence), message.data, moment)
         self.fetched.append(DeliveredMessage(record, sequence, message.reply))
         self._arrived()
 
     def _hear(self, headers: Mapping[str, str]) -> None:
-        """What is no message: a heartbeat, the end of what was asked for, or bad news."""
-        status, said = headers.get("Status"), headers.get("Description", "")
-        if status == "100" or said == "Batch Completed":  # all of it came, and was counted
+        status, description = headers.get("Status"), headers.get("Description", "")
+        if status == "100" or description == "Batch Completed":  # all of it came, and was counted
             return
-        if status in ("404", "408") or said == "Message Size Exceeds MaxBytes":
+        if status in ("404", "408") or description == "Message Size Exceeds MaxBytes":
             self._wanted = 0
         else:
             self._broken = True

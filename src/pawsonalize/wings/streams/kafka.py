@@ -28,22 +28,20 @@ _GIVE_BACK_SECONDS = 1.5
 
 @dataclass(slots=True)
 class _Place:
-    """How far a partition is read, since it was assigned to us."""
-
     next: int | None = None
-    """The offset that comes next; None: nobody said yet."""
+    """Offset that comes next, if known."""
     last_at: int | None = None
-    """When the topic took the record that was read last."""
+    """Arrival at the topic of the record that was read last."""
     unstored: deque[int] = field(default_factory=deque)
-    """The offsets that were read and not acknowledged."""
+    """Offsets that were read and not acknowledged."""
     stored: int | None = None
-    """The offset that was acknowledged last."""
+    """Offset that was acknowledged last."""
     is_started: bool = True
-    """Whether it is known where to read on; otherwise the client delivers nothing of it."""
+    """False if the client delivers nothing, since the place to read on is unknown."""
 
 
 class _Kafka:
-    """The client library, and what it says by the way."""
+    """The client library, and the errors that it reports by the way."""
 
     def __init__(self, address: StreamAddress) -> None:
         try:
@@ -73,27 +71,26 @@ class _Kafka:
         self.trouble = self.failed(error)
 
     def _hear(self, error: "KafkaError") -> None:
-        """What the library says by the way; one broker that is gone is its own business."""
-        codes = self.library.KafkaError
+        codes = self.library.KafkaError  # one broker that is gone is the library's business
         if error.code() in (codes._ALL_BROKERS_DOWN, codes._AUTHENTICATION):
             self.note(error)
 
     def failed(self, error: object) -> PawsonalizeError:
-        """What to raise for an error of the library."""
+        """Return the error to raise for an error of the library."""
         codes = self.library.KafkaError
         inner = error.args[0] if isinstance(error, self.library.KafkaException) else error
         code = inner.code() if isinstance(inner, codes) else None
-        said = inner.str() if isinstance(inner, codes) else str(inner)
+        text = inner.str() if isinstance(inner, codes) else str(inner)
         if code in (codes.UNKNOWN_TOPIC_OR_PART, codes._UNKNOWN_TOPIC):
             return InvalidInput(f"there is no topic {self._shown}: make it first")
         if code in (codes.TOPIC_AUTHORIZATION_FAILED, codes.GROUP_AUTHORIZATION_FAILED):
             return InvalidInput(
-                f"the login of {self._shown} may not do all that it takes ({said}): let it read and"
+                f"the login of {self._shown} may not do all that it takes ({text}): let it read and"
                 " write the topic, and read the consumer group"
             )
         if code in (codes._AUTHENTICATION, codes.SASL_AUTHENTICATION_FAILED):
             return InvalidInput(f"{self._shown} does not take this login: check it in the URL")
-        return StreamUnavailable(f"{self._shown} does not do it now ({said})")
+        return StreamUnavailable(f"{self._shown} does not do it now ({text})")
 
 
 class KafkaStream:
@@ -141,7 +138,9 @@ class KafkaStream:
 
     def read(self, limit: int, wait: float) -> Sequence[Record]:
         """The next records of the partitions that the group gave us."""
-        self._report()
+        if time.monotonic() - self._reported >= 1 and self._places:
+            self._table.report(self._holder, self.lag(), self._now())
+            self._reported = time.monotonic()
         waiting = [one for one, place in self._places.items() if not place.is_started]
         if waiting:
             self._begin(waiting)
@@ -174,7 +173,7 @@ class KafkaStream:
                 raise self._kafka.failed(error) from error
 
     def lag(self) -> Sequence[ShardLag]:
-        """What waits in each partition, from when it is known."""
+        """Return the lag of each partition, from when it is known."""
         return [self._lag(partition, place) for partition, place in self._places.items()]
 
     def close(self) -> None:
@@ -219,7 +218,6 @@ class KafkaStream:
         records.append(Record(str(partition), str(offset), message.value() or b"", at))
 
     def _begin(self, partitions: Sequence[int]) -> None:
-        """Say where to read on, where the group has not stored that, or the topic forgot it."""
         make = self._kafka.library.TopicPartition
         try:
             for partition in partitions:
@@ -227,11 +225,10 @@ class KafkaStream:
                 self._places[partition].next = first
                 self._places[partition].is_started = True
             # To seek works only where something is read already.
+            stored: int = self._kafka.library.OFFSET_STORED
+            places = {one: place.next for one, place in self._places.items()}
             self._consumer.assign(
-                [
-                    make(self._topic, partition, self._from(place))
-                    for partition, place in self._places.items()
-                ]
+                [make(self._topic, n, stored if at is None else at) for n, at in places.items()]
             )
         except self._kafka.library.KafkaException as error:
             raise self._kafka.failed(error) from error
@@ -246,13 +243,8 @@ class KafkaStream:
         if oldest <= stored <= newest:
             return stored
         if stored >= 0:
-            _LOG.warning(
-                "stream_lost_messages",
-                stream=self._shown,
-                shard=str(partition),
-                read=stored - 1,
-                oldest=oldest,
-            )
+            about = {"stream": self._shown, "read": stored - 1, "oldest": oldest}
+            _LOG.warning("stream_lost_messages", shard=str(partition), **about)
             return oldest
         if isinstance(self._start, int):
             at = make(self._topic, partition, self._start)
@@ -261,7 +253,7 @@ class KafkaStream:
         return self._latest(partition) if self._start == "latest" else oldest
 
     def _latest(self, partition: int) -> int:
-        """Where a partition ends, if the group has read none; others were added, and are new."""
+        # The end of each partition, if the group has read none; others were added, and are new.
         make = self._kafka.library.TopicPartition
         topic = self._consumer.list_topics(self._topic, _API_SECONDS).topics[self._topic]
         parts = {one: make(self._topic, one) for one in topic.partitions}
@@ -273,10 +265,6 @@ class KafkaStream:
             _, part.offset = self._consumer.get_watermark_offsets(part, _API_SECONDS)
         self._consumer.commit(offsets=list(parts.values()), asynchronous=False)
         return int(parts[partition].offset)
-
-    def _from(self, place: _Place) -> int:
-        stored: int = self._kafka.library.OFFSET_STORED
-        return stored if place.next is None else place.next
 
     def _assigned(self, _: "Consumer", partitions: "list[TopicPartition]") -> None:
         self._places = {one.partition: _Place() for one in partitions}
@@ -302,11 +290,6 @@ class KafkaStream:
             for partition, place in places.items()
             if place is not None and place.stored is not None
         ]
-
-    def _report(self) -> None:
-        if time.monotonic() - self._reported >= 1 and self._places:
-            self._table.report(self._holder, self.lag(), self._now())
-            self._reported = time.monotonic()
 
     def _lag(self, partition: int, place: _Place) -> ShardLag:
         shard = str(partition)

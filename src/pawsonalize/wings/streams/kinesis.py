@@ -3,6 +3,7 @@
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 import structlog
@@ -13,18 +14,26 @@ from pawsonalize.wings.streams.kinesis_client import (
     FailureKind,
     KinesisClient,
     KinesisFailure,
-    KinesisProducer,
     ShardList,
 )
 from pawsonalize.wings.streams.kinesis_shard import ShardReader, moment_as_position
 from pawsonalize.wings.streams.stream import Record, StreamAddress
 from pawsonalize.wings.streams.stream_shards import ShardLag, ShardLeases
 
+_THREADS = 16
+_LEAST_AHEAD = 1_000  # records: a shard may be called only 5 times a second
+_MOST_BYTES = 32 * 1024 * 1024  # that wait; calls under way bring up to 10 MiB each
+_MOST_RECORDS = 10_000  # Amazon's limit for one answer
+_PATIENCE_SECONDS = 15
+_LIST_SECONDS = 30.0
+_TICK_SECONDS = 0.05
 _T = TypeVar("_T")
+
+log = structlog.get_logger()
 
 
 class SideCalls:
-    """A few threads that make calls; what comes of a call is dealt with in the owner's thread.
+    """Threads that make slow calls; results are dealt with in the owner's thread.
 
     Nobody waits for a call that hangs: neither `close`, nor the end of the process.
     """
@@ -38,7 +47,7 @@ class SideCalls:
 
     @property
     def free(self) -> int:
-        """How many more calls would begin at once."""
+        """Number of calls that would begin at once."""
         return self._threads - self._going
 
     def start(self, call: Callable[[], _T], then: Callable[[_T | Exception], None]) -> None:
@@ -78,23 +87,6 @@ class SideCalls:
             call()
 
 
-__all__ = ["KinesisProducer", "KinesisStream"]
-
-_THREADS = 16
-_LEAST_AHEAD = 1_000
-"""Records that are read ahead where fewer are asked for: a shard may be called only 5 times a
-second."""
-_MOST_BYTES = 32 * 1024 * 1024
-"""With so many bytes waiting no further call begins; those under way bring up to 10 MiB each."""
-_MOST_RECORDS = 10_000
-"""Amazon's limit for one answer."""
-_PATIENCE_SECONDS = 15
-_LIST_SECONDS = 30.0
-_TICK_SECONDS = 0.05
-
-log = structlog.get_logger()
-
-
 class KinesisStream:
     """`Stream` of Amazon Kinesis. Calls are made in threads beside; all state is the reader's."""
 
@@ -123,7 +115,7 @@ class KinesisStream:
             self._list_first()
         while True:
             self._calls.settle(0)
-            self._tend()
+            self._maintain()
             self._call(limit)
             if records := self._take(limit):
                 self._call(limit)  # while these are stored
@@ -141,12 +133,11 @@ class KinesisStream:
         last = {record.shard: record.sequence for record in records}
         for shard, sequence in last.items():
             reader = self._readers.get(shard)
-            position = None if reader is None else reader.stored(sequence)
-            if position is not None:
+            if reader is not None and (position := reader.stored(sequence)) is not None:
                 self._leases.note(shard, position)
         self._finish()
         if self._leases.is_due:
-            self._tend()
+            self._maintain()
 
     def lag(self) -> Sequence[ShardLag]:
         """See `Stream.lag`. A shard that ended counts until those that follow it are known."""
@@ -164,8 +155,7 @@ class KinesisStream:
             self._client.close()
 
     def _list_first(self) -> None:
-        """List the shards, in this thread: no lease can be lost yet, and nothing else be done."""
-        try:
+        try:  # in this thread: no lease can be lost yet, and there is nothing else to do
             listed = self._client.shards()
         except KinesisFailure as failure:
             raise failure.error from failure
@@ -175,12 +165,12 @@ class KinesisStream:
 
     def _list(self) -> None:
         self._is_listing = True
-        asked = self._steady()
+        begun = self._steady()
 
         def then(result: ShardList | Exception) -> None:
             self._is_listing = False
             if isinstance(result, ShardList):
-                self._ended = {one: at for one, at in self._ended.items() if at > asked}
+                self._ended = {one: at for one, at in self._ended.items() if at > begun}
                 self._listed(result)
             else:
                 self._not_listed(result)
@@ -198,8 +188,8 @@ class KinesisStream:
         for reader in [one for one in self._readers.values() if one.is_missing]:
             reader.is_missing = False
             if reader.shard not in listed.parents and reader.is_stored and not reader.waiting:
-                told = "a shard of a stream is gone: its retention was over"
-                log.warning(told, stream=self._stream, shard=reader.shard)
+                text = "a shard of a stream is gone: its retention was over"
+                log.warning(text, stream=self._stream, shard=reader.shard)
                 self._leases.end(reader.shard)
                 del self._readers[reader.shard]
 
@@ -212,18 +202,17 @@ class KinesisStream:
             self._may_be_another = True
 
     def _forget_namesakes(self, listed: ShardList) -> None:
-        """Forget what is over and yet open: the stream was deleted, and made anew by its name."""
+        # A shard that is over and yet open: the stream was deleted, and made anew by its name.
         for row in self._leases.table.all():
             begin = listed.begins.get(row.shard)
             if begin is None or not row.is_ended:
                 continue
             if row.position is None or not row.position.isdigit() or int(row.position) < begin:
-                told = "a stream was made anew: a shard of its is read from the beginning"
-                log.warning(told, stream=self._stream, shard=row.shard)
+                text = "a stream was made anew: a shard of its is read from the beginning"
+                log.warning(text, stream=self._stream, shard=row.shard)
                 self._leases.table.forget(row.shard)
 
-    def _tend(self) -> None:
-        """Keep our leases, and read exactly what we hold."""
+    def _maintain(self) -> None:
         if not self._is_listing and self._steady() >= self._list_due:
             self._list()
         if not (self._look_now or self._leases.is_due) or self._parents is None:
@@ -242,7 +231,6 @@ class KinesisStream:
         self._finish()
 
     def _finish(self) -> None:
-        """Let those shards go that are over, or that others wait for, once all is stored."""
         for shard in self._leases.leaving:
             if self._readers[shard].is_stored and not self._readers[shard].is_done:
                 self._leases.hand_over(shard)
@@ -254,7 +242,6 @@ class KinesisStream:
             self._list_due, self._look_now = 0.0, True
 
     def _call(self, limit: int) -> None:
-        """Call for more where it is time, as much as there is room for."""
         now = self._steady()
         readers = self._readers.values()
         if any(one.is_missing for one in readers):
@@ -265,36 +252,31 @@ class KinesisStream:
             return
         share = min(_MOST_RECORDS, max(1, room // len(due)))
         for reader in due[: min(self._calls.free, room)]:
-            self._calls.start(reader.call(self._client, share, now), self._then(reader))
+            call = reader.call(self._client, share, now)
+            self._calls.start(call, partial(self._answered, reader))
 
-    def _then(self, reader: ShardReader) -> Callable[[Mapping[str, Any] | Exception], None]:
-        def then(result: Mapping[str, Any] | Exception) -> None:
-            if self._readers.get(reader.shard) is not reader:
-                return
-            if isinstance(result, KinesisFailure):
-                reader.failed(result, self._steady())
-            elif isinstance(result, Exception):
-                reader.is_calling = False
-                raise result
-            else:
-                reader.took(result, self._steady())
-                self._finish()
-
-        return then
+    def _answered(self, reader: ShardReader, result: Mapping[str, Any] | Exception) -> None:
+        if self._readers.get(reader.shard) is not reader:
+            return
+        if isinstance(result, KinesisFailure):
+            reader.failed(result, self._steady())
+        elif isinstance(result, Exception):
+            reader.is_calling = False
+            raise result
+        else:
+            reader.took(result, self._steady())
+            self._finish()
 
     def _take(self, limit: int) -> list[Record]:
-        """What waits, beginning with another shard each time."""
         records: list[Record] = []
         for shard in [one for one, reader in self._readers.items() if reader.waiting]:
             if len(records) >= limit:
                 break
-            reader = self._readers.pop(shard)
-            self._readers[shard] = reader
+            reader = self._readers[shard] = self._readers.pop(shard)  # last in the next turn
             records += reader.hand_on(limit - len(records))
         return records
 
     def _error(self) -> PawsonalizeError | None:
-        """Why nothing comes, if it is not that there is nothing."""
         if self._list_error is not None:
             return self._list_error
         failures = [reader.failure for reader in self._readers.values()]
@@ -304,7 +286,6 @@ class KinesisStream:
 
 
 def _start(address: StreamAddress, now: Callable[[], int]) -> str | None:
-    """The position of `from`: None is the horizon, an empty one the moment of the first look."""
     start = address.start
     if not isinstance(start, int):
         return None if start == "all" else ""

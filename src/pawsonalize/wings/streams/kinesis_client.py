@@ -14,6 +14,16 @@ from pawsonalize.app.sending import Outgoing
 from pawsonalize.domain.errors import InvalidInput, StreamUnavailable
 from pawsonalize.wings.streams.stream import StreamAddress
 
+_CONNECT_SECONDS = 2
+_SHARDS_AT_ONCE = 1000
+_RECORDS_AT_ONCE = 500
+_BYTES_AT_ONCE = 5 * 1024 * 1024
+_BYTES_OF_ONE = 1024 * 1024
+_LONGEST_KEY = 256
+_PATIENCE_SECONDS = 30  # for megabytes on a slow line
+_GIVE_UP_SECONDS = 30.0  # without a record that is stored
+_LEAST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_Queues = dict[str, deque[Outgoing]]
 _PAGE = "docs/how-to/read-a-kinesis-stream.md"
 _BUSY = frozenset(
     {
@@ -40,7 +50,7 @@ _LOGIN = frozenset(
 
 
 class FailureKind(Enum):
-    """What a failed call asks us to do."""
+    """Kind of a failed call; it decides the next move."""
 
     BUSY = "try again later"
     AWAY = "try again later; nobody answers"
@@ -59,53 +69,49 @@ class KinesisFailure(Exception):
 
 
 def unanswered(shown: str, error: Exception) -> KinesisFailure:
-    """What it means that a call to the stream `shown` got no answer, or could not be made."""
+    """Return the failure of a call to the stream `shown` that got no answer."""
     kind = type(error).__name__
     if "Credential" in kind or "Token" in kind or kind == "ProfileNotFound":
-        told = (
+        text = (
             f"AWS credentials for {shown} cannot be had ({kind}): set AWS_ACCESS_KEY_ID and"
             " AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give the machine a role"
         )
-        return KinesisFailure(FailureKind.REFUSED, InvalidInput(told))
+        return KinesisFailure(FailureKind.REFUSED, InvalidInput(text))
     if kind == "ParamValidationError":
         return KinesisFailure(FailureKind.REFUSED, InvalidInput(f"{shown} cannot be used: {error}"))
     return KinesisFailure(FailureKind.AWAY, StreamUnavailable(f"{shown} does not answer ({kind})"))
 
 
 def refused(shown: str, region: str, call: str, answer: Any) -> KinesisFailure:
-    """What an answer that is an error means.
-
-    Its own words are left out: they may hold the id of a key.
-    """
+    """Return the failure for an answer that is an error."""
     code = str(answer.get("Error", {}).get("Code", ""))
     status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    said = f"({call}: {code})"
+    detail = f"({call}: {code})"  # not its message, which may hold the id of a key
+    kind, error = FailureKind.REFUSED, InvalidInput(f"{shown} refuses a call {detail}")
     if code in _BUSY or status >= 500 or status == 429:
-        told = f"{shown} takes no more calls for now {said}"
-        return KinesisFailure(FailureKind.BUSY, StreamUnavailable(told))
+        text = f"{shown} takes no more calls for now {detail}"
+        return KinesisFailure(FailureKind.BUSY, StreamUnavailable(text))
     if code in _LOGIN:
-        told = (
-            f"AWS does not accept the credentials for {shown} {said}: renew them, and check this"
+        text = (
+            f"AWS does not accept the credentials for {shown} {detail}: renew them, and check this"
             " machine's clock"
         )
-        return KinesisFailure(FailureKind.REFUSED, StreamUnavailable(told))
+        return KinesisFailure(kind, StreamUnavailable(text))
     if code in _DENIED:
-        told = f"AWS forbids a call to {shown} {said}: allow what {_PAGE} lists"
-        return KinesisFailure(FailureKind.REFUSED, InvalidInput(told))
-    if code == "ResourceNotFoundException":
-        told = (
-            f"there is no stream {shown} in region {region} {said}: create it, or correct its name"
-            " or ?region="
+        error = InvalidInput(f"AWS forbids a call to {shown} {detail}: allow what {_PAGE} lists")
+    elif code == "ResourceNotFoundException":
+        kind, error = (
+            FailureKind.PLACE,
+            InvalidInput(
+                f"there is no stream {shown} in region {region} {detail}: create it, or correct its"
+                " name or ?region="
+            ),
         )
-        return KinesisFailure(FailureKind.PLACE, InvalidInput(told))
-    if code == "ExpiredIteratorException" or call == "get_records":
-        return KinesisFailure(FailureKind.ITERATOR, StreamUnavailable(f"{shown} refuses {said}"))
-    trouble = FailureKind.PLACE if call == "get_shard_iterator" else FailureKind.REFUSED
-    return KinesisFailure(trouble, InvalidInput(f"{shown} refuses a call {said}"))
-
-
-_CONNECT_SECONDS = 2
-_SHARDS_AT_ONCE = 1000
+    elif code == "ExpiredIteratorException" or call == "get_records":
+        return KinesisFailure(FailureKind.ITERATOR, StreamUnavailable(f"{shown} refuses {detail}"))
+    elif call == "get_shard_iterator":
+        kind = FailureKind.PLACE
+    return KinesisFailure(kind, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +119,10 @@ class ShardList:
     """The shards of a stream, and when that was so by the clock of Kinesis."""
 
     parents: Mapping[str, Sequence[str]]
-    """Of each shard."""
     begins: Mapping[str, int]
-    """The first sequence number of each shard that is open."""
+    """First sequence number of each open shard."""
     at: int | None
-    """In milliseconds since 1970."""
+    """Milliseconds since 1970, by the clock of Kinesis."""
 
 
 class KinesisClient:
@@ -167,7 +172,10 @@ class KinesisClient:
         at = None
         while page:
             answer = self._call(self._client.list_shards, MaxResults=_SHARDS_AT_ONCE, **page)
-            at = at or _date(answer)
+            date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+            at = at or (
+                None if date is None else int(parsedate_to_datetime(date).timestamp()) * 1000
+            )
             for shard in answer["Shards"]:
                 both = (shard.get("ParentShardId"), shard.get("AdjacentParentShardId"))
                 parents[shard["ShardId"]] = tuple(filter(None, both))
@@ -178,28 +186,19 @@ class KinesisClient:
         return ShardList(parents, begins, at)
 
     def iterator(self, shard: str, kind: str, **place: object) -> str:
-        """Where to begin to read a shard."""
-        answer = self._call(
-            self._client.get_shard_iterator,
-            StreamName=self._name,
-            ShardId=shard,
-            ShardIteratorType=kind,
-            **place,
-        )
+        """Return an iterator of a shard."""
+        which = {"StreamName": self._name, "ShardId": shard, "ShardIteratorType": kind}
+        answer = self._call(self._client.get_shard_iterator, **which, **place)
         return str(answer["ShardIterator"])
 
     def records(self, iterator: str, limit: int) -> Mapping[str, Any]:
-        """What comes next, as the API answers."""
-        answer: Mapping[str, Any] = self._call(
-            self._client.get_records, ShardIterator=iterator, Limit=limit
-        )
-        return answer
+        """Return the next records, as the API answers."""
+        return dict(self._call(self._client.get_records, ShardIterator=iterator, Limit=limit))
 
     def put(self, records: Sequence[Mapping[str, object]]) -> Sequence[Mapping[str, Any]]:
         """Put records; the results are in their order, each of them may be a failure."""
         answer = self._call(self._client.put_records, StreamName=self._name, Records=records)
-        results: Sequence[Mapping[str, Any]] = answer["Records"]
-        return results
+        return list(answer["Records"])
 
     def create(self) -> None:
         """Make the stream, on demand, unless it is there, and wait until it can be used."""
@@ -232,29 +231,11 @@ class KinesisClient:
             raise unanswered(self._shown, error) from error
 
 
-def _date(answer: Mapping[str, Any]) -> int | None:
-    """The clock of Kinesis, in whole seconds, but in milliseconds."""
-    told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    return None if told is None else int(parsedate_to_datetime(told).timestamp()) * 1000
-
-
-_RECORDS_AT_ONCE = 500
-_BYTES_AT_ONCE = 5 * 1024 * 1024
-_BYTES_OF_ONE = 1024 * 1024
-_LONGEST_KEY = 256
-_PATIENCE_SECONDS = 30  # for megabytes on a slow line
-_GIVE_UP_SECONDS = 30.0
-"""Without a record that is taken."""
-_LEAST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-
-_Queues = dict[str, deque[Outgoing]]
-
-
 class KinesisProducer:
     """`Producer` of Amazon Kinesis.
 
-    A call may fail for some of its records only, and says nothing of their order. So no call has
-    two records of a key: the next one follows when the one before it is in.
+    A call may fail for some records only, in any order. So no call has two records of a key: the
+    next one follows when the one before it is stored.
     """
 
     def __init__(
@@ -281,8 +262,8 @@ class KinesisProducer:
         queues = self._by_key(records)
         failures, last = 0, self._steady()
         while queues:
-            taken, failure = self._put_some(queues)
-            if taken:
+            stored, failure = self._put_some(queues)
+            if stored:
                 failures, last = 0, self._steady()
             if failure is None:
                 continue
@@ -308,16 +289,17 @@ class KinesisProducer:
                     f"a record for {self._shown} has {len(record.data)} bytes: a stream takes"
                     f" {_BYTES_OF_ONE}"
                 )
-            queues.setdefault(_partition_key(record.key), deque()).append(record)
+            key = record.key  # keys have 1 to 256 characters there; others go by their hash
+            if not 0 < len(key) <= _LONGEST_KEY:
+                key = hashlib.sha256(key.encode()).hexdigest()
+            queues.setdefault(key, deque()).append(record)
         return queues
 
     def _put_some(self, queues: _Queues) -> tuple[int, str | None]:
-        """Put the first record of many keys; how many were taken, and why others were not."""
         call = _firsts(queues)
         try:
-            results = self._client.put(
-                [{"PartitionKey": key, "Data": record.data} for key, record in call.items()]
-            )
+            rows = [{"PartitionKey": key, "Data": one.data} for key, one in call.items()]
+            results = self._client.put(rows)
         except KinesisFailure as failure:
             if failure.trouble in (FailureKind.BUSY, FailureKind.AWAY):
                 return 0, str(failure)
@@ -335,7 +317,6 @@ class KinesisProducer:
 
 
 def _firsts(queues: _Queues) -> Mapping[str, Outgoing]:
-    """The first record of each key, as many as one call takes."""
     call: dict[str, Outgoing] = {}
     size = 0
     for key, queue in queues.items():
@@ -344,8 +325,3 @@ def _firsts(queues: _Queues) -> Mapping[str, Outgoing]:
             break
         call[key] = queue[0]
     return call
-
-
-def _partition_key(key: str) -> str:
-    """Keys have 1 to 256 characters; others are known by their hash."""
-    return key if 0 < len(key) <= _LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest()

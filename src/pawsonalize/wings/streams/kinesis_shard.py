@@ -1,4 +1,4 @@
-"""One shard as a consumer reads it: what it brought, what of that is stored, when to call again."""
+"""One shard as a consumer reads it: waiting records, unstored records, and the next call."""
 
 import hashlib
 import random
@@ -17,6 +17,13 @@ from pawsonalize.wings.streams.stream_shards import ShardLag
 
 _MAGIC = b"\xf3\x89\x9a\xc2"
 _DIGEST_BYTES = 16
+_POLL_SECONDS = 0.25  # between two calls where nothing waits
+_CALLS, _CALLS_SECONDS = 5, 1.05  # Amazon's limit is five in a second; some may be late
+_LEAST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0  # after a first failure, and at most
+_SLOW_SECONDS = 2.0  # after so long without an answer the lag is unknown
+_MOMENT = "@"  # begins a position that is a moment, in milliseconds since 1970
+
+log = structlog.get_logger()
 
 
 def parts_of(data: bytes) -> Sequence[bytes] | None:
@@ -51,48 +58,28 @@ def _reader() -> Callable[[bytes], Sequence[bytes] | None]:
 
 
 def _message_class() -> Any:
-    """The class of the message, in a pool of its own: other programs describe it as well."""
-    from google.protobuf import (  # noqa: PLC0415 - an extra
-        descriptor_pb2,
-        descriptor_pool,
-        message_factory,
-    )
+    """Return the class, in a pool of its own: other programs describe the message as well.
 
-    field = descriptor_pb2.FieldDescriptorProto
+    Format: https://github.com/awslabs/amazon-kinesis-producer/blob/master/aggregation-format.md
+    """
+    from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # noqa: PLC0415
+
+    of = descriptor_pb2.FieldDescriptorProto
     file = descriptor_pb2.FileDescriptorProto(name="aggregated.proto", syntax="proto2")
-    part = file.message_type.add(name="Part")
-    part.field.add(name="key", number=1, type=field.TYPE_UINT64, label=field.LABEL_REQUIRED)
-    part.field.add(name="hash_key", number=2, type=field.TYPE_UINT64, label=field.LABEL_OPTIONAL)
-    part.field.add(name="data", number=3, type=field.TYPE_BYTES, label=field.LABEL_REQUIRED)
-    whole = file.message_type.add(name="Packed")
-    for number, name in enumerate(("keys", "hash_keys"), start=1):
-        whole.field.add(
-            name=name, number=number, type=field.TYPE_STRING, label=field.LABEL_REPEATED
-        )
-    whole.field.add(
-        name="records",
-        number=3,
-        type=field.TYPE_MESSAGE,
-        label=field.LABEL_REPEATED,
-        type_name=".Part",
-    )
+    part, whole = file.message_type.add(name="Part"), file.message_type.add(name="Packed")
+    for message, name, number, kind, label in (
+        (part, "key", 1, of.TYPE_UINT64, of.LABEL_REQUIRED),
+        (part, "hash_key", 2, of.TYPE_UINT64, of.LABEL_OPTIONAL),
+        (part, "data", 3, of.TYPE_BYTES, of.LABEL_REQUIRED),
+        (whole, "keys", 1, of.TYPE_STRING, of.LABEL_REPEATED),
+        (whole, "hash_keys", 2, of.TYPE_STRING, of.LABEL_REPEATED),
+        (whole, "records", 3, of.TYPE_MESSAGE, of.LABEL_REPEATED),
+    ):
+        message.field.add(name=name, number=number, type=kind, label=label)
+    whole.field[-1].type_name = ".Part"
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file)
     return message_factory.GetMessageClass(pool.FindMessageTypeByName("Packed"))
-
-
-_POLL_SECONDS = 0.25
-"""Between two calls where nothing waits."""
-_CALLS, _CALLS_SECONDS = 5, 1.05
-"""Amazon's limit for a shard is five in a second; some may be late on their way."""
-_LEAST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
-"""After a first failure, and at most; in seconds."""
-_SLOW_SECONDS = 2.0
-"""After so long without an answer nobody knows how far behind we are."""
-_MOMENT = "@"
-"""A position that begins with it is a moment, in milliseconds since 1970."""
-
-log = structlog.get_logger()
 
 
 def moment_as_position(at: int) -> str:
@@ -101,7 +88,6 @@ def moment_as_position(at: int) -> str:
 
 
 def _open(client: KinesisClient, shard: str, position: str | None) -> str:
-    """An iterator that begins with the record at the position."""
     if position is None:
         return client.iterator(shard, "TRIM_HORIZON")
     if position.startswith(_MOMENT):
@@ -112,31 +98,29 @@ def _open(client: KinesisClient, shard: str, position: str | None) -> str:
 
 @dataclass(slots=True)
 class ShardReader:
-    """Where one shard is read. Its calls are made elsewhere; all else is for one thread."""
+    """Reader of one shard. Its calls are made elsewhere; all else is for one thread."""
 
     shard: str
     stream: str
-    """For log lines."""
     position: str | None
-    """Where the next iterator begins; the record there was read before."""
+    """Start of the next iterator; the record there was read before."""
     answered: float
-    """When Kinesis last answered, by the steady clock; at first, when reading began."""
+    """Last answer of Kinesis by the steady clock; at first, the start of reading."""
     due: float = 0.0
-    """When to call next."""
     iterator: str | None = None
     behind: float | None = None
     """Seconds behind the end of the shard, at the last answer; None before the first."""
     is_calling: bool = False
     is_over: bool = False
-    """Whether all was read of a shard that was closed."""
+    """True if all was read of a shard that was closed."""
     is_leaving: bool = False
-    """Whether another consumer is to go on."""
+    """True if another consumer is to go on."""
     is_missing: bool = False
-    """Whether Kinesis said that there is no such shard."""
+    """True if Kinesis says that there is no such shard."""
     failure: KinesisFailure | None = None
-    """Why the last call failed, if it did."""
+    """Failure of the last call."""
     size: int = 0
-    """Bytes of what waits."""
+    """Bytes that wait."""
     _failures: int = 0
     _expected: str | None = None
     _waiting: deque[tuple[Record, str | None]] = field(default_factory=deque)
@@ -145,21 +129,21 @@ class ShardReader:
 
     @property
     def waiting(self) -> int:
-        """How many records were read and not yet handed on."""
+        """Number of records that were read and not yet handed on."""
         return len(self._waiting)
 
     @property
     def is_stored(self) -> bool:
-        """Whether all that was handed on is stored."""
+        """True if all that was handed on is stored."""
         return not self._unstored
 
     @property
     def is_done(self) -> bool:
-        """Whether the shard is over and all of it stored."""
+        """True if the shard is over and all of it stored."""
         return self.is_over and self.is_stored and not self._waiting
 
     def is_due(self, now: float) -> bool:
-        """Whether to call now."""
+        """True if it is time to call."""
         over = self.is_over or self.is_leaving or self.is_missing
         return not (over or self.is_calling or self._waiting) and self.due <= now
 
@@ -172,11 +156,7 @@ class ShardReader:
             self._expected = position
         self.is_calling = True
         self._calls.append(now)
-
-        def get() -> Mapping[str, Any]:
-            return client.records(iterator or _open(client, shard, position), limit)
-
-        return get
+        return lambda: client.records(iterator or _open(client, shard, position), limit)
 
     def took(self, answer: Mapping[str, Any], now: float) -> None:
         """Keep what a call brought."""
@@ -202,7 +182,11 @@ class ShardReader:
             self.failure, self.due = None, now
             return
         if failure.trouble is FailureKind.PLACE:
-            self._lose_place()
+            self.is_missing = self.position is None
+            if self.position is not None:
+                text = "a stream no longer knows a position: reading from its horizon"
+                self._warn(text, self.position)
+                self.position = self._expected = None
         pause = min(_LONGEST_PAUSE, _LEAST_PAUSE * 2 ** min(self._failures - 1, 10))
         self.due = now + pause * random.uniform(0.5, 1)  # noqa: S311 - spreads calls, guards nothing
 
@@ -233,7 +217,7 @@ class ShardReader:
         self.size = 0
 
     def lag(self, now: float) -> ShardLag:
-        """How far behind we are. Kinesis tells no number; at a shard's end we know it."""
+        """Return the lag. Kinesis gives no number of messages; at a shard's end it is known."""
         if self.behind is None:
             return ShardLag(self.shard, max(now - self.answered, 0.001))
         hangs = self.is_calling and now - self._calls[-1] > _SLOW_SECONDS
@@ -243,7 +227,6 @@ class ShardReader:
         return ShardLag(self.shard, self.behind, None if self.behind else waiting)
 
     def _new(self, answered: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Record, str | None]]:
-        """The records of an answer, each with the position once it is stored."""
         for each in answered:
             sequence = str(each["SequenceNumber"])
             expected, self._expected = self._expected, None
@@ -254,27 +237,11 @@ class ShardReader:
                 self._warn("records of a stream may be lost: its retention was over", expected)
             at = each.get("ApproximateArrivalTimestamp")
             arrived = None if at is None else int(at.timestamp() * 1000)
-            yield from _records(self.shard, sequence, each["Data"], arrived)
+            if (parts := parts_of(each["Data"])) is None:
+                yield Record(self.shard, sequence, each["Data"], arrived), sequence
+            for index, part in enumerate(parts or ()):  # stored as a whole with its last part
+                stored = sequence if index == len(parts or ()) - 1 else None
+                yield Record(self.shard, f"{sequence}/{index}", part, arrived), stored
 
-    def _lose_place(self) -> None:
-        if self.position is None:
-            self.is_missing = True
-            return
-        self._warn("a stream no longer knows a position: reading from its horizon", self.position)
-        self.position = self._expected = None
-
-    def _warn(self, told: str, position: str) -> None:
-        log.warning(told, stream=self.stream, shard=self.shard, position=position)
-
-
-def _records(
-    shard: str, sequence: str, data: bytes, arrived: int | None
-) -> Iterator[tuple[Record, str | None]]:
-    parts = parts_of(data)
-    if parts is None:
-        yield Record(shard, sequence, data, arrived), sequence
-        return
-    last = len(parts) - 1
-    for index, part in enumerate(parts):
-        stored = sequence if index == last else None
-        yield Record(shard, f"{sequence}/{index}", part, arrived), stored
+    def _warn(self, text: str, position: str) -> None:
+        log.warning(text, stream=self.stream, shard=self.shard, position=position)

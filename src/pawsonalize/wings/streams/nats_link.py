@@ -29,6 +29,13 @@ if TYPE_CHECKING:
 API_SECONDS = 2.0
 _CONNECT_SECONDS = 2.0
 _PING_SECONDS = 2
+_AGAIN_SECONDS = 0.5
+_LONGEST_SECONDS = 30.0
+_PUT_SECONDS = 20.0
+_ON_THEIR_WAY = 500
+_EXISTS = 10058  # a stream of that name, with other settings
+_IN_PROCESS_SECONDS = 5.0
+_ID = "Nats-Msg-Id"
 
 _T = TypeVar("_T")
 
@@ -48,7 +55,7 @@ class NatsLink:
         self.failures: tuple[type[Exception], ...] = (nats.errors.Error, OSError, TimeoutError)
         self._address = address
         self._client: Client | None = None
-        self._denied = self._told = ""
+        self._denied = self._heard = ""
         self._was_found = False
         self._connecting = asyncio.Lock()
         self._loop = asyncio.new_event_loop()
@@ -86,7 +93,7 @@ class NatsLink:
         return info
 
     async def failed(self, error: Exception) -> PawsonalizeError:
-        """What to raise when a call failed; a connection that is at fault is thrown away."""
+        """Return the error to raise for a failed call; throw away a connection that is at fault."""
         shown, denied = self._address.shown, self._denied
         if denied:
             self._denied = ""
@@ -100,7 +107,7 @@ class NatsLink:
             return InvalidInput(f"there is no stream {shown}: make it first, with JetStream on")
         if code is None and not await self._answers():
             await self.drop()
-        return StreamUnavailable(f"{shown} does not do it now ({_said(error)})")
+        return StreamUnavailable(f"{shown} does not do it now ({_reason_of(error)})")
 
     async def drop(self) -> None:
         """Throw the connection away."""
@@ -126,10 +133,10 @@ class NatsLink:
             if time.monotonic() - begun > _CONNECT_SECONDS:
                 break  # the next call may try the others
             try:
-                self._told = ""
+                self._heard = ""
                 return await self._to(server)
             except self.failures as error:
-                reason = self._told or _said(error)
+                reason = self._heard or _reason_of(error)
                 if "authorization" in reason.lower():
                     raise InvalidInput(
                         f"{self._address.shown} lets nobody in with this login: write it into the"
@@ -164,19 +171,17 @@ class NatsLink:
             await asyncio.wait_for(client.close(), 0.5)
 
     async def _note(self, error: Exception) -> None:
-        """Remember what is told by the way: the call itself gets no answer, or one without it."""
-        self._told = _said(error)
+        # The call itself gets no answer, or one without the reason.
+        self._heard = _reason_of(error)
         if "permissions violation" in str(error).lower():
-            self._denied = _said(error)
+            self._denied = _reason_of(error)
 
     async def _answers(self) -> bool:
-        if self._client is None or not self._client.is_connected:
-            return False
-        try:
-            await self._client.flush(1)
-        except self.failures:
-            return False
-        return True
+        with contextlib.suppress(*self.failures):
+            if self._client is not None and self._client.is_connected:
+                await self._client.flush(1)
+                return True
+        return False
 
     async def _end(self) -> None:
         await self.drop()
@@ -186,17 +191,8 @@ class NatsLink:
         await asyncio.gather(*others, return_exceptions=True)
 
 
-def _said(error: Exception) -> str:
+def _reason_of(error: Exception) -> str:
     return str(error).removeprefix("nats: ").strip() or type(error).__name__
-
-
-_AGAIN_SECONDS = 0.5
-_LONGEST_SECONDS = 30.0
-_PUT_SECONDS = 20.0
-_ON_THEIR_WAY = 500
-_EXISTS = 10058  # a stream of that name, with other settings
-_IN_PROCESS_SECONDS = 5.0
-_ID = "Nats-Msg-Id"
 
 
 class JetStreamProducer:
@@ -250,8 +246,7 @@ class JetStreamProducer:
             except self._link.failures as error:
                 if getattr(error, "err_code", None) != _EXISTS:
                     raise await self._link.failed(error) from error
-        info = await self._link.found()
-        return info.config.subjects or []
+        return (await self._link.found()).config.subjects or []
 
     async def _context(self) -> "JetStreamContext":
         client = await self._link.client()
@@ -275,20 +270,20 @@ class JetStreamProducer:
         subject = re.sub(r"[*>]", "events", subject)
         context, name = await self._context(), self._address.name
         try:
-            taken = await context.publish(subject, record.data, stream=name, headers=headers)
-            is_there = not taken.duplicate or await self._has(context, taken.seq, headers[_ID])
+            ack = await context.publish(subject, record.data, stream=name, headers=headers)
+            is_there = not ack.duplicate or await self._has(context, ack.seq, headers[_ID])
         except self._link.failures as error:
             raise await self._link.failed(error) from error
         if not is_there:
-            if taken.seq or time.monotonic() > patience:
+            if ack.seq or time.monotonic() > patience:
                 headers[_ID] = token_hex(16)
             raise StreamUnavailable(f"{self._address.shown} has not what it says that it has")
 
     async def _has(self, context: "JetStreamContext", sequence: int, given_id: str) -> bool:
-        """Whether a record that the stream calls a duplicate is there.
+        """True if a record that the stream calls a duplicate is stored.
 
-        After all nodes were killed at once, one was seen to be missing that had been acknowledged.
-        One without a place is not stored yet, and may never be.
+        After all nodes were killed at once, an acknowledged one was missing. One without a place is
+        not stored yet, and may never be.
         """
         if not sequence:
             return False

@@ -24,7 +24,7 @@ from pawsonalize.engine.ingest.refusals import Intake, KeepRefusals, log_refusal
 from pawsonalize.settings import Settings
 from pawsonalize.wing import offered
 from pawsonalize.wings.streams import StreamSettings
-from pawsonalize.wings.streams.consuming import Consumer, StreamSource, Taken
+from pawsonalize.wings.streams.consuming import BatchCounts, Consumer, StreamSource
 from pawsonalize.wings.streams.stream import Stream, StreamAddress
 from pawsonalize.wings.streams.stream_shards import (
     Shard,
@@ -35,8 +35,10 @@ from pawsonalize.wings.streams.stream_shards import (
 )
 
 WAIT_SECONDS = 1.0
-"""How long a consumer waits for records: it hears of a stop after so long."""
+"""Longest wait for records; a consumer hears of a stop after so long."""
 _TURN_SECONDS = 5.0
+_LONG_SECONDS = 60.0
+_START = "start `pawsonalize serve` or `pawsonalize consume`, and look at their log"
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 10.0  # after failures
 
 log = structlog.get_logger()
@@ -60,30 +62,30 @@ def source_of(settings: Settings, adapters: Adapters) -> StreamSource:
 
 
 def shards_of(source: StreamSource, adapters: Adapters) -> ShardTable:
-    """How far the stream is read."""
+    """Return the table of the stream's shards."""
     return ShardTable(adapters.database, source.shown)
 
 
 def consumer_of(settings: Settings, adapters: Adapters, ingest: Ingest, intake: Intake) -> Consumer:
     """A consumer of the stream that the settings name; the stream is opened."""
-    from pawsonalize.wings.streams.served import count_taken  # noqa: PLC0415 - checks need none
+    from pawsonalize.wings.streams.served import count_batch  # noqa: PLC0415 - checks need none
 
-    def told(taken: Taken) -> None:
-        count_taken(taken)
-        intake.count(clock.now(), taken.accepted + taken.duplicates, taken.reasons.elements())
+    def note_batch(counts: BatchCounts) -> None:
+        count_batch(counts)
+        intake.count(clock.now(), counts.accepted + counts.duplicates, counts.reasons.elements())
 
     source = source_of(settings, adapters)
     address = StreamAddress.parse(settings.part(StreamSettings).stream_url)
     stream = _open_stream(address, shards_of(source, adapters))
     refused: KeepRefusals = offered("stream_refusals", adapters) or log_refusals
-    return Consumer(stream, source, ingest, refused, clock.now, told)
+    return Consumer(stream, source, ingest, refused, clock.now, note_batch)
 
 
 def open_producer(url: str, create: bool = False) -> Producer:
-    """What writes to a stream; with `create`, a stream that is missing is made."""
+    """Open the writer of a stream; with `create`, a missing stream is made."""
     address = StreamAddress.parse(url)
     if address.kind == "kinesis":
-        from pawsonalize.wings.streams.kinesis import KinesisProducer  # noqa: PLC0415 - an extra
+        from pawsonalize.wings.streams.kinesis_client import KinesisProducer  # noqa: PLC0415 - an extra
 
         return KinesisProducer(address, create=create)
     if address.kind == "nats":
@@ -121,10 +123,7 @@ class StreamReading:
         self._pause = 0.0
 
     def work(self) -> None:
-        """Take what the stream brings, for some seconds.
-
-        Raises what the stream and the tables raise; the next call goes on, after a pause.
-        """
+        """Read for some seconds. After an error the next call pauses first."""
         self._stopping.wait(self._pause)
         self._pause = min(max(_FIRST_PAUSE, 2 * self._pause), _LONGEST_PAUSE)
         if self._consumer is None:
@@ -152,13 +151,12 @@ class CatchingUp:
         self._shards = shards
         self._looked: dict[str, int | None] = {}
 
-    def is_over(self, taken: Taken) -> bool:
-        """Whether the stream has nothing more; `taken` is what it has just brought.
+    def is_over(self, counts: BatchCounts) -> bool:
+        """True if the stream has nothing more after this batch.
 
-        What another consumer says of its shards counts once it has looked again since there was
-        nothing more for us: it may be dead.
+        Another consumer's lag counts once it was noted again since: that consumer may be dead.
         """
-        if taken.records:
+        if counts.records:
             self._looked.clear()
             return False
         mine = {one.shard: one for one in self._consumer.stream.lag()}
@@ -173,14 +171,10 @@ class CatchingUp:
 
 
 def check_stream(settings: Settings) -> None:
-    """InvalidInput where the address of the stream cannot be read."""
+    """InvalidInput if the stream's address is wrong, or missing where there is no other work."""
     if url := settings.part(StreamSettings).stream_url:
         StreamAddress.parse(url)
-
-
-def check_role(settings: Settings) -> None:
-    """InvalidInput where reading a stream is all there is to do, and none is named."""
-    if settings.own_roles == (CONSUME,) and not settings.part(StreamSettings).stream_url:
+    elif settings.own_roles == (CONSUME,):
         raise InvalidInput(
             "this server would do nothing: its only role is consume, and stream_url names no"
             " stream; name one, or give it another role",
@@ -199,11 +193,8 @@ def default_stream(settings: Settings) -> str | None:
     return settings.part(StreamSettings).stream_url or None
 
 
-USABLE = (check_stream, check_role)
+USABLE = (check_stream,)
 NEEDS = (tracked_source,)
-
-
-_LONG_SECONDS = 60.0
 
 
 def streams(service: CheckedService) -> Iterator[Diagnosis]:
@@ -215,11 +206,7 @@ def streams(service: CheckedService) -> Iterator[Diagnosis]:
         return
     named = source_of(service.settings, service.adapters).shown
     if named not in {one.stream for one in known}:
-        yield attention(
-            "nobody has read it yet",
-            "start `pawsonalize serve` or `pawsonalize consume`, and look at their log",
-            about=f"stream {named}",
-        )
+        yield attention("nobody has read it yet", _START, about=f"stream {named}")
 
 
 def _of(stream: str, shards: list[Shard], now: int) -> Diagnosis:
@@ -228,18 +215,14 @@ def _of(stream: str, shards: list[Shard], now: int) -> Diagnosis:
     if len(seen) < len(shards):
         last = max((one.looked_at for one in shards if one.looked_at is not None), default=None)
         since = "yet" if last is None else f"since {iso(last)}"
-        return attention(
-            f"nobody reads {len(shards) - len(seen)} of its {len(shards)} shards {since}",
-            "start `pawsonalize serve` or `pawsonalize consume`, and look at their log",
-            about=name,
-        )
+        text = f"nobody reads {len(shards) - len(seen)} of its {len(shards)} shards {since}"
+        return attention(text, _START, about=name)
     seconds = max((one.lag_seconds or 0.0 for one in seen), default=0.0)
     messages = sum(one.lag_messages or 0 for one in seen)
     found = f"{len(seen)} shards, {messages:,} messages and {seconds:,.0f} s behind"
     if seconds > _LONG_SECONDS:
-        return attention(
-            found, "start more of `pawsonalize consume`: they share the shards", about=name
-        )
+        move = "start more of `pawsonalize consume`: they share the shards"
+        return attention(found, move, about=name)
     return fine(found, about=name)
 
 

@@ -1,6 +1,6 @@
 """Streams in a server: the one that it reads, and the shards of all."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,57 +24,36 @@ from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import MONITOR
 from pawsonalize.settings import Settings
 from pawsonalize.wings.streams import StreamSettings
-from pawsonalize.wings.streams.consuming import Taken
+from pawsonalize.wings.streams.consuming import BatchCounts
 from pawsonalize.wings.streams.reading import StreamReading, consumer_of
 from pawsonalize.wings.streams.stream_shards import Shard, shards_of_all
 
 RECORDS = Counter("pawsonalize_stream_records_total", "Records read from the stream.")
-
-
-def count_taken(taken: Taken) -> None:
-    """Count a batch of a stream's records by what became of them."""
-    EVENTS.labels("accepted").inc(taken.accepted)
-    EVENTS.labels("duplicate").inc(taken.duplicates)
-    EVENTS.labels("rejected").inc(taken.refused)
-    RECORDS.inc(taken.records)
-
-
-def lags(shards: Iterable[Shard], now: int) -> list[Metric]:
-    """Return gauges of how far behind their streams all consumers are, wherever they run."""
-    labels = ("stream", "shard")
-    seconds = GaugeMetricFamily(
-        "pawsonalize_stream_lag_seconds", "How far behind a shard's reader is.", labels=labels
-    )
-    messages = GaugeMetricFamily(
-        "pawsonalize_stream_lag_messages", "Messages that wait in a shard.", labels=labels
-    )
-    # Where all consumers are dead, their last word stays; it is old then.
-    looked = GaugeMetricFamily(
+_PAUSE_SECONDS = 0.05
+_GAUGES = (
+    ("pawsonalize_stream_lag_seconds", "How far behind a shard's reader is."),
+    ("pawsonalize_stream_lag_messages", "Messages that wait in a shard."),
+    # Of dead consumers the last lag stays; this one shows that it is old.
+    (
         "pawsonalize_stream_looked_seconds",
         "How long ago a shard's reader has said how far behind it is.",
-        labels=labels,
-    )
-    for one in shards:
-        ago = None if one.looked_at is None else max(0, now - one.looked_at) / SECOND
-        for gauge, value in (
-            (seconds, one.lag_seconds),
-            (messages, one.lag_messages),
-            (looked, ago),
-        ):
-            if value is not None:
-                gauge.add_metric((one.stream, one.shard), value)
-    return [seconds, messages, looked]
+    ),
+)
 
 
-_PAUSE_SECONDS = 0.05
+def count_batch(counts: BatchCounts) -> None:
+    """Count a batch of a stream's records by what became of them."""
+    EVENTS.labels("accepted").inc(counts.accepted)
+    EVENTS.labels("duplicate").inc(counts.duplicates)
+    EVENTS.labels("rejected").inc(counts.refused)
+    RECORDS.inc(counts.records)
 
 
 @dataclass(frozen=True, slots=True)
 class ServedStreams:
-    """What operations, metrics and the background share."""
+    """Parts that operations, metrics and the background share."""
 
     shards: Callable[[], list[Shard]]
-    """Returns the shards of all streams."""
     reading: StreamReading
     threads: ThreadPoolExecutor
 
@@ -103,7 +82,14 @@ def tasks(
 
 def gauges(streams: ServedStreams, now: int) -> list[Metric]:
     """Return the lags of the shards that have records to come."""
-    return lags((one for one in streams.shards() if not one.is_ended), now)
+    families = [GaugeMetricFamily(name, text, labels=("stream", "shard")) for name, text in _GAUGES]
+    for one in streams.shards():
+        ago = None if one.looked_at is None else max(0, now - one.looked_at) / SECOND
+        values = (one.lag_seconds, one.lag_messages, ago)
+        for gauge, value in zip(families, values, strict=True):
+            if value is not None and not one.is_ended:
+                gauge.add_metric((one.stream, one.shard), value)
+    return list(families)
 
 
 OPERATIONS = Operations()
@@ -140,18 +126,11 @@ async def get_streams(request: Request) -> Response:
     services: Services = request.app.state.services
     served: ServedStreams = request.app.state.wings["streams"]
     streams = groupby(await services.read(served.shards), lambda one: one.stream)
-    return json_response(
-        StreamList([StreamAnswer(name, list(map(_answer, of_it))) for name, of_it in streams])
-    )
+    answers = [StreamAnswer(name, list(map(_answer, shards))) for name, shards in streams]
+    return json_response(StreamList(answers))
 
 
 def _answer(one: Shard) -> ShardAnswer:
-    return ShardAnswer(
-        one.shard,
-        one.holder,
-        one.position,
-        one.is_ended,
-        one.lag_seconds,
-        one.lag_messages,
-        None if one.looked_at is None else iso(one.looked_at),
-    )
+    looked_at = None if one.looked_at is None else iso(one.looked_at)
+    lag = (one.lag_seconds, one.lag_messages, looked_at)
+    return ShardAnswer(one.shard, one.holder, one.position, one.is_ended, *lag)

@@ -1,4 +1,8 @@
-"""The address of a stream: `kinesis://NAME?region=…`, `nats://host:4222/STREAM`, `kafka://…`."""
+"""Streams of events: their addresses, and the port by which they are read.
+
+A record's place is its shard and its sequence. Records of one shard come in the order of the
+stream; a user's records are in one shard.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,26 +16,26 @@ from pawsonalize.wings.streams.stream_shards import ShardLag
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a stream holds, as it was put there."""
+    """A record of a stream."""
 
     shard: str
-    """The shard's id: unique in the stream, printable."""
+    """Unique in the stream, printable."""
     sequence: str
-    """Its place in the shard: unique there, printable."""
+    """Unique in the shard, printable."""
     data: bytes
     arrived_at: int | None = None
-    """When the stream took it, in milliseconds since 1970, where the stream tells."""
+    """Arrival at the stream in milliseconds since 1970, if known."""
 
 
 class Stream(Protocol):
-    """One consumer's view of a stream. Used by one thread."""
+    """One consumer's view of a stream, for one thread. Methods may raise StreamUnavailable."""
 
     def read(self, limit: int, wait: float) -> Sequence[Record]:
-        """The next records of the shards that this consumer reads, at most about `limit`.
+        """Return the next records of this consumer's shards, at most about `limit`.
 
-        Waits up to `wait` seconds for the first. What was read and not acknowledged is read again,
-        by this consumer or another one, after a crash, and never after later records of its shard
-        alone: a run of records that is read begins at the latest behind the last acknowledged one.
+        Waits up to `wait` seconds for the first. What nobody acknowledges is read again, by
+        any consumer, and never after later ones of their shard: a new reader begins at the latest
+        behind the last acknowledged record.
         """
         ...
 
@@ -40,7 +44,7 @@ class Stream(Protocol):
         ...
 
     def lag(self) -> Sequence[ShardLag]:
-        """How far behind this consumer is in each shard that it reads."""
+        """Return the lag of each shard that this consumer reads."""
         ...
 
     def close(self) -> None:
@@ -71,7 +75,6 @@ class StreamAddress:
     host: str = ""
     """Host and port of the broker, several with commas between; none for Kinesis."""
     options: Mapping[str, str] = field(default_factory=dict)
-    """What stands behind the question mark."""
     login: str = field(default="", repr=False)
     """`user:password`, or a token."""
 
@@ -86,9 +89,8 @@ class StreamAddress:
         login, _, host = parts.netloc.rpartition("@")
         name = host if kind == "kinesis" else parts.path.strip("/")
         if not name or (kind == "kinesis" and parts.path.strip("/")) or "/" in name:
-            raise InvalidInput(
-                f"{_without_login(url)} does not name its stream: write {_FORMS[kind]}"
-            )
+            text = f"{_without_login(url)} does not name its stream: write {_FORMS[kind]}"
+            raise InvalidInput(text)
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         for option in options.keys() - _OPTIONS[kind]:
             known = ", ".join(sorted(_OPTIONS[kind]))
@@ -112,7 +114,7 @@ class StreamAddress:
 
     @property
     def start(self) -> int | str:
-        """Where to begin in a shard of which nothing was read yet: `all`, `latest`, or a moment."""
+        """Start in a shard that nobody has read: `all`, `latest`, or a moment."""
         given = self.options.get("from", "all")
         if given in ("all", "trim_horizon"):  # as Amazon calls it
             return "all"

@@ -1,8 +1,16 @@
-"""Who reads which shard of a stream, and how far its events are stored."""
+"""Shards of streams in the tables: their consumers, positions and leases.
+
+Leases are for streams that assign nothing. No clock of another machine counts: a holder counts its
+beats up in the table, and whoever sees a count stand still for the length of a lease, by its own
+steady clock, takes the shard. A holder that was only slow may still store what it had read: its
+events carry the same ids, and its records begin no later than the new holder's, so neither doubles
+nor order are lost.
+"""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from sqlalchemy import delete, select, update
@@ -19,35 +27,32 @@ _COLUMNS = stream_shards.c
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A shard as the tables know it."""
+    """A shard as it is in the tables."""
 
     stream: str
-    """The stream's name."""
     shard: str
-    """Its id in the stream."""
     parents: tuple[str, ...] = ()
     """The shards whose records come before its own."""
     holder: str | None = None
-    """Who reads it."""
+    """Consumer that reads it."""
     wanted_by: str | None = None
-    """Whom its holder is to hand it to."""
+    """Consumer to which its holder is to hand it."""
     beats: int = 0
-    """Counted up by its holder."""
     position: str | None = None
     """The sequence through which all is stored; None: nothing is."""
     is_ended: bool = False
-    """Whether it will never have more records, and all are stored."""
+    """True if it will have no more records, and all are stored."""
     lag_seconds: float | None = None
-    """How far behind the stream its holder was, where the stream tells."""
+    """Lag of its holder, if the stream gives it."""
     lag_messages: int | None = None
-    """How many messages waited in it, where the stream tells."""
+    """Messages that waited, if the stream gives it."""
     looked_at: int | None = None
-    """When its holder looked, in milliseconds since 1970."""
+    """Moment of the lag, in milliseconds since 1970."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShardLag:
-    """How far behind the end of its shard a reader is."""
+    """Lag of a reader behind the end of its shard."""
 
     shard: str
     seconds: float | None = None
@@ -55,7 +60,7 @@ class ShardLag:
 
     @property
     def is_none(self) -> bool:
-        """Whether everything that was in the shard has been read, as far as is known."""
+        """True if everything in the shard has been read, as far as is known."""
         known = [one for one in (self.seconds, self.messages) if one is not None]
         return bool(known) and not any(known)
 
@@ -73,9 +78,8 @@ class ShardTable:
 
     def add(self, shards: Mapping[str, Sequence[str]], position: str | None = None) -> None:
         """Add the shards, each with its parents, that are not known yet; they begin there."""
-        rows = [
-            self._row(shard, parents) | {"position": position} for shard, parents in shards.items()
-        ]
+        begin = {"position": position}
+        rows = [self._row(shard, parents) | begin for shard, parents in shards.items()]
         if rows:
             with self._database.writing() as connection:
                 insert_new(connection, stream_shards, rows)
@@ -85,12 +89,9 @@ class ShardTable:
     ) -> None:
         """Show that the holder lives, and how far it is in shards that it holds."""
         mine = (_COLUMNS.stream == self._stream, _COLUMNS.holder == holder)
-        changes: dict[str, dict[str, object]] = {
-            shard: {"position": position} for shard, position in positions.items()
-        }
+        changes = {shard: {"position": position} for shard, position in positions.items()}
         for one in lags:
-            seen = {"lag_seconds": one.seconds, "lag_messages": one.messages, "looked_at": now}
-            changes.setdefault(one.shard, {}).update(seen)
+            changes[one.shard] = changes.get(one.shard, {}) | _lag_columns(one, now)
         alive = update(stream_shards).where(*mine).values(beats=_COLUMNS.beats + 1)
         with self._database.writing() as connection:
             connection.execute(alive)
@@ -100,8 +101,7 @@ class ShardTable:
 
     def take(self, seen: Shard, holder: str) -> bool:
         """Take a shard if it is still as it was seen; returns whether it was."""
-        taken = {"holder": holder, "wanted_by": None, "beats": seen.beats + 1}
-        return self._change(seen, taken)
+        return self._change(seen, {"holder": holder, "wanted_by": None, "beats": seen.beats + 1})
 
     def want(self, seen: Shard, who: str) -> bool:
         """Ask the holder to hand the shard over; returns whether that was noted."""
@@ -111,8 +111,8 @@ class ShardTable:
         self, shard: str, holder: str, position: str | None, now: int, to: str | None = None
     ) -> None:
         """Let a shard go, or hand it to another one; `position` is None if nothing was stored."""
-        gone: dict[str, object] = {"holder": to, "wanted_by": None, "looked_at": now}
-        gone |= {"lag_seconds": None, "lag_messages": None}  # who knows what comes from now on
+        # The lag is unknown: nobody knows what comes from now on.
+        gone = {"holder": to, "wanted_by": None} | _lag_columns(ShardLag(shard), now)
         self._hold(shard, holder, gone if position is None else gone | {"position": position})
 
     def end(self, shard: str, holder: str) -> None:
@@ -128,29 +128,13 @@ class ShardTable:
 
     def report(self, holder: str, lags: Iterable[ShardLag], now: int) -> None:
         """Show who reads what, for a stream that assigns its shards itself."""
-        rows = [
-            self._row(one.shard)
-            | {"holder": holder, "lag_seconds": one.seconds, "lag_messages": one.messages}
-            | {"looked_at": now}
-            for one in lags
-        ]
+        rows = [self._row(one.shard) | {"holder": holder} | _lag_columns(one, now) for one in lags]
         with self._database.writing() as connection:
             upsert(connection, stream_shards, rows)
 
     def _row(self, shard: str, parents: Sequence[str] = ()) -> dict[str, object]:
-        return {
-            "stream": self._stream,
-            "shard": shard,
-            "parents": _ENCODE(parents).decode(),
-            "holder": None,
-            "wanted_by": None,
-            "beats": 0,
-            "position": None,
-            "is_ended": False,
-            "lag_seconds": None,
-            "lag_messages": None,
-            "looked_at": None,
-        }
+        known = {"stream": self._stream, "shard": shard, "parents": _ENCODE(parents).decode()}
+        return dict.fromkeys(_COLUMNS.keys()) | known | {"beats": 0, "is_ended": False}
 
     def _change(self, seen: Shard, values: Mapping[str, object]) -> bool:
         same = (
@@ -169,6 +153,10 @@ class ShardTable:
             connection.execute(update(stream_shards).where(*mine).values(**values))
 
 
+def _lag_columns(lag: ShardLag, now: int) -> dict[str, Any]:
+    return {"lag_seconds": lag.seconds, "lag_messages": lag.messages, "looked_at": now}
+
+
 def shards_of_all(database: Database) -> list[Shard]:
     """The shards of every stream, by stream and id."""
     ordered = select(stream_shards).order_by(_COLUMNS.stream, _COLUMNS.shard)
@@ -177,26 +165,21 @@ def shards_of_all(database: Database) -> list[Shard]:
     return [Shard(**{**row, "parents": _PARENTS.decode(row["parents"])}) for row in rows]
 
 
-LEASE_SECONDS = 10.0
-_PAUSE_SECONDS = 1.0
-
-
 @dataclass(slots=True)
 class ShardLeases:
     """The shards that one consumer holds, spread evenly over all consumers that live."""
 
     table: ShardTable
     holder: str
-    """This consumer; unique among all of all machines."""
+    """Name of this consumer, unique on all machines."""
     now: Callable[[], int]
-    """The moment, for people who look at the table."""
-    lease: float = LEASE_SECONDS
-    """After so many seconds without a beat a holder counts as gone."""
-    pause: float = _PAUSE_SECONDS
-    """Between two looks, in seconds."""
+    lease: float = 10.0
+    """Seconds without a beat after which a holder counts as gone."""
+    pause: float = 1.0
+    """Seconds between two looks."""
     steady: Callable[[], float] = time.monotonic
     held: dict[str, Shard] = field(default_factory=dict)
-    """What this consumer reads, by shard, as it was at the last look."""
+    """Shards of this consumer, as of the last look."""
     _stored: dict[str, str] = field(default_factory=dict)
     _beats: Beats[str] = field(init=False)
     _looked: float | None = None
@@ -206,7 +189,7 @@ class ShardLeases:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time to look."""
+        """True if it is time to look."""
         return self._looked is None or self.steady() - self._looked >= self.pause
 
     def look(
@@ -215,9 +198,9 @@ class ShardLeases:
         lags: Iterable[ShardLag] = (),
         start: str | None = None,
     ) -> None:
-        """Show that we live, and take, ask for and give up shards; `shards` are the stream's.
+        """Show that we live, and take, request and give up shards; `shards` are the stream's.
 
-        Where nobody has read the stream yet, its shards get the position `start`.
+        Shards of a stream that nobody has read get the position `start`.
         """
         self.table.beat(self.holder, self._stored, lags, self.now())
         rows = self.table.all()
@@ -226,7 +209,10 @@ class ShardLeases:
             rows = self.table.all()
         self._looked = self.steady()
         self._beats.look({row.shard: (row.holder, row.beats) for row in rows})
-        self._take(_ready(rows))
+        # A shard may be read once its parents' records are stored.
+        waiting = {row.shard for row in rows if not row.is_ended}
+        ready = [row for row in rows if row.shard in waiting and waiting.isdisjoint(row.parents)]
+        self._take(ready)
         self.held = {row.shard: row for row in self.table.all() if row.holder == self.holder}
         self._stored.clear()
 
@@ -237,10 +223,9 @@ class ShardLeases:
 
     def hand_over(self, shard: str) -> None:
         """Give a shard to who waits for it; all that was read of it must be acknowledged."""
-        to = self.held[shard].wanted_by
-        self.table.release(shard, self.holder, self._stored.get(shard), self.now(), to)
-        del self.held[shard]
-        self._stored.pop(shard, None)
+        to, position = self.held[shard].wanted_by, self._stored.get(shard)
+        self.table.release(shard, self.holder, position, self.now(), to)
+        self._forget(shard)
 
     def note(self, shard: str, position: str) -> None:
         """Remember how far a shard is stored; it is written down at the next look."""
@@ -250,6 +235,9 @@ class ShardLeases:
     def end(self, shard: str) -> None:
         """Note that a shard is over and wholly stored."""
         self.table.end(shard, self.holder)
+        self._forget(shard)
+
+    def _forget(self, shard: str) -> None:
         self.held.pop(shard, None)
         self._stored.pop(shard, None)
 
@@ -261,7 +249,7 @@ class ShardLeases:
         self.held.clear()
 
     def _take(self, ready: Sequence[Shard]) -> None:
-        """Take our share of the shards that nobody reads; where there are none, ask for some."""
+        """Take our share of the shards that nobody reads; without any, request some."""
         free = [row for row in ready if self._is_free(row)]
         kept = [row for row in ready if row not in free]
         mine = sum((row.wanted_by or row.holder) == self.holder for row in kept)
@@ -272,23 +260,11 @@ class ShardLeases:
         share = -(-len(ready) // (len(others) + 1))
         for row in free[: max(0, share - mine)]:
             mine += self.table.take(row, self.holder)
-        if not free:
-            self._ask(others.values(), mine)
+        if not free:  # request from the consumer with the most as many as make us equal
+            kept_by = [[row for row in theirs if not row.wanted_by] for theirs in others.values()]
+            most = max(kept_by, key=len, default=[])
+            for row in most[: max(0, len(most) - mine) // 2]:
+                self.table.want(row, self.holder)
 
     def _is_free(self, row: Shard) -> bool:
         return row.holder is None or (row.holder != self.holder and self._beats.is_gone(row.shard))
-
-    def _ask(self, others: Iterable[Sequence[Shard]], mine: int) -> None:
-        """Ask who has the most for as many as make us equal; what is wanted is theirs no more."""
-        kept = [[row for row in theirs if row.wanted_by is None] for theirs in others]
-        most = max(kept, key=len, default=[])
-        for row in most[: max(0, len(most) - mine) // 2]:
-            self.table.want(row, self.holder)
-
-
-def _ready(rows: Sequence[Shard]) -> list[Shard]:
-    """The shards that may be read: not over, and no parent has records that are not stored."""
-    waiting = {row.shard for row in rows if not row.is_ended}
-    return [
-        row for row in rows if not row.is_ended and not any(one in waiting for one in row.parents)
-    ]

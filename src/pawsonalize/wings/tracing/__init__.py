@@ -9,10 +9,10 @@ from pawsonalize.wing import Wing
 
 
 class TracingSettings(msgspec.Struct, frozen=True):
-    """Where traces are sent."""
+    """Settings of tracing."""
 
     traces_url: Annotated[str, Meta(pattern="^(https?://.+)?$")] = ""
-    """Where OpenTelemetry traces go, such as `http://127.0.0.1:4318/v1/traces`; empty: nowhere."""
+    """Address for OpenTelemetry traces, such as `http://127.0.0.1:4318/v1/traces`; empty: none."""
 
 
 WING = Wing(

@@ -91,7 +91,6 @@ def tracing_to(processor: "SpanProcessor") -> Iterator[None]:
 
 
 def _in_span(tracer: "Tracer", name: str, is_block: bool) -> Callable[..., Any]:
-    """A wrapper for a method, or for a context manager, whose span is as long as its block."""
     from opentelemetry.trace import get_current_span  # noqa: PLC0415
 
     def spanned(own: Callable[..., Any], _of: object, args: Any, kwargs: Any) -> Any:

@@ -18,7 +18,7 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letters import DeadLetter
-from pawsonalize.wings.streams.consuming import Consumer, StreamSource, Taken
+from pawsonalize.wings.streams.consuming import BatchCounts, Consumer, StreamSource
 from pawsonalize.wings.streams.stream import Record
 from pawsonalize.wings.streams.stream_shards import ShardLag
 from tests.event_data import T0
@@ -90,7 +90,7 @@ def test_events_get_their_ids_from_their_place_in_the_stream(
     ingest: Ingest, letters: DeadLetters, log: EventLog
 ) -> None:
     stream = Listed([record(7, GOOD), record(8, [GOOD, {**GOOD, "eventId": "own"}])])
-    assert consumer(stream, ingest, letters).step(0) == Taken(2, accepted=3)
+    assert consumer(stream, ingest, letters).step(0) == BatchCounts(2, accepted=3)
     stored = [row.event for row in log.read(0, 9, 9)]
     assert [one.event_id for one in stored] == ["visits/shard-0/7", "visits/shard-0/8/0", "own"]
     assert {(one.sent_at, one.received_at) for one in stored} == {(T0 - 60_000, T0)}
@@ -101,11 +101,11 @@ def test_what_is_read_again_after_a_crash_is_stored_once(
     ingest: Ingest, letters: DeadLetters, log: EventLog
 ) -> None:
     stream = Listed([record(1, GOOD), record(2, b"poison"), record(3, GOOD)])
-    assert consumer(stream, ingest, letters).step(0) == Taken(
+    assert consumer(stream, ingest, letters).step(0) == BatchCounts(
         3, accepted=2, reasons=Counter(invalid_json=1)
     )
     stream.read_through = 0
-    assert consumer(stream, ingest, letters).step(0) == Taken(
+    assert consumer(stream, ingest, letters).step(0) == BatchCounts(
         3, duplicates=2, reasons=Counter(invalid_json=1)
     )
     assert (log.head(), letters.waiting()) == (2, 1)
@@ -116,7 +116,7 @@ def test_poison_is_kept_with_its_bytes_its_reason_and_its_place(
 ) -> None:
     bad = {**GOOD, "sessionId": ""}
     stream = Listed([record(1, b"\x00\xffpoison"), record(2, [GOOD, bad, "noise"])])
-    assert consumer(stream, ingest, letters).step(0) == Taken(
+    assert consumer(stream, ingest, letters).step(0) == BatchCounts(
         2, 1, 0, Counter(invalid_json=2, sessionId=1)
     )
     kept = {one.position: one for one in letters.page(10).letters}
@@ -140,7 +140,7 @@ def test_what_nobody_foresaw_costs_one_event_and_stops_nothing(
 ) -> None:
     failing = _FailsAtTwo(log, animals, reads_are_local=True)
     stream = Listed([record(n, {**GOOD, "eventId": f"e{n}"}) for n in range(5)])
-    assert consumer(stream, failing, letters).step(0) == Taken(
+    assert consumer(stream, failing, letters).step(0) == BatchCounts(
         5, accepted=4, reasons=Counter(unforeseen=1)
     )
     assert [row.event.event_id for row in log.read(0, 9, 9)] == ["e0", "e1", "e3", "e4"]
@@ -170,8 +170,8 @@ def test_an_outage_of_the_tables_loses_and_acknowledges_nothing(
             one.step(0)
     assert (stream.acknowledged, letters.waiting()) == (0, 0)
     down.is_down = False
-    assert one.step(0) == Taken(2, accepted=1, reasons=Counter(invalid_json=1))
-    assert one.step(0) == Taken()
+    assert one.step(0) == BatchCounts(2, accepted=1, reasons=Counter(invalid_json=1))
+    assert one.step(0) == BatchCounts()
     down.close()
 
 
@@ -179,7 +179,7 @@ def test_where_no_wing_keeps_them_refused_records_are_logged_and_counted(ingest:
     stream = Listed([record(1, b"poison of ann"), record(2, GOOD)])
     with capture_logs() as logs:
         taken = Consumer(stream, SOURCE, ingest, log_refusals, lambda: T0).step(0)
-    assert taken == Taken(2, accepted=1, reasons=Counter(invalid_json=1))
+    assert taken == BatchCounts(2, accepted=1, reasons=Counter(invalid_json=1))
     assert logs == [
         {
             "event": "refused",

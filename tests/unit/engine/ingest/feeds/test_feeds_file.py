@@ -42,7 +42,8 @@ south: {url: "https://example.org/dogs"}
     table = north.source.form.table
     assert (table.separator, table.dates) == ("\t", DateOrder.US)
     assert table.columns == {"ID": "ANIMAL, ID", "SIZE": ""}
-    assert (north.schedule, north.time_zone) == ("0 6 * * *", "America/Chicago")
+    noon = 1_716_033_600_000  # 2024-05-18T12:00:00Z, 07:00 in Chicago
+    assert (north.schedule, north.latest(noon)) == ("0 6 * * *", noon - 3_600_000)
     assert (south.schedule, south.source.how.complete) == ("rate(1 hour)", False)
     assert "s3cret" not in repr(north)
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
-from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals, Availability
 from pawsonalize.wings.feeds.feed_import import FolderWatch
 from pawsonalize.wings.feeds.formats import FeedForm, read_feed
@@ -31,7 +30,7 @@ def take(
     name: str = "csv",
 ) -> FeedReport:
     rows, _ = read_feed([content], FeedForm(name))
-    return import_feed(Inventory(animals), animals, rows, how, at, at)
+    return import_feed(animals, rows, how, at, at)
 
 
 def statuses(animals: Animals) -> dict[str, str]:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.wings.feeds.formats import read_feed
 from pawsonalize.wings.feeds.importing import FeedImport, FeedReport, import_feed
@@ -32,7 +31,7 @@ MEANINGS = {
 
 def take(animals: Animals, how: FeedImport) -> FeedReport:
     rows, _ = read_feed([FEED])
-    return import_feed(Inventory(animals), animals, rows, how, T0, T0)
+    return import_feed(animals, rows, how, T0, T0)
 
 
 def test_a_report_names_every_value_that_was_not_recognised_with_its_rows(
@@ -108,7 +107,7 @@ c,dog,very,,perhaps,yes,,,,
 
 def test_a_trait_that_cannot_be_read_is_unknown_and_costs_no_animal(animals: Animals) -> None:
     rows, _ = read_feed([TRAITS])
-    report = import_feed(Inventory(animals), animals, rows, FeedImport(), T0, T0)
+    report = import_feed(animals, rows, FeedImport(), T0, T0)
     assert (report.created, report.rejected) == (3, [])
     assert report.unrecognised == {
         "goodWithKids": {"very": 1},
@@ -129,7 +128,7 @@ def test_a_trait_that_cannot_be_read_is_unknown_and_costs_no_animal(animals: Ani
 
 def test_a_mapping_mends_traits_too(animals: Animals) -> None:
     rows, _ = read_feed([TRAITS])
-    report = import_feed(Inventory(animals), animals, rows, FeedImport(), T0, T0)
+    report = import_feed(animals, rows, FeedImport(), T0, T0)
     text = skeleton(report.unrecognised)
     assert "\ngoodWithKids:\n" in text
     assert "photos" not in text
@@ -142,7 +141,7 @@ def test_a_mapping_mends_traits_too(animals: Animals) -> None:
             "birthDate": {"1919-03-01": "2019-03-01"},
         }
     )
-    report = import_feed(Inventory(animals), animals, rows, FeedImport(mapping=mapping), T0, T0)
+    report = import_feed(animals, rows, FeedImport(mapping=mapping), T0, T0)
     assert set(report.unrecognised) == {"photos"}
     a, b, c = animals.get_many(["a", "b", "c"]).values()
     assert (str(a.born), a.good_with_dogs, b.fee) == ("2019-03-01", "selective", 40.0)
@@ -168,7 +167,7 @@ def test_a_meaning_of_a_trait_must_be_one() -> None:
 )
 def test_columns_that_are_named_as_ids_are_read(animals: Animals, header: str, values: str) -> None:
     rows, _ = read_feed([f"{header}\n{values}\n".encode()])
-    import_feed(Inventory(animals), animals, rows, FeedImport(), T0, T0)
+    import_feed(animals, rows, FeedImport(), T0, T0)
     animal = animals.get("7")
     assert animal is not None
     assert (animal.species, animal.breed) == ("2", "Poodle")
@@ -189,7 +188,7 @@ d,dog,2026-01-01,2026-01-05,foster,
 """
     for _again in range(2):
         rows, _ = read_feed([content])
-        report = import_feed(Inventory(animals), animals, rows, FeedImport(), T0, T0)
+        report = import_feed(animals, rows, FeedImport(), T0, T0)
         assert [(row.place, row.reason) for row in report.odd] == [
             (
                 3,

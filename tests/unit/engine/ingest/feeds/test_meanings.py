@@ -12,8 +12,8 @@ from pawsonalize.wings.feeds.importing import (
     BadRow,
     FeedImport,
     FeedReport,
-    find_brought,
-    note_brought,
+    find_newest_import,
+    keep_newest_import,
 )
 from pawsonalize.wings.feeds.mapping import Meanings, ValueMapping
 from tests.event_data import T0
@@ -72,8 +72,8 @@ def test_what_cannot_be_meant_is_refused(
 def test_a_source_may_have_any_name(meanings: Meanings, registry: Registry, source: str) -> None:
     meanings.say(source, "size", "XXS", "small", T0)
     assert meanings.of(source) == {"size": {"XXS": "small"}}
-    note_brought(registry, FILES, source, FeedReport(rows=1), T0)
-    found = find_brought(registry, FILES, source)
+    keep_newest_import(registry, FILES, source, FeedReport(rows=1), T0)
+    found = find_newest_import(registry, FILES, source)
     assert found is not None
     assert found.source == source
 
@@ -87,9 +87,9 @@ def test_an_import_keeps_its_first_rejected_rows_and_commonest_unknown_values(
         rejected=[BadRow(n, f"a{n}", "because " * 100) for n in range(40)],
         unrecognised={"breed": {f"b{n:03}": n for n in range(80)}},
     )
-    note_brought(registry, "north", "n", FeedReport(rows=5), T0)
-    note_brought(registry, "north", "n", report, T0 + 1)
-    found = find_brought(registry, "north", "n")
+    keep_newest_import(registry, "north", "n", FeedReport(rows=5), T0)
+    keep_newest_import(registry, "north", "n", report, T0 + 1)
+    found = find_newest_import(registry, "north", "n")
     assert found is not None
     assert (found.at, found.rows, found.created, found.rejected) == (T0 + 1, 90, 3, 40)
     assert [row.place for row in found.first_rejected] == list(range(20))

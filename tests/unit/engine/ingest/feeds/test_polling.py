@@ -19,10 +19,10 @@ from pawsonalize.storage.database import Database
 from pawsonalize.storage.journal import ProblemTable
 from pawsonalize.storage.resources import Resources
 from pawsonalize.storage.work import Deliveries, WorkTable
-from pawsonalize.wings.feeds.importing import FeedImport, find_brought
+from pawsonalize.wings.feeds.importing import FeedImport, find_newest_import
 from pawsonalize.wings.feeds.mapping import Meanings
-from pawsonalize.wings.feeds.polling import Polling, ScheduledFeed
-from pawsonalize.wings.feeds.sources import FeedSource
+from pawsonalize.wings.feeds.polling import Polling
+from pawsonalize.wings.feeds.sources import FeedSource, ListedFeed
 from tests.event_data import T0
 from tests.feed_server import Answer, FeedServer, feed_server
 from tests.unit.engine.ingest.feeds.samples import ASM3, PETFINDER_JSON, RESCUEGROUPS
@@ -61,7 +61,7 @@ class World:
         self.polling = self.another()
 
     def another(self, source: FeedSource | None = None) -> Polling:
-        feed = ScheduledFeed(source or self.source, lambda now: now - now % HOUR)
+        feed = ListedFeed(source or self.source, latest=lambda now: now - now % HOUR)
         leases = self.machine()
         return Polling({"north": feed}, self.registry, self.animals, self.problems, leases)
 
@@ -109,7 +109,7 @@ def test_what_has_not_changed_is_not_sent_again(world: World) -> None:
     world.polling.look(T0)
     world.polling.look(T0 + HOUR)
     assert world.server.asked[1][1]["if-none-match"] == '"1"'
-    assert world.polling.state("north", T0).said == "not changed since"
+    assert world.polling.state("north", T0).result == "not changed since"
     mended = replace(world.source, how=FeedImport(source="north"))
     assert world.another(mended).look(T0 + HOUR + 1) == 1
     assert "if-none-match" not in world.server.asked[2][1]
@@ -121,7 +121,7 @@ def test_what_an_operator_says_of_a_value_makes_the_feed_due_at_once(world: Worl
     polling = world.another(replace(world.source, how=feed))
     world.publish(Answer(b"id,species,breed\na,cat,ZORG\nb,dgo,x", headers={"ETag": '"1"'}))
     assert polling.look(T0) == 1
-    brought = find_brought(world.registry, "north", "s")
+    brought = find_newest_import(world.registry, "north", "s")
     assert brought is not None
     assert brought.unrecognised == {"breed": {"ZORG": 1}, "species": {"dgo / x": 1}}
     assert (brought.created, brought.rejected, brought.first_rejected[0].place) == (1, 1, 3)
@@ -253,7 +253,7 @@ def test_pictures_of_asm3s_service_are_at_the_service_without_its_password(world
     path = "/asmservice?account=ab1&method=json_adoptable_animals&username=u&password=hidden"
     world.server.answers[path] = Answer(json.dumps(told).encode())
     source = FeedSource(f"{world.server.url}{path}")
-    source.taken(world.animals, source.fetched(), T0)
+    source.import_pages(world.animals, source.fetched(), T0)
     bella = world.animals.get("11")
     assert bella is not None
     service = f"{world.server.url}/asmservice?account=ab1&method=animal_image&animalid=11"
@@ -267,5 +267,5 @@ def test_a_feed_is_as_true_as_when_it_was_changed(world: World) -> None:
     Inventory(world.animals).set_status("a", AnimalStatus.ADOPTED, now)
     world.publish(Answer(b"id,species,status\na,cat,available\n", headers=old))
     source = replace(world.source, how=FeedImport())
-    assert source.taken(world.animals, source.fetched(), now + 1).status_kept == 1
+    assert source.import_pages(world.animals, source.fetched(), now + 1).status_kept == 1
     assert world.listed()["a"] == "adopted"
