@@ -30,7 +30,8 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.catalogue import Item, User
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasureTable
-from pawsonalize.storage.events.impressions import RAW_MARK, RECOMMENDATION, Impression
+from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression
+from pawsonalize.storage.events.raw_events import RAW_MARK
 from pawsonalize.storage.visitor_rows import VisitorRows
 from pawsonalize.wings.dead_letters.composition import archived_letters, letters_of
 from pawsonalize.wings.dead_letters.letters import DeadLetter

@@ -16,7 +16,7 @@ from pawsonalize.storage.events.group_usage import (
     GroupSizes,
 )
 from pawsonalize.storage.work import Turns
-from tests.event_data import T0, event
+from tests.event_data import T0, event, is_logged
 
 TODAY = T0 // DAY
 
@@ -47,7 +47,7 @@ def test_what_is_beyond_the_limit_is_not_stored_and_what_is_good_beside_it_is(
 ) -> None:
     log = EventLog(database)
     assert take(log, "a", "1234", 3) == "NNN-"
-    assert [log.of("a").contains(one) for one in "1234"] == [True, True, True, False]
+    assert [is_logged(log.of("a"), one) for one in "1234"] == [True, True, True, False]
     assert counted(database, "a") == (3, 1)
 
 

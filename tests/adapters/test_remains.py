@@ -13,8 +13,7 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.engine.ingest.refusals import HTTP
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.events.impressions import RAW_MARK
-from pawsonalize.storage.events.raw_events import RawEvents
+from pawsonalize.storage.events.raw_events import RAW_MARK, RawEvents
 from pawsonalize.storage.sizes import remove_remains
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters
 from pawsonalize.wings.dead_letters.letters import DeadLetter

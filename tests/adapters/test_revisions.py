@@ -4,6 +4,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -13,7 +14,7 @@ from pawsonalize.storage import revisions
 from pawsonalize.storage.beats import Beats
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.revisions import bring_up_to_date
+from pawsonalize.storage.revisions import Migrations
 from pawsonalize.storage.servers import ServerTable
 from pawsonalize.storage.tables import REVISION
 from tests.adapters.test_servers import ONE, TWO
@@ -28,6 +29,10 @@ def moved_on(database: Database, oldest_program: str) -> None:
         connection.execute(text(f"UPDATE alembic_version SET version_num = '{NEWER}'"))
         changed = "UPDATE agreements SET value = :oldest WHERE name = 'oldest program'"
         connection.execute(text(changed), {"oldest": oldest_program})
+
+
+def migrations(database: Database) -> Migrations:
+    return Migrations(database.reading, database.writing, database.shown_url)
 
 
 def test_a_program_goes_on_on_tables_that_were_only_expanded(database_url: str) -> None:
@@ -85,7 +90,7 @@ def test_tables_are_not_contracted_while_an_older_server_lives(contracting: Data
     living.start()
     try:
         with pytest.raises(StorageUnavailable, match=r"still run: one:8080 \(Pawsonalize 0.9\)"):
-            bring_up_to_date(contracting, OLD.revision)
+            migrations(contracting).bring_up_to_date(OLD.revision)
     finally:
         stop.set()
         living.join()
@@ -95,7 +100,7 @@ def test_older_servers_that_were_killed_hold_nobody_up(contracting: Database) ->
     table = ServerTable(contracting)
     table.beat(OLD)
     table.beat(TWO)
-    bring_up_to_date(contracting, OLD.revision)
+    migrations(contracting).bring_up_to_date(OLD.revision)
     assert [one.name for one in table.all()] == [TWO.name]
 
 
@@ -105,12 +110,12 @@ def test_an_older_server_that_comes_back_meanwhile_is_seen(
     table = ServerTable(contracting)
     waiting = revisions._await_older
 
-    def wait_and_wake(*given: str) -> object:
-        gone = waiting(*given)  # type: ignore[arg-type]
+    def wait_and_wake(*given: Any) -> object:
+        gone = waiting(*given)
         table.beat(OLD)
         return gone
 
     table.beat(OLD)
     monkeypatch.setattr(revisions, "_await_older", wait_and_wake)
     with pytest.raises(StorageUnavailable, match="older ones still run: one:8080"):
-        bring_up_to_date(contracting, OLD.revision)
+        migrations(contracting).bring_up_to_date(OLD.revision)

@@ -19,6 +19,7 @@ from pawsonalize.kinds.group_resources import EventTracker, Filter
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
 from tests.aws_shapes import ACCOUNT, REGION
+from tests.event_data import is_logged
 from tests.wire.server import Wire, served
 
 SERVICES = ("personalize", "personalize-events", "personalize-runtime")
@@ -198,5 +199,5 @@ def test_put_events_above_the_limit_is_throttled_whole(
     put("3")
     with opened(Settings(data_dir=folder)) as adapters:
         log = adapters.log.of("small")
-        assert [log.contains(one) for one in "1234"] == [True, True, True, False]
+        assert [is_logged(log, one) for one in "1234"] == [True, True, True, False]
         DatasetGroups(adapters.registry).change("small", {"events_per_day": None}, clock.now())

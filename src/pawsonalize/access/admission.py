@@ -29,146 +29,26 @@ from pawsonalize.domain.times import DAY, HOUR, SECOND
 from pawsonalize.kinds.access_keys import SITE, AccessKey, AccessKeys, Scope
 from pawsonalize.kinds.cached_lookup import CachedLookup
 
-LASTS: Final = 12 * HOUR
-_SESSION = re.compile(r"(?P<key>PAWS[A-Z0-9]{1,40})\.(?P<end>\d{1,15})\.(?P<proof>[0-9a-f]{64})")
-
-
-@dataclass(frozen=True, slots=True)
-class PageSessions:
-    """Begins and reads sessions; `secret_of` finds the secret of a key, None without that key."""
-
-    secret_of: Callable[[str], str | None]
-
-    def begin(self, key_id: str, now: int) -> str:
-        """A new session of a key that there is."""
-        secret = self.secret_of(key_id)
-        assert secret is not None
-        end = now + LASTS
-        return f"{key_id}.{end}.{_proof(secret, key_id, end)}"
-
-    def key_of(self, session: str, now: int) -> str | None:
-        """The id of the key that signed in; None if the session is over, or none of ours."""
-        read = _SESSION.fullmatch(session)
-        secret = None if read is None else self.secret_of(read["key"])
-        if read is None or secret is None:
-            return None
-        key_id, end = read["key"], int(read["end"])
-        if not hmac.compare_digest(_proof(secret, key_id, end), read["proof"]):
-            return None
-        return key_id if now < end else None
-
-
-def _proof(secret: str, key_id: str, end: int) -> str:
-    # The text differs from whatever else the secret signs: visitors' tokens and AWS's requests.
-    text = f"pawsonalize pages {key_id} {end}"
-    return hmac.digest(secret.encode(), text.encode(), "sha256").hex()
-
-
-ALGORITHM: Final = "HS256"
-_LONGEST = DAY
-_SKEW_SECONDS = 60
-
-
-def read_visitor_token(token: str, secret_of: Callable[[str], str | None], now: int) -> str:
-    """The user that the token names; Unauthenticated if it is not signed, or not good now.
-
-    `secret_of` finds the secret of a key that may sign.
-    """
-    try:
-        key_id = jwt.get_unverified_header(token).get("kid")
-        secret = secret_of(key_id) if isinstance(key_id, str) else None
-        if secret is None:
-            raise _refused("its kid must be the id of a key with the scope site")
-        claims: dict[str, Any] = jwt.decode(
-            token,
-            secret,
-            algorithms=[ALGORITHM],
-            leeway=_SKEW_SECONDS,
-            options={"require": ["sub", "exp"], "verify_exp": False, "verify_aud": False},
-        )
-    except jwt.InvalidTokenError as error:
-        raise _refused(str(error)) from error
-    _check_end(claims["exp"], now)
-    return str(claims["sub"])
-
-
-def _check_end(end: object, now: int) -> None:
-    if not isinstance(end, int | float):
-        raise _refused("exp must be a number of seconds since 1970")
-    if not end * SECOND > now - _SKEW_SECONDS * SECOND:  # JSON's NaN is neither
-        raise _refused("it has expired: let your server sign a new one")
-    if end * SECOND > now + _LONGEST + _SKEW_SECONDS * SECOND:
-        raise _refused("it is good for more than a day: sign it for an hour, and anew when needed")
-
-
-def _refused(reason: str) -> Unauthenticated:
-    return Unauthenticated(
-        f"the visitor's token is refused: {reason}", code="visitor_token_refused"
-    )
-
-
-def foreign_origin(headers: Headers, names: Collection[str]) -> str | None:
-    """The origin of a page of another site; None for our own pages, and for what is no browser.
-
-    `names` are hosts by which browsers reach the service, beside the one that was asked: behind a
-    proxy, the two differ.
-    """
-    origin = headers.get("origin")
-    if origin is None:
-        # Old browsers, and requests that need no CORS: they still say whether they cross sites.
-        return "another site" if headers.get("sec-fetch-site") == "cross-site" else None
-    page = _parts(origin)
-    if page is not None and (page.netloc == headers.get("host") or page.hostname in names):
-        return None
-    return origin
-
-
-def key_for(origin: str) -> str:
-    """The command that makes a key for the origin's pages."""
-    named = origin[:200] if "://" in origin else "ORIGIN"
-    return f"pawsonalize keys create --scope browser --origin {named}"
-
-
-def is_of_this_machine(host: str, names: Collection[str]) -> bool:
-    """Whether a request by this `Host` was meant for us: an address, a local name, or our own.
-
-    A page elsewhere can make its own name point at our address. Such a name has a dot: nobody in
-    the internet owns one without, as machines and containers in a local network have.
-    """
-    page = _parts(f"//{host}")
-    name = "" if page is None else page.hostname or ""
-    if "." not in name or name.endswith(".localhost") or name in names:
-        return True
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _parts(url: str) -> SplitResult | None:
-    try:
-        return urlsplit(url)
-    except ValueError:
-        return None
-
-
 VISITOR_HEADER = "Pawsonalize-Visitor"
+ALGORITHM: Final = "HS256"
+"""The signature of visitors' tokens."""
+LASTS: Final = 12 * HOUR
+"""The length of a session of pages."""
 _BEARER = "bearer "
+_LONGEST = DAY
+_SKEW = 60 * SECOND
+_SESSION = re.compile(r"(?P<key>PAWS[A-Z0-9]{1,40})\.(?P<end>\d{1,15})\.(?P<proof>[0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
     """An admitted caller."""
 
-    key_id: str | None = None
-    """None: anybody, where no key is required."""
-    scopes: frozenset[Scope] = frozenset()
-    """Of the key; where none is required, all."""
+    key_id: str | None = None  # None: anybody, where no key is required
+    scopes: frozenset[Scope] = frozenset()  # of the key; where none is required, all
     is_page: bool = False
     """A browser with a key that everybody can read: trusted with its own session alone."""
-    user_id: str | None = None
-    """Id of the visitor, as the site's server signed it."""
+    user_id: str | None = None  # id of the visitor, as the site's server signed it
     dataset_group: str | None = None
     """The only dataset group that the key reaches; None: all, and the service as a whole."""
 
@@ -178,8 +58,7 @@ class Call:
     """Parts of a request that admission reads."""
 
     headers: Headers
-    client: str
-    """The address it came from."""
+    client: str  # the address it came from
     allowed: frozenset[Scope]
     """The scopes that admit to the operation; with none, anybody is admitted."""
 
@@ -196,14 +75,16 @@ class Admission:
         required: bool,
         names: Iterable[str] = (),
     ) -> None:
-        """`names` are the hosts by which browsers reach the service, beside the one asked."""
+        """`names` are the hosts by which browsers reach the service, besides the one in use."""
         self.required = required
         self.names = frozenset(names)
         self._keys = keys
         self._rates = rates
         self._now = now
         self._found = CachedLookup(keys.find, now)
-        self._origins = CachedLookup[None, frozenset[str]](lambda _: self._all_origins(), now)
+        self._origins = CachedLookup[None, frozenset[str]](
+            lambda _: frozenset(origin for key in keys.all() for origin in key.origins), now
+        )
         self._uses: dict[str, int] = {}
         self._counting = Lock()  # of `_uses`
         self._sessions = PageSessions(self._secret)
@@ -238,36 +119,25 @@ class Admission:
                 code="foreign_origin",
             )
         self._rates.check(key, call.client)
-        scopes = call.allowed.intersection(key.scopes)
-        if call.allowed and not scopes:
-            raise Forbidden(
-                f"{key.name} is for {_listed(key.scopes)}, and this needs {_listed(call.allowed)}"
-            )
+        if call.allowed:
+            _check_scopes(key, call.allowed)
         self._note_use(key)
         user_id = None
         if (signed := call.headers.get(VISITOR_HEADER)) is not None:
             secret_of = partial(self._signing_secret, key.dataset_group)
             user_id = read_visitor_token(signed, secret_of, self._now())
-        is_page = scopes == {Scope.BROWSER}
+        is_page = call.allowed.intersection(key.scopes) == {Scope.BROWSER}
         return Caller(key.name, frozenset(key.scopes), is_page, user_id, key.dataset_group)
 
     def sign_in(self, token: str, allowed: frozenset[Scope]) -> str:
-        """A session for pages: what the browser keeps of a key, instead of its secret.
-
-        Unauthenticated for a wrong key, Forbidden for one that is not for this.
-        """
+        """A session for pages; Unauthenticated or Forbidden for a wrong key."""
         key = self._key(token)
-        if allowed.isdisjoint(key.scopes):
-            raise Forbidden(
-                f"{key.name} is for {_listed(key.scopes)}, and this needs {_listed(allowed)}"
-            )
+        _check_scopes(key, allowed)
         return self._sessions.begin(key.name, self._now())
 
     def of_session(self, session: str | None, allowed: frozenset[Scope]) -> Caller:
-        """Return the viewer of a page; raises as `sign_in`, and Unauthenticated without session.
-
-        A session ends with its key.
-        """
+        """Return the viewer of a page; raises as `sign_in`, and Unauthenticated without session."""
+        # A session ends with its key.
         if not self.required:
             return Caller(scopes=frozenset(Scope))
         key_id = None if session is None else self._sessions.key_of(session, self._now())
@@ -275,15 +145,12 @@ class Admission:
         if found is None or found[0].is_expired(self._now()):
             raise Unauthenticated("sign in with a key first")
         key = found[0]
-        if allowed.isdisjoint(key.scopes):
-            raise Forbidden(
-                f"{key.name} is for {_listed(key.scopes)}, and this needs {_listed(allowed)}"
-            )
+        _check_scopes(key, allowed)
         self.count_use(key)
         return Caller(key.name, frozenset(key.scopes), dataset_group=key.dataset_group)
 
     def known_origins(self) -> frozenset[str]:
-        """Every origin whose pages have a key."""
+        """Every origin with pages that have a key."""
         return self._origins.find(None)
 
     def count_use(self, key: AccessKey) -> None:
@@ -320,27 +187,129 @@ class Admission:
         return None if found is None else found[1]
 
     def _signing_secret(self, dataset_group: str | None, key_id: str) -> str | None:
-        """The secret of a key that may sign for visitors; None if it may not.
-
-        One for a dataset group signs for that group's pages alone: users of the others are not its.
-        """
-        found = self._found.find(key_id)
-        if found is None or found[0].is_expired(self._now()):
+        """The secret of a key that may sign for visitors; None if it may not."""
+        # One for a dataset group signs for its pages alone: users of the others are not its.
+        key, secret = self._found.find(key_id) or (None, None)
+        if key is None or key.is_expired(self._now()) or SITE.isdisjoint(key.scopes):
             return None
-        if found[0].dataset_group not in {None, dataset_group}:
-            return None
-        return None if SITE.isdisjoint(found[0].scopes) else found[1]
+        return secret if key.dataset_group in {None, dataset_group} else None
 
-    def _all_origins(self) -> frozenset[str]:
-        return frozenset(origin for key in self._keys.all() for origin in key.origins)
+
+def _check_scopes(key: AccessKey, allowed: frozenset[Scope]) -> None:
+    if allowed.isdisjoint(key.scopes):
+        has, needs = (" or ".join(sorted(scopes)) for scopes in (key.scopes, allowed))
+        raise Forbidden(f"{key.name} is for {has}, and this needs {needs}")
 
 
 def _bearer(headers: Headers) -> str | None:
-    given = headers.get("authorization", "")
-    if not given:  # a delivery stream can send its key in no other header
+    sent = headers.get("authorization", "")
+    if not sent:  # a delivery stream can send its key in no other header
         return headers.get("x-amz-firehose-access-key")
-    return given[len(_BEARER) :].strip() if given[: len(_BEARER)].lower() == _BEARER else None
+    return sent[len(_BEARER) :].strip() if sent.lower().startswith(_BEARER) else None
 
 
-def _listed(scopes: Iterable[Scope]) -> str:
-    return " or ".join(sorted(scopes))
+def foreign_origin(headers: Headers, names: Collection[str]) -> str | None:
+    """The origin of a page of another site; None for our own pages, and for what is no browser.
+
+    `names` are hosts by which browsers reach the service, besides that of the request: behind a
+    proxy, the two differ.
+    """
+    origin = headers.get("origin")
+    if origin is None:
+        # Old browsers, and requests that need no CORS: they still say whether they cross sites.
+        return "another site" if headers.get("sec-fetch-site") == "cross-site" else None
+    page = _parts(origin)
+    if page is not None and (page.netloc == headers.get("host") or page.hostname in names):
+        return None
+    return origin
+
+
+def key_for(origin: str) -> str:
+    """The command that makes a key for the origin's pages."""
+    named = origin[:200] if "://" in origin else "ORIGIN"
+    return f"pawsonalize keys create --scope browser --origin {named}"
+
+
+def is_of_this_machine(host: str, names: Collection[str]) -> bool:
+    """True if a request by this `Host` is for us: an address, a local name, or our own.
+
+    A page elsewhere can make its own name point at our address. Such a name has a dot: nobody in
+    the internet owns one without, as machines and containers in a local network have.
+    """
+    page = _parts(f"//{host}")
+    name = "" if page is None else page.hostname or ""
+    if "." not in name or name.endswith(".localhost") or name in names:
+        return True
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _parts(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return None
+
+
+def read_visitor_token(token: str, secret_of: Callable[[str], str | None], now: int) -> str:
+    """The user of the token; Unauthenticated if no key of `secret_of` signed it, or it ended."""
+    try:
+        key_id = jwt.get_unverified_header(token).get("kid")
+        secret = secret_of(key_id) if isinstance(key_id, str) else None
+        if secret is None:
+            raise _refused("its kid must be the id of a key with the scope site")
+        claims: dict[str, Any] = jwt.decode(
+            token,
+            secret,
+            algorithms=[ALGORITHM],
+            leeway=_SKEW // SECOND,
+            options={"require": ["sub", "exp"], "verify_exp": False, "verify_aud": False},
+        )
+    except jwt.InvalidTokenError as error:
+        raise _refused(str(error)) from error
+    end = claims["exp"]
+    if not isinstance(end, int | float):
+        raise _refused("exp must be a number of seconds since 1970")
+    if not end * SECOND > now - _SKEW:  # JSON's NaN is neither
+        raise _refused("it has expired: let your server sign a new one")
+    if end * SECOND > now + _LONGEST + _SKEW:
+        raise _refused("it is good for more than a day: sign it for an hour, and anew when needed")
+    return str(claims["sub"])
+
+
+def _refused(reason: str) -> Unauthenticated:
+    message = f"the visitor's token is refused: {reason}"
+    return Unauthenticated(message, code="visitor_token_refused")
+
+
+@dataclass(frozen=True, slots=True)
+class PageSessions:
+    """Begins and reads sessions; `secret_of` finds the secret of a key, None without that key."""
+
+    secret_of: Callable[[str], str | None]
+
+    def begin(self, key_id: str, now: int) -> str:
+        """A new session of a key that there is."""
+        secret = self.secret_of(key_id)
+        assert secret is not None
+        end = now + LASTS
+        return f"{key_id}.{end}.{_proof(secret, key_id, end)}"
+
+    def key_of(self, session: str, now: int) -> str | None:
+        """The id of the key that signed in; None if the session is over, or none of ours."""
+        read = _SESSION.fullmatch(session)
+        secret = None if read is None else self.secret_of(read["key"])
+        if read is None or secret is None:
+            return None
+        key_id, end = read["key"], int(read["end"])
+        is_ours = hmac.compare_digest(_proof(secret, key_id, end), read["proof"])
+        return key_id if is_ours and now < end else None
+
+
+def _proof(secret: str, key_id: str, end: int) -> str:
+    # The text differs from whatever else the secret signs: visitors' tokens and AWS's requests.
+    text = f"pawsonalize pages {key_id} {end}"
+    return hmac.digest(secret.encode(), text.encode(), "sha256").hex()

@@ -30,22 +30,19 @@ async def note(audit: AuditLog, entry: AuditEntry) -> None:
     try:
         await run_in_threadpool(audit.add, entry)
     except PawsonalizeError as error:
-        log.error(
-            "not in the audit log",
-            who=entry.who,
-            what=entry.what,
-            target=entry.target,
-            reason=error.message,
-        )
+        names = {"who": entry.who, "what": entry.what, "target": entry.target}
+        log.error("not in the audit log", **names, reason=error.message)
 
 
 NATIVE = "/v1/"
 """The paths where pages of other sites may call, with a key that names them."""
 _SAFE = frozenset({"GET", "HEAD"})
-_METHODS = "GET, POST, PUT, PATCH, DELETE"
-_HEADERS = f"Authorization, Content-Type, {VISITOR_HEADER}"
+_PREFLIGHT = {
+    "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
+    "Access-Control-Allow-Headers": f"Authorization, Content-Type, {VISITOR_HEADER}",
+    "Access-Control-Max-Age": "600",
+}
 _EXPOSED = "X-Recommendation-Id, Pawsonalize-Unknown-Fields, Retry-After"
-_PREFLIGHT_SECONDS = "600"
 _YEAR_SECONDS = 365 * 24 * 3600
 _DATA = {  # pages say for themselves what they may load
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -68,21 +65,14 @@ class Guard:
         admission: Admission = scope["app"].state.admission
         headers = Headers(scope=scope)
         origin = foreign_origin(headers, admission.names)
-        answer = _with_headers(send, scope)
         app: ASGIApp = _refusal(scope, headers, origin, admission) or self._app
+        reader = None
         if origin is not None and scope["path"].startswith(NATIVE):
             is_known = origin in await run_in_threadpool(admission.known_origins)
-            answer = _for_origin(answer, origin) if is_known else answer
+            reader = origin if is_known else None
             if scope["method"] == "OPTIONS":
                 app = _preflight(origin, is_known=is_known)
-        await app(scope, receive, answer)
-
-
-_PREFLIGHT = {
-    "Access-Control-Allow-Methods": _METHODS,
-    "Access-Control-Allow-Headers": _HEADERS,
-    "Access-Control-Max-Age": _PREFLIGHT_SECONDS,
-}
+        await app(scope, receive, _with_headers(send, scope, reader))
 
 
 def _preflight(origin: str, *, is_known: bool) -> Response:
@@ -114,8 +104,8 @@ def _refused(code: str, message: str) -> Response:
     return Response(body, HTTPStatus.FORBIDDEN, media_type="application/json")
 
 
-def _with_headers(send: Send, scope: Scope) -> Send:
-    """Say how browsers have to treat the answer."""
+def _with_headers(send: Send, scope: Scope, reader: str | None) -> Send:
+    """Say how browsers have to treat the answer, and which foreign origin's pages may read it."""
 
     async def answer(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -126,20 +116,10 @@ def _with_headers(send: Send, scope: Scope) -> Send:
                     headers.setdefault(name, value)
             if scope["scheme"] == "https":
                 headers["Strict-Transport-Security"] = f"max-age={_YEAR_SECONDS}"
-        await send(message)
-
-    return answer
-
-
-def _for_origin(send: Send, origin: str) -> Send:
-    """Let the origin's pages read the answer."""
-
-    async def answer(message: Message) -> None:
-        if message["type"] == "http.response.start":
-            headers = MutableHeaders(scope=message)
-            headers["Access-Control-Allow-Origin"] = origin
-            headers["Access-Control-Expose-Headers"] = _EXPOSED
-            headers.add_vary_header("Origin")
+            if reader is not None:
+                headers["Access-Control-Allow-Origin"] = reader
+                headers["Access-Control-Expose-Headers"] = _EXPOSED
+                headers.add_vary_header("Origin")
         await send(message)
 
     return answer

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -29,14 +30,33 @@ from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.group_limits import GroupLimits
 from pawsonalize.storage.events.group_usage import DayCounts, GroupDays
 
+_WAITING = 512  # far fewer than connections: who is refused at once makes room for others
+_HERE = 4
+_IN_THREADS = 24
+_WORK = 12
+_PAST = 2  # all together are fewer than the threads that requests have
+_PAST_WAITING = 16
+_LATE_SECONDS = 3.0
 _IPV6_NEIGHBOURS = 64  # bits that one subscriber's addresses have in common
 
 
-class Rates:
-    """Counts the calls of keys in this process, which gets its share of each rate.
+class _Calls:
+    """Calls of each caller in a sliding window of time."""
 
-    A browser's key is public, so its calls are counted for each address they come from.
-    """
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+    def wait(self, rate: RateLimitItem, *caller: str) -> int:
+        """Count a call; 0 if it may be made, else the seconds until one may."""
+        if self._limiter.hit(rate, *caller):
+            return 0
+        free = self._limiter.get_window_stats(rate, *caller).reset_time
+        return max(math.ceil(free - self._now() / SECOND), 1)
+
+
+class Rates:
+    """Counts calls in this process, which gets its share of rates; a public key's by address."""
 
     def __init__(
         self, browser: str, other: str, now: Callable[[], int], processes: int = 1
@@ -44,24 +64,20 @@ class Rates:
         """`browser` and `other` are rates of keys that have none of their own; empty: no limit."""
         self._browser = browser
         self._other = other
-        self._now = now
         self._processes = processes
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._calls = _Calls(now)
 
     def check(self, key: AccessKey, client: str) -> None:
         """Count a call; TooManyRequests if it is one too many."""
-        given = key.rate or (self._browser if key.is_public else self._other)
-        if not given:
+        text = key.rate or (self._browser if key.is_public else self._other)
+        if not text:
             return
-        rate = _share(given, self._processes)
-        counted = (key.name, _neighbours(client)) if key.is_public else (key.name,)
-        if self._limiter.hit(rate, *counted):
-            return
-        free = self._limiter.get_window_stats(rate, *counted).reset_time
-        raise TooManyRequests(
-            f"{key.name} may be used {given}" + (" from one address" if key.is_public else ""),
-            retry_after=max(math.ceil(free - self._now() / SECOND), 1),
-        )
+        caller = (key.name, _neighbours(client)) if key.is_public else (key.name,)
+        if seconds := self._calls.wait(_share(text, self._processes), *caller):
+            raise TooManyRequests(
+                f"{key.name} may be used {text}" + (" from one address" if key.is_public else ""),
+                retry_after=seconds,
+            )
 
 
 def check_rate(given: str, field: str) -> None:
@@ -89,22 +105,11 @@ def _parsed(given: str, field: str) -> RateLimitItem:
 
 def _neighbours(client: str) -> str:
     """The addresses that are counted together: one of IPv4, a subscriber's of IPv6."""
-    try:
+    with suppress(ValueError):
         address = ip_address(client)
-    except ValueError:
-        return client
-    if isinstance(address, IPv6Address):
-        return str(ip_network((address, _IPV6_NEIGHBOURS), strict=False))
+        if isinstance(address, IPv6Address):
+            return str(ip_network((address, _IPV6_NEIGHBOURS), strict=False))
     return client
-
-
-_WAITING = 512  # far fewer than connections: who is refused at once makes room for others
-_HERE = 4
-_IN_THREADS = 24
-_WORK = 12
-_PAST = 2  # all together are fewer than the threads that requests have
-_PAST_WAITING = 16
-_LATE_SECONDS = 3.0
 
 
 class Usage:
@@ -128,13 +133,7 @@ class Usage:
         with self._lock:
             counted, self._counts = self._counts, defaultdict(lambda: [0, 0, 0.0])
         rows = [
-            DayCounts(
-                group,
-                day,
-                requests=int(answered),
-                refused=int(refused),
-                answer_ms=round(seconds * SECOND),
-            )
+            DayCounts(group, day, int(answered), int(refused), round(seconds * SECOND))
             for (group, day), (answered, refused, seconds) in counted.items()
         ]
         try:
@@ -163,19 +162,18 @@ class TenantRequest:
     """A request about a dataset group, while it is answered."""
 
     group: str
-    _tenants: "Tenants"
+    _usage: Usage
     _slots: FairSlots
     _began: float = field(default_factory=time.perf_counter)
     _is_over: bool = False
 
     def leave(self) -> None:
         """Let the next one in; it is counted."""
-        if self._is_over:
-            return
-        self._is_over = True
-        seconds = time.perf_counter() - self._began
-        self._slots.give_back(self.group, seconds)
-        self._tenants.usage.count(self.group, seconds)
+        if not self._is_over:
+            self._is_over = True
+            seconds = time.perf_counter() - self._began
+            self._slots.give_back(self.group, seconds)
+            self._usage.count(self.group, seconds)
 
 
 class Tenants:
@@ -197,9 +195,8 @@ class Tenants:
         self.usage = usage
         self._limits = CachedLookup(look, now)
         self._reads_are_local = reads_are_local
-        self._now = now
         self._processes = processes
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._calls = _Calls(now)
         self._slots = {
             Lane.ANSWERS: FairSlots(_HERE if reads_are_local else _IN_THREADS, _WAITING),
             Lane.WORK: FairSlots(_WORK, _WAITING),
@@ -228,7 +225,7 @@ class Tenants:
         except (TooManyRequests, NotReady):
             self.usage.count(group, 0.0, refused=True)
             raise
-        return TenantRequest(group, self, slots)
+        return TenantRequest(group, self.usage, slots)
 
     def why_late(self) -> str | None:
         """Return why requests have waited for seconds, or None. Call it in the event loop."""
@@ -253,15 +250,12 @@ class Tenants:
                 retry_after=3600,
             )
         rate = RateLimitItemPerMinute(max(most // self._processes, 1))
-        if self._limiter.hit(rate, group):
-            return
-        free = self._limiter.get_window_stats(rate, group).reset_time
-        seconds = max(math.ceil(free - self._now() / SECOND), 1)
-        raise TooManyRequests(
-            f"dataset group {group} may be asked {most:,} times a minute (requests_per_minute): go"
-            f" on in {seconds} s",
-            retry_after=seconds,
-        )
+        if seconds := self._calls.wait(rate, group):
+            raise TooManyRequests(
+                f"dataset group {group} may be asked {most:,} times a minute"
+                f" (requests_per_minute): go on in {seconds} s",
+                retry_after=seconds,
+            )
 
 
 def check_reach(confined_to: str | None, group: str | None) -> None:

@@ -59,10 +59,7 @@ class HeavyReads:
         return await asyncio.shield(making)
 
     async def share(self, key: Hashable, call: Callable[[], T]) -> T:
-        """The same; who asks for the same key meanwhile gets what the first one gets.
-
-        So who loads a page again, as it takes long, takes no other place.
-        """
+        """The same; whoever wants the same key meanwhile gets what the first one gets."""
         if (making := self._shared.get(key)) is None:
             making = self._shared[key] = asyncio.ensure_future(self.make(call))
             making.add_done_callback(lambda _: self._shared.pop(key))
@@ -105,11 +102,9 @@ _SMOOTHING = 0.1
 class _Queue:
     """The requests of one dataset group."""
 
-    used: float
-    """Seconds that it was served for, by its weight; who has the least is next."""
+    used: float  # seconds that it was served for, by its weight; who has the least is next
     weight: int = 1
-    cost: float = _FIRST_COST
-    """Recent mean time of its requests, in seconds."""
+    cost: float = _FIRST_COST  # recent mean time of its requests, in seconds
     running: int = 0
     waiting: dict[asyncio.Future[None], float] = field(default_factory=dict)
     """In the order of their turns, each with the time of the loop at which it came."""

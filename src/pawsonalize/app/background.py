@@ -172,7 +172,7 @@ def _for_answers(engine: "Engine") -> Iterator[Task]:
 def _work(settings: Settings, adapters: Adapters, engine: "Engine") -> Iterator[Task]:
     once = partial(adapters.leases.leading, HOUSEKEEPING)
     for worker in engine.jobs.workers:
-        yield Task(f"do a {worker.kind.kind}", _JOB_SECONDS, worker.work, engine.working)
+        yield Task(f"do a {worker.kind.resource.kind}", _JOB_SECONDS, worker.work, engine.working)
     yield Task("begin data deletion jobs", LOOK_SECONDS, engine.deletions.look)
     yield Task("erase visitors", _JOB_SECONDS, once(engine.erasing.work), engine.working)
     yield Task("train when due", LOOK_SECONDS, at_the_moment(engine.automatic.look))

@@ -13,7 +13,7 @@ from pawsonalize.http.tls import certificate_of
 from pawsonalize.kinds.access_keys import ADOPTION_SITE, AccessKey, Scope
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
-from pawsonalize.storage.database import check_urls
+from pawsonalize.storage.urls import check_urls
 from pawsonalize.wing import added
 
 

@@ -22,10 +22,7 @@ class ObjectStore(Protocol):
         ...
 
     def replace(self, key: str, content: bytes | Path) -> None:
-        """Create an object or put another in its place, durably.
-
-        A path is a file of this machine, which is not read into memory whole.
-        """
+        """Create an object or replace it, durably; a file is not read into memory whole."""
         ...
 
     def get(self, key: str) -> bytes:
@@ -33,10 +30,7 @@ class ObjectStore(Protocol):
         ...
 
     def fetch(self, key: str, file: Path) -> None:
-        """Write an object into a file of this machine; NotFound if there is none.
-
-        It is not read into memory whole. OSError if the file cannot be written.
-        """
+        """Write an object into a local file, part by part; NotFound without it."""
         ...
 
     def delete(self, key: str) -> None:
@@ -48,10 +42,7 @@ class ObjectStore(Protocol):
         ...
 
     def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """The keys below a folder with the sizes of their objects in bytes, in no promised order.
-
-        "" is for all.
-        """
+        """The keys below a folder, and the bytes of their objects, in no promised order."""
         ...
 
     def changes(self, prefix: str = "") -> Iterator[tuple[str, int]]:

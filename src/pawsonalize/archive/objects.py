@@ -63,21 +63,14 @@ class LocalObjects:
     def get(self, key: str) -> bytes:
         """See `ObjectStore.get`."""
         path = self._path(key)
-        with _as_folder_errors(path):
-            try:
-                return path.read_bytes()
-            except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-                raise NotFound(f"the object store holds no object {key}") from error
+        with _as_folder_errors(path), _as_not_found(key):
+            return path.read_bytes()
 
     def fetch(self, key: str, file: Path) -> None:
         """See `ObjectStore.fetch`."""
         path = self._path(key)
-        try:
+        with _as_folder_errors(path), _as_not_found(key):
             source = path.open("rb")
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-            raise NotFound(f"the object store holds no object {key}") from error
-        except OSError as error:
-            raise _unusable(path, error) from error
         with source, file.open("wb") as target:
             shutil.copyfileobj(source, target)
 
@@ -177,15 +170,19 @@ def _as_folder_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise _unusable(path, error) from error
+        raise StorageUnavailable(
+            f"the folder of objects cannot be used ({error.strerror}): check that its disk has"
+            " space and that it is writable",
+            detail=str(path),
+        ) from error
 
 
-def _unusable(path: Path, error: OSError) -> StorageUnavailable:
-    return StorageUnavailable(
-        f"the folder of objects cannot be used ({error.strerror}): check that its disk has space"
-        " and that it is writable",
-        detail=str(path),
-    )
+@contextmanager
+def _as_not_found(key: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise NotFound(f"the object store holds no object {key}") from error
 
 
 def open_objects(location: str, kms_key: str = "", *, hurried: bool = False) -> ObjectStore:
@@ -249,11 +246,8 @@ class RemoteObjects:
 
     def get(self, key: str) -> bytes:
         """See `ObjectStore.get`."""
-        with _as_storage_errors():
-            try:
-                return bytes(obstore.get(self._store, key).bytes())
-            except FileNotFoundError as error:
-                raise NotFound(f"the object store holds no object {key}") from error
+        with _as_storage_errors(), _as_not_found(key):
+            return bytes(obstore.get(self._store, key).bytes())
 
     def fetch(self, key: str, file: Path) -> None:
         """See `ObjectStore.fetch`."""
@@ -263,13 +257,10 @@ class RemoteObjects:
 
     def _parts(self, key: str) -> Iterator["obstore.Bytes"]:
         """An object in parts, each asked for by itself: none takes longer than a request may."""
-        with _as_storage_errors():
-            try:
-                reader = obstore.open_reader(self._store, key, buffer_size=_PART_BYTES)
-                while len(part := reader.read(_PART_BYTES)):
-                    yield part
-            except FileNotFoundError as error:
-                raise NotFound(f"the object store holds no object {key}") from error
+        with _as_storage_errors(), _as_not_found(key):
+            reader = obstore.open_reader(self._store, key, buffer_size=_PART_BYTES)
+            while len(part := reader.read(_PART_BYTES)):
+                yield part
 
     def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""

@@ -38,10 +38,7 @@ class ArtefactStore(Protocol):
         ...
 
     def array(self, location: str, name: str) -> NDArray[Any] | None:
-        """One array of an artefact, unchecked; None if it has none of that name.
-
-        CorruptArtefact if it cannot be read.
-        """
+        """One array, unchecked; None without that name, CorruptArtefact if it cannot be read."""
         ...
 
     def locations(self, prefix: str) -> list[str]:
@@ -71,10 +68,7 @@ class ArtefactStore(Protocol):
         ...
 
     def sweep(self, is_dead: Callable[[str], bool] = nobody) -> int:
-        """Delete what writers left that died halfway; returns how many.
-
-        `is_dead` says of a location whether who wrote there is known to be dead.
-        """
+        """Delete what dead writers left, as the lock or `is_dead` of a location tells; how many."""
         ...
 
     def forget_removed(self) -> None:

@@ -141,10 +141,9 @@ def _verified(folder: Path) -> list[str]:
 
 def size_of(folder: Path) -> int:
     """The bytes of an artefact's files; 0 if it is gone."""
-    try:
+    with suppress(FileNotFoundError):
         return sum(file.stat().st_size for file in folder.iterdir())
-    except FileNotFoundError:
-        return 0
+    return 0
 
 
 class ArtefactCache:
@@ -263,14 +262,12 @@ def _locked(folder: Path) -> int:
 
 
 def _is_at(folder: Path, descriptor: int) -> bool:
-    try:
+    with suppress(FileNotFoundError):
         return os.path.samestat(folder.stat(), os.fstat(descriptor))
-    except FileNotFoundError:
-        return False
+    return False
 
 
 def _used_at(folder: Path) -> float:
-    try:
+    with suppress(FileNotFoundError):
         return folder.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
+    return 0.0

@@ -1,7 +1,8 @@
 """Trained models as folders below one folder of this machine."""
 
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,14 @@ from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.data import Arrays
 
 
+@contextmanager
+def _readable(location: str) -> Iterator[None]:
+    try:
+        yield
+    except files.UNREADABLE as error:
+        raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+
+
 class FolderArtefacts:
     """`ArtefactStore` on a folder. An artefact's location is the name of its folder in there."""
 
@@ -23,36 +32,21 @@ class FolderArtefacts:
 
     def save(self, name: str, card: ModelCard, arrays: Arrays) -> str:
         """See `ArtefactStore.save`. It is written under another name, synced, then renamed."""
-        try:
-            self._root.mkdir(parents=True, exist_ok=True)
-            with files.new_draft(self._root) as draft:
-                files.write(draft, card, arrays)
-                draft.rename(self._root / name)
-            files.sync(self._root)
-        except OSError as error:
-            if (self._root / name).is_dir():
-                raise Conflict(f"there is a model named {name} already") from error
-            raise StorageUnavailable(
-                f"the model cannot be written ({error.strerror})", detail=str(error)
-            ) from error
+        with self._created(name) as draft:
+            files.write(draft, card, arrays)
         return name
 
     def load(self, location: str) -> tuple[ModelCard, Arrays]:
         """See `ArtefactStore.load`."""
-        try:
+        with _readable(location):
             return files.read(self._root / location)
-        except files.UNREADABLE as error:
-            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
 
     def array(self, location: str, name: str) -> NDArray[Any] | None:
         """See `ArtefactStore.array`."""
-        try:
-            file = self._root / location / f"{name}.npy"
+        file = self._root / location / f"{name}.npy"
+        with _readable(location), suppress(FileNotFoundError):
             return np.asarray(np.load(file, mmap_mode="r", allow_pickle=False))
-        except FileNotFoundError:
-            return None
-        except (OSError, ValueError, EOFError) as error:
-            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+        return None
 
     def locations(self, prefix: str) -> list[str]:
         """See `ArtefactStore.locations`."""
@@ -69,32 +63,21 @@ class FolderArtefacts:
 
     def export(self, location: str, folder: Path) -> None:
         """See `ArtefactStore.export`. The files are linked, not copied, where that can be."""
-        try:
+        with _readable(location):
             for file in sorted((self._root / location).iterdir()):
                 files.link(file, folder / file.name)
             files.check(folder)
-        except files.UNREADABLE as error:
-            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
 
     def bring_back(self, location: str, folder: Path) -> None:
         """See `ArtefactStore.bring_back`."""
-        try:
-            files.check(folder)
-            self._root.mkdir(parents=True, exist_ok=True)
-            with files.new_draft(self._root) as draft:
-                for file in sorted(folder.iterdir()):
-                    files.link(file, draft / file.name)
-                draft.chmod(stat.S_IMODE(self._root.stat().st_mode))
-                draft.rename(self._root / location)
-            files.sync(self._root)
-        except ValueError as error:
-            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
-        except OSError as error:
-            if (self._root / location).is_dir():
-                raise Conflict(f"there is a model named {location} already") from error
-            raise StorageUnavailable(
-                f"the model cannot be written ({error.strerror})", detail=str(error)
-            ) from error
+        with self._created(location) as draft:
+            try:
+                files.check(folder)
+            except ValueError as error:
+                raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+            for file in sorted(folder.iterdir()):
+                files.link(file, draft / file.name)
+            draft.chmod(stat.S_IMODE(self._root.stat().st_mode))
 
     def remove(self, location: str) -> None:
         """See `ArtefactStore.remove`."""
@@ -119,3 +102,19 @@ class FolderArtefacts:
     def unfinished(self) -> list[str]:
         """See `ArtefactStore.unfinished`. None: what is left after a sweep is being written."""
         return []
+
+    @contextmanager
+    def _created(self, name: str) -> Iterator[Path]:
+        """Yield a folder that becomes the artefact of that name, whole or not at all."""
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            with files.new_draft(self._root) as draft:
+                yield draft
+                draft.rename(self._root / name)
+            files.sync(self._root)
+        except OSError as error:
+            if (self._root / name).is_dir():
+                raise Conflict(f"there is a model named {name} already") from error
+            raise StorageUnavailable(
+                f"the model cannot be written ({error.strerror})", detail=str(error)
+            ) from error

@@ -92,10 +92,7 @@ class AccessKey(Resource, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class AccessKeys:
-    """The access keys of one installation.
-
-    `root` answers the root key; True asks to make one if there is none.
-    """
+    """The access keys of one installation; `root` answers the root key, and makes it if True."""
 
     registry: Registry
     root: Callable[[bool], bytes]
@@ -111,10 +108,7 @@ class AccessKeys:
         rate: str = "",
         expires_at: int | None = None,
     ) -> tuple[AccessKey, str]:
-        """A new key and its secret; InvalidInput without a scope, or for a bad origin.
-
-        NotFound without the dataset group that it is for.
-        """
+        """A new key and its secret; InvalidInput for bad scopes or origins."""
         if not scopes:
             raise InvalidInput(f"give the key a scope: {', '.join(Scope)}", field="scopes")
         for origin in origins:
@@ -150,10 +144,7 @@ class AccessKeys:
             self.registry.create(key, now)
 
     def rotate(self, key_id: str, overlap_days: float, now: int) -> tuple[AccessKey, str]:
-        """A new key like this one, which is refused when the overlap is over.
-
-        NotFound if there is none.
-        """
+        """A new key like this one, which ends with the overlap; NotFound if there is none."""
         old = self.registry.get(AccessKey, key_id)
         new = self.create(
             old.scopes,

@@ -15,10 +15,7 @@ _MOST = 10_000  # keys that are kept at once
 
 
 class CachedLookup(Generic[KeyT, FoundT]):
-    """A look-up whose results are kept for a second, or for `lasts`; errors are not kept.
-
-    `lasts` is in milliseconds.
-    """
+    """Results of a look-up, kept for a second or `lasts` milliseconds; errors are not kept."""
 
     def __init__(
         self, look: Callable[[KeyT], FoundT], now: Callable[[], int], lasts: int = SECOND

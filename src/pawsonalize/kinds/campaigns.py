@@ -8,17 +8,7 @@ from msgspec import Meta
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.kind import (
-    Block,
-    Commands,
-    Field,
-    Kind,
-    Native,
-    Param,
-    Quota,
-    Values,
-    Wire,
-)
+from pawsonalize.kinds.kind import Block, Commands, Field, Kind, Native, Param, Quota, Values, Wire
 from pawsonalize.kinds.resource import Resource, Status
 from pawsonalize.kinds.solutions import Solution, SolutionVersion, TrainingSelection
 from pawsonalize.recipes import SIMILAR_ITEMS
@@ -101,12 +91,10 @@ class Influence(Protocol):
     @property
     def popularity_influence(self) -> float | None:
         """At 1 the more popular of two similar items comes first."""
-        ...
 
     @property
     def freshness_influence(self) -> float | None:
         """At 1 the newer of two similar items comes first."""
-        ...
 
 
 def check_influence(recipe: str, wanted: Influence) -> None:
@@ -125,11 +113,7 @@ def is_wanted(wanted: Influence) -> bool:
 
 
 class Recommender(Resource, frozen=True, kw_only=True):
-    """A solution, its trained version and its campaign, in one.
-
-    Solution and campaign have the name `served_by`. An INACTIVE recommender keeps both and answers
-    nothing.
-    """
+    """Solution, version and campaign in one, named `served_by`; an INACTIVE one answers nothing."""
 
     kind: ClassVar[str] = "recommender"
     owner: ClassVar[str | None] = "dataset_group"
@@ -155,25 +139,21 @@ _SETTINGS = (
 )
 _SERVICES, _TRAINED = "the service's", "as it was trained"
 _PARAMS = (
-    Param(name="exploration_weight", help="The share of places that explore.", unset=_SERVICES),
+    Param("exploration_weight", "The share of places that explore.", unset=_SERVICES),
+    Param("exploration_item_age_cut_off", "Days that an item counts as new.", unset=_SERVICES),
+    Param("min_provisioned_tps", "Warn below it.", unset=_SERVICES),
+    Param("popularity_influence", "Of similar-items.", unset=_TRAINED),
+    Param("freshness_influence", "Of similar-items.", unset=_TRAINED),
     Param(
-        name="exploration_item_age_cut_off",
-        help="Days that an item counts as new.",
-        unset=_SERVICES,
-    ),
-    Param(name="min_provisioned_tps", help="Warn below it.", unset=_SERVICES),
-    Param(name="popularity_influence", help="Of similar-items.", unset=_TRAINED),
-    Param(name="freshness_influence", help="Of similar-items.", unset=_TRAINED),
-    Param(
-        name="follows_latest",
+        "follows_latest",
+        "Go on to each newer version by itself.",
         flag="--follows-latest/--no-follows-latest",
-        help="Go on to each newer version by itself.",
         unset="no",
     ),
 )
 
 
-def _create_campaign(parts: Any, values: Values, now: int) -> Campaign:
+def _create_campaign(parts: Any, values: Values, now: int) -> Any:
     """Create a campaign of a version or, if none is named, of the solution's newest.
 
     A solution without any version is served from its first one on. Raises what `Campaigns.create`
@@ -190,17 +170,13 @@ def _create_campaign(parts: Any, values: Values, now: int) -> Campaign:
     else:
         raise InvalidInput("name the solution to serve, or one of its versions", field="solution")
     campaign = Campaign(**fields, solution=solution, followed=version)
-    created: Campaign = parts.campaigns.create(campaign, version, now)
-    return created
+    return parts.campaigns.create(campaign, version, now)
 
 
-def _change_campaign(parts: Any, name: str, changes: Values, now: int) -> Campaign:
+def _change_campaign(parts: Any, name: str, changes: Values, now: int) -> Any:
     fields = dict(changes)
     version, revision = fields.pop("solution_version", None), fields.pop("revision", None)
-    changed: Campaign = parts.campaigns.update(
-        name, version, now, expected_revision=revision, **fields
-    )
-    return changed
+    return parts.campaigns.update(name, version, now, expected_revision=revision, **fields)
 
 
 CAMPAIGN_KIND = Kind(
@@ -210,7 +186,7 @@ CAMPAIGN_KIND = Kind(
     blocks=(
         Block(
             SolutionVersion,
-            lambda campaign, version: version.name in campaign.versions,
+            lambda one, other: other.name in one.versions,
             lambda version: str(version.solution),
         ),
     ),
@@ -226,22 +202,19 @@ CAMPAIGN_KIND = Kind(
         delete="Delete a campaign; its versions stay.",
         actions={"rollback": "Serve the version before again."},
         request=(
-            "name",
-            Field(name="solution", type=str | None, default=None),
-            "solution_version",
-            *_SETTINGS,
-            "tags",
+            *("name", Field("solution", str | None, default=None), "solution_version"),
+            *(*_SETTINGS, "tags"),
         ),
         changes=(
-            Field(name="solution_version", type=str | None, default=None),
-            Field(name="revision", type=int | None, default=None),
+            Field("solution_version", str | None, default=None),
+            Field("revision", int | None, default=None),
             *_SETTINGS,
         ),
         answer=(
             *("solution", "solution_version", "previous_version", "latest_update"),
             *_SETTINGS,
             "sustained_tps",
-            Field(name="status", type=str, of="serving_status"),
+            Field("status", str, of="serving_status"),
         ),
         docs={
             "request": "A campaign to create: which solution, or which version of it, is served,"
@@ -272,11 +245,11 @@ CAMPAIGN_KIND = Kind(
         ),
         params=(
             "name",
-            Param(name="solution", help="The solution to serve.", is_argument=True),
+            Param("solution", "The solution to serve.", is_argument=True),
             Param(
-                name="solution_version",
+                "solution_version",
+                "The solution version.",
                 flag="--version",
-                help="The solution version.",
                 unset="the newest, or the first to come",
             ),
             *_PARAMS,
@@ -288,16 +261,13 @@ CAMPAIGN_KIND = Kind(
         ),
         changes=(
             Param(
-                name="solution_version",
-                help="The solution version to serve.",
+                "solution_version",
+                "The solution version to serve.",
                 is_argument=True,
                 unset="as it is",
             ),
             Param(
-                name="revision",
-                type=int,
-                help="Only if the campaign is still at this revision.",
-                unset="any",
+                "revision", "Only if the campaign is still at this revision.", type=int, unset="any"
             ),
             *_PARAMS,
         ),
@@ -314,13 +284,7 @@ CAMPAIGN_KIND = Kind(
 RECOMMENDER_KIND = Kind(
     resource=Recommender,
     parent=DatasetGroup,
-    blocks=(
-        Block(
-            Campaign,
-            lambda recommender, campaign: recommender.served_by == campaign.name,
-            lambda _: None,
-        ),
-    ),
+    blocks=(Block(Campaign, lambda one, other: one.served_by == other.name, lambda _: None),),
     delete=lambda parts, name, now: parts.recommenders.delete(name, now),
     wire=Wire(deletes="Deletes a recommender with its solution, its campaign and its model."),
 )

@@ -27,12 +27,7 @@ from pawsonalize.kinds.kind import (
     Wire,
 )
 from pawsonalize.kinds.resource import Resource, Status
-from pawsonalize.kinds.schemas import (
-    ITEMS_OF_A_SHOP,
-    DatasetSchema,
-    avro_text,
-    dataset_type_named,
-)
+from pawsonalize.kinds.schemas import ITEMS_OF_A_SHOP, DatasetSchema, avro_text, dataset_type_named
 
 
 class DatasetGroup(Resource, frozen=True, kw_only=True):
@@ -134,18 +129,8 @@ def check_type(dataset: Dataset, schema: DatasetSchema) -> None:
         )
 
 
-def _create_group(parts: Any, values: Values, now: int) -> DatasetGroup:
-    created: DatasetGroup = parts.dataset_groups.create(now=now, **values)
-    return created
-
-
-def _change_group(parts: Any, name: str, changes: Values, now: int) -> DatasetGroup:
-    changed: DatasetGroup = parts.dataset_groups.change(name, changes.get("limits", {}), now)
-    return changed
-
-
 _LIMITS = Param(
-    name="limits",
+    "limits",
     type=list[str],
     flag="--limit",
     help="name=value, or name= for none: requests_per_minute, events_per_minute, events_per_day,"
@@ -156,8 +141,10 @@ DATASET_GROUP_KIND = Kind(
     resource=DatasetGroup,
     quota=Quota(limit=DATASET_GROUPS, scope="", advice=", or raise the setting max_dataset_groups"),
     of_group=False,
-    create=_create_group,
-    change=_change_group,
+    create=lambda parts, values, now: parts.dataset_groups.create(now=now, **values),
+    change=lambda parts, name, changes, now: parts.dataset_groups.change(
+        name, changes.get("limits", {}), now
+    ),
     delete=lambda parts, name, _now: parts.datasets.delete_group(name),
     native=Native(
         list="What belongs together, newest first.",
@@ -165,7 +152,7 @@ DATASET_GROUP_KIND = Kind(
         change="Change the limits of a dataset group.",
         delete="Delete a dataset group with what is left of its data; 409 names what goes first.",
         request=("name", "limits", "tags"),
-        changes=(Field(name="limits", type=GroupLimits),),
+        changes=(Field("limits", GroupLimits),),
         answer=("limits",),
         docs={
             "request": "A dataset group to create.",
@@ -210,8 +197,8 @@ DATASET_GROUP_KIND = Kind(
 )
 
 
-def _create_dataset(parts: Any, values: Values, now: int) -> Dataset:
-    created: Dataset = parts.datasets.describe(
+def _create_dataset(parts: Any, values: Values, now: int) -> Any:
+    return parts.datasets.describe(
         values["dataset_group"],
         dataset_type_named(values["dataset_type"]),
         avro_text(values.get("schema")),
@@ -219,7 +206,6 @@ def _create_dataset(parts: Any, values: Values, now: int) -> Dataset:
         tags=values.get("tags", {}),
         asked=values.get("asked", {}),
     )
-    return created
 
 
 def _read_schema(given: str) -> str:
@@ -246,9 +232,9 @@ DATASET_KIND = Kind(
         create="Create a dataset of a dataset group, with its schema.",
         delete="Delete a dataset with its data.",
         request=(
-            Field(name="dataset_type", type=str),
+            Field("dataset_type", str),
             "dataset_group",
-            Field(name="schema", type=str | dict[str, Any] | None, default=None),
+            Field("schema", str | dict[str, Any] | None, default=None),
         ),
         answer=("dataset_group", "dataset_type", "schema"),
         docs={
@@ -284,16 +270,11 @@ DATASET_KIND = Kind(
             "Items --dataset-group shelter-b --schema items.avsc",
         ),
         params=(
-            Param(
-                name="dataset_type",
-                type=str,
-                help="Interactions, Items or Users.",
-                is_argument=True,
-            ),
+            Param("dataset_type", "Interactions, Items or Users.", type=str, is_argument=True),
             "dataset_group",
             Param(
-                name="schema",
-                help="A file of Avro JSON, or the name of a schema that is there.",
+                "schema",
+                "A file of Avro JSON, or the name of a schema that is there.",
                 unset="the columns of the default dataset group",
                 read=_read_schema,
             ),

@@ -1,19 +1,11 @@
 """Parts of a dataset group: event trackers, filters and metric attributions."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import msgspec
 
 from pawsonalize.kinds.datasets import PANEL, DatasetGroup
-from pawsonalize.kinds.kind import (
-    Commands,
-    Kind,
-    Native,
-    Param,
-    Quota,
-    Values,
-    Wire,
-)
+from pawsonalize.kinds.kind import Commands, Kind, Native, Param, Quota, Wire
 from pawsonalize.kinds.resource import Resource, new_tracking_id
 
 
@@ -60,17 +52,13 @@ class EventTracker(Resource, frozen=True, kw_only=True):
     tracking_id: str
 
 
-def _create_tracker(parts: Any, values: Values, now: int) -> EventTracker:
-    tracker = EventTracker(**values, tracking_id=new_tracking_id())
-    created: EventTracker = parts.registry.create(tracker, now)
-    return created
-
-
 EVENT_TRACKER_KIND = Kind(
     resource=EventTracker,
     parent=DatasetGroup,
     quota=Quota(limit=1),
-    create=_create_tracker,
+    create=lambda parts, values, now: parts.registry.create(
+        EventTracker(**values, tracking_id=new_tracking_id()), now
+    ),
     native=Native(
         list="Who may send events over the Personalize API, newest first.",
         create="Create the event tracker of a dataset group.",
@@ -81,9 +69,7 @@ EVENT_TRACKER_KIND = Kind(
             "request": "An event tracker to create; a dataset group has one.",
             "answer": "Permission to send events into a dataset group over the Personalize API.",
         },
-        examples={
-            "of a second shelter": {"name": "shelter-b", "datasetGroup": "shelter-b"},
-        },
+        examples={"of a second shelter": {"name": "shelter-b", "datasetGroup": "shelter-b"}},
     ),
     wire=Wire(
         creates="Creates the event tracker of a dataset group, which has one, with a new"
@@ -119,16 +105,11 @@ class Filter(Resource, frozen=True, kw_only=True):
     expression: str
 
 
-def _create_filter(parts: Any, values: Values, now: int) -> Filter:
-    created: Filter = parts.filters.create(now=now, **values)
-    return created
-
-
 FILTER_KIND = Kind(
     resource=Filter,
     parent=DatasetGroup,
     quota=Quota(limit=10),
-    create=_create_filter,
+    create=lambda parts, values, now: parts.filters.create(now=now, **values),
     native=Native(
         tag="Filters",
         list="Which items answers may hold, by name, newest first.",
@@ -166,11 +147,7 @@ FILTER_KIND = Kind(
         ),
         params=(
             "name",
-            Param(
-                name="expression",
-                help="What passes: see docs/reference/filters.md.",
-                is_argument=True,
-            ),
+            Param("expression", "What passes: see docs/reference/filters.md.", is_argument=True),
             "dataset_group",
         ),
         delete=(

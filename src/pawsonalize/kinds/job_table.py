@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, LeaseLost, reason_of
@@ -24,7 +23,7 @@ class FairOrder:
         self._work = work
 
     def ordered(
-        self, waiting: Sequence[WorkT], whose: Callable[[WorkT], str | None]
+        self, waiting: Sequence[WorkT], group_of: Callable[[WorkT], str | None]
     ) -> list[WorkT]:
         """The work, which comes oldest first, in the order in which it is to be begun.
 
@@ -36,7 +35,7 @@ class FairOrder:
         places: dict[str, int] = {}
         keyed = []
         for place, one in enumerate(waiting):
-            group = whose(one) or ""
+            group = group_of(one) or ""
             places[group] = places.get(group, -1) + 1
             keyed.append((places[group], last.get(group, 0), place, one))
         return [one for *_, one in sorted(keyed, key=lambda each: each[:3])]
@@ -60,96 +59,16 @@ MAX_TAKINGS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class JobWorker(Generic[ResourceT]):
-    """Does the jobs of a kind, one after the other, each time `work` is called.
-
-    `perform` does one and returns its changes; if it raises, the job failed with that reason. While
-    a job is done, its lease is held. So what a process that died has begun is begun anew by
-    another one, of this machine or of another.
-    """
-
-    registry: Registry
-    kind: type[ResourceT]
-    check: Callable[[ResourceT], None]
-    perform: Callable[[ResourceT], Mapping[str, Any]]
-    leases: Leases
-    now: Callable[[], int]
-    order: FairOrder
-    stopping: threading.Event = field(default_factory=threading.Event)
-
-    def work(self) -> bool:
-        """Do the next job, or one whose process died.
-
-        Dataset groups take turns; of one, the oldest job is next. An error is stored in the job.
-        True if a job was done.
-        """
-        free = [
-            job
-            for job in self.registry.unsettled(self.kind)
-            if job.status is Status.CREATE_PENDING or self.leases.is_gone(lease_of(job))
-        ]
-        for job in self.order.ordered(free, self.registry.group_of):
-            if self.stopping.is_set():
-                return False
-            if self._done(job.name):
-                return True
-        return False
-
-    def _done(self, name: str) -> bool:
-        """Do the job, unless another process does or did; whether it was done here."""
-        with self.leases.held(lease_of(self.registry.get(self.kind, name))) as lease:
-            job = self.registry.get(self.kind, name)  # it may have ended in between
-            if lease is None or job.status.is_settled:
-                return False
-            try:
-                self._perform(job, lease.takings)
-            except (Conflict, LeaseLost):  # another server goes on with it
-                return False
-        return True
-
-    def _perform(self, job: ResourceT, takings: int) -> None:
-        if job.status is Status.CREATE_PENDING:
-            job = self.registry.update(moved(job, Status.CREATE_IN_PROGRESS), self.now())
-            self.order.begun(self.registry.group_of(job))
-        elif (reason := self._why_not_again(job, takings)) is not None:
-            failed = moved(job, Status.CREATE_FAILED, failure_reason=reason)
-            self.registry.update(failed, self.now())
-            return
-        try:
-            changes = {"status": Status.ACTIVE, **self.perform(job)}
-        except LeaseLost:
-            raise
-        except Exception as error:  # noqa: BLE001 - the job says what it was
-            if self.stopping.is_set():  # then it is left to the next process
-                return
-            reason = reason_of(error)
-            changes = {"status": Status.CREATE_FAILED, "failure_reason": reason}
-        self.registry.update(moved(job, **changes), self.now())
-
-    def _why_not_again(self, job: ResourceT, takings: int) -> str | None:
-        """Why a job whose process died is not begun anew, if so."""
-        died = f"the {job.kind}'s process ended without a word"
-        if takings > MAX_TAKINGS:
-            return f"{died}, {MAX_TAKINGS} times: see the log of the server, and create it again"
-        try:
-            self.check(job)
-        except InvalidInput:  # a command's file, which no server can read
-            return f"{died}: create it again"
-        return None
-
-
-@dataclass(frozen=True, slots=True)
 class JobKind(Generic[ResourceT]):
     """One kind of job."""
 
     resource: type[ResourceT]
-    check: Callable[[ResourceT], None]
-    """Raises InvalidInput for a job that cannot be done."""
+    check: Callable[[ResourceT], None]  # raises InvalidInput for a job that cannot be done
     perform: Callable[[ResourceT], Mapping[str, Any]] | None
     """Does a job and returns its changes; None for jobs that are done elsewhere."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class JobTable:
     """The jobs of a registry; those of one kind are done one after the other, by any server.
 
@@ -178,29 +97,95 @@ class JobTable:
 
     def finish(self, job: ResourceT) -> ResourceT:
         """Do the job here, or wait for the server that does it; returns it settled."""
-        worker = next(one for one in self.workers if one.kind is type(job))
+        worker = next(one for one in self.workers if one.kind.resource is type(job))
         while not (job := self.registry.get(type(job), job.name)).status.is_settled:
             if not worker.work():
                 time.sleep(_LOOK_SECONDS)
         return job
 
-    @cached_property
-    def workers(self) -> tuple[JobWorker[Any], ...]:
+    @property
+    def workers(self) -> tuple["JobWorker[Any]", ...]:
         """The workers, one for each kind that is done here."""
         return tuple(
-            JobWorker(
-                self.registry,
-                kind.resource,
-                kind.check,
-                kind.perform,
-                self.leases,
-                self.now,
-                self.order(kind.resource.kind),
-                self.stopping,
-            )
-            for kind in self.kinds
-            if kind.perform is not None
+            JobWorker(self, one, one.perform) for one in self.kinds if one.perform is not None
         )
+
+
+@dataclass(frozen=True, slots=True)
+class JobWorker(Generic[ResourceT]):
+    """Does the jobs of a kind, one after the other, each time `work` is called.
+
+    While a job is done, its lease is held. So what a process that died has begun is begun anew by
+    another one, of this machine or of another.
+    """
+
+    table: JobTable
+    kind: JobKind[ResourceT]
+    perform: Callable[[ResourceT], Mapping[str, Any]]
+
+    def work(self) -> bool:
+        """Do the next job, or one whose process died.
+
+        Dataset groups take turns; of one, the oldest job is next. An error is stored in the job.
+        True if a job was done.
+        """
+        registry, leases = self.table.registry, self.table.leases
+        free = [
+            job
+            for job in registry.unsettled(self.kind.resource)
+            if job.status is Status.CREATE_PENDING or leases.is_gone(lease_of(job))
+        ]
+        for job in self._order.ordered(free, registry.group_of):
+            if self.table.stopping.is_set():
+                return False
+            if self._do(job.name):
+                return True
+        return False
+
+    @property
+    def _order(self) -> FairOrder:
+        return self.table.order(self.kind.resource.kind)
+
+    def _do(self, name: str) -> bool:
+        """Do the job, unless another process does or did; returns whether it was done here."""
+        registry, kind = self.table.registry, self.kind.resource
+        with self.table.leases.held(lease_of(registry.get(kind, name))) as lease:
+            job = registry.get(kind, name)  # it may have ended in between
+            if lease is None or job.status.is_settled:
+                return False
+            try:
+                self._perform(job, lease.takings)
+            except (Conflict, LeaseLost):  # another server goes on with it
+                return False
+        return True
+
+    def _perform(self, job: ResourceT, takings: int) -> None:
+        registry, now = self.table.registry, self.table.now
+        if job.status is Status.CREATE_PENDING:
+            job = registry.update(moved(job, Status.CREATE_IN_PROGRESS), now())
+            self._order.begun(registry.group_of(job))
+        elif (reason := self._why_not_again(job, takings)) is not None:
+            registry.update(moved(job, Status.CREATE_FAILED, failure_reason=reason), now())
+            return
+        try:
+            changes = {"status": Status.ACTIVE, **self.perform(job)}
+        except LeaseLost:
+            raise
+        except Exception as error:  # noqa: BLE001 - the job says what it was
+            if self.table.stopping.is_set():  # then it is left to the next process
+                return
+            changes = {"status": Status.CREATE_FAILED, "failure_reason": reason_of(error)}
+        registry.update(moved(job, **changes), now())
+
+    def _why_not_again(self, job: ResourceT, takings: int) -> str | None:
+        died = f"the {job.kind}'s process ended without a word"
+        if takings > MAX_TAKINGS:
+            return f"{died}, {MAX_TAKINGS} times: see the log of the server, and create it again"
+        try:
+            self.kind.check(job)
+        except InvalidInput:  # a command's file, which no server can read
+            return f"{died}: create it again"
+        return None
 
 
 def lease_of(job: Resource) -> str:

@@ -136,14 +136,14 @@ def _batch(
             delete="Forget a job that is done; its files stay.",
             request=(
                 *("name", "solution_version"),
-                Field(name="input", type=_LOCATION, of="source"),
-                Field(name="output", type=_LOCATION, of="target"),
+                Field("input", _LOCATION, of="source"),
+                Field("output", _LOCATION, of="target"),
                 *("results", "filter", *settings, "tags"),
             ),
             answer=(
                 "solution_version",
-                Field(name="input", type=str, of="source"),
-                Field(name="output", type=str, of="target"),
+                Field("input", str, of="source"),
+                Field("output", str, of="target"),
                 *("results", "filter", "answered", "rejected"),
             ),
             docs={

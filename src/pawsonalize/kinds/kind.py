@@ -65,15 +65,13 @@ class Quota(msgspec.Struct, frozen=True, kw_only=True):
     limit: int
     of_parent: bool = True
     of_group: bool = False
-    in_work: bool = False
-    """True: those that are not settled count."""
-    alike: str = ""
-    """The field that is the same in those that count."""
+    in_work: bool = False  # True: those that are not settled count
+    alike: str = ""  # the field that is the same in those that count
     scope: str = " in a dataset group"
     advice: str = ""
 
 
-class Field(msgspec.Struct, frozen=True, kw_only=True):
+class Field(msgspec.Struct, frozen=True):
     """A field of a type at `/v1` that differs from the resource's.
 
     In a request `of` is the value that it becomes; in an answer the attribute, or a function of the
@@ -94,8 +92,7 @@ class Native(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     list: str
-    get: str = ""
-    """Empty: `One …`."""
+    get: str = ""  # empty: `One …`
     create: str = ""
     change: str = ""
     delete: str = ""
@@ -108,12 +105,9 @@ class Native(msgspec.Struct, frozen=True, kw_only=True):
     types: Mapping[str, str] = {}
     examples: Mapping[str, Any] = {}
     change_examples: Mapping[str, Any] = {}
-    status: int = 201
-    """Of a creation: 202 if it is done in the background."""
-    tag: str = "Data"
-    """The group of operations in the docs: see `TAGS` in `http/openapi.py`."""
-    noun: str = ""
-    """The kind in the description of its name, if it is another one."""
+    status: int = 201  # of a creation: 202 if it is done in the background
+    tag: str = "Data"  # the group of operations in the docs: see `TAGS` in `http/openapi.py`
+    noun: str = ""  # the kind in the description of its name, if it is another one
     by_address: bool = False
     """True if a campaign may stand for its dataset group, and both may be in the query."""
 
@@ -127,21 +121,17 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
 
     creates: str = ""
     """The effect of a creation, for the page of coverage; empty: a function of the door creates."""
-    deletes: str = ""
-    """The effect of a deletion; empty: there is none."""
+    deletes: str = ""  # the effect of a deletion; empty: there is none
     members: Mapping[str, str] = {}
     """Paths of members, such as `dataSource.dataLocation`, and the fields that they are."""
     stored: tuple[str, ...] = ()
     """Members of a creation that are answered as they came, and do nothing else."""
-    defaults: Values = {}
-    """Fields of a creation that have another default here."""
-    shown: Mapping[str, Callable[[Any], Any]] = {}
-    """More members of an answer."""
-    plural: str = ""
-    """The member that lists them, if it does not follow from the kind's name."""
+    defaults: Values = {}  # fields of a creation that have another default here
+    shown: Mapping[str, Callable[[Any], Any]] = {}  # more members of an answer
+    plural: str = ""  # the member that lists them, if it does not follow from the kind's name
 
 
-class Param(msgspec.Struct, frozen=True, kw_only=True):
+class Param(msgspec.Struct, frozen=True):
     """An argument or an option of a command.
 
     Its type and bounds are those of the resource's field, unless it has a type of its own. `unset`
@@ -167,22 +157,17 @@ class Commands(msgspec.Struct, frozen=True, kw_only=True):
     The params `name` and `dataset_group` are the same for all kinds.
     """
 
-    panel: str
-    """The headline of the main help below which it stands."""
+    panel: str  # the headline of the main help below which it stands
     about: str
-    columns: tuple[str, ...]
-    """The fields that `ls` prints."""
+    columns: tuple[str, ...]  # the fields that `ls` prints
     filter: str = "Only those of this one, by its name or ARN."
     """The help of the option of `ls` that names a parent; empty: none."""
-    ls_example: str = ""
-    """The arguments of the example of `ls`."""
+    ls_example: str = ""  # the arguments of the example of `ls`
     show: CommandText
-    look: Action | None = None
-    """Reads one, if the registry does not."""
+    look: Action | None = None  # reads one, if the registry does not
     create: CommandText | None = None
     params: tuple[str | Param, ...] = ()
-    begins: bool = False
-    """True if `create` makes the data folder if need be."""
+    begins: bool = False  # true if `create` makes the data folder if need be
     update: CommandText | None = None
     changes: tuple[Param, ...] = ()
     delete: CommandText | None = None
@@ -195,26 +180,20 @@ class Kind(msgspec.Struct, Generic[ResourceT], frozen=True, kw_only=True):
     resource: type[ResourceT]
     parent: type[Resource] | None = None
     """The kind that the `owner` field names; None: it belongs to none."""
-    refers: Mapping[str, type[Resource]] = {}
-    """Other fields that name resources."""
+    refers: Mapping[str, type[Resource]] = {}  # other fields that name resources
     needs_parent: bool = True
     """True: its parent must be ACTIVE before it is created. False: `create` sees to that."""
-    needs: tuple[Need, ...] = ()
-    """Others that must be ACTIVE."""
+    needs: tuple[Need, ...] = ()  # others that must be ACTIVE
     blocks_parent: Callable[[Any, Any], bool] | None = None
     """When it keeps its parent from being deleted; None: always, and of a job while it is done."""
-    blocks: tuple[Block, ...] = ()
-    """Others that it keeps from being deleted."""
+    blocks: tuple[Block, ...] = ()  # others that it keeps from being deleted
     quota: Quota | None = None
-    is_job: bool = False
-    """True if the job table does it in the background."""
-    of_group: bool = True
-    """True if a key of one dataset group reaches those of that group."""
+    is_job: bool = False  # true if the job table does it in the background
+    of_group: bool = True  # true if a key of one dataset group reaches those of that group
     create: Callable[[Any, Values, int], ResourceT] | None = None
     """None: the registry, or the job table, stores one of these fields."""
     change: Callable[[Any, str, Values, int], ResourceT] | None = None
-    delete: Action | None = None
-    """None: the registry, or the job table, removes it."""
+    delete: Action | None = None  # None: the registry, or the job table, removes it
     actions: Mapping[str, Action] = {}
     native: Native | None = None
     wire: Wire | None = None

@@ -35,22 +35,20 @@ _PATIENCE_SECONDS = 0.2  # outlasts a process that only looks whether the lock i
 _LOOK_SECONDS = 1.0  # between two tries to lead what another process leads
 _MACHINE = "machine"
 _LONGEST_NAME = 200
+_SHARE = 4  # a process that took long is followed by a pause of so many times its length, less one
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
 class Lease:
     """A lease that was taken."""
 
-    name: str
-    """The name of the work, or of what is leased."""
-    token: int
-    """The proof for the tables that it is ours."""
-    takings: int
-    """Number of holders one after the other without an end: 1 for the first."""
-    lock: int
-    """The descriptor of its lock on this machine."""
-    is_handed_over: bool = False
-    """True if a child process goes on with it."""
+    name: str  # the name of the work, or of what is leased
+    token: int  # the proof for the tables that it is ours
+    takings: int  # number of holders one after the other without an end: 1 for the first
+    lock: int  # the descriptor of its lock on this machine
+    is_handed_over: bool = False  # true if a child process goes on with it
 
 
 class Leases:
@@ -89,10 +87,7 @@ class Leases:
 
     @contextmanager
     def held(self, name: str, *, patience: float = _PATIENCE_SECONDS) -> Iterator[Lease | None]:
-        """Hold a lease while the block runs, which may take hours; None if another one has it.
-
-        Writes of this thread in the block are LeaseLost once another one has it.
-        """
+        """Hold a lease during the block, whose writes it fences; None if another one has it."""
         with self.taken(name, patience=patience) as lease:
             if lease is None:
                 yield None
@@ -132,10 +127,7 @@ class Leases:
                 self._release(name, token)
 
     def lead(self, name: str) -> Lease | None:
-        """Take a lease and keep it until `let_go`; None if another process has it.
-
-        Called again, it says whether it is still ours. Writes under it belong into `fence_writes`.
-        """
+        """Keep a lease until `let_go`; None if another has it. Fence writes under it."""
         with self._leading, ExitStack() as stack:
             if (kept := self._led.get(name)) is not None and name in self._tokens:
                 return kept[0]
@@ -168,10 +160,8 @@ class Leases:
             kept[1].close()
 
     def is_gone(self, name: str) -> bool:
-        """True if no living process has the lease.
-
-        For a holder on another machine, only repeated calls over the length of a lease show that.
-        """
+        """True if no living process has the lease."""
+        # Of a holder on another machine, only calls over the length of a lease show that.
         row = self._table.find(name)
         if row is None or row.holder is None or self._is_ours(row):
             return not self.is_here(name)
@@ -214,7 +204,7 @@ class Leases:
     def _take(self, name: str, lock: int) -> Lease | None:
         """Return the lease if it is free; the caller holds the lock of this machine."""
         seen = self._table.find(name)
-        if seen is not None and not self._is_free(seen):
+        if seen and seen.holder and not (self._is_ours(seen) or self._is_silent(seen)):
             return None
         holder = f"{self.machine}/{os.getpid()}-{secrets.token_hex(3)}"
         taken = self._table.take(name, seen, holder)
@@ -223,9 +213,6 @@ class Leases:
         self._beats.forget(name)
         self._remember(self._taken, name, taken.token)
         return Lease(name, taken.token, taken.takings, lock)
-
-    def _is_free(self, row: Work) -> bool:
-        return row.holder is None or self._is_ours(row) or self._is_silent(row)
 
     def _is_ours(self, row: Work) -> bool:
         return row.holder is not None and row.holder.startswith(f"{self.machine}/")
@@ -303,11 +290,6 @@ def _identity(folder: Path) -> str:
     return path.read_text()
 
 
-_SHARE = 4  # one that took long is followed by a pause of so many times its length, less one
-
-log = structlog.get_logger()
-
-
 class SideProcess:
     """Starts `command` in `environment` at most every `pause` seconds, on one machine of all.
 
@@ -338,7 +320,7 @@ class SideProcess:
         return ended
 
     def is_due(self, now: int) -> bool:
-        """Whether the pause is over, and the last process that was started here has ended."""
+        """True if the pause is over, and the last process that was started here has ended."""
         if self._children.is_running(self._name):
             return False
         if (ended := self._children.exit_code(self._name)) is not None:

@@ -10,12 +10,18 @@ from pawsonalize.domain.times import MINUTE, iso
 from pawsonalize.storage.journal import Problem, ProblemTable
 from pawsonalize.storage.work import Deliveries, Delivery
 
+_WARNINGS = {
+    *(NotificationKind.FAILED, NotificationKind.TIMED_OUT),
+    *(NotificationKind.CAPACITY_WARNING, NotificationKind.PROBLEM),
+}
+_RENEW_AFTER = MINUTE  # a problem that is reported all the time is written no more often
+_LONGEST_MESSAGE = 2000
+
+log = structlog.get_logger()
+
 
 class Outbox:
-    """Takes notifications for every notifier; returns as soon as they are durable.
-
-    Without a notifier, each is a line of the log.
-    """
+    """Takes notifications, durably, for every notifier; without one, each is a line of the log."""
 
     def __init__(self, deliveries: Deliveries, notifiers: Iterable[str]) -> None:
         self._deliveries = deliveries
@@ -26,14 +32,6 @@ class Outbox:
         if not self._notifiers:
             log_notification(notification)
         self._deliveries.add([Delivery(notification, name) for name in self._notifiers])
-
-
-_WARNINGS = {
-    NotificationKind.FAILED,
-    NotificationKind.TIMED_OUT,
-    NotificationKind.CAPACITY_WARNING,
-    NotificationKind.PROBLEM,
-}
 
 
 def log_notification(notification: Notification) -> None:
@@ -47,13 +45,6 @@ def log_notification(notification: Notification) -> None:
         text=notification.text,
         details=dict(notification.details),
     )
-
-
-# A problem that is reported all the time is written no more often than this.
-_RENEW_AFTER = MINUTE
-_LONGEST_MESSAGE = 2000
-
-log = structlog.get_logger()
 
 
 class Problems:
@@ -96,10 +87,7 @@ class Problems:
         return [problem for problem in self._table.all() if not is_over(problem, now)]
 
     def look(self, now: int) -> None:
-        """Notify of problems that have lasted, and end those without further reports.
-
-        Each is notified once, however many processes look.
-        """
+        """Notify once of problems that have lasted, and end those without further reports."""
         for problem in self._table.all():
             if is_over(problem, now):
                 self._end(problem, now)
@@ -123,7 +111,7 @@ class Problems:
 
 
 def is_over(problem: Problem, now: int) -> bool:
-    """Whether it has gone without a report for too long."""
+    """True if it has gone without a report for too long."""
     return problem.expires_at is not None and problem.expires_at <= now
 
 
@@ -132,26 +120,19 @@ def _begun(problem: Problem, now: int) -> Notification:
         f"{problem.message}\nSince {iso(problem.since)}. Everything that needs attention:"
         " pawsonalize doctor"
     )
-    subject = f"Problem: {problem.name}"
-    return Notification(
-        _id(problem), NotificationKind.PROBLEM, subject, text, now, details=_details(problem)
-    )
+    kind, subject = NotificationKind.PROBLEM, f"Problem: {problem.name}"
+    return Notification(_id(problem), kind, subject, text, now, details=_details(problem))
 
 
 def _ended(problem: Problem, now: int) -> Notification:
+    kind, subject = NotificationKind.PROBLEM_ENDED, f"Problem over: {problem.name}"
     text = f"It began at {iso(problem.since)}: {problem.message}"
-    return Notification(
-        f"{_id(problem)}:ended",
-        NotificationKind.PROBLEM_ENDED,
-        f"Problem over: {problem.name}",
-        text,
-        now,
-        details=_details(problem),
-    )
+    name = f"{_id(problem)}:ended"
+    return Notification(name, kind, subject, text, now, details=_details(problem))
 
 
 def _id(problem: Problem) -> str:
-    """The same for all who tell of it; a name may hold what an id must not."""
+    # The same for every process that notifies. A name may hold what an id must not.
     return f"problem-{sha256(problem.name.encode()).hexdigest()[:16]}-{problem.since}"
 
 

@@ -34,7 +34,7 @@ def held(path: Path, *, patience: float = 0.0) -> Iterator[int | None]:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a living process holds the lock; if none does, its file is removed."""
+    """True if a living process holds the lock; if none does, its file is removed."""
     if not path.exists():
         return False
     with held(path) as descriptor:
@@ -74,10 +74,8 @@ _GRACE_SECONDS = 0.7
 
 
 def end_after(wait: Callable[[], object]) -> None:
-    """End this process when `wait` has returned in a thread: by SIGTERM, within a second anyhow.
-
-    `wait` waits for the process that this one belongs to. If it was killed, it told nobody.
-    """
+    """End this process, by SIGTERM or within a second anyhow, when `wait` returns in a thread."""
+    # `wait` waits for the process that this one belongs to. If that was killed, it told nobody.
 
     def watch() -> None:
         wait()
@@ -99,10 +97,8 @@ class ChildProcesses:
         *,
         outlive: bool = False,
     ) -> None:
-        """With `outlive`, they go on when this process or its group ends; else they notice it.
-
-        Their standard input is a pipe then, which ends with this process, however it ends.
-        """
+        """With `outlive`, they go on when this process or its group ends; else they notice it."""
+        # Their standard input is a pipe then, which ends with this process, however it ends.
         self._command = tuple(command)
         self._environment = dict(environment)
         self._output = output
@@ -129,7 +125,7 @@ class ChildProcesses:
             os.pwrite(lock, b"%d" % child.pid, 0)
 
     def is_running(self, name: str) -> bool:
-        """Whether the child lives that was started here under that name."""
+        """True if the child lives that was started here under that name."""
         child = self._running.get(name)
         return child is not None and child.poll() is None
 

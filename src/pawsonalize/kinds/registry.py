@@ -134,10 +134,7 @@ class Registry:
             before = (page[-1].created_at, page[-1].name)
 
     def update(self, resource: ResourceT, now: int) -> ResourceT:
-        """Replace the resource by this newer one, which carries the revision it was made from.
-
-        Conflict if another writer was faster.
-        """
+        """Replace the revision that it was made from; Conflict if another was faster."""
         newer = self._stored(resource, now)
         if newer is None:
             raise _meanwhile(resource)

@@ -31,13 +31,8 @@ def new_event_id(now: int) -> str:
 
 
 def new_recommendation_id(now: int) -> str:
-    """The id of one answer, `RID-` and a UUID; `now` in milliseconds since 1970.
-
-    A UUID of version 7 (RFC 9562): the moment, then 74 random bits.
-    """
-    moment = now & _48_BITS
-    random = secrets.randbits(74)
-    return _recommendation_id(moment, random)
+    """The id of one answer: `RID-` and a UUID of version 7 (RFC 9562); `now` in milliseconds."""
+    return _recommendation_id(now & _48_BITS, secrets.randbits(74))
 
 
 def first_recommendation_id(moment: int) -> str:
@@ -78,12 +73,7 @@ class Status(StrEnum):
     @property
     def is_settled(self) -> bool:
         """Whether it stays so until a new request."""
-        return self in {
-            Status.ACTIVE,
-            Status.INACTIVE,
-            Status.CREATE_FAILED,
-            Status.CREATE_STOPPED,
-        }
+        return self in {Status.ACTIVE, Status.INACTIVE, Status.CREATE_FAILED, Status.CREATE_STOPPED}
 
     def may_become(self, other: "Status") -> bool:
         """Whether the drawing above has an arrow to that status."""
@@ -137,10 +127,7 @@ ResourceT = TypeVar("ResourceT", bound=Resource)
 
 
 def moved(resource: ResourceT, status: Status, **changes: Any) -> ResourceT:
-    """The resource in another status; Conflict if that status may not follow.
-
-    An earlier failure is forgotten, unless `changes` give a new `failure_reason`.
-    """
+    """The resource in another status, without an earlier failure; Conflict if it may not follow."""
     if not resource.status.may_become(status):
         raise Conflict(f"{resource.kind} {resource.name} is {resource.status}, so not now")
     return msgspec.structs.replace(

@@ -48,7 +48,11 @@ def dataset_type_named(name: str) -> DatasetType:
 
 
 def _type_of(text: str) -> DatasetType:
-    record = _record(text)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"the schema is not JSON: {error}", field="schema") from error
+    record = document if isinstance(document, dict) else {}
     for dataset_type in DatasetType:
         if dataset_type.lower() == str(record.get("name")).lower():
             return dataset_type
@@ -59,14 +63,6 @@ def _type_of(text: str) -> DatasetType:
         if names.issuperset(required):
             return dataset_type
     raise InvalidInput(f"name the schema's record after its dataset: {_TYPES}", field="schema")
-
-
-def _record(text: str) -> dict[str, Any]:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"the schema is not JSON: {error}", field="schema") from error
-    return document if isinstance(document, dict) else {}
 
 
 ITEMS_OF_A_SHOP: dict[str, Any] = {
@@ -85,14 +81,13 @@ def avro_text(schema: Any) -> Any:
     return json.dumps(schema) if isinstance(schema, Mapping) else schema
 
 
-def _create(parts: Any, values: Values, now: int) -> DatasetSchema:
+def _create(parts: Any, values: Values, now: int) -> Any:
     named = values.get("dataset_type")
     dataset_type = None if named is None else dataset_type_named(named)
     schema = new_schema(
         values["name"], avro_text(values["schema"]), dataset_type, values.get("asked")
     )
-    created: DatasetSchema = parts.registry.create(schema, now)
-    return created
+    return parts.registry.create(schema, now)
 
 
 SCHEMA_KIND = Kind(
@@ -106,12 +101,12 @@ SCHEMA_KIND = Kind(
         delete="Delete a schema that no dataset has.",
         request=(
             "name",
-            Field(name="schema", type=dict[str, Any]),
-            Field(name="dataset_type", type=str | None, default=None),
+            Field("schema", dict[str, Any]),
+            Field("dataset_type", str | None, default=None),
         ),
         answer=(
             "dataset_type",
-            Field(name="schema", type=dict[str, Any], of=lambda one: json.loads(one.avro)),
+            Field("schema", dict[str, Any], of=lambda one: json.loads(one.avro)),
         ),
         docs={
             "request": "A schema to create: Avro record JSON, as an object.\n\n`datasetType`"

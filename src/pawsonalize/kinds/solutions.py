@@ -9,16 +9,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.kinds.datasets import DatasetGroup, actions_of
-from pawsonalize.kinds.kind import (
-    Commands,
-    Field,
-    Kind,
-    Native,
-    Quota,
-    Values,
-    Wire,
-    in_work,
-)
+from pawsonalize.kinds.kind import Commands, Field, Kind, Native, Quota, Values, Wire, in_work
 from pawsonalize.kinds.resource import Resource, Status
 from pawsonalize.recipes import NEXT_BEST_ACTION, POPULARITY_COUNT
 from pawsonalize.recipes.settings import Range
@@ -213,19 +204,16 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
 _PANEL = "Models"
 
 
-def _create_solution(parts: Any, values: Values, now: int) -> Solution:
+def _create_solution(parts: Any, values: Values, now: int) -> Any:
     fields = dict(values)
     selection = TrainingSelection(tuple(fields.pop("events")), fields.pop("max_age_days"))
-    created: Solution = parts.solutions.create(Solution(**fields, selection=selection), now)
-    return created
+    return parts.solutions.create(Solution(**fields, selection=selection), now)
 
 
-def _change_solution(parts: Any, name: str, changes: Values, now: int) -> Solution:
-    def changed(solution: Solution) -> Solution:
-        return msgspec.structs.replace(solution, **changes)
-
-    stored: Solution = parts.solutions.change(name, changed, now)
-    return stored
+def _change_solution(parts: Any, name: str, changes: Values, now: int) -> Any:
+    return parts.solutions.change(
+        name, lambda solution: msgspec.structs.replace(solution, **changes), now
+    )
 
 
 SOLUTION_KIND = Kind(
@@ -243,28 +231,24 @@ SOLUTION_KIND = Kind(
         delete="Delete a solution with its versions and their models.",
         request=(
             *("name", "recipe", "dataset_group", "settings"),
-            Field(name="events", type=tuple[EventParameters, ...], default=()),
-            Field(name="max_age_days", type=Annotated[float, Meta(gt=0)] | None, default=None),
+            Field("events", tuple[EventParameters, ...], default=()),
+            Field("max_age_days", Annotated[float, Meta(gt=0)] | None, default=None),
             "tuning",
-            Field(name="auto_training_days", type=int | None, default=None),
+            Field("auto_training_days", int | None, default=None),
             *("retrain", "tags"),
         ),
         changes=(
             *("settings", "tuning"),
-            Field(name="auto_training_days", type=int | UnsetType | None, default=UNSET),
+            Field("auto_training_days", int | UnsetType | None, default=UNSET),
             "retrain",
         ),
         answer=(
             *("dataset_group", "recipe", "settings"),
             Field(
-                name="events",
-                type=tuple[EventParameters, ...],
-                of=lambda solution: solution.selection.events,
+                "events", tuple[EventParameters, ...], of=lambda solution: solution.selection.events
             ),
             Field(
-                name="max_age_days",
-                type=float | None,
-                of=lambda solution: solution.selection.max_age_days,
+                "max_age_days", float | None, of=lambda solution: solution.selection.max_age_days
             ),
             *("tuning", "auto_training_days", "retrain"),
         ),
@@ -304,7 +288,7 @@ SOLUTION_KIND = Kind(
 )
 
 
-def _create_version(parts: Any, values: Values, now: int) -> SolutionVersion:
+def _create_version(parts: Any, values: Values, now: int) -> Any:
     """Store what to train, and begin if there is a slot."""
     fields = dict(values)
     solution, suffix, at = fields.pop("solution"), fields.pop("name", None), fields.pop("at", None)
@@ -317,8 +301,7 @@ def _create_version(parts: Any, values: Values, now: int) -> SolutionVersion:
         **fields,
     )
     parts.queue.start_waiting(now)
-    stored: SolutionVersion = parts.versions.get(version.name)
-    return stored
+    return parts.versions.get(version.name)
 
 
 VERSION_KIND = Kind(
@@ -337,9 +320,9 @@ VERSION_KIND = Kind(
         actions={"stop": "Stop a training; nothing of it is kept."},
         request=(
             *("solution", "mode"),
-            Field(name="at", type=str | int | float | None, default=None),
+            Field("at", str | int | float | None, default=None),
             "seed",
-            Field(name="name", type=str | None, default=None),
+            Field("name", str | None, default=None),
         ),
         answer=(
             *("solution", "recipe", "settings", "mode", "as_of", "log_offset", "seed"),

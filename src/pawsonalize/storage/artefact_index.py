@@ -4,23 +4,19 @@ Uploads are noted before they begin, so that what a dead writer left is found wi
 the bucket, and nothing of anybody else is ever taken for it.
 """
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import Connection, Integer, bindparam, delete, func, select, update
+from sqlalchemy import Insert, Integer, bindparam, delete, func, select, update
 
 from pawsonalize.domain.errors import Conflict
-from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import PreparedSelect, insert_new
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import artefact_drafts, artefacts
 
 _LISTED, _DRAFTS = artefacts.c, artefact_drafts.c
-_FIND = PreparedSelect(
-    select(_LISTED.location, _LISTED.draft, _LISTED.digest, _LISTED.bytes).where(
-        _LISTED.location == bindparam("location")
-    )
-)
+_COLUMNS = (_LISTED.location, _LISTED.draft, _LISTED.digest, _LISTED.bytes)
+_FIND = PreparedSelect(select(*_COLUMNS).where(_LISTED.location == bindparam("location")))
 # Not LIKE, which takes `_` for any letter, and in SQLite `A` for `a`.
 _BEGINNING = PreparedSelect(
     select(_LISTED.location).where(
@@ -59,11 +55,8 @@ class ListedArtefact:
     size: int
 
 
-class ArtefactIndex:
+class ArtefactIndex(TableAccess):
     """The pointers to artefacts in the object store."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def find(self, location: str) -> ListedArtefact | None:
         """The artefact of that location, or None."""
@@ -77,33 +70,21 @@ class ArtefactIndex:
 
     def all(self) -> list[ListedArtefact]:
         """Every artefact."""
-        with self._database.reading() as connection:
-            columns = (_LISTED.location, _LISTED.draft, _LISTED.digest, _LISTED.bytes)
-            return [ListedArtefact(*row) for row in connection.execute(select(*columns))]
+        return [ListedArtefact(*row) for row in self._rows(select(*_COLUMNS))]
 
     def drafts(self) -> list[Draft]:
         """Every draft."""
-        with self._database.reading() as connection:
-            rows = connection.execute(select(_DRAFTS.draft, _DRAFTS.location, _DRAFTS.state))
-            return [Draft(row[0], row[1], DraftState(row[2])) for row in rows]
+        rows = self._rows(select(_DRAFTS.draft, _DRAFTS.location, _DRAFTS.state))
+        return [Draft(row[0], row[1], DraftState(row[2])) for row in rows]
 
     def begin(self, draft: Draft) -> None:
         """Note that objects are about to be written."""
-        with self._database.writing() as connection:
-            _note(connection, [draft])
+        self._execute(_noting(draft))
 
     def commit(self, artefact: ListedArtefact, now: int) -> bool:
-        """List an artefact, all of whose objects are there; False if its draft was given up.
-
-        Conflict if the location is taken. After any other error it may be listed or not.
-        """
-        row = {
-            "location": artefact.location,
-            "draft": artefact.draft,
-            "digest": artefact.digest,
-            "bytes": artefact.size,
-            "made_at": now,
-        }
+        """List a whole artefact; False if its draft was given up, Conflict if it is listed."""
+        listed = {"location": artefact.location, "draft": artefact.draft}
+        row = {**listed, "digest": artefact.digest, "bytes": artefact.size, "made_at": now}
         with self._database.writing() as connection:
             is_mine = (_DRAFTS.draft == artefact.draft) & (_DRAFTS.state == DraftState.WRITING)
             if not connection.execute(delete(artefact_drafts).where(is_mine)).rowcount:
@@ -114,14 +95,13 @@ class ArtefactIndex:
 
     def unlist(self, location: str) -> ListedArtefact | None:
         """Take an artefact off the list; its objects are a draft from then on, to be deleted."""
-        columns = (_LISTED.location, _LISTED.draft, _LISTED.digest, _LISTED.bytes)
         with self._database.writing() as connection:
-            removal = delete(artefacts).where(_LISTED.location == location).returning(*columns)
+            removal = delete(artefacts).where(_LISTED.location == location).returning(*_COLUMNS)
             row = connection.execute(removal).first()
             if row is None:
                 return None
             gone = ListedArtefact(*row)
-            _note(connection, [Draft(gone.draft, location, DraftState.REMOVED)])
+            connection.execute(_noting(Draft(gone.draft, location, DraftState.REMOVED)))
         return gone
 
     def give_up(self, draft: str) -> bool:
@@ -134,17 +114,13 @@ class ArtefactIndex:
 
     def forget(self, draft: str) -> None:
         """Forget a draft of which nothing is left."""
-        with self._database.writing() as connection:
-            connection.execute(delete(artefact_drafts).where(_DRAFTS.draft == draft))
+        self._execute(delete(artefact_drafts).where(_DRAFTS.draft == draft))
 
     def _move(self, draft: str, before: DraftState, after: DraftState) -> bool:
         moved = update(artefact_drafts).where(_DRAFTS.draft == draft, _DRAFTS.state == before)
-        with self._database.writing() as connection:
-            return bool(connection.execute(moved.values(state=after)).rowcount)
+        return bool(self._execute(moved.values(state=after)))
 
 
-def _note(connection: Connection, drafts: Iterable[Draft]) -> None:
-    rows: Sequence[dict[str, str]] = [
-        {"draft": one.name, "location": one.location, "state": one.state} for one in drafts
-    ]
-    connection.execute(artefact_drafts.insert(), rows)
+def _noting(draft: Draft) -> Insert:
+    row = {"draft": draft.name, "location": draft.location, "state": draft.state}
+    return artefact_drafts.insert().values(row)

@@ -22,16 +22,10 @@ from pawsonalize.storage.work import WorkTable
 
 SQLITE_COPY, POSTGRES_COPY = "database.sqlite3", "database.pgdump"
 """Names of a copy, by the database that it is of."""
-_LOGIN = re.compile(
-    r"(?P<scheme>postgres(?:ql)?)(?:\+\w+)?://(?:(?P<user>[^@:/]*)(?::(?P<password>[^@/]*))?@)?"
-)
 
 
 def copy_database(database: Database, url: str, folder: Path) -> Path:
-    """Copy the database at that URL into a file of the folder, as of one moment.
-
-    NotReady without pg_dump, where it is needed; StorageUnavailable with what it says.
-    """
+    """Copy the database into a file of the folder, as of one moment; NotReady without pg_dump."""
     if database.file is None:
         copy = folder / POSTGRES_COPY
         _run("pg_dump", url, "--format=custom", "--no-owner", "--no-privileges", f"--file={copy}")
@@ -53,10 +47,7 @@ def copy_database(database: Database, url: str, folder: Path) -> Path:
 
 
 def restore_postgres(url: str, copy: Path) -> None:
-    """Bring a copy into a PostgreSQL database without our tables, all of it or nothing.
-
-    NotReady without pg_restore; StorageUnavailable with what it says.
-    """
+    """Bring a copy into a database without our tables, or nothing; NotReady without pg_restore."""
     options = ("--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges")
     _run("pg_restore", url, *options, str(copy))
 
@@ -69,10 +60,7 @@ def forget_processes(database: Database) -> None:
 
 
 def drop_tables(database: Database) -> None:
-    """Take away all our tables with what is in them; of a SQLite file, the file with them.
-
-    The database is closed then.
-    """
+    """Take away all our tables, or the SQLite file with them, and close the database."""
     if database.file is not None:
         file = database.file
         database.close()
@@ -94,10 +82,12 @@ def _run(program: str, url: str, *arguments: str) -> str:
             f"this needs PostgreSQL's own {program}, which is not on this machine: install its"
             " client programs (postgresql-client), or run the command where they are"
         )
-    password, where = _without_password(url)
+    # libpq reads no driver in the scheme; and the password would be in the list of processes.
+    where = re.sub(r"^(postgres(?:ql)?)\+\w+:", r"\1:", url)
+    where = re.sub(r"(://[^@:/]*):[^@/]*@", r"\1@", where)
     variables = {**os.environ, "PGCONNECT_TIMEOUT": "10"}
-    if password is not None:
-        variables["PGPASSWORD"] = password
+    if (password := re.search(r"://[^@:/]*:([^@/]*)@", url)) is not None:
+        variables["PGPASSWORD"] = unquote(password[1])
     done = subprocess.run(  # noqa: S603 - the program and arguments of our own
         [found, f"--dbname={where}", *arguments],
         env=variables,
@@ -109,14 +99,3 @@ def _run(program: str, url: str, *arguments: str) -> str:
         reason = (done.stderr.strip().splitlines() or ["no word why"])[0]
         raise StorageUnavailable(f"{program} failed: {reason}", detail=done.stderr.strip())
     return done.stdout
-
-
-def _without_password(url: str) -> tuple[str | None, str]:
-    """The password, and the URL without it as PostgreSQL's programs read it."""
-    found = _LOGIN.match(url)
-    if found is None:
-        return None, url
-    user, password = found["user"], found["password"]
-    login = "" if user is None else f"{user}@"
-    rest = url[found.end() :]
-    return None if password is None else unquote(password), f"{found['scheme']}://{login}{rest}"

@@ -137,10 +137,7 @@ def make_data_folder(folder: Path, access: str) -> None:
 
 
 def wrong_rights(folder: Path, access: str) -> Iterator[tuple[Path, int, int]]:
-    """Yield what others may read, or those may not who should: path, mode and the right mode.
-
-    First the data folder, then what is ours in it by name.
-    """
+    """Yield path, mode and right mode of what is ours and has wrong rights, the folder first."""
     top = folder.resolve()
     owner = top.stat().st_uid
     for path in _ours(top):

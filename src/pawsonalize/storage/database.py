@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, TextClause, create_engine, event, text
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.storage.contexts import answering, check_fences, works_under_lease
 from pawsonalize.storage.failures import FULL, SILENT, explain_failure, is_full, why_no_room
-from pawsonalize.storage.revisions import bring_up_to_date, check_free, revision_of
+from pawsonalize.storage.revisions import Migrations, check_free, revision_of
 from pawsonalize.storage.statements import PreparedReads, PreparedSelect
 from pawsonalize.storage.tables import REVISION
-from pawsonalize.storage.urls import display_url, read_url
+from pawsonalize.storage.urls import check_urls, display_url, parse_url, unusable_url
 
 if TYPE_CHECKING:
     from pawsonalize.storage.postgres import PostgresEngines
@@ -102,11 +102,11 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for SELECTs. Each of them sees the newest committed state."""
-        if self._reads_replica and self.replica is not None:
-            with self._storage_errors(), self.replica.reading() as connection:
-                yield connection
-            return
-        with self._storage_errors(), self._connected(reads=True) as connection:
+        replica = self.replica if self._reads_replica else None
+        with (
+            self._storage_errors(),
+            replica.reading() if replica else self._connected(reads=True) as connection,
+        ):
             yield connection
 
     def replica_reads(self) -> "Database":
@@ -122,10 +122,7 @@ class Database:
         return view
 
     def caught_up(self, within: float = CATCH_UP_SECONDS) -> "Database":
-        """The same for SELECTs that must find all that is committed by now.
-
-        The replica is waited for; if it takes longer, this is the database itself.
-        """
+        """The same for SELECTs of all that is committed by now; the replica has so many seconds."""
         if self.replica is None or not self.replica.has_all(self.replica.head(), within):
             return self
         return self.replica_reads()
@@ -176,10 +173,8 @@ class Database:
             return list(result.first() or ()) if result.returns_rows else []
 
     def why_not_writable(self) -> str | None:
-        """Return why nothing can be written now, with the next move; None if it can.
-
-        Tries a write only if the last one failed, to find out whether that is over.
-        """
+        """Return why nothing can be written now, with the next move; None if it can."""
+        # A write is tried only if the last one failed, to find out whether that is over.
         if self._failed_to_write:
             try:
                 with self.writing() as connection:
@@ -192,39 +187,30 @@ class Database:
         """Return what SQLite finds broken in its file, reading it all; None for PostgreSQL."""
         if not self.is_local:
             return None
-        with self.reading() as connection:
-            found = str(connection.exec_driver_sql("PRAGMA quick_check(1)").scalar())
-        return (
-            None if found == "ok" else str(explain_failure(f"malformed: {found}", self.shown_url))
-        )
+        found = str(self.maintain("PRAGMA quick_check(1)")[0])
+        broken = explain_failure(f"malformed: {found}", self.shown_url)
+        return None if found == "ok" else str(broken)
 
     def connection_limit(self) -> int | None:
         """Return how many connections PostgreSQL grants to a usual role; None for SQLite."""
-        if self.is_local:
-            return None
-        with self.reading() as connection:
-            return int(connection.scalar(_CONNECTION_LIMIT) or 0)
+        return None if self.is_local else self._number(_CONNECTION_LIMIT)
 
     def clock(self) -> int | None:
         """The time of PostgreSQL's clock, in milliseconds since 1970; None for SQLite."""
-        if self.is_local:
-            return None
+        return None if self.is_local else self._number(_CLOCK)
+
+    def _number(self, wanted: TextClause) -> int:
         with self.reading() as connection:
-            return int(connection.scalar(_CLOCK) or 0)
+            return int(connection.scalar(wanted) or 0)
 
     def _freeze(self) -> bool:
-        """Read a file that nobody can write, as it lies, until there is room; True if that can be.
-
-        SQLite opens no other file on a full disk: what it puts beside one has no room. A log beside
-        it would hold newer events.
-        """
+        """Read a file as it lies, until there is room to write; True if that can be."""
+        # SQLite opens no other file on a full disk: what it puts beside one has no room. A log
+        # there would hold newer events.
         log = Path(f"{self.file}-wal")
-        if (
-            not self.file
-            or not self.file.exists()
-            or not is_full(self.file)
-            or (log.exists() and log.stat().st_size)
-        ):
+        if not self.file or not self.file.exists() or not is_full(self.file):
+            return False
+        if log.exists() and log.stat().st_size:
             return False
         self._until_there_is_room = self._engine
         url = f"sqlite:///file:{quote(str(self.file))}?mode=ro&immutable=1&uri=true"
@@ -305,7 +291,7 @@ class Database:
         if self.is_local and not self._is_frozen():
             self.maintain("PRAGMA journal_mode=WAL")
         if revision != REVISION:
-            bring_up_to_date(self, revision)
+            Migrations(self.reading, self.writing, self.shown_url).bring_up_to_date(revision)
 
     def _look_inside(self, must_exist: bool) -> str | None:
         """Return the revision of the tables, or None where they may be made."""
@@ -326,51 +312,18 @@ class Database:
             raise InvalidInput(f"the database cannot hold a value of it: {reason}") from error
         except DBAPIError as error:
             raise explain_failure(str(error.orig), self.shown_url) from error
-        except sqlite3.Error as error:  # of a prepared SELECT
+        except (SQLAlchemyError, sqlite3.Error) as error:  # SQLite's own of a prepared SELECT
             raise explain_failure(str(error), self.shown_url) from error
-        except SQLAlchemyError as error:
-            raise explain_failure(str(error), self.shown_url) from error
-
-
-def check_urls(url: str, replica: str) -> None:
-    """InvalidInput if these name no database that can be opened, or no replica; opens nothing."""
-    urls = [_parsed(url, "database_url")]
-    if replica:
-        urls.append(_parsed(replica, "database_read_url"))
-    if replica and any(one.get_backend_name() != "postgresql" for one in urls):
-        raise InvalidInput(
-            "database_read_url names a read replica of PostgreSQL, so both it and database_url must"
-            " be postgresql://…: correct them, or take database_read_url away",
-            field="database_read_url",
-        )
 
 
 def _replica_of(database: Database, url: str, connections: int) -> "ReadReplica":
     from pawsonalize.storage.replica import ReadReplica  # noqa: PLC0415 - an extra
 
-    return ReadReplica(_parsed(url, "database_read_url"), connections, database.reading)
-
-
-def _parsed(url: str, setting: str) -> URL:
-    try:
-        parsed = read_url(url)
-    except ArgumentError as error:
-        raise _unusable(str(error), setting) from error
-    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
-        raise _unusable(f"there is no adapter for {parsed.get_backend_name()}", setting)
-    return parsed
-
-
-def _unusable(reason: str, setting: str) -> InvalidInput:
-    return InvalidInput(
-        f"cannot use this database URL ({reason}): write sqlite:///path/to/file or"
-        " postgresql://user@host/name (with the extra pawsonalize[postgres])",
-        field=setting,
-    )
+    return ReadReplica(parse_url(url, "database_read_url"), connections, database.reading)
 
 
 def _opened(url: str, connections: int) -> "Engine | PostgresEngines":
-    parsed = _parsed(url, "database_url")
+    parsed = parse_url(url, "database_url")
     if parsed.get_backend_name() == "sqlite":
         engine = create_engine(
             parsed,
@@ -384,7 +337,7 @@ def _opened(url: str, connections: int) -> "Engine | PostgresEngines":
 
         return PostgresEngines(parsed, connections)
     except (ArgumentError, ModuleNotFoundError) as error:
-        raise _unusable(str(error), "database_url") from error
+        raise unusable_url(str(error), "database_url") from error
 
 
 def _set_pragmas(connection: object, _entry: ConnectionPoolEntry) -> None:

@@ -5,39 +5,25 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
 import msgspec
-from sqlalchemy import (
-    Connection,
-    RowMapping,
-    Select,
-    and_,
-    func,
-    select,
-    update,
-)
+from sqlalchemy import Column, Connection, Select, and_, func, select, update
 
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.events import ACTIONS, SESSION, USER, ErasedVisitors, hash_names
-from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import in_parts, insert_new
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import archive_segments, erased_visitors, erasures, events, sessions
 
 _WHO = erased_visitors.c
+_SAME = erasures.c.erasure_id == _WHO.erasure_id
 
 
-class ErasedLookup:
+class ErasedLookup(TableAccess):
     """Finds erased visitors by the hashes of their ids."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def find_covering(self, visitors: Collection[str]) -> ErasedVisitors:
         """Return the erasures that cover these visitors, by their hashes."""
-        found: dict[tuple[str, str], int] = {}
         with self._database.reading() as connection:
-            for part in in_parts(sorted(visitors)):
-                for row in connection.execute(_covering(part)):
-                    found[row[0], row[1]] = row[2]
-        return ErasedVisitors(found)
+            return ErasedVisitors(_latest(connection, visitors, erasures.c.through))
 
     def noted(self, visitors: Collection[str]) -> dict[tuple[str, str], int]:
         """When these visitors were last noted for erasure, by dataset group and hash."""
@@ -46,8 +32,7 @@ class ErasedLookup:
 
     def through(self) -> int:
         """The greatest offset that any erasure covers; 0 without erasures."""
-        with self._database.reading() as connection:
-            return connection.scalar(select(func.max(erasures.c.through))) or 0
+        return self._scalar(select(func.max(erasures.c.through))) or 0
 
     def last_noted(self) -> int:
         """When an erasure was last noted; -1 if none ever was."""
@@ -56,24 +41,18 @@ class ErasedLookup:
 
     def noted_since(self, moment: int, dataset_group: str) -> dict[str, int]:
         """When the visitors were noted that were noted after that moment, by their hashes."""
-        wanted = (
-            select(_WHO.visitor, func.max(erasures.c.noted_at))
-            .join(erasures, erasures.c.erasure_id == _WHO.erasure_id)
-            .where(erasures.c.noted_at > moment, erasures.c.dataset_group == dataset_group)
-            .group_by(_WHO.visitor)
-        )
+        late = (erasures.c.noted_at > moment, erasures.c.dataset_group == dataset_group)
+        wanted = select(_WHO.visitor, func.max(erasures.c.noted_at)).join(erasures, _SAME)
         with self._database.reading() as connection:
             if last_noted(connection) <= moment:
                 return {}
-            return {row[0]: row[1] for row in connection.execute(wanted)}
+            found = connection.execute(wanted.where(*late).group_by(_WHO.visitor))
+            return {row[0]: row[1] for row in found}
 
     def has_any_since(self, moment: int, dataset_group: str) -> bool:
-        """Whether anybody of the dataset group was noted at that moment or later."""
-        found = select(erasures.c.erasure_id).where(
-            erasures.c.noted_at >= moment, erasures.c.dataset_group == dataset_group
-        )
-        with self._database.reading() as connection:
-            return connection.scalar(found.limit(1)) is not None
+        """True if anybody of the dataset group was noted at that moment or later."""
+        late = (erasures.c.noted_at >= moment, erasures.c.dataset_group == dataset_group)
+        return self._scalar(select(erasures.c.erasure_id).where(*late).limit(1)) is not None
 
 
 def last_noted(connection: Connection) -> int:
@@ -84,25 +63,20 @@ def last_noted(connection: Connection) -> int:
 
 def noted_at(connection: Connection, visitors: Collection[str]) -> dict[tuple[str, str], int]:
     """When these visitors were last noted for erasure, by dataset group and hash."""
-    found: dict[tuple[str, str], int] = {}
-    for part in in_parts(sorted(visitors)):
-        noted = (
-            select(erasures.c.dataset_group, erased_visitors.c.visitor, erasures.c.noted_at)
-            .join(erasures, erasures.c.erasure_id == erased_visitors.c.erasure_id)
-            .where(erased_visitors.c.visitor.in_(part))
-            .order_by(erasures.c.noted_at)
-        )
-        found |= {(row[0], row[1]): row[2] for row in connection.execute(noted)}
-    return found
+    return _latest(connection, visitors, erasures.c.noted_at)
 
 
-def _covering(visitors: Sequence[str]) -> Select[Any]:
-    return (
-        select(erasures.c.dataset_group, _WHO.visitor, func.max(erasures.c.through))
-        .join(erasures, erasures.c.erasure_id == _WHO.erasure_id)
-        .where(_WHO.visitor.in_(visitors))
-        .group_by(erasures.c.dataset_group, _WHO.visitor)
-    )
+def _latest(
+    connection: Connection, visitors: Collection[str], moment: Column[int]
+) -> dict[tuple[str, str], int]:
+    """Return the greatest value of the column, by dataset group and hash of these visitors."""
+    who = (erasures.c.dataset_group, _WHO.visitor)
+    latest = select(*who, func.max(moment)).join(erasures, _SAME).group_by(*who)
+    return {
+        (row[0], row[1]): row[2]
+        for part in in_parts(sorted(visitors))
+        for row in connection.execute(latest.where(_WHO.visitor.in_(part)))
+    }
 
 
 STEPS: Final = ("note", "tables", "archive", "models", "files", "names", "remains")
@@ -111,6 +85,7 @@ STEPS: Final = ("note", "tables", "archive", "models", "files", "names", "remain
 ErasureStatus = Literal["pending", "in_progress", "incomplete", "done"]
 
 _ENCODE = msgspec.json.Encoder().encode
+_DECODE_FILES = msgspec.json.Decoder(tuple[str, ...]).decode
 _ROWS_AT_ONCE = 5_000
 
 
@@ -118,11 +93,9 @@ _ROWS_AT_ONCE = 5_000
 class Trouble:
     """Reason for which a step is not done."""
 
-    place: str
-    """Its subject: an object of the archive, a solution version, a job."""
+    place: str  # its subject: an object of the archive, a solution version, a job
     reason: str
-    waits: bool = False
-    """Whether it ends by itself, as a training does."""
+    waits: bool = False  # true if it ends by itself, as a training does
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,20 +106,17 @@ class Erasure:
     dataset_group: str
     noted_at: int
     through: int
-    deleted: int = 0
-    """Rows deleted from the tables: events, sessions, attributes and answers."""
+    deleted: int = 0  # rows deleted from the tables: events, sessions, attributes and answers
     note_at: int | None = None
     tables_at: int | None = None
     archive_at: int | None = None
     models_at: int | None = None
     files_at: int | None = None
-    names_at: int | None = None
-    """When the names were forgotten."""
+    names_at: int | None = None  # when the names were forgotten
     remains_at: int | None = None
     done_at: int | None = None
     attempts: int = 0
-    next_attempt_at: int | None = 0
-    """None when it is done."""
+    next_attempt_at: int | None = 0  # none when it is done
     troubles: tuple[Trouble, ...] = ()
     files: tuple[str, ...] = ()
     """Files of jobs that may hold the visitors, which are for people to delete."""
@@ -161,7 +131,7 @@ class Erasure:
         return "in_progress" if self.attempts else "pending"
 
     def has_done(self, step: str) -> bool:
-        """Whether one of `STEPS` is done."""
+        """True if one of `STEPS` is done."""
         return getattr(self, f"{step}_at") is not None
 
     def after(self, step: str, now: int) -> "Erasure":
@@ -178,11 +148,11 @@ class ErasedNames:
     sessions: tuple[str, ...] = ()
 
 
-class ErasureTable:
-    """The erasures of all dataset groups. Who works on them holds a lease."""
+_DECODE_TROUBLES = msgspec.json.Decoder(tuple[Trouble, ...]).decode
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
+
+class ErasureTable(TableAccess):
+    """The erasures of all dataset groups. Who works on them holds a lease."""
 
     def note(
         self,
@@ -199,13 +169,8 @@ class ErasureTable:
         erasure of that id: it stays as it is. Conflict if a visit belongs to a user.
         """
         with self._database.writing() as connection:
-            row = {
-                "erasure_id": erasure_id,
-                "dataset_group": dataset_group,
-                "noted_at": max(now, last_noted(connection) + 1),
-                "through": _through(connection),
-                **_NEW,
-            }
+            noted_at = max(now, last_noted(connection) + 1)
+            row = _row(erasure_id, dataset_group, noted_at, _through(connection))
             if not insert_new(connection, erasures, [row]):
                 return False
             groups = (dataset_group, f"{dataset_group}{ACTIONS}")
@@ -225,13 +190,7 @@ class ErasureTable:
         visitors: Collection[str],
     ) -> None:
         """Store what a note of the archive says, by hashes, unless the erasure is known."""
-        row = {
-            "erasure_id": erasure_id,
-            "dataset_group": dataset_group,
-            "noted_at": noted_at,
-            "through": through,
-            **_NEW,
-        }
+        row = _row(erasure_id, dataset_group, noted_at, through)
         who = {"erasure_id": erasure_id, "kind": None, "name": None}
         with self._database.writing() as connection:
             if insert_new(connection, erasures, [row]):
@@ -249,7 +208,7 @@ class ErasureTable:
     def get(self, erasure_id: str) -> Erasure | None:
         """One erasure, or None."""
         found = self._read(select(erasures).where(erasures.c.erasure_id == erasure_id))
-        return found[0] if found else None
+        return next(iter(found), None)
 
     def newest(self, limit: int) -> list[Erasure]:
         """Erasures, the newest first."""
@@ -257,38 +216,32 @@ class ErasureTable:
         return self._read(select(erasures).order_by(*newest_first).limit(limit))
 
     def of_job(self, prefix: str) -> list[Erasure]:
-        """The erasures whose ids begin so."""
-        return self._read(
-            select(erasures).where(erasures.c.erasure_id.startswith(prefix, autoescape=True))
-        )
+        """The erasures with ids that begin so."""
+        begins = erasures.c.erasure_id.startswith(prefix, autoescape=True)
+        return self._read(select(erasures).where(begins))
 
     def ids(self) -> dict[str, bool]:
         """Whether its steps are done, by the id of each."""
-        with self._database.reading() as connection:
-            found = connection.execute(select(erasures.c.erasure_id, erasures.c.done_at))
-            return {row[0]: row[1] is not None for row in found}
+        found = self._rows(select(erasures.c.erasure_id, erasures.c.done_at))
+        return {row[0]: row[1] is not None for row in found}
 
     def visitors(self, erasure_id: str) -> frozenset[str]:
         """The hashes of its visitors."""
         mine = select(_WHO.visitor).where(_WHO.erasure_id == erasure_id)
-        with self._database.reading() as connection:
-            return frozenset(connection.scalars(mine))
+        return frozenset(self._scalars(mine))
 
     def names(self, erasure_id: str) -> ErasedNames:
         """The names of its visitors, as far as they are known."""
-        mine = select(_WHO.kind, _WHO.name).where(
-            _WHO.erasure_id == erasure_id, _WHO.name.is_not(None)
-        )
-        with self._database.reading() as connection:
-            found = connection.execute(mine.order_by(_WHO.kind, _WHO.name)).all()
+        mine = (_WHO.erasure_id == erasure_id, _WHO.name.is_not(None))
+        wanted = select(_WHO.kind, _WHO.name).where(*mine).order_by(_WHO.kind, _WHO.name)
+        found = self._rows(wanted)
         users = tuple(name for kind, name in found if kind == USER)
         return ErasedNames(users, tuple(name for kind, name in found if kind == SESSION))
 
     def count(self, erasure_id: str) -> tuple[int, int]:
         """Count its users and sessions; the kind of those of a note is not known."""
         kinds = select(_WHO.kind, func.count()).where(_WHO.erasure_id == erasure_id)
-        with self._database.reading() as connection:
-            found = {row[0]: row[1] for row in connection.execute(kinds.group_by(_WHO.kind))}
+        found = {row[0]: row[1] for row in self._rows(kinds.group_by(_WHO.kind))}
         return found.get(USER, 0), found.get(SESSION, 0)
 
     def learn(self, erasure_id: str, names: Iterable[tuple[str, str, str]]) -> None:
@@ -302,8 +255,7 @@ class ErasureTable:
     def unnamed_hashes(self, erasure_id: str) -> set[str]:
         """The hashes of its visitors whose names are not known."""
         mine = select(_WHO.visitor).where(_WHO.erasure_id == erasure_id, _WHO.name.is_(None))
-        with self._database.reading() as connection:
-            return set(connection.scalars(mine))
+        return set(self._scalars(mine))
 
     def due(self, now: int, limit: int | None = None, only: str | None = None) -> list[Erasure]:
         """Erasures that are due, the oldest first; with `only`, that one unless it is done."""
@@ -359,11 +311,22 @@ class ErasureTable:
                 connection.execute(update(erasures).where(mine).values(values))
 
     def _read(self, wanted: Select[Any]) -> list[Erasure]:
-        with self._database.reading() as connection:
-            return [_erasure(row) for row in connection.execute(wanted).mappings()]
+        return [
+            Erasure(
+                **{
+                    **row,
+                    "troubles": _DECODE_TROUBLES(row["troubles"]),
+                    "files": _DECODE_FILES(row["files"]),
+                }
+            )
+            for row in self._mappings(wanted)
+        ]
 
 
-_NEW = {"deleted": 0, "attempts": 0, "next_attempt_at": 0, "troubles": "[]", "files": "[]"}
+def _row(erasure_id: str, dataset_group: str, noted_at: int, through: int) -> dict[str, Any]:
+    new = {"deleted": 0, "attempts": 0, "next_attempt_at": 0, "troubles": "[]", "files": "[]"}
+    names = {"erasure_id": erasure_id, "dataset_group": dataset_group}
+    return new | names | {"noted_at": noted_at, "through": through}
 
 
 def _through(connection: Connection) -> int:
@@ -376,21 +339,17 @@ def _through(connection: Connection) -> int:
 def _sessions_of(
     connection: Connection, groups: Sequence[str], users: Sequence[str]
 ) -> Sequence[str]:
+    mine = select(sessions.c.session_id).where(sessions.c.dataset_group.in_(groups))
     found: dict[str, None] = {}
     for part in in_parts(users):
-        bound = select(sessions.c.session_id).where(
-            sessions.c.dataset_group.in_(groups), sessions.c.user_id.in_(part)
-        )
-        found |= dict.fromkeys(connection.scalars(bound))
+        found |= dict.fromkeys(connection.scalars(mine.where(sessions.c.user_id.in_(part))))
     return list(found)
 
 
 def _refuse_bound(connection: Connection, groups: Sequence[str], visits: Sequence[str]) -> None:
+    mine = select(sessions.c.session_id).where(sessions.c.dataset_group.in_(groups)).limit(1)
     for part in in_parts(visits):
-        bound = select(sessions.c.session_id).where(
-            sessions.c.dataset_group.in_(groups), sessions.c.session_id.in_(part)
-        )
-        if connection.scalar(bound.limit(1)) is not None:
+        if connection.scalar(mine.where(sessions.c.session_id.in_(part))) is not None:
             raise Conflict(
                 "this session belongs to a user: erase the user, whose sessions go too",
                 field="sessionId",
@@ -402,15 +361,3 @@ def _add(connection: Connection, erasure_id: str, kind: str, names: Sequence[str
     rows = [{**who, "name": name, "visitor": visitor} for name, visitor in hash_names(kind, names)]
     for start in range(0, len(rows), _ROWS_AT_ONCE):
         insert_new(connection, erased_visitors, rows[start : start + _ROWS_AT_ONCE])
-
-
-_DECODE_TROUBLES = msgspec.json.Decoder(tuple[Trouble, ...]).decode
-_DECODE_FILES = msgspec.json.Decoder(tuple[str, ...]).decode
-
-
-def _erasure(row: RowMapping) -> Erasure:
-    decoded = {
-        "troubles": _DECODE_TROUBLES(row["troubles"]),
-        "files": _DECODE_FILES(row["files"]),
-    }
-    return Erasure(**{**row, **decoded})

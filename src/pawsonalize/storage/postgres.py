@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotInTime
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
 import psycopg
 from psycopg import OperationalError
@@ -42,10 +42,9 @@ SILENT = "the server does not answer"
 
 
 class Pulse:
-    """Tells a frozen server from a slow statement, by a connection of its own.
+    """Tells a frozen server from a slow statement, by a connection of its own."""
 
-    While the server is silent, one question waits for its answer, so its end is seen at once.
-    """
+    # While the server is silent, one question waits for its answer, so its end is seen at once.
 
     def __init__(self, connect: Callable[[], "psycopg.Connection[Any]"]) -> None:
         self._connect = connect
@@ -67,7 +66,7 @@ class Pulse:
         return now
 
     def answered_since(self, moment: float) -> bool:
-        """Whether the server gave a sign of life since then."""
+        """True if the server gave a sign of life since then."""
         return self._answered_at >= moment
 
     def note_silence(self) -> None:
@@ -102,11 +101,21 @@ class Pulse:
             connection.close()
 
 
-class _Connection(psycopg.Connection[Any]):
-    """A connection that requests do not wait for when the server is silent.
+def _watched(waiting: Generator[Any, Any, T], look: Callable[[], None]) -> Generator[Any, Any, T]:
+    """Drive psycopg's generator; `look` runs, ten times a second, while nothing comes."""
+    try:
+        wanted = next(waiting)
+        while True:
+            ready = yield wanted
+            if not ready:
+                look()
+            wanted = waiting.send(ready)
+    except StopIteration as end:
+        return cast(T, end.value)
 
-    Nobody waits for it when another server has taken over.
-    """
+
+class _Connection(psycopg.Connection[Any]):
+    """A connection that nobody waits for when the server is silent, or another has taken over."""
 
     pulse: Pulse | None = None
     hosts: "Hosts | None" = None
@@ -116,45 +125,39 @@ class _Connection(psycopg.Connection[Any]):
         """As psycopg's; it looks ten times a second whether anything came."""
         is_several = self.hosts is not None and self.hosts.are_several
         if self.pulse is not None and (answering.get() or is_several):
-            gen = self._watched(gen, self.pulse, answering.get())
+            gen = _watched(gen, self._looking(self.pulse, is_awaited=answering.get()))
         return super().wait(gen, *args, **kwargs)
 
-    def _watched(
-        self, waiting: Generator[Any, Any, T], pulse: Pulse, is_awaited: bool
-    ) -> Generator[Any, Any, T]:
+    def _looking(self, pulse: Pulse, *, is_awaited: bool) -> Callable[[], None]:
         began = time.monotonic()
         pulse_at: float | None = None
-        try:
-            wanted = next(waiting)
-            while True:
-                ready = yield wanted
-                now = time.monotonic()
-                if not ready and now - began > _ASK_SECONDS:
-                    if pulse_at is None or (not is_awaited and now - pulse_at > _OTHERS_SECONDS):
-                        pulse_at = pulse.ask()
-                    self._give_up_if_left()
-                    if is_awaited:
-                        self._give_up_if_silent(pulse, pulse_at, now - began)
-                wanted = waiting.send(ready)
-        except StopIteration as end:
-            return cast("T", end.value)
 
-    def _give_up_if_left(self) -> None:
-        if self.hosts is not None and self.hosts.have_left(self):
-            self.pgconn.finish()
-            raise OperationalError("another server has taken over")
+        def look() -> None:
+            nonlocal pulse_at
+            now = time.monotonic()
+            if now - began > _ASK_SECONDS:
+                if pulse_at is None or (not is_awaited and now - pulse_at > _OTHERS_SECONDS):
+                    pulse_at = pulse.ask()
+                if self.hosts is not None and self.hosts.have_left(self):
+                    self._give_up("another server has taken over")
+                if is_awaited:
+                    self._give_up_if_silent(pulse, pulse_at, now - began)
+
+        return look
 
     def _give_up_if_silent(self, pulse: Pulse, pulse_at: float, passed: float) -> None:
         if not pulse.is_silent:
             if passed > self.longest:
-                self.pgconn.finish()
-                raise OperationalError("the statement took too long")
+                self._give_up("the statement took too long")
             if pulse.answered_since(pulse_at) or time.monotonic() - pulse_at < _PULSE_SECONDS:
                 return
             pulse.note_silence()
+        self._give_up(SILENT)
+
+    def _give_up(self, reason: str) -> NoReturn:
         # What the server makes of the statement, if it goes on, nobody hears: never use it again.
         self.pgconn.finish()
-        raise OperationalError(SILENT)
+        raise OperationalError(reason)
 
 
 class _Impatient(psycopg.Connection[Any]):
@@ -162,28 +165,20 @@ class _Impatient(psycopg.Connection[Any]):
 
     def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
         """As psycopg's, for some seconds."""
-        return super().wait(self._limited(gen), *args, **kwargs)
-
-    def _limited(self, waiting: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
         ends = time.monotonic() + _OTHERS_SECONDS
-        try:
-            wanted = next(waiting)
-            while True:
-                ready = yield wanted
-                if not ready and time.monotonic() > ends:
-                    self.pgconn.finish()
-                    raise OperationalError(SILENT)
-                wanted = waiting.send(ready)
-        except StopIteration as end:
-            return cast("T", end.value)
+
+        def look() -> None:
+            if time.monotonic() > ends:
+                self.pgconn.finish()
+                raise OperationalError(SILENT)
+
+        return super().wait(_watched(gen, look), *args, **kwargs)
 
 
 class Hosts:
-    """The servers of a URL that names several: who answered last is asked first.
+    """The servers of a URL that names several: who answered last is asked first."""
 
-    A machine that vanished refuses nothing, so each connection would wait for it until it times
-    out.
-    """
+    # A vanished machine refuses nothing, so each connection would wait until it times out.
 
     def __init__(self, given: Mapping[str, Any]) -> None:
         """`given` is what psycopg gets for the URL."""
@@ -204,7 +199,7 @@ class Hosts:
         self._last = _place(connection)
 
     def have_left(self, connection: "psycopg.Connection[Any]") -> bool:
-        """Whether another server took the last connection."""
+        """True if another server took the last connection."""
         return self.are_several and self._last != _place(connection)
 
 
@@ -223,10 +218,7 @@ class PostgresEngines:
     """The connections of requests, and those of all other work; neither waits for the other's."""
 
     def __init__(self, url: URL, connections: int, longest: float = ANSWER_SECONDS) -> None:
-        """At most so many connections, of which one only asks whether the server lives.
-
-        One statement of who does not wait for a silent server takes at most `longest` seconds.
-        """
+        """Open at most so many, one to ask whether the server lives; `longest` is in s."""
         self._longest = longest
         url = url.set(drivername="postgresql+psycopg")
         patient = max(_LEAST_PATIENT, (connections - 1) // 2)

@@ -30,15 +30,12 @@ log = structlog.get_logger()
 
 
 class ReadReplica:
-    """Answers SELECTs as long as it can; then the primary does, for some seconds.
-
-    It may lack what was committed a moment ago. `has_all` says whether it does.
-    """
+    """Answers SELECTs, maybe a moment late; while it cannot, the primary does."""
 
     def __init__(self, url: URL, connections: int, primary: Primary) -> None:
         self.shown_url = display_url(url)
         self._engines = PostgresEngines(url, connections, _LONGEST_SECONDS)
-        self._primary = primary
+        self.primary = primary
         self._is_checked = False
         self._failed_at: float | None = None
         self._wanted: tuple[str, float] | None = None
@@ -65,10 +62,6 @@ class ReadReplica:
         self._failed_at = self.fault = None
         return connection
 
-    def primary(self, open_ones: ExitStack) -> Connection:
-        """A connection to the primary."""
-        return open_ones.enter_context(self._primary())
-
     def failed(self, error: Exception) -> None:
         """Note that it did not answer."""
         reason, *_ = str(getattr(error, "orig", None) or error).strip().splitlines() or [""]
@@ -82,7 +75,7 @@ class ReadReplica:
 
     def head(self) -> str:
         """Return the position in the log up to which the primary has written."""
-        with self._primary() as connection:
+        with self.primary() as connection:
             return str(connection.scalar(_HEAD))
 
     def has_all(self, head: str, within: float = 0.0) -> bool:
@@ -127,7 +120,7 @@ class ReadReplica:
     def _check(self, connection: Connection) -> None:
         if self._is_checked:
             return
-        with self._primary() as primary:
+        with self.primary() as primary:
             wanted = installation_of(primary)
         if wanted is None or in_time(installation_of)(connection) != wanted:
             raise InvalidInput(f"it is no replica of the database: {self.shown_url}")
@@ -164,5 +157,5 @@ class _Reading:
 
     def _connection(self) -> Connection:
         if self._at_primary is None:
-            self._at_primary = self._replica.primary(self._open_ones)
+            self._at_primary = self._open_ones.enter_context(self._replica.primary())
         return self._at_primary

@@ -4,10 +4,10 @@ import builtins
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import ColumnElement, and_, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, delete, select, tuple_, update
 
-from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import insert_new
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import resources
 
 
@@ -16,25 +16,18 @@ class ResourceRow:
     """A named resource as it is stored."""
 
     kind: str
-    name: str
-    """Unique within its kind."""
-    parent: str | None
-    """The name of the resource that it belongs to."""
+    name: str  # unique within its kind
+    parent: str | None  # the name of the resource that it belongs to
     status: str
-    body: str
-    """All else, as JSON."""
+    body: str  # all else, as JSON
     failure_reason: str | None
     created_at: int
     updated_at: int
-    revision: int = 1
-    """1 when it is created, and 1 more with each update."""
+    revision: int = 1  # 1 when it is created, and 1 more with each update
 
 
-class Resources:
+class Resources(TableAccess):
     """The resources table."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def create(self, row: ResourceRow) -> bool:
         """Store a new resource; False if its name is taken."""
@@ -43,9 +36,8 @@ class Resources:
 
     def get(self, kind: str, name: str) -> ResourceRow | None:
         """One resource, or None."""
-        with self._database.reading() as connection:
-            row = connection.execute(select(resources).where(_is(kind, name))).mappings().first()
-        return None if row is None else ResourceRow(**row)
+        rows = self._mappings(select(resources).where(*_named(kind, name)))
+        return next((ResourceRow(**row) for row in rows), None)
 
     def list(
         self,
@@ -70,22 +62,18 @@ class Resources:
         if before is not None:
             wanted = wanted.where(tuple_(*age) < tuple_(*before))
         newest_first = wanted.order_by(*(column.desc() for column in age)).limit(limit)
-        with self._database.reading() as connection:
-            return [ResourceRow(**row) for row in connection.execute(newest_first).mappings()]
+        return [ResourceRow(**row) for row in self._mappings(newest_first)]
 
     def update(self, row: ResourceRow, *, expected_revision: int) -> bool:
         """Replace the resource if its revision is as expected; returns whether it was."""
-        seen = and_(_is(row.kind, row.name), resources.c.revision == expected_revision)
-        with self._database.writing() as connection:
-            changed = connection.execute(update(resources).where(seen).values(asdict(row)))
-            return changed.rowcount == 1
+        seen = (*_named(row.kind, row.name), resources.c.revision == expected_revision)
+        return self._execute(update(resources).where(*seen).values(asdict(row))) == 1
 
     def delete(self, kind: str, name: str, *, expected_revision: int) -> bool:
         """Delete the resource if its revision is as expected; returns whether it was."""
-        seen = and_(_is(kind, name), resources.c.revision == expected_revision)
-        with self._database.writing() as connection:
-            return connection.execute(delete(resources).where(seen)).rowcount == 1
+        seen = (*_named(kind, name), resources.c.revision == expected_revision)
+        return self._execute(delete(resources).where(*seen)) == 1
 
 
-def _is(kind: str, name: str) -> ColumnElement[bool]:
-    return and_(resources.c.kind == kind, resources.c.name == name)
+def _named(kind: str, name: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return resources.c.kind == kind, resources.c.name == name

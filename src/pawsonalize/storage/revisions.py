@@ -7,32 +7,25 @@ that contracts them. The tables say which is the oldest program that may run on 
 
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, inspect, select, text, update
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.storage.beats import Beats
-from pawsonalize.storage.tables import (
-    REVISION,
-    agreements,
-    dataset_group_days,
-    metadata,
-    servers,
-    work,
-)
+from pawsonalize.storage.tables import REVISION, agreements, metadata, servers
 from pawsonalize.wing import added
-
-if TYPE_CHECKING:
-    from pawsonalize.storage.database import Database
 
 EXPANDS, CONTRACTS = "expands", "contracts"
 """Values of `change` in a migration."""
 TABLES = metadata
-"""All tables: by now, each file has added its own, those of the wings too."""
-_OF_OTHER_FILES = (work, dataset_group_days, *added("tables"))
+"""All tables; those of the wings are added to them by the line below."""
+_OF_WINGS = (*added("tables"),)
+Connected = Callable[[], AbstractContextManager[Connection]]
 
 _REVISION = text("SELECT version_num FROM alembic_version")
 _STAMP = text("INSERT INTO alembic_version VALUES (:revision)")
@@ -85,33 +78,6 @@ def why_refused(connection: Connection, shown_url: str) -> str | None:
     )
 
 
-def bring_up_to_date(database: "Database", revision: str | None) -> None:
-    """Make the tables, or migrate those of another revision, if that is needed and possible.
-
-    StorageUnavailable for tables that this program cannot use, or while older programs run that
-    could not use them afterwards.
-    """
-    if revision is None:
-        with database.writing() as connection:  # so that servers starting together make them once
-            _make_tables(connection)
-        return
-    if revision > REVISION:
-        with database.reading() as connection:
-            reason = why_refused(connection, database.shown_url)
-        if reason is not None:
-            raise StorageUnavailable(reason)
-        return
-    for last in reversed(range(_LOCK_TRIES)):
-        try:
-            _migrate(database, revision)
-        except StorageUnavailable as error:
-            if last and "lock timeout" in str(error):
-                time.sleep(_LOCK_PAUSE)
-                continue
-            raise
-        return
-
-
 def _make_tables(connection: Connection) -> None:
     """Make the tables of this program in a database that has none."""
     if revision_of(connection) is not None:
@@ -122,35 +88,6 @@ def _make_tables(connection: Connection) -> None:
     connection.execute(insert(agreements), rows)
     connection.exec_driver_sql("CREATE TABLE alembic_version (version_num TEXT PRIMARY KEY)")
     connection.execute(_STAMP, {"revision": REVISION})
-
-
-def _migrate(database: "Database", revision: str) -> None:
-    # Slow to import, and needed once in the life of a database.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
-    from alembic.util import CommandError  # noqa: PLC0415
-
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    try:
-        oldest = _oldest_after(config, revision)
-        gone = _await_older(database, oldest) if oldest else {}
-        with database.writing() as connection:  # so that servers starting together migrate once
-            if connection.dialect.name == "postgresql":
-                connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
-            if oldest:
-                _take_out(connection, gone, oldest)
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            if oldest is not None:
-                now_oldest = update(agreements).where(agreements.c.name == _OLDEST)
-                connection.execute(now_oldest.values(value=oldest))
-    except CommandError as error:  # there is no way from that revision to ours
-        raise StorageUnavailable(
-            f"the database {database.shown_url} is of another version of Pawsonalize (its"
-            f" tables are {revision}, this version reads {REVISION}): start with an empty"
-            " data folder (--data-dir) or database, and import your data again"
-        ) from error
 
 
 def _oldest_after(config: Any, revision: str) -> str | None:
@@ -175,14 +112,11 @@ def _older_than(connection: Connection, revision: str) -> Mapping[tuple[str, str
     }
 
 
-def _await_older(database: "Database", oldest: str) -> Mapping[tuple[str, str], int]:
-    """Wait until no server lives that is older; returns those that stand still, with their beats.
-
-    StorageUnavailable if some live on.
-    """
+def _await_older(reading: Connected, oldest: str) -> Mapping[tuple[str, str], int]:
+    """Return the beats of older servers that ended; StorageUnavailable if some live."""
     beats: Beats[tuple[str, str]] = Beats()
     while True:
-        with database.reading() as connection:
+        with reading() as connection:
             found = _older_than(connection, oldest)
         beats.look(found)
         living = {one for one in found if beats.has_moved(one) and not beats.is_gone(one)}
@@ -208,3 +142,65 @@ def _still_running(older: Iterable[tuple[str, str]], oldest: str) -> StorageUnav
         f"the tables are to be changed so that only programs of revision {oldest} or newer can use"
         f" them, and older ones still run: {where}. Stop those, then start this one again"
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Migrations:
+    """Brings the tables of a database to the revision of this program."""
+
+    reading: Connected
+    writing: Connected
+    shown_url: str
+
+    def bring_up_to_date(self, revision: str | None) -> None:
+        """Make the tables, or migrate those of another revision, if that is needed and possible.
+
+        StorageUnavailable for tables that this program cannot use, or while older programs run that
+        could not use them afterwards.
+        """
+        if revision is None:
+            with self.writing() as connection:  # so that servers starting together make them once
+                _make_tables(connection)
+        elif revision > REVISION:
+            with self.reading() as connection:
+                reason = why_refused(connection, self.shown_url)
+            if reason is not None:
+                raise StorageUnavailable(reason)
+        else:
+            for _ in range(1, _LOCK_TRIES):
+                try:
+                    self._migrate(revision)
+                    return
+                except StorageUnavailable as error:
+                    if "lock timeout" not in str(error):
+                        raise
+                time.sleep(_LOCK_PAUSE)
+            self._migrate(revision)
+
+    def _migrate(self, revision: str) -> None:
+        # Slow to import, and needed once in the life of a database.
+        from alembic import command  # noqa: PLC0415
+        from alembic.config import Config  # noqa: PLC0415
+        from alembic.util import CommandError  # noqa: PLC0415
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        try:
+            oldest = _oldest_after(config, revision)
+            gone = _await_older(self.reading, oldest) if oldest else {}
+            with self.writing() as connection:  # so that servers starting together migrate once
+                if connection.dialect.name == "postgresql":
+                    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'")
+                if oldest:
+                    _take_out(connection, gone, oldest)
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                if oldest is not None:
+                    now_oldest = update(agreements).where(agreements.c.name == _OLDEST)
+                    connection.execute(now_oldest.values(value=oldest))
+        except CommandError as error:  # there is no way from that revision to ours
+            raise StorageUnavailable(
+                f"the database {self.shown_url} is of another version of Pawsonalize (its"
+                f" tables are {revision}, this version reads {REVISION}): start with an empty"
+                " data folder (--data-dir) or database, and import your data again"
+            ) from error

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 
 import msgspec
 from sqlalchemy import delete, select, update
@@ -10,9 +10,9 @@ from sqlalchemy import delete, select, update
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import ROLES
 from pawsonalize.storage.beats import GONE_SECONDS, Beats
-from pawsonalize.storage.database import Database
 from pawsonalize.storage.revisions import why_refused
 from pawsonalize.storage.statements import insert_new
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import servers
 
 _SERVES = msgspec.json.Decoder(dict[str, str])
@@ -22,25 +22,18 @@ _SERVES = msgspec.json.Decoder(dict[str, str])
 class ServerProcess:
     """One process of a server, a consumer, or a process beside them."""
 
-    name: str
-    """Unique among all of all machines."""
-    host: str
-    """The machine's name."""
-    port: int | None
-    """Port that it listens on; None: no port."""
+    name: str  # unique among all of all machines
+    host: str  # the machine's name
+    port: int | None  # port that it listens on; None: no port
     roles: tuple[str, ...]
     """Its roles; of a process beside the servers, its one work: `train`, `refresh`…"""
-    version: str
-    """Of the program."""
-    revision: str
-    """Of the tables that the program knows."""
-    connections: int
-    """Connections to PostgreSQL that it opens at most."""
+    version: str  # of the program
+    revision: str  # of the tables that the program knows
+    connections: int  # connections to PostgreSQL that it opens at most
     started_at: int
     serves: Mapping[str, str] = field(default_factory=dict)
     """The solution version of each campaign that it has loaded."""
-    beats: int = 0
-    """Counted up while it lives."""
+    beats: int = 0  # counted up while it lives
 
     @property
     def is_background(self) -> bool:
@@ -53,19 +46,14 @@ class ServerProcess:
         return self.host if self.port is None else f"{self.host}:{self.port}"
 
 
-class ServerTable:
+class ServerTable(TableAccess):
     """The processes of all machines that use one database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def beat(self, server: ServerProcess) -> None:
-        """Show that it lives, and what it serves.
-
-        StorageUnavailable if the tables have changed so that its program may not use them any
-        more. From then on all its calls of this database fail.
-        """
-        counted = {"beats": servers.c.beats + 1, "serves": _text(server.serves)}
+        """Show that it lives, and what it serves; StorageUnavailable if its program is outdated."""
+        # From then on all its calls of this database fail.
+        serves = msgspec.json.encode(server.serves, order="sorted").decode()
+        counted = {"beats": servers.c.beats + 1, "serves": serves}
         with self._database.writing() as connection:
             reason = why_refused(connection, self._database.shown_url)
             if reason is not None:
@@ -73,46 +61,23 @@ class ServerTable:
                 raise StorageUnavailable(reason)
             mine = update(servers).where(servers.c.name == server.name).values(counted)
             if not connection.execute(mine).rowcount:
-                insert_new(connection, servers, [_row(server)])
+                row = {**asdict(server), "roles": ",".join(server.roles), "serves": serves}
+                insert_new(connection, servers, [row])
 
     def remove(self, name: str) -> None:
         """Take out who has stopped."""
-        with self._database.writing() as connection:
-            connection.execute(delete(servers).where(servers.c.name == name))
+        self._execute(delete(servers).where(servers.c.name == name))
 
     def all(self) -> list[ServerProcess]:
         """Every process that has not been taken out, dead or alive, by name."""
-        with self._database.reading() as connection:
-            rows = connection.execute(select(servers).order_by(servers.c.name)).mappings().all()
-        return [
-            ServerProcess(
-                **{
-                    **row,
-                    "roles": tuple(row["roles"].split(",")),
-                    "serves": _SERVES.decode(row["serves"]),
-                }
-            )
-            for row in rows
-        ]
-
-
-def _row(server: ServerProcess) -> dict[str, object]:
-    return {
-        "name": server.name,
-        "host": server.host,
-        "port": server.port,
-        "roles": ",".join(server.roles),
-        "version": server.version,
-        "revision": server.revision,
-        "connections": server.connections,
-        "serves": _text(server.serves),
-        "started_at": server.started_at,
-        "beats": server.beats,
-    }
-
-
-def _text(serves: Mapping[str, str]) -> str:
-    return msgspec.json.encode(serves, order="sorted").decode()
+        found = []
+        for row in self._mappings(select(servers).order_by(servers.c.name)):
+            lists = {
+                "roles": tuple(row["roles"].split(",")),
+                "serves": _SERVES.decode(row["serves"]),
+            }
+            found.append(ServerProcess(**{**row, **lists}))
+        return found
 
 
 NOBODY_WORKS = (
@@ -128,8 +93,7 @@ class ServerState:
     """A server's process, and whether it lives."""
 
     server: ServerProcess
-    lives: bool | None
-    """None: it was not watched for long enough to tell."""
+    lives: bool | None  # None: it was not watched for long enough to tell
 
 
 @dataclass(slots=True)

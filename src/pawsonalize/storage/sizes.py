@@ -11,6 +11,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, func, select, t
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.impressions import packed_id
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import events, impressions, raw_events
 from pawsonalize.wing import added
 
@@ -36,11 +37,8 @@ class TableSize:
         return self.bytes / self.rows if self.rows else 0.0
 
 
-class TableSizes:
+class TableSizes(TableAccess):
     """Measures tables. Each call reads a whole one, so it is for reports and never for answers."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def events(self) -> TableSize:
         """That of the log, with what waits for the archive of how its events came in."""
@@ -53,8 +51,7 @@ class TableSizes:
         return self.size(moments.table).per_row * self._count(moments >= moment)
 
     def _count(self, condition: ColumnElement[bool]) -> int:
-        with self._database.reading() as connection:
-            return connection.scalar(select(func.count()).where(condition)) or 0
+        return self._scalar(select(func.count()).where(condition)) or 0
 
     def answers_since(self, first_id: str) -> int:
         """Number of answers with that id or a later one."""
@@ -63,8 +60,8 @@ class TableSizes:
     def first_answer_at(self) -> int | None:
         """When the oldest answer was given; None without answers."""
         oldest = select(impressions.c.answered_at).order_by(impressions.c.recommendation_id)
-        with self._database.reading() as connection:
-            return connection.scalar(oldest.limit(1))
+        found: int | None = self._scalar(oldest.limit(1))
+        return found
 
     def size(self, table: Table) -> TableSize:
         """Return the size of a table."""
@@ -82,14 +79,7 @@ def _bytes(connection: Connection, table: Table) -> int:
     return int(connection.scalar(wanted, named) or 0)
 
 
-_SWEPT = (
-    "events",
-    "sessions",
-    "users",
-    "impressions",
-    "erased_visitors",
-    "raw_events",
-)
+_SWEPT = ("events", "sessions", "users", "impressions", "erased_visitors", "raw_events")
 
 
 def remove_remains(database: Database, names: Collection[str] | None) -> None:

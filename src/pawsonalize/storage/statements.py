@@ -17,10 +17,7 @@ from pawsonalize.storage.tables import events
 
 
 class PreparedSelect:
-    """A SELECT with named parameters, and its text for SQLite.
-
-    Of columns that SQLite stores as Python reads them (texts and numbers), and without `IN` lists.
-    """
+    """A SELECT of texts and numbers with named parameters, without `IN` lists; its SQLite text."""
 
     def __init__(self, statement: Select[Any]) -> None:
         self.statement = statement
@@ -117,11 +114,8 @@ def in_parts(ids: Sequence[_Id]) -> Iterator[Sequence[_Id]]:
 
 
 def means(event_types: EventTypes, meanings: Collection[str]) -> ColumnElement[bool]:
-    """Whether an event's type has one of these meanings.
-
-    The statement reads the type as it was sent, so a change of the setting `event_types` counts
-    for events of before, too.
-    """
+    """True if an event's type, as it was sent, has one of these meanings."""
+    # So a change of the setting `event_types` counts for events of before, too.
     spelled: Any = func.lower(events.c.event_type)
     for separator in SEPARATORS:
         spelled = func.replace(spelled, separator, "")

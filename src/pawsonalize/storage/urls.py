@@ -1,8 +1,11 @@
-"""URLs of PostgreSQL as its own programs write them, with several servers too."""
+"""URLs of databases; those of PostgreSQL as its own programs write them, with several servers."""
 
 import re
 
 from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from pawsonalize.domain.errors import InvalidInput
 
 _SEVERAL = re.compile(
     r"(?P<scheme>postgres(?:ql)?(?:\+psycopg)?)://(?:(?P<who>[^@/?]*)@)?(?P<hosts>[^@/?]*,[^@/?]*)"
@@ -11,6 +14,39 @@ _SEVERAL = re.compile(
 _ANY_HOST = "several-servers"
 _PASSWORDS = ("password", "sslpassword")
 _HIDDEN = "***"
+
+
+def check_urls(url: str, replica: str) -> None:
+    """InvalidInput if these name no database that can be opened, or no replica; opens nothing."""
+    urls = [parse_url(url, "database_url")]
+    if replica:
+        urls.append(parse_url(replica, "database_read_url"))
+    if replica and any(one.get_backend_name() != "postgresql" for one in urls):
+        raise InvalidInput(
+            "database_read_url names a read replica of PostgreSQL, so both it and database_url must"
+            " be postgresql://…: correct them, or take database_read_url away",
+            field="database_read_url",
+        )
+
+
+def parse_url(url: str, setting: str) -> URL:
+    """Return the URL of a database; InvalidInput names the setting if there is no such one."""
+    try:
+        parsed = read_url(url)
+    except ArgumentError as error:
+        raise unusable_url(str(error), setting) from error
+    if parsed.get_backend_name() not in {"sqlite", "postgresql"}:
+        raise unusable_url(f"there is no adapter for {parsed.get_backend_name()}", setting)
+    return parsed
+
+
+def unusable_url(reason: str, setting: str) -> InvalidInput:
+    """Return the error of a URL that names no database for this reason."""
+    return InvalidInput(
+        f"cannot use this database URL ({reason}): write sqlite:///path/to/file or"
+        " postgresql://user@host/name (with the extra pawsonalize[postgres])",
+        field=setting,
+    )
 
 
 def read_url(url: str) -> URL:
@@ -31,14 +67,10 @@ def read_url(url: str) -> URL:
 
 def display_url(url: URL) -> str:
     """The URL for people: without passwords, and several servers as they were written."""
-    hidden = {name: _HIDDEN for name in _PASSWORDS if name in url.query}
-    url = url.update_query_dict(hidden)
+    url = url.update_query_dict({name: _HIDDEN for name in _PASSWORDS if name in url.query})
     hosts = url.query.get("host")
-    if isinstance(hosts, tuple) and url.host is None:
+    several = ",".join(hosts) if isinstance(hosts, tuple) and url.host is None else ""
+    if several:
         url = url.difference_update_query(["host"]).set(host=_ANY_HOST)
-        return _text(url).replace(_ANY_HOST, ",".join(hosts), 1)
-    return _text(url)
-
-
-def _text(url: URL) -> str:
-    return url.render_as_string(hide_password=True).replace("%2A%2A%2A", _HIDDEN)
+    text = url.render_as_string(hide_password=True).replace("%2A%2A%2A", _HIDDEN)
+    return text.replace(_ANY_HOST, several, 1) if several else text

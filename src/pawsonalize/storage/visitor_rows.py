@@ -3,20 +3,15 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 
-from sqlalchemy import Delete, delete, select, update
+from sqlalchemy import ColumnElement, Delete, delete, select, update
 
 from pawsonalize.domain.events import ACTIONS, SESSION, USER, visitor_digest
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedNames, Erasure
 from pawsonalize.storage.events.raw_events import take_out_raws
 from pawsonalize.storage.statements import in_parts
-from pawsonalize.storage.tables import (
-    erasures,
-    events,
-    impressions,
-    sessions,
-    users,
-)
+from pawsonalize.storage.table_access import TableAccess
+from pawsonalize.storage.tables import erasures, events, impressions, sessions, users
 from pawsonalize.wing import added
 
 _NAMED = (
@@ -44,11 +39,11 @@ class RowsOfWing(Protocol):
         ...
 
 
-class VisitorRows:
+class VisitorRows(TableAccess):
     """Deletes what the tables hold of visitors."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._wings: list[RowsOfWing] = [rows(database) for rows in added("visitor_rows")]
 
     def erase(self, erasure: Erasure, names: ErasedNames) -> None:
@@ -58,28 +53,28 @@ class VisitorRows:
         write; a second call deletes what is left.
         """
         for part in in_parts(names.users):
-            self._delete(erasure, _of_users(erasure, part))
+            groups = users.c.dataset_group.in_(_groups(erasure.dataset_group))
+            attributes = delete(users).where(groups, users.c.user_id.in_(part))
+            self._delete(erasure, [*_traces(erasure, "user_id", part), attributes])
         for part in in_parts(names.sessions):
-            self._delete(erasure, _of_sessions(erasure, part))
+            groups = sessions.c.dataset_group.in_(_groups(erasure.dataset_group))
+            bound = delete(sessions).where(groups, sessions.c.session_id.in_(part))
+            self._delete(erasure, [*_traces(erasure, "session_id", part), bound])
         for wing in self._wings:
             for deletion in wing.deletions(erasure, names, _groups(erasure.dataset_group)):
                 self._delete(erasure, [deletion])
 
     def find(self, dataset_group: str, visitors: Collection[str]) -> list[tuple[str, str, str]]:
-        """Kind, name and hash of those in the tables who have one of the hashes.
-
-        Reads every name that the tables hold of the dataset group.
-        """
+        """Kind, name and hash of those with one of the hashes; reads every name."""
         found: set[tuple[str, str, str]] = set()
         for kind, column in _NAMED:
             mine = column.table.c.dataset_group.in_(_groups(dataset_group))
             names = select(column).where(mine, column.is_not(None)).distinct()
-            with self._database.reading() as connection:
-                found |= {
-                    (kind, name, visitor)
-                    for name in connection.scalars(names)
-                    if (visitor := visitor_digest(kind, name)) in visitors
-                }
+            found |= {
+                (kind, name, visitor)
+                for name in self._scalars(names)
+                if (visitor := visitor_digest(kind, name)) in visitors
+            }
         for wing in self._wings:
             found |= wing.find(_groups(dataset_group), visitors)
         return sorted(found)
@@ -102,39 +97,14 @@ def _groups(dataset_group: str) -> tuple[str, str]:
     return dataset_group, f"{dataset_group}{ACTIONS}"
 
 
-def _of_users(erasure: Erasure, names: Sequence[str]) -> list[Delete]:
-    groups = _groups(erasure.dataset_group)
-    return [
-        delete(events).where(
-            events.c.dataset_group.in_(groups),
-            events.c.offset <= erasure.through,
-            events.c.user_id.in_(names),
-        ),
-        delete(users).where(users.c.dataset_group.in_(groups), users.c.user_id.in_(names)),
-        delete(impressions).where(
-            impressions.c.dataset_group.in_(groups),
-            impressions.c.answered_at <= erasure.noted_at,
-            impressions.c.user_id.in_(names),
-        ),
-    ]
-
-
-def _of_sessions(erasure: Erasure, names: Sequence[str]) -> list[Delete]:
-    groups = _groups(erasure.dataset_group)
-    return [
-        delete(events).where(
-            events.c.dataset_group.in_(groups),
-            events.c.offset <= erasure.through,
-            events.c.user_id.is_(None),
-            events.c.session_id.in_(names),
-        ),
-        delete(sessions).where(
-            sessions.c.dataset_group.in_(groups), sessions.c.session_id.in_(names)
-        ),
-        delete(impressions).where(
-            impressions.c.dataset_group.in_(groups),
-            impressions.c.answered_at <= erasure.noted_at,
-            impressions.c.user_id.is_(None),
-            impressions.c.session_id.in_(names),
-        ),
-    ]
+def _traces(erasure: Erasure, column: str, names: Sequence[str]) -> Iterator[Delete]:
+    """Yield what deletes the events and answers of users, or the anonymous ones of sessions."""
+    for table, is_covered in (
+        (events, events.c.offset <= erasure.through),
+        (impressions, impressions.c.answered_at <= erasure.noted_at),
+    ):
+        theirs: ColumnElement[bool] = table.c[column].in_(names)
+        if column == "session_id":
+            theirs &= table.c.user_id.is_(None)
+        mine = table.c.dataset_group.in_(_groups(erasure.dataset_group))
+        yield delete(table).where(mine, is_covered, theirs)

@@ -14,37 +14,9 @@ import msgspec
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select, true, update
 
 from pawsonalize.domain.notifications import Notification
-from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import insert_new, upsert
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import turns, work
-
-
-class Turns:
-    """The turns of each kind of work, of all machines. A later turn has a greater number."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def last(self, work: str) -> dict[str, int]:
-        """The last turn of each dataset group that had one."""
-        wanted = select(turns.c.dataset_group, turns.c.turn).where(turns.c.work == work)
-        with self._database.reading() as connection:
-            return {row.dataset_group: row.turn for row in connection.execute(wanted)}
-
-    def take(self, work: str, group: str) -> None:
-        """Note that the dataset group has the next turn."""
-        newest = select(func.coalesce(func.max(turns.c.turn), 0)).where(turns.c.work == work)
-        with self._database.writing() as connection:
-            turn = (connection.scalar(newest) or 0) + 1
-            row = {"work": work, "dataset_group": group, "turn": turn}
-            upsert(connection, turns, [row])
-
-    def put(self, work: str, group: str, turn: int) -> None:
-        """Note a turn of this number, for work whose turns have numbers of their own."""
-        with self._database.writing() as connection:
-            row = {"work": work, "dataset_group": group, "turn": turn}
-            upsert(connection, turns, [row])
-
 
 OPEN = "open"
 """The state of work that has not ended. Each kind has further states."""
@@ -58,32 +30,23 @@ _FREE = {"holder": None, "token": None, "takings": 0}
 class Work:
     """A piece of work; without a kind, a lease alone, which goes when it is free."""
 
-    name: str
-    """Name of the work, unique among all kinds."""
+    name: str  # name of the work, unique among all kinds
     kind: str = ""
-    queue: str = ""
-    """The part of its kind that it waits in."""
+    queue: str = ""  # the part of its kind that it waits in
     state: str = OPEN
-    payload: str = ""
-    """Everything that its kind needs to do it, or to go on with it."""
+    payload: str = ""  # everything that its kind needs to do it, or to go on with it
     created_at: int = 0
     due_at: int | None = None
     """The moment from which on it may be attempted; None: no attempt is to come by itself."""
     ended_at: int | None = None
-    attempts: int = 0
-    """Number of attempts begun."""
-    error: str | None = None
-    """Reason why the last attempt failed."""
-    worked_ms: int = 0
-    """Time worked on it, in milliseconds."""
-    holder: str | None = None
-    """Its holder: unique among all processes of all machines."""
+    attempts: int = 0  # number of attempts begun
+    error: str | None = None  # reason why the last attempt failed
+    worked_ms: int = 0  # time worked on it, in milliseconds
+    holder: str | None = None  # its holder: unique among all processes of all machines
     token: int | None = None
     """Drawn anew with each claim, so that who has lost the lease cannot write with it."""
-    beats: int = 0
-    """Counted up by the holder."""
-    takings: int = 0
-    """Number of claims since it was free: one more for each holder that was lost."""
+    beats: int = 0  # counted up by the holder
+    takings: int = 0  # number of claims since it was free: one more for each holder that was lost
 
     @property
     def key(self) -> str:
@@ -91,17 +54,11 @@ class Work:
         return self.name.removeprefix(f"{self.kind}.")
 
 
-class WorkTable:
+class WorkTable(TableAccess):
     """The work of all machines over one database."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def add(self, pieces: Iterable[Work], *, alone: bool = False) -> bool:
-        """Store new work in one transaction; a name that is there stays as it is.
-
-        True if any is new. With `alone`, nothing is added while work of its kind is open.
-        """
+        """Store work of new names; True if any is. With `alone`, unless its kind is open."""
         rows = [asdict(one) for one in pieces]
         same = _COLUMNS.kind.in_({row["kind"] for row in rows})
         going_on = select(_COLUMNS.name).where(same, _COLUMNS.ended_at.is_(None))
@@ -116,10 +73,8 @@ class WorkTable:
 
     def open(self, kind: str) -> Work | None:
         """The oldest work of that kind that has not ended, or None."""
-        found = self._read(
-            _COLUMNS.kind == kind, _COLUMNS.ended_at.is_(None), order=[_COLUMNS.created_at], limit=1
-        )
-        return next(iter(found), None)
+        going_on = (_COLUMNS.kind == kind, _COLUMNS.ended_at.is_(None))
+        return next(iter(self._read(*going_on, order=[_COLUMNS.created_at], limit=1)), None)
 
     def newest(self, kind: str, limit: int) -> list[Work]:
         """Work of that kind, the newest first."""
@@ -144,14 +99,12 @@ class WorkTable:
     def count(self, kind: str, states: Iterable[str], prefix: str = "") -> int:
         """Count all of a kind that is in these states and whose name begins so."""
         found = select(func.count()).select_from(work).where(_in_state(kind, states, prefix))
-        with self._database.reading() as connection:
-            return connection.scalar(found) or 0
+        return int(self._scalar(found))
 
     def forget(self, kind: str, ended_before: int) -> int:
         """Delete what of a kind ended before that moment; returns how much."""
-        old = delete(work).where(_COLUMNS.kind == kind, _COLUMNS.ended_at < ended_before)
-        with self._database.writing() as connection:
-            return connection.execute(old).rowcount
+        ended = (_COLUMNS.kind == kind, _COLUMNS.ended_at < ended_before)
+        return self._execute(delete(work).where(*ended))
 
     def take(self, name: str, seen: Work | None, holder: str) -> Work | None:
         """Claim a name if it still is as it was seen; None if it is not."""
@@ -201,12 +154,10 @@ class WorkTable:
         self, *where: ColumnElement[bool], order: Iterable[ColumnElement[Any]] = (), limit: int
     ) -> list[Work]:
         wanted = select(work).where(*where).order_by(*order).limit(limit)
-        with self._database.reading() as connection:
-            return [Work(**row) for row in connection.execute(wanted).mappings()]
+        return [Work(**row) for row in self._mappings(wanted)]
 
     def _update(self, which: ColumnElement[bool], values: Mapping[str, Any]) -> int:
-        with self._database.writing() as connection:
-            return connection.execute(update(work).where(which).values(values)).rowcount
+        return self._execute(update(work).where(which).values(values))
 
 
 def _holds(name: str, token: int) -> ColumnElement[bool]:
@@ -229,10 +180,8 @@ class Delivery:
 
     notification: Notification
     notifier: str
-    attempts: int = 0
-    """Number of attempts begun."""
-    next_attempt_at: int | None = 0
-    """None when there is no next one: it was delivered, or given up."""
+    attempts: int = 0  # number of attempts begun
+    next_attempt_at: int | None = 0  # none when there is no next one: it was delivered, or given up
     delivered_at: int | None = None
     last_error: str | None = None
 
@@ -311,3 +260,24 @@ def _delivery(one: Work) -> Delivery:
         one.ended_at if one.state == _DELIVERED else None,
         one.error,
     )
+
+
+class Turns(TableAccess):
+    """The turns of each kind of work, of all machines. A later turn has a greater number."""
+
+    def last(self, work: str) -> dict[str, int]:
+        """The last turn of each dataset group that had one."""
+        wanted = select(turns.c.dataset_group, turns.c.turn).where(turns.c.work == work)
+        return {row.dataset_group: row.turn for row in self._rows(wanted)}
+
+    def take(self, work: str, group: str) -> None:
+        """Note that the dataset group has the next turn."""
+        newest = select(func.coalesce(func.max(turns.c.turn), 0)).where(turns.c.work == work)
+        with self._database.writing() as connection:
+            turn = (connection.scalar(newest) or 0) + 1
+            upsert(connection, turns, [{"work": work, "dataset_group": group, "turn": turn}])
+
+    def put(self, work: str, group: str, turn: int) -> None:
+        """Note a turn of this number, for work whose turns have numbers of their own."""
+        with self._database.writing() as connection:
+            upsert(connection, turns, [{"work": work, "dataset_group": group, "turn": turn}])

@@ -5,12 +5,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
-from sqlalchemy import Column, Connection, Row, Select, and_, delete, func, or_, select
+from sqlalchemy import Column, Connection, Select, and_, delete, func, or_, select
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.statuses import LEFT, AnimalStatus, Stay, revise
-from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import PreparedSelect, in_parts, insert, upsert
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import (
     animal_changes,
     animal_exposures,
@@ -25,23 +25,23 @@ _NEWEST = (
     .limit(1)
 )
 _NEWEST_OF_ANSWER = PreparedSelect(_NEWEST)
+_DECODE = msgspec.json.Decoder(Animal).decode
+Ids = Select[tuple[str]]
+Stays = Mapping[str, tuple[Stay, ...]]
+Change = Callable[[Mapping[str, Animal]], Iterable[Animal]]
+"""Takes the animals as they are, by id; returns those to write."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
     """The state of availability after a change."""
 
-    number: int
-    """Number of changes."""
-    at: int
-    """The latest moment from which one of them counts."""
+    number: int  # number of changes
+    at: int  # the latest moment from which one of them counts
 
 
-class Availability:
+class Availability(TableAccess):
     """Number of available animals of each item, and the changes of these counts."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def revision(self) -> Revision:
         """The revision of the newest committed change. Cheap enough to read with every answer."""
@@ -50,54 +50,38 @@ class Availability:
 
     def count(self, at: int, item_ids: Collection[str] | None = None) -> dict[str, int]:
         """Available animals at that moment, by item: of these items or of all, without zeros."""
-        waiting = (
-            select(stays.c.item_id, func.count().label("animals"))
-            .where(stays.c.since <= at, stays.c.until > at)
-            .group_by(stays.c.item_id)
-        )
+        there = (stays.c.since <= at, stays.c.until > at)
+        waiting = select(stays.c.item_id, func.count()).where(*there).group_by(stays.c.item_id)
         if item_ids is not None:
             waiting = waiting.where(stays.c.item_id.in_(item_ids))
-        with self._database.reading() as connection:
-            return {row.item_id: row.animals for row in connection.execute(waiting)}
+        return {row[0]: row[1] for row in self._rows(waiting)}
 
     def changed(self, after: Revision, since: int, at: int) -> set[str]:
-        """Items whose count at `at` may differ from the count at `since` and that revision.
-
-        Animals may have changed, or time alone changed the count: a birthday, a publication.
-        """
-        written = select(availability_changes.c.item_id).where(
-            availability_changes.c.revision > after.number
-        )
-        passed = _passed(select(stays.c.item_id), since, at)
-        with self._database.reading() as connection:
-            return {*connection.scalars(written), *connection.scalars(passed)}
+        """Items whose count may differ from that at `since` and that revision."""
+        # Animals may have changed, or time alone changed the count: a birthday, a publication.
+        changes = availability_changes.c
+        written = select(changes.item_id).where(changes.revision > after.number)
+        return self._changed(written, select(stays.c.item_id), since, at)
 
     def changed_animals(self, after: Revision, since: int, at: int) -> set[str]:
         """Animals whose record or availability may differ, deleted ones included."""
-        written = select(animal_changes.c.animal_id).where(animal_changes.c.revision > after.number)
-        passed = _passed(select(stays.c.animal_id), since, at)
-        with self._database.reading() as connection:
-            return {*connection.scalars(written), *connection.scalars(passed)}
+        changes = animal_changes.c
+        written = select(changes.animal_id).where(changes.revision > after.number)
+        return self._changed(written, select(stays.c.animal_id), since, at)
 
     def next_change(self, at: int) -> int | None:
         """The first moment after `at` at which time alone changes a count, if one is known."""
-        moments = [
-            select(func.min(edge)).where(edge > at) for edge in (stays.c.since, stays.c.until)
-        ]
-        with self._database.reading() as connection:
-            found = [connection.scalar(moment) for moment in moments]
+        edges = (stays.c.since, stays.c.until)
+        found = [self._scalar(select(func.min(edge)).where(edge > at)) for edge in edges]
         return min((moment for moment in found if moment is not None), default=None)
 
-
-def _passed(found: Select[tuple[str]], since: int, at: int) -> Select[tuple[str]]:
-    """Of these stays, those that begin or end between the two moments."""
-    first, last = sorted((since, at))
-    return found.where(
-        or_(
-            and_(stays.c.since > first, stays.c.since <= last),
-            and_(stays.c.until > first, stays.c.until <= last),
-        )
-    )
+    def _changed(self, written: Ids, passed: Ids, since: int, at: int) -> set[str]:
+        """Return the written ids, and those of stays that begin or end between the moments."""
+        first, last = sorted((since, at))
+        begins, ends = (and_(edge > first, edge <= last) for edge in (stays.c.since, stays.c.until))
+        passed = passed.where(or_(begins, ends))
+        with self._database.reading() as connection:
+            return {*connection.scalars(written), *connection.scalars(passed)}
 
 
 def record_changes(
@@ -106,55 +90,32 @@ def record_changes(
     """Record, in the transaction that changes them, which items and animals change."""
     if not item_ids:
         return
-    newest = _revision(connection)
+    row = connection.execute(_NEWEST).first()
+    newest = Revision(0, 0) if row is None else Revision(*row)
     revision = newest.number + 1
     change = {"revision": revision, "at": max(newest.at, at)}
-    upsert(
-        connection, availability_changes, [{"item_id": item_id, **change} for item_id in item_ids]
-    )
+    upsert(connection, availability_changes, [{"item_id": one, **change} for one in item_ids])
     changed = [{"animal_id": one, "revision": revision} for one in animal_ids]
     upsert(connection, animal_changes, changed)
-
-
-def _revision(connection: Connection) -> Revision:
-    row = connection.execute(_NEWEST).first()
-    return Revision(0, 0) if row is None else Revision(*row)
-
-
-_DECODE = msgspec.json.Decoder(Animal).decode
-
-Stays = Mapping[str, tuple[Stay, ...]]
-
-
-Change = Callable[[Mapping[str, Animal]], Iterable[Animal]]
-"""Takes the animals as they are, by id; returns those to write."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnimalQuery:
     """Conditions on animals, in the order of their ids. An animal must fit all given fields."""
 
-    limit: int
-    """Most animals of a page."""
-    after: str | None = None
-    """Only ids beyond this one."""
+    limit: int  # most animals of a page
+    after: str | None = None  # only ids beyond this one
     status: AnimalStatus | None = None
     source: str | None = None
     shelter: str | None = None
     species: str | None = None
 
 
-class Animals:
+class Animals(TableAccess):
     """The individual animals. A change leaves the stays of the time before it as they were."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
     def update(self, animal_ids: Collection[str], change: Change, at: int) -> None:
-        """Read the animals, pass them to `change`, and write what it returns: one transaction.
-
-        Nobody else writes an animal in between. If `change` raises, nothing is written.
-        """
+        """Read, pass to `change` and write what it returns; nobody writes an animal in between."""
         with self._database.writing() as connection:
             known = _animals(connection, _named(animal_ids))
             changed = {animal.animal_id: animal for animal in change(known)}
@@ -172,8 +133,8 @@ class Animals:
             _replace_stays(connection, before, dict.fromkeys(animal_ids, ()), at)
             shown = animal_exposures.c.animal_id.in_(animal_ids)
             connection.execute(delete(animal_exposures).where(shown))
-            gone = delete(animals).where(animals.c.animal_id.in_(animal_ids))
             counting = connection.execution_options(preserve_rowcount=True)
+            gone = delete(animals).where(animals.c.animal_id.in_(animal_ids))
             return counting.execute(gone).rowcount
 
     def get(self, animal_id: str) -> Animal | None:
@@ -199,34 +160,21 @@ class Animals:
     def count_by_status(self) -> dict[str, int]:
         """Count the animals of each status."""
         counted = select(animals.c.status, func.count()).group_by(animals.c.status)
-        with self._database.reading() as connection:
-            return dict(connection.execute(counted).all())
+        return dict(self._rows(counted))
 
     def listed(self, source: str) -> set[str]:
         """The ids of a source's animals, without the adopted and the removed."""
-        there = select(animals.c.animal_id).where(
-            animals.c.source == source, animals.c.status.not_in(LEFT)
-        )
-        with self._database.reading() as connection:
-            return set(connection.scalars(there))
+        mine = (animals.c.source == source, animals.c.status.not_in(LEFT))
+        return set(self._scalars(select(animals.c.animal_id).where(*mine)))
 
     def available(self, at: int, limit: int) -> list[Animal]:
         """The animals that are available at that moment, longest wait first."""
-        with self._database.reading() as connection:
-            return [_as_of(row.record, at) for row in connection.execute(_waiting(at).limit(limit))]
+        return [_as_of(row.record, at) for row in self._rows(_waiting(at).limit(limit))]
 
     def stays_since(self, moment: int, limit: int) -> dict[str, tuple[Stay, ...]]:
-        """The stays of animals that were available then or since, by animal.
-
-        Of the animals listed last, if there are more than `limit`.
-        """
-        found = (
-            select(stays.c.animal_id)
-            .where(stays.c.until > moment)
-            .group_by(stays.c.animal_id)
-            .order_by(func.max(stays.c.since).desc())
-            .limit(limit)
-        )
+        """The stays by animal since then, of at most `limit` animals: those listed last."""
+        found = select(stays.c.animal_id).where(stays.c.until > moment).group_by(stays.c.animal_id)
+        found = found.order_by(func.max(stays.c.since).desc()).limit(limit)
         by_animal: dict[str, tuple[Stay, ...]] = {}
         with self._database.reading() as connection:
             for part in in_parts(connection.scalars(found).all()):
@@ -245,10 +193,9 @@ class Animals:
         self, at: int, column: Column[str], ids: Collection[str]
     ) -> dict[str, list[Animal]]:
         found = defaultdict(list)
-        with self._database.reading() as connection:
-            for part in in_parts(sorted(ids)):
-                for row in connection.execute(_waiting(at).where(column.in_(part))):
-                    found[row.item_id].append(_as_of(row.record, at))
+        for part in in_parts(sorted(ids)):
+            for row in self._rows(_waiting(at).where(column.in_(part))):
+                found[row.item_id].append(_as_of(row.record, at))
         return dict(found)
 
 
@@ -298,13 +245,11 @@ def _cut(old: Animal, new: Animal, at: int) -> int:
 
 def _stays(connection: Connection, animal_ids: Collection[str]) -> dict[str, tuple[Stay, ...]]:
     found = select(stays).where(stays.c.animal_id.in_(animal_ids)).order_by(stays.c.since)
-    by_animal: dict[str, list[Row[tuple[str, int, int, str]]]] = defaultdict(list)
+    by_animal: dict[str, tuple[Stay, ...]] = {}
     for row in connection.execute(found):
-        by_animal[row.animal_id].append(row)
-    return {
-        animal_id: tuple(Stay(row.item_id, row.since, row.until) for row in rows)
-        for animal_id, rows in by_animal.items()
-    }
+        stay = Stay(row.item_id, row.since, row.until)
+        by_animal[row.animal_id] = (*by_animal.get(row.animal_id, ()), stay)
+    return by_animal
 
 
 def _replace_stays(connection: Connection, before: Stays, after: Stays, at: int) -> None:
@@ -329,14 +274,9 @@ def _replace_stays(connection: Connection, before: Stays, after: Stays, at: int)
 
 
 def _row(animal: Animal) -> dict[str, object]:
+    names = ("animal_id", "source", "species", "shelter", "listed_at", "latitude", "longitude")
     return {
-        "animal_id": animal.animal_id,
-        "source": animal.source,
+        **{name: getattr(animal, name) for name in names},
         "status": animal.status.value,
-        "species": animal.species,
-        "shelter": animal.shelter,
-        "listed_at": animal.listed_at,
-        "latitude": animal.latitude,
-        "longitude": animal.longitude,
         "record": msgspec.json.encode(animal).decode(),
     }

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Table, bindparam, delete, func, select
+from sqlalchemy import Table, bindparam, delete, func, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
 from pawsonalize.domain.statuses import Stay
-from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import PreparedSelect, upsert
+from pawsonalize.storage.table_access import GroupTables
 from pawsonalize.storage.tables import items, schemas, stays, users
 
 Value = str | float | None
@@ -32,8 +31,7 @@ class Item:
     """One item of the catalogue."""
 
     item_id: str
-    attributes: Mapping[str, Value]
-    """Values by upper-case name."""
+    attributes: Mapping[str, Value]  # values by upper-case name
     created_at: int | None = None
 
 
@@ -42,66 +40,34 @@ class User:
     """Stored attributes and quiz answers of a user."""
 
     user_id: str
-    attributes: Mapping[str, Value]
-    """Values by upper-case name."""
+    attributes: Mapping[str, Value]  # values by upper-case name
 
 
-class Catalogue:
-    """The items and users of one dataset group, their schemas, and what was available.
-
-    Animals belong to the default dataset group.
-    """
-
-    def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
-        self._database = database
-        self._dataset_group = dataset_group
-
-    def of(self, dataset_group: str) -> "Catalogue":
-        """The catalogue of another dataset group."""
-        return Catalogue(self._database, dataset_group)
+class Catalogue(GroupTables):
+    """Items, users and schemas of one dataset group, and what was available in the default one."""
 
     def put_items(self, batch: Sequence[Item]) -> None:
         """Insert or replace, in one transaction."""
-        rows = [
-            {
-                "dataset_group": self._dataset_group,
-                "item_id": item.item_id,
-                "attributes": _text(item.attributes),
-                "created_at": item.created_at,
-            }
-            for item in batch
-        ]
-        with self._database.writing() as connection:
-            upsert(connection, items, rows)
+        self._put(items, batch, "item_id", "created_at")
 
     def put_users(self, batch: Sequence[User]) -> None:
         """Insert or replace, in one transaction."""
-        rows = [
-            {
-                "dataset_group": self._dataset_group,
-                "user_id": user.user_id,
-                "attributes": _text(user.attributes),
-            }
-            for user in batch
-        ]
-        with self._database.writing() as connection:
-            upsert(connection, users, rows)
+        self._put(users, batch, "user_id")
 
     def items(self) -> Iterator[Item]:
         """Every item, by id."""
-        mine = select(items).where(items.c.dataset_group == self._dataset_group)
+        mine = select(items).where(self._mine(items)).order_by(items.c.item_id)
         with self._database.reading() as connection:
-            for row in connection.execute(mine.order_by(items.c.item_id)):
-                yield _item(row)
+            for row in connection.execute(mine):
+                yield Item(row.item_id, _DECODE(row.attributes), row.created_at)
 
     def item(self, item_id: str) -> Item | None:
         """One item, or None."""
-        wanted = select(items).where(
-            items.c.dataset_group == self._dataset_group, items.c.item_id == item_id
+        wanted = select(items).where(self._mine(items), items.c.item_id == item_id)
+        found = (
+            Item(one.item_id, _DECODE(one.attributes), one.created_at) for one in self._rows(wanted)
         )
-        with self._database.reading() as connection:
-            row = connection.execute(wanted).first()
-        return None if row is None else _item(row)
+        return next(found, None)
 
     def user(self, user_id: str) -> User | None:
         """One user, or None."""
@@ -111,26 +77,22 @@ class Catalogue:
 
     def users(self) -> Iterator[User]:
         """Every user with attributes, by id."""
-        mine = select(users).where(users.c.dataset_group == self._dataset_group)
+        mine = select(users).where(self._mine(users)).order_by(users.c.user_id)
         with self._database.reading() as connection:
-            for row in connection.execute(mine.order_by(users.c.user_id)):
+            for row in connection.execute(mine):
                 yield User(row.user_id, _DECODE(row.attributes))
 
     def item_count(self) -> int:
         """Count the items."""
-        return self._count(items)
-
-    def user_count(self) -> int:
-        """Count the users that have attributes."""
-        return self._count(users)
+        return int(self._scalar(select(func.count()).where(self._mine(items))))
 
     def erase_items(self) -> int:
         """Delete every item; returns how many there were."""
-        return self._erase(items)
+        return self._execute(delete(items).where(self._mine(items)))
 
     def erase_users(self) -> int:
         """Delete every user's attributes; returns how many users had some."""
-        return self._erase(users)
+        return self._execute(delete(users).where(self._mine(users)))
 
     def stays(self, until: int) -> Iterator[Stay]:
         """When animals of each item were available: stays that began by `until`, in order."""
@@ -143,37 +105,25 @@ class Catalogue:
 
     def put_schema(self, schema: Schema) -> None:
         """Store the schema of its dataset, in place of the one before."""
-        row = {
-            "dataset_group": self._dataset_group,
-            "dataset": schema.dataset.value,
-            "fields": msgspec.json.encode(schema.fields).decode(),
-        }
+        fields = msgspec.json.encode(schema.fields).decode()
+        row = {"dataset": schema.dataset.value, "fields": fields}
         with self._database.writing() as connection:
-            upsert(connection, schemas, [row])
+            upsert(connection, schemas, [{"dataset_group": self._dataset_group, **row}])
 
     def schema(self, dataset: DatasetType) -> Schema | None:
         """The schema of the dataset, or None."""
-        found = select(schemas.c.fields).where(
-            schemas.c.dataset_group == self._dataset_group, schemas.c.dataset == dataset.value
-        )
-        with self._database.reading() as connection:
-            fields = connection.scalar(found)
+        of_dataset = (self._mine(schemas), schemas.c.dataset == dataset.value)
+        fields = self._scalar(select(schemas.c.fields).where(*of_dataset))
         return None if fields is None else Schema(dataset, _DECODE_FIELDS(fields))
 
-    def _count(self, table: Table) -> int:
-        mine = select(func.count()).where(table.c.dataset_group == self._dataset_group)
-        with self._database.reading() as connection:
-            return connection.scalar(mine) or 0
-
-    def _erase(self, table: Table) -> int:
-        mine = delete(table).where(table.c.dataset_group == self._dataset_group)
+    def _put(self, table: Table, batch: Sequence[Item] | Sequence[User], *names: str) -> None:
+        rows = [
+            {
+                "dataset_group": self._dataset_group,
+                **{name: getattr(one, name) for name in names},
+                "attributes": _ENCODE(one.attributes).decode(),
+            }
+            for one in batch
+        ]
         with self._database.writing() as connection:
-            return connection.execute(mine).rowcount
-
-
-def _item(row: Row[Any]) -> Item:
-    return Item(row.item_id, _DECODE(row.attributes), row.created_at)
-
-
-def _text(attributes: Mapping[str, str | float | None]) -> str:
-    return _ENCODE(attributes).decode()
+            upsert(connection, table, rows)

@@ -13,46 +13,33 @@ from sqlalchemy import Connection, func, select
 
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.times import DAY
-from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import in_parts, insert
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import animal_exposures, animals, exposures
 
-_AT_ONCE = 5_000
 
-
-class AnimalExposures:
+class AnimalExposures(TableAccess):
     """Counts of how often each animal was shown, in answers and in impressions of events."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def of(self, animal_ids: Collection[str]) -> dict[str, int]:
         """Return how often each of these animals was shown. Animals never shown are left out."""
-        ids = list(animal_ids)
-        found: dict[str, int] = {}
         wanted = select(animal_exposures.c.animal_id, animal_exposures.c.shown)
-        with self._database.reading() as connection:
-            for start in range(0, len(ids), _AT_ONCE):
-                some = animal_exposures.c.animal_id.in_(ids[start : start + _AT_ONCE])
-                found |= {
-                    row.animal_id: row.shown for row in connection.execute(wanted.where(some))
-                }
-        return found
+        return {
+            row.animal_id: row.shown
+            for part in in_parts(list(animal_ids))
+            for row in self._rows(wanted.where(animal_exposures.c.animal_id.in_(part)))
+        }
 
     def changed(self, after: int) -> tuple[dict[str, int], int]:
         """The counts that changed after a moment, by animal, and when the newest changed."""
         newer = select(animal_exposures).where(animal_exposures.c.counted_at > after)
-        with self._database.reading() as connection:
-            rows = connection.execute(newer).all()
+        rows = self._rows(newer)
         through = max((row.counted_at for row in rows), default=after)
         return {row.animal_id: row.shown for row in rows}, through
 
 
 def add_shown_animals(connection: Connection, lists: Iterable[tuple[int, Sequence[str]]]) -> None:
-    """Count lists of animals, each with its moment. Ids that no animal has are not counted.
-
-    The caller cuts a long list to its `first_places`.
-    """
+    """Count lists of animals (cut to `first_places`), each with its moment; unknown ids are not."""
     shown: Counter[str] = Counter()
     newest = 0
     for moment, animal_ids in lists:
@@ -90,10 +77,8 @@ _LANDMARK = 1_767_225_600_000  # 2026-01-01; sums last until floats end, 84 year
 
 
 def add_shown(connection: Connection, lists: Iterable[tuple[str, int, Sequence[str]]]) -> None:
-    """Count the first 25 places of lists, each with its dataset group and moment.
-
-    Most pages show no more, and an event may report no more.
-    """
+    """Count the first 25 places of lists, each with its dataset group and moment."""
+    # Most pages show no more, and an event may report no more.
     worth: dict[tuple[str, str], float] = defaultdict(float)
     for group, moment, item_ids in lists:
         grown = _grown(moment)

@@ -1,11 +1,12 @@
 """The log of events: one durable, de-duplicated append, and all ways to read it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from itertools import compress
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import ColumnElement, Connection, delete, func, select
 
 from pawsonalize.domain.events import (
     ACTIONS,
@@ -15,19 +16,12 @@ from pawsonalize.domain.events import (
     Event,
     EventTypes,
     LoggedEvent,
-    Visitor,
 )
 from pawsonalize.storage.animals.exposures import add_shown, add_shown_animals
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.events import histories
-from pawsonalize.storage.events.event_reads import (
-    as_row,
-    read_event_row,
-    reported_animals,
-    reported_lists,
-)
+from pawsonalize.storage.events.event_reads import as_row, read_event_row, reporting_lists
 from pawsonalize.storage.events.group_usage import DailyLimits, apply_limits, count_events
-from pawsonalize.storage.events.histories import DEED, OF_AN_ANIMAL, Deed, HistoryQuery, RecentEvent
+from pawsonalize.storage.events.histories import DEED, OF_AN_ANIMAL, Deed, Histories
 from pawsonalize.storage.events.log_start import (
     FORGOTTEN,
     forget_table,
@@ -48,10 +42,8 @@ _ERASED_BATCH = 10_000  # between two of them, others may write
 class Touched:
     """Number and earliest moment of an item's events in a part of the log."""
 
-    events: int
-    """Number of events."""
-    first_sent_at: int
-    """When the first of them was sent."""
+    events: int  # number of events
+    first_sent_at: int  # when the first of them was sent
 
 
 TrainingRow = tuple[str, str, str, int, float | None, str | None]
@@ -62,7 +54,7 @@ counts as the user.
 """
 
 
-class EventLog:
+class EventLog(Histories):
     """The events table. Events are only appended; offsets grow in the order of commits.
 
     All dataset groups share one log. `append`, `take_in`, `head`, `count`, `types`, `read` and
@@ -77,8 +69,7 @@ class EventLog:
         *,
         keeps_raw: bool = True,
     ) -> None:
-        self._database = database
-        self._dataset_group = dataset_group
+        super().__init__(database, dataset_group)
         self._event_types = event_types
         self._keeps_raw = keeps_raw
 
@@ -95,13 +86,11 @@ class EventLog:
         """Dataset group of its events, except in calls about all groups."""
         return self._dataset_group
 
-    def of(self, dataset_group: str) -> "EventLog":
-        """The same log, for another dataset group."""
-        return EventLog(self._database, dataset_group, self._event_types, keeps_raw=self._keeps_raw)
-
-    def reading(self, database: Database) -> "EventLog":
+    def reading(self, database: Database) -> Self:
         """The same log, read from there."""
-        return EventLog(database, self._dataset_group, self._event_types, keeps_raw=self._keeps_raw)
+        other = copy(self)
+        other._database = database
+        return other
 
     def append(self, batch: Sequence[Event]) -> list[bool]:
         """Store events durably, in order and in one transaction: all of them or none.
@@ -116,10 +105,7 @@ class EventLog:
             return self._stored(connection, batch)
 
     def take_in(self, batch: Sequence[Event], limits: DailyLimits) -> list[bool | None]:
-        """The same for events that come in: they are counted, and limits are kept exactly.
-
-        The flag of an event that its dataset group may not store any more that day is None.
-        """
+        """Store counted events within limits; the flag of one beyond its limit is None."""
         if not batch:
             return []
         with self._database.writing() as connection:
@@ -137,12 +123,15 @@ class EventLog:
         offsets = _offsets(connection, batch, before, stored)
         flags = [offset is not None for offset in offsets]
         if self._keeps_raw:
-            add_raws(connection, _raws(batch, offsets))
+            pairs = zip(offsets, batch, strict=True)
+            raws = {at: one.raw for at, one in pairs if at is not None and one.raw is not None}
+            add_raws(connection, raws)
         # A duplicate does nothing: it is not in the log, so a replay would not see it.
-        fresh_events = list(compress(batch, flags))
-        _bind_sessions(connection, fresh_events)
-        add_shown(connection, reported_lists(fresh_events))
-        add_shown_animals(connection, reported_animals(fresh_events))
+        fresh = list(compress(batch, flags))
+        _bind_sessions(connection, fresh)
+        add_shown(connection, _reported_lists(fresh))
+        lists = [(one.received_at, one.impression) for one in reporting_lists(fresh)]
+        add_shown_animals(connection, lists)
         return flags
 
     def head(self) -> int:
@@ -162,84 +151,34 @@ class EventLog:
 
     def rows_through(self, through: int) -> int:
         """Count the dataset group's events with `offset <= through`. Reads them all."""
-        mine = (events.c.dataset_group == self._dataset_group, events.c.offset <= through)
-        counted = select(func.count()).select_from(events).where(*mine)
-        with self._database.reading() as connection:
-            return connection.scalar(counted) or 0
+        mine = (self._mine(events), events.c.offset <= through)
+        return int(self._scalar(select(func.count()).select_from(events).where(*mine)))
 
     def count(self) -> int:
         """Count the events of all dataset groups. Reads the whole log."""
-        with self._database.reading() as connection:
-            return connection.scalar(select(func.count()).select_from(events)) or 0
+        return int(self._scalar(select(func.count()).select_from(events)))
 
     def types(self) -> dict[tuple[str, str], int]:
         """Count the events of each dataset group by type, as sent. Reads the whole log."""
         kinds = (events.c.dataset_group, events.c.event_type)
         counted = select(*kinds, func.count()).group_by(*kinds)
-        with self._database.reading() as connection:
-            return {(row[0], row[1]): row[2] for row in connection.execute(counted)}
-
-    def contains(self, event_id: str) -> bool:
-        """Whether an event of that id is stored."""
-        with self._database.reading() as connection:
-            found = select(events.c.offset).where(
-                events.c.event_id == event_id, events.c.dataset_group == self._dataset_group
-            )
-            return connection.scalar(found) is not None
-
-    def recent(self, visitor: Visitor, at: int, limit: int) -> list[RecentEvent]:
-        """The visitor's newest events with `sent_at <= at`, newest first."""
-        return histories.recent(self._database, self._dataset_group, visitor, at, limit)
+        return {(row[0], row[1]): row[2] for row in self._rows(counted)}
 
     def deeds(self, after: int, limit: int) -> list[Deed]:
         """Events with animals and `after < offset`, in the order of offsets."""
-        found = (
-            select(*DEED)
-            .where(
-                OF_AN_ANIMAL,
-                events.c.offset > after,
-                events.c.dataset_group == self._dataset_group,
-            )
-            .order_by(events.c.offset)
-            .limit(limit)
-        )
-        with self._database.reading() as connection:
-            return [Deed(*row) for row in connection.execute(found)]
-
-    def deeds_of(self, visitor: Visitor, at: int, limit: int) -> list[Deed]:
-        """The visitor's newest events with animals and `sent_at <= at`, newest first."""
-        return histories.deeds(self._database, self._dataset_group, visitor, at, limit)
-
-    def history(self, visitor: Visitor, query: HistoryQuery) -> list[LoggedEvent]:
-        """The visitor's events, newest first: the user's own and those of bound sessions."""
-        rows = histories.page(self._database, self._dataset_group, visitor, query)
-        return [read_event_row(row) for row in rows]
+        found = select(*DEED).where(OF_AN_ANIMAL, events.c.offset > after, self._mine(events))
+        return [Deed(*row) for row in self._rows(found.order_by(events.c.offset).limit(limit))]
 
     def read(self, after: int, through: int, limit: int) -> list[LoggedEvent]:
         """Events with `after < offset <= through`, in the order of offsets."""
-        rows = (
-            select(events)
-            .where(events.c.offset > after, events.c.offset <= through)
-            .order_by(events.c.offset)
-            .limit(limit)
-        )
-        with self._database.reading() as connection:
-            return [read_event_row(row) for row in connection.execute(rows)]
+        wanted = select(events).where(events.c.offset > after, events.c.offset <= through)
+        rows = self._rows(wanted.order_by(events.c.offset).limit(limit))
+        return [read_event_row(row) for row in rows]
 
     def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
         """Events with `after < offset` that have a recommendation id, in the order of offsets."""
-        rows = (
-            select(events)
-            .where(
-                events.c.offset > after,
-                events.c.dataset_group == self._dataset_group,
-                events.c.recommendation_id.is_not(None),
-            )
-            .order_by(events.c.offset)
-            .limit(limit)
-        )
-        with self._database.reading() as connection:
-            return [read_event_row(row) for row in connection.execute(rows)]
+        named = events.c.recommendation_id.is_not(None)
+        return self._events(events.c.offset > after, named, limit=limit)
 
     def restore(self, batch: Sequence[LoggedEvent]) -> None:
         """Write events at the offsets they had, for a replay. The offsets must be free."""
@@ -251,7 +190,7 @@ class EventLog:
             for group in {one.event.dataset_group for one in batch}:
                 forget_table(connection, group)
             _bind_sessions(connection, [one.event for one in batch])
-            add_shown(connection, reported_lists(one.event for one in batch))
+            add_shown(connection, _reported_lists(one.event for one in batch))
             go_on_after(connection, batch[-1].offset)
 
     def restored(self, last: int, other_through: int) -> None:
@@ -268,63 +207,33 @@ class EventLog:
         self, through: int, until: int, after: int = 0
     ) -> Iterator[Sequence[TrainingRow]]:
         """Batches, in order, of events with `after < offset <= through` and `sent_at <= until`."""
-        while True:
-            with self._database.reading() as connection:
-                parameters = {
-                    "group": self._dataset_group,
-                    "after": after,
-                    "through": through,
-                    "until": until,
-                }
-                rows = connection.execute(TRAINING_ROWS, parameters).all()
-            if not rows:
-                return
+        span = {"group": self._dataset_group, "through": through, "until": until}
+        while rows := self._rows(TRAINING_ROWS, span | {"after": after}):
             after = rows[-1][0]
             yield [tuple(row[1:]) for row in rows]
 
     def bound(self, after: int, through: int) -> dict[str, str]:
-        """The user of each session that has an event of a user in `after < offset <= through`.
-
-        Every session that was bound in that part of the log is among them.
-        """
-        named = (
-            select(sessions.c.session_id, sessions.c.user_id)
-            .distinct()
-            .join(
-                events,
-                (events.c.session_id == sessions.c.session_id)
-                & (events.c.dataset_group == sessions.c.dataset_group),
-            )
-            .where(
-                events.c.offset > after,
-                events.c.offset <= through,
-                events.c.user_id.is_not(None),
-                events.c.dataset_group == self._dataset_group,
-            )
+        """The user of each session with an event of a user in `after < offset <= through`."""
+        same = (events.c.session_id == sessions.c.session_id) & (
+            events.c.dataset_group == sessions.c.dataset_group
         )
-        with self._database.reading() as connection:
-            return {row[0]: row[1] for row in connection.execute(named)}
+        named = select(sessions.c.session_id, sessions.c.user_id).distinct().join(events, same)
+        of_users = named.where(*self._between(after, through), events.c.user_id.is_not(None))
+        return {row[0]: row[1] for row in self._rows(of_users)}
 
     def touched(self, after: int, through: int) -> dict[str, Touched]:
         """Return each item's events in `after < offset <= through`; none for an item without."""
-        counted = (
-            select(events.c.item_id, func.count(), func.min(events.c.sent_at))
-            .where(
-                events.c.offset > after,
-                events.c.offset <= through,
-                events.c.dataset_group == self._dataset_group,
-            )
-            .group_by(events.c.item_id)
-        )
-        with self._database.reading() as connection:
-            return {row[0]: Touched(row[1], row[2]) for row in connection.execute(counted)}
+        counted = select(events.c.item_id, func.count(), func.min(events.c.sent_at))
+        counted = counted.where(*self._between(after, through)).group_by(events.c.item_id)
+        return {row[0]: Touched(row[1], row[2]) for row in self._rows(counted)}
+
+    def _between(self, after: int, through: int) -> tuple[ColumnElement[bool], ...]:
+        return events.c.offset > after, events.c.offset <= through, self._mine(events)
 
     def user_ids(self, after: str, limit: int) -> list[str]:
         """The ids of users who have events, sorted: at most `limit`, beyond the id `after`."""
-        mine = (events.c.dataset_group == self._dataset_group, events.c.user_id > after)
-        found = select(events.c.user_id).where(*mine).distinct()
-        with self._database.reading() as connection:
-            return list(connection.scalars(found.order_by(events.c.user_id).limit(limit)))
+        found = select(events.c.user_id).where(self._mine(events), events.c.user_id > after)
+        return list(self._scalars(found.distinct().order_by(events.c.user_id).limit(limit)))
 
     def erase(self, ids_like: str | None = None) -> int:
         """Delete the dataset group's events and sessions; returns how many events were deleted.
@@ -332,7 +241,7 @@ class EventLog:
         With `ids_like`, delete only the events whose ids begin with it, and no sessions. This
         takes several transactions, so a reader may meanwhile find some of the events.
         """
-        mine = events.c.dataset_group == self._dataset_group
+        mine = self._mine(events)
         with self._database.writing() as connection:
             forget_table(connection, self._dataset_group)
         if ids_like is not None:
@@ -345,8 +254,7 @@ class EventLog:
                 last = connection.scalar(select(func.max(page.subquery().c.offset)))
                 if last is None:
                     if ids_like is None:
-                        of_mine = sessions.c.dataset_group == self._dataset_group
-                        connection.execute(delete(sessions).where(of_mine))
+                        connection.execute(delete(sessions).where(self._mine(sessions)))
                     return erased
                 span = mine & (events.c.offset > after) & (events.c.offset <= last)
                 take_out_raws(connection, span)
@@ -375,11 +283,9 @@ def _offsets(
     return [offsets.pop((event.dataset_group, event.event_id), None) for event in batch]
 
 
-def _raws(batch: Sequence[Event], offsets: Sequence[int | None]) -> dict[int, str]:
-    pairs = zip(offsets, batch, strict=True)
-    return {
-        offset: event.raw for offset, event in pairs if offset is not None and event.raw is not None
-    }
+def _reported_lists(batch: Iterable[Event]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    for one in reporting_lists(batch):
+        yield one.dataset_group, min(one.sent_at, one.received_at), one.impression
 
 
 def _bind_sessions(connection: Connection, batch: Sequence[Event]) -> None:

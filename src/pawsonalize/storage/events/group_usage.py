@@ -13,8 +13,8 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from pawsonalize.domain.events import Event, owning_group
 from pawsonalize.domain.times import DAY
-from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import Insert, in_parts, insert_of, upsert
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import dataset_group_days as days
 from pawsonalize.storage.tables import dataset_group_sizes as sizes
 from pawsonalize.storage.tables import events, log_marks
@@ -28,40 +28,29 @@ class GroupSize:
     """Stored events and model bytes of a dataset group."""
 
     dataset_group: str
-    events: int
-    """Events in the table, without those that are in the archive alone."""
-    model_bytes: int
-    """Bytes of its models."""
+    events: int  # events in the table, without those that are in the archive alone
+    model_bytes: int  # bytes of its models
 
 
 @dataclass(frozen=True, slots=True)
 class CountMark:
     """Offset up to which events were counted."""
 
-    through: int
-    """Up to this offset of the log."""
-    anew_at: int
-    """When all of them were counted the last time, in milliseconds since 1970."""
+    through: int  # up to this offset of the log
+    anew_at: int  # when all of them were counted the last time, in milliseconds since 1970
 
 
-class GroupSizes:
+class GroupSizes(TableAccess):
     """The table of sizes."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def all(self) -> dict[str, GroupSize]:
         """The sizes of all dataset groups that were counted, by name."""
-        with self._database.reading() as connection:
-            found = connection.execute(select(sizes)).mappings()
-            return {row["dataset_group"]: GroupSize(**row) for row in found}
+        return {row["dataset_group"]: GroupSize(**row) for row in self._mappings(select(sizes))}
 
     def of(self, group: str) -> GroupSize | None:
         """The size of one; None before it was counted."""
-        wanted = select(sizes).where(sizes.c.dataset_group == group)
-        with self._database.reading() as connection:
-            row = connection.execute(wanted).mappings().first()
-        return None if row is None else GroupSize(**row)
+        rows = self._mappings(select(sizes).where(sizes.c.dataset_group == group))
+        return next((GroupSize(**row) for row in rows), None)
 
     def mark(self) -> CountMark:
         """Return how far events were counted."""
@@ -70,15 +59,11 @@ class GroupSizes:
 
     def events_between(self, after: int, through: int) -> dict[str, int]:
         """Count each dataset group's events with `after < offset <= through`. Reads them."""
-        found = (
-            select(events.c.dataset_group, func.count())
-            .where(events.c.offset > after, events.c.offset <= through)
-            .group_by(events.c.dataset_group)
-        )
+        part = (events.c.offset > after, events.c.offset <= through)
+        found = select(events.c.dataset_group, func.count()).where(*part)
         counts: Counter[str] = Counter()
-        with self._database.reading() as connection:
-            for group, count in connection.execute(found):
-                counts[owning_group(group)] += count
+        for group, count in self._rows(found.group_by(events.c.dataset_group)):
+            counts[owning_group(group)] += count
         return dict(counts)
 
     def put(
@@ -102,9 +87,8 @@ class GroupSizes:
 
 
 def _mark(connection: Connection) -> CountMark:
-    wanted = select(log_marks.c.name, log_marks.c.offset).where(
-        log_marks.c.name.in_([_THROUGH, _SINCE])
-    )
+    mine = log_marks.c.name.in_([_THROUGH, _SINCE])
+    wanted = select(log_marks.c.name, log_marks.c.offset).where(mine)
     found = {row.name: row.offset for row in connection.execute(wanted)}
     return CountMark(found.get(_THROUGH, 0), found.get(_SINCE, 0))
 
@@ -115,20 +99,13 @@ class DayCounts:
 
     dataset_group: str
     day: int
-    requests: int = 0
-    """Requests that were answered, at both doors."""
-    refused: int = 0
-    """Requests that were refused because of a limit, or because too many waited."""
-    answer_ms: int = 0
-    """Time spent on the answers."""
-    events: int = 0
-    """New events that were stored; imports are left out."""
-    events_refused: int = 0
-    """Events that were refused because of a limit."""
-    trainings: int = 0
-    """Trainings that were asked for."""
-    training_ms: int = 0
-    """Processor time of trainings, of all cores."""
+    requests: int = 0  # requests that were answered, at both doors
+    refused: int = 0  # requests that were refused because of a limit, or because too many waited
+    answer_ms: int = 0  # time spent on the answers
+    events: int = 0  # new events that were stored; imports are left out
+    events_refused: int = 0  # events that were refused because of a limit
+    trainings: int = 0  # trainings that were asked for
+    training_ms: int = 0  # processor time of trainings, of all cores
 
 
 _COUNTS = [name for name in DayCounts.__dataclass_fields__ if name not in {"dataset_group", "day"}]
@@ -136,11 +113,8 @@ Place = tuple[str, int]
 """A dataset group and a day."""
 
 
-class GroupDays:
+class GroupDays(TableAccess):
     """The counts; what several processes add at the same time adds up."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def add(self, counts: Sequence[DayCounts]) -> None:
         """Add to what is counted, durably; each dataset group and day at most once in a call."""
@@ -155,21 +129,18 @@ class GroupDays:
         if group is not None:
             wanted = wanted.where(days.c.dataset_group == group)
         wanted = wanted.order_by(days.c.day.desc(), days.c.dataset_group)
-        with self._database.reading() as connection:
-            return [DayCounts(**row) for row in connection.execute(wanted).mappings()]
+        return [DayCounts(**row) for row in self._mappings(wanted)]
 
     def take_training(self, group: str, day: int, most: int | None) -> bool:
         """Count a training; False, and it does not count, if the day has so many already."""
-        here = (days.c.dataset_group == group, days.c.day == day)
-        if most is not None:  # who asks again and again keeps no other writer waiting
-            with self._database.reading() as connection:
-                if (connection.scalar(select(days.c.trainings).where(*here)) or 0) >= most:
-                    return False
+        here = (days.c.dataset_group == group) & (days.c.day == day)
+        if most is not None:  # who tries again and again keeps no other writer waiting
+            if (self._scalar(select(days.c.trainings).where(here)) or 0) >= most:
+                return False
+            here &= days.c.trainings < most
         with self._database.writing() as connection:
             _add(connection, [DayCounts(group, day)])
-            counted = update(days).where(*here).values(trainings=days.c.trainings + 1)
-            if most is not None:
-                counted = counted.where(days.c.trainings < most)
+            counted = update(days).where(here).values(trainings=days.c.trainings + 1)
             return connection.execute(counted).rowcount == 1
 
     def return_training(self, group: str, day: int) -> None:
@@ -179,8 +150,7 @@ class GroupDays:
 
     def forget(self, before: int) -> int:
         """Delete the counts of earlier days; returns how many rows those were."""
-        with self._database.writing() as connection:
-            return connection.execute(delete(days).where(days.c.day < before)).rowcount
+        return self._execute(delete(days).where(days.c.day < before))
 
 
 def _add(connection: Connection, counts: Sequence[DayCounts]) -> None:
@@ -200,8 +170,7 @@ def _adding(dialect: str, names: tuple[str, ...]) -> Insert:
 class DailyLimits:
     """Limits of new events a day by dataset group, for one batch of events."""
 
-    most: Mapping[str, int]
-    """By dataset group; one that is left out has no limit."""
+    most: Mapping[str, int]  # by dataset group; one that is left out has no limit
     units: Sequence[object | None]
     """For each event, what it is a part of: such a part is stored whole, or not at all."""
 
@@ -212,7 +181,10 @@ def apply_limits(connection: Connection, batch: Sequence[Event], limits: DailyLi
         return [True] * len(batch)
     places = [_place(event) for event in batch]
     wanted = Counter(place for place in places if place[0] in limits.most)
-    left = {place: limits.most[place[0]] - _events_of(connection, place) for place in wanted}
+    left = {}
+    for group, day in wanted:
+        used = connection.scalar(_USED, {"of_group": group, "of_day": day}) or 0
+        left[group, day] = limits.most[group] - used
     if all(left[place] >= count for place, count in wanted.items()):
         return [True] * len(batch)
     known = _known(connection, [one for one in batch if _place(one) in wanted])
@@ -240,14 +212,10 @@ def count_events(
     for event, flag in zip(batch, stored, strict=True):
         if flag is not False:
             (refused if flag is None else new)[_place(event)] += 1
+    names = ("dataset_group", "day", *_OF_EVENTS)
     rows = [
-        {
-            "dataset_group": group,
-            "day": day,
-            "events": new[group, day],
-            "events_refused": refused[group, day],
-        }
-        for group, day in sorted(new | refused)
+        dict(zip(names, (*place, new[place], refused[place]), strict=True))
+        for place in sorted(new | refused)
     ]
     if rows:
         connection.execute(_adding(connection.dialect.name, _OF_EVENTS), rows)
@@ -257,12 +225,6 @@ _OF_EVENTS = ("events", "events_refused")
 _USED = select(days.c.events).where(
     days.c.dataset_group == bindparam("of_group"), days.c.day == bindparam("of_day")
 )
-
-
-def _events_of(connection: Connection, place: Place) -> int:
-    """Return the number of events that were stored in that place."""
-    group, day = place
-    return connection.scalar(_USED, {"of_group": group, "of_day": day}) or 0
 
 
 def _place(event: Event) -> Place:
@@ -275,8 +237,7 @@ def _known(connection: Connection, batch: Sequence[Event]) -> set[tuple[str, str
     for group in {event.dataset_group for event in batch}:
         ids = [event.event_id for event in batch if event.dataset_group == group]
         for part in in_parts(ids):
-            found = select(events.c.event_id).where(
-                events.c.event_id.in_(part), events.c.dataset_group == group
-            )
-            known |= {(group, event_id) for event_id in connection.scalars(found)}
+            these = (events.c.event_id.in_(part), events.c.dataset_group == group)
+            found = connection.scalars(select(events.c.event_id).where(*these))
+            known |= {(group, event_id) for event_id in found}
     return known

@@ -31,13 +31,10 @@ from pawsonalize.storage.animals.exposures import (
     first_places,
     read_shown,
 )
-from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import last_noted, noted_at
 from pawsonalize.storage.statements import PreparedSelect, in_parts
+from pawsonalize.storage.table_access import GroupTables
 from pawsonalize.storage.tables import impressions
-
-RAW_MARK = b"\xf5raw\xf5"
-"""Mark of packed events, so that a copy of them that SQLite left behind is found."""
 
 _PREFIX = "RID-"
 _OTHER = b"\xff"  # before an id of another form; no UUID of this age begins so
@@ -101,17 +98,9 @@ _DECODE_PLACES = msgspec.json.Decoder(
 
 
 RECOMMENDATION: Final = "recommendation"
-
-
 RANKING: Final = "ranking"
-
-
 ANIMALS: Final = "animals"
-
-
 ANIMAL_RANKING: Final = "animal-ranking"
-
-
 SIMILAR_ANIMALS: Final = "similar-animals"
 """Beside an animal's own page: who looks past them says nothing of what is wanted."""
 
@@ -124,15 +113,12 @@ class Impression:
     """One answer as it was given."""
 
     recommendation_id: str
-    question: str
-    """One of the kinds above."""
+    question: str  # one of the kinds above
     user_id: str | None
     session_id: str | None
     answered_at: int
-    as_of: int
-    """The moment that the answer is true of; differs from `answered_at` in a replay."""
-    solution_version: str
-    """The version that answered."""
+    as_of: int  # the moment that the answer is true of; differs from `answered_at` in a replay
+    solution_version: str  # the version that answered
     item_ids: tuple[str, ...]
     """The items in order. In an answer of animals: the group of each place."""
     propensities: tuple[float, ...] | None = None
@@ -141,8 +127,7 @@ class Impression:
     None for an answer that never explores.
     """
     dataset_group: str = DEFAULT_DATASET_GROUP
-    animal_ids: _Animals | None = None
-    """In an answer of animals: the animals of each place."""
+    animal_ids: _Animals | None = None  # in an answer of animals: the animals of each place
     factors: _Factors | None = None
     """In an answer of animals, for each place: the parts of its utility without their weights, in
     the order of `engine.serving.animals.settings.PARTS`."""
@@ -154,19 +139,11 @@ class Impression:
         return self.question in shown and self.as_of == self.answered_at
 
 
-class Impressions:
+class Impressions(GroupTables):
     """The impressions table.
 
     `append`, `forget` and `versions_after` are about all dataset groups, the others about one.
     """
-
-    def __init__(self, database: Database, dataset_group: str = DEFAULT_DATASET_GROUP) -> None:
-        self._database = database
-        self._dataset_group = dataset_group
-
-    def of(self, dataset_group: str) -> "Impressions":
-        """The impressions of another dataset group."""
-        return Impressions(self._database, dataset_group)
 
     def append(self, batch: Sequence[Impression]) -> None:
         """Store in one transaction; answers to visitors who were erased since are left out."""
@@ -182,50 +159,27 @@ class Impressions:
                 return
             seen = [one for one in batch if one.is_seen]
             connection.execute(impressions.insert(), rows)
-            add_shown(
-                connection, [(one.dataset_group, one.answered_at, one.item_ids) for one in seen]
-            )
-            add_shown_animals(
-                connection,
-                [(one.answered_at, first_places(one.animal_ids)) for one in seen if one.animal_ids],
-            )
+            lists = [(one.dataset_group, one.answered_at, one.item_ids) for one in seen]
+            add_shown(connection, lists)
+            places = [(one.answered_at, one.animal_ids) for one in seen if one.animal_ids]
+            add_shown_animals(connection, [(at, first_places(ids)) for at, ids in places])
 
     def get(self, recommendation_id: str) -> Impression | None:
         """One answer, or None."""
-        wanted = select(impressions).where(
-            impressions.c.recommendation_id == packed_id(recommendation_id),
-            impressions.c.dataset_group == self._dataset_group,
-        )
-        with self._database.reading() as connection:
-            row = connection.execute(wanted).mappings().first()
-        return None if row is None else _impression(row)
+        return self.get_many([recommendation_id]).get(recommendation_id)
 
     def between(self, since: int, until: int, after: str, limit: int) -> list[Impression]:
         """Answers given from `since` to before `until`, by id, beyond the id `after`."""
-        wanted = (
-            select(impressions)
-            .where(
-                impressions.c.recommendation_id > packed_id(after),
-                impressions.c.dataset_group == self._dataset_group,
-                impressions.c.answered_at >= since,
-                impressions.c.answered_at < until,
-            )
-            .order_by(impressions.c.recommendation_id)
-            .limit(limit)
+        of_time = (impressions.c.answered_at >= since, impressions.c.answered_at < until)
+        wanted = select(impressions).where(
+            _key > packed_id(after), self._mine(impressions), *of_time
         )
-        return self._read(wanted)
+        return self._read(wanted.order_by(_key).limit(limit))
 
     def versions_after(self, ids: Sequence[str], limit: int) -> list[tuple[int, str]]:
-        """When the first answers from each of these ids on were given, and by which version.
-
-        At most `limit` for each id, of all dataset groups: so it is one look at the index each.
-        """
-        wanted = (
-            select(impressions.c.answered_at, impressions.c.solution_version)
-            .where(impressions.c.recommendation_id >= bindparam("first"))
-            .order_by(impressions.c.recommendation_id)
-            .limit(limit)
-        )
+        """Moments and versions of the first `limit` answers from each of these ids on."""
+        columns = (impressions.c.answered_at, impressions.c.solution_version)
+        wanted = select(*columns).where(_key >= bindparam("first")).order_by(_key).limit(limit)
         found: set[tuple[int, str]] = set()
         with self._database.reading() as connection:
             for one in ids:
@@ -239,26 +193,23 @@ class Impressions:
         At most so many. They are bare: without items, propensities and factors, which would take
         most of the memory; `get_many` has them.
         """
-        wanted = self._pages().where(impressions.c.recommendation_id > packed_id(after))
-        return self._bare(wanted.order_by(impressions.c.recommendation_id).limit(limit))
+        wanted = self._pages().where(_key > packed_id(after))
+        return self._bare(wanted.order_by(_key).limit(limit))
 
     def newest_pages(self, limit: int) -> list[Impression]:
         """The newest answers of animals, in the order of ids; bare as those of `pages`."""
-        newest = self._pages().order_by(impressions.c.recommendation_id.desc()).limit(limit)
+        newest = self._pages().order_by(_key.desc()).limit(limit)
         return self._bare(newest)[::-1]
 
     def get_many(self, recommendation_ids: Sequence[str]) -> dict[str, Impression]:
         """Those of these answers that are stored, by id."""
-        ours = select(impressions).where(impressions.c.dataset_group == self._dataset_group)
+        ours = select(impressions).where(self._mine(impressions))
         parts = in_parts([packed_id(name) for name in recommendation_ids])
-        found = [self._read(ours.where(impressions.c.recommendation_id.in_(ids))) for ids in parts]
+        found = [self._read(ours.where(_key.in_(ids))) for ids in parts]
         return {one.recommendation_id: one for part in found for one in part}
 
     def pages_of(self, visitor: Visitor, at: int, limit: int) -> list[Impression]:
-        """The newest answers of animals before `at` to the user, or in the session; newest first.
-
-        At most so many of each.
-        """
+        """The newest answers of animals before `at`: `limit` of user and session each."""
         arguments = {"group": self._dataset_group, "at": at, "limit": limit}
         found: dict[bytes, Sequence[Any]] = {}
         for column, name in (("user_id", visitor.user_id), ("session_id", visitor.session_id)):
@@ -269,19 +220,13 @@ class Impressions:
         return sorted(pages, key=lambda page: page.as_of, reverse=True)
 
     def _pages(self) -> Select[Any]:
-        return select(*_BARE).where(
-            impressions.c.animal_ids.is_not(None),
-            impressions.c.question != SIMILAR_ANIMALS,
-            impressions.c.dataset_group == self._dataset_group,
-        )
+        return select(*_BARE).where(*_OF_PAGES, self._mine(impressions))
 
     def _bare(self, wanted: Select[Any]) -> list[Impression]:
-        with self._database.reading() as connection:
-            return [_bare_page(row) for row in connection.execute(wanted).mappings()]
+        return [_impression(row, is_bare=True) for row in self._mappings(wanted)]
 
     def _read(self, wanted: Select[Any]) -> list[Impression]:
-        with self._database.reading() as connection:
-            return [_impression(row) for row in connection.execute(wanted).mappings()]
+        return [_impression(row) for row in self._mappings(wanted)]
 
     def forget(self, before: int, first_id: str, limit: int) -> int:
         """Delete up to so many of the answers given before that moment; returns how many.
@@ -289,18 +234,9 @@ class Impressions:
         `first_id` is the least id that an answer of then may have, so that no newer one is read.
         How often items and animals were shown is kept: see `shown` and `AnimalExposures`.
         """
-        oldest = (
-            select(impressions.c.recommendation_id)
-            .where(
-                impressions.c.recommendation_id < packed_id(first_id),
-                impressions.c.answered_at < before,
-            )
-            .order_by(impressions.c.recommendation_id)
-            .limit(limit)
-        )
-        old = delete(impressions).where(impressions.c.recommendation_id.in_(oldest))
-        with self._database.writing() as connection:
-            return connection.execution_options(preserve_rowcount=True).execute(old).rowcount
+        before_id = (_key < packed_id(first_id), impressions.c.answered_at < before)
+        oldest = select(_key).where(*before_id).order_by(_key).limit(limit)
+        return self._execute(delete(impressions).where(_key.in_(oldest)))
 
     def shown(self, at: int) -> dict[str, float]:
         """Return how often each item was shown. A showing 30 days before `at` counts half.
@@ -313,6 +249,8 @@ class Impressions:
             return read_shown(connection, self._dataset_group, at)
 
 
+_key = impressions.c.recommendation_id
+_OF_PAGES = (impressions.c.animal_ids.is_not(None), impressions.c.question != SIMILAR_ANIMALS)
 _BARE = [column for column in impressions.columns if column.key != "places"]
 _NAMES = [column.key for column in impressions.columns]
 _ID = _NAMES.index("recommendation_id")
@@ -322,8 +260,7 @@ _PAGES_BY = {
         .where(
             impressions.c[name] == bindparam("visitor"),
             impressions.c.dataset_group == bindparam("group"),
-            impressions.c.animal_ids.is_not(None),
-            impressions.c.question != SIMILAR_ANIMALS,
+            *_OF_PAGES,
             impressions.c.as_of < bindparam("at"),
         )
         .order_by(impressions.c.as_of.desc())
@@ -333,14 +270,8 @@ _PAGES_BY = {
 }
 
 
-_COPIED = (
-    "question",
-    "user_id",
-    "session_id",
-    "answered_at",
-    "as_of",
-    "solution_version",
-    "dataset_group",
+_COPIED = tuple(
+    name for name in _NAMES if name not in {"recommendation_id", "animal_ids", "places"}
 )
 
 
@@ -359,13 +290,10 @@ def _erased_since(connection: Connection, batch: Sequence[Impression]) -> set[st
     late = [one for one in batch if one.answered_at <= latest]
     if not late:  # as a rule; it costs one look at the end of an index
         return set()
-    keys = {one.recommendation_id: (owning_group(one.dataset_group), _digest(one)) for one in late}
-    noted = noted_at(connection, {digest for _, digest in keys.values()})
-    return {
-        one.recommendation_id
-        for one in late
-        if one.answered_at <= noted.get(keys[one.recommendation_id], -1)
-    }
+    visitors = [(owning_group(one.dataset_group), _digest(one)) for one in late]
+    noted = noted_at(connection, {digest for _, digest in visitors})
+    pairs = zip(late, visitors, strict=True)
+    return {one.recommendation_id for one, who in pairs if one.answered_at <= noted.get(who, -1)}
 
 
 def _digest(one: Impression) -> str:
@@ -374,26 +302,22 @@ def _digest(one: Impression) -> str:
     return visitor_digest(SESSION, one.session_id or "")
 
 
-def _impression(row: RowMapping | Mapping[str, Any]) -> Impression:
-    items, propensities, factors = _DECODE_PLACES(unpack(row["places"]))
+def _impression(row: RowMapping | Mapping[str, Any], *, is_bare: bool = False) -> Impression:
+    """Return the answer; a bare one without what takes most of the memory."""
+    items, propensities, factors = (
+        ((), None, None) if is_bare else _DECODE_PLACES(unpack(row["places"]))
+    )
     animals = row["animal_ids"]
+    places = None if animals is None else _DECODE_ANIMALS(unpack(animals))
+    if is_bare and places is not None:
+        places = tuple(map(_shared, places))
     return Impression(
         **{name: row[name] for name in _COPIED},
         recommendation_id=unpacked_id(row["recommendation_id"]),
         item_ids=items,
         propensities=propensities,
-        animal_ids=None if animals is None else _DECODE_ANIMALS(unpack(animals)),
+        animal_ids=places,
         factors=factors,
-    )
-
-
-def _bare_page(row: RowMapping) -> Impression:
-    places = _DECODE_ANIMALS(unpack(row["animal_ids"]))
-    return Impression(
-        **{name: row[name] for name in _COPIED},
-        recommendation_id=unpacked_id(row["recommendation_id"]),
-        item_ids=(),
-        animal_ids=tuple(map(_shared, places)),
     )
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, delete, exists, select, text, update
 
 from pawsonalize.domain.events import ACTIONS
-from pawsonalize.storage.database import Database
 from pawsonalize.storage.statements import in_parts, upsert
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import events, log_marks, raw_events, sessions, training_tables
 
 _FORGOTTEN = "forgotten through"
@@ -26,11 +26,8 @@ _COUNT_ON = {
 FORGOTTEN = select(log_marks.c.offset).where(log_marks.c.name == _FORGOTTEN)
 
 
-class LogStart:
+class LogStart(TableAccess):
     """Lets the oldest events leave the table, of all dataset groups, in the order of the log."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def forget(self, through: int, limit: int) -> int:
         """Delete the oldest events up to the offset, at most so many; returns how many.
@@ -51,15 +48,9 @@ class LogStart:
         return len(rows)
 
     def forget_of(self, group: str, after: int, through: int, limit: int) -> int:
-        """The same for one dataset group, between two offsets: before the events of the others.
-
-        How they came in must be in the archive already.
-        """
-        theirs = (
-            events.c.dataset_group.in_([group, f"{group}{ACTIONS}"])
-            & (events.c.offset > after)
-            & (events.c.offset <= through)
-        )
+        """The same for one dataset group between offsets; its raw events are archived."""
+        of_group = events.c.dataset_group.in_([group, f"{group}{ACTIONS}"])
+        theirs = of_group & (events.c.offset > after) & (events.c.offset <= through)
         with self._database.writing() as connection:
             rows = connection.execute(_OLDEST.where(theirs).limit(limit)).all()
             last: int = rows[-1].offset if len(rows) == limit else through
@@ -118,29 +109,15 @@ def _release_of(connection: Connection, rows: Sequence[Row[Any]]) -> None:
         (row.dataset_group, row.session_id, row.is_anonymous) for row in rows if row.session_id
     }
     for group in {group for group, _, _ in named}:
+        mine = sessions.c.dataset_group == group
         anonymous = sorted(name for of, name, is_one in named if of == group and is_one)
-        for part in in_parts(anonymous):
-            _mark(connection, group, part)
+        for part in in_parts(anonymous):  # the archive has events that do not name their user
+            theirs = update(sessions).where(mine, sessions.c.session_id.in_(part))
+            connection.execute(theirs.values(is_archived=True))
         for part in in_parts(sorted({name for of, name, _ in named if of == group})):
-            _release(connection, group, part)
-
-
-def _mark(connection: Connection, group: str, session_ids: Sequence[str]) -> None:
-    """Note that the archive has events of these sessions that do not name their user."""
-    these = (sessions.c.dataset_group == group, sessions.c.session_id.in_(session_ids))
-    connection.execute(update(sessions).where(*these).values(is_archived=True))
-
-
-def _release(connection: Connection, group: str, session_ids: Sequence[str]) -> None:
-    """Forget whose sessions these are, unless an event of theirs is left, or in the archive."""
-    connection.execute(
-        delete(sessions).where(
-            sessions.c.dataset_group == group,
-            sessions.c.session_id.in_(session_ids),
-            ~sessions.c.is_archived,
-            ~_has_events(),
-        )
-    )
+            unneeded = (~sessions.c.is_archived, ~_has_events())
+            these = sessions.c.session_id.in_(part)
+            connection.execute(delete(sessions).where(mine, these, *unneeded))
 
 
 def _has_events() -> ColumnElement[bool]:

@@ -9,10 +9,11 @@ import zstandard
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from pawsonalize.storage.archive_ledger import archived_through
-from pawsonalize.storage.database import Database
-from pawsonalize.storage.events.impressions import RAW_MARK
+from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import events, raw_events
 
+RAW_MARK = b"\xf5raw\xf5"
+"""Mark of packed events, so that a copy of them that SQLite left behind is found."""
 _LEVEL = 1  # events wait for this
 _HEADER = 18  # bytes at most, of a zstd frame
 _SPAN = (raw_events.c.first, raw_events.c.last)
@@ -31,22 +32,18 @@ class _OfThread(threading.local):
 _OF_THREAD = _OfThread()
 
 
-class RawEvents:
+class RawEvents(TableAccess):
     """The JSON of events as it came in, by offsets; what is in the archive is deleted here."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
 
     def between(self, first: int, last: int) -> dict[int, str]:
         """Return the raw events at these offsets, as far as they are kept."""
         rows = select(raw_events.c.packed).where(*_overlapping(first, last))
-        with self._database.reading() as connection:
-            return {
-                offset: raw
-                for packed in connection.scalars(rows)
-                for offset, raw in _unpacked(packed)
-                if first <= offset <= last
-            }
+        return {
+            offset: raw
+            for packed in self._scalars(rows)
+            for offset, raw in _unpacked(packed)
+            if first <= offset <= last
+        }
 
     def fitting(self, after: int, through: int, most_bytes: int) -> int:
         """Up to which offset they have at most so many bytes; never less than one row of them."""

@@ -1,17 +1,30 @@
 """Events for trainings: batches from the log, and the files of the training table."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 
 from pawsonalize.domain.events import SESSION_KEY, USER_KEY, owning_group
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.log_start import forgotten_through, left_early
 from pawsonalize.storage.statements import in_parts, upsert
+from pawsonalize.storage.table_access import GroupTables
 from pawsonalize.storage.tables import events, sessions, training_files, training_tables
 
 _TRAINING_BATCH = 50_000
+_FILES = training_files
 _VISITOR_KEY = func.coalesce(
     USER_KEY + events.c.user_id, USER_KEY + sessions.c.user_id, SESSION_KEY + events.c.session_id
 )
@@ -76,25 +89,18 @@ class TrainingFile:
 class TableState:
     """Content of a dataset group's training table."""
 
-    through: int
-    """All events of the log up to this offset."""
-    reader: str
-    """Facets that were read of them, as a fingerprint."""
+    through: int  # all events of the log up to this offset
+    reader: str  # facets that were read of them, as a fingerprint
 
 
-class TrainingFiles:
+class TrainingFiles(GroupTables):
     """Record of the training table of one dataset group."""
-
-    def __init__(self, database: Database, dataset_group: str) -> None:
-        self._database = database
-        self._dataset_group = dataset_group
 
     def state(self) -> TableState | None:
         """Return the content of the table; None if it is yet to be made."""
-        columns = (training_tables.c.through, training_tables.c.reader)
-        with self._database.reading() as connection:
-            found = connection.execute(select(*columns).where(self._mine)).one_or_none()
-        return None if found is None else TableState(found[0], found[1])
+        wanted = select(training_tables.c.through, training_tables.c.reader)
+        rows = self._rows(wanted.where(self._mine(training_tables)))
+        return TableState(*rows[0]) if rows else None
 
     def files(self) -> list[TrainingFile]:
         """The files, in the order of the log."""
@@ -102,11 +108,9 @@ class TrainingFiles:
             return self._files(connection)
 
     def left_through(self) -> int:
-        """The offset up to which events of the table have left the log since it was begun.
-
-        What a replay brought back has none of them: it is in the log although others left it.
-        """
-        begun = select(training_tables.c.start).where(self._mine)
+        """The offset up to which events have left the log since the table was begun."""
+        # What a replay brought back has none of them: it is in the log although others left it.
+        begun = select(training_tables.c.start).where(self._mine(training_tables))
         with self._database.reading() as connection:
             start, left = connection.scalar(begun), self._left(connection)
         return 0 if start == left else left
@@ -114,7 +118,7 @@ class TrainingFiles:
     def begin(self, reader: str) -> list[str]:
         """Begin anew, without any file; returns the keys of those that there were."""
         with self._database.writing() as connection:
-            gone = self._forget(connection)
+            gone = self._forget(connection, self._mine(_FILES))
             start = self._left(connection)
             row = {"dataset_group": self._dataset_group, "start": start}
             upsert(connection, training_tables, [{**row, "through": 0, "reader": reader}])
@@ -123,22 +127,13 @@ class TrainingFiles:
     def remove(self) -> list[str]:
         """Forget the table and all of its files; returns the keys of these."""
         with self._database.writing() as connection:
-            connection.execute(delete(training_tables).where(self._mine))
-            return self._forget(connection)
-
-    def _forget(self, connection: Connection) -> list[str]:
-        c = training_files.c
-        mine = select(c.key).where(c.dataset_group == self._dataset_group)
-        gone = list(connection.scalars(mine))
-        self._remove(connection, gone)
-        return gone
+            connection.execute(delete(training_tables).where(self._mine(training_tables)))
+            return self._forget(connection, self._mine(_FILES))
 
     def intend(self, file: TrainingFile) -> None:
         """Note a file before it is written. It is no part of the table yet."""
-        with self._database.writing() as connection:
-            row = {"key": file.key, "dataset_group": self._dataset_group, "is_in": False}
-            numbers = {"first": file.first, "last": file.last, "rows": file.rows}
-            connection.execute(insert(training_files), [{**row, **numbers}])
+        row = {"dataset_group": self._dataset_group, "is_in": False, **asdict(file)}
+        self._execute(insert(_FILES).values(row))
 
     def add(self, before: TableState, keys: Sequence[str], through: int) -> bool:
         """Let the table have files that were intended; False if anybody changed it meanwhile."""
@@ -146,10 +141,11 @@ class TrainingFiles:
             training_tables.c.through == before.through,
             training_tables.c.reader == before.reader,
         )
-        moved = update(training_tables).where(self._mine, *unchanged).values(through=through)
+        moved = update(training_tables).where(self._mine(training_tables), *unchanged)
+        moved = moved.values(through=through)
         with self._database.writing() as connection:
-            if self._intended(connection, keys) and connection.execute(moved).rowcount == 1:
-                self._take_in(connection, keys)
+            if _are_intended(connection, keys) and connection.execute(moved).rowcount == 1:
+                _take_in(connection, keys)
                 return True
         return False
 
@@ -157,83 +153,73 @@ class TrainingFiles:
         """Put intended files in the place of others; False if one of all those is no more."""
         with self._database.writing() as connection:
             there = {one.key for one in self._files(connection)}
-            if not there.issuperset(gone) or not self._intended(connection, keys):
+            if not there.issuperset(gone) or not _are_intended(connection, keys):
                 return False
-            self._remove(connection, gone)
-            self._take_in(connection, keys)
+            for part in in_parts(gone):
+                connection.execute(delete(_FILES).where(_FILES.c.key.in_(part)))
+            _take_in(connection, keys)
         return True
 
     def drop_intents(self, keys: Sequence[str] | None = None) -> list[str]:
         """Forget files that were intended, or all: whoever writes one begins again. Their keys."""
-        c = training_files.c
-        mine = [c.dataset_group == self._dataset_group, c.is_in.is_(False)]
+        mine = self._mine(_FILES) & _FILES.c.is_in.is_(False)
         if keys is not None:
-            mine.append(c.key.in_(keys))
+            mine &= _FILES.c.key.in_(keys)
         with self._database.writing() as connection:
-            gone = list(connection.scalars(select(c.key).where(*mine)))
-            self._remove(connection, gone)
+            gone = self._forget(connection, mine)
         return gone if keys is None else list(keys)
 
     def rows(self, after: int, through: int) -> Iterator[Sequence[LogRow]]:
         """Batches, in order, of the log's events with `after < offset <= through`."""
-        reads = self._database.caught_up()
-        while True:
-            parameters = {"group": self._dataset_group, "after": after, "through": through}
-            with reads.reading() as connection:
-                rows = connection.execute(_ROWS, parameters).all()
-            if not rows:
-                return
-            after = rows[-1][0]
+        for rows in self._batches(_ROWS, after, through=through):
             yield [LogRow(*row) for row in rows]
 
     def sessions(self) -> Iterator[Sequence[tuple[str, str]]]:
-        """Batches of sessions with the users whose they are."""
-        after, reads = "", self._database.caught_up()
+        """Batches of sessions with their users."""
+        for rows in self._batches(_SESSIONS, ""):
+            yield [(row[0], row[1]) for row in rows]
+
+    def _batches(self, wanted: Select[Any], after: Any, **values: Any) -> Iterator[Sequence[Any]]:
+        reads = self._database.caught_up()
         while True:
-            parameters = {"group": self._dataset_group, "after": after}
             with reads.reading() as connection:
-                rows = connection.execute(_SESSIONS, parameters).all()
+                span = {"group": self._dataset_group, "after": after, **values}
+                rows = connection.execute(wanted, span).all()
             if not rows:
                 return
             after = rows[-1][0]
-            yield [(row[0], row[1]) for row in rows]
+            yield rows
 
     def _left(self, connection: Connection) -> int:
         """The offset up to which events of the dataset group have left the log."""
         early = left_early(connection).get(owning_group(self._dataset_group), 0)
         return max(forgotten_through(connection), early)
 
-    @property
-    def _mine(self) -> ColumnElement[bool]:
-        return training_tables.c.dataset_group == self._dataset_group
-
     def _files(self, connection: Connection) -> list[TrainingFile]:
-        c = training_files.c
+        c = _FILES.c
         wanted = select(c.key, c.first, c.last, c.rows).order_by(c.first, c.key)
-        mine = wanted.where(c.dataset_group == self._dataset_group, c.is_in.is_(True))
+        mine = wanted.where(self._mine(_FILES), c.is_in.is_(True))
         return [TrainingFile(*row) for row in connection.execute(mine)]
 
-    def _intended(self, connection: Connection, keys: Sequence[str]) -> bool:
-        c = training_files.c
-        found = select(c.key).where(c.key.in_(keys), c.is_in.is_(False))
-        return set(connection.scalars(found)) == set(keys)
-
     @staticmethod
-    def _take_in(connection: Connection, keys: Sequence[str]) -> None:
-        these = training_files.c.key.in_(keys)
-        connection.execute(update(training_files).where(these).values(is_in=True))
+    def _forget(connection: Connection, which: ColumnElement[bool]) -> list[str]:
+        return list(connection.scalars(delete(_FILES).where(which).returning(_FILES.c.key)))
 
-    @staticmethod
-    def _remove(connection: Connection, keys: Sequence[str]) -> None:
-        for part in in_parts(keys):
-            connection.execute(delete(training_files).where(training_files.c.key.in_(part)))
+
+def _are_intended(connection: Connection, keys: Sequence[str]) -> bool:
+    found = select(_FILES.c.key).where(_FILES.c.key.in_(keys), _FILES.c.is_in.is_(False))
+    return set(connection.scalars(found)) == set(keys)
+
+
+def _take_in(connection: Connection, keys: Sequence[str]) -> None:
+    connection.execute(update(_FILES).where(_FILES.c.key.in_(keys)).values(is_in=True))
 
 
 def groups_with_files(database: Database) -> list[str]:
     """The dataset groups that have files of a training table."""
-    groups = select(training_files.c.dataset_group).distinct()
+    groups = select(_FILES.c.dataset_group).distinct()
     with database.reading() as connection:
-        return list(connection.scalars(groups.order_by(training_files.c.dataset_group)))
+        return list(connection.scalars(groups.order_by(_FILES.c.dataset_group)))
 
 
 _ROWS = (

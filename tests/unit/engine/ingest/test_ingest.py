@@ -18,7 +18,7 @@ from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
 from tests import event_loop
 from tests.animal_data import animal
-from tests.event_data import T0, event
+from tests.event_data import T0, event, is_logged
 
 GOOD: dict[str, Any] = {
     "sessionId": "s1",
@@ -125,7 +125,7 @@ def test_events_that_are_too_long_to_keep_raw_are_stored_and_reported_once(
         accept(ingest, long, {**GOOD, "utm": "x"})
     ingest.close()
     assert told == [1]
-    assert log.contains("long")
+    assert is_logged(log, "long")
 
 
 def test_the_log_says_now_and_then_how_many_were_too_long() -> None:
