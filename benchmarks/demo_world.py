@@ -33,7 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs 
 from benchmarks.demo_visits import KINDS, Moment, cut_of, sample_moments, training_data
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.engine.training.solutions import read_settings
-from pawsonalize.evaluation.bootstrap import intervals, resampled_means
+from pawsonalize.evaluation.intervals import intervals, resampled_means
 from pawsonalize.evaluation.metrics import Placements, normalized_discounted_cumulative_gain, place
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.evaluation.baselines import shuffled_order
+from pawsonalize.evaluation.splits import shuffled_order
 
 HOUR = 3_600_000
 # Where files give no times, everybody's last event is at this moment, the one before an hour

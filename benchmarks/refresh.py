@@ -37,7 +37,7 @@ from pawsonalize.demo import World
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.served import Loader, ServingSettings
-from pawsonalize.evaluation.bootstrap import resampled_means
+from pawsonalize.evaluation.intervals import resampled_means
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-from pawsonalize.evaluation.bootstrap import Difference, Interval
 from pawsonalize.evaluation.gate import (
     Comparison,
     Evidence,
@@ -10,6 +9,7 @@ from pawsonalize.evaluation.gate import (
     SliceEvidence,
     Spread,
 )
+from pawsonalize.evaluation.intervals import Difference, Interval
 from tests.recipe_data import NOW
 
 DAY = 86_400_000

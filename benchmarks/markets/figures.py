@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from benchmarks.markets.play import Copy
 from pawsonalize.domain.times import DAY
-from pawsonalize.evaluation.survival import hardest_fifth, kaplan_meier, restricted_mean
+from pawsonalize.evaluation.intervals import hardest_fifth, kaplan_meier, restricted_mean
 
 LEAST, RIVAL, MOST = "newest", "content profile", "oracle"
 """The orders between which the way is measured, and the one to be better than."""

@@ -19,7 +19,7 @@ from pawsonalize.engine.training.evaluator import (
     SplitReport,
     ndcg_name,
 )
-from pawsonalize.evaluation.bootstrap import Interval
+from pawsonalize.evaluation.intervals import Interval
 from pawsonalize.evaluation.metrics import NDCG_AT_5
 
 _FILE_WIDTH = 140

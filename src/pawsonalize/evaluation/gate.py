@@ -9,8 +9,8 @@ from enum import StrEnum
 from statistics import NormalDist
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.evaluation.bootstrap import CONFIDENCE, Difference, Interval
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile
+from pawsonalize.evaluation.intervals import CONFIDENCE, Difference, Interval
 
 MAIN_RULES = ("threshold", "popularity", "live version")
 _WARNING = "a warning"
@@ -20,14 +20,11 @@ CHANCE = (1 - CONFIDENCE) / 2
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Another ranker's mean on the same test cases, and the new version's lead over it.
-
-    `chance` is how often as large a lead comes about between equals.
-    """
+    """Another ranker's mean on the same test cases, and the new version's lead over it."""
 
     theirs: float
     lead: Difference
-    chance: float
+    chance: float  # of as large a lead between equals
 
     @property
     def is_better(self) -> bool:
@@ -143,6 +140,9 @@ class RuleVerdict:
     numbers: Mapping[str, float]
 
 
+Verdicts = tuple[RuleVerdict, ...]
+
+
 def verdict(rule: str, passed: bool, message: str, **numbers: float) -> RuleVerdict:
     """The verdict of a rule that could be judged."""
     return RuleVerdict(rule, RuleOutcome.PASSED if passed else RuleOutcome.FAILED, message, numbers)
@@ -195,11 +195,7 @@ def _live_verdict(evidence: Evidence, settings: GateSettings, now: int) -> RuleV
 
 
 def slice_verdict(evidence: Evidence, settings: GateSettings) -> RuleVerdict:
-    """A mean that rises must not hide visitors or animals that lose.
-
-    Where nothing is live, only a loss surely beyond the margin refuses, and a smaller one is a
-    warning.
-    """
+    """A mean that rises must not hide visitors or animals that lose."""
     rule, other = "slices", "popularity" if evidence.live is None else "the live version"
     least, margin = settings.min_slice_test_cases, settings.slice_margin
     parts = [part for part in evidence.slices if 0 < least <= part.test_cases]
@@ -211,6 +207,7 @@ def slice_verdict(evidence: Evidence, settings: GateSettings) -> RuleVerdict:
         for name, one in compared.items()
         if one.lead.high < 0 and one.chance <= CHANCE and one.relative < -margin
     }
+    # Where nothing is live, only a loss surely beyond the margin refuses; else it is a warning.
     sure = {name: one for name, one in worse.items() if one.lead.high < -margin * one.theirs}
     refused = worse if evidence.live else sure
     listed = "; ".join(f"{name} ({one.led})" for name, one in (refused or worse).items())
@@ -227,10 +224,8 @@ def slice_verdict(evidence: Evidence, settings: GateSettings) -> RuleVerdict:
 
 
 def _among(part: SliceEvidence, slices: int) -> Comparison:
-    """Compared with bounds and a chance of loss that hold for all slices together (Bonferroni).
-
-    Each slice tested by itself, one of three would refuse a good version three times as often.
-    """
+    """Compared with bounds and a chance of loss that hold for all slices together (Bonferroni)."""
+    # Else one of three slices would refuse a good version three times as often.
     lead, normal = part.comparison.lead, NormalDist()
     # The bootstrap has too few resamples for its own quantiles so far out, so its bounds are
     # stretched as those of a normal distribution would be.
@@ -299,13 +294,13 @@ class Decision:
     promoted: bool
     outcome: RuleOutcome
     reason: str
-    verdicts: tuple[RuleVerdict, ...]
+    verdicts: Verdicts
 
 
 def decide(evidence: Evidence, settings: GateSettings, now: int) -> Decision:
     """Apply the rules at the moment `now` (milliseconds since 1970)."""
     threshold = threshold_verdict(evidence.ndcg_at_5.mean, settings)
-    verdicts: tuple[RuleVerdict, ...] = (threshold,)
+    verdicts: Verdicts = (threshold,)
     if settings.profile is Profile.FULL:
         verdicts = (
             *_sound_verdicts(evidence, settings),
@@ -323,9 +318,7 @@ def decide(evidence: Evidence, settings: GateSettings, now: int) -> Decision:
     return decision(verdicts, merits, is_first=evidence.live is None)
 
 
-def decision(
-    verdicts: tuple[RuleVerdict, ...], merits: Iterable[str], *, is_first: bool
-) -> Decision:
+def decision(verdicts: Verdicts, merits: Iterable[str], *, is_first: bool) -> Decision:
     """Return the decision of the verdicts together; `merits` are of a version that goes live."""
     found = {verdict.outcome for verdict in verdicts}
     # Insufficient evidence comes first: where test cases are few, a rule that passed or failed did

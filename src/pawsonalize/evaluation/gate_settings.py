@@ -21,9 +21,9 @@ class GateSettings:
     min_test_cases: int = 50
     """With fewer the evidence is insufficient."""
     beat_popularity: bool = True
-    """Whether it must be better than popularity."""
+    """True if it must be better than popularity."""
     beat_live: bool = True
-    """Whether it must be better than the live version, or a refresh of it."""
+    """True if it must be better than the live version, or a refresh of it."""
     min_lead: float = 0.02
     """Better is a lead that is no chance and at least so large, as a share of the live NDCG@5."""
     refresh_days: float = 7.0

@@ -3,18 +3,15 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
 # So far behind that no cut-off reaches it.
 MISSED = np.iinfo(np.int64).max // 2
-DEPTH = 25
-"""Length of the list that the deepest metric reads."""
+DEPTH = 25  # length of the list that the deepest metric reads
 Ranker = Callable[[int], NDArray[np.floating]]
 """Scores all candidates for the question of that number, shape (candidates,); more is better.
 
@@ -26,12 +23,9 @@ Ranker = Callable[[int], NDArray[np.floating]]
 class Placements:
     """The targets of all questions, each once, grouped by question; every question has one."""
 
-    question: Ints
-    """In 0…n_questions-1, rising."""
-    before: Ints
-    """Candidates that score higher than the target; MISSED for a miss."""
-    tied: Ints
-    """Candidates that score the same, the target included."""
+    question: Ints  # in 0…n_questions-1, rising
+    before: Ints  # candidates that score higher than the target; MISSED for a miss
+    tied: Ints  # candidates that score the same, the target included
     n_questions: int
 
     @classmethod
@@ -64,8 +58,7 @@ class Placements:
         return np.bincount(self.question, expected, self.n_questions).astype(np.float64)
 
 
-Metric = Callable[[Placements], Floats]
-"""Of each question a value from 0 to 1, shape (questions,)."""
+Metric = Callable[[Placements], Floats]  # of each question a value from 0 to 1, shape (questions,)
 
 
 def place(scores: NDArray[np.floating], targets: Ints) -> tuple[Ints, Ints]:
@@ -135,27 +128,22 @@ def _none_among(placements: Placements, k: int) -> Iterator[tuple[int, Floats]]:
 
 
 def coverage(lists: Iterable[Ints], n_items: int) -> float:
-    """Distinct items in all the lists, over the items there are (0 for an empty catalogue).
-
-    More questions give more coverage. Source: Amazon Personalize, "coverage".
-    """
+    """Distinct items in all lists over the items there are (Amazon Personalize); more with more."""
     shown = np.unique(np.concatenate([np.zeros(0, np.int64), *lists]))
     return len(shown) / n_items if n_items else 0.0
 
 
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        **{
-            f"normalized_discounted_cumulative_gain_at_{k}": partial(
-                normalized_discounted_cumulative_gain, k=k
-            )
-            for k in (5, 10, 25)
-        },
-        "mean_reciprocal_rank_at_25": partial(mean_reciprocal_rank, k=25),
-        **{f"precision_at_{k}": partial(precision, k=k) for k in (5, 10, 25)},
-        "hit_rate_at_10": partial(hit_rate, k=10),
-    }
-)
+METRICS: Mapping[str, Metric] = {
+    **{
+        f"normalized_discounted_cumulative_gain_at_{k}": partial(
+            normalized_discounted_cumulative_gain, k=k
+        )
+        for k in (5, 10, 25)
+    },
+    "mean_reciprocal_rank_at_25": partial(mean_reciprocal_rank, k=25),
+    **{f"precision_at_{k}": partial(precision, k=k) for k in (5, 10, 25)},
+    "hit_rate_at_10": partial(hit_rate, k=10),
+}
 """`coverage` is not among them: it is of all lists together, not of one question."""
 
 NDCG_AT_5, NDCG_AT_10, *_ = METRICS
@@ -173,19 +161,14 @@ class Judgement:
     def values(
         self, targets: NDArray[np.bool_] | None = None, metrics: Mapping[str, Metric] = METRICS
     ) -> Floats:
-        """Every metric of every question, shape (questions, metrics).
-
-        Given `targets`, only those count as right, and questions without one are left out.
-        """
+        """Every metric of every question, (questions, metrics); given `targets`, of those alone."""
         placements = self.placements if targets is None else self.placements.only(targets)
         return np.stack([metric(placements) for metric in metrics.values()], axis=1)
 
 
 def judge(ranker: Ranker, targets: Sequence[Ints]) -> Judgement:
-    """Ask every question once; `targets[q]` are positions among the candidates, -1 outside.
-
-    Ties in a list stand in the candidates' order; in the metrics they count by their expectation.
-    """
+    """Ask every question once; `targets[q]` are positions among the candidates, -1 outside."""
+    # Ties stand in the candidates' order, as in answers; metrics count their expectation.
     placed, best, best_scores = [], [], []
     for question, wanted in enumerate(targets):
         scores = ranker(question)
@@ -218,11 +201,7 @@ class Calibration:
 
 
 def calibration(scores: Floats, came_true: NDArray[np.bool_], n_bins: int = 10) -> Calibration:
-    """Compare scores with what happened; both of shape (pairs,).
-
-    Bins hold about equally many pairs, equal scores in one bin. The error is that of Guo et
-    al., "On Calibration of Modern Neural Networks" (ICML 2017), equation 3. No pairs, no error.
-    """
+    """Compare scores with what happened, (pairs,), in bins of about equally many pairs."""
     if len(scores) == 0:
         return Calibration((), 0.0)
     edges = np.quantile(scores, np.arange(1, n_bins) / n_bins, method="lower")
@@ -231,6 +210,7 @@ def calibration(scores: Floats, came_true: NDArray[np.bool_], n_bins: int = 10) 
     filled = np.flatnonzero(pairs)
     score = np.bincount(number, scores)[filled] / pairs[filled]
     frequency = np.bincount(number, came_true)[filled] / pairs[filled]
+    # Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017), equation 3.
     error = float(pairs[filled] @ np.abs(score - frequency)) / len(scores)
     columns = (pairs[filled], score, frequency)
     return Calibration(tuple(map(Bin, *(column.tolist() for column in columns))), error)

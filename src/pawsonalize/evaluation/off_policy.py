@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.evaluation.bootstrap import CONFIDENCE, Interval, intervals
+from pawsonalize.evaluation.intervals import CONFIDENCE, Interval, intervals
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
 LEAST_SAMPLE = 100.0
 """An effective sample below it says more about a few lucky rows than about the policy."""
 LEAST_ANSWERS = 30
@@ -24,9 +23,9 @@ _BOOTSTRAPPED = 2_000  # with more answers means are normal, and resampling them
 class Choices:
     """One row for each place of each answer, all columns (rows,), at least one row.
 
-    `reward` is what came of it; `logged` the probability, above 0, with which the serving policy
-    put that item there, `target` that of the policy in question, given the same items before.
-    Rows of one `answer` (codes 0, 1, …) belong together: they succeed and fail together.
+    `reward` is what came of it; `logged` and `target` are the probabilities that the serving policy
+    and that in question put the item there, given those before. Rows of one `answer` belong
+    together.
     """
 
     reward: Floats
@@ -54,11 +53,8 @@ class Choices:
 
 
 def effective_sample(choices: Choices) -> float:
-    """Number of rows of the target policy's own log that the weighted rows are worth.
-
-    (Σ w)² / Σ w²: all rows where the policies agree, 1 where one weight outweighs the rest, 0
-    where the target policy would have shown nothing of it. Source: Kish, "Survey Sampling" (1965).
-    """
+    """Number of rows of the target's own log that the weighted rows are worth: (Σ w)² / Σ w²."""
+    # All rows where the policies agree, 1 where one weight outweighs the rest (Kish 1965).
     weights = choices.weights
     square = float(np.sum(weights**2))
     return float(np.sum(weights)) ** 2 / square if square > 0 else 0.0
@@ -67,10 +63,10 @@ def effective_sample(choices: Choices) -> float:
 def self_normalised(choices: Choices) -> Floats:
     """SNIPS = Σ w r / Σ w with w = target / logged: always within the rewards' range.
 
-    The result is a value v + w (r - v) / mean w for every row, shape (rows,), v being SNIPS: their
-    mean is the estimate, and how they vary is how far it can be trusted. Its bias vanishes with
-    more rows. Source: Swaminathan & Joachims, "The Self-Normalized Estimator for Counterfactual
-    Learning", NeurIPS 2015. Without any weight nothing is known and the values are NaN.
+    The result is a value v + w (r - v) / mean w for every row, v being SNIPS: their mean is the
+    estimate, and how they vary is how far it can be trusted. NaN without any weight. Source:
+    Swaminathan & Joachims, "The Self-Normalized Estimator for Counterfactual Learning", NeurIPS
+    2015.
     """
     weights, gains = choices.weights, choices.reward
     total = float(weights.sum())
@@ -82,23 +78,17 @@ def self_normalised(choices: Choices) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class OffPolicyValue:
-    """The mean reward that a policy would have had, with 95% bounds, and the data behind it.
-
-    Where the log is too thin, there is no `estimate`, but a `refusal` with the next move in words.
-    """
+    """The mean reward that a policy would have had, with 95% bounds, and the data behind it."""
 
     estimate: Interval | None
     effective_sample: float
     rows: int
     answers: int
-    refusal: str | None = None
+    refusal: str | None = None  # the next move, where the log is too thin for an estimate
 
 
 def off_policy_value(choices: Choices, seed: int = 0) -> OffPolicyValue:
-    """Estimate the target policy's value, or refuse to where the log is too thin for it.
-
-    The interval is by the bootstrap, for more than 2,000 answers normal.
-    """
+    """Estimate the target policy's value, or refuse to where the log is too thin for it."""
     answers, codes = np.unique(choices.answer, return_inverse=True)
     sample = effective_sample(choices)
     if sample < LEAST_SAMPLE or len(answers) < LEAST_ANSWERS:

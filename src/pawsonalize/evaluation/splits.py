@@ -1,22 +1,25 @@
-"""Splits: the events to train on, the questions, and their right answers; slices of these.
+"""Splits: the events to train on, the questions, and their right answers; slices; baselines.
 
-Events are columns sorted by user, then `(time, log offset)`, so that a user's events are
-consecutive rows. A question is asked of one user: rows `start…cut` are what is known of the
-user, rows `cut…end` what the user did next.
+Events are columns sorted by user, then `(time, log offset)`. A question is asked of one user: rows
+`start…cut` are what is known of the user, rows `cut…end` what the user did next.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
+Baseline = Callable[[Ints, int], Floats]
+"""A ranker to beat: scores all candidates, given the visitor's items and the question's number.
 
+The items are positions among the candidates, newest first, repeats kept, those outside left out.
+"""
 TEST_SHARE = 10  # one user in ten, and the newest tenth of each one's events
-MIN_TARGETS = 10
-"""Smaller slices say nothing and are left out."""
+MIN_TARGETS = 10  # smaller slices say nothing and are left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +45,9 @@ class Split:
 def personalize_split(user: NDArray[np.integer], seed: int) -> Split:
     """One user in ten is a test user; the others' events are the training part.
 
-    Of a test user with n events the oldest floor(0.9 n) are input and the rest truth. Test
-    users are drawn among users with at least two events (of one event nothing would be input),
-    a tenth of them, rounded up. Test users' events train nothing. Source: Amazon Personalize,
-    "Evaluating a solution version with metrics".
+    Of a test user with n events the oldest floor(0.9 n) are input and the rest truth. Test users
+    are drawn among users with at least two events, a tenth of them, rounded up. Source: Amazon
+    Personalize, "Evaluating a solution version with metrics".
     """
     start, end = _spans(user)
     able = np.flatnonzero(end - start >= 2)
@@ -87,10 +89,7 @@ def moment_after(time: Ints, share: float) -> int:
 
 
 def births(item: NDArray[np.integer], time: Ints, created: Ints) -> Ints:
-    """When each item was there at the latest: when it was created or first seen, shape (items,).
-
-    `created` is the largest int64 where unknown; an item without any known moment was always there.
-    """
+    """When each item was created or first seen at the latest; `created` may be int64's end."""
     known = created.copy()
     np.minimum.at(known, item, time)
     known[known == np.iinfo(np.int64).max] = np.iinfo(np.int64).min
@@ -120,3 +119,56 @@ def by_history(lengths: Ints) -> list[Slice]:
 def by_novelty(is_new: Mask) -> list[Slice]:
     """By whether anybody had touched the item when the model was trained; per target."""
     return by_value("item", ("known", "new"), is_new.astype(np.int64))
+
+
+def by_chance(n_items: int, seed: int) -> Baseline:
+    """Every order as likely as any other."""
+    return lambda _history, question: np.random.default_rng((seed, question)).random(n_items)
+
+
+def by_popularity(shares: Floats) -> Baseline:
+    """The same for everyone: the shares themselves."""
+    return lambda _history, _question: shares
+
+
+def by_own_history(shares: Floats) -> Baseline:
+    """The visitor's own items, the newest first; then what is popular."""
+
+    def score(history: Ints, _question: int) -> Floats:
+        scores = shares.copy()
+        # Written oldest first, so of a repeated item the newest place stays.
+        scores[history[::-1]] = 2.0 + 1.0 / np.arange(len(history), 0, -1)
+        return scores
+
+    return score
+
+
+def by_attributes(codes: NDArray[np.int32]) -> Baseline:
+    """Count attributes shared with the history's items; `codes` are (items, attributes) or -1."""
+    sizes = codes.max(axis=0, initial=-1) + 1
+
+    def score(history: Ints, _question: int) -> Floats:
+        scores = np.zeros(len(codes))
+        for column, size in zip(codes.T, sizes.tolist(), strict=True):
+            met = column[history]
+            likes = np.append(np.bincount(met[met >= 0], minlength=size), 0)  # the last is of -1
+            scores += likes[column]
+        return scores
+
+    return score
+
+
+def popularity_shares(user: NDArray[np.int32], item: NDArray[np.int32], n_items: int) -> Floats:
+    """Distinct users of each item over all such pairs, shape (items,); the arrays are events'."""
+    pairs = np.unique(user.astype(np.int64) * n_items + item)
+    users = np.bincount(pairs % max(n_items, 1), minlength=n_items)
+    return users / max(len(pairs), 1)
+
+
+def shuffled_order(group: NDArray[np.integer], seed: int) -> Ints:
+    """Rows in random order within each rising group, shape (rows,); rows of group -1 stay."""
+    source = np.arange(len(group))
+    free = np.flatnonzero(group >= 0)
+    chance = np.random.default_rng(seed).random(len(free))
+    source[free] = free[np.lexsort((chance, group[free]))]
+    return source

@@ -105,7 +105,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         found=found,
         searched=found.suggestion if found and found.is_mended else filters.text,
         has_places=any(one.latitude is not None or one.postcode for one in animals),
-        has_postcodes=storefront.individuals.knows_postcodes,
+        has_postcodes=bool(storefront.individuals.available.postcodes),
         cards=[card(one, one) for one in ordered.shown],
         picks=[(card(one), one) for one in picks],
         total=ordered.total,
@@ -135,7 +135,7 @@ def _read_request(
     notices = [_NOTICES[one] for one in request.query_params.getlist("notice") if one in _NOTICES]
     filters = HouseholdRules.of(request, looking_for)
     try:
-        rules = storefront.individuals.placed(filters.rules(adopted))
+        rules = filters.rules(adopted).complete({}, storefront.individuals.available.postcodes)
     except InvalidInput:
         notices.append(f"We do not know where {filters.near} is, so distances are left out.")
         filters = filters.nowhere()

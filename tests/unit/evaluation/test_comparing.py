@@ -3,17 +3,18 @@
 import numpy as np
 import pytest
 
-from pawsonalize.evaluation.baselines import (
+from pawsonalize.evaluation.intervals import intervals, paired_differences
+from pawsonalize.evaluation.metrics import calibration
+from pawsonalize.evaluation.splits import (
     by_attributes,
     by_chance,
+    by_history,
+    by_novelty,
     by_own_history,
     by_popularity,
     popularity_shares,
     shuffled_order,
 )
-from pawsonalize.evaluation.bootstrap import intervals, paired_differences
-from pawsonalize.evaluation.metrics import calibration
-from pawsonalize.evaluation.splits import by_history, by_novelty
 
 NOBODY = np.zeros(0, np.int64)
 

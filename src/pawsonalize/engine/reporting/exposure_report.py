@@ -4,7 +4,6 @@ from bisect import bisect
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
@@ -36,15 +35,13 @@ def _named(names: Mapping[str, str], value: str) -> str:
     return names.get(value, value)
 
 
-_RESPECTS: Mapping[str, Callable[[Animal, int], str]] = MappingProxyType(
-    {
-        "species": lambda animal, _at: _named(SPECIES_NAMES, animal.species),
-        "age": lambda animal, at: _named(AGE_NAMES, animal.group_at(at).age),
-        "size": lambda animal, _at: _named(SIZE_NAMES, animal.size),
-        "colour": lambda animal, _at: animal.colours[0] if animal.colours else "unknown",
-        "waiting": lambda animal, at: _WAITS[bisect((14, 30, 60, 180), animal.waiting_days(at))],
-    }
-)
+_RESPECTS: Mapping[str, Callable[[Animal, int], str]] = {
+    "species": lambda animal, _at: _named(SPECIES_NAMES, animal.species),
+    "age": lambda animal, at: _named(AGE_NAMES, animal.group_at(at).age),
+    "size": lambda animal, _at: _named(SIZE_NAMES, animal.size),
+    "colour": lambda animal, _at: animal.colours[0] if animal.colours else "unknown",
+    "waiting": lambda animal, at: _WAITS[bisect((14, 30, 60, 180), animal.waiting_days(at))],
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +95,7 @@ class JoinedEvents:
 
     events: int
     joined: int
-    pages: int
-    """Answers of animals that were given in that time."""
+    pages: int  # answers of animals that were given in that time
 
     @property
     def is_enough(self) -> bool:

@@ -37,17 +37,11 @@ _EXPRESSION = re.compile(
     r"\s*(?:SAMPLECOUNT\s*\(|SUM\s*\(\s*(Interactions|Items)\s*\.\s*(\w+))\s*\)\s*",
     re.IGNORECASE | re.ASCII,
 )
-
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class _Expression:
-    dataset: DatasetType | None = None
-    column: str = ""
-
-
-def _parse(text: str) -> _Expression:
+def _parse(text: str) -> tuple[DatasetType | None, str]:
+    """Dataset and column whose numbers are added up; a count of events has none."""
     match = _EXPRESSION.fullmatch(text)
     if match is None:
         raise InvalidInput(
@@ -55,9 +49,7 @@ def _parse(text: str) -> _Expression:
             f" SUM(Items.COLUMN), not {text[:100]}",
             field="expression",
         )
-    if match[1] is None:
-        return _Expression()
-    return _Expression(DatasetType(match[1].capitalize()), match[2].upper())
+    return (DatasetType(match[1].capitalize()), match[2].upper()) if match[1] else (None, "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +75,14 @@ class Measuring:
             source = self._source(event)
             if source is None:
                 continue
-            for place, (metric, expression) in enumerate(wanted):
+            for place, (metric, (dataset, column)) in enumerate(wanted):
                 if metric.event_type == event.event_type:
                     hour = event.sent_at // HOUR * HOUR
-                    sums[hour, place, source] += self._value(event, expression)
+                    sums[hour, place, source] += self._value(event, dataset, column)
         rows: list[tuple[str | int, ...]] = []
         for (hour, place, source), value in sorted(sums.items()):
-            metric, expression = wanted[place]
-            function = "SUM" if expression.dataset else "SAMPLECOUNT"
+            metric, (dataset, _) = wanted[place]
+            function = "SUM" if dataset else "SAMPLECOUNT"
             total = number_text(value)
             rows.append((metric.name, metric.event_type, total, function, source, hour // SECOND))
         return rows
@@ -122,17 +114,17 @@ class Measuring:
         except NotFound:
             return shown.solution_version
 
-    def _value(self, event: Event, expression: _Expression) -> float:
+    def _value(self, event: Event, dataset: DatasetType | None, column: str) -> float:
         """Return the value that the event adds; 0 where it has no number in the column."""
-        if expression.dataset is None:
+        if dataset is None:
             return 1.0
-        if expression.dataset is DatasetType.ITEMS:
+        if dataset is DatasetType.ITEMS:
             item = self.catalogue.of(event.dataset_group).item(event.item_id)
-            number = number_of(None if item is None else item.attributes.get(expression.column))
-        elif expression.column == "EVENT_VALUE":
+            number = number_of(None if item is None else item.attributes.get(column))
+        elif column == "EVENT_VALUE":
             number = number_of(event.event_value)
         else:
-            number = number_of(_properties(event).get(expression.column))
+            number = number_of(_properties(event).get(column))
         return 0.0 if number != number else number  # noqa: PLR0124 - NaN is what is not itself
 
 
@@ -155,10 +147,7 @@ class MetricAttributions:
     seconds: float
 
     def create(self, attribution: MetricAttribution, now: int) -> MetricAttribution:
-        """Store one, which counts the events that come from now on.
-
-        InvalidInput for a metric that cannot be measured, or a place where nobody may write.
-        """
+        """Store one for events from now on; InvalidInput for a bad metric or place to write."""
         self._check(attribution)
         head = self.measuring.log.head()
         fresh = msgspec.structs.replace(attribution, reported=head, reported_at=now)
@@ -187,10 +176,8 @@ class MetricAttributions:
         return self.registry.change(MetricAttribution, name, change, now)
 
     def report_due(self, now: int) -> None:
-        """Write the reports that are due: what has come since the one before.
-
-        A report that was written, but not recorded, is written again under the same name.
-        """
+        """Write the reports that are due: what has come since the one before."""
+        # A report that was written, but not recorded, is written again under the same name.
         for attribution in list(self.registry.all(MetricAttribution)):
             if attribution.target and now - attribution.reported_at >= self.seconds * SECOND:
                 try:

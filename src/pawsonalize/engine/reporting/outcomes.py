@@ -11,11 +11,10 @@ If none applies, no answer gets the credit.
 
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
-from types import MappingProxyType
 
 import numpy as np
 
@@ -42,14 +41,12 @@ class OutcomeKind(StrEnum):
     RETURN = "return"
 
 
-WEIGHTS: Mapping[str, float] = MappingProxyType(
-    {
-        OutcomeKind.INQUIRY: 0.1,
-        OutcomeKind.APPLICATION: 0.3,
-        OutcomeKind.ADOPTION: 1.0,
-        OutcomeKind.RETURN: -1.0,
-    }
-)
+WEIGHTS: Mapping[str, float] = {
+    OutcomeKind.INQUIRY: 0.1,
+    OutcomeKind.APPLICATION: 0.3,
+    OutcomeKind.ADOPTION: 1.0,
+    OutcomeKind.RETURN: -1.0,
+}
 _KIND_OF = {AnimalStatus.ADOPTED: OutcomeKind.ADOPTION, AnimalStatus.RETURNED: OutcomeKind.RETURN}
 
 
@@ -160,8 +157,9 @@ def answers_between(impressions: Impressions, since: int, until: int) -> Iterato
 class AnswerIndex:
     """The answers that may get the credit for the given outcomes."""
 
-    def __init__(self, named: Collection[str], visitors: Collection[str]) -> None:
-        self._named, self._visitors = named, visitors
+    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+        self._named = {one.recommendation_id for one in outcomes}
+        self._visitors = {one.visitor for one in outcomes}
         self._by_id: dict[str, Impression] = {}
         self._by_visitor: dict[str, list[Impression]] = defaultdict(list)
 
@@ -224,7 +222,7 @@ def logged_choices(
 
     One row for each of the first places of answers with propensities. An outcome counts, by its
     event type's value in `rewards`, if it names the answer and one of these items, at most `within`
-    later. The target policy does not explore: it shows the best item that is left. In milliseconds.
+    later. The target policy shows the best item that is left. Times are in milliseconds.
     """
     row_of: dict[tuple[str, str], int] = {}
     answered_at, answers, odds = array("q"), array("q"), array("d")

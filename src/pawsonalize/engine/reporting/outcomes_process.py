@@ -28,8 +28,7 @@ from pawsonalize.engine.reporting.report import OutcomesReport, stays_of
 _LOOK_SECONDS = 2.0
 _PART = 65_536  # bytes
 _ENDS = "the server ends"
-REFUSED = 1
-"""Exit code of a process that wrote why there is no report."""
+REFUSED = 1  # exit code of a process that wrote why there is no report
 
 
 class OutcomesPeriod(msgspec.Struct, frozen=True, rename="camel"):
@@ -104,8 +103,8 @@ class OutcomesProcesses:
     """Runs `command` for each report, with what is asked for as its arguments.
 
     `look` reads the tables: if they cannot be read, that is known before a process has started, and
-    while one waits. A process waits for its turn on a busy machine as long as it takes. It ends
-    when its standard input does, so also with a server that is killed.
+    while one waits. A process ends when its standard input does, so also with a server that is
+    killed.
     """
 
     command: Sequence[str]
@@ -131,7 +130,13 @@ class OutcomesProcesses:
                 with self._lock:
                     self._running.discard(child)
         if child.returncode:
-            raise _not_made(_ENDS if self._is_closed else _reason(child.returncode, written))
+            code = child.returncode
+            reason = f"its process ended with exit code {code}; the log of the server has more"
+            if self._is_closed:
+                reason = _ENDS
+            elif child.returncode == REFUSED and written:
+                reason = msgspec.json.decode(written, type=OutcomesRefused).reason
+            raise _not_made(reason)
         return msgspec.json.decode(written, type=OutcomesMade)
 
     def close(self) -> None:
@@ -174,9 +179,3 @@ class OutcomesProcesses:
 
 def _not_made(reason: str) -> NotReady:
     return NotReady(f"the report was not made: {reason}", code="report_failed")
-
-
-def _reason(exit_code: int, written: bytes) -> str:
-    if exit_code == REFUSED and written:
-        return msgspec.json.decode(written, type=OutcomesRefused).reason
-    return f"its process ended with exit code {exit_code}; the log of the server has more"

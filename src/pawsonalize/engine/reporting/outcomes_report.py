@@ -49,10 +49,7 @@ Key = Hashable  # _ALL, a policy, or ("version", its name)
 
 @dataclass(frozen=True, slots=True)
 class OutcomesOrder:
-    """Order of a report: outcomes, answers and arrivals from `since` to before `until`, in ms.
-
-    `within_days` is how long before an outcome its answer may lie.
-    """
+    """Order of a report on `since` to before `until`, in ms, with answers `within_days` before."""
 
     since: int
     until: int
@@ -130,8 +127,7 @@ class _Tally:
         self.sessions: dict[Key, set[str]] = defaultdict(set)
         self.spans: dict[Key, tuple[int, int]] = {}
         self.recommenders: dict[str, int] = {}  # when each version first recommended
-        self.first: int | None = None
-        """The moment of the oldest answer."""
+        self.first: int | None = None  # the moment of the oldest answer
 
     def answer(self, answer: Impression) -> None:
         at, session = answer.answered_at, answer.session_id
@@ -200,7 +196,17 @@ def report_outcomes(
     season = season or Season.read(sources, order)
     waits = [wait for wait in season.waits if wait.until > order.since]
     tally = _Tally(Showing(waits))
-    index = _read_answers(sources, order, season.outcomes, tally)
+    index = AnswerIndex(season.outcomes)
+    first = order.since - order.within_days * DAY
+    for page in answers_between(sources.impressions, first, order.until):
+        alone = {one.session_id for one in page if one.user_id is None and one.session_id}
+        users = sources.outcomes.users_of(alone)
+        for answer in page:
+            tally.first = min(answer.answered_at, tally.first or answer.answered_at)
+            if answer.answered_at >= order.since:
+                tally.answer(answer)
+            session = answer.session_id
+            index.add(answer, answer.user_id or users.get(session or "", session))
     for outcome, cause in attribute(season.outcomes, index, order.within_days * DAY):
         tally.outcome(outcome, cause)
     visited = sources.outcomes.sessions(order.since, order.until)
@@ -223,26 +229,6 @@ def report_outcomes(
         hardest_curve=curve_of(hard),
         other_policy=_without_exploration(sources, order),
     )
-
-
-def _read_answers(
-    sources: OutcomeSources, order: OutcomesOrder, outcomes: Sequence[Outcome], tally: _Tally
-) -> AnswerIndex:
-    """Count the answers of the time, and keep those that may get credit."""
-    named = {one.recommendation_id for one in outcomes if one.recommendation_id is not None}
-    visitors = {one.visitor for one in outcomes if one.visitor is not None}
-    index = AnswerIndex(named, visitors)
-    first = order.since - order.within_days * DAY
-    for page in answers_between(sources.impressions, first, order.until):
-        alone = {one.session_id for one in page if one.user_id is None and one.session_id}
-        users = sources.outcomes.users_of(alone)
-        for answer in page:
-            tally.first = min(answer.answered_at, tally.first or answer.answered_at)
-            if answer.answered_at >= order.since:
-                tally.answer(answer)
-            session = answer.session_id
-            index.add(answer, answer.user_id or users.get(session or "", session))
-    return index
 
 
 def _versions(

@@ -13,8 +13,8 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import AnimalStatus, Stay
 from pawsonalize.domain.times import DAY
-from pawsonalize.evaluation.bootstrap import Interval
-from pawsonalize.evaluation.survival import (
+from pawsonalize.evaluation.intervals import (
+    Interval,
     SurvivalCurve,
     expected_rates,
     hardest_fifth,
@@ -142,10 +142,8 @@ _ENDS = {AnimalStatus.ADOPTED: Ending.ADOPTED, AnimalStatus.REMOVED: Ending.LEFT
 
 
 def waits_of(animal: Animal, until: int) -> Iterator[Wait]:
-    """The animal's waits, as known before `until`; a wait that goes on is cut there.
-
-    A wait begins when the animal becomes available; or when it comes in, if it never does.
-    """
+    """The animal's waits before `until`: since it is available, or came in if it never is."""
+    # A wait begins when the animal becomes available; or when it comes in, if it never does.
     began: int | None = None
     was_available = False
     for change in animal.history:
@@ -204,10 +202,7 @@ class Showing:
 
 
 def hardest(waits: Sequence[Wait]) -> NDArray[np.bool_]:
-    """A mask of the fifth of arrivals whose kind was adopted at the lowest rate per day waited.
-
-    The kind is the species, then its age, its size, and at last the group.
-    """
+    """A mask of the fifth of arrivals whose kind was adopted at the lowest rate per day waited."""
     if not waits:
         return np.zeros(0, bool)
     groups = [wait.group for wait in waits]

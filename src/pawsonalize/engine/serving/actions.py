@@ -30,20 +30,16 @@ class ActionAnswer:
 
 @dataclass(frozen=True, slots=True)
 class ActionRecommending:
-    """Suggests actions by their probability times their VALUE (1 if none is given).
+    """Suggests actions by probability times VALUE, but for expired ones and early repeats."""
 
-    Leaves out actions after their EXPIRATION_TIMESTAMP, and for REPEAT_FREQUENCY days after a use.
-    """
+    # VALUE is 1 if none is given, EXPIRATION_TIMESTAMP in epoch seconds, REPEAT_FREQUENCY in days.
 
     log: EventLog
     filterings: Filterings
     impressions: ImpressionLog
 
     def recommend(self, served: Served, query: Query) -> ActionAnswer:
-        """The best actions for the visitor; fewer than the limit if no more may be suggested.
-
-        InvalidInput for a limit outside 1…100, or a version of items instead of actions.
-        """
+        """The best actions for the visitor, up to the limit; InvalidInput for 0 or over 100."""
         model, now, visitor = served.model, query.now, query.visitor
         if not isinstance(model, NextBestActionModel):
             raise InvalidInput(

@@ -36,8 +36,8 @@ DEFAULT_RESULTS = 25
 MAX_USERS = 5_000_000  # of a segment
 _USERS_AT_ONCE = 512
 _QUERIES_AT_ONCE = 100
-
 Line = dict[str, Any]
+Lines = Iterator[Line]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Batch:
         return self._run(job, lambda lines: (_answered(line, answer) for line in lines))
 
     def check_segments(self, job: BatchSegmentJob) -> None:
-        """InvalidInput for a bad location, number or recipe; NotFound for a version or filter."""
+        """InvalidInput for a bad location, number or recipe; NotFound for version or filter."""
         version, group = self._version(job)
         if version.recipe != USER_PERSONALIZATION:
             raise InvalidInput(
@@ -91,10 +91,7 @@ class Batch:
         self._check(job, group, MAX_USERS)
 
     def segment(self, job: BatchSegmentJob, at: int) -> dict[str, Any]:
-        """Answer every line as of the moment `at`; returns the counts.
-
-        A user's score is the sum of the scores of the query's items; all scores of a user sum to 1.
-        """
+        """Answer every line as of the moment `at`; returns the counts."""
         version, group = self._version(job)
         segmenting = _Segmenting(
             self.loader.load(version.name, ServingSettings(), at),
@@ -120,9 +117,7 @@ class Batch:
     def _filter(self, job: BatchJob, group: str) -> FilterExpression | None:
         return None if job.filter is None else self.filters.find(job.filter, dataset_group=group)
 
-    def _run(
-        self, job: BatchJob, answers: Callable[[Iterator[Line]], Iterator[Line]]
-    ) -> dict[str, Any]:
+    def _run(self, job: BatchJob, answers: Callable[[Lines], Lines]) -> dict[str, Any]:
         """Write the answers to each file's lines; InvalidInput if no line was answered."""
         output = self.outputs.at(job.target)
         counts = {"answered": 0, "rejected": 0}
@@ -138,7 +133,7 @@ class Batch:
         return counts
 
 
-def _lines(stream: BinaryIO) -> Iterator[Line]:
+def _lines(stream: BinaryIO) -> Lines:
     """The queries as `{"input": …}`; with an error where a line could not be read."""
     while text := stream.readline(MAX_LINE_BYTES):
         if len(text) == MAX_LINE_BYTES and not text.endswith(b"\n"):
@@ -146,15 +141,13 @@ def _lines(stream: BinaryIO) -> Iterator[Line]:
                 pass
             yield _failed("", f"a line is longer than {MAX_LINE_BYTES:,} bytes")
         elif text.strip():
-            yield _read(text)
-
-
-def _read(text: bytes) -> Line:
-    try:
-        given = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        return _failed(text.decode(errors="replace").strip(), f"is not JSON: {error}")
-    return {"input": given} if isinstance(given, dict) else _failed(given, "must be a JSON object")
+            try:
+                given = msgspec.json.decode(text)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                yield _failed(text.decode(errors="replace").strip(), f"is not JSON: {error}")
+                continue
+            is_object = isinstance(given, dict)
+            yield {"input": given} if is_object else _failed(given, "must be a JSON object")
 
 
 def _failed(given: Any, reason: str) -> Line:
@@ -230,7 +223,7 @@ class _Segmenting:
     most: int
     at: int
 
-    def answers(self, lines: Iterator[Line]) -> Iterator[Line]:
+    def answers(self, lines: Lines) -> Lines:
         """The lines, answered; every hundred of them are one pass over the users."""
         while part := list(islice(lines, _QUERIES_AT_ONCE)):
             found = [_answered(line, self._segment) for line in part]

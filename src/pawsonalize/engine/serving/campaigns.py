@@ -60,11 +60,7 @@ class Runtimes:
         self.loading = ThreadPoolExecutor(1, thread_name_prefix="campaigns")
 
     async def of(self, campaign: str) -> Runtime:
-        """The campaign's recommender, which serves a version.
-
-        NotFound for an unknown campaign, NotReady while it serves nothing, and errors of its
-        loading.
-        """
+        """The campaign's recommender; NotFound if unknown, NotReady while it serves nothing."""
         kept = self._used(campaign)
         if kept is None:
             loop = asyncio.get_running_loop()
@@ -72,10 +68,8 @@ class Runtimes:
         return kept.runtime
 
     def refresh(self) -> None:
-        """Follow the updates of campaigns in memory, and load new ones before their first query.
-
-        Call it in the thread `loading`. An error costs that campaign alone.
-        """
+        """Follow the updates of campaigns in memory, and load new ones; call it in `loading`."""
+        # New ones are loaded before their first query. An error costs that campaign alone.
         there = {one.name: one for one in self.registry.all(Campaign)}
         with self._lock:
             for gone in self._kept.keys() - there.keys():

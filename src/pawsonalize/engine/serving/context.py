@@ -5,8 +5,8 @@ trait of animals (species, breed, family, size, age) the log of a score loses
 
     weight * ln((liked + disliked + doubt) / (liked + doubt))
 
-by the visitor's events and dislikes with that trait; both fade. So five dislikes of dogs, and
-nothing else, take away more than half of what all dogs had, and hardly anything after thirty views.
+by the visitor's fading events and dislikes with that trait. So five dislikes of dogs take away more
+than half of what all dogs had, and hardly anything after thirty views.
 """
 
 import math
@@ -23,7 +23,14 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.breeds import TRAITS, Trait
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import DISLIKE, RETURN, STANDARD, VIEW, EventTypes, Visitor
+from pawsonalize.domain.events import (
+    DISLIKE,
+    RETURN,
+    STANDARD,
+    VIEW,
+    EventTypes,
+    Visitor,
+)
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.preferences import PREFERRED, PREFERRED_AT, USER_FACET, Preferences, Wish
@@ -38,10 +45,8 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import HistoryQuery, RecentEvent
 from pawsonalize.storage.events.impressions import Impression
 
-MAX_CONTEXT_EVENTS = 50
-"""Older events have decayed to nothing in every recipe."""
-THE_ANIMAL = 3.0
-"""Loss of a disliked animal in addition to its group's, as a log."""
+MAX_CONTEXT_EVENTS = 50  # older events have decayed to nothing in every recipe
+THE_ANIMAL = 3.0  # loss of a disliked animal in addition to its group's, as a log
 _AGAINST = frozenset({RETURN, DISLIKE})
 _WEIGHTS = {"species": 1.0, "breed": 0.5, "family": 0.5, "size": 0.25, "age": 0.25}
 _DOUBT = 4.0  # imagined events with the trait, added for every visitor
@@ -77,33 +82,25 @@ class Query:
     """One question, carried from the door through the whole answer."""
 
     visitor: Visitor
-    at: int
-    """The moment the answer is as of, in milliseconds since 1970: later events do not count."""
-    now: int
-    """The moment of asking, by the clock, in milliseconds since 1970."""
+    at: int  # the moment the answer is as of, in milliseconds since 1970: later events do not count
+    now: int  # the moment of asking, by the clock, in milliseconds since 1970
     context: Mapping[str, Value] = field(default_factory=dict)
     """Facets of the visit that the request names, such as the device."""
-    preferences: Preferences = field(default_factory=Preferences)
-    """Answers of the quiz."""
+    preferences: Preferences = field(default_factory=Preferences)  # answers of the quiz
     eligibility: Eligibility = ANYBODY
-    """The hard rules for animals."""
     filter: AppliedFilter | None = None
     """Filter of the answer; promoted items keep to the promotion's own filter instead."""
     promotion: Promotion | None = None
-    item_id: str | None = None
-    """The item that is asked about, for recipes that need one."""
+    item_id: str | None = None  # the item that is asked about, for recipes that need one
     limit: int = 10
-    """The number of places of a recommendation."""
     explain: bool = False
-    """True if the answer has reasons."""
     recommendation_id: str | None = None
     """One that was given before gives the same places again, if nothing has changed since."""
     continues: tuple[str, ...] = ()
     """The answers that the page shows already: the new one has none of their animals."""
     repeats: tuple[str, ...] = ()
     """The answers of a page to be shown again as it was, if the visitor did nothing since."""
-    page: tuple[Impression, ...] = ()
-    """Those of them that count; see `OpenPages.read`."""
+    page: tuple[Impression, ...] = ()  # those of them that count; see `OpenPages.read`
     read_user: Callable[[], Mapping[str, Value]] | None = None
     """Reads the visitor's row of the users dataset; see `with_user`."""
 
@@ -122,25 +119,12 @@ class Query:
         return replace(self, read_user=cache(partial(self.attributes, catalogue)))
 
     def impression(
-        self,
-        recommendation_id: str,
-        question: str,
-        solution_version: str,
-        item_ids: tuple[str, ...],
-        propensities: tuple[float, ...] | None = None,
+        self, recommendation_id: str, question: str, version: str, item_ids: tuple[str, ...]
     ) -> Impression:
         """Return the record of an answer to the query."""
-        return Impression(
-            recommendation_id,
-            question,
-            self.visitor.user_id,
-            self.visitor.session_id,
-            self.now,
-            self.at,
-            solution_version,
-            item_ids,
-            propensities,
-        )
+        visitor = (self.visitor.user_id, self.visitor.session_id)
+        moments = (self.now, self.at)
+        return Impression(recommendation_id, question, *visitor, *moments, version, item_ids)
 
 
 def context_of(
@@ -163,13 +147,11 @@ def context_of(
 def query_context(
     log: EventLog, reader: FacetReader, query: Query, catalogue: Catalogue | None
 ) -> Context:
-    """Build the context of the query's visitor, as far as `reader` knows the model's facets.
-
-    A user's stored attributes count after the quiz in the request, if the model uses any.
-    """
+    """Build the context of the query's visitor, as far as `reader` knows the model's facets."""
     facets = (*reader.of_context(query.context), *of_preferences(query.preferences))
     wishes = query.preferences.wishes(query.at)
     if reader.user and catalogue is not None:
+        # A stored attribute counts only where the request has no answer of the quiz.
         attributes = query.attributes(catalogue)
         anew = {name for name, _ in facets if name.startswith(USER_FACET)}
         facets += tuple(facet for facet in reader.of_user(attributes) if facet[0] not in anew)
@@ -204,15 +186,12 @@ def build_context(
     *,
     visitor: str | None = None,
 ) -> Context:
-    """The context of a visitor with these events, by their meaning; the oldest are cut off.
-
-    A return or a dislike takes back what the visitor did with the item before; a later event that
-    is more than a view shows interest again.
-    """
+    """The context of a visitor with these events, by their meaning; the oldest are cut off."""
     kept: list[ContextEvent] = []
     disliked: list[ContextEvent] = []
     against: set[str] = set()
     liked: set[str] = set()
+    # A return or a dislike takes back what came before; a later event but a view is interest.
     for item_id, event_type, sent_at, value in newest_first:
         if len(kept) == MAX_CONTEXT_EVENTS:
             break
@@ -238,7 +217,7 @@ def penalties(context: Context, items: Sequence[str]) -> NDArray[np.float64] | N
         in_favour = liked[name, trait]
         doubt, weight = (_ITEM_DOUBT, _ITEM_WEIGHT) if name == "item" else (_DOUBT, _WEIGHTS[name])
         lost[name, trait] = -weight * log((in_favour + against + doubt) / (in_favour + doubt))
-    return np.array([sum(lost.get(one, 0.0) for one in _traits_of(item)) for item in items])
+    return np.array([sum(lost.get(one, 0.0) for one in traits_of(item)) for item in items])
 
 
 def subtract_dislikes(scores: Floats, context: Context, items: Sequence[str]) -> Floats:
@@ -280,13 +259,14 @@ def _traits(seen: Iterable[ContextEvent], now: int) -> Counter[tuple[str, Trait]
     found: Counter[tuple[str, Trait]] = Counter()
     for event in seen:
         left = 0.5 ** (max(now - event.time, 0) / (_HALF_LIFE_DAYS * DAY))
-        for trait in _traits_of(event.item):
+        for trait in traits_of(event.item):
             found[trait] += left
     return found
 
 
 @lru_cache(maxsize=65_536)
-def _traits_of(item: str) -> tuple[tuple[str, Trait], ...]:
+def traits_of(item: str) -> tuple[tuple[str, Trait], ...]:
+    """The item's traits; the item itself comes first, and alone if it is no animal group."""
     group = AnimalGroup.parse(item)
     itself: tuple[tuple[str, Trait], ...] = (("item", ("", item)),)
     if group is None:

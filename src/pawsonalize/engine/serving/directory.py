@@ -93,10 +93,8 @@ class Address:
 
     dataset_group: str | None = None
     campaign: str | None = None
-    is_confined: bool = False
-    """True if the caller must not learn of other dataset groups."""
-    kind: type[Resource] = Campaign
-    """Recommender if the full name is one's."""
+    is_confined: bool = False  # True if the caller must not learn of other dataset groups
+    kind: type[Resource] = Campaign  # Recommender if the full name is one's
 
     @property
     def is_default(self) -> bool:
@@ -158,12 +156,7 @@ class Directory:
         return Address(group, address.campaign, is_confined=True)
 
     def campaign(self, address: Address, purpose: Purpose) -> str:
-        """The campaign that answers: the named one, or the nearest of the group.
-
-        Nearest is by recipe, among those that serve a model, then by age. Raises what
-        `dataset_group` does, Conflict for a stopped recommender, and NotReady while none serves a
-        model.
-        """
+        """The named campaign, or the nearest of the group; NotReady while none serves a model."""
         return self._campaigns.find((names_of(address, self._reference), purpose))
 
     def serving(self, dataset_group: str, purpose: Purpose) -> str | None:
@@ -225,13 +218,13 @@ class Directory:
                 field="campaign",
             )
         if names.dataset_group not in {None, one.dataset_group}:
-            if names.is_confined:
-                raise NotFound(f"there is no campaign named {names.campaign}", field="campaign")
-            raise NotFound(
-                f"campaign {one.name} is of dataset group {one.dataset_group}, not of"
-                f" {names.dataset_group}: send one of the two",
-                field="campaign",
-            )
+            message = f"there is no campaign named {names.campaign}"
+            if not names.is_confined:
+                message = (
+                    f"campaign {one.name} is of dataset group {one.dataset_group}, not of"
+                    f" {names.dataset_group}: send one of the two"
+                )
+            raise NotFound(message, field="campaign")
         return one
 
     def _live(self, wanted: tuple[str, Purpose]) -> str | None:
@@ -290,23 +283,17 @@ def _campaign_of(recommender: Recommender, found: Mapping[str, DirectoryEntry]) 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """Campaigns that answer: `solution_version` is the default group's, None while none is live.
+    """Campaigns that answer, and what does not answer yet."""
 
-    `message` says in words what does not answer yet; None if everything does.
-    """
-
-    solution_version: str | None
-    message: str | None
+    solution_version: str | None  # the default group's; None while none is live
+    message: str | None  # None if everything answers
     campaigns: tuple[DirectoryEntry, ...]
 
 
 def readiness(
     runtime: "Runtime", entries: Sequence[DirectoryEntry], *, orders_animals: bool
 ) -> Readiness:
-    """Return what can answer; NotReady with the next move if nothing can.
-
-    `runtime` answers queries that name nothing; available animals can be ordered without a model.
-    """
+    """Return what answers queries that name nothing; NotReady with the next move if none."""
     campaigns = tuple(sorted(entries, key=lambda one: one.age))
     if runtime.can_recommend:
         return Readiness(runtime.served.version.name, None, campaigns)

@@ -29,14 +29,12 @@ _COUNTED_EVENTS = 500_000
 
 @dataclass(frozen=True)
 class Novelty:
-    """The exploration share of each item of the catalogue, in proportion.
+    """The whole exploration weights of the catalogue's items, or of those at `positions`."""
 
-    `weights` are whole numbers, 0 for an item that is never drawn; their type has room for their
-    sum. Where only some items have a share, `positions` are theirs in the catalogue, ascending.
-    """
+    # The type of the weights has room for their sum.
 
     weights: NDArray[np.int64] | NDArray[np.int32]
-    positions: NDArray[np.int64] | None = None
+    positions: NDArray[np.int64] | None = None  # ascending; None for the whole catalogue
 
     @cached_property
     def total(self) -> int:
@@ -104,8 +102,8 @@ def novelty(counts: NDArray[np.int64], eligible: NDArray[np.bool_]) -> Novelty:
 def explore(best: NDArray[np.intp], due: Novelty | None, weight: float, seed: str) -> Explored:
     """Give each place, with probability `weight`, to a draw by novelty among the rest.
 
-    `best` are the positions with the highest scores, best first, one for each place; places that
-    are not drawn keep this order. All chance comes from `seed`.
+    `best` are the positions with the highest scores, one for each place, which keep their order
+    unless drawn. All chance comes from `seed`.
     """
     ranked = best.tolist()
     if weight <= 0 or due is None:
@@ -142,11 +140,8 @@ def _draw(due: Novelty, placed: dict[int, bool], left: int, random: Callable[[],
 
 
 def spread(promoted: Sequence[int], rest: Explored, seed: str) -> tuple[Explored, tuple[bool, ...]]:
-    """Mix two lists, each in its order; also says which places are promoted.
-
-    Every mixture is equally likely, by `seed`. So each place is promoted with the probability of
-    its share of what is left, which the propensities include.
-    """
+    """Mix two lists, each in its order; also says which places are promoted."""
+    # All mixtures are equally likely: a place is promoted with the probability of its share left.
     random = Random(f"{seed} promotion").random  # noqa: S311 - to be reproduced, not to be kept secret
     first = iter(promoted)
     second = zip(rest.positions, rest.explored, rest.propensities, strict=True)
@@ -192,14 +187,10 @@ class Exposure:
         )
 
     def exposed(self, cut: Cut, item_ids: Sequence[str], age_cut_off_days: int) -> Exposed:
-        """The part that stays the same as long as the version is served.
-
-        Touches are events among the newest 500,000 of the cut. Items created before the cut-off,
-        counted back from `as_of`, are not eligible; without a creation time, the first of those
-        events counts.
-        """
+        """The touches and the eligible items of the cut, which stay while a version is served."""
         through = cut.log_offset
         touched = self.log.touched(max(0, through - _COUNTED_EVENTS), through)
+        # An item without a creation time counts from its first event, and is new without one.
         births = {item_id: item.first_sent_at for item_id, item in touched.items()}
         for item in self.catalogue.items():
             if item.created_at is not None:
@@ -210,10 +201,8 @@ class Exposure:
         return Exposed(item_ids, np.array(counts, np.int64), np.array(eligible, np.bool_))
 
     def novelty(self, exposed: Exposed, at: int) -> Novelty:
-        """The novelty of the items at that moment, by the showings up to now.
-
-        An item was shown at least as often as it was touched, even if no showing was counted.
-        """
+        """The novelty of the items at that moment, by the showings up to now."""
+        # An item was shown at least as often as it was touched, even if no showing was counted.
         shown = self.impressions.shown(at)
         counts = np.array([shown.get(item_id, 0.0) for item_id in exposed.item_ids], np.float64)
         return novelty(

@@ -21,7 +21,6 @@ from pawsonalize.storage.animals.catalogue import Catalogue, Value
 _GROUP_ATTRIBUTES = ("species", "breed", "size", "age", "family")
 _OF_THE_ID = frozenset({"ANIMAL_TYPE", "ANIMAL_BREED", "ANIMAL_SIZE", "ANIMAL_AGE"})
 _MAX_VALUES = 16  # of one attribute of one item
-
 Columns = dict[str, list[list[str]]]
 _CONTEXT = "context."
 DEVICE, DISTANCE = _CONTEXT + "DEVICE", _CONTEXT + "DISTANCE"
@@ -33,14 +32,11 @@ _DECODE = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 def item_attributes(item_ids: Sequence[str], catalogue: Catalogue) -> ItemAttributes:
-    """Describe the items: animal groups by their ids, all items by the Items dataset.
-
-    Only columns count that its schema calls categorical, and that do not repeat species, breed,
-    size and age of the ids.
-    """
+    """Describe the items: animal groups by their ids, all items by the Items dataset."""
     groups = [AnimalGroup.parse(item_id) for item_id in item_ids]
     are_groups = any(groups)
     names = categorical(catalogue.schema(DatasetType.ITEMS))
+    # Columns that repeat species, breed, size and age of the ids are left out.
     names = [name for name in names if not (are_groups and name in _OF_THE_ID)]
     columns: Columns = {}
     if are_groups or not names:
@@ -94,10 +90,9 @@ def _coded(columns: Columns, n_items: int) -> ItemAttributes:
 
 @dataclass(frozen=True, slots=True)
 class FacetReader:
-    """Reads facets: values of the datasets' categorical columns, and of a few of our own.
+    """Reads facets: values of the datasets' categorical columns, and of a few of our own."""
 
-    `context` maps names without case and `_`, so that `deviceKind` and `DEVICE_KIND` are the same.
-    """
+    # Names count without case and `_`: `deviceKind` and `DEVICE_KIND` are the same.
 
     context: Mapping[str, str]
     user: frozenset[str]

@@ -1,14 +1,12 @@
 """Filters applied: one evaluator for items, users and the current user alike.
 
 Null meets no condition, not even NOT IN and !=. IN, NOT IN and comparisons with text look for
-exactly that text among the values of the row; other comparisons are of numbers. No more is looked
-up than the filter needs.
+exactly that text among the values of the row; other comparisons are of numbers.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,16 +46,13 @@ from pawsonalize.storage.events.event_log import EventLog
 INTERACTIONS_PER_TYPE = 100
 # A visitor with more is a machine, and must not slow down the others.
 _READ = 10_000
-
-_COMPARED: Mapping[Operator, Callable[[NDArray[np.float64], float], Mask]] = MappingProxyType(
-    {
-        Operator.EQUAL: np.equal,
-        Operator.LESS: np.less,
-        Operator.AT_MOST: np.less_equal,
-        Operator.GREATER: np.greater,
-        Operator.AT_LEAST: np.greater_equal,
-    }
-)
+_COMPARED: Mapping[Operator, Callable[[NDArray[np.float64], float], Mask]] = {
+    Operator.EQUAL: np.equal,
+    Operator.LESS: np.less,
+    Operator.AT_MOST: np.less_equal,
+    Operator.GREATER: np.greater,
+    Operator.AT_LEAST: np.greater_equal,
+}
 
 
 @dataclass(frozen=True, slots=True)

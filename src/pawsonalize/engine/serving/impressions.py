@@ -13,7 +13,6 @@ from pawsonalize.storage.events.impressions import Impression, Impressions
 # answers as for many.
 _LINGER_SECONDS = 0.25
 _MAX_WAITING = 100_000
-
 log = structlog.get_logger()
 
 

@@ -1,6 +1,6 @@
 """Items: their attributes as columns, from the items dataset and their ids, and their animals."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Generic, TypeVar
@@ -20,7 +20,6 @@ Attributes = Mapping[str, str | float | None]
 Mask = NDArray[np.bool_]
 Counts = NDArray[np.int64]
 T = TypeVar("T")
-
 MAX_METADATA_COLUMNS = 10
 GROUP_FIELDS = ("ANIMAL_TYPE", "ANIMAL_BREED", "ANIMAL_SIZE", "ANIMAL_AGE")
 """The parts of an animal group's id, in its order."""
@@ -119,15 +118,13 @@ class PerCatalogue(Generic[T]):
         """The catalogues with a kept value."""
         return tuple(item_ids for item_ids, _ in self._kept)
 
-    def get(self, item_ids: tuple[str, ...]) -> T | None:
-        """The value kept for this very catalogue, or None."""
-        return next((value for known, value in self._kept if known is item_ids), None)
-
-    def put(self, item_ids: tuple[str, ...], value: T) -> T:
-        """Keep the value, and return it."""
-        others = tuple(one for one in self._kept if one[0] is not item_ids)
-        self._kept = ((item_ids, value), *others[: _KEPT - 1])
-        return value
+    def get(self, item_ids: tuple[str, ...], make: Callable[[], T]) -> T:
+        """The value kept for this very catalogue, or a new one."""
+        for known, value in self._kept:
+            if known is item_ids:
+                return value
+        self._kept = ((item_ids, made := make()), *self._kept[: _KEPT - 1])
+        return made
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +136,8 @@ class _Reading:
     def rows(self, item_ids: Sequence[str]) -> list[Attributes]:
         return [_described(item_id, self.items.get(item_id)) for item_id in item_ids]
 
-    def keep_columns(self, item_ids: tuple[str, ...]) -> AttributeColumns:
-        return self.columns.put(item_ids, AttributeColumns(item_ids, self.rows(item_ids)))
+    def columns_of(self, item_ids: tuple[str, ...]) -> AttributeColumns:
+        return self.columns.get(item_ids, lambda: AttributeColumns(item_ids, self.rows(item_ids)))
 
 
 @dataclass(eq=False)
@@ -162,14 +159,12 @@ class MetadataReader:
             read = replace(before, at=now)
         else:
             for item_ids in reversed(before.columns.catalogues):  # so that no answer waits for them
-                read.keep_columns(item_ids)
+                read.columns_of(item_ids)
         self._last = read
 
     def columns(self, item_ids: tuple[str, ...], now: int) -> AttributeColumns:
         """The attributes of a model's items; as columns they are kept as long as the items are."""
-        reading = self._current(now)
-        known = reading.columns.get(item_ids)
-        return reading.keep_columns(item_ids) if known is None else known
+        return self._current(now).columns_of(item_ids)
 
     def of(self, item_ids: Sequence[str], now: int) -> list[Attributes]:
         """The attributes of each of the items, by upper-case name; of an unknown one, its id."""
@@ -178,10 +173,7 @@ class MetadataReader:
     def select_columns(
         self, item_ids: Sequence[str], wanted: Mapping[str, Sequence[str]], now: int
     ) -> list[Attributes]:
-        """Those attributes of each item that `metadataColumns` names: `{"ITEMS": ["GENRES"]}`.
-
-        A column that an item lacks is None. InvalidInput for another dataset or too many columns.
-        """
+        """The attributes that `metadataColumns` names: `{"ITEMS": ["GENRES"]}`; None if lacking."""
         names = [name.upper() for columns in wanted.values() for name in columns]
         others = [dataset for dataset in wanted if dataset.upper() != _ITEMS]
         wrong = None
@@ -251,10 +243,7 @@ class AvailabilityWatch:
         if at != now:
             animals = self._recounted(count, at)
             return _listed(item_ids, animals) if animals else None
-        known = count.counted.get(item_ids)
-        if known is None:
-            known = count.counted.put(item_ids, _listed(item_ids, count.animals))
-        return known
+        return count.counted.get(item_ids, lambda: _listed(item_ids, count.animals))
 
     def _current(self, now: int) -> _Count:
         last, revision = self._last, self.availability.revision()

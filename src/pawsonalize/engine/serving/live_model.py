@@ -30,9 +30,7 @@ from pawsonalize.kinds.resource import Status
 
 _WEIGH_EVERY = 10 * SECOND
 _TRY_AGAIN_EVERY = 10 * SECOND  # to load a model that could not be loaded
-
 Turn = Callable[[], AbstractContextManager[bool]]
-
 log = structlog.get_logger()
 
 
@@ -42,12 +40,11 @@ class LiveModel:
 
     The first server that sees an update tries the version, serves it and settles the update; the
     others follow. The version before stays loaded, so that a rollback loads nothing. It also serves
-    if the model of the campaign's version cannot be used, until that can be, or a newer version
-    comes. The processes of a machine load one after the other; one that waits serves on as before,
-    and one that serves nothing yet does not wait.
+    while the model of the campaign's version cannot be used.
 
     `settings` apply where the campaign has none; `processes` serve on this machine. `turn` yields
-    True if this process may load while its block runs.
+    True if this process may load while its block runs: processes of a machine load one after the
+    other.
     """
 
     name: str
@@ -94,10 +91,9 @@ class LiveModel:
         """Serve what the campaign asks for, if that changed; True if another version serves now.
 
         Then serve the newest counts of that version. If nothing changed, this costs one read and
-        one look into the models' folder, and now and then a read of the showings. If an update
-        cannot be served, it has failed and the old version goes on. Then this raises the reason:
-        CorruptArtefact, or what the model raised. It also raises the reason why nothing is served.
-        If another version serves instead, `fault` says so.
+        one look into the models' folder. If an update cannot be served, it has failed, the old
+        version goes on, and this raises the reason. If another version serves instead, `fault` says
+        so.
         """
         waits_for_turn = self._served is not None  # else it answers as soon as this returns
         changed = self._follow_campaign(now)
@@ -134,11 +130,7 @@ class LiveModel:
         return _name_of(before) != _name_of(self._served)
 
     def _is_at_hand(self, campaign: Campaign, now: int) -> bool:
-        """True if the campaign's target can be served at once.
-
-        A version of a remote engine must be served there first; if it cannot, the update has
-        failed.
-        """
+        """True if the target can be served at once; a remote engine must serve its own first."""
         wanted = campaign.target_version
         if wanted is None:
             return True
@@ -271,9 +263,8 @@ class LiveModel:
 
 def _refusal(campaign: Campaign) -> str | None:
     update = campaign.latest_update
-    if update is None or update.status is not Status.CREATE_FAILED:
-        return None
-    if update.failure_reason == CALLED_OFF:
+    has_failed = update is not None and update.status is Status.CREATE_FAILED
+    if update is None or not has_failed or update.failure_reason == CALLED_OFF:
         return None
     serving = f"{campaign.solution_version} goes on" if campaign.solution_version else "none serves"
     return (

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from itertools import repeat
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,20 +34,19 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import RANKING, RECOMMENDATION
 
 MAX_RESULTS = 500
+A = TypeVar("A", bound="Answer")
+Odds = tuple[float, ...]
 
 
 class Scored(NamedTuple):
-    """An id with its score, 0 to 1, and short reasons for its place, if any are known.
-
-    `propensity` is that of `Explored`; `promotion` is the promotion that put it there.
-    """
+    """An id with its score, 0 to 1, and short reasons for its place, if any are known."""
 
     item_id: str
     score: float
     reasons: tuple[str, ...] = ()
     explored: bool = False
-    propensity: float = 1.0
-    promotion: str | None = None
+    propensity: float = 1.0  # see `Explored`
+    promotion: str | None = None  # the one that put it there
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +60,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class RankingAnswer(Answer):
-    """A list in order: `items` by the caller's ids, each of the group in `group_ids`.
+    """A list in order; the scores of its `items` sum to 1, and so do those of its `groups`."""
 
-    `groups` are the distinct groups, best first; both their scores and the items' sum to 1.
-    """
-
-    group_ids: tuple[str, ...]
-    groups: tuple[Scored, ...]
+    group_ids: tuple[str, ...]  # of the items
+    groups: tuple[Scored, ...]  # the distinct ones, best first
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +141,13 @@ class Runtime:
         model, item_ids, animals = served.model, served.model.item_ids, None
         if self.availability is not None:
             animals = self.availability.of(item_ids, query.at, query.now)
-        about = self._item_in_question(served, query.item_id)
+        about = None
+        if query.item_id is not None or self.strict:
+            recipe = recipe_named(served.version.recipe)
+            about = query.item_id if recipe.needs_item else None
+            if recipe.needs_item and about is None:
+                message = f"{recipe.name} answers what is like an item: name it"
+                raise InvalidInput(message, field="itemId")
         context = self._context(served, query, about, animals)
         scores = subtract_dislikes(model.score_catalogue(context), context, item_ids)
         available = None if animals is None else animals > 0
@@ -163,8 +165,7 @@ class Runtime:
         items = tuple(map(Scored, ids, shown, reasons, chosen.explored, odds, promotions))
         answer = Answer(name, served.answered_by(context), items)
         known = odds if served.version.remote is None else None  # it explores by itself
-        self._log_answer(answer, served, RECOMMENDATION, query, known)
-        return answer
+        return self._logged(answer, served, RECOMMENDATION, query, known)
 
     def rerank(self, query: Query, candidates: Sequence[Candidate]) -> RankingAnswer:
         """The given list, best first for the visitor as of `at`; scores sum to 1 over it.
@@ -196,8 +197,7 @@ class Runtime:
             tuple(one.group_id for one in listed),
             tuple(Scored(groups[one], share) for one, share in zip(best, of_group, strict=True)),
         )
-        self._log_answer(answer, served, RANKING, query)
-        return answer
+        return self._logged(answer, served, RANKING, query, None)
 
     def reasons(self, query: Query, item_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
         """Explain why these groups are for the visitor, of those the model knows; logs nothing."""
@@ -206,10 +206,7 @@ class Runtime:
     def score_groups(
         self, query: Query, about: str | None = None, *, ranking: bool = False
     ) -> GroupScores:
-        """The score of one animal of each group for the visitor as of `at`; logs nothing.
-
-        By what was counted alone, unless `about` an item, which then counts as seen last.
-        """
+        """Score one animal of each group, `about` an item or by counts alone; logs nothing."""
         served = self._ranking() if ranking else self.served
         model = counted_model(served.model) if about is None else served.model
         context = self._context(served, query, about, _one_of_each(model))
@@ -236,11 +233,9 @@ class Runtime:
     def _chosen(
         self, served: Served, scores: Floats, seed: str, available: Mask | None, query: Query
     ) -> tuple[Explored, Iterable[str | None]]:
-        """The places, and the promotion of each, if any.
+        """The places, and the promotion of each, if any."""
 
-        Excluded items are left out before the best are picked, so that the others move up.
-        """
-
+        # Excluded items are left out before the best are picked, so that the others move up.
         def passing(applied: AppliedFilter | None) -> Mask | None:
             if applied is None:
                 return available
@@ -268,16 +263,6 @@ class Runtime:
         assert self.filtering is not None, "queries with filters need a filtering"
         return self.filtering
 
-    def _item_in_question(self, served: Served, item_id: str | None) -> str | None:
-        if item_id is None and not self.strict:
-            return None
-        recipe = recipe_named(served.version.recipe)
-        if recipe.needs_item and item_id is None:
-            raise InvalidInput(
-                f"{recipe.name} answers what is like an item: name it", field="itemId"
-            )
-        return item_id if recipe.needs_item else None
-
     def _context(
         self,
         served: Served,
@@ -291,23 +276,19 @@ class Runtime:
             context = replace(context, events=(seen, *context.events))
         return context if availability is None else replace(context, availability=availability)
 
+    def _logged(self, answer: A, served: Served, kind: str, query: Query, odds: Odds | None) -> A:
+        if self.impressions is not None:
+            name, version = answer.recommendation_id, answer.solution_version
+            shown = query.impression(
+                name, kind, version, tuple(one.item_id for one in answer.items)
+            )
+            group = served.dataset_group
+            self.impressions.add(replace(shown, propensities=odds, dataset_group=group))
+        return answer
+
     def _ranking(self) -> Served:
         reranker = self.reranker
         return (reranker if reranker and reranker.is_ready else self.recommender).current
-
-    def _log_answer(
-        self,
-        answer: Answer,
-        served: Served,
-        kind: str,
-        query: Query,
-        propensities: tuple[float, ...] | None = None,
-    ) -> None:
-        if self.impressions is None:
-            return
-        name, ids = answer.recommendation_id, tuple(item.item_id for item in answer.items)
-        impression = query.impression(name, kind, answer.solution_version, ids, propensities)
-        self.impressions.add(replace(impression, dataset_group=served.dataset_group))
 
 
 def check_ids(item_ids: Sequence[str]) -> None:

@@ -22,8 +22,6 @@ from pawsonalize.recipes.contract import Context, ContextEvent, FacetedModel, In
 _LENGTHS = (0, 1, 3, 10)  # events in the history of the visitors who are played
 _LIST = 100
 _MEASURED_SECONDS = 0.1
-
-
 STAND_IN: Final = "popular-groups"
 """The name that answers give in place of the solution version while the remote engine is away."""
 _MARK = ".counts-"
@@ -243,14 +241,10 @@ class Loader:
     registry: Registry
     artefacts: ArtefactStore
     exposure: Exposure | None = None
-    remote: RemoteCampaign | None = None
-    """Asks the campaign at the remote engine, if there is one."""
+    remote: RemoteCampaign | None = None  # asks the campaign at the remote engine, if there is one
 
     def is_at_hand(self, campaign: Campaign, name: str, settings: ServingSettings) -> bool:
-        """True if the version can be served at once; if the remote engine must first, that begins.
-
-        Raises what the remote engine says against it, and EngineUnavailable while that is away.
-        """
+        """True if the version can be served at once; if the remote engine must, that begins."""
         version = self.registry.find(SolutionVersion, name)
         if version is None or version.remote is None:
             return True

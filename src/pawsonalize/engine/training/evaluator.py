@@ -23,8 +23,7 @@ from pawsonalize.engine.training.holdout import (
 )
 from pawsonalize.engine.training.solutions import read_settings
 from pawsonalize.engine.training.training_data import Sampling, training_data, whole_log
-from pawsonalize.evaluation.baselines import shuffled_order
-from pawsonalize.evaluation.bootstrap import Difference, Interval, intervals, paired_differences
+from pawsonalize.evaluation.intervals import Difference, Interval, intervals, paired_differences
 from pawsonalize.evaluation.metrics import (
     METRICS,
     NDCG_AT_5,
@@ -34,7 +33,7 @@ from pawsonalize.evaluation.metrics import (
     coverage,
     judge,
 )
-from pawsonalize.evaluation.splits import Slice
+from pawsonalize.evaluation.splits import Slice, shuffled_order
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Recipe

@@ -25,7 +25,6 @@ from pawsonalize.engine.training.training_data import (
     whole_log,
 )
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.evaluation.bootstrap import Interval, chance_of_lead, intervals, paired_differences
 from pawsonalize.evaluation.gate import (
     Comparison,
     Decision,
@@ -36,6 +35,7 @@ from pawsonalize.evaluation.gate import (
     decide,
 )
 from pawsonalize.evaluation.gate_settings import GateSettings
+from pawsonalize.evaluation.intervals import Interval, chance_of_lead, intervals, paired_differences
 from pawsonalize.evaluation.metric_rules import MeasuredVersion, decide_by_metrics
 from pawsonalize.evaluation.metrics import DEPTH, METRICS, NDCG_AT_5, Judgement, Ranker, judge
 from pawsonalize.evaluation.splits import Slice

@@ -10,25 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.engine.serving.context import build_context
-from pawsonalize.evaluation.baselines import (
-    Baseline,
-    by_attributes,
-    by_chance,
-    by_own_history,
-    by_popularity,
-    popularity_shares,
-)
 from pawsonalize.evaluation.metrics import Judgement, Ranker, judge
 from pawsonalize.evaluation.splits import (
+    Baseline,
     Slice,
     Split,
     births,
+    by_attributes,
+    by_chance,
     by_history,
     by_novelty,
+    by_own_history,
+    by_popularity,
     by_value,
     global_time_split,
     moment_after,
     personalize_split,
+    popularity_shares,
 )
 from pawsonalize.recipes import (
     NEXT_BEST_ACTION,

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.engine.training.holdout import Holdout, SplitName, gate_queries, hold_out, part_of
 from pawsonalize.engine.training.solutions import planned_trials, random_seed, trained_settings
-from pawsonalize.evaluation.bootstrap import paired_differences
+from pawsonalize.evaluation.intervals import paired_differences
 from pawsonalize.evaluation.metrics import METRICS, NDCG_AT_10, judge
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import SolutionVersion, Trial, Tuned

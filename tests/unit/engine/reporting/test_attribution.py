@@ -21,8 +21,7 @@ ADOPTED = Outcome(OutcomeKind.ADOPTION, 4 * DAY, "ann", "g", "rex")
 
 
 def causes(*outcomes: Outcome, within: int = 30) -> list[Cause]:
-    named = {one.recommendation_id for one in outcomes if one.recommendation_id}
-    index = AnswerIndex(named, {one.visitor for one in outcomes if one.visitor})
+    index = AnswerIndex(outcomes)
     for answer in (FIRST, LATER, RANKED):
         index.add(answer, answer.user_id)
     return [cause for _, cause in attribute(outcomes, index, within * DAY)]

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.evaluation.bootstrap import Interval
 from pawsonalize.evaluation.gate import Decision, Evidence, RuleOutcome, Spread, decide
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile
+from pawsonalize.evaluation.intervals import Interval
 from tests.evidence import compared, evidence, live, part
 from tests.recipe_data import NOW
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.evaluation.bootstrap import chance_of_lead, paired_differences
 from pawsonalize.evaluation.gate import (
     Comparison,
     RuleOutcome,
@@ -15,6 +14,7 @@ from pawsonalize.evaluation.gate import (
     slice_verdict,
 )
 from pawsonalize.evaluation.gate_settings import GateSettings
+from pawsonalize.evaluation.intervals import chance_of_lead, paired_differences
 from tests.evidence import evidence, live
 from tests.recipe_data import NOW
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.evaluation.bootstrap import Interval
+from pawsonalize.evaluation.intervals import Interval
 from pawsonalize.evaluation.off_policy import (
     LEAST_SAMPLE,
     Choices,

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
 
 import numpy as np
 from cachetools import LRUCache
@@ -14,20 +13,19 @@ from pawsonalize.domain.preferences import PREFERRED, USER_FACET
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.animals.settings import AffinitySettings
+from pawsonalize.engine.serving.context import traits_of
 from pawsonalize.engine.serving.recommender import GroupScores
 from pawsonalize.recipes.classes import LatentClasses, Value
 from pawsonalize.recipes.contract import Context
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-
 _ROW = {trait: row for row, trait in enumerate(TRAITS)}
 _QUIZ_TRAITS = {f"{USER_FACET}{question}": trait for question, trait in PREFERRED.items()}
 _KEPT = 4  # classes at once: a recommender's and a reranker's, and what replaces them
 _OUTSIDE = -1
 _LEAST_SCORE = 1e-12
-MOST = 5.0
-"""The model's part of an affinity lies between minus this and this."""
+MOST = 5.0  # the model's part of an affinity lies between minus this and this
 
 
 class TraitAffinity:
@@ -38,12 +36,11 @@ class TraitAffinity:
         part = weight * ln((n_v + doubt * e_v) / ((n + doubt) * a_v ** (1 - usual) * l_v ** usual))
 
         n_v, n  the visitor's events with this value, and all (of this species)
-        e_v     the share of the value in the events of similar visitors
+        e_v     the share of the value in the events of similar visitors, a_v if unknown
         a_v     its share of the available animals
-        l_v     its share of what all visitors look at
+        l_v     its share of what all visitors look at, a_v if unknown
 
-    The model's classes give e_v and l_v; for values that they do not know, both are a_v. A group
-    that does not match an answer of the quiz loses wish * doubt / (doubt + events).
+    A group that does not match an answer of the quiz loses wish * doubt / (doubt + events).
     """
 
     def __init__(self) -> None:
@@ -79,7 +76,7 @@ class TraitAffinity:
         if there is not self._there:
             self._count(codes.names, there)
             self._there = there
-        seen = [values for one in context.events if (values := _values_of(one.item))]
+        seen = [values for one in context.events if (values := traits_of(one.item)[1:])]
         lifts = self._lifts(seen, context, settings, classes)
         affinity: Floats = lifts[self._of_group].sum(axis=0)
         wish = settings.wish * settings.doubt / (settings.doubt + len(seen))
@@ -98,7 +95,7 @@ class TraitAffinity:
         # An item that is no animal group has no traits, and a species of its own.
         no_group = [(trait, read(AnimalGroup("", "", "", ""))) for trait, read in TRAITS.items()]
         new = [
-            [codes.setdefault(value, len(codes)) for value in _values_of(group) or no_group]
+            [codes.setdefault(value, len(codes)) for value in traits_of(group)[1:] or no_group]
             for group in groups[self._of_group.shape[1] :]
         ]
         columns = np.array(new, np.int64).reshape(-1, len(TRAITS)).T
@@ -144,18 +141,10 @@ class TraitAffinity:
         return known
 
 
-@lru_cache(maxsize=65_536)
-def _values_of(item: str) -> tuple[Value, ...]:
-    """The value of each trait; none of an item that is no animal group."""
-    group = AnimalGroup.parse(item)
-    return () if group is None else tuple((trait, read(group)) for trait, read in TRAITS.items())
-
-
 class GroupAffinity:
-    """The log of a visitor's score for a group over an unknown visitor's, at most `MOST`.
+    """The log of a visitor's score for a group over an unknown visitor's, at most `MOST`."""
 
-    So popularity counts for nothing: with it, animals that few visitors like would wait.
-    """
+    # So popularity counts for nothing: with it, animals that few visitors like would wait.
 
     def __init__(self) -> None:
         self._versions: LRUCache[str, _OfVersion] = LRUCache(_KEPT)

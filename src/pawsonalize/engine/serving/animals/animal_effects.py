@@ -49,10 +49,9 @@ class _Visits:
 
 @dataclass(eq=False)
 class AnimalEffects:
-    """Effects of each animal on pages: counted by the training, and since then by every worker.
+    """Effects of each animal on pages: counted by the training, and since then by every worker."""
 
-    All read the same tables in the same order, so all come to the same numbers.
-    """
+    # All workers read the same tables in the same order, so all come to the same numbers.
 
     impressions: Impressions
     log: EventLog

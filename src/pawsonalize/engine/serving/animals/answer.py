@@ -1,8 +1,7 @@
 """Answers of individual animals, and open pages of them.
 
 An open page is shown again as it was, or goes on without repeats. Every answer is logged, so a
-caller names the answers of its page, and any worker shows it again. What a visitor looked past
-counts on the next page; the page that is open keeps its order.
+caller names the answers of its page, and any worker shows it again, in its own order.
 """
 
 import re
@@ -28,9 +27,8 @@ from pawsonalize.storage.events.histories import HistoryQuery
 from pawsonalize.storage.events.impressions import Impression, Impressions
 
 Floats = NDArray[np.float64]
-
 Standing = tuple[dict[str, float], float, float | None]
-"""How much each part lifts an animal, how often it was shown, and its distance in kilometres."""
+"""The lift of an animal by each part, its showings, and its distance in kilometres."""
 _DECIMALS = 4  # of what is logged for the model of choices
 _VISIT = 12 * HOUR
 _EVENTS_READ = 50
@@ -43,9 +41,8 @@ class AnimalPlace:
     """One place of an answer: the animal, and the animals that are bonded with it.
 
     `score` is exp(utility - highest possible utility), in a ranking the animal's share of
-    exp(utility). `parts` add up to `utility`, from left to right, in the order of `PARTS`;
-    `factors` are the same without their weights. `recommendation_id` is the place's own, where
-    several answers make one page.
+    exp(utility). `parts` add up to `utility`, in the order of `PARTS`; `factors` are the same
+    without their weights.
     """
 
     animal_ids: tuple[str, ...]
@@ -79,22 +76,17 @@ def places_in_order(
     """The places of animals that were put in order, each with all of its `ids`."""
     names = weighing.available.codes["group"].names
     groups = weighing.available.column("group", weighed.slots).tolist()
-    explored = chosen.explored if chosen else (False,) * len(ids)
-    odds = chosen.propensities if chosen else (1.0,) * len(ids)
-    return [
-        AnimalPlace(who, names[group], score, utility, tuple(parts), tuple(bare), drawn, propensity)
-        for who, group, score, utility, parts, bare, drawn, propensity in zip(
-            ids,
-            groups,
-            scores.tolist(),
-            weighed.utilities.tolist(),
-            weighed.parts.tolist(),
-            weighed.bare.round(_DECIMALS).tolist(),
-            explored,
-            odds,
-            strict=True,
-        )
-    ]
+    columns = (
+        ids,
+        [names[group] for group in groups],
+        scores.tolist(),
+        weighed.utilities.tolist(),
+        map(tuple, weighed.parts.tolist()),
+        map(tuple, weighed.bare.round(_DECIMALS).tolist()),
+        chosen.explored if chosen else (False,) * len(ids),
+        chosen.propensities if chosen else (1.0,) * len(ids),
+    )
+    return [AnimalPlace(*row) for row in zip(*columns, strict=True)]
 
 
 def standings_of(weighing: Weighing, weighed: Weighed) -> list[Standing]:

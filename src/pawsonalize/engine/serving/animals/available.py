@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count, islice
 from math import nan
 from threading import Lock
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -30,28 +29,14 @@ from pawsonalize.engine.serving.animals.factors import colour_of
 
 Slots = NDArray[np.int64]
 Chosen = Slots | slice
-EVERY_SLOT = slice(None)
-"""All slots; a slot whose animal left still holds its old values."""
-
-_COLUMNS = MappingProxyType(
-    {
-        "listed": np.int64,
-        "fee": np.float64,
-        "exposure": np.float64,
-        "photos": np.float64,
-        "priority": np.float64,
-        "animal_effect": np.float64,
-        "shown": np.float64,
-        "group": np.int64,
-        "breed": np.int32,
-        "second": np.int32,
-        "unit": np.int32,
-        "kind": np.int64,
-        "place": np.int64,
-        "shelter": np.int64,
-        "put": np.int64,
-    }
-)
+EVERY_SLOT = slice(None)  # all slots; a slot whose animal left still holds its old values
+_COLUMNS: Mapping[str, type[np.generic]] = {
+    **dict.fromkeys(
+        ("fee", "exposure", "photos", "priority", "animal_effect", "shown"), np.float64
+    ),
+    **dict.fromkeys(("listed", "group", "kind", "place", "shelter", "put"), np.int64),
+    **dict.fromkeys(("breed", "second", "unit"), np.int32),
+}
 _CODED = ("group", "species", "size", "age", "sex", "breed", "colour", "shelter", "unit", "animal")
 _OF_KINDS = (
     *("species", "size", "age", "sex", "colour"),
@@ -60,7 +45,7 @@ _OF_KINDS = (
 _FEW = 50
 _VERSIONS = count()
 _GROWTH = 16  # free slots are weighed as well, so there are few
-_NO_POSTCODES: Postcodes = MappingProxyType({})
+_NO_POSTCODES: Postcodes = {}
 
 
 class Codes(dict[str, int]):
@@ -77,10 +62,9 @@ class Codes(dict[str, int]):
 
 
 class Kinds:
-    """Codes of what animals have in common: their colour, and their answers to most rules.
+    """Codes of what animals have in common: their colour, and their answers to most rules."""
 
-    There are far fewer kinds than animals, so what depends on no more is found out once for each.
-    """
+    # There are far fewer kinds than animals, so what depends on no more is found out once for each.
 
     def __init__(self) -> None:
         self._codes: dict[tuple[int, ...], int] = {}
@@ -197,13 +181,9 @@ class AvailableAnimals:
         mates = self.in_units[self._columns["unit"][self.in_units] == unit]
         return tuple(self.ids[one] for one in sorted(mates, key=lambda one: self.rank[one]))
 
-    def slot(self, animal_id: str) -> int | None:
-        """The slot of an animal; None if it is not available."""
-        return self.codes["animal"].get(animal_id)
-
     def slots(self, animal_ids: Iterable[str]) -> Slots:
         """The slots of those that are available."""
-        found = map(self.slot, animal_ids)
+        found = map(self.codes["animal"].get, animal_ids)
         return np.array([slot for slot in found if slot is not None], np.int64)
 
     def put(

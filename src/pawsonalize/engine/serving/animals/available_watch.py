@@ -1,8 +1,7 @@
 """Keeps the available animals current: each answer reads again only what changed."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from threading import Lock
 
 from cachetools import LRUCache, cached
@@ -24,10 +23,9 @@ _OVERLAP = 10_000
 
 @dataclass(eq=False)
 class AvailableAnimalsWatch:
-    """The available animals as of now; those of another moment are read when a query asks.
+    """The available animals as of now; those of another moment are read when a query asks."""
 
-    A query after a committed change sees it: each answer reads the revision first.
-    """
+    # A query after a committed change sees it: each answer reads the revision first.
 
     animals: Animals
     availability: Availability
@@ -69,20 +67,18 @@ class AvailableAnimalsWatch:
             return True
         next_change = self.availability.next_change(at)
         newer = revision, at, FOREVER if next_change is None else next_change
-        if not before.number:
-            available = self._read(at)
-            with self._taking_in:
-                if self._known is not known:
-                    return False
-                self._available, self._known = available, newer
-            return True
-        changed = self.availability.changed_animals(before, since, at)
+        fresh = None if before.number else self._read(at)
+        changed = (
+            set() if fresh is not None else self.availability.changed_animals(before, since, at)
+        )
         here = self.animals.available_among(changed, at) if changed else {}
         shown = self.exposures.of(changed) if changed else {}
         with self._taking_in:
             if self._known is not known:
                 return False
-            if changed:
+            if fresh is not None:
+                self._available = fresh
+            elif changed:
                 with self._available.lock:
                     self._available.put(changed, here, shown)
             self._known = newer
@@ -91,19 +87,14 @@ class AvailableAnimalsWatch:
     def _read(self, at: int) -> AvailableAnimals:
         """A fresh set of the available animals, which no other thread has yet."""
         available = AvailableAnimals(self.postcodes)
-        for items in _batches(self.availability.count(at)):
-            here = self.animals.available_of(items, at)
+        items = sorted(self.availability.count(at))
+        for start in range(0, len(items), _AT_ONCE):
+            here = self.animals.available_of(items[start : start + _AT_ONCE], at)
             # These are several reads, and an animal may change its group between them.
             ids = {animal.animal_id for animals in here.values() for animal in animals}
             available.put(ids, here, self.exposures.of(ids))
         available.put_effects(self._available.effects)
         return available
-
-
-def _batches(items: Collection[str]) -> Iterator[list[str]]:
-    rest = iter(sorted(items))
-    while batch := list(islice(rest, _AT_ONCE)):
-        yield batch
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +103,11 @@ class FoundAnimals:
 
     household: Sequence[str]
     """The answers that the words ask for: of kids, dogs, cats and house_trained."""
-    levels: Mapping[str, int]
-    """Level of fit of each animal, by id, longest wait first: 0 is best."""
-    species: Mapping[str, str]
-    """The same animals' species."""
+    levels: Mapping[str, int]  # level of fit of each animal, by id, longest wait first: 0 is best
+    species: Mapping[str, str]  # the same animals' species
     suggestion: str | None
     """The words without typing errors, if no record has them as they are written."""
-    is_mended: bool
-    """These animals fit the suggestion."""
+    is_mended: bool  # these animals fit the suggestion
     is_nearest: bool
 
 

@@ -30,8 +30,7 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import PAGES, Impression, Impressions
 
 Floats = NDArray[np.float64]
-PAGES_READ = 12
-"""Of a visitor's newest pages; older ones tell little of what is wanted now."""
+PAGES_READ = 12  # of a visitor's newest pages; older ones tell little of what is wanted now
 _PLACES_READ = 160
 _DEEDS_READ = 100
 _VISIT = HOUR
@@ -44,28 +43,21 @@ class ChoiceWeights:
     """Weights of the parts of a utility that the model of choices learns."""
 
     factors: Weights
-    far: float = 0.0
-    """Of the distance itself, beside that of its log."""
+    far: float = 0.0  # of the distance itself, beside that of its log
     group: float = 1.0
     visitor: float = 1.0
     seen: float = -0.5
 
     @classmethod
     def of(cls, model: ChoiceModel, settings: Weights) -> "ChoiceWeights":
-        """The learned ones; those of the settings where nothing was learned.
-
-        The exposure and the shelter's wish are never learned: choices do not say what is fair.
-        """
+        """The learned ones; those of the settings where nothing was learned."""
         if not model.is_fitted:
             return cls(settings)
+        # Choices do not say what is fair: the exposure and the shelter's wish are never learned.
         names = ("waiting", "distance", "photos", "compatibility")
         factors = replace(settings, **{name: model.weight(name) for name in names})
         own = (model.weight(name) for name in ("far", "group", "visitor", "seen"))
         return cls(factors, *own)
-
-    def near(self, distance: Floats) -> Floats:
-        """The part of the distance, from its factor."""
-        return self.factors.distance * distance + self.far * factors.far(distance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,14 +76,12 @@ class Pages:
     lately: NDArray[np.bool_]
 
     @classmethod
-    def of(
-        cls, pages: Sequence[Impression], opened: Mapping[str, set[int]], visit_began: int
-    ) -> "Pages":
+    def of(cls, pages: Sequence[Impression], opened: Mapping[str, set[int]], since: int) -> "Pages":
         """The places of the pages, up to about `_PLACES_READ` of them."""
         rows: list[tuple[str, str, Sequence[float], int, bool, bool]] = []
         for page in pages:
             here = opened.get(page.recommendation_id, set())
-            size, is_late = places_seen(page, here), page.as_of >= visit_began
+            size, is_late = places_seen(page, here), page.as_of >= since
             animals = [ids[0] for ids in (page.animal_ids or ())[:size]]
             shown = zip(page.item_ids[:size], animals, logged_factors(page, size), strict=True)
             rows += [(*one, place, place in here, is_late) for place, one in enumerate(shown)]
@@ -140,16 +130,12 @@ class PageReader:
 
 @dataclass(frozen=True, slots=True)
 class CommonParts:
-    """The parts of utilities by slot that are the same for every visitor, in the order of `COMMON`.
-
-    `total` is their sum, from left to right, and between `lowest` and `highest`. `estimates` is the
-    same in single precision, and -inf for an animal that has no place of its own.
-    """
+    """The parts of utilities by slot that are the same for every visitor, in order of `COMMON`."""
 
     bare: tuple[Floats, ...]
     parts: tuple[Floats, ...]
-    total: Floats
-    estimates: NDArray[np.float32]
+    total: Floats  # the sum of the parts, from left to right
+    estimates: NDArray[np.float32]  # of the total; -inf for an animal without a place of its own
     lowest: float
     highest: float
 
@@ -160,8 +146,7 @@ class Personal:
 
     visitor: Floats
     visitor_in_colours: Floats
-    distance: float = 0.0
-    """Added by the visitor's own effect to each unit of the factor `distance`."""
+    distance: float = 0.0  # added by the visitor's own effect to each unit of the factor `distance`
     seen: Slots = field(default_factory=lambda: np.empty(0, np.int64))
     """The animals that the visitor was shown in this visit, ascending."""
     seen_by: Floats = field(default_factory=lambda: np.empty(0))
@@ -248,7 +233,7 @@ class ChoiceTables:
     ) -> Floats:
         """To open each animal, by its factors, but for its own effect; shape (animals,)."""
         self._grow(available)
-        found = [available.slot(one) for one in animals]
+        found = [available.codes["animal"].get(one) for one in animals]
         here = np.array([one is not None for one in found], np.bool_)
         slots = np.array([one for one in found if one is not None], np.int64)
         appeal = np.zeros(len(animals))
@@ -266,36 +251,19 @@ class ChoiceTables:
             coded = zip(self._values.values(), group_values(pages.groups[place]), strict=True)
             codes[:, place] = [values[one] for values, one in coded]
         here, distance = there != _GONE, pages.factors[:, _DISTANCE]
-        slots = np.where(here, there, 0)
-        no_colour = available.codes["colour"][""]
-        colour = np.where(here, available.column("colour", slots), no_colour)
-        watched = Watched(
-            np.vstack([codes, colour]),
-            distance,
-            self._to_open(available, pages, known, there, liked),
-            self._attention[pages.place],
-            pages.opened,
-        )
-        return visitor_effects(watched, self.model.visitor_variances)
-
-    def _to_open(
-        self, available: AvailableAnimals, pages: Pages, known: Slots, there: Slots, liked: Floats
-    ) -> Floats:
-        """The log-odds to open each place, but for the visitor's own effects.
-
-        What makes visitors ask has no part in it: a place that was not opened says nothing of that.
-        """
-        here, own = there != _GONE, self.model.weights
-        slots = np.where(here, there, 0)
-        common = np.append(self._groups[0] + own["group"] * liked, 0.0)  # the last is of no group
-        of_animal = self._colours[0][available.column("colour", slots)]
-        of_animal += self._shelters[0][available.column("shelter", slots)]
+        slots, weights = np.where(here, there, 0), self.model.weights
+        colour, shelter = (available.column(name, slots) for name in ("colour", "shelter"))
+        # The log-odds to open each place. What makes visitors ask has no part in it: a place that
+        # was not opened says nothing of that.
+        common = np.append(self._groups[0] + weights["group"] * liked, 0.0)  # last: of no group
+        of_animal = self._colours[0][colour] + self._shelters[0][shelter]
         of_animal += available.column("animal_effect", slots)
-        far = own["far"] * factors.far(pages.factors[:, _DISTANCE])
-        logged = pages.factors @ self._logged + far
-        return np.asarray(
-            self.model.intercept + common[known] + logged + np.where(here, of_animal, 0.0)
-        )
+        logged = pages.factors @ self._logged + weights["far"] * factors.far(distance)
+        to_open = self.model.intercept + common[known] + logged + np.where(here, of_animal, 0.0)
+        codes = np.vstack([codes, np.where(here, colour, available.codes["colour"][""])])
+        attention = self._attention[pages.place]
+        watched = Watched(codes, distance, np.asarray(to_open), attention, pages.opened)
+        return visitor_effects(watched, self.model.visitor_variances)
 
     def _grow(self, available: AvailableAnimals) -> None:
         known = self._groups.shape[1]

@@ -18,7 +18,6 @@ from pawsonalize.engine.serving.exploration import Novelty
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
-
 _SAMPLED = 64
 _VERSIONS_KEPT = 4  # at once: a recommender's and a reranker's, and what replaces them
 # Whole shares add without rounding, see `exploration`. So many that even the floor is many, and few
@@ -45,13 +44,11 @@ def choose(weighing: Weighing, estimates: Estimates, limit: int) -> Slots:
 
 
 def _best(estimates: Estimates, enough: int) -> tuple[Slots, float]:
-    """About `enough` best animals, or none if that saves no time, and a utility.
+    """About `enough` best animals, with all of a utility as high as the returned one; or none.
 
-    Among them are all animals whose utility is as high as that.
-
-    How many are found does not matter, so only every `_SAMPLED`-th animal decides it: to partition
-    300,000 utilities takes as long as to add them up. Animals that may not be shown are left out
-    first, because numbers that are mostly equal take long to partition as well.
+    Only every `_SAMPLED`-th decides how many: to partition 300,000 utilities takes as long as to
+    add them up. Animals that may not be shown go first, as equal numbers take long to partition as
+    well.
     """
     sampled = estimates.values[::_SAMPLED]
     some = sampled[sampled > -np.inf]
@@ -81,63 +78,50 @@ def _varied(
 class ExplorationShares:
     """The exploration share of each place: of newcomers and long-stayers, as of the hour.
 
-        share = (1 - floor) * s / S * o / sum of s / S * o  +  floor / animals
+    share = (1 - floor) * s / S * o / sum of s / S * o  +  floor / animals
 
-        s  1 / (1 + times shown); S is the sum of it over the group
-        o  exp(utility), so the odds that this visitor chooses the animal
-
-    Of animals that a visitor may like, those seldom shown come first, and none has less than the
-    floor.
+    s  1 / (1 + times shown); S is the sum of it over the group
+    o  exp(utility), so the odds that this visitor chooses the animal
     """
 
     def __init__(self) -> None:
-        self._due: tuple[object, _Due] | None = None
+        self._known: object = None
 
     def of(self, weighing: Weighing, estimates: Estimates) -> Novelty:
         """Of those who have a share now: 0 for one that may not be shown to the visitor."""
-        now = (weighing.available.version, weighing.at // HOUR)
-        if self._due is None or self._due[0] != now:
-            self._due = now, _Due.of(weighing)
-        due = self._due[1]
-        shares = np.take(estimates.values, due.slots, out=due.room, mode="clip")
+        known = (weighing.available.version, weighing.at // HOUR)
+        if self._known != known:
+            self._find(weighing)
+            self._known = known
+        shares = np.take(estimates.values, self._slots, out=self._room, mode="clip")
         highest = shares.max(initial=-np.inf)
         if highest == -np.inf:
-            return Novelty(np.empty(0, np.int32), due.positions[:0])
+            return Novelty(np.empty(0, np.int32), self._positions[:0])
         fitting = shares > -np.inf
         floor = weighing.settings.newcomer_floor
         shares -= highest
         np.exp(shares, out=shares)
-        shares *= due.of_group
+        shares *= self._of_group
         shares *= np.float32((1 - floor) / shares.sum() * _WHOLE)
         weights = shares.astype(np.int32)
         count = np.count_nonzero(fitting)
         weights += int(floor / count * _WHOLE) + 1
         if count < len(weights):
             weights *= fitting
-        return Novelty(weights, due.positions)
+        return Novelty(weights, self._positions)
 
-
-@dataclass(frozen=True, slots=True)
-class _Due:
-    slots: Slots
-    positions: Slots
-    of_group: Singles
-    """Each one's part of what its group has: the less it was shown, the more."""
-    room: Singles
-    """For a query, as that of the available animals."""
-
-    @classmethod
-    def of(cls, weighing: Weighing) -> "_Due":
+    def _find(self, weighing: Weighing) -> None:
         available, settings, at = weighing.available, weighing.settings, weighing.at // HOUR * HOUR
         long = available.moments.searchsorted(at - settings.long_stay_days * DAY, side="right")
         new = available.moments.searchsorted(at - settings.newcomer_days * DAY, side="left")
         slots = np.concatenate([available.order[:long], available.order[max(long, new) :]])
-        slots = slots[available.leads[slots]]
-        groups = available.column("group", slots)
-        shares = 1 / (1 + available.column("shown", slots))
-        of_group = shares / np.bincount(groups, shares)[groups]
-        room = np.empty(len(slots), np.float32)
-        return cls(slots, available.rank[slots], of_group.astype(np.float32), room)
+        self._slots: Slots = slots[available.leads[slots]]
+        self._positions: Slots = available.rank[self._slots]
+        # Each one's part of what its group has: the less it was shown, the more.
+        groups = available.column("group", self._slots)
+        shares = 1 / (1 + available.column("shown", self._slots))
+        self._of_group = (shares / np.bincount(groups, shares)[groups]).astype(np.float32)
+        self._room = np.empty(len(self._slots), np.float32)  # memory that queries share
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,10 @@ from pawsonalize.domain.errors import InvalidInput
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 Attributes = Mapping[str, str | float | None]
-Take = Callable[[str], NDArray[Any]]
-"""Returns a column by its name."""
-
+Take = Callable[[str], NDArray[Any]]  # returns a column by its name
+IdCodes = Mapping[str, Mapping[str, int]]
 NO_CODE = -1
-NOWHERE = 0
-"""The code of an unknown place."""
+NOWHERE = 0  # the code of an unknown place
 _EARTH_KM = 6371.0088
 _FEW = 5
 GOOD_WITH: dict[GoodWith | bool | None, int] = {each: code for code, each in enumerate(GoodWith)}
@@ -140,13 +138,11 @@ class Eligibility:
     """True if children live with the visitor; None if the request does not say."""
     dogs: bool | None = None
     cats: bool | None = None
-    species: frozenset[str] = frozenset()
-    """Ids; empty for all. So are sizes, ages and sexes."""
+    species: frozenset[str] = frozenset()  # ids; empty for all. So are sizes, ages and sexes
     sizes: frozenset[str] = frozenset()
     ages: frozenset[str] = frozenset()
     sexes: frozenset[str] = frozenset()
-    house_trained: bool | None = None
-    """None if either is fine. So is `special_needs`."""
+    house_trained: bool | None = None  # None if either is fine. So is `special_needs`
     special_needs: bool | None = None
     max_fee: float | None = None
     place: Place | None = None
@@ -165,21 +161,6 @@ class Eligibility:
         """The same rules, without these animals."""
         denied = replace(self.denied, animals=self.denied.animals | animals)
         return replace(self, denied=denied)
-
-    @property
-    def of_kinds(self) -> "Eligibility":
-        """The rules that a whole kind of animals answers alike; see `Kinds`."""
-        return replace(self, max_fee=None, max_distance_km=None, denied=NOBODY)
-
-    @property
-    def of_places(self) -> "Eligibility":
-        """The rule that all animals in one place answer alike."""
-        return Eligibility(place=self.place, max_distance_km=self.max_distance_km)
-
-    @property
-    def of_animals(self) -> "Eligibility":
-        """The other rules, but for animals that are denied one by one."""
-        return Eligibility(max_fee=self.max_fee, denied=replace(self.denied, animals=frozenset()))
 
     def complete(self, stored: Attributes, postcodes: Postcodes) -> "Eligibility":
         """The same, where the request says nothing by what is stored of the user.
@@ -218,13 +199,8 @@ class EligibilityVerdict:
     rule_count: int
 
 
-def judge(
-    rules: Eligibility, take: Take, count: int, codes: Mapping[str, Mapping[str, int]]
-) -> EligibilityVerdict:
-    """The verdict on so many animals whose columns `take` returns by name.
-
-    `codes` are those of ids in the columns species, size, breed, group and animal.
-    """
+def judge(rules: Eligibility, take: Take, count: int, codes: IdCodes) -> EligibilityVerdict:
+    """The verdict on `count` animals with these columns, by the codes of their ids."""
     passing = np.ones(count, np.bool_)
     for excluded in _excluded(rules, take, codes):
         passing &= ~excluded
@@ -237,9 +213,7 @@ def judge(
     return EligibilityVerdict(passing, uncertain, rule_count)
 
 
-def _answers(
-    rules: Eligibility, take: Take, codes: Mapping[str, Mapping[str, int]]
-) -> Iterator[tuple[Mask, Mask]]:
+def _answers(rules: Eligibility, take: Take, codes: IdCodes) -> Iterator[tuple[Mask, Mask]]:
     """By rule: the animals it excludes, and those it is unknown for; `selective` is unknown."""
     for name in rules.household:
         column = take(name)
@@ -261,9 +235,7 @@ def _answers(
         yield far > rules.max_distance_km, np.isnan(far)
 
 
-def _excluded(
-    rules: Eligibility, take: Take, codes: Mapping[str, Mapping[str, int]]
-) -> Iterator[Mask]:
+def _excluded(rules: Eligibility, take: Take, codes: IdCodes) -> Iterator[Mask]:
     if rules.species:
         yield ~_among(take("species"), rules.species, codes["species"])
     denied = rules.denied

@@ -13,9 +13,7 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals.eligibility import EligibilityVerdict
 from pawsonalize.recipes.choices.effects import VISITOR_TRAITS
 
-OF_GROUPS = VISITOR_TRAITS[:-1]
-"""The traits that a group has; the others are of an animal."""
-
+OF_GROUPS = VISITOR_TRAITS[:-1]  # the traits that a group has; the others are of an animal
 _UNKNOWN = ("",) * len(OF_GROUPS)
 Floats = NDArray[np.float64]
 Numbers = NDArray[Any]

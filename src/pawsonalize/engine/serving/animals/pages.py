@@ -28,11 +28,8 @@ from pawsonalize.recipes.choices.effects import FACTORS, Floats, Mask
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
 
-INQUIRIES = frozenset({INQUIRY, APPLICATION, ADOPTION})
-"""The deeds that are more than a look."""
-EXPLORED = 0.5
-"""A place of a lower propensity was filled by chance alone."""
-
+INQUIRIES = frozenset({INQUIRY, APPLICATION, ADOPTION})  # the deeds that are more than a look
+EXPLORED = 0.5  # A place of a lower propensity was filled by chance alone
 _AGAIN = 10  # openings of one animal that a person in love may come to
 _CURIOUS, _SHARE = 20, 0.5  # so many animals anybody may open, and beyond that half of those shown
 _NOTHING = (0.0,) * len(PARTS)
@@ -46,14 +43,13 @@ _DECODE = msgspec.json.Decoder(tuple[str, ...]).decode
 class ShownPages:
     """Finds the page and the place that a deed came from.
 
-    The event names its answer; or else it is the visitor's newest page of the hour before that has
-    the animal. Rankings and replays count as seen once an event has named one: then the site shows
+    That is in the answer that the event names, or else the visitor's newest page of the hour
+    before. Rankings and replays count as seen once an event has named one: then the site shows
     them.
     """
 
     def __init__(self, kinds: Iterable[str] = ()) -> None:
-        self.kinds = {ANIMALS, *kinds}
-        """The kinds of answers that the site shows."""
+        self.kinds = {ANIMALS, *kinds}  # the kinds of answers that the site shows
         self._by_id: LRUCache[str, Impression] = LRUCache(_PAGES_KEPT)
         self._by_visitor: LRUCache[str, list[Impression]] = LRUCache(_VISITORS_KEPT)
 
@@ -128,10 +124,8 @@ def digest_of_key(key: str) -> str:
 
 def place_of(page: Impression, animal_id: str) -> int | None:
     """Return the animal's place on the page, from 0."""
-    for place, ids in enumerate(page.animal_ids or ()):
-        if animal_id in ids:
-            return place
-    return None
+    places = enumerate(page.animal_ids or ())
+    return next((place for place, ids in places if animal_id in ids), None)
 
 
 def was_shown(page: Impression, deed: Deed) -> bool:
@@ -185,10 +179,7 @@ def logged_factors(page: Impression, size: int) -> Sequence[Sequence[float]]:
 def factor_columns(
     impressions: Impressions, pages: Sequence[Impression], sizes: Sequence[int]
 ) -> tuple[Mask, dict[str, Floats]]:
-    """Of the first places of each page: True if chance filled it, and the factors of `FACTORS`.
-
-    Factors that were not logged, or are of a site's own page, are 0.
-    """
+    """For the first places: True if filled by chance; the factors of `FACTORS`, 0 if not logged."""
     explored, factors_of = [np.empty(0, np.bool_)], [np.empty((0, len(PARTS)))]
     for start in range(0, len(pages), _PAGES_AT_ONCE):
         some = pages[start : start + _PAGES_AT_ONCE]

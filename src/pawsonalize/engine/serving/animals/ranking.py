@@ -28,7 +28,7 @@ from pawsonalize.engine.serving.animals.answer import (
 from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
 from pawsonalize.engine.serving.animals.choices import ChoiceTables, ChoiceWeights, PageReader
 from pawsonalize.engine.serving.animals.choosing import CachedTables, Derived, choose
-from pawsonalize.engine.serving.animals.eligibility import Eligibility, kilometres, place_of
+from pawsonalize.engine.serving.animals.eligibility import kilometres, place_of
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
@@ -76,15 +76,6 @@ class Individuals:
         """The query, its eligibility completed by what is stored of the user."""
         return self.runtime.with_profile(query, self.available.postcodes)
 
-    def placed(self, rules: Eligibility) -> Eligibility:
-        """The rules with the place of their postcode; InvalidInput if the table has it not."""
-        return rules.complete({}, self.available.postcodes)
-
-    @property
-    def knows_postcodes(self) -> bool:
-        """True if visitors can give their place by a postcode."""
-        return bool(self.available.postcodes)
-
     def distances(self, query: Query, animals: Sequence[Animal]) -> list[float]:
         """Return each animal's distance from the visitor in kilometres; NaN if unknown."""
         here = query.eligibility.place
@@ -110,12 +101,10 @@ class Individuals:
         return self.runtime.can_answer and len(self.available.of(now, now)) > 0
 
     def recommend(self, query: Query) -> AnimalsAnswer:
-        """The best animals for the visitor, except for explored places; InvalidInput for a limit.
-
-        A page that is repeated goes on up to `limit`, where it had fewer places.
-        """
+        """The best animals for the visitor, except for explored places; InvalidInput by limit."""
         query = self.open_pages.read(query, ANIMALS, self.runtime.served.version.name)
         answer = self._recommended(query, None)
+        # A page that is repeated goes on up to the limit, where it had fewer places.
         left = query.limit - sum(len(one.item_ids) for one in query.page)
         if not query.page or query.continues or left <= 0:
             return answer
@@ -268,7 +257,7 @@ class Individuals:
         standings: list[Standing],
     ) -> AnimalsAnswer:
         if query.explain:
-            places = self._explained(query, groups, places, standings)
+            places = self._explained(query, groups, list(zip(places, standings, strict=True)))
         answer = AnimalsAnswer(
             query.recommendation_id or new_recommendation_id(query.now),
             groups.served.answered_by(groups.context),
@@ -278,30 +267,26 @@ class Individuals:
             return with_logged_ids(answer, query.page)
         if query.page and not places:  # everybody is shown
             return replace(answer, recommendation_id=query.continues[-1])
-        impression = query.impression(
-            answer.recommendation_id,
-            kind,
-            answer.solution_version,
-            tuple(place.group_id for place in places),
-            tuple(place.propensity for place in places),
+        name, version = answer.recommendation_id, answer.solution_version
+        impression = query.impression(name, kind, version, tuple(one.group_id for one in places))
+        self.impressions.add(
+            replace(
+                impression,
+                propensities=tuple(place.propensity for place in places),
+                animal_ids=tuple(place.animal_ids for place in places),
+                factors=tuple(place.factors for place in places),
+            )
         )
-        animal_ids = tuple(place.animal_ids for place in places)
-        factors = tuple(place.factors for place in places)
-        self.impressions.add(replace(impression, animal_ids=animal_ids, factors=factors))
         return answer
 
     def _explained(
-        self,
-        query: Query,
-        groups: GroupScores,
-        places: list[AnimalPlace],
-        standings: list[Standing],
+        self, query: Query, groups: GroupScores, standings: list[tuple[AnimalPlace, Standing]]
     ) -> list[AnimalPlace]:
-        known = self.animals.get_many([one for place in places for one in place.animal_ids])
+        known = self.animals.get_many([one for place, _ in standings for one in place.animal_ids])
         rules, days = query.eligibility, self.settings.newcomer_days
         deeds = deeds_by_animal(self.runtime.log, query.visitor, query.at)
         explained = []
-        for place, (lifts, shown, far) in zip(places, standings, strict=True):
+        for place, (lifts, shown, far) in standings:
             here = [known[one] for one in place.animal_ids if one in known]
             group = AnimalGroup.parse(place.group_id)
             parts = dict(zip(PARTS, place.parts, strict=True))

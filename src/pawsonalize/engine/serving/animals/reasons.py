@@ -64,8 +64,7 @@ class AnimalStanding:
     kilometres: float | None
     explored: bool
     parts: Mapping[str, float]
-    deeds: Collection[str] = ()
-    """The meanings of what the visitor did with these very animals."""
+    deeds: Collection[str] = ()  # the meanings of what the visitor did with these very animals
 
 
 def reasons_for(

@@ -1,7 +1,7 @@
 """The utility of animals for a visitor, part by part."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +12,7 @@ from pawsonalize.engine.serving.animals.available import EVERY_SLOT, AvailableAn
 from pawsonalize.engine.serving.animals.choices import ChoiceWeights, CommonParts, Personal
 from pawsonalize.engine.serving.animals.eligibility import (
     ANYBODY,
+    NOBODY,
     Eligibility,
     EligibilityVerdict,
     judge,
@@ -26,24 +27,17 @@ _PRECISION = 2.0**-20
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """Animals with the parts of their utility.
-
-    `parts` have the shape (animals, parts), in the order of `PARTS`; `bare` are the same without
-    their weights. `utilities` are the sums of the rows of `parts`, from left to right.
-    """
+    """Animals with the parts of their utility, (animals, parts), with and without weights."""
 
     slots: Slots
     parts: Floats
-    bare: Floats
-    utilities: Floats
+    bare: Floats  # the parts without their weights
+    utilities: Floats  # the sums of the parts, from left to right
 
 
 @dataclass(frozen=True)
 class Weighing:
-    """Inputs of a weighing of animals: affinities for groups, by their codes, the rules, a moment.
-
-    `lost` is what a group loses by dislikes; all, if it must not be shown.
-    """
+    """Inputs of a weighing; `lost` is what a group loses by dislikes: all, if not to be shown."""
 
     available: AvailableAnimals
     liked: Floats
@@ -62,16 +56,16 @@ class Weighing:
         return self.weights.group * self.liked - self.lost
 
     @cached_property
-    def near(self) -> Floats | None:
-        """The factor `distance` of each place, by its code; None for a visitor without a place."""
-        place = self.eligibility.place
-        return None if place is None else factors.distance(self.available.places.kilometres(place))
+    def near(self) -> Floats:
+        """The factor `distance` of each place, by its code; 0 for a visitor without a place."""
+        here, places = self.eligibility.place, self.available.places
+        return factors.distance(places.kilometres(here)) if here else np.zeros(len(places))
 
     @cached_property
     def nearness(self) -> Floats:
-        """The part of the distance, by the code of each place; for a visitor with a place."""
-        assert self.near is not None
-        return self.weights.near(self.near)
+        """The part of the distance, by the code of each place."""
+        weights = self.weights
+        return weights.factors.distance * self.near + weights.far * factors.far(self.near)
 
     @property
     def bound(self) -> float:
@@ -88,10 +82,15 @@ class Weighing:
         return fitting
 
     def weigh(self, slots: Slots) -> Weighed:
-        """Weigh animals, whether they may be shown or not."""
+        """Weigh animals, also those that may not be shown."""
         verdict = self.available.judge(self.eligibility, slots)
         parts = [*(column[slots] for column in self.common.parts), *self._own(slots, verdict)]
-        bare = [*(column[slots] for column in self.common.bare), *self._bare(slots, verdict)]
+        place, groups, colour = self._columns(slots)
+        personal, near = self.personal, self.near[place]
+        visitor = personal.visitor[groups] + personal.visitor_in_colours[colour]
+        visitor += personal.distance * near
+        own = (self.liked[groups], visitor, self._seen(slots), near, factors.compatibility(verdict))
+        bare = [*(column[slots] for column in self.common.bare), *own]
         utilities = _add(parts, np.zeros(len(slots)))
         return Weighed(slots, np.column_stack(parts), np.column_stack(bare), utilities)
 
@@ -101,32 +100,19 @@ class Weighing:
         return _add(self._own(slots, verdict), self.common.total[slots])
 
     def _own(self, slots: Slots, verdict: EligibilityVerdict) -> Iterator[Floats]:
-        """The weighted parts that depend on the visitor, in order.
-
-        All animals go through the same steps, so that a sum is rounded the same way in every list.
-        """
+        """The weighted parts that depend on the visitor, in order."""
+        # All animals go through the same steps, so that a sum is rounded alike in every list.
         weights, personal, near = self.weights, self.personal, self.near
         place, groups, colour = self._columns(slots)
         lost = np.isin(slots, self.disliked)
         yield self.affinity[groups] - THE_ANIMAL * lost
         own = weights.visitor * personal.visitor[groups]
         own += (weights.visitor * personal.visitor_in_colours)[colour]
-        if near is not None:
-            own += (weights.visitor * personal.distance * near)[place]
+        own += (weights.visitor * personal.distance * near)[place]
         yield own
         yield weights.seen * self._seen(slots)
-        yield np.zeros(len(slots)) if near is None else self.nearness[place]
+        yield self.nearness[place]
         yield weights.factors.compatibility * factors.compatibility(verdict)
-
-    def _bare(self, slots: Slots, verdict: EligibilityVerdict) -> Sequence[Floats]:
-        personal, nothing, near = self.personal, np.zeros(len(slots)), self.near
-        place, groups, colour = self._columns(slots)
-        compatibility = factors.compatibility(verdict)
-        visitor = personal.visitor[groups] + personal.visitor_in_colours[colour]
-        if near is None:
-            return self.liked[groups], visitor, self._seen(slots), nothing, compatibility
-        visitor += personal.distance * near[place]
-        return self.liked[groups], visitor, self._seen(slots), near[place], compatibility
 
     def _columns(self, slots: Slots) -> Iterator[Slots]:
         return (self.available.column(name, slots) for name in ("place", "group", "colour"))
@@ -152,19 +138,16 @@ class Estimates:
     """About the utility of every slot; -inf if it may not be shown, or has no place of its own."""
 
     values: NDArray[np.float32]
-    error: float
-    """No utility is farther from its estimate."""
+    error: float  # no utility is farther from its estimate
 
 
 def estimate(weighing: Weighing) -> Estimates:
-    """Estimate all utilities; the values are kept until the next question.
-
-    By group, kind and place, of which there are far fewer than animals, and then by additions.
-    """
+    """Estimate all utilities; the values are kept until the next question."""
     available, personal, denied = weighing.available, weighing.personal, weighing.eligibility.denied
     values, room = available.room
     total = weighing.common.estimates
     largest = max(abs(weighing.common.lowest), abs(weighing.common.highest)) + THE_ANIMAL
+    # What depends on the visitor is found by group, kind and place: far fewer than animals.
     for name, part in _parts(weighing):
         largest += float(np.abs(part[np.isfinite(part)]).max(initial=0.0))
         if not part.any():
@@ -194,17 +177,23 @@ def _parts(weighing: Weighing) -> Iterator[tuple[str, Floats]]:
     """Gains by the code of each group, kind and place, and by slot; -inf if not to be shown."""
     available, weights, personal = weighing.available, weighing.weights, weighing.personal
     rules, codes, kinds = weighing.eligibility, available.codes, available.kinds
+    # Rules that a whole kind of animals answers alike, and the one of all animals in a place.
+    of_kinds = replace(rules, max_fee=None, max_distance_km=None, denied=NOBODY)
+    of_places = Eligibility(place=rules.place, max_distance_km=rules.max_distance_km)
     yield "group", weighing.affinity + weights.visitor * personal.visitor
     colours = (weights.visitor * personal.visitor_in_colours)[kinds.take("colour")]
-    gained = [("kind", colours, judge(rules.of_kinds, kinds.take, len(kinds), codes))]
-    if rules.place is not None and weighing.near is not None:
+    gained = [("kind", colours, judge(of_kinds, kinds.take, len(kinds), codes))]
+    if rules.place is not None:
         far = {"kilometres": available.places.kilometres(rules.place)}
-        verdict = judge(rules.of_places, far.__getitem__, len(available.places), codes)
+        verdict = judge(of_places, far.__getitem__, len(available.places), codes)
         own = weights.visitor * personal.distance * weighing.near
         gained.append(("place", weighing.nearness + own, verdict))
-    if rules.of_animals != ANYBODY:
+    # All others but animals that are denied one by one.
+    denied = replace(rules.denied, animals=frozenset())
+    of_animals = Eligibility(max_fee=rules.max_fee, denied=denied)
+    if of_animals != ANYBODY:
         count = len(available.ids)
-        verdict = judge(rules.of_animals, available.take(EVERY_SLOT), count, codes)
+        verdict = judge(of_animals, available.take(EVERY_SLOT), count, codes)
         gained.append(("slot", np.zeros(count), verdict))
     rule_count = max(1, sum(verdict.rule_count for _, _, verdict in gained))
     for name, part, verdict in gained:

@@ -43,7 +43,7 @@ class Worker:
         """Take in what is new; the effect of each animal."""
         self._effects.count(self._tables, self._available)
         column = self._available.column("animal_effect", slice(None))
-        slots = {one: self._available.slot(one) for one in STOCK}
+        slots = {one: self._available.codes["animal"].get(one) for one in STOCK}
         return {one: float(column[slot]) for one, slot in slots.items() if slot is not None}
 
 

@@ -223,7 +223,9 @@ def test_who_scrolled_past_large_dogs_gets_fewer_of_them_even_of_those_never_sho
     settings = AnimalSettings(max_per_group_share=1.0)
     question = question_of(available, settings=settings, pages=passed)
     assert all(one.startswith("small") for one in ids_of(available, best_of(question, 20)))
-    parts = question.weigh(np.array([available.slot("large15"), available.slot("small1")])).parts
+    parts = question.weigh(
+        np.array([available.codes["animal"]["large15"], available.codes["animal"]["small1"]])
+    ).parts
     visitor, seen = parts[:, PARTS.index("visitor")], parts[:, PARTS.index("seen")]
     assert visitor[0] < visitor[1] - 0.05
     assert visitor[0] < 0
