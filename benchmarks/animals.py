@@ -29,8 +29,7 @@ from benchmarks.server import drive, percentile, post, serving
 from benchmarks.synthetic import group_ids
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.background import follow_campaign
-from pawsonalize.app.engine import Engine
+from pawsonalize.app.serving import ServingParts, follow_campaign
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import GoodWith
 from pawsonalize.domain.events import Visitor
@@ -157,7 +156,7 @@ def answer(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, flo
         patch("pawsonalize.engine.serving.recommender.query_context", of_events),
         patch.object(PageReader, "of", of_pages),
     ):
-        engine = Engine.of(settings, adapters)
+        engine = ServingParts(settings, adapters)
         follow_campaign(engine.live[RECOMMENDER])
         engine.individuals.count_choices(clock.now())
         gc.collect()

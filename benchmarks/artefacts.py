@@ -24,7 +24,7 @@ from moto.server import ThreadedMotoServer
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
-from pawsonalize.app.shared_data import open_artefacts
+from pawsonalize.app.databases import open_artefacts
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.settings import Settings

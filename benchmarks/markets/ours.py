@@ -19,8 +19,7 @@ import numpy as np
 from benchmarks.markets.draw import Drawn, Ints
 from benchmarks.markets.play import Ask, Shown
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.background import follow_campaign
-from pawsonalize.app.engine import Engine
+from pawsonalize.app.serving import ServingParts, follow_campaign
 from pawsonalize.domain.events import ADOPTION, INQUIRY, VIEW, Event, Visitor
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY, SECOND
@@ -39,7 +38,7 @@ class Ours:
 
     drawn: Drawn
     adapters: Adapters
-    engine: Engine
+    engine: ServingParts
     every: int
     """Days between two trainings, at most."""
     now: int = 0
@@ -192,7 +191,7 @@ def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
         ):
             clock.side_effect = lambda: ours.now if ours else drawn.start
             ours: Ours | None = None
-            engine = Engine.of(given, adapters)
+            engine = ServingParts(given, adapters)
             try:
                 ours = Ours(drawn, adapters, engine, every)
                 yield ours

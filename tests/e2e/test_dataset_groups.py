@@ -7,7 +7,7 @@ from pathlib import Path
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.engine import Engine
-from pawsonalize.app.jobs import background_jobs
+from pawsonalize.app.upkeep import background_jobs
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.serving.context import Query
@@ -84,9 +84,9 @@ def served(adapters: Adapters) -> None:
 
 def answer(settings: Settings, adapters: Adapters) -> set[str]:
     """What a third process answers for the campaign, as a door does."""
-    engine = Engine.of(settings, adapters)
+    engine = Engine(settings, adapters)
     try:
-        runtime = run(engine.runtimes.of("shop"))
+        runtime = run(engine.serving.runtimes.of("shop"))
         now = clock.now()
         items = runtime.recommend(Query(Visitor("seed 0"), now, now, limit=9)).items
     finally:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pawsonalize import clock
-from pawsonalize.app.databases import existing_database, made_database
-from pawsonalize.app.shared_data import open_artefacts, root_key_of
+from pawsonalize.app.databases import existing_database, made_database, open_artefacts, root_key_of
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.base import ArtefactStore
@@ -87,7 +86,7 @@ class Adapters:
     reading: "LogReading | None"
     """Counts the log out of core; None where trainings read it into memory."""
     remote: "RemoteEngine | None"
-    """What trains and answers in place of this service, if anything does."""
+    """Trains and answers in place of this service; None where nothing does."""
 
     @property
     def answers_at_once(self) -> bool:
@@ -105,8 +104,8 @@ class Adapters:
 
     @property
     def outcomes(self) -> "OutcomeSources":
-        """What an outcomes report is read from; it may be a moment behind."""
-        from pawsonalize.app.outcome_tables import outcome_tables
+        """Tables of outcomes reports; they may be a moment behind."""
+        from pawsonalize.app.databases import outcome_tables
 
         return outcome_tables(self.database, self.log.event_types)
 
@@ -127,7 +126,7 @@ class Adapters:
 
     @property
     def sampling(self) -> "Sampling":
-        """What measurements read of a log."""
+        """Sample of a log that measurements read."""
         from pawsonalize.engine.training.training_data import whole_log
 
         return whole_log if self.reading is None else self.reading.sample
@@ -142,17 +141,17 @@ class Adapters:
 
     @property
     def erasures(self) -> ErasureTable:
-        """Who was erased, and who is being erased."""
+        """Erasures of visitors, done and under way."""
         return ErasureTable(self.database)
 
     @property
     def erased(self) -> ErasedLookup:
-        """The same, for those who must leave them out."""
+        """Lookup of erased visitors, for those who must leave them out."""
         return ErasedLookup(self.database)
 
     @property
     def erased_archive(self) -> "ErasedArchive":
-        """The archive without those."""
+        """Archive without erased visitors."""
         from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 
         index = ArchiveIndex(self.database)
@@ -160,7 +159,7 @@ class Adapters:
 
     @property
     def archiver(self) -> "Archiver":
-        """What copies the log into the archive."""
+        """Archiver, which copies the log into the archive."""
         from pawsonalize.engine.upkeep.archiver import Archiver
 
         raws = RawEvents(self.database)
@@ -188,7 +187,7 @@ class Adapters:
         return Datasets(self.registry, self.log, self.catalogue)
 
     def sources(self, settings: Settings) -> "Sources":
-        """Where jobs may read."""
+        """Return the places that jobs may read."""
         from pawsonalize.engine.ingest.job_files import Sources
 
         s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
@@ -208,18 +207,18 @@ class Adapters:
         return Filters(self.registry, self.catalogue)
 
     def directory(self, settings: Settings) -> "Directory":
-        """What finds dataset groups and campaigns by what they are called."""
+        """Return what finds dataset groups and campaigns by name or ARN."""
         from pawsonalize.engine.serving.directory import Directory
 
         return Directory(self.registry, partial(_reference, settings), clock.now)
 
     def access_keys(self, settings: Settings) -> AccessKeys:
-        """Who may call."""
+        """Return the access keys."""
         return AccessKeys(self.registry, root_key_of(settings))
 
     @property
     def audit(self) -> AuditLog:
-        """Who changed what."""
+        """Log of changes, with those who made them."""
         return AuditLog(self.database)
 
     def runs(self, settings: Settings) -> "Runs":
@@ -239,21 +238,21 @@ class Adapters:
         return Outbox(self.deliveries, offered("notifiers", settings) or ())
 
     def intake(self, settings: Settings) -> "Intake":
-        """What counts how much of what comes in is taken; many refusals are a problem."""
+        """Return the count of accepted and refused events; many refusals are a problem."""
         from pawsonalize.engine.ingest.refusals import Intake
 
         return Intake(self.problems(settings), settings.dead_letter_notice)
 
     @property
     def refresher(self) -> "CountRefresher":
-        """What refreshes in this very process."""
+        """Refreshes counts in this very process."""
         from pawsonalize.engine.training.refresh import CountRefresher
 
         return CountRefresher(self.registry, self.log, self.catalogue, self.artefacts, self.reading)
 
     @property
     def trainer(self) -> "Trainer":
-        """What trains in this very process the versions that are created by now.
+        """Trains in this very process the versions that are created by now.
 
         So a replica that it reads from has every event up to their cuts.
         """
@@ -288,11 +287,11 @@ def opened(
     must_exist: bool = False,
     on_lost: Callable[[str], object] = lambda _lease: None,
 ) -> Iterator[Adapters]:
-    """What the settings name, open while the block runs.
+    """Open the adapters that the settings name, while the block runs.
 
     Data folder and database are made if need be. With `must_exist` nothing is made, and where
-    there is no database the error is NotFound: it says where we looked. `on_lost` is told which
-    lease of this process another one has by now.
+    there is no database the error is NotFound: it says where we looked. `on_lost` gets
+    the lease of this process that another one has by now.
     """
     adapters = _open(settings, must_exist, on_lost)
     try:

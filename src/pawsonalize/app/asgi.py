@@ -19,9 +19,10 @@ from starlette.routing import BaseRoute, Route
 
 from pawsonalize.access.guard import Guard
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.attempts import attempt
-from pawsonalize.app.background import archive_new, catch_up, in_background, started, tasks_of_wings
-from pawsonalize.app.engine import Engine
+from pawsonalize.app.background import attempt, in_background
+from pawsonalize.app.doors import aws_services_of, services_of, storefront_of
+from pawsonalize.app.engine import Engine, started, tasks_of_wings
+from pawsonalize.app.upkeep import archive_new
 from pawsonalize.aws.door import routes as aws_routes
 from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.http.connections import Connection, Connections
@@ -103,30 +104,27 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        with (
-            opened(settings) as adapters,
-            ExitStack() as stack,
-        ):
-            engine = Engine.of(settings, adapters)
+        with opened(settings) as adapters, ExitStack() as stack:
+            engine = Engine(settings, adapters)
             stack.enter_context(engine.taking_part())
             # Requests in flight are answered before the server ends; these would let it wait.
             stack.enter_context(at_the_end_signal(engine.outcomes.close))
-            services = app.state.services = engine.services(settings, adapters, sources)
+            services = app.state.services = services_of(settings, adapters, engine, sources)
             app.state.wings = started(settings, adapters, services, stack)
-            tasks = tasks_of_wings(settings, adapters, services, app.state.wings)
+            more = tasks_of_wings(settings, adapters, services, app.state.wings)
             app.state.admission = engine.admission
             app.state.tenants = engine.tenants
-            app.state.aws = engine.aws_services(settings, adapters)
-            app.state.storefront = engine.storefront(settings, adapters)
-            catch_up(settings, engine)
+            app.state.aws = aws_services_of(settings, adapters, engine)
+            app.state.storefront = storefront_of(settings, adapters, engine)
+            engine.catch_up()
             if loaded is not None:
                 loaded()
-            async with in_background(settings, adapters, engine, tasks):
+            async with in_background([*engine.tasks(), *more], engine.problems):
                 yield
-            app.state.services.reports.close()
+            services.reports.close()
             engine.close()
             if settings.has_role(WORK):
-                attempt("archive new", partial(archive_new, engine.archiver))
+                attempt("archive new", partial(archive_new, engine.upkeep.archiver))
 
     return Starlette(
         routes=_routes(settings),

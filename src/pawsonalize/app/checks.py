@@ -1,4 +1,4 @@
-"""A check of the service: declared once, beside what it is about, and shown in several places."""
+"""Checks of the service: each is declared once, in the room of its subject, for several places."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -57,6 +57,8 @@ class CheckPlace(Enum):
     DOCTOR = "doctor"
     STATUS = "status"
     OVERVIEW = "overview"
+    READYZ = "readyz"
+    """A finding that needs attention makes the server not ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ class Check:
         ]
 
 
-EVERYWHERE = tuple(CheckPlace)
+EVERYWHERE = (CheckPlace.DOCTOR, CheckPlace.STATUS, CheckPlace.OVERVIEW)
 IN_DOCTOR = (CheckPlace.DOCTOR,)
 
 

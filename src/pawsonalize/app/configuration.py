@@ -1,11 +1,11 @@
-"""What settings name that cannot be used; `serve` refuses it, and `config check` says it before."""
+"""Settings that cannot be used: `serve` refuses them, and `config check` finds them before."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 from pawsonalize.app.adapters import Adapters, opened
+from pawsonalize.app.databases import check_shared, root_key_of
 from pawsonalize.app.serving import postcodes_of
-from pawsonalize.app.shared_data import check_shared, root_key_of
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.events import EventTypes
@@ -18,7 +18,7 @@ from pawsonalize.wing import added
 
 
 def unusable(settings: Settings) -> Iterator[str]:
-    """What is wrong, each with the next move; opens no database and sends nothing."""
+    """Yield faults, each with the next move; opens no database and sends nothing."""
     return _refused(
         *(partial(check, settings) for check in added("usable")),
         lambda: check_urls(settings.database, settings.database_read_url),
@@ -35,7 +35,7 @@ def unusable(settings: Settings) -> Iterator[str]:
 
 
 def not_in_tables(settings: Settings) -> Iterator[str]:
-    """What the settings need of the tables and is not there; makes no database."""
+    """Yield what the settings need and the tables lack; makes no database."""
     needed = needs(settings)
     if not (settings.requires_keys or needed):
         return
@@ -43,8 +43,7 @@ def not_in_tables(settings: Settings) -> Iterator[str]:
         with opened(settings, must_exist=True) as adapters:
             keys = list(adapters.access_keys(settings).all())
             yield from _refused(
-                lambda: check_keys(settings, keys),
-                *(partial(look, adapters) for look in needed),
+                lambda: check_keys(settings, keys), *(partial(look, adapters) for look in needed)
             )
     except NotFound:  # there is no database yet
         yield from _refused(lambda: check_keys(settings, ()))

@@ -1,14 +1,38 @@
-"""The database that settings name: opened, and made where it may be."""
+"""The places that settings name: database, models, root key, and the tables of reports.
 
-from pawsonalize.domain.errors import NotFound, StorageUnavailable
+With several machines all but the data folder is shared, and that holds only what may be lost.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pawsonalize.archive.objects import open_objects
+from pawsonalize.artefacts.base import ArtefactStore
+from pawsonalize.artefacts.folder import FolderArtefacts
+from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.domain.events import EventTypes
 from pawsonalize.settings import Settings
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.data_folder import (
     DATABASE_FILE,
+    ROOT_KEY_BYTES,
+    ROOT_KEY_FILE,
+    RootKeyFile,
     check_data_folder,
     folder_errors,
     make_data_folder,
 )
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.event_reads import Outcomes
+from pawsonalize.storage.events.impressions import Impressions
+from pawsonalize.wing import offered
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.reporting.outcomes_report import OutcomeSources
 
 
 def made_database(settings: Settings) -> Database:
@@ -28,7 +52,7 @@ def _database(settings: Settings, *, must_exist: bool = False) -> Database:
 
 
 def _refuse_emptied(settings: Settings) -> None:
-    """A database file without a byte, beside models that were trained on it, has lost its data.
+    """Refuse a database file without a byte, though models were trained on it.
 
     To make tables in it would look like a new, healthy service.
     """
@@ -61,3 +85,101 @@ def existing_database(settings: Settings) -> Database:
     except NotFound as error:
         where = "" if settings.database_url else f" (the data folder is {folder})"
         raise NotFound(f"{error.message}{where}: {move}") from error
+
+
+def outcome_tables(database: Database, event_types: EventTypes) -> "OutcomeSources":
+    """Return the tables of outcomes reports; they may be a moment behind."""
+    # Few commands report, and this takes long to import.
+    from pawsonalize.engine.reporting.outcomes_report import OutcomeSources  # noqa: PLC0415
+
+    reads = database.replica_reads()
+    return OutcomeSources(
+        Outcomes(reads, event_types=event_types),
+        Impressions(reads),
+        Animals(reads),
+        EventLog(reads, event_types=event_types),
+    )
+
+
+@contextmanager
+def opened_outcome_tables(settings: Settings) -> Iterator["OutcomeSources"]:
+    """Open those of a database that a server made, while the block runs."""
+    database = _database(settings, must_exist=True)
+    try:
+        yield outcome_tables(database, EventTypes.with_added(settings.event_types))
+    finally:
+        database.close()
+
+
+def open_artefacts(settings: Settings, database: Database) -> ArtefactStore:
+    """Open the place of models: what machines share, or a folder of this machine."""
+    shared: ArtefactStore | None = offered("artefacts", settings, database)
+    if shared is None and settings.artefact_url:
+        raise InvalidInput(
+            "artefact_url names a place that machines share, and this installation has no wing"
+            " fleet: leave it out, or install one that has",
+            field="artefact_url",
+        )
+    return FolderArtefacts(settings.models_dir) if shared is None else shared
+
+
+def root_key_of(settings: Settings) -> Callable[[bool], bytes]:
+    """Return what gives the root key of access keys; True allows it to make one."""
+    given = settings.access_key_root
+    if not given and settings.artefact_url:
+        return partial(_refuse, settings)
+    if not given:
+        return RootKeyFile(root_key_file(settings))
+    try:
+        root = bytes.fromhex(given)
+    except ValueError:
+        root = b""
+    if len(root) != ROOT_KEY_BYTES:
+        raise InvalidInput("access_key_root must be 64 hexadecimal digits")
+    return lambda _make: root
+
+
+def share_reports(settings: Settings, folder: Path) -> str:
+    """Copy reports to the place that machines share; return its URL, empty without one."""
+    url = settings.shared_url("evaluation")
+    if url:
+        objects = open_objects(url)
+        for file in sorted(folder.iterdir()):
+            objects.replace(file.name, file)
+    return url
+
+
+def check_shared(settings: Settings) -> None:
+    """Raise InvalidInput if a machine alone would keep what all need; it names the setting."""
+    if settings.artefact_url and settings.requires_keys and not settings.access_key_root:
+        _refuse(settings, True)
+
+
+def kept_here(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield what would be lost with this machine's data folder, and the next move."""
+    if not settings.database_url:
+        move = "set database_url to a PostgreSQL that every machine reaches"
+        yield "the database is a file of this machine", move
+    if not settings.access_key_root and root_key_file(settings).exists():
+        move = f"set access_key_root to what {root_key_file(settings).absolute()} has"
+        yield "the root key of the access keys is a file of this machine", move
+    archive = Path(settings.archive)
+    if archive.is_absolute() and archive.is_relative_to(settings.data_dir.absolute()):
+        yield f"the archive is {archive}", "set archive_url to a bucket, or leave it out"
+
+
+def _refuse(settings: Settings, _make: bool) -> bytes:
+    file = root_key_file(settings)
+    wanted = (
+        f"what {file.absolute()} has" if file.exists() else "what `openssl rand -hex 32` prints"
+    )
+    raise InvalidInput(
+        "with artefact_url the root key of the access keys must not lie in a data folder: set"
+        f" PAWSONALIZE_ACCESS_KEY_ROOT to {wanted}, the same on every machine",
+        field="access_key_root",
+    )
+
+
+def root_key_file(settings: Settings) -> Path:
+    """Return the file of the root key of access keys, used if it is no setting."""
+    return settings.data_dir / ROOT_KEY_FILE

@@ -37,7 +37,7 @@ _FORESEEN_DAYS = 3650
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """What a day adds of one kind, in bytes; `days` is after how many it is full, None: never.
+    """Bytes that a day adds of one kind; it is full after `days`, never if that is None.
 
     A kind is full when retention deletes as much as comes.
     """
@@ -71,7 +71,7 @@ class DiskForecast:
 
 
 def forecast(settings: Settings, adapters: Adapters, now: int) -> DiskForecast | None:
-    """What the last seven days foretell; None before a first day is stored."""
+    """Return the forecast by the last seven days; None before a first day is stored."""
     segments = adapters.ledger.segments()
     names = [name for one in segments if (name := ObjectName.parse(one.key)) is not None]
     if not names or names[0].ends > now - DAY:

@@ -1,11 +1,14 @@
-"""`pawsonalize doctor`: every check of the service, and those of the settings and the data."""
+"""Checks of settings, data, events and access, and `pawsonalize doctor`, which shows all checks."""
 
 import platform
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 
+import msgspec
+
 from pawsonalize import __version__
-from pawsonalize.app import access_checks, disk_forecast, intake_checks, model_checks
+from pawsonalize.app import disk_forecast, model_checks
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.checks import (
     EVERYWHERE,
@@ -18,21 +21,39 @@ from pawsonalize.app.checks import (
     examine,
     fine,
 )
-from pawsonalize.app.shared_data import kept_here
+from pawsonalize.app.databases import kept_here
 from pawsonalize.archive.objects import open_objects
+from pawsonalize.aws.events import is_raw_call
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.domain.times import iso
+from pawsonalize.domain.events import ACTIONS, plain_spelling
+from pawsonalize.domain.times import DAY, MINUTE, SECOND, iso
+from pawsonalize.engine.ingest.event_form import unknown_fields_of
+from pawsonalize.engine.ingest.events import named_types
+from pawsonalize.engine.reporting.exposure_report import NEXT_MOVE, joined_events
+from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.data_folder import check_data_folder, is_data_folder, wrong_rights
+from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.storage.events.raw_events import RawEvents
 from pawsonalize.wing import added
+
+_NAMED = 10
+_NEWEST_EVENTS = 500
+_NEWEST = 100  # that may have been erased
+_SOON = 7 * DAY
+_CLOCKS_DIFFER = 5 * SECOND
+_AHEAD = 5 * MINUTE
 
 
 def database(service: CheckedService) -> Iterator[Diagnosis]:
-    """Name the database, and the reason if it takes no writes."""
-    looked_at = service.adapters.database
-    yield fine(looked_at.shown_url)
-    if (reason := looked_at.why_not_writable()) is not None:
-        yield attention(reason, "until then events are refused with 503")
+    """Name the database."""
+    yield fine(service.adapters.database.shown_url)
+
+
+def writable(service: CheckedService) -> Iterator[Diagnosis]:
+    """Find a database that takes no writes."""
+    if (reason := service.adapters.database.why_not_writable()) is not None:
+        yield attention(reason, "No events are taken in; answers go on meanwhile")
 
 
 def damage(service: CheckedService) -> Iterator[Diagnosis]:
@@ -115,18 +136,160 @@ def problems(service: CheckedService) -> Iterator[Diagnosis]:
         yield fine("none stands")
 
 
+def newest_event_at(log: EventLog) -> int | None:
+    """Return the moment at which the newest event came in that is still there."""
+    head = log.head()
+    newest = log.read(max(head - _NEWEST, 0), head, _NEWEST)
+    return max((one.event.received_at for one in newest), default=None)
+
+
+def event_types(service: CheckedService) -> Iterator[Diagnosis]:
+    """Find event types without a meaning."""
+    log, named = service.adapters.log, named_types(service.adapters.registry)
+    unknown = Counter[str]()
+    for (group, event_type), count in log.types().items():
+        known = log.of(group).event_types.knows(event_type) or group.endswith(ACTIONS)
+        if not known and plain_spelling(event_type) not in named.get(group, ()):
+            unknown[event_type] += count
+    if not unknown:
+        yield fine("every event's type has a meaning")
+        return
+    most = ", ".join(f"{name} ({count:,})" for name, count in unknown.most_common(_NAMED))
+    more = f" and {len(unknown) - _NAMED:,} more" if len(unknown) > _NAMED else ""
+    example = msgspec.json.encode({unknown.most_common(1)[0][0]: "view"}).decode()
+    yield attention(
+        f"events of these types count as views, for nobody said what they mean: {most}{more}",
+        f"say so in the setting event_types, such as {example}",
+    )
+
+
+def unknown_fields(service: CheckedService) -> Iterator[Diagnosis]:
+    """Find fields of the newest events that have no meaning."""
+    raws = _newest_raws(service)
+    if not raws:
+        yield fine("known when events have come in by HTTP or a stream")
+        return
+    found = Counter[str]()
+    for raw in raws:
+        if not is_raw_call(raw):
+            found.update(unknown_fields_of(raw))
+    if not found:
+        yield fine(f"none in the newest {len(raws):,} events")
+        return
+    most = ", ".join(f"{name} ({count:,})" for name, count in found.most_common(_NAMED))
+    yield attention(
+        f"in the newest {len(raws):,} events, these fields have no meaning: {most}",
+        "put what you want to keep into `properties`, and send the rest no more"
+        " (docs/how-to/send-context.md)",
+    )
+
+
+def _newest_raws(service: CheckedService) -> list[str]:
+    """Return the newest events as they came in, from the tables, or else from the archive."""
+    adapters = service.adapters
+    head = adapters.log.head()
+    after = max(0, head - _NEWEST_EVENTS)
+    raws = RawEvents(adapters.database).between(after + 1, head)
+    reader = ArchiveReader(adapters.erased_archive)
+    for segment in [] if len(raws) == head - after else reader.segments(after):
+        for row in reader.rows(segment, after):
+            if row.event.raw is not None:
+                raws.setdefault(row.offset, row.event.raw)
+    return list(raws.values())
+
+
+def events(service: CheckedService) -> Iterator[Diagnosis]:
+    """Count the events."""
+    count = service.adapters.log.count()
+    if count:
+        yield fine(f"{count:,} events")
+    else:
+        yield attention(
+            "no events",
+            "send some to /v1/events, or read a file with `pawsonalize import`; if you expected"
+            " some, look whether the data folder is the right one",
+        )
+
+
+def events_and_answers(service: CheckedService) -> Iterator[Diagnosis]:
+    """Find a site whose events do not name the answers they came from."""
+    found = joined_events(service.adapters.impressions, service.adapters.log, service.now)
+    if found.are_nearly_none:
+        yield attention(found.message, NEXT_MOVE)
+    elif found.is_enough:
+        yield fine(found.message)
+
+
+def keys(service: CheckedService) -> Iterator[Diagnosis]:
+    """Find keys that are missing, open to anybody, or about to end."""
+    settings, access = service.settings, service.adapters.access_keys(service.settings)
+    every = list(access.all())
+    valid = [one for one in every if not one.is_expired(service.now)]
+    if settings.requires_keys and not valid:
+        yield attention(
+            f"nobody may call {settings.host}: there is no access key that is valid",
+            "make one with `pawsonalize keys create`",
+        )
+    if not settings.requires_keys and not settings.is_local:
+        yield attention(
+            f"anybody who reaches {settings.host} may read histories and retrain: access_keys is"
+            " open",
+            "set access_keys to required (docs/how-to/use-keys.md)",
+        )
+    if every:  # reading one needs the root key
+        try:
+            access.find(every[0].name)
+        except PawsonalizeError as error:
+            yield attention(str(error), about="root key")
+    for one in every:
+        if one.expires_at is not None and one.expires_at - service.now < _SOON:
+            ends = "is refused since" if one.is_expired(service.now) else "will be refused from"
+            note = f" ({one.note})" if one.note else ""
+            yield attention(
+                f"{one.name}{note} {ends} {iso(one.expires_at)}",
+                f"make the next one with `pawsonalize keys rotate {one.name}`, or take it away with"
+                f" `pawsonalize keys rm {one.name}`",
+                about=f"key {one.name}",
+            )
+    required = "required" if settings.requires_keys else "not required on this machine"
+    yield fine(f"{len(valid):,} valid; keys are {required}")
+
+
+def clocks(service: CheckedService) -> Iterator[Diagnosis]:
+    """Compare the clock with what was stored by it, and with that of PostgreSQL."""
+    now, wrong = service.now, []
+    newest = newest_event_at(service.adapters.log)
+    if newest is not None and newest > now + _AHEAD:
+        wrong.append(
+            f"the newest event came in {iso(newest)}: the clock went back, or was ahead then"
+        )
+    theirs = service.adapters.database.clock()
+    if theirs is not None and abs(theirs - now) > _CLOCKS_DIFFER:
+        wrong.append(f"{iso(theirs)} in PostgreSQL")
+    for difference in wrong:
+        move = "set the machine's clock by NTP: `timedatectl set-ntp true`"
+        yield attention(f"it is {iso(now)} here, and {difference}", move)
+    if not wrong:
+        yield fine(f"it is {iso(now)}")
+
+
 MAIN_CHECKS = (
     Check("versions", versions, is_of_machine=True),
     Check("settings", settings_in_force, is_of_machine=True),
     Check("data folder", folder, EVERYWHERE, is_of_machine=True),
     Check("shared data", shared_data, is_of_machine=True),
     Check("database", database),
+    Check("database", writable, (CheckPlace.DOCTOR, CheckPlace.STATUS, CheckPlace.READYZ)),
     Check("database", damage, IN_DOCTOR, is_slow=True),
     Check("animals", animals),
     *disk_forecast.CHECKS,
-    *intake_checks.CHECKS,
+    Check("events", events, IN_DOCTOR, is_slow=True),
+    Check("event types", event_types, IN_DOCTOR, is_slow=True),
+    Check("unknown fields", unknown_fields),
+    Check("events and answers", events_and_answers),
     *model_checks.CHECKS,
-    *access_checks.CHECKS,
+    Check("keys", keys),
+    Check("clock", clocks),
     Check("problems", problems, EVERYWHERE),
 )
 

@@ -11,7 +11,7 @@ import structlog
 
 from pawsonalize import __version__, clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.attempts import PATIENCE, Reporting, attempt
+from pawsonalize.app.background import PATIENCE, Reporting, attempt
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.kinds.problems import Problems
@@ -42,7 +42,7 @@ def this_process(
     *,
     listens: bool = True,
 ) -> Membership:
-    """What this process is, with those roles; it is in the list from its first beat on."""
+    """Return this process with those roles; it is in the list from its first beat on."""
     host = socket.gethostname()
     me = ServerProcess(
         name=f"{host}-{os.getpid()}-{secrets.token_hex(3)}",
@@ -94,13 +94,13 @@ def _beat(
     membership: Membership, problems: Problems, servers: Servers | None, stopping: threading.Event
 ) -> None:
     beats = Reporting.every(BEAT_SECONDS, problems, "say that this server lives")
-    looks = Reporting.every(BEAT_SECONDS, problems, "look which servers live")
+    watching = Reporting.every(BEAT_SECONDS, problems, "look which servers live")
     works = Reporting(problems, "nobody works", PATIENCE)
     while not stopping.wait(BEAT_SECONDS):
         attempt("say that this server lives", membership.beat, beats)
         if servers is None:
             continue
-        attempt("look which servers live", servers.look, looks)
+        attempt("look which servers live", servers.look, watching)
         if servers.nobody(WORK):
             works.failed(NOBODY_WORKS)
         else:

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.serving import available_watch, individuals, postcodes_of
+from pawsonalize.app.serving import available_watch, individuals, untrained
 from pawsonalize.domain.errors import InvalidInput, NotReady
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.inventory import Inventory
@@ -23,7 +22,6 @@ from pawsonalize.engine.serving.impressions import UnseenAnswers
 from pawsonalize.engine.serving.items import AvailabilityWatch
 from pawsonalize.engine.serving.recommender import Candidate, Runtime
 from pawsonalize.engine.serving.served import Fixed, Loader, Served, Serving, ServingSettings
-from pawsonalize.engine.training.refresh import Untrained
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.settings import Settings
@@ -46,7 +44,7 @@ class Preview:
 
     @cached_property
     def runtime(self) -> Runtime:
-        """What answers of groups; NotReady while nothing can."""
+        """Runtime for groups; NotReady while nothing can answer."""
         campaign = self._campaign()
         group, log = self.dataset_group, self.adapters.log
         is_own = campaign is None or (campaign == RECOMMENDER and self.address.campaign is None)
@@ -55,7 +53,9 @@ class Preview:
         is_default = group == DATASET_GROUP
         return Runtime(
             log.of(group),
-            self._untrained() if campaign is None else self._serving(campaign),
+            untrained(self.adapters, ServingSettings())
+            if campaign is None
+            else self._serving(campaign),
             None,
             None if reranker is None else Fixed(reranker),
             AvailabilityWatch(self.adapters.availability) if is_default else None,
@@ -66,14 +66,14 @@ class Preview:
 
     @cached_property
     def individuals(self) -> Individuals:
-        """What answers of animals; InvalidInput in a dataset group without an inventory."""
+        """Runtime for animals; InvalidInput in a dataset group without an inventory."""
         if self.dataset_group != DATASET_GROUP:
             raise InvalidInput(
                 f"animals are the inventory of dataset group {DATASET_GROUP}, and"
                 f" {self.dataset_group} has none: leave --animals out",
                 field="animals",
             )
-        watch = available_watch(self.adapters, postcodes_of(self.settings))
+        watch = available_watch(self.settings, self.adapters)
         found = individuals(self.settings, self.adapters, self.runtime, watch, UnseenAnswers())
         found.count_choices(self.now)
         return found
@@ -86,7 +86,7 @@ class Preview:
         return apply(expression, {})
 
     def names(self, answer: AnimalsAnswer) -> dict[str, str]:
-        """What the animals of an answer are called, by their ids."""
+        """Return the names of an answer's animals, by their ids."""
         ids = [one for place in answer.places for one in place.animal_ids]
         return {one: animal.name for one, animal in self.adapters.animals.get_many(ids).items()}
 
@@ -138,16 +138,7 @@ class Preview:
         counts = loader.newer_counts(served)
         return served if counts is None else loader.refreshed(served, counts, self.now)
 
-    def _untrained(self) -> Untrained:
-        return Untrained(
-            self.adapters.log,
-            self.adapters.catalogue,
-            self.adapters.availability,
-            ServingSettings(),
-            clock.now,
-        )
-
 
 def _version_of(campaign: Campaign) -> str | None:
-    """What it serves; before any server did, what it is about to serve."""
+    """Return the version it serves; before any server did, the one to be served."""
     return campaign.solution_version or campaign.target_version

@@ -31,7 +31,7 @@ class Outgoing:
     """Records of the same key stay in order: the user, or the session."""
     data: bytes
     event_id: str | None = None
-    """Where the stream can, it takes a record of an id once."""
+    """A stream that can takes a record of an id once."""
 
 
 class Producer(Protocol):
@@ -70,14 +70,14 @@ def outgoing(line: bytes) -> Outgoing:
 
 @dataclass(slots=True)
 class Sent:
-    """How many events were sent, and how many the service did not take."""
+    """Numbers of events that were sent, and that the service refused."""
 
     events: int = 0
     refused: int = 0
     reasons: list[str] = field(default_factory=list)
     """Some of the reasons."""
     warnings: dict[str, None] = field(default_factory=dict)
-    """What the service wondered about in events that it took, each once."""
+    """Warnings about events that the service accepted, each once."""
 
 
 class Sender:

@@ -7,16 +7,9 @@ import msgspec
 
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.checks import (
-    CheckedService,
-    CheckPlace,
-    Diagnosis,
-    examine,
-    needing_attention,
-)
-from pawsonalize.app.doctor import checks
+from pawsonalize.app.checks import CheckedService, CheckPlace, Diagnosis, examine, needing_attention
+from pawsonalize.app.doctor import checks, newest_event_at
 from pawsonalize.app.fleet import servers_of
-from pawsonalize.app.intake_checks import newest_event_at
 from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.times import iso
 from pawsonalize.settings import Settings
@@ -37,7 +30,7 @@ class ServerHere(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class CampaignModel(msgspec.Struct, frozen=True, rename="camel"):
-    """What a campaign serves; the moments are ISO 8601, None where there is none."""
+    """A campaign and its version; the moments are ISO 8601, None where there is none."""
 
     campaign: str
     dataset_group: str
@@ -45,13 +38,13 @@ class CampaignModel(msgspec.Struct, frozen=True, rename="camel"):
     serves: bool
     """Whether a server loaded it; if not, the first one that starts does."""
     remote: str | None = None
-    """What Amazon Personalize calls the version, if that trained it and answers."""
+    """Name of the version at Amazon Personalize, if that trained it and answers."""
     trained_as_of: str | None = None
     counts_as_of: str | None = None
 
 
 class NewestRetraining(msgspec.Struct, frozen=True, rename="camel"):
-    """How the newest retraining ended; `reason` has a sentence for each campaign."""
+    """End of the newest retraining; `reason` has a sentence for each campaign."""
 
     run: str
     status: str
@@ -67,7 +60,7 @@ class ServiceState(msgspec.Struct, frozen=True, rename="camel"):
     data_folder: str
     database: str
     engine: str
-    """What trains and answers."""
+    """The engine that trains and answers."""
     servers: tuple[ServerHere, ...]
     events: int
     newest_event_at: str | None
@@ -79,10 +72,7 @@ class ServiceState(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def service_state(
-    settings: Settings,
-    adapters: Adapters,
-    now: int,
-    sleep: Callable[[float], object] = time.sleep,
+    settings: Settings, adapters: Adapters, now: int, sleep: Callable[[float], object] = time.sleep
 ) -> ServiceState:
     """The state now. Takes some seconds if servers run: they live if they count up meanwhile."""
     newest = newest_event_at(adapters.log)

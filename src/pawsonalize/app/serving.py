@@ -1,13 +1,16 @@
-"""What answers in one server process: live models, the available animals, their weights."""
+"""The parts of a process that answer: live models, available animals, and their upkeep."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.background import LOOK_SECONDS, PATIENCE, Reporting, Task, at_the_moment
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.animals.animal_effects import AnimalEffects
 from pawsonalize.engine.serving.animals.answer import OpenPages
@@ -20,15 +23,172 @@ from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.engine.serving.items import AvailabilityWatch
-from pawsonalize.engine.serving.live_model import LiveModel, Turn
+from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.engine.training.refresh import TrainedOrNot, Untrained
-from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
+from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
+from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.processes import held
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
+from pawsonalize.storage.contexts import in_time
+
+_FOLLOW_SECONDS = 0.5  # so that a rollback is everywhere within a second
+_METADATA_SECONDS = 10.0
+_CHOICES_SECONDS = 3.0
+_SHOWN_SECONDS = 5.0
+_LOST_SECONDS = 30.0
+
+log = structlog.get_logger()
+
+
+class ServingParts:
+    """The parts that answer queries, and what keeps them fresh."""
+
+    def __init__(self, settings: Settings, adapters: Adapters) -> None:
+        self.live = live_models(settings, adapters)
+        self.impressions = ImpressionLog(adapters.impressions)
+        self.availability = AvailabilityWatch(adapters.availability)
+        self.filterings = Filterings(adapters.log, adapters.catalogue)
+        self.available = available_watch(settings, adapters)
+        counts = untrained(adapters, _serving(settings))
+        self.recommending = TrainedOrNot(self.live[RECOMMENDER], counts)
+        self.runtime = Runtime(
+            adapters.log,
+            self.recommending,
+            self.impressions,
+            self.live.get(RERANKER),
+            self.availability,
+            self.filterings.of(DATASET_GROUP),
+            adapters.catalogue,
+        )
+        self.individuals = individuals(
+            settings, adapters, self.runtime, self.available, self.impressions
+        )
+        self.runtimes = Runtimes(
+            adapters.log,
+            adapters.registry,
+            self.impressions,
+            partial(live_model, settings, adapters),
+            pinned=self.live,
+            availability=self.availability,
+            filterings=self.filterings,
+            catalogue=adapters.catalogue,
+            now=clock.now,
+            limit=settings.max_loaded_campaigns,
+        )
+
+    def models(self) -> list[LiveModel]:
+        """Return the live models of this process that serve a version.
+
+        A default campaign that serves nothing is no fault of its model: following it has failed
+        then.
+        """
+        ready = [live for live in self.live.values() if live.is_ready]
+        return [*ready, *self.runtimes.live_models()]
+
+    def served(self) -> dict[str, str]:
+        """Return the solution version of each campaign that is loaded."""
+        return {one.name: one.current.version.name for one in self.models() if one.is_ready}
+
+    def close(self) -> None:
+        """Finish what was accepted."""
+        self.runtimes.close()
+        self.impressions.close()
+
+    def before_answers(self, problems: Problems) -> Iterator[tuple[str, Callable[[], object]]]:
+        """Yield the work that the first answer needs."""
+        yield "count animals", lambda: self.availability.of((), clock.now(), clock.now())
+        yield "read the available animals", lambda: self.available.of(clock.now(), clock.now())
+        for name, live in self.live.items():
+            yield f"follow campaign {name}", partial(follow_campaign, live)
+        yield "count until trained", self.recommending.refresh
+        yield "report faults", partial(Faults(problems).look, self.models)
+
+    def tasks(self, problems: Problems) -> Iterator[Task]:
+        """Yield what keeps answers fresh."""
+        for name, live in self.live.items():
+            yield Task(f"follow campaign {name}", _FOLLOW_SECONDS, partial(follow_campaign, live))
+        runtimes, faults = self.runtimes, Faults(problems)
+        # Requests wait in the same thread.
+        following = in_time(runtimes.refresh)
+        yield Task("follow campaigns", _FOLLOW_SECONDS, following, runtimes.loading)
+        yield Task("count until trained", LOOK_SECONDS, self.recommending.refresh)
+        yield Task("report faults", LOOK_SECONDS, partial(faults.look, self.models))
+        yield Task("count what was shown", _SHOWN_SECONDS, self.available.count_shown)
+        yield Task("log impressions", _LOST_SECONDS, self.impressions.report_lost)
+        yield Task("read metadata", _METADATA_SECONDS, at_the_moment(self.filterings.refresh))
+        counting = at_the_moment(self.individuals.count_choices)
+        yield Task("count choices", _CHOICES_SECONDS, counting)
+
+
+def follow_campaign(live: LiveModel) -> None:
+    """Serve the version that the campaign points at."""
+    if live.refresh(clock.now()):
+        log.info("serving", solution_version=live.current.version.name)
+
+
+class Faults:
+    """Reports faults of the models of campaigns, for one process."""
+
+    def __init__(self, problems: Problems) -> None:
+        self._problems = problems
+        self._reporting: dict[str, Reporting] = {}
+
+    def look(self, models: Callable[[], list[LiveModel]]) -> None:
+        """Report each model that has a fault, and clear each that has none. Raises nothing."""
+        for one in models():
+            reporting = self._reporting.setdefault(
+                one.name, Reporting(self._problems, f"model of campaign {one.name}", PATIENCE)
+            )
+            if one.fault is None:
+                reporting.succeeded()
+            else:
+                reporting.failed(one.fault)
+
+
+def live_models(settings: Settings, adapters: Adapters) -> dict[str, LiveModel]:
+    """Return the live model of each campaign that the settings name, by its name."""
+    live = {RECOMMENDER: _explored(settings, adapters, RECOMMENDER)}
+    if settings.reranking_enabled:
+        serving = ServingSettings(min_provisioned_tps=settings.rerank_min_provisioned_tps)
+        live[RERANKER] = _live(settings, adapters, RERANKER, serving)
+    return live
+
+
+def live_model(settings: Settings, adapters: Adapters, name: str) -> LiveModel:
+    """Return the live model of a campaign. Similar items are not explored."""
+    campaign = adapters.campaigns.get(name)
+    solution = adapters.registry.get(Solution, campaign.solution)
+    if recipe_named(solution.recipe).needs_item:
+        return _live(settings, adapters, name, ServingSettings())
+    return _explored(settings, adapters, name)
+
+
+def _explored(settings: Settings, adapters: Adapters, name: str) -> LiveModel:
+    exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
+    return _live(settings, adapters, name, _serving(settings), exposure)
+
+
+def _live(
+    settings: Settings,
+    adapters: Adapters,
+    name: str,
+    serving: ServingSettings,
+    exposure: Exposure | None = None,
+) -> LiveModel:
+    @contextmanager
+    def turn() -> Iterator[bool]:
+        # One process of this machine at a time loads another version; others look again soon.
+        with held(settings.loading_lock) as lock:
+            yield lock is not None
+
+    remote = adapters.remote_campaign(name)
+    loader = Loader(adapters.registry, adapters.artefacts, exposure, remote)
+    at_once = min(settings.workers, os.cpu_count() or 1)
+    return LiveModel(name, adapters.campaigns, loader, serving, at_once, turn)
 
 
 def _serving(settings: Settings) -> ServingSettings:
@@ -39,78 +199,21 @@ def _serving(settings: Settings) -> ServingSettings:
     )
 
 
-def _recommender(settings: Settings, adapters: Adapters, name: str = RECOMMENDER) -> LiveModel:
-    exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
-    loader = Loader(adapters.registry, adapters.artefacts, exposure, adapters.remote_campaign(name))
-    return LiveModel(
-        name, adapters.campaigns, loader, _serving(settings), _busy(settings), _turn(settings)
-    )
-
-
-def _reranker(settings: Settings, adapters: Adapters) -> LiveModel | None:
-    if not settings.reranking_enabled:
-        return None
-    serving = ServingSettings(min_provisioned_tps=settings.rerank_min_provisioned_tps)
-    remote = adapters.remote_campaign(RERANKER)
-    loader = Loader(adapters.registry, adapters.artefacts, remote=remote)
-    return LiveModel(
-        RERANKER, adapters.campaigns, loader, serving, _busy(settings), _turn(settings)
-    )
-
-
-def live_model(settings: Settings, adapters: Adapters, name: str) -> LiveModel:
-    """The live model of a campaign. Similar items are not explored."""
-    campaign = adapters.campaigns.get(name)
-    solution = adapters.registry.get(Solution, campaign.solution)
-    if recipe_named(solution.recipe).needs_item:
-        remote = adapters.remote_campaign(name)
-        loader = Loader(adapters.registry, adapters.artefacts, remote=remote)
-        return LiveModel(
-            name, adapters.campaigns, loader, ServingSettings(), _busy(settings), _turn(settings)
-        )
-    return _recommender(settings, adapters, name)
-
-
-def live_models(settings: Settings, adapters: Adapters) -> dict[str, LiveModel]:
-    """The live model of each campaign, by its name."""
-    live = {RECOMMENDER: _recommender(settings, adapters)}
-    if (reranker := _reranker(settings, adapters)) is not None:
-        live[RERANKER] = reranker
-    return live
-
-
-def trained_or_not(settings: Settings, adapters: Adapters, live: LiveModel) -> TrainedOrNot:
-    """What recommends: the live model; before the first training, the counts."""
+def untrained(adapters: Adapters, serving: ServingSettings) -> Untrained:
+    """Return the counts that recommend before the first training."""
     log, catalogue = adapters.log, adapters.catalogue
-    counts = Untrained(log, catalogue, adapters.availability, _serving(settings), clock.now)
-    return TrainedOrNot(live, counts)
+    return Untrained(log, catalogue, adapters.availability, serving, clock.now)
 
 
-def _turn(settings: Settings) -> Turn:
-    """One process of this machine at a time loads another version; others look again soon."""
-
-    @contextmanager
-    def turn() -> Iterator[bool]:
-        with held(settings.loading_lock) as lock:
-            yield lock is not None
-
-    return turn
-
-
-def _busy(settings: Settings) -> int:
-    """How many worker processes this machine can run at once."""
-    return min(settings.workers, os.cpu_count() or 1)
-
-
-def available_watch(adapters: Adapters, postcodes: Postcodes) -> AvailableAnimalsWatch:
-    """Keeps the available animals in memory."""
+def available_watch(settings: Settings, adapters: Adapters) -> AvailableAnimalsWatch:
+    """Return what keeps the available animals in memory."""
     return AvailableAnimalsWatch(
-        adapters.animals, adapters.availability, adapters.exposures, postcodes
+        adapters.animals, adapters.availability, adapters.exposures, postcodes_of(settings)
     )
 
 
 def postcodes_of(settings: Settings) -> Postcodes:
-    """The operator's postcode table; empty without one."""
+    """Return the operator's postcode table; empty without one."""
     if not settings.postcode_table:
         return {}
     try:
@@ -126,7 +229,7 @@ def individuals(
     available: AvailableAnimalsWatch,
     impressions: ImpressionLog | UnseenAnswers,
 ) -> Individuals:
-    """What orders individual animals."""
+    """Return what orders individual animals."""
     return Individuals(
         runtime,
         available,
@@ -136,27 +239,4 @@ def individuals(
         AnimalEffects(adapters.impressions, adapters.log, adapters.erased),
         settings.animals,
         OpenPages(adapters.impressions, adapters.log, impressions),
-    )
-
-
-def runtimes_of(
-    settings: Settings,
-    adapters: Adapters,
-    live: dict[str, LiveModel],
-    impressions: ImpressionLog,
-    availability: AvailabilityWatch,
-    filterings: Filterings,
-) -> Runtimes:
-    """The campaigns in memory."""
-    return Runtimes(
-        adapters.log,
-        adapters.registry,
-        impressions,
-        partial(live_model, settings, adapters),
-        pinned=live,
-        availability=availability,
-        filterings=filterings,
-        catalogue=adapters.catalogue,
-        now=clock.now,
-        limit=settings.max_loaded_campaigns,
     )

@@ -25,7 +25,7 @@ from pawsonalize.storage.work import Turns
 
 
 def tenants_of(settings: Settings, adapters: Adapters) -> Tenants:
-    """What lets requests in."""
+    """Return the limits of requests."""
     return Tenants(
         partial(limits_of, adapters.registry),
         Usage(GroupDays(adapters.database), clock.now),
@@ -36,7 +36,7 @@ def tenants_of(settings: Settings, adapters: Adapters) -> Tenants:
 
 
 def event_limits(settings: Settings, adapters: Adapters) -> EventLimits:
-    """What lets events in."""
+    """Return the limits of events."""
     return EventLimits(
         partial(limits_of, adapters.registry),
         partial(_stored, GroupSizes(adapters.database)),
@@ -46,7 +46,7 @@ def event_limits(settings: Settings, adapters: Adapters) -> EventLimits:
 
 
 def group_sizing(adapters: Adapters) -> GroupSizing:
-    """What counts what dataset groups have stored."""
+    """Return what counts the stored data of dataset groups."""
     return GroupSizing(
         GroupSizes(adapters.database),
         adapters.registry,
@@ -85,13 +85,13 @@ def group_of(registry: Registry, named: tuple[type[Resource], str]) -> str:
 
 
 def _stored(sizes: GroupSizes, group: str) -> int:
-    """How many events of the dataset group are in the table, as they were counted last."""
+    """Return the number of events in the table, by the last count."""
     size = sizes.of(group)
     return 0 if size is None else size.events
 
 
 def ingest_of(settings: Settings, adapters: Adapters) -> Ingest:
-    """What takes events in."""
+    """Return the ingest, for servers and consumers alike."""
     named = CachedLookup[None, dict[str, frozenset[str]]](
         lambda _: named_types(adapters.registry), clock.now
     )

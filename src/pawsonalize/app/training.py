@@ -1,30 +1,31 @@
-"""Processes beside the server: refreshes of counts, the gate for campaigns, and reports."""
+"""The parts that train: retrainings, trainings, incremental updates, and the gate for campaigns."""
 
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import COMMAND, Adapters
-from pawsonalize.app.serving import live_model, live_models
+from pawsonalize.app.background import LOOK_SECONDS, Task, at_the_moment
+from pawsonalize.app.serving import ServingParts, live_model, live_models
 from pawsonalize.app.tenants import fair_order
-from pawsonalize.domain.roles import SERVE
+from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.reporting.outcomes_process import OutcomesProcesses
 from pawsonalize.engine.serving.served import load_model
-from pawsonalize.engine.training.campaigns import Following
+from pawsonalize.engine.training.campaigns import Following, Recommenders
 from pawsonalize.engine.training.evidence import Gate
-from pawsonalize.engine.training.refresh import refresh_served, report_death
+from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
+from pawsonalize.engine.training.refresh import are_behind, refresh_served, report_death
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.runs import (
     FirstRun,
     GroupTimers,
     LiveState,
-    Runs,
     ServedCampaign,
     Timer,
 )
@@ -35,53 +36,122 @@ from pawsonalize.http.metrics import REFRESHES
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.leases import SideProcess
 from pawsonalize.kinds.problems import Problems
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings, as_environment
-from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.work import Turns
 
+REPORT_COMMAND = (sys.executable, "-m", "pawsonalize.cli.report_outcomes")
+FAILED = 1
+"""Exit code of a process that reported itself what it could not refresh."""
+_JUDGING = "follow latest: asking the gate"
+_JUDGING_PAUSE_SECONDS = 10.0  # and how soon a process that died is followed by another
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side
 
 
+class TrainingParts:
+    """The parts that train, and begin trainings.
+
+    `timer` is None without a schedule, `refreshing` without incremental updates, `judging` without
+    a gate, and `first_run` if other servers retrain.
+    """
+
+    def __init__(self, settings: Settings, adapters: Adapters, serving: ServingParts) -> None:
+        registry, versions, campaigns = adapters.registry, adapters.versions, adapters.campaigns
+        self._settings, self._adapters, self._serving = settings, adapters, serving
+        self._problems = adapters.problems(settings)
+        self.runs = adapters.runs(settings)
+        schedule = read_schedule(settings.retrain_schedule, settings.retrain_time_zone)
+        self.timer = None if schedule is None else Timer(self.runs, schedule, clock.now())
+        self.group_timers = GroupTimers(
+            self.runs,
+            registry,
+            Turns(adapters.database),
+            fair_order(adapters, "retraining"),
+            lambda text: read_schedule(text, settings.retrain_time_zone),
+        )
+        self.first_run = None
+        if settings.retrain_here and schedule is not None:
+            live: LiveState = serving.live[RECOMMENDER]
+            if not settings.has_role(SERVE):  # then no model is in memory
+                live = ServedCampaign(campaigns, RECOMMENDER)
+            least = settings.check_min_events
+            self.first_run = FirstRun(self.runs, adapters.log, live, least, clock.now())
+        self.workers = worker_processes(settings, adapters)
+        self.queue = TrainingQueue(
+            registry,
+            adapters.trainings,
+            settings.trainings_at_once if settings.has_role(WORK) else 0,
+            fair_order(adapters, SolutionVersion.kind),
+        )
+        self.automatic = AutomaticTraining(
+            registry, versions, adapters.log, retrains=bool(settings.retrain_schedule.strip())
+        )
+        self.recommenders = Recommenders(registry, versions, campaigns, self.queue)
+        self.following = following(settings, adapters)
+        self.judging = self.refreshing = None
+        # The gate takes as long as a training, so the server does not do it itself.
+        if settings.campaign_sync_gated:
+            self.judging = self._process(_JUDGING_PAUSE_SECONDS, "follow-latest")
+        if settings.refresh_seconds:
+            self.refreshing = self._process(settings.refresh_seconds, "refresh")
+
+    def _process(self, pause: float, command: str) -> SideProcess:
+        environment = {**os.environ, **as_environment(self._settings)}
+        leases = self._adapters.leases
+        return SideProcess(leases, pause, (*COMMAND, command), environment, clock.now())
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield the work of servers that work."""
+        yield Task("train when due", LOOK_SECONDS, at_the_moment(self.automatic.look))
+        yield Task("look after trainings", LOOK_SECONDS, at_the_moment(self.queue.look_after))
+        yield Task("follow latest", LOOK_SECONDS, self._follow_latest)
+        recommenders = at_the_moment(self.recommenders.look_after)
+        yield Task("look after recommenders", LOOK_SECONDS, recommenders)
+        if self.refreshing is not None:
+            refresh = partial(refresh_when_due, self.refreshing, self._problems, self._is_behind)
+            yield Task("refresh counts", LOOK_SECONDS, refresh)
+        if self._settings.retrain_here:
+            # Each alone: a schedule that fails keeps no run from its worker.
+            for name, one in (
+                ("begin the first retraining", self.first_run),
+                ("retrain when due", self.timer),
+                ("retrain dataset groups when due", self.group_timers),
+                ("look after retrainings", self.workers),
+            ):
+                if one is not None:
+                    yield Task(name, LOOK_SECONDS, at_the_moment(one.look))
+
+    def close(self) -> None:
+        """Let running workers give their run back."""
+        self.workers.stop()
+        for process in (self.refreshing, self.judging):
+            if process is not None:
+                process.stop()
+
+    def _is_behind(self) -> bool:
+        """True if the log holds more than is counted: in what is served here, or by the tables."""
+        if self._settings.has_role(SERVE):
+            return are_behind(self._serving.models(), self._adapters.log)
+        return self._adapters.refresher.is_behind()
+
+    def _follow_latest(self) -> None:
+        """Update the campaigns that follow their solution, or begin to ask the gate about them."""
+        if self.judging is None:
+            self.following.look_after(clock.now())
+            return
+        is_due = self.judging.is_due(clock.now())
+        tell_how_judging_ended(self.judging, self._problems)
+        if is_due and self.following.is_behind():
+            self.judging.start()
+        elif is_due:
+            self.judging.let_go()
+
+
 def gate(settings: Settings, adapters: Adapters) -> Gate:
-    """What judges new versions."""
+    """Return what judges new versions."""
     load = partial(load_model, adapters.artefacts)
-    return Gate(
-        adapters.log,
-        adapters.catalogue,
-        adapters.versions,
-        load,
-        settings.gate,
-        adapters.sampling,
-    )
-
-
-def timer(settings: Settings, runs: Runs) -> Timer | None:
-    """Begins retrainings when they are due; None if the settings have no schedule."""
-    schedule = read_schedule(settings.retrain_schedule, settings.retrain_time_zone)
-    return None if schedule is None else Timer(runs, schedule, clock.now())
-
-
-def group_timers(settings: Settings, adapters: Adapters, runs: Runs) -> GroupTimers:
-    """Begins the retrainings of dataset groups that have a schedule of their own."""
-    return GroupTimers(
-        runs,
-        adapters.registry,
-        Turns(adapters.database),
-        fair_order(adapters, "retraining"),
-        lambda text: read_schedule(text, settings.retrain_time_zone),
-    )
-
-
-def readiness(settings: Settings, adapters: Adapters, live: LiveState) -> LiveState:
-    """Whether a model recommends: who does not serve has none in memory, and reads the tables."""
-    return live if settings.has_role(SERVE) else ServedCampaign(adapters.campaigns, RECOMMENDER)
-
-
-def first_run(settings: Settings, runs: Runs, log: EventLog, live: LiveState) -> FirstRun | None:
-    """Begins the first retraining; None if that is left to other servers or to you."""
-    if not settings.retrain_here or not settings.retrain_schedule.strip():
-        return None
-    return FirstRun(runs, log, live, settings.check_min_events, clock.now())
+    log, catalogue, versions = adapters.log, adapters.catalogue, adapters.versions
+    return Gate(log, catalogue, versions, load, settings.gate, adapters.sampling)
 
 
 def worker_processes(
@@ -91,7 +161,7 @@ def worker_processes(
     *,
     outlive: bool = False,
 ) -> WorkerProcesses:
-    """Starts a process for the run that has no worker."""
+    """Return what starts a process for the run that has no worker."""
     return WorkerProcesses(
         adapters.work,
         adapters.leases,
@@ -99,12 +169,12 @@ def worker_processes(
         {**os.environ, **as_environment(settings)},
         output,
         outlive=outlive,
-        end=_news(settings, adapters).how_it_ended,
+        end=News(adapters.outbox(settings)).how_it_ended,
     )
 
 
 def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
-    """Works on the run that has no worker, in this process."""
+    """Return what works on the run that has no worker, in this process."""
     checking = Checking(
         adapters.registry,
         adapters.log,
@@ -114,35 +184,6 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
         adapters.sampling,
     )
     judging = Judging(adapters.versions, adapters.campaigns, gate(settings, adapters))
-    training = Training(
-        adapters.versions,
-        adapters.trainings,
-        settings.retrain_check_seconds,
-        max(settings.trainings_at_once, _TRAININGS_AT_ONCE),
-    )
-    promotion = PromotionSteps(
-        adapters.campaigns,
-        _serving(settings, adapters),
-        settings.campaign_check_seconds,
-        settings.campaign_checks,
-    )
-    return RunWorker(
-        name,
-        adapters.work,
-        adapters.leases,
-        steps(checking, training, judging, promotion, _news(settings, adapters)),
-        settings.retrain_limit_hours * 3600,
-        now=clock.now,
-        sleep=time.sleep,
-    )
-
-
-def _news(settings: Settings, adapters: Adapters) -> News:
-    return News(adapters.outbox(settings))
-
-
-def _serving(settings: Settings, adapters: Adapters) -> Callable[[str, int], object]:
-    """Makes this process load what a campaign asks for, and say so."""
     live = live_models(settings, adapters)
 
     def serve(campaign: str, now: int) -> bool:
@@ -150,45 +191,40 @@ def _serving(settings: Settings, adapters: Adapters) -> Callable[[str, int], obj
             live[campaign] = live_model(settings, adapters, campaign)
         return live[campaign].refresh(now)
 
-    return serve
-
-
-REPORT_COMMAND = (sys.executable, "-m", "pawsonalize.cli.report_outcomes")
-FAILED = 1
-"""Exit code of a process that reported itself what it could not refresh."""
-_JUDGING = "follow latest: asking the gate"
-_JUDGING_PAUSE_SECONDS = 10.0  # and how soon a process that died is followed by another
-
-
-def refresh_process(settings: Settings, adapters: Adapters) -> SideProcess | None:
-    """Starts the process of incremental updates; None if the settings turn them off."""
-    seconds = settings.refresh_seconds
-    return _process(settings, adapters, seconds, "refresh") if seconds else None
-
-
-def judging_process(settings: Settings, adapters: Adapters) -> SideProcess | None:
-    """Starts the process that asks the gate; None if the settings want no gate.
-
-    The gate takes as long as a training, so the server does not do it itself.
-    """
-    if not settings.campaign_sync_gated:
-        return None
-    return _process(settings, adapters, _JUDGING_PAUSE_SECONDS, "follow-latest")
+    training = Training(
+        adapters.versions,
+        adapters.trainings,
+        settings.retrain_check_seconds,
+        max(settings.trainings_at_once, _TRAININGS_AT_ONCE),
+    )
+    promotion = PromotionSteps(
+        adapters.campaigns, serve, settings.campaign_check_seconds, settings.campaign_checks
+    )
+    return RunWorker(
+        name,
+        adapters.work,
+        adapters.leases,
+        steps(checking, training, judging, promotion, News(adapters.outbox(settings))),
+        settings.retrain_limit_hours * 3600,
+        now=clock.now,
+        sleep=time.sleep,
+    )
 
 
 def outcomes_processes(settings: Settings, adapters: Adapters) -> OutcomesProcesses:
-    """Starts a process for each outcomes report."""
-    return OutcomesProcesses(REPORT_COMMAND, _environment(settings), adapters.log.head)
+    """Return what starts a process for each outcomes report."""
+    environment = {**os.environ, **as_environment(settings)}
+    return OutcomesProcesses(REPORT_COMMAND, environment, adapters.log.head)
 
 
 def following(settings: Settings, adapters: Adapters) -> Following:
-    """Updates campaigns that follow, after asking the gate if the settings say so."""
+    """Return what updates campaigns that follow, after the gate if the settings have one."""
     refusal = gate(settings, adapters).refusal if settings.campaign_sync_gated else None
     return Following(adapters.registry, adapters.campaigns, adapters.versions, refusal)
 
 
 def refresh_counts(adapters: Adapters, problems: Problems) -> bool:
-    """Count new events for every served version, in this process; whether all went well."""
+    """Count new events for every served version, in this process; True if all went well."""
     return refresh_served(adapters.refresher, adapters.registry, problems, clock.now)
 
 
@@ -208,19 +244,6 @@ def refresh_when_due(
         refreshing.let_go()
 
 
-def follow_latest(following: Following, judging: SideProcess | None, problems: Problems) -> None:
-    """Update the campaigns that follow their solution, or begin to ask the gate about them."""
-    if judging is None:
-        following.look_after(clock.now())
-        return
-    is_due = judging.is_due(clock.now())
-    tell_how_judging_ended(judging, problems)
-    if is_due and following.is_behind():
-        judging.start()
-    elif is_due:
-        judging.let_go()
-
-
 def tell_how_judging_ended(judging: SideProcess, problems: Problems) -> None:
     """Report that the process failed, until one succeeds: versions wait to be judged."""
     code = judging.exit_code()
@@ -233,12 +256,3 @@ def tell_how_judging_ended(judging: SideProcess, problems: Problems) -> None:
         problems.report(_JUDGING, message, clock.now(), within=DAY)
     elif code == 0:
         problems.clear(_JUDGING, clock.now())
-
-
-def _process(settings: Settings, adapters: Adapters, pause: float, command: str) -> SideProcess:
-    command_line = (*COMMAND, command)
-    return SideProcess(adapters.leases, pause, command_line, _environment(settings), clock.now())
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    return {**os.environ, **as_environment(settings)}

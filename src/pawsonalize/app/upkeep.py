@@ -1,20 +1,49 @@
-"""What keeps the disk small, over the adapters: each by its name, to be done again and again."""
+"""Work on tables and files: jobs, erasures, the archive, and the deletion of what is old."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
+
+import structlog
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.attempts import at_the_moment
+from pawsonalize.app.background import (
+    HOUSEKEEPING,
+    LOOK_SECONDS,
+    UPKEEP_SECONDS,
+    Task,
+    at_the_moment,
+)
+from pawsonalize.app.tenants import fair_order, group_sizing
 from pawsonalize.archive.objects import open_objects
+from pawsonalize.aws.events import is_raw_call, read_raw_call
+from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY
+from pawsonalize.engine.ingest.event_form import read_event
+from pawsonalize.engine.ingest.events import group_at
+from pawsonalize.engine.ingest.exports import Exports
+from pawsonalize.engine.ingest.imports import Imports
+from pawsonalize.engine.ingest.inventory import AnimalNames
+from pawsonalize.engine.ingest.job_files import Outputs
+from pawsonalize.engine.ingest.payloads import single
+from pawsonalize.engine.reporting.exposure_report import report_unjoined
+from pawsonalize.engine.reporting.metric_attributions import Measuring, MetricAttributions
+from pawsonalize.engine.serving.batch import Batch
+from pawsonalize.engine.serving.exploration import Exposure
+from pawsonalize.engine.serving.filtering import Filterings
+from pawsonalize.engine.serving.served import Loader
 from pawsonalize.engine.training.kept_rows import ErasedRows
 from pawsonalize.engine.training.retraining.record import RETRAINING
 from pawsonalize.engine.training.versions import VersionRetention
-from pawsonalize.engine.upkeep.archiver import Compaction
+from pawsonalize.engine.upkeep.archiver import Archiver, Compaction
 from pawsonalize.engine.upkeep.deletions import Deletions, VisitorFiles
 from pawsonalize.engine.upkeep.erased_archive import ErasureNotes
 from pawsonalize.engine.upkeep.erasing import Erasing, ErasureSteps
+from pawsonalize.engine.upkeep.replay import Reader
 from pawsonalize.engine.upkeep.retention import (
     AnswerRetention,
     ArchiveRetention,
@@ -25,12 +54,14 @@ from pawsonalize.engine.upkeep.retention import (
     ObjectRetention,
 )
 from pawsonalize.kinds.datasets import DatasetImportJob
+from pawsonalize.kinds.job_table import JobKind, JobTable
 from pawsonalize.kinds.jobs import (
     BatchInferenceJob,
     BatchSegmentJob,
     DataDeletionJob,
     DatasetExportJob,
 )
+from pawsonalize.kinds.problems import Problems
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.group_usage import GroupDays
 from pawsonalize.storage.events.log_start import LogStart
@@ -38,16 +69,79 @@ from pawsonalize.storage.sizes import remove_remains, tidy
 from pawsonalize.storage.visitor_rows import VisitorRows
 from pawsonalize.wing import added, parts
 
+_JOB_SECONDS = 0.5
+_REPORT_SECONDS = 60.0
+_SIZES_SECONDS = 30.0
+_JOINED_SECONDS = 600.0
+_DAYS_AT_ONCE = 20  # a long archive of before is compacted in parts, so that other work has turns
+_JOBS = (DatasetImportJob, DatasetExportJob, BatchInferenceJob, BatchSegmentJob, DataDeletionJob)
+
+log = structlog.get_logger()
+
+
+class UpkeepParts:
+    """The parts that do jobs, erase visitors, archive events and delete what is old."""
+
+    def __init__(
+        self, settings: Settings, adapters: Adapters, filterings: Filterings, problems: Problems
+    ) -> None:
+        self._settings, self._adapters, self._problems = settings, adapters, problems
+        self.archiver = adapters.archiver
+        self.erasing = erasing(settings, adapters)
+        self.deletions = deletions_of(settings, adapters)
+        self.jobs = background_jobs(settings, adapters, filterings)
+        self.attributions = metric_attributions(settings, adapters)
+        self._stopping = threading.Event()
+        self._tidying = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
+        workers = len(self.jobs.workers) + 1
+        self._working = ThreadPoolExecutor(workers, thread_name_prefix="jobs")
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield the work of servers that work; some of it one server alone does."""
+        settings, adapters = self._settings, self._adapters
+        once = partial(adapters.leases.leading, HOUSEKEEPING)
+        for worker in self.jobs.workers:
+            yield Task(
+                f"do a {worker.kind.resource.kind}", _JOB_SECONDS, worker.work, self._working
+            )
+        yield Task("begin data deletion jobs", LOOK_SECONDS, self.deletions.look)
+        yield Task("erase visitors", _JOB_SECONDS, once(self.erasing.work), self._working)
+        reports = min(settings.attribution_seconds, _REPORT_SECONDS)
+        measure = once(at_the_moment(self.attributions.report_due))
+        yield Task("report metrics", reports, measure)
+        sizing = once(at_the_moment(group_sizing(adapters).count))
+        yield Task("count what dataset groups have", _SIZES_SECONDS, sizing, self._tidying)
+        for name, work in upkeep(settings, adapters, self._stopping.is_set):
+            yield Task(name, UPKEEP_SECONDS, once(work), self._tidying)
+        unjoined = partial(report_unjoined, adapters.impressions, adapters.log, self._problems)
+        yield Task("join events to answers", _JOINED_SECONDS, once(at_the_moment(unjoined)))
+        archiving = once(partial(archive_new, self.archiver))
+        yield Task("archive new", settings.archive_seconds, archiving)
+
+    def close(self) -> None:
+        """End work that has begun at its next step."""
+        self._stopping.set()
+        self.jobs.stopping.set()
+        self.erasing.stop()
+        self._tidying.shutdown(cancel_futures=True)
+        self._working.shutdown(cancel_futures=True)
+
+
+def archive_new(archiver: Archiver) -> None:
+    """Archive new events; those that fail now are archived the next time."""
+    if rows := archiver.archive_once():
+        log.info("archived", rows=rows)
+
 
 def erasing(settings: Settings, adapters: Adapters) -> Erasing:
-    """Erases visitors."""
+    """Return what erases visitors."""
     steps = erasure_steps(settings, adapters)
     problems = adapters.problems(settings)
     return Erasing(adapters.erasures, steps, problems, adapters.leases, clock.now)
 
 
 def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:
-    """What is done for an erasure."""
+    """Return the steps of an erasure."""
     folders = (*settings.import_folders, *settings.export_folders)
     urls = filter(None, map(settings.bucket_url, ("imports", "exports")))
     shared = tuple((url, open_objects(url)) for url in urls)
@@ -68,26 +162,67 @@ def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:
 
 
 def deletions_of(settings: Settings, adapters: Adapters) -> Deletions:
-    """Turns data deletion jobs into erasures."""
+    """Return what turns data deletion jobs into erasures."""
     sources = adapters.sources(settings)
     return Deletions(adapters.registry, sources, adapters.erasures, clock.now)
 
 
-_JOBS = (
-    DatasetImportJob,
-    DatasetExportJob,
-    BatchInferenceJob,
-    BatchSegmentJob,
-    DataDeletionJob,
-)
-_DAYS_AT_ONCE = 20  # a long archive of before is compacted in parts, so that other work has turns
-Upkeep = tuple[str, Callable[[], object]]
+def outputs_of(settings: Settings, adapters: Adapters) -> Outputs:
+    """Return the places where jobs may write."""
+    s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
+    shared = settings.bucket_url("exports")
+    confirm = adapters.database.confirm_leases
+    return Outputs(settings.export_folders, s3_root, open_objects, shared, confirm)
+
+
+def metric_attributions(settings: Settings, adapters: Adapters) -> MetricAttributions:
+    """Return the metric attributions."""
+    registry, seconds = adapters.registry, settings.attribution_seconds
+    measuring = Measuring(registry, adapters.log, adapters.catalogue, adapters.impressions)
+    return MetricAttributions(registry, measuring, outputs_of(settings, adapters), seconds)
+
+
+def background_jobs(
+    settings: Settings, adapters: Adapters, filterings: Filterings | None = None
+) -> JobTable:
+    """Return the background jobs; `filterings` are those that answers use too."""
+    filterings = filterings or Filterings(adapters.log, adapters.catalogue)
+    exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
+    batch = Batch(
+        adapters.sources(settings),
+        outputs_of(settings, adapters),
+        adapters.filters,
+        Loader(adapters.registry, adapters.artefacts, exposure),
+        adapters.log,
+        adapters.catalogue,
+        filterings,
+    )
+    exports = Exports(adapters.datasets, batch.outputs, adapters.caught_up_datasets)
+    imports = Imports(adapters.datasets, batch.sources, clock.now)
+    return JobTable(
+        registry=adapters.registry,
+        kinds=(
+            JobKind(DatasetImportJob, imports.check, imports.perform),
+            JobKind(DatasetExportJob, exports.check, exports.perform),
+            JobKind(DataDeletionJob, deletions_of(settings, adapters).check, None),
+            JobKind(
+                BatchInferenceJob, batch.check_inference, lambda job: batch.infer(job, clock.now())
+            ),
+            JobKind(
+                BatchSegmentJob, batch.check_segments, lambda job: batch.segment(job, clock.now())
+            ),
+        ),
+        leases=adapters.leases,
+        now=clock.now,
+        order=partial(fair_order, adapters),
+        stopping=imports.stopping,
+    )
 
 
 def upkeep(
     settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
-) -> Iterator[Upkeep]:
-    """What is old is deleted, the archive compacted, and what is free given back to the disk."""
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield what keeps the disk small, each by its name: deletions, compaction, free space."""
     for name, work in _deletions(settings, adapters, stopped):
         yield name, at_the_moment(work)
     yield "give free space back", partial(tidy, adapters.database)
@@ -113,20 +248,16 @@ def _deletions(
     sizes = adapters.erased_archive.index.sizes
     compaction = Compaction(ledger, objects, stopped=stopped, sizes=sizes)
     yield "compact the archive", partial(compaction.compact, at_most=_DAYS_AT_ONCE)
-    versions = VersionRetention(
-        adapters.registry, adapters.versions, adapters.work, settings.keep_versions
-    )
+    registry, keep = adapters.registry, settings.keep_versions
+    versions = VersionRetention(registry, adapters.versions, adapters.work, keep)
     yield "delete old versions", lambda _now: versions.delete_old()
-    yield "delete old jobs", JobRetention(adapters.registry, _JOBS, settings.job_days).delete_old
-    yield "delete old runs", partial(_forget_runs, settings, adapters)
-    yield (
-        "delete old audit entries",
-        lambda now: adapters.audit.forget(now - settings.audit_days * DAY),
-    )
-    yield (
-        "delete old counts of use",
-        lambda now: GroupDays(adapters.database).forget(now // DAY - settings.usage_days),
-    )
+    yield "delete old jobs", JobRetention(registry, _JOBS, settings.job_days).delete_old
+    work, run_days = adapters.work, settings.run_retention_days
+    yield "delete old runs", lambda now: work.forget(RETRAINING, now - run_days * DAY)
+    audit, audit_days = adapters.audit, settings.audit_days
+    yield "delete old audit entries", lambda now: audit.forget(now - audit_days * DAY)
+    usage, usage_days = GroupDays(adapters.database), settings.usage_days
+    yield "delete old counts of use", lambda now: usage.forget(now // DAY - usage_days)
     for kind, days in (("exports", settings.export_days), ("imports", settings.import_days)):
         yield f"delete old {kind}", _file_retention(settings, kind, days).delete_old
     yield "delete what is left of models", lambda _now: adapters.artefacts.sweep()
@@ -139,5 +270,18 @@ def _file_retention(settings: Settings, kind: str, days: int) -> FileRetention |
     return FileRetention(folder, days)
 
 
-def _forget_runs(settings: Settings, adapters: Adapters, now: int) -> None:
-    adapters.work.forget(RETRAINING, now - settings.run_retention_days * DAY)
+def reader_of(adapters: Adapters) -> Reader:
+    """Return the reader of archived raw events: of the native API, and of Amazon's calls."""
+    names = AnimalNames(adapters.animals, adapters.catalogue)
+    group_of = partial(group_at, adapters.animals)
+
+    def read(raw: str, was: Event) -> Event:
+        if is_raw_call(raw):
+            return read_raw_call(raw, was, names)
+        found = single(raw.encode())
+        # A stream may have said when it took the event, which is not in what it took.
+        origin = replace(found.origin, sent_at=found.origin.sent_at or was.sent_at)
+        payload = replace(found, origin=origin)
+        return read_event(payload, was.received_at, group_of, was.dataset_group)
+
+    return read

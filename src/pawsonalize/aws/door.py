@@ -50,11 +50,7 @@ _TARGET = "x-amz-target"
 _FAULT = 500
 _READING = ("Describe", "Get", "List")
 ACCESS: Mapping[str, frozenset[Scope]] = MappingProxyType(
-    {
-        "personalize": CONTROL_PLANE,
-        "personalize-events": EVENTS,
-        "personalize-runtime": RUNTIME,
-    }
+    {"personalize": CONTROL_PLANE, "personalize-events": EVENTS, "personalize-runtime": RUNTIME}
 )
 HANDLERS: Mapping[str, Handler] = MappingProxyType(
     {

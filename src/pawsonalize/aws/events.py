@@ -223,10 +223,5 @@ def _properties(given: Mapping[str, Any], path: str) -> dict[str, Any]:
 
 
 OPERATIONS = by_name(
-    delete_event_tracker,
-    put_events,
-    put_items,
-    put_users,
-    put_actions,
-    put_action_interactions,
+    delete_event_tracker, put_events, put_items, put_users, put_actions, put_action_interactions
 )

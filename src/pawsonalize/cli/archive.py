@@ -244,7 +244,7 @@ def _period(since: str | None, until: str | None) -> "Period":
 
 
 def _rereading(adapters: "Adapters") -> "Rereading":
-    from pawsonalize.app.rereading import reader_of
+    from pawsonalize.app.upkeep import reader_of
     from pawsonalize.engine.upkeep.replay import Rereading
 
     return Rereading(reader_of(adapters))

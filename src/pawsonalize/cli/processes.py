@@ -98,7 +98,7 @@ def work(token: int) -> None:
     Example: pawsonalize work 4711
     """
     from pawsonalize.app.adapters import opened
-    from pawsonalize.app.attempts import attempt
+    from pawsonalize.app.background import attempt
     from pawsonalize.app.fleet import take_part
     from pawsonalize.app.training import worker
     from pawsonalize.engine.training.retraining.record import RETRAINING

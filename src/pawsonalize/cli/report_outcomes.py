@@ -18,7 +18,7 @@ def main(dataset_group: str, *numbers: str) -> int:
     """Write the report or why there is none; the exit code says which it is."""
     import msgspec
 
-    from pawsonalize.app.outcome_tables import opened_outcome_tables
+    from pawsonalize.app.databases import opened_outcome_tables
     from pawsonalize.config import read_secrets
     from pawsonalize.domain.errors import PawsonalizeError, reason_of
     from pawsonalize.engine.reporting.outcomes_process import (

@@ -64,7 +64,7 @@ def evaluate(
 
     Example: pawsonalize evaluate --recipe user-personalization --seed 1 --out evaluation
     """
-    from pawsonalize.app.shared_data import share_reports
+    from pawsonalize.app.databases import share_reports
     from pawsonalize.cli.report_views import print_evaluation
     from pawsonalize.engine.training.evaluator import EvaluationOrder
     from pawsonalize.engine.training.evaluator import evaluate as evaluate_recipe

@@ -172,7 +172,7 @@ def create_job(
 
     Example: pawsonalize batch-jobs create mailing recommender-1 file:///d/in.jsonl file:///d/out/
     """
-    from pawsonalize.app.jobs import background_jobs
+    from pawsonalize.app.upkeep import background_jobs
 
     settings = load_settings({"data_dir": data_dir})
     kind = BatchSegmentJob if segments else BatchInferenceJob
@@ -221,7 +221,7 @@ def delete_job(name: JobName, data_dir: DataDir = None) -> None:
 
     Example: pawsonalize batch-jobs delete mailing
     """
-    from pawsonalize.app.jobs import background_jobs
+    from pawsonalize.app.upkeep import background_jobs
 
     settings = load_settings({"data_dir": data_dir})
     with opened(settings) as adapters:

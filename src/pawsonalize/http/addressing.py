@@ -23,8 +23,7 @@ _CAMPAIGN = "The campaign or recommender, by its name or ARN; its dataset group 
 
 DatasetGroupName = Annotated[str | None, Meta(description=_GROUP)]
 CampaignName = Annotated[
-    str | None,
-    Meta(description=f"{_CAMPAIGN} If left out, the one of the group that fits best."),
+    str | None, Meta(description=f"{_CAMPAIGN} If left out, the one of the group that fits best.")
 ]
 
 _ITS_OWN = frozenset({RECOMMENDER, RERANKER})

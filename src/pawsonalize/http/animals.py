@@ -21,7 +21,14 @@ from pawsonalize.engine.ingest.inventory import MAX_ANIMALS
 from pawsonalize.engine.ingest.listings import Listing, read_listing, read_status
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.examples import ANIMAL
-from pawsonalize.http.json import json_response, read_body, read_form, read_limit, unknown_of
+from pawsonalize.http.json import (
+    json_response,
+    read_body,
+    read_form,
+    read_limit,
+    read_text,
+    unknown_of,
+)
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import SITE
@@ -30,14 +37,12 @@ from pawsonalize.storage.animals.animals import AnimalQuery
 OPERATIONS = Operations()
 _ANIMAL = RequestParameter("animalId", "The animal.", where="path", required=True)
 
-_DEFAULT_LIMIT = 50
-
 
 class StatusSince(msgspec.Struct, frozen=True):
     """A status and since when an animal has had it."""
 
     status: str
-    """What it was."""
+    """The status."""
     at: str
     """Since when."""
 
@@ -58,7 +63,7 @@ class AnimalAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     age: str
     """The id of its age now."""
     status: str
-    """What it is now."""
+    """Its status now."""
     status_at: str
     """Since when."""
     listed_at: str
@@ -66,7 +71,7 @@ class AnimalAnswer(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tr
     first_listed_at: str
     """When it first came in, or was first published."""
     history: list[StatusSince]
-    """What it was, in order of time."""
+    """Its statuses so far, in order of time."""
     name: str = ""
     source: str = ""
     external_id: str = ""
@@ -111,7 +116,7 @@ class AnimalList(Form, frozen=True):
 
 
 class StatusRequest(Form, frozen=True):
-    """What the animal is now, or has been since a moment."""
+    """The animal's status, now or since a moment."""
 
     status: str
     """`available`, `hold`, `pending`, `adopted`, `returned` or `removed`."""
@@ -120,7 +125,7 @@ class StatusRequest(Form, frozen=True):
 
 
 class AnimalsReceipt(msgspec.Struct, frozen=True):
-    """What became of the animals."""
+    """Result for the animals."""
 
     created: int
     """Animals that are new."""
@@ -301,17 +306,13 @@ def _animal_id(request: Request) -> str:
 
 def _query(request: Request) -> AnimalQuery:
     given = request.query_params
-
-    def named(name: str) -> str | None:
-        return parse_id(given[name], name) if name in given else None
-
-    species = named("species")
+    species = read_text(given, "species")
     return AnimalQuery(
-        limit=read_limit(given.get("limit"), _DEFAULT_LIMIT),
-        after=named("cursor"),
+        limit=read_limit(given.get("limit"), 50),
+        after=read_text(given, "cursor"),
         status=read_status(given["status"]) if "status" in given else None,
-        source=named("source"),
-        shelter=named("shelter"),
+        source=read_text(given, "source"),
+        shelter=read_text(given, "shelter"),
         species=None if species is None else species_id(species),
     )
 

@@ -31,7 +31,7 @@ Include = Annotated[
 
 
 class IncludedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """What a page shows of an animal, in words; what nobody told is left out.
+    """Facts of an animal that a page shows, in words; unknown ones are left out.
 
     The ids of species, breed, size and age make up the `itemId` beside it.
     """
@@ -53,13 +53,13 @@ class IncludedAnimal(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     sex: str = ""
     """`female` or `male`."""
     shelter: str = ""
-    """Where it lives."""
+    """Its shelter."""
     waiting_days: int | UnsetType = UNSET
     """Whole days since it became available last."""
     first_listed_at: str = ""
     """When it first came in, if it left and came back since."""
     fee: float | UnsetType = UNSET
-    """What an adoption costs, in the site's currency."""
+    """Cost of an adoption, in the site's currency."""
     distance_km: float | UnsetType = UNSET
     """Kilometres from the visitor, if it is known where both are."""
     bonded_names: list[str] = []
@@ -131,9 +131,7 @@ def _word(value: str, names: Mapping[str, str]) -> str:
 
 
 RECOMMENDATION_HEADER = "X-Recommendation-Id"
-RECOMMENDATION_ID = {
-    RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to.",
-}
+RECOMMENDATION_ID = {RECOMMENDATION_HEADER: "The answer's id: send it with the events it led to."}
 DETAILED = (
     "With `?detail=full` the answer is that of the same path with `/detailed` at its end: scores,"
     " propensities and reasons."
@@ -142,7 +140,7 @@ HIDDEN_DETAIL = RequestParameter("detail", "`full`: the detailed answer.", is_do
 
 
 class Recommendation(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True, kw_only=True):
-    """What is recommended: an animal group, or an animal if the request is of animals."""
+    """A recommended animal group, or an animal if the request is of animals."""
 
     id: str
     """The id of the group, `species-breed-size-age`, or of the animal."""
@@ -163,7 +161,7 @@ class Recommendation(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
 
 
 class DetailedRecommendation(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
-    """What is recommended, and why it stands there."""
+    """A recommendation, with its reasons."""
 
     id: str
     """The id of the group, `species-breed-size-age`, or of the animal."""
@@ -174,7 +172,7 @@ class DetailedRecommendation(msgspec.Struct, frozen=True, rename="camel", kw_onl
     propensity: float
     """The probability of it at its place, given those before it."""
     reasons: list[str]
-    """Why it is here, in words to show."""
+    """Reasons for it, in words to show."""
     item_id: str | UnsetType = UNSET
     """Of an animal: its group."""
     bonded_with: list[str] | UnsetType = UNSET
@@ -197,7 +195,7 @@ class DetailedRecommendation(msgspec.Struct, frozen=True, rename="camel", kw_onl
 
 
 class DetailedRecommendations(msgspec.Struct, frozen=True, rename="camel"):
-    """What is recommended, with the answer's id and the model that gave it."""
+    """Recommendations, with the answer's id and the model that gave it."""
 
     recommendation_id: str
     """The answer's id: send it with the events it led to."""
@@ -219,7 +217,7 @@ class RankedGroup(msgspec.Struct, frozen=True, rename="camel", omit_defaults=Tru
 
 
 class ResponseMetadata(msgspec.Struct, frozen=True):
-    """What boto3 puts beside every answer; the headers' names are in lower case."""
+    """Metadata that boto3 adds to every answer; the headers' names are in lower case."""
 
     request_id: str = msgspec.field(name="RequestId")
     http_headers: dict[str, str] = msgspec.field(name="HTTPHeaders")
@@ -234,7 +232,7 @@ class PersonalizeResponse(msgspec.Struct, frozen=True, rename="camel"):
     """
 
     response_metadata: ResponseMetadata = msgspec.field(name="ResponseMetadata")
-    """What boto3 tells of the answer."""
+    """Metadata as boto3 has it."""
     personalized_ranking: list[RankedGroup]
     """Each group of the list once, best first."""
     recommendation_id: str
@@ -254,9 +252,9 @@ class RankedAnimal(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     score: float
     """Its share of the list's score."""
     animal: IncludedAnimal | UnsetType = UNSET
-    """What a page shows of it, if it is included and in the inventory."""
+    """Facts for a page, if it is included and in the inventory."""
     reasons: list[str] | UnsetType = UNSET
-    """Why it stands there, in words to show."""
+    """Reasons for its place, in words to show."""
     bonded_with: list[str] | UnsetType = UNSET
     """The ids of the animals that go with it."""
     explored: bool | UnsetType = UNSET
@@ -266,7 +264,7 @@ class RankedAnimal(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
     utility: float | UnsetType = UNSET
     """The sum of its factors."""
     factors: dict[str, float] | UnsetType = UNSET
-    """What adds up to `utility`, in this order, as in a detailed recommendation."""
+    """Parts that add up to `utility`, in this order, as in a detailed recommendation."""
 
 
 class RerankingResponse(msgspec.Struct, frozen=True, rename="camel"):

@@ -29,7 +29,7 @@ _CLOSING_SECONDS = 5.0  # a connection that does not close by itself is cut off
 
 
 class Waits(Enum):
-    """What a connection waits for. All but an answer is up to the client."""
+    """Reason of a connection to wait. All but an answer is up to the client."""
 
     HEAD = "head"
     BODY = "body"
@@ -144,14 +144,14 @@ class Connections:
 
 
 class Client(Protocol):
-    """What all connections have in common, those that begin with a TLS handshake too."""
+    """Any connection, also one that begins with a TLS handshake."""
 
     waits: Waits
     since: float
     """When it began to wait for what it waits for."""
     received: int
     holds: int
-    """How many bytes of bodies it holds."""
+    """Bytes of bodies that it holds."""
     loop: asyncio.AbstractEventLoop
 
     def goes_on(self, now: float) -> bool:
@@ -276,7 +276,7 @@ class Connection(HttpToolsProtocol):
         self._all.note_unread(self, unread=True)
 
     def resume_writing(self) -> None:
-        """It does."""
+        """Note that the client reads again."""
         super().resume_writing()
         self._all.note_unread(self, unread=False)
 

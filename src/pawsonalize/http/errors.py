@@ -57,14 +57,14 @@ log = structlog.get_logger()
 
 
 class ErrorDetail(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is wrong, and what to do."""
+    """An error, with the next move."""
 
     code: str
     """For programs: it stays the same."""
     message: str
     """For people: what is wrong, and the next move."""
     field: str | None = None
-    """Where the input is wrong, as in `itemMetadataList[2].itemId`."""
+    """Field of the input that is wrong, as in `itemMetadataList[2].itemId`."""
 
 
 class Rejected(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -77,7 +77,7 @@ class Rejected(msgspec.Struct, frozen=True, omit_defaults=True):
     message: str
     """For people: what is wrong, and the next move."""
     field: str | None = None
-    """Where in the entry."""
+    """Field of the entry."""
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True):
@@ -87,7 +87,7 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     """
 
     error: ErrorDetail
-    """What is wrong."""
+    """The error."""
     rejected: list[Rejected] | UnsetType = UNSET
     """Of a call with several entries: what is wrong with each."""
 

@@ -52,7 +52,7 @@ class EventList(Form, frozen=True):
 
 
 class EventsReceipt(msgspec.Struct, frozen=True):
-    """What became of the events."""
+    """Result for the events."""
 
     accepted: int
     """Events that are on disk now."""

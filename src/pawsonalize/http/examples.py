@@ -2,27 +2,19 @@
 
 from typing import Any
 
-_SAINT_BERNARD = {
-    "animal_species_id": 2,
-    "animal_primary_breed_id": "Saint_Bernard",
-    "animal_size_id": 3,
-    "animal_age_id": 2,
-}
-_SIAMESE = {
-    "animal_species_id": "1",
-    "animal_primary_breed_id": "Siamese",
-    "animal_size_id": "1",
-    "animal_age_id": "1",
-}
-_BEAGLE = {
-    "animal_species_id": 2,
-    "animal_primary_breed_id": "Beagle",
-    "animal_size_id": 2,
-    "animal_age_id": 3,
-}
+
+def _animal(*ids: str | int) -> dict[str, Any]:
+    names = ("species", "primary_breed", "size", "age")
+    return {f"animal_{name}_id": value for name, value in zip(names, ids, strict=True)}
+
+
+_SAINT_BERNARD = _animal(2, "Saint_Bernard", 3, 2)
+_SIAMESE = _animal("1", "Siamese", "1", "1")
+_BEAGLE = _animal(2, "Beagle", 2, 3)
+_ANN = {"userId": "ann"}
 
 EVENT: dict[str, Any] = {
-    "userId": "ann",
+    **_ANN,
     "sessionId": "s-1",
     "eventType": "view",
     "animal_id": "a-7",
@@ -49,14 +41,14 @@ ANIMAL: dict[str, Any] = {
 }
 _PREFERENCES = {"species": [2], "size": [2, 3], "kids": True}
 RECOMMENDATION: dict[str, Any] = {
-    "userId": "ann",
+    **_ANN,
     "limit": 5,
     "context": {"DEVICE": "mobile"},
     "preferences": _PREFERENCES,
 }
 USER: dict[str, Any] = {"attributes": {"MEMBER_SINCE": 2024}, "preferences": _PREFERENCES}
 RERANKING: dict[str, Any] = {
-    "userId": "ann",
+    **_ANN,
     "itemMetadataList": [
         {"itemId": "a-1", "animalMetadata": _SIAMESE},
         {"itemId": "a-2", "animalMetadata": _SAINT_BERNARD},
@@ -64,7 +56,7 @@ RERANKING: dict[str, Any] = {
     ],
 }
 ANIMALS: dict[str, Any] = {
-    "userId": "ann",
+    **_ANN,
     "of": "animals",
     "limit": 5,
     "household": {"kids": True, "dogs": False, "cats": True},
@@ -85,7 +77,7 @@ PAGE: dict[str, Any] = {
     "longitude": -121.1,
 }
 ANIMALS_RERANKING: dict[str, Any] = {
-    "userId": "ann",
+    **_ANN,
     "of": "animals",
     "itemMetadataList": [{"itemId": "a-7"}, {"itemId": "a-8"}],
     "include": ["animal"],
@@ -95,13 +87,13 @@ FILTER: dict[str, Any] = {
     "expression": 'EXCLUDE ItemID WHERE Items.ANIMAL_TYPE IN ("1")',
 }
 FILTERED: dict[str, Any] = {
-    "userId": "ann",
+    **_ANN,
     "filter": "INCLUDE ItemID WHERE Items.ANIMAL_BREED IN ($BREED)",
     "filterValues": {"BREED": '"Beagle","Siamese"'},
     "metadataColumns": {"ITEMS": ["ANIMAL_BREED"]},
 }
 PROMOTED: dict[str, Any] = {
-    "userId": "ann",
+    **_ANN,
     "promotions": [
         {
             "name": "elders",
@@ -111,18 +103,18 @@ PROMOTED: dict[str, Any] = {
     ],
 }
 SHOP_EVENT: dict[str, Any] = {
-    "userId": "ann",
+    **_ANN,
     "sessionId": "s-1",
     "eventType": "view",
     "itemId": "tent-3",
 }
-SHOP_RECOMMENDATION: dict[str, Any] = {"userId": "ann", "datasetGroup": "shop", "limit": 5}
+SHOP_RECOMMENDATION: dict[str, Any] = {**_ANN, "datasetGroup": "shop", "limit": 5}
 SHOP_SIMILAR: dict[str, Any] = {
     "itemId": "tent-3",
     "campaign": "arn:aws:personalize:us-east-1:000000000000:campaign/shop-similar",
 }
 SHOP_RERANKING: dict[str, Any] = {
-    "userId": "ann",
+    **_ANN,
     "datasetGroup": "shop",
     "itemMetadataList": [{"itemId": "tent-3"}, {"itemId": "stove-1"}],
 }

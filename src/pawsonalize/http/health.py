@@ -1,5 +1,7 @@
 """GET /healthz (the process lives) and /readyz (it can answer)."""
 
+from functools import partial
+
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -41,7 +43,7 @@ class CampaignReadiness(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ReadinessAnswer(msgspec.Struct, frozen=True, rename="camel"):
-    """What is served right now, by default and by every campaign, and what goes wrong beside.
+    """Solution versions served right now, by default and by every campaign, and the problems.
 
     `message` says what does not answer yet, or late; it is null where all is well. `roles` are
     what this server does; without `serve` it has no campaigns. Campaigns and problems are listed
@@ -77,18 +79,19 @@ async def get_healthz(_request: Request) -> Response:
 async def get_readyz(request: Request) -> Response:
     """Answer 200 when events can be stored and something can answer, else 503 with the reason.
 
-    Who does not serve needs nothing that answers; nor does `?without=models`, so that a new service
-    gets its first data through a load balancer.
+    A server without the role `serve` needs nothing that answers; nor does `?without=models`, so
+    that a new service gets its first data through a load balancer.
     """
     services: Services = request.app.state.services
     await services.read(services.log.head)
     # A trial write may wait for other writers, so it never runs where answers are made.
-    if (reason := await run_in_threadpool(services.why_not_writable)) is not None:
-        raise StorageUnavailable(f"{reason}. No events are taken in; answers go on meanwhile")
-    monitored, roles = is_monitor(request), services.roles
-    if SERVE not in roles:
+    if (reason := await run_in_threadpool(services.why_not_ready)) is not None:
+        raise StorageUnavailable(reason)
+    monitored = is_monitor(request)
+    ready = partial(ReadinessAnswer, "ready", roles=services.roles)
+    if SERVE not in services.roles:
         problems = await _problems(services) if monitored else ()
-        return json_response(ReadinessAnswer("ready", None, None, [], roles, problems))
+        return json_response(ready(None, None, [], problems=problems))
     entries = await services.read(services.directory.entries)
     orders = await services.read(services.individuals.can_order, services.now())
     try:
@@ -96,19 +99,17 @@ async def get_readyz(request: Request) -> Response:
     except NotReady as nothing_yet:
         if request.query_params.get("without") != "models":
             raise
-        return json_response(ReadinessAnswer("ready", None, nothing_yet.message, [], roles))
+        return json_response(ready(None, nothing_yet.message, []))
     if not monitored:
-        return json_response(ReadinessAnswer("ready", None, found.message, [], roles))
+        return json_response(ready(None, found.message, []))
     campaigns = [
         CampaignReadiness(one.name, one.dataset_group, one.campaign.solution_version)
         for one in found.campaigns
     ]
-    problems = await _problems(services)
     late: str | None = request.app.state.tenants.why_late()
     message = "; ".join(filter(None, (found.message, late))) or None
-    return json_response(
-        ReadinessAnswer("ready", found.solution_version, message, campaigns, roles, problems)
-    )
+    problems = await _problems(services)
+    return json_response(ready(found.solution_version, message, campaigns, problems=problems))
 
 
 async def _problems(services: Services) -> tuple[StandingProblem, ...]:

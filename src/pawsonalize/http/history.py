@@ -34,7 +34,7 @@ class PastEvent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     event_id: str
     """Its id."""
     event_type: str
-    """What was done."""
+    """Type of the event."""
     item_id: str
     """The group, or the item."""
     sent_at: str
@@ -48,13 +48,13 @@ class PastEvent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True)
     animal_id: str | None = msgspec.field(name="animal_id", default=None)
     """The animal."""
     event_value: float | None = None
-    """How much of it."""
+    """Value of the event."""
     recommendation_id: str | None = None
     """The answer that led to it."""
     impression: list[str] = []
-    """What was shown."""
+    """Items that were shown."""
     properties: dict[str, Any] | None = None
-    """What else was sent with it."""
+    """Other properties that were sent."""
 
 
 class History(msgspec.Struct, frozen=True, rename="camel"):
@@ -70,10 +70,7 @@ class History(msgspec.Struct, frozen=True, rename="camel"):
     SITE,
     about=About.GROUP,
     answer=History,
-    parameters=(
-        RequestParameter("userId", "The user.", where="path", required=True),
-        *_PARAMETERS,
-    ),
+    parameters=(RequestParameter("userId", "The user.", where="path", required=True), *_PARAMETERS),
 )
 async def get_user_history(request: Request) -> Response:
     """A user's events, newest first."""

@@ -1,4 +1,4 @@
-"""How long clients may take, and how much of them one worker holds: settings."""
+"""Limits of clients' time, and of what one worker holds of them: settings."""
 
 from typing import Annotated
 
@@ -10,7 +10,7 @@ Seconds = Annotated[float, Meta(gt=0)]
 
 
 class ConnectionLimits(RetentionSettings, frozen=True):
-    """What keeps slow or many clients from taking the service away from the others.
+    """Limits that keep slow or many clients from taking the service away from the others.
 
     A part of the settings, see `settings.py`.
     """
@@ -22,11 +22,11 @@ class ConnectionLimits(RetentionSettings, frozen=True):
     idle_seconds: Seconds = 60.0
     """A connection without a request is closed after so long."""
     max_connections: Annotated[int, Meta(ge=1)] = 4096
-    """How many a worker keeps, or as open files allow; then those that wait longest are closed."""
+    """Number that a worker keeps, or as files allow; then those that wait longest are closed."""
     max_header_bytes: Annotated[int, Meta(ge=1024)] = 32 * 1024
     """Longer heads of requests are refused."""
     max_bodies_bytes: Annotated[int, Meta(ge=1024)] = 128 * 1024 * 1024
-    """How much of request bodies a worker holds; beyond, the bodies that take longest are refused.
+    """Bytes of request bodies that a worker holds; beyond, those that take longest are refused.
     """
     reports_at_once: Annotated[int, Meta(ge=1)] = 1
-    """How many reports, such as /v1/outcomes, a worker makes at the same time; a few wait."""
+    """Number of reports, such as /v1/outcomes, that a worker makes at the same time; a few wait."""

@@ -1,15 +1,12 @@
 """GET /metrics in Prometheus' text form: of all worker processes, and of the whole service.
 
-Figures of the whole service are the same on every server. For them the tables are read every ten
-seconds at most, however often servers are scraped.
+Figures of the whole service are the same on every server.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from threading import Lock
 
-from cachetools import TTLCache
 from prometheus_client import (
     CONTENT_TYPE_LATEST,
     REGISTRY,
@@ -35,7 +32,6 @@ from pawsonalize.kinds.access_keys import MONITOR
 from pawsonalize.wing import parts
 
 OPERATIONS = Operations()
-_KEPT_SECONDS = 10
 
 REQUESTS = Counter(
     "pawsonalize_requests_total", "Requests by route and status.", ("route", "status")
@@ -83,8 +79,8 @@ async def get_metrics(request: Request) -> Response:
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
     gauges = [_gauge(*_PROBLEMS, (((name,), 1) for name in await _problem_names(services)))]
     gauges += await _gauges_of_wings(request, services.now())
-    if (figures := await run_in_threadpool(services.figures)) is not None:
-        gauges += _gauges_of(figures, services.now())
+    with suppress(StorageUnavailable):
+        gauges += _gauges_of(await run_in_threadpool(services.figures), services.now())
     tables = CollectorRegistry()
     tables.register(_Gauges(gauges))
     text = generate_latest(registry) + generate_latest(tables)
@@ -122,28 +118,6 @@ class _Gauges(Collector):
     def collect(self) -> Sequence[Metric]:
         """Return them."""
         return self._gauges
-
-
-class RecentFigures:
-    """The figures as of a few seconds ago; None while the tables cannot be read."""
-
-    def __init__(self, read: Callable[[], ServiceFigures], now: Callable[[], int]) -> None:
-        self._read = read
-        self._known: TTLCache[str, ServiceFigures] = TTLCache(1, _KEPT_SECONDS * SECOND, now)
-        self._lock = Lock()  # never held while the tables are read
-
-    def get(self) -> ServiceFigures | None:
-        """Return the figures; to be called in a thread, as it may read the tables."""
-        with self._lock:
-            if (known := self._known.get("")) is not None:
-                return known
-        try:
-            found = self._read()
-        except StorageUnavailable:
-            return None
-        with self._lock:
-            self._known[""] = found
-        return found
 
 
 _PROBLEMS = ("pawsonalize_problem", "1 for each problem that stands now.", ("name",))

@@ -14,12 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from pawsonalize.access.guard import ANYBODY_CALLED, note
 from pawsonalize.access.limits import Lane, check_reach
 from pawsonalize.domain.errors import InvalidInput, NotReady, PawsonalizeError
-from pawsonalize.engine.ingest.decoder import (
-    UNKNOWN_FIELD,
-    UnknownFields,
-    check_names,
-    likely_name,
-)
+from pawsonalize.engine.ingest.decoder import UNKNOWN_FIELD, UnknownFields, check_names, likely_name
 from pawsonalize.engine.ingest.misfits import form_of, inside
 from pawsonalize.http import (
     animals,

@@ -32,12 +32,7 @@ from pawsonalize.engine.serving.context import Promotion, Query
 from pawsonalize.engine.serving.directory import Address
 from pawsonalize.engine.serving.facets import categorical
 from pawsonalize.engine.serving.filters import AppliedFilter, apply
-from pawsonalize.http.addressing import (
-    CampaignName,
-    DatasetGroupName,
-    address_of,
-    read_visitor,
-)
+from pawsonalize.http.addressing import CampaignName, DatasetGroupName, address_of, read_visitor
 from pawsonalize.http.answers import Include, Metadata
 from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.json import unknown_of
@@ -70,13 +65,13 @@ class PromotionRequest(Form, frozen=True, rename="camel"):
     """Items that a filter of their own fits, and the share of the places that goes to them."""
 
     name: str
-    """What answers call it."""
+    """Its name in answers."""
     percent_promoted_items: Annotated[int, Meta(ge=1, le=100)]
     """The share of the places, in percent."""
     filter: str
-    """Which items: a filter's name, or an expression."""
+    """The items, by a filter's name or an expression."""
     filter_values: FilterValues = msgspec.field(default_factory=dict)
-    """What the parameters of the filter stand for."""
+    """Values of the filter's parameters."""
 
 
 class PreferencesForm(Form, frozen=True):
@@ -113,7 +108,7 @@ class PreferencesForm(Form, frozen=True):
 
 
 class Household(Form, frozen=True):
-    """Who lives with the visitor; what is left out is taken from the stored profile."""
+    """The visitor's household; what is left out is taken from the stored profile."""
 
     kids: bool | None = None
     """Children live with the visitor."""
@@ -126,7 +121,7 @@ class Household(Form, frozen=True):
 
 
 class Deny(Form, frozen=True):
-    """Who must not appear."""
+    """Exclusions from the answer."""
 
     animals: _Denied = msgspec.field(default_factory=list)
     """Ids of animals."""
@@ -143,7 +138,7 @@ class EligibilityFields(Form, frozen=True, rename="camel", kw_only=True):
     """Whether the answer is of animal groups, or of the animals of your inventory. The rules from
     `household` to `deny` are for animals."""
     household: Household | None = None
-    """Who lives with the visitor."""
+    """The visitor's household."""
     species: _Wanted = msgspec.field(default_factory=list)
     """Only these, words (`dog`) or ids."""
     sizes: _Wanted = msgspec.field(default_factory=list)
@@ -159,15 +154,15 @@ class EligibilityFields(Form, frozen=True, rename="camel", kw_only=True):
     max_fee: _Amount | None = None
     """The most that an adoption may cost, in the site's currency."""
     max_distance_km: _Amount | None = None
-    """How far an animal may be, in kilometres. It needs a place: in the request, or stored."""
+    """Greatest distance of an animal, in kilometres. It needs a place, sent or stored."""
     latitude: Annotated[float, Meta(ge=-90, le=90)] | None = None
-    """Where the visitor is, in degrees; with `longitude`."""
+    """The visitor's place, in degrees; with `longitude`."""
     longitude: Annotated[float, Meta(ge=-180, le=180)] | None = None
-    """Where the visitor is, in degrees; with `latitude`."""
+    """The visitor's place, in degrees; with `latitude`."""
     postcode: Id | None = None
-    """Where the visitor is, by the server's postcode table, in place of a point."""
+    """The visitor's place by the server's postcode table, instead of a point."""
     deny: Deny | None = None
-    """Who must not appear."""
+    """Exclusions from the answer."""
 
     synonyms = MappingProxyType(
         dict.fromkeys(("kids", "kid", "children", "child"), "household.kids")
@@ -178,7 +173,7 @@ class EligibilityFields(Form, frozen=True, rename="camel", kw_only=True):
 
 
 class QueryFields(EligibilityFields, frozen=True, rename="camel", kw_only=True):
-    """Who asks, of which moment, and what the answer keeps to: what both questions share."""
+    """Fields of every query: visitor, moment, and the rules of the answer."""
 
     user_id: Id | None = None
     """The user, if you know who it is."""

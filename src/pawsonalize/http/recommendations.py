@@ -95,12 +95,12 @@ _SIMILAR = (
 
 
 class RecommendationRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
-    """Who asks, of what and for how much. Without a user or session: general recommendations."""
+    """A query for recommendations. Without a user or session they are general ones."""
 
     item_id: Id | None = None
-    """What to compare with: a campaign of `similar-items` answers what is like this item."""
+    """Item to compare with: a campaign of `similar-items` answers items like this one."""
     limit: Annotated[int, Meta(ge=1, le=500)] = 10
-    """How many, 1 to 500."""
+    """Number of places, 1 to 500."""
     continues: PageAnswers = msgspec.field(default_factory=list)
     """Of animals: the `recommendationId`s of all answers that the page shows. The answer goes on
     with animals that are in none of them, and what the visitor looked past there does not count."""

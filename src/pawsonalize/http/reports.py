@@ -25,7 +25,7 @@ _CURSOR = re.compile(r"\d{1,18}", re.ASCII)
 
 
 class AuditedAction(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Who did what, when, to which resource, and how that ended."""
+    """An action of an operator: moment, key, operation, resource and outcome."""
 
     at: str
     who: str

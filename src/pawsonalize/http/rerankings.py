@@ -62,7 +62,7 @@ class ItemMetadata(Form, frozen=True, rename="camel"):
     item_id: Annotated[Id | UnsetType, Meta(extra_json_schema={WANTED: True})] = UNSET
     """The animal; in another dataset group than the default one, it may be an item."""
     animal_metadata: AnimalMetadata | None = None
-    """What makes its group; an animal of the inventory, or an item, needs none."""
+    """Attributes of its group; an animal of the inventory, or an item, needs none."""
     animal_id: Annotated[Id | UnsetType, Meta(extra_json_schema={HIDDEN: True})] = UNSET
 
     def named(self) -> str:

@@ -42,7 +42,7 @@ class NestedForm(Form, frozen=True, rename="camel"):
 
 
 class EventWeight(NestedForm, frozen=True, rename="camel"):
-    """How events of a type train: see `EventParameters`."""
+    """Part of events of a type in training: see `EventParameters`."""
 
     event_type: str
     weight: float | None = None
@@ -57,7 +57,7 @@ class EventWeight(NestedForm, frozen=True, rename="camel"):
 
 
 class TuningWish(NestedForm, frozen=True):
-    """How many settings a training tries before it fits: see `Tuning`."""
+    """Number of settings that a training tries before it fits: see `Tuning`."""
 
     trials: Annotated[int, Meta(ge=1, le=MAX_TRIALS)]
     seconds: Annotated[float, Meta(gt=0)] | None = None
@@ -101,7 +101,7 @@ class CampaignUpdateAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="ca
 
 
 class NamedAnswer(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """What every resource has; times are ISO 8601 UTC."""
+    """Fields of every resource; times are ISO 8601 UTC."""
 
     name: str
     status: str
@@ -205,7 +205,7 @@ def types_of(kind: Kind[Any], native: Native) -> ResourceTypes:
         title = native.types.get(what, f"{name}{what.title()}")
         return _struct(title, given, base, native.docs.get(what, pages))
 
-    new = [one for one in native.answer if _name(one) not in NamedAnswer.__struct_fields__]
+    new = [one for one in native.answer if one not in NamedAnswer.__struct_fields__]
     answer = struct("answer", [fields.answer(one) for one in new], NamedAnswer)
     listed = (f"{kind.word.replace(' ', '_')}s", types.GenericAlias(list, (answer,)))
     differing = [one for one in native.answer if isinstance(one, Field)]
@@ -216,16 +216,11 @@ def types_of(kind: Kind[Any], native: Native) -> ResourceTypes:
         answer=answer,
         page=struct("list", [listed, ("next_cursor", str | None)], msgspec.Struct),
         targets={name: str(target) for name, target in targets.items() if target},
-        getters={one.name: _getter(one) for one in differing},
+        getters={
+            one.name: one.of if callable(one.of) else attrgetter(one.of or one.name)
+            for one in differing
+        },
     )
-
-
-def _name(one: str | Field) -> str:
-    return one.name if isinstance(one, Field) else one
-
-
-def _getter(one: Field) -> Callable[[Any], Any]:
-    return one.of if callable(one.of) else attrgetter(one.of or one.name)
 
 
 _STRUCTS: dict[str, Struct] = {}

@@ -1,6 +1,7 @@
 """The endpoints of all kinds of resources: list, create, read, change and delete by name."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -10,15 +11,10 @@ from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.directory import Address
-from pawsonalize.http.addressing import (
-    ADDRESS_PARAMETERS,
-    address_of,
-    enter_group,
-    for_caller,
-)
+from pawsonalize.http.addressing import ADDRESS_PARAMETERS, address_of, enter_group, for_caller
 from pawsonalize.http.callers import enter_owner, own_group
 from pawsonalize.http.json import json_response, read_form, read_limit
-from pawsonalize.http.operation import About, Operation, RequestParameter, camel
+from pawsonalize.http.operation import About, Endpoint, Operation, RequestParameter, camel
 from pawsonalize.http.resource_types import ResourceTypes, types_of
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
@@ -107,7 +103,7 @@ class ResourceEndpoints:
         await run_in_threadpool(self._kind.remove, services, name, services.now())
         return json_response(self._types.show(found))
 
-    async def act(self, request: Request, action: str) -> Response:
+    async def act(self, action: str, request: Request) -> Response:
         """Do what the path names to one."""
         services: Services = request.app.state.services
         name = await self._named(request)
@@ -172,78 +168,32 @@ def operations_of(kind: Kind[Any], native: Native) -> Iterator[Operation]:
     )
 
     def operation(
-        method: str,
-        path: str,
-        endpoint: Callable[[Request], Awaitable[Response]],
-        name: str,
-        summary: str,
-        **more: Any,
+        method: str, path: str, endpoint: Endpoint, name: str, summary: str, **more: Any
     ) -> Operation:
-        more = {"about": about, "answer": types.answer, **more}
+        more = {"about": about, "answer": types.answer, "parameters": named, **more}
         return Operation(method, path, endpoint, summary, CONTROL_PLANE, name=name, **more)
 
-    yield operation(
-        "GET",
-        path,
-        door.list,
-        f"get_{one}s",
-        native.list,
-        answer=types.page,
-        parameters=(*_parent_parameters(kind, native), *PAGE_PARAMETERS),
-    )
+    pages = (*_parent_parameters(kind, native), *PAGE_PARAMETERS)
+    more: dict[str, Any] = {"answer": types.page, "parameters": pages}
+    yield operation("GET", path, door.list, f"get_{one}s", native.list, **more)
     if native.create:
-        yield operation(
-            "POST",
-            path,
-            door.create,
-            f"post_{one}",
-            native.create,
-            request=types.request,
-            status=native.status,
-            examples=dict(native.examples),
-            parameters=ADDRESS_PARAMETERS if native.by_address else (),
-        )
+        more = {"status": native.status, "examples": dict(native.examples)}
+        more |= {"request": types.request, "parameters": ()}
+        if native.by_address:
+            more["parameters"] = ADDRESS_PARAMETERS
+        yield operation("POST", path, door.create, f"post_{one}", native.create, **more)
     path += "/{name}"
-    yield operation(
-        "GET",
-        path,
-        door.read,
-        f"get_{one}",
-        native.get or f"One {kind.word}.",
-        about=About.GROUP if kind.resource is DatasetGroup else about,
-        parameters=named,
-    )
+    summary = native.get or f"One {kind.word}."
+    its_own = About.GROUP if kind.resource is DatasetGroup else about
+    yield operation("GET", path, door.read, f"get_{one}", summary, about=its_own)
     if native.change:
-        yield operation(
-            "PATCH",
-            path,
-            door.change,
-            f"patch_{one}",
-            native.change,
-            request=types.change,
-            examples=dict(native.change_examples),
-            parameters=named,
-        )
+        more = {"request": types.change, "examples": dict(native.change_examples)}
+        yield operation("PATCH", path, door.change, f"patch_{one}", native.change, **more)
     if native.delete:
-        yield operation(
-            "DELETE", path, door.delete, f"delete_{one}", native.delete, parameters=named
-        )
+        yield operation("DELETE", path, door.delete, f"delete_{one}", native.delete)
     for action, summary in native.actions.items():
-        yield operation(
-            "POST",
-            f"{path}/{action}",
-            _acting(door, action),
-            f"post_{action}",
-            summary,
-            parameters=named,
-        )
-
-
-def _acting(door: ResourceEndpoints, action: str) -> Callable[[Request], Awaitable[Response]]:
-    async def act(request: Request) -> Response:
-        return await door.act(request, action)
-
-    return act
+        act = partial(door.act, action)
+        yield operation("POST", f"{path}/{action}", act, f"post_{action}", summary)
 
 
 def _parent_parameters(kind: Kind[Any], native: Native) -> tuple[RequestParameter, ...]:

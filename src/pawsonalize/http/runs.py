@@ -24,7 +24,7 @@ _RUN = RequestParameter("runId", "The run.", where="path", required=True)
 
 
 class RunRequest(Form, frozen=True, rename="camel"):
-    """What to retrain, and on what: everything known `at` that moment; now, if left out.
+    """A wish to retrain on everything known `at` that moment; now, if left out.
 
     Of one `datasetGroup` or of one `solution`; all that ask for it, if both are left out.
     """
@@ -44,7 +44,7 @@ class RunStep(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class RunHalf(msgspec.Struct, frozen=True, rename="camel"):
-    """What became of one campaign's new solution version, and the gate's reasons.
+    """Result for one campaign's new solution version, with the gate's reasons.
 
     `solutionVersion` is empty where none was trained; `errors` are those it was tried again after.
     """

@@ -1,4 +1,4 @@
-"""What the endpoints need, handed to them by the composition root."""
+"""The parts of the engine that endpoints use, as the composition root hands them over."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -77,23 +77,25 @@ class Services:
     problems: Problems
     servers: Servers
     roles: tuple[str, ...]
-    """What this server does."""
+    """Roles of this server."""
     audit: AuditLog
-    figures: Callable[[], ServiceFigures | None]
-    """Figures of the whole service as of some seconds ago; None while the tables cannot be read."""
+    figures: Callable[[], ServiceFigures]
+    """Figures of the whole service, as of some seconds ago."""
     refusals: RefusalSink | None
     """Keeps what /v1/events refuses; None if it is not to be kept."""
     intake: Intake
     why_not_writable: Callable[[], str | None]
-    """Why nothing can be stored right now; None while it can."""
+    """Returns the reason if nothing can be stored right now."""
+    why_not_ready: Callable[[], str | None]
+    """Returns the first finding of the checks that `/readyz` shows, if one needs attention."""
     now: Callable[[], int]
     reads_are_local: bool
     """A read takes a fraction of a millisecond and cannot hang: it needs no thread."""
     max_body_bytes: int
     sources: Mapping[str, str]
-    """Where settings were written, by their names."""
+    """Places where settings were written, by their names."""
     metrics_dir: Path | None = None
-    """Where worker processes leave their metrics; None for a single process."""
+    """Folder of worker processes' metrics; None for a single process."""
 
     async def read(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a call that reads the tables without stalling the event loop."""

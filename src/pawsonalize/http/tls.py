@@ -46,7 +46,7 @@ class Certificate:
         self._looked_at = 0.0
 
     def context(self, now: float) -> ssl.SSLContext:
-        """What the next handshake uses: the newest files that fit together."""
+        """Return the context of the next handshake: of the newest files that fit together."""
         if now - self._looked_at > _LOOK_SECONDS:
             self._looked_at = now
             self._follow()

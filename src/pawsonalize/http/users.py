@@ -49,7 +49,7 @@ class NotedErasure(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class ErasureTrouble(msgspec.Struct, frozen=True):
-    """Why a part of an erasure is not done yet; with `waits`, it will be without your help."""
+    """Reason that a part of an erasure is not done yet; with `waits` it needs no help of yours."""
 
     place: str
     reason: str

@@ -6,7 +6,7 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.attempts import Reporting, attempt
+from pawsonalize.app.background import Reporting, attempt
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.problems import Problems

@@ -7,10 +7,8 @@ import msgspec
 import pytest
 
 from pawsonalize import clock
-from pawsonalize.app import background
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.app.attempts import Reporting, attempt
-from pawsonalize.app.background import Task
+from pawsonalize.app.background import Reporting, Task, attempt
 from pawsonalize.app.engine import Engine
 from pawsonalize.app.upkeep import upkeep
 from pawsonalize.domain.errors import InvalidInput
@@ -30,9 +28,9 @@ def running(tmp_path: Path) -> Iterator[tuple[Adapters, dict[str, Task]]]:
     """The tables, and the tasks by name, of a server that keeps answers for three days."""
     settings = msgspec.structs.replace(make_service(tmp_path), impression_days=3)
     with opened(settings) as adapters:
-        engine = Engine.of(settings, adapters)
-        background.catch_up(settings, engine)
-        tasks = background._tasks(settings, adapters, engine)
+        engine = Engine(settings, adapters)
+        engine.catch_up()
+        tasks = engine.tasks()
         yield adapters, {task.name: task for task in tasks}
         engine.close()
 
@@ -48,8 +46,8 @@ def test_a_schedule_that_fails_keeps_no_run_from_its_worker(
     monkeypatch.setattr(WorkerProcesses, "look", lambda _workers, now: looked.append(now))
     settings = msgspec.structs.replace(make_service(tmp_path), retrain_here=True)
     with opened(settings) as adapters:
-        engine = Engine.of(settings, adapters)
-        for task in background._tasks(settings, adapters, engine):
+        engine = Engine(settings, adapters)
+        for task in engine.tasks():
             if "retrain" in task.name:
                 attempt(task.name, task.work, Reporting.every(0, engine.problems, task.name))
         assert looked

@@ -48,7 +48,12 @@ def test_a_check_that_cannot_be_done_is_a_finding_and_the_others_go_on() -> None
 def test_a_check_is_shown_where_it_says() -> None:
     checks = (Check("first", of_parts, IN_DOCTOR), Check("second", of_parts))
     shown = {place: len(list(examine(checks, SERVICE, place))) for place in CheckPlace}
-    assert shown == {CheckPlace.DOCTOR: 4, CheckPlace.STATUS: 2, CheckPlace.OVERVIEW: 0}
+    assert shown == {
+        CheckPlace.DOCTOR: 4,
+        CheckPlace.STATUS: 2,
+        CheckPlace.OVERVIEW: 0,
+        CheckPlace.READYZ: 0,
+    }
 
 
 def test_a_check_of_the_machine_gets_the_settings_alone(tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.app import background
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.app.engine import Engine
+from pawsonalize.app.doors import services_of
+from pawsonalize.app.engine import Engine, started, tasks_of_wings
 from pawsonalize.cli.serve import run_server
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
@@ -19,12 +19,12 @@ def tasks(settings: Settings, **more: str) -> set[str]:
     """What a server with these settings does again and again."""
     settings = settings.changed(**more)
     with opened(settings) as adapters, ExitStack() as stack:
-        engine = Engine.of(settings, adapters)
-        services = engine.services(settings, adapters)
-        shared = background.started(settings, adapters, services, stack)
+        engine = Engine(settings, adapters)
+        services = services_of(settings, adapters, engine)
+        shared = started(settings, adapters, services, stack)
         found = [
-            *background._tasks(settings, adapters, engine),
-            *background.tasks_of_wings(settings, adapters, services, shared),
+            *engine.tasks(),
+            *tasks_of_wings(settings, adapters, services, shared),
         ]
         engine.close()
     return {one.name for one in found}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pawsonalize.app import shared_data
+from pawsonalize.app import databases
 from pawsonalize.app.adapters import opened
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
@@ -138,7 +138,7 @@ def test_without_a_wing_and_its_line_the_rest_is_a_service_that_runs(
 def test_a_bucket_of_models_is_refused_where_no_wing_opens_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shared_data, "offered", lambda *_: None)
+    monkeypatch.setattr(databases, "offered", lambda *_: None)
     settings = Settings(data_dir=tmp_path / "data", artefact_url=str(tmp_path / "bucket"))
     with pytest.raises(InvalidInput, match="no wing fleet") as refused, opened(settings):
         pass

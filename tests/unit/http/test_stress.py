@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
-from pawsonalize.app import attempts, background
+from pawsonalize.app import background
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.events import Visitor
@@ -170,7 +170,7 @@ def begun(settings: Settings) -> Iterator[Stress]:
         versions = [train(adapters, T0 + n).name for n in range(2_000, 2_006)]
         for often in ("CHOICES", "USES", "SHOWN", "METADATA", "FOLLOW"):
             patch.setattr(background, f"_{often}_SECONDS", OFTEN)
-        patch.setattr(attempts, "_failed", failed)
+        patch.setattr(background, "_failed", failed)
         patch.setattr(Adapters, "answers_at_once", property(lambda _: False))
         with client_of(build_app(settings), raise_server_exceptions=False) as client:
             client.headers["Authorization"] = f"Bearer {key}"

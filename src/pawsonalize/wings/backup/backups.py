@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.databases import open_artefacts, root_key_file
 from pawsonalize.app.new_files import check_new
-from pawsonalize.app.shared_data import open_artefacts, root_key_file
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts import files
 from pawsonalize.domain.errors import (

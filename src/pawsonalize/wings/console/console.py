@@ -8,8 +8,7 @@ from typing import Any
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.attempts import at_the_moment
-from pawsonalize.app.background import Task
+from pawsonalize.app.background import Task, at_the_moment
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import AccessKeys

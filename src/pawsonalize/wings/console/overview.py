@@ -11,7 +11,7 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
 from pawsonalize.app.disk_forecast import forecast
 from pawsonalize.app.doctor import checks as all_checks
-from pawsonalize.app.intake_checks import newest_event_at
+from pawsonalize.app.doctor import newest_event_at
 from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import MINUTE, SECOND, iso, parse_moment

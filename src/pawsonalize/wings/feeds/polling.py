@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.attempts import at_the_moment
+from pawsonalize.app.background import at_the_moment
 from pawsonalize.app.checks import Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.domain.errors import Conflict, NotFetched, PawsonalizeError
 from pawsonalize.domain.roles import WORK

@@ -12,8 +12,7 @@ import structlog
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.attempts import at_the_moment
-from pawsonalize.app.background import HOUSEKEEPING, Task, work_of_one
+from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, work_of_one
 from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.notifications import Notification, NotificationKind

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from pawsonalize.app.attempts import attempt
-from pawsonalize.app.background import follow_campaign
+from pawsonalize.app.background import attempt
+from pawsonalize.app.serving import follow_campaign
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotReady, StorageUnavailable

@@ -1,0 +1,187 @@
+"""The parts of the engine as each door gets them."""
+
+import os
+from collections import Counter
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from pawsonalize import clock
+from pawsonalize.access.slots import HeavyReads
+from pawsonalize.app.adapters import Adapters
+from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
+from pawsonalize.app.doctor import checks
+from pawsonalize.app.engine import Engine
+from pawsonalize.app.tenants import group_of
+from pawsonalize.aws.arn import Arns
+from pawsonalize.aws.services import AwsServices
+from pawsonalize.aws.signatures import Signatures
+from pawsonalize.domain.times import SECOND
+from pawsonalize.engine.ingest.inventory import AnimalNames, Inventory
+from pawsonalize.engine.reporting.exposure_report import available_exposure
+from pawsonalize.engine.reporting.service_figures import FigureSources, RunFigures, ServiceFigures
+from pawsonalize.engine.serving.actions import ActionRecommending
+from pawsonalize.engine.serving.animals.available_watch import InventorySearch
+from pawsonalize.engine.training.retraining.record import Fate
+from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.http.services import Services
+from pawsonalize.kinds.access_keys import ADOPTION_SITE
+from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.kinds.defaults import RECOMMENDER
+from pawsonalize.settings import Settings
+from pawsonalize.storage.servers import Servers
+from pawsonalize.ui.storefront import Learning, Storefront
+
+_NEWEST_RUNS = 200  # more than a run a day is rare, and older ones are deleted
+
+
+def services_of(
+    settings: Settings, adapters: Adapters, engine: Engine, sources: Mapping[str, str] | None = None
+) -> Services:
+    """Return what the native API needs; `sources` has the place where each setting was written."""
+    sources_of_figures = figure_sources(settings, adapters)
+    # The tables are read every ten seconds at most, however often servers are scraped.
+    figures = CachedLookup[None, ServiceFigures](
+        lambda _: sources_of_figures.read(), clock.now, 10 * SECOND
+    )
+    # prometheus_client itself reads this variable when it is imported.
+    metrics_dir = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    return Services(
+        log=adapters.log,
+        inventory=Inventory(adapters.animals),
+        catalogue=adapters.catalogue,
+        ingest=engine.ingest,
+        runtime=engine.serving.runtime,
+        individuals=engine.serving.individuals,
+        directory=adapters.directory(settings),
+        runtimes=engine.serving.runtimes,
+        runs=engine.training.runs,
+        outcomes=engine.outcomes,
+        reports=HeavyReads(settings.reports_at_once, waiting=2),
+        exposure=partial(available_exposure, *adapters.exposed),
+        page_reads=engine.page_reads,
+        registry=adapters.registry,
+        datasets=adapters.datasets,
+        dataset_groups=adapters.dataset_groups,
+        solutions=adapters.solutions,
+        versions=adapters.versions,
+        trainings=adapters.trainings,
+        queue=engine.training.queue,
+        campaigns=adapters.campaigns,
+        jobs=engine.upkeep.jobs,
+        filters=adapters.filters,
+        filterings=engine.serving.filterings,
+        erasing=engine.upkeep.erasing,
+        problems=engine.problems,
+        servers=engine.servers,
+        roles=settings.own_roles,
+        audit=adapters.audit,
+        figures=partial(figures.find, None),
+        refusals=engine.refusals,
+        intake=engine.intake,
+        why_not_writable=adapters.database.why_not_writable,
+        why_not_ready=partial(_why_not_ready, settings, adapters, engine.servers),
+        now=clock.now,
+        reads_are_local=adapters.answers_at_once,
+        max_body_bytes=settings.max_body_bytes,
+        sources=sources or {},
+        metrics_dir=Path(metrics_dir) if metrics_dir else None,
+    )
+
+
+def _why_not_ready(settings: Settings, adapters: Adapters, servers: Servers) -> str | None:
+    service = CheckedService(settings, adapters, clock.now(), servers)
+    found = needing_attention(examine(checks(), service, CheckPlace.READYZ))
+    return f"{found[0].message}. {found[0].next_move}" if found else None
+
+
+def aws_services_of(settings: Settings, adapters: Adapters, engine: Engine) -> AwsServices:
+    """Return what the operations of the Personalize API need."""
+    signatures = None
+    if settings.requires_signatures:
+        keys = adapters.access_keys(settings)
+        count_use = engine.admission.count_use
+        signatures = Signatures(keys, settings.aws_region, clock.now, count_use)
+    serving = engine.serving
+    return AwsServices(
+        arns=Arns(settings.aws_region, settings.aws_account_id),
+        registry=adapters.registry,
+        versions=adapters.versions,
+        trainings=adapters.trainings,
+        queue=engine.training.queue,
+        dataset_groups=adapters.dataset_groups,
+        solutions=adapters.solutions,
+        campaigns=adapters.campaigns,
+        datasets=adapters.datasets,
+        jobs=engine.upkeep.jobs,
+        recommenders=engine.training.recommenders,
+        attributions=engine.upkeep.attributions,
+        action_recommending=ActionRecommending(
+            adapters.log, serving.filterings, serving.impressions
+        ),
+        filters=adapters.filters,
+        filterings=serving.filterings,
+        ingest=engine.ingest,
+        animal_names=AnimalNames(adapters.animals, adapters.catalogue),
+        runtimes=serving.runtimes,
+        now=clock.now,
+        reads_are_local=adapters.answers_at_once,
+        max_body_bytes=settings.max_body_bytes,
+        signatures=signatures,
+        audit=adapters.audit,
+        trackers=CachedLookup(adapters.datasets.tracker, clock.now),
+        groups=CachedLookup(partial(group_of, adapters.registry), clock.now),
+    )
+
+
+def storefront_of(settings: Settings, adapters: Adapters, engine: Engine) -> Storefront:
+    """Return what the adoption site's pages need."""
+    keys = adapters.access_keys(settings) if settings.requires_keys else None
+    found = keys.noted(ADOPTION_SITE) if keys else None
+    is_open = settings.demo_site and not settings.requires_keys
+    return Storefront(
+        runtime=engine.serving.runtime,
+        individuals=engine.serving.individuals,
+        search=InventorySearch(adapters.animals, engine.serving.available),
+        ingest=engine.ingest,
+        log=adapters.log,
+        animals=adapters.animals,
+        live=engine.serving.live[RECOMMENDER],
+        now=clock.now,
+        start_training=engine.start_retraining if is_open else None,
+        learning=Learning(adapters.log, engine.training.runs, engine.training.first_run),
+        is_demo=settings.demo_site,
+        is_open=is_open,
+        name="Pawsonalize" if settings.demo_site else settings.site_name,
+        page_key=f"{found[0].name}.{found[1]}" if found else None,
+        erasing=engine.upkeep.erasing,
+    )
+
+
+def figure_sources(settings: Settings, adapters: Adapters) -> FigureSources:
+    """Return what reads the figures of the whole service."""
+    return FigureSources(
+        adapters.registry,
+        partial(_run_figures, adapters.runs(settings)),
+        adapters.animals,
+        adapters.deliveries,
+        adapters.log,
+        adapters.ledger,
+    )
+
+
+def _run_figures(runs: Runs) -> RunFigures:
+    records = runs.newest(_NEWEST_RUNS)
+    newest_end: dict[str, int] = {}
+    verdicts: dict[tuple[str, str], str] = {}
+    for record in records:
+        if record.ended_at is not None:
+            newest_end.setdefault(record.status, record.ended_at)
+        for half in record.halves:
+            if half.fate is not Fate.OPEN:
+                verdicts.setdefault((half.dataset_group, half.campaign), half.fate.value)
+    return RunFigures(
+        by_status=Counter(record.status for record in records),
+        newest_end=newest_end,
+        verdicts=verdicts,
+    )
