@@ -192,6 +192,8 @@ def test_an_export_imported_elsewhere_is_exported_the_same(wire: Wire, bucket: P
     dataset = f"{GROUP.replace('dataset-group', 'dataset')}/INTERACTIONS"
     first = exported(wire, bucket, dataset, "first", ingestionMode="ALL")
     assert len(first) > 20
+    moments = [row[first[0].index("TIMESTAMP")] for row in first[1:]]
+    assert {len(one) for one in moments} == {10}, "seconds, also of events with milliseconds"
     assert exported(wire, bucket, dataset, "imported", ingestionMode="BULK") == first[:1]
     group = wire.personalize.create_dataset_group(name="copy")["datasetGroupArn"]
     copy = wire.personalize.create_dataset(

@@ -14,21 +14,28 @@ from tests.recipe_data import training_data
 
 
 class Release:
-    """Makes versions of a popularity model over given items, and asks the campaign for them."""
+    """Makes versions over given items, and asks the campaign for them.
+
+    The model is one of popularity, or `fitted` by another recipe.
+    """
 
     def __init__(self, registry: Registry, campaigns: Campaigns, artefacts: ArtefactStore) -> None:
         self._registry = registry
         self._campaigns = campaigns
         self._artefacts = artefacts
 
-    def __call__(self, name: str, *items: str, recipe: str = "popularity-count") -> Campaign:
-        self.train(name, items, recipe)
+    def __call__(
+        self, name: str, *items: str, recipe: str = "popularity-count", fitted: str = ""
+    ) -> Campaign:
+        self.train(name, items, fitted or recipe, fitted)
         return self.ask_for(name)
 
-    def train(self, name: str, items: Sequence[str], recipe: str = "popularity-count") -> None:
-        fitted = recipe_named("popularity-count")
+    def train(
+        self, name: str, items: Sequence[str], recipe: str = "popularity-count", fitted: str = ""
+    ) -> None:
+        by = recipe_named(fitted or "popularity-count")
         events = [("ann", item, T0) for item in items]
-        model = fitted.fit(training_data(events), fitted.settings(), 0)
+        model = by.fit(training_data(events), by.settings(), 0)
         version = SolutionVersion(
             name=name,
             solution="recommender",

@@ -88,8 +88,7 @@ def _interaction(event: Event) -> Row:
         **{name.upper(): _plain(value) for name, value in properties.items()},
         "USER_ID": event.user_id or event.session_id,
         "ITEM_ID": event.item_id,
-        # In seconds, as at AWS; in milliseconds, which imports read as well, if it has any.
-        "TIMESTAMP": event.sent_at if event.sent_at % SECOND else event.sent_at // SECOND,
+        "TIMESTAMP": event.sent_at // SECOND,  # whole seconds, as at AWS
         "EVENT_TYPE": event.event_type,
         "EVENT_VALUE": event.event_value,
         "RECOMMENDATION_ID": event.recommendation_id,

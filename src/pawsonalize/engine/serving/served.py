@@ -18,10 +18,13 @@ from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Context, ContextEvent, FacetedModel, InfluencedModel, Model
+from pawsonalize.recipes.popularity_count import PopularityCount
+from pawsonalize.recipes.trending_now import TrendingNow
 
 _LENGTHS = (0, 1, 3, 10)  # events in the history of the visitors who are played
 _LIST = 100
 _MEASURED_SECONDS = 0.1
+_UNEXPLORED = frozenset({PopularityCount.name, TrendingNow.name})  # as at AWS
 STAND_IN: Final = "popular-groups"
 """The name that answers give in place of the solution version while the remote engine is away."""
 _MARK = ".counts-"
@@ -306,8 +309,8 @@ class Loader:
         try_out(model.stand_in if isinstance(model, RemoteModel) else model, served.cut.as_of)
         solution = self.registry.find(Solution, version.solution)
         group = DEFAULT_DATASET_GROUP if solution is None else solution.data_group
-        exposed = None
-        if self.exposure is not None and settings.exploration_weight > 0 and version.remote is None:
+        exposed, explores = None, settings.exploration_weight > 0 and version.remote is None
+        if self.exposure is not None and explores and version.recipe not in _UNEXPLORED:
             days = settings.exploration_item_age_cut_off
             exposed = self.exposure.of(group).exposed(served.cut, model.item_ids, days)
         return self.weighed(replace(served, model=model, exposed=exposed, dataset_group=group), now)

@@ -346,7 +346,7 @@ def test_exploration_is_the_campaigns_own_or_else_the_settings(
 ) -> None:
     loader = Loader(registry, artefacts, Exposure(log, catalogue, shown))
     live = LiveModel("recommender", campaigns, loader, ServingSettings(0.3))
-    release("v1", "a")
+    release("v1", "a", fitted="user-personalization")
     live.refresh(T0)
     assert live.current.settings.exploration_weight == 0.3
     assert live.current.novelty is not None
@@ -356,6 +356,24 @@ def test_exploration_is_the_campaigns_own_or_else_the_settings(
     registry.update(changed, T0)
     assert not live.refresh(T0), "the version is the same"
     assert live.current.settings.exploration_weight == 0
+    assert live.current.novelty is None
+
+
+@pytest.mark.parametrize("recipe", ["popularity-count", "trending-now"])
+def test_what_was_only_counted_is_not_explored(
+    recipe: str,
+    campaigns: Campaigns,
+    registry: Registry,
+    artefacts: ArtefactStore,
+    release: Release,
+    log: EventLog,
+    catalogue: Catalogue,
+    shown: Impressions,
+) -> None:
+    loader = Loader(registry, artefacts, Exposure(log, catalogue, shown))
+    live = LiveModel("recommender", campaigns, loader, ServingSettings(0.3))
+    release("v1", "a", fitted=recipe)
+    live.refresh(T0)
     assert live.current.novelty is None
 
 
@@ -378,7 +396,7 @@ def test_what_is_shown_is_explored_less_within_seconds_by_every_worker(
         assert live.current.novelty is not None
         return 2**20 // int(live.current.novelty.weights[0])
 
-    release("v1", "a")
+    release("v1", "a", fitted="user-personalization")
     workers = [worker(), worker()]
     before = share(workers[0], T0)
     answers = [_shown(f"RID-{n}", "a") for n in range(40)]
