@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pawsonalize import clock
-from pawsonalize.app.databases import existing_database, made_database, open_artefacts, root_key_of
+from pawsonalize.app.databases import (
+    existing_database,
+    made_database,
+    open_artefacts,
+    outcome_tables,
+    root_key_of,
+)
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.base import ArtefactStore
@@ -90,7 +96,7 @@ class Adapters:
 
     @property
     def answers_at_once(self) -> bool:
-        """Whether answers come from this machine alone, so quickly that no thread is worth it."""
+        """True if answers come from this machine alone, so quickly that no thread is worth it."""
         return self.database.is_local and self.remote is None
 
     @property
@@ -105,8 +111,6 @@ class Adapters:
     @property
     def outcomes(self) -> "OutcomeSources":
         """Tables of outcomes reports; they may be a moment behind."""
-        from pawsonalize.app.databases import outcome_tables
-
         return outcome_tables(self.database, self.log.event_types)
 
     @property

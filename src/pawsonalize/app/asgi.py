@@ -58,7 +58,6 @@ def _certificate() -> Certificate | None:
 
 @cache
 def _connections() -> Connections:
-    """All connections of this process."""
     settings = load_settings()
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:

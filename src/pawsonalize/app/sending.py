@@ -56,7 +56,7 @@ _PEEK = msgspec.json.Decoder(_Peek)
 
 
 def outgoing(line: bytes) -> Outgoing:
-    """A line of a file as it is put: its key is the user, or else the session.
+    """Return a line of a file as a record: its key is the user, or else the session.
 
     What is no event is sent as it is: the other end says what is wrong with it.
     """

@@ -36,7 +36,7 @@ class CampaignModel(msgspec.Struct, frozen=True, rename="camel"):
     dataset_group: str
     solution_version: str | None
     serves: bool
-    """Whether a server loaded it; if not, the first one that starts does."""
+    """True if a server loaded it; if not, the first one that starts does."""
     remote: str | None = None
     """Name of the version at Amazon Personalize, if that trained it and answers."""
     trained_as_of: str | None = None
@@ -77,7 +77,11 @@ def service_state(
     """The state now. Takes some seconds if servers run: they live if they count up meanwhile."""
     newest = newest_event_at(adapters.log)
     service = CheckedService(settings, adapters, now)
-    records = adapters.runs(settings).newest(1)
+    schedule = settings.retrain_schedule.strip()
+    newest_runs = [
+        NewestRetraining(one.run_id, one.status, iso(one.started_at), one.reason)
+        for one in adapters.runs(settings).newest(1)
+    ]
     return ServiceState(
         version=__version__,
         as_of=iso(now),
@@ -89,21 +93,10 @@ def service_state(
         newest_event_at=None if newest is None else iso(newest),
         animals=sum(adapters.availability.count(now).values()),
         models=tuple(_models(adapters)),
-        last_retraining=next(
-            (
-                NewestRetraining(one.run_id, one.status, iso(one.started_at), one.reason)
-                for one in records
-            ),
-            None,
-        ),
-        schedule=_schedule(settings),
+        last_retraining=next(iter(newest_runs), None),
+        schedule=f"{schedule} ({settings.retrain_time_zone})" if schedule else "",
         attention=tuple(needing_attention(examine(checks(), service, CheckPlace.STATUS))),
     )
-
-
-def _schedule(settings: Settings) -> str:
-    schedule = settings.retrain_schedule.strip()
-    return f"{schedule} ({settings.retrain_time_zone})" if schedule else ""
 
 
 def _servers(adapters: Adapters, sleep: Callable[[float], object]) -> tuple[ServerHere, ...]:
@@ -114,16 +107,11 @@ def _servers(adapters: Adapters, sleep: Callable[[float], object]) -> tuple[Serv
         sleep(_LOOK_SECONDS)
         waited += _LOOK_SECONDS
         servers.look()
+    found = [(one.server, one.lives) for one in servers.states() if one.lives is not False]
     return tuple(
-        ServerHere(
-            state.server.place,
-            state.server.roles,
-            state.server.version,
-            iso(state.server.started_at),
-            state.lives,
-        )
-        for state in servers.states()
-        if state.lives is not False and not state.server.is_background
+        ServerHere(one.place, one.roles, one.version, iso(one.started_at), lives)
+        for one, lives in found
+        if not one.is_background
     )
 
 

@@ -101,7 +101,6 @@ def _requested_version(
 
 
 def _campaign_settings(members: Members) -> dict[str, Any]:
-    """Return the fields of a campaign that the request names."""
     config = members.get("campaignConfig")
     settings: dict[str, Any] = {}
     if "minProvisionedTPS" in members:
@@ -193,7 +192,6 @@ def _recommender_details(services: AwsServices, recommender: Recommender) -> Ans
 
 
 def _recommender_settings(members: Members) -> dict[str, Any]:
-    """Return the fields of a recommender that the request names."""
     if "recommenderConfig" not in members:
         return {}
     config = members["recommenderConfig"]

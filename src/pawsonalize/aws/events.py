@@ -208,7 +208,6 @@ def _raw_of(members: Members, name: str, one: Mapping[str, Any]) -> str | None:
 
 
 def _properties(given: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """Return the JSON object in the text of the member `properties`."""
     if "properties" not in given:
         return {}
     try:

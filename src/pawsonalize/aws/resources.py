@@ -111,7 +111,6 @@ def described(services: AwsServices, one: Resource) -> Answer:
 
 
 def _fields(services: AwsServices, kind: Kind[Any], wire: Wire, members: Members) -> dict[str, Any]:
-    """Return the fields of a creation."""
     values: dict[str, Any] = {
         **wire.defaults,
         "name": members.get("jobName" if kind.is_job else "name"),

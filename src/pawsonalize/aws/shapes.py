@@ -235,7 +235,6 @@ def serialise(shape: Any, value: Mapping[str, Any] | None) -> bytes:
 
 @cache
 def _writer(shape: Any) -> Callable[[Any], Any]:
-    """Return the function that makes plain JSON values of the shape's."""
     match shape.type_name:
         case "structure":
             members = [(name, _writer(member)) for name, member in shape.members.items()]

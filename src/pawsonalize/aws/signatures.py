@@ -245,7 +245,6 @@ def _signature(secret: str, given: Authorization, moment: str, canonical: str) -
 
 @lru_cache(maxsize=64)
 def _signing_key(secret: str, *scope: str) -> bytes:
-    """Return the key of one day, region and service."""
     key = f"AWS4{secret}".encode()
     for part in (*scope, "aws4_request"):
         key = hmac.digest(key, part.encode(), "sha256")

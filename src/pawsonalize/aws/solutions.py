@@ -217,7 +217,6 @@ def _ranges(given: Mapping[str, Any]) -> dict[str, Range]:
 
 
 def _selection(members: Members, config: Mapping[str, Any]) -> TrainingSelection:
-    """Return the events that train, and their weights."""
     listed = config.get("eventsConfig", {}).get("eventParametersList", ())
     if listed and "eventType" in members:
         raise AwsError(INVALID_INPUT, "send eventType or eventParametersList, not both")

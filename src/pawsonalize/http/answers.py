@@ -281,7 +281,7 @@ class RerankingResponse(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def is_detailed(request: Request) -> bool:
-    """Whether `?detail=full` is asked for."""
+    """True if the request has `?detail=full`."""
     detail = request.query_params.get("detail")
     if detail not in {None, "full"}:
         raise InvalidInput("detail must be full, or left out", field="detail")

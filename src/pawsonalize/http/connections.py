@@ -155,7 +155,7 @@ class Client(Protocol):
     loop: asyncio.AbstractEventLoop
 
     def goes_on(self, now: float) -> bool:
-        """Whether as much of the body has come as must, since the last look; it begins anew."""
+        """True if enough of the body has come since the last look; the count begins anew."""
 
     def end_late(self) -> None:
         """Close the connection after its time is over, and cut it off if it does not close."""
@@ -281,7 +281,7 @@ class Connection(HttpToolsProtocol):
         self._all.note_unread(self, unread=False)
 
     def goes_on(self, now: float) -> bool:
-        """Whether as much of the body has come as must, since the last look; it begins anew."""
+        """True if enough of the body has come since the last look; the count begins anew."""
         enough = self.received >= (now - self.since) * BYTES_A_SECOND
         self.since, self.received = now, 0
         return enough

@@ -128,7 +128,6 @@ def _as_list(names: Any) -> list[str]:
 
 
 def _structs(types: Sequence[Any]) -> Iterator[type]:
-    """Yield every class of fields that the types use."""
     found: dict[type, None] = {}
     for info in multi_type_info(types):
         _walk(info, found)

@@ -135,7 +135,7 @@ class EligibilityFields(Form, frozen=True, rename="camel", kw_only=True):
     """Rules for answers of animals: a known no excludes, what nobody knows ranks lower."""
 
     of: Of = "groups"
-    """Whether the answer is of animal groups, or of the animals of your inventory. The rules from
+    """Choice of an answer of animal groups, or of the animals of your inventory. The rules from
     `household` to `deny` are for animals."""
     household: Household | None = None
     """The visitor's household."""

@@ -187,7 +187,6 @@ def _recommend_animals(
 def _recommend(
     services: Services, by: Answering, given: RecommendationRequest, explain: bool
 ) -> tuple[Answer, dict[str, Metadata]]:
-    """Return the answer, and the requested columns of its items."""
     query = read_query(services, given, by.dataset_group, explain=explain)
     item_id = None if given.item_id is None else parse_id(given.item_id, "itemId")
     is_default = by.dataset_group == DATASET_GROUP

@@ -169,7 +169,6 @@ def _rerank(
 
 
 def _named(items: list[ItemMetadata]) -> list[str]:
-    """Return the list's animals, as they are named."""
     ids = []
     for place, item in enumerate(items):
         try:

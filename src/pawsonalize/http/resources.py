@@ -197,7 +197,6 @@ def operations_of(kind: Kind[Any], native: Native) -> Iterator[Operation]:
 
 
 def _parent_parameters(kind: Kind[Any], native: Native) -> tuple[RequestParameter, ...]:
-    """The parameters that name a parent."""
     if kind.parent is None or kind.resource.owner is None:
         return ()
     name, which = camel(kind.resource.owner), f"{kind.word}s"

@@ -160,20 +160,19 @@ def _run(record: RunRecord) -> Run:
         **{name: getattr(record, name) for name in (*same, "settings", "findings")},
         as_of=iso(record.as_of),
         started_at=iso(record.started_at),
-        ended_at=None if record.ended_at is None else iso(record.ended_at),
+        ended_at=_moment(record.ended_at),
         dataset_group=record.part.dataset_group,
         solution=record.part.solution,
         halves=[_half(half) for half in record.halves],
         steps=[
-            RunStep(
-                timing.step,
-                iso(timing.began_at),
-                None if timing.ended_at is None else iso(timing.ended_at),
-                timing.errors,
-            )
-            for timing in record.steps
+            RunStep(one.step, iso(one.began_at), _moment(one.ended_at), one.errors)
+            for one in record.steps
         ],
     )
+
+
+def _moment(at: int | None) -> str | None:
+    return None if at is None else iso(at)
 
 
 def _half(half: Half) -> RunHalf:
