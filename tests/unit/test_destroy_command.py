@@ -63,8 +63,8 @@ def test_the_archive_goes_if_that_is_said(service: Settings) -> None:
 def test_what_was_stopped_halfway_is_done_by_doing_it_again(service: Settings) -> None:
     with opened(service) as adapters:
         *steps, _last = parts(service, adapters, with_archive=False)
-        for step in steps:
-            step.remove()
+        for _, remove in steps:
+            remove()
     assert destroy(service, "--yes").exit_code == 0
     assert sorted(one.name for one in service.data_dir.iterdir()) == ["archive", "notes.txt"]
 

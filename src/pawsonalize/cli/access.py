@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.opening import opened, opened_or_made
+from pawsonalize.cli.opening import opened, opened_at, opened_or_made
 from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.resources import print_rows
 from pawsonalize.cli.terminal import print_result, say
@@ -57,8 +57,7 @@ def create(
     scopes: Scopes = None,
     note: Annotated[str, typer.Option(help="Who it is for.")] = "",
     dataset_group: Annotated[
-        str | None,
-        typer.Option(help="The only dataset group that it reaches.", show_default="all"),
+        str | None, typer.Option(help="The only dataset group that it reaches.", show_default="all")
     ] = None,
     origins: Origins = None,
     rate: Annotated[
@@ -122,8 +121,7 @@ def rotate(
 
     Example: pawsonalize keys rotate PAWSXXXXXXXXXXXXXXXX --overlap-days 2
     """
-    settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_at(data_dir) as (settings, adapters):
         new, secret = adapters.access_keys(settings).rotate(key, overlap_days, clock.now())
     _show_secret(new, secret, settings, json)
 
@@ -134,8 +132,7 @@ def ls(data_dir: DataDir = None, json: Json = False) -> None:
 
     Example: pawsonalize keys ls
     """
-    settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_at(data_dir) as (settings, adapters):
         print_rows(list(adapters.access_keys(settings).all()), _TABLE, json)
 
 
@@ -145,13 +142,11 @@ def rm(key: KeyId, data_dir: DataDir = None) -> None:
 
     Example: pawsonalize keys rm PAWSXXXXXXXXXXXXXXXX
     """
-    settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_at(data_dir) as (settings, adapters):
         adapters.access_keys(settings).delete(key)
 
 
 def _show_secret(key: "AccessKey", secret: str, settings: Settings, json: bool) -> None:
-    """Print the key as programs take it: as a bearer's token, and as AWS's clients read it."""
     token = f"{key.name}.{secret}"
     if json:
         shown = {"token": token, "accessKeyId": key.name, "secretAccessKey": secret}

@@ -4,13 +4,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pawsonalize.cli.opening import dataset_group_of, opened
+from pawsonalize.cli.opening import dataset_group_of, opened, opened_at
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
 from pawsonalize.cli.terminal import print_result
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import iso
-from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,8 +42,7 @@ def create(
     name = parse_id(user or session, "userId" if user else "sessionId")
     if not yes:
         typer.confirm(f"Erase {name} for good?", abort=True)
-    settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_at(data_dir) as (settings, adapters):
         group = dataset_group_of(adapters, settings, dataset_group)
         work = erasing(settings, adapters)
         noted = (work.erase_user if user else work.erase_session)(name, group)

@@ -12,16 +12,8 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.opening import dataset_group_of, opened
-from pawsonalize.cli.options import (
-    DataDir,
-    DatasetGroupName,
-    Json,
-    Session,
-    User,
-    command_group,
-    visitor_of,
-)
+from pawsonalize.cli import options
+from pawsonalize.cli.opening import dataset_group_of, opened, opened_at
 from pawsonalize.cli.terminal import print_listing, progress, say
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
@@ -30,11 +22,10 @@ from pawsonalize.settings import load_settings
 from pawsonalize.wing import offered
 
 if TYPE_CHECKING:
-    from pawsonalize.app.adapters import Adapters
     from pawsonalize.domain.events import Event
     from pawsonalize.engine.ingest.history import HistoryPage
 
-app = command_group("Events: watched as they come in, made up, and sent to try things out.")
+app = options.command_group("Events: watched as they come in, made up, and sent to try things out.")
 
 _SEED = 7
 _LOOK_SECONDS = 0.5
@@ -49,10 +40,10 @@ def tail(
         int, typer.Option(min=0, max=500, help="How many of before to begin with.")
     ] = 10,
     follow: Annotated[bool, typer.Option(help="Go on until Ctrl-C, else end at once.")] = True,
-    user: User = None,
-    session: Session = None,
-    data_dir: DataDir = None,
-    json: Json = False,
+    user: options.User = None,
+    session: options.Session = None,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
 ) -> None:
     """Show events as they are stored, and what is refused with the reason; Ctrl-C ends it.
 
@@ -64,32 +55,20 @@ def tail(
     owner = {"user_id": user, "session_id": session}
     wanted = {name: one for name, one in owner.items() if one is not None}
     with opened(data_dir) as adapters, suppress(KeyboardInterrupt):
-        arrivals, refused = _Arrivals(adapters, lines), offered("refused_tail", adapters, lines)
+        log, refused = adapters.log, offered("refused_tail", adapters, lines)
+        offset = max(0, log.head() - lines)
         while True:
-            for event in arrivals.events():
-                if all(getattr(event, name) == one for name, one in wanted.items()):
-                    print(_stored_json(event) if json else _stored(event), flush=True)
+            head = log.head()
+            while offset < head and (found := log.read(offset, head, _AT_ONCE)):
+                offset = found[-1].offset
+                for event in (one.event for one in found):
+                    if all(getattr(event, name) == one for name, one in wanted.items()):
+                        print(_stored_json(event) if json else _stored(event), flush=True)
             for line in () if wanted or refused is None else refused.lines(json=json):
                 print(line, flush=True)
             if not follow:
                 return
             time.sleep(_LOOK_SECONDS)
-
-
-class _Arrivals:
-    """Stored events since the last look; the first look finds some of before, too."""
-
-    def __init__(self, adapters: "Adapters", lines: int) -> None:
-        self._log = adapters.log
-        self._offset = max(0, adapters.log.head() - lines)
-
-    def events(self) -> "Iterator[Event]":
-        """Yield them in the order of the log."""
-        head = self._log.head()
-        while self._offset < head and (found := self._log.read(self._offset, head, _AT_ONCE)):
-            for one in found:
-                yield one.event
-            self._offset = found[-1].offset
 
 
 def _stored(event: "Event") -> str:
@@ -197,8 +176,8 @@ def _form(event: "Event") -> dict[str, object]:
 
 def history(
     *,
-    user: User = None,
-    session: Session = None,
+    user: options.User = None,
+    session: options.Session = None,
     event_type: Annotated[str | None, typer.Option("--type", help="Only events so called.")] = None,
     since: Annotated[str | None, typer.Option(help="Only what was sent then or later.")] = None,
     until: Annotated[str | None, typer.Option(help="Only what was sent before.")] = None,
@@ -206,9 +185,9 @@ def history(
     cursor: Annotated[
         str | None, typer.Option(help="The next page: what the last one ended with.")
     ] = None,
-    dataset_group: DatasetGroupName = None,
-    data_dir: DataDir = None,
-    json: Json = False,
+    dataset_group: options.DatasetGroupName = None,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
 ) -> None:
     """Show what a visitor did, newest first: of a user, the sessions that became theirs too.
 
@@ -227,10 +206,9 @@ def history(
         since=None if since is None else parse_moment(since, "--since"),
         until=None if until is None else parse_moment(until, "--until"),
     )
-    settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_at(data_dir) as (settings, adapters):
         log = adapters.log.of(dataset_group_of(adapters, settings, dataset_group))
-        page = history_page(log, visitor_of(user, session), query)
+        page = history_page(log, options.visitor_of(user, session), query)
     if json:
         events = [past_event(one.event) for one in page.events]
         print(msgspec.json.encode(History(events, page.next_cursor)).decode())
@@ -248,7 +226,6 @@ def _print_history(page: "HistoryPage", owner: str) -> None:
 
 
 def _row(event: "Event") -> tuple[str, ...]:
-    """Return the cells of an event's row, `-` where the event has no value."""
     value = "-" if event.event_value is None else f"{event.event_value:g}"
     ids = (event.user_id, event.session_id, event.animal_id, event.item_id)
     shown = (one or "-" for one in ids)

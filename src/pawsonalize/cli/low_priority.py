@@ -13,10 +13,7 @@ _CONNECTIONS = 8  # as BACKGROUND_CONNECTIONS of the settings, which take long t
 
 
 def give_way(niceness: int = _NICENESS) -> None:
-    """Let everything else go first, and where there are more cores than one, leave one alone.
-
-    Once only: who started this process may have given way already.
-    """
+    """Let everything else go first, once only; of several cores, leave one alone."""
     if os.nice(0) >= niceness:
         return
     os.nice(niceness - os.nice(0))

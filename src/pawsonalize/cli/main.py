@@ -129,7 +129,6 @@ def main(*, warn: bool = True) -> None:
 
 
 def _prepare(*, warn: bool) -> None:
-    """Prepare for any command: make its files private, and name settings without effect."""
     settings = Settings()
     with suppress(PawsonalizeError):  # the command itself says what is wrong with them
         settings, written = read_settings()

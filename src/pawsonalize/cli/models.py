@@ -5,21 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.opening import dataset_group_of, opened
-from pawsonalize.cli.options import (
-    At,
-    DataDir,
-    DatasetGroupName,
-    Json,
-    RecipeName,
-    Seed,
-    Setting,
-    Tune,
-    TuneSeconds,
-    command_group,
-    read_pairs,
-    read_tuning,
-)
+from pawsonalize.cli import options
+from pawsonalize.cli.opening import dataset_group_of, opened, opened_at
 from pawsonalize.cli.terminal import print_result
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
@@ -30,7 +17,7 @@ from pawsonalize.settings import load_settings
 if TYPE_CHECKING:
     from pawsonalize.engine.training.retraining.record import RunRecord
 
-app = command_group("Workflow runs: retrainings.")
+app = options.command_group("Workflow runs: retrainings.")
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="The run, as `runs ls` names it.")]
 Mode = Annotated[
@@ -49,16 +36,16 @@ def train(
             " reranker where re-ranking is enabled",
         ),
     ] = None,
-    recipe: RecipeName = None,
-    setting: Setting = None,
+    recipe: options.RecipeName = None,
+    setting: options.Setting = None,
     mode: Mode = "FULL",
-    tune: Tune = None,
-    tune_seconds: TuneSeconds = None,
-    seed: Seed = 0,
-    at: At = None,
-    dataset_group: DatasetGroupName = None,
-    data_dir: DataDir = None,
-    json: Json = False,
+    tune: options.Tune = None,
+    tune_seconds: options.TuneSeconds = None,
+    seed: options.Seed = 0,
+    at: options.At = None,
+    dataset_group: options.DatasetGroupName = None,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
 ) -> None:
     """Train solution versions and serve them; running servers follow within a second.
 
@@ -67,7 +54,7 @@ def train(
     from pawsonalize.cli.trainings import chosen_solutions, train_and_serve
 
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
-    tuning = read_tuning(tune, tune_seconds)
+    tuning = options.read_tuning(tune, tune_seconds)
     as_of = now if at is None else parse_moment(at, "--at")
     with opened(settings) as adapters:
         if adapters.log.head() == 0:
@@ -86,7 +73,7 @@ def train(
                 mode=TrainingMode(mode),
                 seed=seed,
                 recipe=recipe,
-                settings=read_pairs(setting) or None,
+                settings=options.read_pairs(setting) or None,
                 tuning=tuning,
             )
             trained.append(train_and_serve(adapters, version))
@@ -116,7 +103,7 @@ def _print_version(version: SolutionVersion, is_served: bool) -> None:
 
 
 def retrain(
-    at: At = None,
+    at: options.At = None,
     wait: Annotated[
         bool, typer.Option(help="Show how it goes, to its end; else return at once.")
     ] = True,
@@ -131,8 +118,8 @@ def retrain(
         str | None,
         typer.Option(help="Only this solution, whether it asks or not.", show_default="all"),
     ] = None,
-    data_dir: DataDir = None,
-    json: Json = False,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
 ) -> None:
     """Train new solution versions now, and serve those that prove themselves.
 
@@ -165,8 +152,8 @@ def retrain(
 @app.command("ls")
 def ls(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
-    data_dir: DataDir = None,
-    json: Json = False,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
 ) -> None:
     """List the newest runs and how they ended.
 
@@ -174,26 +161,24 @@ def ls(
     """
     from pawsonalize.cli.trainings import print_runs
 
-    settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_at(data_dir) as (settings, adapters):
         print_result(adapters.runs(settings).newest(limit), json, print_runs)
 
 
 @app.command("show")
-def show(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
+def show(run: RunId, data_dir: options.DataDir = None, json: options.Json = False) -> None:
     """Show what a run found, how it decided and why, and how long each step took.
 
     Example: pawsonalize runs show retrain-20260518T030000000Z
     """
     from pawsonalize.cli.trainings import print_run
 
-    settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_at(data_dir) as (settings, adapters):
         print_result(adapters.runs(settings).get(run), json, print_run)
 
 
 @app.command("watch")
-def watch(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
+def watch(run: RunId, data_dir: options.DataDir = None, json: options.Json = False) -> None:
     """Follow a run to its end; one that nobody works on any more is taken up where it stopped.
 
     Exit codes as of `retrain`.
@@ -202,14 +187,13 @@ def watch(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
     """
     from pawsonalize.cli.trainings import finish, follow
 
-    settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_at(data_dir) as (settings, adapters):
         record = follow(settings, adapters, run)
     finish(record, json)
 
 
 @app.command("cancel")
-def cancel(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
+def cancel(run: RunId, data_dir: options.DataDir = None, json: options.Json = False) -> None:
     """Stop a run and its training, and wait until it has stopped; what is served stays.
 
     Example: pawsonalize runs cancel retrain-20260518T030000000Z
@@ -219,7 +203,6 @@ def cancel(run: RunId, data_dir: DataDir = None, json: Json = False) -> None:
     def show_end(record: "RunRecord") -> None:
         print(f"{record.run_id} is {record.status}: {record.reason}")
 
-    settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_at(data_dir) as (settings, adapters):
         adapters.runs(settings).cancel(run)
         print_result(follow(settings, adapters, run), json, show_end)

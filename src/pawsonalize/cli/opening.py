@@ -49,6 +49,14 @@ def opened(place: Settings | Path | None, *, makes: bool = False) -> Iterator["A
 opened_or_made = partial(opened, makes=True)
 
 
+@contextmanager
+def opened_at(place: Path | None) -> Iterator[tuple[Settings, "Adapters"]]:
+    """Open a data folder, as `opened` does, for a command that needs its settings as well."""
+    settings = load_settings({"data_dir": place})
+    with opened(settings) as adapters:
+        yield settings, adapters
+
+
 def dataset_group_of(adapters: "Adapters", settings: Settings, given: str | None) -> str:
     """Return the group of `--dataset-group`, else the default; NotFound lists those that exist."""
     from pawsonalize.engine.serving.directory import Address
@@ -69,7 +77,6 @@ def _say_where(settings: Settings) -> None:
 
 @contextmanager
 def _recorded(adapters: "Adapters") -> Iterator[None]:
-    """Note the command that runs, if it changes something, and how it ended."""
     words, given = running_command.get() or ("", ())
     if not words or words in _OWN or words.rpartition(" ")[2] in _READ_ONLY:
         yield

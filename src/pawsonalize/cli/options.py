@@ -16,13 +16,11 @@ from pawsonalize.domain.limits import parse_id
 from pawsonalize.kinds.solutions import MAX_TRIALS, Tuning
 
 DataDir = Annotated[
-    Path | None,
-    typer.Option(help="Where everything lives.", show_default="./pawsonalize-data"),
+    Path | None, typer.Option(help="Where everything lives.", show_default="./pawsonalize-data")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 At = Annotated[
-    str | None,
-    typer.Option(help="As of this moment: ISO 8601 or epoch.", show_default="now"),
+    str | None, typer.Option(help="As of this moment: ISO 8601 or epoch.", show_default="now")
 ]
 DatasetGroupName = Annotated[
     str | None,
@@ -37,8 +35,7 @@ RecipeName = Annotated[
     str | None, typer.Option(help="The recipe.", show_default="user-personalization")
 ]
 Encoding = Annotated[
-    str | None,
-    typer.Option(help="Such as utf-8, cp1252, utf-16.", show_default="as it looks"),
+    str | None, typer.Option(help="Such as utf-8, cp1252, utf-16.", show_default="as it looks")
 ]
 Separator = Annotated[
     str | None,
@@ -100,10 +97,7 @@ class CommandGroup(TyperGroup):
     """Commands under one name; their help is plain text, and quick to import."""
 
     def get_params(self, ctx: Any) -> list[Any]:
-        """All options; a flag that is not given is false: without a value, Typer imports Pydantic.
-
-        So are `--help` and those of shell completion.
-        """
+        """Return all options; flags are false by default: for None, Typer imports Pydantic."""
         params: list[Any] = super().get_params(ctx)
         for one in params:
             if getattr(one, "is_flag", False) and one.default is None:

@@ -1,7 +1,4 @@
-"""Commands of the service's own processes: trainings, refreshes, the gate, retrainings.
-
-These commands are not for people. Each starts by `python -m pawsonalize.cli.low_priority`.
-"""
+"""Commands that start the service's own processes, by `cli.low_priority`; not for people."""
 
 import os
 import secrets
@@ -116,12 +113,10 @@ def work(token: int) -> None:
 
 
 def _end(_lease: str) -> None:
-    """End this process: another one goes on with its work."""
-    os._exit(_LOST)
+    os._exit(_LOST)  # another process goes on with its work
 
 
 def _settings() -> Settings:
-    """The settings, with logs as they say."""
     from pawsonalize.logs import configure_logs
 
     settings = load_settings()

@@ -1,7 +1,4 @@
-"""`pawsonalize recommend` and `rerank`: what a visitor would see, in which order, and why.
-
-Answers come from what the campaigns serve, without a running server.
-"""
+"""`pawsonalize recommend` and `rerank`: the next answers for a visitor, and their reasons."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -202,7 +199,6 @@ def _print_animals(answer: "AnimalsAnswer", names: Mapping[str, str], explain: b
 
 
 def _parts(place: "AnimalPlace") -> str:
-    """Return the terms of the utility, greatest first."""
     from pawsonalize.engine.serving.animals.settings import PARTS
 
     parts = sorted(zip(PARTS, place.parts, strict=True), key=lambda part: -abs(part[1]))

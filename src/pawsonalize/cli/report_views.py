@@ -1,8 +1,4 @@
-"""Evaluations and outcomes as text for the terminal, and as pictures.
-
-An evaluation's picture shows NDCG@5 of every ranker with its interval, and the calibration. That of
-outcomes has the waiting curves: the share still waiting by day, of all and of the hardest fifth.
-"""
+"""Evaluations and outcomes as text for the terminal, and as pictures of metrics and waits."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,12 +9,7 @@ from rich.table import Table
 from pawsonalize.cli.terminal import wide_console
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.reporting.report import Curve, Line, OutcomesReport, PolicyEstimate, Stays
-from pawsonalize.engine.training.evaluator import (
-    Evaluation,
-    RankerReport,
-    SplitReport,
-    ndcg_name,
-)
+from pawsonalize.engine.training.evaluator import Evaluation, RankerReport, SplitReport, ndcg_name
 from pawsonalize.evaluation.intervals import Interval
 from pawsonalize.evaluation.metrics import NDCG_AT_5
 
@@ -72,11 +63,12 @@ def _lines(title: str, lines: Sequence[Line]) -> Table:
     )
     for line in lines:
         counts = (line.answers, line.sessions, line.inquiries, line.applications, line.adoptions)
+        rate = line.adoptions_per1000_sessions
         table.add_row(
             line.name,
             *(f"{count:,}" for count in (*counts, line.returns)),
             f"{line.value:.1f}",
-            _number(line.adoptions_per1000_sessions),
+            _UNKNOWN if rate is None else f"{rate:.2f}",
             _share(line.never_shown_share),
         )
     return table
@@ -108,10 +100,6 @@ def _other(judged: PolicyEstimate) -> str:
         f" ({1_000 * value.low:.2f} to {1_000 * value.high:.2f});"
         f" as served, {1_000 * judged.served:.2f}"
     )
-
-
-def _number(value: float | None) -> str:
-    return _UNKNOWN if value is None else f"{value:.2f}"
 
 
 def _share(value: float | None) -> str:
@@ -157,14 +145,14 @@ def print_evaluation(evaluation: Evaluation) -> None:
     console = wide_console(_FILE_WIDTH)
     console.print(
         f"{evaluation.recipe} on {evaluation.events:,} events of {evaluation.users:,} visitors and"
-        f" {evaluation.items:,} items, seed {evaluation.seed}, as of {iso(evaluation.as_of)}",
+        f" {evaluation.items:,} items, seed {evaluation.seed}, as of {iso(evaluation.as_of)}"
     )
     for report in evaluation.splits:
         console.print()
         console.print(f"{_TITLES[report.split]} ({report.split})", style="bold")
         console.print(
             f"trained on {report.training_events:,} events; {report.questions:,} users asked,"
-            f" {report.targets:,} targets among {report.candidates:,} candidates",
+            f" {report.targets:,} targets among {report.candidates:,} candidates"
         )
         console.print(_rankers(report))
         if report.slices:
@@ -258,7 +246,6 @@ def _round_up(value: float) -> float:
 
 
 def _draw(template: str, **values: object) -> str:
-    """Draw the picture of a template of this folder, as SVG text."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     templates = Environment(

@@ -1,25 +1,15 @@
 """`pawsonalize evaluate`: how good a recipe is on the data at hand, and how sure that is."""
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
 import typer
 
 from pawsonalize import clock
 from pawsonalize.app.new_files import check_folder_of, check_new, write_new
+from pawsonalize.cli import options
 from pawsonalize.cli.opening import dataset_group_of, opened
-from pawsonalize.cli.options import (
-    At,
-    DataDir,
-    DatasetGroupName,
-    Json,
-    RecipeName,
-    Seed,
-    Setting,
-    read_pairs,
-)
 from pawsonalize.cli.terminal import print_result, progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
@@ -32,23 +22,16 @@ if TYPE_CHECKING:
 _DOCUMENT, _PICTURE = "evaluation.json", "evaluation.svg"
 
 
-class Splits(StrEnum):
-    """Splits to evaluate on."""
-
-    BOTH = "both"
-    PERSONALIZE = "personalize"
-    TIME = "time"
-
-
 def evaluate(
     *,
-    recipe: RecipeName = None,
-    setting: Setting = None,
-    seed: Seed = 0,
+    recipe: options.RecipeName = None,
+    setting: options.Setting = None,
+    seed: options.Seed = 0,
     split: Annotated[
-        Splits, typer.Option(help="Held-out users (personalize), held-out days (time), or both.")
-    ] = Splits.BOTH,
-    at: At = None,
+        Literal["both", "personalize", "time"],
+        typer.Option(help="Held-out users (personalize), held-out days (time), or both."),
+    ] = "both",
+    at: options.At = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -56,9 +39,9 @@ def evaluate(
             show_default="evaluation, in the data folder, and at artefact_url if that is set",
         ),
     ] = None,
-    dataset_group: DatasetGroupName = None,
-    data_dir: DataDir = None,
-    json: Json = False,
+    dataset_group: options.DatasetGroupName = None,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
 ) -> None:
     """Measure a recipe beside the baselines on held-out events; nothing goes live.
 
@@ -78,9 +61,9 @@ def evaluate(
     order = EvaluationOrder(
         recipe=recipe or settings.recipe,
         as_of=clock.now() if at is None else parse_moment(at, "--at"),
-        settings=read_pairs(setting),
+        settings=options.read_pairs(setting),
         seed=seed,
-        splits=tuple(SplitName) if split is Splits.BOTH else (SplitName(split),),
+        splits=tuple(SplitName) if split == "both" else (SplitName(split),),
     )
     with opened(settings) as adapters, progress("evaluating") as bar:
         group = dataset_group_of(adapters, settings, dataset_group)
@@ -113,8 +96,7 @@ def _write(evaluation: "Evaluation", folder: Path) -> None:
 
 def outcomes(
     since: Annotated[
-        str | None,
-        typer.Option(help="From this moment.", show_default="180 days before --until"),
+        str | None, typer.Option(help="From this moment.", show_default="180 days before --until")
     ] = None,
     until: Annotated[
         str | None, typer.Option(help="To before this moment.", show_default="now")
@@ -129,9 +111,9 @@ def outcomes(
     svg: Annotated[
         Path | None, typer.Option(help="Draw the waiting curves into this new file.")
     ] = None,
-    dataset_group: DatasetGroupName = None,
-    data_dir: DataDir = None,
-    json: Json = False,
+    dataset_group: options.DatasetGroupName = None,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
 ) -> None:
     """Adoptions, stays and who was never shown, by policy and by solution version.
 
@@ -143,7 +125,7 @@ def outcomes(
 
     check_new(svg)
     settings = load_settings({"data_dir": data_dir})
-    weights = read_weights(read_pairs(weight, "--weight"))
+    weights = read_weights(options.read_pairs(weight, "--weight"))
     order = read_order(since, until, clock.now(), within, weights)
     with opened(settings) as adapters:
         group = dataset_group_of(adapters, settings, dataset_group)

@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.opening import dataset_group_of, opened, opened_or_made
+from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
 from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.times import iso
@@ -24,40 +24,10 @@ _MOMENTS = frozenset({"at", "as_of", "since", "until"})
 def add_commands(kind: Kind[Any], commands: Commands) -> typer.Typer:
     """Return the group of commands that a kind describes."""
     app = command_group(commands.about)
-    _Adding(app, kind, commands).add_all()
-    return app
+    made = _KindCommands(kind, commands)
+    name = made.parameter("name")
 
-
-class _Adding:
-    """Adds the commands of a kind to their group."""
-
-    def __init__(self, app: typer.Typer, kind: Kind[Any], commands: Commands) -> None:
-        self._app = app
-        self._kind = kind
-        self._commands = commands
-        self._types = {one.name: one.type for one in msgspec.structs.fields(kind.resource)}
-        argument = typer.Argument(help=f"The {kind.word}.")
-        self._name = _parameter("name", str, argument)
-
-    def add_all(self) -> None:
-        """Add each command that has a text."""
-        commands, kind = self._commands, self._kind
-        self._add_ls()
-        self._add("show", commands.show, [self._name, _JSON], self._show)
-        if commands.create is not None:
-            params = [self._parameter(one) for one in commands.params]
-            self._add("create", commands.create, [*params, _JSON], self._create)
-        if commands.update is not None:
-            params = [self._name, *(self._parameter(one) for one in commands.changes)]
-            self._add("update", commands.update, [*params, _JSON], self._update)
-        if commands.delete is not None:
-            self._add("delete", commands.delete, [self._name], self._delete)
-        for action, text in commands.actions.items():
-            act = partial(self._act, kind.actions[action])
-            self._add(action, text, [self._name, _JSON], act)
-
-    def _add(
-        self,
+    def add(
         command: str,
         text: CommandText,
         parameters: Sequence[Parameter],
@@ -67,23 +37,40 @@ class _Adding:
             run(load_settings({"data_dir": given.pop("data_dir")}), given)
 
         about, example = text
-        line = f"pawsonalize {self._kind.path}s {command} {example}".rstrip()
+        line = f"pawsonalize {kind.path}s {command} {example}".rstrip()
         at = len(parameters) - (_JSON in parameters)
         signed: Any = called  # what Typer reads
         signed.__signature__ = Signature([*parameters[:at], _DATA_DIR, *parameters[at:]])
-        self._app.command(command, help=f"{about}\n\nExample: {line}")(called)
+        app.command(command, help=f"{about}\n\nExample: {line}")(called)
 
-    def _add_ls(self) -> None:
-        owner = self._kind.resource.owner
-        parameters = [_JSON]
-        if owner is not None and self._commands.filter:
-            flag = f"--{owner.replace('_', '-')}"
-            option = typer.Option(flag, help=self._commands.filter, show_default="all")
-            parameters.insert(0, _parameter(owner, str | None, option, None))
-        text = (f"List the {self._kind.word}s, newest first.", self._commands.ls_example)
-        self._add("ls", text, parameters, self._ls)
+    owner = kind.resource.owner
+    narrowing = []
+    if owner is not None and commands.filter:
+        flag = f"--{owner.replace('_', '-')}"
+        option = typer.Option(flag, help=commands.filter, show_default="all")
+        narrowing = [_parameter(owner, str | None, option, None)]
+    text = (f"List the {kind.word}s, newest first.", commands.ls_example)
+    add("ls", text, [*narrowing, _JSON], made.list_all)
+    add("show", commands.show, [name, _JSON], made.show)
+    if commands.create is not None:
+        add("create", commands.create, [*map(made.parameter, commands.params), _JSON], made.create)
+    if commands.update is not None:
+        changes = map(made.parameter, commands.changes)
+        add("update", commands.update, [name, *changes, _JSON], made.update)
+    if commands.delete is not None:
+        add("delete", commands.delete, [name], made.delete)
+    for action, text in commands.actions.items():
+        add(action, text, [name, _JSON], partial(made.act, kind.actions[action]))
+    return app
 
-    def _ls(self, settings: Settings, given: dict[str, Any]) -> None:
+
+class _KindCommands:
+    def __init__(self, kind: Kind[Any], commands: Commands) -> None:
+        self._kind = kind
+        self._commands = commands
+        self._types = {one.name: one.type for one in msgspec.structs.fields(kind.resource)}
+
+    def list_all(self, settings: Settings, given: dict[str, Any]) -> None:
         json = given.pop("json")
         with opened(settings) as adapters:
             parent = next(iter(given.values()), None)
@@ -92,66 +79,58 @@ class _Adding:
             found = list(adapters.registry.all(self._kind.resource, parent=parent))
             print_rows(found, self._commands.columns, json)
 
-    def _show(self, settings: Settings, given: dict[str, Any]) -> None:
-        look = self._commands.look
+    def show(self, settings: Settings, given: dict[str, Any]) -> None:
+        name, look = given["name"], self._commands.look
         with opened(settings) as adapters:
-            name = given["name"]
-            found = (
-                adapters.registry.get(self._kind.resource, name)
-                if look is None
-                else look(adapters, name, clock.now())
-            )
+            if look is None:
+                found = adapters.registry.get(self._kind.resource, name)
+            else:
+                found = look(adapters, name, clock.now())
             print_fields(found, given["json"])
 
-    def _create(self, settings: Settings, given: dict[str, Any]) -> None:
+    def create(self, settings: Settings, given: dict[str, Any]) -> None:
         json = given.pop("json")
-        values = self._values(self._commands.params, given)
-        with (opened_or_made if self._commands.begins else opened)(settings) as adapters:
+        values = _values(self._commands.params, given)
+        with opened(settings, makes=self._commands.begins) as adapters:
             if "dataset_group" in given:
                 group = dataset_group_of(adapters, settings, given["dataset_group"])
                 values["dataset_group"] = group
             print_fields(self._kind.make(adapters, values, clock.now()), json)
 
-    def _update(self, settings: Settings, given: dict[str, Any]) -> None:
+    def update(self, settings: Settings, given: dict[str, Any]) -> None:
         name, json = given.pop("name"), given.pop("json")
-        changes = self._values(self._commands.changes, given)
+        changes = _values(self._commands.changes, given)
         assert self._kind.change is not None
         with opened(settings) as adapters:
             print_fields(self._kind.change(adapters, name, changes, clock.now()), json)
 
-    def _delete(self, settings: Settings, given: dict[str, Any]) -> None:
+    def delete(self, settings: Settings, given: dict[str, Any]) -> None:
         with opened(settings) as adapters:
             self._kind.remove(adapters, given["name"], clock.now())
 
-    def _act(self, act: Action, settings: Settings, given: dict[str, Any]) -> None:
+    def act(self, act: Action, settings: Settings, given: dict[str, Any]) -> None:
         with opened(settings) as adapters:
             print_fields(act(adapters, given["name"], clock.now()), given["json"])
 
-    def _values(self, params: Sequence[str | Param], given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields that are given."""
-        readers = {one.name: one.read for one in params if isinstance(one, Param)}
-        found = {}
-        for name, value in given.items():
-            if value is not None:
-                read = readers.get(name)
-                found[name] = value if read is None else read(value)
-        return found
-
-    def _parameter(self, one: str | Param) -> Parameter:
+    def parameter(self, one: str | Param) -> Parameter:
         if one == "name":
-            return self._name
+            return _parameter(one, str, typer.Argument(help=f"The {self._kind.word}."))
         if isinstance(one, str):
             return _annotated(one, DatasetGroupName, None)
         kind, bounds = _bounds(one.type or self._types[one.name])
-        shown = one.unset or None
-        flags = [one.flag] if one.flag else []
-        about: Any = {"help": one.help} | ({"show_default": shown} if shown else {})
-        if one.is_argument and not one.unset:
+        about: Any = {"help": one.help} | ({"show_default": one.unset} if one.unset else {})
+        if not one.is_argument:
+            option = typer.Option(*([one.flag] if one.flag else []), **(about | bounds))
+            return _parameter(one.name, kind | None, option, None)
+        if not one.unset:
             return _parameter(one.name, kind, typer.Argument(**about))
-        if one.is_argument:
-            return _parameter(one.name, kind | None, typer.Argument(**about), None)
-        option = typer.Option(*flags, **(about | bounds))
-        return _parameter(one.name, kind | None, option, None)
+        return _parameter(one.name, kind | None, typer.Argument(**about), None)
+
+
+def _values(params: Sequence[str | Param], given: Mapping[str, Any]) -> dict[str, Any]:
+    readers = {one.name: one.read for one in params if isinstance(one, Param) and one.read}
+    passed = {name: value for name, value in given.items() if value is not None}
+    return {n: readers[n](value) if n in readers else value for n, value in passed.items()}
 
 
 def _parameter(name: str, kind: Any, about: Any, default: Any = Parameter.empty) -> Parameter:
@@ -167,7 +146,6 @@ _JSON = _annotated("json", Json, default=False)
 
 
 def _bounds(kind: Any) -> tuple[Any, dict[str, float]]:
-    """Return the type without bounds and None, and the bounds as options have them."""
     if get_origin(kind) in {Union, UnionType}:
         kind = next(one for one in get_args(kind) if one is not NoneType)
     if get_origin(kind) is not Annotated:

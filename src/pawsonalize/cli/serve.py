@@ -1,4 +1,4 @@
-"""`pawsonalize serve`: the service, until it is told to stop."""
+"""`pawsonalize serve` and `demo`: the service, until it is stopped."""
 
 import errno
 import os
@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -33,9 +32,9 @@ from pawsonalize.settings import Settings, as_environment, read_settings
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
     from pawsonalize.demo import World
+    from pawsonalize.storage.animals.catalogue import Item
 
 
-_NOWHERE: Mapping[str, str] = MappingProxyType({})
 _DRAIN_SECONDS = 30
 # A worker that has not said a word for so long is replaced; a busy machine starts it slowly.
 _START_SECONDS = 120
@@ -44,6 +43,8 @@ _PORT_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
 _METRICS = "pawsonalize-metrics-"
 _SERVER_LOCK = "server.lock"
+SEED = 7
+_CHUNK = 5_000  # events of the demo world that are stored at once
 _MAKING_SECONDS = 60  # a folder without a lock is not older while its server begins
 
 
@@ -54,30 +55,27 @@ def serve(
 
     Example: pawsonalize serve --port 8080 --workers 2
     """
-    given = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
-    settings, written = read_settings(given)
+    options = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
+    settings, written = read_settings(options)
     run_server(settings, written.sources)
 
 
-def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> None:
-    """Serve until SIGTERM or SIGINT; requests in flight are answered first.
-
-    `sources` says where each setting was written, for people who look.
-    """
+def run_server(settings: Settings, sources: Mapping[str, str] | None = None) -> None:
+    """Serve until SIGTERM or SIGINT. `sources` are the places where settings were written."""
     from pawsonalize.app.asgi import RESERVED_FILES
     from pawsonalize.app.configuration import needs, unusable
 
     # Here, what cannot be used is one line and an exit code; in a worker, a traceback.
     if wrong := list(unusable(settings)):
         raise InvalidInput("; ".join(wrong))
-    wait_for_port(settings)
+    wait_for_port(settings)  # before anything is made or announced that would not be so
     with opened_or_made(settings) as adapters:
         for look in needs(settings):
             look(adapters)
         _check_access(settings, adapters)
         announcement = "\n".join(_announced(settings, adapters))
     os.environ.update(as_environment(settings))
-    os.environ[SOURCES] = msgspec.json.encode(dict(sources)).decode()
+    os.environ[SOURCES] = msgspec.json.encode(dict(sources or {})).decode()
     options: dict[str, Any] = {
         "host": settings.host,
         "port": settings.port,
@@ -96,15 +94,14 @@ def run_server(settings: Settings, sources: Mapping[str, str] = _NOWHERE) -> Non
     say(announcement)
     if settings.workers == 1:
         _run(options)
-        return
-    _supervise_with_workers()
-    with _metrics_folder() as folder:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
-        _run(options)
+    else:
+        _supervise_with_workers()
+        with _metrics_folder() as folder:
+            os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+            _run(options)
 
 
 def _announced(settings: Settings, adapters: "Adapters") -> Iterator[str]:
-    """Yield lines with the service's address, its pages and the models that answer."""
     from pawsonalize.engine.serving.directory import entries
 
     scheme = "https" if settings.tls_certificate else "http"
@@ -126,7 +123,7 @@ def _announced(settings: Settings, adapters: "Adapters") -> Iterator[str]:
 
 
 def _check_access(settings: Settings, adapters: "Adapters") -> None:
-    """InvalidInput where a network would be let in by mistake, or nobody could come in."""
+    # Refuses what would let a network in by mistake, or nobody at all.
     from pawsonalize.app.configuration import check_keys, first_keys
     from pawsonalize.kinds.access_keys import ADOPTION_SITE, Scope
 
@@ -145,7 +142,6 @@ def _check_access(settings: Settings, adapters: "Adapters") -> None:
 
 
 def _allow_files(wanted: int) -> None:
-    """Let this process and its workers open so many files, if the system lets us say so."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
@@ -153,10 +149,7 @@ def _allow_files(wanted: int) -> None:
 
 
 def wait_for_port(settings: Settings) -> None:
-    """Wait until workers without a supervisor have let go of the port; Conflict if others have it.
-
-    Before anything is said or made: what follows would not be so.
-    """
+    """Wait until workers without a supervisor let go of the port; Conflict if others have it."""
     deadline = time.monotonic() + _PORT_SECONDS
     while error := _why_not_bound(settings.host, settings.port):
         if error.errno != errno.EADDRINUSE or time.monotonic() > deadline:
@@ -189,15 +182,12 @@ def _metrics_folder() -> Iterator[str]:
         with suppress(OSError):
             if _is_left(left):
                 shutil.rmtree(left, ignore_errors=True)
-    with (
-        tempfile.TemporaryDirectory(prefix=_METRICS) as folder,
-        held(Path(folder) / _SERVER_LOCK),
-    ):
+    with tempfile.TemporaryDirectory(prefix=_METRICS) as folder, held(Path(folder) / _SERVER_LOCK):
         yield folder
 
 
 def _is_left(folder: Path) -> bool:
-    """Whether the folder is ours, and no server that lives writes into it."""
+    # True if it is ours, and no server that lives writes into it.
     from pawsonalize.kinds.processes import is_held
 
     found = folder.lstat()
@@ -209,14 +199,13 @@ def _is_left(folder: Path) -> bool:
 
 
 def _run(options: dict[str, Any]) -> None:
-    """Run uvicorn, with our exit codes: 0 after a stop that was asked for, else 1."""
     import uvicorn
 
     # Once drained, uvicorn sends itself the signal again, for the handler that was there before.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         uvicorn.run("pawsonalize.app.asgi:asgi", **options)
-    except SystemExit as ended:
+    except SystemExit as ended:  # uvicorn has more exit codes than we promise
         sys.exit(1 if ended.code else 0)
 
 
@@ -236,10 +225,6 @@ def _supervise_with_workers() -> None:
         process.child_conn.close()
 
     Process.start = start_and_let_go  # type: ignore[assignment, method-assign]
-
-
-SEED = 7
-_CHUNK = 5_000
 
 
 def demo(
@@ -265,12 +250,11 @@ def prepare(settings: Settings) -> None:
     from pawsonalize.app.adapters import opened
     from pawsonalize.demo import WorldSettings, generate
 
-    console = Console(stderr=True)
     with opened(settings) as adapters:
         if adapters.log.head() == 0:
             world = generate(WorldSettings(), SEED, clock.now())
             store_world(adapters, world)
-            console.print(
+            Console(stderr=True).print(
                 f"Made a demo world: {len(world.animals):,} animals, {len(world.adopter_ids):,}"
                 f" adopters, {len(world.events):,} events"
             )
@@ -278,17 +262,13 @@ def prepare(settings: Settings) -> None:
 
 def store_world(adapters: "Adapters", world: "World") -> None:
     """Store a world's animals, items and events, events last: they mark it as complete."""
-    from pawsonalize.storage.animals.catalogue import Item
-
     received_at = clock.now()  # as an import would: what is stored now came in now
     adapters.animals.put(world.animals, received_at)
     first_listed: dict[AnimalGroup, int] = {}
     for animal in world.animals:
         first = animal.first_listed_at
         first_listed.setdefault(animal.group_at(first), first)
-    adapters.catalogue.put_items(
-        [Item(group.id, _attributes(group), listed) for group, listed in first_listed.items()]
-    )
+    adapters.catalogue.put_items([_item(*one) for one in first_listed.items()])
     with progress("storing the demo world") as bar:
         for start in range(0, len(world.events), _CHUNK):
             events = world.events[start : start + _CHUNK]
@@ -296,10 +276,13 @@ def store_world(adapters: "Adapters", world: "World") -> None:
             bar(start + _CHUNK, len(world.events))
 
 
-def _attributes(group: AnimalGroup) -> dict[str, str | float | None]:
-    return {
+def _item(group: AnimalGroup, listed: int) -> "Item":
+    from pawsonalize.storage.animals.catalogue import Item
+
+    attributes: dict[str, str | float | None] = {
         "ANIMAL_TYPE": group.species,
         "ANIMAL_BREED": group.breed,
         "ANIMAL_SIZE": group.size,
         "ANIMAL_AGE": group.age,
     }
+    return Item(group.id, attributes, listed)

@@ -86,8 +86,11 @@ def _status_lines(found: "ServiceState", now: int) -> "Iterator[tuple[str, str]]
         yield "", f"more: pawsonalize runs show {last.run}"
     yield "retrains", found.schedule or "when you ask it to (retrain_schedule is empty)"
     for finding in found.attention:
-        move = f"\n→ {finding.next_move}" if finding.next_move else ""
-        yield f"! {finding.check}", f"{finding.message}{move}"
+        yield f"! {finding.check}", _with_next_move(finding)
+
+
+def _with_next_move(finding: "Diagnosis") -> str:
+    return finding.message + (f"\n→ {finding.next_move}" if finding.next_move else "")
 
 
 def _describe_model(model: "CampaignModel", now: int) -> str:
@@ -256,8 +259,7 @@ def _print_findings(findings: list["Diagnosis"]) -> None:
     for finding in findings:
         needs_attention = finding.verdict is Verdict.ATTENTION
         sign = Text("!", style="red") if needs_attention else Text("✓", style="green")
-        text = finding.message + (f"\n→ {finding.next_move}" if finding.next_move else "")
-        rows.append((sign, finding.check, text))
+        rows.append((sign, finding.check, _with_next_move(finding)))
     print_listing(("", "", ""), rows, 200)
 
 

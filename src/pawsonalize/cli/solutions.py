@@ -6,16 +6,8 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.opening import dataset_group_of, opened
-from pawsonalize.cli.options import (
-    DataDir,
-    DatasetGroupName,
-    Json,
-    Setting,
-    command_group,
-    read_pairs,
-    read_tuning,
-)
+from pawsonalize.cli import options
+from pawsonalize.cli.opening import dataset_group_of, opened, opened_at
 from pawsonalize.cli.resources import GROUPS, print_fields, print_rows
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
@@ -29,7 +21,7 @@ if TYPE_CHECKING:
 
 
 app = GROUPS[Solution]
-batch_jobs = command_group("Batch jobs: questions asked by files.")
+batch_jobs = options.command_group("Batch jobs: questions asked by files.")
 
 Name = Annotated[str, typer.Argument(help="The solution.")]
 JobName = Annotated[str, typer.Argument(help="The batch job.")]
@@ -53,8 +45,8 @@ def create(
     *,
     name: Name,
     recipe: Annotated[str, typer.Argument(help="The recipe.")] = USER_PERSONALIZATION,
-    dataset_group: DatasetGroupName = None,
-    setting: Setting = None,
+    dataset_group: options.DatasetGroupName = None,
+    setting: options.Setting = None,
     event: Annotated[
         list[str] | None,
         typer.Option(
@@ -63,20 +55,19 @@ def create(
     ] = None,
     auto_training_days: AutoTrainingDays = None,
     retrain: Retrain = None,
-    data_dir: DataDir = None,
-    json: Json = False,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
 ) -> None:
     """Create a solution: a recipe with its settings, on the data of a dataset group.
 
     Example: pawsonalize solutions create cats user-personalization --dataset-group shelter-b
     """
-    settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_at(data_dir) as (settings, adapters):
         solution = Solution(
             name=name,
             dataset_group=dataset_group_of(adapters, settings, dataset_group),
             recipe=recipe,
-            settings=read_pairs(setting),
+            settings=options.read_pairs(setting),
             selection=TrainingSelection(tuple(map(_event, event or ()))),
             auto_training_days=auto_training_days,
             retrain=retrain,
@@ -94,14 +85,14 @@ def tune(
         float | None,
         typer.Option(help="Begin no trial after so long.", show_default="as long as it takes"),
     ] = None,
-    data_dir: DataDir = None,
-    json: Json = False,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
 ) -> None:
     """Have every full training of a solution tuned from now on, retrainings included.
 
     Example: pawsonalize solutions tune recommender --trials 20 --seconds 600
     """
-    tuning = read_tuning(trials or None, seconds)
+    tuning = options.read_tuning(trials or None, seconds)
     with opened(data_dir) as adapters:
 
         def tuned(solution: Solution) -> Solution:
@@ -113,11 +104,11 @@ def tune(
 @app.command("update")
 def update(
     name: Name,
-    setting: Setting = None,
+    setting: options.Setting = None,
     auto_training_days: AutoTrainingDays = None,
     retrain: Retrain = None,
-    data_dir: DataDir = None,
-    json: Json = False,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
 ) -> None:
     """Change how a solution is trained from now on; what is not named stays.
 
@@ -125,7 +116,7 @@ def update(
     """
     given = {"retrain": retrain, "auto_training_days": auto_training_days}
     changes = {field: value for field, value in given.items() if value is not None}
-    pairs = read_pairs(setting)
+    pairs = options.read_pairs(setting)
     with opened(data_dir) as adapters:
 
         def changed(solution: Solution) -> Solution:
@@ -136,7 +127,6 @@ def update(
 
 
 def _event(given: str) -> EventParameters:
-    """`type` or `type=weight`; InvalidInput for a weight that is no number."""
     event_type, _, weight = given.partition("=")
     try:
         return EventParameters(event_type, float(weight) if weight else None)
@@ -163,8 +153,8 @@ def create_job(
     wait: Annotated[
         bool, typer.Option(help="Do it now, to its end; else a running server does it.")
     ] = True,
-    data_dir: DataDir = None,
-    json: Json = False,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
 ) -> None:
     """Ask a solution version about every line of files, and write `{file}.out` for each.
 
@@ -195,7 +185,7 @@ def create_job(
 
 
 @batch_jobs.command("ls")
-def list_jobs(data_dir: DataDir = None, json: Json = False) -> None:
+def list_jobs(data_dir: options.DataDir = None, json: options.Json = False) -> None:
     """List the batch jobs, of inference first, newest first.
 
     Example: pawsonalize batch-jobs ls
@@ -206,7 +196,7 @@ def list_jobs(data_dir: DataDir = None, json: Json = False) -> None:
 
 
 @batch_jobs.command("show")
-def show_job(name: JobName, data_dir: DataDir = None, json: Json = False) -> None:
+def show_job(name: JobName, data_dir: options.DataDir = None, json: options.Json = False) -> None:
     """Show a batch job.
 
     Example: pawsonalize batch-jobs show mailing
@@ -216,15 +206,14 @@ def show_job(name: JobName, data_dir: DataDir = None, json: Json = False) -> Non
 
 
 @batch_jobs.command("delete")
-def delete_job(name: JobName, data_dir: DataDir = None) -> None:
+def delete_job(name: JobName, data_dir: options.DataDir = None) -> None:
     """Forget a batch job that is done; its files stay.
 
     Example: pawsonalize batch-jobs delete mailing
     """
     from pawsonalize.app.upkeep import background_jobs
 
-    settings = load_settings({"data_dir": data_dir})
-    with opened(settings) as adapters:
+    with opened_at(data_dir) as (settings, adapters):
         job = _find_job(adapters.registry, name)
         background_jobs(settings, adapters).delete(type(job), name)
 

@@ -1,10 +1,6 @@
 """Trainings and retrainings that a command waits for, and runs as text."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import IO
 
 import typer
 from rich.console import Console
@@ -36,6 +32,7 @@ _TRAINING_LOOK_SECONDS = 0.05
 _RUN_LOOK_SECONDS = 0.2
 _BAD = {RunOutcome.FAILED, RunOutcome.CANCELLED, RunOutcome.TIMED_OUT}
 _FILE_WIDTH = 140
+_WORKER_LOG = "retrain.log"  # workers may outlive this terminal
 
 
 def solutions_to_train(settings: Settings) -> tuple[str, ...]:
@@ -74,10 +71,7 @@ def chosen_solutions(
 
 
 def train_and_serve(adapters: Adapters, version: SolutionVersion) -> SolutionVersion:
-    """Train the version to its end, then ask every campaign of its solution to serve it.
-
-    Raises TrainingFailed with the reason. An interrupt stops the training.
-    """
+    """Train a version and have its campaigns serve it; TrainingFailed with the reason."""
     name = version.name
     with progress(f"training {name}") as bar:
         try:
@@ -99,20 +93,17 @@ def train_and_serve(adapters: Adapters, version: SolutionVersion) -> SolutionVer
 
 def start(settings: Settings, adapters: Adapters) -> None:
     """Have the run worked on: by a server, or else by a process of its own."""
-    with _worker_log(settings) as output:
+    with (settings.data_dir / _WORKER_LOG).open("ab") as output:
         worker_processes(settings, adapters, output, outlive=True).look(clock.now())
 
 
 def follow(settings: Settings, adapters: Adapters, run_id: str) -> RunRecord:
-    """Show a run's steps on stderr as they are done, and have it worked on meanwhile.
-
-    Ctrl-C ends the showing alone: the run goes on.
-    """
+    """Show a run's steps on stderr, and have it worked on; Ctrl-C ends the showing alone."""
     console = Console(stderr=True, highlight=False)
     runs = adapters.runs(settings)
     runs.get(run_id)
     console.print(f"{run_id} (Ctrl-C leaves it running)")
-    with _worker_log(settings) as output, console.status("") as spinner:
+    with (settings.data_dir / _WORKER_LOG).open("ab") as output, console.status("") as spinner:
         processes = worker_processes(settings, adapters, output, outlive=True)
         shown = 0
         while True:
@@ -124,15 +115,7 @@ def follow(settings: Settings, adapters: Adapters, run_id: str) -> RunRecord:
             time.sleep(_RUN_LOOK_SECONDS)
 
 
-@contextmanager
-def _worker_log(settings: Settings) -> Iterator[IO[bytes]]:
-    # A file, as workers may outlive this terminal.
-    with Path(settings.data_dir / "retrain.log").open("ab") as file:
-        yield file
-
-
 def _show_steps(record: RunRecord, shown: int, console: Console, spinner: Spinner) -> int:
-    """Print the steps done since; return the number of those shown."""
     done = [timing for timing in record.steps if timing.ended_at is not None]
     for timing in done[shown:]:
         _print_step(console, timing)

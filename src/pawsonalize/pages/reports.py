@@ -1,15 +1,27 @@
 """Reports that wings make for the console: notifications, and refused events."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from pawsonalize.domain.times import iso
 from pawsonalize.storage.work import Deliveries, Delivery
 
+T = TypeVar("T", bound=msgspec.Struct)
+
 _SHOWN = 20
-_LOOKED_AT = 200
+_LOOKED_AT = 200  # so that a channel is known that sends seldom
+
+
+def report_of(kind: type[T], source: object, /, **more: object) -> T:
+    """Return a struct of `more` and a source's fields of the same names; `…_at` as ISO 8601."""
+    for name in kind.__struct_fields__:
+        if name not in more:
+            value = getattr(source, name)
+            is_moment = name.endswith("_at") and isinstance(value, int)
+            more[name] = iso(value) if is_moment else value
+    return kind(**more)
 
 
 class NotificationChannel(msgspec.Struct, frozen=True, rename="camel"):
@@ -59,17 +71,16 @@ def _channel(name: str, newest: list[Delivery]) -> NotificationChannel:
 
 
 def _sent(delivery: Delivery) -> SentNotification:
-    news, waits = delivery.notification, delivery.delivered_at is None
-    again = delivery.next_attempt_at if waits else None
-    return SentNotification(
-        delivery.notifier,
-        news.kind,
-        news.subject,
-        iso(news.happened_at),
-        delivery.attempts,
-        None if delivery.delivered_at is None else iso(delivery.delivered_at),
-        None if again is None else iso(again),
-        delivery.last_error,
+    news = delivery.notification
+    return report_of(
+        SentNotification,
+        delivery,
+        channel=delivery.notifier,
+        kind=news.kind,
+        subject=news.subject,
+        happened_at=iso(news.happened_at),
+        # What was delivered has no next attempt, whatever was planned.
+        **({} if delivery.delivered_at is None else {"next_attempt_at": None}),
     )
 
 

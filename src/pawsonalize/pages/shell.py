@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache, partial
-from urllib.parse import parse_qsl, quote, unquote
+from urllib.parse import quote, unquote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -11,16 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from pawsonalize.access.admission import Admission, Caller
 from pawsonalize.access.limits import Lane, check_reach
-from pawsonalize.domain.errors import (
-    Conflict,
-    Forbidden,
-    InvalidInput,
-    NotFound,
-    PawsonalizeError,
-    TooManyRequests,
-    Unauthenticated,
-)
-from pawsonalize.engine.ingest.decoder import read_bounded
+from pawsonalize.domain import errors
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import CONTROL_PLANE, OPERATOR, Scope
 from pawsonalize.ui.rendering import page
@@ -32,14 +23,14 @@ SIGN_IN = "/console/sign-in"
 SESSION = "pawsonalize_console"
 _NOTICE = "pawsonalize_notice"
 _NOTICE_SECONDS = 60
-_MAX_FORM_BYTES = 16_384
-_STATUS: tuple[tuple[type[PawsonalizeError], int, str], ...] = (
-    (InvalidInput, 400, "That did not work"),
-    (Forbidden, 403, "This key does not open that"),
-    (NotFound, 404, "There is no such page"),
-    (Conflict, 409, "That cannot be done now"),
-    (TooManyRequests, 429, "Too many requests"),
-    (PawsonalizeError, 503, "Not right now"),
+# The first class that fits counts.
+_STATUS: tuple[tuple[type[errors.PawsonalizeError], int, str], ...] = (
+    (errors.InvalidInput, 400, "That did not work"),
+    (errors.Forbidden, 403, "This key does not open that"),
+    (errors.NotFound, 404, "There is no such page"),
+    (errors.Conflict, 409, "That cannot be done now"),
+    (errors.TooManyRequests, 429, "Too many requests"),
+    (errors.PawsonalizeError, 503, "Not right now"),
 )
 
 
@@ -97,7 +88,7 @@ def guarded(
                 key = (report, request.url.query)
                 request.state.report = await services.reports.share(key, partial(report, request))
             return await services.page_reads.make(answer, request, caller)
-        except PawsonalizeError as error:
+        except errors.PawsonalizeError as error:
             return failed(request, error, caller)
         finally:
             if entered is not None:
@@ -111,15 +102,9 @@ def shown(
 ) -> Response:
     """A page with the navigation, and the notice of what was just done."""
     notice = unquote(request.cookies.get(_NOTICE, ""))
-    response = page(
-        template,
-        status,
-        pages=links() if caller.dataset_group is None else (),
-        current=_current(request.url.path),
-        key_id=caller.key_id,
-        notice=notice,
-        **content,
-    )
+    content |= {"pages": links() if caller.dataset_group is None else (), "notice": notice}
+    content |= {"current": _current(request.url.path), "key_id": caller.key_id}
+    response = page(template, status, **content)
     if notice:
         response.delete_cookie(_NOTICE)
     return response
@@ -148,15 +133,11 @@ async def caller_of(request: Request, allowed: frozenset[Scope]) -> Caller:
     return await run_in_threadpool(admission.of_session, request.cookies.get(SESSION), allowed)
 
 
-async def fields_of(request: Request, most_bytes: int = _MAX_FORM_BYTES) -> dict[str, str]:
-    """Return what a form sent; of a field that is there twice, the last."""
-    body = await read_bounded(request.stream(), most_bytes)
-    return dict(parse_qsl(body.decode("utf-8", "replace")))
-
-
-def failed(request: Request, error: PawsonalizeError, caller: Caller | None = None) -> Response:
+def failed(
+    request: Request, error: errors.PawsonalizeError, caller: Caller | None = None
+) -> Response:
     """Return the page of an error; the form to sign in where that is missing."""
-    if isinstance(error, Unauthenticated):
+    if isinstance(error, errors.Unauthenticated):
         return RedirectResponse(f"{SIGN_IN}?next={quote(request.url.path, safe='')}", 303)
     status, title = next(
         (status, title) for kind, status, title in _STATUS if isinstance(error, kind)
@@ -166,6 +147,5 @@ def failed(request: Request, error: PawsonalizeError, caller: Caller | None = No
 
 
 def _current(path: str) -> str:
-    """Return the link of the navigation that the path is of, or below."""
     below = (link for _, link in links() if path == link or path.startswith(f"{link}/"))
     return max(below, key=len, default="")

@@ -22,21 +22,13 @@ from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.pages.shell import (
-    caller_of,
-    failed,
-    fields_of,
-    guarded,
-    links,
-    see,
-    services_of,
-    shown,
-)
+from pawsonalize.pages.shell import caller_of, failed, guarded, links, see, services_of, shown
 from pawsonalize.storage.journal import AuditEntry
+from pawsonalize.ui.endpoints import fields_of
 from pawsonalize.ui.rendering import with_query
 
 GROUP_PARAMETER = "datasetGroup"
-_GROUPS = 50
+_GROUPS = 50  # in the menu of a page
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +57,7 @@ class ViewQuery:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One view, for keys that operate the service.
-
-    Its page is `template` with the report, which the template knows as `called`.
-    """
+    """A view for operators; its page is `template`, which knows the report as `called`."""
 
     page: str
     template: str
@@ -76,10 +65,10 @@ class View:
     content: Callable[[ViewQuery, Any], Mapping[str, Any]] | None = None
     """More content for the template."""
     called: str = "report"
-    path: str = ""
-    """The path of its JSON below /v1/console; empty for a page without."""
     operation: str = ""
-    """The name of the operation that answers with the JSON."""
+    """The name of the operation that answers with its JSON; empty for a page without."""
+    path: str = ""
+    """The path of the JSON below /v1/console, by the name of the operation if left out."""
     summary: str = ""
     answer: Any = None
     about: About = About.SERVICE
@@ -108,14 +97,14 @@ class View:
             query = ViewQuery.of(request, group)
             services = query.services
             if self.takes_long:
-                key = (self.path, group, request.url.query)
+                key = (self.operation, group, request.url.query)
                 return json_response(await services.reports.share(key, partial(self.read, query)))
             return json_response(await services.page_reads.make(self.read, query))
 
         endpoint.__name__ = f"get_{self.operation}"
         return Operation(
             "GET",
-            f"/v1/console{self.path}",
+            f"/v1/console{self.path or f'/{self.operation}'}",
             endpoint,
             self.summary,
             OPERATOR,
@@ -168,7 +157,6 @@ def tabs_of(page: str) -> tuple[tuple[str, str], ...]:
 
 
 def _groups(services: Services) -> list[str]:
-    """Return the names of the dataset groups, sorted; the first 50 of them."""
     return sorted(one.name for one in services.registry.page(DatasetGroup, _GROUPS))
 
 

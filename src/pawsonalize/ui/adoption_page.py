@@ -131,7 +131,6 @@ def _answers(query: Query, ordered: Ordered, picks: Sequence[Pick]) -> Iterable[
 def _read_request(
     request: Request, storefront: Storefront, looking_for: Preferences, adopted: frozenset[str]
 ) -> tuple[HouseholdRules, Eligibility, list[str]]:
-    """Return the page's request, the rules that follow from it, and notes for the visitor."""
     notices = [_NOTICES[one] for one in request.query_params.getlist("notice") if one in _NOTICES]
     filters = HouseholdRules.of(request, looking_for)
     try:
@@ -150,7 +149,6 @@ def _show(request: Request) -> int:
 
 
 def _more(filters: HouseholdRules, show: int, ordered: Ordered) -> str | None:
-    """Return the address of the longer page, at the last animal of this one."""
     if not ordered.shown or show >= min(ordered.total, MAX_RESULTS):
         return None
     longer = filters.path(filters.species, show=str(show + _PAGE))

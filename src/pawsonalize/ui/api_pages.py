@@ -1,7 +1,6 @@
 """/docs: the API for people, made from its document, with a form to try each operation."""
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from types import SimpleNamespace
@@ -13,25 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from pawsonalize.ui.rendering import page
+from pawsonalize.ui.rendering import page, prose
 
 Document = Mapping[str, Any]
 
 _PREFIX = "#/components/schemas/"
-_CODE = re.compile(r"`([^`]+)`")
 _ERROR_TYPES = ("ErrorAnswer", "ErrorDetail", "Rejected")
 
 
-def marked_up(text: str) -> Markup:
-    """Return text of the document, escaped, with what stands in backticks as code."""
-    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped before
-
-
 def tags_of(document: Document) -> dict[str, SimpleNamespace]:
-    """Return the groups of the document by their names in addresses, in its order.
-
-    Each has its `operations`, all that a caller has to know of them, and the `types` they use.
-    """
+    """Return the groups of the document, with operations and types, by their names in addresses."""
     found = {}
     for tag in document["tags"]:
         own = [
@@ -44,7 +34,7 @@ def tags_of(document: Document) -> dict[str, SimpleNamespace]:
         found[slug] = SimpleNamespace(
             name=tag["name"],
             slug=slug,
-            description=marked_up(tag["description"]),
+            description=prose(tag["description"]),
             operations=[_operation(method.upper(), path, one) for method, path, one in own],
             types=[
                 table_of(name, document) for name in _reached([one for *_, one in own], document)
@@ -63,8 +53,8 @@ def _operation(method: str, path: str, one: Mapping[str, Any]) -> SimpleNamespac
         path=path,
         # Not every POST does: some are questions.
         changes_data=method != "GET" and "/recommendations" not in path,
-        summary=marked_up(one["summary"]),
-        description=marked_up(one.get("description", "")),
+        summary=prose(one["summary"]),
+        description=prose(one.get("description", "")),
         scopes=[name for way in one["security"] for name in way],
         parameters=[
             _row(given["name"], given, given["schema"], given["required"], given["in"])
@@ -92,7 +82,7 @@ def _row(
         name=name,
         kind=kind_of(schema),
         is_required=is_required,
-        description=marked_up(one.get("description", "")),
+        description=prose(one.get("description", "")),
         where=where,
     )
 
@@ -143,7 +133,6 @@ def _named(name: str, schema: Mapping[str, Any]) -> Markup:
 
 
 def _reached(operations: Sequence[Mapping[str, Any]], document: Document) -> list[str]:
-    """Return the names of the types that operations use, each after what uses it first."""
     found: dict[str, None] = {}
     waiting = [name for one in operations for name in _references(one)]
     while waiting:
@@ -171,7 +160,7 @@ def table_of(name: str, document: Document) -> SimpleNamespace:
     required = schema.get("required", ())
     return SimpleNamespace(
         name=name,
-        description=marked_up(schema.get("description", "")),
+        description=prose(schema.get("description", "")),
         fields=[
             _row(field, one, one, field in required)
             for field, one in schema.get("properties", {}).items()
@@ -201,9 +190,9 @@ def _overview(document: Document, tags: Mapping[str, SimpleNamespace]) -> Respon
         tags=tags,
         current=None,
         version=document["info"]["version"],
-        paragraphs=[marked_up(one) for one in document["info"]["description"].split("\n\n")],
+        paragraphs=[prose(one) for one in document["info"]["description"].split("\n\n")],
         schemes=[
-            (name, marked_up(one["description"]))
+            (name, prose(one["description"]))
             for name, one in document["components"]["securitySchemes"].items()
         ],
         types=[table_of(name, document) for name in _ERROR_TYPES],

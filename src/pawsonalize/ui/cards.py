@@ -33,10 +33,7 @@ def animal_card(
     favourites: Set[str],
     shown: Shown | None = None,
 ) -> dict[str, Any]:
-    """Return the content of an animal's card, by the names that templates use.
-
-    `recommendation_id` is the answer that the visitor came from, `shown` the animal's place in it.
-    """
+    """Return the content of a card for templates; `shown` is the animal's place in an answer."""
     group, days = animal.group_at(now), animal.waiting_days(now)
     name = animal.name or f"A {words.SPECIES.get(group.species, 'friend')}"
     is_favourite, waiting = animal.animal_id in favourites, words.waiting(days)

@@ -48,8 +48,7 @@ _ASK = ("inquiry", "Ask about {name}", "You asked about {name}")
 _ADOPT = ("adoption", "Adopt {name}", "You adopted {name}")
 
 
-def get_animal_page(request: Request, visitor: Visitor) -> Response:
-    """Show an animal; the page's script tells the service that it was viewed."""
+def _get_animal_page(request: Request, visitor: Visitor) -> Response:
     storefront = Storefront.of(request)
     now = storefront.now()
     animal = storefront.animals.get(request.path_params["animal_id"])
@@ -78,7 +77,6 @@ def get_animal_page(request: Request, visitor: Visitor) -> Response:
 def _others(
     storefront: Storefront, known: Knowledge, animal: Animal, now: int
 ) -> list[dict[str, Any]]:
-    """Return other animals of the species that visitors who like this one like."""
     rules = Eligibility(
         species=frozenset([animal.species]), denied=Denied(animals=known.did("adoption"))
     )
@@ -97,8 +95,7 @@ def _source(request: Request) -> str | None:
         return None
 
 
-def get_visitor_page(request: Request, visitor: Visitor) -> Response:
-    """Show what this browser's visitor did here."""
+def _get_visitor_page(request: Request, visitor: Visitor) -> Response:
     storefront = Storefront.of(request)
     now = storefront.now()
     known = Knowledge.of(storefront, visitor)
@@ -117,7 +114,7 @@ def get_visitor_page(request: Request, visitor: Visitor) -> Response:
     )
 
 
-async def post_forget(request: Request, visitor: Visitor, _fields: Fields) -> Response:
+async def _post_forget(request: Request, visitor: Visitor, _fields: Fields) -> Response:
     """Erase what this browser's visitor did, and go on as somebody new."""
     storefront = Storefront.of(request)
     session_id = visitor.session_id
@@ -142,8 +139,7 @@ def _visitor_cards(
     ]
 
 
-async def post_event(request: Request, visitor: Visitor, fields: Fields) -> Response:
-    """Record what the visitor did with an animal, then show its page again."""
+async def _post_event(request: Request, visitor: Visitor, fields: Fields) -> Response:
     storefront = Storefront.of(request)
     animal_id: str = request.path_params["animal_id"]
     event_type = fields.get("eventType", "")
@@ -175,8 +171,7 @@ def _adopt(storefront: Storefront, animal_id: str) -> None:
     inventory.set_status(animal_id, AnimalStatus.ADOPTED, now)
 
 
-async def post_sign_in(request: Request, visitor: Visitor, fields: Fields) -> Response:
-    """Go on as the user of that name; what the session did before counts as the user's."""
+async def _post_sign_in(request: Request, visitor: Visitor, fields: Fields) -> Response:
     if not Storefront.of(request).is_open:
         raise NotFound("nobody signs in here: this site has no passwords to tell who you are")
     user_id = parse_id(fields.get("userId"), "The name")
@@ -188,16 +183,14 @@ async def post_sign_in(request: Request, visitor: Visitor, fields: Fields) -> Re
     return response
 
 
-async def post_sign_out(request: Request, visitor: Visitor, _fields: Fields) -> Response:
-    """Go on as somebody new."""
+async def _post_sign_out(request: Request, visitor: Visitor, _fields: Fields) -> Response:
     response = see("/")
     forget_answers(response)
     remember(request, response, replace(visitor, user_id=None, session_id=new_session_id()))
     return response
 
 
-async def post_train(request: Request, _visitor: Visitor, _fields: Fields) -> Response:
-    """Begin a retraining; it goes on in the background."""
+async def _post_train(request: Request, _visitor: Visitor, _fields: Fields) -> Response:
     start = Storefront.of(request).start_training
     if start is None:
         raise NotFound("this server does not train from the site: run `pawsonalize retrain`")
@@ -209,15 +202,15 @@ def routes() -> list[BaseRoute]:
     """Return the site's routes; they find their `Storefront` in `app.state.storefront`."""
     return [
         Route("/", get_adoption_page),
-        Route("/animals/{animal_id:path}/events", posted_form(post_event), methods=["POST"]),
-        Route("/animals/{animal_id:path}", shown(get_animal_page)),
+        Route("/animals/{animal_id:path}/events", posted_form(_post_event), methods=["POST"]),
+        Route("/animals/{animal_id:path}", shown(_get_animal_page)),
         Route("/portrait.svg", get_portrait),
         Route("/learning", shown(get_learning)),
         Route("/looking-for", shown(get_looking_for)),
         Route("/looking-for", posted_form(post_looking_for), methods=["POST"]),
-        Route(HOME, shown(get_visitor_page)),
-        Route(f"{HOME}/forget", posted_form(post_forget), methods=["POST"]),
-        Route("/sign-in", posted_form(post_sign_in), methods=["POST"]),
-        Route("/sign-out", posted_form(post_sign_out), methods=["POST"]),
-        Route("/train", posted_form(post_train), methods=["POST"]),
+        Route(HOME, shown(_get_visitor_page)),
+        Route(f"{HOME}/forget", posted_form(_post_forget), methods=["POST"]),
+        Route("/sign-in", posted_form(_post_sign_in), methods=["POST"]),
+        Route("/sign-out", posted_form(_post_sign_out), methods=["POST"]),
+        Route("/train", posted_form(_post_train), methods=["POST"]),
     ]

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
@@ -9,22 +10,17 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from pawsonalize.domain.errors import (
-    Conflict,
-    CorruptArtefact,
-    InputTooLarge,
-    InvalidInput,
-    NotFound,
-    NotReady,
-    PawsonalizeError,
-    StorageUnavailable,
-)
+from pawsonalize.domain import errors
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.decoder import read_bounded
 from pawsonalize.ui.rendering import page
 from pawsonalize.ui.storefront import Storefront
 
+Fields = Mapping[str, str]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_MAX_FORM_BYTES = 16 * 1024
 _SESSION = "pawsonalize_session"
 _USER = "pawsonalize_user"
 _ANSWERS = "pawsonalize_looking_for"
@@ -34,15 +30,12 @@ _PAGES_LENGTH = 3_000  # of a cookie that every browser and proxy takes
 
 
 def new_session_id() -> str:
-    """A session id nobody can guess."""
+    """Return a session id that nobody can guess."""
     return secrets.token_urlsafe(18)
 
 
-def read_visitor(request: Request) -> Visitor:
-    """The visitor the cookies name; without any, somebody new.
-
-    Where keys are required no cookie says who the user is: anybody can write one.
-    """
+def _read_visitor(request: Request) -> Visitor:
+    # Where keys are required no cookie says who the user is: anybody can write one.
     session_id = _id_in(request, _SESSION) or new_session_id()
     is_open = Storefront.of(request).is_open
     return Visitor(_id_in(request, _USER) if is_open else None, session_id)
@@ -58,7 +51,7 @@ def remember(request: Request, response: Response, visitor: Visitor) -> None:
 
 
 def read_answers(request: Request) -> str:
-    """The answers of the quiz as they were kept; empty text without any."""
+    """Return the answers of the quiz as they were kept; empty without any."""
     return unquote(request.cookies.get(_ANSWERS, ""))
 
 
@@ -75,7 +68,7 @@ def forget_answers(response: Response) -> None:
 
 
 def read_pages(request: Request) -> dict[str, list[str]]:
-    """The ids of the answers on each page that this browser has open, by the page's name."""
+    """Return the ids of the answers on each page that this browser has open, by its name."""
     kept = parse_qsl(unquote(request.cookies.get(_PAGES, "")))
     return {name: ids.split(".") for name, ids in kept}
 
@@ -102,29 +95,25 @@ def _set(request: Request, response: Response, name: str, value: str) -> None:
 
 
 def _id_in(request: Request, name: str) -> str | None:
-    given = request.cookies.get(name)
-    if given is None:
-        return None
-    try:
-        return parse_id(unquote(given), name)
-    except InvalidInput:
-        return None  # a cookie somebody tampered with is no cookie
+    with suppress(errors.InvalidInput):  # a cookie somebody tampered with is no cookie
+        if (given := request.cookies.get(name)) is not None:
+            return parse_id(unquote(given), name)
+    return None
 
 
 # The first class that fits counts: special ones stand before their bases.
-_ERROR_PAGES: tuple[tuple[type[PawsonalizeError], HTTPStatus, str], ...] = (
-    (InputTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That was too much at once"),
-    (InvalidInput, HTTPStatus.BAD_REQUEST, "That did not work"),
-    (NotFound, HTTPStatus.NOT_FOUND, "Nobody is here"),
-    (Conflict, HTTPStatus.CONFLICT, "Not right now"),
-    (NotReady, HTTPStatus.SERVICE_UNAVAILABLE, "Not quite awake yet"),
-    (StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "We lost our notebook"),
-    (CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE, "We lost our notebook"),
+_ERROR_PAGES: tuple[tuple[type[errors.PawsonalizeError], HTTPStatus, str], ...] = (
+    (errors.InputTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "That was too much at once"),
+    (errors.InvalidInput, HTTPStatus.BAD_REQUEST, "That did not work"),
+    (errors.NotFound, HTTPStatus.NOT_FOUND, "Nobody is here"),
+    (errors.Conflict, HTTPStatus.CONFLICT, "Not right now"),
+    (errors.NotReady, HTTPStatus.SERVICE_UNAVAILABLE, "Not quite awake yet"),
+    (errors.StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE, "We lost our notebook"),
+    (errors.CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE, "We lost our notebook"),
 )
 
 
-def error_page(request: Request, error: PawsonalizeError) -> HTMLResponse:
-    """A page that says what went wrong and what to do next."""
+def _error_page(request: Request, error: errors.PawsonalizeError) -> HTMLResponse:
     status, title = next(
         (status, title) for kind, status, title in _ERROR_PAGES if isinstance(error, kind)
     )
@@ -132,21 +121,15 @@ def error_page(request: Request, error: PawsonalizeError) -> HTMLResponse:
     return page("error.html", status, title=title, message=error.message, site_name=name)
 
 
-Fields = Mapping[str, str]
-Endpoint = Callable[[Request], Awaitable[Response]]
-
-_MAX_FORM_BYTES = 16 * 1024
-
-
 def shown(answer: Callable[[Request, Visitor], Response]) -> Endpoint:
-    """A page: rendered in a thread, because the tables may take their time."""
+    """Return a page's endpoint: in a thread, because the tables may take their time."""
 
     async def endpoint(request: Request) -> Response:
-        visitor = read_visitor(request)
+        visitor = _read_visitor(request)
         try:
             response = await run_in_threadpool(answer, request, visitor)
-        except PawsonalizeError as error:
-            response = error_page(request, error)
+        except errors.PawsonalizeError as error:
+            response = _error_page(request, error)
         remember(request, response, visitor)
         return response
 
@@ -154,22 +137,23 @@ def shown(answer: Callable[[Request, Visitor], Response]) -> Endpoint:
 
 
 def posted_form(act: Callable[[Request, Visitor, Fields], Awaitable[Response]]) -> Endpoint:
-    """A form of this site, with its fields."""
+    """Return a form's endpoint."""
 
     async def endpoint(request: Request) -> Response:
         try:
-            return await act(request, read_visitor(request), await _read_fields(request))
-        except PawsonalizeError as error:
-            return error_page(request, error)
+            return await act(request, _read_visitor(request), await fields_of(request))
+        except errors.PawsonalizeError as error:
+            return _error_page(request, error)
 
     return endpoint
 
 
 def see(path: str) -> RedirectResponse:
-    """After a form: look there next."""
+    """Lead to a page after a form."""
     return RedirectResponse(path, status_code=303)
 
 
-async def _read_fields(request: Request) -> Fields:
-    body = await read_bounded(request.stream(), _MAX_FORM_BYTES)
+async def fields_of(request: Request, most_bytes: int = _MAX_FORM_BYTES) -> dict[str, str]:
+    """Return the fields of a form; of one that is there twice, the last."""
+    body = await read_bounded(request.stream(), most_bytes)
     return dict(parse_qsl(body.decode("utf-8", "replace")))

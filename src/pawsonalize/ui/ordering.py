@@ -24,10 +24,7 @@ _WORTH_SAYING = 0.05  # log-odds between the animals of a page
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An animal, who goes with it, why it stands there, and how far it is in km, if known.
-
-    `recommendation_id` is the answer that it is of.
-    """
+    """An animal on a page, those that go with it, reasons, distance, and its answer."""
 
     animal: Animal
     together: tuple[Animal, ...] = ()
@@ -38,11 +35,10 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """The first animals, best first, out of how many, and the first answer's id.
+    """The first animals, best first, out of `total`; without a live model, by the longest wait.
 
-    Without a live model the id is None and who is listed longest comes first. `decided` are the
-    parts of the utility in which these animals differ, the weightiest first; `drawn` is the number
-    of animals that chance chose.
+    `decided` are the parts of the utility in which these animals differ, the weightiest first;
+    `drawn` is the number of animals that chance chose.
     """
 
     shown: tuple[Shown, ...]
@@ -54,7 +50,7 @@ class Ordered:
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """A recommended group: its animal that waits longest, how many wait, and why it is here."""
+    """A recommended group: its animal that waits longest, the number that wait, and the reason."""
 
     animal: Animal
     waiting: int
@@ -63,10 +59,7 @@ class Pick:
 
 
 def order(storefront: Storefront, query: Query, found: Mapping[str, int] | None = None) -> Ordered:
-    """The first animals for the visitor that the rules allow: of all, or of those in `found`.
-
-    `found` has a level for each; lower levels come first.
-    """
+    """Return the first animals that the rules allow: of all, or of those in `found`, by level."""
     individuals = storefront.individuals
     if found is not None and not found:
         return Ordered((), 0, None)
@@ -111,7 +104,6 @@ def _shown(storefront: Storefront, query: Query, animals: Sequence[Animal]) -> t
 
 
 def _decided(places: Sequence[AnimalPlace]) -> tuple[str, ...]:
-    """The parts that differ most between the places."""
     rows = [place.parts for place in places]
     if len(rows) < 2:
         return ()
@@ -121,7 +113,7 @@ def _decided(places: Sequence[AnimalPlace]) -> tuple[str, ...]:
 
 
 def like(storefront: Storefront, query: Query, animal_id: str) -> Ordered:
-    """Others that those like who like this animal; nobody without a live model."""
+    """Return others that those like who like this animal; none without a live model."""
     try:
         answer = storefront.individuals.similar(animal_id, query)
     except NotReady:
@@ -132,10 +124,7 @@ def like(storefront: Storefront, query: Query, animal_id: str) -> Ordered:
 def pick(
     storefront: Storefront, query: Query, animals: Sequence[Animal], ordered: Ordered
 ) -> tuple[Pick, ...]:
-    """The visitor's best groups of which somebody is waiting; none if no model is live.
-
-    Beside a page that is repeated they are those of before.
-    """
+    """Return the best groups of which somebody waits; of a repeated page, those of before."""
     members = defaultdict(list)
     for animal in animals:  # which come longest wait first
         members[animal.group_at(query.now).id].append(animal)

@@ -1,7 +1,4 @@
-"""Portraits: every animal gets a drawing of its species, breed, coat, size and age.
-
-A breed's name says what its ears and hair look like, a shelter's words the colours and markings.
-"""
+"""Portraits: a drawing of every animal, by its species, breed, coat, size and age."""
 
 import zlib
 from dataclasses import asdict, dataclass
@@ -46,11 +43,6 @@ def ears_of(species: str, breed: str) -> str:
     """Return the shape of the ears to draw."""
     listed = _EARS[species]
     return next((listed[word] for word in _words(breed) if word in listed), _USUAL_EARS[species])
-
-
-def is_long_haired(breed: str) -> bool:
-    """Whether to draw a ruff."""
-    return not _LONG_HAIRED.isdisjoint(_words(breed))
 
 
 def _words(breed: str) -> list[str]:
@@ -119,7 +111,7 @@ class Coat:
 
 
 def coat_of(colour: str) -> Coat:
-    """The coat those words describe; unknown words give a plain brown one."""
+    """Return the coat those words describe; unknown words give a plain brown one."""
     terms = colour.lower().replace("&", " and ").split()
     hues = [_HUES[term] for term in terms if term in _HUES] or [_UNKNOWN]
     marking = next((_MARKED[term] for term in terms if term in _MARKED), "plain")
@@ -129,15 +121,9 @@ def coat_of(colour: str) -> Coat:
     if marking == "patches":
         return Coat(base, _HUES["orange"], marking)
     if marking == "plain" and len(hues) > 1:
-        return Coat(base, second, _shared(terms[0], second))
+        marking = "blaze" if second == _WHITE else "points"
+        marking = "spots" if terms[0] == "white" else marking  # dark ones on white
     return Coat(base, second, marking)
-
-
-def _shared(first: str, second: str) -> str:
-    """Return how two plain colours meet: tan points, a white blaze, or dark spots on white."""
-    if first == "white":
-        return "spots"
-    return "blaze" if second == _WHITE else "points"
 
 
 def _channels(colour: str) -> tuple[int, int, int]:
@@ -182,28 +168,24 @@ class Portrait:
 
 @lru_cache(maxsize=1024)
 def draw(portrait: Portrait) -> str:
-    """The picture as SVG; words nobody knows choose the plain variant and never enter it."""
+    """Draw the picture as SVG; words nobody knows choose the plain variant and never enter it."""
     species = _SPECIES.get(portrait.species)
     if species is None:
         return render("portraits/paw.svg")
+    grown = min(_SCALES.get(portrait.size, 0.93), _TALLEST.get(species, 2.0))
     return render(
         "portraits/portrait.svg",
         species=species,
         ears=ears_of(species, portrait.breed),
-        long_haired=is_long_haired(portrait.breed),
+        long_haired=not _LONG_HAIRED.isdisjoint(_words(portrait.breed)),
         coat=coat_of(portrait.colour),
-        scale=_scale(species, portrait),
+        scale=grown * (0.92 if portrait.age == "1" else 1),
         baby=portrait.age == "1",
         senior=portrait.age == "4",
         tilt=(-5, 4, 0, 5, -3, 0)[portrait.pose],
         content=portrait.pose in {1, 4},
         tag=("#d9573b", "#2f7f6b", "#4d6fb8", "#d9a02e", "#8a5bb0", "#c4477f")[portrait.pose],
     )
-
-
-def _scale(species: str, portrait: Portrait) -> float:
-    grown = min(_SCALES.get(portrait.size, 0.93), _TALLEST.get(species, 2.0))
-    return grown * (0.92 if portrait.age == "1" else 1)
 
 
 async def get_portrait(request: Request) -> Response:

@@ -18,6 +18,16 @@ from starlette.staticfiles import StaticFiles
 from pawsonalize.ui import words
 from pawsonalize.wing import installed
 
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src {images};"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_HEADERS = {
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    # "Back" must show the new order, so browsers may not bring a page back from their cache.
+    "Cache-Control": "no-store",
+}
 _SCRIPT = files("pawsonalize.ui").joinpath("static", "embed.js").read_bytes()
 _PACKED = gzip.compress(_SCRIPT, mtime=0)
 _DIGEST = hashlib.sha256(_SCRIPT).hexdigest()[:16]
@@ -29,12 +39,10 @@ _EMBED_HEADERS = {
     "Vary": "Accept-Encoding",
 }
 _HOUR, _YEAR = "public, max-age=3600", "public, max-age=31536000, immutable"
-EMBED = f"/embed.js?v={_DIGEST}"
-"""Its address while it stays as it is."""
+_EMBED = f"/embed.js?v={_DIGEST}"  # its address while it stays as it is
 
 
-async def get_embed(request: Request) -> Response:
-    """Serve the client, packed where the browser takes that."""
+async def _get_embed(request: Request) -> Response:
     is_named = request.query_params.get("v") == _DIGEST
     headers = _EMBED_HEADERS | {"Cache-Control": _YEAR if is_named else _HOUR}
     if _EMBED_HEADERS["ETag"] in request.headers.get("if-none-match", ""):
@@ -46,38 +54,28 @@ async def get_embed(request: Request) -> Response:
 
 
 def embed_routes() -> list[BaseRoute]:
-    """The client's route, which every server that answers has."""
-    return [Route("/embed.js", get_embed)]
-
-
-_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src {images};"
-    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_HEADERS = {
-    "Referrer-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    # "Back" must show the new order, so browsers may not bring a page back from their cache.
-    "Cache-Control": "no-store",
-}
+    """Return the route of the client for pages of any site, which every server has."""
+    return [Route("/embed.js", _get_embed)]
 
 
 def render(template: str, **content: object) -> str:
-    """The template's text with the content filled in, escaped."""
+    """Return the template's text with the content filled in, escaped."""
     return _TEMPLATES.get_template(template).render(content)
 
 
 def page(template: str, status: int = 200, **content: object) -> HTMLResponse:
-    """A page, all of which comes from this server."""
-    headers = _HEADERS | {"Content-Security-Policy": _POLICY.format(images="'self'")}
-    return HTMLResponse(render(template, **content), status, headers)
+    """Return a page, all of which comes from this server."""
+    return _response(template, status, "'self'", content)
 
 
 def animals_page(template: str, **content: object) -> HTMLResponse:
-    """A page with animals, whose photos are where their shelters keep them."""
-    images = "'self' https: http:"
+    """Return a page with animals, whose photos are where their shelters keep them."""
+    return _response(template, 200, "'self' https: http:", content)
+
+
+def _response(template: str, status: int, images: str, content: dict[str, object]) -> HTMLResponse:
     headers = _HEADERS | {"Content-Security-Policy": _POLICY.format(images=images)}
-    return HTMLResponse(render(template, **content), headers=headers)
+    return HTMLResponse(render(template, **content), status, headers)
 
 
 def path_of(animal_id: str) -> str:
@@ -86,23 +84,21 @@ def path_of(animal_id: str) -> str:
 
 
 def with_query(path: str, fields: Mapping[str, str]) -> str:
-    """A path with what it is asked for; fields without a value are left out."""
+    """Return a path with a query; fields without a value are left out."""
     query = urlencode({name: value for name, value in fields.items() if value})
     return f"{path}?{query}" if query else path
 
 
 def prose(text: str) -> Markup:
-    """Text with what stands between backticks as code: commands say what to type in this way."""
+    """Return text, escaped, with what stands in backticks as code."""
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped
 
 
 def _packages(folder: str) -> dict[str, str]:
-    """Return the packages of wings that have such a folder, by the wing's name."""
-    packages = {wing.name: f"pawsonalize.wings.{wing.name}" for wing in installed()}
     return {
-        name: package
-        for name, package in packages.items()
-        if files(package).joinpath(folder).is_dir()
+        wing.name: package
+        for wing in installed()
+        if files(package := f"pawsonalize.wings.{wing.name}").joinpath(folder).is_dir()
     }
 
 
@@ -130,7 +126,7 @@ _TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 _TEMPLATES.globals |= {
-    "embed": EMBED,
+    "embed": _EMBED,
     "script": static("site.js"),
     "stylesheet": static("site.css"),
     "api_script": static("api.js"),

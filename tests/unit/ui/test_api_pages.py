@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 
 from pawsonalize.http.openapi import openapi
 from pawsonalize.http.operations import OPERATIONS
-from pawsonalize.ui.api_pages import Document, kind_of, marked_up, routes
+from pawsonalize.ui.api_pages import Document, kind_of, routes
+from pawsonalize.ui.rendering import prose
 
 SLUGS = [tag["name"].lower() for tag in openapi()["tags"]]
 
@@ -115,4 +116,4 @@ def test_what_a_value_may_be_is_said_in_words(subtests: pytest.Subtests) -> None
 
 
 def test_what_stands_in_backticks_is_code() -> None:
-    assert marked_up("`a<b` & c") == "<code>a&lt;b</code> &amp; c"
+    assert prose("`a<b` & c") == "<code>a&lt;b</code> &amp; c"

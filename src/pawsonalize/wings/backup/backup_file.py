@@ -49,10 +49,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def pack(folder: Path, manifest: Manifest, target: Path) -> Manifest:
-    """Write all files of a folder into a new backup, durable and whole, or none of it.
-
-    Returns the manifest with its members. Conflict if the target is there already.
-    """
+    """Write a folder into a new backup, whole or not at all; Conflict if it is there."""
     draft = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
     try:
         names = sorted(one.relative_to(folder) for one in folder.rglob("*") if one.is_file())
@@ -86,10 +83,7 @@ def pack(folder: Path, manifest: Manifest, target: Path) -> Manifest:
 
 
 def unpack(source: Path, folder: Path) -> Manifest:
-    """Write what a backup holds into an empty folder, and check all of it.
-
-    InvalidInput if it is no backup, was cut off or was changed; nothing of it is to be used then.
-    """
+    """Write a backup into an empty folder; InvalidInput if it is none, cut off or changed."""
     try:
         with (
             source.open("rb") as file,

@@ -64,11 +64,7 @@ def back_up(
     with_archive: bool = True,
     show: Show = lambda _step: None,
 ) -> Manifest:
-    """Write a backup into a new file; what is acknowledged by now is in it.
-
-    Raises what `check_new`, `pack` and `copy_database` do, and StorageUnavailable if models go
-    faster than they are copied.
-    """
+    """Write a backup into a new file; every event that is acknowledged by now is in it."""
     check_new(target)
     files.sweep_drafts(settings.data_dir)  # left by a backup that was killed
     archive = _local_archive(settings) if with_archive else None
@@ -212,11 +208,7 @@ def _has(file: Path, digest: str) -> bool:
 
 
 def restore(settings: Settings, source: Path, show: Show = lambda _step: None) -> Manifest:
-    """Bring a backup into an empty data folder and, of PostgreSQL, a database without our tables.
-
-    Conflict, and nothing is written, where there is something already; InvalidInput for a file that
-    cannot be used.
-    """
+    """Bring a backup into an empty data folder and database; Conflict if they are not."""
     folder = settings.data_dir.absolute()
     _refuse_used(settings, folder)
     made = not folder.exists()

@@ -57,8 +57,7 @@ def backup(
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(help="The backup.")],
-    data_dir: DataDir = None,
+    file: Annotated[Path, typer.Argument(help="The backup.")], data_dir: DataDir = None
 ) -> None:
     """Bring a backup back into an empty data folder; nothing is ever written over.
 
@@ -99,15 +98,15 @@ def destroy(
     settings = load_settings({"data_dir": data_dir})
     with app.opened(settings, must_exist=True) as adapters:
         refuse_while_used(adapters)
-        steps = parts(settings, adapters, with_archive=archive)
-        print("This goes, for good:", *(step.what for step in steps), sep="\n  ")
+        steps = list(parts(settings, adapters, with_archive=archive))
+        print("This goes, for good:", *(what for what, _ in steps), sep="\n  ")
         if stays := list(kept(settings, with_archive=archive)):
             print("This stays:", *stays, sep="\n  ")
         if not yes:
             typer.confirm("Take it away?", abort=True)
-        for step in steps:
-            step.remove()
-            print(f"gone: {step.what}")
+        for what, remove in steps:
+            remove()
+            print(f"gone: {what}")
 
 
 def _show(step: str) -> None:

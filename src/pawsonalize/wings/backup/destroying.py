@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,8 @@ from pawsonalize.storage.copies import drop_tables
 from pawsonalize.storage.data_folder import ARCHIVE, DRAFT, FILES, FOLDERS, is_ours
 from pawsonalize.wing import added
 
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """One step: a description of what goes, and the function that removes it."""
-
-    what: str
-    remove: Callable[[], object]
+Removal = tuple[str, Callable[[], object]]
+"""A step: a description of what goes, and the function that removes it."""
 
 
 def refuse_while_used(adapters: Adapters) -> None:
@@ -36,45 +30,32 @@ def refuse_while_used(adapters: Adapters) -> None:
         raise Conflict(f"the service is in use: stop {named}, then try again")
 
 
-def parts(settings: Settings, adapters: Adapters, *, with_archive: bool) -> list[Removal]:
-    """Return the steps in their order: each goes before what it needs.
-
-    So whoever was stopped halfway does the rest by doing it again.
-    """
-    return list(_parts(settings, adapters, with_archive))
-
-
-def _parts(settings: Settings, adapters: Adapters, with_archive: bool) -> Iterator[Removal]:
+def parts(settings: Settings, adapters: Adapters, *, with_archive: bool) -> Iterator[Removal]:
+    """Yield the steps in an order in which one that was stopped halfway can be done again."""
     registry, artefacts = adapters.registry, adapters.artefacts
     named = [(kind, one.name) for kind in (Recommender, Campaign) for one in registry.all(kind)]
     if named:
         names = ", ".join(sorted(name for _, name in named))
-        yield Removal(f"{len(named):,} campaigns: {names}", lambda: _each(registry.delete, named))
+        yield f"{len(named):,} campaigns: {names}", lambda: _each(registry.delete, named)
     locations = artefacts.locations("")
     if locations:
         megabytes = sum(artefacts.sizes().values()) / 1e6
         where = settings.artefact_url or settings.models_dir.absolute()
-        yield Removal(
-            f"{len(locations):,} models, {megabytes:,.1f} MB, in {where}",
-            lambda: _each(artefacts.remove, [(one,) for one in locations]),
-        )
+        text = f"{len(locations):,} models, {megabytes:,.1f} MB, in {where}"
+        yield text, lambda: _each(artefacts.remove, [(one,) for one in locations])
     if with_archive:
         objects = adapters.objects
         keys = [(key,) for key in objects.list() if _is_archived(key)]
-        yield Removal(
-            f"the archive: {len(keys):,} objects in {settings.archive}",
-            lambda: _each(objects.delete, keys),
-        )
+        text = f"the archive: {len(keys):,} objects in {settings.archive}"
+        yield text, lambda: _each(objects.delete, keys)
     if files := _files(settings):
         names = ", ".join(sorted(one.name for one in files))
         folder = settings.data_dir.absolute()
-        yield Removal(f"in {folder}: {names}", lambda: _remove(files))
+        yield f"in {folder}: {names}", lambda: _remove(files)
     # Last: as long as it is there, the command can be done again.
-    yield Removal(
-        f"the database {adapters.database.shown_url}: {adapters.log.count():,} events, all animals,"
-        " resources, access keys and the audit log",
-        lambda: _drop(settings, adapters),
-    )
+    text = f"the database {adapters.database.shown_url}: {adapters.log.count():,} events"
+    text += ", all animals, resources, access keys and the audit log"
+    yield text, lambda: _drop(settings, adapters)
 
 
 def kept(settings: Settings, *, with_archive: bool) -> Iterator[str]:

@@ -17,6 +17,7 @@ from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction
 from pawsonalize.ui.words import moment
 from pawsonalize.wings.console.console import Console
 from pawsonalize.wings.console.models import SolutionReport, VersionReport
+from pawsonalize.wings.console.runs import run_report
 
 KEYS = "/console/settings/keys"
 _MODELS = "/console/models"
@@ -24,8 +25,7 @@ _NDCG_AT_5 = "normalized_discounted_cumulative_gain_at_5"
 _MOST_DIGITS = 5
 
 
-def ask_promote(request: Request, fields: Fields) -> Confirmation:
-    """Describe the version that the campaign serves now and the one that it will serve."""
+def _ask_promote(request: Request, fields: Fields) -> Confirmation:
     services, console = services_of(request), Console.of(request.app.state.wings)
     campaign = services.registry.get(Campaign, fields.get("campaign", ""))
     solution = console.models.solution(campaign.solution, services.now())
@@ -42,17 +42,11 @@ def ask_promote(request: Request, fields: Fields) -> Confirmation:
         "The next retraining is compared with it."
         + (" You can roll back within a second." if live else ""),
     )
-    return Confirmation(
-        title=f"Promote {wanted.name}",
-        effects=effects,
-        button="Promote",
-        back=_solution_page(solution.name),
-        fields=_sent(campaign, version=wanted.name),
-    )
+    back, sent = _solution_page(solution.name), _sent(campaign, version=wanted.name)
+    return Confirmation(f"Promote {wanted.name}", effects, "Promote", back, sent)
 
 
-def promote(request: Request, fields: Fields) -> Done:
-    """Update the campaign; Conflict if it changed since the page was shown."""
+def _promote(request: Request, fields: Fields) -> Done:
     services = services_of(request)
     name, version = fields.get("campaign", ""), fields.get("version", "")
     revision = _revision(fields)
@@ -60,44 +54,36 @@ def promote(request: Request, fields: Fields) -> Done:
     return Done(_solution_page(campaign.solution), f"{name} is about to serve {version}.", name)
 
 
-def ask_roll_back(request: Request, fields: Fields) -> Confirmation:
-    """Describe the version that the campaign goes back to."""
+def _ask_roll_back(request: Request, fields: Fields) -> Confirmation:
     services = services_of(request)
     campaign = services.registry.get(Campaign, fields.get("campaign", ""))
     pending, live = campaign.pending, campaign.solution_version
     if pending is not None and live is not None:
-        effects = [
+        effects: tuple[str, ...] = (
             f"The update of {campaign.name} to {pending.solution_version} is called off.",
             f"It goes on with {live}.",
-        ]
+        )
     elif campaign.previous_version is None:
         raise Conflict(f"campaign {campaign.name} has served no other version to go back to")
     else:
-        effects = [
+        effects = (
             f"Campaign {campaign.name} serves {live} now.",
             f"It will serve {campaign.previous_version} again, on every server within a second.",
             f"{live} stays, and can be promoted again.",
             "The next retraining may bring a newer version live, if the gate lets it.",
-        ]
-    return Confirmation(
-        title=f"Roll {campaign.name} back",
-        effects=tuple(effects),
-        button="Roll back",
-        back=_solution_page(campaign.solution),
-        fields=_sent(campaign),
-    )
+        )
+    back, sent = _solution_page(campaign.solution), _sent(campaign)
+    return Confirmation(f"Roll {campaign.name} back", effects, "Roll back", back, sent)
 
 
-def roll_back(request: Request, fields: Fields) -> Done:
-    """Go back; Conflict if the campaign changed since the page was shown."""
+def _roll_back(request: Request, fields: Fields) -> Done:
     services = services_of(request)
     name = fields.get("campaign", "")
     if services.campaigns.get(name).revision != _revision(fields):
         raise Conflict(f"campaign {name} was updated by somebody else meanwhile: look again")
     campaign = services.campaigns.rollback(name, services.now())
-    return Done(
-        _solution_page(campaign.solution), f"{name} serves {campaign.solution_version}.", name
-    )
+    page = _solution_page(campaign.solution)
+    return Done(page, f"{name} serves {campaign.solution_version}.", name)
 
 
 def _sent(campaign: Campaign, **more: str) -> dict[str, str]:
@@ -142,8 +128,7 @@ def _solution_page(solution: str) -> str:
     return f"/console/models/solutions/{quote(solution, safe='')}"
 
 
-def ask_retrain(request: Request, fields: Fields) -> Confirmation:
-    """Describe the effects of a retraining."""
+def _ask_retrain(request: Request, fields: Fields) -> Confirmation:
     services, console = services_of(request), Console.of(request.app.state.wings)
     now = services.now()
     if (running := console.models.models(None, now).running) is not None:
@@ -155,53 +140,42 @@ def ask_retrain(request: Request, fields: Fields) -> Confirmation:
     if solution is not None:
         services.registry.get(Solution, solution)
     about = "everything that asks for it" if solution is None else f"solution {solution}"
-    return Confirmation(
-        title=f"Retrain {about}",
-        effects=(
-            "New solution versions are trained on all events that are there by now.",
-            "Each is compared with popularity and with what is live, on the same held-out visitors."
-            " It goes live only if the gate lets it.",
-            "What is live goes on answering meanwhile. No request fails.",
-            "It takes processor time and memory on a server that works. You can cancel it.",
-        ),
-        button="Retrain",
-        back=_MODELS,
-        fields={} if solution is None else {"solution": solution},
+    effects = (
+        "New solution versions are trained on all events that are there by now.",
+        "Each is compared with popularity and with what is live, on the same held-out visitors."
+        " It goes live only if the gate lets it.",
+        "What is live goes on answering meanwhile. No request fails.",
+        "It takes processor time and memory on a server that works. You can cancel it.",
     )
+    sent = {} if solution is None else {"solution": solution}
+    return Confirmation(f"Retrain {about}", effects, "Retrain", _MODELS, sent)
 
 
-def retrain(request: Request, fields: Fields) -> Done:
-    """Begin a retraining."""
+def _retrain(request: Request, fields: Fields) -> Done:
     services = services_of(request)
     part = Part(None, fields.get("solution") or None)
     record = services.runs.begin(Trigger.SITE, services.now(), part=part)
     return Done(_run_page(record.run_id), "The retraining has begun.", record.run_id)
 
 
-def ask_cancel(request: Request, fields: Fields) -> Confirmation:
-    """Describe the effects of cancelling a run."""
-    services, console = services_of(request), Console.of(request.app.state.wings)
-    run = console.runs.get(fields.get("run", ""), services.now())
+def _ask_cancel(request: Request, fields: Fields) -> Confirmation:
+    services = services_of(request)
+    run = run_report(services.runs.get(fields.get("run", "")), services.now())
     if not run.is_running:
         raise Conflict(f"{run.run_id} has ended already: it is {run.status}")
     promoted = [one.campaign for one in run.campaigns if one.fate == "promoted"]
-    return Confirmation(
-        title=f"Cancel {run.run_id}",
-        effects=(
-            "Its trainings are stopped. Nothing of those that are not finished is kept.",
-            "What is served stays."
-            if not promoted
-            else f"What has gone live by now, {', '.join(promoted)}, stays live.",
-            "It stops within seconds, or after the step that it is in.",
-        ),
-        button="Cancel the retraining",
-        back=_run_page(run.run_id),
-        fields={"run": run.run_id},
+    effects = (
+        "Its trainings are stopped. Nothing of those that are not finished is kept.",
+        "What is served stays."
+        if not promoted
+        else f"What has gone live by now, {', '.join(promoted)}, stays live.",
+        "It stops within seconds, or after the step that it is in.",
     )
+    back, sent = _run_page(run.run_id), {"run": run.run_id}
+    return Confirmation(f"Cancel {run.run_id}", effects, "Cancel the retraining", back, sent)
 
 
-def cancel(request: Request, fields: Fields) -> Done:
-    """Stop the run."""
+def _cancel(request: Request, fields: Fields) -> Done:
     services = services_of(request)
     record = services.runs.cancel(fields.get("run", ""))
     return Done(_run_page(record.run_id), "It is being stopped.", record.run_id)
@@ -227,27 +201,21 @@ def _end(fields: Fields, now: int) -> int | None:
     return now + int(days) * DAY if days else None
 
 
-def ask_create_key(request: Request, fields: Fields) -> Confirmation:
-    """Describe the key."""
+def _ask_create_key(request: Request, fields: Fields) -> Confirmation:
     services = services_of(request)
     end, group = _end(fields, services.now()), fields.get("datasetGroup")
     pages = ", ".join(fields.get("origins", "").split()) or "no site but this one"
-    return Confirmation(
-        title=f"Make a key with {', '.join(_scopes(fields))}",
-        effects=(
-            f"It reaches dataset group {group} alone." if group else "It reaches everything.",
-            f"A browser may use it on pages of {pages}.",
-            f"It ends {moment(iso(end))}." if end else "It never ends by itself.",
-            "Its secret is shown once, on the next page.",
-        ),
-        button="Make it",
-        back=KEYS,
-        fields=fields,
+    effects = (
+        f"It reaches dataset group {group} alone." if group else "It reaches everything.",
+        f"A browser may use it on pages of {pages}.",
+        f"It ends {moment(iso(end))}." if end else "It never ends by itself.",
+        "Its secret is shown once, on the next page.",
     )
+    title = f"Make a key with {', '.join(_scopes(fields))}"
+    return Confirmation(title, effects, "Make it", KEYS, fields)
 
 
-def create_key(request: Request, fields: Fields) -> Done:
-    """Make the key; InvalidInput for an origin or a rate that is none."""
+def _create_key(request: Request, fields: Fields) -> Done:
     services, console = services_of(request), Console.of(request.app.state.wings)
     rate, now = fields.get("rate", ""), services.now()
     check_rate(rate, "the rate")
@@ -268,35 +236,28 @@ def create_key(request: Request, fields: Fields) -> Done:
     return Done(KEYS, f"Key {key.name} is made.", key.name, once)
 
 
-def ask_remove_key(request: Request, fields: Fields) -> Confirmation:
-    """Describe the key that goes."""
+def _ask_remove_key(request: Request, fields: Fields) -> Confirmation:
     services = services_of(request)
     key = services.registry.get(AccessKey, fields.get("key", ""))
-    return Confirmation(
-        title=f"Remove key {key.name}",
-        effects=(
-            f"It is for: {key.note or 'nobody wrote down whom'}. It may: {', '.join(key.scopes)}.",
-            "Every server refuses it within a second, and sessions that began with it end.",
-            "It does not come back: make another one, or rotate it before, where it is still used.",
-        ),
-        button="Remove",
-        back=KEYS,
-        fields={"key": key.name},
+    effects = (
+        f"It is for: {key.note or 'nobody wrote down whom'}. It may: {', '.join(key.scopes)}.",
+        "Every server refuses it within a second, and sessions that began with it end.",
+        "It does not come back: make another one, or rotate it before, where it is still used.",
     )
+    return Confirmation(f"Remove key {key.name}", effects, "Remove", KEYS, {"key": key.name})
 
 
-def remove_key(request: Request, fields: Fields) -> Done:
-    """Take the key back."""
+def _remove_key(request: Request, fields: Fields) -> Done:
     name = fields.get("key", "")
     Console.of(request.app.state.wings).keys.delete(name)
     return Done(KEYS, f"Key {name} is removed.", name)
 
 
 ACTIONS = (
-    PageAction(f"{_MODELS}/retrain", ask_retrain, retrain),
-    PageAction(f"{_MODELS}/cancel", ask_cancel, cancel),
-    PageAction(f"{_MODELS}/promote", ask_promote, promote),
-    PageAction(f"{_MODELS}/roll-back", ask_roll_back, roll_back),
-    PageAction(f"{KEYS}/create", ask_create_key, create_key),
-    PageAction(f"{KEYS}/remove", ask_remove_key, remove_key),
+    PageAction(f"{_MODELS}/retrain", _ask_retrain, _retrain),
+    PageAction(f"{_MODELS}/cancel", _ask_cancel, _cancel),
+    PageAction(f"{_MODELS}/promote", _ask_promote, _promote),
+    PageAction(f"{_MODELS}/roll-back", _ask_roll_back, _roll_back),
+    PageAction(f"{KEYS}/create", _ask_create_key, _create_key),
+    PageAction(f"{KEYS}/remove", _ask_remove_key, _remove_key),
 )

@@ -12,10 +12,11 @@ from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.domain.times import DAY, iso
+from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.listings import read_status
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.http.json import read_count, read_flag, read_text
+from pawsonalize.pages.reports import report_of
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.storage.animals.animal_list import (
     AnimalOrder,
@@ -76,7 +77,7 @@ class AnimalListing(msgspec.Struct, frozen=True, rename="camel"):
     longest_wait_days: int
 
 
-def read_search(given: Mapping[str, str]) -> tuple[AnimalSearch, int]:
+def _read_search(given: Mapping[str, str]) -> tuple[AnimalSearch, int]:
     """Return the search that parameters ask for, and the least days of waiting; InvalidInput."""
     status = read_text(given, "status") or "available"
     species = read_text(given, "species")
@@ -96,7 +97,7 @@ def read_search(given: Mapping[str, str]) -> tuple[AnimalSearch, int]:
 
 def animal_listing(stock: StockList, given: Mapping[str, str], now: int) -> AnimalListing:
     """Return a page of the inventory, as the parameters ask."""
-    search, days = read_search(given)
+    search, days = _read_search(given)
     before = now - days * DAY if days else None
     counts = stock.counts(now)
     # One more than the page has tells whether there is a next one.
@@ -116,24 +117,19 @@ def animal_listing(stock: StockList, given: Mapping[str, str], now: int) -> Anim
 
 
 def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedAnimal:
-    group = animal.group_at(now)
-    days = animal.waiting_days(now)
-    return ListedAnimal(
-        animal.animal_id,
-        animal.name,
-        SPECIES_NAMES.get(animal.species, animal.species),
-        animal.breed.replace("_", " "),
-        SIZE_NAMES.get(animal.size, animal.size),
-        AGE_NAMES.get(group.age, group.age),
-        animal.status,
-        animal.shelter,
-        animal.source,
-        iso(animal.listed_at),
-        iso(animal.first_listed_at),
-        days,
-        shown,
-        round(shown / max(days, 1), 2),
-        is_hardly_seen(animal, shown, shown_a_day, now),
+    group, days = animal.group_at(now), animal.waiting_days(now)
+    return report_of(
+        ListedAnimal,
+        animal,
+        id=animal.animal_id,
+        species=SPECIES_NAMES.get(animal.species, animal.species),
+        breed=animal.breed.replace("_", " "),
+        size=SIZE_NAMES.get(animal.size, animal.size),
+        age=AGE_NAMES.get(group.age, group.age),
+        waiting_days=days,
+        shown=shown,
+        shown_a_day=round(shown / max(days, 1), 2),
+        hardly_seen=is_hardly_seen(animal, shown, shown_a_day, now),
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -11,36 +10,35 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task, at_the_moment
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.http.services import Services
-from pawsonalize.kinds.access_keys import AccessKeys
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animal_list import StockList
-from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.wing import offered
 from pawsonalize.wings.console.events import EventViews
 from pawsonalize.wings.console.models import ModelReports
 from pawsonalize.wings.console.outcomes import OutcomeReports
 from pawsonalize.wings.console.overview import OverviewReports
 from pawsonalize.wings.console.quality import QualityViews
-from pawsonalize.wings.console.runs import RunReports
 from pawsonalize.wings.console.service import ServiceViews
 from pawsonalize.wings.console.traffic import SAMPLE_SECONDS, TrafficHistory, read_counts
 from pawsonalize.wings.console.visitors import VisitorViews
 
 
-@dataclass(frozen=True, slots=True)
 class Console:
     """The views that the pages of the console and their JSON show, and access keys."""
 
-    overview: OverviewReports
-    runs: RunReports
-    models: ModelReports
-    outcomes: OutcomeReports
-    stock: StockList
-    visitors: VisitorViews
-    events: EventViews
-    quality: QualityViews
-    service: ServiceViews
-    keys: AccessKeys
+    def __init__(self, settings: Settings, adapters: Adapters, services: Services) -> None:
+        reads = adapters.database.replica_reads()
+        refusals = offered("refused_events", adapters)
+        self.traffic = TrafficHistory(partial(read_counts, services.metrics_dir), clock.now())
+        self.overview = OverviewReports(settings, adapters, services, self.traffic)
+        self.models = ModelReports(settings, adapters.registry, reads, services.runs)
+        self.outcomes = OutcomeReports(services.outcomes, clock.now)
+        self.stock = StockList(reads)
+        self.visitors = VisitorViews(adapters, services)
+        self.events = EventViews(adapters, refusals)
+        self.quality = QualityViews(settings, reads, adapters.log, refusals)
+        self.service = ServiceViews(settings, adapters, services)
+        self.keys = adapters.access_keys(settings)
 
     @classmethod
     def of(cls, wings: Mapping[str, Any]) -> "Console":
@@ -53,28 +51,7 @@ class Console:
 @contextmanager
 def started(settings: Settings, adapters: Adapters, services: Services) -> Iterator[Console]:
     """Yield the console; its visitors are answered by what answers here."""
-    runs = RunReports(services.runs)
-    reads = adapters.database.replica_reads()
-    refusals = offered("refused_events", adapters)
-    traffic = TrafficHistory(partial(read_counts, services.metrics_dir), clock.now())
-    yield Console(
-        overview=OverviewReports(settings, adapters, services, runs, traffic),
-        runs=runs,
-        models=ModelReports(
-            adapters.registry,
-            Impressions(reads),
-            runs,
-            (settings.retrain_schedule.strip(), settings.retrain_time_zone),
-            clock.now,
-        ),
-        outcomes=OutcomeReports(services.outcomes, clock.now),
-        stock=StockList(reads),
-        visitors=VisitorViews(adapters, services),
-        events=EventViews(adapters, refusals),
-        quality=QualityViews(settings, reads, adapters.log, refusals),
-        service=ServiceViews(settings, adapters, services),
-        keys=adapters.access_keys(settings),
-    )
+    yield Console(settings, adapters, services)
 
 
 def tasks(
@@ -82,5 +59,5 @@ def tasks(
 ) -> Iterator[Task]:
     """Yield the task that samples the traffic."""
     if settings.has_role(SERVE):
-        sample = at_the_moment(console.overview.history.sample)
+        sample = at_the_moment(console.traffic.sample)
         yield Task("sample traffic", SAMPLE_SECONDS, sample)

@@ -9,14 +9,15 @@ from pawsonalize.access.admission import LASTS, Admission
 from pawsonalize.domain.errors import PawsonalizeError, Unauthenticated
 from pawsonalize.domain.times import SECOND
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
-from pawsonalize.pages.shell import HOME, SESSION, SIGN_IN, TENANTS, fields_of
+from pawsonalize.pages.shell import HOME, SESSION, SIGN_IN, TENANTS
 from pawsonalize.pages.views import PageAction, View
+from pawsonalize.ui.endpoints import fields_of
 from pawsonalize.ui.rendering import page
 from pawsonalize.wing import added
 
 _SIGN_OUT = "/console/sign-out"
 OPERATIONS = tuple(
-    one.as_operation() for one in added("console_pages") if isinstance(one, View) and one.path
+    one.as_operation() for one in added("console_pages") if isinstance(one, View) and one.operation
 )
 
 
@@ -30,19 +31,17 @@ def routes() -> list[BaseRoute]:
             found.append(one)
     return [
         *found,
-        Route(SIGN_IN, get_sign_in),
-        Route(SIGN_IN, post_sign_in, methods=["POST"]),
-        Route(_SIGN_OUT, post_sign_out, methods=["POST"]),
+        Route(SIGN_IN, _get_sign_in),
+        Route(SIGN_IN, _post_sign_in, methods=["POST"]),
+        Route(_SIGN_OUT, _post_sign_out, methods=["POST"]),
     ]
 
 
-def get_sign_in(request: Request) -> Response:
-    """Ask for a key."""
+def _get_sign_in(request: Request) -> Response:
     return _sign_in_page(_next(request.query_params.get("next", "")))
 
 
-async def post_sign_in(request: Request) -> Response:
-    """Take a key: the browser keeps a session of it, not its secret."""
+async def _post_sign_in(request: Request) -> Response:
     fields = await fields_of(request)
     after = _next(fields.get("next", ""))
     admission: Admission = request.app.state.admission
@@ -66,8 +65,7 @@ async def post_sign_in(request: Request) -> Response:
     return response
 
 
-async def post_sign_out(_request: Request) -> Response:
-    """Forget the session."""
+async def _post_sign_out(_request: Request) -> Response:
     response = RedirectResponse(SIGN_IN, 303)
     response.delete_cookie(SESSION)
     return response

@@ -11,7 +11,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import EventTypes, LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
 from pawsonalize.http.json import read_count, read_text
-from pawsonalize.pages.reports import RefusalReports, RefusedEvent
+from pawsonalize.pages.reports import RefusalReports, RefusedEvent, report_of
 from pawsonalize.storage.events.event_reads import EventTail, TailQuery
 from pawsonalize.storage.events.histories import HistoryQuery
 
@@ -106,7 +106,16 @@ class EventViews:
         refused = self.refusals.naming(named, group) if named and self.refusals else []
         types = self.adapters.log.of(group).event_types
         return EventAnswer(
-            [_event(one, types, archived) for one in shown],
+            [
+                report_of(
+                    TailEvent,
+                    one.event,
+                    number=one.offset,
+                    meaning=meaning_of(one.event.event_type, types),
+                    is_archived=one.offset <= archived,
+                )
+                for one in shown
+            ],
             str(shown[-1].offset) if len(found) > limit else None,
             _verdict(lookup, shown, refused) if named else "",
             refused,
@@ -135,28 +144,9 @@ def meaning_of(event_type: str, types: EventTypes) -> str | None:
     return types.meaning(event_type) if types.knows(event_type) else None
 
 
-def _event(logged: LoggedEvent, types: EventTypes, archived: int) -> TailEvent:
-    event = logged.event
-    return TailEvent(
-        logged.offset,
-        event.event_id,
-        event.event_type,
-        meaning_of(event.event_type, types),
-        event.item_id,
-        event.animal_id,
-        event.user_id,
-        event.session_id,
-        iso(event.sent_at),
-        iso(event.received_at),
-        event.recommendation_id,
-        logged.offset <= archived,
-    )
-
-
 def _verdict(
     lookup: TailLookup, found: Sequence[LoggedEvent], refused: Sequence[RefusedEvent]
 ) -> str:
-    """Describe in words whether the events of the lookup were accepted."""
     parts = []
     if found and lookup.event_id is not None:
         event = found[0].event

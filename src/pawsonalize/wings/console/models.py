@@ -1,27 +1,26 @@
 """Solutions and their versions as the console shows them: what is served, and how good it is."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from pawsonalize import clock
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, iso
+from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.registry import Registry, resource_page
 from pawsonalize.kinds.resource import first_recommendation_id
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.pages.reports import report_of
 from pawsonalize.pages.views import ViewQuery
+from pawsonalize.settings import Settings
+from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.ui.words import day
 from pawsonalize.wings.console.charts import LineChart
-from pawsonalize.wings.console.runs import (
-    CampaignReport,
-    RunReport,
-    RunReports,
-    RunSummary,
-    summary_of,
-)
+from pawsonalize.wings.console.runs import RunReport, RunSummary, run_report, summary_of
 
 _SOLUTIONS_AT_ONCE = 25
 _RUNS = 30  # looked at for what the gate measured
@@ -74,12 +73,6 @@ class GatePoint(msgspec.Struct, frozen=True, rename="camel"):
     ndcg_at5: float | None
     popularity_ndcg_at5: float | None
     live_ndcg_at5: float | None
-
-    @classmethod
-    def of(cls, run: RunReport, half: CampaignReport) -> "GatePoint":
-        """Return the measurements of one campaign of a retraining."""
-        found = msgspec.structs.asdict(half) | {"run_id": run.run_id, "at": run.started_at}
-        return cls(**{name: found[name] for name in cls.__struct_fields__})
 
 
 class VersionReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
@@ -144,32 +137,24 @@ class ModelsReport(msgspec.Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class ModelReports:
-    """Makes the reports. `schedule` is when retrainings begin, and in which time zone."""
+    """Makes the reports."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        impressions: Impressions,
-        runs: RunReports,
-        schedule: tuple[str, str],
-        now: Callable[[], int],
-    ) -> None:
+    def __init__(self, settings: Settings, registry: Registry, reads: Database, runs: Runs) -> None:
+        self._settings = settings
         self._registry = registry
-        self._impressions = impressions
+        self._impressions = Impressions(reads)
         self._runs = runs
-        self._schedule = schedule
-        self._now = now
-        self._answered = CachedLookup(self._look_when_answered, now, MINUTE)
+        self._answered = CachedLookup(self._look_when_answered, clock.now, MINUTE)
 
     def models(self, cursor: str | None, now: int) -> ModelsReport:
         """Return a page of solutions, and the newest retrainings."""
         found = resource_page(self._registry, Solution, _SOLUTIONS_AT_ONCE, cursor=cursor)
         points = self._points(now)
-        runs = [summary_of(one) for one in self._runs.newest(_RUNS_SHOWN, now)]
+        runs = [summary_of(run_report(one, now)) for one in self._runs.newest(_RUNS_SHOWN)]
         return ModelsReport(
             at=iso(now),
-            retrain_schedule=self._schedule[0],
-            time_zone=self._schedule[1],
+            retrain_schedule=self._settings.retrain_schedule.strip(),
+            time_zone=self._settings.retrain_time_zone,
             running=next((one for one in runs if one.is_running), None),
             solutions=tuple(self._summary(one, points) for one in found.resources),
             next_cursor=found.next_cursor,
@@ -200,10 +185,9 @@ class ModelReports:
     ) -> SolutionSummary:
         campaigns = self._registry.all(Campaign, parent=solution.name)
         newest = next(iter(self._registry.page(SolutionVersion, 1, parent=solution.name)), None)
-        return SolutionSummary(
-            name=solution.name,
-            dataset_group=solution.dataset_group,
-            recipe=solution.recipe,
+        return report_of(
+            SolutionSummary,
+            solution,
             campaigns=tuple(sorted(map(_state, campaigns), key=lambda one: one.name)),
             newest_version=None if newest is None else newest.name,
             newest_status=None if newest is None else newest.status.value,
@@ -213,15 +197,15 @@ class ModelReports:
     def _points(self, now: int) -> list[tuple[str, GatePoint]]:
         """Return the measurements of the gate, each with its solution, newest first."""
         return [
-            (half.solution, GatePoint.of(report, half))
-            for report in self._runs.newest(_RUNS, now)
-            for half in report.campaigns
+            (half.solution, report_of(GatePoint, half, run_id=run.run_id, at=run.started_at))
+            for run in (run_report(one, now) for one in self._runs.newest(_RUNS))
+            for half in run.campaigns
             if half.ndcg_at5 is not None
         ]
 
     def _look_when_answered(self, _: None) -> dict[str, tuple[int, int]]:
         """Return the span in which each version answered, by a few answers of each hour."""
-        now = self._now()
+        now = clock.now()
         hours = range(now - _SERVED_DAYS * DAY, now + HOUR, HOUR)
         ids = [first_recommendation_id(hour) for hour in hours]
         spans: dict[str, tuple[int, int]] = {}
@@ -233,14 +217,13 @@ class ModelReports:
 
 def _state(campaign: Campaign) -> CampaignState:
     update = campaign.latest_update
-    return CampaignState(
-        name=campaign.name,
+    return report_of(
+        CampaignState,
+        campaign,
         serves=campaign.solution_version,
         previous=campaign.previous_version,
         coming=None if campaign.pending is None else campaign.pending.solution_version,
         failure=None if update is None else update.failure_reason,
-        follows_latest=campaign.follows_latest,
-        revision=campaign.revision,
     )
 
 
@@ -251,22 +234,18 @@ def _version(
     gate: GatePoint | None,
 ) -> VersionReport:
     progress = version.progress
-    return VersionReport(
-        name=version.name,
+    return report_of(
+        VersionReport,
+        version,
         status=version.status.value,
-        created_at=iso(version.created_at),
         as_of=iso(version.as_of),
         mode=version.mode.value,
-        events=version.events,
-        metrics=version.metrics,
-        unmeasured=version.unmeasured,
         progress="" if progress is None else progress.text,
         failure=version.failure_reason,
         served_by=tuple(one.name for one in campaigns if one.serves == version.name),
         answered_from=None if answered is None else iso(answered[0]),
         answered_to=None if answered is None else iso(answered[1]),
         gate=gate,
-        remote=version.remote,
     )
 
 
@@ -285,7 +264,6 @@ def run_content(query: ViewQuery, found: RunReport) -> dict[str, object]:
 
 
 def _gate_charts(measured: tuple[GatePoint, ...]) -> list[LineChart]:
-    """Return a chart for each campaign."""
     fields = {
         "new version": "ndcg_at5",
         "live version": "live_ndcg_at5",

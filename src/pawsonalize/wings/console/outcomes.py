@@ -98,7 +98,6 @@ def _survival(title: str, curves: dict[str, Curve]) -> LineChart:
 
 
 def _at(curve: Curve, days: float) -> float | None:
-    """Return the share still waiting after so many days; None beyond the curve."""
     if not curve.days or days > curve.days[-1]:
         return None
     place = bisect_right(curve.days, days)

@@ -22,7 +22,7 @@ from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.settings import Settings
 from pawsonalize.wings.console.charts import LineChart
-from pawsonalize.wings.console.runs import RunReports, RunSummary, summary_of
+from pawsonalize.wings.console.runs import RunSummary, run_report, summary_of
 from pawsonalize.wings.console.traffic import Traffic, TrafficHistory
 
 _LOOKED_AT = 2  # runs: one at most goes on, so the newest that has ended is among them
@@ -109,25 +109,19 @@ class OverviewReports:
     """Makes overviews. Findings and disk are looked at seldom, as that takes a while."""
 
     def __init__(
-        self,
-        settings: Settings,
-        adapters: Adapters,
-        services: Services,
-        runs: RunReports,
-        history: TrafficHistory,
+        self, settings: Settings, adapters: Adapters, services: Services, traffic: TrafficHistory
     ) -> None:
         self._settings = settings
         self._adapters = adapters
         self._services = services
-        self._runs = runs
-        self.history = history
+        self._traffic = traffic
         self._disk = CachedLookup(self._look_at_disk, clock.now, MINUTE)
         self._quick = CachedLookup(self._find_faults, clock.now, _FINDINGS_KEPT)
         self._slow = CachedLookup(self._find_faults, clock.now, MINUTE)
 
     def overview(self, now: int) -> Overview:
         """Return the overview of this moment."""
-        runs = self._runs.newest(_LOOKED_AT, now)
+        runs = [run_report(one, now) for one in self._services.runs.newest(_LOOKED_AT)]
         served = tuple(self._served())
         attention = (*self._quick.find(False), *self._slow.find(True))
         reasons = (self._services.why_not_writable(), self._why_no_answers())
@@ -146,7 +140,7 @@ class OverviewReports:
                 _newest("Newest model served", (one.as_of for one in served), now),
             ),
             campaigns=served,
-            traffic=self.history.traffic(now),
+            traffic=self._traffic.traffic(now),
             disk=self._disk.find(None),
         )
 
@@ -160,7 +154,6 @@ class OverviewReports:
         return None
 
     def _find_faults(self, is_slow: bool) -> list[ConsoleFinding]:
-        """Return what needs attention by the checks that are slow, or are not."""
         service = CheckedService(
             self._settings, self._adapters, clock.now(), self._services.servers
         )

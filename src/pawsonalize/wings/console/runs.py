@@ -1,7 +1,6 @@
 """Retrainings on the console: steps, decisions and their reasons, made of the records."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -17,8 +16,8 @@ from pawsonalize.engine.training.retraining.record import (
     join_names,
     label,
 )
-from pawsonalize.engine.training.retraining.runs import Runs
 from pawsonalize.kinds.defaults import DATASET_GROUP
+from pawsonalize.pages.reports import report_of
 
 
 class StepReport(msgspec.Struct, frozen=True, rename="camel"):
@@ -147,28 +146,12 @@ _WITHOUT_PROMOTION = {
 _NUMBERS = {"threshold": "ndcg_at_5", "live version": "theirs"}
 
 
-@dataclass(frozen=True, slots=True)
-class RunReports:
-    """Reports of retrainings, as they are at the moment `now`."""
-
-    runs: Runs
-
-    def newest(self, limit: int, now: int) -> list[RunReport]:
-        """Return the newest retrainings, newest first."""
-        return [_report(record, now) for record in self.runs.newest(limit)]
-
-    def get(self, run_id: str, now: int) -> RunReport:
-        """Return one by its id; NotFound if there is none."""
-        return _report(self.runs.get(run_id), now)
-
-
-def _report(record: RunRecord, now: int) -> RunReport:
-    return RunReport(
-        run_id=record.run_id,
-        status=record.status,
+def run_report(record: RunRecord, now: int) -> RunReport:
+    """Return the report of a retraining, as it is now."""
+    return report_of(
+        RunReport,
+        record,
         trigger=record.trigger.value,
-        started_at=iso(record.started_at),
-        ended_at=None if record.ended_at is None else iso(record.ended_at),
         seconds=((record.ended_at or now) - record.started_at) / SECOND,
         verdict=_verdict(record),
         reason=record.reason if record.ended_at is not None else "",
@@ -180,7 +163,6 @@ def _report(record: RunRecord, now: int) -> RunReport:
             DataFinding(one["severity"], describe_finding(one), str(one.get("fix", "")))
             for one in record.findings
         ),
-        left_out=record.left_out,
     )
 
 
@@ -211,14 +193,13 @@ def _steps(record: RunRecord, now: int) -> Iterator[StepReport]:
     """Yield the steps that were begun, in order, then those to come."""
     for timing in record.steps:
         ended = timing.ended_at
-        yield StepReport(
+        yield report_of(
+            StepReport,
+            timing,
             step=timing.step.value,
             title=_TITLES[timing.step],
             state="running" if ended is None else "done",
-            began_at=iso(timing.began_at),
-            ended_at=None if ended is None else iso(ended),
             seconds=((ended or now) - timing.began_at) / SECOND,
-            errors=timing.errors,
         )
     if record.ended_at is not None:
         return
@@ -231,16 +212,14 @@ def _steps(record: RunRecord, now: int) -> Iterator[StepReport]:
 def _campaign(half: Half) -> CampaignReport:
     evidence: dict[str, Any] = dict(half.evidence or {})
     popularity, live = evidence.get("popularity"), evidence.get("live")
-    return CampaignReport(
-        campaign=half.campaign,
+    return report_of(
+        CampaignReport,
+        half,
         dataset_group=half.dataset_group or DATASET_GROUP,
         solution=half.solution or half.campaign,
         solution_version=half.solution_version or None,
-        live_version=half.live_version,
         fate=half.fate.value,
-        reason=half.reason,
         training=" ".join(filter(None, (half.training_status, half.training_progress))),
-        errors=half.errors,
         test_cases=evidence.get("test_cases"),
         ndcg_at5=evidence["ndcg_at_5"]["mean"] if evidence else _judged_by(half, "threshold"),
         popularity_ndcg_at5=popularity["theirs"] if popularity else None,

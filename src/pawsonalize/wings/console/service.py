@@ -8,7 +8,6 @@ import msgspec
 from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.config import Secret
-from pawsonalize.domain.times import iso
 from pawsonalize.http.reports import ServerAnswer, server_answer
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import AccessKey
@@ -16,6 +15,7 @@ from pawsonalize.pages.reports import (
     NotificationChannel,
     SentNotification,
     delivery_report,
+    report_of,
 )
 from pawsonalize.settings import Settings, kinds_of_settings
 from pawsonalize.wing import offered
@@ -39,7 +39,7 @@ class KeyInForce(msgspec.Struct, frozen=True, rename="camel"):
 
     key_id: str
     note: str
-    scopes: list[str]
+    scopes: tuple[str, ...]
     dataset_group: str | None
     created_at: str
     last_used_at: str | None
@@ -74,23 +74,13 @@ class ServiceViews:
             __version__,
             [server_answer(one) for one in self._servers.states()],
             self._settings,
-            [_key(one, now) for one in self._adapters.registry.all(AccessKey)],
+            [
+                report_of(KeyInForce, key, key_id=key.name, is_expired=key.is_expired(now))
+                for key in self._adapters.registry.all(AccessKey)
+            ],
             deliveries.channels,
             deliveries.notifications,
         )
-
-
-def _key(key: AccessKey, now: int) -> KeyInForce:
-    return KeyInForce(
-        key.name,
-        key.note,
-        [str(scope) for scope in key.scopes],
-        key.dataset_group,
-        iso(key.created_at),
-        None if key.last_used_at is None else iso(key.last_used_at),
-        None if key.expires_at is None else iso(key.expires_at),
-        key.is_expired(now),
-    )
 
 
 def settings_in_force(settings: Settings, sources: Mapping[str, str]) -> list[SettingInForce]:

@@ -139,10 +139,7 @@ class Traffic(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class TrafficHistory:
-    """Samples of the counts of one server, one each `SAMPLE_SECONDS`, for an hour.
-
-    `read` gives the counts of all its processes.
-    """
+    """Samples of the counts of one server, with all its processes, for an hour."""
 
     def __init__(self, read: Callable[[], TrafficCounts], now: int) -> None:
         self._read = read

@@ -1,6 +1,5 @@
 """Pages of the console, which show the same as operations of the API, and the actions there."""
 
-from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS
 from pawsonalize.http.json import read_limit
 from pawsonalize.http.operation import About, RequestParameter
@@ -26,7 +25,7 @@ from pawsonalize.wings.console.models import (
 from pawsonalize.wings.console.outcomes import OutcomesOverTime, outcomes_content
 from pawsonalize.wings.console.overview import Overview, overview_content
 from pawsonalize.wings.console.quality import DataReport
-from pawsonalize.wings.console.runs import RunReport
+from pawsonalize.wings.console.runs import RunReport, run_report
 from pawsonalize.wings.console.service import ServiceReport
 from pawsonalize.wings.console.visitors import VisitorReport, read_lookup
 
@@ -53,8 +52,6 @@ def _audit(query: ViewQuery) -> AuditPage:
 
 def _visitor(query: ViewQuery) -> VisitorReport:
     lookup = read_lookup(query.parameters)
-    if lookup is None:
-        raise InvalidInput("say which visitor: userId, sessionId or both", field="userId")
     return _console(query).visitors.report(lookup, query.group, query.now)
 
 
@@ -82,7 +79,6 @@ _VIEWS = (
         content=overview_content,
         called="overview",
         read=lambda query: _console(query).overview.overview(query.now),
-        path="/overview",
         operation="overview",
         summary="Is all well, what did the last retraining decide and why, what needs attention?",
         answer=Overview,
@@ -92,7 +88,6 @@ _VIEWS = (
         template="console/models.html",
         called="models",
         read=lambda query: _console(query).models.models(query.parameters.get("cursor"), query.now),
-        path="/models",
         operation="models",
         summary="Solutions, what is served of them, and the newest retrainings.",
         answer=ModelsReport,
@@ -117,7 +112,9 @@ _VIEWS = (
         template="console/run.html",
         content=run_content,
         called="run",
-        read=lambda query: _console(query).runs.get(query.path_parameters["run_id"], query.now),
+        read=lambda query: run_report(
+            query.services.runs.get(query.path_parameters["run_id"]), query.now
+        ),
         path="/runs/{run_id}",
         operation="run",
         summary="One retraining: its steps, and every rule of the gate with its numbers.",
@@ -130,7 +127,6 @@ _VIEWS = (
         content=outcomes_content,
         called="outcomes",
         read=_outcomes,
-        path="/outcomes",
         operation="outcomes",
         summary="Outcomes of the last days, in all, by version and over time.",
         answer=OutcomesOverTime,
@@ -147,7 +143,6 @@ _VIEWS = (
         content=animals_content,
         called="listing",
         read=lambda query: animal_listing(_console(query).stock, query.parameters, query.now),
-        path="/animals",
         operation="animals",
         summary="The inventory with filters: who waits, and who is hardly seen.",
         about=About.INVENTORY,
@@ -199,7 +194,6 @@ _VIEWS = (
         template="console/data.html",
         called="answer",
         read=lambda query: _console(query).events.events(read_tail(query.parameters), query.group),
-        path="/events",
         operation="events",
         summary="The newest events; of an event, a session or a user, whether they were taken, or"
         " why not.",
@@ -219,7 +213,6 @@ _VIEWS = (
         page="/console/data/quality",
         template="console/data_quality.html",
         read=lambda query: _console(query).quality.report(query.group),
-        path="/data",
         operation="data",
         summary="How good the newest events are: unknown names, missing fields, suspected bots.",
         about=About.GROUP,
@@ -231,7 +224,6 @@ _VIEWS = (
         template="console/data_archive.html",
         called="state",
         read=lambda query: _console(query).events.archive(),
-        path="/archive",
         operation="archive",
         summary="What the archive holds, and what waits to go there.",
         answer=ArchiveState,
@@ -240,7 +232,6 @@ _VIEWS = (
         page="/console/settings",
         template="console/settings.html",
         read=_service_report,
-        path="/settings",
         operation="settings",
         summary="Settings in force and where each comes from, keys, notifications, version and"
         " servers.",

@@ -24,6 +24,7 @@ from pawsonalize.http.json import read_count, read_text
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.pages.reports import report_of
 from pawsonalize.recipes import NEXT_BEST_ACTION
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.events.histories import HistoryQuery
@@ -140,18 +141,14 @@ class VisitorLookup:
     """The version to compare with; None: none."""
 
 
-def read_lookup(given: Mapping[str, str]) -> VisitorLookup | None:
-    """Return the lookup that parameters ask for; None if they name nobody."""
-    visitor = Visitor(read_text(given, "userId"), read_text(given, "sessionId"))
-    if visitor.user_id is None and visitor.session_id is None:
-        return None
-    return VisitorLookup(
-        visitor,
-        read_count(given, "limit", 25, 1, 500),
-        given.get("cursor"),
-        read_text(given, "version"),
-        read_text(given, "against"),
-    )
+def read_lookup(given: Mapping[str, str]) -> VisitorLookup:
+    """Return the lookup that parameters ask for; InvalidInput if they name nobody."""
+    user, session = read_text(given, "userId"), read_text(given, "sessionId")
+    if user is None and session is None:
+        raise InvalidInput("say which visitor: userId, sessionId or both", field="userId")
+    limit, cursor = read_count(given, "limit", 25, 1, 500), given.get("cursor")
+    version, against = read_text(given, "version"), read_text(given, "against")
+    return VisitorLookup(Visitor(user, session), limit, cursor, version, against)
 
 
 class VisitorViews:
@@ -184,7 +181,7 @@ class VisitorViews:
             group,
             user if visitor.user_id is None else None,
             {} if profile is None else dict(profile.attributes),
-            [_deed(one) for one in page.events],
+            [report_of(VisitorDeed, one.event) for one in page.events],
             page.next_cursor,
             list(self._shown(group, Visitor(user, visitor.session_id), page.events, now)),
             expected,
@@ -250,7 +247,6 @@ class VisitorViews:
         return _compared(one, places[1]), _compared(two, places[0])
 
     def _served(self, name: str | None, group: str, now: int) -> Served:
-        """Return the version, loaded; the live one if none is named."""
         if name is None or name == self._live_name(group):
             if group == DEFAULT_DATASET_GROUP and self._runtime.can_answer:
                 return self._runtime.served
@@ -282,17 +278,7 @@ class VisitorViews:
             places = self._animals(individuals, query)
         else:
             places = [
-                ExpectedPlace(
-                    one.item_id,
-                    one.item_id,
-                    "",
-                    one.score,
-                    one.explored,
-                    None,
-                    {},
-                    list(one.reasons),
-                    None,
-                )
+                _place(one, one.item_id, one.item_id, "", utility=None, factors={})
                 for one in runtime.recommend(query).items
             ]
         name = served.version.name
@@ -304,19 +290,21 @@ class VisitorViews:
         animals = self._adapters.animals
         names = animals.get_many([one for place in found for one in place.animal_ids[:1]])
         return [
-            ExpectedPlace(
-                place.animal_ids[0],
+            _place(
+                place,
+                (first := place.animal_ids[0]),
                 place.group_id,
-                names[place.animal_ids[0]].name if place.animal_ids[0] in names else "",
-                place.score,
-                place.explored,
-                place.utility,
-                dict(zip(PARTS, place.parts, strict=True)),
-                list(place.reasons),
-                None,
+                names[first].name if first in names else "",
+                factors=dict(zip(PARTS, place.parts, strict=True)),
             )
             for place in found
         ]
+
+
+def _place(source: Any, id_: str, item_id: str, name: str, **more: object) -> ExpectedPlace:
+    more |= {"id": id_, "item_id": item_id, "name": name, "other_place": None}
+    more["reasons"] = list(source.reasons)
+    return report_of(ExpectedPlace, source, **more)
 
 
 def _recommends(recipe: str) -> bool:
@@ -333,19 +321,6 @@ def _compared(answer: ExpectedAnswer, others: Mapping[str, int]) -> ExpectedAnsw
     return msgspec.structs.replace(answer, places=places)
 
 
-def _deed(logged: LoggedEvent) -> VisitorDeed:
-    event = logged.event
-    return VisitorDeed(
-        event.event_id,
-        event.event_type,
-        iso(event.sent_at),
-        event.item_id,
-        event.animal_id,
-        event.session_id,
-        event.recommendation_id,
-    )
-
-
 def _answer(shown: Impression, events: Sequence[LoggedEvent]) -> ShownAnswer:
     deeds: dict[str, list[str]] = {}
     for one in events:
@@ -357,10 +332,4 @@ def _answer(shown: Impression, events: Sequence[LoggedEvent]) -> ShownAnswer:
         ShownPlace(ids[0], item, deeds.get(ids[0], []))
         for ids, item in zip(animals[:_SHOWN], shown.item_ids, strict=False)
     ]
-    return ShownAnswer(
-        shown.recommendation_id,
-        iso(shown.answered_at),
-        shown.question,
-        shown.solution_version,
-        places,
-    )
+    return report_of(ShownAnswer, shown, places=places)

@@ -16,7 +16,7 @@ from pawsonalize.domain.times import iso
 from pawsonalize.http.json import filled, read_text
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.pages.reports import LetterReason, RefusedEvent
-from pawsonalize.pages.shell import Link, caller_of, failed, fields_of, guarded, see, shown
+from pawsonalize.pages.shell import Link, caller_of, failed, guarded, see, shown
 from pawsonalize.pages.views import (
     Confirmation,
     Done,
@@ -27,6 +27,7 @@ from pawsonalize.pages.views import (
     note_action,
     tabs_of,
 )
+from pawsonalize.ui.endpoints import fields_of
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterPage, LetterQuery
 from pawsonalize.wings.dead_letters.letter_replay import LetterReceipt, LetterReplay

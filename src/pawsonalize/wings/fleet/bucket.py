@@ -6,8 +6,8 @@ sees half of one, and objects are never changed.
 """
 
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -34,12 +34,7 @@ from pawsonalize.domain.errors import (
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.data import Arrays
 from pawsonalize.settings import Settings
-from pawsonalize.storage.artefact_index import (
-    ArtefactIndex,
-    Draft,
-    DraftState,
-    ListedArtefact,
-)
+from pawsonalize.storage.artefact_index import ArtefactIndex, Draft, DraftState, ListedArtefact
 from pawsonalize.storage.database import Database
 
 _MEGABYTE = 1_000_000
@@ -93,26 +88,24 @@ class BucketArtefacts:
 
     def load(self, location: str) -> tuple[ModelCard, Arrays]:
         """See `ArtefactStore.load`. What this machine has is read without the object store."""
-        stored = self._index.find(location)
-        if stored is None:
-            raise CorruptArtefact(f"the model in {location} cannot be read: it is not there")
-        fetch = partial(self._fetch, stored)
-        try:
-            return self._cache.load(_cached_as(stored), stored.size, fetch)
-        except StorageUnavailable as error:
-            raise StorageUnavailable(
-                f"the model {location} is not on this machine yet, and the object store did not"
-                " answer: it is asked again",
-                detail=str(error),
-            ) from error
-        except OSError as error:
-            raise StorageUnavailable(
-                f"the model {location} cannot be kept on this machine ({error.strerror}): give the"
-                " disk of the data folder more space, or set artefact_cache_megabytes lower",
-                detail=str(error),
-            ) from error
-        except (*files.UNREADABLE, NotFound) as error:
-            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+        stored = self._listed(location)
+        with _readable(location):
+            try:
+                fetch = partial(self._fetch, stored)
+                return self._cache.load(_cached_as(stored), stored.size, fetch)
+            except StorageUnavailable as error:
+                raise StorageUnavailable(
+                    f"the model {location} is not on this machine yet, and the object store did"
+                    " not answer: it is asked again",
+                    detail=str(error),
+                ) from error
+            except OSError as error:
+                raise StorageUnavailable(
+                    f"the model {location} cannot be kept on this machine ({error.strerror}): give"
+                    " the disk of the data folder more space, or set artefact_cache_megabytes"
+                    " lower",
+                    detail=str(error),
+                ) from error
 
     def array(self, location: str, name: str) -> NDArray[Any] | None:
         """See `ArtefactStore.array`. Only this one is fetched, if the model is not here."""
@@ -121,15 +114,12 @@ class BucketArtefacts:
             return None
         file = f"{name}.npy"
         here = self._cache.find(_cached_as(stored), file)
-        try:
+        with _readable(location), suppress(NotFound):
             if here is not None:
                 return np.asarray(np.load(here, mmap_mode="r", allow_pickle=False))
             content = BytesIO(self._hurried.get(_key(stored, file)))
             return np.asarray(np.load(content, allow_pickle=False))
-        except NotFound:
-            return None
-        except files.UNREADABLE as error:
-            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+        return None
 
     def locations(self, prefix: str) -> list[str]:
         """See `ArtefactStore.locations`. The object store is not asked."""
@@ -141,19 +131,14 @@ class BucketArtefacts:
 
     def export(self, location: str, folder: Path) -> None:
         """See `ArtefactStore.export`."""
-        stored = self._index.find(location)
-        if stored is None:
-            raise CorruptArtefact(f"the model in {location} cannot be read: it is not there")
-        try:
-            self._fetch(stored, folder)
+        with _readable(location):
+            self._fetch(self._listed(location), folder)
             files.check(folder)
-        except (*files.UNREADABLE, NotFound) as error:
-            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
 
     def bring_back(self, location: str, folder: Path) -> None:
         """See `ArtefactStore.bring_back`. Of what is listed, the objects are written again."""
         stored = self._index.find(location)
-        try:
+        with _readable(location):
             if stored is None:
                 self.save(location, *files.read(folder))
                 return
@@ -162,8 +147,6 @@ class BucketArtefacts:
                 raise Conflict(f"another model named {location} is listed already")
             for file in sorted(folder.iterdir()):
                 self._patient.replace(_key(stored, file.name), file)
-        except files.UNREADABLE as error:
-            raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
 
     def remove(self, location: str) -> None:
         """See `ArtefactStore.remove`. If its objects cannot be deleted now, a sweep does it."""
@@ -201,6 +184,11 @@ class BucketArtefacts:
         """See `ArtefactStore.unfinished`."""
         drafts = self._index.drafts()
         return sorted({one.location for one in drafts if one.state is not DraftState.EMPTIED})
+
+    def _listed(self, location: str) -> ListedArtefact:
+        if (stored := self._index.find(location)) is None:
+            raise CorruptArtefact(f"the model in {location} cannot be read: it is not there")
+        return stored
 
     def _upload(self, folder: Path, stored: ListedArtefact) -> None:
         draft = Draft(stored.draft, stored.location)
@@ -240,7 +228,6 @@ class BucketArtefacts:
         log.info("fetched", artefact=stored.location, bytes=stored.size)
 
     def _emptied(self, draft: Draft, *, forget: bool) -> bool:
-        """Delete a draft's objects; whether that went well."""
         if not self._empty(draft):
             return False
         if forget:
@@ -257,6 +244,14 @@ class BucketArtefacts:
             log.warning("objects not deleted yet", artefact=draft.location, reason=error.message)
             return False
         return True
+
+
+@contextmanager
+def _readable(location: str) -> Iterator[None]:
+    try:
+        yield
+    except (*files.UNREADABLE, NotFound) as error:
+        raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
 
 
 def _cached_as(stored: ListedArtefact) -> str:

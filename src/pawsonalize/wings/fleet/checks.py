@@ -24,13 +24,13 @@ from pawsonalize.storage.servers import NOBODY_WORKS, ServerProcess
 _SIDE_PROCESSES = 4
 
 
-def servers(service: CheckedService) -> Iterator[Diagnosis]:
-    """List the living servers and their programs; find that none of them works."""
+def _servers(service: CheckedService) -> Iterator[Diagnosis]:
     watched = service.servers
     states = servers_of(service.adapters).watch() if watched is None else watched.states()
     living = [one.server for one in states if one.lives and not one.server.is_background]
     if living:
-        text = ", ".join(sorted({_description(one) for one in living}))
+        described = {f"{one.place} ({', '.join(one.roles)}; {one.version})" for one in living}
+        text = ", ".join(sorted(described))
         yield fine(f"{len(living)} processes live: {text}")
         versions = sorted({one.version for one in living})
         if versions != [__version__]:
@@ -42,8 +42,7 @@ def servers(service: CheckedService) -> Iterator[Diagnosis]:
     yield from _connections(service, living)
 
 
-def read_replica(service: CheckedService) -> Iterator[Diagnosis]:
-    """Check that the read replica answers and follows."""
+def _read_replica(service: CheckedService) -> Iterator[Diagnosis]:
     replica = service.adapters.database.replica
     if replica is None:
         return
@@ -55,12 +54,7 @@ def read_replica(service: CheckedService) -> Iterator[Diagnosis]:
         yield fine(replica.shown_url)
 
 
-def _description(server: ServerProcess) -> str:
-    return f"{server.place} ({', '.join(server.roles)}; {server.version})"
-
-
 def _connections(service: CheckedService, living: Sequence[ServerProcess]) -> Iterator[Diagnosis]:
-    """Find that the servers may open more connections than PostgreSQL takes."""
     limit = service.adapters.database.connection_limit()
     if limit is None:
         return
@@ -93,6 +87,6 @@ def _needed(settings: Settings, living: Sequence[ServerProcess]) -> tuple[int, s
 
 
 CHECKS = (
-    Check("servers", servers, (CheckPlace.DOCTOR, CheckPlace.OVERVIEW)),
-    Check("read replica", read_replica, EVERYWHERE),
+    Check("servers", _servers, (CheckPlace.DOCTOR, CheckPlace.OVERVIEW)),
+    Check("read replica", _read_replica, EVERYWHERE),
 )

@@ -75,15 +75,15 @@ def retry(
     Example: pawsonalize notifications retry
     """
     from pawsonalize.logs import configure_logs
-    from pawsonalize.wings.notifications.delivery import couriers
+    from pawsonalize.wings.notifications.delivery import deliveries
 
     settings = load_settings({"data_dir": data_dir})
     configure_logs(settings.log_format, settings.log_level)
     with opened(settings) as adapters:
         before = adapters.deliveries.count_undelivered(notification_id)
         adapters.deliveries.retry(clock.now(), notification_id)
-        for courier in couriers(settings, adapters.deliveries, adapters.leases):
-            while courier.deliver_due(clock.now()):
+        for _, deliver in deliveries(settings, adapters):
+            while deliver(clock.now()):
                 pass
         left = adapters.deliveries.count_undelivered(notification_id)
     print(f"{before - left:,} of {before:,} delivered")

@@ -142,18 +142,13 @@ def open_notifiers(settings: Settings) -> dict[str, Notifier]:
     return notifiers
 
 
-def couriers(settings: Settings, deliveries: Deliveries, leases: Leases) -> list[Courier]:
-    """Return a courier for each notifier, so that none waits for another."""
-    notifiers = open_notifiers(settings)
-    return [Courier(deliveries, leases, name, notifier) for name, notifier in notifiers.items()]
-
-
 def deliveries(
     settings: Settings, adapters: Adapters
-) -> Iterator[tuple[str, Callable[[int], object]]]:
-    """Yield what delivers to each notifier, with its name."""
-    for courier in couriers(settings, adapters.deliveries, adapters.leases):
-        yield f"deliver due {courier.name}", courier.deliver_due
+) -> Iterator[tuple[str, Callable[[int], int]]]:
+    """Yield what delivers to each notifier, so that none waits for another, with a name."""
+    for name, notifier in open_notifiers(settings).items():
+        courier = Courier(adapters.deliveries, adapters.leases, name, notifier)
+        yield f"deliver due {name}", courier.deliver_due
 
 
 def upkeep(
@@ -197,8 +192,7 @@ def tasks(
         yield Task(name, _DELIVERY_SECONDS, work, notifying.threads)
 
 
-def check_notifiers(settings: Settings) -> Iterator[Diagnosis]:
-    """Name the notifiers."""
+def _check_notifiers(settings: Settings) -> Iterator[Diagnosis]:
     try:
         names = [name for name in open_notifiers(settings) if name != "log"]
     except PawsonalizeError as error:
@@ -213,8 +207,7 @@ def check_notifiers(settings: Settings) -> Iterator[Diagnosis]:
         )
 
 
-def check_deliveries(service: CheckedService) -> Iterator[Diagnosis]:
-    """Find notifications that did not arrive."""
+def _check_deliveries(service: CheckedService) -> Iterator[Diagnosis]:
     failing = [
         one
         for one in service.adapters.deliveries.newest(100)
@@ -231,6 +224,6 @@ def check_deliveries(service: CheckedService) -> Iterator[Diagnosis]:
 
 
 CHECKS = (
-    Check("notifiers", check_notifiers, is_of_machine=True),
-    Check("notifications", check_deliveries, EVERYWHERE),
+    Check("notifiers", _check_notifiers, is_of_machine=True),
+    Check("notifications", _check_deliveries, EVERYWHERE),
 )

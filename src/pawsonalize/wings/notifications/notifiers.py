@@ -52,8 +52,7 @@ class LogNotifier:
         log_notification(notification)
 
 
-def as_json(notification: Notification) -> bytes:
-    """Return the documented JSON object, with names as in the native API."""
+def _as_json(notification: Notification) -> bytes:
     return msgspec.json.encode(
         {
             "id": notification.notification_id,
@@ -78,8 +77,7 @@ def as_text(notification: Notification) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def headline(notification: Notification) -> str:
-    """Return the subject as one line, whatever it was made from."""
+def _headline(notification: Notification) -> str:
     words = " ".join(notification.subject.split())
     return "Pawsonalize: " + "".join(letter for letter in words if letter.isprintable())
 
@@ -169,7 +167,7 @@ class SmtpNotifier:
 
     def _message(self, notification: Notification) -> EmailMessage:
         message = EmailMessage()
-        message["Subject"] = headline(notification)
+        message["Subject"] = _headline(notification)
         message["From"] = self._sender
         message["To"] = ", ".join(self._recipients)
         message["Date"] = formatdate(notification.happened_at / SECOND)
@@ -215,7 +213,7 @@ class WebhookNotifier:
 
     def send(self, notification: Notification) -> None:
         """See `Notifier.send`."""
-        body = as_json(notification)
+        body = _as_json(notification)
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "pawsonalize",
@@ -292,9 +290,9 @@ class SnsNotifier:
 
     def send(self, notification: Notification) -> None:
         """See `Notifier.send`."""
-        forms = {"default": as_json(notification).decode(), "email": as_text(notification)}
+        forms = {"default": _as_json(notification).decode(), "email": as_text(notification)}
         kind = {"DataType": "String", "StringValue": notification.kind.value}
-        subject = headline(notification).encode("ascii", "replace").decode()[:_LONGEST_SUBJECT]
+        subject = _headline(notification).encode("ascii", "replace").decode()[:_LONGEST_SUBJECT]
         try:
             self._client.publish(
                 TopicArn=self._topic,
@@ -308,7 +306,6 @@ class SnsNotifier:
 
 
 def _connect_sns(region: str) -> tuple[Any, tuple[type[Exception], ...]]:
-    """Return a client, and the errors that it raises."""
     try:
         import boto3  # noqa: PLC0415 - an extra, and slow to import
         from botocore.config import Config  # noqa: PLC0415

@@ -54,22 +54,16 @@ async def post_notification_test(request: Request) -> Response:
     return json_response(await services.page_reads.make(_test, notifiers, services.now()))
 
 
-def ask_test(request: Request, _fields: Fields) -> Confirmation:
-    """Say who gets a test."""
-    return Confirmation(
-        title="Send a test notification",
-        effects=(
-            f"Everybody who is told by {', '.join(_notifying(request).notifiers)} gets one"
-            " message that says it is a test.",
-            "Nothing else changes.",
-        ),
-        button="Send",
-        back=_HERE,
+def _ask_test(request: Request, _fields: Fields) -> Confirmation:
+    effects = (
+        f"Everybody who is told by {', '.join(_notifying(request).notifiers)} gets one"
+        " message that says it is a test.",
+        "Nothing else changes.",
     )
+    return Confirmation("Send a test notification", effects, "Send", _HERE)
 
 
-def do_test(request: Request, _fields: Fields) -> Done:
-    """Send it by every channel."""
+def _do_test(request: Request, _fields: Fields) -> Done:
     found = send_test(_notifying(request).notifiers, services_of(request).now())
     results = (
         f"{name} did not: {why}" if why else f"{name} took it" for name, why in found.items()
@@ -90,5 +84,5 @@ def _report(query: ViewQuery) -> DeliveryReport:
 PAGES = (
     Link("Notifications", _HERE, tab_of=_SETTINGS, place=3),
     View(page=_HERE, template="notifications/notifications.html", read=_report),
-    PageAction(f"{_HERE}/test", ask_test, do_test),
+    PageAction(f"{_HERE}/test", _ask_test, _do_test),
 )

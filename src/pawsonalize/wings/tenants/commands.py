@@ -22,11 +22,11 @@ def usage(
 
     Example: pawsonalize dataset-groups usage shelter-b --days 7
     """
-    from pawsonalize.wings.tenants.reports import tenant_reports
+    from pawsonalize.wings.tenants.reports import TenantReports
 
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     with opened(settings) as adapters:
-        reports = tenant_reports(settings, adapters)
+        reports = TenantReports(settings, adapters)
         report, used = reports.report(name, now), reports.usage(name, days, now)
     if json:
         print(msgspec.json.encode({"report": report, "days": used}).decode())

@@ -111,8 +111,7 @@ async def get_tenant(request: Request) -> Response:
     return json_response(await run_in_threadpool(reports_of(request).report, name, now))
 
 
-def get_tenants_page(request: Request, caller: Caller) -> Response:
-    """Show the list of all tenants; with a key of one, lead to that one."""
+def _get_tenants_page(request: Request, caller: Caller) -> Response:
     if caller.dataset_group is not None:
         return RedirectResponse(f"{TENANTS}/{caller.dataset_group}", 303)
     cursor = request.query_params.get("cursor")
@@ -127,8 +126,7 @@ def get_tenants_page(request: Request, caller: Caller) -> Response:
     )
 
 
-def get_tenant_page(request: Request, caller: Caller) -> Response:
-    """Show one tenant."""
+def _get_tenant_page(request: Request, caller: Caller) -> Response:
     now = services_of(request).now()
     name: str = request.path_params["name"]
     check_reach(caller.dataset_group, name)
@@ -161,6 +159,6 @@ def _charts(days: tuple[UsageDay, ...], now: int) -> list[dict[str, Any]]:
 
 PAGES = (
     Link("Tenants", TENANTS),
-    Route(TENANTS, guarded(get_tenants_page, CONTROL_PLANE, for_tenants=True)),
-    Route(f"{TENANTS}/{{name}}", guarded(get_tenant_page, CONTROL_PLANE, for_tenants=True)),
+    Route(TENANTS, guarded(_get_tenants_page, CONTROL_PLANE, for_tenants=True)),
+    Route(f"{TENANTS}/{{name}}", guarded(_get_tenant_page, CONTROL_PLANE, for_tenants=True)),
 )

@@ -1,10 +1,8 @@
 """Dataset groups as the tenants of one installation: health and use of each."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 from itertools import chain
 
 import msgspec
@@ -17,16 +15,16 @@ from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry, resource_page
 from pawsonalize.kinds.solutions import Solution
+from pawsonalize.pages.reports import report_of
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.group_usage import DayCounts, GroupDays, GroupSize, GroupSizes
 
 REPORTED_DAYS = 14
 _NEAR = 0.9  # of a limit: then it is worth a word
 _EPOCH = "1970-01-01"
-_NEWEST_RUNS = 50
+_NEWEST_RUNS = 50  # looked through for the newest of each group: one run may be of many
 
 
 class TenantHealth(StrEnum):
@@ -138,23 +136,27 @@ class TenantPage(msgspec.Struct, frozen=True, rename="camel"):
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True)
 class TenantReports:
-    """Reports on dataset groups. `retrainings` reads the newest retraining of each."""
+    """Reports on dataset groups."""
 
-    registry: Registry
-    days: GroupDays
-    sizes: GroupSizes
-    problems: Problems
-    retrainings: Callable[[], Mapping[str, LastRetraining]]
+    def __init__(self, settings: Settings, adapters: Adapters) -> None:
+        self._registry = adapters.registry
+        self._days = GroupDays(adapters.database)
+        self._sizes = GroupSizes(adapters.database)
+        self._problems = adapters.problems(settings)
+        self._runs = adapters.runs(settings)
 
     def page(self, limit: int, cursor: str | None, now: int) -> TenantPage:
         """Return a page of dataset groups, newest first."""
-        found = resource_page(self.registry, DatasetGroup, limit, cursor=cursor)
+        found = resource_page(self._registry, DatasetGroup, limit, cursor=cursor)
         today = now // DAY
-        counts = {one.dataset_group: one for one in self.days.between(today, today)}
-        sizes, served, runs = self.sizes.all(), _campaigns(self.registry), self.retrainings()
-        problems = [one.name for one in self.problems.standing(now)]
+        counts = {one.dataset_group: one for one in self._days.between(today, today)}
+        sizes, served, runs = (
+            self._sizes.all(),
+            _campaigns(self._registry),
+            _last_retrainings(self._runs),
+        )
+        problems = [one.name for one in self._problems.standing(now)]
         tenants = [
             _summary(
                 group,
@@ -170,17 +172,17 @@ class TenantReports:
 
     def report(self, name: str, now: int) -> TenantReport:
         """Return the report of a dataset group; NotFound if there is none of that name."""
-        group = self.registry.get(DatasetGroup, name)
+        group = self._registry.get(DatasetGroup, name)
         today = now // DAY
-        days = self.days.between(today - REPORTED_DAYS + 1, today, name)
-        campaigns = _campaigns(self.registry, name).get(name, ())
+        days = self._days.between(today - REPORTED_DAYS + 1, today, name)
+        campaigns = _campaigns(self._registry, name).get(name, ())
         summary = _summary(
             group,
             next((one for one in days if one.day == today), DayCounts(name, today)),
-            self.sizes.of(name) or GroupSize(name, 0, 0),
+            self._sizes.of(name) or GroupSize(name, 0, 0),
             campaigns,
-            self.retrainings().get(name),
-            [one.name for one in self.problems.standing(now)],
+            _last_retrainings(self._runs).get(name),
+            [one.name for one in self._problems.standing(now)],
         )
         return TenantReport(
             **msgspec.structs.asdict(summary),
@@ -188,21 +190,22 @@ class TenantReports:
             event_days=group.limits.event_days,
             weight=group.limits.weight,
             campaigns=campaigns,
-            keys=tuple(_key(one) for one in self.registry.all(AccessKey, parent=name)),
+            keys=tuple(
+                report_of(TenantKey, one) for one in self._registry.all(AccessKey, parent=name)
+            ),
             days=tuple(map(_usage_day, days)),
         )
 
     def usage(self, name: str, days: int, now: int) -> list[UsageDay]:
         """Return the use of the last days, newest first; NotFound without the dataset group."""
-        self.registry.get(DatasetGroup, name)
+        self._registry.get(DatasetGroup, name)
         today = now // DAY
-        return [_usage_day(one) for one in self.days.between(today - days + 1, today, name)]
+        return [_usage_day(one) for one in self._days.between(today - days + 1, today, name)]
 
 
 def _campaigns(
     registry: Registry, group: str | None = None
 ) -> dict[str, tuple[TenantCampaign, ...]]:
-    """Return the campaigns of all dataset groups, or of one, by group."""
     found: dict[str, list[TenantCampaign]] = {}
     solutions = {one.name: one for one in registry.all(Solution, parent=group)}
     parents = (None,) if group is None else tuple(solutions)
@@ -214,14 +217,11 @@ def _campaigns(
 
 
 def _usage_day(counts: DayCounts) -> UsageDay:
-    return UsageDay(
+    return report_of(
+        UsageDay,
+        counts,
         day=iso(counts.day * DAY)[: len(_EPOCH)],
-        requests=counts.requests,
-        refused=counts.refused,
         answer_seconds=counts.answer_ms / SECOND,
-        events=counts.events,
-        events_refused=counts.events_refused,
-        trainings=counts.trainings,
         training_seconds=counts.training_ms / SECOND,
     )
 
@@ -243,9 +243,9 @@ def _summary(
     wrong += [one for one in problems if one.rpartition("campaign ")[2] in names]
     serves = any(one.solution_version is not None for one in campaigns)
     health = TenantHealth.ATTENTION if wrong else TenantHealth.GOOD if serves else TenantHealth.IDLE
-    return TenantSummary(
-        name=group.name,
-        created_at=iso(group.created_at),
+    return report_of(
+        TenantSummary,
+        group,
         health=health,
         notes=tuple(wrong) or (() if serves else ("no model is served yet",)),
         today=_usage_day(today),
@@ -273,39 +273,14 @@ def _uses(group: DatasetGroup, today: DayCounts, size: GroupSize) -> Iterable[Li
         yield LimitUse(name, most, used)
 
 
-def _key(key: AccessKey) -> TenantKey:
-    return TenantKey(
-        key.name,
-        key.note,
-        tuple(key.scopes),
-        None if key.last_used_at is None else iso(key.last_used_at),
-        None if key.expires_at is None else iso(key.expires_at),
-    )
-
-
-def tenant_reports(settings: Settings, adapters: Adapters) -> TenantReports:
-    """Return the reports on dataset groups."""
-    return TenantReports(
-        adapters.registry,
-        GroupDays(adapters.database),
-        GroupSizes(adapters.database),
-        adapters.problems(settings),
-        partial(_last_retrainings, adapters.runs(settings)),
-    )
-
-
 def _last_retrainings(runs: Runs) -> dict[str, LastRetraining]:
-    """Return the newest retraining of each dataset group, among the newest of all."""
     found: dict[str, LastRetraining] = {}
     for record in runs.newest(_NEWEST_RUNS):
         for half in record.halves:
             if half.dataset_group not in found:
-                found[half.dataset_group] = LastRetraining(
-                    record.run_id,
-                    iso(record.started_at),
-                    None if record.ended_at is None else iso(record.ended_at),
-                    "running" if half.fate is Fate.OPEN else half.fate,
-                    half.reason,
+                outcome = "running" if half.fate is Fate.OPEN else half.fate
+                found[half.dataset_group] = report_of(
+                    LastRetraining, record, outcome=outcome, reason=half.reason
                 )
     return found
 
@@ -313,4 +288,4 @@ def _last_retrainings(runs: Runs) -> dict[str, LastRetraining]:
 @contextmanager
 def started(settings: Settings, adapters: Adapters, _services: Services) -> Iterator[TenantReports]:
     """Yield the reports, which operations and pages share."""
-    yield tenant_reports(settings, adapters)
+    yield TenantReports(settings, adapters)
