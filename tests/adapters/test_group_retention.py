@@ -44,7 +44,9 @@ def retention(world: ArchiveWorld, database: Database) -> Retention:
 
     def of(days: int) -> GroupEventRetention:
         log, ledger = world.log, world.ledger
-        return GroupEventRetention(log, world.start, ledger, world.objects, registry, days)
+        return GroupEventRetention(
+            EventRetention(log, world.start, ledger, world.objects, days), registry
+        )
 
     return of
 

@@ -7,9 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.served import Served
 from pawsonalize.engine.training.retraining.record import (
     RETRAINING,
     RunOutcome,
@@ -29,10 +27,6 @@ class Campaign:
     """Serves a model, or none yet."""
 
     is_ready: bool = False
-
-    @property
-    def current(self) -> Served:
-        raise NotReady("no model is live yet")
 
 
 @pytest.fixture
@@ -58,7 +52,7 @@ def end(rows: WorkTable, outcome: RunOutcome, known: int | None, now: int) -> No
 
 
 def test_it_begins_once_there_is_enough_to_learn_from(runs: Runs, log: EventLog) -> None:
-    servers = [FirstRun(runs, log, Campaign(), 100, T0) for _ in range(2)]
+    servers = [FirstRun(runs, log, lambda: False, 100, T0) for _ in range(2)]
     add(log, 99)
     for server in servers:
         server.look(T0)
@@ -71,7 +65,7 @@ def test_it_begins_once_there_is_enough_to_learn_from(runs: Runs, log: EventLog)
 
 def test_a_live_model_needs_no_first_training_even_when_it_goes(runs: Runs, log: EventLog) -> None:
     campaign = Campaign(is_ready=True)
-    first = FirstRun(runs, log, campaign, 100, T0)
+    first = FirstRun(runs, log, lambda: campaign.is_ready, 100, T0)
     add(log, 200)
     first.look(T0)
     campaign.is_ready = False
@@ -84,12 +78,12 @@ def test_a_training_that_breaks_after_every_start_is_begun_so_often_and_no_more(
 ) -> None:
     add(log, 100)
     for start in range(MAX_BROKEN + 2):
-        FirstRun(runs, log, Campaign(), 100, T0 + start * DAY).look(T0 + start * DAY)
+        FirstRun(runs, log, lambda: False, 100, T0 + start * DAY).look(T0 + start * DAY)
         if rows.open(RETRAINING) is not None:
             end(rows, RunOutcome.FAILED, 100, T0 + start * DAY + 1)
     assert len(runs.newest(9)) == MAX_BROKEN
     add(log, 100)
-    FirstRun(runs, log, Campaign(), 100, T0 + 9 * DAY).look(T0 + 9 * DAY)
+    FirstRun(runs, log, lambda: False, 100, T0 + 9 * DAY).look(T0 + 9 * DAY)
     assert rows.open(RETRAINING) is not None, "twice as many events may do better"
 
 
@@ -115,12 +109,12 @@ def test_after_one_that_led_to_no_model_another_begins_where_it_may_lead_to_one(
     begins: bool,
 ) -> None:
     add(log, 100)
-    first = FirstRun(runs, log, Campaign(), 100, T0)
+    first = FirstRun(runs, log, lambda: False, 100, T0)
     first.look(T0)
     first.look(T0 + 1)
     end(rows, outcome, 100, T0 + DAY)
     if restarts:
-        first = FirstRun(runs, log, Campaign(), 100, T0 + 2 * DAY)
+        first = FirstRun(runs, log, lambda: False, 100, T0 + 2 * DAY)
     if grows:
         add(log, 100)
     first.look(T0 + 3 * DAY)

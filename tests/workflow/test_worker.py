@@ -5,6 +5,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.times import DAY, HOUR
@@ -15,7 +16,6 @@ from pawsonalize.engine.training.retraining.record import (
     Step,
     Trigger,
     end_record,
-    move_on,
     run_lease,
     settled,
 )
@@ -54,7 +54,7 @@ class Steps:
     def then(self, following: Step) -> StepWork:
         def work(record: RunRecord, now: int) -> RunRecord:
             self.ran(record.step)
-            return move_on(record, following)
+            return replace(record, step=following)
 
         return work
 

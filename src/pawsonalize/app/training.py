@@ -25,8 +25,6 @@ from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.runs import (
     FirstRun,
     GroupTimers,
-    LiveState,
-    ServedCampaign,
     Timer,
 )
 from pawsonalize.engine.training.retraining.schedule import read_schedule
@@ -71,11 +69,8 @@ class TrainingParts:
         )
         self.first_run = None
         if settings.retrain_here and schedule is not None:
-            live: LiveState = serving.live[RECOMMENDER]
-            if not settings.has_role(SERVE):  # then no model is in memory
-                live = ServedCampaign(campaigns, RECOMMENDER)
             least = settings.check_min_events
-            self.first_run = FirstRun(self.runs, adapters.log, live, least, clock.now())
+            self.first_run = FirstRun(self.runs, adapters.log, self._is_live, least, clock.now())
         self.workers = worker_processes(settings, adapters)
         self.queue = TrainingQueue(
             registry,
@@ -94,6 +89,12 @@ class TrainingParts:
             self.judging = self._process(_JUDGING_PAUSE_SECONDS, "follow-latest")
         if settings.refresh_seconds:
             self.refreshing = self._process(settings.refresh_seconds, "refresh")
+
+    def _is_live(self) -> bool:
+        if self._settings.has_role(SERVE):
+            return self._serving.live[RECOMMENDER].is_ready
+        found = self._adapters.campaigns.find(RECOMMENDER)  # no model is in memory
+        return found is not None and found.solution_version is not None
 
     def _process(self, pause: float, command: str) -> SideProcess:
         environment = {**os.environ, **as_environment(self._settings)}

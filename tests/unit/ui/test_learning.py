@@ -18,14 +18,14 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.work import WorkTable
 from pawsonalize.ui.storefront import Learning
 from tests.event_data import T0, event
-from tests.workflow.test_first import Campaign, end
+from tests.workflow.test_first import end
 
 
 def test_it_says_what_is_missing_what_goes_on_and_what_came_of_it(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'tables.sqlite3'}")
     log, rows = EventLog(database), WorkTable(database)
     runs = Runs(rows, {})
-    first = FirstRun(runs, log, Campaign(), 2, T0)
+    first = FirstRun(runs, log, lambda: False, 2, T0)
     learning = Learning(log, runs, first)
     log.append([event("e1")])
     assert "there is 1 event, and the first training begins with 2." in learning.in_words()

@@ -53,7 +53,7 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     secondary_breed: str | None = None
     """The other breed of a mix."""
     mixed: FormAnswer = None
-    """Whether it is a mix."""
+    """True if it is a mix."""
     birth_date: str | None = None
     """A day, as `2023-04-01`; then it grows older by itself."""
     age: Word = None
@@ -90,11 +90,11 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     colours: list[str] | None = None
     """Its colours."""
     altered: FormAnswer = None
-    """Whether it is spayed or neutered."""
+    """True if it is spayed or neutered."""
     house_trained: FormAnswer = None
-    """Whether it is house-trained."""
+    """True if it is house-trained."""
     special_needs: FormAnswer = None
-    """Whether it has special needs."""
+    """True if it has special needs."""
     good_with_kids: FormAnswer = None
     """true, false, "yes", "no", "selective" or "unknown"."""
     good_with_dogs: FormAnswer = None
@@ -196,10 +196,7 @@ _OTHER_SPECIES = [one for one in SPECIES_NAMES if one not in {CAT, DOG}]
 
 
 def read_species(form: AnimalForm) -> str:
-    """The species' id. If the word says none (`OTHER`), the breed may: `RABBIT SH`.
-
-    InvalidInput for an unknown word; numbers are ids of your own.
-    """
+    """The species' id; if the word says none (`OTHER`), the breed may: `RABBIT SH`."""
     word = _plain(form.species, "species")
     found = species_id(word)
     if found in SPECIES_NAMES or found.isdecimal():
@@ -221,20 +218,16 @@ def read_form_breeds(form: AnimalForm, species: str) -> Breeds:
     first, second = _plain(form.breed, "breed"), _plain(form.secondary_breed, "secondaryBreed")
     found = read_breeds(species, first)
     if (species, found.primary) not in FAMILIES:
-        found = _of_its_kind(form, species, first) or found
+        # `Guinea Pig` and `Rat` are species to some systems, which then write `Fancy` for a breed.
+        kind = _plain(form.species, "species")
+        better = find_breed(species, f"{first} {kind}") or find_breed(species, kind)
+        found = found if better is None else Breeds(better)
     secondary = breed_id(species, second) if second else found.secondary
     if secondary in {found.primary, UNKNOWN_BREED}:
         secondary = None
     mixed = True if secondary else found.mixed
     is_mixed = flag(form.mixed, "mixed")
     return Breeds(found.primary, secondary, mixed if is_mixed is None else is_mixed)
-
-
-def _of_its_kind(form: AnimalForm, species: str, breed: str) -> Breeds | None:
-    """`Guinea Pig` and `Rat` are species to some systems, which then write `Fancy` for a breed."""
-    kind = _plain(form.species, "species")
-    found = find_breed(species, f"{breed} {kind}") or find_breed(species, kind)
-    return None if found is None else Breeds(found)
 
 
 @lru_cache(maxsize=4_096)

@@ -70,8 +70,8 @@ def read_text_form(encoding: str | None, separator: str | None) -> TextForm:
 def in_utf8(stream: BinaryIO, encoding: str | None = None) -> tuple[BinaryIO, str]:
     """The stream's text as UTF-8, read from its beginning, and its encoding.
 
-    `stream` must be seekable. Bytes that are no text in that encoding become bytes that are no text
-    in UTF-8, so that the reader finds the damage where it is. InvalidInput if it is no text file.
+    `stream` must be seekable. Bytes that are no text become bytes that are none in UTF-8, so that
+    the reader finds the damage. InvalidInput if it is no text file.
     """
     start = stream.read(len(_ZIP))
     stream.seek(0)
@@ -144,12 +144,8 @@ codecs.register_error(_DAMAGE, _keep_damage)
 
 def _encoding_of(stream: BinaryIO) -> str:
     start = stream.read(_SAMPLE)
-    for mark, name in _MARKS.items():
-        if start.startswith(mark):
-            return name
-    if wide := _wide(start):
-        return wide
-    return UTF8 if _is_utf8(start, stream) else "cp1252"
+    marked = next((name for mark, name in _MARKS.items() if start.startswith(mark)), None)
+    return marked or _wide(start) or (UTF8 if _is_utf8(start, stream) else "cp1252")
 
 
 def _wide(start: bytes) -> str | None:
@@ -162,7 +158,7 @@ def _wide(start: bytes) -> str | None:
 
 
 def _is_utf8(start: bytes, stream: BinaryIO) -> bool:
-    """Whether no bytes are damage, or fewer than are letters: then it is UTF-8 that was damaged."""
+    """True if no bytes are damage, or fewer than are letters: then it is UTF-8 that was damaged."""
     decoder = codecs.getincrementaldecoder(UTF8)("surrogateescape")
     damaged = others = 0
     chunk = start
@@ -198,10 +194,7 @@ def unreported(_error: RowError) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """The result of one file: each of its rows was accepted, a duplicate or rejected.
-
-    Duplicates were imported before. `first_errors` has the first few of the rejected.
-    """
+    """The result of one file, with the first few errors; duplicates were imported before."""
 
     dataset: DatasetType
     accepted: int
@@ -211,7 +204,7 @@ class ImportReport:
 
     @property
     def is_refused(self) -> bool:
-        """Whether there were rows and none of them was good."""
+        """True if there were rows and none of them was good."""
         return bool(self.rejected) and not self.accepted + self.duplicates
 
 
@@ -230,10 +223,7 @@ class CsvRow:
 
 
 class CsvTable:
-    """A CSV file with a header; its column names are upper-cased.
-
-    `encoding` is what its text is in. InvalidInput if the header cannot be read.
-    """
+    """A CSV file with a header, upper-cased; InvalidInput if that cannot be read."""
 
     def __init__(self, stream: BinaryIO, form: TextForm = DETECTED) -> None:
         csv.field_size_limit(MAX_FIELD_CHARS)
@@ -287,7 +277,6 @@ class CsvTable:
         return header
 
     def _next(self) -> CsvRow | RowError | None:
-        """The next record that is not blank."""
         while True:
             first = self._lines.line + 1
             self._lines.undecodable = False
@@ -296,16 +285,18 @@ class CsvTable:
             except StopIteration:
                 return None
             except (csv.Error, _LineTooLong) as error:
-                return RowError(first, None, _explain(str(error), first, self._lines.line))
+                reason, last = str(error), self._lines.line
+                reason = next((words for part, words in _REASONS.items() if part in reason), reason)
+                if last > first:
+                    reason += f" (a quote is left open: lines {first} to {last} were skipped)"
+                return RowError(first, None, reason)
             if self._lines.undecodable:
                 reason = f"is not {self.encoding.upper()} text"
-                return RowError(first, self._column_of_bad_bytes(values), reason)
+                named = zip(self.header, values, strict=False)
+                column = next((name for name, value in named if "\ufffd" in value), None)
+                return RowError(first, column, reason)
             if values:
                 return CsvRow(first, values)
-
-    def _column_of_bad_bytes(self, values: list[str]) -> str | None:
-        named = zip(self.header, values, strict=False)
-        return next((name for name, value in named if "\ufffd" in value), None)
 
 
 class _LineTooLong(Exception):
@@ -358,15 +349,9 @@ def _is_cut(data: bytes) -> bool:
     return len(data) >= _MAX_LINE_BYTES - len(_BOM) and not data.endswith(b"\n")
 
 
-def _explain(reason: str, first: int, last: int) -> str:
-    if "field limit" in reason:
-        reason = f"has a field of more than {MAX_FIELD_CHARS:,} characters"
-    elif "unexpected end" in reason:
-        reason = "opens a quote that is never closed"
-    elif "new-line" in reason:
-        reason = "has a carriage return inside a field without quotes"
-    elif "expected after" in reason:
-        reason = "has text after a closing quote"
-    if last > first:
-        reason += f" (a quote is left open: lines {first} to {last} were skipped)"
-    return reason
+_REASONS = {  # parts of the messages of Python's reader, and better words
+    "field limit": f"has a field of more than {MAX_FIELD_CHARS:,} characters",
+    "unexpected end": "opens a quote that is never closed",
+    "new-line": "has a carriage return inside a field without quotes",
+    "expected after": "has text after a closing quote",
+}

@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -27,10 +27,7 @@ _INT64 = 2**63
 
 @dataclass(frozen=True, slots=True)
 class FileColumns:
-    """The place of each column of a file; `fields` and values have the same order.
-
-    `required` are the places of columns that a row must fill.
-    """
+    """The columns of a file in its order; `required` are the places of those a row must fill."""
 
     fields: tuple[SchemaField, ...]
     required: tuple[int, ...]
@@ -39,10 +36,7 @@ class FileColumns:
     def match(
         cls, header: Sequence[str], dataset: DatasetType, schema: Schema | None
     ) -> "FileColumns":
-        """Type the header's columns by the schema, or plainly where it names none.
-
-        InvalidInput for a required column that the header lacks.
-        """
+        """Type the header's columns by the schema, else plainly; InvalidInput if one is missing."""
         required = set(REQUIRED_FIELDS[dataset])
         if schema is not None:
             required |= {field.name for field in schema.fields if not field.nullable}
@@ -55,12 +49,20 @@ class FileColumns:
                 field=missing[0],
             )
         places = tuple(at for at, name in enumerate(header) if name in required)
-        return cls(tuple(_field(name, schema) for name in header), places)
+        known = {} if schema is None else {field.name: field for field in schema.fields}
+        plain = (known.get(name) or SchemaField(name, ("null", "string")) for name in header)
+        return cls(tuple(plain), places)
 
     def place(self, name: str) -> int | None:
         """The index of a column, None if the file has none of that name."""
         names = [field.name for field in self.fields]
         return names.index(name) if name in names else None
+
+    def required_place(self, name: str) -> int:
+        """The index of a column that `match` requires."""
+        found = self.place(name)
+        assert found is not None
+        return found
 
     def others(self, known: Sequence[str]) -> list[tuple[int, SchemaField]]:
         """The columns that are not among the known ones, with their indexes."""
@@ -124,59 +126,40 @@ def read_number(field: SchemaField, text: str) -> int | float:
     return whole
 
 
-def _field(name: str, schema: Schema | None) -> SchemaField:
-    given = schema.field(name) if schema is not None else None
-    return given or SchemaField(name, ("null", "string"))
-
-
 _CREATED = SchemaField("CREATION_TIMESTAMP", ("double",))
 Attributes = dict[str, str | float | None]
 
 
-class ItemReader:
-    """Makes items of the rows of one file."""
+def item_reader(columns: FileColumns) -> Callable[[CsvRow], Item]:
+    """Return what makes an item of a row; it raises InvalidInput with the wrong column."""
+    item_id, created = columns.required_place("ITEM_ID"), columns.place("CREATION_TIMESTAMP")
+    others = columns.others(("ITEM_ID", "CREATION_TIMESTAMP"))
 
-    def __init__(self, columns: FileColumns) -> None:
-        self._columns = columns
-        self._id = columns.place("ITEM_ID")
-        self._created = columns.place("CREATION_TIMESTAMP")
-        self._others = columns.others(("ITEM_ID", "CREATION_TIMESTAMP"))
-
-    def read(self, row: CsvRow) -> Item:
-        """The item of a row; InvalidInput names the column that is wrong."""
-        self._columns.refuse_empty(row)
-        assert self._id is not None, "a required column"
+    def read(row: CsvRow) -> Item:
+        columns.refuse_empty(row)
         return Item(
-            item_id=parse_id(row.values[self._id], "ITEM_ID"),
-            attributes=_attributes(self._others, row),
-            created_at=None
-            if self._created is None
-            else read_created_at(row.values[self._created]),
+            item_id=parse_id(row.values[item_id], "ITEM_ID"),
+            attributes=_attributes(others, row),
+            created_at=None if created is None else read_created_at(row.values[created]),
         )
 
+    return read
 
-class UserReader:
-    """Makes users of the rows of one file."""
 
-    def __init__(self, columns: FileColumns) -> None:
-        self._columns = columns
-        self._id = columns.place("USER_ID")
-        self._others = columns.others(("USER_ID",))
+def user_reader(columns: FileColumns) -> Callable[[CsvRow], User]:
+    """Return what makes a user of a row; it raises InvalidInput with the wrong column."""
+    user_id, others = columns.required_place("USER_ID"), columns.others(("USER_ID",))
 
-    def read(self, row: CsvRow) -> User:
-        """The user of a row; InvalidInput names the column that is wrong."""
-        self._columns.refuse_empty(row)
-        assert self._id is not None, "a required column"
-        return User(parse_id(row.values[self._id], "USER_ID"), _attributes(self._others, row))
+    def read(row: CsvRow) -> User:
+        columns.refuse_empty(row)
+        return User(parse_id(row.values[user_id], "USER_ID"), _attributes(others, row))
+
+    return read
 
 
 def _attributes(columns: list[tuple[int, SchemaField]], row: CsvRow) -> Attributes:
-    return {field.name: _attribute(field, row.values[at]) for at, field in columns}
-
-
-def _attribute(field: SchemaField, text: str) -> str | float | None:
-    value = read_value(field, text)
-    return float(value) if isinstance(value, int) else value
+    values = {field.name: read_value(field, row.values[at]) for at, field in columns}
+    return {name: float(one) if isinstance(one, int) else one for name, one in values.items()}
 
 
 def read_created_at(text: str) -> int | None:
@@ -184,7 +167,7 @@ def read_created_at(text: str) -> int | None:
     text = text.strip()
     if not text:
         return None
-    moment = round(read_number(SchemaField("CREATION_TIMESTAMP", ("double",)), text) * SECOND)
+    moment = round(read_number(_CREATED, text) * SECOND)
     if abs(moment) >= LATEST:
         raise InvalidInput(
             "must be epoch seconds, before the year 2100", field="CREATION_TIMESTAMP"
@@ -207,22 +190,20 @@ _KNOWN = (
 class EventReader:
     """Makes events of the rows of one file; `received_at` is the moment of the import.
 
-    An event's id is a hash of the row's content and its line. So the same file gives the same
-    ids, rows that repeat stay distinct, a file that grew at its end adds its new rows, and a row
-    that was corrected in place adds itself alone: nothing has to be remembered.
+    An event's id is a hash of the row and its line. So the same file gives the same ids, rows that
+    repeat stay distinct, and a corrected row adds itself alone.
     """
 
     def __init__(
-        self,
-        columns: FileColumns,
-        received_at: int,
-        dataset_group: str = DEFAULT_DATASET_GROUP,
+        self, columns: FileColumns, received_at: int, dataset_group: str = DEFAULT_DATASET_GROUP
     ) -> None:
         self._dataset_group = dataset_group
         self._columns = columns
         self._received_at = received_at
         self._places = tuple(columns.place(name) for name in _KNOWN)
         self._others = columns.others(_KNOWN)
+        values = (field for field in columns.fields if field.name == "EVENT_VALUE")
+        self._value = next(values, SchemaField("EVENT_VALUE", ("double",)))
         self._hash = blake2b(json.dumps([f.name for f in columns.fields]).encode(), digest_size=16)
 
     def read(self, row: CsvRow) -> Event:
@@ -230,15 +211,17 @@ class EventReader:
         self._columns.refuse_empty(row)
         texts = ["" if at is None else row.values[at].strip() for at in self._places]
         user, item, moment, kind, value, recommendation, shown = texts
+        hashed = self._hash.copy()
+        hashed.update(json.dumps([row.line, *row.values]).encode())
         return Event(
-            event_id=self._id(row),
+            event_id=f"{IMPORTED}{hashed.hexdigest()}",
             user_id=parse_id(user, "USER_ID"),
             session_id=None,
             event_type=parse_id(kind, "EVENT_TYPE") if kind else DEFAULT_EVENT_TYPE,
             item_id=parse_id(item, "ITEM_ID"),
             sent_at=parse_moment(moment, "TIMESTAMP"),
             received_at=self._received_at,
-            event_value=self._value(value) if value else None,
+            event_value=float(read_number(self._value, value)) if value else None,
             recommendation_id=(
                 parse_id(recommendation, "RECOMMENDATION_ID") if recommendation else None
             ),
@@ -246,16 +229,6 @@ class EventReader:
             properties=self._properties(row) if self._others else None,
             dataset_group=self._dataset_group,
         )
-
-    def _id(self, row: CsvRow) -> str:
-        hashed = self._hash.copy()
-        hashed.update(json.dumps([row.line, *row.values]).encode())
-        return f"{IMPORTED}{hashed.hexdigest()}"
-
-    def _value(self, text: str) -> float:
-        place = self._places[_KNOWN.index("EVENT_VALUE")]
-        assert place is not None, "a value comes from a column"
-        return float(read_number(self._columns.fields[place], text))
 
     def _properties(self, row: CsvRow) -> str | None:
         found = {field.name: read_value(field, row.values[at]) for at, field in self._others}

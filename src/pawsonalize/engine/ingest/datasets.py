@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, PawsonalizeError
 from pawsonalize.domain.limits import parse_id
@@ -15,7 +16,6 @@ from pawsonalize.kinds.datasets import (
     Dataset,
     DatasetGroup,
     DatasetImportJob,
-    actions_of,
     as_items,
     check_type,
     data_group,
@@ -32,50 +32,28 @@ from pawsonalize.storage.events.event_log import EventLog
 _MOST = 2**63
 CREATED = "CREATION_TIMESTAMP"
 Attributes = dict[str, str | float | None]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetRow:
-    """An item or user as it was sent: its id, and its attributes by name.
-
-    Names are those of the schema in any case, with or without underscores (`ageGroup`).
-    """
+    """An item or user as it was sent; its attributes are named as in the schema, in any case."""
 
     record_id: object
     attributes: Mapping[str, object]
 
 
-def put_items(
-    catalogue: Catalogue, schema: Schema, records: Sequence[DatasetRow]
-) -> tuple[Rejection, ...]:
-    """Store the good ones, each replacing the item of its id whole, and report on the bad ones."""
-    items: list[Item] = []
+def _read(
+    records: Sequence[DatasetRow], read: Callable[[DatasetRow], T]
+) -> tuple[list[T], tuple[Rejection, ...]]:
+    good: list[T] = []
     rejected: list[Rejection] = []
     for index, record in enumerate(records):
         try:
-            items.append(_item(schema, record))
+            good.append(read(record))
         except InvalidInput as error:
             rejected.append(Rejection(index, error.code, error.message, error.field))
-    if items:
-        catalogue.put_items(items)
-    return tuple(rejected)
-
-
-def put_users(
-    catalogue: Catalogue, schema: Schema, records: Sequence[DatasetRow]
-) -> tuple[Rejection, ...]:
-    """The same with users."""
-    users: list[User] = []
-    rejected: list[Rejection] = []
-    for index, record in enumerate(records):
-        try:
-            user_id = parse_id(record.record_id, "userId")
-            users.append(User(user_id, _attributes(schema, record)))
-        except InvalidInput as error:
-            rejected.append(Rejection(index, error.code, error.message, error.field))
-    if users:
-        catalogue.put_users(users)
-    return tuple(rejected)
+    return good, tuple(rejected)
 
 
 def _item(schema: Schema, record: DatasetRow) -> Item:
@@ -83,6 +61,10 @@ def _item(schema: Schema, record: DatasetRow) -> Item:
     attributes = _attributes(schema, record)
     created = attributes.pop(CREATED, None)
     return Item(item_id, attributes, None if created is None else read_created_at(str(created)))
+
+
+def _user(schema: Schema, record: DatasetRow) -> User:
+    return User(parse_id(record.record_id, "userId"), _attributes(schema, record))
 
 
 def _attributes(schema: Schema, record: DatasetRow) -> Attributes:
@@ -111,24 +93,17 @@ def _value(field: SchemaField, value: object) -> str | float | None:
         if field.nullable:
             return None
         raise InvalidInput(f"{field.name} is missing: send it", field=field.name)
-    if isinstance(value, bool):
-        if "boolean" in field.types:
-            return str(value).lower()
-    elif isinstance(value, str):
-        if "string" in field.types:
-            return value
-    elif isinstance(value, int | float) and field.numeric:
-        return _number(field, value)
-    allowed = " or ".join(field.types)
-    raise InvalidInput(f"{field.name} must be of the type {allowed}", field=field.name)
-
-
-def _number(field: SchemaField, value: int | float) -> float:
-    whole = not {"float", "double"} & set(field.types)
+    if isinstance(value, bool) and "boolean" in field.types:
+        return str(value).lower()
+    if isinstance(value, str) and "string" in field.types:
+        return value
+    if isinstance(value, bool) or not (isinstance(value, int | float) and field.numeric):
+        allowed = " or ".join(field.types)
+        raise InvalidInput(f"{field.name} must be of the type {allowed}", field=field.name)
     number = float(value) if abs(value) < _MOST else math.inf
     if not math.isfinite(number):
         raise InvalidInput(f"{field.name} must be a finite number", field=field.name)
-    if whole and not number.is_integer():
+    if not {"float", "double"} & set(field.types) and not number.is_integer():
         raise InvalidInput(f"{field.name} must be a whole number", field=field.name)
     return number
 
@@ -167,31 +142,20 @@ class Datasets:
         return updated
 
     def describe(
-        self,
-        dataset_group: str,
-        dataset_type: DatasetType,
-        schema: str | None,
-        now: int,
-        **fields: Any,
+        self, group: str, dataset_type: DatasetType, schema: str | None, now: int, **fields: Any
     ) -> Dataset:
-        """Create the group's dataset of the type, with the schema that `schema` names.
+        """Create the group's dataset of the type, with the schema named or given as Avro JSON.
 
-        Avro record JSON in its place is stored first, under the dataset's own name. Without any,
-        the dataset has the columns of the default dataset group's.
+        Without any, the dataset has the columns of the default dataset group's.
         """
-        name = dataset_name(dataset_group, dataset_type)
-        own = None
+        name, own = dataset_name(group, dataset_type), None
         if schema is None:
             schema = dataset_name(DATASET_GROUP, dataset_type)
         elif not is_name(schema):
             own = self.registry.create(new_schema(name, schema, dataset_type), now)
             schema = own.name
         dataset = Dataset(
-            name=name,
-            dataset_group=dataset_group,
-            dataset_type=dataset_type,
-            schema=schema,
-            **fields,
+            name=name, dataset_group=group, dataset_type=dataset_type, schema=schema, **fields
         )
         try:
             return self.create(dataset, now)
@@ -209,11 +173,19 @@ class Datasets:
 
     def put_items(self, dataset: Dataset, records: Sequence[DatasetRow]) -> tuple[Rejection, ...]:
         """Put items, or actions, into the dataset; a bad one costs no good one."""
-        return put_items(*self._described(dataset), records)
+        catalogue, schema = self._described(dataset)
+        items, rejected = _read(records, partial(_item, schema))
+        if items:
+            catalogue.put_items(items)
+        return rejected
 
     def put_users(self, dataset: Dataset, records: Sequence[DatasetRow]) -> tuple[Rejection, ...]:
         """Put users into the dataset; a bad one costs no good one."""
-        return put_users(*self._described(dataset), records)
+        catalogue, schema = self._described(dataset)
+        users, rejected = _read(records, partial(_user, schema))
+        if users:
+            catalogue.put_users(users)
+        return rejected
 
     def _described(self, dataset: Dataset) -> tuple[Catalogue, Schema]:
         """The group's catalogue, which trainings ask for the schema as well."""
@@ -224,13 +196,10 @@ class Datasets:
         return catalogue, schema
 
     def delete(self, name: str) -> None:
-        """Delete a dataset with its data; Conflict while something is imported into it.
-
-        If this is interrupted, the dataset remains, with less or none of its data: delete it again.
-        """
+        """Delete a dataset with its data; Conflict while something is imported into it."""
         dataset = self.registry.get(Dataset, name)
         self.registry.check_unneeded(dataset)
-        self._erasing(dataset.dataset_group)[dataset.dataset_type]()
+        self.erase(dataset.dataset_group, dataset.dataset_type)
         for job in list(self.registry.all(DatasetImportJob, parent=name)):
             self.registry.delete(DatasetImportJob, job.name)
         self.registry.delete(Dataset, name)
@@ -243,17 +212,19 @@ class Datasets:
                 f"dataset group {name} is all that access key {key.name} ({key.note}) reaches:"
                 f" take the key back first, with `pawsonalize keys rm {key.name}`"
             )
-        for erase in self._erasing(name).values():
-            erase()
+        for dataset_type in DatasetType:
+            self.erase(name, dataset_type)
         self.registry.delete(DatasetGroup, name)
 
-    def _erasing(self, group: str) -> dict[DatasetType, Callable[[], int]]:
-        catalogue = self.catalogue.of(group)
-        actions = actions_of(group)
-        return {
-            DatasetType.INTERACTIONS: self.log.of(group).erase,
-            DatasetType.ITEMS: catalogue.erase_items,
-            DatasetType.USERS: catalogue.erase_users,
-            DatasetType.ACTIONS: self.catalogue.of(actions).erase_items,
-            DatasetType.ACTION_INTERACTIONS: self.log.of(actions).erase,
-        }
+    def erase(
+        self, dataset_group: str, dataset_type: DatasetType, ids_like: str | None = None
+    ) -> None:
+        """Delete a dataset's data; of events, with `ids_like`, those whose ids begin with it."""
+        group = data_group(dataset_group, dataset_type)
+        match dataset_type:
+            case DatasetType.INTERACTIONS | DatasetType.ACTION_INTERACTIONS:
+                self.log.of(group).erase(ids_like)
+            case DatasetType.ITEMS | DatasetType.ACTIONS:
+                self.catalogue.of(group).erase_items()
+            case DatasetType.USERS:
+                self.catalogue.of(group).erase_users()

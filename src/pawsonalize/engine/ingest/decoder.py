@@ -1,7 +1,7 @@
 """Bodies of requests and feeds: bounded, JSON, then typed forms."""
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
@@ -18,8 +18,7 @@ from pawsonalize.engine.ingest.misfits import explain_misfit, form_of, inside, s
 class Form(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Fields that a caller sends; `decode` names unknown ones and refuses misspelt ones.
 
-    `synonyms` are other words for a field, lower case without separators, each with the path to
-    write instead.
+    `synonyms` are other words for a field, as `bare`, each with the path to write instead.
     """
 
     synonyms: ClassVar[Mapping[str, str]] = MappingProxyType({})
@@ -40,9 +39,8 @@ def bare(name: str) -> str:
 def likely_name(name: str, known: Collection[str]) -> str | None:
     """Return the known name that this one is a misspelling of, or None.
 
-    First comes a name that differs only in case, separators or a plural; then one that this name
-    begins (`max_distance`, `maxDistanceKm`); then the nearest by single typing errors. Short words
-    must be right, since many differ by one letter.
+    First one that differs in case, separators or a plural; then one that this name begins
+    (`max_distance`, `maxDistanceKm`); then the nearest by typing errors. Short words must be right.
     """
     return None if len(name) > _MAX_LENGTH else _most_like(name, tuple(known))
 
@@ -55,29 +53,17 @@ def _most_like(name: str, known: tuple[str, ...]) -> str | None:
     begun = [one for one in known if _begins(name, one)]
     if len(begun) == 1:
         return begun[0]
-    return _nearest(name, known)
-
-
-def _nearest(name: str, known: Iterable[str]) -> str | None:
-    slips = {one: _slips(name, one) for one in known}
-    near = {one: count for one, count in slips.items() if count is not None}
+    near = {one: count for one in known if (count := _slips(name, one)) is not None}
     return min(near, key=lambda one: near[one], default=None)
 
 
 def _slips(name: str, known: str) -> int | None:
     """By how many typing errors the names differ; None if too many to mean the same."""
-    given, right = _words(name), _words(known)
+    given, right, most = _words(name), _words(known), 2
     if len(given) != len(right):
-        given, right = [bare(name)], [bare(known)]
-        most = 1
-    else:
-        most = 2
-    total = 0
-    for one, other in zip(given, right, strict=True):
-        count = _slips_of_word(one, other)
-        if count is None:
-            return None
-        total += count
+        given, right, most = [bare(name)], [bare(known)], 1
+    counts = [_slips_of_word(one, other) for one, other in zip(given, right, strict=True)]
+    total = sum(most + 1 if count is None else count for count in counts)
     return total if total <= most else None
 
 
@@ -96,7 +82,7 @@ def _slips_of_word(given: str, right: str) -> int | None:
 
 
 def _begins(name: str, known: str) -> bool:
-    """Whether more than the first word of the known name is given, from its beginning on."""
+    """True if more than the first word of the known name is given, from its beginning on."""
     first = next(iter(_words(known)), "")
     return bare(known).startswith(bare(name)) and len(bare(name)) > len(first) + 1
 
@@ -112,8 +98,7 @@ _MAX_NOTED = 200
 class UnknownFields:
     """The unknown fields of a request, each once, however many entries of a list have it.
 
-    At most the first 200: to check as many as a body can hold would take seconds. `before` are
-    those of other parts of the request.
+    At most 200, with those `before`: to check as many as a body can hold would take seconds.
     """
 
     def __init__(self, before: "UnknownFields | None" = None) -> None:
@@ -126,7 +111,7 @@ class UnknownFields:
 
     @property
     def are_too_many(self) -> bool:
-        """Whether there are too many to check more."""
+        """True if there are too many to check more."""
         return self._before + len(self._paths) >= _MAX_NOTED
 
     def __iter__(self) -> Iterator[str]:
@@ -148,19 +133,12 @@ class UnknownFields:
 
 
 def known_part(document: Any, shape: mi.Type, unknown: UnknownFields) -> Any:
-    """The document without unknown fields, which are noted.
-
-    InvalidInput for one that looks like a misspelt known field, unless the right one is there as
-    well.
-    """
+    """The document without unknown fields; InvalidInput for a misspelt one."""
     return _part(document, shape, unknown, "", "")
 
 
 def check_names(
-    given: Collection[str],
-    known: Collection[str],
-    unknown: UnknownFields,
-    noun: str,
+    given: Collection[str], known: Collection[str], unknown: UnknownFields, noun: str
 ) -> None:
     """The same for names alone, such as the parameters of a query; `noun` says what they are."""
     for name in given:
@@ -172,20 +150,13 @@ def check_names(
 
 
 def _part(value: Any, shape: mi.Type, unknown: UnknownFields, path: str, pattern: str) -> Any:
-    if isinstance(value, list):
-        item = inside(shape)
-        return (
-            value
-            if item is None
-            else [
-                _part(one, item, unknown, f"{path}[{place}]", f"{pattern}[]")
-                for place, one in enumerate(value)
-            ]
-        )
-    if not isinstance(value, dict):
-        return value
+    if isinstance(value, list) and (item := inside(shape)) is not None:
+        return [
+            _part(one, item, unknown, f"{path}[{place}]", f"{pattern}[]")
+            for place, one in enumerate(value)
+        ]
     form = form_of(shape)
-    if form is None or not issubclass(form.cls, Form):
+    if not isinstance(value, dict) or form is None or not issubclass(form.cls, Form):
         return value
     shapes = {field.encode_name: field.type for field in form.fields}
     kept = {}
@@ -196,25 +167,15 @@ def _part(value: Any, shape: mi.Type, unknown: UnknownFields, path: str, pattern
         elif unknown.are_too_many:
             unknown.pass_over()
         else:
-            _check(name, value.keys(), shapes.keys(), form.cls.synonyms, path)
+            right = form.cls.synonyms.get(bare(name))
+            right = right or _likely_unsent(name, value.keys(), shapes.keys())
+            if right is not None:
+                raise _misspelt("field", _joined(path, name), _joined(path, right))
             unknown.add(_joined(path, name), _joined(pattern, name))
     return kept
 
 
-def _check(
-    name: str,
-    given: Collection[str],
-    known: Collection[str],
-    synonyms: Mapping[str, str],
-    path: str,
-) -> None:
-    right = synonyms.get(bare(name)) or _likely_unsent(name, given, known)
-    if right is not None:
-        raise _misspelt("field", _joined(path, name), _joined(path, right))
-
-
 def _likely_unsent(name: str, given: Collection[str], known: Collection[str]) -> str | None:
-    """Return the likely known name that the document does not have as well, or None."""
     return likely_name(name, [one for one in known if one not in given])
 
 
@@ -251,8 +212,7 @@ def decode(
 ) -> T:
     """Decode JSON into the decoder's type; InvalidInput names the field that does not fit.
 
-    Unknown fields of a `Form` are left out and noted in `unknown`. A field that looks like a
-    misspelt known one is refused.
+    Unknown fields of a `Form` are left out and noted in `unknown`, misspelt ones are refused.
     """
     try:
         return decoder.decode(body)

@@ -37,8 +37,7 @@ Id = Annotated[
     Meta(description="1 to 256 printable characters, or an integer naming the same."),
 ]
 Moment = Annotated[
-    str | int | float,
-    Meta(description="ISO 8601 text, epoch seconds or epoch milliseconds."),
+    str | int | float, Meta(description="ISO 8601 text, epoch seconds or epoch milliseconds.")
 ]
 
 MAX_CLOCK_LEAD = DAY  # a client's clock may be wrong by a time zone, not by more
@@ -115,9 +114,7 @@ def read_event(
 ) -> Event:
     """Read one event; InvalidInput says what is wrong with it.
 
-    `received_at` is milliseconds since 1970 and stands in for a missing `sentAt`. `group_of` finds
-    the group of a known animal at a moment, for events with an `animal_id` and no metadata. Unknown
-    fields are noted in `unknown`.
+    `received_at` (ms since 1970) stands in for a missing `sentAt`, `group_of` for metadata.
     """
     form = decode(_FORM, payload.event, unknown)
     origin = payload.origin
@@ -152,11 +149,7 @@ def unknown_fields_of(raw: str) -> list[str]:
 
 
 def read_raw(raw: bytes | Raw) -> str | None:
-    """An event's JSON as text, to keep it as it came in; None if it is too long for that.
-
-    Bytes that are no UTF-8, which only fields around the event can hold, become U+FFFD: so it
-    stays JSON.
-    """
+    """An event's JSON as text, with U+FFFD for bytes that are no UTF-8; None if it is too long."""
     text = bytes(raw).decode("utf-8", "replace")
     return text if len(text) <= MAX_RAW_CHARS else None
 
@@ -169,35 +162,30 @@ def _item(
     form: EventForm, animal_id: str | None, at: int, group_of: GroupOfAnimal, dataset_group: str
 ) -> str:
     """The item that the event is about: its own, or the group of its animal."""
-    if form.item_id is None:
-        return _group(form, animal_id, at, group_of).id
-    item_id = parse_id(form.item_id, "itemId")
-    if dataset_group == DEFAULT_DATASET_GROUP and AnimalGroup.parse(item_id) is None:
-        raise InvalidInput(
-            f"itemId {item_id} is no animal group, species-breed-size-age: send animalMetadata or"
-            " an animal_id, or the datasetGroup whose item it is",
-            field="itemId",
-        )
-    return item_id
-
-
-def _group(form: EventForm, animal_id: str | None, at: int, group_of: GroupOfAnimal) -> AnimalGroup:
+    if form.item_id is not None:
+        item_id = parse_id(form.item_id, "itemId")
+        if dataset_group == DEFAULT_DATASET_GROUP and AnimalGroup.parse(item_id) is None:
+            raise InvalidInput(
+                f"itemId {item_id} is no animal group, species-breed-size-age: send animalMetadata"
+                " or an animal_id, or the datasetGroup whose item it is",
+                field="itemId",
+            )
+        return item_id
     if form.animal_metadata is not None:
-        return form.animal_metadata.group()
+        return form.animal_metadata.group().id
     if animal_id is None:
         raise InvalidInput(
             "animalMetadata is missing: send animal_species_id, animal_primary_breed_id,"
             " animal_size_id and animal_age_id, or the animal_id of a known animal",
             field="animalMetadata",
         )
-    known = group_of(animal_id, at)
-    if known is None:
+    if (known := group_of(animal_id, at)) is None:
         raise InvalidInput(
             f"there is no animal {animal_id}: put it into the inventory, or send its"
             " animalMetadata too",
             field="animal_id",
         )
-    return known
+    return known.id
 
 
 def read_sent_at(value: object, received_at: int) -> int:
@@ -248,29 +236,21 @@ def read_interaction(
     properties: Mapping[str, Any] | None = None,
     animal_id: str | None = None,
 ) -> Event:
-    """The event; InvalidInput names the value that is wrong.
-
-    `received_at` is in milliseconds since 1970, `sent_at` anything that `parse_moment` reads. An
-    event without an id of its own gets a new one.
-    """
+    """The event; InvalidInput names the value that is wrong. Without an id it gets a new one."""
     if event_value is not None and not math.isfinite(event_value):
         raise InvalidInput("eventValue must be a finite number", field="eventValue")
     return Event(
-        event_id=_optional(event_id, "eventId") or new_event_id(received_at),
-        user_id=_optional(user_id, "userId"),
-        session_id=_optional(session_id, "sessionId"),
+        event_id=_optional_id(event_id, "eventId") or new_event_id(received_at),
+        user_id=_optional_id(user_id, "userId"),
+        session_id=_optional_id(session_id, "sessionId"),
         event_type=parse_id(event_type, "eventType"),
         item_id=parse_id(item_id, "itemId"),
         sent_at=read_sent_at(sent_at, received_at),
         received_at=received_at,
         animal_id=animal_id,
         event_value=event_value,
-        recommendation_id=_optional(recommendation_id, "recommendationId"),
+        recommendation_id=_optional_id(recommendation_id, "recommendationId"),
         impression=read_impression(impression),
         properties=read_properties(properties),
         dataset_group=dataset_group,
     )
-
-
-def _optional(value: object, field: str) -> str | None:
-    return None if value is None else parse_id(value, field)

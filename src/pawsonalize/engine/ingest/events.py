@@ -3,18 +3,14 @@
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import compress
+from typing import TypeVar
 
 import structlog
 
-from pawsonalize.domain.errors import (
-    Forbidden,
-    InvalidInput,
-    StorageUnavailable,
-    TooManyRequests,
-)
+from pawsonalize.domain.errors import Forbidden, InvalidInput, StorageUnavailable, TooManyRequests
 from pawsonalize.domain.events import (
     ACTIONS,
     DEFAULT_DATASET_GROUP,
@@ -46,10 +42,7 @@ OTHERS = "other types"
 
 
 def named_types(registry: Registry) -> dict[str, frozenset[str]]:
-    """The types that solutions name themselves, by dataset group, as spelled.
-
-    Those need no meaning, because a solution trains on them by name.
-    """
+    """The types that solutions name, by dataset group: they are trained on without a meaning."""
     found: dict[str, set[str]] = {}
     for solution in registry.all(Solution):
         names = (plain_spelling(one.event_type) for one in solution.selection.events)
@@ -57,35 +50,23 @@ def named_types(registry: Registry) -> dict[str, frozenset[str]]:
     return {group: frozenset(names) for group, names in found.items()}
 
 
+@dataclass(frozen=True, slots=True)
 class UnknownTypes:
     """Reports and logs types as their events come in; at most 20 by name, the others together."""
 
-    def __init__(
-        self,
-        event_types: EventTypes,
-        named: Callable[[], dict[str, frozenset[str]]],
-        tell: Callable[[str], None],
-    ) -> None:
-        self._event_types = event_types
-        self._named = named
-        self._tell = tell
-        self._reported: set[str] = set()
+    event_types: EventTypes
+    named: Callable[[], dict[str, frozenset[str]]]
+    tell: Callable[[str], None]
+    _reported: set[str] = field(default_factory=set)
 
     def among(self, events: Iterable[Event]) -> list[Event]:
         """The events whose type has no meaning."""
-        knows = self._event_types.knows
-        return [
-            one
-            for one in events
-            if not knows(one.event_type) and not one.dataset_group.endswith(ACTIONS)
-        ]
+        strange = (one for one in events if not self.event_types.knows(one.event_type))
+        return [one for one in strange if not one.dataset_group.endswith(ACTIONS)]
 
     def note(self, events: Iterable[Event]) -> tuple[str, ...]:
-        """Report these, except types that a solution of their dataset group names.
-
-        A warning for each type, for whoever sent it.
-        """
-        named = self._named()
+        """Report these, except types that a solution names; returns a warning for each type."""
+        named = self.named()
         warnings: dict[str, str] = {}
         for event in events:
             known = named.get(event.dataset_group, frozenset())
@@ -97,11 +78,11 @@ class UnknownTypes:
             if name not in self._reported and len(self._reported) < _MOST_NAMES:
                 self._reported.add(name)
                 log.warning(warnings.get(name) or self._warning(name, known))
-            self._tell(name if name in self._reported else OTHERS)
+            self.tell(name if name in self._reported else OTHERS)
         return tuple(warnings.values())
 
     def _warning(self, name: str, known: frozenset[str]) -> str:
-        nearest = likely_name(name, (*SYNONYMS, *self._event_types.meanings, *sorted(known)))
+        nearest = likely_name(name, (*SYNONYMS, *self.event_types.meanings, *sorted(known)))
         hint = "" if nearest is None else f"did you mean {nearest}? If not, "
         return (
             f"event type {name!r} has no meaning and counts as a view:"
@@ -109,21 +90,21 @@ class UnknownTypes:
         )
 
 
+@dataclass(slots=True)
 class RawTooLong:
     """Reports events that are too long to be kept as they came in, and logs it now and then."""
 
-    def __init__(self, tell: Callable[[int], None]) -> None:
-        self._tell = tell
-        self._count = self._logged = 0
+    tell: Callable[[int], None]
+    _count: int = 0
+    _logged: int = 0
 
     def note(self, events: Iterable[Event]) -> None:
         """Report those among these; they are stored without."""
         found = sum(one.raw is None for one in events)
-        if not found:
-            return
-        self._tell(found)
+        if found:
+            self.tell(found)
         self._count += found
-        if self._count >= 10 * self._logged:
+        if found and self._count >= 10 * self._logged:
             self._logged = self._count
             log.warning(
                 "events are too long to be archived as they came in",
@@ -133,6 +114,7 @@ class RawTooLong:
 
 
 MAX_EVENTS = 1_000
+T = TypeVar("T")
 EventCheck = Callable[[Event], None]
 
 
@@ -160,15 +142,12 @@ class IngestReceipt:
 
     @property
     def is_refusal(self) -> bool:
-        """Whether every event was refused."""
+        """True if every event was refused."""
         return bool(self.rejected) and not self.accepted and not self.duplicates
 
 
 class Ingest:
-    """Takes events into the log.
-
-    With `reads_are_local`, reading the animals is too quick to be worth a thread.
-    """
+    """Takes events into the log; if `reads_are_local`, reading the animals is worth no thread."""
 
     def __init__(
         self,
@@ -202,11 +181,9 @@ class Ingest:
     ) -> IngestReceipt:
         """Store the good events of a call, in that dataset group, and report on the bad ones.
 
-        `check` raises what else is wrong with an event. Unknown fields are noted in `unknown`.
-        `before_commit` is called when all is done but to wait for the disk. InvalidInput for an
-        empty or too long call. StorageUnavailable if the events are not known to be stored: they
-        are to be sent again, and those that were stored after all are duplicates then.
-
+        `check` raises what else is wrong with an event. `before_commit` is called when all is done
+        but to wait for the disk. InvalidInput for an empty or too long call. StorageUnavailable if
+        the events are not known to be stored: send them again, stored ones are duplicates then.
         Above a limit of the dataset group the last events of the call are rejected; with `whole`
         the call is, with TooManyRequests.
         """
@@ -216,20 +193,19 @@ class Ingest:
             raise InvalidInput(
                 f"a call takes {most} events, not {len(parts)}: split it", field="events"
             )
-        read = partial(self._read, parts, received_at, dataset_group, unknown, check, whole)
-        # A network may hang, and every other request of the process with it.
-        found = read() if self._reads_are_local else await asyncio.to_thread(read)
+        found = await self._in_thread(
+            partial(self._read, parts, received_at, dataset_group, unknown, check, whole)
+        )
         before_commit()
+        limit, rejected = found.limit, found.rejected
         flags: list[bool | None] = []
-        warnings: tuple[str, ...] = ()
         if found.events:
             flags = await self._put(found.events, dataset_group, whole=whole)
-            warnings = await self._unknown(compress(found.events, flags))
-        limit, rejected = found.limit, found.rejected
+        warnings = await self._unknown(compress(found.events, flags))
         if None in flags:
             limit = self._limits.day_is_full(owning_group(dataset_group))
-            over = [place for place, flag in zip(found.places, flags, strict=True) if flag is None]
-            rejected += [_over(place, limit) for place in over]
+            beyond = compress(found.places, (flag is None for flag in flags))
+            rejected += [_over(place, limit) for place in beyond]
         if whole and limit is not None:
             raise limit
         rejected.sort(key=lambda one: one.index)
@@ -237,19 +213,19 @@ class Ingest:
         return IngestReceipt(accepted, duplicates, tuple(rejected), limit, warnings)
 
     async def put(self, events: Sequence[Event]) -> None:
-        """Store ready-made events of one dataset group, all or none; they are durable then.
-
-        TooManyRequests above a limit of the dataset group. Raises what `GroupCommit.submit` raises.
-        """
+        """Store events of one dataset group, all or none; TooManyRequests above its limits."""
         group = owning_group(events[0].dataset_group)
-        room = partial(self._limits.room, group, len(events), whole=True)
-        found = room() if self._reads_are_local else await asyncio.to_thread(room)
+        found = await self._in_thread(partial(self._limits.room, group, len(events), whole=True))
         if found.refusal is not None:
             raise found.refusal
         flags = await self._put(events, group, whole=True)
         if None in flags:
             raise self._limits.day_is_full(group)
         await self._unknown(compress(events, flags))
+
+    async def _in_thread(self, read: Callable[[], T]) -> T:
+        # A network may hang, and every other request of the process with it.
+        return read() if self._reads_are_local else await asyncio.to_thread(read)
 
     async def _put(self, events: Sequence[Event], group: str, *, whole: bool) -> list[bool | None]:
         """A flag for each event: False if it was there before, None if it is beyond a limit."""
@@ -266,17 +242,13 @@ class Ingest:
         return self._take_in([event for event, _ in batch], limits)
 
     def put_here(self, events: Sequence[Event]) -> list[bool]:
-        """Store events in the thread of the caller, who brings many at a time; without limits.
-
-        A flag for each: False if its dataset group had its event id before.
-        """
+        """Store many events in the caller's thread, without limits; False marks known ones."""
         stored = list(map(bool, self._take_in(events, DailyLimits({}, [None] * len(events)))))
         if self._raw_too_long is not None:
             self._raw_too_long.note(compress(events, stored))
-        if self._unknown_types is not None:
-            fresh = compress(events, stored)
-            if unknown := self._unknown_types.among(fresh):
-                self._unknown_types.note(unknown)
+        types = self._unknown_types
+        if types is not None and (unknown := types.among(compress(events, stored))):
+            types.note(unknown)
         return stored
 
     async def _unknown(self, events: Iterable[Event]) -> tuple[str, ...]:
@@ -300,16 +272,16 @@ class Ingest:
         check: EventCheck | None,
         whole: bool,
     ) -> "_Read":
-        """The good events that there is room for, and what is wrong with the others."""
         events, rejected = self.read(parts, received_at, dataset_group, unknown, check)
         bad = {one.index for one in rejected}
         places = [place for place in range(len(parts)) if place not in bad]
         if not events:
             return _Read(events, places, rejected)
         room = self._limits.room(owning_group(dataset_group), len(events), whole=whole)
-        if room.refusal is not None:
-            rejected += [_over(place, room.refusal) for place in places[room.events :]]
-        return _Read(events[: room.events], places[: room.events], rejected, room.refusal)
+        there, refusal = room.events, room.refusal
+        if refusal is not None:
+            rejected += [_over(place, refusal) for place in places[there:]]
+        return _Read(events[:there], places[:there], rejected, refusal)
 
     def read(
         self,
@@ -320,8 +292,7 @@ class Ingest:
         check: EventCheck | None = None,
     ) -> tuple[list[Event], list[Rejection]]:
         """The good events, not stored yet, and what is wrong with the others."""
-        events = []
-        rejected = []
+        events, rejected = [], []
         for index, part in enumerate(parts):
             try:
                 if isinstance(part, Unreadable):

@@ -18,7 +18,7 @@ from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.job_files import Outputs
 from pawsonalize.kinds.datasets import Dataset, as_items, data_group
 from pawsonalize.kinds.jobs import DatasetExportJob, IngestionMode
-from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.animals.catalogue import Item
 from pawsonalize.storage.events.event_log import EventLog
 
 _PAGE = 10_000
@@ -64,7 +64,7 @@ def _rows(datasets: Datasets, dataset: Dataset, mode: IngestionMode) -> Iterator
         case DatasetType.INTERACTIONS | DatasetType.ACTION_INTERACTIONS:
             return (_interaction(event) for event in _events(datasets.log, group, mode))
         case DatasetType.ITEMS | DatasetType.ACTIONS:
-            return _items(catalogue)
+            return (_item(item) for item in catalogue.items())
         case DatasetType.USERS:
             users = catalogue.users()
             return ({"USER_ID": user.user_id, **user.attributes} for user in users)
@@ -96,10 +96,9 @@ def _interaction(event: Event) -> Row:
     }
 
 
-def _items(catalogue: Catalogue) -> Iterator[Row]:
-    for item in catalogue.items():
-        created = None if item.created_at is None else item.created_at // SECOND
-        yield {**item.attributes, "ITEM_ID": item.item_id, "CREATION_TIMESTAMP": created}
+def _item(item: Item) -> Row:
+    created = None if item.created_at is None else item.created_at // SECOND
+    return {**item.attributes, "ITEM_ID": item.item_id, "CREATION_TIMESTAMP": created}
 
 
 def _write(file: IO[bytes], schema: Schema, rows: Iterable[Row]) -> int:

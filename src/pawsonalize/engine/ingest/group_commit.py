@@ -25,14 +25,10 @@ class _Call(Generic[T, FlagT]):
 class GroupCommit(Generic[T, FlagT]):
     """One writer thread: while a commit is on its way to the disk, the next calls collect.
 
-    `commit` stores events durably, all or none, and returns a flag for each. If the storage stops
-    answering during a commit, nobody knows which; then it raises, and the events are sent again.
-    Memory is bounded:
-    beyond `max_waiting` events a call is refused at once, and nothing of it is stored.
-
-    Calls wait by whom they are for. A commit takes one of each in turn. While several send, it
-    takes `max_each` events of one at most, so that nobody waits for a long commit of another. The
-    more somebody has waiting, the more room must be left: so who floods is refused while others are
+    `commit` stores events durably, all or none, and returns a flag for each. Beyond `max_waiting`
+    events a call is refused at once, and nothing of it is stored. Calls wait by their owners, of
+    whom a commit takes one call each in turn, and at most `max_each` events while several send. The
+    more an owner has waiting, the more room must be left: who floods is refused while others are
     not.
     """
 
@@ -45,9 +41,7 @@ class GroupCommit(Generic[T, FlagT]):
         max_waiting: int = 100_000,
     ) -> None:
         self._commit = commit
-        self._max_each = max_each
-        self._max_batch = max_batch
-        self._max_waiting = max_waiting
+        self._max_each, self._max_batch, self._max_waiting = max_each, max_batch, max_waiting
         # Those whose turn it is next are first; who has nothing waiting is not in it.
         self._calls: OrderedDict[str, deque[_Call[T, FlagT]]] = OrderedDict()
         self._waiting: dict[str, int] = {}
@@ -60,11 +54,7 @@ class GroupCommit(Generic[T, FlagT]):
         self._thread.start()
 
     async def submit(self, events: Sequence[T], owner: str = "") -> list[FlagT]:
-        """Store the events; returns when they are durable.
-
-        Raises NotReady when too much waits already or the service is stopping, and whatever
-        `commit` raises.
-        """
+        """Store the events durably; NotReady if too much waits or the service stops."""
         loop = asyncio.get_running_loop()
         call: _Call[T, FlagT] = _Call(events, loop, loop.create_future())
         with self._wake:
@@ -87,18 +77,22 @@ class GroupCommit(Generic[T, FlagT]):
         self._thread.join()
 
     def _run(self) -> None:
-        while calls := self._take():
+        while True:
+            with self._wake:
+                while not self._calls and not self._closing:
+                    self._wake.wait()
+                calls = list(self._in_turns())
+            if not calls:
+                return
             self._commit_together(calls)
 
-    def _take(self) -> list[_Call[T, FlagT]]:
-        with self._wake:
-            while not self._calls and not self._closing:
-                self._wake.wait()
-            return list(self._in_turns())
-
     def _in_turns(self) -> Iterator[_Call[T, FlagT]]:
-        """The calls of the next commit, which no longer wait."""
-        each = self._most_of_each()
+        self._commits += 1
+        self._seen |= dict.fromkeys(self._calls, self._commits)
+        if len(self._seen) > 1:
+            recent = self._commits - _LATELY
+            self._seen = {owner: at for owner, at in self._seen.items() if at > recent}
+        each = self._max_each if len(self._seen) > 1 else self._max_batch
         size, sizes = 0, dict.fromkeys(self._calls, 0)
         turns = deque(self._calls)
         while turns:
@@ -118,14 +112,6 @@ class GroupCommit(Generic[T, FlagT]):
                 turns.append(owner)
             else:
                 del self._calls[owner], self._waiting[owner]
-
-    def _most_of_each(self) -> int:
-        self._commits += 1
-        self._seen |= dict.fromkeys(self._calls, self._commits)
-        if len(self._seen) > 1:
-            recent = self._commits - _LATELY
-            self._seen = {owner: at for owner, at in self._seen.items() if at > recent}
-        return self._max_each if len(self._seen) > 1 else self._max_batch
 
     def _commit_together(self, calls: list[_Call[T, FlagT]]) -> None:
         try:

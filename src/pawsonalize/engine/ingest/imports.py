@@ -2,7 +2,8 @@
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
@@ -23,11 +24,11 @@ from pawsonalize.engine.ingest.csv_rows import (
     IMPORTED,
     EventReader,
     FileColumns,
-    ItemReader,
-    UserReader,
+    item_reader,
+    user_reader,
 )
 from pawsonalize.engine.ingest.datasets import Datasets
-from pawsonalize.engine.ingest.job_files import SourceFile, Sources
+from pawsonalize.engine.ingest.job_files import Sources
 from pawsonalize.kinds.datasets import (
     ACTION_ID,
     ITEM_ID,
@@ -49,113 +50,75 @@ _ERRORS_IN_REPORT = 20
 T = TypeVar("T")
 
 
-class Loading:
-    """Loads a table; `size` is that of its file, for the progress."""
-
-    def __init__(
-        self, table: CsvTable, size: int, on_error: OnError, on_progress: Progress
-    ) -> None:
-        self._table = table
-        self._size = size
-        self._on_error = on_error
-        self._on_progress = on_progress
-        self._rejected = 0
-        self._first_errors: list[RowError] = []
-
-    def run(
-        self,
-        dataset: DatasetType,
-        convert: Callable[[CsvRow], T],
-        store: Callable[[list[T]], int],
-        chunk_rows: int,
-    ) -> ImportReport:
-        """Store what converts, in the file's order; `store` tells how many rows were new."""
-        good = accepted = 0
-        for chunk in self._chunks(convert, chunk_rows):
-            good += len(chunk)
-            accepted += store(chunk)
-            self._on_progress(self._table.bytes_read, self._size)
-        duplicates = good - accepted
-        return ImportReport(
-            dataset, accepted, duplicates, self._rejected, tuple(self._first_errors)
-        )
-
-    def _chunks(self, convert: Callable[[CsvRow], T], chunk_rows: int) -> Iterator[list[T]]:
-        chunk: list[T] = []
-        for row in self._table.rows():
-            if isinstance(row, RowError):
-                self._reject(row)
-                continue
-            try:
-                chunk.append(convert(row))
-            except InvalidInput as error:
-                self._reject(RowError(row.line, error.field, error.message))
-            if len(chunk) == chunk_rows:
-                yield chunk
-                chunk = []
-        yield chunk
-
-    def _reject(self, error: RowError) -> None:
-        self._rejected += 1
-        if len(self._first_errors) < _ERRORS_IN_REPORT:
-            self._first_errors.append(error)
-        self._on_error(error)
-
-
 CHUNK_ROWS = 10_000
 
 
+def load_rows(
+    table: CsvTable,
+    dataset: DatasetType,
+    convert: Callable[[CsvRow], T],
+    store: Callable[[list[T]], int],
+    *,
+    chunk_rows: int = CHUNK_ROWS,
+    size: int = 0,
+    on_error: OnError = unreported,
+    on_progress: Progress = silent,
+) -> ImportReport:
+    """Store what converts, in the file's order; `store` tells how many rows were new."""
+    errors: list[RowError] = []
+    rejected = good = accepted = 0
+
+    def converted() -> Iterator[T]:
+        nonlocal rejected
+        for row in table.rows():
+            error = row
+            if isinstance(row, CsvRow):
+                try:
+                    yield convert(row)
+                    continue
+                except InvalidInput as wrong:
+                    error = RowError(row.line, wrong.field, wrong.message)
+            assert isinstance(error, RowError)
+            rejected += 1
+            if rejected <= _ERRORS_IN_REPORT:
+                errors.append(error)
+            on_error(error)
+
+    rows = converted()
+    while True:
+        chunk = list(islice(rows, chunk_rows))
+        good += len(chunk)
+        accepted += store(chunk)
+        on_progress(table.bytes_read, size)
+        if len(chunk) < chunk_rows:
+            return ImportReport(dataset, accepted, good - accepted, rejected, tuple(errors))
+
+
+@dataclass(frozen=True, slots=True)
 class Importer:
     """Imports CSV; `received_at` is the moment of the import.
 
-    Each chunk of rows is one transaction. An import that died is resumed by running it again:
-    rows that are there already are counted as duplicates.
+    Each chunk of rows is one transaction. Run an import again that died: known rows are duplicates.
     """
 
-    def __init__(
-        self,
-        log: EventLog,
-        catalogue: Catalogue,
-        *,
-        received_at: int,
-        chunk_rows: int = CHUNK_ROWS,
-        dataset_group: str = DEFAULT_DATASET_GROUP,
-    ) -> None:
-        self._log = log
-        self._catalogue = catalogue.of(dataset_group)
-        self._dataset_group = dataset_group
-        self._received_at = received_at
-        self._chunk_rows = chunk_rows
+    log: EventLog
+    catalogue: Catalogue
+    _: KW_ONLY
+    received_at: int
+    chunk_rows: int = CHUNK_ROWS
+    dataset_group: str = DEFAULT_DATASET_GROUP
 
     def import_file(
-        self,
-        dataset: DatasetType,
-        path: Path,
-        schema: Schema | None = None,
-        *,
-        form: TextForm = DETECTED,
-        on_error: OnError = unreported,
-        on_progress: Progress = silent,
+        self, dataset: DatasetType, path: Path, schema: Schema | None = None, **options: Any
     ) -> ImportReport:
-        """Import a file; `on_progress` gets the bytes read and the file's size.
-
-        InvalidInput if the file cannot be opened, is empty or lacks a required column. What is
-        wrong with a row goes to `on_error` and costs that row alone.
-        """
+        """Import a file; `options` as those of `import_stream`."""
         try:
             stream = path.open("rb")
         except OSError as error:
             raise InvalidInput(f"cannot open {path}: {error.strerror}", field="path") from error
         with stream:
-            return self.import_stream(
-                dataset,
-                stream,
-                schema,
-                form=form,
-                size=path.stat().st_size,
-                on_error=on_error,
-                on_progress=on_progress,
-            )
+            size = path.stat().st_size
+            return self.import_stream(dataset, stream, schema, size=size, **options)
 
     def import_stream(
         self,
@@ -164,42 +127,43 @@ class Importer:
         schema: Schema | None = None,
         *,
         form: TextForm = DETECTED,
-        size: int = 0,
-        on_error: OnError = unreported,
-        on_progress: Progress = silent,
+        **options: Any,
     ) -> ImportReport:
-        """Import what a binary stream holds; otherwise as `import_file`."""
-        table = CsvTable(stream, form)
+        """Import a binary stream; `options` as those of `load_rows`.
+
+        InvalidInput if it is empty or lacks a required column. A wrong row costs that row alone.
+        """
+        table, catalogue = CsvTable(stream, form), self.catalogue.of(self.dataset_group)
         if schema is not None and is_of_actions(dataset):
             schema = as_items(schema)
             dataset = schema.dataset
             table.rename(ACTION_ID, ITEM_ID)
         columns = FileColumns.match(table.header, dataset, schema)
         if schema is not None:
-            self._catalogue.put_schema(schema)
-        loading = Loading(table, size, on_error, on_progress)
-        rows = self._chunk_rows
+            catalogue.put_schema(schema)
+
+        def store_events(events: list[Event]) -> int:
+            return sum(self.log.append(events))
+
+        def store_items(items: list[Item]) -> int:
+            catalogue.put_items(items)
+            return len(items)
+
+        def store_users(users: list[User]) -> int:
+            catalogue.put_users(users)
+            return len(users)
+
+        options |= {"chunk_rows": self.chunk_rows}
         match dataset:
             case DatasetType.INTERACTIONS:
-                events = EventReader(columns, self._received_at, self._dataset_group)
-                return loading.run(dataset, events.read, self._store_events, rows)
+                read = EventReader(columns, self.received_at, self.dataset_group).read
+                return load_rows(table, dataset, read, store_events, **options)
             case DatasetType.ITEMS:
-                return loading.run(dataset, ItemReader(columns).read, self._store_items, rows)
+                return load_rows(table, dataset, item_reader(columns), store_items, **options)
             case DatasetType.USERS:
-                return loading.run(dataset, UserReader(columns).read, self._store_users, rows)
+                return load_rows(table, dataset, user_reader(columns), store_users, **options)
             case _:
                 raise InvalidInput(f"{dataset} are imported with their schema: give it")
-
-    def _store_events(self, events: list[Event]) -> int:
-        return sum(self._log.append(events))
-
-    def _store_items(self, items: list[Item]) -> int:
-        self._catalogue.put_items(items)
-        return len(items)
-
-    def _store_users(self, users: list[User]) -> int:
-        self._catalogue.put_users(users)
-        return len(users)
 
 
 _ERRORS_KEPT = 20
@@ -221,16 +185,18 @@ class Imports:
 
     def perform(self, job: DatasetImportJob) -> dict[str, Any]:
         """Import the files; returns the counts, and the first errors."""
-        return _outcome(self._imported(job))
-
-    def _imported(self, job: DatasetImportJob) -> list[tuple[str, ImportReport]]:
         dataset = self.datasets.registry.get(Dataset, job.dataset)
         schema = self.datasets.schema(dataset)
         files = self.sources.files(job.source)
         for file in files:  # before anything is replaced
-            _check_header(file, dataset.dataset_type, schema)
-        if job.mode is ImportMode.FULL:
-            self._erase(dataset)
+            with file.open() as stream:
+                try:
+                    FileColumns.match(CsvTable(stream).header, dataset.dataset_type, schema)
+                except InvalidInput as error:
+                    message = f"{file.name}: {error.message}"
+                    raise InvalidInput(message, field=error.field) from error
+        if job.mode is ImportMode.FULL:  # events that were sent stay
+            self.datasets.erase(dataset.dataset_group, dataset.dataset_type, IMPORTED)
         importer = Importer(
             self.datasets.log,
             self.datasets.catalogue,
@@ -244,35 +210,14 @@ class Imports:
                     dataset.dataset_type, stream, schema, on_progress=self._end_if_stopping
                 )
             reports.append((file.name, report))
-        return reports
-
-    def _erase(self, dataset: Dataset) -> None:
-        """Delete what was imported before; events that were sent stay."""
-        group = data_group(dataset.dataset_group, dataset.dataset_type)
-        catalogue = self.datasets.catalogue.of(group)
-        match dataset.dataset_type:
-            case DatasetType.INTERACTIONS | DatasetType.ACTION_INTERACTIONS:
-                self.datasets.log.of(group).erase(IMPORTED)
-            case DatasetType.ITEMS | DatasetType.ACTIONS:
-                catalogue.erase_items()
-            case DatasetType.USERS:
-                catalogue.erase_users()
+        return _outcome(reports)
 
     def _end_if_stopping(self, _done: int, _total: int) -> None:
         if self.stopping.is_set():
             raise NotReady("the server stops: the job is begun anew")
 
 
-def _check_header(file: SourceFile, dataset_type: DatasetType, schema: Schema) -> None:
-    with file.open() as stream:
-        try:
-            FileColumns.match(CsvTable(stream).header, dataset_type, schema)
-        except InvalidInput as error:
-            raise InvalidInput(f"{file.name}: {error.message}", field=error.field) from error
-
-
 def _outcome(reports: Sequence[tuple[str, ImportReport]]) -> dict[str, Any]:
-    """The result of the rows; the job failed if not one of them was good."""
     errors = tuple(
         f"{name}, line {error.line}{f', {error.column}' if error.column else ''}: {error.reason}"
         for name, report in reports

@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import Conflict, NotFound
@@ -27,14 +26,6 @@ MAX_ANIMALS = 1_000
 MAX_PAGE = 500
 
 
-class ListingOutcome(StrEnum):
-    """The result of one listing."""
-
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-
-
 @dataclass(frozen=True, slots=True)
 class Refused:
     """Reason for which the listing at `index` was refused."""
@@ -45,11 +36,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class InventoryReceipt:
-    """The result of listings.
-
-    `status_kept` counts animals whose status is from a later moment than the listing; of those
-    everything else was taken.
-    """
+    """The result of listings; `status_kept` counts animals whose status is newer."""
 
     created: int = 0
     updated: int = 0
@@ -58,31 +45,27 @@ class InventoryReceipt:
     refused: tuple[Refused, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
 class Inventory:
     """The animals, with their changes."""
 
-    def __init__(self, animals: Animals) -> None:
-        self._animals = animals
+    animals: Animals
 
     def put(self, listings: Sequence[Listing], as_of: int, now: int) -> InventoryReceipt:
         """Take listings of animals as of a moment, all in one transaction.
 
-        A listing without a status leaves the status as it is. A listing that is older than the
-        animal's status may end that it is available, but never begin it.
+        A listing without a status leaves it as it is. One that is older than the animal's status
+        may end that it is available, but never begin it.
         """
         entry = _Entry(min(as_of, now))
         ids = {listing.animal.animal_id for listing in listings}
-        self._animals.update(ids, lambda known: entry.changed(known, listings), now)
+        self.animals.update(ids, lambda known: entry.changed(known, listings), now)
         return entry.receipt()
 
     def set_status(
         self, animal_id: str, status: AnimalStatus, now: int, at: int | None = None
     ) -> Animal:
-        """Set an animal's next status; the same status again changes nothing.
-
-        NotFound for an unknown animal. Conflict if the status may not follow, or if the moment lies
-        before its last change.
-        """
+        """Set an animal's next status; Conflict if it may not follow, or before its last change."""
         result: list[Animal] = []
 
         def change(known: Mapping[str, Animal]) -> Iterable[Animal]:
@@ -97,7 +80,7 @@ class Inventory:
             result.append(_with(animal, (status,), moment))
             return result
 
-        self._animals.update([animal_id], change, now)
+        self.animals.update([animal_id], change, now)
         return result[0]
 
     def remove(self, animal_ids: Sequence[str], now: int) -> int:
@@ -111,25 +94,25 @@ class Inventory:
                     removed.append(_with(animal, (AnimalStatus.REMOVED,), moment))
             return removed
 
-        self._animals.update(animal_ids, change, now)
+        self.animals.update(animal_ids, change, now)
         return len(removed)
 
     def forget(self, animal_id: str, now: int) -> None:
         """Delete an animal and all that is known of it; NotFound if there is none."""
-        if not self._animals.remove([animal_id], now):
-            raise NotFound(_unknown(animal_id))
+        if not self.animals.remove([animal_id], now):
+            raise _not_found(animal_id)
 
     def get(self, animal_id: str) -> Animal:
         """One animal; NotFound if there is none."""
-        return _found(self._animals.get(animal_id), animal_id)
+        return _found(self.animals.get(animal_id), animal_id)
 
     def get_many(self, animal_ids: Sequence[str]) -> dict[str, Animal]:
         """Those of these animals that there are, by id."""
-        return self._animals.get_many(animal_ids)
+        return self.animals.get_many(animal_ids)
 
     def groups_of(self, animal_ids: Sequence[str], at: int) -> dict[str, str]:
         """The groups of the known animals at a moment."""
-        known = self._animals.get_many(animal_ids)
+        known = self.animals.get_many(animal_ids)
         return {animal_id: animal.group_at(at).id for animal_id, animal in known.items()}
 
     def all(self, status: AnimalStatus) -> Iterator[Animal]:
@@ -145,7 +128,7 @@ class Inventory:
     def page(self, query: AnimalQuery) -> tuple[list[Animal], str | None]:
         """One page of animals by id, and the id after which the next begins; None on the last."""
         check_between("limit", query.limit, 1, MAX_PAGE)
-        found = self._animals.page(replace(query, limit=query.limit + 1))
+        found = self.animals.page(replace(query, limit=query.limit + 1))
         shown = found[: query.limit]
         return shown, shown[-1].animal_id if len(found) > query.limit else None
 
@@ -155,8 +138,7 @@ class _Entry:
 
     def __init__(self, as_of: int) -> None:
         self._as_of = as_of
-        self._outcomes: Counter[ListingOutcome] = Counter()
-        self._kept = 0
+        self._counts = Counter[str]()
         self._refused: list[Refused] = []
         self._fresh: defaultdict[str, set[History]] = defaultdict(set)
 
@@ -165,17 +147,15 @@ class _Entry:
         now = dict(known)
         for index, listing in enumerate(listings):
             old = now.get(listing.animal.animal_id)
-            if old is not None and old.source != listing.animal.source:
-                reason = f"it is known from another source ({old.source or 'none'})"
-                self._refused.append(Refused(index, reason))
-                continue
             try:
+                if old is not None and old.source != listing.animal.source:
+                    raise Conflict(f"it is known from another source ({old.source or 'none'})")
                 new = listing.animal if old is None else self._continued(old, listing)
             except Conflict as error:
                 self._refused.append(Refused(index, error.message))
                 continue
-            outcome = ListingOutcome.UNCHANGED if new == old else ListingOutcome.UPDATED
-            self._outcomes[ListingOutcome.CREATED if old is None else outcome] += 1
+            outcome = "created" if old is None else "unchanged" if new == old else "updated"
+            self._counts[outcome] += 1
             now[new.animal_id] = new
             self._fresh[new.animal_id].add(listing.report)
         return [animal for animal in now.values() if animal != known.get(animal.animal_id)]
@@ -195,14 +175,13 @@ class _Entry:
         if not steps:
             return new
         if self._as_of < new.status_at and new.status is not AnimalStatus.AVAILABLE:
-            self._kept += 1
+            self._counts["status_kept"] += 1
             return new
         return _with(new, steps, max(self._as_of, new.status_at))
 
     def receipt(self) -> InventoryReceipt:
         """The result of the listings."""
-        counts = {outcome.value: self._outcomes[outcome] for outcome in ListingOutcome}
-        return InventoryReceipt(**counts, status_kept=self._kept, refused=tuple(self._refused))
+        return InventoryReceipt(**self._counts, refused=tuple(self._refused))
 
 
 def _span(report: History) -> tuple[int, int]:
@@ -216,12 +195,14 @@ def _with(animal: Animal, steps: Iterable[AnimalStatus], at: int) -> Animal:
 
 def _found(animal: Animal | None, animal_id: str) -> Animal:
     if animal is None:
-        raise NotFound(_unknown(animal_id))
+        raise _not_found(animal_id)
     return animal
 
 
-def _unknown(animal_id: str) -> str:
-    return f"there is no animal {animal_id}: see GET /v1/animals or `pawsonalize animals ls`"
+def _not_found(animal_id: str) -> NotFound:
+    return NotFound(
+        f"there is no animal {animal_id}: see GET /v1/animals or `pawsonalize animals ls`"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +215,8 @@ class AnimalNames:
     def resolve(self, events: Sequence[Event]) -> list[Event]:
         """The events; one about an animal gets the animal's group at that moment, and keeps its id.
 
-        Only the default dataset group has an inventory. In another one an id is an animal's only if
-        it is no item there and the animal's group is one.
+        Outside the default dataset group, an id is an animal's only if it is no item and its group
+        is one.
         """
         ids = {one.item_id for one in events if AnimalGroup.parse(one.item_id) is None}
         known = self.animals.get_many(list(ids)) if ids else {}

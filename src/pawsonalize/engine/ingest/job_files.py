@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -39,43 +40,36 @@ class Sources:
     shared: str = ""
 
     def files(self, location: str, endings: tuple[str, ...] = CSV) -> list[SourceFile]:
-        """The file at the location, or every file below it with one of the endings, by name.
-
-        InvalidInput for a location that does not exist or is not allowed.
-        """
+        """The files at or below the location with an ending, by name; InvalidInput if none."""
         url = urlsplit(location)
         path = unquote(url.path)
         if ".." in (url.netloc, *path.split("/")) or "\0" in path:
             raise _unreadable(location, "it must not contain `..`")
         if (inner := _inside(self.shared, location)) is not None:
-            found = list(_objects(self.open_store(self.shared), inner, endings))
+            found = _objects(self.open_store(self.shared), inner, endings)
         elif url.scheme == "file" and url.netloc in {"", "localhost"}:
-            found = self._below_roots(location, Path(path), endings)
+            root = next((one for one in self.roots if Path(path).is_relative_to(one)), None)
+            if root is None:
+                allowed = _one_of(self.shared, *map(str, self.roots))
+                raise _unreadable(location, f"put the file below {allowed}, or set import_roots")
+            found = _files(location, root, Path(path), endings)
         elif url.scheme == "s3" and url.netloc:
-            found = self._in_bucket(location, url.netloc, path.strip("/"), endings)
+            prefix = path.strip("/")
+            if self.s3_root is not None:
+                folder = self.s3_root / url.netloc / prefix
+                found = _files(location, self.s3_root, folder, endings)
+            else:
+                found = _objects(self.open_store(f"s3://{url.netloc}"), prefix, endings)
         else:
             places = _one_of(f"{self.shared}/file.csv" if self.shared else "", _READ_FROM)
             raise _unreadable(location, f"write {places}")
-        if not found:
+        if not (files := list(found)):
             raise _unreadable(location, f"there is no {endings[0]} file: check the path")
-        return found
-
-    def _below_roots(self, location: str, path: Path, endings: tuple[str, ...]) -> list[SourceFile]:
-        for root in self.roots:
-            if path.is_relative_to(root):
-                return list(_files(location, root, path, endings))
-        allowed = _one_of(self.shared, *map(str, self.roots))
-        raise _unreadable(location, f"put the file below {allowed}, or set import_roots")
-
-    def _in_bucket(
-        self, location: str, bucket: str, prefix: str, endings: tuple[str, ...]
-    ) -> list[SourceFile]:
-        if self.s3_root is not None:
-            return list(_files(location, self.s3_root, self.s3_root / bucket / prefix, endings))
-        return list(_objects(self.open_store(f"s3://{bucket}"), prefix, endings))
+        return files
 
 
 _READ_FROM = "file:///folder/file.csv or s3://bucket/prefix"
+_WRITTEN_TO = "s3://bucket/folder/ or file:///folder/"
 
 
 def _one_of(*places: str) -> str:
@@ -90,52 +84,39 @@ def _inside(shared: str, location: str) -> str | None:
 
 
 def _objects(store: ObjectStore, prefix: str, endings: tuple[str, ...]) -> Iterator[SourceFile]:
-    named = prefix.lower().endswith(endings)
-    keys = (
-        [prefix] if named else [key for key in store.list(prefix) if key.lower().endswith(endings)]
-    )
-    for key in sorted(keys):
-        yield SourceFile(key, _Object(store, key))
+    keys = [prefix] if prefix.lower().endswith(endings) else store.list(prefix)
+    for key in sorted(one for one in keys if one.lower().endswith(endings)):
+        yield SourceFile(key, partial(_open_object, store, key))
 
 
-@dataclass(frozen=True, slots=True)
-class _Object:
-    store: ObjectStore
-    key: str
-
-    def __call__(self) -> BinaryIO:
-        """The object, on the disk of this machine and not in memory, until it is closed."""
-        with tempfile.NamedTemporaryFile() as file:
-            path = Path(file.name)
-            self.store.fetch(self.key, path)
-            return path.open("rb")
+def _open_object(store: ObjectStore, key: str) -> BinaryIO:
+    """The object, on the disk of this machine and not in memory, until it is closed."""
+    with tempfile.NamedTemporaryFile() as file:
+        path = Path(file.name)
+        store.fetch(key, path)
+        return path.open("rb")
 
 
-@dataclass(frozen=True, slots=True)
-class _File:
-    path: Path
-
-    def __call__(self) -> BinaryIO:
-        try:
-            # A link may have taken the file's place since the check.
-            descriptor = os.open(self.path, os.O_RDONLY | os.O_NOFOLLOW)
-        except OSError as error:
-            raise InvalidInput(f"cannot open {self.path}: {error.strerror}") from error
-        return os.fdopen(descriptor, "rb")
+def _open_file(path: Path) -> BinaryIO:
+    try:
+        # A link may have taken the file's place since the check.
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
+    except OSError as error:
+        raise InvalidInput(f"cannot open {path}: {error.strerror}") from error
 
 
 def _files(location: str, root: Path, path: Path, endings: tuple[str, ...]) -> Iterator[SourceFile]:
     if link := _link(root, path):
         raise _unreadable(location, f"{link.name} is a link: copy the file itself")
     if path.is_file():
-        yield SourceFile(path.name, _File(path))
+        yield SourceFile(path.name, partial(_open_file, path))
         return
     for folder, folders, names in os.walk(path):
         folders.sort()
         for name in sorted(names):
             file = Path(folder) / name
             if name.lower().endswith(endings) and file.is_file() and not file.is_symlink():
-                yield SourceFile(file.relative_to(path).as_posix(), _File(file))
+                yield SourceFile(file.relative_to(path).as_posix(), partial(_open_file, file))
 
 
 def _link(root: Path, path: Path) -> Path | None:
@@ -148,6 +129,10 @@ def _unreadable(location: str, reason: str) -> InvalidInput:
     return InvalidInput(f"cannot read from {location}: {reason}", field="dataLocation")
 
 
+def _unwritable(location: str, reason: str) -> InvalidInput:
+    return InvalidInput(f"cannot write to {location}: {reason}", field="path")
+
+
 @dataclass(frozen=True, slots=True)
 class Output:
     """A folder of an object store that a job writes to."""
@@ -158,10 +143,10 @@ class Output:
 
     @contextmanager
     def file(self, name: str) -> Iterator[IO[bytes]]:
-        """A file to write; it is put into place, whole, only if the block ends well.
+        """A file that is put into place, whole, only if the block ends well.
 
-        It grows on the disk of this machine, not in memory. LeaseLost, or StorageUnavailable, if
-        another machine does the job by now, or may do it: then nothing is put into place.
+        It grows on the disk of this machine. LeaseLost, or StorageUnavailable, if another machine
+        does the job by now, or may do it: then nothing is put into place.
         """
         with tempfile.NamedTemporaryFile() as file:
             yield file
@@ -172,13 +157,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Outputs:
-    """Files behind the `file://` and `s3://` locations that jobs write.
-
-    Files are written only below `roots`. `s3_root` is a folder whose folders stand for buckets;
-    without it a bucket is opened by its URL. `open_store` opens either. `shared` is the URL in a
-    bucket of any cloud where every machine may write; empty without one. `confirm` raises if this
-    thread works under a lease that it has lost.
-    """
+    """Places that jobs write, as `Sources`; `confirm` raises if this thread has lost its lease."""
 
     roots: tuple[Path, ...]
     s3_root: Path | None
@@ -196,20 +175,17 @@ class Outputs:
         if (inner := _inside(self.shared, location)) is not None:
             return self._output(self.shared, inner)
         if url.scheme == "file" and url.netloc in {"", "localhost"}:
-            return self._below_roots(location, Path(path))
+            root = next((one for one in self.roots if Path(path).is_relative_to(one)), None)
+            if root is None:
+                allowed = _one_of(self.shared, *map(str, self.roots))
+                raise _unwritable(location, f"choose a folder below {allowed}, or set export_roots")
+            return self._below(root, Path(path), location)
         if url.scheme != "s3" or not url.netloc:
             places = _one_of(f"{self.shared}/" if self.shared else "", _WRITTEN_TO)
             raise _unwritable(location, f"write {places}")
         if self.s3_root is not None:
             return self._below(self.s3_root, self.s3_root.joinpath(url.netloc, *steps), location)
         return self._output(f"s3://{url.netloc}", "/".join(steps))
-
-    def _below_roots(self, location: str, path: Path) -> Output:
-        for root in self.roots:
-            if path.is_relative_to(root):
-                return self._below(root, path, location)
-        allowed = _one_of(self.shared, *map(str, self.roots))
-        raise _unwritable(location, f"choose a folder below {allowed}, or set export_roots")
 
     def _below(self, root: Path, path: Path, location: str) -> Output:
         """The folder at a path; no step below the root may be a link, now or when it is written."""
@@ -225,10 +201,3 @@ class Outputs:
 
     def _output(self, place: str, folder: str) -> Output:
         return Output(self.open_store(place), folder, lambda _name: self.confirm())
-
-
-_WRITTEN_TO = "s3://bucket/folder/ or file:///folder/"
-
-
-def _unwritable(location: str, reason: str) -> InvalidInput:
-    return InvalidInput(f"cannot write to {location}: {reason}", field="path")

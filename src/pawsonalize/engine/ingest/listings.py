@@ -72,10 +72,7 @@ _GONE, _THERE = AnimalStatus.REMOVED, AnimalStatus.AVAILABLE
 def read_report(
     form: AnimalForm, status: AnimalStatus | None, now: int
 ) -> tuple[History, int | None]:
-    """The report on a stay, and when the animal was listed if that is all that is sent.
-
-    InvalidInput for an unknown outcome, or for moments that cannot follow each other.
-    """
+    """The report on a stay, and when the animal was listed if that is all; InvalidInput if odd."""
     listed = read_moment(form.listed_at, "listedAt")
     intake = read_moment(form.intake_at, "intakeAt")
     ended = read_moment(form.outcome_at, "outcomeAt")
@@ -132,7 +129,7 @@ def read_outcome(form: AnimalForm, status: AnimalStatus | None) -> AnimalStatus:
 
 
 def knows_outcome(outcome: str | None) -> bool:
-    """Whether the word is one for an adoption, for another outcome, or none at all."""
+    """True if the word is one for an adoption, for another outcome, or none at all."""
     word = _letters(outcome)
     return says_nothing(word) or word.startswith(_ADOPTED + _REMOVED)
 
@@ -147,10 +144,7 @@ _MAX_FEE = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """An animal as listed now, with its status if it was sent; `listed` is known without a stay.
-
-    The history and the reports of `animal` are those of a new animal.
-    """
+    """An animal as listed now, with its status if it was sent; `listed` is known without a stay."""
 
     animal: Animal
     status: AnimalStatus | None
@@ -217,20 +211,17 @@ def read_listing(form: AnimalForm, at: int) -> Listing:
 
 def read_status(given: str) -> AnimalStatus:
     """A status by its name or another word for it; InvalidInput names all."""
-    word = "".join(letter for letter in given.lower() if letter.isalnum())
+    word = _letters(given)
     if word in STATUS_WORDS:
         return STATUS_WORDS[word]
     if word.endswith("hold"):
         return AnimalStatus.HOLD
     if word.startswith(_LEFT):
         return _GONE
-    try:
-        return AnimalStatus(given.strip().lower())
-    except ValueError as error:
+    if given.strip().lower() not in set(AnimalStatus):
         known = ", ".join(AnimalStatus)
-        raise InvalidInput(
-            f"status must be one of {known}, not {given.strip()!r}", field="status"
-        ) from error
+        raise InvalidInput(f"status must be one of {known}, not {given.strip()!r}", field="status")
+    return AnimalStatus(given.strip().lower())
 
 
 def _born(form: AnimalForm, at: int) -> date | None:
@@ -269,10 +260,8 @@ def _first_history(
 def _good_with(value: FormAnswer, field: str) -> GoodWith:
     answer = read_answer(value, about_children=field == "goodWithKids")
     if answer is None:
-        known = ", ".join(GoodWith)
-        raise InvalidInput(
-            f"{field} must be true, false or one of {known}, not {str(value)[:40]!r}", field=field
-        )
+        known = f"true, false or one of {', '.join(GoodWith)}"
+        raise InvalidInput(f"{field} must be {known}, not {str(value)[:40]!r}", field=field)
     return answer
 
 
@@ -280,7 +269,6 @@ _ALTERED = re.compile(r"(spay|neut|castr|kastr|steril|fixed|altered)|intact|unal
 
 
 def _altered(value: FormAnswer) -> bool | None:
-    """The answer, or what the word for it says: `neutered`."""
     word = _letters(value) if isinstance(value, str) else ""
     found = _ALTERED.match(word)
     return found[1] is not None if found else flag(value, "altered")
@@ -344,7 +332,6 @@ def read_known(
 
 
 def _readable(name: str, values: Sequence[str], now: int) -> list[str]:
-    """The entries of a list that can be read."""
     kept = []
     for one in values:
         with suppress(InvalidInput):
@@ -382,11 +369,8 @@ def written_species(form: AnimalForm) -> str:
 def _is_known_breed(form: AnimalForm, species: str, breed: str) -> bool:
     if breed.lower() == "other" or says_nothing(breed):
         return True
-    found = (
-        read_form_breeds(form, species)
-        if breed == _written(form.breed)
-        else read_breeds(species, breed)
-    )
+    is_first = breed == _written(form.breed)
+    found = read_form_breeds(form, species) if is_first else read_breeds(species, breed)
     known = (species, found.primary) in FAMILIES
     return known or (bool(found.mixed) and DECORATIONS.issuperset(words_of(breed)))
 

@@ -1,5 +1,6 @@
 """Errors of a form, in words that say what to write."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -125,13 +126,11 @@ def _wanted(shape: mi.Type, field: mi.Field | None) -> str:
 
 
 def _kind(shape: mi.Type) -> str:
-    """The values that may stand there, in words."""
     words = "JSON"
     match shape:
-        case mi.IntType():
-            words = "a whole number" + _range(shape)
-        case mi.FloatType():
-            words = "a number" + _range(shape)
+        case mi.IntType() | mi.FloatType():
+            whole = "whole " if isinstance(shape, mi.IntType) else ""
+            words = f"a {whole}number{_range(shape)}"
         case mi.StrType():
             words = "text" + _length(shape, "characters")
         case mi.BoolType():
@@ -148,19 +147,12 @@ def _kind(shape: mi.Type) -> str:
 
 
 def _range(shape: mi.IntType | mi.FloatType) -> str:
-    low, high = shape.ge, shape.le
-    bounds = []
-    if shape.gt is not None:
-        bounds.append(f"above {shape.gt:g}")
-    if shape.lt is not None:
-        bounds.append(f"below {shape.lt:g}")
-    if low is not None and high is not None:
-        bounds.append(f"from {low:g} to {high:g}")
-    elif low is not None:
-        bounds.append(f"of at least {low:g}")
-    elif high is not None:
-        bounds.append(f"of at most {high:g}")
-    return "".join(f" {one}" for one in bounds)
+    limits = [("above", shape.gt), ("below", shape.lt)]
+    if shape.ge is not None and shape.le is not None:
+        limits.append((f"from {shape.ge:g} to", shape.le))
+    else:
+        limits += [("of at least", shape.ge), ("of at most", shape.le)]
+    return "".join(f" {words} {limit:g}" for words, limit in limits if limit is not None)
 
 
 def _length(shape: mi.StrType | mi.ListType, of: str) -> str:
@@ -173,14 +165,12 @@ def _length(shape: mi.StrType | mi.ListType, of: str) -> str:
 
 
 def _example(shape: mi.IntType | mi.FloatType, field: mi.Field | None) -> str:
-    default = None if field is None else field.default
-    if isinstance(default, int | float) and not isinstance(default, bool):
-        return f"{default:g}"
-    low, high = shape.ge, shape.le
-    usual = 10
-    if low is not None and usual < low:
-        return f"{low:g}"
-    return f"{high:g}" if high is not None and usual > high else str(usual)
+    example = None if field is None else field.default
+    if not isinstance(example, int | float) or isinstance(example, bool):
+        low = -math.inf if shape.ge is None else shape.ge
+        high = math.inf if shape.le is None else shape.le
+        example = max(low, min(10, high))
+    return f"{example:g}"
 
 
 def _shown(value: Any) -> str:

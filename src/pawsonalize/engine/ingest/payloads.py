@@ -60,35 +60,39 @@ class CloudEvent(msgspec.Struct, frozen=True):
 _CLOUD_EVENT = msgspec.json.Decoder(CloudEvent)
 
 
-def cloud_event_of(text: bytes | Raw) -> CloudEvent:
-    """Read one; InvalidInput names what is missing."""
-    return decode(_CLOUD_EVENT, text)
-
-
 @dataclass(frozen=True, slots=True)
 class HandedOn:
     """A record that a function or a delivery stream hands on."""
 
     data: str
     is_text: bool = False
-    """Whether the data is text; it is base64 otherwise."""
+    """True if the data is text; it is base64 otherwise."""
     place: str | None = None
     """Permanent place of origin: the same whenever the event is handed on again."""
     arrived_at: str | float | None = None
     """When the stream or queue took it."""
 
 
-def records_of(text: bytes | Raw) -> Iterator[HandedOn]:
+def records_of(text: bytes | Raw) -> list[HandedOn]:
     """The records of a Lambda or Firehose document; InvalidInput if it is of neither shape."""
     document = read_json(text)
     try:
         if "Records" in document:
-            return iter([_of_lambda(one) for one in document["Records"]])
+            return [_of_lambda(one) for one in document["Records"]]
         records = document["records"]
         if isinstance(records, dict):
-            return iter([_of_kafka(one) for topic in records.values() for one in topic])
+            return [
+                HandedOn(
+                    _checked_text(one["value"]),
+                    False,
+                    f"{one['topic']}/{one['partition']}/{one['offset']}",
+                    one.get("timestamp"),
+                )
+                for topic in records.values()
+                for one in topic
+            ]
         request = document.get("requestId")
-        return iter([_of_firehose(one, request, place) for place, one in enumerate(records)])
+        return [_of_firehose(one, request, place) for place, one in enumerate(records)]
     except (KeyError, TypeError, AttributeError) as error:
         raise InvalidInput(
             "these records are of none of the shapes that AWS Lambda and Amazon Data Firehose hand"
@@ -109,11 +113,6 @@ def _of_lambda(record: dict[str, Any]) -> HandedOn:
     return HandedOn(
         _checked_text(kinesis["data"]), False, place, kinesis.get("approximateArrivalTimestamp")
     )
-
-
-def _of_kafka(record: dict[str, Any]) -> HandedOn:
-    place = f"{record['topic']}/{record['partition']}/{record['offset']}"
-    return HandedOn(_checked_text(record["value"]), False, place, record.get("timestamp"))
 
 
 def _of_firehose(record: dict[str, Any], request: str | None, place: int) -> HandedOn:
@@ -196,10 +195,9 @@ _ENVELOPE = msgspec.json.Decoder(dict[str, Raw])
 def unpack(
     body: Text, origin: Origin | None = None, unknown: UnknownFields | None = None
 ) -> list[Part]:
-    """The events of a body or a stream's record, in their order.
+    """The events of a body or a stream's record, in their order; InvalidInput if it holds none.
 
-    InvalidInput if the body holds none; where it is a list of some kind, what is wrong with one of
-    its parts costs no other. Unknown fields of the wrappings are noted in `unknown`.
+    In a list, what is wrong with one part costs no other. `unknown` gets fields of the wrappings.
     """
     unknown = UnknownFields() if unknown is None else unknown
     return _Unpacking(unknown).parts(body, body, origin or Origin(), 0)
@@ -241,23 +239,22 @@ class _Unpacking:
         return self.parts(inner, inner, origin, depth + 1)
 
     def _each(self, texts: Iterable[Text], origin: Origin, depth: int) -> Iterator[Part]:
-        return self._all(((text, origin.within(n)) for n, text in enumerate(texts)), depth)
-
-    def _all(self, texts: Iterable[tuple[Text, Origin]], depth: int) -> Iterator[Part]:
-        """Several texts; what is wrong with one stands in its place."""
-        for text, origin in texts:
+        for place, text in enumerate(texts):
+            own = origin.within(place)
             try:
-                yield from self.parts(text, text, origin, depth + 1)
+                yield from self.parts(text, text, own, depth + 1)
             except InvalidInput as error:
-                yield Unreadable(text, error, origin)
+                yield Unreadable(text, error, own)
 
     def _of_object(self, text: Text, raw: Text, origin: Origin, depth: int) -> list[Part]:
         peek = decode(_PEEK, text)
         if peek.data is not UNSET:
-            self._note_envelope(text)
-            if bytes(peek.data)[:1] == b"{":
-                return self.parts(peek.data, raw, origin, depth + 1)
-            return self.parts(peek.data, peek.data, origin, depth + 1)
+            # Nothing else in an envelope means anything, so no name is wrong there.
+            for name in decode(_ENVELOPE, text):
+                if bare(name) not in _OF_ENVELOPES:
+                    self.unknown.add(name)
+            is_object = bytes(peek.data)[:1] == b"{"
+            return self.parts(peek.data, raw if is_object else peek.data, origin, depth + 1)
         if peek.event_type is UNSET:
             if peek.specversion is not UNSET:
                 return self._of_cloud_event(text, raw, origin, depth)
@@ -268,14 +265,8 @@ class _Unpacking:
                 return list(self._handed_on(records_of(text), depth))
         return [Payload(text, raw, origin)]
 
-    def _note_envelope(self, text: Text) -> None:
-        """Nothing else in an envelope means anything, so no name is wrong there."""
-        for name in decode(_ENVELOPE, text):
-            if bare(name) not in _OF_ENVELOPES:
-                self.unknown.add(name)
-
     def _of_cloud_event(self, text: Text, raw: Text, outer: Origin, depth: int) -> list[Part]:
-        found = cloud_event_of(text)
+        found = decode(_CLOUD_EVENT, text)
         own = Origin(f"{found.source}/{found.id}", found.time or outer.sent_at)
         if found.data_base64 is not None:
             inner: Text = _from_base64(found.data_base64.encode())

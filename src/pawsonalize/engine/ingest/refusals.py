@@ -28,10 +28,9 @@ class Room:
 
 
 class EventLimits:
-    """Limits of incoming events. Limits of a minute are this process's share of them.
+    """Limits of incoming events; those of a minute are this process's share.
 
-    `look` reads a dataset group's limits, `stored` how many events of it are in the table, as they
-    were counted last.
+    `look` reads a dataset group's limits, `stored` how many events of it were counted last.
     """
 
     def __init__(
@@ -48,13 +47,15 @@ class EventLimits:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
 
     def room(self, group: str, events: int, *, whole: bool = False) -> Room:
-        """For how many of so many events the dataset group has room; with `whole` all or none.
-
-        Those that there is room for count as come in.
-        """
+        """Take as many events as the dataset group has room for; with `whole` all or none."""
         limits = self._limits.find(group)
         if limits.stored_events is not None and self._stored.find(group) >= limits.stored_events:
-            return Room(0, _full(group, limits.stored_events))
+            message = (
+                f"dataset group {group} stores {limits.stored_events:,} events (stored_events), and"
+                " has them: go on when some have left the table (event_days), or ask whoever runs"
+                " this service for more"
+            )
+            return Room(0, TooManyRequests(message, retry_after=HOUR // SECOND))
         if limits.events_per_minute is None:
             return Room(events)
         return self._this_minute(group, events, limits.events_per_minute, whole)
@@ -70,14 +71,11 @@ class EventLimits:
         if free == events:
             return Room(events)
         seconds = max(math.ceil(window.reset_time - self._now() / SECOND), 1)
-        return Room(
-            free,
-            TooManyRequests(
-                f"dataset group {group} takes {most:,} events a minute (events_per_minute): send"
-                f" the others again in {seconds} s",
-                retry_after=seconds,
-            ),
+        message = (
+            f"dataset group {group} takes {most:,} events a minute (events_per_minute): send"
+            f" the others again in {seconds} s"
         )
+        return Room(free, TooManyRequests(message, retry_after=seconds))
 
     def daily(self, groups: Iterable[str]) -> dict[str, int]:
         """Return how many new events each dataset group may store a day, if that is limited."""
@@ -94,14 +92,6 @@ class EventLimits:
             f" stored: go on at {iso(tomorrow)}",
             retry_after=max(math.ceil((tomorrow - now) / SECOND), 1),
         )
-
-
-def _full(group: str, most: int) -> TooManyRequests:
-    return TooManyRequests(
-        f"dataset group {group} stores {most:,} events (stored_events), and has them: go on when"
-        " some have left the table (event_days), or ask whoever runs this service for more",
-        retry_after=HOUR // SECOND,
-    )
 
 
 UNLIMITED = EventLimits(lambda _group: NO_LIMITS, lambda _group: 0, lambda: 0)
@@ -132,10 +122,7 @@ class Intake:
         self._lock = threading.Lock()
 
     def count(self, now: int, accepted: int, reasons: Iterable[str] = ()) -> None:
-        """Note what was taken, or was there already, and the reason of each refusal.
-
-        A reason is short and names nobody: a code, or a field.
-        """
+        """Note what was accepted, and the reason of each refusal: a code, or a field."""
         with self._lock:
             minute = self._minute(now)
             minute.accepted += accepted
@@ -200,7 +187,7 @@ class RefusalSink(Protocol):
     async def keep(
         self, refused: Sequence[RefusedInput], *, is_page: bool = False, user_id: str | None = None
     ) -> int:
-        """Keep what may be kept and has room; returns how much there is no room for.
+        """Keep what may be kept; returns how much there is no room for.
 
         Of what a page sent, nothing is kept that names another user than its own.
         """

@@ -27,8 +27,8 @@ log = structlog.get_logger()
 class Following:
     """Updates campaigns to versions that became ACTIVE, each once.
 
-    A version that cannot be served, was refused or was rolled back is not tried again: the campaign
-    waits for a newer one. Only the retraining serves its own versions.
+    One that cannot be served, was refused or was rolled back is not tried again. Only the
+    retraining serves its own versions.
     """
 
     registry: Registry
@@ -37,15 +37,11 @@ class Following:
     refusal: Refusal | None = None
 
     def is_behind(self) -> bool:
-        """Whether there is a version that a campaign that follows has not been updated to."""
-        return any(True for _ in self._behind())
+        """True if there is a version that a campaign that follows has not been updated to."""
+        return next(self._behind(), None) is not None
 
     def look_after(self, now: int) -> None:
-        """Update every campaign that follows to the newest version, once.
-
-        A campaign that cannot be updated now is tried again at the next look, and does not hold up
-        the others.
-        """
+        """Update every campaign that follows to the newest version; failures are tried again."""
         for campaign, newest in list(self._behind()):
             try:
                 with suppress(Conflict, NotFound):  # another server was faster, or it is gone
@@ -66,22 +62,12 @@ class Following:
         if self.refusal is not None and newest.name != live:
             reason = self.refusal(newest, None if live is None else self.versions.get(live), now)
         if newest.name == live or reason is not None:
-            followed = msgspec.structs.replace(campaign, followed=newest.name)
-            self.registry.update(followed, now)
+            self.registry.update(msgspec.structs.replace(campaign, followed=newest.name), now)
         else:
-            self.campaigns.update(
-                campaign.name,
-                newest.name,
-                now,
-                expected_revision=campaign.revision,
-                followed=newest.name,
-            )
-        log.info(
-            "followed" if reason is None else "not followed",
-            campaign=campaign.name,
-            solution_version=newest.name,
-            reason=reason,
-        )
+            before, name = campaign.revision, newest.name
+            self.campaigns.update(campaign.name, name, now, expected_revision=before, followed=name)
+        event, name = "followed" if reason is None else "not followed", campaign.name
+        log.info(event, campaign=name, solution_version=newest.name, reason=reason)
 
 
 _SERVING = ("exploration_weight", "exploration_item_age_cut_off", "min_provisioned_tps")
@@ -89,10 +75,7 @@ _SERVING = ("exploration_weight", "exploration_item_age_cut_off", "min_provision
 
 @dataclass(frozen=True, slots=True)
 class Recommenders:
-    """The recommenders of a registry, over solutions, versions and campaigns.
-
-    Each step of a creation looks at what exists, so that any server goes on where another one died.
-    """
+    """The recommenders of a registry. Any server goes on with a creation where another one died."""
 
     registry: Registry
     versions: SolutionVersions
@@ -100,23 +83,17 @@ class Recommenders:
     queue: TrainingQueue
 
     def create(self, recommender: Recommender, now: int) -> Recommender:
-        """Store a recommender and begin its training; CREATE PENDING.
-
-        Raises what creating its solution raises: a wrong setting, or as many as there may be.
-        """
-        name = recommender.served_by
+        """Store a recommender and begin its training; CREATE PENDING. Errors as of its solution."""
         if self.registry.find(Recommender, recommender.name) is not None:
             raise AlreadyExists(f"there is a recommender named {recommender.name} already")
-        self.registry.create(
-            Solution(
-                name=name,
-                dataset_group=recommender.dataset_group,
-                recipe=recommender.recipe,
-                settings=recommender.settings,
-                selection=recommender.selection,
-            ),
-            now,
+        solution = Solution(
+            name=recommender.served_by,
+            dataset_group=recommender.dataset_group,
+            recipe=recommender.recipe,
+            settings=recommender.settings,
+            selection=recommender.selection,
         )
+        self.registry.create(solution, now)
         created = self.registry.create(recommender, now)
         self.look_after(now)
         return created
@@ -132,19 +109,16 @@ class Recommenders:
 
     def stop(self, name: str, now: int) -> Recommender:
         """Answer nothing from now on, and keep what was trained; Conflict unless it is ACTIVE."""
-        recommender = self._in_state(name, Status.ACTIVE)
-        return self.registry.update(moved(recommender, Status.INACTIVE), now)
+        active = self._in_state(name, Status.ACTIVE)
+        return self.registry.update(moved(active, Status.INACTIVE), now)
 
     def start(self, name: str, now: int) -> Recommender:
         """Answer again; Conflict unless it is INACTIVE."""
-        recommender = self._in_state(name, Status.INACTIVE)
-        return self.registry.update(moved(recommender, Status.ACTIVE), now)
+        inactive = self._in_state(name, Status.INACTIVE)
+        return self.registry.update(moved(inactive, Status.ACTIVE), now)
 
     def delete(self, name: str, now: int) -> None:
-        """Delete it with its campaign, its solution and their versions; Conflict while it trains.
-
-        Interrupted, what is left of them can be deleted by itself.
-        """
+        """Delete it with its campaign, solution and versions; Conflict while it trains."""
         recommender = self.registry.get(Recommender, name)
         if not recommender.status.is_settled:
             raise Conflict(f"recommender {name} is {recommender.status}: wait, then delete it")
@@ -168,9 +142,11 @@ class Recommenders:
 
     def _advance(self, recommender: Recommender, now: int) -> None:
         try:
-            version = self.version(recommender)
+            version, name = self.version(recommender), recommender.served_by
             if version is None:
-                self._train(recommender, now)
+                self.versions.create(name, as_of=now, now=now, name=f"{name}-1", measured=True)
+                self.queue.start_waiting(now)
+                self.registry.update(moved(recommender, Status.CREATE_IN_PROGRESS), now)
             elif version.status is Status.ACTIVE:
                 self._serve(recommender, version, now)
             elif version.status.is_settled:
@@ -179,17 +155,6 @@ class Recommenders:
             raise
         except PawsonalizeError as error:
             self._failed(recommender, error.message, now)
-
-    def _train(self, recommender: Recommender, now: int) -> None:
-        self.versions.create(
-            recommender.served_by,
-            as_of=now,
-            now=now,
-            name=f"{recommender.served_by}-1",
-            measured=True,
-        )
-        self.queue.start_waiting(now)
-        self.registry.update(moved(recommender, Status.CREATE_IN_PROGRESS), now)
 
     def _serve(self, recommender: Recommender, version: SolutionVersion, now: int) -> None:
         name = recommender.served_by
@@ -205,8 +170,7 @@ class Recommenders:
             self._failed(recommender, campaign.latest_update.failure_reason or "", now)
 
     def _failed(self, recommender: Recommender, reason: str, now: int) -> None:
-        failed = moved(recommender, Status.CREATE_FAILED, failure_reason=reason)
-        self.registry.update(failed, now)
+        self.registry.update(moved(recommender, Status.CREATE_FAILED, failure_reason=reason), now)
 
     def _in_state(self, name: str, status: Status) -> Recommender:
         recommender = self.registry.get(Recommender, name)

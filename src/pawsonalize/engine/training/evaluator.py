@@ -47,10 +47,7 @@ Measured = Mapping[str, Interval]
 
 @dataclass(frozen=True, slots=True)
 class RankerReport:
-    """One ranker on one split; `lead` is the recipe's value less this ranker's, user by user.
-
-    It is empty for the recipe itself.
-    """
+    """One ranker on one split; `lead` is the recipe's value less this one's, user by user."""
 
     name: str
     metrics: Measured
@@ -101,10 +98,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A recipe's evaluation on everything known as of a moment.
-
-    `findings` says in plain words what the numbers of each split mean.
-    """
+    """A recipe's evaluation as of a moment; `findings` say what the numbers of each split mean."""
 
     recipe: str
     settings: Mapping[str, Any]
@@ -124,13 +118,7 @@ _MOST = 0.85
 
 def findings(report: SplitReport) -> tuple[str, ...]:
     """One or two sentences on each thing that you should not miss in the table."""
-    return (
-        *_leads(report),
-        *_repeats(report),
-        *_order(report),
-        *_missing(report),
-        *_size(report),
-    )
+    return (*_leads(report), *_repeats(report), *_order(report), *_limits(report))
 
 
 def ndcg_name(report: SplitReport) -> str:
@@ -184,15 +172,13 @@ def _order(report: SplitReport) -> Iterator[str]:
         yield "With every history in random order the result is no lower: it rests on no order."
 
 
-def _missing(report: SplitReport) -> Iterator[str]:
+def _limits(report: SplitReport) -> Iterator[str]:
     if report.missing > 0:
         yield (
             f"{report.missing:.1%} of the targets were not in the catalogue when the model was"
             " trained; nobody can hit those."
         )
 
-
-def _size(report: SplitReport) -> Iterator[str]:
     if report.questions < _FEW:
         yield (
             f"Only {report.questions} users were asked: another --seed draws others and moves"
@@ -265,10 +251,9 @@ def _calibration(holdout: Holdout, judgement: Judgement) -> Calibration:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOrder:
-    """Order of an evaluation: a recipe by name, its settings, and the splits.
+    """A recipe, its settings and splits; `as_of` (ms since 1970) hides everything later.
 
-    `as_of` (milliseconds since 1970) hides everything later. The seed draws test users, orders
-    and resamples, and is the model's.
+    The seed draws test users, orders and resamples, and is the model's.
     """
 
     recipe: str
@@ -286,10 +271,7 @@ def evaluate(
     progress: Progress = silent,
     sampling: Sampling = whole_log,
 ) -> Evaluation:
-    """Evaluate on everything known as of `order.as_of`.
-
-    Raises InvalidInput for an unknown recipe or setting, and when no split is possible.
-    """
+    """Evaluate on all known as of `order.as_of`; InvalidInput also if no split is possible."""
     recipe_named(order.recipe)  # refuse a wrong name before the log is read
     through = log.head()
     data = training_data(sampling(log, catalogue), catalogue, through=through, as_of=order.as_of)
@@ -297,10 +279,7 @@ def evaluate(
 
 
 def evaluate_data(
-    data: TrainingData,
-    born: NDArray[np.int64],
-    order: EvaluationOrder,
-    progress: Progress = silent,
+    data: TrainingData, born: NDArray[np.int64], order: EvaluationOrder, progress: Progress = silent
 ) -> Evaluation:
     """The same on data at hand; `born` are `item_births`."""
     recipe = recipe_named(order.recipe)
@@ -359,8 +338,8 @@ def _evaluate_on(holdout: Holdout, recipe: Recipe[Any], settings: Any, seed: int
 def without_order(holdout: Holdout, seed: int) -> Holdout:
     """The same test cases, with every user's known events in random order.
 
-    Events that train and events that do not are shuffled apart, and the targets stay. So the model
-    learns of nothing later than before.
+    Events that train and events that do not are shuffled apart: the model learns of nothing later
+    than before.
     """
     data, split = holdout.data, holdout.split
     group = data.user.astype(np.int64) * 2 + ~split.training

@@ -63,14 +63,11 @@ def spread_of(judgement: Judgement, holdout: Holdout) -> Spread:
 
 
 def unsound(ranker: Ranker, questions: int) -> tuple[int, int]:
-    """Count answers with a score that is not finite, and answers with one score for all.
-
-    -inf is no score: it marks an item that must not be recommended.
-    """
+    """Count answers with a score that is not finite, and answers with one score for all."""
     not_finite = constant = 0
     for question in range(questions):
         scores = ranker(question)
-        scores = scores[scores != -np.inf]
+        scores = scores[scores != -np.inf]  # which marks an item that must not be recommended
         not_finite += not np.isfinite(scores).all()
         constant += len(scores) > 1 and bool((scores == scores[0]).all())
     return not_finite, constant
@@ -83,8 +80,7 @@ Fit = Callable[[TrainingData], Model]
 class LiveStanding:
     """The live version: how to fit it, as of which moment, and which events it had seen.
 
-    `seen` is a mask over the events of the hold-out's data: those that were in the log when it was
-    trained, however late they were sent.
+    `seen` is a mask over the events of the hold-out's data.
     """
 
     solution_version: str
@@ -103,7 +99,7 @@ def fit_of(version: SolutionVersion) -> Fit:
 def live_training(holdout: Holdout, live: LiveStanding, born: NDArray[np.int64]) -> TrainingData:
     """The data for the live version: older than the new one's by as much as it is in truth.
 
-    Never a held-out event. `born` are `item_births`; it does not know items born since.
+    Never a held-out event, nor an item that was `born` since.
     """
     staleness = max(holdout.data.as_of - live.as_of, 0)
     moment = holdout.training.as_of - staleness
@@ -112,6 +108,8 @@ def live_training(holdout: Holdout, live: LiveStanding, born: NDArray[np.int64])
 
 
 _METRIC = {NDCG_AT_5: METRICS[NDCG_AT_5]}
+# Beside species, the gate protects visitors without history and untouched items.
+_PROTECTED = {("history", "0"), ("item", "new")}
 
 
 def gather(
@@ -135,7 +133,7 @@ def gather(
         learns = [one.settings.get("learn", True) for one in (live, new)]
         standing = LiveStanding(live.name, live.as_of, fit_of(live), seen, learns == [False, True])
     if len(data) == 0:
-        return nothing_known(new.recipe, data, seed)
+        return _nothing_known(new.recipe, data, seed)
     born = item_births(data, catalogue)
     holdout = hold_out(SplitName.TIME, data, born, seed)
     return evidence_on(holdout, born, new.recipe, fit_of(new), standing, trained, seed)
@@ -152,7 +150,7 @@ def evidence_on(
 ) -> Evidence:
     """The same on a hold-out at hand; `fit` is the new version's, `born` are `item_births`."""
     if not holdout.targets or not holdout.training.item_ids:
-        return nothing_known(recipe, holdout.data, seed)
+        return _nothing_known(recipe, holdout.data, seed)
     ask, targets = gate_queries(holdout, recipe, seed), holdout.targets
     model = fit(holdout.training)
     ours = judge(ask.of_model(model), targets)
@@ -174,28 +172,19 @@ def evidence_on(
         live=standing,
         spread=spread_of(ours, holdout) if ask.chooses else None,
         slices=tuple(
-            _sliced(part, ours, rival, seed) for part in slices_of(holdout) if _matters(part)
+            _sliced(part, ours, rival, seed)
+            for part in slices_of(holdout)
+            if part.kind == "species" or (part.kind, part.value) in _PROTECTED
         ),
         not_finite=not_finite,
         constant=constant,
     )
 
 
-def nothing_known(recipe: str, data: TrainingData, seed: int) -> Evidence:
-    """The evidence where no event can be held out."""
+def _nothing_known(recipe: str, data: TrainingData, seed: int) -> Evidence:
+    none, zero = None, Interval(0.0, 0.0, 0.0)
     return Evidence(
-        recipe=recipe,
-        seed=seed,
-        moment=data.as_of,
-        test_cases=0,
-        candidates=len(data.item_ids),
-        ndcg_at_5=Interval(0.0, 0.0, 0.0),
-        popularity=None,
-        live=None,
-        spread=None,
-        slices=(),
-        not_finite=0,
-        constant=0,
+        recipe, seed, data.as_of, 0, len(data.item_ids), zero, none, none, none, (), 0, 0
     )
 
 
@@ -208,11 +197,6 @@ def _compared(
     return Comparison(float(other.mean()), lead, chance)
 
 
-def _matters(part: Slice) -> bool:
-    """The slices that the gate protects: species, visitors without history, untouched items."""
-    return part.kind == "species" or (part.kind, part.value) in {("history", "0"), ("item", "new")}
-
-
 def _sliced(part: Slice, ours: Judgement, theirs: Judgement, seed: int) -> SliceEvidence:
     values = ours.values(part.targets, _METRIC)
     compared = _compared(ours, theirs, seed, part.targets)
@@ -220,14 +204,11 @@ def _sliced(part: Slice, ours: Judgement, theirs: Judgement, seed: int) -> Slice
     return SliceEvidence(part.kind, part.value, len(values), float(values.mean()), compared, loss)
 
 
-def engine_metrics(version: SolutionVersion) -> MeasuredVersion:
-    """Return the metrics of the engine that trained the version."""
+def _engine_metrics(version: SolutionVersion | None) -> MeasuredVersion | None:
+    if version is None:
+        return None
     engine = "this service" if version.remote is None else "Amazon Personalize"
     return MeasuredVersion(version.name, engine, version.as_of, version.metrics, version.unmeasured)
-
-
-def _live_metrics(live: SolutionVersion | None) -> MeasuredVersion | None:
-    return None if live is None else engine_metrics(live)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +226,10 @@ class Gate:
     def judge(
         self, new: SolutionVersion, live: SolutionVersion | None, as_of: int
     ) -> tuple[Evidence | None, Decision] | None:
-        """The decision about a version beside the live one; None for a recipe it cannot judge.
-
-        Of a version that a remote engine trained, its metrics are all the evidence there is.
-        """
-        if new.remote is not None:
-            return None, decide_by_metrics(
-                engine_metrics(new), _live_metrics(live), self.settings, as_of
-            )
+        """The decision about a version beside the live one; None for a recipe it cannot judge."""
+        measured = _engine_metrics(new)
+        if measured is not None and new.remote is not None:
+            return None, decide_by_metrics(measured, _engine_metrics(live), self.settings, as_of)
         if not can_be_judged(new.recipe):
             return None
         group = self.versions.dataset_group(new)

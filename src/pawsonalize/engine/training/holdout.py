@@ -43,10 +43,7 @@ from pawsonalize.storage.animals.catalogue import Catalogue
 def part_of(
     data: TrainingData, rows: NDArray[np.bool_], items: NDArray[np.bool_], as_of: int
 ) -> TrainingData:
-    """The events and items of two masks; users and items are numbered anew, in their order.
-
-    `rows` is (events,), `items` is (items,); events of items left out are left out as well.
-    """
+    """The events (mask `rows`) of the items (mask `items`), all numbered anew in their order."""
     kept = rows & items[data.item]
     users, user = np.unique(data.user[kept], return_inverse=True)
     return replace(
@@ -70,10 +67,7 @@ def part_of(
 def reorder(data: TrainingData, source: NDArray[np.int64]) -> TrainingData:
     """Row r with the item, type and value of row `taken[r]`; users and times stay."""
     return replace(
-        data,
-        item=data.item[source],
-        event_type=data.event_type[source],
-        value=data.value[source],
+        data, item=data.item[source], event_type=data.event_type[source], value=data.value[source]
     )
 
 
@@ -160,10 +154,7 @@ def hold_out(
     seed: int,
     most: int = MAX_QUESTIONS,
 ) -> Holdout:
-    """Split the data (at least one event) and make test cases, at most so many.
-
-    `born` are the moments from which the items may be recommended, shape (items,).
-    """
+    """Split the data (at least one event) and make at most so many test cases."""
     if name is SplitName.PERSONALIZE:
         moment = data.as_of
         split = personalize_split(data.user, seed)
@@ -180,7 +171,10 @@ def set_questions(
 ) -> Holdout:
     """The test cases of a split; the candidates are `there`, a mask over items."""
     candidate = positions(there)
-    wanted = [_in_order(data.item[cut:end]) for cut, end in zip(split.cut, split.end, strict=True)]
+    wanted = [
+        np.array(list(dict.fromkeys(data.item[cut:end].tolist())), np.int64)
+        for cut, end in zip(split.cut, split.end, strict=True)
+    ]
     return Holdout(
         name=name,
         data=data,
@@ -198,10 +192,7 @@ def set_questions(
 
 
 def context_before(data: TrainingData, start: int, cut: int) -> Context:
-    """Return the context of a user at the event in row `cut`: the rows from `start` to `cut`.
-
-    The event's own facets are known too, because a request sends them.
-    """
+    """Return the context of a user at the event in row `cut`, which has the event's own facets."""
     newest = slice(cut - 1, start - 1 if start > 0 else None, -1) if cut > start else slice(0)
     columns = (data.item, data.event_type, data.time, data.value)
     rows = zip(*(column[newest].tolist() for column in columns), strict=True)
@@ -211,10 +202,6 @@ def context_before(data: TrainingData, start: int, cut: int) -> Context:
         for item, kind, time, value in rows
     )
     return build_context(events, int(data.time[cut]), data.facets.at(cut))
-
-
-def _in_order(items: NDArray[np.int32]) -> NDArray[np.int64]:
-    return np.array(list(dict.fromkeys(items.tolist())), np.int64)
 
 
 def only_available(
@@ -254,8 +241,18 @@ def baselines(holdout: Holdout, seed: int) -> Mapping[str, Ranker]:
         OWN_HISTORY: by_own_history(shares),
         ATTRIBUTES: by_attributes(training.attributes.codes),
     }
-    histories = _histories(holdout)
-    return {name: partial(_ask, holdout, baseline, histories) for name, baseline in made.items()}
+    # The contexts' items as positions among the candidates, newest first.
+    place = {item: position for position, item in enumerate(training.item_ids)}
+    histories = [
+        np.array([place[seen.item] for seen in context.events if seen.item in place], np.int64)
+        for context in holdout.contexts
+    ]
+
+    def ask(baseline: Baseline, question: int) -> NDArray[np.floating]:
+        scores = baseline(histories[question], question)
+        return only_available(scores, holdout.availability(question))
+
+    return {name: partial(ask, baseline) for name, baseline in made.items()}
 
 
 def popularity(holdout: Holdout) -> Ranker:
@@ -265,21 +262,6 @@ def popularity(holdout: Holdout) -> Ranker:
     return lambda question: only_available(shares, holdout.availability(question))
 
 
-def _ask(
-    holdout: Holdout, baseline: Baseline, histories: list[NDArray[np.int64]], question: int
-) -> NDArray[np.floating]:
-    return only_available(baseline(histories[question], question), holdout.availability(question))
-
-
-def _histories(holdout: Holdout) -> list[NDArray[np.int64]]:
-    """The contexts' items as positions among the candidates, newest first."""
-    place = {item: position for position, item in enumerate(holdout.training.item_ids)}
-    return [
-        np.array([place[seen.item] for seen in context.events if seen.item in place], np.int64)
-        for context in holdout.contexts
-    ]
-
-
 LIST_SIZE = 50
 Lists = tuple[NDArray[np.int64], ...]
 """For each test case the listed candidates, as positions among all, rising."""
@@ -287,11 +269,14 @@ Lists = tuple[NDArray[np.int64], ...]
 
 def draw_lists(holdout: Holdout, seed: int, size: int = LIST_SIZE) -> Lists:
     """A list for each test case: its targets, and others up to `size`, if there are so many."""
-    n_items = len(holdout.training.item_ids)
-    return tuple(
-        _drawn(wanted[wanted >= 0], n_items, size, np.random.default_rng((seed, question)))
-        for question, wanted in enumerate(holdout.targets)
-    )
+    items, lists = np.arange(len(holdout.training.item_ids)), []
+    for question, targets in enumerate(holdout.targets):
+        wanted = targets[targets >= 0]
+        others = np.setdiff1d(items, wanted)
+        many = min(max(size - len(wanted), 0), len(others))
+        drawn = np.random.default_rng((seed, question)).choice(others, many, replace=False)
+        lists.append(np.sort(np.concatenate([wanted, drawn])))
+    return tuple(lists)
 
 
 def ranked_lists(holdout: Holdout, model: Model, lists: Lists) -> Ranker:
@@ -316,14 +301,6 @@ def within_lists(ranker: Ranker, lists: Lists) -> Ranker:
     return scores
 
 
-def _drawn(
-    wanted: NDArray[np.int64], n_items: int, size: int, dice: np.random.Generator
-) -> NDArray[np.int64]:
-    others = np.setdiff1d(np.arange(n_items), wanted)
-    many = min(max(size - len(wanted), 0), len(others))
-    return np.sort(np.concatenate([wanted, dice.choice(others, many, replace=False)]))
-
-
 def _only(
     listed: NDArray[np.int64], given: NDArray[np.floating], n_items: int
 ) -> NDArray[np.float64]:
@@ -336,10 +313,7 @@ _SAME_FOR_EVERYBODY = frozenset({POPULARITY_COUNT, TRENDING_NOW})
 
 
 def can_be_judged(recipe: str) -> bool:
-    """Whether the gate can judge the recipe: its models rank for visitors with histories.
-
-    Recipes for similar items and for actions answer something else.
-    """
+    """True if the recipe ranks items for visitors with histories, which the gate can judge."""
     return not recipe_named(recipe).needs_item and recipe != NEXT_BEST_ACTION
 
 

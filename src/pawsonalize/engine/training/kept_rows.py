@@ -76,10 +76,7 @@ class KeptRows:
         return cls(tuple(digests), tuple(items), tuple(types), tuple(texts), *arrays)
 
     def plus(self, new: "KeptRows", bound: Mapping[str, str]) -> "KeptRows":
-        """These rows, then the new ones of the log.
-
-        `bound` has the users of sessions that became known since: their rows are the user's.
-        """
+        """These rows, then the new ones; `bound` has users of sessions that became known since."""
         keys = _codes(self.visitors)
         owner = np.arange(len(keys))
         for session, user in bound.items():
@@ -162,10 +159,7 @@ class KeptRows:
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> "KeptRows | None":
-        """Rebuild from an artefact's arrays; None where it keeps none, as those of old do.
-
-        CorruptArtefact when they do not fit together.
-        """
+        """Rebuild from an artefact's arrays; None where it keeps none, else CorruptArtefact."""
         own = {k.removeprefix(_PRE): array for k, array in arrays.items() if k.startswith(_PRE)}
         if not own:
             return None
@@ -246,10 +240,9 @@ def rows_through(
     kept: KeptRows | None = None,
     after: int = 0,
 ) -> KeptRows:
-    """The rows up to the offset, future events included: a later moment may see them.
+    """The rows up to the offset that the log still has, future events included.
 
-    If `kept` has those up to the offset `after`, only the rest is read. Rows that left the log
-    since are left out.
+    If `kept` has those up to the offset `after`, only the rest is read.
     """
     new = KeptRows.of(_rows(log, 0 if kept is None else after, through, progress), reader)
     if kept is None:
@@ -282,10 +275,14 @@ class ErasedRows:
     def purge(self, erasures: Sequence[NamedErasure], watch: Watch) -> Iterator[Trouble]:
         """Write artefacts again without the rows of visitors who were erased after their training.
 
-        Their models stay as they are. Updates of counts from before the erasure are removed: the
-        next one counts anew. Yields what is in training, and what cannot be read.
+        Models stay as they are. Counts from before the erasure are removed: the next refresh counts
+        anew. Yields what is in training, and what cannot be read.
         """
-        versions = list(self._versions())
+        versions = [  # each with the dataset group that it learned from
+            (version, owning_group(solution.data_group))
+            for solution in list(self.registry.all(Solution))
+            for version in list(self.registry.all(SolutionVersion, parent=solution.name))
+        ]
         in_training = {one.name for one, _ in versions if not one.status.is_settled}
 
         def is_dead(location: str) -> bool:
@@ -304,12 +301,6 @@ class ErasedRows:
         for location in filter(is_dead, self.artefacts.unfinished()):
             yield Trouble(location, "its objects are not deleted yet", waits=True)
 
-    def _versions(self) -> Iterator[tuple[SolutionVersion, str]]:
-        """Every version with the dataset group that it learned from."""
-        for solution in list(self.registry.all(Solution)):
-            for version in list(self.registry.all(SolutionVersion, parent=solution.name)):
-                yield version, owning_group(solution.data_group)
-
     def _purged(
         self, version: SolutionVersion, erasures: Sequence[NamedErasure], watch: Watch
     ) -> Iterator[Trouble]:
@@ -325,7 +316,10 @@ class ErasedRows:
             yield Trouble(version.name, f"{error.message}: bring it back from a copy, or delete it")
             return
         assert rows is not None
-        after = _location(version, erasures)
+        # The same for every attempt of these erasures; not too long for a folder.
+        ids = " ".join(one.erasure.erasure_id for one in erasures)
+        mark = blake2b(ids.encode(), digest_size=8).hexdigest()
+        after = f"{version.name}{_MARK}{mark}"
         self.artefacts.remove(after)  # of an attempt that ended here
         self.artefacts.save(after, card, {**arrays, **rows.without(gone).arrays()})
         watch("model written")
@@ -371,14 +365,7 @@ class ErasedRows:
 
 
 def _owner(location: str) -> str:
-    """The name of the version whose rows are there."""
     return location.partition(_MARK)[0]
-
-
-def _location(version: SolutionVersion, erasures: Sequence[NamedErasure]) -> str:
-    """The same for every attempt of these erasures; not too long for a folder."""
-    ids = " ".join(one.erasure.erasure_id for one in erasures)
-    return f"{version.name}{_MARK}{blake2b(ids.encode(), digest_size=8).hexdigest()}"
 
 
 def _concerns(erasure: Erasure, version: SolutionVersion, group: str) -> bool:

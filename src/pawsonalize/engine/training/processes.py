@@ -21,10 +21,7 @@ _LOOK_SECONDS = 0.02
 
 
 class TrainingProcesses:
-    """One process for each training: `command`, the version's name and the token of its lease.
-
-    A living training holds the lease of its version, which who starts it has taken.
-    """
+    """A process for each training: `command`, the version's name and the token of its lease."""
 
     def __init__(
         self,
@@ -35,18 +32,15 @@ class TrainingProcesses:
         environment: Mapping[str, str],
         stop_remote: Callable[[SolutionVersion], object] = lambda _: None,
     ) -> None:
-        """`stop_remote` stops what a remote engine trains for the version."""
+        self._registry, self._artefacts, self._leases = registry, artefacts, leases
         self._stop_remote = stop_remote
-        self._registry = registry
-        self._artefacts = artefacts
-        self._leases = leases
         # A training goes on when the process that started it is stopped.
         self._children = ChildProcesses(command, environment, outlive=True)
 
     def start(self, name: str, now: int) -> SolutionVersion:
         """Train the version in a new process; returns at once. CREATE IN_PROGRESS.
 
-        A version that is ACTIVE or in training is left as it is. One that failed or was stopped is
+        One that is ACTIVE or in training is left as it is. One that failed or was stopped is
         trained again, from the same part of the log.
         """
         self._leases.tidy()
@@ -68,20 +62,16 @@ class TrainingProcesses:
         return version
 
     def alive(self, name: str) -> bool:
-        """Whether any process of any machine trains the version, as far as is known."""
+        """True if any process of any machine trains the version, as far as is known."""
         self._children.reap()
         return not self._leases.is_gone(training_lease(name))
 
     def look(self, name: str, now: int) -> SolutionVersion:
-        """The version as it is; a training that died is CREATE FAILED from now on.
-
-        One whose machine died is begun anew on this one.
-        """
+        """The version; a dead training is CREATE FAILED now, or begun anew if its machine died."""
         self._children.reap()
         version = self._registry.get(SolutionVersion, name)
-        if version.status not in {Status.CREATE_IN_PROGRESS, Status.CREATE_STOPPING}:
-            return version
-        if self.alive(name):
+        is_open = version.status in {Status.CREATE_IN_PROGRESS, Status.CREATE_STOPPING}
+        if not is_open or self.alive(name):
             return version
         version = self._registry.get(SolutionVersion, name)  # it may have ended in between
         if version.status.is_settled:
@@ -102,7 +92,12 @@ class TrainingProcesses:
         Conflict if it is neither waiting nor in training. EngineUnavailable if a remote engine
         trains it and does not answer: then it goes on.
         """
-        version = self._stopping(name, now)
+        version = self._registry.get(SolutionVersion, name)
+        while version.status not in {Status.ACTIVE, Status.CREATE_STOPPING}:
+            try:
+                version = self._registry.update(moved(version, Status.CREATE_STOPPING), now)
+            except Conflict:  # the training reported its progress meanwhile
+                version = self._registry.get(SolutionVersion, name)
         if version.status is Status.CREATE_STOPPING:
             self._stop_remote(version)
             self._kill(name)
@@ -113,16 +108,6 @@ class TrainingProcesses:
     def close(self) -> None:
         """Let trainings that go on go on alone."""
         self._children.let_go()
-
-    def _stopping(self, name: str, now: int) -> SolutionVersion:
-        """The version, with its training to be stopped unless it is ready."""
-        while True:
-            version = self._registry.get(SolutionVersion, name)
-            if version.status in {Status.ACTIVE, Status.CREATE_STOPPING}:
-                return version
-            stopping = moved(version, Status.CREATE_STOPPING)
-            with suppress(Conflict):  # the training reported its progress meanwhile
-                return self._registry.update(stopping, now)
 
     def _kill(self, name: str) -> None:
         """End the process: here at once, on another machine with its next beat."""

@@ -23,12 +23,10 @@ from pawsonalize.storage.events.event_log import EventLog
 
 @dataclass(frozen=True, slots=True)
 class TrainingQueue:
-    """Starts trainings that are only stored, so that at most `at_once` run.
+    """Starts trainings that are only stored, so that at most `at_once` run; 0 leaves them alone.
 
     Dataset groups take turns; of one, the oldest is first. Trainings of a retraining run are not
-    counted, since there may be many, and others would wait for all of them. A caller that stores a
-    training may start it itself: then it does not wait. With `at_once` 0 they are left to other
-    servers.
+    counted, since there may be many, and others would wait for all of them.
     """
 
     registry: Registry
@@ -63,10 +61,9 @@ logger = structlog.get_logger()  # `log` is the events'
 class AutomaticTraining:
     """Stores the versions that are due; the training queue starts them.
 
-    A version is due so many days after the newest one was created, whoever created that. The due
-    moment is part of its name, so several servers store one version. If there is a daily retraining
-    (`retrains`), it trains the solutions whose campaigns ask for it: for those, wait another day,
-    so that nothing is trained twice.
+    A version is due so many days after the newest one was created. The due moment is part of its
+    name, so several servers store one version. If there is a daily retraining (`retrains`), wait
+    another day for the solutions that it trains, so that nothing is trained twice.
     """
 
     registry: Registry
@@ -75,10 +72,7 @@ class AutomaticTraining:
     retrains: bool = False
 
     def look(self, now: int) -> None:
-        """Store what is due and has events that the newest version does not know.
-
-        A solution that cannot be trained does not hold up the others.
-        """
+        """Store what is due and has new events; a solution that fails holds up no other."""
         for solution in list(self.registry.all(Solution)):
             if solution.auto_training_days is not None and solution.status is Status.ACTIVE:
                 try:
@@ -97,7 +91,8 @@ class AutomaticTraining:
         if newest is not None:
             due = newest.created_at + (days + self._is_retrained(solution)) * DAY
         known = 0 if newest is None or newest.status is not Status.ACTIVE else newest.log_offset
-        if now < due or not self._has_come(solution, known, now):
+        log = self.log.of(solution.data_group)
+        if now < due or not has_events(log, known, log.head(), now):
             return
         self.versions.create(
             solution.name,
@@ -117,7 +112,3 @@ class AutomaticTraining:
             why_not(Retrained(solution, campaign)) is None
             for campaign in self.registry.all(Campaign, parent=solution.name)
         )
-
-    def _has_come(self, solution: Solution, known: int, now: int) -> bool:
-        log = self.log.of(solution.data_group)
-        return has_events(log, known, log.head(), now)

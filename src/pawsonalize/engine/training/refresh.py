@@ -40,7 +40,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class CountRefresher:
-    """Counts the events after a version's cut into its model, in this process.
+    """Counts the events after a version's cut into its model.
 
     Each update begins at the version, so none inherits from another. With `reading`, the log is
     counted out of core.
@@ -74,8 +74,7 @@ class CountRefresher:
     def refresh(self, name: str, now: int) -> RefreshedCounts | None:
         """Count all that is new into a version, and store that beside it, whole or not at all.
 
-        None if nothing is new, or if the version cannot take it. CorruptArtefact if the version
-        cannot be read.
+        None if nothing is new, or if the version cannot take it.
         """
         version = self.registry.get(SolutionVersion, name)
         before = self._folds.newest(name)
@@ -137,10 +136,7 @@ def are_behind(live: Iterable[LiveModel], log: EventLog) -> bool:
 def refresh_served(
     folder: CountRefresher, registry: Registry, problems: Problems, now: Callable[[], int]
 ) -> bool:
-    """Count new events for every served version; True if all went well.
-
-    If one fails, the others go on, and it is a problem of its solution until one succeeds.
-    """
+    """Count new events for every served version; a failure is a problem until one succeeds."""
     failed: dict[str, str] = {}
     for name in sorted(folder.served()):
         try:
@@ -175,10 +171,10 @@ _REST = 9  # times as long as a count took, so that answers have nine tenths of 
 
 @dataclass(slots=True)
 class Untrained:
-    """Counts the groups of the inventory and the newest events, in place of a model.
+    """Counts of the inventory's groups and the newest events, in place of a model.
 
-    So a visitor's own events, the quiz and what others look at count from the first event on.
-    Without any animal in the inventory there is no answer.
+    So a visitor's own events and the quiz count from the first event on. Without any animal there
+    is no answer.
     """
 
     log: EventLog
@@ -214,11 +210,7 @@ class Untrained:
         if not revision or (revision, head) == self._seen or now < self._rested_at:
             return
         data = training_data(
-            self.log,
-            self.catalogue,
-            through=head,
-            as_of=now,
-            after=max(0, head - _NEWEST_EVENTS),
+            self.log, self.catalogue, through=head, as_of=now, after=max(0, head - _NEWEST_EVENTS)
         )
         recipe = UserPersonalization()
         model = recipe.fit(data, recipe.settings(learn=False, classes=0), seed=0)

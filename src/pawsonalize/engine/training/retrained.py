@@ -36,9 +36,8 @@ def find_retrained(
 ) -> list[Retrained]:
     """Return what a retraining trains and may serve: the default dataset group first, then by name.
 
-    Every solution that a campaign serves asks for it, unless `why_not` has a reason. A `part` that
-    names the solution always does. Campaigns in `without` are left out. NotFound for an unknown
-    dataset group or solution, InvalidInput for a solution that no campaign serves.
+    Every solution that a campaign serves asks for it, unless `why_not` has a reason; one that
+    `part` names always does. InvalidInput for a solution that no campaign serves.
     """
     named = _named(registry, part)
     apart = _apart(registry, part)
@@ -93,7 +92,6 @@ def why_not(one: Retrained) -> str | None:
 
 
 def _named(registry: Registry, part: Part) -> Solution | None:
-    """The solution that the part names; raises if there is none."""
     if part.dataset_group is not None:
         registry.get(DatasetGroup, part.dataset_group)
     if part.solution is None:

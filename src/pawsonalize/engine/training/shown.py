@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 import numpy as np
 
-from pawsonalize.domain.statuses import Stay
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.animals.factors import animal_values
 from pawsonalize.engine.serving.animals.pages import (
@@ -68,14 +67,13 @@ def _home_rate(model: ChoiceModel, animals: Animals, now: int) -> float:
     since = now - _HOME_DAYS * DAY
     stays = animals.stays_since(since, _ANIMALS)
     known = animals.get_many(stays)
-    days = [sum(_days(one, since, now) for one in stays[name]) for name in known]
+    days = [
+        sum(max(0, min(one.until, now) - max(one.since, since)) / DAY for one in stays[name])
+        for name in known
+    ]
     gone = sum(max(one.until for one in stays[name]) <= now for name in known)
     appeal = [model.appeal(name, animal_values(animal)) for name, animal in known.items()]
     return home_rate(float(gone), np.array(days), np.array(appeal))
-
-
-def _days(stay: Stay, since: int, until: int) -> float:
-    return max(0, min(stay.until, until) - max(stay.since, since)) / DAY
 
 
 def _deeds(log: EventLog, through: int) -> Iterator[Deed]:
@@ -146,7 +144,10 @@ def _shown_places(
         for first in (page.animal_ids or ())[:size]
     ]
     names, animal = np.unique(np.array(ids), return_inverse=True)
-    visitor, visit = (_codes([of(page) for page in pages]) for of in (visitor_of, visit_of))
+    visitor, visit = (
+        np.unique(np.array([of(page) for page in pages]), return_inverse=True)[1].astype(np.int64)
+        for of in (visitor_of, visit_of)
+    )
     outcome = [
         (place, place in places, places.get(place, False))
         for page, size in zip(pages, sizes, strict=True)
@@ -170,10 +171,6 @@ def _shown_places(
     return shown.take(_until_opened(shown)), CodedNames(names.tolist(), values)
 
 
-def _codes(names: Sequence[str]) -> Ints:
-    return np.unique(np.array(names), return_inverse=True)[1].astype(np.int64)
-
-
 def _traits(ids: Sequence[str], animals: Animals) -> tuple[dict[str, Ints], dict[str, list[str]]]:
     """The code of each animal's value by trait, and what the codes stand for."""
     known = animals.get_many(ids)
@@ -186,11 +183,7 @@ def _traits(ids: Sequence[str], animals: Animals) -> tuple[dict[str, Ints], dict
 
 
 def _until_opened(shown: ShownPlaces) -> Ints:
-    """Return the rows up to the visitor's first opening of the animal.
-
-    Items that the visitor has already opened are not chosen again: each visitor counts once for
-    an animal, however often they open it.
-    """
+    """Return the rows up to the visitor's first opening of the animal, which counts once."""
     pair = together(shown.visitor, shown.animal)
     rows = np.arange(len(shown))
     first = np.full(int(pair.max(initial=0)) + 1, len(shown))

@@ -40,10 +40,7 @@ class DatasetGroups:
         return self.registry.create(DatasetGroup(name=name, limits=found, **fields), now)
 
     def change(self, name: str, limits: Mapping[str, Any], now: int) -> DatasetGroup:
-        """Change limits of a dataset group; running servers keep to them within a second.
-
-        None takes a limit away. InvalidInput names one that cannot be, NotFound without the group.
-        """
+        """Change limits of a dataset group, within a second; None takes a limit away."""
         if name == DATASET_GROUP and limits.get("retrain_schedule") is not None:
             raise InvalidInput(
                 f"dataset group {DATASET_GROUP} is retrained by the setting retrain_schedule:"
@@ -84,10 +81,10 @@ def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
 
 
 def trained_settings(version: SolutionVersion) -> Any:
-    """The settings of a training: the version's own, then what tuning found.
+    """The settings of a training: the version's own, what tuning found, and event parameters.
 
-    The solution's event parameters win over both. InvalidInput for an unknown recipe or setting,
-    and for a weight that the recipe does not have.
+    Later ones win. InvalidInput for an unknown recipe or setting, and for a weight that the recipe
+    does not have.
     """
     kind = recipe_named(version.recipe).settings
     known = {field.name for field in fields(kind)}
@@ -96,7 +93,7 @@ def trained_settings(version: SolutionVersion) -> Any:
     for event in version.selection.events:
         if event.weight is None:
             continue
-        meaning = event.meaning or STANDARD.meaning(event.event_type)
+        meaning = _meaning(event)
         setting = f"{meaning}_weight"
         if setting not in known:
             raise InvalidInput(
@@ -112,11 +109,7 @@ def trained_settings(version: SolutionVersion) -> Any:
                 field="weight",
             )
         settings[setting] = event.weight
-    valued = [
-        event.meaning or STANDARD.meaning(event.event_type)
-        for event in version.selection.events
-        if event.value_weighting
-    ]
+    valued = [_meaning(event) for event in version.selection.events if event.value_weighting]
     if valued:
         if _VALUED not in known:
             raise InvalidInput(
@@ -125,6 +118,10 @@ def trained_settings(version: SolutionVersion) -> Any:
             )
         settings[_VALUED] = ",".join(valued)
     return read_settings(kind, settings)
+
+
+def _meaning(event: EventParameters) -> str:
+    return event.meaning or STANDARD.meaning(event.event_type)
 
 
 def with_meanings(selection: TrainingSelection, types: EventTypes) -> TrainingSelection:
@@ -148,19 +145,12 @@ class Solutions:
     event_types: EventTypes = STANDARD
 
     def create(self, solution: Solution, now: int) -> Solution:
-        """Store a new solution.
-
-        InvalidInput for a recipe, a setting, an event's weight, a range to tune or a rhythm that
-        there cannot be; AlreadyExists, NotFound and LimitExceeded as any resource.
-        """
+        """Store a new solution; InvalidInput for what could never be trained."""
         check_solution(solution, self.event_types)
         return self.registry.create(solution, now)
 
     def change(self, name: str, change: Callable[[Solution], Solution], now: int) -> Solution:
-        """Store what `change` makes of the solution; later versions are trained so.
-
-        InvalidInput as `create`; NotFound if there is none of that name.
-        """
+        """Store what `change` makes of the solution, for later versions; errors as `create`."""
 
         def checked(solution: Solution) -> Solution:
             changed = change(solution)
@@ -209,7 +199,7 @@ def random_seed(version: SolutionVersion) -> int:
 
 
 def ranges_of(tuning: Tuning, trained: Solution | SolutionVersion) -> dict[str, Range]:
-    """The ranges that the tuning names, else the recipe's for settings that you have not set.
+    """The ranges that the tuning names, else the recipe's for settings that are not set.
 
     InvalidInput names a setting that cannot be tuned.
     """
@@ -246,8 +236,8 @@ def _allowed_points(given: Any, ranges: Mapping[str, Range], seed: int) -> Itera
 def planned_trials(version: SolutionVersion) -> list[Setting]:
     """Return the changes of the settings, trial by trial; the first changes nothing.
 
-    Points that the recipe refuses are skipped. InvalidInput for a range of a setting that cannot be
-    tuned, and if the ranges hold no settings that the recipe takes.
+    InvalidInput for a setting that cannot be tuned, and if the recipe takes hardly any in the
+    ranges.
     """
     if version.tuning is None:
         return []

@@ -25,13 +25,7 @@ from pawsonalize.engine.training.tuning import tune
 from pawsonalize.evaluation.metrics import METRICS, coverage
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved
-from pawsonalize.kinds.solutions import (
-    Progress,
-    Solution,
-    SolutionVersion,
-    TrainingMode,
-    Tuned,
-)
+from pawsonalize.kinds.solutions import Progress, Solution, SolutionVersion, TrainingMode, Tuned
 from pawsonalize.recipes import POPULARITY_COUNT
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.catalogue import recipe_named
@@ -93,16 +87,9 @@ class RemoteEngine(Protocol):
 
 
 def held_out_metrics(
-    data: TrainingData,
-    born: NDArray[np.int64],
-    recipe: Recipe[Any],
-    settings: Any,
-    seed: int,
+    data: TrainingData, born: NDArray[np.int64], recipe: Recipe[Any], settings: Any, seed: int
 ) -> HeldOutMetrics:
-    """Means over test users, of a model that was fitted without them.
-
-    It has the same settings and seed. None if no user can be held out.
-    """
+    """Means over test users, of a model that was fitted without them."""
     if len(data) == 0:
         return HeldOutMetrics({}, "there are no events: send or import some, and train again")
     holdout = hold_out(SplitName.PERSONALIZE, data, born, seed)
@@ -130,11 +117,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """A new model: `card` and `arrays` are to be stored, `sample` is what it is measured on.
-
-    What was counted in memory has the rows of the log among the arrays as well, so that a refresh
-    reads only what came after them.
-    """
+    """A new model: `card` and `arrays` are to be stored, `sample` is what it is measured on."""
 
     summary: LogSummary
     sample: TrainingData
@@ -146,8 +129,7 @@ class Fitted:
 class Trainer:
     """Trains solution versions in this process.
 
-    `learn_choices` may read the log up to the given offset. With `reading`, the log is counted out
-    of core.
+    `learn_choices` may read the log up to that offset. With `reading`, it is counted out of core.
     """
 
     registry: Registry
@@ -181,7 +163,6 @@ class Trainer:
     def _trained(
         self, version: SolutionVersion, report: "ProgressReport"
     ) -> tuple[SolutionVersion, TrainingData | None]:
-        """The version, ACTIVE, and the data it is yet to be measured on."""
         # An earlier training may have stored its model and died before it could say so.
         self.artefacts.remove(version.name)
         self.artefacts.sweep(lambda location: location == version.name)

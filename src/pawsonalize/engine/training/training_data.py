@@ -54,10 +54,7 @@ class EventFacets:
         self._rows.append(self._numbers.setdefault(tuple(facets), len(self._numbers)))
 
     def data(
-        self,
-        order: NDArray[np.intp],
-        user: NDArray[np.int32],
-        of_users: Mapping[int, _EventFacets],
+        self, order: NDArray[np.intp], user: NDArray[np.int32], of_users: Mapping[int, _EventFacets]
     ) -> Facets:
         """The facets in the order of the data's `user`; users' own hold for all their events."""
         own = np.asarray(self._rows, np.int32)[order]
@@ -82,13 +79,11 @@ def event_facet_columns(
     of_users: Sequence[_EventFacets],
     times: Sequence[NDArray[np.integer]],
 ) -> Iterator[FacetColumn]:
-    """The columns of facets: of what events tell, of what was told before, of what users are.
+    """The columns of facets: of what events tell, what events before told, what users are.
 
-    `times` say how often each of `told` is told, then how often before another event, then how many
-    events each of `of_users` has.
-
-    The distance of an event is the distance to its animal, so it would give away the choice. So a
-    visitor's distance is that of the event before.
+    `times` say how often each of `of_events` is told, how often before another event, and how many
+    events each of `of_users` has. An event's distance is that to its animal, which would give away
+    the choice: so a visitor's distance is that of the event before.
     """
     rest = [tuple(f for f in one if f[0] != DISTANCE) for one in of_events]
     near = [tuple(f for f in one if f[0] == DISTANCE) for one in of_events]
@@ -110,7 +105,7 @@ class TrainingLog(Protocol):
 
     @property
     def has_digests(self) -> bool:
-        """Whether its rows name visitors by digests of their keys."""
+        """True if its rows name visitors by digests of their keys."""
         ...
 
     def forgotten_through(self) -> int:
@@ -165,7 +160,7 @@ def training_data(
 ) -> TrainingData:
     """Events with `after < offset <= through` and `sent_at <= as_of`, and every item.
 
-    The catalogue is the items dataset in order of id, then items that only events name.
+    Items are those of the dataset in order of id, then those that only events name.
     """
     cut = Cut(through, as_of)
     rows = _rows(log, after, cut, progress)
@@ -175,10 +170,7 @@ def training_data(
 
 
 def has_events(log: EventLog, after: int, through: int, as_of: int) -> bool:
-    """Whether the log's dataset group has events with `after < offset <= through`, up to `as_of`.
-
-    `EventLog.read` reads those of all dataset groups.
-    """
+    """True if the log has events with `after < offset <= through`, up to `as_of`."""
     return next(iter(log.training_rows(through, as_of, after)), None) is not None
 
 
@@ -190,15 +182,10 @@ def data_of(
     digested: bool = False,
     event_types: EventTypes = STANDARD,
 ) -> TrainingData:
-    """The same, of these rows of the log in its order, as far as the cut sees them.
-
-    `digested` if the rows have digests of visitors' keys, `event_types` the meaning of types.
-    """
-    columns = _Columns(catalogue, event_types, digested=digested)
-    columns.name_items()
-    for row in _chosen(rows, cut, selection):
-        columns.add(row)
-    return columns.data(cut.as_of, columns.stock(cut.as_of))
+    """The same of rows of the log; `digested` if they have digests of visitors' keys."""
+    columns = _Columns(catalogue, cut.as_of, selection, event_types, digested=digested)
+    columns.add(rows)
+    return columns.data()[0]
 
 
 def marked_training_data(
@@ -211,52 +198,34 @@ def marked_training_data(
     progress: Progress = silent,
 ) -> tuple[TrainingData, NDArray[np.bool_]]:
     """The same, and which of the rows the log held up to the offset `mark`, shape (N,)."""
-    columns = _Columns(catalogue, log.event_types, digested=log.has_digests)
-    columns.name_items()
+    columns = _Columns(catalogue, cut.as_of, selection, log.event_types, digested=log.has_digests)
     early = Cut(min(mark, cut.log_offset), cut.as_of)
-    for row in _chosen(_rows(log, 0, early, silent), early, selection):
-        columns.add(row)
+    columns.add(_rows(log, 0, early, silent))
     marked = len(columns)
-    for row in _chosen(_rows(log, early.log_offset, cut, progress), cut, selection):
-        columns.add(row)
-    stock = columns.stock(cut.as_of)
-    return columns.data(cut.as_of, stock), columns.order() < marked
+    columns.add(_rows(log, early.log_offset, cut, progress))
+    data, order = columns.data()
+    return data, order < marked
 
 
-class NameCodes:
-    """Numbers names in the order in which they are first met."""
+class NameCodes(dict[str, int]):
+    """Numbers names in the order in which they are first looked up."""
 
-    def __init__(self) -> None:
-        self._codes: dict[str, int] = {}
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._codes
-
-    def __len__(self) -> int:
-        return len(self._codes)
-
-    def number(self, name: str) -> int:
-        """The name's number, a new one if it has none."""
-        return self._codes.setdefault(name, len(self._codes))
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All names, in the order of their numbers."""
-        return tuple(self._codes)
+    def __missing__(self, name: str) -> int:
+        return self.setdefault(name, len(self))
 
 
 def type_code(types: NameCodes, kind: str) -> int:
     """The number of an event type; once nearly all are given, a new type counts as a view."""
     full = len(types) >= _MAX_TYPES - 1 and kind not in types
-    return types.number(VIEW if full else kind)
+    return types[VIEW if full else kind]
 
 
-def stays_of(catalogue: Catalogue, as_of: int, item: Callable[[str], int]) -> StayColumns:
-    """The animals' stays as known at that moment; `item` numbers their items."""
+def stays_of(catalogue: Catalogue, as_of: int, items: NameCodes) -> StayColumns:
+    """The animals' stays as known at that moment; items that only they name are named here."""
     stays = array("q")
     for stay in catalogue.stays(as_of):
         until = FOREVER if stay.until > as_of else stay.until
-        stays.extend((item(stay.item_id), stay.since, until))
+        stays.extend((items[stay.item_id], stay.since, until))
     columns = np.asarray(stays).reshape(-1, 3).T
     return StayColumns(columns[0].astype(np.int32), columns[1], columns[2])
 
@@ -265,120 +234,105 @@ class _Columns:
     """Rows of the log, gathered as columns of codes."""
 
     def __init__(
-        self, catalogue: Catalogue, event_types: EventTypes, *, digested: bool = False
+        self,
+        catalogue: Catalogue,
+        as_of: int,
+        selection: TrainingSelection,
+        event_types: EventTypes,
+        *,
+        digested: bool,
     ) -> None:
         self._catalogue, self._reader = catalogue, FacetReader.of(catalogue)
-        self._digested = digested
-        self._meaning = event_types.meaning
+        self._as_of, self._selection = as_of, selection
+        self._digested, self._meaning = digested, event_types.meaning
         self._facets = EventFacets()
         self._against = {RETURN: array("q"), DISLIKE: array("q")}
-        self.items, self._types, self._users = NameCodes(), NameCodes(), NameCodes()
+        self._types, self._users = NameCodes(), NameCodes()
+        self._items = NameCodes()
+        for item in catalogue.items():
+            self._items[item.item_id]  # numbers it
         self._columns = (array("i"), array("i"), array("h"), array("q"), array("f"))
-
-    def name_items(self) -> None:
-        for described in self._catalogue.items():
-            self.items.number(described.item_id)
-
-    def add(self, row: TrainingRow) -> None:
-        visitor, item_id, sent_type, sent_at, amount, properties = row
-        kind = self._meaning(sent_type)
-        if kind in self._against:
-            self._against[kind].extend((self.items.number(item_id), sent_at))
-            return
-        user, item, event_type, time, value = self._columns
-        user.append(self._users.number(visitor))
-        item.append(self.items.number(item_id))
-        event_type.append(self._type_code(kind))
-        time.append(sent_at)
-        value.append(np.nan if amount is None else min(max(amount, -_HUGE), _HUGE))
-        self._facets.add(self._reader.of_properties(properties))
 
     def __len__(self) -> int:
         return len(self._columns[0])
 
-    def order(self) -> NDArray[np.intp]:
-        """For each row of `data` its place among the added rows; equal moments keep that order."""
-        return np.lexsort((np.asarray(self._columns[3]), self._ranks()[self._columns[0]]))
+    def add(self, rows: Iterable[TrainingRow]) -> None:
+        """Add those of the rows that the selection chooses."""
+        user, item, event_type, time, value = self._columns
+        for visitor, item_id, sent_type, sent_at, amount, properties in self._chosen(rows):
+            kind = self._meaning(sent_type)
+            if kind in self._against:
+                self._against[kind].extend((self._items[item_id], sent_at))
+                continue
+            user.append(self._users[visitor])
+            item.append(self._items[item_id])
+            event_type.append(type_code(self._types, kind))
+            time.append(sent_at)
+            value.append(np.nan if amount is None else min(max(amount, -_HUGE), _HUGE))
+            self._facets.add(self._reader.of_properties(properties))
 
-    def _ranks(self) -> NDArray[np.int32]:
-        """The number of each user in the data: in the order of digests, the same everywhere."""
-        numbers = np.array(
-            [digest_number(name if self._digested else digest(name)) for name in self._users.names],
-            np.int64,
-        )
-        ranks = np.empty(len(numbers), np.int32)
-        ranks[np.argsort(numbers, kind="stable")] = np.arange(len(numbers), dtype=np.int32)
-        return ranks
+    def _chosen(self, rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
+        thresholds = {
+            plain_spelling(one.event_type): one.value_threshold for one in self._selection.events
+        }
+        age = self._selection.max_age_days
+        oldest = -np.inf if age is None else self._as_of - age * DAY
+        for row in rows:
+            _visitor, _item_id, sent_type, sent_at, amount, _properties = row
+            kind = plain_spelling(sent_type) if thresholds else ""
+            if sent_at < oldest or (thresholds and kind not in thresholds):
+                continue
+            threshold = thresholds.get(kind)
+            if threshold is None or (amount is not None and amount >= threshold):
+                yield row
 
-    def stock(self, as_of: int) -> StayColumns:
-        """The animals' stays as known at that moment; items that only they name are named here."""
-        return stays_of(self._catalogue, as_of, self.items.number)
+    def data(self) -> tuple[TrainingData, NDArray[np.intp]]:
+        """The data, and for each row its place among the added ones.
 
-    def data(self, as_of: int, stock: StayColumns) -> TrainingData:
+        Users are in the order of their digests, which is the same everywhere; a user's events in
+        that of time, and equal moments in that of adding.
+        """
         user, item, event_type, time, value = (np.asarray(column) for column in self._columns)
-        ranks, order = self._ranks(), self.order()
+        names = self._users if self._digested else map(digest, self._users)
+        numbers = list(map(digest_number, names))
+        ranks = np.empty(len(numbers), np.int32)
+        by_digest = np.argsort(np.array(numbers, np.int64), kind="stable")
+        ranks[by_digest] = np.arange(len(numbers), dtype=np.int32)
         user = ranks[user]
-        return TrainingData(
+        order = np.lexsort((time, user))
+        stays = stays_of(self._catalogue, self._as_of, self._items)
+        item_ids = tuple(self._items)
+        data = TrainingData(
             user=user[order],
             item=item[order],
             event_type=event_type[order],
             value=value[order],
             time=time[order],
             n_users=len(self._users),
-            item_ids=self.items.names,
-            event_types=self._types.names,
-            attributes=item_attributes(self.items.names, self._catalogue),
-            as_of=as_of,
-            stays=stock,
+            item_ids=item_ids,
+            event_types=tuple(self._types),
+            attributes=item_attributes(item_ids, self._catalogue),
+            as_of=self._as_of,
+            stays=stays,
             facets=self._facets.data(order, user[order], self._facets_of_users(ranks)),
             returned=self._spoken_against(RETURN),
             disliked=self._spoken_against(DISLIKE),
         )
+        return data, order
 
     def _spoken_against(self, kind: str) -> Returned:
         rows = np.asarray(self._against[kind]).reshape(-1, 2)
         return Returned(rows[:, 0].astype(np.int32), rows[:, 1])
 
     def _facets_of_users(self, ranks: NDArray[np.int32]) -> dict[int, tuple[Facet, ...]]:
-        """Return the stored attributes of the users in the data, by their numbers."""
-        attributes = (
-            (
-                self._name(visitor_key(user.user_id, None)),
-                tuple(self._reader.of_user(user.attributes)),
-            )
-            for user in self._catalogue.users()
-        )
-        number = self._users.number
-        return {
-            int(ranks[number(key)]): own for key, own in attributes if own and key in self._users
-        }
-
-    def _name(self, key: str) -> str:
-        """Return the name of a visitor with that key."""
-        return digest(key) if self._digested else key
-
-    def _type_code(self, kind: str) -> int:
-        return type_code(self._types, kind)
-
-
-def _chosen(
-    rows: Iterable[TrainingRow], cut: Cut, selection: TrainingSelection
-) -> Iterator[TrainingRow]:
-    thresholds = {
-        plain_spelling(event.event_type): event.value_threshold for event in selection.events
-    }
-    age = selection.max_age_days
-    oldest = -np.inf if age is None else cut.as_of - age * DAY
-    for row in rows:
-        _visitor, _item_id, sent_type, sent_at, amount, _properties = row
-        if sent_at < oldest:
-            continue
-        kind = plain_spelling(sent_type) if thresholds else ""
-        if thresholds and kind not in thresholds:
-            continue
-        threshold = thresholds.get(kind)
-        if threshold is None or (amount is not None and amount >= threshold):
-            yield row
+        found = {}
+        for user in self._catalogue.users():
+            key = visitor_key(user.user_id, None)
+            number = self._users.get(digest(key) if self._digested else key)
+            own = tuple(self._reader.of_user(user.attributes))
+            if own and number is not None:
+                found[int(ranks[number])] = own
+        return found
 
 
 def _rows(log: TrainingLog, after: int, cut: Cut, progress: Progress) -> Iterator[TrainingRow]:

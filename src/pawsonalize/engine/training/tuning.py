@@ -40,10 +40,9 @@ def tune(
 ) -> Tuned:
     """Try the version's planned trials; `born` are `item_births`, `clock` counts seconds.
 
-    One half of the held-out users chooses the best trial, by drafts: models without the parts that
-    are costly to learn. The best of many drafts is partly luck. So the other half compares full
-    models: one with the best settings, one with the given ones. The same data, version and seed
-    give the same result, unless time runs out.
+    One half of the held-out users chooses the best trial, by drafts without the parts that are
+    costly to learn. The best of many drafts is partly luck, so the other half compares full models.
+    The same data, version and seed give the same result, unless time runs out.
     """
     assert version.tuning is not None
     seed = random_seed(version)
@@ -67,7 +66,11 @@ def tune(
     before = trying.ndcg_at_10(given, confirming)
     after = trying.ndcg_at_10(replace(given, **planned[best]), confirming) if best else before
     sure = bool(paired_differences(after, before, seed)[0].better >= SURE)
-    note = _note(best, sure)
+    note = "the best trial was better on other visitors as well"
+    if not sure:
+        note = "the best trial was not surely better than the given settings on other visitors"
+    if best == 0:
+        note = "no trial was better than the given settings"
     if len(scores) < len(planned):
         note += f"; time ran out after {len(scores)} of {len(planned)} trials"
     return Tuned(
@@ -97,14 +100,6 @@ class _Trying:
         targets = [holdout.targets[number] for number in numbers]
         judgement = judge(lambda place: ranker(numbers[place]), targets)
         return judgement.values(metrics={NDCG_AT_10: METRICS[NDCG_AT_10]})
-
-
-def _note(best: int, confirmed: bool) -> str:
-    if best == 0:
-        return "no trial was better than the given settings"
-    if not confirmed:
-        return "the best trial was not surely better than the given settings on other visitors"
-    return "the best trial was better on other visitors as well"
 
 
 def _practice(data: TrainingData, born: NDArray[np.int64], seed: int) -> Holdout | None:

@@ -27,13 +27,7 @@ from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved, new_resource_name
-from pawsonalize.kinds.solutions import (
-    Cut,
-    Solution,
-    SolutionVersion,
-    TrainingMode,
-    Tuning,
-)
+from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion, TrainingMode, Tuning
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
@@ -66,30 +60,23 @@ class TrainingLimit:
         self.days.return_training(group, now // DAY)
 
 
+@dataclass(frozen=True, slots=True)
 class SolutionVersions:
     """Creates, finds and deletes solution versions."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        log: EventLog,
-        artefacts: ArtefactStore,
-        erased: ErasedLookup,
-        limit: TrainingLimit,
-    ) -> None:
-        self._registry = registry
-        self._log = log
-        self._artefacts = artefacts
-        self._erased = erased
-        self._limit = limit
+    registry: Registry
+    log: EventLog
+    artefacts: ArtefactStore
+    erased: ErasedLookup
+    limit: TrainingLimit
 
     def get(self, name: str) -> SolutionVersion:
         """One solution version; NotFound if there is none."""
-        return self._registry.get(SolutionVersion, name)
+        return self.registry.get(SolutionVersion, name)
 
     def dataset_group(self, version: SolutionVersion) -> str:
         """The dataset group whose data the version is trained on."""
-        return self._registry.get(Solution, version.solution).dataset_group
+        return self.registry.get(Solution, version.solution).dataset_group
 
     def create(
         self,
@@ -102,72 +89,71 @@ class SolutionVersions:
         name: str | None = None,
         recipe: str | None = None,
         settings: Mapping[str, Any] | None = None,
-        measured: bool = False,
-        tags: Mapping[str, str] | None = None,
-        asked: Mapping[str, Any] | None = None,
         tuning: Tuning | None = None,
-        automatic: bool = False,
-        run: str | None = None,
+        **others: Any,
     ) -> SolutionVersion:
         """Store what to train: the log up to its head, as of a moment. CREATE PENDING.
 
-        `recipe`, `settings` and `tuning` replace the solution's in this version. A second call with
-        the same name and arguments gives the existing version, in whatever state. InvalidInput for
-        an unknown recipe, setting or range, and for an UPDATE if nothing can be updated; Conflict
-        if the name is another version's. TooManyRequests above the dataset group's limit.
+        `recipe`, `settings` and `tuning` replace the solution's, `others` are other fields. The
+        same call again gives the existing version. InvalidInput for what cannot be trained or
+        updated; Conflict if the name is another version's. TooManyRequests above the dataset
+        group's limit.
         """
-        wishes = {
-            "solution": solution,
-            "as_of": as_of,
-            "mode": mode,
-            "seed": None if mode is TrainingMode.UPDATE else seed,  # then it is the base's
-            "recipe": recipe,
-            "settings": settings,
-            "tuning": tuning,
-        }
+        chosen = {"recipe": recipe, "settings": settings, "tuning": tuning}
+        wishes = {"solution": solution, "as_of": as_of, "mode": mode, **chosen}
+        if mode is TrainingMode.FULL:  # an update has the seed of its base
+            wishes["seed"] = seed
         name = name or new_resource_name(solution, now)
-        if (existing := self._registry.find(SolutionVersion, name)) is not None:
+        if (existing := self.registry.find(SolutionVersion, name)) is not None:
             return _as_wished(existing, wishes)
-        wanted = self._wanted(
-            self._registry.get(Solution, solution),
-            Cut(self._log.head(), as_of),
-            mode=mode,
-            seed=seed,
-            name=name,
-            recipe=recipe,
-            settings=settings,
-            tuning=tuning,
-        )
-        wanted = msgspec.structs.replace(
-            wanted,
-            measured=measured,
-            automatic=automatic,
-            run=run,
-            tags=tags or {},
-            asked=asked or {},
-        )
-        group = self.dataset_group(wanted)
-        self._limit.take(group, now)
+        given = {"mode": mode, "seed": seed, **chosen, **others}
+        version = self._wanted(name, solution, as_of, given)
+        group = self.dataset_group(version)
+        self.limit.take(group, now)
         try:
-            return self._registry.create(wanted, now)
-        except AlreadyExists:  # somebody ordered the same at the same moment
-            self._limit.give_back(group, now)
-            return _as_wished(self.get(name), wishes)
-        except PawsonalizeError:
-            self._limit.give_back(group, now)
+            return self.registry.create(version, now)
+        except PawsonalizeError as error:
+            self.limit.give_back(group, now)
+            if isinstance(error, AlreadyExists):  # somebody ordered the same at the same moment
+                return _as_wished(self.get(name), wishes)
             raise
+
+    def _wanted(
+        self, name: str, solution: str, as_of: int, given: Mapping[str, Any]
+    ) -> SolutionVersion:
+        trained = self.registry.get(Solution, solution)
+        if trained.status is not Status.ACTIVE:
+            raise Conflict(f"solution {solution} is {trained.status}: it cannot be trained")
+        version = SolutionVersion(
+            name=name,
+            solution=solution,
+            recipe=trained.recipe,
+            settings=trained.settings,
+            selection=with_meanings(trained.selection, self.log.event_types),
+            tuning=trained.tuning,
+            cut=Cut(self.log.head(), as_of),
+            code_version=__version__,
+        )
+        changes = {field: value for field, value in given.items() if value is not None}
+        version = msgspec.structs.replace(version, **changes)
+        trained_settings(version)  # refuse it now, rather than let the training fail
+        if version.mode is TrainingMode.FULL:
+            planned_trials(version)
+            return version
+        if given["tuning"] is not None:
+            raise InvalidInput(
+                "an update keeps the settings of what it updates: tune in mode FULL", field="tuning"
+            )
+        return self._updating(version)
 
     def newest(self, solution: str) -> SolutionVersion | None:
         """The solution's newest version that is ACTIVE, or None."""
-        versions = self._registry.all(SolutionVersion, parent=solution)
+        versions = self.registry.all(SolutionVersion, parent=solution)
         return next((one for one in versions if one.status is Status.ACTIVE), None)
 
     def first_settings(self, solution: str) -> Mapping[str, Any] | None:
-        """Settings that a solution's first version has, to be live soon; None if it has one.
-
-        It learns no ranker, which takes minutes, unless the solution's settings say so.
-        """
-        found = self._registry.get(Solution, solution)
+        """Settings of a first version, without a ranker: live soon. None if there is one."""
+        found = self.registry.get(Solution, solution)
         known = {field.name for field in fields(recipe_named(found.recipe).settings)}
         if "learn" not in known or self.newest(solution) is not None:
             return None
@@ -175,7 +161,7 @@ class SolutionVersions:
 
     def newest_to_serve(self, solution: str) -> SolutionVersion:
         """The solution's newest version that is ACTIVE; Conflict while there is none."""
-        newest = self.newest(self._registry.get(Solution, solution).name)
+        newest = self.newest(self.registry.get(Solution, solution).name)
         if newest is None:
             raise Conflict(f"solution {solution} has no ACTIVE version yet: wait for one")
         return newest
@@ -183,16 +169,13 @@ class SolutionVersions:
     def free_name(self, solution: str, name: str) -> str:
         """The full name of a version with this name; AlreadyExists if there is one."""
         full = f"{solution}-{name}"
-        if self._registry.find(SolutionVersion, full) is not None:
+        if self.registry.find(SolutionVersion, full) is not None:
             raise AlreadyExists(f"solution {solution} has a version {name} already")
         return full
 
     def newest_to_follow(self, solution: str, followed: str | None) -> SolutionVersion | None:
-        """The newest ACTIVE version that is newer than the one followed, or None.
-
-        Versions of retraining runs are not followed: the run itself serves them.
-        """
-        for version in self._registry.all(SolutionVersion, parent=solution):
+        """The newest ACTIVE version newer than `followed` and of no run, which serves its own."""
+        for version in self.registry.all(SolutionVersion, parent=solution):
             if version.name == followed:
                 return None
             if version.status is Status.ACTIVE and version.run is None:
@@ -200,64 +183,22 @@ class SolutionVersions:
         return None
 
     def delete_solution(self, name: str, now: int) -> None:
-        """Delete a solution with its versions and their artefacts.
-
-        Raises Conflict that names a campaign, or a version in training, that must go first.
-        """
-        solution = self._registry.get(Solution, name)
-        self._registry.check_unneeded(solution)
+        """Delete a solution with its versions; Conflict names what must go first."""
+        solution = self.registry.get(Solution, name)
+        self.registry.check_unneeded(solution)
         if solution.status is Status.ACTIVE:  # from here on nothing new is trained of it
-            self._registry.change(
-                Solution, name, lambda one: moved(one, Status.DELETE_PENDING), now
-            )
-        for version in list(self._registry.all(SolutionVersion, parent=name)):
+            self.registry.change(Solution, name, lambda one: moved(one, Status.DELETE_PENDING), now)
+        for version in list(self.registry.all(SolutionVersion, parent=name)):
             self.delete(version.name)
-        self._registry.delete(Solution, name)
+        self.registry.delete(Solution, name)
 
     def delete(self, name: str) -> None:
         """Delete a version with its artefacts; Conflict that names what must go first."""
         version = self.get(name)
-        self._registry.delete(SolutionVersion, name)
+        self.registry.delete(SolutionVersion, name)
         if version.artefact is not None:
-            self._artefacts.remove(version.artefact)
-            RefreshedArtefacts(self._artefacts).remove(name)
-
-    def _wanted(
-        self,
-        solution: Solution,
-        cut: Cut,
-        *,
-        mode: TrainingMode,
-        seed: int,
-        name: str,
-        recipe: str | None,
-        settings: Mapping[str, Any] | None,
-        tuning: Tuning | None,
-    ) -> SolutionVersion:
-        if solution.status is not Status.ACTIVE:
-            raise Conflict(f"solution {solution.name} is {solution.status}: it cannot be trained")
-        version = SolutionVersion(
-            name=name,
-            solution=solution.name,
-            recipe=recipe or solution.recipe,
-            settings=solution.settings if settings is None else settings,
-            selection=with_meanings(solution.selection, self._log.event_types),
-            tuning=solution.tuning if tuning is None else tuning,
-            mode=mode,
-            cut=cut,
-            seed=seed,
-            code_version=__version__,
-        )
-        trained_settings(version)  # refuse it now, rather than let the training fail
-        if mode is TrainingMode.UPDATE:
-            if tuning is not None:
-                raise InvalidInput(
-                    "an update keeps the settings of what it updates: tune in mode FULL",
-                    field="tuning",
-                )
-            return self._updating(version)
-        planned_trials(version)
-        return version
+            self.artefacts.remove(version.artefact)
+            RefreshedArtefacts(self.artefacts).remove(name)
 
     def _updating(self, version: SolutionVersion) -> SolutionVersion:
         base = self.newest(version.solution)
@@ -266,7 +207,7 @@ class SolutionVersions:
                 f"solution {version.solution} has no version to update: train it in mode FULL",
                 field="mode",
             )
-        if self._erased_since(base):
+        if self.erased.has_any_since(base.created_at, self.dataset_group(base)):
             raise InvalidInput(
                 f"users were erased since {base.name} was trained, and an update would know them"
                 " still: train it in mode FULL",
@@ -290,10 +231,6 @@ class SolutionVersions:
             base=base.name,
         )
 
-    def _erased_since(self, base: SolutionVersion) -> bool:
-        group = self._registry.get(Solution, base.solution).dataset_group
-        return self._erased.has_any_since(base.created_at, group)
-
 
 def _as_wished(existing: SolutionVersion, wishes: Mapping[str, Any]) -> SolutionVersion:
     """The existing version, if it is as ordered (None: anything); the log may have grown."""
@@ -313,9 +250,8 @@ log = structlog.get_logger()
 class VersionRetention:
     """Keeps the newest ACTIVE versions of each solution, `keep` of them; 0 keeps all.
 
-    Besides them it keeps what somebody still names: the versions that a campaign serves, served
-    before, is to serve or follows, those of the run that runs and of jobs in work, those that train
-    and their bases.
+    It also keeps those that campaigns, the retraining run or jobs need, that train, and their
+    bases.
     """
 
     registry: Registry
@@ -339,20 +275,17 @@ class VersionRetention:
     def _old(self, solution: Solution) -> list[SolutionVersion]:
         # Newest first; those that failed are counted by themselves.
         versions = list(self.registry.all(SolutionVersion, parent=solution.name))
-        settled = [one for one in versions if one.status.is_settled]
-        active = [one for one in settled if one.status is Status.ACTIVE]
-        failed = [one for one in settled if one.status is not Status.ACTIVE]
+        active = [one for one in versions if one.status is Status.ACTIVE]
+        failed = [one for one in versions if one.status.is_settled and one not in active]
         old = active[self.keep :] + failed[self.keep :]
         needed = set(self._named(versions)) if old else set()
         return [one for one in old if one.name not in needed]
 
     def _named(self, versions: list[SolutionVersion]) -> Iterator[str]:
         for campaign in self.registry.all(Campaign):
-            yield from campaign.versions
-            if campaign.latest_update is not None:
-                yield campaign.latest_update.solution_version
-            if campaign.followed is not None:
-                yield campaign.followed
+            update = campaign.latest_update
+            yield from (*campaign.versions, campaign.followed or "")
+            yield "" if update is None else update.solution_version
         if (run := self.work.open(RETRAINING)) is not None:
             yield from (half.solution_version for half in read_record(run).halves)
         for kind in (BatchInferenceJob, BatchSegmentJob):

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
 
 from pawsonalize.archive.parquet import check_parquet, parquet_file
@@ -26,12 +25,12 @@ class Period:
             raise InvalidInput("the time range is empty: --since must lie before --until")
 
     def holds(self, row: LoggedEvent) -> bool:
-        """Whether the event came in then."""
+        """True if the event came in then."""
         at = row.event.received_at
         return (self.since is None or self.since <= at) and (self.until is None or at < self.until)
 
     def touches(self, name: ObjectName) -> bool:
-        """Whether an object may have events of it."""
+        """True if an object may have events of it."""
         begins_in_time = self.until is None or name.begins < self.until
         return begins_in_time and (self.since is None or name.ends > self.since)
 
@@ -57,10 +56,7 @@ class ArchiveReader:
         ]
 
     def rows(self, segment: Segment, after: int = 0) -> list[LoggedEvent]:
-        """The events of the period that a segment has beyond an offset.
-
-        NotFound or CorruptArtefact if its object cannot be read.
-        """
+        """A segment's events of the period beyond an offset; NotFound or CorruptArtefact."""
         name = ObjectName.parse(segment.key)
         assert name is not None
         rows = decode(name, self.archive.objects.get(segment.key))
@@ -70,10 +66,7 @@ class ArchiveReader:
     def in_log_order(
         self, on_progress: Progress, damaged: list[str]
     ) -> Iterator[Sequence[LoggedEvent]]:
-        """The events, object by object; `on_progress` gets the objects done and their total.
-
-        An object that cannot be read is left out, and `damaged` gets the reason.
-        """
+        """The events, object by object; `damaged` gets the reasons why objects cannot be read."""
         after = done = 0
         waiting = self.segments()
         while waiting:
@@ -110,8 +103,8 @@ class Exported:
 class ArchiveExport:
     """Writes `day=2026-11-24/events.parquet` below a folder, in place of what is there.
 
-    One object is in memory at a time. A file is whole, or it is not there; none has anybody who was
-    erased before it was finished. With a dataset group, only that with its actions is exported.
+    One object is in memory at a time. A file is whole, or not there, and has nobody who was erased
+    before it was finished. With a dataset group, only that with its actions is exported.
     """
 
     reader: ArchiveReader
@@ -122,10 +115,7 @@ class ArchiveExport:
     _total: int = 0
 
     def write(self) -> Exported:
-        """Write all; NotFound or CorruptArtefact names an object that cannot be read.
-
-        The days before that one are then written.
-        """
+        """Write day after day; NotFound or CorruptArtefact names an object that cannot be read."""
         check_parquet()
         days = self._days()
         self._total = sum(len(segments) for segments in days.values())
@@ -133,23 +123,21 @@ class ArchiveExport:
         return Exported(sum(counts), sum(map(bool, counts)))
 
     def _days(self) -> dict[str, list[Segment]]:
-        """The segments of each day, in the order of the log."""
-        dated = sorted((_day_of(one), one.first, one) for one in self.reader.segments())
-        return {
-            day: [segment for _, _, segment in of_day]
-            for day, of_day in groupby(dated, lambda one: one[0])
-        }
+        days: dict[str, list[Segment]] = {}
+        for segment in sorted(self.reader.segments(), key=lambda one: one.first):
+            name = ObjectName.parse(segment.key)
+            assert name is not None
+            days.setdefault(name.day, []).append(segment)
+        return dict(sorted(days.items()))
 
     def _day(self, day: str, segments: Sequence[Segment]) -> int:
         path = self.folder / f"day={day.replace('/', '-')}" / FILE
         before = self._done
         while True:
             try:
-                rows = self._write(path, segments)
+                return self._write(path, segments)
             except _ReadAgain:
                 segments, self._done = self._days().get(day, []), before
-                continue
-            return rows
 
     def _write(self, path: Path, segments: Sequence[Segment]) -> int:
         erased = self.reader.archive.erased
@@ -165,18 +153,11 @@ class ArchiveExport:
 
     def _rows(self, segment: Segment) -> list[LoggedEvent]:
         try:
-            return [row for row in self.reader.rows(segment) if self._is_wanted(row)]
+            rows, group = self.reader.rows(segment), self.dataset_group
+            if group is None:
+                return rows
+            return [row for row in rows if owning_group(row.event.dataset_group) == group]
         except NotFound as error:
             if self.reader.archive.ledger.has(segment):
                 raise
             raise _ReadAgain from error
-
-    def _is_wanted(self, row: LoggedEvent) -> bool:
-        group = self.dataset_group
-        return group is None or owning_group(row.event.dataset_group) == group
-
-
-def _day_of(segment: Segment) -> str:
-    name = ObjectName.parse(segment.key)
-    assert name is not None
-    return name.day

@@ -1,11 +1,9 @@
 """Rows of the log as an archive's objects: what shares an object, its name, its bytes.
 
 `2026/11/24/15/events-{first offset}-{last offset}.jsonl.zst`: the folder is the hour of
-`received_at` in UTC, and the name alone says where the rows belong. Once the day is over, objects
-of the whole day, `2026/11/24/events-{first}-{last}-{digest}.jsonl.zst`, take the place of those of
-its hours. The digest keeps writers who read different rows from writing over each other.
-
-The same rows always give the same bytes, so that writers need not agree on who writes.
+`received_at` in UTC. Once the day is over, objects of the whole day take the place of those of its
+hours, `2026/11/24/events-{first}-{last}-{digest}.jsonl.zst`; the digest tells those apart that hold
+different rows. The same rows always give the same bytes, so that it does not matter who writes.
 """
 
 import hashlib
@@ -52,13 +50,15 @@ class ObjectName:
 
     @property
     def is_of_a_day(self) -> bool:
-        """Whether it took the place of objects of hours."""
+        """True if it took the place of objects of hours."""
         return self.folder == self.day
 
     @property
     def begins(self) -> int:
         """The moment from which on its events were received."""
-        return _moment(self.folder, _DAY if self.is_of_a_day else _HOUR)
+        form = _DAY if self.is_of_a_day else _HOUR
+        moment = datetime.strptime(self.folder, form).replace(tzinfo=UTC)
+        return round(moment.timestamp()) * SECOND
 
     @property
     def ends(self) -> int:
@@ -66,13 +66,9 @@ class ObjectName:
         return self.begins + (DAY if self.is_of_a_day else HOUR)
 
     def covers(self, other: "ObjectName") -> bool:
-        """Whether it took the place of the other."""
+        """True if it took the place of the other."""
         inside = self.first <= other.first and other.last <= self.last
         return inside and self.is_of_a_day and self.day == other.day
-
-
-def _moment(folder: str, form: str) -> int:
-    return round(datetime.strptime(folder, form).replace(tzinfo=UTC).timestamp()) * SECOND
 
 
 def hour_of(moment: int) -> str:
@@ -158,7 +154,10 @@ def decode(name: ObjectName, data: bytes) -> list[LoggedEvent]:
         lines = decompressor.decompress(data)
         if not decompressor.eof or decompressor.unused_data:
             raise CorruptArtefact(f"{name.key} is cut short or has bytes after its end")
-        rows = [_logged(row) for row in _DECODER.decode_lines(lines)]
+        rows = [
+            LoggedEvent(row.offset, Event(**{name: getattr(row, name) for name in _COLUMNS}))
+            for row in _DECODER.decode_lines(lines)
+        ]
     except (zstandard.ZstdError, MemoryError, msgspec.MsgspecError, InvalidInput) as error:
         raise CorruptArtefact(f"{name.key} cannot be read: {error}") from error
     if any(row.offset >= following.offset for row, following in pairwise(rows)):
@@ -173,7 +172,3 @@ def decode(name: ObjectName, data: bytes) -> list[LoggedEvent]:
 def digest(data: bytes) -> str:
     """The SHA-256 of an object's bytes, in hex."""
     return hashlib.sha256(data).hexdigest()
-
-
-def _logged(row: _Row) -> LoggedEvent:
-    return LoggedEvent(row.offset, Event(**{column: getattr(row, column) for column in _COLUMNS}))

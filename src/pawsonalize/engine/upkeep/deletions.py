@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import msgspec
 
@@ -37,20 +38,14 @@ _LOCATIONS = ("source", "target")
 
 @dataclass(frozen=True, slots=True)
 class VisitorFiles:
-    """The folders that jobs read and write, and the jobs themselves. Nothing is deleted here.
-
-    `shared` are the URLs in buckets that stand for such folders, and what is there.
-    """
+    """The folders that jobs read and write, buckets `shared` for them, and the jobs."""
 
     registry: Registry
     folders: tuple[Path, ...]
     shared: tuple[tuple[str, ObjectStore], ...] = ()
 
     def find(self, one: NamedErasure) -> Iterator[str]:
-        """Files of the folders in which a name stands, and the buckets that jobs name.
-
-        What lies in a bucket that is not shared is not read.
-        """
+        """Files in which a name stands, and the buckets that jobs name, which are not read."""
         names = {name.encode() for name in (*one.names.users, *one.names.sessions)}
         for folder in self.folders if names else ():
             for path in _files(folder):
@@ -58,8 +53,11 @@ class VisitorFiles:
                     yield str(path)
         for url, store in self.shared if names else ():
             for key in list(store.list()):
-                if _object_holds(store, key, names):
-                    yield f"{url}/{key}"
+                with tempfile.TemporaryDirectory() as scratch, suppress(NotFound):  # since deleted
+                    file = Path(scratch) / key.rpartition("/")[2]
+                    store.fetch(key, file)
+                    if _holds(file, names):
+                        yield f"{url}/{key}"
         yield from self._buckets()
 
     def jobs_at_work(self, erasures: Sequence[NamedErasure]) -> Iterator[Trouble]:
@@ -89,33 +87,19 @@ def _files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
-def _object_holds(store: ObjectStore, key: str, names: set[bytes]) -> bool:
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / key.rpartition("/")[2]
-        try:
-            store.fetch(key, file)
-        except NotFound:  # deleted meanwhile
-            return False
-        return _holds(file, names)
-
-
 def _holds(path: Path, names: set[bytes]) -> bool:
-    """Whether a line has one of the names as a whole word; a name may have several words."""
+    """True if a line has one of the names as a whole word; a name may have several words."""
     if path.suffix == ".parquet":
         return True  # no line of text: what was exported before is for people to write again
     several = [name for name in names if _BREAKS.search(name)]
     try:
-        with _opened(path) as lines:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
             return any(
                 not names.isdisjoint(_WORD.findall(line)) or any(one in line for one in several)
                 for line in lines
             )
     except (OSError, EOFError):
         return True  # what cannot be read is for people to look at
-
-
-def _opened(path: Path) -> BinaryIO:
-    return cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
 
 
 _USERS_AT_ONCE = 10_000
@@ -139,14 +123,14 @@ class Deletions:
     def catch_up(self) -> None:
         """Begin what was left undone, however long ago."""
         # A job of old has names in it, and has failed for good if its process was killed.
-        self._look(job for job in self.registry.all(DataDeletionJob) if not _is_over(job))
+        self._look(self.registry.all(DataDeletionJob))
 
     def look(self) -> None:
         """Begin new jobs, and settle those whose erasures are done."""
-        self._look(job for job in self.registry.page(DataDeletionJob, _RECENT) if not _is_over(job))
+        self._look(self.registry.page(DataDeletionJob, _RECENT))
 
     def _look(self, jobs: Iterable[DataDeletionJob]) -> None:
-        for job in list(jobs):
+        for job in [one for one in jobs if not one.status.is_settled or one.user_ids]:
             parts = self.table.of_job(_prefix(job))
             if parts and not job.user_ids and job.status is Status.CREATE_IN_PROGRESS:
                 self._settle(job, parts)
@@ -182,20 +166,11 @@ class Deletions:
         if job.user_ids:
             yield list(job.user_ids)
         for file in self.sources.files(job.source, CSV + JSON_LINES) if job.source else ():
-            users: list[str] = []
             with file.open() as stream:
                 reading = _of_csv if file.name.lower().endswith(CSV) else _of_json_lines
-                for user in reading(file.name, stream):
-                    users.append(user)
-                    if len(users) == _USERS_AT_ONCE:
-                        yield users
-                        users = []
-            if users:
-                yield users
-
-
-def _is_over(job: DataDeletionJob) -> bool:
-    return job.status.is_settled and not job.user_ids
+                users = reading(file.name, stream)
+                while part := list(islice(users, _USERS_AT_ONCE)):
+                    yield part
 
 
 def _prefix(job: DataDeletionJob) -> str:

@@ -52,7 +52,7 @@ class ErasureNotes:
 
 
 def is_erasure(key: str) -> bool:
-    """Whether the key is that of a note."""
+    """True if the key is that of a note."""
     return key.startswith(f"{_FOLDER}/") and key.endswith(_ENDING)
 
 
@@ -60,43 +60,27 @@ def _key(erasure_id: str) -> str:
     return f"{_FOLDER}/{erasure_id}{_ENDING}"
 
 
-@dataclass(frozen=True, slots=True)
-class ReturningCopies:
-    """Finds out whether the database or the archive is older than an erasure."""
+def reopen_undone(table: ErasureTable, notes: ErasureNotes, now: Callable[[], int]) -> int:
+    """Make the erasures due that an older copy of database or archive undid; returns how many.
 
-    table: ErasureTable
-    notes: ErasureNotes
-    now: Callable[[], int]
-
-    def look(self) -> int:
-        """Make the erasures due that a copy undid; returns how many. Else it costs two lists.
-
-        A note that the tables do not know becomes an erasure of theirs. An erasure that is done and
-        has lost its note is done again in the archive.
-        CorruptArtefact names notes that cannot be read; the others are taken.
-        """
-        known, written = self.table.ids(), self.notes.ids()
-        lost = [one for one, is_done in known.items() if is_done and one not in written]
-        self.table.reopen(lost)
-        unread = []
-        for erasure_id in sorted(written - known.keys()):
-            try:
-                self._adopt(erasure_id)
-            except CorruptArtefact as error:
-                unread.append(error.message)
-        if unread:
-            raise CorruptArtefact("; ".join(unread))
-        return len(written - known.keys()) + len(lost)
-
-    def _adopt(self, erasure_id: str) -> None:
-        note = self.notes.get(erasure_id)
-        self.table.adopt(
-            erasure_id,
-            owning_group(note.dataset_group),
-            note.noted_at or self.now(),
-            through=note.through,
-            visitors=note.visitors,
-        )
+    A note that the tables do not know becomes an erasure of theirs. An erasure that is done and has
+    lost its note is done again. CorruptArtefact names notes that cannot be read.
+    """
+    known, written = table.ids(), notes.ids()
+    lost = [one for one, is_done in known.items() if is_done and one not in written]
+    table.reopen(lost)
+    unread = []
+    for erasure_id in sorted(written - known.keys()):
+        try:
+            note = notes.get(erasure_id)
+        except CorruptArtefact as error:
+            unread.append(error.message)
+            continue
+        group, noted_at = owning_group(note.dataset_group), note.noted_at or now()
+        table.adopt(erasure_id, group, noted_at, through=note.through, visitors=note.visitors)
+    if unread:
+        raise CorruptArtefact("; ".join(unread))
+    return len(written - known.keys()) + len(lost)
 
 
 _INDEXED_AT_ONCE = 100
@@ -127,10 +111,7 @@ class VisitorObjects(Protocol):
         named: Sequence[NamedVisitors] = (),
         watch: Watch = ignore_progress,
     ) -> list[Trouble]:
-        """Clean the objects that hold one of the visitors, by hashes; returns what is damaged.
-
-        And all whose size is not the known one.
-        """
+        """Clean the objects that hold one of the visitors, by hashes, or have changed."""
         ...
 
 
@@ -140,15 +121,15 @@ class _Found:
 
     troubles: list[Trouble] = field(default_factory=list)
     is_over: bool = True
-    """Whether no object changed or vanished meanwhile."""
+    """True if no object changed or vanished meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
 class ErasedArchive:
     """The archive, as it is to be: without the events that erasures cover.
 
-    What puts rows of the log into an object calls `written` once the object is there: somebody may
-    have been erased since the rows were read.
+    Call `written` for an object that is written: somebody may have been erased since its rows were
+    read.
     """
 
     objects: ObjectStore
@@ -157,18 +138,12 @@ class ErasedArchive:
     erased: ErasedLookup
 
     def written(self, key: str, size: int, rows: Sequence[LoggedEvent]) -> list[LoggedEvent]:
-        """Take an object into the index; returns those of its rows that must stay.
-
-        If they are fewer, the object is to be written again with those alone.
-        """
+        """Take an object into the index; returns those of its rows that it may keep."""
         self.index.put([IndexedObject(key, size, digests_of(rows))])
         return self.without_erased(rows)
 
     def confirm(self, segment: Segment, rows: Sequence[LoggedEvent], data: bytes) -> int:
-        """Record a segment's object as it was written, and return its final number of rows.
-
-        The object may still hold events of visitors erased since the rows were read: remove those.
-        """
+        """Record a segment's object, without visitors erased since; return its rows' number."""
         while True:
             self.ledger.confirm(replace(segment, rows=len(rows), sha256=digest(data)))
             kept = self.written(segment.key, len(data), rows)
@@ -186,7 +161,7 @@ class ErasedArchive:
     def erase(self, visitors: Collection[str], watch: Watch = ignore_progress) -> list[Trouble]:
         """Clean the objects that hold one of the visitors, by hashes; returns what is damaged.
 
-        And all whose size is not the known one, which are new, or copies from before an erasure.
+        So are all whose size is not the known one: new ones, or copies from before an erasure.
         """
         # Again: what an object held may have been joined into another one before it was cleaned.
         while not (found := self._look_through(visitors, watch)).is_over:

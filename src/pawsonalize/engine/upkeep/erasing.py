@@ -15,10 +15,10 @@ from pawsonalize.engine.upkeep.erased_archive import (
     ErasureNote,
     ErasureNotes,
     NamedVisitors,
-    ReturningCopies,
     VisitorObjects,
     Watch,
     ignore_progress,
+    reopen_undone,
 )
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Problems
@@ -86,13 +86,8 @@ class Erasing:
         *,
         watch: Watch = ignore_progress,
     ) -> None:
-        self.table = table
-        self._steps = steps
-        self._problems = problems
-        self._leases = leases
-        self._now = now
-        self._report = watch
-        self._returning = ReturningCopies(table, steps.notes, now)
+        self.table, self._steps, self._problems = table, steps, problems
+        self._leases, self._now, self._report = leases, now, watch
         self._looked = self._swept = False
         self._fault: PawsonalizeError | None = None
         self._look_again_at = 0
@@ -121,27 +116,21 @@ class Erasing:
         self._stopping.set()
 
     def catch_up(self) -> None:
-        """Before the first answer: take out of the tables whoever an older copy brought back.
-
-        Raises what the archive raises; it is looked into again a minute later.
-        """
+        """Before the first answer: take out of the tables whoever an older copy brought back."""
         if self._looked:
             return
         if self._fault is not None and self._now() < self._look_again_at:
             raise self._fault.with_traceback(None)
         try:
-            if self._returning.look():
-                self._clear_tables()
+            if reopen_undone(self.table, self._steps.notes, self._now):
+                # The first steps of all that is due; the others are done in the background.
+                due = [one for one in self.table.due(self._now()) if not one.has_done("tables")]
+                for start in range(0, len(due), _AT_ONCE):
+                    self._do(due[start : start + _AT_ONCE], _BEFORE_ANSWERS)
         except PawsonalizeError as error:
             self._fault, self._look_again_at = error, self._now() + MINUTE
             raise
         self._looked = True
-
-    def _clear_tables(self) -> None:
-        """The first steps of all that is due; the others are done in the background."""
-        due = [one for one in self.table.due(self._now()) if not one.has_done("tables")]
-        for start in range(0, len(due), _AT_ONCE):
-            self._do(due[start : start + _AT_ONCE], _BEFORE_ANSWERS)
 
     def work(self) -> bool:
         """Do the erasures that are due; True if there were any. Failures stand in their records."""
@@ -184,7 +173,6 @@ class Erasing:
         return self.table.get(erasure_id)
 
     def _watch(self, done: str) -> None:
-        """Tell what has been done."""
         if self._stopping.is_set():
             raise _Stopped
         self._report(done)
@@ -244,36 +232,37 @@ class Erasing:
     def _perform(
         self, step: str, due: Sequence[Erasure], forgotten: set[str] | None
     ) -> Iterable[Trouble]:
-        """Do a step; its troubles."""
-        if step == "names":
-            self.table.forget_names(due, self._now())
-            return ()
-        if step == "remains":
-            self._steps.remove_remains(forgotten)
-            return ()
-        work = {
-            "note": self._note,
-            "tables": self._erase_rows,
-            "archive": self._erase_archived,
-            "models": self._purge_models,
-            "files": self._find_files,
-        }
-        return work[step](due)
+        match step:
+            case "note":
+                self._note(due)
+            case "tables":
+                self._find_names(due)
+                for one in due:
+                    self._steps.rows.erase(one, self.table.names(one.erasure_id))
+                    self._report("rows deleted")
+            case "archive":
+                yield from self._erase_archived(due)
+            case "models":
+                named = self._named(due)
+                yield from chain.from_iterable(
+                    one(named, self._watch) for one in self._steps.purges
+                )
+            case "files":
+                named = self._named(due)
+                for about in named:
+                    self.table.found_files(about.erasure, self._steps.find_files(about))
+                yield from self._steps.jobs_at_work(named)
+            case "names":
+                self.table.forget_names(due, self._now())
+            case "remains":
+                self._steps.remove_remains(forgotten)
 
-    def _note(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
+    def _note(self, due: Sequence[Erasure]) -> None:
         for one in due:
             visitors = self.table.visitors(one.erasure_id)
             note = ErasureNote(one.dataset_group, one.through, visitors, one.noted_at)
             self._steps.notes.put(one.erasure_id, note)
             self._report("note written")
-        return ()
-
-    def _erase_rows(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
-        self._find_names(due)
-        for one in due:
-            self._steps.rows.erase(one, self.table.names(one.erasure_id))
-            self._report("rows deleted")
-        return ()
 
     def _erase_archived(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
         visitors = frozenset[str]().union(*(self.table.visitors(one.erasure_id) for one in due))
@@ -285,16 +274,6 @@ class Erasing:
         yield from self._steps.archive.erase(visitors, self._watch)
         for one in self._steps.wings:
             yield from one.erase(visitors, named, self._watch)
-
-    def _purge_models(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
-        named = self._named(due)
-        return chain.from_iterable(one(named, self._watch) for one in self._steps.purges)
-
-    def _find_files(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
-        named = self._named(due)
-        for one in named:
-            self.table.found_files(one.erasure, self._steps.find_files(one))
-        return self._steps.jobs_at_work(named)
 
     def _find_names(self, due: Sequence[Erasure]) -> None:
         """Look in the tables for the names of those who came of a note, all in one go."""
@@ -322,14 +301,9 @@ class Erasing:
             return
         pause = min(_FIRST_PAUSE * 2 ** min(one.attempts, 16), _LONGEST_PAUSE)
         self.table.settle(one, troubles, now + pause, now)
-        self._problems.report(name, _why(one, troubles), now)
-
-
-def _why(one: Erasure, troubles: Iterable[Trouble]) -> str:
-    reasons = "; ".join(
-        f"{trouble.place}: {trouble.reason}" for trouble in troubles if not trouble.waits
-    )
-    return (
-        f"the erasure {one.erasure_id} is not complete: {reasons}. It is tried again; see"
-        f" `pawsonalize erasures show {one.erasure_id}`"
-    )
+        reasons = "; ".join(f"{each.place}: {each.reason}" for each in troubles if not each.waits)
+        message = (
+            f"the erasure {one.erasure_id} is not complete: {reasons}. It is tried again; see"
+            f" `pawsonalize erasures show {one.erasure_id}`"
+        )
+        self._problems.report(name, message, now)

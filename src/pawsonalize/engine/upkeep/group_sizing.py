@@ -17,8 +17,7 @@ _MODELS_SECONDS = 600.0
 class GroupSizing:
     """Counts new events at each look, and all of them once a day, since some were deleted.
 
-    Several processes may look at the same moment: what one counted is written. `artefacts` are the
-    sizes of all artefacts in bytes, by location.
+    What one of several processes counted is written. `artefacts` are sizes in bytes, by location.
     """
 
     sizes: GroupSizes
@@ -30,8 +29,7 @@ class GroupSizing:
 
     def count(self, now: int) -> None:
         """Bring what was counted up to date."""
-        mark, head = self.sizes.mark(), self.head()
-        known = self.sizes.all()
+        mark, head, known = self.sizes.mark(), self.head(), self.sizes.all()
         groups = {one.name for one in self.registry.all(DatasetGroup)}
         is_anew = mark.anew_at // DAY != now // DAY
         new = self.sizes.events_between(0 if is_anew else mark.through, head)

@@ -1,6 +1,6 @@
 """Rebuilds an empty log from the archive alone, or a part of it, as archived or read anew."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from pawsonalize.domain.events import ACTIONS, DEFAULT_DATASET_GROUP, Event, Log
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.upkeep.archive_reading import ALWAYS, ArchiveReader, Period
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
-from pawsonalize.engine.upkeep.erased_archive import ErasedArchive, ErasureNotes, ReturningCopies
+from pawsonalize.engine.upkeep.erased_archive import ErasedArchive, ErasureNotes, reopen_undone
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.erasures import ErasedLookup, ErasureTable
@@ -24,11 +24,7 @@ Reader = Callable[[str, Event], Event]
 
 @dataclass(slots=True)
 class Rereading:
-    """Reads events anew and counts what became of them.
-
-    The offset, the event id, the moment at which it came in and the dataset group stay. What cannot
-    be read anew stays as it was archived.
-    """
+    """Reads events anew and counts what became of them; what cannot be read stays as archived."""
 
     read: Reader
     same: int = 0
@@ -61,10 +57,8 @@ class Rereading:
             dataset_group=was.dataset_group,
             raw=was.raw,
         )
-        if now == was:
-            self.same += 1
-        else:
-            self.changed += 1
+        self.same += now == was
+        self.changed += now != was
         return now
 
     def _name(self, row: LoggedEvent, reason: str) -> None:
@@ -100,8 +94,7 @@ class Appended:
 class ReplayInto:
     """Appends the events of `source` to `target`, with its actions.
 
-    An event keeps its id and when it happened; it comes in now. One whose id the target has changes
-    nothing, so to repeat it changes nothing.
+    An event keeps its id and when it happened, and comes in now; to repeat it changes nothing.
     """
 
     source: str
@@ -113,10 +106,7 @@ class ReplayInto:
     rereading: Rereading | None = None
 
     def replay(self, on_progress: Progress = silent) -> Appended:
-        """Do it; `on_progress` gets the objects done and their total.
-
-        Objects that are damaged are left out and named.
-        """
+        """Do it; `on_progress` gets the objects done and their total, damaged ones are left out."""
         found = Appended()
         for rows in self.reader.in_log_order(on_progress, found.damaged):
             mine = [row for row in rows if row.event.dataset_group in self._groups]
@@ -129,30 +119,23 @@ class ReplayInto:
         return {self.source: self.target, self.source + ACTIONS: self.target + ACTIONS}
 
     def _append(self, rows: Sequence[LoggedEvent], found: Appended) -> None:
-        kept = list(self._not_erased(rows))
+        noted = self.erased.noted_since(-1, self.target)
+        kept = [row for row in rows if row.event.received_at > noted.get(digest_of(row), -1)]
         found.erased += len(rows) - len(kept)
         if self.rereading is not None:
             kept = self.rereading.rows(kept)
-        stored = self.log.append(list(self._moved(kept, found)))
+        moved, now = [], self.now()
+        for row in kept:
+            group = self._groups[row.event.dataset_group]
+            if group != DEFAULT_DATASET_GROUP or AnimalGroup.parse(row.event.item_id) is not None:
+                moved.append(replace(row.event, dataset_group=group, received_at=now))
+                continue
+            found.refused += 1
+            if len(found.named) < MOST_NAMED:
+                found.named.append(f"offset {row.offset}: its item is no animal group")
+        stored = self.log.append(moved)
         found.stored += sum(stored)
         found.duplicates += len(stored) - sum(stored)
-
-    def _not_erased(self, rows: Iterable[LoggedEvent]) -> Iterator[LoggedEvent]:
-        noted = self.erased.noted_since(-1, self.target)
-        for row in rows:
-            if row.event.received_at > noted.get(digest_of(row), -1):
-                yield row
-
-    def _moved(self, rows: Iterable[LoggedEvent], found: Appended) -> Iterator[Event]:
-        now = self.now()
-        for row in rows:
-            group = self._groups[row.event.dataset_group]
-            if group == DEFAULT_DATASET_GROUP and AnimalGroup.parse(row.event.item_id) is None:
-                found.refused += 1
-                if len(found.named) < MOST_NAMED:
-                    found.named.append(f"offset {row.offset}: its item is no animal group")
-                continue
-            yield replace(row.event, dataset_group=group, received_at=now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,20 +162,16 @@ def replay(
 ) -> Replayed:
     """Restore the archived events of a period at their old offsets, but for erased ones.
 
-    The objects are found by listing them. The ledger learns of those it does not know, so that
-    archiving goes on after them. They stay as they are; up to the last event that was left out, or
-    is another one when it is read anew, the log counts as one that events have left.
-
-    An object that is damaged is left out and named, with the gaps that names show. The ledger gets
-    it as it is, so that a verification names it too and a compaction leaves it alone.
-
-    Conflict if the log is not empty. `on_progress` gets the objects done and their total.
+    The objects are found by listing them, and the ledger learns of those it does not know. Up to
+    the last event that was left out or reads differently, the log counts as one that events have
+    left. A damaged object is left out and named, with the gaps that names show; the ledger gets it
+    as it is, so that a verification names it too. Conflict if the log is not empty.
     """
     ledger, objects = archive.ledger, archive.objects
     names, covered = _in_log_order(objects)
     _refuse_unless_empty(log, ledger, names)
     # First: an object from before an erasure, out of a backup say, must not undo it.
-    ReturningCopies(erasures, ErasureNotes(objects), now).look()
+    reopen_undone(erasures, ErasureNotes(objects), now)
     restored = left_out = differs_through = 0
     damaged: list[str] = []
     for done, name in enumerate(names, start=1):

@@ -1,4 +1,4 @@
-"""Answers, events and archived events are kept for a time, and then deleted."""
+"""Deletes stored data after its time: answers, events, archived events, job records and files."""
 
 import os
 from collections import defaultdict
@@ -24,76 +24,165 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.storage.events.log_start import LogStart
 
+_YEAR = 365  # days; no session is used for longer
 _AT_ONCE = 2_000  # in one transaction, so that events wait for none of them
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class GroupEventRetention:
-    """Lets events of a dataset group leave the table earlier than `days`, if its limits say so.
+class AnswerRetention:
+    """Deletes answers that are older than so many days; 0 days keep them for ever."""
 
-    They leave as all do: object by object of the archive, and only after the object was read back
-    and holds each of them. `days` is the service's own number; 0: for ever.
+    impressions: Impressions
+    days: int
+
+    def forget_old(self, now: int) -> int:
+        """Delete what is too old by now; returns how many answers those were."""
+        if not self.days:
+            return 0
+        before, deleted = now - self.days * DAY, 0
+        first_id = first_recommendation_id(before)
+        while found := self.impressions.forget(before, first_id, _AT_ONCE):
+            deleted += found
+        if deleted:
+            log.info("old answers deleted", count=deleted, days=self.days)
+        return deleted
+
+
+@dataclass(frozen=True, slots=True)
+class EventRetention:
+    """Lets events leave the table that were received more than `days` ago; 0 keeps them for ever.
+
+    They leave in the order of the log, after their object was read back and holds each of them.
+    Those that a replay restored in part or read anew are not compared: they differ.
     """
 
     log: EventLog
     start: LogStart
     ledger: ArchiveLedger
     objects: ObjectStore
-    registry: Registry
     days: int
     stopped: Callable[[], bool] = lambda: False
 
     def forget_old(self, now: int) -> int:
-        """Delete what is too old by now; returns how many events those were.
+        """Delete what is too old by now; CorruptArtefact if the archive lacks what is next."""
+        if not self.days:
+            return 0
+        deleted = self._forget_restored(now)
+        for segment in self.whole_ones(self.log.forgotten_through(), self.days, now):
+            deleted += self._forget(segment.last)
+        if deleted:
+            log.info("old events left the table", count=deleted, days=self.days)
+        return deleted
 
-        CorruptArtefact if the archive does not hold what is next: that stays, with all after it.
-        """
-        by_days: defaultdict[int, list[str]] = defaultdict(list)
-        for group in self.registry.all(DatasetGroup):
-            days = group.limits.event_days
-            if days is not None and (self.days == 0 or days < self.days):
-                by_days[days].append(group.name)
-        return sum(self._forget(groups, days, now) for days, groups in by_days.items())
+    def _forget(self, through: int) -> int:
+        deleted = 0
+        while not self.stopped() and (found := self.start.forget(through, _AT_ONCE)):
+            deleted += found
+        return deleted
 
-    def _forget(self, groups: list[str], days: int, now: int) -> int:
-        early, deleted = self.log.left_early(), 0
-        through = {group: early.get(group, 0) for group in groups}
-        for segment in self._old(min(through.values()), now - days * DAY):
+    def _forget_restored(self, now: int) -> int:
+        forgotten = self.log.forgotten_through()
+        if not self.log.read(0, forgotten, 1):
+            return 0
+        old = [one.last for one in self._old(0, self.days, now) if one.last <= forgotten]
+        return self._forget(old[-1]) if old else 0
+
+    def whole_ones(self, after: int, days: int, now: int) -> Iterator[Segment]:
+        """The old segments whose objects hold all that the log has of them, until `stopped`."""
+        for segment in self._old(after, days, now):
             for problem in differences(self.log, self.objects, segment, segment.first - 1):
                 if not self.ledger.has(segment):  # it was written again or joined meanwhile
-                    return deleted
+                    return
                 raise CorruptArtefact(
                     f"the archive's object {segment.key} {problem}. Events stay in the table until"
                     " it is whole: bring it back from a copy, or run `pawsonalize archive mend`"
                 )
+            yield segment
+            if self.stopped():
+                return
+
+    def _old(self, after: int, days: int, now: int) -> Iterator[Segment]:
+        """The archived segments that are wholly too old, up to the first that is not."""
+        for segment in self.ledger.segments(after):
+            name = ObjectName.parse(segment.key)
+            if segment.sha256 is None or name is None or name.ends > now - days * DAY:
+                return
+            yield segment
+
+
+@dataclass(frozen=True, slots=True)
+class GroupEventRetention:
+    """Lets events of a dataset group leave the table earlier than all, if its limits say so."""
+
+    events: EventRetention
+    registry: Registry
+
+    def forget_old(self, now: int) -> int:
+        """Delete what is too old by now; otherwise as `EventRetention.forget_old`."""
+        by_days: defaultdict[int, list[str]] = defaultdict(list)
+        for group in self.registry.all(DatasetGroup):
+            days = group.limits.event_days
+            if days is not None and (self.events.days == 0 or days < self.events.days):
+                by_days[days].append(group.name)
+        return sum(self._forget(groups, days, now) for days, groups in by_days.items())
+
+    def _forget(self, groups: list[str], days: int, now: int) -> int:
+        events = self.events
+        early, deleted = events.log.left_early(), 0
+        through = {group: early.get(group, 0) for group in groups}
+        after = max(min(through.values()), events.log.forgotten_through())
+        for segment in events.whole_ones(after, days, now):
             for group in (one for one in groups if through[one] < segment.last):
-                while not self.stopped():
-                    found = self.start.forget_of(group, through[group], segment.last, _AT_ONCE)
+                while not events.stopped():
+                    found = events.start.forget_of(group, through[group], segment.last, _AT_ONCE)
                     deleted += found
                     if found < _AT_ONCE:
                         break
                 through[group] = segment.last
-            if self.stopped():
-                break
         if deleted:
             log.info("old events left the table early", count=deleted, days=days)
         return deleted
 
-    def _old(self, after: int, before: int) -> Iterator[Segment]:
-        """The archived segments that are wholly too old, up to the first that is not."""
-        for segment in self.ledger.segments(max(after, self.log.forgotten_through())):
+
+@dataclass(frozen=True, slots=True)
+class ArchiveRetention:
+    """Deletes archived objects whose events are older than `days`; 0 keeps them.
+
+    None goes while an event of it is in the table. Owners of its sessions are kept for another
+    year.
+    """
+
+    log: EventLog
+    start: LogStart
+    ledger: ArchiveLedger
+    days: int
+
+    def forget_old(self, now: int) -> int:
+        """Delete the objects that are too old at `now`, and return their number."""
+        if not self.days:
+            return 0
+        dropped, forgotten = 0, self.log.forgotten_through()
+        # The last one stays: the ledger knows by it how far the log was archived.
+        for segment in self.ledger.segments()[:-1]:
             name = ObjectName.parse(segment.key)
-            if segment.sha256 is None or name is None or name.ends > before:
-                return
-            yield segment
+            if name is None or name.ends > now - self.days * DAY or segment.last > forgotten:
+                break
+            self.ledger.drop(segment, now)
+            dropped += 1
+        self.start.release_archived(now - (self.days + _YEAR) * DAY)
+        if dropped:
+            log.info("old archive objects let go", count=dropped, days=self.days)
+        return dropped
 
 
 @dataclass(frozen=True, slots=True)
 class JobRetention:
     """Deletes records of jobs that ended more than `days` ago; 0 keeps them.
 
-    The record of an erasure stays as long as there is a version that was created before: an update
-    of that version would bring back what was erased.
+    The record of an erasure stays while there is an older version: its update would bring that
+    back.
     """
 
     registry: Registry
@@ -121,20 +210,13 @@ class JobRetention:
 
 @dataclass(frozen=True, slots=True)
 class FileRetention:
-    """Deletes files below a folder that came there more than `days` ago; 0 keeps them.
-
-    The time of the last change says when; a copy may have its original's time of writing. Links are
-    left alone, and so is all that they lead to.
-    """
+    """Deletes files, but no links, that came below a folder more than `days` ago; 0 keeps them."""
 
     folder: Path
     days: int
 
     def delete_old(self, now: int) -> int:
-        """Delete what is too old by now, and folders that are empty then; returns how many files.
-
-        StorageUnavailable if something cannot be deleted, after all else is.
-        """
+        """Delete old files and folders that are empty then; returns how many files."""
         if not self.days or not self.folder.is_dir():
             return 0
         deleted, failed = 0, ""
@@ -155,6 +237,7 @@ class FileRetention:
 
     def _delete(self, file: Path, now: int) -> bool:
         try:
+            # The last change, since a copy may have its original's time of writing.
             came_at = file.lstat().st_ctime * SECOND
         except FileNotFoundError:  # another server was faster
             return False
@@ -183,120 +266,3 @@ class ObjectRetention:
         if old:
             log.info("old files deleted", folder=self.kind, count=len(old), days=self.days)
         return len(old)
-
-
-_YEAR = 365  # days; no session is used for longer
-
-log = structlog.get_logger()
-
-
-class AnswerRetention:
-    """Deletes answers that are older than so many days; 0 days keep them for ever."""
-
-    def __init__(self, impressions: Impressions, days: int) -> None:
-        self._impressions = impressions
-        self._days = days
-
-    def forget_old(self, now: int) -> int:
-        """Delete what is too old by now; returns how many answers those were."""
-        if not self._days:
-            return 0
-        before, deleted = now - self._days * DAY, 0
-        first_id = first_recommendation_id(before)
-        while found := self._impressions.forget(before, first_id, _AT_ONCE):
-            deleted += found
-        if deleted:
-            log.info("old answers deleted", count=deleted, days=self._days)
-        return deleted
-
-
-@dataclass(frozen=True, slots=True)
-class EventRetention:
-    """Lets events leave the table that were received more than `days` ago; 0 keeps them for ever.
-
-    They leave in the order of the log, object by object of the archive, and only after the object
-    was read back and holds each of them. Those that a replay restored in part or read anew are not
-    compared: they differ, and the archive has them as they came in.
-    """
-
-    log: EventLog
-    start: LogStart
-    ledger: ArchiveLedger
-    objects: ObjectStore
-    days: int
-    stopped: Callable[[], bool] = lambda: False
-
-    def forget_old(self, now: int) -> int:
-        """Delete what is too old by now; returns how many events those were.
-
-        CorruptArtefact if the archive does not hold what is next: that stays, with all after it.
-        """
-        deleted = self._forget_restored(now) if self.days else 0
-        for segment in self._old(now) if self.days else ():
-            for problem in differences(self.log, self.objects, segment, segment.first - 1):
-                if not self.ledger.has(segment):  # it was written again or joined meanwhile
-                    return deleted
-                raise CorruptArtefact(
-                    f"the archive's object {segment.key} {problem}. Events stay in the table until"
-                    " it is whole: bring it back from a copy, or run `pawsonalize archive mend`"
-                )
-            deleted += self._forget(segment.last)
-            if self.stopped():
-                break
-        if deleted:
-            log.info("old events left the table", count=deleted, days=self.days)
-        return deleted
-
-    def _forget(self, through: int) -> int:
-        deleted = 0
-        while not self.stopped() and (found := self.start.forget(through, _AT_ONCE)):
-            deleted += found
-        return deleted
-
-    def _forget_restored(self, now: int) -> int:
-        forgotten = self.log.forgotten_through()
-        if not self.log.read(0, forgotten, 1):
-            return 0
-        old = [one.last for one in self._old(now, after=0) if one.last <= forgotten]
-        return self._forget(old[-1]) if old else 0
-
-    def _old(self, now: int, after: int | None = None) -> Iterator[Segment]:
-        """The archived segments that are wholly too old, up to the first that is not."""
-        before = now - self.days * DAY
-        after = self.log.forgotten_through() if after is None else after
-        for segment in self.ledger.segments(after):
-            name = ObjectName.parse(segment.key)
-            if segment.sha256 is None or name is None or name.ends > before:
-                return
-            yield segment
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveRetention:
-    """Deletes archived objects whose events were received more than `days` ago.
-
-    0 keeps them for ever. No object goes while an event of it is in the table. The
-    owner of each session that has events in it is kept for another year.
-    """
-
-    log: EventLog
-    start: LogStart
-    ledger: ArchiveLedger
-    days: int
-
-    def forget_old(self, now: int) -> int:
-        """Delete the objects that are too old at `now`, and return their number."""
-        if not self.days:
-            return 0
-        dropped, forgotten = 0, self.log.forgotten_through()
-        # The last one stays: the ledger knows by it how far the log was archived.
-        for segment in self.ledger.segments()[:-1]:
-            name = ObjectName.parse(segment.key)
-            if name is None or name.ends > now - self.days * DAY or segment.last > forgotten:
-                break
-            self.ledger.drop(segment, now)
-            dropped += 1
-        self.start.release_archived(now - (self.days + _YEAR) * DAY)
-        if dropped:
-            log.info("old archive objects let go", count=dropped, days=self.days)
-        return dropped

@@ -16,16 +16,13 @@ class IngestSettings(msgspec.Struct, frozen=True):
     dead_letter_notice: Annotated[float, Meta(ge=0, le=1)] = 0.05
     """Notify when more than this share of what comes in cannot be taken; 1: never."""
     archive_raw: bool = True
-    """Whether the archive keeps each event also as it came in, with fields we do not know."""
+    """True if the archive keeps each event also as it came in, with fields we do not know."""
     archive_kms_key: str = ""
     """The KMS key that encrypts the archive's objects in S3; empty: as the bucket says."""
 
 
 class RetentionSettings(IngestSettings, frozen=True):
-    """A part of the settings, see `settings.py`; each is a number of days or of versions.
-
-    A struct has one base, so the parts form a chain.
-    """
+    """A part of the settings, see `settings.py`; each is a number of days or of versions."""
 
     event_days: Days = 0
     """Events are in the table for so many days, and longer in the archive alone; 0: for ever."""

@@ -1,13 +1,13 @@
 """Checks the archive against its ledger and the log, row by row.
 
 Offsets have gaps: a write that was rolled back leaves one, and so does an erased user. So the check
-is not on numbers but on rows. Every row of the log up to a segment's last offset lies in exactly
-one segment, and the segment's object holds it unchanged. Rows that left the log, because they were
-too old to be kept for all or for their dataset group, are in the archive alone. So are those that a
-replay left out; up to the last of them, and of those that it read anew, the log may differ.
+is on rows. Every row of the log up to a segment's last offset lies in exactly one segment, and the
+segment's object holds it unchanged. Rows that left the log, or that a replay left out, are in the
+archive alone; up to the last one that a replay left out or read anew, the log may differ.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pawsonalize.archive.base import ObjectStore
@@ -31,7 +31,7 @@ class ArchiveFinding:
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Counts of objects checked, and the findings. `pending` segments are planned, not written.
+    """Counts of objects and findings; `pending` segments are planned, not written.
 
     Rows with offsets above `planned_through`, up to `head`, await the next archiving.
     """
@@ -45,15 +45,9 @@ class Verification:
 
 
 def verify(
-    log: EventLog,
-    ledger: ArchiveLedger,
-    objects: ObjectStore,
-    on_progress: Progress = silent,
+    log: EventLog, ledger: ArchiveLedger, objects: ObjectStore, on_progress: Progress = silent
 ) -> Verification:
-    """Compare every object with the ledger and the log; safe while servers run.
-
-    `on_progress` gets the segments done and their total.
-    """
+    """Compare every object with the ledger and the log; safe while servers run."""
     head = log.head()
     segments = ledger.segments()
     findings: list[ArchiveFinding] = []
@@ -67,9 +61,8 @@ def verify(
                 findings += [ArchiveFinding(segment.key, problem) for problem in problems]
         after = segment.last
         on_progress(done, len(segments))
-    findings += [
-        ArchiveFinding(key, "is not in the ledger") for key in unknown_objects(ledger, objects)
-    ]
+    unknown = unknown_objects(ledger, objects)
+    findings += [ArchiveFinding(key, "is not in the ledger") for key in unknown]
     written = [segment for segment in segments if segment.sha256 is not None]
     return Verification(
         objects=len(written),
@@ -116,19 +109,16 @@ def _differences(
             changed.append(row.offset)
     forgotten = log.forgotten_through()  # not before: rows may be leaving right now
     early = log.left_early()
-    held = {
-        offset: event
-        for offset, event in held.items()
-        if offset > early.get(owning_group(event.dataset_group), 0)
-    }
-    for offsets, problem in (
-        (missing, "lacks rows that the log has"),
-        ([one for one in changed if one > forgotten], "has rows that differ from the log's"),
-        (
-            [one for one in held if one > forgotten],
-            "has rows erased from the log or of another segment",
-        ),
-    ):
+    kept = (
+        one
+        for one, event in held.items()
+        if one > max(forgotten, early.get(owning_group(event.dataset_group), 0))
+    )
+    for problem, offsets in {
+        "lacks rows that the log has": missing,
+        "has rows that differ from the log's": [one for one in changed if one > forgotten],
+        "has rows erased from the log or of another segment": list(kept),
+    }.items():
         if offsets:
             yield f"{problem}: {len(offsets)}, the first at offset {offsets[0]}"
 
@@ -166,8 +156,7 @@ def mend(log: EventLog, archive: ErasedArchive) -> list[str]:
             rows = {
                 # Equal but for how it came in, which the log does not have.
                 row.offset: readable[row.offset] if readable.get(row.offset) == row else row
-                for page in _pages(log, segment)
-                for row in page
+                for row in _rows_of(log, segment.first - 1, segment.last)
             }
             rows |= {  # those are in the archive alone
                 offset: row
@@ -183,17 +172,8 @@ def mend(log: EventLog, archive: ErasedArchive) -> list[str]:
 
 
 def _readable(objects: ObjectStore, segment: Segment) -> dict[int, LoggedEvent]:
-    """The rows that the object has, by offset; none if it cannot be read."""
     name = ObjectName.parse(segment.key)
-    try:
+    with suppress(NotFound, CorruptArtefact):
         rows = [] if name is None else decode(name, objects.get(segment.key))
-    except (NotFound, CorruptArtefact):
-        rows = []
-    return {row.offset: row for row in rows}
-
-
-def _pages(log: EventLog, segment: Segment) -> Iterator[list[LoggedEvent]]:
-    after = segment.first - 1
-    while page := log.read(after, segment.last, _PAGE):
-        yield page
-        after = page[-1].offset
+        return {row.offset: row for row in rows}
+    return {}

@@ -182,16 +182,16 @@ class LogParts:
             if (meaning := types.meaning(name or "")) not in _AGAINST:
                 kind[code] = type_code(kinds, meaning)
         for one in catalogue.items():
-            items.number(one.item_id)
+            items[one.item_id]  # numbers it
         for name, code in split.items.in_order():
-            item[code] = items.number(name or "")
+            item[code] = items[name or ""]
         against = np.concatenate([np.zeros((4, 0), np.int64), *split.against], axis=1)
         against = against[:, np.argsort(against[0], kind="stable")]
         returned, disliked = (
             Returned(item[rows[2]], rows[3])
             for rows in (against[:, against[1] == which] for which in range(len(_AGAINST)))
         )
-        stays = stays_of(catalogue, as_of, items.number)
+        stays = stays_of(catalogue, as_of, items)
         reader = FacetReader.of(catalogue)
         users = _UsersFacets.of(catalogue, reader)
         histories = _Histories.of(files, split.facets, reader, users)
@@ -203,9 +203,9 @@ class LogParts:
             value=np.zeros(0, np.float32),
             time=np.zeros(0, np.int64),
             n_users=histories.n_users,
-            item_ids=items.names,
-            event_types=kinds.names,
-            attributes=item_attributes(items.names, catalogue),
+            item_ids=tuple(items),
+            event_types=tuple(kinds),
+            attributes=item_attributes(tuple(items), catalogue),
             as_of=as_of,
             stays=stays,
             facets=Facets(

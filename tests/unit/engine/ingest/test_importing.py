@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.ingest.csv_files import CsvTable, ImportReport, RowError
+from pawsonalize.engine.ingest.csv_files import CsvRow, CsvTable, ImportReport, RowError
 from pawsonalize.engine.ingest.csv_rows import (
     EventReader,
     FileColumns,
-    ItemReader,
-    UserReader,
+    item_reader,
     read_schema,
+    user_reader,
 )
-from pawsonalize.engine.ingest.imports import Loading
+from pawsonalize.engine.ingest.imports import load_rows
 from pawsonalize.storage.animals.catalogue import Item, User
 
 NOW = 1_790_000_000_000
@@ -35,15 +35,21 @@ class Import:
     ) -> None:
         table = CsvTable(io.BytesIO(text.encode() if isinstance(text, str) else text))
         columns = FileColumns.match(table.header, dataset, schema)
-        readers: dict[DatasetType, Callable[[], EventReader | ItemReader | UserReader]] = {
-            DatasetType.INTERACTIONS: lambda: EventReader(columns, NOW),
-            DatasetType.ITEMS: lambda: ItemReader(columns),
-            DatasetType.USERS: lambda: UserReader(columns),
+        readers: dict[DatasetType, Callable[[], Callable[[CsvRow], object]]] = {
+            DatasetType.INTERACTIONS: lambda: EventReader(columns, NOW).read,
+            DatasetType.ITEMS: lambda: item_reader(columns),
+            DatasetType.USERS: lambda: user_reader(columns),
         }
         self.stored: list[object] = []
         self.errors: list[RowError] = []
-        loading = Loading(table, 0, self.errors.append, lambda done, total: None)
-        self.report: ImportReport = loading.run(dataset, readers[dataset]().read, self._store, SIZE)
+        self.report: ImportReport = load_rows(
+            table,
+            dataset,
+            readers[dataset](),
+            self._store,
+            chunk_rows=SIZE,
+            on_error=self.errors.append,
+        )
 
     def _store(self, rows: Sequence[object]) -> int:
         self.stored += rows

@@ -10,7 +10,7 @@ from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.training.retraining.checking import (
     Finding,
     Severity,
-    bot_users,
+    bots_among,
     check_data,
     later_events,
 )
@@ -139,7 +139,8 @@ def test_a_bot_goes_through_many_animals_faster_than_anybody_looks(
     rows: list[Row], is_bot: bool
 ) -> None:
     data = data_of(visits(users=100) + rows)
-    assert (len(bot_users(data, SETTINGS)) == 1) is is_bot
+    found = bots_among(data.user, data.item, data.time, data.n_users, SETTINGS)
+    assert (len(found) == 1) is is_bot
     assert (("bots", "warning") in codes(data)) is is_bot
 
 

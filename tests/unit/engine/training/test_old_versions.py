@@ -127,7 +127,7 @@ def test_what_is_needed_after_all_does_not_stop_the_others(
             campaigns.update("recommender", "v2", T0)  # somebody chooses it right now
         deleting(name)
 
-    monkeypatch.setattr(versions, "delete", delete)
+    monkeypatch.setattr(SolutionVersions, "delete", lambda _, name: delete(name))
     assert keeping(1) == ["v2", "v4"]
     with pytest.raises(NotFound):
         versions.get("v3")

@@ -23,21 +23,15 @@ from pawsonalize.engine.training.retraining.record import (
     Step,
     Trigger,
     conclude,
-    move_on,
     settled,
     with_half,
 )
 from pawsonalize.engine.training.retraining.schedule import HOPELESS_SHARE, CheckSettings
 from pawsonalize.engine.training.solutions import with_meanings
-from pawsonalize.engine.training.training_data import (
-    Sampling,
-    has_events,
-    training_data,
-    whole_log,
-)
+from pawsonalize.engine.training.training_data import Sampling, has_events, training_data, whole_log
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import Solution, SolutionVersion
+from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
@@ -52,10 +46,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong with the data, its numbers, and what to do about it.
-
-    `code` is stable and for machines. JSON by msgspec as it is.
-    """
+    """Something wrong with the data, and what to do; `code` is stable, for machines."""
 
     code: str
     severity: Severity
@@ -66,24 +57,19 @@ class Finding:
 
 def bots(data: TrainingData, settings: CheckSettings) -> Iterator[Finding]:
     """A finding for visitors with many events at a pace at which no person reads."""
-    found = bot_users(data, settings)
+    found = bots_among(data.user, data.item, data.time, data.n_users, settings)
     if len(found) == 0:
         return
     events = int(np.bincount(data.user, minlength=data.n_users)[found].sum())
     share = events / len(data)
     yield Finding(
         "bots",
-        Severity.BLOCKING if share > HOPELESS_SHARE else Severity.WARNING,
+        _severity(share),
         f"{len(found)} visitors look like bots: {settings.bot_events} events or more each, half of"
         f" the steps in under {settings.bot_seconds:g} s; they have {share:.1%} of all events",
         {"visitors": len(found), "events": events, "share": share},
         "keep crawlers from sending events; those in the log teach taste that nobody has",
     )
-
-
-def bot_users(data: TrainingData, settings: CheckSettings) -> NDArray[np.int64]:
-    """NameCodes of the visitors who look like bots, rising."""
-    return bots_among(data.user, data.item, data.time, data.n_users, settings)
 
 
 def bots_among(
@@ -246,10 +232,7 @@ _DEFAULT = CheckSettings()
 def check_data(
     data: TrainingData, settings: CheckSettings = _DEFAULT, later: int = 0
 ) -> list[Finding]:
-    """Everything that is wrong with the data; blocking findings first.
-
-    `later` is how many events of the log are later than `data.as_of` and were left out.
-    """
+    """All that is wrong with the data, blocking findings first; `later` events were left out."""
     found = chain(ahead(data, later), *(check(data, settings) for check in _CHECKS))
     return sorted(found, key=lambda finding: finding.severity is not Severity.BLOCKING)
 
@@ -270,10 +253,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Checking:
-    """Checks each dataset group's data before anything is trained on them.
-
-    Campaigns named in `without` are not retrained.
-    """
+    """Checks each dataset group's data before training, but for campaigns in `without`."""
 
     registry: Registry
     log: EventLog
@@ -290,7 +270,7 @@ class Checking:
             log_offset=self.log.head(),
             left_out=left_out(self.registry, record.part),
             findings=(),
-            halves=tuple(self._half(record, one) for one in chosen),
+            halves=tuple(_half(record, one) for one in chosen),
         )
         if not record.halves:
             return settled(record, RunOutcome.SKIPPED, _NOBODY, Step.NOTIFY)
@@ -300,25 +280,15 @@ class Checking:
                 record = with_half(record, _skipped(record, one, reason))
         record = self._without_the_empty(record, chosen)
         for group in dict.fromkeys(one.solution.data_group for one in chosen):
-            halves = [each for each in record.open_halves() if self._data_of(each) == group]
+            mine = {one.campaign.name for one in chosen if one.solution.data_group == group}
+            halves = [each for each in record.open_halves() if each.campaign in mine]
             if halves:
                 record = self._checked(record, group, halves)
-        return move_on(record, Step.CREATE_VERSIONS) if record.open_halves() else conclude(record)
-
-    def _half(self, record: RunRecord, one: Retrained) -> Half:
-        stamp = record.run_id.removeprefix("retrain-")
-        return Half(
-            campaign=one.campaign.name,
-            solution=one.solution.name,
-            dataset_group=one.solution.dataset_group,
-            solution_version=f"{one.solution.name[:_LONGEST_NAME]}-{stamp}",
+        return (
+            replace(record, step=Step.CREATE_VERSIONS) if record.open_halves() else conclude(record)
         )
 
-    def _data_of(self, half: Half) -> str:
-        return self.registry.get(Solution, half.solution).data_group
-
     def _not_now(self, record: RunRecord, one: Retrained) -> str | None:
-        """Return why there is nothing to do for the campaign, or None."""
         days, solution = one.solution.auto_training_days, one.solution
         newest = next(iter(self.registry.page(SolutionVersion, 1, parent=solution.name)), None)
         if days is not None and newest is not None and record.trigger is Trigger.SCHEDULE:
@@ -328,7 +298,6 @@ class Checking:
         return _NOTHING_NEW if self._nothing_new(record, one) else None
 
     def _nothing_new(self, record: RunRecord, one: Retrained) -> bool:
-        """Whether a new version would be the same as the served one."""
         name = one.campaign.target_version
         live = None if name is None else self.registry.find(SolutionVersion, name)
         if live is None or record.log_offset is None:
@@ -359,7 +328,11 @@ class Checking:
         """The record with the findings in the group's data; a blocking one fails its halves."""
         reason = ""
         try:
-            findings = self._findings(record, group)
+            head = record.log_offset or 0
+            events, catalogue = self.log.of(group), self.catalogue.of(group)
+            sample = self.sampling(events, catalogue)
+            data = training_data(sample, catalogue, through=head, as_of=record.as_of)
+            findings = check_data(data, self.settings, later_events(events, head, data))
         except StorageUnavailable:
             raise
         except Exception as error:  # of this group alone: the others go on
@@ -375,15 +348,16 @@ class Checking:
             record = with_half(record, replace(half, fate=Fate.FAILED, reason=reason))
         return record
 
-    def _findings(self, record: RunRecord, group: str) -> list[Finding]:
-        head = record.log_offset or 0
-        events, catalogue = self.log.of(group), self.catalogue.of(group)
-        sample = self.sampling(events, catalogue)
-        data = training_data(sample, catalogue, through=head, as_of=record.as_of)
-        return check_data(data, self.settings, later_events(events, head, data))
+
+def _half(record: RunRecord, one: Retrained) -> Half:
+    stamp = record.run_id.removeprefix("retrain-")
+    return Half(
+        campaign=one.campaign.name,
+        solution=one.solution.name,
+        dataset_group=one.solution.dataset_group,
+        solution_version=f"{one.solution.name[:_LONGEST_NAME]}-{stamp}",
+    )
 
 
 def _skipped(record: RunRecord, one: Retrained, reason: str) -> Half:
-    """The campaign's half, for which nothing is trained."""
-    half = next(each for each in record.halves if each.campaign == one.campaign.name)
-    return replace(half, fate=Fate.SKIPPED, reason=reason, solution_version="")
+    return replace(_half(record, one), fate=Fate.SKIPPED, reason=reason, solution_version="")

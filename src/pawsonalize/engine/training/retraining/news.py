@@ -49,17 +49,18 @@ class News:
         subject = _SUBJECTS[record.outcome].format(promoted=promoted)
         if record.outcome is RunOutcome.FAILED and promoted:
             subject = f"Retraining failed in part: {promoted} went live"
-        self._tell(record, NotificationKind(record.outcome.value), subject, _text(record), now)
+        warnings = (one for one in record.findings if one["severity"] == "warning")
+        details = f"Everything about it: pawsonalize runs show {record.run_id}"
+        lines = (record.reason, *map(describe_finding, warnings), details)
+        text = "\n".join(filter(None, lines))
+        self._tell(record, NotificationKind(record.outcome.value), subject, text, now)
         for half in _promoted(record):
             text = f"Campaign {label(half)} serves {half.solution_version} now."
             about = f"Campaign {label(half)} updated"
             self._tell(record, NotificationKind.CAMPAIGN_UPDATED, about, text, now, half.campaign)
-            if half.campaign_warning:
-                about = f"Campaign {label(half)} is slow"
-                text = half.campaign_warning
-                self._tell(
-                    record, NotificationKind.CAPACITY_WARNING, about, text, now, half.campaign
-                )
+            if warning := half.campaign_warning:
+                kind, about = NotificationKind.CAPACITY_WARNING, f"Campaign {label(half)} is slow"
+                self._tell(record, kind, about, warning, now, half.campaign)
         return end_record(record, now)
 
     def _tell(
@@ -80,28 +81,16 @@ def _promoted(record: RunRecord) -> Iterator[Half]:
     return (half for half in record.halves if half.fate is Fate.PROMOTED)
 
 
-def _text(record: RunRecord) -> str:
-    lines = [record.reason]
-    lines += [describe_finding(one) for one in record.findings if one["severity"] == "warning"]
-    lines.append(f"Everything about it: pawsonalize runs show {record.run_id}")
-    return "\n".join(filter(None, lines))
-
-
-def _rules(half: Half) -> list[dict[str, str]]:
-    """The gate's rules as a table."""
-    verdicts = (half.decision or {}).get("verdicts", ())
-    return [
-        {name: str(verdict[name]) for name in ("rule", "outcome", "message")}
-        for verdict in verdicts
-    ]
-
-
 def _details(half: Half) -> dict[str, object]:
+    verdicts = (half.decision or {}).get("verdicts", ())
     return {
         "dataset_group": half.dataset_group or DATASET_GROUP,
         "solution_version": half.solution_version,
         "live_version": half.live_version,
         "fate": half.fate.value,
         "reason": half.reason,
-        "rules": _rules(half),
+        "rules": [
+            {name: str(verdict[name]) for name in ("rule", "outcome", "message")}
+            for verdict in verdicts
+        ],
     }

@@ -1,7 +1,6 @@
-"""The record of a retraining run: everything about it, as one JSON document.
+"""The record of a retraining run as one JSON document, which is also its state.
 
-The record is also the state. `step` is the current step; a worker that takes the run over goes on
-from there. Moments are milliseconds since 1970.
+A worker that takes the run over goes on from its `step`. Moments are milliseconds since 1970.
 """
 
 import dataclasses
@@ -77,14 +76,11 @@ class Fate(StrEnum):
 class Half(msgspec.Struct, frozen=True, kw_only=True):
     """One campaign's share of the run: the version it gets, or why it gets none.
 
-    A run has one half for each campaign to retrain; the first runs had two. Campaigns of one
-    solution share a version. `solution_version` is empty if none is trained. `solution` and
-    `dataset_group` are empty in the first runs' records, which knew only the default group, in
-    which a solution has its campaign's name.
-
-    `live_version` is what the campaign served when the new version was judged; the campaign is
-    updated only while it still does. `metrics` are those that the gate judged by, `evidence` and
-    `decision` all that it saw and said. `errors` are those after which a step was tried again.
+    Campaigns of one solution share a version; `solution_version` is empty if none is trained.
+    `solution` and `dataset_group` are empty in the first runs' records, which knew only the default
+    group, in which a solution has its campaign's name. The campaign is updated only while it serves
+    `live_version`, with which the new one was compared. `errors` are those after which a step was
+    tried again.
     """
 
     campaign: str
@@ -107,11 +103,7 @@ class Half(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepTiming(msgspec.Struct, frozen=True, kw_only=True):
-    """Time of one step.
-
-    `errors` are those after which it was tried again, `workers` the workers that took the run up in
-    this step.
-    """
+    """Time of one step, errors after which it was tried again, workers that took it up."""
 
     step: Step
     began_at: int
@@ -170,11 +162,6 @@ def begun(
     )
 
 
-def move_on(record: RunRecord, step: Step) -> RunRecord:
-    """The record in its next step."""
-    return replace(record, step=step)
-
-
 def settled(record: RunRecord, outcome: RunOutcome, reason: str, step: Step) -> RunRecord:
     """The record with its outcome, on its way to the end."""
     return replace(record, outcome=outcome, reason=reason, step=step)
@@ -196,17 +183,10 @@ def note_times(record: RunRecord, now: int) -> RunRecord:
     return replace(record, steps=(*before, replace(last, ended_at=now), begins))
 
 
-def failed_step(record: RunRecord, error: str) -> RunRecord:
-    """The record after its step went wrong once more."""
-    last = record.steps[-1]
-    return replace(record, steps=(*record.steps[:-1], replace(last, errors=(*last.errors, error))))
-
-
-def with_worker(record: RunRecord, worker: str) -> RunRecord:
-    """The record after a new worker took the run up in the middle of a step."""
-    last = record.steps[-1]
-    resumed = replace(last, workers=(*last.workers, worker))
-    return replace(record, steps=(*record.steps[:-1], resumed))
+def with_step(record: RunRecord, **changes: Any) -> RunRecord:
+    """The record with changes in its present step."""
+    *before, last = record.steps
+    return replace(record, steps=(*before, replace(last, **changes)))
 
 
 def with_half(record: RunRecord, half: Half) -> RunRecord:
@@ -250,11 +230,7 @@ log = structlog.get_logger()
 
 
 def attempt_half(half: Half, work: Callable[[Half], Half]) -> Half:
-    """The half after the work. An error fails this campaign alone.
-
-    Wrong input is not tried again. If the storage cannot be reached, that is no campaign's fault:
-    the error is raised.
-    """
+    """The half after the work; an error fails it alone, but StorageUnavailable is raised."""
     try:
         return work(half)
     except StorageUnavailable:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -24,21 +24,17 @@ from pawsonalize.engine.training.retraining.record import (
     run_lease,
 )
 from pawsonalize.engine.training.retraining.schedule import Schedule
-from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.group_limits import NEVER
 from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.storage.work import Turns, Work, WorkTable
+from pawsonalize.storage.work import Turns, WorkTable
 
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """Retraining runs in the work table; `settings` are those of a new run.
-
-    `check` raises if the part has nothing to retrain.
-    """
+    """Retraining runs in the work table; `check` raises if the part has nothing to retrain."""
 
     work: WorkTable
     settings: Any
@@ -47,12 +43,10 @@ class Runs:
     def begin(
         self, trigger: Trigger, now: int, as_of: int | None = None, part: Part = EVERYTHING
     ) -> RunRecord:
-        """Begin a run now, as of now or of the given moment; Conflict while another one runs.
-
-        NotFound or InvalidInput if the part has nothing to retrain.
-        """
+        """Begin a run as of a moment, or now; Conflict while one runs. Raises what `check` does."""
         self.check(part)
-        record = self._new(_run_id(now), trigger, now, as_of, part)
+        moment = now if as_of is None else as_of
+        record = begun(_run_id(now), trigger, moment, now, self.settings, part)
         if not self.work.add([as_work(record)], alone=True):
             running = self.running()
             name = running.run_id if running else record.run_id
@@ -63,19 +57,19 @@ class Runs:
         return record
 
     def begin_tick(self, tick: int, now: int, part: Part = EVERYTHING) -> bool:
-        """Begin the run of a tick of a schedule, once; False while another one runs.
-
-        Also True if this or another server has begun the tick's run before.
-        """
+        """Begin the run of a tick, once; False while another one runs, True if a server did."""
         group = part.dataset_group
         own = "" if group is None else f"-{sha256(group.encode()).hexdigest()[:_OWN_DIGITS]}"
-        record = self._new(_run_id(tick) + own, Trigger.SCHEDULE, now, None, part)
+        record = begun(_run_id(tick) + own, Trigger.SCHEDULE, now, now, self.settings, part)
         name = run_lease(record.run_id)
         return self.work.add([as_work(record)], alone=True) or self.work.find(name) is not None
 
     def get(self, run_id: str) -> RunRecord:
         """One run; NotFound if there is none of that id."""
-        return read_record(self._row(run_id))
+        row = self.work.find(run_lease(run_id))
+        if row is None:
+            raise NotFound(f"there is no workflow run {run_id}: `pawsonalize runs ls` lists them")
+        return read_record(row)
 
     def newest(self, limit: int) -> list[RunRecord]:
         """Runs, the newest first."""
@@ -87,26 +81,10 @@ class Runs:
         return None if found is None else read_record(found)
 
     def cancel(self, run_id: str) -> RunRecord:
-        """Cancel a run; it stops within seconds, or after its current step.
-
-        NotFound for an unknown run, Conflict for one that has ended.
-        """
+        """Cancel a run, after its current step at the latest; Conflict if it has ended."""
         if not self.work.change(run_lease(run_id), state=CANCELLING):
-            ended = read_record(self._row(run_id))
-            raise Conflict(f"{run_id} has ended already: it is {ended.status}")
+            raise Conflict(f"{run_id} has ended already: it is {self.get(run_id).status}")
         return self.get(run_id)
-
-    def _new(
-        self, run_id: str, trigger: Trigger, now: int, as_of: int | None, part: Part = EVERYTHING
-    ) -> RunRecord:
-        as_of = now if as_of is None else as_of
-        return begun(run_id, trigger, as_of, now, self.settings, part)
-
-    def _row(self, run_id: str) -> Work:
-        row = self.work.find(run_lease(run_id))
-        if row is None:
-            raise NotFound(f"there is no workflow run {run_id}: `pawsonalize runs ls` lists them")
-        return row
 
 
 _OWN_DIGITS = 6  # what is left of the longest name that a solution version may have
@@ -120,13 +98,12 @@ def _run_id(moment: int) -> str:
 class Timer:
     """Begins the run of a tick when its time has come.
 
-    If ticks were missed while no server ran, one run makes up for them. If the clock jumps forward
-    over several ticks, one run begins. If it jumps back, ticks that come again begin no run.
+    One run makes up for all ticks that were missed. If the clock jumps back, ticks that come again
+    begin no run.
     """
 
     def __init__(self, runs: Runs, schedule: Schedule, now: int) -> None:
-        self._runs = runs
-        self._schedule = schedule
+        self._runs, self._schedule = runs, schedule
         last = next((record.started_at for record in runs.newest(1)), now)
         self._seen = min(last, now)
 
@@ -138,67 +115,39 @@ class Timer:
             self._seen = tick
 
 
-class LiveState(Protocol):
-    """Whether a model is live."""
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class ServedCampaign:
-    """A campaign as the tables know it, for a process that serves none itself."""
-
-    campaigns: Campaigns
-    name: str
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it serves a version."""
-        found = self.campaigns.find(self.name)
-        return found is not None and found.solution_version is not None
-
-
 _GROWTH = 2
 MAX_BROKEN = 3
 _BROKEN = {RunOutcome.FAILED, RunOutcome.TIMED_OUT}
 
 
+@dataclass(slots=True)
 class FirstRun:
     """Begins a run while no model is live and there is something to learn from.
 
-    An interrupted run goes on where it was, like any other. After a run that led to no model, the
-    next begins once there are `_GROWTH` times as many events. After a run that broke, the next
-    begins with the next start of a server too, unless `MAX_BROKEN` broke one after the other.
+    After a run that led to no model, the next begins once there are `_GROWTH` times as many events;
+    after one that broke, also with the next start of a server, unless `MAX_BROKEN` broke one after
+    the other. `since` is when this server started.
     """
 
-    def __init__(self, runs: Runs, log: EventLog, live: LiveState, events: int, now: int) -> None:
-        """`events` is how many a training needs; `now` is when this server started."""
-        self._runs = runs
-        self._log = log
-        self._live = live
-        self._events = events
-        self._since = now
-        self._is_over = False
-
-    @property
-    def events_needed(self) -> int:
-        """Number of events that a training needs."""
-        return self._events
+    runs: Runs
+    log: EventLog
+    is_live: Callable[[], bool]
+    events_needed: int
+    since: int
+    _is_over: bool = False
 
     def look(self, now: int) -> None:
         """Begin the run if it is due; returns at once."""
-        if self._is_over or self._live.is_ready:
+        if self._is_over or self.is_live():
             self._is_over = True
             return
-        events = self._log.head()
-        if events < self._events:
+        events = self.log.head()
+        if events < self.events_needed:
             return
-        last = next(iter(self._runs.newest(1)), None)
+        last = next(iter(self.runs.newest(1)), None)
         if last is None or self._is_worth_another(last, events):
             with suppress(Conflict):  # another server was faster
-                self._runs.begin(Trigger.FIRST, now)
+                self.runs.begin(Trigger.FIRST, now)
 
     def _is_worth_another(self, last: RunRecord, events: int) -> bool:
         if last.ended_at is None:
@@ -206,9 +155,9 @@ class FirstRun:
         known = last.log_offset
         if known is not None and events >= known * _GROWTH:
             return True
-        newest = [run.outcome for run in self._runs.newest(MAX_BROKEN)]
+        newest = [run.outcome for run in self.runs.newest(MAX_BROKEN)]
         tired = len(newest) == MAX_BROKEN and _BROKEN.issuperset(newest)
-        return last.outcome in _BROKEN and last.ended_at < self._since and not tired
+        return last.outcome in _BROKEN and last.ended_at < self.since and not tired
 
 
 _TICKS = "ticks of retrainings"
@@ -221,8 +170,8 @@ log = structlog.get_logger()
 class GroupTimers:
     """Begins the runs of dataset groups that are due, one at a time and in turns.
 
-    If ticks were missed while no server ran, one run makes up for them. A tick before the dataset
-    group was changed last begins none. `read` reads a schedule.
+    One run makes up for all ticks that were missed. A tick before the group was changed last begins
+    none.
     """
 
     runs: Runs

@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -38,14 +37,6 @@ _RATE = re.compile(r"rate\((\d{1,6}) (minute|hour|day)s?\)")
 _UNITS = {"minute": 60 * SECOND, "hour": HOUR, "day": DAY}
 
 
-class Schedule(Protocol):
-    """A series of moments, called ticks."""
-
-    def latest(self, now: int) -> int | None:
-        """The newest tick up to `now`, or None."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class Rate:
     """A tick every `period` milliseconds, counted from 1970: the same on every server."""
@@ -53,7 +44,7 @@ class Rate:
     period: int
 
     def latest(self, now: int) -> int | None:
-        """See `Schedule.latest`."""
+        """The newest tick up to `now`."""
         return now - now % self.period
 
 
@@ -65,7 +56,7 @@ class Cron:
     zone: ZoneInfo
 
     def latest(self, now: int) -> int | None:
-        """See `Schedule.latest`."""
+        """The newest tick up to `now`, or None."""
         moment = datetime.fromtimestamp(now // SECOND, self.zone)
         tick = next(CronSim(self.fields, moment, reverse=True), None)
         if tick is None:
@@ -79,11 +70,14 @@ class Cron:
         return int(tick.timestamp()) * SECOND
 
 
-def read_schedule(text: str, zone: str) -> Schedule | None:
-    """A schedule from settings, None from empty text.
+Schedule = Rate | Cron
+"""A series of moments, called ticks."""
 
-    `rate(1 day)`, `rate(12 hours)`, or cron's minute, hour, day, month and weekday: `0 3 * * *`.
-    Raises InvalidInput for anything else, and for a time zone nobody knows.
+
+def read_schedule(text: str, zone: str) -> Schedule | None:
+    """A schedule from settings, such as `rate(1 day)` or `0 3 * * *`; None from empty text.
+
+    InvalidInput for anything else, and for a time zone nobody knows.
     """
     if not text.strip():
         return None

@@ -1,8 +1,10 @@
 """The steps of a retraining, each with its work."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from operator import itemgetter
 
 import msgspec
 from msgspec.structs import replace
@@ -20,7 +22,6 @@ from pawsonalize.engine.training.retraining.record import (
     Step,
     attempt_half,
     conclude,
-    move_on,
     with_half,
 )
 from pawsonalize.engine.training.retraining.worker import Later, StepWork
@@ -29,15 +30,11 @@ from pawsonalize.evaluation.metrics import NDCG_AT_5
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.resource import Status
-from pawsonalize.kinds.solutions import SolutionVersion
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """Asks the gate about each version, for each campaign apart.
-
-    Models are compared as of the run's moment.
-    """
+    """Asks the gate about each version, for each campaign apart, as of the run's moment."""
 
     versions: SolutionVersions
     campaigns: Campaigns
@@ -47,7 +44,7 @@ class Judging:
         """Judge the next version; after the last one, go on to the campaigns of the winners."""
         half = next((each for each in record.open_halves() if each.decision is None), None)
         if half is None:
-            return move_on(record, Step.UPDATE_CAMPAIGNS)
+            return replace(record, step=Step.UPDATE_CAMPAIGNS)
         judged = attempt_half(half, partial(self._judged, as_of=record.as_of))
         pause = PAUSE_SECONDS if judged.decision is None and judged.fate is Fate.OPEN else 0
         return Later(with_half(record, judged), pause)
@@ -77,10 +74,7 @@ _PATIENT_CHECKS = 3
 
 @dataclass(frozen=True, slots=True)
 class PromotionSteps:
-    """Campaign updates. `serve` makes this process load what a campaign asks for, and say so.
-
-    Servers do that by themselves. Without a server, nobody else would settle the update.
-    """
+    """Campaign updates; `serve` loads what a campaign asks for, where no server does that."""
 
     campaigns: Campaigns
     serve: Callable[[str, int], object]
@@ -94,17 +88,13 @@ class PromotionSteps:
         statuses = {half.campaign_status for half in record.open_halves()}
         if "" in statuses:
             return Later(record, PAUSE_SECONDS)
-        if statuses:
-            return move_on(record, Step.AWAIT_CAMPAIGNS)
-        return conclude(record)
+        return replace(record, step=Step.AWAIT_CAMPAIGNS) if statuses else conclude(record)
 
     def await_all(self, record: RunRecord, now: int) -> RunRecord | Later:
         """See whether the campaigns serve their new versions; one that never does has failed."""
         for half in record.open_halves():
             record = with_half(record, attempt_half(half, partial(self._looked_at, now=now)))
-        if record.open_halves():
-            return Later(record, self.check_seconds)
-        return conclude(record)
+        return Later(record, self.check_seconds) if record.open_halves() else conclude(record)
 
     def _updated(self, half: Half, now: int) -> Half:
         campaign = self.campaigns.get(half.campaign)
@@ -163,23 +153,17 @@ MAX_TRAININGS = 3
 
 def in_turns(halves: Sequence[Half]) -> list[Half]:
     """One half of each dataset group after the other, so that none waits for all of another."""
-    rounds: list[list[Half]] = []
-    seen: dict[str, int] = {}
+    seen = Counter[str]()
+    rounds = []
     for half in halves:
-        number = seen.get(half.dataset_group, 0)
-        seen[half.dataset_group] = number + 1
-        if number == len(rounds):
-            rounds.append([])
-        rounds[number].append(half)
-    return [half for each in rounds for half in each]
+        rounds.append(seen[half.dataset_group])
+        seen[half.dataset_group] += 1
+    return [half for _, half in sorted(zip(rounds, halves, strict=True), key=itemgetter(0))]
 
 
 @dataclass(frozen=True, slots=True)
 class Training:
-    """Trains solution versions, each in a process of its own.
-
-    At most `at_once` train at the same time; the others wait.
-    """
+    """Trains solution versions, each in a process of its own, at most `at_once` at a time."""
 
     versions: SolutionVersions
     processes: TrainingProcesses
@@ -188,7 +172,7 @@ class Training:
 
     def create(self, record: RunRecord, now: int) -> RunRecord:
         """Create versions and start their trainings; existing ones are left alone."""
-        return move_on(self._begun(record, now), Step.AWAIT_VERSIONS)
+        return replace(self._begun(record, now), step=Step.AWAIT_VERSIONS)
 
     def await_all(self, record: RunRecord, now: int) -> RunRecord | Later:
         """Look at the trainings; when all have ended, go on to judge the ACTIVE versions."""
@@ -199,13 +183,10 @@ class Training:
         open_halves = record.open_halves()
         if any(half.training_status != Status.ACTIVE for half in open_halves):
             return Later(record, self.check_seconds)
-        return move_on(record, Step.EVALUATE) if open_halves else conclude(record)
+        return replace(record, step=Step.EVALUATE) if open_halves else conclude(record)
 
     def _begun(self, record: RunRecord, now: int) -> RunRecord:
-        """The record after starting as many trainings as there is room for, in turns.
-
-        Campaigns of one solution wait for one training, and count as one.
-        """
+        """Start as many trainings as there is room for; campaigns of one solution share one."""
         create = partial(self._created, run=record.run_id, as_of=record.as_of, now=now)
         for half in in_turns(record.open_halves()):
             under_way = {
@@ -238,33 +219,23 @@ class Training:
             if not version.status.is_settled:
                 version = self.processes.stop(version.name, now)
             record = with_half(record, replace(half, training_status=version.status.value))
-        return move_on(record, Step.NOTIFY)
+        return replace(record, step=Step.NOTIFY)
 
     def _looked_at(self, half: Half, now: int) -> Half:
         version = self.processes.look(half.solution_version, now)
         if version.status in {Status.CREATE_PENDING, Status.CREATE_FAILED}:
             if half.trainings >= MAX_TRAININGS:
-                reason = (
-                    f"{version.name} could not be trained in {MAX_TRAININGS} starts:"
-                    f" {version.failure_reason}"
-                )
-                return replace(
-                    half, fate=Fate.FAILED, reason=reason, training_status=version.status
-                )
+                starts = f"{MAX_TRAININGS} starts: {version.failure_reason}"
+                reason = f"{version.name} could not be trained in {starts}"
+                status = version.status
+                return replace(half, fate=Fate.FAILED, reason=reason, training_status=status)
             version = self.processes.start(version.name, now)
             half = replace(half, trainings=half.trainings + 1)
         if version.status in {Status.CREATE_STOPPING, Status.CREATE_STOPPED}:
             reason = f"somebody stopped the training of {version.name}"
             return replace(half, fate=Fate.FAILED, reason=reason, training_status=version.status)
-        return replace(
-            half,
-            training_status=version.status.value,
-            training_progress=_progress(version),
-        )
-
-
-def _progress(version: SolutionVersion) -> str:
-    return "" if version.progress is None else version.progress.text
+        progress = "" if version.progress is None else version.progress.text
+        return replace(half, training_status=version.status.value, training_progress=progress)
 
 
 def steps(

@@ -16,7 +16,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import IO
 
 import structlog
@@ -31,11 +31,10 @@ from pawsonalize.engine.training.retraining.record import (
     Step,
     changes_of,
     end_record,
-    failed_step,
     note_times,
     read_record,
     settled,
-    with_worker,
+    with_step,
 )
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.processes import ChildProcesses
@@ -49,8 +48,8 @@ _WORKER = "worker"
 class WorkerProcesses:
     """Starts a worker if the running run has none: the run is new, or its worker died.
 
-    The server takes the run's lease first, for the new worker. So of all processes and machines
-    that look, only one starts a worker. `command` gets the lease's token as the last argument.
+    The server takes the run's lease first, and hands its token over as the last argument: so only
+    one of all processes that look starts a worker.
     """
 
     def __init__(
@@ -64,13 +63,8 @@ class WorkerProcesses:
         outlive: bool = False,
         end: Callable[[RunRecord, int], RunRecord],
     ) -> None:
-        """With `outlive`, a worker goes on when this process or its group ends.
-
-        `end` notifies of a run's outcome and ends it.
-        """
-        self._end = end
-        self._work = work
-        self._leases = leases
+        """With `outlive`, a worker goes on when this process ends; `end` notifies of an outcome."""
+        self._work, self._leases, self._end = work, leases, end
         self._children = ChildProcesses(command, environment, output, outlive=outlive)
 
     def look(self, now: int) -> None:
@@ -124,9 +118,7 @@ class HeldRun:
     """A run whose lease this process holds; its writes are LeaseLost once another one has it."""
 
     def __init__(self, table: WorkTable, name: str, steady: Callable[[], float]) -> None:
-        self._table = table
-        self._steady = steady
-        self._counted_at = steady()
+        self._table, self._steady, self._counted_at = table, steady, steady()
         self.run = self._read(name)
 
     def count(self) -> None:
@@ -143,65 +135,51 @@ class HeldRun:
         return found
 
 
+@dataclass(frozen=True, slots=True)
 class RunWorker:
     """Works on the run that has no worker, until it has ended.
 
-    `limit_seconds` is how long a run may be worked on. `steady` counts that, so neither a jump of
-    the clock nor a night without power ends a run.
+    `limit_seconds` is how long a run may be worked on, by `steady`, which no jump of the clock
+    moves.
     """
 
-    def __init__(
-        self,
-        name: str,
-        table: WorkTable,
-        leases: Leases,
-        steps: Mapping[Step, StepWork],
-        limit_seconds: float,
-        *,
-        now: Callable[[], int],
-        sleep: Callable[[float], None],
-        steady: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._name = name
-        self._table = table
-        self._leases = leases
-        self._steps = steps
-        self._limit_ms = limit_seconds * SECOND
-        self._now = now
-        self._sleep = sleep
-        self._steady = steady
+    name: str
+    table: WorkTable
+    leases: Leases
+    steps: Mapping[Step, StepWork]
+    limit_seconds: float
+    _: KW_ONLY
+    now: Callable[[], int]
+    sleep: Callable[[float], None]
+    steady: Callable[[], float] = time.monotonic
 
     def work(self, token: int | None = None) -> bool:
-        """Take the free run and bring it to its end; False if there was none.
-
-        `token` is that of its lease, if the process that started this one has taken it.
-        """
-        run = self._table.open(RETRAINING)
+        """Bring the free run to its end; False if there was none. `token` is its lease's."""
+        run = self.table.open(RETRAINING)
         if run is None:
             return False
         with ExitStack() as stack:
             if token is not None:
-                stack.enter_context(self._leases.adopted(run.name, token))
-            elif stack.enter_context(self._leases.held(run.name)) is None:
+                stack.enter_context(self.leases.adopted(run.name, token))
+            elif stack.enter_context(self.leases.held(run.name)) is None:
                 return False
-            log.info("retraining", run_id=run.key, worker=self._name)
+            log.info("retraining", run_id=run.key, worker=self.name)
             try:
-                self._to_the_end(HeldRun(self._table, run.name, self._steady))
+                held = HeldRun(self.table, run.name, self.steady)
+                if held.run.ended_at is not None:  # by a worker that was faster
+                    return True
+                record = self._resumed(held)
+                while record.ended_at is None:
+                    held.count()
+                    record = self._interrupted(held, record) or self._advanced(held, record)
             except LeaseLost:
                 log.warning("another worker goes on with the run", run_id=run.key)
         return True
 
-    def _to_the_end(self, held: HeldRun) -> None:
-        if held.run.ended_at is not None:  # by a worker that was faster
-            return
-        record = self._resumed(held)
-        while record.ended_at is None:
-            held.count()
-            record = self._interrupted(held, record) or self._advanced(held, record)
-
     def _resumed(self, held: HeldRun) -> RunRecord:
         """The record as the last worker left it; a step that killed too many workers has failed."""
-        record = with_worker(read_record(held.run), self._name)
+        record = read_record(held.run)
+        record = with_step(record, workers=(*record.steps[-1].workers, self.name))
         if len(record.steps[-1].workers) > MAX_WORKERS:
             reason = f"{MAX_WORKERS} workers began {record.step}, and none lived to finish it"
             record = self._given_up(record, reason)
@@ -213,8 +191,8 @@ class RunWorker:
             return None
         if held.run.state == CANCELLING:
             outcome, reason = RunOutcome.CANCELLED, "somebody cancelled it"
-        elif held.run.worked_ms >= self._limit_ms:
-            hours = self._limit_ms / SECOND / 3600
+        elif held.run.worked_ms >= self.limit_seconds * SECOND:
+            hours = self.limit_seconds / 3600
             outcome, reason = RunOutcome.TIMED_OUT, f"it took longer than {hours:g} hours"
         else:
             return None
@@ -233,7 +211,7 @@ class RunWorker:
 
     def _done(self, record: RunRecord) -> RunRecord | Later:
         try:
-            return self._steps[record.step](record, self._now())
+            return self.steps[record.step](record, self.now())
         except LeaseLost:
             raise
         except PawsonalizeError as error:
@@ -245,33 +223,31 @@ class RunWorker:
 
     def _tried(self, record: RunRecord, error: str, *, hopeless: bool) -> RunRecord | Later:
         """The step to be tried again after a pause, or given up."""
-        tried = failed_step(record, error)
+        tried = with_step(record, errors=(*record.steps[-1].errors, error))
         errors = len(tried.steps[-1].errors)
         if not hopeless and errors < MAX_ERRORS:
             return Later(tried, _FIRST_PAUSE_SECONDS * 2 ** (errors - 1))
         return self._given_up(tried, f"{record.step} failed: {error}")
 
     def _given_up(self, record: RunRecord, reason: str) -> RunRecord:
-        """The record after a step that cannot be done; the outcome stays if it is known."""
         if record.step is Step.NOTIFY:
-            return end_record(record, self._now())
+            return end_record(record, self.now())
         after = Step.NOTIFY if record.step is Step.STOP_TRAINING else Step.STOP_TRAINING
         outcome = record.outcome or RunOutcome.FAILED
         return settled(record, outcome, record.reason or reason, after)
 
     def _wait(self, held: HeldRun, record: RunRecord, seconds: float) -> None:
         """Pause, but no longer than until the run must stop."""
-        left = seconds
-        while left > 0:
-            self._sleep(min(left, BEAT_SECONDS))
-            left -= BEAT_SECONDS
+        while seconds > 0:
+            self.sleep(min(seconds, BEAT_SECONDS))
+            seconds -= BEAT_SECONDS
             held.count()
             if record.outcome is None and (
-                held.run.state == CANCELLING or held.run.worked_ms >= self._limit_ms
+                held.run.state == CANCELLING or held.run.worked_ms >= self.limit_seconds * SECOND
             ):
                 return
 
     def _saved(self, held: HeldRun, record: RunRecord) -> RunRecord:
-        record = note_times(record, self._now())
-        self._table.change(held.run.name, **changes_of(record))
+        record = note_times(record, self.now())
+        self.table.change(held.run.name, **changes_of(record))
         return record
