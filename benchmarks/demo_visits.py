@@ -34,7 +34,7 @@ def cut_of(world: World, share: float) -> int:
 
 def training_data(world: World, cut: int) -> TrainingData:
     """What the service would train on at the cut: bound sessions are their users'."""
-    told = world.events.columns.take(world.events.columns.moment < cut)
+    told = world.events.columns[world.events.columns.moment < cut]
     bound = np.zeros(int(world.events.columns.session.max()) + 2, bool)
     bound[told.session[told.identified]] = True
     bound[-1] = False  # adoptions have no session

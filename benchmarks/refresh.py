@@ -51,7 +51,7 @@ _QUANTILES = (0.025, 0.975)
 def _without(world: World, new: int) -> World:
     """The world before its newest events."""
     kept = np.arange(len(world.events) - new)
-    events = replace(world.events, columns=world.events.columns.take(kept))
+    events = replace(world.events, columns=world.events.columns[kept])
     return replace(world, events=events)
 
 

@@ -200,10 +200,10 @@ def _stock(market: Market, dice: np.random.Generator, start: int) -> AnimalColum
     coming = round(market.arrivals * market.days)
     pool = draw_animals(WorldSettings(animals=400, days=market.days, shelters=SHELTERS), dice, END)
     kept = np.sort(dice.choice(len(pool), market.initial + coming, replace=False))
-    stock = pool.take(kept)
+    stock = pool[kept]
     stock.listed[: market.initial] = start - dice.integers(0, 40 * DAY, market.initial)
     stock.listed[market.initial :] = np.sort(dice.integers(start, END, coming))
-    return stock.take(np.argsort(stock.listed, kind="stable"))
+    return stock[np.argsort(stock.listed, kind="stable")]
 
 
 def _sessions(market: Market, dice: np.random.Generator, start: int) -> tuple[Session, ...]:

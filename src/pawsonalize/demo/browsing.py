@@ -1,7 +1,7 @@
-"""Sessions of the demo world, walked view by view, all sessions of a block at once."""
+"""Visits, pages and views of the demo world, all sessions of a block at once."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from pawsonalize.demo import calibration as measured
 from pawsonalize.demo.adopters import Affinities
 from pawsonalize.demo.settings import WorldSettings
 from pawsonalize.demo.stock import AnimalColumns
+from pawsonalize.demo.traits import Bools, Columns, Floats, Int32s, Ints
 from pawsonalize.demo.utility import Utility, notice_weights
 from pawsonalize.domain.times import DAY, HOUR, SECOND
 
@@ -29,25 +30,15 @@ _HAPPENS = 0.93
 
 
 @dataclass(frozen=True, slots=True)
-class Visits:
-    """Sessions as columns, in order of their start."""
+class Visits(Columns):
+    """Sessions as columns, in order of their start. Moments are ms since 1970, as in the world."""
 
-    visitor: NDArray[np.int64]
-    """Rows of `Affinities`."""
-    start: NDArray[np.int64]
-    """Milliseconds since 1970."""
-    views: NDArray[np.int64]
-    species: NDArray[np.int64]
-    """Positions in `calibration.SPECIES`."""
-    login: NDArray[np.int64]
+    visitor: Ints
+    start: Ints
+    views: Ints
+    species: Ints
+    login: Ints
     """From which view on the user id is known: 0 for all, `NEVER` for none."""
-
-    def __len__(self) -> int:
-        return len(self.start)
-
-    def take(self, rows: NDArray[np.int64] | slice) -> "Visits":
-        """These sessions only, in this order."""
-        return Visits(*(getattr(self, column.name)[rows] for column in fields(self)))
 
 
 def guests_of(settings: WorldSettings) -> int:
@@ -76,10 +67,10 @@ def draw_visits(
     visits = Visits(visitor, _moment(rng, day, start), views, species, login)
     order = np.argsort(visits.start, kind="stable")
     ended = start + settings.days * DAY
-    return visits.take(order[visits.start[order] < ended])  # some guests would come back later
+    return visits[order[visits.start[order] < ended]]  # some guests would come back later
 
 
-_Part = tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]
+_Part = tuple[Ints, Floats, Ints, Ints]
 
 
 def _of_adopters(settings: WorldSettings, rng: np.random.Generator, sessions: int) -> _Part:
@@ -103,7 +94,6 @@ def _of_adopters(settings: WorldSettings, rng: np.random.Generator, sessions: in
 def _of_guests(
     settings: WorldSettings, rng: np.random.Generator, sessions: int, first: int, last: int
 ) -> _Part:
-    """Guests look around for a day or two."""
     if last == first:
         sessions = 0
     visitor = rng.integers(first, max(last, first + 1), sessions)
@@ -124,7 +114,6 @@ def _of_bots(settings: WorldSettings, rng: np.random.Generator) -> _Part:
 
 
 def _sessions(settings: WorldSettings) -> int:
-    """Sessions of people that bring the events wanted."""
     per_session = mean_views() * (1 + sum(measured.FUNNEL_RATES))
     bots = settings.bot_share if settings.bots else 0
     return max(1, round(settings.events * (1 - bots) / per_session / _HAPPENS))
@@ -135,14 +124,13 @@ def mean_views() -> float:
     return float(_VIEWS_MEDIAN * np.exp(_VIEWS_SPREAD**2 / 2) + 0.5)
 
 
-def _views(rng: np.random.Generator, sessions: int) -> NDArray[np.int64]:
+def _views(rng: np.random.Generator, sessions: int) -> Ints:
     drawn = np.ceil(rng.lognormal(np.log(_VIEWS_MEDIAN), _VIEWS_SPREAD, sessions))
     return np.minimum(drawn, MAX_VIEWS).astype(np.int64)
 
 
-def _moment(rng: np.random.Generator, day: NDArray[np.float64], start: int) -> NDArray[np.int64]:
-    """Moments of the days, at an hour people visit."""
-    weight = np.roll(measured.HOUR_WEIGHT, -measured.UTC_OFFSET_HOURS).astype(float)
+def _moment(rng: np.random.Generator, day: Floats, start: int) -> Ints:
+    weight = np.roll(measured.BY_HOUR, -measured.UTC_OFFSET_HOURS).astype(float)
     hour = rng.choice(24, len(day), p=weight / weight.sum())
     clock = hour * HOUR + rng.integers(0, HOUR, len(day))
     return np.asarray(start + day.astype(np.int64) * DAY + (clock - start) % DAY)
@@ -152,18 +140,17 @@ _KINDS = len(measured.SPECIES)
 _SPARE = 4  # looked at beyond the page, to fill the places of who is not here yet, or no longer
 
 
+# A visitor sees a stretch of the day's shuffled animals from a random place on, so each is shown
+# equally often at every position: the log is fit for learning position bias, and other rankings.
 @dataclass(frozen=True, slots=True)
 class SitePages:
-    """Animals by day and species: cell c holds `animals[offsets[c]:offsets[c + 1]]`, shuffled.
-
-    A cell has every animal that is available at some moment of the day.
-    """
+    """Animals by day and species: cell c holds animals[offsets[c]:offsets[c + 1]], shuffled."""
 
     start: int
-    offsets: NDArray[np.int64]
-    animals: NDArray[np.int32]
-    listed: NDArray[np.int64]
-    adopted: NDArray[np.int64]
+    offsets: Ints
+    animals: Int32s
+    listed: Ints
+    adopted: Ints
 
     @classmethod
     def of(
@@ -183,17 +170,11 @@ class SitePages:
         offsets = np.searchsorted(cell[order], np.arange(cells + 1))
         return cls(start, offsets, animal[order].astype(np.int32), stock.listed, stock.adopted)
 
-    def cell(self, moment: NDArray[np.int64], species: NDArray[np.int64]) -> NDArray[np.int64]:
+    def cell(self, moment: Ints, species: Ints) -> Ints:
         """The cell of a moment (ms since 1970, inside the world) and a species."""
         return np.asarray((moment - self.start) // DAY * _KINDS + species)
 
-    def pages(
-        self,
-        rng: np.random.Generator,
-        moment: NDArray[np.int64],
-        species: NDArray[np.int64],
-        size: int,
-    ) -> NDArray[np.int32]:
+    def pages(self, rng: np.random.Generator, moment: Ints, species: Ints, size: int) -> Int32s:
         """A page for each visitor, shape (visitors, size): distinct animals, then -1 to fill."""
         cell = self.cell(moment, species)
         held = self.offsets[cell + 1] - self.offsets[cell]
@@ -209,8 +190,8 @@ class SitePages:
         page[holed] = np.take_along_axis(page[holed], order, axis=1)
         return page[:, :size]
 
-    def available(self, animal: NDArray[np.int32], moment: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether each animal is listed and not yet adopted at the moment; the two broadcast."""
+    def available(self, animal: Int32s, moment: Ints) -> Bools:
+        """True if each animal is listed and not yet adopted at the moment; the two broadcast."""
         return np.asarray((self.listed[animal] <= moment) & (moment < self.adopted[animal]))
 
 
@@ -220,34 +201,18 @@ _BOT_PACE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Views:
+class Views(Columns):
     """Views as columns of one length."""
 
-    session: NDArray[np.int32]
-    """Rows of `Visits`."""
+    session: Int32s
     step: NDArray[np.int16]
-    moment: NDArray[np.int64]
-    dwell: NDArray[np.int32]
-    """Time that the visitor looked, in milliseconds."""
-    animal: NDArray[np.int32]
-    """Rows of `AnimalColumns`."""
+    moment: Ints
+    dwell: Int32s
+    animal: Int32s
     position: NDArray[np.int8]
     """The place on the page; -1 where the visitor stayed with the same animal."""
-    page: NDArray[np.int32]
+    page: Int32s
     """The animals shown, by position: -1 where the page was shorter, all -1 without a page."""
-
-    def __len__(self) -> int:
-        return len(self.moment)
-
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "Views":
-        """These views only, in this order."""
-        return Views(*(getattr(self, column.name)[rows] for column in fields(self)))
-
-    @classmethod
-    def joined(cls, parts: list["Views"]) -> "Views":
-        """One after the other."""
-        names = [column.name for column in fields(cls)]
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 def browse(
@@ -268,14 +233,12 @@ def browse(
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """A walk of people (with their utility) or of bots (without one)."""
-
     settings: WorldSettings
     utility: Utility | None
     site: SitePages
     rng: np.random.Generator
 
-    def through(self, visits: Visits, rows: NDArray[np.int64]) -> Iterator[Views]:
+    def through(self, visits: Visits, rows: Ints) -> Iterator[Views]:
         """One step of all these sessions after the other; at each, those with views left."""
         rows = rows[np.argsort(-visits.views[rows], kind="stable")]
         moment = visits.start[rows]
@@ -301,14 +264,11 @@ class _Walk:
                 position=position,
                 page=page,
             )
-            yield views.take(seen)
+            yield views[seen]
             previous[seen] = animal[seen]
             moment[:going] += dwell
 
-    def _choose(
-        self, visitor: NDArray[np.int64], page: NDArray[np.int32], previous: NDArray[np.int32]
-    ) -> NDArray[np.int8]:
-        """The position each visitor picks (Gumbel-max); any where the page is empty."""
+    def _choose(self, visitor: Ints, page: Int32s, previous: Int32s) -> NDArray[np.int8]:
         drawn = self.rng.standard_exponential(page.shape, np.float32)
         noise = -np.log(np.maximum(drawn, np.finfo(np.float32).tiny))
         odds = noise + notice_weights(page.shape[1], self.settings.position_bias)
@@ -319,13 +279,12 @@ class _Walk:
         odds[(page < 0) | (page == previous[:, None])] = -np.inf
         return np.asarray(odds.argmax(axis=1), np.int8)
 
-    def _stays(self, moment: NDArray[np.int64], previous: NDArray[np.int32]) -> NDArray[np.bool_]:
-        """Draw the visitors who look at the same animal again (if it is still there)."""
+    def _stays(self, moment: Ints, previous: Int32s) -> Bools:
         again = self.rng.random(len(previous)) < self.settings.revisit_rate
         available = self.site.available(previous, moment)
         return np.asarray(again & (previous >= 0) & available & (self.utility is not None))
 
-    def _dwell(self, size: int) -> NDArray[np.int32]:
+    def _dwell(self, size: int) -> Int32s:
         seconds = self.rng.lognormal(np.log(_DWELL_MEDIAN), _DWELL_SPREAD, size)
         if self.utility is None:
             seconds *= _BOT_PACE

@@ -7,8 +7,6 @@ Sizes are in the order small, medium, large, extra large; ages baby, young, adul
 Hazard ratios are of adoption per day; they describe, they do not explain.
 """
 
-from types import MappingProxyType
-
 CAT, DOG, RABBIT = "1", "2", "3"
 SPECIES = (CAT, DOG, RABBIT)
 
@@ -33,27 +31,13 @@ SIZE_HAZARD = ((1.0, 1.0, 1.0, 1.0), (1.56, 1.0, 0.98, 0.92), (1.0, 1.0, 1.0, 1.
 # [C] hr_cat_sonoma.age_pf, hr_dog_sonoma.age_pf; rabbits [A] as cats
 AGE_HAZARD = ((2.17, 1.49, 1.0, 0.76), (2.80, 2.07, 1.0, 0.59), (2.17, 1.49, 1.0, 0.76))
 
-# [C] hr_dog_sonoma.family and hr_cat_sonoma.family
-FAMILY_HAZARD = MappingProxyType(
-    {
-        "bully": 0.56,
-        "husky_spitz": 0.66,
-        "herding": 0.73,
-        "shepherd_guard": 0.86,
-        "retriever_sporting": 1.0,
-        "chihuahua": 1.03,
-        "hound": 1.12,
-        "other_dog": 1.19,
-        "terrier": 1.29,
-        "toy_companion": 1.43,
-        "dsh": 1.0,
-        "dmh": 1.04,
-        "dlh": 1.23,
-        "siamese": 1.61,
-        "other_cat": 0.99,
-        "rabbit": 1.0,  # [A]
-    }
-)
+# [C] hr_dog_sonoma.family and hr_cat_sonoma.family; rabbits [A]
+FAMILY_HAZARD = {
+    "bully": 0.56, "husky_spitz": 0.66, "herding": 0.73, "shepherd_guard": 0.86,
+    "retriever_sporting": 1.0, "chihuahua": 1.03, "hound": 1.12, "other_dog": 1.19,
+    "terrier": 1.29, "toy_companion": 1.43, "dsh": 1.0, "dmh": 1.04, "dlh": 1.23,
+    "siamese": 1.61, "other_cat": 0.99, "rabbit": 1.0,
+}  # fmt: skip
 
 # [C] hr_cat_pooled….male and .black, hr_dog_sonoma.male and .black; rabbits [A]
 MALE_HAZARD = (1.11, 0.86, 1.0)
@@ -76,30 +60,5 @@ GOOD_WITH_SHARE = ((0.80, 0.55, 0.80), (0.78, 0.75, 0.50), (0.70, 0.30, 0.30))
 FUNNEL_RATES = (0.065, 0.022, 0.006)
 
 # [A] the share of visits by hour of the day, local time: evenings, and a little at lunch
-HOUR_WEIGHT = (
-    4,
-    2,
-    1,
-    1,
-    1,
-    2,
-    4,
-    8,
-    12,
-    14,
-    15,
-    17,
-    20,
-    18,
-    16,
-    16,
-    18,
-    22,
-    28,
-    34,
-    36,
-    30,
-    18,
-    9,
-)
+BY_HOUR = (4, 2, 1, 1, 1, 2, 4, 8, 12, 14, 15, 17, 20, 18, 16, 16, 18, 22, 28, 34, 36, 30, 18, 9)
 UTC_OFFSET_HOURS = -8  # the demo region lies on the Pacific coast; it has no summer time

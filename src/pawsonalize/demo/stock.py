@@ -1,11 +1,9 @@
-"""The animals of a world: who comes in, when, how long each waits, and how the site lists it."""
+"""The animals of a world: arrivals, stays, and how the site lists them. Tables of our own."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from statistics import NormalDist
-from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawsonalize.demo import calibration as measured
 from pawsonalize.demo.settings import WorldSettings
@@ -15,6 +13,10 @@ from pawsonalize.demo.traits import (
     BREED_SIZES,
     BREED_SPECIES,
     BREEDS,
+    Bools,
+    Columns,
+    Floats,
+    Ints,
     Traits,
 )
 from pawsonalize.domain.animals import Animal
@@ -46,24 +48,13 @@ COLOURS = (
 )
 
 # Breeds that are, or always have, one coat.
-COAT_OF_BREED = MappingProxyType(
-    {
-        "Tabby": "brown tabby",
-        "Tuxedo": "black and white",
-        "Calico": "calico",
-        "Tortoiseshell": "tortoiseshell",
-        "Siamese": "seal point",
-        "Himalayan": "seal point",
-        "Snowshoe": "seal point and white",
-        "Birman": "seal point",
-        "Russian_Blue": "blue",
-        "Bombay": "black",
-        "Dalmatian": "white and black",
-        "Golden_Retriever": "golden",
-        "Samoyed": "white",
-        "Vizsla": "rust",
-    }
-)
+COAT_OF_BREED = {
+    "Tabby": "brown tabby", "Tuxedo": "black and white", "Calico": "calico",
+    "Tortoiseshell": "tortoiseshell", "Siamese": "seal point", "Himalayan": "seal point",
+    "Snowshoe": "seal point and white", "Birman": "seal point", "Russian_Blue": "blue",
+    "Bombay": "black", "Dalmatian": "white and black", "Golden_Retriever": "golden",
+    "Samoyed": "white", "Vizsla": "rust",
+}  # fmt: skip
 # The coats of these need two X chromosomes.
 FEMALE_BREEDS = frozenset({"Calico", "Tortoiseshell"})
 
@@ -100,31 +91,21 @@ _BLACK = np.array([COAT_OF_BREED.get(name) == "black" for name in BREED_NAMES])
 
 
 @dataclass(frozen=True, slots=True)
-class AnimalColumns:
+class AnimalColumns(Columns):
     """All animals in care during the world as columns, in order of listing."""
 
     traits: Traits
-    male: NDArray[np.bool_]
-    black: NDArray[np.bool_]
-    photos: NDArray[np.int64]
-    good_with: NDArray[np.int64]
+    male: Bools
+    black: Bools
+    photos: Ints
+    good_with: Ints
     """Kids, dogs, cats: -1 not known, 0 no, 1 yes; shape (animals, 3)."""
-    shelter: NDArray[np.int64]
-    charm: NDArray[np.float64]
+    shelter: Ints
+    charm: Floats
     """Log hazard ratio by which it is wanted more than its group, mean 0 in each species."""
-    listed: NDArray[np.int64]
-    """Milliseconds since 1970."""
-    adopted: NDArray[np.int64]
-    """Milliseconds since 1970, also of animals that leave only after the end."""
-
-    def __len__(self) -> int:
-        return len(self.listed)
-
-    def take(self, rows: NDArray[np.int64]) -> "AnimalColumns":
-        """The stock of these rows only, in this order."""
-        traits = Traits(self.traits.breed[rows], self.traits.size[rows], self.traits.age[rows])
-        columns = [getattr(self, column.name) for column in fields(self)[1:]]
-        return AnimalColumns(traits, *(column[rows] for column in columns))
+    listed: Ints
+    adopted: Ints
+    """Also of animals that leave only after the end."""
 
 
 def draw_animals(settings: WorldSettings, rng: np.random.Generator, end: int) -> AnimalColumns:
@@ -140,13 +121,12 @@ def draw_animals(settings: WorldSettings, rng: np.random.Generator, end: int) ->
         wanted *= 2
     drawn = np.arange(int(np.searchsorted(waiting, settings.animals)) + 1)
     seen = drawn[pool.adopted[drawn] > start]
-    return pool.take(seen[np.argsort(pool.listed[seen], kind="stable")])
+    return pool[seen[np.argsort(pool.listed[seen], kind="stable")]]
 
 
 def _draw_pool(
     settings: WorldSettings, rng: np.random.Generator, size: int, end: int
 ) -> AnimalColumns:
-    """Independent arrivals over warm-up and world, in random order."""
     traits, listed = _arrivals(rng, size, end, settings.days + WARM_UP_DAYS)
     species, n = traits.species, len(listed)
     male = (rng.random(n) < measured.MALE_SHARE) & ~_FEMALE[traits.breed]
@@ -173,10 +153,8 @@ def _draw_pool(
     )
 
 
-def _arrivals(
-    rng: np.random.Generator, size: int, end: int, span: int
-) -> tuple[Traits, NDArray[np.int64]]:
-    """Draw arrivals: kittens by their season, all others evenly; about 3 in 5 of `size`."""
+def _arrivals(rng: np.random.Generator, size: int, end: int, span: int) -> tuple[Traits, Ints]:
+    """Kittens by their season, all others evenly; about 3 in 5 of `size`."""
     weight = BREED_SHARE / np.bincount(BREED_SPECIES, BREED_SHARE)[BREED_SPECIES]
     breed = rng.choice(len(weight), size, p=weight * np.take(measured.SPECIES_SHARE, BREED_SPECIES))
     species = BREED_SPECIES[breed]
@@ -187,30 +165,22 @@ def _arrivals(
     )
     day = end - DAY * rng.integers(1, span + 1, size)
     listed = np.minimum(_in_opening_hours(rng, day, day), end - 1)
-    index = np.take(measured.KITTEN_MONTH_INDEX, _month(listed))
+    month = listed.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64) % 12
+    index = np.take(measured.KITTEN_MONTH_INDEX, month)
     kitten = (species == 0) & (traits.age == 0)
     season = np.where(kitten, index, np.mean(measured.KITTEN_MONTH_INDEX))
     kept = rng.random(size) * max(measured.KITTEN_MONTH_INDEX) < season
     return Traits(breed[kept], traits.size[kept], traits.age[kept]), listed[kept]
 
 
-def _charm(
-    species: NDArray[np.int64],
-    male: NDArray[np.bool_],
-    black: NDArray[np.bool_],
-    photos: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Log hazard ratio of sex, coat and photos, as measured."""
+def _charm(species: Ints, male: Bools, black: Bools, photos: Ints) -> Floats:
     by_photos = np.log(-np.log(measured.NOT_ADOPTED_IN_100_DAYS_BY_PHOTOS))
     step = np.searchsorted((1, 2, 4, 6), photos, side="right")
     total = male * np.log(np.take(measured.MALE_HAZARD, species)) + by_photos[step]
     return np.asarray(total + black * np.log(np.take(measured.BLACK_HAZARD, species)))
 
 
-def _stays(
-    rng: np.random.Generator, species: NDArray[np.int64], log_hazard: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Lengths of stay in ms: log-normal, with proportional hazards."""
+def _stays(rng: np.random.Generator, species: Ints, log_hazard: Floats) -> Ints:
     survival = rng.random(len(species)) ** np.exp(-log_hazard)
     normal = NormalDist().inv_cdf
     score = np.array([normal(min(max(1.0 - s, 1e-9), 1 - 1e-9)) for s in survival.tolist()])
@@ -220,30 +190,21 @@ def _stays(
     return np.asarray(np.minimum(days, WARM_UP_DAYS) * DAY, np.int64)
 
 
-def _in_opening_hours(
-    rng: np.random.Generator, moment: NDArray[np.int64], earliest: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """The moments moved to between 10 and 18 o'clock of their day, never before `earliest`."""
+def _in_opening_hours(rng: np.random.Generator, moment: Ints, earliest: Ints) -> Ints:
     midnight = moment // DAY * DAY - measured.UTC_OFFSET_HOURS * HOUR
     opened = midnight + 10 * HOUR + rng.integers(0, 8 * HOUR, len(moment))
     return np.asarray(np.maximum(opened, earliest))
 
 
-def _pick(rng: np.random.Generator, weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    """One column per row, by the row's weights."""
+def _pick(rng: np.random.Generator, weights: Floats) -> Ints:
     total = np.cumsum(weights, axis=1)
     return np.asarray((rng.random((len(weights), 1)) * total[:, -1:] > total).sum(axis=1))
 
 
-def _centred(values: NDArray[np.float64], species: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The values less the mean of their species."""
+def _centred(values: Floats, species: Ints) -> Floats:
     n = len(measured.SPECIES)
     mean = np.bincount(species, values, n) / np.maximum(np.bincount(species, minlength=n), 1)
     return np.asarray(values - mean[species])
-
-
-def _month(moment: NDArray[np.int64]) -> NDArray[np.int64]:
-    return moment.astype("datetime64[ms]").astype("datetime64[M]").astype(np.int64) % 12
 
 
 _GOOD_WITH = {-1: GoodWith.UNKNOWN, 0: GoodWith.NO, 1: GoodWith.YES}

@@ -1,16 +1,13 @@
-"""The breeds of the demo world, a table of our own, and the same as arrays.
+"""The breeds of the demo world, a table of our own, and arrays of traits.
 
-Arrays handle groups by the thousand.
-
-`share` is the weight among arrivals of the species, `sizes` the weights of small, medium, large
-and extra large, `appeal` the log of how much faster than its family the breed finds a home.
-Families are those of `calibration.FAMILY_HAZARD`; their shares follow two public shelters (cats:
-78 to 83% short-haired domestic, which sites list partly by coat). Two names carry a hyphen on
-purpose: only a breed may, and readers of item ids must cope.
+`share` is the weight among arrivals of the species, `sizes` the weights of small to extra large,
+`appeal` the log of how much faster than its family the breed finds a home. Shares of families
+follow two public shelters. Two names carry a hyphen: readers of item ids must cope with it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +15,12 @@ from numpy.typing import NDArray
 from pawsonalize.demo import calibration
 from pawsonalize.demo.calibration import CAT, DOG, RABBIT
 from pawsonalize.domain.groups import AnimalGroup
+
+Singles = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Int32s = NDArray[np.int32]
+Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,32 +154,44 @@ _BREED_HAZARD = np.array(
 )
 _SIZE_HAZARD = np.log(calibration.SIZE_HAZARD)
 _AGE_HAZARD = np.log(calibration.AGE_HAZARD)
-_BREED_CODE = {(breed.species, breed.name): code for code, breed in enumerate(BREEDS)}
-_CODES_FROM_ONE = ("1", "2", "3", "4")
 
 
 @dataclass(frozen=True, slots=True)
-class Traits:
-    """Attributes of groups, or of animals: codes from 0, arrays of one length."""
+class Columns:
+    """Arrays of one length, or more columns: a row is one thing."""
 
-    breed: NDArray[np.int64]
-    """Positions in `BREEDS`, which give species and family; -1: not in that table."""
-    size: NDArray[np.int64]
-    """In the order of their ids."""
-    age: NDArray[np.int64]
-    """In the order of their ids."""
+    def __len__(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
+    def __getitem__(self, rows: Any) -> Self:
+        return type(self)(*(getattr(self, column.name)[rows] for column in fields(self)))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """One after the other."""
+        names = [column.name for column in fields(cls)]
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+@dataclass(frozen=True, slots=True)
+class Traits(Columns):
+    """Attributes of groups, or of animals: codes from 0."""
+
+    breed: Ints
+    size: Ints
+    age: Ints
 
     @property
-    def species(self) -> NDArray[np.int64]:
+    def species(self) -> Ints:
         """Index into `calibration.SPECIES`."""
         return BREED_SPECIES[self.breed]
 
     @property
-    def family(self) -> NDArray[np.int64]:
+    def family(self) -> Ints:
         """Index into `FAMILIES`."""
         return BREED_FAMILY[self.breed]
 
-    def log_hazard(self) -> NDArray[np.float64]:
+    def log_hazard(self) -> Floats:
         """Log of the adoption hazard ratio that breed, size and age bring."""
         species = self.species
         total = _BREED_HAZARD[self.breed] + _SIZE_HAZARD[species, self.size]
@@ -185,23 +200,9 @@ class Traits:
     def groups(self) -> list[AnimalGroup]:
         """The animal group of each row; rows of one group share one object."""
         known: dict[tuple[int, int, int], AnimalGroup] = {}
-        rows = zip(self.breed.tolist(), self.size.tolist(), self.age.tolist(), strict=True)
-        return [known.setdefault(row, _group(*row)) for row in rows]
-
-    @classmethod
-    def of(cls, groups: Sequence[AnimalGroup]) -> "Traits":
-        """The codes of the groups; what the table does not know gets the breed -1."""
-        rows = np.array([_codes(group) for group in groups], np.int64).reshape(-1, 3)
-        return cls(rows[:, 0], rows[:, 1], rows[:, 2])
-
-
-def _group(breed: int, size: int, age: int) -> AnimalGroup:
-    row = BREEDS[breed]
-    return AnimalGroup(row.species, row.name, _CODES_FROM_ONE[size], _CODES_FROM_ONE[age])
-
-
-def _codes(group: AnimalGroup) -> tuple[int, int, int]:
-    breed = _BREED_CODE.get((group.species, group.breed), -1)
-    if breed < 0 or group.size not in _CODES_FROM_ONE or group.age not in _CODES_FROM_ONE:
-        return -1, 0, 0
-    return breed, int(group.size) - 1, int(group.age) - 1
+        rows = [*zip(self.breed.tolist(), self.size.tolist(), self.age.tolist(), strict=True)]
+        for breed, size, age in rows:
+            kind = BREEDS[breed]
+            group = AnimalGroup(kind.species, kind.name, str(size + 1), str(age + 1))
+            known.setdefault((breed, size, age), group)
+        return [known[row] for row in rows]

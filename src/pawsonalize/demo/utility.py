@@ -17,21 +17,19 @@ from pawsonalize.demo import calibration as measured
 from pawsonalize.demo.adopters import (
     FAVOURITES,
     Affinities,
-    expected_household_log_odds,
     flag_code,
     household_log_odds,
 )
 from pawsonalize.demo.settings import WorldSettings
 from pawsonalize.demo.stock import AnimalColumns
-from pawsonalize.demo.traits import Traits
+from pawsonalize.demo.traits import Floats, Ints, Singles
 
 Codes = NDArray[np.signedinteger]
-LogOdds = NDArray[np.float32]
+LogOdds = Singles
 
 # What likeness in breed, family, size and age adds to the log odds of the next choice.
 _LIKENESS = (1.2, 0.6, 0.5, 0.5)
 _HOUSEHOLD = household_log_odds()
-_EXPECTED_HOUSEHOLD = expected_household_log_odds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +44,6 @@ class Utility:
     shelter: NDArray[np.int16]
     flags: NDArray[np.int16]
     appeal: LogOdds
-    appeal_weight: float
     coherence: float
 
     @classmethod
@@ -62,7 +59,6 @@ class Utility:
             shelter=stock.shelter.astype(np.int16),
             flags=flag_code(stock.good_with).astype(np.int16),
             appeal=appeal.astype(np.float32),
-            appeal_weight=settings.appeal,
             coherence=settings.coherence,
         )
 
@@ -76,18 +72,6 @@ class Utility:
         total += _HOUSEHOLD[affinities.home[visitor], self.flags[animal]]
         total += self._favourite(visitor, self.breed[animal])
         return total
-
-    def of_groups(self, visitor: int, groups: Traits) -> NDArray[np.float64]:
-        """Log odds expected of an animal of each group, NaN for a breed nobody knows.
-
-        What the individual adds (charm, household flags, shelter) enters by its mean.
-        """
-        who, affinities = np.array(visitor), self.affinities
-        total = self.appeal_weight * groups.log_hazard() + affinities.family[who, groups.family]
-        total += affinities.size[who, groups.size] + affinities.age[who, groups.age]
-        total += _EXPECTED_HOUSEHOLD[affinities.home[who], groups.species]
-        total += affinities.shelter[who, self.shelter].mean() + self._favourite(who, groups.breed)
-        return np.where(groups.breed < 0, np.nan, total)
 
     def intent(self, previous: Codes, animal: Codes) -> LogOdds:
         """Log odds that likeness to the animal just seen adds; the two broadcast."""
@@ -108,44 +92,31 @@ class Utility:
         return total
 
 
-def notice_weights(size: int, bias: float) -> NDArray[np.float32]:
+def notice_weights(size: int, bias: float) -> Singles:
     """Log weight with which each position of a page is noticed, from 0."""
     return np.asarray(-bias * np.log1p(np.arange(size)), np.float32)
 
-
-Floats = NDArray[np.float64]
 
 _CROWD = 500  # visitors that stand for everybody; affinities are drawn independently
 
 
 @dataclass(frozen=True, slots=True)
 class Oracle:
-    """True choice probabilities of a world; visitors and animals are positions."""
+    """True choice probabilities: all is known but the next page and chance. IDs are positions."""
 
     settings: WorldSettings
     utility: Utility
     stock: AnimalColumns
-    group: NDArray[np.int64]
+    group: Ints
 
-    def available(self, at: int) -> NDArray[np.int64]:
+    def available(self, at: int) -> Ints:
         """Positions of the animals that are listed and not adopted at the moment."""
         return np.flatnonzero((self.stock.listed <= at) & (at < self.stock.adopted))
 
-    def baseline(self, visitor: int) -> Floats:
-        """By species: what turns log odds within it into a log probability over all the stock."""
-        odds = self.utility.of_animals(np.array(visitor), np.arange(len(self.stock)))
-        total = np.bincount(self.stock.traits.species, np.exp(odds), len(measured.SPECIES))
-        share = self.utility.affinities.species[visitor].astype(float)
-        return np.asarray(np.log(np.maximum(share, 1e-9) / np.maximum(total, 1e-9)))
-
     def next_view(
-        self, visitor: int | None, available: NDArray[np.int64], previous: int | None = None
-    ) -> NDArray[np.float64]:
-        """Probability that the next view is of each available animal; sums to 1, or is empty.
-
-        Without `previous` it is a session's first view. `visitor` None is a stranger: the mean
-        over a crowd.
-        """
+        self, visitor: int | None, available: Ints, previous: int | None = None
+    ) -> Floats:
+        """Probability of each available animal to be viewed next; visitor None is the mean one."""
         crowd = np.arange(min(_CROWD, self.settings.adopters))
         who = crowd if visitor is None else np.array([visitor])
         odds = self.utility.of_animals(who[:, None], available).astype(float)
@@ -161,12 +132,8 @@ class Oracle:
         stays = self.settings.revisit_rate * again
         return np.asarray(stays + (1 - stays.sum()) * fresh / max(fresh.sum(), 1e-300))
 
-    def _picked(self, weight: Floats, share: Floats, available: NDArray[np.int64]) -> Floats:
-        """Probabilities, shape (visitors, animals): the species looked for, then the pick.
-
-        At position k of a page of n with notice e_k, an animal of weight w is picked with
-        probability e_k w / (e_k w + (e_1 + … + e_n - e_k) m); m is the mean of the rivals.
-        """
+    def _picked(self, weight: Floats, share: Floats, available: Ints) -> Floats:
+        """Chance of each pick, shape (visitors, animals); rivals on a page count by their mean."""
         picked = np.zeros_like(weight)
         kinds = self.stock.traits.species[available]
         for species in range(len(measured.SPECIES)):

@@ -1,7 +1,7 @@
-"""The demo world: its visitors and what they do, from looking to adopting."""
+"""The demo world: its events, from looking to adopting, and the truth behind them."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from typing import overload
 
 import numpy as np
@@ -12,7 +12,7 @@ from pawsonalize.demo.adopters import draw_affinities
 from pawsonalize.demo.browsing import SitePages, Views, Visits, browse, draw_visits, guests_of
 from pawsonalize.demo.settings import WorldSettings
 from pawsonalize.demo.stock import AnimalColumns, Shelter, draw_animals, list_animals, list_shelters
-from pawsonalize.demo.traits import Traits
+from pawsonalize.demo.traits import Bools, Columns, Floats, Int32s, Ints, Singles
 from pawsonalize.demo.utility import Oracle, Utility
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotFound
@@ -25,35 +25,19 @@ VIEW, FAVORITE, INQUIRY, APPLICATION, ADOPTION = range(len(EVENT_TYPES))
 
 
 @dataclass(frozen=True, slots=True)
-class EventColumns:
+class EventColumns(Columns):
     """Events as columns of one length; `WorldEvents` has them in order of time."""
 
-    moment: NDArray[np.int64]
-    """Milliseconds since 1970."""
+    moment: Ints
     kind: NDArray[np.int8]
-    visitor: NDArray[np.int32]
-    session: NDArray[np.int32]
+    visitor: Int32s
+    session: Int32s
     """-1 for an adoption, which the shelter reports."""
-    identified: NDArray[np.bool_]
-    """Whether the event carries the user's id."""
-    animal: NDArray[np.int32]
-    page: NDArray[np.int32]
+    identified: Bools
+    animal: Int32s
+    page: Int32s
     """A row of the pages shown; -1 without a page."""
     position: NDArray[np.int8]
-    """The place on the page; -1 without a page."""
-
-    def __len__(self) -> int:
-        return len(self.moment)
-
-    def take(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> "EventColumns":
-        """These events only, in this order."""
-        return EventColumns(*(getattr(self, column.name)[rows] for column in fields(self)))
-
-    @classmethod
-    def joined(cls, parts: Sequence["EventColumns"]) -> "EventColumns":
-        """One after the other."""
-        names = [column.name for column in fields(cls)]
-        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +45,7 @@ class WorldEvents(Sequence[Event]):
     """The events in time order, made into `Event` values one at a time, as they are read."""
 
     columns: EventColumns
-    pages: NDArray[np.int32]
+    pages: Int32s
     user_ids: tuple[str, ...]
     animal_ids: tuple[str, ...]
     item_ids: tuple[str, ...]
@@ -90,6 +74,7 @@ class WorldEvents(Sequence[Event]):
         moment, animal = int(columns.moment[row]), int(columns.animal[row])
         session, page = int(columns.session[row]), int(columns.page[row])
         visitor = int(columns.visitor[row])
+        shown = self.pages[page].tolist() if page >= 0 else ()
         return Event(
             event_id=f"demo-{self.seed}-{row:08d}",
             user_id=self.user_ids[visitor] if columns.identified[row] else None,
@@ -99,12 +84,9 @@ class WorldEvents(Sequence[Event]):
             sent_at=moment,
             received_at=moment,
             animal_id=self.animal_ids[animal],
-            impression=self._shown(page) if page >= 0 else (),
+            impression=tuple(self.item_ids[one] for one in shown if one >= 0),
             properties=f'{{"position": {columns.position[row]}}}' if page >= 0 else None,
         )
-
-    def _shown(self, page: int) -> tuple[str, ...]:
-        return tuple(self.item_ids[animal] for animal in self.pages[page].tolist() if animal >= 0)
 
 
 # How the odds of going on grow with the utility, per standard deviation of it.
@@ -133,9 +115,12 @@ def tell(
     )
     known = np.flatnonzero(viewed.identified & ~bot)
     known = known[rng.random(len(stock))[viewed.animal[known]] < settings.online_adoption_share]
-    adopted = known[_adopting(stock, viewed.take(known), wanted[known], rng, end)]
+    adopted = known[_adopting(stock, viewed[known], wanted[known], rng, end)]
     parts = [viewed, _adoptions(viewed, stock, adopted)]
-    score = np.where(bot, -np.inf, _standardised(wanted, ~bot))
+    score = wanted
+    if (people := wanted[~bot]).size:
+        score = np.asarray((wanted - people.mean()) / max(float(people.std()), 1e-6))
+    score = np.where(bot, -np.inf, score)
     for kind, rate in zip((FAVORITE, INQUIRY, APPLICATION), measured.FUNNEL_RATES, strict=True):
         goes = rng.random(len(views)) < chance(rate, score)
         if kind == APPLICATION:
@@ -144,24 +129,17 @@ def tell(
     events = EventColumns.joined(parts)
     kept = (events.moment < end) & ~_after_adoption(visits, events, rng)
     kept &= (events.kind == ADOPTION) | (events.moment < stock.adopted[events.animal])
-    events = events.take(kept)
-    return events.take(np.argsort(events.moment, kind="stable"))
+    events = events[kept]
+    return events[np.argsort(events.moment, kind="stable")]
 
 
-def _standardised(values: NDArray[np.float32], among: NDArray[np.bool_]) -> NDArray[np.float32]:
-    if not among.any():
-        return values
-    return np.asarray((values - values[among].mean()) / max(float(values[among].std()), 1e-6))
-
-
-def chance(rate: float, score: NDArray[np.float32]) -> NDArray[np.float64]:
+def chance(rate: float, score: Singles) -> Floats:
     """Chance by standardised utility, about `rate` in the mean; 0 for a score of -inf."""
     odds = np.log(rate / (1 - rate)) - _EAGERNESS**2 / 2 + _EAGERNESS * score.astype(float)
     return np.asarray(np.exp(odds) / (1 + np.exp(odds)))
 
 
 def _viewed(visits: Visits, views: Views) -> EventColumns:
-    """The views themselves; a view of the same animal again shows no page."""
     return EventColumns(
         moment=views.moment,
         kind=np.full(len(views), VIEW, np.int8),
@@ -174,33 +152,22 @@ def _viewed(visits: Visits, views: Views) -> EventColumns:
     )
 
 
-def _follow(viewed: EventColumns, views: Views, rows: NDArray[np.int64], kind: int) -> EventColumns:
-    """An event of that kind during each of these views, with no page of its own."""
-    seen = viewed.take(rows)
-    return EventColumns(
-        moment=seen.moment + (_AFTER[kind] * views.dwell[rows]).astype(np.int64),
-        kind=np.full(len(rows), kind, np.int8),
-        visitor=seen.visitor,
-        session=seen.session,
-        identified=seen.identified,
-        animal=seen.animal,
-        page=np.full(len(rows), -1, np.int32),
-        position=np.full(len(rows), -1, np.int8),
-    )
+def _follow(viewed: EventColumns, views: Views, rows: Ints, kind: int) -> EventColumns:
+    seen = viewed[rows]
+    moment = seen.moment + (_AFTER[kind] * views.dwell[rows]).astype(np.int64)
+    return _without_page(replace(seen, moment=moment), kind)
+
+
+def _without_page(seen: EventColumns, kind: int) -> EventColumns:
+    nothing = np.full(len(seen), -1, np.int8)
+    kinds = np.full(len(seen), kind, np.int8)
+    return replace(seen, kind=kinds, page=nothing.astype(np.int32), position=nothing)
 
 
 def _adopting(
-    stock: AnimalColumns,
-    viewed: EventColumns,
-    wanted: NDArray[np.float32],
-    rng: np.random.Generator,
-    end: int,
-) -> NDArray[np.int64]:
-    """Return which of these views led to the animal's adoption.
-
-    Of the visitors who saw an animal in its last weeks, one who wanted it takes it: at most one
-    view per animal, and one animal per visitor, the first.
-    """
+    stock: AnimalColumns, viewed: EventColumns, wanted: Singles, rng: np.random.Generator, end: int
+) -> Ints:
+    """Views that led to an adoption: at most one per animal, and the first of each visitor."""
     left = stock.adopted[viewed.animal]
     since = left - viewed.moment
     eligible = np.flatnonzero((left < end) & (since > HOUR) & (since < _DECISION))
@@ -211,27 +178,14 @@ def _adopting(
     return best[np.unique(viewed.visitor[best], return_index=True)[1]]
 
 
-def _adoptions(
-    viewed: EventColumns, stock: AnimalColumns, adopted: NDArray[np.int64]
-) -> EventColumns:
-    seen = viewed.take(adopted)
-    nothing = np.full(len(adopted), -1)
-    return EventColumns(
-        moment=stock.adopted[seen.animal],
-        kind=np.full(len(adopted), ADOPTION, np.int8),
-        visitor=seen.visitor,
-        session=nothing.astype(np.int32),
-        identified=seen.identified,
-        animal=seen.animal,
-        page=nothing.astype(np.int32),
-        position=nothing.astype(np.int8),
-    )
+def _adoptions(viewed: EventColumns, stock: AnimalColumns, adopted: Ints) -> EventColumns:
+    seen = viewed[adopted]
+    nowhere = np.full(len(adopted), -1, np.int32)
+    seen = replace(seen, moment=stock.adopted[seen.animal], session=nowhere)
+    return _without_page(seen, ADOPTION)
 
 
-def _after_adoption(
-    visits: Visits, events: EventColumns, rng: np.random.Generator
-) -> NDArray[np.bool_]:
-    """The events of sessions that adopters would have had, had they not found their animal."""
+def _after_adoption(visits: Visits, events: EventColumns, rng: np.random.Generator) -> Bools:
     done = np.full(int(events.visitor.max(initial=0)) + 1, np.iinfo(np.int64).max)
     home = np.flatnonzero(events.kind == ADOPTION)
     home = home[rng.random(len(home)) >= _GOES_ON_LOOKING]
@@ -241,49 +195,27 @@ def _after_adoption(
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A made-up adoption site.
+    """A made-up adoption site. Its users are adopters, then bots; guests are positions only.
 
-    Its users are adopters, then bots. The methods take a visitor as a user id or as a position
-    (`events.columns.visitor`), which guests have too. `previous` is the animal last
-    viewed in the same session, as a position in `animals`, if any.
+    A visitor is a user id or a position (`events.columns.visitor`), an animal one in `animals`.
     """
 
     settings: WorldSettings
     seed: int
     start: int
-    """Milliseconds since 1970."""
     end: int
-    """Milliseconds since 1970, exclusive."""
+    """Exclusive."""
     shelters: tuple[Shelter, ...]
     animals: tuple[Animal, ...]
     """All that were listed at some moment of the world, in order of listing."""
     groups: tuple[AnimalGroup, ...]
-    """Their distinct groups."""
     adopter_ids: tuple[str, ...]
     bot_ids: tuple[str, ...]
     events: WorldEvents
     oracle: Oracle
 
-    def utility(self, visitor: str | int, groups: Sequence[AnimalGroup]) -> NDArray[np.float64]:
-        """True utility of each group to the visitor, a log probability; shape (groups,).
-
-        Were all `animals` on one page, shown alike, its exponential would be the chance that the
-        visitor picks one given animal of the group, average in all that its group does not say.
-        How many there are, and whether any is available, is not in it: that is `propensity`.
-        NaN for a breed the world does not know.
-        """
-        who, traits = self._visitor(visitor), Traits.of(groups)
-        base = self.oracle.baseline(who)[traits.species]
-        return base + self.oracle.utility.of_groups(who, traits)
-
-    def propensity(
-        self, visitor: str | int | None, at: int, previous: int | None = None
-    ) -> NDArray[np.float64]:
-        """Probability that the next view, at that moment, is of each of `groups`; sums to 1.
-
-        All 0 when nobody is available. What the oracle knows, and what not, is written in
-        `oracle.py`; the visitor None is a stranger.
-        """
+    def propensity(self, visitor: str | int | None, at: int, previous: int | None = None) -> Floats:
+        """Chance that the next view is of each group; sums to 1, all 0 if nothing is available."""
         who = None if visitor is None else self._visitor(visitor)
         available = self.oracle.available(at)
         chance = self.oracle.next_view(who, available, previous)
@@ -299,10 +231,7 @@ class World:
 
 
 def generate(settings: WorldSettings, seed: int, end: int) -> World:
-    """Make the world that ends at `end` (milliseconds since 1970).
-
-    Same settings, seed and end give the same world, bit for bit.
-    """
+    """Make the world that ends at `end` (ms since 1970); the same input gives the same bits."""
     start = end - settings.days * DAY
     dice = [np.random.default_rng((seed, stage)) for stage in range(6)]
     users = settings.adopters + settings.bots

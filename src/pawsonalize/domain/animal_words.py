@@ -47,10 +47,7 @@ def pad(words: Iterable[str]) -> str:
 
 
 class AnimalWords(NamedTuple):
-    """The words of a record: facts, and those of the description.
-
-    Facts are plain words, and marked ones such as `=ages:1`, `2/Beagle`, `2:beagle`, `name:rex`.
-    """
+    """Words of a record; facts are plain or marked: `=ages:1`, `2/Beagle`, `2:beagle`, `name:a`."""
 
     species: str
     facts: str
@@ -92,7 +89,6 @@ def read_words(animal: Animal, age: str) -> AnimalWords:
 
 @lru_cache(maxsize=16_384)
 def _breed_words(species: str, name: str) -> tuple[str, ...]:
-    """The words of a breed; also its family, if that is one word, as `hound` is."""
     found, family = find_breed(species, name.replace("_", " ")) or name, family_of(species, name)
     general = family if family and family.isalpha() and species != CAT else ""
     plain = words_in(f"{name} {found} {general}")
@@ -111,10 +107,7 @@ class Vocabulary:
         return Counter(word for word in words if word.isalnum())
 
     def mend(self, word: str, preferred: frozenset[str]) -> str | None:
-        """The likeliest word that this one is with one typing error; None if it needs no mending.
-
-        Those that are `preferred` come first, then those that most records have.
-        """
+        """The likeliest word one typing error away, `preferred` first; None if it needs none."""
         breeds = BREED_WORDS if len(word) >= _FEWEST_LETTERS_OF_BREEDS else frozenset()
         choices = preferred.union(self._counts, breeds)
         if word in choices or len(word) < _FEWEST_LETTERS:

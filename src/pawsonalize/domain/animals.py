@@ -6,14 +6,7 @@ from datetime import date
 
 from pawsonalize.domain.attributes import GoodWith, age_at, ages_of
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.statuses import (
-    FOREVER,
-    IN_CARE,
-    AnimalStatus,
-    Reports,
-    StatusChange,
-    Stay,
-)
+from pawsonalize.domain.statuses import FOREVER, IN_CARE, AnimalStatus, Reports, StatusChange, Stay
 from pawsonalize.domain.times import DAY
 
 UNKNOWN = "unknown"
@@ -54,17 +47,13 @@ class Animal:
     good_with_dogs: GoodWith = GoodWith.UNKNOWN
     good_with_cats: GoodWith = GoodWith.UNKNOWN
     photos: tuple[str, ...] = ()
-    """Their addresses."""
     url: str = ""
-    """The address of its own page."""
     priority: float = 0.0
     """Priority that its shelter gives it: 0 as usual, 1 the most."""
     fee: float | None = None
     """In the site's currency."""
     latitude: float | None = None
-    """In degrees."""
     longitude: float | None = None
-    """In degrees."""
     postcode: str = ""
     description: str = ""
     intake_at: int | None = None
@@ -82,10 +71,7 @@ class Animal:
         return self.waits_since(FOREVER)
 
     def waits_since(self, at: int) -> int:
-        """When it had become available last, as of a moment.
-
-        A hold and an application begin no new wait: the animal stayed in care.
-        """
+        """When it last became available, as of a moment; a hold begins no new wait."""
         since, waits = self.first_listed_at, False
         for change in self.history:
             if change.at > at:
@@ -116,7 +102,7 @@ class Animal:
         return known[-1] if known else None
 
     def is_available(self, at: int) -> bool:
-        """Whether it could be adopted at that moment."""
+        """True if it could be adopted at that moment."""
         return self.was(at) is AnimalStatus.AVAILABLE
 
     def group_at(self, at: int) -> AnimalGroup:
@@ -132,7 +118,6 @@ class Animal:
                 yield from self._between(change.at, end)
 
     def _between(self, since: int, until: int) -> Iterator[Stay]:
-        """The stay, cut where the animal grows out of its age band."""
         starts = [start for start, _ in ages_of(self.species, self.born)] if self.born else []
         inside = [start for start in starts if since < start < until]
         for start, end in zip([since, *inside], [*inside, until], strict=True):

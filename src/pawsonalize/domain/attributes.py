@@ -1,4 +1,4 @@
-"""New."""
+"""Attributes of animals in the words of shelters: answers, species, sizes, sexes and ages."""
 
 import re
 from calendar import monthrange
@@ -6,13 +6,20 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from functools import lru_cache
-from types import MappingProxyType
+from typing import TypeVar
 
 from pawsonalize.domain.times import SECOND
 
+T = TypeVar("T")
+
+
+def by_word(words: Mapping[T, str]) -> Mapping[str, T]:
+    """The meaning of each listed word."""
+    return {word: meaning for meaning, listed in words.items() for word in listed.split()}
+
 
 class GoodWith(StrEnum):
-    """Whether an animal gets along with somebody; nobody knowing is an answer of its own."""
+    """Answers on getting along with somebody; that nobody knows is one of them."""
 
     YES = "yes"
     NO = "no"
@@ -20,9 +27,8 @@ class GoodWith(StrEnum):
     UNKNOWN = "unknown"
 
 
-_ANSWERS = {
-    word: answer
-    for answer, words in {
+_ANSWERS = by_word(
+    {
         GoodWith.YES: "1 y t yes true good ok okay ja j wahr oui vrai si sí sì verdadero sim"
         " verdadeiro vero waar",
         GoodWith.NO: "0 n f no false nein falsch non faux nee não nao falso onwaar",
@@ -31,9 +37,8 @@ _ANSWERS = {
         GoodWith.UNKNOWN: "u unk unknown unspecified undetermined none na null nil notspecified"
         " notknown notsure nottested untested notapplicable tbd unbekannt keineangabe inconnu"
         " desconocido desconocida onbekend sconosciuto desconhecido",
-    }.items()
-    for word in words.split()
-}
+    }
+)
 # An age of children, or a word for those who are no longer small.
 _OLDER = re.compile(r"\d\d|\d\s*\D|\D\s*\d|\b(older|teen\w*|adults?|ältere?|größere|mayores)\b")
 # `No known issues` is no no, nor are `no sabemos`, `non testato` and `não avaliado`.
@@ -50,11 +55,7 @@ def says_nothing(text: str) -> bool:
 
 
 def read_answer(value: str | bool | None, *, about_children: bool = False) -> GoodWith | None:
-    """An answer in words; None if they cannot be read.
-
-    About children, an answer that holds for older ones only is a no: somebody who has children may
-    have small ones.
-    """
+    """Read an answer, or None. About children, one for older ones only is a no."""
     if value is None or says_nothing(str(value)):
         return GoodWith.UNKNOWN
     plain = re.sub(r"^([01])\.0$", r"\1", str(value).strip().casefold())
@@ -68,29 +69,12 @@ def read_answer(value: str | bool | None, *, about_children: bool = False) -> Go
     return None if answer is GoodWith.NO and _SAYS_LESS.search(plain) else answer
 
 
-CAT, DOG, RABBIT, SMALL_ANIMAL, BIRD, HORSE, REPTILE, BARNYARD = (
-    "1",
-    "2",
-    "3",
-    "4",
-    "5",
-    "6",
-    "7",
-    "8",
-)
+CAT, DOG, RABBIT, SMALL_ANIMAL, BIRD, HORSE, REPTILE, BARNYARD = map(str, range(1, 9))
 
-SPECIES_NAMES: Mapping[str, str] = MappingProxyType(
-    {
-        CAT: "cat",
-        DOG: "dog",
-        RABBIT: "rabbit",
-        SMALL_ANIMAL: "small animal",
-        BIRD: "bird",
-        HORSE: "horse",
-        REPTILE: "reptile",
-        BARNYARD: "barnyard animal",
-    }
-)
+SPECIES_NAMES: Mapping[str, str] = {
+    CAT: "cat", DOG: "dog", RABBIT: "rabbit", SMALL_ANIMAL: "small animal", BIRD: "bird",
+    HORSE: "horse", REPTILE: "reptile", BARNYARD: "barnyard animal",
+}  # fmt: skip
 _SPECIES_WORDS = {
     CAT: "cat kitten kittn kitty feline gato gata katze kater chat gatto kat",
     DOG: "dog puppy pup doggy doggie doggo canine perro perra hund hündin chien cane hond cachorro",
@@ -106,9 +90,7 @@ _SPECIES_WORDS = {
     BARNYARD: "barnyard farm farmanimal farmtype livestock goat sheep pig cow chicken duck goose"
     " turkey llama alpaca poultry rooster hen potbellypig potbelliedpig swine bovine",
 }
-_SPECIES = MappingProxyType(
-    {word: code for code, words in _SPECIES_WORDS.items() for word in words.split()}
-)
+_SPECIES = by_word(_SPECIES_WORDS)
 _SPECIES_FILLER = frozenset({"domestic", "pet", "pets", "animal", "stray"})
 
 
@@ -125,26 +107,25 @@ def species_id(text: str) -> str:
 
 SMALL, MEDIUM, LARGE, EXTRA_LARGE = "1", "2", "3", "4"
 
-SIZE_NAMES: Mapping[str, str] = MappingProxyType(
-    {SMALL: "small", MEDIUM: "medium", LARGE: "large", EXTRA_LARGE: "extra large"}
-)
-_SIZE_WORDS = MappingProxyType(
+SIZE_NAMES: Mapping[str, str] = {
+    SMALL: "small",
+    MEDIUM: "medium",
+    LARGE: "large",
+    EXTRA_LARGE: "extra large",
+}
+_SIZE_WORDS = by_word(
     {
-        word: size
-        for size, words in {
-            SMALL: "small s sm sml tiny xs extrasmall xsmall toy teacup mini kitten kittn klein"
-            " pequeño pequeña pequeno petit petite piccolo piccola",
-            MEDIUM: "medium m med md mittel mittelgroß mediano mediana moyen moyenne medio media",
-            LARGE: "large l lg lrg big gross groß grande grand",
-            EXTRA_LARGE: "extralarge xl xlg xlrg xlarge xxl verylarge giant huge sehrgroß gigante",
-        }.items()
-        for word in words.split()
+        SMALL: "small s sm sml tiny xs extrasmall xsmall toy teacup mini kitten kittn klein"
+        " pequeño pequeña pequeno petit petite piccolo piccola",
+        MEDIUM: "medium m med md mittel mittelgroß mediano mediana moyen moyenne medio media",
+        LARGE: "large l lg lrg big gross groß grande grand",
+        EXTRA_LARGE: "extralarge xl xlg xlrg xlarge xxl verylarge giant huge sehrgroß gigante",
     }
 )
 # A puppy will grow, nobody says how far.
 _NOT_KNOWN = frozenset({"puppy", "pup", "other"})
 # The weights in pounds up to which an animal is small, medium and large.
-_MOST_POUNDS: Mapping[str, tuple[int, int, int]] = MappingProxyType({CAT: (6, 11, 16)})
+_MOST_POUNDS: Mapping[str, tuple[int, int, int]] = {CAT: (6, 11, 16)}
 _OTHER_POUNDS = (25, 60, 100)
 _WEIGHT = re.compile(
     r"(\d+(?:[.,]\d{1,2})?)\s*\+?\s*(?:(lbs?|pounds?|#)|kgs?|kilos?)(?!\w)", re.IGNORECASE
@@ -154,11 +135,7 @@ _POUNDS_A_KILO = 2.205
 
 
 def size_id(text: str, species: str = "") -> str:
-    """The id of a size in words, `unknown` where they say none; another word is its own id.
-
-    A weight (`45 lbs`, `20 kg`) has a size; of a range the greater weight counts. What stands in
-    parentheses beside words does not count: `Medium (26-60 lbs)`.
-    """
+    """Id of a size in words or of a weight (the greater of a range); else `unknown` or the word."""
     plain = re.sub(r"\(.*?\)|\d.*", "", text) if re.search(r"[^\W\d]", text) else text
     word = "".join(letter for letter in plain.lower() if letter.isalnum())
     if word in _NOT_KNOWN or says_nothing(text):
@@ -174,20 +151,16 @@ def size_id(text: str, species: str = "") -> str:
 MALE, FEMALE = "male", "female"
 
 # By the sex, and whether the word says that the animal is spayed or neutered.
-_SEX_WORDS: Mapping[tuple[str, bool | None], str] = MappingProxyType(
-    {
-        (MALE, None): "m male boy macho männlich maschio mâle stallion tom",
-        (FEMALE, None): "f female girl hembra weiblich femmina femelle mare queen",
-        (MALE, True): "n mn nm cm mc neutered neuteredmale maleneutered malen castrated"
-        " castratedmale malecastrated gelding",
-        (FEMALE, True): "s fs sf spayed spayedfemale femalespayed",
-        (MALE, False): "im mi intactmale unalteredmale maleintact",
-        (FEMALE, False): "if fi intactfemale unalteredfemale femaleintact",
-    }
-)
-_SEXES = MappingProxyType(
-    {word: sex for sex, words in _SEX_WORDS.items() for word in words.split()}
-)
+_SEX_WORDS: Mapping[tuple[str, bool | None], str] = {
+    (MALE, None): "m male boy macho männlich maschio mâle stallion tom",
+    (FEMALE, None): "f female girl hembra weiblich femmina femelle mare queen",
+    (MALE, True): "n mn nm cm mc neutered neuteredmale maleneutered malen castrated"
+    " castratedmale malecastrated gelding",
+    (FEMALE, True): "s fs sf spayed spayedfemale femalespayed",
+    (MALE, False): "im mi intactmale unalteredmale maleintact",
+    (FEMALE, False): "if fi intactfemale unalteredfemale femaleintact",
+}
+_SEXES = by_word(_SEX_WORDS)
 
 
 def read_sex(text: str) -> tuple[str, bool | None] | None:
@@ -198,18 +171,16 @@ def read_sex(text: str) -> tuple[str, bool | None] | None:
 BABY, YOUNG, ADULT, SENIOR = AGES = ("1", "2", "3", "4")
 
 # By species id: the age in whole months from which an animal is young, adult and senior.
-BANDS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
-    {
-        "1": (12, 36, 132),  # cats
-        "2": (12, 36, 96),  # dogs
-        "3": (6, 12, 60),  # rabbits
-        "4": (3, 12, 36),  # small animals
-        "5": (12, 36, 180),  # birds
-        "6": (12, 48, 216),  # horses
-        "7": (12, 36, 180),  # reptiles
-        "8": (12, 24, 96),  # barnyard animals
-    }
-)
+BANDS: Mapping[str, tuple[int, int, int]] = {
+    "1": (12, 36, 132),  # cats
+    "2": (12, 36, 96),  # dogs
+    "3": (6, 12, 60),  # rabbits
+    "4": (3, 12, 36),  # small animals
+    "5": (12, 36, 180),  # birds
+    "6": (12, 48, 216),  # horses
+    "7": (12, 36, 180),  # reptiles
+    "8": (12, 24, 96),  # barnyard animals
+}
 _OTHER_BANDS = (12, 36, 96)
 
 
@@ -230,7 +201,6 @@ def ages_of(species: str, born: date) -> tuple[tuple[int, str], ...]:
 
 
 def _months_after(day: date, months: int) -> date:
-    """The same day of a later month, or its last day."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
@@ -239,20 +209,14 @@ def _midnight(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND
 
 
-AGE_NAMES: Mapping[str, str] = MappingProxyType(
-    {BABY: "baby", YOUNG: "young", ADULT: "adult", SENIOR: "senior"}
-)
-_AGE_WORDS = MappingProxyType(
+AGE_NAMES: Mapping[str, str] = {BABY: "baby", YOUNG: "young", ADULT: "adult", SENIOR: "senior"}
+_AGE_WORDS = by_word(
     {
-        word: age
-        for age, words in {
-            BABY: "baby kitten kittn puppy pup infant newborn neonate nursing weanling cachorro"
-            " welpe chiot chaton cucciolo",
-            YOUNG: "young juvenile adolescent youngadult joven jung jungtier jeune giovane",
-            ADULT: "adult matureadult mature grown adulto adulta erwachsen adulte",
-            SENIOR: "senior old older geriatric elderly aged alt anciano",
-        }.items()
-        for word in words.split()
+        BABY: "baby kitten kittn puppy pup infant newborn neonate nursing weanling cachorro"
+        " welpe chiot chaton cucciolo",
+        YOUNG: "young juvenile adolescent youngadult joven jung jungtier jeune giovane",
+        ADULT: "adult matureadult mature grown adulto adulta erwachsen adulte",
+        SENIOR: "senior old older geriatric elderly aged alt anciano",
     }
 )
 _MONTHS = {"y": 12.0, "m": 1.0, "w": 0.23, "d": 0.033}  # by the unit's first letter
@@ -260,10 +224,7 @@ _SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(y|m|w|d)[a-z]*\.?", re.IGNORECASE)
 
 
 def age_id(text: str, species: str = "") -> str:
-    """The id of an age band in words, or of an age such as `2 years 3 months`.
-
-    `unknown` where the words say none; another word is its own id.
-    """
+    """Id of an age band in words or of an age (`2 years 3 months`); else `unknown` or the word."""
     word = "".join(letter for letter in text.lower() if letter.isalnum())
     if says_nothing(text):
         return "unknown"

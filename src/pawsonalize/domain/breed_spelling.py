@@ -1,8 +1,6 @@
-"""Breed names as shelters spell them: shortened, turned round, decorated or misspelt.
+"""Breed names as shelters spell them: shortened (`GERM SH POINT`), turned round or misspelt.
 
-Municipal systems cut names to a few letters (`GERM SH POINT`), add colours (`Yellow Lab`) and have
-typing errors. Each rule here takes a name only if one breed alone fits it, and never across coat
-lengths: `DOMESTIC MH` is not `DOMESTIC SH`.
+A rule takes a name only if one breed alone fits it, and never across coat lengths.
 """
 
 import re
@@ -17,11 +15,9 @@ from rapidfuzz.distance import OSA
 Words = tuple[str, ...]
 
 LIKE_ENOUGH = 0.85
-"""Least share of letters that must agree: one error in 7 letters, two in 14.
+"""Least share of letters that must agree. `tests/unit/domain/test_breed_spelling.py` measures it:
 
-Of names with one error (6 letters or more) 89% are found and 1 in 8,000 is taken for one of another
-family. From 0.80 on names that are not in the table are taken for others, and at 0.90 only 67% are
-found. `tests/unit/domain/test_breed_spelling.py` measures it.
+89% of names with one error are found, 1 in 8,000 as another family; at 0.90 only 67% are found.
 """
 _CLEARLY_BEST = 0.06  # so much more alike than any other breed
 _FEWEST_LETTERS = 6  # shorter words are too like others: Boxer, Boer
@@ -158,7 +154,6 @@ class Spelling:
         )
 
     def _shortened(self, words: Words) -> str | None:
-        """Each word the beginning of the name's, or the name's without some letters."""
         if len(words) == 1 and len(words[0]) < 5:
             return None
         fitting = {
@@ -196,7 +191,6 @@ class Spelling:
         return best[0][0]
 
     def _within(self, words: Words) -> str | None:
-        """The longest name of several words that stands in a longer text."""
         present = frozenset(words)
         inside = [
             name

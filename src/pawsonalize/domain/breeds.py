@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from types import MappingProxyType
 
 from pawsonalize.domain.attributes import CAT, SPECIES_NAMES
 from pawsonalize.domain.breed_spelling import DECORATIONS, Spelling, plain_letters, words_of
@@ -35,10 +34,7 @@ _FILLER = re.compile(r"\b(?:mix|mixed|cross|purebred|type|breed|unknown)\b", re.
 
 @lru_cache(maxsize=16_384)
 def read_breeds(species: str, text: str) -> Breeds:
-    """The breeds that a text names (`Lab / Beagle mix`), for a species id.
-
-    A name that the table does not have stays as it is written, with `_` for spaces.
-    """
+    """Breeds that a text names (`Lab / Beagle mix`); an unknown name stays, with `_` for spaces."""
     if (whole := find_breed(species, text)) is not None:
         return Breeds(whole, mixed=True if _MIX_WORDS.search(text) else None)
     named = [breed_id(species, part) for part in _parts(text) if not _says_nothing(species, part)]
@@ -81,10 +77,7 @@ def breeds_named(text: str) -> dict[str, str]:
 
 @lru_cache(maxsize=16_384)
 def family_of(species: str, breed: str) -> str | None:
-    """The family of a breed, by the ids that groups are made of; None for one we do not know.
-
-    Of a breed that is not in the table the last word counts: a `Bohemian Terrier` is a terrier.
-    """
+    """Family of a breed, by its last word if the table lacks it (`Bohemian Terrier`), or None."""
     name = breed.replace("_", " ")
     found = find_breed(species, name)
     if found is None and species != CAT and name.split():  # a cat's last word may be its colour
@@ -93,7 +86,6 @@ def family_of(species: str, breed: str) -> str | None:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """A name in the forms it may have in the table: as it is, without filler, turned round."""
     yield text
     plain = _FILLER.sub(" ", text)
     yield plain
@@ -108,7 +100,6 @@ def _parts(text: str) -> list[str]:
 
 
 def _says_nothing(species: str, part: str) -> bool:
-    """Whether a part beside others is a colour or a size, and no breed of that name."""
     return DECORATIONS.issuperset(words_of(part)) and find_breed(species, part) is None
 
 
@@ -117,7 +108,6 @@ def _key(text: str) -> str:
 
 
 def _read_table(text: str) -> Iterator[tuple[str, str, str, list[str]]]:
-    """Species id, family, breed id and other names of each line."""
     species = family = ""
     for line in text.strip().replace("\n    ", " ").splitlines():
         if line.startswith("#"):
@@ -131,20 +121,17 @@ def _read_table(text: str) -> Iterator[tuple[str, str, str, list[str]]]:
 
 TABLE = Path(__file__).with_name("breed_names.txt").read_text(encoding="utf-8")
 
-_BREEDS: Mapping[tuple[str, str], str] = MappingProxyType(
-    {
-        (species, _key(name)): breed
-        for species, _, breed, others in _read_table(TABLE)
-        for name in (breed, *others)
-    }
-)
+_BREEDS: Mapping[tuple[str, str], str] = {
+    (species, _key(name)): breed
+    for species, _, breed, others in _read_table(TABLE)
+    for name in (breed, *others)
+}
 BREED_WORDS = frozenset(
     word for _, _, breed, _ in _read_table(TABLE) for word in breed.lower().split("_")
 )
-"""The words of which breeds are named."""
-FAMILIES: Mapping[tuple[str, str], str] = MappingProxyType(
-    {(species, breed): family for species, family, breed, _ in _read_table(TABLE)}
-)
+FAMILIES: Mapping[tuple[str, str], str] = {
+    (species, breed): family for species, family, breed, _ in _read_table(TABLE)
+}
 
 
 def _spelling(species: str) -> Spelling:
@@ -158,29 +145,21 @@ def _spelling(species: str) -> Spelling:
     return Spelling(names, by_coat if species == CAT else frozenset())
 
 
-_SPELLINGS: Mapping[str, Spelling] = MappingProxyType(
-    {species: _spelling(species) for species in SPECIES_NAMES}
-)
+_SPELLINGS: Mapping[str, Spelling] = {species: _spelling(species) for species in SPECIES_NAMES}
 
 
 Trait = tuple[str, str]
 """The species that the trait belongs to, empty for the species itself, and its value."""
 
 SPECIES = "species"
-TRAITS: Mapping[str, Callable[[AnimalGroup], Trait]] = MappingProxyType(
-    {
-        SPECIES: lambda group: ("", group.species),
-        "breed": lambda group: (group.species, group.breed),
-        "family": lambda group: (
-            group.species,
-            family_of(group.species, group.breed) or group.breed,
-        ),
-        "size": lambda group: (group.species, group.size),
-        "age": lambda group: (group.species, group.age),
-    }
-)
-"""Species, breed, family, size and age of a group. A breed of no family is a family of its own.
-
-Every trait but the species belongs to a species: a visitor who likes small kittens does not
-therefore want a small dog.
-"""
+TRAITS: Mapping[str, Callable[[AnimalGroup], Trait]] = {
+    SPECIES: lambda group: ("", group.species),
+    "breed": lambda group: (group.species, group.breed),
+    "family": lambda group: (
+        group.species,
+        family_of(group.species, group.breed) or group.breed,
+    ),
+    "size": lambda group: (group.species, group.size),
+    "age": lambda group: (group.species, group.age),
+}
+"""Traits within a species, as likes for small cats say nothing of dogs. No family: its own."""

@@ -1,27 +1,11 @@
-"""The one error tree.
+"""The one error tree. Each door maps these classes once; nothing else is raised on purpose.
 
-    PawsonalizeError
-    ├── InvalidInput          the caller's request is wrong; the message names the next move
-    │   ├── InputTooLarge     more than one call may carry
-    │   └── WrongMediaType    a body of another kind than JSON
-    ├── Unauthenticated       nobody knows who calls: a key is missing, wrong or expired
-    ├── Forbidden             who calls may not do this
-    ├── TooManyRequests       a key or a dataset group was used more often than it may be
-    ├── NotFound              a named thing does not exist
-    ├── Conflict              the thing exists, or is in a state that forbids the call
-    │   ├── AlreadyExists     a thing of that name exists
-    │   └── LimitExceeded     there are as many of the kind as there may be
-    ├── TrainingFailed        a training ended without a model
-    ├── NotReady              nothing can answer yet: no model is live, or shutting down
-    ├── LeaseLost             another process does what this one began
-    ├── StorageUnavailable    the tables or the archive cannot be written or read
-    ├── StreamUnavailable     a broker does not answer
-    ├── EngineUnavailable     the engine elsewhere that trains and answers does not answer
-    ├── NotDelivered          a notifier did not take a notification
-    ├── NotFetched            an address did not give its feed, or not one that can be taken
-    └── CorruptArtefact       a stored model or archive object is not what its card says
-
-Each door maps these classes once; nothing else is raised on purpose.
+PawsonalizeError
+├── InvalidInput ── InputTooLarge · WrongMediaType
+├── Unauthenticated · Forbidden · TooManyRequests
+├── NotFound · NotReady · Conflict ── AlreadyExists · LimitExceeded
+├── TrainingFailed · LeaseLost · CorruptArtefact · NotDelivered · NotFetched
+└── StorageUnavailable · StreamUnavailable · EngineUnavailable
 """
 
 
@@ -35,13 +19,11 @@ class PawsonalizeError(Exception):
 
     code = "error"
 
+    def __init_subclass__(cls, code: str | None = None) -> None:
+        cls.code = code or cls.code
+
     def __init__(
-        self,
-        message: str,
-        *,
-        field: str | None = None,
-        code: str | None = None,
-        detail: str = "",
+        self, message: str, *, field: str | None = None, code: str | None = None, detail: str = ""
     ) -> None:
         super().__init__(f"{message} ({detail})" if detail else message)
         self.message = message
@@ -50,40 +32,28 @@ class PawsonalizeError(Exception):
             self.code = code
 
 
-class InvalidInput(PawsonalizeError):
-    """The request cannot be understood or breaks a documented limit."""
-
-    code = "invalid_input"
+class InvalidInput(PawsonalizeError, code="invalid_input"):
+    """The request is wrong or breaks a documented limit; the message names the next move."""
 
 
-class InputTooLarge(InvalidInput):
+class InputTooLarge(InvalidInput, code="too_large"):
     """The request carries more bytes than one call may."""
 
-    code = "too_large"
 
-
-class WrongMediaType(InvalidInput):
+class WrongMediaType(InvalidInput, code="unsupported_media_type"):
     """The body is not said to be JSON."""
 
-    code = "unsupported_media_type"
 
-
-class Unauthenticated(PawsonalizeError):
+class Unauthenticated(PawsonalizeError, code="unauthenticated"):
     """A key is missing, wrong or expired."""
 
-    code = "unauthenticated"
 
-
-class Forbidden(PawsonalizeError):
+class Forbidden(PawsonalizeError, code="forbidden"):
     """The caller may not do this."""
 
-    code = "forbidden"
 
-
-class TooManyRequests(PawsonalizeError):
+class TooManyRequests(PawsonalizeError, code="too_many_requests"):
     """A key, or a dataset group, was used more often than it may be."""
-
-    code = "too_many_requests"
 
     def __init__(self, message: str, *, retry_after: int) -> None:
         """`retry_after` is in seconds."""
@@ -91,82 +61,56 @@ class TooManyRequests(PawsonalizeError):
         self.retry_after = retry_after
 
 
-class NotFound(PawsonalizeError):
+class NotFound(PawsonalizeError, code="not_found"):
     """A named thing does not exist."""
 
-    code = "not_found"
 
-
-class Conflict(PawsonalizeError):
+class Conflict(PawsonalizeError, code="conflict"):
     """The call contradicts what already exists."""
 
-    code = "conflict"
 
-
-class AlreadyExists(Conflict):
+class AlreadyExists(Conflict, code="already_exists"):
     """There is a thing of that name already."""
 
-    code = "already_exists"
 
-
-class LimitExceeded(Conflict):
+class LimitExceeded(Conflict, code="limit_exceeded"):
     """There are as many resources of the kind as there may be."""
 
-    code = "limit_exceeded"
 
-
-class TrainingFailed(PawsonalizeError):
+class TrainingFailed(PawsonalizeError, code="training_failed"):
     """A training ended without a model; the message has its reason."""
 
-    code = "training_failed"
 
-
-class NotReady(PawsonalizeError):
+class NotReady(PawsonalizeError, code="not_ready"):
     """Nothing can answer yet; ask again later."""
 
-    code = "not_ready"
 
-
-class LeaseLost(PawsonalizeError):
+class LeaseLost(PawsonalizeError, code="lease_lost"):
     """Another process, maybe of another machine, does by now what this one began."""
 
-    code = "lease_lost"
 
-
-class StorageUnavailable(PawsonalizeError):
+class StorageUnavailable(PawsonalizeError, code="storage_unavailable"):
     """The tables or the archive cannot be written or read right now."""
 
-    code = "storage_unavailable"
 
-
-class StreamUnavailable(PawsonalizeError):
+class StreamUnavailable(PawsonalizeError, code="stream_unavailable"):
     """A stream cannot be read or written right now."""
 
-    code = "stream_unavailable"
 
-
-class EngineUnavailable(PawsonalizeError):
+class EngineUnavailable(PawsonalizeError, code="engine_unavailable"):
     """The engine elsewhere that trains and answers cannot be reached right now."""
 
-    code = "engine_unavailable"
 
-
-class NotDelivered(PawsonalizeError):
+class NotDelivered(PawsonalizeError, code="not_delivered"):
     """A notifier did not take a notification; it is tried again later."""
 
-    code = "not_delivered"
 
-
-class NotFetched(PawsonalizeError):
+class NotFetched(PawsonalizeError, code="not_fetched"):
     """An address did not give its feed, or not one that can be taken; it is tried again later."""
 
-    code = "not_fetched"
 
-
-class CorruptArtefact(PawsonalizeError):
+class CorruptArtefact(PawsonalizeError, code="corrupt_artefact"):
     """A stored model or archive object differs from what its card promises."""
-
-    code = "corrupt_artefact"
 
 
 def reason_of(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Events: what a visitor did with an animal, as stored once and forever in the log."""
+"""Events: stored once and forever, with types that have meanings, until their visitor is erased."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,20 +12,17 @@ MAX_PROPERTIES_CHARS = 1024
 MAX_IMPRESSION_ITEMS = 25
 MAX_RAW_CHARS = 65_536
 MAX_TYPE_LENGTH = 256
-DEFAULT_EVENT_TYPE = "view"
+DEFAULT_EVENT_TYPE = VIEW = "view"
 DEFAULT_DATASET_GROUP = "pawsonalize"
 ACTIONS = "/actions"
 """Suffix of the name of a group that holds a dataset group's actions."""
-RETURN_EVENT_TYPE = "return"
+RETURN_EVENT_TYPE = RETURN = "return"
 """An adopted animal comes back: the one type that speaks against an item."""
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One interaction of a visitor with an item.
-
-    At least one of `user_id` and `session_id` is present.
-    """
+    """One interaction of a visitor (a user, a session or both) with an item."""
 
     event_id: str
     user_id: str | None
@@ -40,7 +37,6 @@ class Event:
     event_value: float | None = None
     recommendation_id: str | None = None
     impression: tuple[str, ...] = ()
-    """The ids of the items that were shown."""
     properties: str | None = None
     """The text of a JSON object, at most 1,024 characters."""
     dataset_group: str = DEFAULT_DATASET_GROUP
@@ -96,21 +92,18 @@ def visitor_digest(kind: str, name: str) -> str:
 
 def digest_of(row: LoggedEvent) -> str:
     """The hash of whoever an event belongs to: the user, or the session if there is none."""
-    event = row.event
-    if event.user_id is not None:
-        return visitor_digest(USER, event.user_id)
-    return visitor_digest(SESSION, event.session_id or "")
+    return visitor_digest(*_owner(row.event))
 
 
 def digests_of(rows: Iterable[LoggedEvent]) -> set[str]:
     """The hashes of all visitors of the events; each visitor is hashed once."""
-    visitors = {
-        (SESSION, row.event.session_id or "")
-        if row.event.user_id is None
-        else (USER, row.event.user_id)
-        for row in rows
-    }
-    return {visitor_digest(kind, name) for kind, name in visitors}
+    return {visitor_digest(*owner) for owner in {_owner(row.event) for row in rows}}
+
+
+def _owner(event: Event) -> tuple[str, str]:
+    if event.user_id is None:
+        return SESSION, event.session_id or ""
+    return USER, event.user_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +114,7 @@ class ErasedVisitors:
     """By dataset group and hash. Whoever is erased from a group is erased from its actions."""
 
     def covers(self, row: LoggedEvent) -> bool:
-        """Whether the event was erased. Later events of the same visitor are new, and stay."""
+        """True if the event was erased. Later events of the same visitor are new, and stay."""
         group = owning_group(row.event.dataset_group)
         return row.offset <= self.through.get((group, digest_of(row)), 0)
 
@@ -136,34 +129,31 @@ def hash_names(kind: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
         yield name, visitor_digest(kind, name)
 
 
-VIEW, RETURN = DEFAULT_EVENT_TYPE, RETURN_EVENT_TYPE
 FAVORITE, INQUIRY, APPLICATION, ADOPTION = "favorite", "inquiry", "application", "adoption"
 DISLIKE = "dislike"
 SEPARATORS = " _-./:"
 
-SYNONYMS: Mapping[str, str] = MappingProxyType(
-    {
-        VIEW: "view views viewed detailview detailsview viewdetail viewdetails details detail"
-        " itemview viewitem petview viewpet animalview viewanimal profileview viewprofile pageview"
-        " productview click clicked clicks itemclick open opened visit visited",
-        FAVORITE: "favorite favorites favorited favourite favourites favourited fav faved save"
-        " saved like liked love loved heart hearted bookmark bookmarked wishlist addtowishlist"
-        " addtofavorites addtofavourites addfavorite addfavourite shortlist shortlisted star"
-        " starred thumbsup swiperight",
-        INQUIRY: "inquiry inquiries inquire inquired enquiry enquiries enquire enquired contact"
-        " contacted contactshelter message messaged email emailed call called phone phoned ask"
-        " asked question lead meetandgreet addtocart addedtocart",
-        APPLICATION: "application applications apply applied applicationsubmitted submitapplication"
-        " adoptionapplication adoptionrequest applytoadopt checkout reserve reserved",
-        ADOPTION: "adoption adoptions adopt adopted purchase purchased purchases buy bought order"
-        " ordered conversion converted rehomed",
-        RETURN: "return returned returns adoptionreturn broughtback",
-        DISLIKE: "dislike disliked unfavorite unfavorited unfavourite unfavourited removefavorite"
-        " removefavourite removefromfavorites removefromfavourites removefromwishlist unsave"
-        " unsaved unlike unliked unlove hide hidden hid notinterested nothanks thumbsdown downvote"
-        " downvoted swipeleft dismiss dismissed reject rejected block blocked",
-    }
-)
+SYNONYMS: Mapping[str, str] = {
+    VIEW: "view views viewed detailview detailsview viewdetail viewdetails details detail"
+    " itemview viewitem petview viewpet animalview viewanimal profileview viewprofile pageview"
+    " productview click clicked clicks itemclick open opened visit visited",
+    FAVORITE: "favorite favorites favorited favourite favourites favourited fav faved save"
+    " saved like liked love loved heart hearted bookmark bookmarked wishlist addtowishlist"
+    " addtofavorites addtofavourites addfavorite addfavourite shortlist shortlisted star"
+    " starred thumbsup swiperight",
+    INQUIRY: "inquiry inquiries inquire inquired enquiry enquiries enquire enquired contact"
+    " contacted contactshelter message messaged email emailed call called phone phoned ask"
+    " asked question lead meetandgreet addtocart addedtocart",
+    APPLICATION: "application applications apply applied applicationsubmitted submitapplication"
+    " adoptionapplication adoptionrequest applytoadopt checkout reserve reserved",
+    ADOPTION: "adoption adoptions adopt adopted purchase purchased purchases buy bought order"
+    " ordered conversion converted rehomed",
+    RETURN: "return returned returns adoptionreturn broughtback",
+    DISLIKE: "dislike disliked unfavorite unfavorited unfavourite unfavourited removefavorite"
+    " removefavourite removefromfavorites removefromfavourites removefromwishlist unsave"
+    " unsaved unlike unliked unlove hide hidden hid notinterested nothanks thumbsdown downvote"
+    " downvoted swipeleft dismiss dismissed reject rejected block blocked",
+}
 """Synonyms of each meaning, as `plain_spelling` has it; `dislike` and `return` speak against."""
 
 
@@ -173,9 +163,7 @@ def plain_spelling(event_type: str) -> str:
 
 
 _NO_SEPARATORS = str.maketrans("", "", SEPARATORS)
-_MEANINGS = MappingProxyType(
-    {word: meaning for meaning, words in SYNONYMS.items() for word in words.split()}
-)
+_MEANINGS = {word: meaning for meaning, words in SYNONYMS.items() for word in words.split()}
 _MOST_KEPT = 10_000  # spellings that are looked up once; visitors may send any text
 
 
@@ -211,7 +199,7 @@ class EventTypes:
         return found
 
     def knows(self, event_type: str) -> bool:
-        """Whether the type has a meaning."""
+        """True if the type has a meaning."""
         return plain_spelling(event_type) in self.meanings
 
     def spellings(self, meanings: Collection[str]) -> frozenset[str]:
@@ -223,6 +211,5 @@ class EventTypes:
 
 
 STANDARD = EventTypes(_MEANINGS)
-"""The table alone."""
 AS_SENT = EventTypes(MappingProxyType({}))
 """No type means anything but itself: so it is with events of actions (`TAKEN`, `VIEWED`)."""

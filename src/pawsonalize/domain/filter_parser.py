@@ -31,31 +31,19 @@ _KEPT = 1_024
 _SHOWN = 40
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\w.$]+|\S', re.DOTALL)
 _IN_WORDS = {
-    "ACTION": "INCLUDE, EXCLUDE",
-    "SUBJECT": "ItemID, UserID",
-    "FIELD": "a field such as Items.GENRE",
-    "COMPARISON": "=, !=, <, <=, >, >=",
-    "TEXT": 'text in double quotes such as "dog"',
-    "NUMBER": "a number",
-    "PARAMETER": "a placeholder such as $GENRE",
-    "STAR": "*",
-    "NOT_IN": "NOT IN",
-    "VBAR": "|",
-    "LPAR": "(",
-    "RPAR": ")",
-    "COMMA": "a comma",
-    "$END": "the end",
-}
+    "ACTION": "INCLUDE, EXCLUDE", "SUBJECT": "ItemID, UserID",
+    "FIELD": "a field such as Items.GENRE", "COMPARISON": "=, !=, <, <=, >, >=",
+    "TEXT": 'text in double quotes such as "dog"', "NUMBER": "a number",
+    "PARAMETER": "a placeholder such as $GENRE", "STAR": "*", "NOT_IN": "NOT IN", "VBAR": "|",
+    "LPAR": "(", "RPAR": ")", "COMMA": "a comma", "$END": "the end",
+}  # fmt: skip
 _SOURCES = {source.lower(): source for source in Source}
 _SUBJECTS = {subject.lower(): subject for subject in Subject}
 
 
 @lru_cache(_KEPT)
 def parse(text: str) -> FilterExpression:
-    """The expression that the text writes, checked against `rules`.
-
-    InvalidInput, field `expression`, names the column, what stands there, and what may.
-    """
+    """Parse and check a filter; InvalidInput names the column, its text and what may follow."""
     if len(text) > MAX_LENGTH:
         raise InvalidInput(
             f"a filter expression may have {MAX_LENGTH} characters, not {len(text)}:"
@@ -106,7 +94,6 @@ def _clause(tree: Tree[Token], wanted: Subject | None) -> Clause:
 
 
 def _all_of(tree: "Token | Tree[Token]") -> tuple[tuple[Condition, Token], ...]:
-    """The conditions that AND joins, each with the token of its field."""
     assert isinstance(tree, Tree)
     return tuple(_condition(child) for child in tree.children)
 

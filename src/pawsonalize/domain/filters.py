@@ -1,4 +1,4 @@
-"""A filter expression as frozen values; `str()` writes it so that it parses to the same again."""
+"""Filter expressions: frozen values that `str()` writes, their rules, and their placeholders."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,7 @@ from pawsonalize.domain.limits import check_length
 
 
 class Action(StrEnum):
-    """Whether what fits stays or goes."""
+    """Effect on what fits."""
 
     INCLUDE = "INCLUDE"
     EXCLUDE = "EXCLUDE"
@@ -47,17 +47,17 @@ class Operator(StrEnum):
 
     @property
     def is_list(self) -> bool:
-        """Whether it compares with a list of values."""
+        """True if it compares with a list of values."""
         return self in {Operator.IN, Operator.NOT_IN}
 
     @property
     def is_order(self) -> bool:
-        """Whether only numbers can be compared by it."""
+        """True if only numbers can be compared by it."""
         return not self.is_list and self not in {Operator.EQUAL, Operator.NOT_EQUAL}
 
     @property
     def is_negative(self) -> bool:
-        """Whether it holds where the opposite does not."""
+        """True if it holds where the opposite does not."""
         return self in {Operator.NOT_IN, Operator.NOT_EQUAL}
 
 
@@ -104,11 +104,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One of the expressions that `|` joins.
-
-    Fits what meets all conditions of one of `any_of`; counts only if the current user meets
-    all of `only_if`.
-    """
+    """One part between `|`: fits all conditions of one of `any_of`, if the user meets `only_if`."""
 
     action: Action
     subject: Subject
@@ -162,7 +158,7 @@ class FilterExpression:
         )
 
     def speaks_of(self, source: Source) -> bool:
-        """Whether it has an attribute of that source."""
+        """True if it has an attribute of that source."""
         return any(attribute.source is source for attribute in self.attributes)
 
 
@@ -197,11 +193,7 @@ Values = Mapping[str, tuple[str, ...]]
 
 
 def read_values(given: Mapping[str, str], field: str) -> Values:
-    """The values by the name of their placeholder; `field` is what the caller calls the mapping.
-
-    A value is text in double quotes, in which a backslash escapes, or bare; commas separate
-    several. InvalidInput names the entry and the column.
-    """
+    """Values by placeholder, quoted or bare, with commas between; errors name `field`, column."""
     check_length(field, len(given), MAX_PARAMETERS, "entries")
     return {name: _split(text, f"{field}.{name}") for name, text in given.items()}
 

@@ -1,8 +1,4 @@
-"""Animal groups: the items that models learn on.
-
-An individual animal is unique and leaves when it is adopted, so its group,
-`species-breed-size-age` (`2-Saint_Bernard-3-2`), is the item id.
-"""
+"""Animal groups, `species-breed-size-age`: the items of models, since an individual leaves."""
 
 from dataclasses import dataclass
 
@@ -12,10 +8,7 @@ from pawsonalize.domain.limits import parse_id
 
 @dataclass(frozen=True, slots=True)
 class AnimalGroup:
-    """Four attribute ids that animals have in common, all non-empty text: the item of a model.
-
-    Only `breed` may contain `-`; so the id is parsed from both ends and stays unambiguous.
-    """
+    """Four non-empty attribute ids, the item of a model. Only `breed` may contain `-`."""
 
     species: str
     breed: str

@@ -6,11 +6,7 @@ MAX_ID_LENGTH = 256
 
 
 def parse_id(value: object, field: str) -> str:
-    """Return the id as text; integers and strings name the same thing (`7` is `"7"`).
-
-    Raises InvalidInput when it is missing, of another type, empty, too long, or has control
-    characters or lone surrogates (which no database stores faithfully).
-    """
+    """Return a string or integer id as text; InvalidInput if empty, too long or unprintable."""
     if isinstance(value, str):
         text = value.strip()
     elif isinstance(value, int) and not isinstance(value, bool):

@@ -37,11 +37,8 @@ class Notification:
     """The sender chooses it, the same for the same news: a step that runs again sends it once."""
     kind: NotificationKind
     subject: str
-    """One line."""
     text: str
-    """The event in plain words."""
     happened_at: int
-    """In milliseconds since 1970."""
     run_id: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
     """Data for JSON, such as the gate's numbers; a list of mappings is shown as a table."""

@@ -28,10 +28,7 @@ SEPARATOR: Final = "|"
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """The answers: attribute ids of the animals wanted, and with whom the visitor lives.
-
-    An empty list or None is a question without an answer.
-    """
+    """Answers of a quiz: wanted attribute ids and the household; empty or None is no answer."""
 
     species: tuple[str, ...] = ()
     size: tuple[str, ...] = ()
@@ -67,6 +64,6 @@ class Wish:
     stated_at: int
 
     def takes_back(self, group: AnimalGroup, sent_at: int) -> bool:
-        """Whether it was said after an event of the group, and speaks against it."""
+        """True if it was said after an event of the group, and speaks against it."""
         value = getattr(group, self.attribute)
         return sent_at <= self.stated_at and value not in self.values and value != "unknown"

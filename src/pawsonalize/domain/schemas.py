@@ -38,12 +38,12 @@ class SchemaField:
 
     @property
     def nullable(self) -> bool:
-        """Whether a row may leave the column empty."""
+        """True if a row may leave the column empty."""
         return "null" in self.types
 
     @property
     def numeric(self) -> bool:
-        """Whether values are numbers."""
+        """True if values are numbers."""
         return any(kind in {"int", "long", "float", "double"} for kind in self.types)
 
 

@@ -1,13 +1,8 @@
-"""Statuses of an animal, the history that they make, and its stays.
+"""Statuses of an animal, its history of changes, and its stays.
 
-A history is a tuple of status changes in order of time. It is woven from reports: what one row of
-a shelter's records says of a stay (it came in, it left, it came back), in that order. Reports may
-come late, in any order and more than once.
-
-Records often have days without times. Changes of one moment are put into an order in which they can
-follow each other: an animal that is there leaves before it comes back. So a day is a walk over the
-edges of a graph with two nodes, "there" and "away" (an Eulerian trail): at each node, loops (it
-left and came back) come before the edge to the other node.
+A history is woven from reports, each what a row of a shelter's records says of a stay; they come
+late, in any order and more than once, often with days only. Changes of one moment are walked like
+an Eulerian trail over "there" and "away": at each node, loops come before the edge to the other.
 """
 
 from collections import defaultdict
@@ -15,8 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby
-from types import MappingProxyType
 
+from pawsonalize.domain.attributes import by_word
 from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.times import DAY, iso
 
@@ -25,10 +20,7 @@ FOREVER = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class Stay:
-    """An animal of the item is available from `since` until just before `until` (milliseconds).
-
-    `FOREVER` while nobody knows when it ends.
-    """
+    """An animal is available from `since` until just before `until`, `FOREVER` if unknown (ms)."""
 
     item_id: str
     since: int
@@ -47,8 +39,7 @@ def revise(before: Iterable[Stay], after: Iterable[Stay], cut: int) -> tuple[Sta
 class AnimalStatus(StrEnum):
     """Only an available animal may be shown.
 
-    A returned one came back from its adopters and is not available again yet; a removed one is
-    no longer listed for any other reason (transferred, back with its owner, gone from the feed).
+    A returned one is not available again yet; a removed one is unlisted for any other reason.
     """
 
     AVAILABLE = "available"
@@ -59,25 +50,17 @@ class AnimalStatus(StrEnum):
     REMOVED = "removed"
 
 
-STATUS_WORDS: Mapping[str, AnimalStatus] = MappingProxyType(
+STATUS_WORDS = by_word(
     {
-        word: status
-        for status, words in {
-            AnimalStatus.AVAILABLE: "adoptable avail availableforadoption foradoption"
-            " readyforadoption",
-            AnimalStatus.HOLD: "onhold held notavailable unavailable notadoptable found stray"
-            " quarantine foster infoster fostered infostercare fostercare availableforfoster",
-            AnimalStatus.PENDING: "adoptionpending pendingadoption reserved applicationpending"
-            " trial trialadoption adoptiontrial fostertoadopt",
-            AnimalStatus.ADOPTED: "adoption adoptedout",
-        }.items()
-        for word in words.split()
+        AnimalStatus.AVAILABLE: "adoptable avail availableforadoption foradoption readyforadoption",
+        AnimalStatus.HOLD: "onhold held notavailable unavailable notadoptable found stray"
+        " quarantine foster infoster fostered infostercare fostercare availableforfoster",
+        AnimalStatus.PENDING: "adoptionpending pendingadoption reserved applicationpending"
+        " trial trialadoption adoptiontrial fostertoadopt",
+        AnimalStatus.ADOPTED: "adoption adoptedout",
     }
 )
-"""Other words for them; spaces, case and punctuation do not count.
-
-In a foster home nobody can adopt an animal yet, unless its shelter says that it is available.
-"""
+"""Other words, without case and punctuation; a fostered animal is on hold unless it says else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +74,11 @@ class StatusChange:
 IN_CARE = frozenset({AnimalStatus.AVAILABLE, AnimalStatus.PENDING, AnimalStatus.HOLD})
 LEFT = frozenset({AnimalStatus.ADOPTED, AnimalStatus.REMOVED})
 
-STEPS: Mapping[AnimalStatus, frozenset[AnimalStatus]] = MappingProxyType(
-    {
-        **dict.fromkeys((*IN_CARE, AnimalStatus.REMOVED), IN_CARE | LEFT),
-        AnimalStatus.ADOPTED: frozenset({AnimalStatus.ADOPTED, AnimalStatus.RETURNED}),
-        AnimalStatus.RETURNED: IN_CARE | {AnimalStatus.RETURNED, AnimalStatus.REMOVED},
-    }
-)
+STEPS: Mapping[AnimalStatus, frozenset[AnimalStatus]] = {
+    **dict.fromkeys((*IN_CARE, AnimalStatus.REMOVED), IN_CARE | LEFT),
+    AnimalStatus.ADOPTED: frozenset({AnimalStatus.ADOPTED, AnimalStatus.RETURNED}),
+    AnimalStatus.RETURNED: IN_CARE | {AnimalStatus.RETURNED, AnimalStatus.REMOVED},
+}
 
 
 def check_step(old: AnimalStatus, new: AnimalStatus) -> None:
@@ -108,11 +89,7 @@ def check_step(old: AnimalStatus, new: AnimalStatus) -> None:
 
 
 def route(old: AnimalStatus, new: AnimalStatus) -> tuple[AnimalStatus, ...]:
-    """The steps from the old status to the new one; none if they are the same.
-
-    A step that nobody reported is added in between: an adopted animal is returned before it is
-    available again, and an available one is adopted before it is returned.
-    """
+    """Steps from the old status to the new one, with a missing adoption or return in between."""
     if new is old:
         return ()
     if new in STEPS[old]:
@@ -150,11 +127,9 @@ class Contradiction:
 def with_report(
     history: History, reports: Reports, report: History, fresh: Collection[History] = ()
 ) -> tuple[History, Reports]:
-    """The history and the reports with one more report.
+    """History and reports with one more report; Conflict if there are too many.
 
-    An open report (the animal is there) is older than one that knows the end of the same stay. Of
-    `fresh` reports, which one file or call has together, they are two stays. Conflict if there are
-    too many.
+    An open report is older than one that knows the end of the same stay, unless both are `fresh`.
     """
     ends = {one[:1] for one in reports if len(one) > 1 and one not in fresh}
     if not report or report in {*reports, *ends}:
@@ -170,10 +145,7 @@ def with_report(
 
 
 def weave(history: History, reports: Iterable[History]) -> tuple[History, set[Contradiction]]:
-    """The history that the reports and the other changes of `history` make, and what is odd.
-
-    The same again gives the same.
-    """
+    """The history that reports and direct changes make, and contradictions; idempotent."""
     reports = sorted(reports, key=_key)
     left = defaultdict[int, list[tuple[History, int]]](list)
     for one in reports:
@@ -199,10 +171,7 @@ def weave(history: History, reports: Iterable[History]) -> tuple[History, set[Co
 
 
 def _follow(known: list[StatusChange], change: StatusChange, size: int) -> set[Contradiction]:
-    """Add a change with what must lie before it, or nothing if it changes nothing.
-
-    `size` is the number of changes in its report, 0 if it was in none.
-    """
+    """Append a change and steps before it; `size` is that of its report, 0 if it has none."""
     status = change.status
     last = known[-1] if known else None
     if last is None:
@@ -227,10 +196,7 @@ def _follow(known: list[StatusChange], change: StatusChange, size: int) -> set[C
 def _rank(
     part: History, size: int, known: Sequence[StatusChange], has_returns: bool
 ) -> tuple[object, ...]:
-    """The rank among changes of one moment: what can follow, loops first, adoptions last.
-
-    Where shelters report returns, the departure without one comes last, but for an open stay.
-    """
+    """Rank of changes at one moment: those that can follow, loops, open stays; adoptions last."""
     is_there = bool(known) and known[-1].status not in LEFT
     head, misfit = part[0].status, (part[0].status in LEFT) != is_there
     order = (int(misfit), len(part) % 2)
@@ -240,7 +206,6 @@ def _rank(
 
 
 def _direct(history: History, reports: Iterable[History]) -> Iterator[StatusChange]:
-    """The changes that are in no report, without those that `route` put between others."""
     reported = {change for report in reports for change in report}
     for place, change in enumerate(history):
         after = history[place + 1] if place + 1 < len(history) else None

@@ -1,8 +1,4 @@
-"""Wishes: what a visitor asks for in a few words, read by small tables.
-
-Words for a species, a size, an age or a sex become rules, and so do phrases for a household. The
-other words are sought in records: the name of a breed as that breed, another word by its beginning.
-"""
+"""Wishes: a visitor's few words, read by small tables as rules, breeds and words to be sought."""
 
 import re
 from collections import defaultdict
@@ -64,7 +60,6 @@ class WishedPart:
     never: str = ""
     """A fact that contradicts the wish. Where there is one, an unknown answer fits."""
     near: frozenset[str] = frozenset()
-    """Species that come near."""
 
     @property
     def points(self) -> int:
@@ -154,7 +149,6 @@ def _sought_word(word: str) -> WishedPart:
 
 
 def _sought_breed(text: str, breeds: dict[str, str]) -> WishedPart:
-    """A breed by any of its names; less well, an animal that has the word elsewhere."""
     exact = [f" ={species}/{breed} " for species, breed in breeds.items()]
     names = [
         pad(f"{species}:{word}" for word in words_in(name))
@@ -183,7 +177,6 @@ def _read_phrase(words: Sequence[str]) -> tuple[int, dict[str, set[str]], Wished
 
 
 def _rules_of(text: str) -> dict[str, set[str]]:
-    """The rules that a phrase stands for: `kitten` for a species and an age."""
     if text.isdigit() or len(text) < 3:
         return {}
     if _HOUSE_TRAINED.fullmatch(text):
@@ -205,7 +198,7 @@ _SPECIES_WITH_BREEDS = sorted({species for species, _ in FAMILIES})
 
 
 def wanted_species(given: str, field: str) -> str:
-    """The id of a species; InvalidInput lists the words for one that nobody knows."""
+    """Id of a species in words or an id; InvalidInput lists the words for any other."""
     return _known(species_id(given), given, SPECIES_NAMES, field)
 
 
@@ -234,7 +227,6 @@ def wanted_breeds(given: str) -> frozenset[str]:
 
 
 def _known(found: str, given: str, names: Mapping[str, str], field: str) -> str:
-    """An id of ours, the site's own (which has a digit), or the one for unknown."""
     if found in names or found.lower() == UNKNOWN or any(one.isdigit() for one in found):
         return found
     words = ", ".join(names.values())

@@ -6,20 +6,16 @@ from itertools import pairwise
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
-from pawsonalize.recipes.data import Arrays
+from pawsonalize.recipes.data import Array, Arrays, Ints, Singles
 
 SettingsT = TypeVar("SettingsT")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCard:
-    """The JSON beside a model's arrays: what it is and what it was made of.
-
-    `format` grows when the arrays' meaning changes, so an old artefact is recognised.
-    """
+    """The JSON of a model; a new `format` says that the meaning of the arrays changed."""
 
     recipe: str
     format: int
@@ -56,14 +52,8 @@ def read_card(card: ModelCard, recipe: str, form: int, settings: type[SettingsT]
         raise CorruptArtefact(f"the {recipe} card has settings that do not fit: {error}") from error
 
 
-def take(
-    arrays: Arrays, name: str, dtype: type[Any], shape: tuple[int | None, ...]
-) -> NDArray[Any]:
-    """The array of that name as a plain view; None in `shape` stands for any length.
-
-    CorruptArtefact when it is missing, of another dtype, or of another shape. A memory map is
-    not copied, only its class is dropped, which makes indexing it several times faster.
-    """
+def take(arrays: Arrays, name: str, dtype: type[Any], shape: tuple[int | None, ...]) -> Array:
+    """Return a checked array as a plain view, for a memory map is slow; None in `shape` is any."""
     if name not in arrays:
         raise CorruptArtefact(f"the artefact lacks the array {name!r}")
     array = np.asarray(arrays[name])
@@ -77,7 +67,7 @@ def take(
     return array
 
 
-def take_weights(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> NDArray[np.float32]:
+def take_weights(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> Singles:
     """The same for float32 weights, which are finite and at least 0."""
     weights = take(arrays, name, np.float32, shape)
     if not (np.isfinite(weights) & (weights >= 0)).all():
@@ -85,15 +75,12 @@ def take_weights(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> ND
     return weights
 
 
-def pack_strings(name: str, texts: Sequence[str]) -> dict[str, NDArray[Any]]:
+def pack_strings(name: str, texts: Sequence[str]) -> dict[str, Array]:
     """Texts as two arrays: `name.bytes` (UTF-8, joined) and `name.offsets` (len + 1)."""
     encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
     offsets = np.zeros(len(encoded) + 1, np.int64)
     np.cumsum([len(part) for part in encoded], out=offsets[1:])
-    return {
-        f"{name}.bytes": np.frombuffer(b"".join(encoded), np.uint8),
-        f"{name}.offsets": offsets,
-    }
+    return {f"{name}.bytes": np.frombuffer(b"".join(encoded), np.uint8), f"{name}.offsets": offsets}
 
 
 def unpack_strings(name: str, arrays: Arrays) -> tuple[str, ...]:
@@ -110,14 +97,14 @@ def unpack_strings(name: str, arrays: Arrays) -> tuple[str, ...]:
         raise CorruptArtefact(f"array '{name}.bytes' is not UTF-8 text") from error
 
 
-def check_offsets(name: str, offsets: NDArray[np.int64], total: int) -> None:
+def check_offsets(name: str, offsets: Ints, total: int) -> None:
     """CorruptArtefact unless the offsets rise from 0 to `total`."""
     rises = len(offsets) > 0 and offsets[0] == 0 and offsets[-1] == total
     if not rises or bool(np.any(np.diff(offsets) < 0)):
         raise CorruptArtefact(f"the offsets of {name!r} do not rise from 0 to {total}")
 
 
-def check_codes(name: str, codes: NDArray[Any], below: int) -> None:
+def check_codes(name: str, codes: Array, below: int) -> None:
     """CorruptArtefact unless every code is in 0…below-1."""
     if codes.size and not 0 <= int(codes.min()) <= int(codes.max()) < below:
         raise CorruptArtefact(f"array {name!r} points outside 0…{below - 1}")

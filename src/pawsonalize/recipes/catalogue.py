@@ -1,7 +1,6 @@
 """Every recipe by its name; a new one is one line here."""
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from pawsonalize.domain.errors import InvalidInput
@@ -12,16 +11,14 @@ from pawsonalize.recipes.similar_items import SimilarItems
 from pawsonalize.recipes.trending_now import TrendingNow
 from pawsonalize.recipes.user_personalization import PersonalizedRanking, UserPersonalization
 
-RECIPES: Mapping[str, Recipe[Any]] = MappingProxyType(
-    {
-        PopularityCount.name: PopularityCount(),
-        SimilarItems.name: SimilarItems(),
-        TrendingNow.name: TrendingNow(),
-        UserPersonalization.name: UserPersonalization(),
-        PersonalizedRanking.name: PersonalizedRanking(),
-        NextBestAction.name: NextBestAction(),
-    }
-)
+RECIPES: Mapping[str, Recipe[Any]] = {
+    PopularityCount.name: PopularityCount(),
+    SimilarItems.name: SimilarItems(),
+    TrendingNow.name: TrendingNow(),
+    UserPersonalization.name: UserPersonalization(),
+    PersonalizedRanking.name: PersonalizedRanking(),
+    NextBestAction.name: NextBestAction(),
+}
 
 
 def recipe_named(name: str) -> Recipe[Any]:

@@ -1,11 +1,7 @@
-"""Latent classes of visitors: who looks at which animals, and with whom they live.
+"""Latent classes of visitors: each views species, families, sizes and ages in shares of its own.
 
-A visitor is of one of a few classes that nobody names. Each class looks at the species, and within
-a species at its families, sizes and ages, in shares of its own, and has shares of its own of what
-users say of themselves. So two events say more than two events: who looked at two small grown dogs
-is likely of a class that looks at terriers as well.
-
-Breeds are left out: there are many, and what a class makes of them its families say.
+So two events say more than two events: who looked at two small grown dogs is likely of a class
+that looks at terriers as well. Breeds are left out: there are many, and families say enough.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +10,6 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from pawsonalize.domain.breeds import SPECIES, TRAITS, Trait
@@ -24,9 +19,8 @@ from pawsonalize.domain.preferences import USER_FACET
 from pawsonalize.recipes.artefact import pack_strings, take, unpack_strings
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.facet_lifts import is_preference
-from pawsonalize.recipes.data import Arrays, Facet, TrainingData
+from pawsonalize.recipes.data import Array, Arrays, Facet, Floats, Ints, TrainingData
 
-Floats = NDArray[np.float64]
 Value = tuple[str, Trait]
 """A look by its name: `("age", ("2", "1"))` are the babies among the dogs."""
 
@@ -40,17 +34,14 @@ class LatentClasses:
     """The classes, as logs of shares."""
 
     values: Mapping[Value, int]
-    """The columns of `traits`."""
     facets: Mapping[Facet, int]
-    """The columns of `answers`."""
     size: Floats
-    """Number of visitors of each class, shape (classes,)."""
     traits: Floats
     """Share of each value in the views of a class, shape (classes, values)."""
     answers: Floats
     """Share of a class that gives each answer to a question, shape (classes, facets)."""
     usual: Floats
-    """The share of each value that is expected of an unknown visitor, shape (values,); no log."""
+    """Share of each value that is expected of an unknown visitor, (values,); no log."""
     _weight: Floats  # how far a class counts, given the species of a value
     _weighted: Floats  # the shares, times that
 
@@ -76,10 +67,7 @@ class LatentClasses:
         return cls(value, facet, size, traits, answers, usual, weight, weighted)
 
     def expected(self, context: Context) -> Floats:
-        """The share of each value that is expected of the visitor's next events, shape (values,).
-
-        Of a look's values within a species, those sum to 1.
-        """
+        """Shares of values expected next (values,); within a species a trait's sum to 1."""
         logs = self.size + self.traits[:, self._seen(context)].sum(axis=1)
         logs += self.answers[
             :, [self.facets[one] for one in context.facets if one in self.facets]
@@ -95,7 +83,7 @@ class LatentClasses:
             if value in values
         ]
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """The classes as plain arrays, named `classes.…`."""
         values = [_SPLIT.join((name, *look)) for name, look in self.values]
         return {
@@ -167,8 +155,6 @@ _LEAST_GAIN = 1e-4  # of the log likelihood of a mean user: with less, the round
 _DOUBT = 10.0
 _MIXED = 0.3  # at first each user is nearly of one class, by chance
 
-Ints = NDArray[np.int64]
-
 
 def fit_classes(data: TrainingData, classes: int, seed: int) -> LatentClasses | None:
     """So many classes; None of less than two, or where too few users look at animals."""
@@ -198,8 +184,6 @@ def fit_classes(data: TrainingData, classes: int, seed: int) -> LatentClasses | 
 
 @dataclass(frozen=True, slots=True)
 class _Counted:
-    """Counts of each value by user, (users, values); values of one `whole` are shares."""
-
     counts: Any  # csr_array, which has no types
     whole: Ints
     usual: Floats
@@ -222,8 +206,6 @@ class _Counted:
 
 @dataclass(frozen=True, slots=True)
 class _Users:
-    """Viewed values and quiz answers of users."""
-
     values: tuple[Value, ...]
     facets: tuple[Facet, ...]
     traits: _Counted
@@ -254,7 +236,6 @@ class _Users:
 
 
 def _values(data: TrainingData) -> tuple[tuple[Value, ...], Ints]:
-    """All values that were looked at, and those of each item; -1 if it is no animal."""
     code: dict[Value, int] = {}
     of_item = np.full((len(data.item_ids), len(CLASS_TRAITS)), -1, np.int64)
     for item in np.unique(data.item).tolist():

@@ -9,6 +9,16 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY, HOUR, MINUTE
 
+Array = NDArray[Any]
+Singles = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Int32s = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+Scores = Singles | Floats
+Arrays = Mapping[str, Array]
+# Named `user.…` if it is stored with the user, `context.…` if it comes with a request or an event,
+# `time.…` if it follows from the moment.
 Facet = tuple[str, str]
 
 _DAYPART = "time.DAYPART"
@@ -17,15 +27,11 @@ _DAY_HOURS = 24
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """The facets of each event's visitor at that moment, as codes.
-
-    `codes[e, c]` is event e's value of facet `names[c]` as an index into `values[c]`, or -1 when
-    it has none. A name given more than once is one facet with several values: a column for each.
-    """
+    """Facets of events: `codes[e, c]` indexes `values[c]`, -1 is none; names may repeat."""
 
     names: tuple[str, ...]
     values: tuple[tuple[str, ...], ...]
-    codes: NDArray[np.int32]
+    codes: Int32s
 
     @classmethod
     def unknown(cls) -> "Facets":
@@ -35,7 +41,7 @@ class Facets:
     def __bool__(self) -> bool:
         return bool(self.names)
 
-    def of(self, rows: NDArray[np.bool_] | NDArray[np.integer]) -> "Facets":
+    def of(self, rows: Bools | NDArray[np.integer]) -> "Facets":
         """Those of some events, by a mask or by positions."""
         return replace(self, codes=self.codes[rows]) if self else self
 
@@ -63,18 +69,14 @@ class FacetColumn:
     name: str
     values: tuple[str, ...]
     source: int
-    """Number of the source among those that events report."""
-    codes: NDArray[np.int32]
+    codes: Int32s
     """Position in `values` for each distinct set of facets, -1 for none; the last is for no set."""
 
 
 def facet_columns(
     sources: Sequence[tuple[Sequence[Sequence[Facet]], NDArray[np.integer]]], most_values: int
 ) -> Iterator[FacetColumn]:
-    """Yield the columns of each source's distinct sets of facets, which occur `times` times.
-
-    A name has as many columns as somebody has values; of its values the commonest are kept.
-    """
+    """Yield columns of each source's distinct facets; a name keeps its `most_values` commonest."""
     for source, (distinct, times) in enumerate(sources):
         for name in dict.fromkeys(name for entry in distinct for name, _ in entry):
             values = [[value for one, value in facets if one == name] for facets in distinct]
@@ -102,13 +104,13 @@ class Dayparts:
         bands = int(np.ceil(_DAY_HOURS / self.hours)) if self.hours else 0
         return tuple((_DAYPART, str(band)) for band in range(bands))
 
-    def of_events(self, facets: Facets, time: NDArray[np.int64]) -> Facets:
+    def of_events(self, facets: Facets, time: Ints) -> Facets:
         """The facets with the events' dayparts; `time` is milliseconds since 1970."""
         if not self.hours:
             return facets
         return facets.plus(_DAYPART, [band for _, band in self.names], self.bands(time))
 
-    def bands(self, time: NDArray[np.int64]) -> NDArray[np.int32]:
+    def bands(self, time: Ints) -> Int32s:
         """The daypart of each moment, as a position in `names`; whole minutes count."""
         hours = time % DAY // MINUTE / (HOUR // MINUTE) + self.utc_offset_hours
         return np.floor(hours % _DAY_HOURS / self.hours).astype(np.int32)
@@ -120,38 +122,26 @@ class Dayparts:
         return self.of_events(Facets.unknown(), np.array([now], np.int64)).at(0)
 
 
-Floats = NDArray[np.float32] | NDArray[np.float64]
-Arrays = Mapping[str, NDArray[Any]]
-
 FOREVER = int(np.iinfo(np.int64).max)
 """The end of a stay that goes on."""
 
 
 @dataclass(frozen=True, slots=True)
 class ItemAttributes:
-    """Categorical attributes of the catalogue, as codes.
-
-    `codes[i, a]` is item i's value of attribute `names[a]` as an index into `values[a]`, or -1
-    when it has none. A name given more than once is one attribute with several values: a column
-    for each. For animal groups the names are species, breed, size and age.
-    """
+    """Categorical attributes: `codes[i, a]` indexes `values[a]`, -1 is none; names may repeat."""
 
     names: tuple[str, ...]
     values: tuple[tuple[str, ...], ...]
-    codes: NDArray[np.int32]
+    codes: Int32s
 
 
 @dataclass(frozen=True, slots=True)
 class StayColumns:
-    """Stays of all animals, one array per column; empty if availability is unknown.
+    """Stays, a column each; `item` is available from `since` until before `until` (ms)."""
 
-    An animal of item `item` (a code) is available from `since` until just before `until`
-    (milliseconds since 1970, `FOREVER` while it waits).
-    """
-
-    item: NDArray[np.int32]
-    since: NDArray[np.int64]
-    until: NDArray[np.int64]
+    item: Int32s
+    since: Ints
+    until: Ints
 
     def __len__(self) -> int:
         return len(self.item)
@@ -167,18 +157,13 @@ class StayColumns:
         until = np.where(self.until > moment, FOREVER, self.until)
         return StayColumns(code[self.item[known]].astype(np.int32), self.since[known], until[known])
 
-    def at(self, moment: int, n_items: int) -> NDArray[np.int64]:
+    def at(self, moment: int, n_items: int) -> Ints:
         """Available animals of each item at the moment, shape (items,)."""
         there = (self.since <= moment) & (moment < self.until)
         return np.bincount(self.item[there], minlength=n_items)
 
-    def mean(
-        self, moments: NDArray[np.int64], weights: NDArray[np.floating], n_items: int
-    ) -> NDArray[np.float32]:
-        """Available animals of each item, the mean over weighted moments, shape (items,).
-
-        So an animal counts by the weight of the moments it was available at.
-        """
+    def mean(self, moments: Ints, weights: NDArray[np.floating], n_items: int) -> Singles:
+        """Mean available animals of each item over weighted moments, shape (items,)."""
         order = np.argsort(moments, kind="stable")
         up_to = np.concatenate(([0.0], np.cumsum(weights[order], dtype=np.float64)))
         first, last = (np.searchsorted(moments[order], edge) for edge in (self.since, self.until))
@@ -190,8 +175,8 @@ class StayColumns:
 class Returned:
     """Events that speak against an item: which, and when (milliseconds since 1970)."""
 
-    item: NDArray[np.int32]
-    time: NDArray[np.int64]
+    item: Int32s
+    time: Ints
 
     @classmethod
     def nothing(cls) -> "Returned":
@@ -201,12 +186,7 @@ class Returned:
     def __len__(self) -> int:
         return len(self.item)
 
-    @property
-    def newest(self) -> int:
-        """The moment of the last one; long ago without any."""
-        return int(self.time.max(initial=-(2**60)))
-
-    def as_of(self, moment: int, position: NDArray[np.int64]) -> "Returned":
+    def as_of(self, moment: int, position: Ints) -> "Returned":
         """Those known by a moment, with items numbered anew (-1 for one that is left out)."""
         kept = self.time <= moment
         kept &= position[self.item] >= 0
@@ -215,16 +195,14 @@ class Returned:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Interactions as columns of equal length, sorted by user, then `(time, log offset)`."""
+    """Interactions by columns (codes), sorted by user, then `(time, log offset)`."""
 
-    user: NDArray[np.int32]
-    item: NDArray[np.int32]
-    """Positions in `item_ids`."""
+    user: Int32s
+    item: Int32s
     event_type: NDArray[np.int16]
-    """Positions in `event_types`."""
-    value: NDArray[np.float32]
+    value: Singles
     """NaN where an event has none."""
-    time: NDArray[np.int64]
+    time: Ints
     """Milliseconds since 1970."""
     n_users: int
     item_ids: tuple[str, ...]
@@ -233,20 +211,16 @@ class TrainingData:
     attributes: ItemAttributes
     """Attributes of the items; an item may be touched without being described."""
     as_of: int
-    """The moment from which decay is counted."""
     stays: StayColumns = field(default_factory=StayColumns.unknown)
-    """Stays of animals, where availability is known."""
     facets: Facets = field(default_factory=Facets.unknown)
-    """Facets of each event's visitor, known beside events."""
     returned: Returned = field(default_factory=Returned.nothing)
     """Animals that came back: they speak against an item, and are no choices and no rows."""
     disliked: Returned = field(default_factory=Returned.nothing)
-    """The same of dislikes."""
 
     def __len__(self) -> int:
         return len(self.item)
 
-    def of_events(self, rows: NDArray[np.bool_]) -> "TrainingData":
+    def of_events(self, rows: Bools) -> "TrainingData":
         """The same with some of its events, by a mask; the catalogue and all else stay."""
         return replace(
             self,

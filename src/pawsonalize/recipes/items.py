@@ -1,22 +1,18 @@
-"""The catalogue as recipes see it: positions, and the cells of any item id.
+"""The catalogue: positions of items, and their cells, the sets that share some attributes.
 
-A *cell* is the set of items that share some attributes. For animal groups an item has three,
-narrow to wide: its breed, its size and age within the species, its species; where families are
-described, the breed's family comes after the breed. What is unknown of an item is backed off to
-its cells, so an id outside the catalogue still says something.
+An animal group has cells by breed, family (where described), size and age, and species, narrow to
+wide; an unknown item is backed off to them.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.recipes.artefact import check_codes, pack_strings, take, unpack_strings
-from pawsonalize.recipes.data import Arrays, ItemAttributes
+from pawsonalize.recipes.artefact import ModelCard, check_codes, pack_strings, take, unpack_strings
+from pawsonalize.recipes.data import Array, Arrays, Ints, ItemAttributes
 
 _ANIMAL_LEVELS = (("species", "breed"), ("species", "size", "age"), ("species",))
 _FAMILY_LEVEL = ("species", "family")
@@ -26,16 +22,11 @@ _SEPARATOR = "\x1f"  # the ids' own rule forbids control characters, so names ca
 
 @dataclass(frozen=True, slots=True)
 class ItemIndex:
-    """The catalogue's ids and cells; cells of all levels share one numbering.
-
-    `cells[l, i]` is the cell of item i at level l, narrow levels first, shape (levels,
-    items + 1). Where an item has no cell it holds `n_cells`, as the last column does, which
-    stands for every item outside the catalogue: so no look-up needs a mask.
-    """
+    """Ids and `cells` (levels, items + 1), narrow levels first; `n_cells` is none, or outside."""
 
     ids: tuple[str, ...]
     position: Mapping[str, int]
-    cells: NDArray[np.int64]
+    cells: Ints
     cell_names: tuple[str, ...]
     _cell: Mapping[str, int]
 
@@ -53,28 +44,30 @@ class ItemIndex:
         for item, values in enumerate(_descriptions(ids, attributes)):
             for level, names in enumerate(levels):
                 if all(name in values for name in names):
-                    name = _cell_name(names, [values[name] for name in names])
+                    name = _SEPARATOR.join((" ".join(names), *(values[name] for name in names)))
                     cells[level, item] = cell.setdefault(name, len(cell))
         cells[cells < 0] = len(cell)
         return cls._of(ids, cells, tuple(cell))
 
     @classmethod
-    def _of(
-        cls, ids: tuple[str, ...], cells: NDArray[np.int64], cell_names: tuple[str, ...]
-    ) -> "ItemIndex":
+    def _of(cls, ids: tuple[str, ...], cells: Ints, cell_names: tuple[str, ...]) -> "ItemIndex":
         position = {item_id: place for place, item_id in enumerate(ids)}
         return cls(ids, position, cells, cell_names, {n: c for c, n in enumerate(cell_names)})
 
-    def rows(self, items: Sequence[str]) -> NDArray[np.int64]:
+    def rows(self, items: Sequence[str]) -> Ints:
         """The positions of the ids; `len(self.ids)` for those outside the catalogue."""
         outside = len(self.ids)
         return np.array([self.position.get(item, outside) for item in items], np.int64)
 
-    def cells_of_id(self, item_id: str) -> tuple[int, ...] | None:
-        """The cells of an animal group by its id alone: breed, (family,) size and age, species.
+    def columns(self, items: Sequence[str]) -> tuple[Ints, list[str]]:
+        """Columns of scores for these ids: those outside the catalogue come behind it, in order."""
+        columns = self.rows(items)
+        places = np.flatnonzero(columns == len(self.ids))
+        columns[places] += np.arange(len(places))
+        return columns, [items[place] for place in places.tolist()]
 
-        `n_cells` stands for a cell that no catalogue item is in; None when nothing is known.
-        """
+    def cells_of_id(self, item_id: str) -> tuple[int, ...] | None:
+        """Cells of an animal group by its id; `n_cells` is no cell, None nothing known."""
         group = AnimalGroup.parse(item_id)
         if group is None or len(self.cells) not in {len(_ANIMAL_LEVELS), len(_WITH_FAMILIES)}:
             return None
@@ -94,13 +87,13 @@ class ItemIndex:
             species,
         )
 
-    def cells_of_ids(self, items: Sequence[str]) -> NDArray[np.int64]:
+    def cells_of_ids(self, items: Sequence[str]) -> Ints:
         """The same of many ids, shape (levels, ids); `n_cells` where nothing is known."""
         nothing = (self.n_cells,) * len(self.cells)
         found = [self.cells_of_id(item) or nothing for item in items]
         return np.array(found, np.int64).reshape(len(items), len(self.cells)).T
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """The index as plain arrays."""
         return {
             **pack_strings("item_ids", self.ids),
@@ -118,8 +111,20 @@ class ItemIndex:
         return cls._of(ids, cells, cell_names)
 
 
+@dataclass(frozen=True)
+class IndexedModel:
+    """Base of models with a catalogue of their own."""
+
+    card: ModelCard
+    index: ItemIndex
+
+    @property
+    def item_ids(self) -> tuple[str, ...]:
+        """The catalogue, in the order of `score_catalogue`."""
+        return self.index.ids
+
+
 def _levels(names: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
-    """The animals' own levels, which leave out any further attribute; else one per attribute."""
     animal = {name for level in _ANIMAL_LEVELS for name in level}
     if animal <= set(names):
         return _WITH_FAMILIES if "family" in names else _ANIMAL_LEVELS
@@ -139,7 +144,3 @@ def _descriptions(ids: tuple[str, ...], attributes: ItemAttributes) -> Iterator[
         else:
             group = AnimalGroup.parse(item_id)
             yield {} if group is None else asdict(group)
-
-
-def _cell_name(names: Sequence[str], values: Sequence[str]) -> str:
-    return _SEPARATOR.join((" ".join(names), *values))

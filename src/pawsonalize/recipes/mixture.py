@@ -1,7 +1,7 @@
-"""Event types weigh, and time fades them: what a context says of a visitor's interests."""
+"""The mixture of candidate tables: weighed and faded events of a visitor propose items."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -13,18 +13,21 @@ from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.facet_lifts import FacetLifts
 from pawsonalize.recipes.counts.popularity import AvailabilityFactor, Popularity, ReturnRate
-from pawsonalize.recipes.counts.rows import Counts, Entries, SparseRows, tidy
-from pawsonalize.recipes.counts.steps import (
+from pawsonalize.recipes.counts.rows import (
+    Counts,
     Covisits,
+    Entries,
     RelatedItems,
+    SparseRows,
     both_ways,
     cell_steps,
     covisit_table,
     repeat_share,
+    tidy,
     transition_table,
 )
 from pawsonalize.recipes.counts.weights import OLDEST, EventWeights
-from pawsonalize.recipes.data import Arrays
+from pawsonalize.recipes.data import Arrays, Floats, Ints, Singles
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
@@ -33,32 +36,23 @@ class Interests(NamedTuple):
     """A visitor's items, each once, the newest first."""
 
     ids: tuple[str, ...]
-    rows: NDArray[np.int64]
-    """Catalogue positions; `len(index.ids)` for an item outside."""
-    strengths: NDArray[np.float32]
-    """Weights by event types and age."""
+    rows: Ints
+    strengths: Singles
 
-    def faded_strengths(self, decay: float) -> NDArray[np.float32]:
+    def faded_strengths(self, decay: float) -> Singles:
         """The strengths, each item counting `decay` times the one after it, shape (items,)."""
         return self.strengths * _fades(decay, len(self.strengths))
 
 
 @cache
-def _fades(decay: float, length: int) -> NDArray[np.float32]:
+def _fades(decay: float, length: int) -> Singles:
     return np.float32(decay) ** np.arange(length, dtype=np.float32)
 
 
 def read_interests(
-    context: Context,
-    index: ItemIndex,
-    weights: EventWeights,
-    half_life_days: float,
+    context: Context, index: ItemIndex, weights: EventWeights, half_life_days: float
 ) -> Interests:
-    """Gather a context's events by item; each counts half after `half_life_days`.
-
-    An event from after `now` (a clock that is ahead) counts as one of now. Each repeat of an
-    item adds half as much as the repeat before: coming back matters, reloading hardly does.
-    """
+    """Gather faded events by item; each repeat adds half as much as the one before."""
     strengths: dict[str, float] = {}
     repeats: dict[str, float] = {}
     now, half_life = context.now, half_life_days * DAY
@@ -66,8 +60,7 @@ def read_interests(
         strength = weights.of_event(event.event_type, event.value)
         age = now - event.time
         if age > 0:
-            # Bounded as in training, so a visitor who comes back after years keeps the order of
-            # what they saw.
+            # Bounded as in training, so that visitors who come back after years keep an order.
             strength *= 0.5 ** min(age / half_life, OLDEST)
         item = event.item
         if item in strengths:
@@ -89,14 +82,13 @@ class MixtureCounts:
     """All that a mixture is made of: sums over users, so those of some can be taken out again."""
 
     summary: LogSummary
-    users: NDArray[np.float64]
+    users: Floats
     steps: Counts
     covisits: Covisits
-    hours: NDArray[np.int64]
-    fades: NDArray[np.float64]
-    """Decayed weight of the events of each hour."""
+    hours: Ints
+    fades: Floats
     facets: Counts
-    choices: NDArray[np.float64]
+    choices: Floats
     repeated: int
     preceded: int
 
@@ -106,19 +98,15 @@ class MixtureCounts:
     ) -> "MixtureCounts":
         """Count; nothing is random. `whole` is what is known of all, if these are some users."""
         s, weights = settings, settings.event_weights
-        hours, fades = log.hours(weights)
-        repeated, preceded = log.repeats(s.window)
         return cls(
-            summary=whole or log.summary,
-            users=log.users(s.popularity_half_life_days),
-            steps=log.steps(weights, s.window, s.gap_decay),
-            covisits=log.covisits(weights, s.covisit_history),
-            hours=hours,
-            fades=fades,
-            facets=log.facets(weights, s.dayparts),
-            choices=log.choices(weights),
-            repeated=repeated,
-            preceded=preceded,
+            whole or log.summary,
+            log.users(s.popularity_half_life_days),
+            log.steps(weights, s.window, s.gap_decay),
+            log.covisits(weights, s.covisit_history),
+            *log.hours(weights),
+            log.facets(weights, s.dayparts),
+            log.choices(weights),
+            *log.repeats(s.window),
         )
 
     def minus(self, part: "MixtureCounts") -> "MixtureCounts":
@@ -127,12 +115,11 @@ class MixtureCounts:
         # bits of a count without these users (docs/adr/0037).
         fades = self.fades.copy()
         fades[np.searchsorted(self.hours, part.hours)] -= part.fades
-        return MixtureCounts(
-            summary=self.summary,
+        return replace(
+            self,
             users=self.users - part.users,
             steps=tidy(self.steps - part.steps),
             covisits=self.covisits.minus(part.covisits),
-            hours=self.hours,
             fades=fades,
             facets=tidy(self.facets - part.facets),
             choices=self.choices - part.choices,
@@ -180,16 +167,14 @@ class Mixture:
             ),
             related=RelatedItems.of(between_cells, base, index),
             popularity=Popularity.of(users, index, s.smoothing),
-            availability=AvailabilityFactor.of(
-                summary.stays, counts.hours, counts.fades, len(users), s.availability_smoothing
+            availability=AvailabilityFactor(
+                summary.stays.mean(counts.hours, counts.fades, len(users)),
+                s.availability_smoothing,
             ),
             facets=FacetLifts.of(facets, counts.facets, index, s.facet_doubt, s.preference_unlike),
             return_rate=ReturnRate.of(
                 counts.choices,
-                (
-                    (summary.returned, s.return_weight),
-                    (summary.disliked, s.dislike_weight),
-                ),
+                ((summary.returned, s.return_weight), (summary.disliked, s.dislike_weight)),
                 summary.times,
                 summary.as_of,
                 weights.half_life_days,
@@ -235,7 +220,7 @@ class Mixture:
             **self.return_rate.arrays(),
         }
 
-    def parts(self, context: Context, outside: Sequence[str]) -> NDArray[np.float32]:
+    def parts(self, context: Context, outside: Sequence[str]) -> Singles:
         """Return the share of each table in the scores, shape (tables, items + outside)."""
         s = self._settings
         recent = Context(context.events[: s.context_events], context.now)
@@ -247,19 +232,18 @@ class Mixture:
         self.weigh(seen, outside, context.availability, facets, reached, parts)
         return parts
 
-    def facet_rows(self, context: Context) -> NDArray[np.int64]:
+    def facet_rows(self, context: Context) -> Ints:
         """The rows of what is known of the visitor beside events, the time of day included."""
         moment = self._settings.dayparts.at(context.now)
         known = (*context.facets, *moment)
         return self.facets.rows(known) if known else _NO_FACETS
 
-    def affinity(self, seen: Interests) -> NDArray[np.float32]:
+    def affinity(self, seen: Interests) -> Singles:
         """Return the weights of the newest items' cells, shape (up to `window`,)."""
         s = self._settings
         return seen.faded_strengths(s.related_items_history_decay)[: s.window]
 
-    def _cells(self, seen: Interests, count: int) -> NDArray[np.int64]:
-        """The cells of the newest items, shape (levels, count)."""
+    def _cells(self, seen: Interests, count: int) -> Ints:
         rows = seen.rows[:count]
         cells = self.index.cells[:, rows]
         outside = np.flatnonzero(rows == len(self.index.ids))
@@ -272,15 +256,11 @@ class Mixture:
         seen: Interests,
         outside: Sequence[str],
         availability: NDArray[np.integer] | None,
-        facets: NDArray[np.int64],
-        reached: NDArray[np.float32],
-        out: NDArray[np.float32],
+        facets: Ints,
+        reached: Singles,
+        out: Singles,
     ) -> None:
-        """Write what the tables propose, weighed, to `out` (tables, items + outside), which is 0.
-
-        A table gets its weight times evidence / (evidence + doubt); popularity gets the rest.
-        `reached` (cells + 1,) is what each cell gains from the cells of `seen`, by `affinity`.
-        """
+        """Add proposals to `out` (table, items + outside): most * evidence / (evidence + doubt)."""
         self._propose(seen, outside, availability, reached, out)
         tilt = self.facets.tilt(facets)
         if tilt is not None:  # what others like, not what the visitor did
@@ -300,19 +280,15 @@ class Mixture:
         seen: Interests,
         outside: Sequence[str],
         availability: NDArray[np.integer] | None,
-        reached: NDArray[np.float32],
-        out: NDArray[np.float32],
+        reached: Singles,
+        out: Singles,
     ) -> None:
-        """As `weigh`, before what keeps the sum of each table.
-
-        So the tables' weights are known before anything is spread over the catalogue.
-        """
+        """Write the tables' proposals before factors that keep each table's sum."""
         s, n_items = self._settings, len(self.index.ids)
         latest = seen.faded_strengths(s.history_decay)
         known = seen.rows < n_items
         if availability is not None:
-            # What cannot be adopted now proposes nothing; its share goes to popularity with the
-            # rest.
+            # What cannot be adopted now proposes nothing; popularity gets its share.
             known[known] = availability[seen.rows[known]] > 0
         # Steps are counted over `window` visits, so older ones have nothing to say about them.
         steps, step_worth = _times(self.transitions.gather(seen.rows[: s.window]), latest)
@@ -346,15 +322,11 @@ class Mixture:
             popularity[n_items:] = self.popularity.of_cells(cells) * rest
 
     def _most(self) -> tuple[float, ...]:
-        """Return the most that each table but popularity may contribute."""
         s, others = self._settings, 1 - self.repeat_share
         weights = (s.transition_weight, s.covisit_weight, s.related_items_weight)
         return (self.repeat_share, *(weight * others for weight in weights))
 
 
-def _times(
-    entries: Entries, factors: NDArray[np.float32]
-) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Columns, and values times the factor of their row."""
+def _times(entries: Entries, factors: Singles) -> tuple[NDArray[np.intp], Singles]:
     columns, values, lengths = entries
     return columns, values * factors[: len(lengths)].repeat(lengths)

@@ -7,11 +7,11 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import check_between
 from pawsonalize.recipes.counts.weights import EventWeights
 from pawsonalize.recipes.data import Dayparts
-from pawsonalize.recipes.settings import Range, check_numbers
+from pawsonalize.recipes.settings import Bound, Positive, Range, RecipeSettings, Share
 
 
 @dataclass(frozen=True, slots=True)
-class MixtureSettings:
+class MixtureSettings(RecipeSettings):
     """Settings of the mixture."""
 
     transition_weight: Annotated[float, Range(0.2, 0.5)] = 0.4
@@ -20,7 +20,7 @@ class MixtureSettings:
     """Most that the items which users met together with the visitor's own may contribute."""
     related_items_weight: Annotated[float, Range(0.05, 0.2)] = 0.2
     """Most that items of the same breed, size and age, or species may contribute."""
-    doubt: Annotated[float, Range(0.1, 3.0, log=True)] = 0.5
+    doubt: Annotated[Positive, Range(0.1, 3.0, log=True)] = 0.5
     """Evidence (about one view) at which a table contributes half of the most it may."""
     view_weight: float = 1.0
     """Weight of a `view` and of every event type not named here."""
@@ -38,23 +38,23 @@ class MixtureSettings:
     """Weight of a `dislike` against the choices of its item."""
     value_weighted_events: str = ""
     """Event types, with commas between, whose value (0 to 10) multiplies their weight."""
-    popularity_half_life_days: Annotated[float, Range(5.0, 120.0, log=True)] = 30.0
+    popularity_half_life_days: Annotated[Positive, Range(5.0, 120.0, log=True)] = 30.0
     """After how many days a user's choice counts half for popularity."""
-    behaviour_half_life_days: Annotated[float, Range(30.0, 720.0, log=True)] = 180.0
+    behaviour_half_life_days: Annotated[Positive, Range(30.0, 720.0, log=True)] = 180.0
     """After how many days a step from one item to the next counts half."""
-    context_half_life_days: float = 90.0
+    context_half_life_days: Positive = 90.0
     """After how many days an event of the visitor's own counts half."""
     context_events: int = 50
     """Number of the visitor's newest events that are read."""
-    history_decay: Annotated[float, Range(0.3, 0.9)] = 0.5
+    history_decay: Annotated[Share, Range(0.3, 0.9)] = 0.5
     """Weight of the second-newest item beside the newest, the third beside the second, …"""
-    related_items_history_decay: float = 0.7
+    related_items_history_decay: Share = 0.7
     """The same for related items: affinity lasts longer than steps."""
-    covisit_history_decay: float = 0.95
+    covisit_history_decay: Share = 0.95
     """The same for co-visits, which do not depend on order."""
     window: int = 10
     """Number of visits back that a step may begin, affinities are read or a choice is a repeat."""
-    gap_decay: float = 0.65
+    gap_decay: Share = 0.65
     """Weight of a step over one visit between beside a direct one."""
     backward_weight: float = 0.2
     """Weight of a step in the direction opposite to how it was made."""
@@ -68,19 +68,19 @@ class MixtureSettings:
     """Added to the cosine's denominator: higher trusts rare pairs less."""
     related_items_prior: float = 5.0
     """Imagined steps from each breed (size and age, species) to itself."""
-    related_items_level_fade: float = 0.6
+    related_items_level_fade: Positive = 0.6
     """Weight of size and age beside the breed, and of the species beside size and age."""
-    related_items_smoothing: float = 1.0
+    related_items_smoothing: Positive = 1.0
     """Users added to every item when related items share: higher helps untouched items."""
-    availability_smoothing: float = 0.5
+    availability_smoothing: Positive = 0.5
     """Animals added to an item's usual number before it is compared with the number now."""
-    smoothing: float = 0.1
+    smoothing: Annotated[Positive, Bound.UP_TO_ONE] = 0.1
     """Users (less than one) added to every item's popularity."""
-    facet_doubt: float = 10.0
+    facet_doubt: Positive = 10.0
     """Choices with a facet (a device, a user attribute) at which half of its effect is believed."""
-    facet_fade: float = 3.0
+    facet_fade: Positive = 3.0
     """Evidence (about one view each) at which what is known beside events counts half."""
-    preference_unlike: float = 0.1
+    preference_unlike: Annotated[Positive, Bound.UP_TO_ONE] = 0.1
     """Likelihood of animals that do not match an answer of the quiz, beside those that do."""
     daypart_hours: float = 0.0
     """Hours of each band of the day that is a facet of the visit; 0: the time of day is none."""
@@ -88,30 +88,7 @@ class MixtureSettings:
     """Hours to add to UTC for the local time of day, 0 to 24."""
 
     def __post_init__(self) -> None:
-        check_numbers(
-            self,
-            above_zero=(
-                "doubt",
-                "popularity_half_life_days",
-                "behaviour_half_life_days",
-                "context_half_life_days",
-                "smoothing",
-                "availability_smoothing",
-                "related_items_smoothing",
-                "related_items_level_fade",
-                "facet_doubt",
-                "facet_fade",
-                "preference_unlike",
-            ),
-            up_to_one=(
-                "history_decay",
-                "related_items_history_decay",
-                "covisit_history_decay",
-                "gap_decay",
-                "smoothing",
-                "preference_unlike",
-            ),
-        )
+        RecipeSettings.__post_init__(self)
         for name in ("daypart_hours", "utc_offset_hours"):
             check_between(name, getattr(self, name), 0, 24)
         together = self.transition_weight + self.covisit_weight + self.related_items_weight

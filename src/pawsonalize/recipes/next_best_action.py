@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.recipes import NEXT_BEST_ACTION
@@ -20,8 +19,8 @@ from pawsonalize.recipes.artefact import (
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import Countable, counts_of
 from pawsonalize.recipes.counts.weights import LogClock
-from pawsonalize.recipes.data import Arrays, TrainingData
-from pawsonalize.recipes.settings import Range, check_numbers
+from pawsonalize.recipes.data import Array, Arrays, Floats, Singles, TrainingData
+from pawsonalize.recipes.settings import Positive, Range, RecipeSettings
 
 _FORMAT = 1
 _MAX_EVENTS = 20_000_000  # they are read in order, event by event
@@ -31,18 +30,15 @@ _MAX_STATE = 50  # as many as a context has events
 
 
 @dataclass(frozen=True, slots=True)
-class NextBestActionSettings:
+class NextBestActionSettings(RecipeSettings):
     """Settings of `next-best-action`."""
 
-    half_life_days: Annotated[float, Range(7.0, 365.0, log=True)] = 90.0
+    half_life_days: Annotated[Positive, Range(7.0, 365.0, log=True)] = 90.0
     """After how many days what a user did with an action counts half."""
-    smoothing: Annotated[float, Range(0.5, 50.0, log=True)] = 5.0
+    smoothing: Annotated[Positive, Range(0.5, 50.0, log=True)] = 5.0
     """So many users of the average rate are added to every action."""
-    lift_smoothing: Annotated[float, Range(2.0, 200.0, log=True)] = 20.0
+    lift_smoothing: Annotated[Positive, Range(2.0, 200.0, log=True)] = 20.0
     """So many users of the action's own rate are added to what another action says of it."""
-
-    def __post_init__(self) -> None:
-        check_numbers(self, above_zero=("half_life_days", "smoothing", "lift_smoothing"))
 
 
 class NextBestAction:
@@ -61,10 +57,7 @@ class NextBestAction:
     def fit(
         self, data: Countable, settings: NextBestActionSettings, seed: int
     ) -> "NextBestActionModel":
-        """Count; nothing is random, so the seed only goes on the card.
-
-        InvalidInput where there are more events than one machine reads one after the other.
-        """
+        """Count, the seed changes nothing; InvalidInput for too many events or actions."""
         summary = counts_of(data).summary
         data = counts_of(data).sample(_MAX_EVENTS)
         if len(data) < summary.n_events:
@@ -96,15 +89,12 @@ class NextBestAction:
 
 @dataclass(frozen=True, slots=True)
 class _Trials:
-    """Decayed counts of how often actions were taken and shown, shape (actions,).
+    """Decayed trials and successes of actions, and after outcome 0 or 1 of another action."""
 
-    And those after the outcome 0 or 1 of another action, shape (2, actions, actions).
-    """
-
-    successes: NDArray[np.float64]
-    shown: NDArray[np.float64]
-    successes_after: NDArray[np.float64]
-    shown_after: NDArray[np.float64]
+    successes: Floats
+    shown: Floats
+    successes_after: Floats
+    shown_after: Floats
 
     @classmethod
     def of(cls, data: TrainingData, settings: NextBestActionSettings) -> "_Trials":
@@ -118,26 +108,17 @@ class _Trials:
         outcomes = np.array([name not in _FAILURES for name in data.event_types], np.int64)
         views = np.array([name == "VIEWED" for name in data.event_types], np.bool_)
         weights = LogClock.of(data.time, data.as_of).fade(data.time, settings.half_life_days)
+        columns = (data.user, data.item, data.event_type, data.time, weights)
+        events = list(zip(*(column.tolist() for column in columns), strict=True))
         last_success = {
-            (user, action): time
-            for user, action, kind, time in zip(
-                data.user.tolist(),
-                data.item.tolist(),
-                data.event_type.tolist(),
-                data.time.tolist(),
-                strict=True,
-            )
-            if outcomes[kind]
+            (user, action): time for user, action, kind, time, _ in events if outcomes[kind]
         }
-        user = -1
-        state: dict[int, int] = {}
-        for row in range(len(data)):
-            if data.user[row] != user:
-                user, state = int(data.user[row]), {}
-            action, kind = int(data.item[row]), int(data.event_type[row])
-            succeeded_later = last_success.get((user, action), -1) >= data.time[row]
-            if not (views[kind] and succeeded_later):
-                trials.meet(action, int(outcomes[kind]), state, float(weights[row]))
+        before, state = -1, dict[int, int]()
+        for user, action, kind, time, weight in events:
+            if user != before:
+                before, state = user, {}
+            if not (views[kind] and last_success.get((user, action), -1) >= time):
+                trials.meet(action, int(outcomes[kind]), state, weight)
             state.pop(action, None)
             state[action] = int(outcomes[kind])
             if len(state) > _MAX_STATE:
@@ -152,15 +133,13 @@ class _Trials:
             self.shown_after[before, other, action] += weight
             self.successes_after[before, other, action] += weight * outcome
 
-    def rates(self, smoothing: float) -> NDArray[np.float64]:
+    def rates(self, smoothing: float) -> Floats:
         """Rate at which each action is taken, strictly between 0 and 1."""
         average = (self.successes.sum() + 1) / (self.shown.sum() + 2)
-        rates: NDArray[np.float64] = (self.successes + smoothing * average) / (
-            self.shown + smoothing
-        )
+        rates: Floats = (self.successes + smoothing * average) / (self.shown + smoothing)
         return rates
 
-    def lifts(self, rates: NDArray[np.float64], smoothing: float) -> NDArray[np.float32]:
+    def lifts(self, rates: Floats, smoothing: float) -> Singles:
         """Change of the log odds of an action by an outcome of another."""
         after = (self.successes_after + smoothing * rates) / (self.shown_after + smoothing)
         return (_log_odds(after) - _log_odds(rates)).astype(np.float32)
@@ -172,10 +151,10 @@ class NextBestActionModel:
 
     card: ModelCard
     item_ids: tuple[str, ...]
-    rates: NDArray[np.float64]
-    lifts: NDArray[np.float32]
+    rates: Floats
+    lifts: Singles
 
-    def probabilities(self, context: Context) -> NDArray[np.float64]:
+    def probabilities(self, context: Context) -> Floats:
         """Probability that the visitor takes each action when it is suggested, shape (actions,)."""
         odds = _log_odds(self.rates)
         state = self._state(context)
@@ -184,20 +163,18 @@ class NextBestActionModel:
             odds = odds + np.mean(np.array(lifts, np.float64), axis=0)
         return np.asarray(1 / (1 + np.exp(-odds)), np.float64)
 
-    def score_catalogue(self, context: Context) -> NDArray[np.float64]:
+    def score_catalogue(self, context: Context) -> Floats:
         """The probabilities as shares that sum to 1."""
         probabilities = self.probabilities(context)
         return probabilities / (probabilities.sum() or 1.0)
 
-    def score(self, context: Context, items: Sequence[str]) -> NDArray[np.float64]:
+    def score(self, context: Context, items: Sequence[str]) -> Floats:
         """The share of each action; of an unknown one nothing is known."""
         places = {action: place for place, action in enumerate(self.item_ids)}
         shares = np.append(self.score_catalogue(context), 0.0)
         return shares[[places.get(item, -1) for item in items]]
 
-    def contributions(
-        self, context: Context, items: Sequence[str]
-    ) -> Mapping[str, NDArray[np.float64]]:
+    def contributions(self, context: Context, items: Sequence[str]) -> Mapping[str, Floats]:
         """The propensity is all there is."""
         return {"propensity": self.score(context, items)}
 
@@ -206,12 +183,11 @@ class NextBestActionModel:
         settings = NextBestActionSettings(**self.card.settings)
         return NextBestAction().fit(data, settings, self.card.seed)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """Ids, rates and lifts."""
         return {**pack_strings("actions", self.item_ids), "rates": self.rates, "lifts": self.lifts}
 
     def _state(self, context: Context) -> dict[int, int]:
-        """Return the visitor's last outcome of each action that the model knows."""
         places = {action: place for place, action in enumerate(self.item_ids)}
         state: dict[int, int] = {}
         for event in context.events:
@@ -221,5 +197,5 @@ class NextBestActionModel:
         return state
 
 
-def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_odds(probability: Floats) -> Floats:
     return np.asarray(np.log(probability) - np.log1p(-probability), np.float64)

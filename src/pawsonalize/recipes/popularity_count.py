@@ -4,32 +4,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pawsonalize.recipes import POPULARITY_COUNT
 from pawsonalize.recipes.artefact import ModelCard, make_card, read_card
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import Countable, counts_of
 from pawsonalize.recipes.counts.popularity import Popularity
-from pawsonalize.recipes.data import Arrays
-from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.settings import Range, check_numbers
+from pawsonalize.recipes.data import Arrays, Singles
+from pawsonalize.recipes.items import IndexedModel, ItemIndex
+from pawsonalize.recipes.settings import Bound, Positive, Range, RecipeSettings
 
 _FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class PopularityCountSettings:
+class PopularityCountSettings(RecipeSettings):
     """Settings of `popularity-count`."""
 
-    half_life_days: Annotated[float, Range(5.0, 120.0, log=True)] = 30.0
+    half_life_days: Annotated[Positive, Range(5.0, 120.0, log=True)] = 30.0
     """After how many days a user's choice counts half."""
-    smoothing: float = 0.1
+    smoothing: Annotated[Positive, Bound.UP_TO_ONE] = 0.1
     """Users (less than one) added to every item, so that untouched ones keep a chance."""
-
-    def __post_init__(self) -> None:
-        check_numbers(self, above_zero=("half_life_days", "smoothing"), up_to_one=("smoothing",))
 
 
 class PopularityCount:
@@ -59,35 +53,21 @@ class PopularityCount:
         return PopularityCountModel(card, index, Popularity.from_arrays(arrays, index))
 
 
-@dataclass(frozen=True, slots=True)
-class PopularityCountModel:
+@dataclass(frozen=True)
+class PopularityCountModel(IndexedModel):
     """The shares; the context changes nothing."""
 
-    card: ModelCard
-    index: ItemIndex
     popularity: Popularity
 
-    @property
-    def item_ids(self) -> tuple[str, ...]:
-        """The catalogue, in the order of `score_catalogue`."""
-        return self.index.ids
-
-    def score_catalogue(self, context: Context) -> NDArray[np.float32]:  # noqa: ARG002
+    def score_catalogue(self, context: Context) -> Singles:  # noqa: ARG002
         """The share of every item; sums to 1."""
         return self.popularity.share.copy()
 
-    def score(self, context: Context, items: Sequence[str]) -> NDArray[np.float32]:  # noqa: ARG002
+    def score(self, context: Context, items: Sequence[str]) -> Singles:  # noqa: ARG002
         """The share of each id; outside the catalogue, that of an untouched related item."""
-        rows = self.index.rows(items)
-        outside = np.flatnonzero(rows == len(self.index.ids))
-        scores = np.append(self.popularity.share, np.float32(0))[rows]
-        cells = self.index.cells_of_ids([items[place] for place in outside.tolist()])
-        scores[outside] = self.popularity.of_cells(cells)
-        return scores
+        return self.popularity.of_ids(items, self.index)
 
-    def contributions(
-        self, context: Context, items: Sequence[str]
-    ) -> dict[str, NDArray[np.float32]]:
+    def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Singles]:
         """Popularity is all there is."""
         return {"popularity": self.score(context, items)}
 

@@ -1,43 +1,57 @@
-"""Rules that every recipe's settings obey, and the ranges that tuning may try.
-
-A setting names its range in its type: `doubt: Annotated[float, Range(0.1, 3.0)] = 0.5`.
-"""
+"""Rules of recipes' settings, and `Range`s for tuning in their `Annotated` types."""
 
 import math
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Protocol, get_type_hints, runtime_checkable
+from dataclasses import dataclass, fields
+from enum import Enum, auto
+from typing import Annotated, Any, get_type_hints
 
 from pawsonalize.domain.errors import InvalidInput
 
 
-def check_numbers(
-    settings: Any, *, above_zero: Collection[str] = (), up_to_one: Collection[str] = ()
-) -> None:
-    """InvalidInput unless every field of the dataclass is a finite number of at least 0.
+class Bound(Enum):
+    """Rules of a number beside those that all obey."""
 
-    A field that is a bool or a text by its type must be one. Fields named in `above_zero` must
-    not be 0, those in `up_to_one` not be above 1.
-    """
-    flags = {field.name for field in fields(settings) if field.type is bool}
-    texts = {field.name for field in fields(settings) if field.type is str}
-    for name, value in asdict(settings).items():
-        if name in texts:
-            if not isinstance(value, str):
-                raise InvalidInput(f"{name} must be text, not {value!r:.40}", field=name)
-            continue
-        if name in flags:
-            if not isinstance(value, bool):
-                raise InvalidInput(f"{name} must be true or false, not {value!r:.40}", field=name)
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InvalidInput(f"{name} must be a number, not {value!r:.40}", field=name)
-        if not math.isfinite(value) or value < 0:
-            raise InvalidInput(f"{name} must be at least 0 and finite, not {value}", field=name)
-        if name in above_zero and value == 0:
-            raise InvalidInput(f"{name} must be above 0, and is 0", field=name)
-        if name in up_to_one and value > 1:
-            raise InvalidInput(f"{name} must be at most 1, not {value}", field=name)
+    ABOVE_ZERO = auto()
+    UP_TO_ONE = auto()
+    FROM_ONE = auto()
+
+
+Positive = Annotated[float, Bound.ABOVE_ZERO]
+Share = Annotated[float, Bound.UP_TO_ONE]
+Count = Annotated[int, Bound.FROM_ONE]
+
+
+@dataclass(frozen=True, slots=True)
+class RecipeSettings:
+    """Base of all recipes' settings. Numbers are finite and at least 0."""
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self), include_extras=True)
+        for field in fields(self):
+            bounds = getattr(hints[field.name], "__metadata__", ())
+            if fault := _fault(getattr(self, field.name), hints[field.name], bounds):
+                raise InvalidInput(f"{field.name} must be {fault}", field=field.name)
+
+    def draft(self) -> "RecipeSettings":
+        """The settings that a trial is fitted with, without what is costly and not tuned."""
+        return self
+
+
+def _fault(value: Any, kind: Any, bounds: Collection[Any]) -> str | None:
+    if kind is str:
+        return None if isinstance(value, str) else f"text, not {value!r:.40}"
+    if kind is bool:
+        return None if isinstance(value, bool) else f"true or false, not {value!r:.40}"
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return f"a number, not {value!r:.40}"
+    faults = {
+        f"at least 0 and finite, not {value}": not math.isfinite(value) or value < 0,
+        f"at least 1, not {value}": Bound.FROM_ONE in bounds and value < 1,
+        "above 0, and is 0": Bound.ABOVE_ZERO in bounds and value == 0,
+        f"at most 1, not {value}": Bound.UP_TO_ONE in bounds and value > 1,
+    }
+    return next(filter(faults.get, faults), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,20 +77,6 @@ class Range:
         return self.low + (self.high - self.low) * share
 
 
-@runtime_checkable
-class Drafted(Protocol):
-    """Settings of a recipe that learns something costly beside what is tuned."""
-
-    def draft(self) -> Any:
-        """The same settings without it."""
-        ...
-
-
-def draft_of(settings: Any) -> Any:
-    """The settings that a trial is fitted with."""
-    return settings.draft() if isinstance(settings, Drafted) else settings
-
-
 def tunable(settings: type[Any]) -> dict[str, Range]:
     """The ranges that a settings class names, by setting."""
     named = {}
@@ -88,17 +88,13 @@ def tunable(settings: type[Any]) -> dict[str, Range]:
 
 
 def points(settings: type[Any], ranges: Mapping[str, Range], seed: int) -> Iterator[dict[str, Any]]:
-    """Points spread evenly over all ranges, without end; whole numbers for settings that are.
-
-    A scrambled Halton sequence, so the first of many points are the few of a shorter search, and
-    each new one falls where the others left most room: better than chance, as even as a grid
-    (Bergstra & Bengio, "Random Search for Hyper-Parameter Optimization", JMLR 2012, section 4).
-    """
+    """Points spread evenly over all ranges, without end; whole numbers for settings that are."""
     from scipy.stats import qmc  # noqa: PLC0415 - slow to import, and only tuning needs it
 
     whole = {name for name, hint in get_type_hints(settings).items() if hint is int}
     names = sorted(ranges)
-    # Not `seed=`: SciPy gave it the name that NumPy's generators have, and warns of the old one.
+    # A scrambled Halton sequence: each point falls where the others left most room (Bergstra and
+    # Bengio, JMLR 2012, section 4). Not `seed=`: SciPy renamed it, and warns of the old name.
     sequence = qmc.Halton(len(names), rng=seed)
     while True:
         (shares,) = sequence.random(1).tolist()

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes import SIMILAR_ITEMS
@@ -13,12 +12,11 @@ from pawsonalize.recipes.artefact import ModelCard, make_card, read_card, take
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import Countable, counts_of
 from pawsonalize.recipes.counts.popularity import Popularity
-from pawsonalize.recipes.counts.rows import SparseRows
-from pawsonalize.recipes.counts.steps import covisit_table
+from pawsonalize.recipes.counts.rows import SparseRows, covisit_table
 from pawsonalize.recipes.counts.weights import EventWeights
-from pawsonalize.recipes.data import Arrays
-from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.settings import Range, check_numbers
+from pawsonalize.recipes.data import Arrays, Ints, Singles
+from pawsonalize.recipes.items import IndexedModel, ItemIndex
+from pawsonalize.recipes.settings import Bound, Positive, Range, RecipeSettings, Share
 
 _FORMAT = 2
 PARTS = ("co-visits", "related items", "popularity", "freshness")
@@ -29,16 +27,16 @@ _UNTOUCHED = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
-class SimilarItemsSettings:
+class SimilarItemsSettings(RecipeSettings):
     """Settings of `similar-items`."""
 
-    popularity_influence: Annotated[float, Range(0.0, 1.0)] = 0.0
+    popularity_influence: Annotated[Share, Range(0.0, 1.0)] = 0.0
     """From 0, similarity alone, to 1: the more popular of two similar items comes first."""
-    freshness_influence: float = 0.0
+    freshness_influence: Share = 0.0
     """From 0, similarity alone, to 1: the newer of two similar items comes first."""
     related_items_weight: Annotated[float, Range(0.01, 1.0, log=True)] = 0.1
     """Weight of an item alike in every attribute; co-visits of two items count up to 1."""
-    related_items_level_fade: float = 0.6
+    related_items_level_fade: Share = 0.6
     """Weight of size and age beside the breed, and of the species beside size and age."""
     covisit_history: int = 50
     """Number of a user's newest visits that count for co-visits."""
@@ -46,31 +44,14 @@ class SimilarItemsSettings:
     """Added to the cosine's denominator: higher trusts rare pairs less."""
     neighbours: int = 64
     """Number of co-visited items that are kept of each item."""
-    behaviour_half_life_days: Annotated[float, Range(30.0, 720.0, log=True)] = 180.0
+    behaviour_half_life_days: Annotated[Positive, Range(30.0, 720.0, log=True)] = 180.0
     """After how many days a visit counts half for co-visits."""
-    popularity_half_life_days: float = 30.0
+    popularity_half_life_days: Positive = 30.0
     """After how many days a user's choice counts half for popularity."""
-    freshness_half_life_days: float = 14.0
+    freshness_half_life_days: Positive = 14.0
     """Days after its first event until an item is half as fresh; untouched ones are fresh."""
-    smoothing: float = 0.1
+    smoothing: Annotated[Positive, Bound.UP_TO_ONE] = 0.1
     """Users (less than one) added to every item's popularity."""
-
-    def __post_init__(self) -> None:
-        check_numbers(
-            self,
-            above_zero=(
-                "behaviour_half_life_days",
-                "popularity_half_life_days",
-                "freshness_half_life_days",
-                "smoothing",
-            ),
-            up_to_one=(
-                "popularity_influence",
-                "freshness_influence",
-                "related_items_level_fade",
-                "smoothing",
-            ),
-        )
 
 
 class SimilarItems:
@@ -118,56 +99,39 @@ class SimilarItems:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SimilarItemsModel:
-    """Co-visits, attributes, and what may sway between similar items.
+@dataclass(frozen=True)
+class SimilarItemsModel(IndexedModel):
+    """Co-visits, attributes and influences; `first_event` (items,) is in ms since 1970."""
 
-    `first_event[i]` is item i's first moment in milliseconds since 1970, shape (items,).
-    """
-
-    card: ModelCard
-    index: ItemIndex
     covisits: SparseRows
     popularity: Popularity
-    first_event: NDArray[np.int64]
+    first_event: Ints
     _settings: SimilarItemsSettings
 
-    @property
-    def item_ids(self) -> tuple[str, ...]:
-        """The catalogue, in the order of `score_catalogue`."""
-        return self.index.ids
-
-    def score_catalogue(self, context: Context) -> NDArray[np.float32]:
-        """Similarity of each item to the newest event's, 0 for that one itself; sums to 1.
-
-        Without an event, or where nothing is like its item, what is popular.
-        """
-        scores: NDArray[np.float32] = self._parts(context, ()).sum(axis=0)
+    def score_catalogue(self, context: Context) -> Singles:
+        """Similarity to the newest event's item (itself 0); popularity if nothing is similar."""
+        scores: Singles = self._parts(context, ()).sum(axis=0)
         return scores
 
-    def score(self, context: Context, items: Sequence[str]) -> NDArray[np.float32]:
+    def score(self, context: Context, items: Sequence[str]) -> Singles:
         """The same of any ids; outside the catalogue, as an untouched related item."""
-        columns, outside = self._columns(items)
-        scores: NDArray[np.float32] = self._parts(context, outside).sum(axis=0)
+        columns, outside = self.index.columns(items)
+        scores: Singles = self._parts(context, outside).sum(axis=0)
         return scores[columns]
 
-    def contributions(
-        self, context: Context, items: Sequence[str]
-    ) -> dict[str, NDArray[np.float32]]:
+    def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Singles]:
         """Return the shares of the parts in the scores of the ids, by name; they sum to `score`."""
-        columns, outside = self._columns(items)
+        columns, outside = self.index.columns(items)
         parts = self._parts(context, outside)
         return {name: part[columns] for name, part in zip(PARTS, parts, strict=True)}
 
     def influenced(self, popularity: float | None, freshness: float | None) -> "SimilarItemsModel":
         """The same counts, where popularity and freshness count as much as that; None: as now."""
-        own = self._settings
-        settings = replace(
-            own,
-            popularity_influence=own.popularity_influence if popularity is None else popularity,
-            freshness_influence=own.freshness_influence if freshness is None else freshness,
-        )
-        return replace(self, _settings=settings)
+        s = self._settings
+        popularity = s.popularity_influence if popularity is None else popularity
+        freshness = s.freshness_influence if freshness is None else freshness
+        s = replace(s, popularity_influence=popularity, freshness_influence=freshness)
+        return replace(self, _settings=s)
 
     def refreshed(self, data: Countable) -> "SimilarItemsModel":
         """All is counted, so this is a fit."""
@@ -182,15 +146,7 @@ class SimilarItemsModel:
             "first_event": self.first_event,
         }
 
-    def _columns(self, items: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
-        """Return the column of each id, those outside the catalogue behind it."""
-        columns = self.index.rows(items)
-        places = np.flatnonzero(columns == len(self.index.ids))
-        columns[places] += np.arange(len(places))
-        return columns, [items[place] for place in places.tolist()]
-
-    def _parts(self, context: Context, outside: Sequence[str]) -> NDArray[np.float32]:
-        """Return the share of each part, shape (parts, items + outside); the items' sum to 1."""
+    def _parts(self, context: Context, outside: Sequence[str]) -> Singles:
         s, n_items = self._settings, len(self.index.ids)
         parts = np.zeros((len(PARTS), n_items + len(outside)), np.float32)
         covisits, related, popularity, freshness = parts
@@ -203,38 +159,25 @@ class SimilarItemsModel:
         if context.events:
             question = context.events[0].item
             row = self.index.rows((question,))
+            own = self.index.cells_of_ids((question,))[:, 0]
+            if row[0] < n_items:
+                own = self.index.cells[:, row[0]]
             self.covisits.add_to(covisits, row, np.ones(1, np.float32))
-            self._add_related(related, self._cells_of(question), cells)
+            fades = [s.related_items_level_fade**level for level in range(len(own))]
+            for cell, others, fade in zip(own.tolist(), cells, fades, strict=True):
+                if cell != self.index.n_cells:
+                    worth = np.float32(s.related_items_weight * fade / sum(fades))
+                    related += (others == cell) * worth
             similarity = covisits + related
             if s.popularity_influence:
                 renown = np.sqrt(share / max(float(self.popularity.share.max(initial=0)), 1e-30))
                 popularity += np.float32(_BOOST * s.popularity_influence) * renown * similarity
             if s.freshness_influence:
-                fresh = self._freshness(context.now, len(outside))
+                age = np.maximum(float(context.now) - self.first_event.astype(np.float64), 0.0)
+                fresh = np.exp2(-age / (s.freshness_half_life_days * DAY))
+                fresh = np.append(fresh, np.ones(len(outside))).astype(np.float32)
                 freshness += np.float32(_BOOST * s.freshness_influence) * fresh * similarity
             parts[:, row[row < n_items]] = 0
             parts[:, [n_items + k for k, item in enumerate(outside) if item == question]] = 0
         parts /= float(parts[:, :n_items].sum(axis=1).sum()) or 1.0
         return parts
-
-    def _cells_of(self, item: str) -> list[int]:
-        row = self.index.position.get(item)
-        cells = self.index.cells_of_ids((item,))[:, 0] if row is None else self.index.cells[:, row]
-        found: list[int] = cells.tolist()
-        return found
-
-    def _add_related(
-        self, out: NDArray[np.float32], own: Sequence[int], cells: NDArray[np.int64]
-    ) -> None:
-        """Add the weights of the levels at which items share the cell."""
-        s = self._settings
-        fades = [s.related_items_level_fade**level for level in range(len(own))]
-        for cell, others, fade in zip(own, cells, fades, strict=True):
-            if cell != self.index.n_cells:
-                out += (others == cell) * np.float32(s.related_items_weight * fade / sum(fades))
-
-    def _freshness(self, now: int, outside: int) -> NDArray[np.float32]:
-        """From 1, new or untouched, down to 0; items outside the catalogue are untouched."""
-        age = np.maximum(float(now) - self.first_event.astype(np.float64), 0.0)
-        fresh = np.exp2(-age / (self._settings.freshness_half_life_days * DAY))
-        return np.append(fresh, np.ones(outside)).astype(np.float32)

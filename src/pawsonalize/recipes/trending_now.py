@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from functools import cached_property
+from typing import Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.times import DAY, HOUR
@@ -14,42 +14,27 @@ from pawsonalize.recipes.artefact import ModelCard, check_codes, make_card, read
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import Countable, counts_of
 from pawsonalize.recipes.counts.popularity import Popularity
-from pawsonalize.recipes.data import Arrays
-from pawsonalize.recipes.items import ItemIndex
-from pawsonalize.recipes.settings import Range, check_numbers
+from pawsonalize.recipes.data import Array, Arrays, Bools, Floats, Int32s, Ints, Singles
+from pawsonalize.recipes.items import IndexedModel, ItemIndex
+from pawsonalize.recipes.settings import Positive, Range, RecipeSettings
 
 STEPS = 24  # a window moves on by this part of its length
 NEVER = -(2**60)
-"""Before any step."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecentVisitors:
-    """The visits of the newest two windows of events, and what is counted from them.
+    """Distinct visits (item, user, step) of the newest two windows, in that order."""
 
-    A visit is a user choosing an item in a step, counted once and sorted by item, user and step: a
-    set, so it does not matter in which order events came.
-    """
-
-    step: NDArray[np.int64]
-    """Numbered from 1970."""
-    item: NDArray[np.int32]
-    user: NDArray[np.int32]
+    step: Ints
+    item: Int32s
+    user: Int32s
     newest: int
-    sliding: NDArray[np.int32]
-    """Users who chose each item in a window, each once, shape (2 * STEPS, items).
-
-    Row r is the window that ends with step `newest - STEPS + r`.
-    """
+    sliding: Int32s
+    """Unique users by window end, `newest - STEPS` first; shape (2 * STEPS, items)."""
 
     @classmethod
-    def of(
-        cls,
-        step: NDArray[np.int64],
-        item: NDArray[np.int32],
-        user: NDArray[np.int32],
-        n_items: int,
-    ) -> "RecentVisitors":
+    def of(cls, step: Ints, item: Int32s, user: Int32s, n_items: int) -> "RecentVisitors":
         """Gather events in any order; those of more than two windows ago are dropped."""
         newest = int(step.max(initial=NEVER))
         recent = np.flatnonzero(step > newest - 2 * STEPS)
@@ -59,21 +44,18 @@ class RecentVisitors:
         step, item, user = step[order], item[order], user[order]
         return cls(step, item, user, newest, _sliding(step, item, user, newest, n_items))
 
-    def windows(self, now: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-        """Unique visitors per item in the window that ends with step `now`, and in the one before.
-
-        Both of shape (items,). A `now` before the newest event counts as that event's step.
-        """
+    def windows(self, now: int) -> tuple[Int32s, Int32s]:
+        """Unique visitors (items,) of the window ending at `now` and of the one before."""
         end = max(now, self.newest)
         return self._ending(end), self._ending(end - STEPS)
 
-    def _ending(self, end: int) -> NDArray[np.int32]:
+    def _ending(self, end: int) -> Int32s:
         row = end - self.newest + STEPS
         if row >= len(self.sliding):
             return np.zeros(self.sliding.shape[1], np.int32)
         return np.asarray(self.sliding[row])
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """The visits as plain arrays."""
         return {"recent.step": self.step, "recent.item": self.item, "recent.user": self.user}
 
@@ -86,17 +68,7 @@ class RecentVisitors:
         return cls.of(step, item, take(arrays, "recent.user", np.int32, item.shape), n_items)
 
 
-def _sliding(
-    step: NDArray[np.int64],
-    item: NDArray[np.int32],
-    user: NDArray[np.int32],
-    newest: int,
-    n_items: int,
-) -> NDArray[np.int32]:
-    """A visit counts in windows that end from its step on, until it leaves them.
-
-    Where the user's visit before is still in the window, that one counts and this does not yet.
-    """
+def _sliding(step: Ints, item: Int32s, user: Int32s, newest: int, n_items: int) -> Int32s:
     start = step.copy()
     returns = np.flatnonzero(_same(_pairs(item, user)))
     start[returns] = np.maximum(step[returns], step[returns - 1] + STEPS)
@@ -107,13 +79,11 @@ def _sliding(
     return np.asarray(changes[:-1].cumsum(axis=0, dtype=np.int32))
 
 
-def _pairs(item: NDArray[np.int32], user: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Item and user as one number, ordered by item, then user: sorted twice as fast as two."""
-    return np.asarray((item.astype(np.int64) << 32) | user)
+def _pairs(item: Int32s, user: Int32s) -> Ints:
+    return np.asarray((item.astype(np.int64) << 32) | user)  # one number sorts twice as fast
 
 
-def _same(column: NDArray[Any]) -> NDArray[np.bool_]:
-    """True where an entry equals the one before, shape (len(column),); False for the first."""
+def _same(column: Array) -> Bools:
     same = np.zeros(len(column), np.bool_)
     same[1:] = column[1:] == column[:-1]
     return same
@@ -126,25 +96,13 @@ AGES = 16  # what is older than the newest so many half-lives counts as the olde
 class VisitCounts:
     """Events per item and half-life, whole numbers; half-lives without any event do not count."""
 
-    numbers: NDArray[np.int64]
-    """The newest half-lives with an event, newest first, numbered from 1970, shape (AGES,).
-
-    Below the last that there is stands a number far in the past.
-    """
-    counts: NDArray[np.int64]
-    """Events of each item in each half-life, shape (AGES, items).
-
-    The last row has all the older ones too.
-    """
+    numbers: Ints
+    """Newest half-lives with an event, newest first, then `NEVER`; shape (AGES,)."""
+    counts: Ints
+    """Events by half-life and item, (AGES, items); the last row has all older ones."""
 
     @classmethod
-    def of(
-        cls,
-        period: NDArray[np.int64],
-        item: NDArray[np.int32],
-        count: NDArray[np.int64],
-        n_items: int,
-    ) -> "VisitCounts":
+    def of(cls, period: Ints, item: Int32s, count: Ints, n_items: int) -> "VisitCounts":
         """Gather counts of events by half-life and item, which may come in parts."""
         found, place = np.unique(period, return_inverse=True)
         numbers = np.full(AGES, NEVER, np.int64)
@@ -154,11 +112,11 @@ class VisitCounts:
         np.add.at(counts, (np.minimum(len(found) - 1 - place, AGES - 1), item), count)
         return cls(numbers, counts)
 
-    def decayed_counts(self) -> NDArray[np.float64]:
+    def decayed_counts(self) -> Floats:
         """Events per item, each half-life counting half the next, shape (items,)."""
         return np.asarray(np.exp2(-np.arange(AGES)) @ self.counts, np.float64)
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """The counts as plain arrays."""
         return {"visits.numbers": self.numbers, "visits": self.counts}
 
@@ -176,19 +134,9 @@ _STANDSTILL = 20.0  # visitors imagined in both windows when the growth of the r
 
 
 def trend_score(
-    current: NDArray[np.int32],
-    before: NDArray[np.int32],
-    *,
-    min_support: float,
-    smoothing: float,
-    doubt: float,
-) -> NDArray[np.float64]:
-    """Log ratio of visitors less `doubt` standard errors, 0 where it is below, shape (items,).
-
-    An item rises where it has `min_support` visitors, more than before, and outgrew the rest of
-    the catalogue: when everything grows, nothing is trending. The standard error is that of the
-    logarithm of a ratio of two Poisson counts.
-    """
+    current: Int32s, before: Int32s, *, min_support: float, smoothing: float, doubt: float
+) -> Floats:
+    """Log ratio of visitors, less growth of the rest and `doubt` standard errors, at least 0."""
     scores = np.zeros(len(current))
     rising = np.flatnonzero((current >= min_support) & (current > before))
     now, then = current[rising].astype(np.float64), before[rising].astype(np.float64)
@@ -207,32 +155,21 @@ _LONGEST = 100 * 366 * DAY
 
 
 @dataclass(frozen=True, slots=True)
-class TrendingNowSettings:
+class TrendingNowSettings(RecipeSettings):
     """Settings of `trending-now`."""
 
-    window_hours: Annotated[float, Range(12.0, 168.0, log=True)] = 24.0
+    window_hours: Annotated[Positive, Range(12.0, 168.0, log=True)] = 24.0
     """Length of the newest window and of the one before it; both move on 24 times in a length."""
     min_support: float = 3.0
     """Unique visitors an item needs in the newest window to count as rising."""
-    smoothing: Annotated[float, Range(0.5, 10.0, log=True)] = 1.0
+    smoothing: Annotated[Positive, Range(0.5, 10.0, log=True)] = 1.0
     """Visitors added to both windows of an item: higher trusts small numbers less."""
     doubt: Annotated[float, Range(0.0, 3.0)] = 1.0
     """Standard errors taken off the trend score: higher wants more evidence of it."""
-    popularity_weight: Annotated[float, Range(0.02, 1.0, log=True)] = 0.1
+    popularity_weight: Annotated[Positive, Range(0.02, 1.0, log=True)] = 0.1
     """Weight of an item's share of all visits beside its trend score; alone where none rises."""
-    popularity_half_life_days: Annotated[float, Range(5.0, 120.0, log=True)] = 30.0
+    popularity_half_life_days: Annotated[Positive, Range(5.0, 120.0, log=True)] = 30.0
     """Days for which visits count in full for popularity, then half, then a quarter, and so on."""
-
-    def __post_init__(self) -> None:
-        check_numbers(
-            self,
-            above_zero=(
-                "window_hours",
-                "smoothing",
-                "popularity_weight",
-                "popularity_half_life_days",
-            ),
-        )
 
     @property
     def step(self) -> int:
@@ -256,12 +193,12 @@ class TrendingNow:
         """Count; nothing is random, so the seed only goes on the card."""
         s, log = settings, counts_of(data)
         summary = log.summary
-        return TrendingNowModel.of(
+        return TrendingNowModel(
             card=make_card(self.name, _FORMAT, s, seed, summary.fingerprint),
             index=ItemIndex.build(summary.item_ids, summary.attributes),
             recent=RecentVisitors.of(*log.recent(s.step, 2 * STEPS), summary.n_items),
             visits=VisitCounts.of(*log.by_period(s.half_life), summary.n_items),
-            settings=s,
+            _settings=s,
         )
 
     def load(self, card: ModelCard, arrays: Arrays) -> "TrendingNowModel":
@@ -270,74 +207,53 @@ class TrendingNow:
         index = ItemIndex.from_arrays(arrays)
         recent = RecentVisitors.from_arrays(arrays, len(index.ids))
         visits = VisitCounts.from_arrays(arrays, len(index.ids))
-        return TrendingNowModel.of(card, index, recent, visits, settings)
+        return TrendingNowModel(card, index, recent, visits, settings)
 
 
 def _milliseconds(length: float) -> int:
     return max(1, round(min(length, _LONGEST)))
 
 
-@dataclass(frozen=True, slots=True)
-class TrendingNowModel:
+@dataclass(frozen=True)
+class TrendingNowModel(IndexedModel):
     """Counts by time; of the context only `now` matters."""
 
-    card: ModelCard
-    index: ItemIndex
     recent: RecentVisitors
     visits: VisitCounts
-    popularity: Popularity
     _settings: TrendingNowSettings
 
-    @classmethod
-    def of(
-        cls,
-        card: ModelCard,
-        index: ItemIndex,
-        recent: RecentVisitors,
-        visits: VisitCounts,
-        settings: TrendingNowSettings,
-    ) -> "TrendingNowModel":
-        """Derive the popularity, which is not stored, from the visits."""
-        popularity = Popularity.of(visits.decayed_counts(), index, _POPULARITY_SMOOTHING)
-        return cls(card, index, recent, visits, popularity, settings)
-
-    @property
-    def item_ids(self) -> tuple[str, ...]:
-        """The catalogue, in the order of `score_catalogue`."""
-        return self.index.ids
+    @cached_property
+    def popularity(self) -> Popularity:
+        """The shares of all visits, which are not stored."""
+        return Popularity.of(self.visits.decayed_counts(), self.index, _POPULARITY_SMOOTHING)
 
     def refreshed(self, data: Countable) -> "TrendingNowModel":
         """All is counted, so this is a fit."""
         return TrendingNow().fit(data, self._settings, self.card.seed)
 
-    def score_catalogue(self, context: Context) -> NDArray[np.float32]:
+    def score_catalogue(self, context: Context) -> Singles:
         """Trend score and popularity of every item, as shares that sum to 1."""
         trend, rest = self._trend(context.now)
         return trend + self.popularity.share * rest
 
-    def score(self, context: Context, items: Sequence[str]) -> NDArray[np.float32]:
+    def score(self, context: Context, items: Sequence[str]) -> Singles:
         """The same of any ids; outside the catalogue, that of an untouched related item."""
         parts = self.contributions(context, items)
         return parts["trend"] + parts["popularity"]
 
-    def contributions(
-        self, context: Context, items: Sequence[str]
-    ) -> dict[str, NDArray[np.float32]]:
+    def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Singles]:
         """Return the shares of trend and popularity in the scores; they add up to `score`."""
-        rows = self.index.rows(items)
-        outside = np.flatnonzero(rows == len(self.index.ids))
-        cells = self.index.cells_of_ids([items[place] for place in outside.tolist()])
         trend, rest = self._trend(context.now)
-        popularity = np.append(self.popularity.share, np.float32(0))[rows]
-        popularity[outside] = self.popularity.of_cells(cells)
-        return {"trend": np.append(trend, np.float32(0))[rows], "popularity": popularity * rest}
+        return {
+            "trend": np.append(trend, np.float32(0))[self.index.rows(items)],
+            "popularity": self.popularity.of_ids(items, self.index) * rest,
+        }
 
     def arrays(self) -> Arrays:
         """Index and counts."""
         return {**self.index.arrays(), **self.recent.arrays(), **self.visits.arrays()}
 
-    def _trend(self, now: int) -> tuple[NDArray[np.float32], np.float32]:
-        """Each item's trend score at `now` as its share of the score, and what popularity has."""
+    def _trend(self, now: int) -> tuple[Singles, np.float32]:
         s = self._settings
         found = trend_score(
             *self.recent.windows(now // s.step),

@@ -1,8 +1,7 @@
-"""`user-personalization`: what this visitor will choose next, from the first event on.
+"""`user-personalization` and `personalized-ranking`: what this visitor will choose next.
 
-A mixture of candidate tables answers from zero data on. Where the log teaches more, a ranker
-learned from it orders the likeliest candidates, and the mixture shares out what is left. Beside
-them it learns classes of visitors, which say what kinds of animals somebody likes.
+A mixture of tables answers from zero data on; a ranker that is learned where the log teaches more
+orders its likeliest candidates. Classes of visitors say what kinds of animals somebody likes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,18 +11,19 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
+from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
 from pawsonalize.recipes.artefact import ModelCard, make_card, read_card
 from pawsonalize.recipes.classes import LatentClasses, fit_classes
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import Countable, EventCounts, counts_of
-from pawsonalize.recipes.data import Arrays
+from pawsonalize.recipes.data import Arrays, Ints, Singles
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.engine import Candidates, Learned
 from pawsonalize.recipes.mixture import TABLES, Mixture, MixtureCounts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
+from pawsonalize.recipes.settings import Count
 
 _FORMAT = 5
 
@@ -33,39 +33,21 @@ class UserPersonalizationSettings(MixtureSettings):
     """Settings of `user-personalization`."""
 
     repeats: bool = True
-    """Whether an item may be chosen again (animal groups are); if not, what was seen scores 0."""
+    """True if an item may be chosen again (animal groups are); if not, what was seen scores 0."""
     learn: bool = True
-    """Whether a ranker is learned from the log, and used where it beats the mixture."""
-    candidates: int = 200
+    """True if a ranker is learned from the log, and used where it beats the mixture."""
+    candidates: Count = 200
     """Number of items that the learned ranker orders for a request."""
-    min_requests: int = 300
+    min_requests: Count = 300
     """With fewer training requests than this nothing is learned: the mixture answers alone."""
-    max_requests: int = 24_000
+    max_requests: Count = 24_000
     """Most training requests that are cut from the log."""
-    max_events: int = 5_000_000
+    max_events: Count = 5_000_000
     """Of a longer log, visitors with so many events are drawn, and the ranker learns from those."""
-    trees: int = 160
+    trees: Count = 160
     """Most trees of the ranker; fewer, or none, when held-out users say so."""
     classes: int = 12
     """Classes of visitors told apart by the animals they look at; 0: none."""
-
-    def __post_init__(self) -> None:
-        MixtureSettings.__post_init__(self)
-        counts = (
-            self.candidates,
-            self.min_requests,
-            self.max_requests,
-            self.max_events,
-            self.trees,
-        )
-        if min(counts) < 1:
-            raise InvalidInput(
-                "candidates, min_requests, max_requests, max_events and trees must be at least 1,"
-                f" not {min(counts)}",
-                field="candidates",
-            )
-        if self.classes < 0:
-            raise InvalidInput(f"classes must be at least 0, not {self.classes}", field="classes")
 
     def draft(self) -> "UserPersonalizationSettings":
         """The mixture alone: a hundred times quicker to fit, and what is tuned is all in it."""
@@ -126,14 +108,10 @@ class UserPersonalization:
 
 
 class _Answer(NamedTuple):
-    """Scores of catalogue and outside items, shape (items + outside,), and their origin.
+    """Scores of items, then outside; `scale` times `parts` sum to them, except for candidates."""
 
-    `parts` (tables, items + outside) times `scale` add up to the scores, except for the candidates
-    `found`.
-    """
-
-    scores: NDArray[np.float32]
-    parts: NDArray[np.float32]
+    scores: Singles
+    parts: Singles
     found: Candidates | None
     scale: float = 1.0
 
@@ -169,11 +147,7 @@ class UserPersonalizationModel:
         return replace(self, learned=None)
 
     def refreshed(self, data: Countable) -> "UserPersonalizationModel":
-        """The same model with the counts of a fit on `data`; ranker, factors and classes stay.
-
-        The card names the data of both: `fingerprint` of what was counted, `learned_on` of what
-        the training saw.
-        """
+        """Count anew on `data`; ranker, factors, classes stay (`learned_on` names their data)."""
         log = counts_of(data)
         _, mixture = _counted(log, self._settings)
         learned = self.learned
@@ -188,25 +162,20 @@ class UserPersonalizationModel:
         card = replace(self.card, fingerprint=log.summary.fingerprint, extra=extra)
         return UserPersonalizationModel(card, mixture, learned, self.classes, self._settings)
 
-    def score_catalogue(self, context: Context) -> NDArray[np.float32]:
+    def score_catalogue(self, context: Context) -> Singles:
         """Probability of each item to be the next choice; sums to 1."""
         return self._answer(context, ()).scores
 
-    def score(self, context: Context, items: Sequence[str]) -> NDArray[np.float32]:
+    def score(self, context: Context, items: Sequence[str]) -> Singles:
         """The same for any ids; outside the catalogue, as an untouched related item."""
-        columns, outside = self._columns(items)
+        columns, outside = self.index.columns(items)
         return self._answer(context, outside).scores[columns]
 
     def contributions(
         self, context: Context, items: Sequence[str]
     ) -> Mapping[str, NDArray[np.floating[Any]]]:
-        """Return the share of each part in an item's utility; see the contract.
-
-        Where the mixture answers alone the utility is the score. Else it is the ranker's, a log of
-        the score up to a constant; of an item that is no candidate each table of the mixture adds
-        its share of the whole, and `base` what is missing to the log.
-        """
-        columns, outside = self._columns(items)
+        """Parts of utilities; see the contract. Non-candidates get `base` to reach a log score."""
+        columns, outside = self.index.columns(items)
         answer = self._answer(context, outside)
         if answer.found is None or self.learned is None:
             tables = answer.parts[:, columns]
@@ -230,13 +199,8 @@ class UserPersonalizationModel:
         return arrays
 
     def _facet_parts(
-        self,
-        context: Context,
-        outside: Sequence[str],
-        columns: NDArray[np.int64],
-        tables: NDArray[np.float32],
-    ) -> dict[str, NDArray[np.float32]]:
-        """Take what facets added to the last two tables out of them: a reason of its own."""
+        self, context: Context, outside: Sequence[str], columns: Ints, tables: Singles
+    ) -> dict[str, Singles]:
         rows = self.mixture.facet_rows(context)
         if not len(rows):
             return {}
@@ -246,23 +210,11 @@ class UserPersonalizationModel:
         answered = self.mixture.facets.wishes(rows) is not None
         return {"preferences" if answered else "context": added.sum(axis=0)}
 
-    def _columns(self, items: Sequence[str]) -> tuple[NDArray[np.int64], list[str]]:
-        """Return the column of each id, those outside the catalogue behind it."""
-        n_items = len(self.index.ids)
-        columns = self.index.rows(items)
-        places = np.flatnonzero(columns == n_items)
-        columns[places] += np.arange(len(places))
-        return columns, [items[place] for place in places.tolist()]
-
     def _answer(self, context: Context, outside: Sequence[str]) -> _Answer:
-        """Candidates share the mass they deserve by their utilities, the rest by the mixture.
-
-        The mass is how often held-out choices were candidates, but no less than what leaves every
-        other item at most as likely as the mixture says.
-        """
+        """Candidates share their recall by utilities; the mixture shares out the rest."""
         found = None if self.learned is None else self.learned.ask(context, outside)
-        parts = self.mixture.parts(context, outside) if found is None else found.parts
-        scores: NDArray[np.float32] | None = None if found is None else found.total
+        parts = self.mixture.parts(context, outside) if found is None else found.signals.parts
+        scores: Singles | None = None if found is None else found.signals.total
         if not self._settings.repeats:
             self._mask(parts, context)
             scores = None
@@ -270,14 +222,13 @@ class UserPersonalizationModel:
         if self.learned is None or found is None or (best := found.utilities.max()) == -np.inf:
             return _Answer(scores, parts, None)
         left = float(scores[: len(self.index.ids)].sum() - scores[found.items].sum())
-        scale = min(1.0, (1.0 - self.learned.recall) / left) if left > 0 else 1.0
+        scale = min(1.0, (1.0 - self.learned.ranker.recall) / left) if left > 0 else 1.0
         chance = np.exp(found.utilities - best)
         scores *= np.float32(scale)
         scores[found.items] = (1.0 - scale * left) * chance / chance.sum()
         return _Answer(scores, parts, found, scale)
 
-    def _mask(self, parts: NDArray[np.float32], context: Context) -> None:
-        """Take out what the visitor has seen, unless nothing else is left."""
+    def _mask(self, parts: Singles, context: Context) -> None:
         rows = self.index.rows([event.item for event in context.events])
         seen = rows[rows < len(self.index.ids)]
         total = parts[:, : len(self.index.ids)].sum(axis=0)
@@ -287,10 +238,7 @@ class UserPersonalizationModel:
             parts[:, seen] = 0.0
             parts /= np.float32(left)
 
-    def _shares(
-        self, answer: _Answer, columns: NDArray[np.int64]
-    ) -> dict[str, NDArray[np.floating[Any]]]:
-        """Utilities of what is no candidate: a candidate of that score would have the same."""
+    def _shares(self, answer: _Answer, columns: Ints) -> dict[str, NDArray[np.floating[Any]]]:
         assert answer.found is not None
         found, scores = answer.found, answer.scores.astype(np.float64)
         best = int(found.utilities.argmax())
@@ -316,7 +264,7 @@ def _counted(
 class PersonalizedRankingSettings(UserPersonalizationSettings):
     """Settings of `personalized-ranking`."""
 
-    candidates: int = 1_000
+    candidates: Count = 1_000
     """Number of items that the learned ranker orders for a request."""
 
 

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 
 from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.demo.browsing import NEVER, SitePages, Visits, browse
-from pawsonalize.domain.groups import AnimalGroup
 from tests.unit.demo.conftest import END, People
 
 
@@ -30,11 +29,11 @@ def likeliest(world: World, visitor: int, at: int, previous: int | None = None) 
 def animal_utility(
     world: World, visitor: int, animals: NDArray[np.int64], previous: int | None = None
 ) -> NDArray[np.float64]:
-    """Log probabilities of animals; given `previous`, log odds with the session's intent."""
+    """Log odds of animals, with the session's intent if there is a `previous` one."""
     truth = world.oracle.utility
-    total = world.oracle.baseline(visitor)[world.oracle.stock.traits.species[animals]]
-    total += truth.of_animals(np.array(visitor), animals)
-    return total if previous is None else total + truth.intent(np.array(previous), animals)
+    total = truth.of_animals(np.array(visitor), animals)
+    intent = 0 if previous is None else truth.intent(np.array(previous), animals)
+    return np.asarray(total + intent, np.float64)
 
 
 @pytest.fixture(scope="module")
@@ -102,27 +101,6 @@ def test_a_propensity_is_what_happens(world: World) -> None:
     assert np.corrcoef(chance, seen)[0, 1] > 0.97
 
 
-def test_exponentials_of_utility_sum_to_one_over_the_whole_stock(world: World) -> None:
-    everyone = np.arange(len(world.animals))
-
-    assert np.exp(animal_utility(world, 5, everyone)).sum() == pytest.approx(1, rel=1e-4)
-
-
-def test_group_utility_is_near_the_mean_of_its_animals(world: World) -> None:
-    everyone = np.arange(len(world.animals))
-    mine = animal_utility(world, 5, everyone)
-    of_group = world.utility("u000005", world.groups)[world.oracle.group]
-
-    assert np.corrcoef(mine, of_group)[0, 1] > 0.9
-    assert (mine - of_group).mean() == pytest.approx(0, abs=0.25)
-
-
-def test_a_breed_nobody_knows_has_no_utility(world: World) -> None:
-    strange = AnimalGroup("2", "Dragon", "4", "4")
-
-    assert np.isnan(world.utility("u000005", [strange, world.groups[0]])).tolist() == [True, False]
-
-
 def test_intent_favours_animals_like_the_one_before(world: World) -> None:
     first = 0
     twins = np.flatnonzero(world.oracle.group == world.oracle.group[first])
@@ -131,10 +109,9 @@ def test_intent_favours_animals_like_the_one_before(world: World) -> None:
     assert (animal_utility(world, 1, twins, previous=first) > plain).all()
 
 
-def test_without_tastes_the_oracle_knows_no_more_than_a_stranger() -> None:
+def test_without_affinity_all_adopters_are_alike() -> None:
     alike = WorldSettings(affinity=0, coherence=0, animals=100, adopters=200, events=2_000)
-    made = generate(alike, 2, END)
-    groups = [group for group in made.groups if group.species == "2"]
-    one, two = (made.utility(visitor, groups) for visitor in (0, 1))
+    affinities = generate(alike, 2, END).oracle.utility.affinities
 
-    assert np.corrcoef(one, two)[0, 1] == pytest.approx(1)
+    for column in (affinities.family, affinities.size, affinities.age, affinities.boost):
+        assert not column.any()

@@ -104,13 +104,8 @@ def test_breeds_are_named_once_and_belong_to_a_family() -> None:
     assert all(" " not in name for name in BREED_NAMES)
 
 
-def test_groups_become_traits_and_back() -> None:
-    groups = [AnimalGroup("2", "Saint_Bernard", "3", "2"), AnimalGroup("1", "Siamese", "1", "1")]
+def test_traits_become_groups() -> None:
+    breed = BREED_NAMES.index("Saint_Bernard")
+    traits = Traits(np.array([breed]), np.array([2]), np.array([1]))
 
-    assert Traits.of(groups).groups() == groups
-
-
-def test_groups_nobody_knows_have_no_breed() -> None:
-    strange = [AnimalGroup("2", "Siamese", "1", "1"), AnimalGroup("1", "Siamese", "9", "1")]
-
-    assert Traits.of(strange).breed.tolist() == [-1, -1]
+    assert traits.groups() == [AnimalGroup("2", "Saint_Bernard", "3", "2")]

@@ -118,7 +118,7 @@ def test_impossible_settings_are_refused(wrong: dict[str, int]) -> None:
 def test_a_stranger_to_the_world_is_not_found(world: World) -> None:
     for name in ("nobody", "u999999", "u1"):
         with pytest.raises(NotFound):
-            world.utility(name, world.groups)
+            world.propensity(name, END - 1)
 
 
 def test_sessions_that_outlast_the_world_end_with_it() -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.learned.trees import Forest
+from pawsonalize.recipes.learned.ranker import Forest
 
 _LEAF = {"leaf_value": 0.5}
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pawsonalize.recipes.counts.counting import MemoryCounts
+from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.signals import Pairs, hide
@@ -18,7 +18,7 @@ SETTINGS, DESIGN = UserPersonalizationSettings(), Design()
 
 def test_each_of_many_requests_hides_what_its_user_did_from_then_on() -> None:
     data = walks()
-    log = MemoryCounts(data)
+    log = EventCounts(data)
     counts = MixtureCounts.of(log, SETTINGS)
     index = ItemIndex.build(log.summary.item_ids, log.summary.attributes)
     counted = count(log, log, counts, Mixture.of(counts, index, SETTINGS), DESIGN)
@@ -29,12 +29,12 @@ def test_each_of_many_requests_hides_what_its_user_did_from_then_on() -> None:
     for user, cut, own in zip(users, cuts, hide(counted, users, cuts), strict=True):
         times = np.sort(data.time[data.user == user])
         kept = data.of_events((data.user != user) | (data.time < times[cut]))
-        left = _steps(MemoryCounts(kept, log.summary.clock))
-        np.testing.assert_allclose(_steps(log) - left, _dense(own.forward), atol=1e-6)
-        np.testing.assert_allclose(2 * _dense(own.forward).T, _dense(own.backward))
+        left = _steps(EventCounts(kept, log.summary.clock))
+        np.testing.assert_allclose(_steps(log) - left, _dense(own[0]), atol=1e-6)
+        np.testing.assert_allclose(2 * _dense(own[0]).T, _dense(own[1]))
 
 
-def _steps(log: MemoryCounts) -> np.ndarray:
+def _steps(log: EventCounts) -> np.ndarray:
     return log.visit_steps(DESIGN.weights, DESIGN.window, DESIGN.gap_decay).toarray()
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pawsonalize.engine.serving.animals.reasons import group_reasons
 from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.counts.weights import WeighedLog, read_visits
+from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.learned import ranker
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.features import describe, may_propose, propose
@@ -108,7 +108,7 @@ def test_a_request_of_the_log_is_described_as_the_same_visitor_is_live(
     assert model.learned is not None
     tables = model.learned.tables
     data = walks()
-    log = read_visits(WeighedLog.of(data, SETTINGS.event_weights))
+    log = EventCounts(data).visit_log(SETTINGS.event_weights)
     facets = np.zeros((len(log.items), 0), np.int64)
     for user in range(5):
         cut = int(log.lengths[user]) - 1
@@ -151,7 +151,7 @@ def test_threads_that_grow_trees_sleep_while_they_wait() -> None:
     """In a process of its own: OpenMP reads the environment once."""
     script = (
         "import os; os.environ.pop('OMP_WAIT_POLICY', None);"
-        "from pawsonalize.recipes.learned import trees; trees._lightgbm();"
+        "from pawsonalize.recipes.learned import ranker; ranker._lightgbm();"
         "print(os.environ['OMP_WAIT_POLICY'])"
     )
     done = subprocess.run(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.recipes.catalogue import RECIPES
 from pawsonalize.recipes.popularity_count import PopularityCountSettings
-from pawsonalize.recipes.settings import Range, draft_of, points, tunable
+from pawsonalize.recipes.settings import Range, points, tunable
 from pawsonalize.recipes.user_personalization import UserPersonalizationSettings
 
 ENDS = st.tuples(st.floats(1e-6, 1e6), st.floats(1e-6, 1e6)).map(sorted)
@@ -53,9 +53,9 @@ def test_every_recipe_names_ranges_around_its_defaults_and_takes_their_ends(
 
 def test_a_draft_leaves_out_only_what_is_costly_to_learn() -> None:
     settings = UserPersonalizationSettings(doubt=0.7)
-    assert draft_of(settings) == replace(settings, learn=False, classes=0)
+    assert settings.draft() == replace(settings, learn=False, classes=0)
     plain = PopularityCountSettings(half_life_days=3.0)
-    assert draft_of(plain) is plain
+    assert plain.draft() is plain
 
 
 def test_points_are_the_same_for_the_same_seed_and_a_short_search_begins_a_long_one() -> None:

@@ -35,7 +35,8 @@ def test_a_history_counts_what_the_stock_counts(
     rows: list[tuple[int, int, int]], moments: list[int], snapshots: int
 ) -> None:
     stock = stock_of(rows)
-    counted = AvailabilityHistory.of(stock, 5, snapshots).at(np.array(moments, np.float64))
+    history = AvailabilityHistory.of(stock, 5, snapshots)
+    counted = np.stack([history.at(moment) for moment in moments])
     assert (counted == [stock.at(moment, 5) for moment in moments]).all()
 
 

@@ -39,7 +39,7 @@ from pawsonalize.engine.serving.animals.eligibility import ANYBODY, Eligibility
 from pawsonalize.engine.serving.facets import FacetReader, of_preferences, values_of
 from pawsonalize.engine.serving.filters import AppliedFilter
 from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.data import Facet, Floats
+from pawsonalize.recipes.data import Facet, Scores
 from pawsonalize.storage.animals.catalogue import Catalogue, Value
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import HistoryQuery, RecentEvent
@@ -220,7 +220,7 @@ def penalties(context: Context, items: Sequence[str]) -> NDArray[np.float64] | N
     return np.array([sum(lost.get(one, 0.0) for one in traits_of(item)) for item in items])
 
 
-def subtract_dislikes(scores: Floats, context: Context, items: Sequence[str]) -> Floats:
+def subtract_dislikes(scores: Scores, context: Context, items: Sequence[str]) -> Scores:
     """Return the scores lowered by dislikes; their sum stays the same."""
     lost = penalties(context, items)
     if lost is None:
@@ -229,7 +229,7 @@ def subtract_dislikes(scores: Floats, context: Context, items: Sequence[str]) ->
     total = left.sum()
     if total <= 0:
         return scores
-    found: Floats = (left * (float(np.sum(scores)) / total)).astype(np.asarray(scores).dtype)
+    found: Scores = (left * (float(np.sum(scores)) / total)).astype(np.asarray(scores).dtype)
     return found
 
 

@@ -28,7 +28,7 @@ from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, Model, counted_model
 from pawsonalize.recipes.counts.rows import largest
-from pawsonalize.recipes.data import Floats
+from pawsonalize.recipes.data import Scores
 from pawsonalize.storage.animals.catalogue import Catalogue, Value
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import RANKING, RECOMMENDATION
@@ -73,7 +73,7 @@ class GroupScores:
     served: Served
     model: Model
     context: Context
-    scores: Floats
+    scores: Scores
 
     @property
     def stood_in(self) -> bool:
@@ -231,7 +231,7 @@ class Runtime:
         return replace(query, eligibility=query.eligibility.complete(stored, postcodes))
 
     def _chosen(
-        self, served: Served, scores: Floats, seed: str, available: Mask | None, query: Query
+        self, served: Served, scores: Scores, seed: str, available: Mask | None, query: Query
     ) -> tuple[Explored, Iterable[str | None]]:
         """The places, and the promotion of each, if any."""
 
@@ -308,7 +308,7 @@ def check_ids(item_ids: Sequence[str]) -> None:
         seen.add(item_id)
 
 
-def order_places(scores: Floats) -> tuple[list[int], list[float]]:
+def order_places(scores: Scores) -> tuple[list[int], list[float]]:
     """Places by score, best first, ties in order, and their shares; even ones if all are 0."""
     parts = np.asarray(scores, np.float64)
     total = parts.sum()
@@ -321,7 +321,7 @@ def _one_of_each(model: Model) -> Counts:
     return np.ones(len(model.item_ids), np.int64)
 
 
-def _best(scores: Floats, limit: int, available: Mask | None = None) -> NDArray[np.intp]:
+def _best(scores: Scores, limit: int, available: Mask | None = None) -> NDArray[np.intp]:
     """Positions of the best scores in the mask, best first; equal ones in catalogue order."""
     if available is not None:
         known = np.flatnonzero(available)

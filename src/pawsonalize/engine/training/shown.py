@@ -20,9 +20,10 @@ from pawsonalize.engine.serving.animals.pages import (
     visitor_of,
     was_shown,
 )
-from pawsonalize.recipes.choices.effects import TRAITS, Ints, ShownPlaces
+from pawsonalize.recipes.choices.effects import TRAITS, ShownPlaces
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel, CodedNames, fit_choices
 from pawsonalize.recipes.choices.own_effects import home_rate, together
+from pawsonalize.recipes.data import Ints
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed

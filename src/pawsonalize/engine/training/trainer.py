@@ -31,7 +31,7 @@ from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.choices.model import UNFITTED, ChoiceModel
 from pawsonalize.recipes.contract import Recipe
-from pawsonalize.recipes.counts.counting import EventCounts, LogSummary, MemoryCounts
+from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.data import Arrays, TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
@@ -249,7 +249,7 @@ class Trainer:
         after = 0 if base is None else base.log_offset
         rows = rows_through(log, reader, through, report, kept=kept, after=after)
         data = data_of_rows(rows, log, catalogue, cut, selection)
-        fitted = fit(MemoryCounts(data))
+        fitted = fit(EventCounts(data))
         return replace(fitted, arrays={**fitted.arrays, **rows.arrays()})
 
 

@@ -20,7 +20,6 @@ from pawsonalize.kinds.solutions import SolutionVersion, Trial, Tuned
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.data import TrainingData
-from pawsonalize.recipes.settings import draft_of
 
 MOST_USERS = 5_000
 """A trial is fitted on at most so many users, drawn by chance, so that it takes seconds."""
@@ -59,7 +58,7 @@ def tune(
         if scores and until is not None and clock() - started >= until:
             break
         progress(len(scores), len(planned) + 1)
-        drafted = trying.ndcg_at_10(draft_of(replace(given, **trial)), choosing)
+        drafted = trying.ndcg_at_10(replace(given, **trial).draft(), choosing)
         scores.append(float(drafted.mean()))
     progress(len(planned), len(planned) + 1)
     best = int(np.argmax(scores))

@@ -1,34 +1,23 @@
-"""Fits the effects of the mixed model by Newton steps, one kind of effect after the other."""
+"""Shown places, and common effects, fitted by Newton steps one kind after the other."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
+from pawsonalize.recipes.data import Bools, Floats, Ints
 
 TRAITS = ("species", "breed", "family", "size", "age", "colour", "shelter")
 """Traits that animals share. Visitors may have effects of all but the last."""
 
 VISITOR_TRAITS = TRAITS[:-1]
 
-FACTORS = MappingProxyType(
-    {
-        "group": (1.0, 0.5),
-        "visitor": (1.0, 0.05),
-        "seen": (-0.5, 0.5),
-        "waiting": (0.0, 0.05),
-        "distance": (2.0, 1.0),
-        "far": (1.0, 1.0),
-        "photos": (0.3, 0.1),
-        "compatibility": (0.7, 0.1),
-    }
-)
+FACTORS = {
+    "group": (1.0, 0.5), "visitor": (1.0, 0.05), "seen": (-0.5, 0.5), "waiting": (0.0, 0.05),
+    "distance": (2.0, 1.0), "far": (1.0, 1.0), "photos": (0.3, 0.1),
+    "compatibility": (0.7, 0.1),
+}  # fmt: skip
 """Factors of places beside the animal itself: the weight before any training, and the variance
 with which a training may depart from it.
 
@@ -46,32 +35,24 @@ PLACES = 500
 
 
 def usual_attention(places: int = PLACES) -> Floats:
-    """Probability that each place is looked at, the first being 1, before anything is learned.
-
-    1 / place ** 0.6: a documented default, between what is measured of lists and of grids.
-    """
+    """Probability that a place is looked at before training: 1 / place ** 0.6, 1 for the first."""
     return np.asarray(1 / np.arange(1, places + 1) ** _FADES)
 
 
 @dataclass(frozen=True, slots=True)
 class ShownPlaces:
-    """Places of pages, a row for each; columns have the shape (rows,)."""
+    """Places of pages, a row for each; columns (rows,) of codes from 0."""
 
     visitor: Ints
-    """Codes of visitors."""
     visit: Ints
-    """Codes of visits."""
     animal: Ints
-    """Codes of animals."""
     place: Ints
-    """From 0."""
-    opened: Mask
-    inquired: Mask
+    opened: Bools
+    inquired: Bools
     """Asked about, applied for or adopted."""
-    explored: Mask
-    """Whether chance alone put it there."""
+    explored: Bools
+    """True if chance alone put it there."""
     factors: Mapping[str, Floats]
-    """By the names of `FACTORS`."""
     traits: Mapping[str, Ints]
     """By the names of `TRAITS`: the code of each animal's value, shape (animals,)."""
 
@@ -83,7 +64,7 @@ class ShownPlaces:
         """Number of animals."""
         return len(self.traits[TRAITS[0]])
 
-    def take(self, rows: Ints | Mask) -> "ShownPlaces":
+    def take(self, rows: Ints | Bools) -> "ShownPlaces":
         """The same of some rows only."""
         return ShownPlaces(
             self.visitor[rows],
@@ -107,15 +88,9 @@ ANIMAL = "animal"
 
 LEVELS = (*TRAITS, ANIMAL)
 VARIANCES: Mapping[str, float] = {
-    "species": 0.1,
-    "breed": 0.05,
-    "family": 0.1,
-    "size": 0.1,
-    "age": 0.1,
-    "colour": 0.03,
-    "shelter": 0.05,
-    ANIMAL: 0.3,
-}
+    "species": 0.1, "breed": 0.05, "family": 0.1, "size": 0.1, "age": 0.1, "colour": 0.03,
+    "shelter": 0.05, ANIMAL: 0.3,
+}  # fmt: skip
 """Variances of appeal among the values of a trait, and among animals, before training."""
 
 
@@ -128,37 +103,31 @@ class Effects:
     levels: dict[str, Floats]
     variances: dict[str, float]
     attention: Floats
-    """By place, the first being 1."""
 
 
 @dataclass(slots=True)
 class _State:
-    """The log-odds of each row while effects are fitted, and what is looked at."""
-
     odds: Floats
-    chosen: Mask
+    chosen: Bools
     attention: Floats
 
-    def gradient(self) -> tuple[Floats, Floats]:
-        """Gradient of each row, and its curvature.
 
-        A place that was not chosen may not have been looked at: it counts by the chance that it
-        was, given that it was not chosen.
-        """
-        chance = expit(self.odds)
-        looked = looked_at(self.attention, chance, self.chosen)
-        return looked * (self.chosen - chance), looked * chance * (1 - chance)
-
-
-def looked_at(attention: Floats, chance: Floats, chosen: Mask) -> Floats:
+def looked_at(attention: Floats, chance: Floats, chosen: Bools) -> Floats:
     """Probability that each place was looked at, from its attention and its usual choices."""
     missed = attention * np.maximum(1 - chance, 1e-9)  # looked at, and not chosen
     return np.where(chosen, 1.0, missed / (1 - attention + missed))
 
 
+def gradient(odds: Floats, attention: Floats, chosen: Bools) -> tuple[Floats, Floats]:
+    """Gradient and curvature of rows; a place passed over counts by the chance it was seen."""
+    chance = expit(odds)
+    looked = looked_at(attention, chance, chosen)
+    return looked * (chosen - chance), looked * chance * (1 - chance)
+
+
 def fit_effects(
     shown: ShownPlaces,
-    chosen: Mask,
+    chosen: Bools,
     attention: Floats,
     variances: Mapping[str, float] = VARIANCES,
     *,
@@ -166,10 +135,7 @@ def fit_effects(
     factors: Sequence[str] = tuple(FACTORS),
     prior: Mapping[str, tuple[float, float]] = FACTORS,
 ) -> Effects:
-    """The effects under which these choices are likely, and which are likely themselves.
-
-    `attention` has the shape (places,); where it is learned it stays near this.
-    """
+    """Fit penalised effects to the choices; learned `attention` (places,) stays near this."""
     codes = {name: shown.traits[name][shown.animal] for name in TRAITS} | {ANIMAL: shown.animal}
     found = Effects(
         # The rate of choices among places that were probably looked at: the sweeps then start near.
@@ -186,7 +152,10 @@ def fit_effects(
     # One step for each kind of effect at a time, with all others fixed (coordinate ascent on the
     # penalised likelihood): the effects of many thousand animals need no matrix.
     for sweep in range(_SWEEPS):
-        _fit_intercept(found, state)
+        pull, firm = gradient(state.odds, state.attention, state.chosen)
+        step = float(np.clip(pull.sum() / (firm.sum() + 1e-9), -_STEP, _STEP))
+        found.intercept += step
+        state.odds += step
         for name in factors:
             _fit_weight(found, state, name, shown.factors[name], prior[name])
         for name in LEVELS:
@@ -198,7 +167,6 @@ def fit_effects(
 
 
 def _centre(found: Effects, codes: Mapping[str, Ints]) -> None:
-    """Give the intercept what the values of a trait share, so that a new value is as usual."""
     for name, column in codes.items():
         values = found.levels[name]
         mean = float(values[column].mean()) if len(column) else 0.0
@@ -207,17 +175,10 @@ def _centre(found: Effects, codes: Mapping[str, Ints]) -> None:
         found.intercept += mean
 
 
-def _fit_intercept(found: Effects, state: _State) -> None:
-    pull, firm = state.gradient()
-    step = float(np.clip(pull.sum() / (firm.sum() + 1e-9), -_STEP, _STEP))
-    found.intercept += step
-    state.odds += step
-
-
 def _fit_weight(
     found: Effects, state: _State, name: str, column: Floats, prior: tuple[float, float]
 ) -> None:
-    pull, firm = state.gradient()
+    pull, firm = gradient(state.odds, state.attention, state.chosen)
     before, (mean, variance) = found.weights[name], prior
     slope = float(pull @ column) - (before - mean) / variance
     step = float(np.clip(slope / (float(firm @ column**2) + 1 / variance), -_STEP, _STEP))
@@ -228,7 +189,7 @@ def _fit_weight(
 
 
 def _fit_levels(found: Effects, state: _State, name: str, codes: Ints, *, learn: bool) -> None:
-    pull, firm = state.gradient()
+    pull, firm = gradient(state.odds, state.attention, state.chosen)
     values, variance = found.levels[name], found.variances[name]
     firmness = np.bincount(codes, firm, len(values)) + 1 / variance
     slope = np.bincount(codes, pull, len(values)) - values / variance
@@ -243,11 +204,7 @@ def _fit_levels(found: Effects, state: _State, name: str, codes: Ints, *, learn:
 
 
 def _fit_attention(found: Effects, state: _State, place: Ints, usual: Floats) -> None:
-    """Fit the attention of each place, the first being 1: chosen over expected.
-
-    The intercept takes up what the first place says. (Were each fitted for the other, as regression
-    EM does, hundreds of sweeps would not lead away from the usual where little is chosen.)
-    """
+    """Fit attention of each place: chosen over expected; the intercept takes the first place."""
     chance = expit(state.odds)
     count, mean = len(usual), float(chance.mean())
     chosen = np.bincount(place, state.chosen, count) + _SHOWN * mean * usual

@@ -1,4 +1,4 @@
-"""The model of choices: fitted to pages, stored with a solution version, asked by what serves."""
+"""The model of choices, fitted to pages and stored with a solution version."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -6,7 +6,6 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 from msgspec import field
-from numpy.typing import NDArray
 from scipy.special import expit
 
 from pawsonalize.domain.errors import CorruptArtefact
@@ -17,10 +16,9 @@ from pawsonalize.recipes.choices.effects import (
     VARIANCES,
     VISITOR_TRAITS,
     Effects,
-    Floats,
-    Mask,
     ShownPlaces,
     fit_effects,
+    gradient,
     looked_at,
     usual_attention,
 )
@@ -31,7 +29,7 @@ from pawsonalize.recipes.choices.own_effects import (
     kinds_of,
     moment_variances,
 )
-from pawsonalize.recipes.data import Arrays
+from pawsonalize.recipes.data import Arrays, Bools, Floats
 
 MIN_OPENED = 50
 """With fewer animals opened on pages than this, nothing is learned."""
@@ -56,10 +54,7 @@ class AnimalCounts(NamedTuple):
 
 
 class ChoiceModel(msgspec.Struct, frozen=True):
-    """Log-odds to open an animal, and to ask for it then, added up; the defaults were never fitted.
-
-    Both are rare, so the product of the odds orders as the product of the chances does.
-    """
+    """Log-odds to open an animal, then to inquire, added, as both are rare. Unfitted by default."""
 
     intercept: float = -2.5
     """To open an animal of which nothing is known."""
@@ -68,19 +63,15 @@ class ChoiceModel(msgspec.Struct, frozen=True):
     inquiry_weights: dict[str, float] = field(name="asking", default_factory=dict)
     """The same to ask, given that it was opened."""
     levels: dict[str, dict[str, float]] = {}
-    """By trait, then by value; to open."""
     inquiry_levels: dict[str, dict[str, float]] = field(name="asking_levels", default_factory=dict)
     visitor_variances: dict[str, float] = field(default_factory=lambda: dict(VISITOR_VARIANCES))
-    """Variances among visitors of each kind of affinity."""
     own: float = VARIANCES[ANIMAL]
     """Variance among animals beyond their attributes."""
     home_rate: float = 0.0
     """At which an animal of appeal 0 finds a home, a day: see `bid_prices`."""
     attention: tuple[float, ...] = tuple(usual_attention().round(6).tolist())
-    """Chance that each place is looked at, the first being 1."""
     attention_learned: bool = False
     counts: dict[str, AnimalCounts] = {}
-    """By animal, as far as the pages of the training tell."""
     through: str = ""
     """The recommendation id of the newest of those pages; ids grow with time."""
     log_offset: int = 0
@@ -94,7 +85,7 @@ class ChoiceModel(msgspec.Struct, frozen=True):
 
     @property
     def is_fitted(self) -> bool:
-        """Whether it was ever fitted."""
+        """True if it was ever fitted."""
         return self.pages > 0
 
     def weight(self, factor: str) -> float:
@@ -141,11 +132,7 @@ class CodedNames(NamedTuple):
 
 
 def fit_choices(shown: ShownPlaces, names: CodedNames, pages: int) -> ChoiceModel:
-    """The model of these choices, rows in the order of time.
-
-    The defaults where too little was opened, or where choices that were held out are no likelier
-    for having learned.
-    """
+    """Fit to rows in order of time; the defaults if too little was opened, or it does not help."""
     if int(shown.opened.sum()) < MIN_OPENED:
         return UNFITTED
     found = _opening(shown)
@@ -189,8 +176,7 @@ def _opening(shown: ShownPlaces) -> Effects:
     )
 
 
-def _are_eager(shown: ShownPlaces, found: Effects) -> Mask:
-    """The rows of visits that say nothing, as whatever was looked at was opened."""
+def _are_eager(shown: ShownPlaces, found: Effects) -> Bools:
     looked = found.attention[shown.place]
     columns = (shown.opened.astype(float), looked, looked * expit(_log_odds(shown, found)))
     sums = np.array([np.bincount(shown.visit, one) for one in columns])
@@ -202,7 +188,6 @@ def _learns_attention(shown: ShownPlaces) -> bool:
 
 
 def _fit_inquiries(shown: ShownPlaces) -> Effects | None:
-    """Fit why visitors ask for an animal that they opened; None where too few ever did."""
     if int(shown.inquired.sum()) < _MIN_INQUIRIES:
         return None
     opened = shown.take(shown.opened)
@@ -218,7 +203,6 @@ def _fit_inquiries(shown: ShownPlaces) -> Effects | None:
 
 
 def _better_by(shown: ShownPlaces) -> float:
-    """The gain in the log-likelihood of the newest tenth, for having learned from the others."""
     cut = int(len(shown) * (1 - _HELD_OUT))
     before, after = shown.take(np.arange(cut)), shown.take(np.arange(cut, len(shown)))
     if not before.opened.any():
@@ -231,24 +215,20 @@ def _better_by(shown: ShownPlaces) -> float:
     return _likelihood(learned, after.opened) - _likelihood(rate, after.opened)
 
 
-def _calibrated(odds: Floats, attention: Floats, chosen: Mask) -> Floats:
-    """The chances by the weights before any training, with the best of all intercepts."""
+def _calibrated(odds: Floats, attention: Floats, chosen: Bools) -> Floats:
     intercept = -2.5
     for _ in range(20):
-        chance = expit(odds + intercept)
-        looked = looked_at(attention, chance, chosen)
-        slope = float((looked * (chosen - chance)).sum())
-        intercept += float(np.clip(slope / (looked * chance * (1 - chance)).sum(), -1, 1))
+        pull, firm = gradient(odds + intercept, attention, chosen)
+        intercept += float(np.clip(pull.sum() / firm.sum(), -1, 1))
     return attention * expit(odds + intercept)
 
 
-def _likelihood(chance: Floats, chosen: Mask) -> float:
+def _likelihood(chance: Floats, chosen: Bools) -> float:
     safe = np.clip(chance, 1e-9, 1 - 1e-9)
     return float(np.where(chosen, np.log(safe), np.log1p(-safe)).mean())
 
 
 def _log_odds(shown: ShownPlaces, found: Effects, *, own: bool = True) -> Floats:
-    """To open each row's animal; a level that the training never met counts 0."""
     total = np.full(len(shown), found.intercept)
     for name, weight in found.weights.items():
         total += weight * shown.factors[name]
@@ -259,8 +239,7 @@ def _log_odds(shown: ShownPlaces, found: Effects, *, own: bool = True) -> Floats
     return total
 
 
-def _animal_counts(shown: ShownPlaces, found: Effects) -> NDArray[np.float64]:
-    """Opened, looked at and expected of each animal, shape (3, animals)."""
+def _animal_counts(shown: ShownPlaces, found: Effects) -> Floats:
     chance = expit(_log_odds(shown, found, own=False))
     looked = looked_at(found.attention[shown.place], chance, shown.opened)
     columns = (shown.opened.astype(float), looked, looked * chance)
@@ -268,14 +247,13 @@ def _animal_counts(shown: ShownPlaces, found: Effects) -> NDArray[np.float64]:
 
 
 def _visitor_variances(shown: ShownPlaces, found: Effects) -> dict[str, float]:
-    """The variances of visitors' likings, from the newest rows."""
+    """Variances of visitors' affinities, from the newest rows."""
     newest = shown.take(np.arange(max(0, len(shown) - _ROWS), len(shown)))
     odds = _log_odds(newest, found) - found.weights["visitor"] * newest.factors["visitor"]
     attention = found.attention[newest.place]
     for _ in range(5):  # without their likings visitors open less, or more
+        pull, firm = gradient(odds, attention, newest.opened)
         chance = expit(odds)
-        looked = looked_at(attention, chance, newest.opened)
-        pull, firm = looked * (newest.opened - chance), looked * chance * (1 - chance)
         odds += float(np.clip(pull.sum() / firm.sum(), -1, 1))
     # How much a residual changes with the odds: what is not chosen may not have been looked at.
     missed = looked_at(attention, chance, np.zeros(len(chance), np.bool_))

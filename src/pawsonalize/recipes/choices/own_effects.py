@@ -1,32 +1,38 @@
-"""New."""
+"""Effects of single animals, visits and visitors; variances among visitors; bid prices."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.linalg.lapack import dposv
 from scipy.special import expit, logit
 
-from pawsonalize.recipes.choices.effects import VISITOR_TRAITS, Floats, Ints, Mask, looked_at
+from pawsonalize.recipes.choices.effects import VISITOR_TRAITS, gradient
+from pawsonalize.recipes.data import Bools, Floats, Ints, Singles
 
 _STEPS = 6
 
 
 def animal_effects(opened: Floats, looked: Floats, expected: Floats, variance: float) -> Floats:
-    """The log-odds of each animal beyond those of its attributes, shape (animals,).
+    """Log-odds of animals beyond their attributes (animals,); 0 for one that nobody looked at."""
+    return _own_log_odds(opened, looked, expected, lambda _: variance, _STEPS)
 
-    `looked` is how often it was looked at, as far as can be told, and `expected` how often it would
-    have been opened then, were it as wanted as its attributes say. An animal that nobody looked at
-    has 0: it stands where its attributes put it.
-    """
+
+def _own_log_odds(
+    opened: Floats,
+    looked: Floats,
+    expected: Floats,
+    variance: Callable[[Floats], Floats | float],
+    steps: int,
+) -> Floats:
+    """Fit log-odds beyond the expected ones, by Newton steps; `variance` is that of the prior."""
     own = np.zeros(len(opened))
     usual = logit(np.clip(expected / np.maximum(looked, 1e-9), 1e-4, 0.95))
-    for _ in range(_STEPS):
-        chance = expit(usual + own)
-        slope = opened - looked * chance - own / variance
-        own += np.clip(slope / (looked * chance * (1 - chance) + 1 / variance), -_STEP, _STEP)
+    for _ in range(steps):
+        prior, chance = variance(own), expit(usual + own)
+        slope = opened - looked * chance - own / prior
+        own += np.clip(slope / (looked * chance * (1 - chance) + 1 / prior), -_STEP, _STEP)
     return own
 
 
@@ -40,21 +46,16 @@ _EAGER_STEPS = 30
 _STEP = 1.0
 
 
-def are_eager(opened: Floats, looked: Floats, expected: Floats) -> Mask:
-    """True for visits whose odds to open an animal are over ten times the usual; shape (visits,).
+def are_eager(opened: Floats, looked: Floats, expected: Floats) -> Bools:
+    """True for visits (as of bots) with over ten times the usual odds to open an animal; (visits,).
 
-    Such are bots, as a rule. `looked` is how many places were looked at, about, and `expected` how
-    many of these others would have opened. How eager a visit is follows a Student t distribution:
-    most differ little, a few are very far off (Lange, Little and Taylor 1989). So it takes much to
-    call one eager: six of six looked at, where others open half a place.
+    Eagerness has a Student t prior: few visits are very far off (Lange, Little and Taylor 1989).
     """
-    eager = np.zeros(len(opened))
-    usual = logit(np.clip(expected / np.maximum(looked, 1e-9), 1e-4, 0.95))
-    for _ in range(_EAGER_STEPS):
-        variance = (_FREEDOM * _VISIT_VARIANCE + eager**2) / (_FREEDOM + 1)
-        chance = expit(usual + eager)
-        slope = opened - looked * chance - eager / variance
-        eager += np.clip(slope / (looked * chance * (1 - chance) + 1 / variance), -_STEP, _STEP)
+
+    def variance(eager: Floats) -> Floats:
+        return (_FREEDOM * _VISIT_VARIANCE + eager**2) / (_FREEDOM + 1)
+
+    eager = _own_log_odds(opened, looked, expected, variance, _EAGER_STEPS)
     return np.asarray((eager > _TOO_EAGER) & (opened >= FEW))
 
 
@@ -66,15 +67,9 @@ KINDS = (ANYTHING, *VISITOR_TRAITS, DISTANCE)
 """The kinds of a visitor's own effects: to open anything at all, a value of a trait, distance."""
 
 VISITOR_VARIANCES: Mapping[str, float] = {
-    ANYTHING: 1.0,
-    "species": 0.5,
-    "breed": 0.1,
-    "family": 0.4,
-    "size": 0.4,
-    "age": 0.4,
-    "colour": 0.1,
-    DISTANCE: 0.3,
-}
+    ANYTHING: 1.0, "species": 0.5, "breed": 0.1, "family": 0.4, "size": 0.4, "age": 0.4,
+    "colour": 0.1, DISTANCE: 0.3,
+}  # fmt: skip
 """Variances among visitors of the log-odds of each effect, before any training."""
 
 
@@ -87,9 +82,8 @@ class Watched:
     distance: Floats
     """The factor `distance`: 0 here, -1 far away."""
     offset: Floats
-    """The log-odds that anybody opens the animal, once looked at."""
     attention: Floats
-    opened: Mask
+    opened: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +93,7 @@ class VisitorEffects:
     codes: tuple[Ints, ...]
     """By the order of `VISITOR_TRAITS`: the codes of the values that were shown, ascending."""
     effects: tuple[Floats, ...]
-    """The log-odds of each of them."""
     distance: float
-    """Added to the weight of distance."""
 
     def of(self, trait: int, size: int) -> Floats:
         """The effects of a trait by code, shape (size,)."""
@@ -111,21 +103,15 @@ class VisitorEffects:
 
 
 def visitor_effects(watched: Watched, variances: Mapping[str, float]) -> VisitorEffects:
-    """The likeliest effects, given what was opened and how much visitors differ.
-
-    By Newton's method, on a matrix with a column for each value that was shown.
-    """
+    """The likeliest effects, given what was opened and how much visitors differ (Newton)."""
     codes, matrix, priors = _design(watched, variances)
     effects = np.zeros(len(priors))
     odds = watched.offset
     for step in range(_VISITOR_STEPS):
-        chance = expit(odds)
-        looked = looked_at(watched.attention, chance, watched.opened)
-        pull = (looked * (watched.opened - chance)).astype(np.float32)
-        firm = (looked * chance * (1 - chance)).astype(np.float32)
-        firmness = ((matrix.T * firm) @ matrix).astype(np.float64)
+        pull, firm = gradient(odds, watched.attention, watched.opened)
+        firmness = ((matrix.T * firm.astype(np.float32)) @ matrix).astype(np.float64)
         firmness.flat[:: len(priors) + 1] += 1 / priors
-        slope = matrix.T @ pull - effects / priors
+        slope = matrix.T @ pull.astype(np.float32) - effects / priors
         effects += np.clip(dposv(firmness, slope)[1], -_LONGEST_STEP, _LONGEST_STEP)
         if step + 1 < _VISITOR_STEPS:
             odds = watched.offset + matrix @ effects.astype(np.float32)
@@ -134,13 +120,8 @@ def visitor_effects(watched: Watched, variances: Mapping[str, float]) -> Visitor
     return VisitorEffects(tuple(codes), parts, float(effects[-1]))
 
 
-def _design(
-    watched: Watched, variances: Mapping[str, float]
-) -> tuple[list[Ints], NDArray[np.float32], Floats]:
-    """The codes of each trait, the columns (rows, effects), and the variance of each effect.
-
-    Single precision is enough, and takes half the time.
-    """
+def _design(watched: Watched, variances: Mapping[str, float]) -> tuple[list[Ints], Singles, Floats]:
+    """Codes of each trait, columns (rows, effects) and the variance of each effect."""
     found: list[Ints] = []
     columns = np.empty_like(watched.traits)
     start = 1
@@ -165,14 +146,13 @@ _LEAST, _MOST = 0.005, 3.0
 _MIX = 1_000_003
 
 
+# Two places of one visitor with animals of one size are chosen together more often than by chance
+# as far as visitors differ about sizes (method of moments). The spread of fitted affinities says
+# far too little where most visitors opened one or two animals.
 def moment_variances(
     pull: Floats, firm: Floats, codes: Sequence[Ints], columns: Sequence[Floats], prior: Floats
 ) -> Floats:
-    """The variance of each kind of liking, shape (kinds,).
-
-    `pull` and `firm` are residuals and how firm they are, shape (rows,), of a model that knows no
-    likings. Rows of one code share a liking, times the row's value in the column.
-    """
+    """Variances of affinities (kinds,) from residuals `pull` and their slopes `firm` (rows,)."""
     from scipy.optimize import nnls  # noqa: PLC0415 - slow to import, only trainings need it
 
     kinds = len(codes)
@@ -195,7 +175,6 @@ def moment_variances(
 
 
 def _pairs(codes: Ints, values: Floats) -> float:
-    """The sum of the products of all pairs of one code."""
     # All pairs at once: (sum of x)^2 less the sum of x^2.
     sums = np.bincount(codes, values)
     return float(sums @ sums - values @ values)
@@ -219,26 +198,21 @@ def kinds_of(
 
 
 HORIZON = 3_650.0
-"""Days of waiting that count at most. With fewer, those who wait longest would all count alike."""
+"""Days of waiting that count at most; with fewer, all who wait long would count alike."""
 
 _MOST_APPEAL = 4.0  # log-odds; a few choices must not make an animal irresistible
 
 
 def home_rate(homes: float, days: Floats, appeal: Floats) -> float:
-    """The rate a day at which an animal of appeal 0 finds a home.
-
-    `days` are those that each animal waited in the time in which there were so many homes, and the
-    chance of a home grows with the odds, so with exp(appeal); both have the shape (animals,).
-    """
+    """Homes a day of an animal of appeal 0; `days` waited, `appeal` (log-odds) are (animals,)."""
     waited = float(days @ np.exp(np.clip(appeal, -_MOST_APPEAL, _MOST_APPEAL)))
     return homes / waited if waited > 0 else 0.0
 
 
+# A place on a page is scarce, and an animal that everybody wants finds a home without it: the value
+# of a home is the waiting that it saves (a bid price; Talluri and van Ryzin 1998).
 def bid_prices(rate: float, appeal: Floats) -> Floats:
-    """The log of the share of `HORIZON` that is saved; the lower, the sooner it is gone anyway.
-
-    All 0 without a rate.
-    """
+    """Log of the share of `HORIZON` that a home now saves; 0 for all without a rate."""
     if rate <= 0:
         return np.zeros(len(appeal))
     hazard = rate * np.exp(np.clip(appeal, -_MOST_APPEAL, _MOST_APPEAL)) * HORIZON

@@ -1,24 +1,16 @@
-"""Counting: the exact counts of a log that recipes need, equal from every engine.
-
-A log that fits is counted in memory (`memory.py`), a larger one by an engine beside its rows. All
-sums are of whole parts of `GRAIN`, so neither the order of events nor how they are split between
-machines changes a bit.
-"""
+"""Exact counts of a log, equal however it is split: all sums are of whole parts of `GRAIN`."""
 
 import hashlib
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawsonalize.domain.times import HOUR
 from pawsonalize.recipes.counts.facet_lifts import counted_facets, facet_counts
-from pawsonalize.recipes.counts.rows import Counts
-from pawsonalize.recipes.counts.steps import (
+from pawsonalize.recipes.counts.rows import (
+    Counts,
     Covisits,
-    count_repeats,
     count_steps,
     count_visits,
     meetings,
@@ -34,16 +26,17 @@ from pawsonalize.recipes.counts.weights import (
     read_visits,
 )
 from pawsonalize.recipes.data import (
+    Array,
     Dayparts,
     Facet,
+    Floats,
+    Int32s,
+    Ints,
     ItemAttributes,
     Returned,
     StayColumns,
     TrainingData,
 )
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -60,11 +53,9 @@ class LogSummary:
     returned: Returned
     disliked: Returned
     facets: tuple[Facet, ...]
-    """The facets of events that are counted, each once."""
     times: Ints
     """Moments of events, in any order: at least the first and the last of each day."""
     fingerprint: str
-    """See `seal_fingerprint`."""
 
     @cached_property
     def clock(self) -> LogClock:
@@ -75,96 +66,6 @@ class LogSummary:
     def n_items(self) -> int:
         """Size of the catalogue."""
         return len(self.item_ids)
-
-
-class EventCounts(Protocol):
-    """A log to be counted. Float sums are on the grain; positions are those of the summary."""
-
-    @property
-    def summary(self) -> LogSummary:
-        """Return the figures of the whole log."""
-        ...
-
-    def sample(self, most: int) -> TrainingData:
-        """The events of the first users, at least one, as many as have at most `most` events.
-
-        The catalogue and all else is that of the whole.
-        """
-        ...
-
-    def users(self, half_life_days: float) -> Floats:
-        """Users per item, each once and by the decay of their newest event, shape (items,)."""
-        ...
-
-    def first_events(self, nothing: int) -> Ints:
-        """Each item's first moment, `nothing` where there is none, shape (items,)."""
-        ...
-
-    def repeats(self, window: int) -> tuple[int, int]:
-        """Count events whose item is among the `window` before, and those that have any before."""
-        ...
-
-    def choices(self, weights: EventWeights) -> Floats:
-        """Weighed events of each item, shape (items,)."""
-        ...
-
-    def hours(self, weights: EventWeights) -> tuple[Ints, Floats]:
-        """The hours that have events, by their first moments, and what age leaves of these."""
-        ...
-
-    def facets(self, weights: EventWeights, dayparts: Dayparts) -> Counts:
-        """Choices with each facet of the summary, then of each daypart, shape (facets, items).
-
-        A user's n-th choice counts its weight over the root of n: nobody counts for a crowd.
-        """
-        ...
-
-    def steps(self, weights: EventWeights, window: int, gap_decay: float) -> Counts:
-        """Steps from an item to a different later one, shape (items, items).
-
-        Repeats of an item in a row are one visit: they must not push its neighbours out of the
-        window. See `count_steps`.
-        """
-        ...
-
-    def covisits(self, weights: EventWeights, history: int) -> Covisits:
-        """The pairs of each user's last `history` visits."""
-        ...
-
-    def visit_steps(self, weights: EventWeights, window: int, gap_decay: float) -> Counts:
-        """Steps between visits as `log.py` has them, also to the same item, (items, items)."""
-        ...
-
-    def visits(self, weights: EventWeights) -> Floats:
-        """Weighed visits of each item, as `log.py` has them, shape (items,)."""
-        ...
-
-    def visits_by_time(self, weights: EventWeights, edges: Floats) -> Floats:
-        """The worth of visits between the edges (E,), by their start, shape (E, items).
-
-        The last ones are without end; what is before the first edge counts as of the first.
-        """
-        ...
-
-    def recent(self, step: int, count: int) -> tuple[Ints, NDArray[np.int32], NDArray[np.int32]]:
-        """Of the newest `count` steps: step, item and user of events, each combination once.
-
-        A step is `step` milliseconds. Users are numbered anew, in their order.
-        """
-        ...
-
-    def by_period(self, period: int) -> tuple[Ints, NDArray[np.int32], Ints]:
-        """Period, item and number of events; a period is `period` milliseconds."""
-        ...
-
-
-Countable = TrainingData | EventCounts
-"""The data that recipes are fitted on."""
-
-
-def counts_of(data: Countable) -> EventCounts:
-    """The data as something that counts."""
-    return MemoryCounts(data) if isinstance(data, TrainingData) else data
 
 
 def summary_of(data: TrainingData, n_events: int, times: Ints, marks: Ints) -> LogSummary:
@@ -185,8 +86,11 @@ def summary_of(data: TrainingData, n_events: int, times: Ints, marks: Ints) -> L
     )
 
 
-class MemoryCounts:
-    """Counts a whole log, or some users' part of it by the clock of the whole."""
+class EventCounts:
+    """Counts of a log in memory, or of some users' part of it by the clock of the whole.
+
+    Float sums are on the grain; positions are those of the summary.
+    """
 
     def __init__(self, data: TrainingData, clock: LogClock | None = None) -> None:
         self.data = data
@@ -195,11 +99,11 @@ class MemoryCounts:
 
     @cached_property
     def summary(self) -> LogSummary:
-        """See `EventCounts`."""
+        """Return the figures of the whole log."""
         return summary_of(self.data, len(self.data), self.data.time, item_marks(self.data))
 
     def sample(self, most: int) -> TrainingData:
-        """See `EventCounts`."""
+        """Events of the first users that have at most `most` together; the catalogue is whole."""
         data = self.data
         ends = np.cumsum(np.bincount(data.user, minlength=data.n_users))
         users = max(int(np.searchsorted(ends, most, side="right")), 1)
@@ -208,32 +112,39 @@ class MemoryCounts:
         return replace(data.of_events(data.user < users), n_users=users)
 
     def users(self, half_life_days: float) -> Floats:
-        """See `EventCounts`."""
-        data, newest = self.data, _newest_choices(self.data)
+        """Users per item, each once and by the decay of their newest event, shape (items,)."""
+        data = self.data
+        pair = data.user.astype(np.int64) * len(data.item_ids) + data.item
+        # Events of a user are in order of time, so the last of each pair is its newest.
+        newest = len(data) - 1 - np.unique(pair[::-1], return_index=True)[1]
         return self._sums(data.item[newest], self._clock.fade(data.time[newest], half_life_days))
 
     def first_events(self, nothing: int) -> Ints:
-        """See `EventCounts`."""
+        """Each item's first moment, `nothing` where there is none, shape (items,)."""
         first = np.full(len(self.data.item_ids), nothing, np.int64)
         np.minimum.at(first, self.data.item, self.data.time)
         return first
 
     def repeats(self, window: int) -> tuple[int, int]:
-        """See `EventCounts`."""
-        return count_repeats(self.data, window)
+        """Count events whose item is among the `window` before, and those that have any before."""
+        user, item = self.data.user, self.data.item
+        repeated = np.zeros(len(self.data), np.bool_)
+        for gap in range(1, window + 1):
+            repeated[gap:] |= (user[:-gap] == user[gap:]) & (item[:-gap] == item[gap:])
+        return int(np.count_nonzero(repeated)), int(np.count_nonzero(user[:-1] == user[1:]))
 
     def choices(self, weights: EventWeights) -> Floats:
-        """See `EventCounts`."""
+        """Weighed events of each item, shape (items,)."""
         return self._sums(self.data.item, self._weighed(weights).weight)
 
     def hours(self, weights: EventWeights) -> tuple[Ints, Floats]:
-        """See `EventCounts`."""
+        """The hours that have events, by their first moments, and what age leaves of these."""
         hours, place = np.unique(self.data.time // HOUR * HOUR, return_inverse=True)
         fades = np.bincount(place, on_grain(self._weighed(weights).fade), len(hours))
         return hours, np.asarray(fades, np.float64)
 
     def facets(self, weights: EventWeights, dayparts: Dayparts) -> Counts:
-        """See `EventCounts`."""
+        """Choices by facet, then daypart, (facets, items); a user's n-th counts 1 / sqrt(n)."""
         data = self.data
         facets = dayparts.of_events(data.facets, data.time)
         names = counted_facets(facets.names, facets.values)
@@ -242,7 +153,7 @@ class MemoryCounts:
         )
 
     def steps(self, weights: EventWeights, window: int, gap_decay: float) -> Counts:
-        """See `EventCounts`."""
+        """Steps to other, later items (items, items); repeats in a row are one visit."""
         data, visit = self.data, count_visits(self.data)
         return count_steps(
             data.user[visit],
@@ -255,39 +166,39 @@ class MemoryCounts:
         )
 
     def covisits(self, weights: EventWeights, history: int) -> Covisits:
-        """See `EventCounts`."""
+        """The pairs of each user's last `history` visits."""
         return meetings(self._weighed(weights), history)
 
     def visit_steps(self, weights: EventWeights, window: int, gap_decay: float) -> Counts:
-        """See `EventCounts`."""
+        """Steps between visits as `read_visits` has them, also to the same item, (items, items)."""
         log = self.visit_log(weights)
         return count_steps(
             log.owners, log.items, log.weights, log.n_items, window=window, gap_decay=gap_decay
         )
 
     def visits(self, weights: EventWeights) -> Floats:
-        """See `EventCounts`."""
+        """Weighed visits of each item, as `read_visits` has them, shape (items,)."""
         log = self.visit_log(weights)
         return self._sums(log.items, log.weights)
 
     def visits_by_time(self, weights: EventWeights, edges: Floats) -> Floats:
-        """See `EventCounts`."""
+        """Worth of visits from each edge to the next (edges, items); the first has earlier ones."""
         log = self.visit_log(weights)
         part = np.maximum(np.searchsorted(edges, log.times, side="right") - 1, 0)
         size = len(edges) * log.n_items
         counts = np.bincount(part * log.n_items + log.items, on_grain(log.worth), size)
         return np.asarray(counts.reshape(len(edges), log.n_items), np.float64)
 
-    def recent(self, step: int, count: int) -> tuple[Ints, NDArray[np.int32], NDArray[np.int32]]:
-        """See `EventCounts`."""
+    def recent(self, step: int, count: int) -> tuple[Ints, Int32s, Int32s]:
+        """Distinct (step, item, user) of the newest `count` steps; users are numbered anew."""
         data = self.data
         steps = np.minimum(data.time, data.as_of) // step
         inside = steps > steps.max(initial=_BEFORE_ALL) - count
         user = np.unique(data.user[inside], return_inverse=True)[1]
         return steps[inside], data.item[inside], user.astype(np.int32)
 
-    def by_period(self, period: int) -> tuple[Ints, NDArray[np.int32], Ints]:
-        """See `EventCounts`."""
+    def by_period(self, period: int) -> tuple[Ints, Int32s, Ints]:
+        """Period, item and number of events; a period is `period` milliseconds."""
         data = self.data
         periods = np.minimum(data.time, data.as_of) // period
         return periods, data.item, np.ones(len(data), np.int64)
@@ -305,19 +216,20 @@ class MemoryCounts:
             self._newest = log, read_visits(log)
         return self._newest
 
-    def _sums(self, item: NDArray[Any], weight: Floats) -> Floats:
+    def _sums(self, item: Array, weight: Floats) -> Floats:
         return np.bincount(item, on_grain(weight), len(self.data.item_ids)).astype(np.float64)
 
 
+Countable = TrainingData | EventCounts
+"""The data that recipes are fitted on."""
+
+
+def counts_of(data: Countable) -> EventCounts:
+    """The data as something that counts."""
+    return EventCounts(data) if isinstance(data, TrainingData) else data
+
+
 _BEFORE_ALL = -(2**60)
-
-
-def _newest_choices(data: TrainingData) -> NDArray[np.int64]:
-    """The rows of the newest event of each user with each item."""
-    pair = data.user.astype(np.int64) * len(data.item_ids) + data.item
-    # Events of a user are in order of time, so the last of each pair is its newest.
-    _, from_end = np.unique(pair[::-1], return_index=True)
-    return np.asarray(len(data) - 1 - from_end, np.int64)
 
 
 _PRIME = 2**31 - 1
@@ -327,6 +239,8 @@ _FACET_FACTOR = 1_343_714_438
 _SHIFT = 452_807_053
 
 
+# Marks are added up, so neither the order of events nor parts matter; a mark takes only products
+# and remainders of whole numbers below 2 ** 62, which are the same on every machine.
 def item_marks(data: TrainingData) -> Ints:
     """The sum of the marks of each item's events, shape (items,)."""
     first = np.diff(data.user, prepend=-1) != 0
@@ -359,7 +273,7 @@ def seal_fingerprint(data: TrainingData, n_events: int, marks: Ints) -> str:
     attributes, stays = data.attributes, data.stays
     numbers = (data.n_users, n_events, data.as_of)
     digest = hashlib.sha256(" ".join(map(str, numbers)).encode())
-    columns: list[tuple[NDArray[Any], str]] = [
+    columns: list[tuple[Array, str]] = [
         (marks, "<i8"),
         (attributes.codes, "<i4"),
         (stays.item, "<i4"),

@@ -1,17 +1,13 @@
-"""Lifts of cells and items by a visitor's facets, learned from counts.
+"""Lifts of cells and items by a visitor's facets: counts over what is expected without the facet.
 
-Counts are sums over visitors on one fixed grain, so that more events only add to them. A lift is
-the count over what would be expected if the facet told nothing, both with `doubt` choices added
-(the mean of a rate under a gamma prior: DuMouchel, The American Statistician 53, 1999). Wide
-cells come first and narrow ones are compared with what the wide ones explain already.
+`doubt` choices are added to both (a gamma prior: DuMouchel, The American Statistician 53, 1999).
+Wide cells come first; narrow ones are compared with what those explain already.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
 from pawsonalize.domain.errors import CorruptArtefact
@@ -26,7 +22,7 @@ from pawsonalize.recipes.artefact import (
 from pawsonalize.recipes.counts.popularity import reweigh
 from pawsonalize.recipes.counts.rows import Counts, tidy
 from pawsonalize.recipes.counts.weights import on_grain
-from pawsonalize.recipes.data import Arrays, Facet, Facets
+from pawsonalize.recipes.data import Array, Arrays, Facet, Facets, Floats, Int32s, Ints, Singles
 from pawsonalize.recipes.items import ItemIndex
 
 _PREFIX = "facets."
@@ -37,21 +33,15 @@ _SPLIT = "\x1f"
 class Tilt:
     """Logs of lifts that add up: `cells` (cells + 1,), and `items` (items,) on top of them."""
 
-    cells: NDArray[np.float32]
-    items: NDArray[np.float32]
+    cells: Singles
+    items: Singles
 
-    def of_catalogue(self, index: ItemIndex) -> NDArray[np.float32]:
+    def of_catalogue(self, index: ItemIndex) -> Singles:
         """The whole log of each item's lift, shape (items,)."""
         return np.asarray(self.items + self.cells[index.cells[:, :-1]].sum(axis=0), np.float32)
 
-    def apply(
-        self, parts: NDArray[np.float32], index: ItemIndex, outside: NDArray[np.int64], power: float
-    ) -> None:
-        """Weigh proposals (tables, items + outside) in place; each keeps its sum over the items.
-
-        `outside` are the cells of the items outside, shape (levels, outside); `power` is from 0,
-        which changes nothing, to 1.
-        """
+    def apply(self, parts: Singles, index: ItemIndex, outside: Ints, power: float) -> None:
+        """Weigh proposals in place, keeping sums; `outside` (levels, outside), `power` 0 to 1."""
         n_items = len(self.items)
         logs = np.concatenate((self.of_catalogue(index), self.cells[outside].sum(axis=0)))
         # Less the greatest, so that no power overflows; `reweigh` gives each table its sum back.
@@ -60,41 +50,19 @@ class Tilt:
 
 @dataclass(frozen=True, slots=True)
 class FacetLifts:
-    """The lifts of every known facet, by its row.
-
-    The rows behind the counted ones are answers of the quiz, whose effect on cells is given.
-    """
+    """Lifts of facets by row: those counted, then the quiz's answers with their fixed effect."""
 
     counts: Counts
-    """The choices of visitors with each facet, shape (counted, items) float64."""
-    cells: NDArray[np.float32]
-    """Logs of lifts of cells, shape (rows, cells + 1)."""
-    items: NDArray[np.float32]
-    """Logs of lifts of items, shape (counted, items)."""
+    cells: Singles
+    items: Singles
     _names: tuple[Facet, ...]
     _row: Mapping[Facet, int]
 
     @classmethod
     def of(
-        cls,
-        names: tuple[Facet, ...],
-        counts: Counts,
-        index: ItemIndex,
-        doubt: float,
-        unlike: float,
+        cls, names: tuple[Facet, ...], counts: Counts, index: ItemIndex, doubt: float, unlike: float
     ) -> "FacetLifts":
         """The lifts of these facets by the counts of choices, shape (facets, items)."""
-        return cls._derived(counts, names, index, doubt, unlike)
-
-    @classmethod
-    def _derived(
-        cls,
-        counts: Counts,
-        names: tuple[Facet, ...],
-        index: ItemIndex,
-        doubt: float,
-        unlike: float,
-    ) -> "FacetLifts":
         cells = np.zeros((len(names), index.n_cells + 1), np.float32)
         items = np.zeros((len(names), len(index.ids)), np.float32)
         for name in dict.fromkeys(name for name, _ in names):
@@ -116,18 +84,17 @@ class FacetLifts:
         """Number of facets that were counted."""
         return len(self.items)
 
-    def rows(self, facets: Iterable[Facet]) -> NDArray[np.int64]:
+    def rows(self, facets: Iterable[Facet]) -> Ints:
         """The rows of a visitor's facets, as far as they are known, in order."""
         found = {self._row[facet] for facet in facets if facet in self._row}
-        # Sorted: floats added in another order may differ in their last bit, and the same visitor
-        # must get the same scores.
+        # Sorted, so that equal visitors get equal scores to the last bit.
         return np.array(sorted(found), np.int64)
 
-    def rows_of(self, facets: Facets) -> NDArray[np.int64]:
+    def rows_of(self, facets: Facets) -> Ints:
         """The same for events, shape (events, columns), -1 for none; of a column at a time."""
         return _rows_of(facets, self._row)
 
-    def tilt(self, rows: NDArray[np.int64]) -> Tilt | None:
+    def tilt(self, rows: Ints) -> Tilt | None:
         """Return the joint effect of a visitor's facets; None without any. Rows of -1 are none."""
         known = rows[rows >= 0]
         if not len(known):
@@ -135,11 +102,11 @@ class FacetLifts:
         counted = known[known < self.counted]
         return Tilt(self.cells[known].sum(axis=0), self.items[counted].sum(axis=0))
 
-    def wishes(self, rows: NDArray[np.int64]) -> Tilt | None:
+    def wishes(self, rows: Ints) -> Tilt | None:
         """The same of the quiz's answers alone."""
         return self.tilt(rows[rows >= self.counted])
 
-    def arrays(self) -> dict[str, NDArray[Any]]:
+    def arrays(self) -> dict[str, Array]:
         """The counts as plain arrays; none where nothing was counted."""
         if not self._names:
             return {}
@@ -157,7 +124,7 @@ class FacetLifts:
         """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
         n_items = len(index.ids)
         if not any(name.startswith(_PREFIX) for name in arrays):
-            return cls._derived(csr_array((0, n_items), dtype=np.float64), (), index, doubt, unlike)
+            return cls.of((), csr_array((0, n_items), dtype=np.float64), index, doubt, unlike)
         texts = [text.partition(_SPLIT) for text in unpack_strings(_PREFIX + "names", arrays)]
         names = tuple((name, value) for name, _, value in texts)
         starts = take(arrays, _PREFIX + "starts", np.int64, (len(names) + 1,))
@@ -168,7 +135,7 @@ class FacetLifts:
         if not (np.isfinite(counts) & (counts >= 0)).all() or len(set(names)) < len(names):
             raise CorruptArtefact("the counts of facets do not fit")
         table = csr_array((counts, items, starts), shape=(len(names), n_items))
-        return cls._derived(table, names, index, doubt, unlike)
+        return cls.of(names, table, index, doubt, unlike)
 
 
 def counted_facets(names: Iterable[str], values: Iterable[Iterable[str]]) -> tuple[Facet, ...]:
@@ -179,12 +146,7 @@ def counted_facets(names: Iterable[str], values: Iterable[Iterable[str]]) -> tup
 
 
 def facet_counts(
-    facets: Facets,
-    names: Sequence[Facet],
-    user: NDArray[np.int32],
-    item: NDArray[np.int32],
-    weight: NDArray[np.float64],
-    n_items: int,
+    facets: Facets, names: Sequence[Facet], user: Int32s, item: Int32s, weight: Floats, n_items: int
 ) -> Counts:
     """The weights of choices with each facet, shape (names, items); columns as in the data."""
     row = {name: place for place, name in enumerate(names)}
@@ -202,14 +164,13 @@ RARER = 1.0 / np.sqrt(np.arange(1.0, 10_001.0))
 """Weights of a user's choices, the first one first; later ones weigh as little as the last."""
 
 
-def _earlier(user: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Count the events of its user before each event."""
+def _earlier(user: Int32s) -> Ints:
     edges = np.flatnonzero(np.diff(user, prepend=-1))
     first = np.repeat(edges, np.diff(np.append(edges, len(user))))
     return np.asarray(np.arange(len(user)) - first)
 
 
-def _rows_of(facets: Facets, row: Mapping[Facet, int]) -> NDArray[np.int64]:
+def _rows_of(facets: Facets, row: Mapping[Facet, int]) -> Ints:
     columns = [
         np.array([row.get((name, value), -1) for value in values] + [-1], np.int64)[codes]
         for name, values, codes in zip(facets.names, facets.values, facets.codes.T, strict=True)
@@ -217,9 +178,7 @@ def _rows_of(facets: Facets, row: Mapping[Facet, int]) -> NDArray[np.int64]:
     return np.array(columns, np.int64).reshape(len(columns), len(facets.codes)).T
 
 
-def _lifts(
-    counts: NDArray[np.float64], index: ItemIndex, doubt: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _lifts(counts: Floats, index: ItemIndex, doubt: float) -> tuple[Floats, Floats]:
     """Logs of the lifts of one facet's values, of cells and of items; `counts` (values, items)."""
     of_item, of_value = counts.sum(axis=0), counts.sum(axis=1)
     usual = of_item / max(float(of_item.sum()), 1e-30)
@@ -242,7 +201,7 @@ _ATTRIBUTE_OF = {USER_FACET + name: attribute for name, attribute in PREFERRED.i
 
 
 def is_preference(name: str) -> bool:
-    """Whether the facet of that name is an answer of the quiz about the animals themselves."""
+    """True if the facet of that name is an answer of the quiz about the animals themselves."""
     return name in _ATTRIBUTE_OF
 
 
@@ -254,12 +213,8 @@ def answers(index: ItemIndex) -> Iterator[Facet]:
         yield from ((name, value) for value in sorted(found))
 
 
-def wish(index: ItemIndex, answer: Facet, unlike: float) -> NDArray[np.float32]:
-    """The log of how likely items of each cell are beside those that match, shape (cells + 1,).
-
-    `unlike` is the likelihood where the answer does not match; cells of the widest level that
-    tells are the ones that count, so that nothing counts twice.
-    """
+def wish(index: ItemIndex, answer: Facet, unlike: float) -> Singles:
+    """Log likelihood of cells (cells + 1,), `unlike` counting on the widest level that tells."""
     name, value = answer
     attribute = _ATTRIBUTE_OF[name]
     result = np.zeros(index.n_cells + 1, np.float32)

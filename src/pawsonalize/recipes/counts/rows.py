@@ -1,16 +1,19 @@
-"""Sparse rows: for each source (an item or a cell) a short list of weighted targets."""
+"""Sparse rows of weighted targets; steps between items and between cells, and co-visits."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, csr_array, diags_array, vstack
 
 from pawsonalize.recipes.artefact import check_codes, check_offsets, take, take_weights
-from pawsonalize.recipes.data import Arrays
+from pawsonalize.recipes.counts.weights import WeighedLog, on_grain
+from pawsonalize.recipes.data import Array, Arrays, Floats, Int32s, Ints, Singles, TrainingData
+from pawsonalize.recipes.items import ItemIndex
 
-Array = NDArray[Any]
 Entries = tuple[Array, Array, Array]
 """Columns and values of some rows, one row after the other, and the length of each."""
 Counts = csr_array[Any, tuple[int, int]]
@@ -21,19 +24,13 @@ _SHORT = 500  # so many values are sorted whole: that is faster than to find the
 
 @dataclass(frozen=True, slots=True)
 class SparseRows:
-    """The largest values of each row, in order of their columns.
+    """The largest values of each row, by column; the last row is empty, for unknown sources."""
 
-    Row r is `columns[starts[r] : starts[r + 1]]` with its `values`. The last row is empty and
-    stands for any source outside the catalogue.
-    """
-
-    starts: NDArray[np.int64]
-    """Start of each row, shape (rows + 2,)."""
-    columns: NDArray[np.int32]
-    values: NDArray[np.float32]
+    starts: Ints
+    columns: Int32s
+    values: Singles
     width: int
-    """Number of columns."""
-    floor: NDArray[np.float32]
+    floor: Singles
     """The smallest value kept of each row that was cut, else 0, shape (rows,); for trainings."""
 
     @classmethod
@@ -49,9 +46,7 @@ class SparseRows:
             _floors(kept, np.diff(counts.indptr)),
         )
 
-    def add_to(
-        self, out: NDArray[np.float32], rows: NDArray[np.int64], factors: NDArray[np.float32]
-    ) -> None:
+    def add_to(self, out: Singles, rows: Ints, factors: Singles) -> None:
         """Add `factors[…, k]` times row `rows[k]` to `out[…]`, for every k; rows may repeat."""
         columns, values, lengths = self.gather(rows)
         for sums, scales in zip(np.atleast_2d(out), np.atleast_2d(factors), strict=True):
@@ -96,7 +91,7 @@ def tidy(counts: Counts) -> Counts:
     return counts
 
 
-def _floors(kept: Counts, full: Array) -> NDArray[np.float32]:
+def _floors(kept: Counts, full: Array) -> Singles:
     result = np.zeros(kept.shape[0], np.float32)
     lengths = np.diff(kept.indptr)
     filled = np.flatnonzero(lengths)  # reduceat needs rows that are not empty
@@ -126,7 +121,7 @@ def keep_largest(rows: Counts, width: int) -> Counts:
     return csr_array((rows.data[keep], rows.indices[keep], kept), shape=rows.shape)
 
 
-def largest(values: NDArray[Any], keep: int) -> NDArray[np.intp]:
+def largest(values: Array, keep: int) -> NDArray[np.intp]:
     """Places of the `keep` largest, largest first, ties by place."""
     if len(values) <= max(keep, _SHORT):
         return np.asarray((-values).argsort(kind="stable")[:keep])
@@ -137,8 +132,7 @@ def largest(values: NDArray[Any], keep: int) -> NDArray[np.intp]:
     return np.asarray(places[(-values[places]).argsort(kind="stable")[:keep]])
 
 
-def _likely(values: NDArray[Any], keep: int) -> NDArray[np.intp]:
-    """Places of few values, in order, with the `keep` largest among them."""
+def _likely(values: Array, keep: int) -> NDArray[np.intp]:
     step = len(values) // max(_LONG * keep, _SAMPLE) + 1
     if step == 1:
         return np.arange(len(values))
@@ -150,3 +144,208 @@ def _likely(values: NDArray[Any], keep: int) -> NDArray[np.intp]:
         if len(places) >= keep:
             break
     return np.asarray(places)
+
+
+PAIR_GRAIN = 2.0**28
+"""Products of two weights' roots are whole numbers of parts of one: as many parts as this."""
+_CHUNK = 1_000  # source items at a time, so that unpruned co-visits never fill the memory
+
+
+@dataclass(frozen=True, slots=True)
+class Covisits:
+    """Items met by the same users: sums of roots of weights, by blocks of rows to save memory."""
+
+    rows: Callable[[int, int], Counts]
+    """The pairs of the items from the first position to before the second, (items, all items)."""
+    weights: Floats
+
+    def minus(self, part: "Covisits") -> "Covisits":
+        """Those of all users but some."""
+        return Covisits(
+            lambda start, end: self.rows(start, end) - part.rows(start, end),
+            self.weights - part.weights,
+        )
+
+
+def count_steps(
+    user: NDArray[np.integer],
+    item: NDArray[np.integer],
+    weight: NDArray[np.floating],
+    n_items: int,
+    *,
+    window: int,
+    gap_decay: float,
+    to_itself: bool = True,
+) -> Counts:
+    """Steps to later items of the same user, maybe `to_itself`, shape (items, items), on the grain.
+
+    A step over g - 1 visits, g up to `window`, counts gap_decay ** (g - 1) times its `weight`.
+    Visits are in order of user, then time.
+    """
+    shape = (n_items, n_items)
+    counts: Counts = csr_array(shape, dtype=np.float64)
+    for gap in range(1, window + 1):
+        counted = user[:-gap] == user[gap:]
+        if not to_itself:
+            counted &= item[:-gap] != item[gap:]
+        first = np.flatnonzero(counted)
+        worth = on_grain(weight[first + gap] * gap_decay ** (gap - 1))
+        counts = counts + coo_array((worth, (item[first], item[first + gap])), shape=shape).tocsr()
+    return tidy(counts)
+
+
+def both_ways(counts: Counts, back: float) -> Counts:
+    """The steps, and `back` times as much in the other direction."""
+    return csr_array(counts + back * counts.T)
+
+
+def transition_table(counts: Counts, *, width: int, power: float) -> SparseRows:
+    """Rows of the counts, each divided by its sum to `power`, so that busy items do not drown."""
+    total = np.asarray(counts.sum(axis=1))
+    scale = np.where(total > 0, np.maximum(total, 1e-30) ** -power, 0.0)
+    return SparseRows.of(csr_array(diags_array(scale) @ counts), width)
+
+
+def meetings(log: WeighedLog, history: int) -> Covisits:
+    """The pairs of items from each user's last `history` visits, in any order."""
+    data, visit = log.data, count_visits(log.data)
+    user = data.user[visit]
+    visits_left = np.searchsorted(user, user, side="right") - np.arange(len(user))
+    visit = visit[visits_left <= history]
+    shape = (data.n_users, len(data.item_ids))
+    places = (data.user[visit], data.item[visit])
+    chosen = csr_array(coo_array((on_grain(log.weight[visit]), places), shape=shape))
+    weights = np.asarray(chosen.sum(axis=0), np.float64)
+    chosen.data = np.floor(np.sqrt(chosen.data) * PAIR_GRAIN**0.5 + 0.5).astype(np.int64)
+    by_item = csr_array(chosen.T)
+
+    def rows(start: int, end: int) -> Counts:
+        together = csr_array(by_item[start:end] @ chosen)
+        return csr_array(
+            (together.data / PAIR_GRAIN, together.indices, together.indptr), shape=together.shape
+        )
+
+    return Covisits(rows, weights)
+
+
+def covisit_table(covisits: Covisits, *, width: int, shrinkage: float) -> SparseRows:
+    """Cosines of items over users; `shrinkage` in the denominator makes rare pairs uncertain."""
+    norm = np.sqrt(covisits.weights)
+    n_items = len(norm)
+    rows: list[Counts] = []
+    for start in range(0, max(n_items, 1), _CHUNK):  # at least once: no item, no row
+        together = coo_array(covisits.rows(start, min(start + _CHUNK, n_items)))
+        source, target = together.row + start, together.col
+        cosine = together.data / np.maximum(norm[source] * norm[target] + shrinkage, 1e-30)
+        cosine[source == target] = 0.0
+        chunk = csr_array(coo_array((cosine, (together.row, target)), shape=together.shape))
+        chunk.eliminate_zeros()
+        rows.append(keep_largest(chunk, width))
+    return SparseRows.of(csr_array(vstack(rows)), width)
+
+
+def repeat_share(repeated: int, preceded: int) -> float:
+    """Share of events that repeat an item, smoothed by twenty of which one repeats."""
+    return (repeated + 1) / (preceded + 20)
+
+
+def count_visits(data: TrainingData) -> Ints:
+    """The events that do not repeat the item of the same user's event before."""
+    again = (data.user[:-1] == data.user[1:]) & (data.item[:-1] == data.item[1:])
+    return np.flatnonzero(np.concatenate(([True], ~again))[: len(data)])
+
+
+@dataclass(frozen=True)
+class RelatedItems:
+    """From a visitor's cells on to cells, and within a cell to items by their `base`."""
+
+    steps: SparseRows
+    """A row per cell, which sums to its level's weight at most."""
+    base: Singles
+    cell_base: Singles
+    parent: Ints
+    """Wider cell that all items of a cell share, if no other level carries it; (cells + 1,)."""
+    apart: tuple[int, ...]
+
+    @classmethod
+    def of(cls, steps: SparseRows, base: Singles, index: ItemIndex) -> "RelatedItems":
+        """Sum the bases of the cells."""
+        size = index.n_cells + 1
+        total = np.zeros(size)
+        for cells in index.cells[:, :-1]:
+            total += np.bincount(cells, weights=base, minlength=size)
+        # Nothing is ever spread over the last, "no cell"; it only must not divide by zero.
+        whole = np.maximum(total, 1e-30).astype(np.float32)
+        return cls(steps, base, whole, *_implied_levels(index.cells, index.n_cells))
+
+    @cached_property
+    def rarity(self) -> Singles:
+        """Ratio of the widest cell's base to each cell's, shape (cells + 1,)."""
+        return np.asarray(self.cell_base.max() / self.cell_base)
+
+    def reached(self, cells: Ints, strengths: Singles) -> Singles:
+        """Gain of each cell (…, cells + 1) from `cells` (levels, k) of `strengths` (…, k)."""
+        reached = np.zeros((*strengths.shape[:-1], len(self.cell_base)), np.float32)
+        self.steps.add_to(reached, cells.ravel(), np.concatenate([strengths] * len(cells), axis=-1))
+        return reached
+
+    def spread_to(self, out: Singles, lift: Singles, index: ItemIndex) -> None:
+        """Write base times the `lift` (cells + 1,) of its cells for each catalogue item."""
+        lift = lift + lift[self.parent]
+        first, *others = self.apart
+        lift.take(index.cells[first, :-1], out=out, mode="clip")  # checked when loaded; the fastest
+        for level in others:
+            out += lift.take(index.cells[level, :-1], mode="clip")
+        out *= self.base
+
+    def arrays(self) -> dict[str, Array]:
+        """Steps and bases as plain arrays."""
+        return {**self.steps.arrays("related_items"), "related_items_base": self.base}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, index: ItemIndex) -> "RelatedItems":
+        """Rebuild from `arrays`; CorruptArtefact when they do not fit the index."""
+        return cls.of(
+            SparseRows.from_arrays("related_items", arrays, index.n_cells, index.n_cells),
+            take_weights(arrays, "related_items_base", (len(index.ids),)),
+            index,
+        )
+
+
+def _implied_levels(cells: Ints, none: int) -> tuple[Ints, tuple[int, ...]]:
+    parent, hosts, implied = np.full(none + 1, none, np.int64), set[int](), set[int]()
+    for wide in range(len(cells) - 1, 0, -1):
+        for narrow in range(wide - 1, -1, -1):
+            above = np.full(none + 1, none, np.int64)
+            above[cells[narrow]] = cells[wide]
+            follows = (above[cells[narrow]] == cells[wide]).all() and above[none] == none
+            if follows and wide not in hosts and narrow not in hosts | implied:
+                own = np.unique(cells[narrow])
+                parent[own] = above[own]
+                hosts.add(narrow)
+                implied.add(wide)
+                break
+    return parent, tuple(level for level in range(len(cells)) if level not in implied)
+
+
+def cell_steps(
+    counts: Counts, index: ItemIndex, *, width: int, prior: float, fade: float
+) -> SparseRows:
+    """Steps between cells of one level, plus `prior` to itself; full rows sum to their share."""
+    levels, shape = len(index.cells), (index.n_cells, index.n_cells)
+    table = csr_array(shape, dtype=np.float32)
+    for level, cells in enumerate(index.cells[:, :-1]):
+        known = np.flatnonzero(cells < index.n_cells)
+        member = csr_array(
+            coo_array(
+                (np.ones(len(known), np.float32), (known, cells[known])),
+                shape=(len(index.ids), index.n_cells),
+            )
+        )
+        own = np.zeros(index.n_cells, np.float32)
+        own[cells[known]] = prior
+        steps = member.T @ counts @ member + diags_array(own)
+        share = fade**level / sum(fade**other for other in range(levels))
+        scale = share / np.maximum(np.asarray(steps.sum(axis=1)), np.float32(1e-30))
+        table = table + diags_array(scale.astype(np.float32)) @ steps
+    return SparseRows.of(csr_array(table), width)

@@ -1,21 +1,19 @@
-"""Weights of events, by type, value and age.
+"""Weights of events by type, value and age, and the visits that they make.
 
-Ages count time in which something happens. A log may stop for years: an import of old data, then
-the first live events. Counted by the calendar, everything before such a pause would weigh nothing
-beside the first event after it. So a pause in which nobody did anything ages the log by a day.
+Age counts active time: a pause ages the log by a day, or else the first live event after an import
+of old data would make everything before it weigh nothing.
 """
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.recipes.data import TrainingData
+from pawsonalize.recipes.data import Array, Floats, TrainingData
 
 PAUSE = DAY
 """The most that time without any event counts, in milliseconds."""
@@ -31,26 +29,18 @@ CURVE = (
 )  # fmt: skip
 """The polynomial q of `decay_weights`, by rising powers."""
 
-Moments = NDArray[Any]
-Floats = NDArray[np.float64]
-
 
 @dataclass(frozen=True, slots=True)
 class ActiveTime:
-    """A clock that stands still during a pause, a day after the last event.
-
-    Without pauses it is the calendar's clock, bit for bit.
-    """
+    """A clock that stops one day after the last event of a pause; else the calendar, to the bit."""
 
     stops: Floats
-    """Start of each pause, shape (pauses,), milliseconds since 1970."""
     ends: Floats
-    """The next event after each pause, shape (pauses,), milliseconds since 1970."""
     skipped: Floats
-    """Time left out before each pause and in all, shape (pauses + 1,), milliseconds."""
+    """Time left out before each pause and in all, (pauses + 1,); all in ms (since 1970)."""
 
     @classmethod
-    def of(cls, times: Moments) -> "ActiveTime":
+    def of(cls, times: Array) -> "ActiveTime":
         """The clock of a log with these events, in any order; milliseconds since 1970."""
         # Only gaps between neighbours matter, so the order in which events came in does not.
         moments = np.sort(times).astype(np.float64)
@@ -58,24 +48,22 @@ class ActiveTime:
         stops, ends = moments[long] + PAUSE, moments[long + 1]
         return cls(stops, ends, np.append(0.0, np.cumsum(ends - stops)))
 
-    def at(self, times: Moments) -> Floats:
+    def at(self, times: Array) -> Floats:
         """Return the clock at each moment, same shape; milliseconds, never running backwards."""
         pause = np.searchsorted(self.ends, times, side="right")
         standing = np.append(self.stops, np.inf)[pause]
         return np.asarray(np.minimum(times, standing) - self.skipped[pause], np.float64)
 
-    def moments(self, active: Moments) -> Floats:
+    def moments(self, active: Array) -> Floats:
         """When the clock first says each of these, same shape."""
         pause = np.searchsorted(self.stops - self.skipped[:-1], active, side="left")
         return np.asarray(active + self.skipped[pause], np.float64)
 
 
-def decay_weights(ages: Moments, half_life: float) -> Floats:
-    """Return the decay at these ages, 1 down to 2 ** -OLDEST; both in milliseconds, below 0 as 0.
-
-    2 ** -(k + f) with k whole and 0 <= f < 1 is 2 ** -k times 1 - f / 2 + f (1 - f) q(f), within
-    4e-14. It takes sums and products alone, so every engine gives the same bits; powers do not.
-    """
+def decay_weights(ages: Array, half_life: float) -> Floats:
+    """Decay at ages below or at 0 to `OLDEST` half-lives, 1 down to 2 ** -OLDEST."""
+    # 2 ** -(k + f) is 2 ** -k times 1 - f / 2 + f (1 - f) q(f), within 4e-14; sums and products
+    # alone give the same bits on every machine, powers do not.
     halvings = np.clip(ages * (1.0 / half_life), 0.0, float(OLDEST))
     whole = np.floor(halvings)
     part = halvings - whole
@@ -98,27 +86,19 @@ class LogClock:
     newest: float
 
     @classmethod
-    def of(cls, times: Moments, as_of: int) -> "LogClock":
+    def of(cls, times: Array, as_of: int) -> "LogClock":
         """The clock of a log; of each day the first and the last moment are enough."""
         active = ActiveTime.of(times)
         newest = np.minimum(times.max(), as_of) if len(times) else as_of
         return cls(active, float(active.at(np.asarray(newest))))
 
-    def fade(self, times: Moments, half_life_days: float) -> Floats:
-        """Return the decay of events, halved every half-life of active time, same shape.
-
-        Scaled so that the newest event weighs 1: exponential decay keeps every proportion, and old
-        data keep their size against the smoothing.
-        """
+    def fade(self, times: Array, half_life_days: float) -> Floats:
+        """Decay of events by active time; the newest weighs 1, so old data keep their size."""
         return decay_weights(self.newest - self.active.at(times), half_life_days * DAY)
 
 
 def on_grain(values: NDArray[np.floating]) -> Floats:
-    """The values as multiples of 2 ** -20, which float64 adds exactly in any order up to 2 ** 32.
-
-    So counts of a part can be taken out of the counts of the whole, bit for bit, and counts of
-    parts add up to those of the whole, whoever counts them.
-    """
+    """Round to multiples of 2 ** -20, which float64 adds and subtracts exactly up to 2 ** 32."""
     return np.asarray(np.floor(values * GRAIN + 0.5) / GRAIN, np.float64)
 
 
@@ -127,13 +107,10 @@ class EventWeights:
     """Weights of events by type, and their decay."""
 
     of_type: Mapping[str, float] = field(default_factory=dict)
-    """Weight of each event type that has its own."""
     others: float = 1.0
-    """Weight of every other type."""
     valued: AbstractSet[str] = frozenset()
     """Types whose value, from 0 to 10, multiplies their weight."""
     half_life_days: float = 180.0
-    """After how many days of active time an event counts half."""
 
     def of_event(self, event_type: str, value: float | None) -> float:
         """The weight of one event before it fades; one without a value counts as one of 1."""
@@ -159,12 +136,6 @@ class WeighedLog:
     data: TrainingData
     weights: EventWeights
     clock: LogClock
-    """That of the whole log, where these are a part of its events."""
-
-    @classmethod
-    def of(cls, data: TrainingData, weights: EventWeights) -> "WeighedLog":
-        """A whole log."""
-        return cls(data, weights, LogClock.of(data.time, data.as_of))
 
     @cached_property
     def strength(self) -> Floats:
@@ -182,27 +153,20 @@ class WeighedLog:
         return self.strength * self.fade
 
 
-Array = NDArray[Any]
-
-
 @dataclass(frozen=True, slots=True)
 class VisitLog:
-    """Visits of users; those of user u are rows offsets[u]:offsets[u + 1]."""
+    """Visits by columns (visits,); those of user u are rows offsets[u]:offsets[u + 1]."""
 
     offsets: Array
-    """Shape (users + 1,) int64."""
     items: Array
-    """Catalogue positions, shape (visits,) int32."""
     worth: Array
-    """Weight of each visit by event type and value, shape (visits,) float64."""
+    """By event type and value."""
     views: Array
-    """Whether the visit began with a view, shape (visits,) bool."""
+    """True if the visit began with a view."""
     weights: Array
-    """The worth halved every half-life of active time, shape (visits,) float64."""
+    """The worth, faded by age."""
     times: Array
-    """Milliseconds since 1970, shape (visits,) float64."""
     facets: Array
-    """Codes of the data's facets, shape (visits, columns)."""
     timed: bool
     """False when all times are equal: then only the order is known."""
     n_items: int
@@ -222,27 +186,17 @@ class VisitLog:
         """The user of each visit, shape (visits,)."""
         return np.repeat(np.arange(self.n_users), self.lengths)
 
-    def of_users(self, member: Array) -> "VisitLog":
-        """The same users, all but the members (a mask, shape (users,)) without any visit."""
-        inside = member[self.owners]
-        offsets = np.concatenate([[0], np.cumsum(np.where(member, self.lengths, 0))])
-        return replace(
-            self,
-            offsets=offsets,
-            items=self.items[inside],
-            worth=self.worth[inside],
-            views=self.views[inside],
-            weights=self.weights[inside],
-            times=self.times[inside],
-            facets=self.facets[inside],
-        )
-
 
 def read_visits(log: WeighedLog) -> VisitLog:
     """The visits of the log."""
+    # A stronger event that only continues the one before, as a favourite after a view, is not a
+    # choice of its own: it raises the worth of that visit. A repeated view is a visit.
     data, of_type = log.data, log.weights.of_type
     own = np.array([name in of_type and name != "view" for name in data.event_types], bool)
-    starts = _visit_starts(data, own[data.event_type])
+    same = (data.user[1:] == data.user[:-1]) & (data.item[1:] == data.item[:-1])
+    continues = np.zeros(len(data), bool)
+    continues[1:] = same & own[data.event_type[1:]]
+    starts = np.flatnonzero(~continues)
     user = data.user[starts]
     worth = np.maximum.reduceat(log.strength, starts) if len(starts) else log.strength
     times = data.time[starts].astype(np.float64)
@@ -258,10 +212,3 @@ def read_visits(log: WeighedLog) -> VisitLog:
         timed=bool(len(times) and times.max() > times.min()),
         n_items=len(data.item_ids),
     )
-
-
-def _visit_starts(data: TrainingData, stronger: Array) -> Array:
-    continues = np.zeros(len(data), bool)
-    same = (data.user[1:] == data.user[:-1]) & (data.item[1:] == data.item[:-1])
-    continues[1:] = same & stronger[1:]
-    return np.flatnonzero(~continues)

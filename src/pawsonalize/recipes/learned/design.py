@@ -10,33 +10,26 @@ class Design:
     """One configuration for every data set, found on validation splits of public sequences."""
 
     repeats: bool = True
-    """Whether an item may be chosen again; if not, what the visitor saw is masked."""
+    """True if an item may be chosen again; if not, what the visitor saw is masked."""
     candidates: int = 200
-    """Number of items that the blend proposes to the ranker."""
     weights: EventWeights = field(default_factory=EventWeights)
-    """Weights of the log's events."""
     context_half_life_days: float = 90.0
-    """After how many days an event of the visitor's own counts half."""
     seen_events: int = 50
     """Newest events of a visitor that are known when serving; so no more when training."""
     min_requests: int = 300
     """Fewer training requests than this teach nothing: no ranker is fitted."""
     sample_cap: int = 24_000
-    """Training requests at most."""
     newest_requests: int = 12_000
     """With times, this many newest requests at most: those before know more of the future."""
     trees: int = 160
-    """Boosting rounds at most."""
     seed: int = 0
 
     window: int = 10
-    """Events a step may span."""
     gap_decay: float = 0.65
     """Worth of one more event in between."""
     row_power: float = 0.15
     """A row is divided by its total to this power."""
     row_keep: int = 100
-    """Largest entries served of each row."""
     backward: float = 0.3
     """Weight of a step in the other direction, for factors."""
     context: int = 20
@@ -49,7 +42,6 @@ class Design:
     postings: int = 150
     """Newest events kept of each item when neighbours are looked up."""
     rank: int = 128
-    """Rank of the factors."""
     damping: float = 0.7
     """Counts to this power are factorised, degrees to `degree_power` divide them."""
     degree_power: float = 0.3

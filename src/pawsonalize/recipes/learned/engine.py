@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.artefact import (
@@ -19,65 +18,30 @@ from pawsonalize.recipes.artefact import (
     unpack_strings,
 )
 from pawsonalize.recipes.contract import Context
-from pawsonalize.recipes.counts.counting import EventCounts, MemoryCounts
+from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.counts.rows import SparseRows
-from pawsonalize.recipes.data import Arrays, TrainingData
+from pawsonalize.recipes.data import Array, Arrays, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.features import Wanted, describe, feature_names, propose
-from pawsonalize.recipes.learned.likeness import build_likeness, likeness_of
-from pawsonalize.recipes.learned.neighbours import Postings
-from pawsonalize.recipes.learned.ranker import Linear, Ranker, fit_ranker
+from pawsonalize.recipes.learned.ranker import Linear, Ranker, Trees, fit_ranker
 from pawsonalize.recipes.learned.samples import draw
-from pawsonalize.recipes.learned.signals import Request, of_context, signals
+from pawsonalize.recipes.learned.signals import Request, Signals, of_context, signals
+from pawsonalize.recipes.learned.similarity import Postings, build_likeness, likeness_of
 from pawsonalize.recipes.learned.tables import (
     Factors,
     StepCounts,
     Tables,
     Trend,
-    Usual,
     count,
     derive,
     slice_edges,
 )
-from pawsonalize.recipes.learned.trees import Trees
 from pawsonalize.recipes.mixture import Mixture, MixtureCounts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
 _PRE = "learned."
 _NUMBERS = ("weight", "heat", "recall")
-
-
-def pack(t: Tables, r: Ranker) -> dict[str, NDArray[Any]]:
-    """Every array, named `learned.…`."""
-    p, trees = t.postings, b"" if r.trees is None else r.trees.text.encode()
-    arrays = {
-        **t.forward.arrays("forward"),
-        **t.backward.arrays("backward"),
-        "log.offsets": p.offsets,
-        "log.items": p.items,
-        "postings.starts": p.starts,
-        "postings.users": p.users,
-        "postings.positions": p.positions,
-        "postings.idf": p.idf,
-        "popularity": t.trend.total,
-        "recent": t.trend.recent[:, -1],
-        "codes": t.likeness.codes,
-        **pack_strings("columns", t.likeness.columns),
-        "source": t.factors.source,
-        "targets": t.factors.target,
-        "linear.columns": r.linear.columns,
-        "linear.numbers": np.stack([r.linear.mean, r.linear.spread, r.linear.weights]),
-        "trees": np.frombuffer(trees, np.uint8),
-    }
-    return {f"{_PRE}{name}": array for name, array in arrays.items()}
-
-
-def numbers_of(r: Ranker) -> dict[str, Any]:
-    """Figures of the ranker for the card."""
-    numbers = {name: getattr(r, name) for name in _NUMBERS}
-    trees = r.trees.count if r.trees else 0
-    return {**numbers, "held_out": list(r.held_out), "trees": trees, "features": list(r.names)}
 
 
 def unpack(
@@ -93,7 +57,6 @@ def unpack(
     total, likeness = take_weights(own, "popularity", (n,)), likeness_of(codes, columns)
     tables = Tables(
         design=design,
-        index=mixture.index,
         forward=SparseRows.from_arrays("forward", own, n, n),
         backward=SparseRows.from_arrays("backward", own, n, n),
         postings=_postings(own, n),
@@ -101,12 +64,11 @@ def unpack(
         likeness=likeness,
         factors=Factors.of(source, _targets(own, source.shape)),
         mixture=mixture,
-        usual=Usual.of(total, mixture.index, mixture.availability, likeness),
     )
     return tables, _ranker(own, numbers, feature_names(tables))
 
 
-def _targets(own: Arrays, shape: tuple[int, ...]) -> NDArray[Any]:
+def _targets(own: Arrays, shape: tuple[int, ...]) -> Array:
     """The factors of the targets, item by item; older artefacts hold them factor by factor."""
     if "target" in own:
         return _finite(own, "target", np.float32, shape[::-1]).T
@@ -130,34 +92,30 @@ def _postings(own: Arrays, n: int) -> Postings:
 
 
 def _ranker(own: Arrays, numbers: Mapping[str, Any], usual: tuple[str, ...]) -> Ranker:
-    """The ranker; one that does not name its features was trained on the `usual` ones."""
     columns = take(own, "linear.columns", np.int64, (None,))
     mean, spread, weights = _finite(own, "linear.numbers", np.float64, (3, len(columns)))
     text = take(own, "trees", np.uint8, (None,)).tobytes()
     try:
         values = [float(numbers[name]) for name in _NUMBERS]
         held_out = tuple(float(value) for value in numbers["held_out"])
-        names = tuple(str(name) for name in numbers.get("features", usual))
+        names = tuple(str(name) for name in numbers.get("features", usual))  # older ones
         trees = Trees.of_text(text.decode()) if text else None
     except (KeyError, TypeError, ValueError) as error:
         raise CorruptArtefact(f"the ranker of the artefact does not fit: {error}") from error
-    if not all(map(math.isfinite, values)) or (trees and trees.n_features != len(names)):
+    if not all(map(math.isfinite, values)) or (trees and trees.booster.num_feature() != len(names)):
         raise CorruptArtefact("the ranker of the artefact does not fit its tables")
     check_codes("linear.columns", columns, len(names))
     linear, (weight, heat, recall) = Linear(columns, mean, spread, weights), values
     return Ranker(names, linear, trees, weight, heat, recall, held_out)
 
 
-def _finite(
-    arrays: Arrays, name: str, dtype: type[Any], shape: tuple[int | None, ...]
-) -> NDArray[Any]:
+def _finite(arrays: Arrays, name: str, dtype: type[Any], shape: tuple[int | None, ...]) -> Array:
     array = take(arrays, name, dtype, shape)
     if not np.isfinite(array).all():
         raise CorruptArtefact(f"array {name!r} holds numbers without a value")
     return array
 
 
-Array = NDArray[Any]
 _PARTS = {
     "newest": "transitions", "fast": "transitions", "slow": "transitions",
     "backward": "transitions", "flat": "neighbours", "near": "neighbours", "factor": "factors",
@@ -174,20 +132,14 @@ _CONSTANT = ("history", "idle", "slow_top", "factor_top", "newest_popularity")
 
 
 class Candidates(NamedTuple):
-    """Candidates of one context, N of them."""
+    """N candidates of one context: catalogue positions, and features `x` (N, F)."""
 
     items: Array
-    """Catalogue positions, shape (N,)."""
     utilities: Array
     """The log of each chance up to a constant, -inf where masked, shape (N,) float64."""
     x: Array
-    """The ranker's features, shape (N, F)."""
-    parts: Array
-    """Scores of all items by each table of the mixture, shape (tables, items + outside)."""
-    total: Array
-    """Sums of these scores, shape (items + outside,)."""
+    signals: Signals
     extra: Mapping[str, Array]
-    """Utilities added to the ranker's, by name, each of shape (N,)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +149,8 @@ class Learned:
     tables: Tables
     ranker: Ranker
     columns: Array | None
-    """Positions of the ranker's features among the tables', shape (F,).
-
-    -1 is one that is gone; None where both are the same.
-    """
+    """Places of the ranker's features among the tables', -1 if gone; None if all are the same."""
     wanted: Wanted
-    """Features that the ranker reads."""
 
     @classmethod
     def of(cls, tables: Tables, ranker: Ranker) -> "Learned":
@@ -224,11 +172,8 @@ class Learned:
         settings: MixtureSettings,
         design: Design,
     ) -> "Learned | None":
-        """Count the log and learn from the sample of its visitors.
-
-        None where there is too little to learn more than the mixture knows.
-        """
-        drawn = MemoryCounts(sample, log.summary.clock)
+        """Count the log and learn from the sample; None if that adds nothing to the mixture."""
+        drawn = EventCounts(sample, log.summary.clock)
         visits = drawn.visit_log(design.weights)
         if len(visits.items) - visits.n_users < design.min_requests:
             return None
@@ -240,22 +185,14 @@ class Learned:
         return None if ranker is None else cls.of(counted.tables, ranker)
 
     def refreshed(self, log: EventCounts, sample: TrainingData, mixture: Mixture) -> "Learned":
-        """The ranker and its factors above the tables that a fit on the log would count.
-
-        Features that came since, as when the first animals became known, wait for a training.
-        """
+        """Ranker and factors above newly counted tables; new features wait for a training."""
         before, summary = self.tables, log.summary
-        visits = MemoryCounts(sample, summary.clock).visit_log(before.design.weights)
+        visits = EventCounts(sample, summary.clock).visit_log(before.design.weights)
         counts = StepCounts.of(log, slice_edges(summary), before.design)
         factors = _renumbered(before.factors, before.index, mixture.index)
         likeness = likeness_of(*build_likeness(summary.attributes))
         _, tables = derive(visits, counts, factors, mixture, likeness, before.design)
         return Learned.of(tables, self.ranker)
-
-    @property
-    def recall(self) -> float:
-        """Share of held-out users whose choice was a candidate."""
-        return self.ranker.recall
 
     def ask(self, context: Context, outside: Sequence[str]) -> Candidates | None:
         """The candidates of a context; None when it holds no item of the catalogue."""
@@ -266,17 +203,12 @@ class Learned:
         proposed = propose(t, signals(t, r, outside=outside))
         top = proposed.top
         extra = self._extra(r, top)
-        x = self._as_trained(describe(t, r, proposed, self.wanted).T)
+        x = describe(t, r, proposed, self.wanted).T
+        if self.columns is not None:  # without features that are new, and 0 for those that are gone
+            x = np.where(self.columns >= 0, x[:, self.columns], np.float32(0))
         utilities = sum(extra.values(), start=self.ranker.utilities(x))
         utilities[~proposed.there] = -np.inf
-        found = proposed.found
-        return Candidates(top, utilities, x, found.parts, found.total, extra)
-
-    def _as_trained(self, x: Array) -> Array:
-        """The ranker's features of these (N, F), without what is new, and 0 for what is gone."""
-        if self.columns is None:
-            return x
-        return np.where(self.columns >= 0, x[:, self.columns], np.float32(0))
+        return Candidates(top, utilities, x, proposed.found, extra)
 
     def _extra(self, r: Request, top: Array) -> dict[str, Array]:
         """Return what no training request may see: quiz answers, and animals that came back."""
@@ -303,11 +235,35 @@ class Learned:
 
     def arrays(self) -> Arrays:
         """Everything `load` needs beside the numbers."""
-        return pack(self.tables, self.ranker)
+        t, r = self.tables, self.ranker
+        p, trees = t.postings, b"" if r.trees is None else r.trees.text.encode()
+        arrays = {
+            **t.forward.arrays("forward"),
+            **t.backward.arrays("backward"),
+            "log.offsets": p.offsets,
+            "log.items": p.items,
+            "postings.starts": p.starts,
+            "postings.users": p.users,
+            "postings.positions": p.positions,
+            "postings.idf": p.idf,
+            "popularity": t.trend.total,
+            "recent": t.trend.recent[:, -1],
+            "codes": t.likeness.codes,
+            **pack_strings("columns", t.likeness.columns),
+            "source": t.factors.source,
+            "targets": t.factors.target,
+            "linear.columns": r.linear.columns,
+            "linear.numbers": np.stack([r.linear.mean, r.linear.spread, r.linear.weights]),
+            "trees": np.frombuffer(trees, np.uint8),
+        }
+        return {f"{_PRE}{name}": array for name, array in arrays.items()}
 
     def numbers(self) -> dict[str, Any]:
         """Figures for the card."""
-        return numbers_of(self.ranker)
+        r = self.ranker
+        numbers = {name: getattr(r, name) for name in _NUMBERS}
+        trees = int(r.trees.booster.num_trees()) if r.trees else 0
+        return {**numbers, "held_out": list(r.held_out), "trees": trees, "features": list(r.names)}
 
     @classmethod
     def load(
@@ -330,7 +286,6 @@ def part_of(feature: str) -> str:
 
 
 def _renumbered(factors: Factors, before: ItemIndex, after: ItemIndex) -> Factors:
-    """The factors by the new positions; an item that had none is apart from all others."""
     rows = before.rows(after.ids)
     nothing = np.zeros((1, factors.source.shape[1]), np.float32)
     return Factors.of(

@@ -4,12 +4,12 @@ import math
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawsonalize.recipes.counts.rows import largest
+from pawsonalize.recipes.data import Array
 from pawsonalize.recipes.learned.signals import (
     CELL_RATES,
     FACTOR,
@@ -21,14 +21,12 @@ from pawsonalize.recipes.learned.signals import (
 )
 from pawsonalize.recipes.learned.tables import Tables
 
-Array = NDArray[Any]
 _RATES = tuple(RATES[rate] for rate in CELL_RATES)
 _DOUBTS = np.array([[2.0], [10.0]], np.float32)  # usual choices that are added to the visitor's own
 _LEAST_LIFT = np.float32(0.01)
 
 
-def affinity_names(t: Tables) -> list[str]:
-    """The features' names, in the order of `affinity_columns`."""
+def _affinity_names(t: Tables) -> list[str]:
     single = [t.likeness.columns[column] for column in t.likeness.matched]
     levels = range(len(t.index.cells))
     names = list(t.likeness.names)
@@ -36,8 +34,7 @@ def affinity_names(t: Tables) -> list[str]:
     return names + [f"affinity_{k}_{name}_log" for name in single for k in range(len(_DOUBTS))]
 
 
-def affinity_columns(t: Tables, r: Request, found: Signals, top: Array) -> Iterator[Array]:
-    """Blocks (K, N) for the candidates `top`."""
+def _affinity_columns(t: Tables, r: Request, found: Signals, top: Array) -> Iterator[Array]:
     weights = found.weights[list(CELL_RATES)]
     if t.likeness.has_lists:
         yield t.likeness.compare(r.context, weights, top)
@@ -55,7 +52,6 @@ def affinity_columns(t: Tables, r: Request, found: Signals, top: Array) -> Itera
 
 
 def _related_steps(t: Tables, reached: Array, top: Array) -> Array:
-    """Log of the factor by which the context raises the chance of each of a candidate's cells."""
     lifts = reached * t.mixture.related.rarity
     lifts += _LEAST_LIFT
     lifts = lifts.take(t.index.cells.take(top, axis=1, mode="clip"), axis=1, mode="clip")
@@ -63,27 +59,20 @@ def _related_steps(t: Tables, reached: Array, top: Array) -> Array:
 
 
 def _shares_of_choices(times: Array, total: Array) -> Array:
-    """Log ratio of the visitor's share of a value to the usual one, for each doubt.
-
-    `times` (matched, N): what the visitor has of the value over its usual share.
-    """
+    """Log ratio of the visitor's share of a value to the usual one; `times` (matched, N)."""
     found = np.log(times[:, None] + _DOUBTS) - np.log(total + _DOUBTS)
     return np.asarray(found).reshape(-1, times.shape[1])
 
 
-def facet_names(t: Tables) -> list[str]:
-    """The features' names, in the order of `facet_columns`; none where no facet was counted."""
+def _facet_names(t: Tables) -> list[str]:
     if not t.mixture.facets.counted:
         return []
     levels = [*range(len(t.index.cells)), "item"]
     return [f"facet_{kind}_{level}_log" for level in levels for kind in ("sum", "max")]
 
 
-def facet_columns(t: Tables, r: Request, top: Array) -> Array:
-    """For each level of cells, then the items: the facets' logs together, and the greatest.
-
-    Shape (K, N) for the candidates `top`; without any facet all are 0.
-    """
+def _facet_columns(t: Tables, r: Request, top: Array) -> Array:
+    """Sum and maximum of the facets' logs for each level, then the item; shape (K, N)."""
     lifts = t.mixture.facets
     rows = r.facets[(r.facets >= 0) & (r.facets < lifts.counted)]  # the quiz is counted nowhere
     found = np.zeros((2 * len(t.index.cells) + 2, len(top)), np.float32)
@@ -132,11 +121,9 @@ class Proposed(NamedTuple):
     """N candidates, best of the blend first."""
 
     top: Array
-    """Catalogue positions, shape (N,)."""
     there: Array
     """False for one that must not be proposed, where there are fewer than N, shape (N,)."""
     blend: Array
-    """Blend of all signals, by all factors; shape (N,)."""
     factors: Array
     """Scores by all factors, by `FACTOR_RATES`; shape (rates, N)."""
     found: Signals
@@ -167,17 +154,17 @@ EVERYTHING = Wanted()
 
 def feature_names(t: Tables) -> tuple[str, ...]:
     """The features' names, in the order of their columns."""
-    names = [*_BEHAVIOUR, *_OF_REQUEST, *_SEEN, *affinity_names(t)]
+    names = [*_BEHAVIOUR, *_OF_REQUEST, *_SEEN, *_affinity_names(t)]
     if t.mixture.availability.is_known:
         names += ["availability_log", "availability_gap"]
         names += [f"rate_{level}_log" for level in range(len(t.index.cells))]
     for k in range(len(t.trend.recent)):
         names += [f"trend_{k}", f"trend_{k}_count"]
-    return (*names, *facet_names(t))
+    return (*names, *_facet_names(t))
 
 
 def may_propose(t: Tables, found: Signals, item: int) -> bool:
-    """Whether the item is on the shortlist; where it is not, nothing else need be calculated."""
+    """True if the item is on the shortlist; where it is not, nothing else need be calculated."""
     own = found.blend[item]
     before = np.count_nonzero(found.blend > own) + np.count_nonzero(found.blend[:item] == own)
     return bool(before < _SHORTLIST * t.design.candidates)
@@ -202,12 +189,12 @@ def describe(t: Tables, r: Request, proposed: Proposed, wanted: Wanted = EVERYTH
         _behaviour(proposed, root, wanted),
         _of_request(t, r, found, top, wanted),
         _seen(t, r, top, wanted),
-        *affinity_columns(t, r, found, top),
+        *_affinity_columns(t, r, found, top),
         *_availability(t, r, top),
         _trends(t, r, top, root, wanted),
     ]
     if t.mixture.facets.counted:
-        blocks.append(facet_columns(t, r, top))
+        blocks.append(_facet_columns(t, r, top))
     return np.concatenate(blocks, dtype=np.float32)
 
 
@@ -235,7 +222,7 @@ def _behaviour(proposed: Proposed, root: Array, wanted: Wanted) -> Array:
 
 
 def _rank(values: Array, out: Array) -> None:
-    """Write ranks along the last axis of (K, N), 0 = best; without a score: all the last."""
+    """Write ranks along the last axis, 0 = best; without a score: all the last."""
     count = values.shape[1]
     # Floats above 0 are in the order of their bits. Whole numbers of which no two are equal are
     # sorted without a branch, and what is worth the same keeps its order.
@@ -249,7 +236,6 @@ def _rank(values: Array, out: Array) -> None:
 
 
 def _of_request(t: Tables, r: Request, found: Signals, top: Array, wanted: Wanted) -> Array:
-    """The candidates' popularity beside the context's, and what is the same for all of them."""
     columns = np.zeros((len(_OF_REQUEST), len(top)), np.float32)
     known = r.context >= 0
     logs = t.trend.log[r.context] * known
@@ -262,7 +248,6 @@ def _of_request(t: Tables, r: Request, found: Signals, top: Array, wanted: Wante
 
 
 def _seen(t: Tables, r: Request, top: Array, wanted: Wanted) -> Array:
-    """Return how often, and how many visits ago, it was chosen; constant where masked."""
     columns = np.zeros((len(_SEEN), len(top)), np.float32)
     if not (wanted.seen and t.design.repeats):
         columns[1] = -1.0
@@ -275,7 +260,6 @@ def _seen(t: Tables, r: Request, top: Array, wanted: Wanted) -> Array:
 
 
 def _availability(t: Tables, r: Request, top: Array) -> Iterator[Array]:
-    """Return the animals, compared with the usual, and choices per animal of the cells."""
     availability = t.mixture.availability
     if not availability.is_known:
         return

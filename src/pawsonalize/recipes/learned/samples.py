@@ -2,19 +2,17 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pawsonalize.recipes.counts.weights import VisitLog
+from pawsonalize.recipes.data import Array
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.features import describe, may_propose, propose
 from pawsonalize.recipes.learned.signals import Hidden, at_position, hide, signals
 from pawsonalize.recipes.learned.tables import Counted, Tables, without_fold
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
-Array = NDArray[Any]
 _CHUNK = 64
 _HELD = 200  # candidates kept of a held-out request, at most
 
@@ -30,7 +28,6 @@ class Samples:
     there: Array
     """False where there were fewer candidates, shape (G, N)."""
     requests: int
-    """Number of requests, those without their target among the candidates included."""
 
     @classmethod
     def nothing(cls, requests: int) -> "Samples":
@@ -40,11 +37,7 @@ class Samples:
 
 
 def draw(c: Counted, settings: MixtureSettings) -> tuple[Samples, Samples] | None:
-    """Training and held-out requests, of different users; None where there are too few.
-
-    Cross-fit: counts lose the user's own later visits exactly; all else loses the
-    whole fold of the user.
-    """
+    """Training and held-out requests of different users; None if too few."""
     d, n_users = c.tables.design, c.log.n_users
     rng = np.random.default_rng(d.seed)
     users, cuts = _pick(c.log, d, rng)
@@ -74,20 +67,15 @@ def _joined(parts: list[Samples]) -> Samples:
     requests = sum(part.requests for part in parts)
     if not some:
         return Samples.nothing(requests)
-    return Samples(
-        np.concatenate([part.x for part in some]),
-        np.concatenate([part.y for part in some]),
-        np.concatenate([part.there for part in some]),
-        requests,
-    )
+    columns = zip(*((part.x, part.y, part.there) for part in some), strict=True)
+    x, y, there = (np.concatenate(column) for column in columns)
+    return Samples(x, y, there, requests)
 
 
 def _pick(log: VisitLog, d: Design, rng: np.random.Generator) -> tuple[Array, Array]:
     """Users and cuts: the newest positions of every user, as deep as the cap pays for.
 
-    With times only the newest of those: earlier ones would learn from tables that know too much
-    of what came after them, where items come and go. The question is what a visitor looks at
-    next, so a choice is a view, if there are any.
+    With times only the newest of them: tables know too much of what came after earlier ones.
     """
     depth = int(np.clip(-(-d.sample_cap // max(log.n_users, 1)), 2, d.sample_depth))
     able = [np.flatnonzero(log.lengths - back >= 1) for back in range(1, depth + 1)]
@@ -109,7 +97,6 @@ def _pick(log: VisitLog, d: Design, rng: np.random.Generator) -> tuple[Array, Ar
 
 
 def _repeated(log: VisitLog) -> Array:
-    """Whether the user had chosen the item before, shape (visits,)."""
     key = log.owners * log.n_items + log.items
     _, first = np.unique(key, return_index=True)
     result = np.ones(len(key), bool)
@@ -118,7 +105,6 @@ def _repeated(log: VisitLog) -> Array:
 
 
 def _cut(c: Counted, tables: Tables, users: Array, cuts: Array, size: int) -> list[Samples]:
-    """Samples of each chunk of requests; `size` candidates of each are kept."""
     d, log = c.tables.design, c.log
     targets = log.items[log.offsets[users] + cuts]
 
@@ -148,7 +134,6 @@ def _sample(
     size: int,
     rng: np.random.Generator,
 ) -> tuple[Array, Array, Array] | None:
-    """Features, targets and what is there of the kept candidates; None without the target."""
     r = at_position(c.log, tables.index, c.stays, user, cut, c.facets, tables.design)
     found = signals(tables, r, own)
     if not may_propose(tables, found, target):
@@ -162,8 +147,7 @@ def _sample(
 
 
 def _thin(y: Array, there: Array, size: int, rng: np.random.Generator) -> Array:
-    """The target and random other candidates in random order: a fixed place would leak it."""
     key = rng.random(len(y))
     key[y] = -1.0
     key[~there] = 2.0
-    return rng.permutation(np.argsort(key)[:size])
+    return rng.permutation(np.argsort(key)[:size])  # a fixed place would leak the target

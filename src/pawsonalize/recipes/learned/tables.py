@@ -1,26 +1,28 @@
-"""All counted tables of one training, built from one log and nothing else."""
+"""All counted tables of one training, and factors, built from one log and nothing else."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 
-from pawsonalize.recipes.counts.counting import EventCounts, LogSummary, MemoryCounts
+from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.popularity import AvailabilityFactor, AvailabilityHistory
 from pawsonalize.recipes.counts.rows import Counts, SparseRows, keep_largest, tidy
 from pawsonalize.recipes.counts.weights import LogClock, VisitLog
-from pawsonalize.recipes.data import TrainingData
+from pawsonalize.recipes.data import Array, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
-from pawsonalize.recipes.learned.likeness import Likeness, build_likeness, likeness_of
-from pawsonalize.recipes.learned.neighbours import Postings, build_postings
+from pawsonalize.recipes.learned.similarity import (
+    Likeness,
+    Postings,
+    build_likeness,
+    build_postings,
+    likeness_of,
+)
 from pawsonalize.recipes.mixture import Mixture, MixtureCounts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
-Array = NDArray[Any]
 _FIRST = 32  # factors that say enough of an item to choose candidates
 
 
@@ -31,10 +33,7 @@ class Factors:
     source: Array
     target: Array
     first: Array
-    """The first factors of all targets, which choose the candidates; shape (few, items).
-
-    Factor by factor the targets of one request are summed in half the time.
-    """
+    """First factors of all targets, (few, items): they choose candidates, faster in this order."""
 
     @classmethod
     def of(cls, source: Array, target: Array) -> "Factors":
@@ -90,11 +89,9 @@ class Trend:
     """Choices of items, in all and lately; a stored model keeps the last slice alone."""
 
     total: Array
-    """Shape (items,) float32."""
     recent: Array
     """Decayed choices at each slice's end, shape (halves, slices, items); none without times."""
     edges: Array
-    """The slices' first moments, shape (slices,)."""
 
     @cached_property
     def between_equals(self) -> Array:
@@ -121,7 +118,7 @@ class Usual:
     """Usual choices of everybody."""
 
     rate: Array
-    """The log of choices per available animal of each cell, shape (cells + 1,) float32."""
+    """Log of choices per available animal of each cell, shape (cells + 1,)."""
     share: Array
     """The share of choices that each value of a matched attribute has, shape (values,) float32."""
 
@@ -143,12 +140,11 @@ class Usual:
         return cls(rate.astype(np.float32), share)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Tables:
     """Tables that answer a request; everything that an artefact holds of the counts."""
 
     design: Design
-    index: ItemIndex
     forward: SparseRows
     backward: SparseRows
     postings: Postings
@@ -156,7 +152,17 @@ class Tables:
     likeness: Likeness
     factors: Factors
     mixture: Mixture
-    usual: Usual
+
+    @cached_property
+    def usual(self) -> Usual:
+        """Usual choices, from the trend's total."""
+        mixture = self.mixture
+        return Usual.of(self.trend.total, mixture.index, mixture.availability, self.likeness)
+
+    @property
+    def index(self) -> ItemIndex:
+        """The catalogue."""
+        return self.mixture.index
 
     @property
     def n_items(self) -> int:
@@ -172,7 +178,6 @@ class StepCounts:
     visits: Array
     by_time: Array
     edges: Array
-    """The first moments of the slices of `by_time`; none where all times are equal."""
 
     @classmethod
     def of(cls, log: EventCounts, edges: Array, design: Design) -> "StepCounts":
@@ -206,14 +211,10 @@ def slice_edges(summary: LogSummary) -> Array:
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """Tables with what a training needs beside them: the sample and the additive counts.
-
-    `facets` (visits, F) are the visits' rows among the lifts, the same for every part of the data.
-    """
+    """Tables, and what else a training needs; `facets` (visits, F) are rows of lifts."""
 
     sample: TrainingData
     log: VisitLog
-    """The sample's visits."""
     clock: LogClock
     counts: StepCounts
     mixture_counts: MixtureCounts
@@ -226,7 +227,7 @@ class Counted:
 
 def count(
     log: EventCounts,
-    sample: MemoryCounts,
+    sample: EventCounts,
     mixture_counts: MixtureCounts,
     mixture: Mixture,
     design: Design,
@@ -257,53 +258,41 @@ def derive(
     steps = counts.steps
     backward = sparse.csr_array(steps.T)
     scale, back_scale = _row_scale(steps, design.row_power), _row_scale(backward, design.row_power)
-    trend = build_trend(counts)
     tables = Tables(
-        design=design,
-        index=mixture.index,
-        forward=_scaled(steps, scale, design),
-        backward=_scaled(backward, back_scale, design),
-        postings=build_postings(log, design.postings),
-        trend=trend,
-        likeness=likeness,
-        factors=factors,
-        mixture=mixture,
-        usual=Usual.of(trend.total, mixture.index, mixture.availability, likeness),
+        design,
+        _scaled(steps, scale, design),
+        _scaled(backward, back_scale, design),
+        build_postings(log, design.postings),
+        build_trend(counts),
+        likeness,
+        factors,
+        mixture,
     )
     return (scale, back_scale), tables
 
 
 def without_fold(c: Counted, member: Array, settings: MixtureSettings) -> Tables:
-    """The tables with factors, mixture and trend without these users (a mask): the cross-fit.
-
-    Taking only the request's own visits out of a popularity would mark the label: beside tables
-    that give away which item it is, one fewer than usual is the choice.
-    """
-    design, index, summary = c.tables.design, c.tables.index, c.mixture_counts.summary
-    fold = MemoryCounts(c.sample.of_events(member[c.sample.user]), c.clock)
+    """The tables without these users (a mask), for cross-fitting; what all share stays."""
+    # Without the request's own visits alone a popularity would mark the label: beside tables that
+    # give away which item it is, one fewer than usual is the choice.
+    design, summary = c.tables.design, c.mixture_counts.summary
+    fold = EventCounts(c.sample.of_events(member[c.sample.user]), c.clock)
     others = c.counts.minus(StepCounts.of(fold, c.counts.edges, design))
     share = max(float(others.visits.sum()), 1e-9) / max(float(c.counts.visits.sum()), 1e-9)
     mixture_counts = c.mixture_counts.minus(MixtureCounts.of(fold, settings, summary))
-    mixture, trend = (
-        Mixture.of(mixture_counts, index, settings),
-        build_trend(others.scale(1 / share)),
-    )
     return replace(
         c.tables,
         factors=factorise(others.steps, design),
-        mixture=mixture,
-        trend=trend,
-        usual=Usual.of(trend.total, index, mixture.availability, c.tables.likeness),
+        mixture=Mixture.of(mixture_counts, c.tables.index, settings),
+        trend=build_trend(others.scale(1 / share)),
     )
 
 
 def _row_scale(counts: Counts, power: float) -> Array:
-    """Multiplier of each row, shape (items,): popular rows are damped, not flattened."""
     return np.asarray(np.maximum(np.asarray(counts.sum(axis=1)), 1.0) ** -power)
 
 
 def _scaled(counts: Counts, scale: Array, design: Design) -> SparseRows:
-    """The largest entries of each scaled row."""
     return SparseRows.of(sparse.csr_array(sparse.diags_array(scale) @ counts), design.row_keep)
 
 

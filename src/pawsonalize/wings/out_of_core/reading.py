@@ -20,11 +20,10 @@ from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.training.training_data import MEASURED_EVENTS
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Cut, TrainingSelection
-from pawsonalize.recipes.counts.counting import Floats, Ints, MemoryCounts, item_marks, summary_of
-from pawsonalize.recipes.counts.rows import Counts, tidy
-from pawsonalize.recipes.counts.steps import Covisits
+from pawsonalize.recipes.counts.counting import EventCounts, item_marks, summary_of
+from pawsonalize.recipes.counts.rows import Counts, Covisits, tidy
 from pawsonalize.recipes.counts.weights import EventWeights, LogClock
-from pawsonalize.recipes.data import Dayparts, TrainingData
+from pawsonalize.recipes.data import Dayparts, Floats, Ints, TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog, TrainingRow
 from pawsonalize.storage.events.training_files import TrainingFile
@@ -37,12 +36,12 @@ _END_OF_TIME = 2**62
 _TRIES = 2
 
 
-class PartedCounts:
-    """See `EventCounts`, as for all methods."""
+class PartedCounts(EventCounts):
+    """Counts of a log in parts; each method is that of `EventCounts`."""
 
     def __init__(self, parts: LogParts) -> None:
+        super().__init__(parts.whole, LogClock.of(parts.times, parts.whole.as_of))
         self._log = parts
-        self._clock = LogClock.of(parts.times, parts.whole.as_of)
         marks: Ints = self._sum(lambda one: item_marks(one.data))
         self.summary = summary_of(parts.whole, parts.n_events, parts.times, marks)
 
@@ -62,7 +61,7 @@ class PartedCounts:
         codes = np.concatenate([one.facets.codes for one in found])
         facets = replace(found[0].facets, codes=codes)
         data = replace(found[0], n_users=users, facets=facets, **columns)
-        return MemoryCounts(data).sample(most)
+        return EventCounts(data).sample(most)
 
     def users(self, half_life_days: float) -> Floats:
         """See `EventCounts`."""
@@ -135,14 +134,14 @@ class PartedCounts:
         periods, item, count = (np.concatenate(column) for column in zip(*found, strict=True))
         return periods, item, count
 
-    def _parts(self) -> Iterator[MemoryCounts]:
+    def _parts(self) -> Iterator[EventCounts]:
         for number in range(len(self._log.files)):
-            yield MemoryCounts(self._log.data(number), self._clock)
+            yield EventCounts(self._log.data(number), self._clock)
 
-    def _sum(self, count: Callable[[MemoryCounts], NDArray[Any]]) -> NDArray[Any]:
+    def _sum(self, count: Callable[[EventCounts], NDArray[Any]]) -> NDArray[Any]:
         return reduce(add, map(count, self._parts()))
 
-    def _matrix(self, count: Callable[[MemoryCounts], Counts]) -> Counts:
+    def _matrix(self, count: Callable[[EventCounts], Counts]) -> Counts:
         return tidy(csr_array(reduce(add, map(count, self._parts()))))
 
 

@@ -23,7 +23,7 @@ from pawsonalize.recipes import PERSONALIZED_RANKING, SIMILAR_ITEMS
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.rows import largest
-from pawsonalize.recipes.data import Arrays, Floats
+from pawsonalize.recipes.data import Arrays, Scores
 from pawsonalize.wings.remote_amazon.calls import Calls
 from pawsonalize.wings.remote_amazon.campaigns import (
     MOST,
@@ -100,18 +100,18 @@ class AmazonModel:
         with self._changing:
             return self._stood_in.get(_key(context), False)
 
-    def score_catalogue(self, context: Context) -> Floats:
+    def score_catalogue(self, context: Context) -> Scores:
         """Weights of the whole catalogue; they sum to 1."""
         return self._kept(context, (), self._scores_of_all).copy()
 
-    def score(self, context: Context, items: Sequence[str]) -> Floats:
+    def score(self, context: Context, items: Sequence[str]) -> Scores:
         """Weights of the given items; of a ranking they are comparable within it alone."""
         if self._recipe != PERSONALIZED_RANKING:
             return self._of_catalogue(context, items)
         listed = tuple(items)
         return self._kept(context, listed, partial(self._ranked, items=listed)).copy()
 
-    def contributions(self, context: Context, items: Sequence[str]) -> Mapping[str, Floats]:
+    def contributions(self, context: Context, items: Sequence[str]) -> Mapping[str, Scores]:
         """The remote engine does not say why: its score is all there is."""
         return {"remote": self.score(context, items)}
 
@@ -123,7 +123,7 @@ class AmazonModel:
         """Those of the stand-in."""
         return self.stand_in.arrays()
 
-    def _of_catalogue(self, context: Context, items: Sequence[str]) -> Floats:
+    def _of_catalogue(self, context: Context, items: Sequence[str]) -> Scores:
         scores = self.score_catalogue(context)
         places = {item: place for place, item in enumerate(self.item_ids)}
         general = np.asarray(self.stand_in.score(context, items), np.float64)

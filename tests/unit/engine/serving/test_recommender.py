@@ -28,7 +28,7 @@ from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.counting import EventCounts
-from pawsonalize.recipes.data import Arrays, Floats, TrainingData
+from pawsonalize.recipes.data import Arrays, Scores, TrainingData
 from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
@@ -53,14 +53,14 @@ class KnownWeights:
     def item_ids(self) -> tuple[str, ...]:
         return tuple(self.weights)
 
-    def score_catalogue(self, context: Context) -> Floats:
+    def score_catalogue(self, context: Context) -> Scores:
         return self.score(context, self.item_ids)
 
-    def score(self, context: Context, items: Sequence[str]) -> Floats:
+    def score(self, context: Context, items: Sequence[str]) -> Scores:
         self.contexts.append(context)
         return np.array([self.weights.get(item, 0) for item in items], np.float32)
 
-    def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Floats]:
+    def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Scores]:
         return {"popularity": self.score(context, items)}
 
     def refreshed(self, data: TrainingData | EventCounts) -> Model:
@@ -340,7 +340,7 @@ def test_an_answer_is_of_one_version_though_the_campaign_moves_on_meanwhile(ask:
     class Moving(KnownWeights):
         """Another version goes live while this one scores."""
 
-        def score(self, context: Context, items: Sequence[str]) -> Floats:
+        def score(self, context: Context, items: Sequence[str]) -> Scores:
             ask.live._swap(Served(RANKER, KnownWeights({"b": 1, "c": 1})))
             return super().score(context, items)
 

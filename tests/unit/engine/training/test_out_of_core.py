@@ -18,7 +18,7 @@ from pawsonalize.engine.training.training_data import training_data
 from pawsonalize.kinds.solutions import TrainingSelection
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
-from pawsonalize.recipes.counts.counting import EventCounts, MemoryCounts
+from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.data import Dayparts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
@@ -183,7 +183,7 @@ def test_every_count_is_that_of_the_log_in_memory_however_it_came_and_whatever_i
         table.bring_up_to(log.head())
     counts = counted(table, folder, catalogue, log, selection, T0 + DAY)
     data = training_data(log, catalogue, through=log.head(), as_of=T0 + DAY, selection=selection)
-    ours, theirs = all_of(counts), all_of(MemoryCounts(data))
+    ours, theirs = all_of(counts), all_of(EventCounts(data))
     for name, found in ours.items():
         assert_same(found, theirs[name], name)
 

@@ -1,6 +1,7 @@
 """A recipe's settings, from text and from what a solution says of events."""
 
 import dataclasses
+from typing import get_type_hints
 
 import msgspec
 import pytest
@@ -58,7 +59,7 @@ def test_no_recipe_takes_a_setting_that_is_no_number(subtests: pytest.Subtests) 
                 numbers = [
                     field.name
                     for field in dataclasses.fields(kind)
-                    if field.type in (float, "float")
+                    if get_type_hints(kind)[field.name] is float
                 ]
                 for name in numbers:
                     with pytest.raises(InvalidInput):

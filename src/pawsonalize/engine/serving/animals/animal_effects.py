@@ -23,9 +23,10 @@ from pawsonalize.engine.serving.animals.pages import (
     was_shown,
 )
 from pawsonalize.kinds.resource import first_recommendation_id
-from pawsonalize.recipes.choices.effects import Floats, looked_at
+from pawsonalize.recipes.choices.effects import looked_at
 from pawsonalize.recipes.choices.model import ChoiceModel
 from pawsonalize.recipes.choices.own_effects import FEW, animal_effects, are_eager
+from pawsonalize.recipes.data import Floats
 from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import Deed

@@ -24,7 +24,8 @@ from pawsonalize.domain.events import (
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.recipes.choices.effects import FACTORS, Floats, Mask
+from pawsonalize.recipes.choices.effects import FACTORS
+from pawsonalize.recipes.data import Bools, Floats
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
 
@@ -178,7 +179,7 @@ def logged_factors(page: Impression, size: int) -> Sequence[Sequence[float]]:
 
 def factor_columns(
     impressions: Impressions, pages: Sequence[Impression], sizes: Sequence[int]
-) -> tuple[Mask, dict[str, Floats]]:
+) -> tuple[Bools, dict[str, Floats]]:
     """For the first places: True if filled by chance; the factors of `FACTORS`, 0 if not logged."""
     explored, factors_of = [np.empty(0, np.bool_)], [np.empty((0, len(PARTS)))]
     for start in range(0, len(pages), _PAGES_AT_ONCE):

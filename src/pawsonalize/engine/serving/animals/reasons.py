@@ -10,7 +10,7 @@ from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES, 
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.serving.animals.eligibility import Eligibility
 from pawsonalize.recipes.contract import Context, ContextEvent, Model
-from pawsonalize.recipes.data import Floats
+from pawsonalize.recipes.data import Scores
 
 MAX_REASONS = 3
 _LIVE_WITH = {"kids": "children", "dogs": "dogs", "cats": "cats"}
@@ -202,7 +202,7 @@ def _doubts(animals: Sequence[Animal], far: float | None, rules: Eligibility) ->
             yield f"nobody told {words}"
 
 
-def group_reasons(contributions: Mapping[str, Floats]) -> list[tuple[str, ...]]:
+def group_reasons(contributions: Mapping[str, Scores]) -> list[tuple[str, ...]]:
     """Each item's reasons, the weightiest first, from a model's contributions by part."""
     # Where all items are equally popular, popularity is no reason; nor are the constant `base` and
     # parts that speak against an item.

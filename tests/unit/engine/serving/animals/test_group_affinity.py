@@ -11,7 +11,7 @@ from pawsonalize.engine.serving.served import Served
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.contract import Context, ContextEvent
-from pawsonalize.recipes.data import Arrays, Floats
+from pawsonalize.recipes.data import Arrays, Scores
 from tests.event_data import T0
 
 CATALOGUE = ("cats", "dogs", "hamsters")
@@ -26,15 +26,15 @@ class Tastes:
         self.card = ModelCard("known", 1, {}, 0, "", {})
         self.asked: list[Context] = []
 
-    def score_catalogue(self, context: Context) -> Floats:
+    def score_catalogue(self, context: Context) -> Scores:
         self.asked.append(context)
         return self.score(context, self.item_ids)
 
-    def score(self, context: Context, items: tuple[str, ...]) -> Floats:
+    def score(self, context: Context, items: tuple[str, ...]) -> Scores:
         known = self.looked if context.events else ANYBODY
         return np.array([known.get(item, 0) for item in items])
 
-    def contributions(self, context: Context, items: tuple[str, ...]) -> dict[str, Floats]:
+    def contributions(self, context: Context, items: tuple[str, ...]) -> dict[str, Scores]:
         return {}
 
     def arrays(self) -> Arrays:

@@ -21,7 +21,7 @@ from pawsonalize.evaluation.gate_settings import GateSettings
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.catalogue import RECIPES, recipe_named
 from pawsonalize.recipes.contract import Context, Model
-from pawsonalize.recipes.data import Floats, TrainingData
+from pawsonalize.recipes.data import Scores, TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue, Item
 from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0, event
@@ -165,7 +165,7 @@ class Broken:
             model.score,
         )
 
-    def score_catalogue(self, context: Context) -> Floats:
+    def score_catalogue(self, context: Context) -> Scores:
         scores = self._model.score_catalogue(context).copy()
         scores[slice(None) if self._everywhere else slice(3)] = self._value
         return scores

@@ -28,7 +28,7 @@ from pawsonalize.evaluation.metrics import NDCG_AT_5
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Model
-from pawsonalize.recipes.data import Floats, TrainingData
+from pawsonalize.recipes.data import Scores, TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0, event
@@ -86,11 +86,11 @@ class Chance:
         self.contributions, self.refreshed = model.contributions, model.refreshed
         self._dice = np.random.default_rng(seed)
 
-    def score_catalogue(self, _context: Context) -> Floats:
+    def score_catalogue(self, _context: Context) -> Scores:
         scores = self._dice.random(len(self.item_ids))
         return np.asarray(scores / scores.sum(), np.float64)
 
-    def score(self, _context: Context, items: Sequence[str]) -> Floats:
+    def score(self, _context: Context, items: Sequence[str]) -> Scores:
         return self._dice.random(len(items))
 
 
