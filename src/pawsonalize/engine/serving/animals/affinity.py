@@ -161,7 +161,7 @@ class GroupAffinity:
         return np.clip(visitor - kept.logs_of_nobody(of_nobody, codes, present), -MOST, MOST)
 
     def in_general(self, groups: GroupScores, codes: Codes, present: Ints) -> Floats:
-        """An unknown visitor's log of each group's likeliness among those present."""
+        """By group: the log of its score for an unknown visitor over the mean, at most `MOST`."""
         if not len(present):
             return np.zeros(len(codes))
         kept = self._of(groups)

@@ -1,4 +1,4 @@
-"""Keeps the available animals current: each answer reads again only what changed."""
+"""Keeps the available animals current, and finds them by words: only changes are read again."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +24,6 @@ _OVERLAP = 10_000
 @dataclass(eq=False)
 class AvailableAnimalsWatch:
     """The available animals as of now; those of another moment are read when a query asks."""
-
-    # A query after a committed change sees it: each answer reads the revision first.
 
     animals: Animals
     availability: Availability
@@ -59,6 +57,7 @@ class AvailableAnimalsWatch:
 
     def _refresh(self, now: int) -> bool:
         """Apply changes, read without a lock; False if another thread was faster."""
+        # Each answer reads the revision first: so a query after a committed change sees it.
         known = self._known
         before, since, until = known
         revision = self.availability.revision()
