@@ -13,21 +13,8 @@ from typing import Any
 
 import msgspec
 
-from pawsonalize.domain.errors import (
-    AlreadyExists,
-    Conflict,
-    CorruptArtefact,
-    Forbidden,
-    InputTooLarge,
-    InvalidInput,
-    LimitExceeded,
-    NotFound,
-    NotReady,
-    PawsonalizeError,
-    StorageUnavailable,
-    TooManyRequests,
-    Unauthenticated,
-)
+from pawsonalize.domain import errors
+from pawsonalize.domain.errors import PawsonalizeError
 
 SERVICES = ("personalize", "personalize-events", "personalize-runtime")
 _TARGET = "AmazonPersonalize."
@@ -138,18 +125,18 @@ _FORBIDDEN = frozenset(
 
 # The first class that fits counts: special ones stand before their bases.
 _NAMES: tuple[tuple[type[PawsonalizeError], str], ...] = (
-    (InputTooLarge, TOO_LARGE),
-    (InvalidInput, INVALID_INPUT),
-    (Forbidden, ACCESS_DENIED),
-    (Unauthenticated, ACCESS_DENIED),
-    (TooManyRequests, THROTTLING),
-    (NotFound, NOT_FOUND),
-    (AlreadyExists, EXISTS),
-    (LimitExceeded, LIMIT_EXCEEDED),
-    (Conflict, IN_USE),
-    (NotReady, UNAVAILABLE),
-    (StorageUnavailable, UNAVAILABLE),
-    (CorruptArtefact, UNAVAILABLE),
+    (errors.InputTooLarge, TOO_LARGE),
+    (errors.InvalidInput, INVALID_INPUT),
+    (errors.Forbidden, ACCESS_DENIED),
+    (errors.Unauthenticated, ACCESS_DENIED),
+    (errors.TooManyRequests, THROTTLING),
+    (errors.NotFound, NOT_FOUND),
+    (errors.AlreadyExists, EXISTS),
+    (errors.LimitExceeded, LIMIT_EXCEEDED),
+    (errors.Conflict, IN_USE),
+    (errors.NotReady, UNAVAILABLE),
+    (errors.StorageUnavailable, UNAVAILABLE),
+    (errors.CorruptArtefact, UNAVAILABLE),
 )
 
 

@@ -10,45 +10,28 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from pawsonalize.domain.errors import (
-    Conflict,
-    CorruptArtefact,
-    EngineUnavailable,
-    Forbidden,
-    InputTooLarge,
-    InvalidInput,
-    NotDelivered,
-    NotFetched,
-    NotFound,
-    NotReady,
-    PawsonalizeError,
-    StorageUnavailable,
-    StreamUnavailable,
-    TooManyRequests,
-    TrainingFailed,
-    Unauthenticated,
-    WrongMediaType,
-)
+from pawsonalize.domain import errors
+from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.http.json import json_response
 
 # The first class that fits counts: special ones stand before their bases.
 _STATUS: tuple[tuple[type[PawsonalizeError], HTTPStatus], ...] = (
-    (InputTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
-    (WrongMediaType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
-    (InvalidInput, HTTPStatus.BAD_REQUEST),
-    (Unauthenticated, HTTPStatus.UNAUTHORIZED),
-    (Forbidden, HTTPStatus.FORBIDDEN),
-    (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
-    (NotFound, HTTPStatus.NOT_FOUND),
-    (Conflict, HTTPStatus.CONFLICT),
-    (TrainingFailed, HTTPStatus.INTERNAL_SERVER_ERROR),
-    (NotReady, HTTPStatus.SERVICE_UNAVAILABLE),
-    (StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
-    (StreamUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
-    (EngineUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
-    (NotDelivered, HTTPStatus.BAD_GATEWAY),
-    (NotFetched, HTTPStatus.BAD_GATEWAY),
-    (CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE),
+    (errors.InputTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (errors.WrongMediaType, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (errors.InvalidInput, HTTPStatus.BAD_REQUEST),
+    (errors.Unauthenticated, HTTPStatus.UNAUTHORIZED),
+    (errors.Forbidden, HTTPStatus.FORBIDDEN),
+    (errors.TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
+    (errors.NotFound, HTTPStatus.NOT_FOUND),
+    (errors.Conflict, HTTPStatus.CONFLICT),
+    (errors.TrainingFailed, HTTPStatus.INTERNAL_SERVER_ERROR),
+    (errors.NotReady, HTTPStatus.SERVICE_UNAVAILABLE),
+    (errors.StorageUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (errors.StreamUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (errors.EngineUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
+    (errors.NotDelivered, HTTPStatus.BAD_GATEWAY),
+    (errors.NotFetched, HTTPStatus.BAD_GATEWAY),
+    (errors.CorruptArtefact, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 
 _CLIENT_GONE = 499  # nginx's
@@ -115,9 +98,9 @@ async def on_pawsonalize_error(request: Request, error: Exception) -> Response:
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         log.warning("request failed", route=_route(request), code=error.code, reason=str(error))
     headers = {}
-    if isinstance(error, Unauthenticated):
+    if isinstance(error, errors.Unauthenticated):
         headers = {"WWW-Authenticate": "Bearer"}
-    elif isinstance(error, TooManyRequests):
+    elif isinstance(error, errors.TooManyRequests):
         headers = {"Retry-After": str(error.retry_after)}
     elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         headers = {"Retry-After": "1"}

@@ -21,6 +21,7 @@ from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Answer
+from pawsonalize.http import examples
 from pawsonalize.http.addressing import (
     ADDRESS_PARAMETERS,
     Answering,
@@ -46,15 +47,6 @@ from pawsonalize.http.answers import (
     read_included,
 )
 from pawsonalize.http.callers import check_visitor
-from pawsonalize.http.examples import (
-    ANIMALS,
-    FILTERED,
-    PAGE,
-    PROMOTED,
-    RECOMMENDATION,
-    SHOP_RECOMMENDATION,
-    SHOP_SIMILAR,
-)
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.queries import (
@@ -76,13 +68,13 @@ from pawsonalize.kinds.defaults import DATASET_GROUP
 
 OPERATIONS = Operations()
 _EXAMPLES = {
-    "animals as a page shows them": PAGE,
-    "animals": ANIMALS,
-    "groups, for a user": RECOMMENDATION,
-    "filtered": FILTERED,
-    "promoting": PROMOTED,
-    "of another dataset group": SHOP_RECOMMENDATION,
-    "of one campaign": SHOP_SIMILAR,
+    "animals as a page shows them": examples.PAGE,
+    "animals": examples.ANIMALS,
+    "groups, for a user": examples.RECOMMENDATION,
+    "filtered": examples.FILTERED,
+    "promoting": examples.PROMOTED,
+    "of another dataset group": examples.SHOP_RECOMMENDATION,
+    "of one campaign": examples.SHOP_SIMILAR,
 }
 _SIMILAR = (
     RequestParameter("animalId", "The animal.", where="path", required=True),
