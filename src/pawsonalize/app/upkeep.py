@@ -39,20 +39,12 @@ from pawsonalize.engine.serving.served import Loader
 from pawsonalize.engine.training.kept_rows import ErasedRows
 from pawsonalize.engine.training.retraining.record import RETRAINING
 from pawsonalize.engine.training.versions import VersionRetention
+from pawsonalize.engine.upkeep import retention
 from pawsonalize.engine.upkeep.archiver import Archiver, Compaction
 from pawsonalize.engine.upkeep.deletions import Deletions, VisitorFiles
 from pawsonalize.engine.upkeep.erased_archive import ErasureNotes
 from pawsonalize.engine.upkeep.erasing import Erasing, ErasureSteps
 from pawsonalize.engine.upkeep.replay import Reader
-from pawsonalize.engine.upkeep.retention import (
-    AnswerRetention,
-    ArchiveRetention,
-    EventRetention,
-    FileRetention,
-    GroupEventRetention,
-    JobRetention,
-    ObjectRetention,
-)
 from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.job_table import JobKind, JobTable
 from pawsonalize.kinds.jobs import (
@@ -233,13 +225,15 @@ def _deletions(
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     log, ledger, objects = adapters.log, adapters.ledger, adapters.objects
     start = LogStart(adapters.database)
-    answers = AnswerRetention(adapters.impressions, settings.impression_days)
+    answers = retention.AnswerRetention(adapters.impressions, settings.impression_days)
     yield "delete old answers", answers.forget_old
-    events = EventRetention(log, start, ledger, objects, settings.event_days, stopped)
+    events = retention.EventRetention(log, start, ledger, objects, settings.event_days, stopped)
     yield "let old events leave the table", events.forget_old
-    groups = GroupEventRetention(events, adapters.registry)
+    groups = retention.GroupEventRetention(
+        log, start, ledger, objects, adapters.registry, settings.event_days, stopped
+    )
     yield "let events leave the table early", groups.forget_old
-    archived = ArchiveRetention(log, start, ledger, settings.archive_days)
+    archived = retention.ArchiveRetention(log, start, ledger, settings.archive_days)
     yield "delete old archive objects", archived.forget_old
     for _, upkeep_of in parts("upkeep"):
         yield from upkeep_of(settings, adapters, stopped)
@@ -249,7 +243,7 @@ def _deletions(
     registry, keep = adapters.registry, settings.keep_versions
     versions = VersionRetention(registry, adapters.versions, adapters.work, keep)
     yield "delete old versions", lambda _now: versions.delete_old()
-    yield "delete old jobs", JobRetention(registry, _JOBS, settings.job_days).delete_old
+    yield "delete old jobs", retention.JobRetention(registry, _JOBS, settings.job_days).delete_old
     work, run_days = adapters.work, settings.run_retention_days
     yield "delete old runs", lambda now: work.forget(RETRAINING, now - run_days * DAY)
     audit, audit_days = adapters.audit, settings.audit_days
@@ -261,11 +255,13 @@ def _deletions(
     yield "delete what is left of models", lambda _now: adapters.artefacts.sweep()
 
 
-def _file_retention(settings: Settings, kind: str, days: int) -> FileRetention | ObjectRetention:
+def _file_retention(
+    settings: Settings, kind: str, days: int
+) -> retention.FileRetention | retention.ObjectRetention:
     if url := settings.bucket_url(kind):
-        return ObjectRetention(open_objects(url, hurried=True), kind, days)
+        return retention.ObjectRetention(open_objects(url, hurried=True), kind, days)
     (folder,) = settings.job_folders(kind, settings.data_dir)
-    return FileRetention(folder, days)
+    return retention.FileRetention(folder, days)
 
 
 def reader_of(adapters: Adapters) -> Reader:

@@ -21,7 +21,7 @@ from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Answer
-from pawsonalize.http import examples
+from pawsonalize.http import answers, examples
 from pawsonalize.http.addressing import (
     ADDRESS_PARAMETERS,
     Answering,
@@ -29,22 +29,6 @@ from pawsonalize.http.addressing import (
     individuals_for,
     query_address,
     read_visitor,
-)
-from pawsonalize.http.answers import (
-    DETAILED,
-    HIDDEN_DETAIL,
-    NOTHING,
-    RECOMMENDATION_HEADER,
-    RECOMMENDATION_ID,
-    DetailedRecommendation,
-    DetailedRecommendations,
-    Includable,
-    Included,
-    Metadata,
-    Recommendation,
-    is_detailed,
-    read_include,
-    read_included,
 )
 from pawsonalize.http.callers import check_visitor
 from pawsonalize.http.json import json_response, read_form, read_limit
@@ -109,7 +93,7 @@ class AnimalsFound(NamedTuple):
     """An answer of animals, and what is included of them."""
 
     answer: AnimalsAnswer
-    included: Included = NOTHING
+    included: answers.Included = answers.NOTHING
 
 
 @OPERATIONS.add(
@@ -118,16 +102,16 @@ class AnimalsFound(NamedTuple):
     RUNTIME | BROWSER,
     about=About.ANSWER,
     request=RecommendationRequest,
-    answer=list[Recommendation],
-    notes=DETAILED,
+    answer=list[answers.Recommendation],
+    notes=answers.DETAILED,
     examples=_EXAMPLES,
-    parameters=(HIDDEN_DETAIL, *ADDRESS_PARAMETERS),
-    answer_headers=RECOMMENDATION_ID,
+    parameters=(answers.HIDDEN_DETAIL, *ADDRESS_PARAMETERS),
+    answer_headers=answers.RECOMMENDATION_ID,
     summary="Which animal groups, or animals, for this visitor?",
 )
 async def post_recommendations(request: Request) -> Response:
     """Recommend groups, best first; an acknowledged event is in the very next answer."""
-    return await _recommended(request, is_detailed(request))
+    return await _recommended(request, answers.is_detailed(request))
 
 
 @OPERATIONS.add(
@@ -136,10 +120,10 @@ async def post_recommendations(request: Request) -> Response:
     RUNTIME | BROWSER,
     about=About.ANSWER,
     request=RecommendationRequest,
-    answer=DetailedRecommendations,
+    answer=answers.DetailedRecommendations,
     examples=_EXAMPLES,
     parameters=ADDRESS_PARAMETERS,
-    answer_headers=RECOMMENDATION_ID,
+    answer_headers=answers.RECOMMENDATION_ID,
     summary="Which animal groups, or animals, for this visitor, and why?",
 )
 async def post_detailed_recommendations(request: Request) -> Response:
@@ -178,7 +162,7 @@ def _recommend_animals(
 
 def _recommend(
     services: Services, by: Answering, given: RecommendationRequest, explain: bool
-) -> tuple[Answer, dict[str, Metadata]]:
+) -> tuple[Answer, dict[str, answers.Metadata]]:
     query = read_query(services, given, by.dataset_group, explain=explain)
     item_id = None if given.item_id is None else parse_id(given.item_id, "itemId")
     is_default = by.dataset_group == DATASET_GROUP
@@ -197,13 +181,13 @@ def _recommend(
 
 
 def recommendations_response(
-    answer: Answer, columns: Mapping[str, Metadata] = MappingProxyType({}), *, is_full: bool
+    answer: Answer, columns: Mapping[str, answers.Metadata] = MappingProxyType({}), *, is_full: bool
 ) -> Response:
     """Return the answer of groups; `columns` has the requested ones of each group."""
-    headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
+    headers = {answers.RECOMMENDATION_HEADER: answer.recommendation_id}
     if not is_full:
         groups = [
-            Recommendation(
+            answers.Recommendation(
                 id=one.item_id,
                 promotion_name=one.promotion or UNSET,
                 metadata=columns.get(one.item_id, {}),
@@ -212,7 +196,7 @@ def recommendations_response(
         ]
         return json_response(groups, headers=headers)
     detailed = [
-        DetailedRecommendation(
+        answers.DetailedRecommendation(
             id=one.item_id,
             score=one.score,
             explored=one.explored,
@@ -223,11 +207,13 @@ def recommendations_response(
         )
         for one in answer.items
     ]
-    body = DetailedRecommendations(answer.recommendation_id, answer.solution_version, detailed)
+    body = answers.DetailedRecommendations(
+        answer.recommendation_id, answer.solution_version, detailed
+    )
     return json_response(body, headers=headers)
 
 
-def _attributes(item_id: str) -> Metadata:
+def _attributes(item_id: str) -> answers.Metadata:
     group = AnimalGroup.parse(item_id)
     if group is None:
         return {}
@@ -244,15 +230,15 @@ def _attributes(item_id: str) -> Metadata:
     "/v1/animals/{animal_id:path}/similar",
     RUNTIME | BROWSER,
     about=About.ANSWER,
-    answer=list[Recommendation],
-    notes=DETAILED,
-    parameters=(*_SIMILAR, HIDDEN_DETAIL),
-    answer_headers=RECOMMENDATION_ID,
+    answer=list[answers.Recommendation],
+    notes=answers.DETAILED,
+    parameters=(*_SIMILAR, answers.HIDDEN_DETAIL),
+    answer_headers=answers.RECOMMENDATION_ID,
     summary="Which animals are like this one?",
 )
 async def get_similar(request: Request) -> Response:
     """Animals like one animal."""
-    return await _similar(request, is_detailed(request))
+    return await _similar(request, answers.is_detailed(request))
 
 
 @OPERATIONS.add(
@@ -260,9 +246,9 @@ async def get_similar(request: Request) -> Response:
     "/v1/animals/{animal_id:path}/similar/detailed",
     RUNTIME | BROWSER,
     about=About.ANSWER,
-    answer=DetailedRecommendations,
+    answer=answers.DetailedRecommendations,
     parameters=_SIMILAR,
-    answer_headers=RECOMMENDATION_ID,
+    answer_headers=answers.RECOMMENDATION_ID,
     summary="Which animals are like this one, and why?",
 )
 async def get_similar_detailed(request: Request) -> Response:
@@ -275,7 +261,7 @@ async def _similar(request: Request, is_full: bool) -> Response:
     given = request.query_params
     animal_id = parse_id(request.path_params["animal_id"], "animal_id")
     limit = read_limit(given.get("limit"), 10)
-    include = read_include(given.get("include"))
+    include = answers.read_include(given.get("include"))
     visitor = read_visitor(given.get("userId"), given.get("sessionId"))
     check_visitor(request, visitor.user_id, detailed=is_full)
     individuals = await individuals_for(request, query_address(request), Purpose.COMPARING)
@@ -290,23 +276,23 @@ def find(
     services: Services,
     individuals: Individuals,
     query: Query,
-    include: list[Includable],
+    include: list[answers.Includable],
     answer: Callable[[Query], AnimalsAnswer],
 ) -> AnimalsFound:
     """Answer the query, completed by the stored profile, with what it is to include."""
     query = individuals.with_profile(query)
     found = answer(query)
     places = [place.animal_ids for place in found.places]
-    return AnimalsFound(found, read_included(services, individuals, include, query, places))
+    return AnimalsFound(found, answers.read_included(services, individuals, include, query, places))
 
 
 def animals_response(found: AnimalsFound, is_full: bool) -> Response:
     """Return the answer of animals, with or without its reasons."""
     answer, included = found
-    headers = {RECOMMENDATION_HEADER: answer.recommendation_id}
+    headers = {answers.RECOMMENDATION_HEADER: answer.recommendation_id}
     if not is_full:
         short = [
-            Recommendation(
+            answers.Recommendation(
                 **shown(place, included),
                 bonded_with=list(place.animal_ids[1:]),
                 recommendation_id=place.recommendation_id or UNSET,
@@ -315,18 +301,20 @@ def animals_response(found: AnimalsFound, is_full: bool) -> Response:
         ]
         return json_response(short, headers=headers)
     detailed = [
-        DetailedRecommendation(
+        answers.DetailedRecommendation(
             **shown(place, included),
             **explained(place),
             recommendation_id=place.recommendation_id or UNSET,
         )
         for place in answer.places
     ]
-    body = DetailedRecommendations(answer.recommendation_id, answer.solution_version, detailed)
+    body = answers.DetailedRecommendations(
+        answer.recommendation_id, answer.solution_version, detailed
+    )
     return json_response(body, headers=headers)
 
 
-def shown(place: AnimalPlace, included: Included) -> dict[str, Any]:
+def shown(place: AnimalPlace, included: answers.Included) -> dict[str, Any]:
     """Return the fields that every answer has of a place."""
     first = place.animal_ids[0]
     animal = included.get(first, UNSET)

@@ -21,21 +21,8 @@ from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
+from pawsonalize.http import answers
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, Answering, answering, individuals_for
-from pawsonalize.http.answers import (
-    NOTHING,
-    RECOMMENDATION_HEADER,
-    RECOMMENDATION_ID,
-    Included,
-    Metadata,
-    PersonalizeResponse,
-    RankedAnimal,
-    RankedGroup,
-    RerankingResponse,
-    ResponseMetadata,
-    is_detailed,
-    read_included,
-)
 from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKING
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.operation import HIDDEN, WANTED, About, Operations, RequestParameter
@@ -97,8 +84,8 @@ class RankedList(NamedTuple):
     """The answer of groups, the requested columns of each, and what is included of animals."""
 
     answer: RankingAnswer
-    columns: Mapping[str, Metadata] = MappingProxyType({})
-    included: Included = NOTHING
+    columns: Mapping[str, answers.Metadata] = MappingProxyType({})
+    included: answers.Included = answers.NOTHING
 
 
 @OPERATIONS.add(
@@ -107,7 +94,7 @@ class RankedList(NamedTuple):
     RUNTIME | BROWSER,
     about=About.ANSWER,
     request=RerankingRequest,
-    answer=RerankingResponse,
+    answer=answers.RerankingResponse,
     notes=(
         "In the list `itemId` names an animal, as requests to Amazon Personalize do;"
         " `animalId` is taken as well. Everywhere else `itemId` is a group."
@@ -121,7 +108,7 @@ class RankedList(NamedTuple):
         RequestParameter("detail", "`full` adds each animal's score and reasons."),
         *ADDRESS_PARAMETERS,
     ),
-    answer_headers=RECOMMENDATION_ID,
+    answer_headers=answers.RECOMMENDATION_ID,
     summary="In which order should this list be shown?",
 )
 async def post_rerankings(request: Request) -> Response:
@@ -130,7 +117,7 @@ async def post_rerankings(request: Request) -> Response:
     given = await read_form(request, _REQUEST)
     if given.user_id is None and given.session_id is None:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
-    is_full, lists = is_detailed(request), bool(given.include)
+    is_full, lists = answers.is_detailed(request), bool(given.include)
     address = await prepare(request, given, given.repeats, detailed=is_full)
     now = services.now()
     if given.of == "animals":
@@ -164,7 +151,7 @@ def _rerank(
     groups = [group.item_id for group in answer.groups]
     columns = read_metadata(services, by.dataset_group, groups, given.metadata_columns, query.now)
     places = [(one.item_id,) for one in answer.items]
-    included = read_included(services, services.individuals, given.include, query, places)
+    included = answers.read_included(services, services.individuals, given.include, query, places)
     return RankedList(answer, columns, included)
 
 
@@ -214,11 +201,11 @@ def ranking_response(
     """Return the answer of groups; if it `lists` them or is full, with the animals."""
     answer, columns, included = found
     ranked = [
-        RankedGroup(group.item_id, group.score, columns.get(group.item_id, {}))
+        answers.RankedGroup(group.item_id, group.score, columns.get(group.item_id, {}))
         for group in answer.groups
     ]
     animals = [
-        RankedAnimal(
+        answers.RankedAnimal(
             id=one.item_id,
             item_id=group_id,
             score=one.score,
@@ -239,9 +226,9 @@ def animal_ranking_response(
     for place in answer.places:
         best.setdefault(place.group_id, place.score)
     total = sum(best.values())
-    ranked = [RankedGroup(group_id, score / total) for group_id, score in best.items()]
+    ranked = [answers.RankedGroup(group_id, score / total) for group_id, score in best.items()]
     animals = [
-        RankedAnimal(**shown(place, included), **(explained(place) if is_full else {}))
+        answers.RankedAnimal(**shown(place, included), **(explained(place) if is_full else {}))
         for place in answer.places
     ]
     return _respond(answer, ranked, animals, now, is_full=is_full, lists=lists)
@@ -249,8 +236,8 @@ def animal_ranking_response(
 
 def _respond(
     answer: RankingAnswer | AnimalsAnswer,
-    ranked: list[RankedGroup],
-    animals: list[RankedAnimal],
+    ranked: list[answers.RankedGroup],
+    animals: list[answers.RankedAnimal],
     now: int,
     *,
     is_full: bool,
@@ -265,11 +252,13 @@ def _respond(
         "connection": "keep-alive",
         "x-amzn-requestid": request_id,
     }
-    personalize = PersonalizeResponse(ResponseMetadata(request_id, headers), ranked, name)
-    response = RerankingResponse(
+    personalize = answers.PersonalizeResponse(
+        answers.ResponseMetadata(request_id, headers), ranked, name
+    )
+    response = answers.RerankingResponse(
         [one.id for one in animals],
         personalize,
         answer.solution_version if is_full else UNSET,
         animals if is_full or lists else UNSET,
     )
-    return json_response(response, headers={RECOMMENDATION_HEADER: name})
+    return json_response(response, headers={answers.RECOMMENDATION_HEADER: name})
