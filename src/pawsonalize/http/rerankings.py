@@ -21,20 +21,11 @@ from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
-from pawsonalize.http import answers
+from pawsonalize.http import answers, queries
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, Answering, answering, individuals_for
 from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKING
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.operation import HIDDEN, WANTED, About, Operations, RequestParameter
-from pawsonalize.http.queries import (
-    QueryFields,
-    answer_in_lane,
-    check_of_groups,
-    prepare,
-    read_metadata,
-    read_query,
-    refuse_of_animals,
-)
 from pawsonalize.http.recommendations import AnimalsFound, explained, find, shown
 from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
@@ -63,7 +54,7 @@ class ItemMetadata(Form, frozen=True, rename="camel"):
         return parse_id(self.animal_id, "animalId")
 
 
-class RerankingRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
+class RerankingRequest(queries.QueryFields, frozen=True, rename="camel", kw_only=True):
     """A list of 1 to 500 animals to order for a user or a session.
 
     Of groups, everybody of the list is in the answer, in the order of their groups. Of animals,
@@ -118,25 +109,25 @@ async def post_rerankings(request: Request) -> Response:
     if given.user_id is None and given.session_id is None:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")
     is_full, lists = answers.is_detailed(request), bool(given.include)
-    address = await prepare(request, given, given.repeats, detailed=is_full)
+    address = await queries.prepare(request, given, given.repeats, detailed=is_full)
     now = services.now()
     if given.of == "animals":
         individuals = await individuals_for(request, address, Purpose.RANKING)
         rerank = partial(_rerank_animals, services, individuals, given, is_full)
-        found = await answer_in_lane(request, DATASET_GROUP, given, rerank)
+        found = await queries.answer_in_lane(request, DATASET_GROUP, given, rerank)
         return animal_ranking_response(found, now, is_full=is_full, lists=lists)
-    check_of_groups(given)
+    queries.check_of_groups(given)
     by = await answering(request, address, Purpose.RANKING)
     make = partial(_rerank, services, by, given, is_full)
-    ranked = await answer_in_lane(request, by.dataset_group, given, make)
+    ranked = await queries.answer_in_lane(request, by.dataset_group, given, make)
     return ranking_response(ranked, now, is_full=is_full, lists=lists)
 
 
 def _rerank_animals(
     services: Services, individuals: Individuals, given: RerankingRequest, explain: bool
 ) -> AnimalsFound:
-    refuse_of_animals(given, "metadata_columns")
-    query = read_query(services, given, DATASET_GROUP, explain=explain)
+    queries.refuse_of_animals(given, "metadata_columns")
+    query = queries.read_query(services, given, DATASET_GROUP, explain=explain)
     rerank = partial(individuals.rerank, _named(given.item_metadata_list))
     return find(services, individuals, query, given.include, rerank)
 
@@ -144,12 +135,14 @@ def _rerank_animals(
 def _rerank(
     services: Services, by: Answering, given: RerankingRequest, explain: bool
 ) -> RankedList:
-    query = read_query(services, given, by.dataset_group, explain=explain)
+    query = queries.read_query(services, given, by.dataset_group, explain=explain)
     if given.include:  # then the visitor's place counts, which may be stored
         query = services.individuals.with_profile(query)
     answer = by.runtime.rerank(query, _candidates(services, given, by.dataset_group, query.at))
     groups = [group.item_id for group in answer.groups]
-    columns = read_metadata(services, by.dataset_group, groups, given.metadata_columns, query.now)
+    columns = queries.read_metadata(
+        services, by.dataset_group, groups, given.metadata_columns, query.now
+    )
     places = [(one.item_id,) for one in answer.items]
     included = answers.read_included(services, services.individuals, given.include, query, places)
     return RankedList(answer, columns, included)
