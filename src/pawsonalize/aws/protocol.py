@@ -18,6 +18,58 @@ from pawsonalize.domain.errors import PawsonalizeError
 
 SERVICES = ("personalize", "personalize-events", "personalize-runtime")
 _TARGET = "AmazonPersonalize."
+VALIDATION = "ValidationException"
+INVALID_INPUT = "InvalidInputException"
+SERIALIZATION = "SerializationException"
+UNKNOWN_OPERATION = "UnknownOperationException"
+UNSUPPORTED_OPERATION = "UnsupportedOperationException"
+UNSUPPORTED_MEDIA_TYPE = "UnsupportedMediaTypeException"
+NOT_FOUND = "ResourceNotFoundException"
+IN_USE = "ResourceInUseException"
+EXISTS = "ResourceAlreadyExistsException"
+LIMIT_EXCEEDED = "LimitExceededException"
+INVALID_NEXT_TOKEN = "InvalidNextTokenException"  # noqa: S105 - no secret
+TOO_MANY_TAGS = "TooManyTagsException"
+TOO_LARGE = "RequestEntityTooLargeException"
+UNAVAILABLE = "ServiceUnavailableException"
+INTERNAL = "InternalFailure"
+MISSING_TOKEN = "MissingAuthenticationTokenException"  # noqa: S105 - no secret
+INCOMPLETE_SIGNATURE = "IncompleteSignatureException"
+INVALID_SIGNATURE = "InvalidSignatureException"
+UNRECOGNIZED_CLIENT = "UnrecognizedClientException"
+ACCESS_DENIED = "AccessDeniedException"
+THROTTLING = "ThrottlingException"
+
+# Errors that no operation declares, or not all of them.
+_STATUS = {
+    UNKNOWN_OPERATION: HTTPStatus.NOT_FOUND,
+    UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    THROTTLING: HTTPStatus.TOO_MANY_REQUESTS,
+    UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+    INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+# The caller may not call: 403 in REST-JSON, 400 in JSON 1.1.
+_FORBIDDEN = frozenset(
+    {MISSING_TOKEN, INCOMPLETE_SIGNATURE, INVALID_SIGNATURE, UNRECOGNIZED_CLIENT, ACCESS_DENIED}
+)
+
+# The first class that fits counts: special ones stand before their bases.
+_NAMES: tuple[tuple[type[PawsonalizeError], str], ...] = (
+    (errors.InputTooLarge, TOO_LARGE),
+    (errors.InvalidInput, INVALID_INPUT),
+    (errors.Forbidden, ACCESS_DENIED),
+    (errors.Unauthenticated, ACCESS_DENIED),
+    (errors.TooManyRequests, THROTTLING),
+    (errors.NotFound, NOT_FOUND),
+    (errors.AlreadyExists, EXISTS),
+    (errors.LimitExceeded, LIMIT_EXCEEDED),
+    (errors.Conflict, IN_USE),
+    (errors.NotReady, UNAVAILABLE),
+    (errors.StorageUnavailable, UNAVAILABLE),
+    (errors.CorruptArtefact, UNAVAILABLE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,60 +136,6 @@ def targeted(target: str | None) -> AwsOperation | None:
         return None
     operation = operations().get(target.removeprefix(_TARGET))
     return operation if operation and operation.path is None else None
-
-
-VALIDATION = "ValidationException"
-INVALID_INPUT = "InvalidInputException"
-SERIALIZATION = "SerializationException"
-UNKNOWN_OPERATION = "UnknownOperationException"
-UNSUPPORTED_OPERATION = "UnsupportedOperationException"
-UNSUPPORTED_MEDIA_TYPE = "UnsupportedMediaTypeException"
-NOT_FOUND = "ResourceNotFoundException"
-IN_USE = "ResourceInUseException"
-EXISTS = "ResourceAlreadyExistsException"
-LIMIT_EXCEEDED = "LimitExceededException"
-INVALID_NEXT_TOKEN = "InvalidNextTokenException"  # noqa: S105 - no secret
-TOO_MANY_TAGS = "TooManyTagsException"
-TOO_LARGE = "RequestEntityTooLargeException"
-UNAVAILABLE = "ServiceUnavailableException"
-INTERNAL = "InternalFailure"
-MISSING_TOKEN = "MissingAuthenticationTokenException"  # noqa: S105 - no secret
-INCOMPLETE_SIGNATURE = "IncompleteSignatureException"
-INVALID_SIGNATURE = "InvalidSignatureException"
-UNRECOGNIZED_CLIENT = "UnrecognizedClientException"
-ACCESS_DENIED = "AccessDeniedException"
-THROTTLING = "ThrottlingException"
-
-# Errors that no operation declares, or not all of them.
-_STATUS = {
-    UNKNOWN_OPERATION: HTTPStatus.NOT_FOUND,
-    UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    THROTTLING: HTTPStatus.TOO_MANY_REQUESTS,
-    UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
-}
-
-# The caller may not call: 403 in REST-JSON, 400 in JSON 1.1.
-_FORBIDDEN = frozenset(
-    {MISSING_TOKEN, INCOMPLETE_SIGNATURE, INVALID_SIGNATURE, UNRECOGNIZED_CLIENT, ACCESS_DENIED}
-)
-
-# The first class that fits counts: special ones stand before their bases.
-_NAMES: tuple[tuple[type[PawsonalizeError], str], ...] = (
-    (errors.InputTooLarge, TOO_LARGE),
-    (errors.InvalidInput, INVALID_INPUT),
-    (errors.Forbidden, ACCESS_DENIED),
-    (errors.Unauthenticated, ACCESS_DENIED),
-    (errors.TooManyRequests, THROTTLING),
-    (errors.NotFound, NOT_FOUND),
-    (errors.AlreadyExists, EXISTS),
-    (errors.LimitExceeded, LIMIT_EXCEEDED),
-    (errors.Conflict, IN_USE),
-    (errors.NotReady, UNAVAILABLE),
-    (errors.StorageUnavailable, UNAVAILABLE),
-    (errors.CorruptArtefact, UNAVAILABLE),
-)
 
 
 class AwsError(Exception):

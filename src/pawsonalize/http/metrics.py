@@ -32,7 +32,7 @@ from pawsonalize.kinds.access_keys import MONITOR
 from pawsonalize.wing import parts
 
 OPERATIONS = Operations()
-
+_PROBLEMS = ("pawsonalize_problem", "1 for each problem that stands now.", ("name",))
 REQUESTS = Counter(
     "pawsonalize_requests_total", "Requests by route and status.", ("route", "status")
 )
@@ -118,9 +118,6 @@ class _Gauges(Collector):
     def collect(self) -> Sequence[Metric]:
         """Return them."""
         return self._gauges
-
-
-_PROBLEMS = ("pawsonalize_problem", "1 for each problem that stands now.", ("name",))
 
 
 def _gauges_of(figures: ServiceFigures, now: int) -> Iterator[Metric]:
