@@ -229,9 +229,7 @@ def _deletions(
     yield "delete old answers", answers.forget_old
     events = retention.EventRetention(log, start, ledger, objects, settings.event_days, stopped)
     yield "let old events leave the table", events.forget_old
-    groups = retention.GroupEventRetention(
-        log, start, ledger, objects, adapters.registry, settings.event_days, stopped
-    )
+    groups = retention.GroupEventRetention(events, adapters.registry)
     yield "let events leave the table early", groups.forget_old
     archived = retention.ArchiveRetention(log, start, ledger, settings.archive_days)
     yield "delete old archive objects", archived.forget_old
