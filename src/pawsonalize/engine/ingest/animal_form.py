@@ -65,24 +65,24 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     name: Text | None = None
     """Its name."""
     status: str | None = None
-    """What it is now: `available`, `hold`, `pending`, `adopted`, `returned` or `removed`. A new
+    """Its status now: `available`, `hold`, `pending`, `adopted`, `returned` or `removed`. A new
     animal is available if it is left out; of others it stays as it was."""
     listed_at: Moment | None = None
     """When it was first published; its intake if left out."""
     intake_at: Moment | None = None
     """When it came."""
     outcome: str | None = None
-    """How its stay ended, such as `adoption`."""
+    """The way its stay ended, such as `adoption`."""
     outcome_at: Moment | None = None
     """When its stay ended."""
     returned_at: Moment | None = None
     """Since when it is back."""
     source: str | None = None
-    """Where the record comes from."""
+    """The system that the record comes from."""
     external_id: Id | None = None
     """Its id there."""
     shelter: str | None = None
-    """Where it lives."""
+    """The shelter in which it lives."""
     bonded_unit: Id | None = None
     """Animals with the same one go together."""
     coat: str | None = None
@@ -106,17 +106,17 @@ class AnimalForm(Form, frozen=True, rename="camel", kw_only=True):
     url: str | None = None
     """The address of its own page."""
     priority: Amount = None
-    """How much its shelter wants it to be shown, 0 to 1."""
+    """The weight with which its shelter wants it to be shown, 0 to 1."""
     fee: Amount = None
-    """What an adoption costs, in the site's currency."""
+    """The price of an adoption, in the site's currency."""
     latitude: Amount = None
-    """Where it is, in degrees."""
+    """Its place, in degrees."""
     longitude: Amount = None
-    """Where it is, in degrees."""
+    """Its place, in degrees."""
     postcode: str | int | None = None
-    """Where it is, by the server's postcode table."""
+    """Its place, by the server's postcode table."""
     description: Text | None = None
-    """What people read about it."""
+    """The text that people read about it."""
 
 
 def text(value: str | int | None, field: str, limit: int = MAX_ID_LENGTH) -> str:

@@ -73,7 +73,7 @@ class EventForm(Form, frozen=True, rename="camel"):
     event_type: Annotated[str, Meta(min_length=1, max_length=MAX_TYPE_LENGTH)]
     """Such as `view`, `favorite`, `inquiry`, `application` or `adoption`."""
     animal_metadata: AnimalMetadata | None = None
-    """What makes the animal's group; of an animal of the inventory you may leave it out."""
+    """The attributes of the animal's group; leave them out of an animal of the inventory."""
     user_id: Id | None = None
     """The user, if you know who it is."""
     animal_id: Id | None = msgspec.field(name="animal_id", default=None)
@@ -85,15 +85,15 @@ class EventForm(Form, frozen=True, rename="camel"):
     sent_at: Moment | None = None
     """When it happened, now if left out."""
     event_value: float | None = None
-    """How much of it, such as seconds or a rating."""
+    """The amount, such as seconds or a rating."""
     recommendation_id: Id | None = None
     """The answer that led to it."""
     impression: (
         Annotated[list[Id], Meta(extra_json_schema={"maxItems": MAX_IMPRESSION_ITEMS})] | None
     ) = None
-    """What the visitor was shown: animals, or groups."""
+    """The animals, or groups, that the visitor was shown."""
     properties: dict[str, Any] | None = None
-    """What else you want to keep of it."""
+    """Anything else you want to keep of it."""
 
     synonyms = MappingProxyType(
         {"data": "Data", "event": "events", "events": "events", **IN_THE_QUERY}
