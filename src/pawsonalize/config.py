@@ -26,7 +26,15 @@ SOURCES = PREFIX + "SETTINGS_FROM"
 SECRETS = PREFIX + "SECRETS_DIR"
 """The variable that names a folder whose files are variables, as containers are given secrets."""
 _DEFAULT_ENV = "dev"
+_KINDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "str": "text, in quotes if it looks like a number or a date",
+}
 _VARIABLE = re.compile(r"[A-Z][A-Z0-9_]*")
+_LOGIN = re.compile(r"(?<=://)([^/?#@\s:]*):[^/?#@\s]*@")
+_IN_QUERY = re.compile(r"(?i)\b((?:ssl)?password|secret|token|sig|key)=[^&\s]*")
 _NO_SETTINGS = frozenset({_ENV, _CONFIG, SOURCES, SECRETS})
 # Read by the tests and the benchmarks, not by the service.
 _OF_DEVELOPERS = re.compile(r"PAWSONALIZE_(TEST_.*|SHARED_DATA|FUZZ|SASREC_EPOCHS)")
@@ -40,7 +48,10 @@ _OF_AWS = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Values and sources of settings by name, and the config file that was read, if any."""
+    """Values and sources of settings by name, and the config file that was read, if any.
+
+    `warnings` and `notes` are of mistakes and of what has a meaning elsewhere.
+    """
 
     values: Mapping[str, Any]
     sources: Mapping[str, str]
@@ -56,10 +67,6 @@ class Secret(str):
 
     def __repr__(self) -> str:
         return "'…'" if self else "''"
-
-
-_LOGIN = re.compile(r"(?<=://)([^/?#@\s:]*):[^/?#@\s]*@")
-_IN_QUERY = re.compile(r"(?i)\b((?:ssl)?password|secret|token|sig|key)=[^&\s]*")
 
 
 def display_value(value: object) -> str:
@@ -134,17 +141,14 @@ def _path(environ: Mapping[str, str]) -> Path | None:
             f" {found[0]}"
         )
     if not found and environ.get(_ENV):
-        raise InvalidInput(_no_such_env(env, wanted[0]))
+        there = sorted(path.name for path in _FOLDER.glob("*.y*ml"))
+        listed = f"there is {', '.join(there)}" if there else "there is no config file"
+        raise InvalidInput(
+            f"{_ENV} is {env}, and there is no file {wanted[0].absolute()}: in that folder"
+            f" {listed}."
+            f" Correct {_ENV}, run the command where the file is, or name the file in {_CONFIG}"
+        )
     return found[0] if found else None
-
-
-def _no_such_env(env: str, wanted: Path) -> str:
-    there = sorted(path.name for path in _FOLDER.glob("*.y*ml"))
-    listed = f"there is {', '.join(there)}" if there else "there is no config file"
-    return (
-        f"{_ENV} is {env}, and there is no file {wanted.absolute()}: in that folder {listed}."
-        f" Correct {_ENV}, run the command where the file is, or name the file in {_CONFIG}"
-    )
 
 
 def _of_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[str], list[str]]:
@@ -170,7 +174,10 @@ def _of_file(path: Path, known: Collection[str]) -> tuple[dict[str, Any], list[s
                 f"{path}: {key} {reason}: `pawsonalize-deploy` reads it, nothing here does"
             )
         else:
-            raise InvalidInput(f"{path}: there is no setting {key}{_suggestion(key, known)}")
+            hint = "take it out (docs/reference/settings.md lists the settings)"
+            if likely := nearest(key, known):
+                hint = f"did you mean {likely}?"
+            raise InvalidInput(f"{path}: there is no setting {key}: {hint}")
     return values, [], notes
 
 
@@ -186,7 +193,7 @@ def _mapping(path: Path) -> dict[Any, Any] | None:
 
 class _Loader(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """See `SafeLoader.construct_mapping`."""
+        """See `SafeLoader.construct_mapping`; refuse a key that YAML would silently overwrite."""
         seen = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
@@ -208,18 +215,10 @@ def _unknown_variable(variable: str, known: Collection[str]) -> str:
     name = variable.upper().removeprefix(PREFIX)
     if _reason_on_aws(name):
         return f"the variable {variable} is for AWS's deployment and has no meaning here"
-    likely = nearest(name, (*known, "env", "config", "secrets_dir"))
-    hint = (
-        f"did you mean {PREFIX}{likely.upper()}?" if likely else "there is no setting of that name"
-    )
+    hint = "there is no setting of that name"
+    if likely := nearest(name, (*known, "env", "config", "secrets_dir")):
+        hint = f"did you mean {PREFIX}{likely.upper()}?"
     return f"the variable {variable} is without effect: {hint}"
-
-
-def _suggestion(name: str, known: Collection[str]) -> str:
-    likely = nearest(name, known)
-    if likely:
-        return f": did you mean {likely}?"
-    return ": take it out (docs/reference/settings.md lists the settings)"
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:
@@ -231,14 +230,6 @@ def nearest(name: str, known: Collection[str]) -> str | None:
 
 def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
-
-
-_KINDS = {
-    "int": "a whole number",
-    "float": "a number",
-    "bool": "true or false",
-    "str": "text, in quotes if it looks like a number or a date",
-}
 
 
 def wanted(kind: Any, complaint: str) -> str:

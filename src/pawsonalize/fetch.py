@@ -56,14 +56,11 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of time and size for one fetch."""
+    """Limits for one fetch: bytes of the body, seconds of silence, seconds of the answer."""
 
     size: int = MAX_BYTES
-    """The largest body, in bytes."""
     silence: float = SILENCE_SECONDS
-    """The longest silence, in seconds."""
     total: float = TOTAL_SECONDS
-    """The longest answer, in seconds."""
 
 
 def fetch(
@@ -136,15 +133,10 @@ class _Redirects(HTTPRedirectHandler):
 
 
 def _opener() -> OpenerDirector:
+    # No more than HTTP: the usual opener of urllib opens files as well.
     opener = OpenerDirector()
-    for handler in (
-        ProxyHandler,
-        HTTPHandler,
-        HTTPSHandler,
-        HTTPDefaultErrorHandler,
-        HTTPErrorProcessor,
-        _Redirects,
-    ):
+    errors = (HTTPDefaultErrorHandler, HTTPErrorProcessor, _Redirects)
+    for handler in (ProxyHandler, HTTPHandler, HTTPSHandler, *errors):
         opener.add_handler(handler())
     return opener
 

@@ -27,10 +27,9 @@ def configure_logs(style: str, level: str, *, only_news: bool = False) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     news = [_drop_routine] if only_news and level != "debug" else []
+    last = structlog.processors.format_exc_info if style == "json" else _shorten
     structlog.configure(
-        processors=[*news, *shared, structlog.processors.format_exc_info, render]
-        if style == "json"
-        else [*news, *shared, _shorten, render],
+        processors=[*news, *shared, last, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,

@@ -39,7 +39,7 @@ WING = Wing(
         "refusals": "composition:refusals",
         "stream_refusals": "composition:stream_refusals",
         "refused_tail": "commands:RefusedTail",
-        "refused_events": "pages:refused_events",
+        "refused_events": "pages:NamedLetters",
         "archive_run": "composition:archive_run",
     },
 )

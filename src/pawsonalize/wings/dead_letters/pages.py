@@ -1,6 +1,7 @@
 """Dead letters: looked at, mended, taken in again and removed."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from starlette.concurrency import run_in_threadpool
@@ -37,6 +38,7 @@ DATA = "/console/data"
 HERE = f"{DATA}/letters"
 _REPLAY, _REMOVE, _MEND = f"{HERE}/replay", f"{HERE}/remove", f"{HERE}/mend"
 _AT_ONCE = 25
+_CHOSEN = ("letterId", "code", "source", "all")
 _LOOKED_AT, _READ_AT_ONCE, _NAMED = 2_000, 500, 20
 _MOST_SHOWN = 16_000  # characters of a letter: what is longer is no event that one mends by hand
 _MOST_FORM_BYTES = 6 * _MOST_SHOWN
@@ -125,7 +127,9 @@ def ask_replay(request: Request, fields: Fields) -> Confirmation:
         "Events that can be taken now are stored, and count in the very next answer.",
         "What still cannot be taken stays here, with its new reason.",
     )
-    return Confirmation(title, effects, "Take in", HERE, _chosen(fields))
+    return Confirmation(
+        title, effects, "Take in", HERE, {name: fields[name] for name in _CHOSEN if name in fields}
+    )
 
 
 def do_replay(request: Request, fields: Fields) -> Done:
@@ -152,7 +156,9 @@ def ask_remove(request: Request, fields: Fields) -> Confirmation:
         "Their events are not stored, and nobody can take them in here any more.",
         "The archive keeps its copy for as long as the setting dead_letter_days says.",
     )
-    return Confirmation(title, effects, "Remove", HERE, _chosen(fields))
+    return Confirmation(
+        title, effects, "Remove", HERE, {name: fields[name] for name in _CHOSEN if name in fields}
+    )
 
 
 def do_remove(request: Request, fields: Fields) -> Done:
@@ -188,22 +194,17 @@ def _query(given: Fields) -> LetterQuery:
     return LetterQuery(code=read_text(values, "code"), source=read_text(values, "source"))
 
 
-def _chosen(fields: Fields) -> Fields:
-    return {name: fields[name] for name in ("letterId", "code", "source", "all") if name in fields}
-
-
 def _text(data: bytes) -> str | None:
-    try:
+    with suppress(UnicodeDecodeError):
         return data.decode()
-    except UnicodeDecodeError:
-        return None
+    return None
 
 
 class NamedLetters:
     """The letters of a dataset group, for reports of the console."""
 
-    def __init__(self, letters: DeadLetters) -> None:
-        self._letters = letters
+    def __init__(self, adapters: Adapters) -> None:
+        self._letters = letters_of(adapters)
 
     def naming(self, ids: Sequence[str], group: str) -> list[RefusedEvent]:
         """Return the newest that name one of the ids, of the newest 2,000."""
@@ -230,11 +231,6 @@ class NamedLetters:
             LetterReason(one.source, one.code, one.field, one.count)
             for one in self._letters.reasons(LetterQuery(dataset_group=group))
         ]
-
-
-def refused_events(adapters: Adapters) -> NamedLetters:
-    """Return the letters for reports of the console."""
-    return NamedLetters(letters_of(adapters))
 
 
 PAGES = (

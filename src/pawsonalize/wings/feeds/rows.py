@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
@@ -173,12 +172,11 @@ def iso_date(text: str, order: DateOrder) -> str:
     if parts is None:
         return text
     year, month, day, time = parts
-    clock = _clock(time or "00:00")
-    try:
-        moment = datetime(year, month, day, *(clock or ()))  # noqa: DTZ001 - it names no zone
-    except ValueError:
+    if (clock := _clock(time or "00:00")) is None:
         return text
-    if clock is None:
+    try:
+        moment = datetime(year, month, day, *clock)  # noqa: DTZ001 - it names no zone
+    except ValueError:
         return text
     return moment.isoformat() if time else moment.date().isoformat()
 
@@ -259,10 +257,18 @@ def read_columns(given: Sequence[str]) -> dict[str, str]:
     """`field=column` pairs with commas between, or YAML files of them, by upper-case names."""
     columns: dict[str, str] = {}
     for text in given:
-        if "=" in text:
-            columns |= dict(_pair(part) for part in text.split(",") if part.strip())
-        else:
+        if "=" not in text:
             columns |= _file(Path(text))
+            continue
+        for part in filter(str.strip, text.split(",")):
+            name, equals, column = part.partition("=")
+            if not name.strip() or not equals:
+                raise InvalidInput(
+                    f"--columns takes field=column pairs with commas between, not {part}: names"
+                    " with commas go into a YAML file",
+                    field="columns",
+                )
+            columns[name] = column
     return by_upper_names(columns)
 
 
@@ -273,25 +279,11 @@ def by_upper_names(columns: Mapping[str, str]) -> dict[str, str]:
 
 def read_date_order(text: str | None) -> DateOrder | None:
     """The order by its name; InvalidInput names all."""
-    if text is None:
-        return None
     try:
-        return DateOrder(text.strip().lower())
+        return None if text is None else DateOrder(text.strip().lower())
     except ValueError as error:
-        raise InvalidInput(
-            f"--dates must be {', '.join(DateOrder)}, not {text}", field="dates"
-        ) from error
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, column = text.partition("=")
-    if not name.strip() or not equals:
-        raise InvalidInput(
-            f"--columns takes field=column pairs with commas between, not {text}: names with"
-            " commas go into a YAML file",
-            field="columns",
-        )
-    return name, column
+        wrong = f"--dates must be {', '.join(DateOrder)}, not {text}"
+        raise InvalidInput(wrong, field="dates") from error
 
 
 def _file(path: Path) -> dict[str, str]:
@@ -337,14 +329,14 @@ def read_table(
                 f" {name.lower()}=COLUMN; there are {', '.join(table.header)[:500]}",
                 field=name,
             )
-    reads = _date_readers(content, form, {name: wanted[name] for name in dates if name in wanted})
+    orders = _date_orders(content, form, {name: wanted[name] for name in dates if name in wanted})
     for row in table.rows():
         if isinstance(row, RowError):
             yield FeedRow(row.line, None, reason=row.reason)
             continue
         record = {name: row.values[place].strip() for name, place in wanted.items()}
-        for name, read in reads.items():
-            record[name] = read(record[name])
+        for name, order in orders.items():
+            record[name] = iso_date(record[name], order)
         yield row.line, record
 
 
@@ -357,18 +349,14 @@ def _opened(content: bytes, form: TableForm) -> CsvTable:
     return CsvTable(BytesIO(content), TextForm(UTF8, form.separator))
 
 
-def _date_readers(
+def _date_orders(
     content: bytes, form: TableForm, places: Mapping[str, int]
-) -> dict[str, "partial[str]"]:
+) -> dict[str, DateOrder]:
     if form.dates is not None or not places:
-        order = form.dates or DateOrder.ISO
-        return {name: partial(iso_date, order=order) for name in places}
-    orders = {name: order_of(name, _values(content, form, place)) for name, place in places.items()}
-    others = settled(orders.values())
-    return {
-        name: partial(iso_date, order=order if isinstance(order, DateOrder) else others)
-        for name, order in orders.items()
-    }
+        return dict.fromkeys(places, form.dates or DateOrder.ISO)
+    found = {name: order_of(name, _values(content, form, place)) for name, place in places.items()}
+    others = settled(found.values())
+    return {name: one if isinstance(one, DateOrder) else others for name, one in found.items()}
 
 
 def _values(content: bytes, form: TableForm, place: int) -> Iterator[str]:

@@ -18,6 +18,7 @@ from pawsonalize.domain.errors import (
     PawsonalizeError,
 )
 from pawsonalize.domain.times import SECOND
+from pawsonalize.engine.serving.served import ServingSettings
 from pawsonalize.recipes import USER_PERSONALIZATION
 from pawsonalize.wings.remote_amazon.calls import Calls
 from pawsonalize.wings.remote_amazon.groups import AmazonNames, is_arn
@@ -40,9 +41,7 @@ class AmazonServing:
     version: str
     solution: str
     recipe: str
-    min_provisioned_tps: int
-    exploration_weight: float
-    exploration_item_age_cut_off: int
+    settings: ServingSettings
     requested_at: int
     """Moment of the request, in milliseconds since 1970; earlier failures do not count."""
 
@@ -52,8 +51,8 @@ class AmazonServing:
         if self.recipe != USER_PERSONALIZATION:
             return {}
         exploration = {
-            "explorationWeight": f"{self.exploration_weight:g}",
-            "explorationItemAgeCutOff": str(self.exploration_item_age_cut_off),
+            "explorationWeight": f"{self.settings.exploration_weight:g}",
+            "explorationItemAgeCutOff": str(self.settings.exploration_item_age_cut_off),
         }
         return {"itemExplorationConfig": exploration}
 
@@ -139,7 +138,10 @@ class AmazonCampaigns:
 
 
 def _wanted_state(wanted: AmazonServing) -> dict[str, Any]:
-    state = {"solutionVersionArn": wanted.version, "minProvisionedTPS": wanted.min_provisioned_tps}
+    state = {
+        "solutionVersionArn": wanted.version,
+        "minProvisionedTPS": wanted.settings.min_provisioned_tps,
+    }
     return state | ({"campaignConfig": wanted.config} if wanted.config else {})
 
 
@@ -148,7 +150,7 @@ def _serves(campaign: Mapping[str, Any], update: Mapping[str, Any], wanted: Amaz
     live = update if update.get("status") == "ACTIVE" else campaign
     if campaign.get("status") != "ACTIVE" or live.get("solutionVersionArn") != wanted.version:
         return False
-    if live.get("minProvisionedTPS") != wanted.min_provisioned_tps:
+    if live.get("minProvisionedTPS") != wanted.settings.min_provisioned_tps:
         return False
     has = (live.get("campaignConfig") or {}).get("itemExplorationConfig") or {}
     wants = wanted.config.get("itemExplorationConfig") or {}

@@ -230,13 +230,7 @@ class AmazonCampaign:
         """Look now and then, however often it is called; see `RemoteCampaign.is_serving`."""
         assert version.remote is not None
         wanted = AmazonServing(
-            version=version.remote,
-            solution=version.solution,
-            recipe=version.recipe,
-            min_provisioned_tps=settings.min_provisioned_tps,
-            exploration_weight=settings.exploration_weight,
-            exploration_item_age_cut_off=settings.exploration_item_age_cut_off,
-            requested_at=requested_at,
+            version.remote, version.solution, version.recipe, settings, requested_at
         )
         checks = self._looked[1] if self._looked and self._looked[0] == wanted else 0
         if checks and time.monotonic() < self._look_again_at:

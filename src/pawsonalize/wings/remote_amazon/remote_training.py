@@ -17,6 +17,7 @@ from pawsonalize.kinds.solutions import Progress, Solution, SolutionVersion
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.wings.remote_amazon.engine import AmazonPersonalize
 from pawsonalize.wings.remote_amazon.forwarding import LEASE, Forwarder
+from pawsonalize.wings.remote_amazon.versions import FAILED
 
 _WAIT_SECONDS = 1.0
 _PHASE = "training at Amazon Personalize"
@@ -81,11 +82,11 @@ class AmazonTraining:
         return True
 
     def _is_trained(self, remote: str) -> bool:
-        state = self.personalize.versions.state(remote)
-        if state.is_settled and not state.is_active:
-            text = f"{state.status} ({state.reason or 'no reason is given'}); there it is {remote}"
-            raise TrainingFailed(f"Amazon Personalize says {text}")
-        return state.is_active
+        status, reason = self.personalize.versions.state(remote)
+        if status.endswith(FAILED):
+            text = f"Amazon Personalize says {status} ({reason}); there it is {remote}"
+            raise TrainingFailed(text)
+        return status == "ACTIVE"
 
     def _measured(self, remote: str) -> HeldOutMetrics:
         try:

@@ -1,7 +1,6 @@
 """Solutions and solution versions at Amazon Personalize."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from pawsonalize.domain.errors import Conflict, NotFound
@@ -15,24 +14,8 @@ RECIPES: Mapping[str, str] = {
     SIMILAR_ITEMS: "aws-similar-items",
 }
 """Recipes there by ours; all others are trained here."""
-
-
-@dataclass(frozen=True, slots=True)
-class AmazonState:
-    """The status of something there, and the reason if it failed."""
-
-    status: str
-    reason: str = ""
-
-    @property
-    def is_active(self) -> bool:
-        """True if it is ready."""
-        return self.status == "ACTIVE"
-
-    @property
-    def is_settled(self) -> bool:
-        """True if its status will not change by itself."""
-        return self.is_active or self.status.endswith(("FAILED", "STOPPED"))
+FAILED = ("FAILED", "STOPPED")
+"""Ends of a status after which nothing becomes ready."""
 
 
 class AmazonVersions:
@@ -87,10 +70,10 @@ class AmazonVersions:
         arn = self.find_solution(solution)
         return None if arn is None else self._named(ours, arn)
 
-    def state(self, arn: str) -> AmazonState:
-        """Return the state of the training."""
+    def state(self, arn: str) -> tuple[str, str]:
+        """Return the status of the training, and the reason if it failed."""
         found = self._calls.describe("solution_version", arn)
-        return AmazonState(str(found["status"]), str(found.get("failureReason") or ""))
+        return str(found["status"]), str(found.get("failureReason") or "no reason is given")
 
     def metrics(self, arn: str) -> dict[str, float]:
         """Return the metrics of an ACTIVE version, by the names that both services have."""
@@ -100,7 +83,7 @@ class AmazonVersions:
     def stop(self, arn: str) -> None:
         """Stop the training; one that has ended, or is gone, stays as it is."""
         try:
-            if not self.state(arn).is_settled:
+            if not self.state(arn)[0].endswith(("ACTIVE", *FAILED)):
                 self._calls.control("stop_solution_version_creation", solutionVersionArn=arn)
         except (Conflict, NotFound):  # it ended, or was deleted, at this moment
             return
