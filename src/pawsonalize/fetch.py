@@ -119,6 +119,8 @@ def same_origin(url: str, other: str) -> bool:
 
 
 class _Redirects(HTTPRedirectHandler):
+    """Follows redirects by HTTP; another origin gets no header, which may be a secret."""
+
     max_redirections = 5
 
     def redirect_request(

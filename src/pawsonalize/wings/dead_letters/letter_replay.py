@@ -80,12 +80,11 @@ class LetterReceipt:
     @classmethod
     def sum(cls, receipts: Iterable["LetterReceipt"]) -> "LetterReceipt":
         """Return the receipt of several letters."""
-        all_of = list(receipts)
-        accepted, duplicates = (
-            sum(one.accepted for one in all_of),
-            sum(one.duplicates for one in all_of),
-        )
-        return cls(accepted, duplicates, tuple(left for one in all_of for left in one.left))
+        accepted, duplicates, left = 0, 0, list[DeadLetter]()
+        for one in receipts:
+            accepted, duplicates = accepted + one.accepted, duplicates + one.duplicates
+            left += one.left
+        return cls(accepted, duplicates, tuple(left))
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,6 +102,7 @@ class Mentions:
 
 def _texts(data: bytes) -> Iterator[str]:
     """Yield the text, and those in it: unescaped, as JSON in JSON is, and in base64."""
+    # Read as text alone, to a depth: nobody can make this slow by what they send.
     waiting = [(data.decode("utf-8", "replace"), 0)]
     while waiting:
         text, depth = waiting.pop()

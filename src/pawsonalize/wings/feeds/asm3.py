@@ -66,6 +66,7 @@ def image_service(address: str) -> str:
     query = dict(parse_qsl(parts.query))
     if "method" not in query:
         return ""
+    # Nothing of the feed's own address goes on but the account: the rest is a password.
     kept = {name: query[name] for name in ("account",) if name in query}
     values = urlencode({**kept, "method": "animal_image"})
     return urlunsplit((parts.scheme, parts.netloc, parts.path, values, ""))

@@ -77,6 +77,7 @@ def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow
 
 def _id_columns(header: tuple[str, ...]) -> dict[str, str]:
     """Find columns that public files name as ids: `animal_id`, `_id`, `breed_id`."""
+    # Of several the longest name counts: where a table has its own `_id`, that numbers the rows.
     found: dict[str, str] = {}
     for name in sorted(header, key=len):
         plain = "".join(letter for letter in name if letter.isalnum())

@@ -1,6 +1,6 @@
 """Feeds on the console: the newest import of each, and the meanings of unknown values."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import msgspec
 from starlette.concurrency import run_in_threadpool
@@ -94,9 +94,11 @@ class FeedList(msgspec.Struct, frozen=True):
     feeds: list[ConsoleFeed]
 
 
-def feed_list(feeds: Mapping[str, ListedFeed], registry: Registry) -> FeedList:
+def feed_list(query: ViewQuery) -> FeedList:
     """Report on the feeds, and on what came of each last."""
-    listed = [_feed(name, feed, registry) for name, feed in feeds.items()]
+    fetching: Fetching = query.wings["feeds"]
+    registry = query.services.registry
+    listed = [_feed(name, feed, registry) for name, feed in fetching.feeds.items()]
     files = (one for one in registry.all(NewestImport) if one.origin == FILES)
     return FeedList(listed + [_files(one, registry) for one in files])
 
@@ -217,17 +219,12 @@ async def put_meaning(request: Request) -> Response:
     return Response(status_code=204)
 
 
-def _feed_list(query: ViewQuery) -> FeedList:
-    fetching: Fetching = query.wings["feeds"]
-    return feed_list(fetching.feeds, query.services.registry)
-
-
 PAGES = (
     Link("Feeds", _FEEDS, tab_of=_INVENTORY, place=3),
     View(
         page=_FEEDS,
         template="feeds/feeds.html",
-        read=_feed_list,
+        read=feed_list,
         content=feeds_content,
         path="/feeds",
         operation="feeds",

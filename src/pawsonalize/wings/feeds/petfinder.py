@@ -90,58 +90,43 @@ def _not(text: str) -> bool | str:
     return answer is GoodWith.NO if answer in {GoodWith.YES, GoodWith.NO} else text
 
 
-class _Breeds(msgspec.Struct, frozen=True):
-    primary: str | None = None
-    secondary: str | None = None
-    mixed: bool | None = None
+class _Part(msgspec.Struct, frozen=True):
+    """All that is read of breeds, colours, attributes, environment, photos and addresses."""
 
-
-class _Colors(msgspec.Struct, frozen=True):
     primary: str | None = None
     secondary: str | None = None
     tertiary: str | None = None
-
-
-class _Attributes(msgspec.Struct, frozen=True):
+    mixed: bool | None = None
     spayed_neutered: bool | None = None
     house_trained: bool | None = None
     special_needs: bool | None = None
-
-
-class _Environment(msgspec.Struct, frozen=True):
     children: bool | None = None
     dogs: bool | None = None
     cats: bool | None = None
-
-
-class _Photo(msgspec.Struct, frozen=True):
     full: str | None = None
     large: str | None = None
-
-
-class _Address(msgspec.Struct, frozen=True):
     postcode: str | None = None
 
 
 class _Contact(msgspec.Struct, frozen=True):
-    address: _Address | None = None
+    address: _Part | None = None
 
 
 class _Animal(msgspec.Struct, frozen=True):
     id: str | int
     species: str | None = None
     type: str | None = None
-    breeds: _Breeds | None = None
-    colors: _Colors | None = None
+    breeds: _Part | None = None
+    colors: _Part | None = None
     age: str | None = None
     gender: str | None = None
     size: str | None = None
     coat: str | None = None
-    attributes: _Attributes | None = None
-    environment: _Environment | None = None
+    attributes: _Part | None = None
+    environment: _Part | None = None
     name: str | None = None
     description: str | None = None
-    photos: list[_Photo] | None = None
+    photos: list[_Part] | None = None
     url: str | None = None
     status: str | None = None
     published_at: str | None = None
@@ -155,6 +140,7 @@ class _Wrapped(msgspec.Struct, frozen=True):
 
 
 _WRAPPED = msgspec.json.Decoder(_Wrapped)
+_NONE = _Part()
 _LIST = msgspec.json.Decoder(list[Raw])
 _ANIMAL = msgspec.json.Decoder(_Animal)
 
@@ -167,10 +153,10 @@ def read_petfinder_json(content: bytes) -> Iterator[FeedRow]:
 
 
 def _form(animal: _Animal) -> AnimalForm:
-    breeds, colours = animal.breeds or _Breeds(), animal.colors or _Colors()
-    traits = animal.attributes or _Attributes()
-    household = animal.environment or _Environment()
-    address = (animal.contact and animal.contact.address) or _Address()
+    breeds, colours = animal.breeds or _NONE, animal.colors or _NONE
+    traits = animal.attributes or _NONE
+    household = animal.environment or _NONE
+    address = (animal.contact and animal.contact.address) or _NONE
     return AnimalForm(
         id=animal.id,
         species=animal.species or animal.type or "",
@@ -201,6 +187,6 @@ def _form(animal: _Animal) -> AnimalForm:
 
 
 def _adopted_at(animal: _Animal) -> str | None:
-    changed = animal.status_changed_at
+    changed = animal.status_changed_at  # not of this stay if it was published again since
     known = animal.status == "adopted" and changed and changed >= (animal.published_at or "")
     return changed if known else None

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -66,36 +66,28 @@ _FIRST_WAIT, _LONGEST_WAIT = MINUTE, HOUR
 log = structlog.get_logger()
 
 
+@dataclass(slots=True)
 class Polling:
     """Fetches and imports the feeds that are due, under a lease; twice the same changes nothing."""
 
-    def __init__(
-        self,
-        feeds: Mapping[str, ListedFeed],
-        registry: Registry,
-        animals: Animals,
-        problems: Problems,
-        leases: Leases,
-        stopped: Callable[[], bool] = NEVER,
-    ) -> None:
-        self._feeds = feeds
-        self._registry = registry
-        self._animals = animals
-        self._problems = problems
-        self._leases = leases
-        self._stopped = stopped
-        self._begun: set[str] = set()
+    feeds: Mapping[str, ListedFeed]
+    registry: Registry
+    animals: Animals
+    problems: Problems
+    leases: Leases
+    stopped: Callable[[], bool] = NEVER
+    _begun: set[str] = field(default_factory=set)
 
     def look(self, now: int) -> int:
         """Take the feeds that are due, and return how many those were, failures included."""
         count = 0
-        for name, feed in self._feeds.items():
+        for name, feed in self.feeds.items():
             tick = feed.latest(now)
-            if tick is None or self._stopped():
+            if tick is None or self.stopped():
                 continue
             source = self._with_meanings(feed.source)
             if self._is_due(name, source, tick, now):
-                with self._leases.held(f"feed.{name}") as lease:
+                with self.leases.held(f"feed.{name}") as lease:
                     # Another server may have taken it since.
                     if lease is not None and self._is_due(name, source, tick, now):
                         self._begun.add(fingerprint(source))
@@ -107,7 +99,7 @@ class Polling:
         return count
 
     def _with_meanings(self, source: FeedSource) -> FeedSource:
-        return replace(source, how=source.how.with_meanings(self._registry))
+        return replace(source, how=source.how.with_meanings(self.registry))
 
     def _is_due(self, name: str, source: FeedSource, tick: int, now: int) -> bool:
         state, mark = self.state(name, now), fingerprint(source)
@@ -117,13 +109,13 @@ class Polling:
 
     def due(self, name: str, now: int) -> int | None:
         """When a listed feed was due last; None: never yet."""
-        return self._feeds[name].latest(now)
+        return self.feeds[name].latest(now)
 
     def take(
         self, name: str, source: FeedSource, now: int, *, allow_shrink: bool = False
     ) -> FeedReport | None:
         """Take a feed now, due or not; None if unchanged. Conflict while a server takes it."""
-        with self._leases.held(f"feed.{name}") as lease:
+        with self.leases.held(f"feed.{name}") as lease:
             if lease is None:
                 raise Conflict(f"feed {name} is being fetched by another process: wait for it")
             state = self.state(name, now)
@@ -132,7 +124,7 @@ class Polling:
 
     def state(self, name: str, now: int) -> FeedState:
         """The state of a feed."""
-        return find_or_create(self._registry, FeedState(name=name), now)
+        return find_or_create(self.registry, FeedState(name=name), now)
 
     def _import(
         self, source: FeedSource, state: FeedState, tick: int, now: int, allow_shrink: bool = False
@@ -142,18 +134,18 @@ class Polling:
             report, changes = self._fetched(source, state, now, allow_shrink)
         except Exception as error:
             reason = error.message if isinstance(error, PawsonalizeError) else repr(error)
-            if not self._stopped():
+            if not self.stopped():
                 failed: dict[str, object]
                 wait = min(_FIRST_WAIT << min(state.attempts, 16), _LONGEST_WAIT)
                 failed = {"attempts": state.attempts + 1, "not_before": now + wait}
                 if state.fingerprint != (mark := fingerprint(source)):  # it was another feed's
                     failed |= {"fingerprint": mark, "etag": "", "modified": "", "tick": 0}
                 self._save(state, now, **failed, result=reason, failed=True)
-                self._problems.report(f"feed: {state.name}", reason, now, within=_STANDS)
+                self.problems.report(f"feed: {state.name}", reason, now, within=_STANDS)
             raise
         done = {"tick": tick, "attempts": 0, "not_before": 0, "failed": False, "imported_at": now}
         self._save(state, now, **done, **changes)
-        self._problems.clear(f"feed: {state.name}", now)
+        self.problems.clear(f"feed: {state.name}", now)
         return report
 
     def _fetched(
@@ -162,12 +154,12 @@ class Polling:
         mark = fingerprint(source)
         same = state.fingerprint == mark
         known = Validators(state.etag, state.modified) if same else Validators()
-        pages = source.fetched(known, self._stopped)
+        pages = source.fetched(known, self.stopped)
         if not pages:
             return None, {"result": "not changed since"}
         how = replace(source.how, allow_shrink=allow_shrink)
-        report = replace(source, how=how).import_pages(self._animals, pages, now)
-        keep_newest_import(self._registry, state.name, how.source, report, now)
+        report = replace(source, how=how).import_pages(self.animals, pages, now)
+        keep_newest_import(self.registry, state.name, how.source, report, now)
         if report.is_refused:
             first = report.rejected[0]
             text = f"all {report.rows:,} rows were rejected; the first, {first.place}"
@@ -179,7 +171,7 @@ class Polling:
 
     def _save(self, state: FeedState, now: int, **changes: object) -> None:
         changed = {"looked_at": now} | changes
-        self._registry.change(
+        self.registry.change(
             FeedState, state.name, lambda one: msgspec.structs.replace(one, **changed), now
         )
 

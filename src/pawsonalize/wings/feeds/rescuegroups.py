@@ -29,15 +29,10 @@ class _Related(msgspec.Struct, frozen=True):
     order: int | None = None
 
 
-class _Included(msgspec.Struct, frozen=True):
-    type: str
-    id: str | int
-    attributes: _Related = _Related()
-
-
 class _Reference(msgspec.Struct, frozen=True):
     type: str
     id: str | int
+    attributes: _Related = _Related()
 
 
 class _References(msgspec.Struct, frozen=True):
@@ -76,7 +71,7 @@ class _Animal(msgspec.Struct, frozen=True):
 
 class _Document(msgspec.Struct, frozen=True):
     data: list[Raw]
-    included: list[_Included] = []
+    included: list[_Reference] = []
 
 
 _DOCUMENT = msgspec.json.Decoder(_Document)

@@ -242,6 +242,7 @@ def _listed(name: str, content: object, environment: Mapping[str, str]) -> Liste
 
 
 def _check_apart(feeds: Mapping[str, ListedFeed]) -> None:
+    """InvalidInput if a complete feed would take another one's animals for gone."""
     sources: dict[str, str] = {}
     complete = {name for name, feed in feeds.items() if feed.source.how.complete}
     for name, feed in feeds.items():

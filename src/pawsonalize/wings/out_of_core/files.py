@@ -74,6 +74,7 @@ def without(file: bytes, visitors: Collection[int], through: int) -> bytes | Non
 
 
 def _holds(arrow: Any, file: bytes, visitors: Collection[int]) -> bool:
+    # The file is sorted by visitor, so few of its groups need to be read.
     wanted = np.array(sorted(visitors), np.int64)
     reader = arrow.parquet.ParquetFile(BytesIO(file))
     for group in range(reader.metadata.num_row_groups):

@@ -41,6 +41,8 @@ _FacetTuple = tuple[Facet, ...]
 
 
 class _Met:
+    """Codes of names, with the first offset of each and how often it is met."""
+
     def __init__(self) -> None:
         self._codes: dict[str | None, int] = {}
         self.first = self.times = np.zeros(0, np.int64)
@@ -67,6 +69,8 @@ class _Met:
 
 
 class _Split:
+    """First pass: the selected rows go to the parts, with codes of this pass."""
+
     def __init__(
         self, source: LogSource, selection: TrainingSelection, types: EventTypes, files: list[Path]
     ) -> None:
@@ -118,6 +122,8 @@ class _Split:
 
 @dataclass(frozen=True, slots=True)
 class _UsersFacets:
+    """Stored facets by code, and the code of each user who has any, in order."""
+
     facets: list[_FacetTuple]
     visitor: Array
     own: Array
@@ -243,6 +249,8 @@ class LogParts:
 
 @dataclass(frozen=True, slots=True)
 class _Histories:
+    """Second pass: the rows of each part in the order of visitors, then of time."""
+
     n_users: int
     times: NDArray[np.int64]
     columns: Sequence[FacetColumn]
@@ -288,6 +296,7 @@ class _Histories:
 def _of_stored(column: FacetColumn, met: Array, stored: int) -> FacetColumn:
     if column.source != _OF_USERS:
         return column
+    # Codes of users are those that are stored, not the order in which they are met.
     codes = np.full(stored + 1, -1, np.int32)
     codes[met] = column.codes[:-1]
     return replace(column, codes=codes)

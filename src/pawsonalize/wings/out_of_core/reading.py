@@ -219,41 +219,37 @@ class TableReading:
         return self.fetched(folder, table.bring_up_to(cut.log_offset, progress))
 
 
+@dataclass(slots=True)
 class SampledLog:
-    """A sample of visitors, read as the log is: see `TrainingLog`."""
+    """A sample of visitors, read as the log is: see `TrainingLog`; `columns` are in its order."""
 
     has_digests = True
 
-    def __init__(self, columns: Columns, log: EventLog) -> None:
-        """`columns` are rows of the training table in the order of the log."""
-        self._columns = columns
-        self._log = log
+    columns: Columns
+    log: EventLog
 
     @property
     def event_types(self) -> EventTypes:
         """Meanings of the types of its events."""
-        return self._log.event_types
+        return self.log.event_types
 
     def forgotten_through(self) -> int:
         """The offset up to which events have left the log."""
-        return self._log.forgotten_through()
+        return self.log.forgotten_through()
 
     def training_rows(
         self, through: int, until: int, after: int = 0
     ) -> Iterator[Sequence[TrainingRow]]:
         """Batches, in order, of events with `after < offset <= through` and `sent_at <= until`."""
-        offset = self._columns["offset"]
+        offset = self.columns["offset"]
         first, end = np.searchsorted(offset, [after, through], side="right")
         names = ("visitor", "item", "event_type", "time", "value", "facets")
         for start in range(int(first), int(end), _BATCH):
             part = slice(start, min(start + _BATCH, int(end)))
-            columns = (self._columns[name][part].tolist() for name in names)
+            rows = {name: self.columns[name][part].tolist() for name in names}
+            rows["value"] = [None if one is None or isnan(one) else one for one in rows["value"]]
             yield [
-                (f"{visitor % 2**64:016x}", item, kind, sent_at, _value(value), facets)
-                for visitor, item, kind, sent_at, value, facets in zip(*columns, strict=True)
+                (f"{visitor % 2**64:016x}", item, kind, sent_at, value, facets)
+                for visitor, item, kind, sent_at, value, facets in zip(*rows.values(), strict=True)
                 if sent_at <= until
             ]
-
-
-def _value(value: float | None) -> float | None:
-    return None if value is None or isnan(value) else value

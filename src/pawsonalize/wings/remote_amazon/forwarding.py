@@ -53,12 +53,12 @@ class UnsentEvent:
     without: bool = False
 
 
+@dataclass(slots=True)
 class AmazonFeeding:
     """Puts events and items there."""
 
-    def __init__(self, calls: Calls, group: AmazonGroup) -> None:
-        self._calls = calls
-        self._group = group
+    calls: Calls
+    group: AmazonGroup
 
     def put_events(self, events: Sequence[Event]) -> list[UnsentEvent]:
         """Put events, those of a session in order; return what was not taken as it is.
@@ -70,7 +70,7 @@ class AmazonFeeding:
             session = event.session_id or event.user_id
             assert session is not None
             sessions.setdefault((event.user_id, session), []).append(event)
-        tracker = self._group.tracking_id
+        tracker = self.group.tracking_id
 
         def put(session: Session) -> list[UnsentEvent]:
             parts = _parts(sessions[session], _A_CALL)
@@ -82,10 +82,10 @@ class AmazonFeeding:
 
     def put_items(self, items: Iterable[Item], avro: str) -> None:
         """Put items with the attributes that the dataset there has; it is made if there is none."""
-        dataset = self._group.dataset("Items", _categorical(avro))
+        dataset = self.group.dataset("Items", _categorical(avro))
         for part in _parts(items, _A_CALL):
             batch = [_item(one, dataset) for one in part]
-            self._calls.events("put_items", datasetArn=dataset.arn, items=batch)
+            self.calls.events("put_items", datasetArn=dataset.arn, items=batch)
 
     def _put(self, tracker: str, session: Session, part: Sequence[Event]) -> list[UnsentEvent]:
         try:
@@ -111,7 +111,7 @@ class AmazonFeeding:
     def _send(self, tracker: str, session: Session, events: list[dict[str, Any]]) -> None:
         user, session_id = session
         who = {"sessionId": session_id} | ({} if user is None else {"userId": user})
-        self._calls.events("put_events", trackingId=tracker, eventList=events, **who)
+        self.calls.events("put_events", trackingId=tracker, eventList=events, **who)
 
 
 def _is_too_long(event: Event) -> bool:
@@ -119,6 +119,7 @@ def _is_too_long(event: Event) -> bool:
 
 
 def _event(event: Event) -> dict[str, Any]:
+    # The id of an answer is ours alone, and means nothing there.
     form: dict[str, Any] = {
         "eventId": event.event_id,
         "eventType": event.event_type,
@@ -146,6 +147,7 @@ def _item(item: Item, dataset: AmazonDataset) -> dict[str, Any]:
 
 
 def _categorical(avro: str) -> str:
+    # No model there learns from texts that are not marked as categories.
     schema = json.loads(avro)
     for field in schema["fields"]:
         if "string" in field["type"] and isinstance(field["type"], list):
@@ -176,44 +178,34 @@ class Forwarding(Resource, frozen=True, kw_only=True):
     last_sent_at: int | None = None
 
 
+@dataclass(slots=True)
 class Forwarder:
     """Forwards the events of the default dataset group."""
 
-    def __init__(
-        self,
-        event_log: EventLog,
-        registry: Registry,
-        feeding: AmazonFeeding,
-        name: str,
-        *,
-        from_the_start: bool,
-        now: Callable[[], int],
-    ) -> None:
-        """Forward to the group `name`; `from_the_start`, or what comes from now on."""
-        self._name = name
-        self._log = event_log
-        self._registry = registry
-        self._feeding = feeding
-        self._from_the_start = from_the_start
-        self._now = now
+    event_log: EventLog
+    registry: Registry
+    feeding: AmazonFeeding
+    name: str
+    from_the_start: bool
+    now: Callable[[], int]
 
     def state(self) -> Forwarding:
         """Return the state; forwarding begins with the first call."""
-        if (found := self._registry.find(Forwarding, self._name)) is not None:
+        if (found := self.registry.find(Forwarding, self.name)) is not None:
             return found
-        through = 0 if self._from_the_start else self._log.head()
+        through = 0 if self.from_the_start else self.event_log.head()
         with suppress(AlreadyExists):  # another process was faster
-            begun = Forwarding(name=self._name, through=through)
-            return self._registry.create(begun, self._now())
-        return self._registry.get(Forwarding, self._name)
+            begun = Forwarding(name=self.name, through=through)
+            return self.registry.create(begun, self.now())
+        return self.registry.get(Forwarding, self.name)
 
     def forward(self) -> int:
         """Put new events, part by part, under the lease; return their number."""
-        put, head = 0, self._log.head()
+        put, head = 0, self.event_log.head()
         while (state := self.state()).through < head:
-            rows = self._log.read(state.through, head, _ROWS)
+            rows = self.event_log.read(state.through, head, _ROWS)
             events = [row.event for row in rows if row.event.dataset_group == DEFAULT_DATASET_GROUP]
-            refusals = self._feeding.put_events(events) if events else []
+            refusals = self.feeding.put_events(events) if events else []
             through = rows[-1].offset if len(rows) == _ROWS else head
             self._note(through, len(events), refusals)
             put += len(events)
@@ -229,7 +221,7 @@ class Forwarder:
             log.error(text, event_id=one.event_id, reason=one.reason)
         lost = [one for one in refusals if not one.without]
         newest = f"{refusals[-1].event_id}: {refusals[-1].reason}"[:500] if refusals else None
-        now = self._now()
+        now = self.now()
 
         def noted(state: Forwarding) -> Forwarding:
             return replace(
@@ -242,4 +234,4 @@ class Forwarder:
                 last_sent_at=now if put else state.last_sent_at,
             )
 
-        self._registry.change(Forwarding, self._name, noted, now)
+        self.registry.change(Forwarding, self.name, noted, now)

@@ -97,6 +97,7 @@ class AmazonTraining:
             return HeldOutMetrics({}, error.message)
 
     def _patiently(self, phase: str, report: Report, done: Callable[[], bool]) -> None:
+        """Try until it is done, and again after every time without an answer."""
         while True:
             report(Progress(phase), None)
             pause = self.personalize.check_seconds if phase == _PHASE else _WAIT_SECONDS

@@ -129,6 +129,7 @@ def _loop(
 
 @contextmanager
 def _stopping() -> Iterator[threading.Event]:
+    # A signal only sets the event, so the batch that is being stored is stored first.
     stop = threading.Event()
     before = {
         one: signal.signal(one, lambda *_: stop.set()) for one in (signal.SIGTERM, signal.SIGINT)

@@ -66,25 +66,17 @@ class _Found(NamedTuple):
     place: str
 
 
+@dataclass(slots=True)
 class Consumer:
     """Takes one stream's records, batch by batch, in one thread."""
 
-    def __init__(
-        self,
-        stream: Stream,
-        source: StreamSource,
-        ingest: Ingest,
-        refused: KeepRefusals,
-        now: Callable[[], int],
-        on_batch: Callable[[BatchCounts], object] = lambda _counts: None,
-    ) -> None:
-        self.stream = stream
-        self._source = source
-        self._ingest = ingest
-        self._keep = refused
-        self._now = now
-        self._on_batch = on_batch
-        self._pending: Sequence[Record] = ()
+    stream: Stream
+    source: StreamSource
+    ingest: Ingest
+    refused: KeepRefusals
+    now: Callable[[], int]
+    on_batch: Callable[[BatchCounts], object] = lambda _counts: None
+    _pending: Sequence[Record] = ()
 
     def step(self, wait: float) -> BatchCounts:
         """Take the next batch; wait up to `wait` seconds for one. After an error, call it again."""
@@ -95,18 +87,18 @@ class Consumer:
         counts = self._take(self._pending)
         self.stream.acknowledge(self._pending)
         self._pending = ()
-        self._on_batch(counts)
+        self.on_batch(counts)
         return counts
 
     def _take(self, records: Sequence[Record]) -> BatchCounts:
-        now = self._now()
+        now = self.now()
         found = [one for record in records for one in self._parts(record)]
         refusals: list[RefusedInput] = []
         flags: list[bool] = []
         for start in range(0, len(found), _PARTS_AT_ONCE):
             flags += self._store(found[start : start + _PARTS_AT_ONCE], now, refusals)
         if refusals:
-            self._keep(refusals)
+            self.refused(refusals)
         stored = sum(flags)
         reasons = Counter(one.field or one.code for one in refusals)
         return BatchCounts(len(records), stored, len(flags) - stored, reasons)
@@ -114,7 +106,7 @@ class Consumer:
     def _parts(self, record: Record) -> list[_Found]:
         place = f"{record.shard}/{record.sequence}"
         try:
-            parts = unpack(record.data, Origin(f"{self._source.name}/{place}", record.arrived_at))
+            parts = unpack(record.data, Origin(f"{self.source.name}/{place}", record.arrived_at))
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not stop the stream
             return [_Found(Unreadable(record.data, _as_refusal(error)), place)]
         if len(parts) == 1:
@@ -124,8 +116,8 @@ class Consumer:
     def _store(self, found: Sequence[_Found], now: int, refusals: list[RefusedInput]) -> list[bool]:
         try:
             parts = [one.part for one in found]
-            events, refused = self._ingest.read(parts, now, self._source.dataset_group)
-            flags = self._ingest.put_here(events)
+            events, refused = self.ingest.read(parts, now, self.source.dataset_group)
+            flags = self.ingest.put_here(events)
         except (StorageUnavailable, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001 - the one that it lies at must not stop the stream
@@ -140,8 +132,8 @@ class Consumer:
 
     def _refusal(self, found: _Found, now: int, why: InvalidInput | Rejection) -> RefusedInput:
         return RefusedInput(
-            self._source.shown,
-            self._source.dataset_group,
+            self.source.shown,
+            self.source.dataset_group,
             now,
             bytes(found.part.raw),
             code=why.code,

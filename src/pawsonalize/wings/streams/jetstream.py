@@ -242,7 +242,7 @@ class JetStream:
     def _fetched(self, places: Sequence[_Place], limit: int) -> list[Record]:
         records: list[Record] = []
         self._turn += 1
-        turn = self._turn % max(1, len(places))
+        turn = self._turn % max(1, len(places))  # another shard is first each time
         for place in chain(places[turn:], places[:turn]):
             feed = place.feed
             while feed is not None and feed.fetched and len(records) < limit:

@@ -40,27 +40,21 @@ def check_tracing(settings: Settings) -> None:
             import opentelemetry.exporter.otlp.proto.http.trace_exporter  # noqa: PLC0415
             import opentelemetry.instrumentation.utils  # noqa: F401, PLC0415
         except ModuleNotFoundError as error:
-            raise InvalidInput(
-                "traces_url needs OpenTelemetry: pip install 'pawsonalize[otel]'",
-                field="traces_url",
-            ) from error
+            text = "traces_url needs OpenTelemetry: pip install 'pawsonalize[otel]'"
+            raise InvalidInput(text, field="traces_url") from error
 
 
 @contextmanager
 def tracing(settings: Settings, *_parts: object) -> Iterator[None]:
     """Make spans while the block runs, if there is a `traces_url`; send the last at its end."""
-    if not settings.part(TracingSettings).traces_url:
+    if not (url := settings.part(TracingSettings).traces_url):
         yield
         return
     check_tracing(settings)
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415
-        OTLPSpanExporter,
-    )
+    from opentelemetry.exporter.otlp.proto.http import trace_exporter  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-    with tracing_to(
-        BatchSpanProcessor(OTLPSpanExporter(endpoint=settings.part(TracingSettings).traces_url))
-    ):
+    with tracing_to(BatchSpanProcessor(trace_exporter.OTLPSpanExporter(endpoint=url))):
         yield
 
 
