@@ -94,8 +94,9 @@ class TrainingProcesses:
         """
         version = self._registry.get(SolutionVersion, name)
         while version.status not in {Status.ACTIVE, Status.CREATE_STOPPING}:
+            stopping = moved(version, Status.CREATE_STOPPING)  # Conflict if it has ended
             try:
-                version = self._registry.update(moved(version, Status.CREATE_STOPPING), now)
+                version = self._registry.update(stopping, now)
             except Conflict:  # the training reported its progress meanwhile
                 version = self._registry.get(SolutionVersion, name)
         if version.status is Status.CREATE_STOPPING:
