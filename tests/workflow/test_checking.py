@@ -152,6 +152,18 @@ def test_where_the_default_dataset_group_is_empty_the_others_are_retrained(tmp_p
     }
 
 
+@pytest.mark.parametrize(
+    ("trigger", "fate"), [(Trigger.SCHEDULE, Fate.SKIPPED), (Trigger.COMMAND, Fate.FAILED)]
+)
+def test_without_any_event_a_schedule_alarms_nobody_and_a_person_is_told(
+    tmp_path: Path, trigger: Trigger, fate: Fate
+) -> None:
+    with opened(make_service(tmp_path / "data", train=False)) as adapters:
+        adapters.log.erase()
+        record = check(adapters, trigger=trigger)
+    assert set(fates(record).values()) == {fate}
+
+
 def test_new_events_of_one_dataset_group_are_nothing_new_for_another(adapters: Adapters) -> None:
     put_events(adapters, 40)
     serve(adapters, "cats", T0 + HOUR)

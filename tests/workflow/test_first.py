@@ -1,7 +1,7 @@
 """The first retraining begins by itself, once, and again where that may lead anywhere."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -60,6 +60,19 @@ def test_it_begins_once_there_is_enough_to_learn_from(runs: Runs, log: EventLog)
     add(log, 1)
     for place, server in enumerate(servers):
         server.look(T0 + place)
+    assert [record.trigger for record in runs.newest(9)] == [Trigger.FIRST]
+
+
+def test_events_of_other_dataset_groups_begin_no_training_of_a_log_without_any(
+    runs: Runs, log: EventLog
+) -> None:
+    first = FirstRun(runs, log, lambda: False, 100, T0)
+    log.append([replace(event(f"o{n}", at=n), dataset_group="other") for n in range(300)])
+    add(log, 99)
+    first.look(T0)
+    assert runs.newest(9) == []
+    add(log, 1)
+    first.look(T0)
     assert [record.trigger for record in runs.newest(9)] == [Trigger.FIRST]
 
 

@@ -54,6 +54,8 @@ class Learning:
         if self.first_run is None:
             return ": run pawsonalize train."
         needed = self.first_run.events_needed
+        if events >= needed:
+            events = self.log.rows_through(events)  # the log is also other dataset groups'
         if events < needed:
             there_are = "there is 1 event" if events == 1 else f"there are {events:,} events"
             return f": {there_are}, and the first training begins with {needed:,}."

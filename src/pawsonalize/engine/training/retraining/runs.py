@@ -145,7 +145,11 @@ class FirstRun:
         if events < self.events_needed:
             return
         last = next(iter(self.runs.newest(1)), None)
-        if last is None or self._is_worth_another(last, events):
+        if last is not None and not self._is_worth_another(last, events):
+            return
+        if (
+            self.log.rows_through(events) >= self.events_needed
+        ):  # of its own: others have logs of theirs
             with suppress(Conflict):  # another server was faster
                 self.runs.begin(Trigger.FIRST, now)
 
