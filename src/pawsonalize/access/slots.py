@@ -22,15 +22,14 @@ _LONGEST_WAIT = 1.0  # seconds: after a long report the next page must not seem 
 class HeavyReads:
     """Makes a few reports at a time, in threads of their own; `waiting` more may wait.
 
-    Where one takes seconds, let few wait: each has a turn of its dataset group meanwhile, and a
-    server that ends answers all of them first.
-
     With a `share`, which is for one at a time, they take that share of one processor's time in the
-    long run. What was not used is saved, a tenth of a second at most: somebody who looks at a few
-    pages waits for none, and reports that are asked for all the time leave the rest of the
-    interpreter to answers. A report waits one second at most for those before it.
+    long run, so that the rest of the interpreter is left to answers. A tenth of a second that was
+    not used is saved: somebody who looks at a few pages waits for none. A report waits one second
+    at most for those before it.
     """
 
+    # Where one takes seconds, let few wait: each has a turn of its dataset group meanwhile, and a
+    # server that ends answers all of them first.
     def __init__(
         self, at_once: int = 1, share: float | None = None, waiting: int = _WAITING
     ) -> None:

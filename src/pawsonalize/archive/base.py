@@ -6,6 +6,7 @@ A key is a relative path of plain names, `2026/11/24/15/events-1.jsonl.zst`. Eve
 raise StorageUnavailable.
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -15,36 +16,34 @@ class ObjectStore(Protocol):
     """Objects by key, each written whole or not at all."""
 
     def put(self, key: str, data: bytes) -> None:
-        """Create an object, durably: when this returns, a power cut does not undo it.
-
-        Putting the same bytes again changes nothing; Conflict if the key holds other bytes.
-        """
-        ...
+        """Create an object durably; the same bytes again change nothing, others are a Conflict."""
 
     def replace(self, key: str, content: bytes | Path) -> None:
         """Create an object or replace it, durably; a file is not read into memory whole."""
-        ...
 
     def get(self, key: str) -> bytes:
         """The bytes of an object; NotFound if there is none."""
-        ...
 
     def fetch(self, key: str, file: Path) -> None:
         """Write an object into a local file, part by part; NotFound without it."""
-        ...
 
     def delete(self, key: str) -> None:
         """Remove an object, if it is there."""
-        ...
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """The keys below a folder (`2026/11`, "" for all), in no promised order."""
-        ...
 
     def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """The keys below a folder, and the bytes of their objects, in no promised order."""
-        ...
 
     def changes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
         """The same with the moments when the objects came there, in milliseconds."""
-        ...
+
+
+def sync(path: Path) -> None:
+    """Make a file's bytes durable, or a folder's names."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

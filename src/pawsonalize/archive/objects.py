@@ -19,7 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore as ObstoreStore
 from obstore.store import from_url
 
-from pawsonalize.archive.base import ObjectStore
+from pawsonalize.archive.base import ObjectStore, sync
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.domain.times import SECOND
 
@@ -113,7 +113,7 @@ class LocalObjects:
 
     def _sync_names(self, path: Path) -> None:
         for folder in (path.parent, *path.parent.parents):
-            _sync(folder)
+            sync(folder)
             if folder == self._folder:
                 break
 
@@ -153,16 +153,7 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync(folder.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Make the names in a folder durable, as fsync of a file does for its bytes."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync(folder.parent)
 
 
 @contextmanager

@@ -1,12 +1,12 @@
 """Events as a Parquet file, which is written whole or not at all."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from pawsonalize.archive.base import sync
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.events import LoggedEvent
 
@@ -45,7 +45,7 @@ def parquet_file(path: Path) -> Iterator[Write]:
                     return len(rows)
 
                 yield counted
-            _sync(draft)
+            sync(draft)
             _put(draft, path, is_empty=not written)
         finally:
             draft.unlink(missing_ok=True)
@@ -59,7 +59,7 @@ def parquet_file(path: Path) -> Iterator[Write]:
 def _put(draft: Path, path: Path, *, is_empty: bool) -> None:
     if not is_empty:
         draft.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
         return
     path.unlink(missing_ok=True)
     draft.unlink()
@@ -71,6 +71,7 @@ def _put(draft: Path, path: Path, *, is_empty: bool) -> None:
 def _writing(file: Any) -> Iterator[Callable[[Sequence[LoggedEvent]], None]]:
     arrow = _pyarrow()
     schema = _schema(arrow)
+    names = [name for name in schema.names if name != "offset"]
     with arrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         waiting: list[Any] = []
 
@@ -80,20 +81,14 @@ def _writing(file: Any) -> Iterator[Callable[[Sequence[LoggedEvent]], None]]:
                 waiting.clear()
 
         def write(rows: Sequence[LoggedEvent]) -> None:
-            columns = _columns(rows, schema.names)
+            columns = {name: [getattr(row.event, name) for row in rows] for name in names}
+            columns["offset"] = [row.offset for row in rows]
             waiting.append(arrow.Table.from_pydict(columns, schema=schema))
             if sum(table.nbytes for table in waiting) >= _GROUP_BYTES:
                 flush()
 
         yield write
         flush()
-
-
-def _columns(rows: Sequence[LoggedEvent], names: Sequence[str]) -> dict[str, list[Any]]:
-    return {
-        name: [row.offset if name == "offset" else getattr(row.event, name) for row in rows]
-        for name in names
-    }
 
 
 def _schema(arrow: Any) -> Any:
@@ -122,11 +117,3 @@ def _pyarrow() -> Any:
             "Parquet needs pyarrow: install pawsonalize[parquet]", field="parquet"
         ) from error
     return pyarrow
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -27,7 +27,6 @@ class ArtefactStore(Protocol):
 
         Conflict if there is one of that name; StorageUnavailable if it cannot be written.
         """
-        ...
 
     def load(self, location: str) -> tuple[ModelCard, Arrays]:
         """Read an artefact. Its arrays are read-only and shared between processes.
@@ -35,46 +34,30 @@ class ArtefactStore(Protocol):
         CorruptArtefact if it is missing, or not what was written; StorageUnavailable if it cannot
         be reached right now.
         """
-        ...
 
     def array(self, location: str, name: str) -> NDArray[Any] | None:
         """One array, unchecked; None without that name, CorruptArtefact if it cannot be read."""
-        ...
 
     def locations(self, prefix: str) -> list[str]:
         """The locations of the artefacts whose name begins with `prefix`, sorted."""
-        ...
 
     def sizes(self) -> dict[str, int]:
         """The bytes of every artefact, by its location."""
-        ...
 
     def export(self, location: str, folder: Path) -> None:
-        """Write the files of an artefact into an empty folder, as `files.read` reads them.
-
-        CorruptArtefact if it is missing or damaged; StorageUnavailable as `load`.
-        """
-        ...
+        """Write its files into an empty folder, as `files.read` reads them; raises as `load`."""
 
     def bring_back(self, location: str, folder: Path) -> None:
-        """Store the files of an exported artefact, which is listed then under its location.
-
-        CorruptArtefact if they are damaged; Conflict if another artefact is there.
-        """
-        ...
+        """List an exported artefact under its location; CorruptArtefact if damaged, or Conflict."""
 
     def remove(self, location: str) -> None:
         """Delete an artefact, if it is there. It is gone at once, though deleting takes a while."""
-        ...
 
     def sweep(self, is_dead: Callable[[str], bool] = nobody) -> int:
         """Delete what dead writers left, as the lock or `is_dead` of a location tells; how many."""
-        ...
 
     def forget_removed(self) -> None:
         """Delete the copies that this machine has of artefacts that are removed."""
-        ...
 
     def unfinished(self) -> list[str]:
         """The locations of what is half written, or removed and not deleted yet, sorted."""
-        ...

@@ -18,6 +18,7 @@ from uuid import uuid4
 import msgspec
 import numpy as np
 
+from pawsonalize.archive.base import sync
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.data import Arrays
 from pawsonalize.storage import data_folder
@@ -80,15 +81,6 @@ def digest_of(file: Path) -> str:
     """The SHA-256 of a file, in hexadecimal."""
     with file.open("rb") as content:
         return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def sync(path: Path) -> None:
-    """Make a file's bytes durable, or a folder's names."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -213,10 +205,9 @@ class ArtefactCache:
         return found
 
     def _folders(self) -> list[Path]:
-        try:
+        with suppress(FileNotFoundError):
             return [one for one in self._root.iterdir() if not one.name.startswith(DRAFT)]
-        except FileNotFoundError:
-            return []
+        return []
 
     def _make_room(self, size: int) -> None:
         used = [(_used_at(folder), size_of(folder), folder) for folder in self._folders()]

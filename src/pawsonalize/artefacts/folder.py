@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize.archive.base import sync
 from pawsonalize.artefacts import files
 from pawsonalize.artefacts.base import nobody
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, StorageUnavailable
@@ -111,7 +112,7 @@ class FolderArtefacts:
             with files.new_draft(self._root) as draft:
                 yield draft
                 draft.rename(self._root / name)
-            files.sync(self._root)
+            sync(self._root)
         except OSError as error:
             if (self._root / name).is_dir():
                 raise Conflict(f"there is a model named {name} already") from error

@@ -82,11 +82,11 @@ class AccessKey(Resource, frozen=True, kw_only=True):
 
     @property
     def is_public(self) -> bool:
-        """Whether it stands in pages, where everybody can read it."""
+        """True if it stands in pages, where everybody can read it."""
         return set(self.scopes) == {Scope.BROWSER}
 
     def is_expired(self, now: int) -> bool:
-        """Whether it is refused by now."""
+        """True if it is refused by now."""
         return self.expires_at is not None and now >= self.expires_at
 
 

@@ -32,17 +32,13 @@ class Campaigns:
         return self._registry.find(Campaign, name)
 
     def create(self, campaign: Campaign, version: str | None, now: int) -> Campaign:
-        """Store a campaign that asks for its first version; that update is CREATE PENDING.
-
-        Without a version it waits for the first one from a training or a retraining. AlreadyExists
-        if the name is taken; Conflict and InvalidInput as `update`.
-        """
+        """Store a campaign, whose first update is CREATE PENDING; raises as `update`."""
+        # Without a version it waits for the first one from a training or a retraining.
         self._check(campaign, version)
-        if version is None:
-            return self._registry.create(campaign, now)
-        update = CampaignUpdate(solution_version=version, requested_at=now)
-        wanted = msgspec.structs.replace(campaign, latest_update=update)
-        return self._registry.create(wanted, now)
+        if version is not None:
+            update = CampaignUpdate(solution_version=version, requested_at=now)
+            campaign = msgspec.structs.replace(campaign, latest_update=update)
+        return self._registry.create(campaign, now)
 
     def update(
         self,

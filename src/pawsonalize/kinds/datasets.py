@@ -93,7 +93,7 @@ def actions_of(dataset_group: str) -> str:
 
 
 def is_of_actions(dataset_type: DatasetType) -> bool:
-    """Whether the dataset is one of actions, or of interactions with them."""
+    """True if the dataset is one of actions, or of interactions with them."""
     return dataset_type in _ITEMS_OF
 
 

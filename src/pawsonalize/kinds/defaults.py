@@ -79,12 +79,5 @@ def _avro(dataset_type: DatasetType) -> str:
         {"name": name, "type": kind if name in _KEYS else ["null", kind]}
         for name, kind in _COLUMNS[dataset_type].items()
     ]
-    return json.dumps(
-        {
-            "type": "record",
-            "name": dataset_type.value,
-            "namespace": "com.amazonaws.personalize.schema",
-            "fields": fields,
-            "version": "1.0",
-        }
-    )
+    names = {"name": dataset_type.value, "namespace": "com.amazonaws.personalize.schema"}
+    return json.dumps({"type": "record", **names, "fields": fields, "version": "1.0"})

@@ -106,10 +106,7 @@ class ChildProcesses:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(self, name: str, arguments: Sequence[str] = (), *, lock: int | None = None) -> None:
-        """Run the command with these arguments; returns at once. OSError if it cannot be started.
-
-        The child holds `lock`, the descriptor of a lock's file, in which its process id is written.
-        """
+        """Start the command; the child holds `lock`, in which its id stands. May be an OSError."""
         child = subprocess.Popen(  # noqa: S603 - the service's own command
             [*self._command, *arguments],
             env=self._environment,
@@ -137,8 +134,7 @@ class ChildProcesses:
         ended = self._running.pop(name, None)  # another thread may have seen the end first
         if ended is None:
             return None
-        if ended.stdin is not None:
-            ended.stdin.close()
+        _close_input(ended)
         return child.returncode
 
     def reap(self) -> None:
@@ -161,13 +157,16 @@ class ChildProcesses:
         if child.poll() is None:
             child.send_signal(sign)
             child.wait()
-        if child.stdin is not None:
-            child.stdin.close()
+        _close_input(child)
 
     def wait(self, name: str, seconds: float) -> None:
         """Wait so long for the child to end, if there is one; then forget it."""
         if (child := self._running.pop(name, None)) is not None:
             with suppress(subprocess.TimeoutExpired):
                 child.wait(seconds)
-            if child.stdin is not None:
-                child.stdin.close()
+            _close_input(child)
+
+
+def _close_input(child: subprocess.Popen[bytes]) -> None:
+    if child.stdin is not None:
+        child.stdin.close()

@@ -72,11 +72,11 @@ class Status(StrEnum):
 
     @property
     def is_settled(self) -> bool:
-        """Whether it stays so until a new request."""
+        """True if it stays so until a new request."""
         return self in {Status.ACTIVE, Status.INACTIVE, Status.CREATE_FAILED, Status.CREATE_STOPPED}
 
     def may_become(self, other: "Status") -> bool:
-        """Whether the drawing above has an arrow to that status."""
+        """True if the drawing above has an arrow to that status."""
         return other in _NEXT[self]
 
 
@@ -136,5 +136,5 @@ def moved(resource: ResourceT, status: Status, **changes: Any) -> ResourceT:
 
 
 def is_name(name: str) -> bool:
-    """Whether a resource may have this name: it is also a folder's and part of a path."""
+    """True if a resource may have this name: it is also a folder's and part of a path."""
     return _NAME.fullmatch(name) is not None

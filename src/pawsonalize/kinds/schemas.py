@@ -27,11 +27,8 @@ def new_schema(
     dataset_type: DatasetType | None = None,
     asked: Mapping[str, Any] | None = None,
 ) -> DatasetSchema:
-    """A schema to be stored, of Avro record JSON.
-
-    Without a `dataset_type` the name of the record tells which it is, or else its fields.
-    InvalidInput says what is missing or malformed.
-    """
+    """A schema of Avro record JSON; InvalidInput says what is missing or malformed."""
+    # Without a type the name of the record tells which it is, or else its fields.
     dataset_type = dataset_type or _type_of(avro)
     Schema.parse(avro, dataset_type)
     return DatasetSchema(name=name, dataset_type=dataset_type, avro=avro, asked=asked or {})

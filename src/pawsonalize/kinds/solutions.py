@@ -202,6 +202,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
 
 
 _PANEL = "Models"
+_VERSION = "recommender-20260517T093000000Z-1f2e3d"
 
 
 def _create_solution(parts: Any, values: Values, now: int) -> Any:
@@ -352,16 +353,8 @@ VERSION_KIND = Kind(
         columns=("name", "status", "recipe", "mode", "events", "created_at"),
         filter="Only versions of this solution.",
         ls_example="--solution recommender",
-        show=(
-            "Show a solution version; of one in training, how far it is.",
-            "recommender-20260517T093000000Z-1f2e3d",
-        ),
+        show=("Show a solution version; of one in training, how far it is.", _VERSION),
         look=lambda parts, name, now: parts.trainings.look(name, now),
-        actions={
-            "stop": (
-                "Stop a training on this machine; nothing of it is kept.",
-                "recommender-20260517T093000000Z-1f2e3d",
-            )
-        },
+        actions={"stop": ("Stop a training on this machine; nothing of it is kept.", _VERSION)},
     ),
 )

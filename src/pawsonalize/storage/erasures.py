@@ -221,7 +221,7 @@ class ErasureTable(TableAccess):
         return self._read(select(erasures).where(begins))
 
     def ids(self) -> dict[str, bool]:
-        """Whether its steps are done, by the id of each."""
+        """True if its steps are done, by the id of each."""
         found = self._rows(select(erasures.c.erasure_id, erasures.c.done_at))
         return {row[0]: row[1] is not None for row in found}
 

@@ -79,7 +79,7 @@ class ReadReplica:
             return str(connection.scalar(_HEAD))
 
     def has_all(self, head: str, within: float = 0.0) -> bool:
-        """Whether the replica has all up to there, now or within so many seconds."""
+        """True if the replica has all up to there, now or within so many seconds."""
         ends = time.monotonic() + within
         while (behind := self._behind(head)) is not None and behind > 0:
             if time.monotonic() >= ends:
@@ -140,12 +140,12 @@ class _Reading:
         if self._at_replica is None:
             return getattr(self._connection(), name)
         found = getattr(self._at_replica, name)
-        return self._or_at_primary(name, found) if callable(found) else found
+        if not callable(found):
+            return found
 
-    def _or_at_primary(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def called(*args: Any, **kwargs: Any) -> Any:
             try:
-                return in_time(call)(*args, **kwargs)
+                return in_time(found)(*args, **kwargs)
             except DataError:  # it would fail anywhere
                 raise
             except SQLAlchemyError as error:

@@ -48,11 +48,7 @@ class Resources(TableAccess):
         before: tuple[int, str] | None = None,
         statuses: Sequence[str] = (),
     ) -> builtins.list[ResourceRow]:
-        """Resources of a kind, newest first.
-
-        With `parent`, only those that belong to it; with `statuses`, only those in one of them.
-        With `before`, a (created_at, name), only those that come after it in this order.
-        """
+        """Resources of a kind, newest first: of a parent, in statuses, after (created_at, name)."""
         age = (resources.c.created_at, resources.c.name)
         wanted = select(resources).where(resources.c.kind == kind)
         if parent is not None:

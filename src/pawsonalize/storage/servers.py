@@ -37,7 +37,7 @@ class ServerProcess:
 
     @property
     def is_background(self) -> bool:
-        """Whether it is a training or another process beside the servers."""
+        """True if it is a training or another process beside the servers."""
         return not set(self.roles) & set(ROLES)
 
     @property
@@ -51,12 +51,11 @@ class ServerTable(TableAccess):
 
     def beat(self, server: ServerProcess) -> None:
         """Show that it lives, and what it serves; StorageUnavailable if its program is outdated."""
-        # From then on all its calls of this database fail.
         serves = msgspec.json.encode(server.serves, order="sorted").decode()
         counted = {"beats": servers.c.beats + 1, "serves": serves}
         with self._database.writing() as connection:
             reason = why_refused(connection, self._database.shown_url)
-            if reason is not None:
+            if reason is not None:  # from now on all calls of this database fail
                 self._database.refuse(reason)
                 raise StorageUnavailable(reason)
             mine = update(servers).where(servers.c.name == server.name).values(counted)
@@ -72,11 +71,8 @@ class ServerTable(TableAccess):
         """Every process that has not been taken out, dead or alive, by name."""
         found = []
         for row in self._mappings(select(servers).order_by(servers.c.name)):
-            lists = {
-                "roles": tuple(row["roles"].split(",")),
-                "serves": _SERVES.decode(row["serves"]),
-            }
-            found.append(ServerProcess(**{**row, **lists}))
+            roles, serves = tuple(row["roles"].split(",")), _SERVES.decode(row["serves"])
+            found.append(ServerProcess(**{**row, "roles": roles, "serves": serves}))
         return found
 
 
@@ -133,7 +129,7 @@ class Servers:
         return [ServerState(one, self._lives(one.name)) for one in self._seen]
 
     def nobody(self, role: str) -> bool:
-        """Whether it is clear that no process with the role lives."""
+        """True if it is clear that no process with the role lives."""
         if self._since is None or self.steady() - self._since < GONE_SECONDS:
             return False  # those that are just beginning have time to say so
         return all(one.lives is False for one in self.states() if role in one.server.roles)

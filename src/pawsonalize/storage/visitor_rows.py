@@ -32,11 +32,9 @@ class RowsOfWing(Protocol):
         self, erasure: Erasure, names: ErasedNames, groups: Sequence[str]
     ) -> Iterator[Delete]:
         """Yield what deletes those about the visitors, from before the erasure was noted."""
-        ...
 
     def find(self, groups: Sequence[str], visitors: Collection[str]) -> set[tuple[str, str, str]]:
         """Return kind, name and hash of the visitors, by their hashes, whom the rows name."""
-        ...
 
 
 class VisitorRows(TableAccess):

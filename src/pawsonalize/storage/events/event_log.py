@@ -74,7 +74,7 @@ class EventLog(Histories):
         self._keeps_raw = keeps_raw
 
     has_digests: ClassVar[bool] = False
-    """Whether training rows name visitors by digests of their keys."""
+    """True if training rows name visitors by digests of their keys."""
 
     @property
     def event_types(self) -> EventTypes:

@@ -134,16 +134,13 @@ class Impression:
 
     @property
     def is_seen(self) -> bool:
-        """Whether somebody sees its items: not in a replay, nor in a caller's ranked list."""
+        """True if somebody sees its items: not in a replay, nor in a caller's ranked list."""
         shown = {RECOMMENDATION, ANIMALS, SIMILAR_ANIMALS}
         return self.question in shown and self.as_of == self.answered_at
 
 
 class Impressions(GroupTables):
-    """The impressions table.
-
-    `append`, `forget` and `versions_after` are about all dataset groups, the others about one.
-    """
+    """The answers; `append`, `forget` and `versions_after` are about all dataset groups."""
 
     def append(self, batch: Sequence[Impression]) -> None:
         """Store in one transaction; answers to visitors who were erased since are left out."""

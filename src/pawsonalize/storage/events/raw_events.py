@@ -92,22 +92,19 @@ def take_out_raws(connection: Connection, which: ColumnElement[bool]) -> None:
     for first, last in connection.execute(spans).all():
         place = bisect_left(offsets, first)
         if place < len(offsets) and offsets[place] <= last:
-            _rewrite(connection, first, set(offsets))
+            this = raw_events.c.first == first
+            packed = connection.scalars(select(raw_events.c.packed).where(this)).one()
+            held, without = _unpacked(packed), set(offsets)
+            kept = [one for one in held if one[0] not in without]
+            if not kept:
+                connection.execute(delete(raw_events).where(this))
+            elif len(kept) < len(held):
+                values = {"last": kept[-1][0], "packed": _packed(kept)}
+                connection.execute(update(raw_events).where(this).values(values))
 
 
 def _overlapping(first: int, last: int) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     return raw_events.c.first <= last, raw_events.c.last >= first
-
-
-def _rewrite(connection: Connection, first: int, without: set[int]) -> None:
-    this = raw_events.c.first == first
-    held = _unpacked(connection.scalars(select(raw_events.c.packed).where(this)).one())
-    kept = [one for one in held if one[0] not in without]
-    if not kept:
-        connection.execute(delete(raw_events).where(this))
-    elif len(kept) < len(held):
-        values = {"last": kept[-1][0], "packed": _packed(kept)}
-        connection.execute(update(raw_events).where(this).values(values))
 
 
 def _packed(raws: Sequence[tuple[int, str]]) -> bytes:

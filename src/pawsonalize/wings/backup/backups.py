@@ -14,6 +14,7 @@ from pawsonalize import __version__
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.databases import open_artefacts, root_key_file
 from pawsonalize.app.new_files import check_new
+from pawsonalize.archive.base import sync
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts import files
 from pawsonalize.domain.errors import (
@@ -299,6 +300,6 @@ def _bring_back(settings: Settings, manifest: Manifest, staging: Path, show: Sho
         place = Path(settings.database.removeprefix("sqlite:///"))
         if place.exists():
             raise Conflict(f"the database {place} is there already: name another")
-        files.sync(staging / SQLITE_COPY)
+        sync(staging / SQLITE_COPY)
         shutil.move(staging / SQLITE_COPY, place)
-        files.sync(place.parent)
+        sync(place.parent)
