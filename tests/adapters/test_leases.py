@@ -72,10 +72,10 @@ def test_a_container_that_is_made_anew_under_another_name_goes_on_at_once(
         monkeypatch.setattr("socket.gethostname", lambda: hostname)
         return Leases(table, tmp_path, SECONDS, steady, host="")
 
-    with closing(started("a1f3")) as leases, leases.taken("job.a") as lease:
+    with closing(started("a1f3")) as leases, leases.for_child("job.a") as lease:
         assert lease is not None
         lease.is_handed_over = True  # to a child that dies with the container
-    with closing(started("9bc2")) as leases, leases.taken("job.a") as lease:
+    with closing(started("9bc2")) as leases, leases.for_child("job.a") as lease:
         assert lease is not None
         assert lease.takings == 2
 
@@ -261,7 +261,7 @@ def test_a_beat_that_cannot_be_written_is_tried_again(
 
 def test_a_child_goes_on_with_what_its_parent_took(make: Make, table: WorkTable) -> None:
     parent, child = make(), make()
-    with parent.taken("training.v1") as lease:
+    with parent.for_child("training.v1") as lease:
         assert lease is not None
         inherited = os.dup(lease.lock)
         lease.is_handed_over = True
@@ -277,7 +277,7 @@ def test_a_parent_beats_for_a_child_that_lives_and_does_not_come_to_it(
     table: WorkTable, tmp_path: Path
 ) -> None:
     parent = Leases(table, tmp_path / "here", 0.5)
-    with parent.taken("training.v1") as lease:
+    with parent.for_child("training.v1") as lease:
         assert lease is not None
         child = os.dup(lease.lock)
         lease.is_handed_over = True

@@ -126,7 +126,7 @@ def test_who_follows_a_dead_holder_goes_on_with_the_payload_and_the_time_worked(
     table: WorkTable, machine: Make
 ) -> None:
     table.add([chore()])
-    with machine("here").taken("chore.one") as lease:
+    with machine("here").for_child("chore.one") as lease:
         assert lease is not None
         table.change("chore.one", payload="half", worked_ms=700)
         lease.is_handed_over = True  # to a child that dies

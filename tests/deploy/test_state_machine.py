@@ -228,7 +228,7 @@ def another_training(folder: Path) -> Iterator[None]:
     with opened(Settings.of(data_dir=folder, **SETTINGS)) as adapters:
         now = clock.now()
         version = adapters.versions.create(RERANKER, as_of=now, now=now)
-        with adapters.leases.taken(training_lease(version.name)):
+        with adapters.leases.for_child(training_lease(version.name)):
             begun = moved(version, Status.CREATE_IN_PROGRESS, progress=None)
             adapters.registry.update(begun, now)
             yield

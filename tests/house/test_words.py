@@ -28,8 +28,6 @@ NOWHERE = {
 """Words that no identifier has: no function, argument, attribute or variable."""
 RIDDLE = re.compile(r"(What|How|Who|Whom|Whose|Where|Which|Why)\b")
 """Openings of a docstring that hides its subject."""
-NOT_YET_CLEAN = set((Path(__file__).parent / "not_yet_clean.txt").read_text().split())
-"""Files that still have such names or openings. This list may only become shorter."""
 
 
 @cache
@@ -115,10 +113,7 @@ def test_names_and_docstrings_say_what_a_thing_is() -> None:
         for path in SOURCES
     }
     wrong = {name: sorted(those) for name, those in found.items() if those}
-    new = {name: those for name, those in wrong.items() if name not in NOT_YET_CLEAN}
-    assert new == {}, "say what it is or does in the field's words: see docs/glossary.md"
-    clean = NOT_YET_CLEAN - wrong.keys()
-    assert clean == set(), "these files are clean or gone: take them off not_yet_clean.txt"
+    assert wrong == {}, "say what it is or does in the field's words: see docs/glossary.md"
 
 
 def test_faults_of_names_and_docstrings_are_found() -> None:

@@ -36,7 +36,7 @@ def test_where_the_gate_is_asked_a_campaign_follows_only_what_it_promotes(
     told = {"DATA_DIR": str(settings.data_dir), "CAMPAIGN_SYNC_GATED": "true", **gate}
     for name, value in told.items():
         monkeypatch.setenv(f"PAWSONALIZE_{name}", value)
-    with opened(settings) as adapters, adapters.leases.taken("follow-latest") as lease:
+    with opened(settings) as adapters, adapters.leases.for_child("follow-latest") as lease:
         assert lease is not None
         follow_latest(lease.token)
     with opened(settings) as adapters:

@@ -60,7 +60,7 @@ def _campaign_shown(services: AwsServices, campaign: Campaign) -> Answer:
         return {
             "solutionVersionArn": arn,
             "minProvisionedTPS": campaign.min_provisioned_tps or 1,
-            "campaignConfig": campaign.asked.get("campaignConfig"),
+            "campaignConfig": campaign.extras.get("campaignConfig"),
         }
 
     update, latest = campaign.latest_update, None
@@ -109,7 +109,7 @@ def _campaign_settings(members: Members) -> dict[str, Any]:
         return settings
     follows = {"follows_latest": bool(config.get(_SYNC))}
     serving = exploration_of(config) | influence_of(config)
-    return settings | follows | serving | {"asked": {"campaignConfig": config}}
+    return settings | follows | serving | {"extras": {"campaignConfig": config}}
 
 
 def exploration_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,11 +144,11 @@ def create_recommender(services: AwsServices, members: Members) -> Answer:
     """Trains our recipe for a domain's use case, then serves it; the group must have the domain."""
     group = services.resource(DatasetGroup, members["datasetGroupArn"])
     recipe = recipe_of(members["recipeArn"], DOMAIN_RECIPES)
-    if group.asked.get("domain") != recipe.domain:
+    if group.extras.get("domain") != recipe.domain:
         raise AwsError(
             INVALID_INPUT,
             f"{recipe.name} is of the domain {recipe.domain}, and the dataset group of"
-            f" {group.asked.get('domain', 'none')}: create a group with that domain",
+            f" {group.extras.get('domain', 'none')}: create a group with that domain",
         )
     events = () if recipe.event_type is None else (EventParameters(recipe.event_type),)
     settings = _recommender_settings(members)
@@ -158,7 +158,7 @@ def create_recommender(services: AwsServices, members: Members) -> Answer:
         recipe=recipe.recipe,
         selection=TrainingSelection(events),
         tags=given_tags(members),
-        asked={**settings.pop("asked", {}), "recipeArn": members["recipeArn"]},
+        extras={**settings.pop("extras", {}), "recipeArn": members["recipeArn"]},
         **settings,
     )
     created = services.recommenders.create(recommender, services.now())
@@ -169,8 +169,8 @@ def update_recommender(services: AwsServices, members: Members) -> Answer:
     """Changes how a recommender explores and serves; it answers on meanwhile."""
     recommender = services.resource(Recommender, members["recommenderArn"])
     changes = _recommender_settings(members)
-    kept = {**recommender.asked, **changes.pop("asked", {})}
-    services.recommenders.update(recommender.name, services.now(), asked=kept, **changes)
+    kept = {**recommender.extras, **changes.pop("extras", {})}
+    services.recommenders.update(recommender.name, services.now(), extras=kept, **changes)
     return {"recommenderArn": services.arns.of(recommender)}
 
 
@@ -203,7 +203,7 @@ def _recommender_settings(members: Members) -> dict[str, Any]:
     if "minRecommendationRequestsPerSecond" in config:
         settings["min_provisioned_tps"] = config["minRecommendationRequestsPerSecond"]
     # In a campaign's words as well: its answers may have metadata where this allows it.
-    return settings | {"asked": {"recommenderConfig": config, "campaignConfig": config}}
+    return settings | {"extras": {"recommenderConfig": config, "campaignConfig": config}}
 
 
 OPERATIONS = (

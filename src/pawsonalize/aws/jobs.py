@@ -48,7 +48,7 @@ def _inference_fields(_services: AwsServices, members: Members) -> Values:
 
 def _segment_fields(services: AwsServices, members: Members) -> Values:
     version = services.resource(SolutionVersion, members["solutionVersionArn"])
-    recipe = recipe_of(recipe_arn(version.recipe, version.asked))
+    recipe = recipe_of(recipe_arn(version.recipe, version.extras))
     if recipe.kind != SEGMENTATION:
         raise AwsError(
             INVALID_INPUT,
@@ -107,7 +107,7 @@ def _metrics(given: Any) -> tuple[AttributedMetric, ...]:
 
 def _output(config: Mapping[str, Any]) -> dict[str, Any]:
     target = config.get("s3DataDestination", {}).get("path")
-    return {"target": target, "asked": {"metricsOutputConfig": config}}
+    return {"target": target, "extras": {"metricsOutputConfig": config}}
 
 
 OPERATIONS = (

@@ -107,7 +107,7 @@ def described(services: AwsServices, one: Resource) -> Answer:
         if name is not None and referred is not SolutionVersion:  # the ARN has its solution's name
             answer[arn_member(referred)] = services.arns.named(referred, name)
     answer[arn_member(kind.resource)] = services.arns.of(one)
-    return answer | {**one.asked} | {name: show(one) for name, show in wire.shown.items()}
+    return answer | {**one.extras} | {name: show(one) for name, show in wire.shown.items()}
 
 
 def _fields(services: AwsServices, kind: Kind[Any], wire: Wire, members: Members) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def _fields(services: AwsServices, kind: Kind[Any], wire: Wire, members: Members
         "tags": given_tags(members),
     }
     if wire.stored:
-        values["asked"] = {name: members[name] for name in wire.stored if name in members}
+        values["extras"] = {name: members[name] for name in wire.stored if name in members}
     for path, field in wire.members.items():
         if (value := _at(members, path)) is not None:
             values[field] = value

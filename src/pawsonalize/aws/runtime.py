@@ -162,7 +162,7 @@ def _metadata(
     if not wanted:
         return [None] * len(item_ids)
     campaign = services.registry.get(Campaign, _campaign_name(services, members))
-    if not campaign.asked.get("campaignConfig", {}).get(_METADATA):
+    if not campaign.extras.get("campaignConfig", {}).get(_METADATA):
         raise AwsError(INVALID_INPUT, f"update the campaign with {_METADATA} first")
     metadata = services.filterings.of(group).metadata
     return [

@@ -53,7 +53,7 @@ def create_solution(services: AwsServices, members: Members) -> Answer:
         auto_training_days=_auto_training(members.get(_AUTO, _SCHEDULE in config), config),
         retrain=_retrain(members),
         tags=given_tags(members),
-        asked={name: members[name] for name in _KEPT if name in members},
+        extras={name: members[name] for name in _KEPT if name in members},
     )
     created = services.solutions.create(solution, services.now())
     return {"solutionArn": services.arns.of(created)}
@@ -66,14 +66,14 @@ def update_solution(services: AwsServices, members: Members) -> Answer:
     now, changes = services.now(), members.get("solutionUpdateConfig", {})
 
     def updated(solution: Solution) -> Solution:
-        config = {**solution.asked.get("solutionConfig", {}), **changes}
+        config = {**solution.extras.get("solutionConfig", {}), **changes}
         wanted = members.get(_AUTO, solution.auto_training_days is not None)
         return msgspec.structs.replace(
             solution,
             selection=_selection({}, config) if "eventsConfig" in changes else solution.selection,
             auto_training_days=_auto_training(wanted, config),
             retrain=_retrain(members) if _AUTO in members else solution.retrain,
-            asked={**solution.asked, "solutionConfig": config} if changes else solution.asked,
+            extras={**solution.extras, "solutionConfig": config} if changes else solution.extras,
             latest_update=SolutionUpdate(now, {_AUTO: wanted, "solutionUpdateConfig": changes}),
         )
 
@@ -83,7 +83,7 @@ def update_solution(services: AwsServices, members: Members) -> Answer:
 
 def _solution_shown(_services: AwsServices, solution: Solution) -> Answer:
     return {
-        "recipeArn": recipe_arn(solution.recipe, solution.asked),
+        "recipeArn": recipe_arn(solution.recipe, solution.extras),
         "performHPO": solution.tuning is not None,
         "performAutoML": False,
         _AUTO: solution.auto_training_days is not None,
@@ -97,7 +97,7 @@ def _solution_details(services: AwsServices, solution: Solution) -> Answer:
     answer: Answer = {"latestSolutionVersion": next(iter(newest), None)}
     if (update := solution.latest_update) is not None:
         answer["latestSolutionUpdate"] = {
-            **update.asked,
+            **update.extras,
             "performIncrementalUpdate": False,
             "status": Status.ACTIVE,
             "creationDateTime": update.requested_at,
@@ -151,7 +151,7 @@ def _version_details(services: AwsServices, version: SolutionVersion) -> Answer:
         tuned = {"algorithmHyperParameters": chosen}
     return {
         "datasetGroupArn": services.arns.named(DatasetGroup, solution.dataset_group),
-        "recipeArn": recipe_arn(version.recipe, version.asked),
+        "recipeArn": recipe_arn(version.recipe, version.extras),
         "performHPO": version.tuning is not None,
         "tunedHPOParams": tuned,
         "performAutoML": False,
@@ -164,7 +164,11 @@ def _version_fields(services: AwsServices, members: Members) -> Values:
     if mode not in set(TrainingMode):
         raise AwsError(INVALID_INPUT, f"trainingMode may be FULL or UPDATE, not {mode}")
     solution, name = services.resource(Solution, members["solutionArn"]), members.get("name")
-    return {"name": name, "mode": TrainingMode(mode), "asked": {**solution.asked, "name": name}}
+    return {
+        "name": name,
+        "mode": TrainingMode(mode),
+        "extras": {**solution.extras, "name": name},
+    }
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:

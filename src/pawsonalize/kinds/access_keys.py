@@ -32,16 +32,16 @@ ADOPTION_SITE: Final = "the adoption site"
 
 
 class Scope(StrEnum):
-    """What a key may be used for."""
+    """A permission of a key."""
 
     BROWSER = "browser"
-    """What a page may do with a key that everybody can read in it."""
+    """All that a page may do with a key that everybody can read in it."""
     EVENTS = "events"
     """Send events, at both doors."""
     RUNTIME = "runtime"
     """Ask for recommendations and re-rankings, at both doors."""
     SITE = "site"
-    """What a site's own server does: all of the above, inventory, visitors and their erasure."""
+    """The work of a site's own server: all of the above, inventory, visitors and their erasure."""
     CONTROL_PLANE = "control-plane"
     """Dataset groups, solutions, campaigns, filters and jobs, at both doors."""
     MONITOR = "monitor"
@@ -74,7 +74,7 @@ class AccessKey(Resource, frozen=True, kw_only=True):
     origins: tuple[str, ...] = ()
     """Of whose pages a browser may use it, such as `https://shelter.example`."""
     rate: str = ""
-    """How often it may be used, such as `50/second`; empty: as the settings say."""
+    """The most uses in a time, such as `50/second`; empty: as the settings say."""
     expires_at: int | None = None
     """From when on it is refused, in milliseconds since 1970; None: never."""
     last_used_at: int | None = None

@@ -204,7 +204,7 @@ def _create_dataset(parts: Any, values: Values, now: int) -> Any:
         avro_text(values.get("schema")),
         now,
         tags=values.get("tags", {}),
-        asked=values.get("asked", {}),
+        extras=values.get("extras", {}),
     )
 
 

@@ -13,7 +13,7 @@ _MOST_DAYS = 36_500
 
 
 class GroupLimits(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """What a dataset group may use; None: no limit of its own. Days are those of UTC.
+    """The most that a dataset group may use; None: no limit of its own. Days are those of UTC.
 
     Those of a day are counted exactly, those of a minute in each server process, which gets its
     share. Imports are not limited.
@@ -33,9 +33,9 @@ class GroupLimits(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omi
     event_days: Annotated[int, Meta(ge=1, le=_MOST_DAYS)] | None = None
     """Its events leave the table after so many days, if the setting `event_days` keeps longer."""
     retrain_schedule: str | None = None
-    """When it is retrained: as the setting of that name, or `never`; None: with all others."""
+    """Times of its retraining: as the setting of that name, or `never`; None: with all others."""
     weight: Annotated[int, Meta(ge=1, le=100)] = 1
-    """Its share of a server that has more to do than it can, beside those of the others."""
+    """Its share of a server that has more to do than it can, next to those of the others."""
 
 
 NO_LIMITS = GroupLimits()

@@ -10,7 +10,7 @@ from pawsonalize.kinds.resource import Resource, new_tracking_id
 
 
 class AttributedMetric(msgspec.Struct, frozen=True):
-    """What is added up for the events of a type: `SAMPLECOUNT()` or `SUM(Interactions.…)`."""
+    """A sum over the events of a type: `SAMPLECOUNT()` or `SUM(Interactions.…)`."""
 
     name: str
     event_type: str

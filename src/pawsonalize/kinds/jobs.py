@@ -16,7 +16,7 @@ from pawsonalize.kinds.solutions import SolutionVersion
 
 
 class IngestionMode(StrEnum):
-    """Which events an export holds: imported ones, those that were sent, or all."""
+    """The events that an export holds: imported ones, those that were sent, or all."""
 
     BULK = "BULK"
     PUT = "PUT"
@@ -216,7 +216,9 @@ JOB_KINDS: tuple[Kind[Any], ...] = (
             stored=(*_BATCH_STORED, "batchInferenceJobConfig"),
             shown={
                 "batchInferenceJobMode": lambda _job: "BATCH_INFERENCE",
-                "batchInferenceJobConfig": lambda job: job.asked.get("batchInferenceJobConfig", {}),
+                "batchInferenceJobConfig": lambda job: job.extras.get(
+                    "batchInferenceJobConfig", {}
+                ),
             },
         ),
     ),

@@ -29,7 +29,7 @@ from pawsonalize.storage.contexts import fence_writes
 from pawsonalize.storage.work import Work, WorkTable
 
 LOCAL_LEASE_SECONDS = 150.0
-"""How long a lease is over a database that one machine alone reaches: its disk rests longer."""
+"""Length of a lease over a database that one machine alone reaches: its disk rests longer."""
 _BEATS = 5  # for each length of a lease
 _PATIENCE_SECONDS = 0.2  # outlasts a process that only looks whether the lock is held
 _LOOK_SECONDS = 1.0  # between two tries to lead what another process leads
@@ -76,7 +76,7 @@ class Leases:
         self._beat_seconds = seconds / _BEATS
         self._on_lost = on_lost
         self._tokens: dict[str, int] = {}
-        self._taken: dict[str, int] = {}
+        self._for_children: dict[str, int] = {}
         self._look_again_at: dict[str, float] = {}
         self._led: dict[str, tuple[Lease, ExitStack]] = {}
         self._changing = threading.Lock()
@@ -88,7 +88,7 @@ class Leases:
     @contextmanager
     def held(self, name: str, *, patience: float = _PATIENCE_SECONDS) -> Iterator[Lease | None]:
         """Hold a lease during the block, whose writes it fences; None if another one has it."""
-        with self.taken(name, patience=patience) as lease:
+        with self.for_child(name, patience=patience) as lease:
             if lease is None:
                 yield None
                 return
@@ -96,7 +96,9 @@ class Leases:
                 yield lease
 
     @contextmanager
-    def taken(self, name: str, *, patience: float = _PATIENCE_SECONDS) -> Iterator[Lease | None]:
+    def for_child(
+        self, name: str, *, patience: float = _PATIENCE_SECONDS
+    ) -> Iterator[Lease | None]:
         """Take a lease for a child process, which inherits the lock; None if another one has it.
 
         Set `is_handed_over` once the child runs: it goes on by `adopted`, or lets go of it there.
@@ -112,7 +114,7 @@ class Leases:
             finally:
                 if descriptor is not None and (lease is None or not lease.is_handed_over):
                     if lease is not None:
-                        self._forget(self._taken, name, lease.token)
+                        self._forget(self._for_children, name, lease.token)
                         self._release(name, lease.token)
                     path.unlink(missing_ok=True)
 
@@ -134,7 +136,7 @@ class Leases:
             self.let_go(name)
             if self._steady() < self._look_again_at.get(name, 0.0):
                 return None
-            lease = stack.enter_context(self.taken(name, patience=0.0))
+            lease = stack.enter_context(self.for_child(name, patience=0.0))
             if lease is not None:
                 stack.enter_context(self._beating(name, lease.token))
                 self._led[name] = lease, stack.pop_all()
@@ -207,12 +209,12 @@ class Leases:
         if seen and seen.holder and not (self._is_ours(seen) or self._is_silent(seen)):
             return None
         holder = f"{self.machine}/{os.getpid()}-{secrets.token_hex(3)}"
-        taken = self._table.take(name, seen, holder)
-        if taken is None or taken.token is None:
+        row = self._table.take(name, seen, holder)
+        if row is None or row.token is None:
             return None
         self._beats.forget(name)
-        self._remember(self._taken, name, taken.token)
-        return Lease(name, taken.token, taken.takings, lock)
+        self._remember(self._for_children, name, row.token)
+        return Lease(name, row.token, row.takings, lock)
 
     def _is_ours(self, row: Work) -> bool:
         return row.holder is not None and row.holder.startswith(f"{self.machine}/")
@@ -258,19 +260,19 @@ class Leases:
     def _beat(self) -> None:
         while not self._closing.wait(self._beat_seconds):
             with self._changing:
-                ours, taken = dict(self._tokens), dict(self._taken)
-            if not (ours or taken):
+                ours, handed = dict(self._tokens), dict(self._for_children)
+            if not (ours or handed):
                 continue
             try:
-                dead = {name for name in taken if not self.is_here(name)}
-                tokens = {name: taken[name] for name in taken.keys() - dead} | ours
+                dead = {name for name in handed if not self.is_here(name)}
+                tokens = {name: handed[name] for name in handed.keys() - dead} | ours
                 kept = self._table.beat(tokens) if tokens else frozenset()
             except (StorageUnavailable, OSError):  # the next beat tries again
                 continue
             for name in dead:
-                self._forget(self._taken, name, taken[name])
+                self._forget(self._for_children, name, handed[name])
             for name in tokens.keys() - kept:
-                self._forget(self._taken, name, tokens[name])
+                self._forget(self._for_children, name, tokens[name])
                 if self._forget(self._tokens, name, tokens[name]):
                     log.warning("another process goes on", lease=name)
                     self._on_lost(name)

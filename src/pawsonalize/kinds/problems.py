@@ -91,7 +91,7 @@ class Problems:
         for problem in self._table.all():
             if is_over(problem, now):
                 self._end(problem, now)
-            elif problem.told_at is None and now - problem.since >= self._notice_after:
+            elif problem.notified_at is None and now - problem.since >= self._notice_after:
                 self._tell(problem, now)
 
     def _tell(self, problem: Problem, now: int) -> None:
@@ -104,7 +104,7 @@ class Problems:
                 self._outbox.enqueue(_ended(problem, now))
 
     def _end(self, problem: Problem, now: int) -> None:
-        if problem.told_at is not None:
+        if problem.notified_at is not None:
             self._outbox.enqueue(_ended(problem, now))
         if self._table.remove(problem):
             log.info("problem over", name=problem.name)

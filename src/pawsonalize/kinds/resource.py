@@ -47,7 +47,7 @@ def _recommendation_id(moment: int, random: int) -> str:
 
 
 def new_tracking_id() -> str:
-    """What lets a site send events into a dataset group."""
+    """A secret that lets a site send events into a dataset group."""
     return secrets.token_hex(16)
 
 
@@ -58,7 +58,7 @@ def new_resource_name(of: str, now: int) -> str:
 
 
 class Status(StrEnum):
-    """Where a resource is in its life."""
+    """The state of a resource in its life."""
 
     CREATE_PENDING = "CREATE PENDING"
     CREATE_IN_PROGRESS = "CREATE IN_PROGRESS"
@@ -106,8 +106,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     """A named resource. Moments are milliseconds since 1970; the registry writes them.
 
     `kind` is its kind in words; `owner` is the field that names the resource it belongs to. `tags`
-    are the operator's. `asked` are fields of the creating request that the engine does not use; the
-    door stores them to return them.
+    are the operator's. `extras` are fields of the creating request that the engine does not use:
+    the door stores them to return them.
     """
 
     kind: ClassVar[str]
@@ -120,7 +120,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: int = 0
     revision: int = 1
     tags: Mapping[str, str] = {}
-    asked: Mapping[str, Any] = {}
+    # Rows that are stored already have it by this name.
+    extras: Mapping[str, Any] = msgspec.field(default_factory=dict, name="asked")
 
 
 ResourceT = TypeVar("ResourceT", bound=Resource)

@@ -25,13 +25,13 @@ def new_schema(
     name: str,
     avro: str,
     dataset_type: DatasetType | None = None,
-    asked: Mapping[str, Any] | None = None,
+    extras: Mapping[str, Any] | None = None,
 ) -> DatasetSchema:
     """A schema of Avro record JSON; InvalidInput says what is missing or malformed."""
     # Without a type the name of the record tells which it is, or else its fields.
     dataset_type = dataset_type or _type_of(avro)
     Schema.parse(avro, dataset_type)
-    return DatasetSchema(name=name, dataset_type=dataset_type, avro=avro, asked=asked or {})
+    return DatasetSchema(name=name, dataset_type=dataset_type, avro=avro, extras=extras or {})
 
 
 def dataset_type_named(name: str) -> DatasetType:
@@ -82,7 +82,7 @@ def _create(parts: Any, values: Values, now: int) -> Any:
     named = values.get("dataset_type")
     dataset_type = None if named is None else dataset_type_named(named)
     schema = new_schema(
-        values["name"], avro_text(values["schema"]), dataset_type, values.get("asked")
+        values["name"], avro_text(values["schema"]), dataset_type, values.get("extras")
     )
     return parts.registry.create(schema, now)
 

@@ -18,7 +18,7 @@ MAX_TRIALS = 200
 
 
 class Tuning(msgspec.Struct, frozen=True):
-    """How many settings a training tries before it fits, for how long, and within which ranges.
+    """The search of a training for settings before it fits: trials, seconds and ranges.
 
     The first trial is the given settings, which always runs. No other begins after `seconds`.
     Without `ranges` they are the recipe's, for the settings that you have not set.
@@ -30,7 +30,7 @@ class Tuning(msgspec.Struct, frozen=True):
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What a trial changed in the given settings, and its draft's NDCG@10 on half of the users."""
+    """A trial's changes of the given settings, and its draft's NDCG@10 on half of the users."""
 
     settings: Mapping[str, Any]
     ndcg_at_10: float
@@ -57,7 +57,7 @@ Count = Annotated[int, Meta(ge=0)]
 
 
 class EventParameters(msgspec.Struct, frozen=True):
-    """How events of a type train: their weight, and the value below which they are left out.
+    """The training on events of a type: their weight, and the least value that counts.
 
     With a threshold, events without a value are left out as well. With `value_weighting` the value,
     such as a rating, multiplies the weight. `event_type` is compared with what is sent, without
@@ -72,7 +72,7 @@ class EventParameters(msgspec.Struct, frozen=True):
 
 
 class TrainingSelection(msgspec.Struct, frozen=True):
-    """Which events of the log a solution trains on.
+    """The events of the log that a solution trains on.
 
     If `events` lists types, others are left out. `max_age_days` counts back from `as_of`.
     """
@@ -85,7 +85,7 @@ class SolutionUpdate(msgspec.Struct, frozen=True):
     """A change of a solution, in the words of its request; it counts at once."""
 
     requested_at: int
-    asked: Mapping[str, Any] = {}
+    extras: Mapping[str, Any] = msgspec.field(default_factory=dict, name="asked")
 
 
 class Solution(Resource, frozen=True, kw_only=True):
@@ -130,7 +130,7 @@ class Cut(msgspec.Struct, frozen=True):
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far a training is: its phase, and the share of the phase that is done, 0 to 1."""
+    """The state of a training: its phase, and the share of the phase that is done, 0 to 1."""
 
     phase: str
     share: float = 0.0
@@ -197,7 +197,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
 
     @property
     def log_offset(self) -> int:
-        """How far the log was read."""
+        """The last offset of the log that was read."""
         return self.cut.log_offset
 
 

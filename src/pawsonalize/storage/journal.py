@@ -8,6 +8,11 @@ from pawsonalize.storage.statements import insert
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import audit_log, problems
 
+_COLUMNS = [
+    column.label("notified_at" if column.name == "told_at" else column.name)
+    for column in problems.c
+]
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -19,15 +24,16 @@ class Problem:
     last_seen: int  # when it was last reported
     expires_at: int | None = None
     """When it counts as over unless it is reported again; None: only when it is cleared."""
-    told_at: int | None = None  # when people were told of it; None if they were not
+    notified_at: int | None = None  # when people got a message of it; None if they did not
 
 
 class ProblemTable(TableAccess):
     """The problems of all processes on all machines, one for each name."""
 
     def report(self, problem: Problem) -> None:
-        """Store it. If one of its name stands already, that keeps its `since` and `told_at`."""
+        """Store it. If one of its name stands already, that keeps its `since` and `notified_at`."""
         row = asdict(problem)
+        row["told_at"] = row.pop("notified_at")
         renewed = {name: row[name] for name in ("message", "last_seen", "expires_at")}
         with self._database.writing() as connection:
             new = insert(connection, problems).values(row)
@@ -35,18 +41,18 @@ class ProblemTable(TableAccess):
 
     def find(self, name: str) -> Problem | None:
         """The problem of that name, or None."""
-        rows = self._mappings(select(problems).where(problems.c.name == name))
+        rows = self._mappings(select(*_COLUMNS).where(problems.c.name == name))
         return next((Problem(**row) for row in rows), None)
 
     def all(self) -> list[Problem]:
         """Every problem, expired or not, the oldest first."""
-        oldest_first = select(problems).order_by(problems.c.since, problems.c.name)
+        oldest_first = select(*_COLUMNS).order_by(problems.c.since, problems.c.name)
         return [Problem(**row) for row in self._mappings(oldest_first)]
 
     def tell(self, problem: Problem, at: int) -> bool:
-        """Note that people were told of it. False if somebody noted that before, or it is over."""
-        untold = (*_same(problem), problems.c.told_at.is_(None))
-        return self._execute(update(problems).where(*untold).values(told_at=at)) == 1
+        """Note a message to people. False if somebody noted one before, or it is over."""
+        unnoticed = (*_same(problem), problems.c.told_at.is_(None))
+        return self._execute(update(problems).where(*unnoticed).values(told_at=at)) == 1
 
     def remove(self, problem: Problem) -> bool:
         """Delete it, unless it ended and began anew meanwhile; returns whether it was deleted."""

@@ -166,3 +166,10 @@ def test_what_a_kind_names_comes_before_it_in_the_catalogue() -> None:
     for kind in KINDS.values():
         for named in kind.references.values():
             assert order.index(named) < order.index(kind.resource), kind.word
+
+
+def test_extras_are_stored_by_the_name_that_older_rows_have() -> None:
+    group = DatasetGroup(name="shelter-b", extras={"domain": "ECOMMERCE"})
+    row = registry.to_row(group)
+    assert json.loads(row.body)["asked"] == {"domain": "ECOMMERCE"}
+    assert registry.from_row(row, DatasetGroup) == group

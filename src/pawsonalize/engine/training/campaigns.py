@@ -99,7 +99,7 @@ class Recommenders:
         return created
 
     def update(self, name: str, now: int, **changes: Any) -> Recommender:
-        """Change how it serves; Conflict unless it is ACTIVE. `asked` is replaced."""
+        """Change how it serves; Conflict unless it is ACTIVE. `extras` is replaced."""
         recommender = self._in_state(name, Status.ACTIVE)
         newer = msgspec.structs.replace(recommender, **changes)
         version = self.campaigns.get(newer.served_by).solution_version
@@ -182,4 +182,4 @@ class Recommenders:
 def _serving(recommender: Recommender) -> dict[str, Any]:
     """The settings of its campaign; whether answers have metadata is up to the door."""
     serving = {name: getattr(recommender, name) for name in _SERVING}
-    return serving | {"asked": dict(recommender.asked)}
+    return serving | {"extras": dict(recommender.extras)}

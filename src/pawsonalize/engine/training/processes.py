@@ -44,7 +44,7 @@ class TrainingProcesses:
         trained again, from the same part of the log.
         """
         self._leases.tidy()
-        with self._leases.taken(training_lease(name)) as lease:
+        with self._leases.for_child(training_lease(name)) as lease:
             version = self._registry.get(SolutionVersion, name)
             if lease is None or version.status is Status.ACTIVE:
                 return version

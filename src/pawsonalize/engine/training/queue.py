@@ -100,7 +100,7 @@ class AutomaticTraining:
             now=now,
             name=f"{solution.name}-auto-{due}",
             measured=True,
-            asked=solution.asked,
+            extras=solution.extras,
             automatic=True,
         )
 

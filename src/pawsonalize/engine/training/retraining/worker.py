@@ -72,7 +72,7 @@ class WorkerProcesses:
         self._children.reap()
         if self._children.is_running(_WORKER) or (run := self._work.open(RETRAINING)) is None:
             return
-        with self._leases.taken(run.name) as lease:
+        with self._leases.for_child(run.name) as lease:
             if lease is not None and lease.takings > MAX_STARTS:
                 self._give_up(run, now)
             elif lease is not None:
