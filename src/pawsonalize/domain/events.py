@@ -155,6 +155,8 @@ SYNONYMS: Mapping[str, str] = {
     " downvoted swipeleft dismiss dismissed reject rejected block blocked",
 }
 """Synonyms of each meaning, as `plain_spelling` has it; `dislike` and `return` speak against."""
+# An event keeps the type that it was sent with; models, answers and reports see its meaning. A type
+# that is not here counts as a view, under its own name.
 
 
 def plain_spelling(event_type: str) -> str:

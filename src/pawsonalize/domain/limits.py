@@ -21,7 +21,7 @@ def parse_id(value: object, field: str) -> str:
         raise InvalidInput(
             f"{field} must have 1 to {MAX_ID_LENGTH} characters, not {len(text)}", field=field
         )
-    if not text.isprintable():
+    if not text.isprintable():  # lone surrogates neither: no database stores them faithfully
         raise InvalidInput(f"{field} must not contain control characters", field=field)
     return text
 

@@ -30,7 +30,10 @@ class Context:
     now: int
     """Milliseconds since 1970."""
     availability: NDArray[np.integer] | None = None
-    """Available animals of each item of the model, shape (items,); None if not known."""
+    """Available animals of each item of the model, shape (items,); None if not known.
+
+    All ones ask for the weight of one animal of each item.
+    """
     facets: tuple[Facet, ...] = ()
     disliked: tuple[ContextEvent, ...] = ()
     """Events that speak against items, newest first; answers lose them whatever the model does."""

@@ -24,6 +24,8 @@ _SEPARATOR = "\x1f"  # the ids' own rule forbids control characters, so names ca
 class ItemIndex:
     """Ids and `cells` (levels, items + 1), narrow levels first; `n_cells` is none, or outside."""
 
+    # The last column stands for every item outside the catalogue, so no look-up needs a mask.
+
     ids: tuple[str, ...]
     position: Mapping[str, int]
     cells: Ints

@@ -168,8 +168,7 @@ class Mixture:
             related=RelatedItems.of(between_cells, base, index),
             popularity=Popularity.of(users, index, s.smoothing),
             availability=AvailabilityFactor(
-                summary.stays.mean(counts.hours, counts.fades, len(users)),
-                s.availability_smoothing,
+                summary.stays.mean(counts.hours, counts.fades, len(users)), s.availability_smoothing
             ),
             facets=FacetLifts.of(facets, counts.facets, index, s.facet_doubt, s.preference_unlike),
             return_rate=ReturnRate.of(

@@ -143,7 +143,6 @@ _ENDS = {AnimalStatus.ADOPTED: Ending.ADOPTED, AnimalStatus.REMOVED: Ending.LEFT
 
 def waits_of(animal: Animal, until: int) -> Iterator[Wait]:
     """The animal's waits before `until`: since it is available, or came in if it never is."""
-    # A wait begins when the animal becomes available; or when it comes in, if it never does.
     began: int | None = None
     was_available = False
     for change in animal.history:

@@ -23,14 +23,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.breeds import TRAITS, Trait
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import (
-    DISLIKE,
-    RETURN,
-    STANDARD,
-    VIEW,
-    EventTypes,
-    Visitor,
-)
+from pawsonalize.domain.events import DISLIKE, RETURN, STANDARD, VIEW, EventTypes, Visitor
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.preferences import PREFERRED, PREFERRED_AT, USER_FACET, Preferences, Wish

@@ -98,7 +98,9 @@ def texts_of(value: str | float | None) -> list[str]:
     """The values that an attribute holds, as text."""
     if value is None:
         return []
-    return list(filter(None, value.split("|"))) if isinstance(value, str) else [number_text(value)]
+    if isinstance(value, str):
+        return list(filter(None, value.split("|")))
+    return [number_text(float(value))]  # Python 3.11 cannot ask an int whether it is whole
 
 
 def number_of(value: str | float | None) -> float:

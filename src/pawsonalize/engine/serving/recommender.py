@@ -13,11 +13,7 @@ from pawsonalize.domain.events import DEFAULT_EVENT_TYPE
 from pawsonalize.domain.limits import check_between
 from pawsonalize.engine.serving.animals.eligibility import Postcodes
 from pawsonalize.engine.serving.animals.reasons import group_reasons, known_reasons
-from pawsonalize.engine.serving.context import (
-    Query,
-    query_context,
-    subtract_dislikes,
-)
+from pawsonalize.engine.serving.context import Query, query_context, subtract_dislikes
 from pawsonalize.engine.serving.exploration import Explored, explore, spread
 from pawsonalize.engine.serving.filtering import Filtering
 from pawsonalize.engine.serving.filters import AppliedFilter

@@ -8,13 +8,7 @@ import numpy as np
 
 from pawsonalize.domain.times import HOUR
 from pawsonalize.recipes.counts.facet_lifts import counted_facets, facet_counts
-from pawsonalize.recipes.counts.rows import (
-    Counts,
-    Covisits,
-    count_steps,
-    count_visits,
-    meetings,
-)
+from pawsonalize.recipes.counts.rows import Counts, Covisits, count_steps, count_visits, meetings
 from pawsonalize.recipes.counts.weights import (
     GRAIN,
     MOST,

@@ -73,20 +73,19 @@ def _joined(parts: list[Samples]) -> Samples:
 
 
 def _pick(log: VisitLog, d: Design, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Users and cuts: the newest positions of every user, as deep as the cap pays for.
-
-    With times only the newest of them: tables know too much of what came after earlier ones.
-    """
+    """Users and cuts: the newest positions of every user, as deep as the cap pays for."""
     depth = int(np.clip(-(-d.sample_cap // max(log.n_users, 1)), 2, d.sample_depth))
     able = [np.flatnonzero(log.lengths - back >= 1) for back in range(1, depth + 1)]
     user = np.concatenate(able)
     cut = np.concatenate([log.lengths[who] - back for back, who in enumerate(able, start=1)])
+    # The question is what a visitor looks at next, so a choice is a view, if there are any.
     if log.views.any():
         viewed = log.views[log.offsets[user] + cut]
         user, cut = user[viewed], cut[viewed]
     if not d.repeats:
         fresh = ~_repeated(log)[log.offsets[user] + cut]
         user, cut = user[fresh], cut[fresh]
+    # Tables know too much of what came after earlier positions, where items come and go.
     if log.timed and len(user) > d.newest_requests:
         times = log.times[log.offsets[user] + cut]
         oldest = np.partition(times, -d.newest_requests)[-d.newest_requests]

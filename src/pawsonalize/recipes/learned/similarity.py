@@ -142,6 +142,8 @@ _MATCHED = 8  # single-valued attributes that are also compared one by one, at m
 class Likeness:
     """Attributes of items, rare values weighing more. The last column or row stands for no item."""
 
+    # So -1 is no item, and no look-up needs a mask.
+
     places: Array
     """The values of each item among all values, shape (most of an item, items + 1)."""
     rarity: Array

@@ -281,7 +281,7 @@ def _stored_place(stored: Attributes, postcodes: Postcodes) -> Place | None:
 
 def _number(stored: str | float | None) -> float | None:
     try:
-        found = float(stored or "")
+        found = float("" if stored is None else stored)  # 0 is a number: Greenwich has it
     except ValueError:
         return None
     return found if found >= -180 else None

@@ -32,12 +32,7 @@ from pawsonalize.engine.serving.animals.eligibility import kilometres, place_of
 from pawsonalize.engine.serving.animals.reasons import AnimalStanding, reasons_for
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.animals.utility import Weighing, estimate
-from pawsonalize.engine.serving.context import (
-    Query,
-    deeds_by_animal,
-    disliked_animals,
-    penalties,
-)
+from pawsonalize.engine.serving.context import Query, deeds_by_animal, disliked_animals, penalties
 from pawsonalize.engine.serving.exploration import Explored, explore
 from pawsonalize.engine.serving.impressions import ImpressionLog, UnseenAnswers
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, GroupScores, Runtime, check_ids

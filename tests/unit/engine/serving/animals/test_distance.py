@@ -58,3 +58,8 @@ def test_what_is_stored_of_a_user_counts_where_the_request_says_nothing() -> Non
         Eligibility().complete({"MAX_FEE": "much", "LATITUDE": 99, "LONGITUDE": 0}, {}).place
         is None
     )
+
+
+def test_a_stored_zero_is_a_number() -> None:
+    rules = Eligibility().complete({"LATITUDE": 51.5, "LONGITUDE": 0.0, "MAX_FEE": 0.0}, {})
+    assert (rules.max_fee, rules.place) == (0.0, Place(51.5, 0.0))

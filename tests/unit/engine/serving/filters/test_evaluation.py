@@ -24,7 +24,7 @@ from pawsonalize.domain.filters import (
     Subject,
 )
 from pawsonalize.engine.serving.filtering import Facts, passing_rows
-from pawsonalize.engine.serving.items import AttributeColumns, Texts
+from pawsonalize.engine.serving.items import AttributeColumns, Texts, texts_of
 from tests.filter_expressions import FIELDS, PARAMETERS, expressions
 
 Row = Mapping[str, str | float | None]
@@ -212,3 +212,7 @@ def test_a_placeholder_of_a_comparison_needs_one_number() -> None:
         passed(lighter, values={"KG": ("heavy",)})
     with pytest.raises(InvalidInput, match=r"\$KG has 2: send one"):
         passed(lighter, values={"KG": ("1", "2")})
+
+
+def test_a_whole_number_is_its_own_text() -> None:
+    assert texts_of(3) == texts_of(3.0) == ["3"]
