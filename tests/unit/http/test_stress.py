@@ -16,7 +16,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
-from pawsonalize.app import background
+from pawsonalize.app import background, engine, serving
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.domain.events import Visitor
@@ -168,8 +168,9 @@ def begun(settings: Settings) -> Iterator[Stress]:
             [page(f"RID-{n}", *(f"gone{n}-{m}" for m in range(25)), at=n) for n in range(200)]
         )
         versions = [train(adapters, T0 + n).name for n in range(2_000, 2_006)]
-        for often in ("CHOICES", "USES", "SHOWN", "METADATA", "FOLLOW"):
-            patch.setattr(background, f"_{often}_SECONDS", OFTEN)
+        for often in ("CHOICES", "SHOWN", "METADATA", "FOLLOW"):
+            patch.setattr(serving, f"_{often}_SECONDS", OFTEN)
+        patch.setattr(engine, "_USES_SECONDS", OFTEN)
         patch.setattr(background, "_failed", failed)
         patch.setattr(Adapters, "answers_at_once", property(lambda _: False))
         with client_of(build_app(settings), raise_server_exceptions=False) as client:
