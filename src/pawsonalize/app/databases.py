@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
@@ -137,16 +136,6 @@ def root_key_of(settings: Settings) -> Callable[[bool], bytes]:
     if len(root) != ROOT_KEY_BYTES:
         raise InvalidInput("access_key_root must be 64 hexadecimal digits")
     return lambda _make: root
-
-
-def share_reports(settings: Settings, folder: Path) -> str:
-    """Copy reports to the place that machines share; return its URL, empty without one."""
-    url = settings.shared_url("evaluation")
-    if url:
-        objects = open_objects(url)
-        for file in sorted(folder.iterdir()):
-            objects.replace(file.name, file)
-    return url
 
 
 def check_shared(settings: Settings) -> None:

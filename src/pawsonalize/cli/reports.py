@@ -13,7 +13,7 @@ from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.terminal import print_result, progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.settings import load_settings
+from pawsonalize.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.engine.training.evaluator import Evaluation
@@ -47,7 +47,6 @@ def evaluate(
 
     Example: pawsonalize evaluate --recipe user-personalization --seed 1 --out evaluation
     """
-    from pawsonalize.app.databases import share_reports
     from pawsonalize.cli.report_views import print_evaluation
     from pawsonalize.engine.training.evaluator import EvaluationOrder
     from pawsonalize.engine.training.evaluator import evaluate as evaluate_recipe
@@ -71,13 +70,25 @@ def evaluate(
         evaluation = evaluate_recipe(log, catalogue, order, bar, adapters.sampling)
     folder = out or settings.data_dir / "evaluation"
     _write(evaluation, folder)
-    shared = "" if out else share_reports(settings, folder)
+    shared = "" if out else _share(settings, folder)
     print_result(evaluation, json, print_evaluation)
     if json:
         return
     print(f"Written: {folder / _DOCUMENT} and {folder / _PICTURE}")
     if shared:
         print(f"Copied to {shared}")
+
+
+def _share(settings: Settings, folder: Path) -> str:
+    """Copy reports to the place that machines share; return its URL, empty without one."""
+    from pawsonalize.archive.objects import open_objects
+
+    url = settings.shared_url("evaluation")
+    if url:
+        objects = open_objects(url)
+        for file in sorted(folder.iterdir()):
+            objects.replace(file.name, file)
+    return url
 
 
 def _write(evaluation: "Evaluation", folder: Path) -> None:

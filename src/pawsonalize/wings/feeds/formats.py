@@ -127,7 +127,8 @@ def feed_of(
 
     `address` is the origin of a feed that is no file.
     """
-    found = name or ("csv" if form.columns else _detected(content))
+    # Columns by our names are of our own CSV, unless it is said to be another.
+    found = ("csv" if form.columns else _detected(content)) if name is None else name
     if found not in FORMATS:
         raise InvalidInput(f"--format must be one of {', '.join(FORMATS)}", field="format")
     options: dict[str, Any] = {}

@@ -91,7 +91,7 @@ def _not(text: str) -> bool | str:
 
 
 class _Part(msgspec.Struct, frozen=True):
-    """All that is read of breeds, colours, attributes, environment, photos and addresses."""
+    """All that is read of breeds, colours, attributes and environment."""
 
     primary: str | None = None
     secondary: str | None = None
@@ -103,13 +103,19 @@ class _Part(msgspec.Struct, frozen=True):
     children: bool | None = None
     dogs: bool | None = None
     cats: bool | None = None
+
+
+class _Photo(msgspec.Struct, frozen=True):
     full: str | None = None
     large: str | None = None
+
+
+class _Address(msgspec.Struct, frozen=True):
     postcode: str | None = None
 
 
 class _Contact(msgspec.Struct, frozen=True):
-    address: _Part | None = None
+    address: _Address | None = None
 
 
 class _Animal(msgspec.Struct, frozen=True):
@@ -126,7 +132,7 @@ class _Animal(msgspec.Struct, frozen=True):
     environment: _Part | None = None
     name: str | None = None
     description: str | None = None
-    photos: list[_Part] | None = None
+    photos: list[_Photo] | None = None
     url: str | None = None
     status: str | None = None
     published_at: str | None = None
@@ -156,7 +162,7 @@ def _form(animal: _Animal) -> AnimalForm:
     breeds, colours = animal.breeds or _NONE, animal.colors or _NONE
     traits = animal.attributes or _NONE
     household = animal.environment or _NONE
-    address = (animal.contact and animal.contact.address) or _NONE
+    address = (animal.contact and animal.contact.address) or _Address()
     return AnimalForm(
         id=animal.id,
         species=animal.species or animal.type or "",

@@ -40,7 +40,7 @@ class FeedState(Resource, frozen=True, kw_only=True):
     """The state of the feed of this name; moments are milliseconds since 1970.
 
     `fingerprint` is that of its settings, `tick` the newest done tick of its schedule, `said` the
-    result of the last attempt, at `looked_at`.
+    result of the last attempt, at `looked_at`. After `attempts` failures the next is `not_before`.
     """
 
     kind: ClassVar[str] = "feed"

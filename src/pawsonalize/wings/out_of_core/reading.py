@@ -138,6 +138,7 @@ class PartedCounts(EventCounts):
         for number in range(len(self._log.files)):
             yield EventCounts(self._log.data(number), self._clock)
 
+    # Sums are of whole numbers on a grain, so those of the parts make the whole, to the bit.
     def _sum(self, count: Callable[[EventCounts], NDArray[Any]]) -> NDArray[Any]:
         return reduce(add, map(count, self._parts()))
 

@@ -136,8 +136,9 @@ def _event(event: Event) -> dict[str, Any]:
 
 
 def _item(item: Item, dataset: AmazonDataset) -> dict[str, Any]:
-    created = None if item.created_at is None else item.created_at // SECOND
-    has = {**item.attributes, "CREATION_TIMESTAMP": created}
+    has = dict(item.attributes)
+    if item.created_at is not None:
+        has["CREATION_TIMESTAMP"] = item.created_at // SECOND
     known = {
         camel(name.lower()): value
         for name, value in has.items()

@@ -286,6 +286,7 @@ class KinesisStream:
 
 
 def _start(address: StreamAddress, now: Callable[[], int]) -> str | None:
+    # None is the horizon; an empty text is replaced by the moment of the first listing.
     start = address.start
     if not isinstance(start, int):
         return None if start == "all" else ""

@@ -157,3 +157,17 @@ def test_any_animal_of_a_json_feed_is_a_row(name: str, animal: dict[str, object]
     for row in rows(name, json.dumps(document).encode()):
         with suppress(InvalidInput):
             assert row.reason if row.form is None else read_listing(row.form, T0).animal.animal_id
+
+
+def test_more_is_in_a_petfinder_record_than_is_read() -> None:
+    photo = {"full": "https://shelter.example/11.jpg", "primary": True}
+    contact = {"address": {"postcode": "12345", "primary": True}}
+    animal = {"id": 11, "species": "Dog", "photos": [photo], "contact": contact}
+    (row,) = rows("petfinder-json", json.dumps([animal]).encode())
+    assert row.form is not None, row.reason
+    assert (row.form.photos, row.form.postcode) == ([photo["full"]], "12345")
+
+
+def test_a_format_without_a_name_is_none() -> None:
+    with pytest.raises(InvalidInput, match="petfinder-csv"):
+        feed_of(FILES["csv"], "")
