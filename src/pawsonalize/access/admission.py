@@ -87,7 +87,6 @@ class Admission:
         )
         self._uses: dict[str, int] = {}
         self._counting = Lock()  # of `_uses`
-        self._sessions = PageSessions(self._secret)
 
     def admit(self, call: Call) -> Caller:
         """Return the caller.
@@ -133,16 +132,15 @@ class Admission:
         """A session for pages; Unauthenticated or Forbidden for a wrong key."""
         key = self._key(token)
         _check_scopes(key, allowed)
-        return self._sessions.begin(key.name, self._now())
+        return begin_session(key.name, token.partition(".")[2], self._now())
 
     def of_session(self, session: str | None, allowed: frozenset[Scope]) -> Caller:
         """Return the viewer of a page; raises as `sign_in`, and Unauthenticated without session."""
-        # A session ends with its key.
         if not self.required:
             return Caller(scopes=frozenset(Scope))
-        key_id = None if session is None else self._sessions.key_of(session, self._now())
+        key_id = session_key(session or "", self._secret, self._now())
         found = None if key_id is None else self._found.find(key_id)
-        if found is None or found[0].is_expired(self._now()):
+        if found is None or found[0].is_expired(self._now()):  # a session ends with its key
             raise Unauthenticated("sign in with a key first")
         key = found[0]
         _check_scopes(key, allowed)
@@ -285,28 +283,21 @@ def _refused(reason: str) -> Unauthenticated:
     return Unauthenticated(message, code="visitor_token_refused")
 
 
-@dataclass(frozen=True, slots=True)
-class PageSessions:
-    """Begins and reads sessions; `secret_of` finds the secret of a key, None without that key."""
+def begin_session(key_id: str, secret: str, now: int) -> str:
+    """A new session of the key with that secret."""
+    end = now + LASTS
+    return f"{key_id}.{end}.{_proof(secret, key_id, end)}"
 
-    secret_of: Callable[[str], str | None]
 
-    def begin(self, key_id: str, now: int) -> str:
-        """A new session of a key that there is."""
-        secret = self.secret_of(key_id)
-        assert secret is not None
-        end = now + LASTS
-        return f"{key_id}.{end}.{_proof(secret, key_id, end)}"
-
-    def key_of(self, session: str, now: int) -> str | None:
-        """The id of the key that signed in; None if the session is over, or none of ours."""
-        read = _SESSION.fullmatch(session)
-        secret = None if read is None else self.secret_of(read["key"])
-        if read is None or secret is None:
-            return None
-        key_id, end = read["key"], int(read["end"])
-        is_ours = hmac.compare_digest(_proof(secret, key_id, end), read["proof"])
-        return key_id if is_ours and now < end else None
+def session_key(session: str, secret_of: Callable[[str], str | None], now: int) -> str | None:
+    """The id of the key that signed in; None if the session is over, or none of ours."""
+    read = _SESSION.fullmatch(session)
+    secret = None if read is None else secret_of(read["key"])
+    if read is None or secret is None:
+        return None
+    key_id, end = read["key"], int(read["end"])
+    is_ours = hmac.compare_digest(_proof(secret, key_id, end), read["proof"])
+    return key_id if is_ours and now < end else None
 
 
 def _proof(secret: str, key_id: str, end: int) -> str:

@@ -59,6 +59,7 @@ class HeavyReads:
 
     async def share(self, key: Hashable, call: Callable[[], T]) -> T:
         """The same; whoever wants the same key meanwhile gets what the first one gets."""
+        # So a slow page that is loaded again and again takes one place.
         if (making := self._shared.get(key)) is None:
             making = self._shared[key] = asyncio.ensure_future(self.make(call))
             making.add_done_callback(lambda _: self._shared.pop(key))

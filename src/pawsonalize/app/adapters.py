@@ -30,7 +30,6 @@ from pawsonalize.kinds.leases import LOCAL_LEASE_SECONDS, Leases
 from pawsonalize.kinds.problems import Outbox, Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
-from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings, as_environment, kinds_of_settings
 from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
@@ -339,17 +338,13 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
             leases,
             command=(*COMMAND, "train-version"),
             environment={**os.environ, **as_environment(settings)},
-            stop_remote=_nothing if remote is None else remote.training.stop,
+            stop_remote=(lambda _version: None) if remote is None else remote.training.stop,
         ),
         remote=remote,
         work=work,
         leases=leases,
         reading=offered("log_reading", settings, database, objects),
     )
-
-
-def _nothing(_version: SolutionVersion) -> None:
-    """No remote engine trains anything."""
 
 
 def _reference(settings: Settings, text: str) -> tuple[type[Resource], str] | None:

@@ -96,7 +96,9 @@ class DiskGrowth:
         """Yield the growth of each kind that lies on this disk."""
         keeps = self.settings
         if keeps.database_url == "":
-            yield self.growth("events", self._events(), keeps.event_days)
+            rows = sum(one.rows for one in self._recent())
+            size = TableSizes(self.adapters.database).events().per_row * rows
+            yield self.growth("events", size, keeps.event_days)
             yield self._answers()
             yield from (growth(self) for growth in added("growth"))
         if "://" not in keeps.archive:
@@ -115,10 +117,6 @@ class DiskGrowth:
 
     def _full(self, kept_days: int, age_days: float) -> float | None:
         return max(0.0, kept_days - age_days) if kept_days else None
-
-    def _events(self) -> float:
-        rows = sum(one.rows for one in self._recent())
-        return TableSizes(self.adapters.database).events().per_row * rows
 
     def _answers(self) -> Growth:
         sizes = TableSizes(self.adapters.database)

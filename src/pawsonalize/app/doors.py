@@ -39,11 +39,16 @@ def services_of(
     settings: Settings, adapters: Adapters, engine: Engine, sources: Mapping[str, str] | None = None
 ) -> Services:
     """Return what the native API needs; `sources` has the place where each setting was written."""
-    sources_of_figures = figure_sources(settings, adapters)
-    # The tables are read every ten seconds at most, however often servers are scraped.
-    figures = CachedLookup[None, ServiceFigures](
-        lambda _: sources_of_figures.read(), clock.now, 10 * SECOND
+    figures = FigureSources(
+        adapters.registry,
+        partial(_run_figures, adapters.runs(settings)),
+        adapters.animals,
+        adapters.deliveries,
+        adapters.log,
+        adapters.ledger,
     )
+    # The tables are read every ten seconds at most, however often servers are scraped.
+    recent = CachedLookup[None, ServiceFigures](lambda _: figures.read(), clock.now, 10 * SECOND)
     # prometheus_client itself reads this variable when it is imported.
     metrics_dir = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     return Services(
@@ -76,7 +81,7 @@ def services_of(
         servers=engine.servers,
         roles=settings.own_roles,
         audit=adapters.audit,
-        figures=partial(figures.find, None),
+        figures=partial(recent.find, None),
         refusals=engine.refusals,
         intake=engine.intake,
         why_not_writable=adapters.database.why_not_writable,
@@ -155,18 +160,6 @@ def storefront_of(settings: Settings, adapters: Adapters, engine: Engine) -> Sto
         name="Pawsonalize" if settings.demo_site else settings.site_name,
         page_key=f"{found[0].name}.{found[1]}" if found else None,
         erasing=engine.upkeep.erasing,
-    )
-
-
-def figure_sources(settings: Settings, adapters: Adapters) -> FigureSources:
-    """Return what reads the figures of the whole service."""
-    return FigureSources(
-        adapters.registry,
-        partial(_run_figures, adapters.runs(settings)),
-        adapters.animals,
-        adapters.deliveries,
-        adapters.log,
-        adapters.ledger,
     )
 
 

@@ -104,6 +104,7 @@ class Engine:
 
     def close(self) -> None:
         """Finish what was accepted; running workers give their run back."""
+        self.upkeep.stop()  # before anything is waited for: its work ends meanwhile
         self.training.close()
         self.upkeep.close()
         self.outcomes.close()

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from itertools import islice
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -123,14 +124,8 @@ def _producer(url: str, create: bool) -> Producer:
 
 
 def _batches(lines: Iterable[bytes], size: int) -> Iterator[list[Outgoing]]:
-    batch: list[Outgoing] = []
-    for line in lines:
-        if line.strip():
-            batch.append(outgoing(line.strip()))
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
+    records = (outgoing(line.strip()) for line in lines if line.strip())
+    while batch := list(islice(records, size)):
         yield batch
 
 

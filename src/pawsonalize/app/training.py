@@ -22,11 +22,7 @@ from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
 from pawsonalize.engine.training.refresh import are_behind, refresh_served, report_death
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.news import News
-from pawsonalize.engine.training.retraining.runs import (
-    FirstRun,
-    GroupTimers,
-    Timer,
-)
+from pawsonalize.engine.training.retraining.runs import FirstRun, GroupTimers, Timer
 from pawsonalize.engine.training.retraining.schedule import read_schedule
 from pawsonalize.engine.training.retraining.steps import Judging, PromotionSteps, Training, steps
 from pawsonalize.engine.training.retraining.worker import RunWorker, WorkerProcesses

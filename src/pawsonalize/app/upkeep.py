@@ -110,11 +110,14 @@ class UpkeepParts:
         archiving = once(partial(archive_new, self.archiver))
         yield Task("archive new", settings.archive_seconds, archiving)
 
-    def close(self) -> None:
-        """End work that has begun at its next step."""
+    def stop(self) -> None:
+        """Let work that has begun end at its next step; returns at once."""
         self._stopping.set()
         self.jobs.stopping.set()
         self.erasing.stop()
+
+    def close(self) -> None:
+        """Wait for work that was let end."""
         self._tidying.shutdown(cancel_futures=True)
         self._working.shutdown(cancel_futures=True)
 

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 
@@ -42,7 +43,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Lease:
-    """A lease that was taken."""
+    """A lease that this process holds."""
 
     name: str  # the name of the work, or of what is leased
     token: int  # the proof for the tables that it is ours
@@ -83,7 +84,6 @@ class Leases:
         self._leading = threading.Lock()  # work of several threads goes on under one lease
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._machine = ""
 
     @contextmanager
     def held(self, name: str, *, patience: float = _PATIENCE_SECONDS) -> Iterator[Lease | None]:
@@ -227,12 +227,10 @@ class Leases:
         with suppress(StorageUnavailable):  # then others wait until it ends by itself
             self._table.release(name, token)
 
-    @property
+    @cached_property
     def machine(self) -> str:
         """Name of this machine, or rather of this folder of locks."""
-        if not self._machine:
-            self._machine = f"{self._host}-{_identity(self._folder)}"
-        return self._machine
+        return f"{self._host}-{_identity(self._folder)}"
 
     @contextmanager
     def _beating(self, name: str, token: int) -> Iterator[None]:

@@ -131,10 +131,9 @@ class ChildProcesses:
         child = self._running.get(name)
         if child is None or child.poll() is None:
             return None
-        ended = self._running.pop(name, None)  # another thread may have seen the end first
-        if ended is None:
+        if self._running.pop(name, None) is None:  # another thread saw the end first
             return None
-        _close_input(ended)
+        _close_input(child)
         return child.returncode
 
     def reap(self) -> None:

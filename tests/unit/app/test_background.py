@@ -57,6 +57,20 @@ def test_a_schedule_that_fails_keeps_no_run_from_its_worker(
         engine.close()
 
 
+def test_jobs_are_let_end_before_the_worker_of_a_retraining_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = make_service(tmp_path)
+    with opened(settings) as adapters:
+        engine = Engine(settings, adapters)
+        stopping, seen = engine.upkeep.jobs.stopping, list[bool]()
+        monkeypatch.setattr(
+            WorkerProcesses, "stop", lambda _workers: seen.append(stopping.is_set())
+        )
+        engine.close()
+    assert seen == [True]
+
+
 def answer(days_ago: float) -> Impression:
     at = clock.now() - round(days_ago * DAY)
     return Impression(

@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from pawsonalize import clock
-from pawsonalize.access.admission import LASTS, PageSessions
+from pawsonalize.access.admission import LASTS, begin_session, session_key
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.asgi import build_app
 from pawsonalize.kinds.access_keys import Scope
@@ -187,17 +187,16 @@ def test_pages_and_json_say_the_same(browser: TestClient, service: Settings) -> 
     ],
 )
 def test_a_session_that_was_not_given_is_none(session: str) -> None:
-    sessions = PageSessions({"PAWSA": "a", "PAWSB": "b"}.get)
-    now = clock.now()
-    _, end, proof = sessions.begin("PAWSA", now).split(".")
-    assert sessions.key_of(session.format(end=end, proof=proof), now) is None
+    secrets, now = {"PAWSA": "a", "PAWSB": "b"}, clock.now()
+    _, end, proof = begin_session("PAWSA", "a", now).split(".")
+    assert session_key(session.format(end=end, proof=proof), secrets.get, now) is None
 
 
 def test_a_session_is_over_after_its_time() -> None:
-    sessions, now = PageSessions({"PAWSA": "a"}.get), clock.now()
-    session = sessions.begin("PAWSA", now)
-    assert sessions.key_of(session, now + LASTS - 1) == "PAWSA"
-    assert sessions.key_of(session, now + LASTS) is None
+    secrets, now = {"PAWSA": "a"}, clock.now()
+    session = begin_session("PAWSA", "a", now)
+    assert session_key(session, secrets.get, now + LASTS - 1) == "PAWSA"
+    assert session_key(session, secrets.get, now + LASTS) is None
 
 
 @pytest.mark.parametrize(

@@ -191,12 +191,12 @@ class Impressions(GroupTables):
         most of the memory; `get_many` has them.
         """
         wanted = self._pages().where(_key > packed_id(after))
-        return self._bare(wanted.order_by(_key).limit(limit))
+        return self._read(wanted.order_by(_key).limit(limit), is_bare=True)
 
     def newest_pages(self, limit: int) -> list[Impression]:
         """The newest answers of animals, in the order of ids; bare as those of `pages`."""
         newest = self._pages().order_by(_key.desc()).limit(limit)
-        return self._bare(newest)[::-1]
+        return self._read(newest, is_bare=True)[::-1]
 
     def get_many(self, recommendation_ids: Sequence[str]) -> dict[str, Impression]:
         """Those of these answers that are stored, by id."""
@@ -219,11 +219,8 @@ class Impressions(GroupTables):
     def _pages(self) -> Select[Any]:
         return select(*_BARE).where(*_OF_PAGES, self._mine(impressions))
 
-    def _bare(self, wanted: Select[Any]) -> list[Impression]:
-        return [_impression(row, is_bare=True) for row in self._mappings(wanted)]
-
-    def _read(self, wanted: Select[Any]) -> list[Impression]:
-        return [_impression(row) for row in self._mappings(wanted)]
+    def _read(self, wanted: Select[Any], *, is_bare: bool = False) -> list[Impression]:
+        return [_impression(row, is_bare=is_bare) for row in self._mappings(wanted)]
 
     def forget(self, before: int, first_id: str, limit: int) -> int:
         """Delete up to so many of the answers given before that moment; returns how many.

@@ -88,13 +88,14 @@ def take_out_raws(connection: Connection, which: ColumnElement[bool]) -> None:
     offsets = sorted(connection.scalars(theirs))
     if not offsets:
         return
+    without = set(offsets)
     spans = select(*_SPAN).where(*_overlapping(offsets[0], offsets[-1]))
     for first, last in connection.execute(spans).all():
         place = bisect_left(offsets, first)
         if place < len(offsets) and offsets[place] <= last:
             this = raw_events.c.first == first
             packed = connection.scalars(select(raw_events.c.packed).where(this)).one()
-            held, without = _unpacked(packed), set(offsets)
+            held = _unpacked(packed)
             kept = [one for one in held if one[0] not in without]
             if not kept:
                 connection.execute(delete(raw_events).where(this))

@@ -23,21 +23,21 @@ from pawsonalize.storage.statements import in_parts, upsert
 from pawsonalize.storage.table_access import GroupTables
 from pawsonalize.storage.tables import events, sessions, training_files, training_tables
 
-_TRAINING_BATCH = 50_000
+_BATCH = 50_000
 _FILES = training_files
 _VISITOR_KEY = func.coalesce(
     USER_KEY + events.c.user_id, USER_KEY + sessions.c.user_id, SESSION_KEY + events.c.session_id
 )
+_CONTENT = tuple(
+    events.c[name] for name in ("item_id", "event_type", "sent_at", "event_value", "properties")
+)
+_SPAN = (
+    events.c.offset > bindparam("after"),
+    events.c.offset <= bindparam("through"),
+    events.c.dataset_group == bindparam("group"),
+)
 TRAINING_ROWS = (
-    select(
-        events.c.offset,
-        _VISITOR_KEY,
-        events.c.item_id,
-        events.c.event_type,
-        events.c.sent_at,
-        events.c.event_value,
-        events.c.properties,
-    )
+    select(events.c.offset, _VISITOR_KEY, *_CONTENT)
     .select_from(
         events.outerjoin(
             sessions,
@@ -46,18 +46,10 @@ TRAINING_ROWS = (
             & events.c.user_id.is_(None),
         )
     )
-    .where(
-        events.c.offset > bindparam("after"),
-        events.c.offset <= bindparam("through"),
-        events.c.sent_at <= bindparam("until"),
-        events.c.dataset_group == bindparam("group"),
-    )
+    .where(*_SPAN, events.c.sent_at <= bindparam("until"))
     .order_by(events.c.offset)
-    .limit(_TRAINING_BATCH)
+    .limit(_BATCH)
 )
-
-
-_BATCH = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,22 +215,8 @@ def groups_with_files(database: Database) -> list[str]:
 
 
 _ROWS = (
-    select(
-        events.c.offset,
-        events.c.received_at,
-        events.c.user_id,
-        events.c.session_id,
-        events.c.item_id,
-        events.c.event_type,
-        events.c.sent_at,
-        events.c.event_value,
-        events.c.properties,
-    )
-    .where(
-        events.c.offset > bindparam("after"),
-        events.c.offset <= bindparam("through"),
-        events.c.dataset_group == bindparam("group"),
-    )
+    select(events.c.offset, events.c.received_at, events.c.user_id, events.c.session_id, *_CONTENT)
+    .where(*_SPAN)
     .order_by(events.c.offset)
     .limit(_BATCH)
 )
