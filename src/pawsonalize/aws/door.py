@@ -211,13 +211,12 @@ def _operation(request: Request) -> AwsOperation:
 
 
 def _as_signed(request: Request, body: bytes) -> SignedRequest:
+    given = request.headers
     return SignedRequest(
         method=request.method,
         path=request.scope["raw_path"].decode("latin-1"),
         query=request.scope["query_string"].decode("latin-1"),
-        headers={
-            name: tuple(request.headers.getlist(name)) for name in set(request.headers.keys())
-        },
+        headers={name: tuple(given.getlist(name)) for name in set(given.keys())},
         payload=hashlib.sha256(body).hexdigest(),
     )
 

@@ -112,16 +112,13 @@ def operations() -> Mapping[str, AwsOperation]:
                 path=one.http["requestUri"] if by_path else None,
                 given=one.input_shape,
                 answered=one.output_shape,
-                errors={
-                    error.name: int(
-                        error.metadata.get("error", {}).get(
-                            "httpStatusCode", HTTPStatus.BAD_REQUEST
-                        )
-                    )
-                    for error in one.error_shapes
-                },
+                errors={error.name: _declared_status(error) for error in one.error_shapes},
             )
     return MappingProxyType(found)
+
+
+def _declared_status(error: Any) -> int:
+    return int(error.metadata.get("error", {}).get("httpStatusCode", HTTPStatus.BAD_REQUEST))
 
 
 @cache

@@ -56,14 +56,13 @@ def operations_of(
     member = arn.removesuffix("Arn")
 
     def create(services: AwsServices, members: Members) -> Answer:
-        more = fields(services, members)
+        more = fields(services, members)  # refuses what cannot be done before all else
         values = {**_fields(services, kind, wire, members), **more}
         return described(services, kind.make(services, values, services.now()))
 
     def describe(services: AwsServices, members: Members) -> Answer:
         one = services.resource(kind.resource, members[arn])
-        answer = described(services, one) | shown(services, one) | details(services, one)
-        return {member: answer}
+        return {member: described(services, one) | shown(services, one) | details(services, one)}
 
     def listed(services: AwsServices, members: Members) -> Answer:
         found, token = _page(services, members, kind)

@@ -35,8 +35,7 @@ async def get_recommendations(services: AwsServices, members: Members) -> Answer
 
 async def get_personalized_ranking(services: AwsServices, members: Members) -> Answer:
     """Orders a list of at most 500 items for a user; scores sum to 1, unknown ids come last."""
-    runtime = await _runtime(services, members)
-    return await services.read(_ranked, services, runtime, members)
+    return await services.read(_ranked, services, await _runtime(services, members), members)
 
 
 async def get_action_recommendations(services: AwsServices, members: Members) -> Answer:
@@ -45,8 +44,7 @@ async def get_action_recommendations(services: AwsServices, members: Members) ->
         raise AwsError(INVALID_INPUT, "this service has no filters of actions: leave filterArn out")
     if "userId" not in members:
         raise AwsError(INVALID_INPUT, "userId is missing: send it")
-    runtime = await _runtime(services, members)
-    return await services.read(_suggested, services, runtime, members)
+    return await services.read(_suggested, services, await _runtime(services, members), members)
 
 
 def _recommended(services: AwsServices, runtime: Runtime, members: Members) -> Answer:

@@ -137,10 +137,6 @@ def _misfit(wanted: str, path: str) -> AwsError:
     return AwsError(SERIALIZATION, f"{path or 'the body'} must be {wanted}")
 
 
-_ENCODER = msgspec.json.Encoder()
-_Writer = Callable[[Any], Any]
-
-
 def check(shape: Any, value: Mapping[str, Any]) -> None:
     """Raise InvalidInputException that names every breach of the shape, worded as AWS words it."""
     breaches = [] if shape is None else list(_of_structure(shape, value, ""))

@@ -185,18 +185,15 @@ class Signatures:
     def _check_moment(self, given: Authorization, moment: str) -> None:
         now = self._now()
         earliest, latest = _stamp(now - _SKEW), _stamp(now + _SKEW)
-        reason = ""
         # The first two are worded as AWS words them, which tools look for.
         if moment < earliest:
-            reason = f"Signature expired: {moment} is now earlier than {earliest}"
-            reason += f" ({_stamp(now)} - 5 min.)"
-        elif moment > latest:
-            reason = f"Signature not yet current: {moment} is still later than {latest}"
-            reason += f" ({_stamp(now)} + 5 min.)"
-        elif given.date != moment[:8]:
-            reason = f"the credential's date is not that of {moment}"
-        if reason:
-            raise AwsError(INVALID_SIGNATURE, reason)
+            wrong = f"expired: {moment} is now earlier than {earliest} ({_stamp(now)} - 5 min.)"
+            raise AwsError(INVALID_SIGNATURE, f"Signature {wrong}")
+        if moment > latest:
+            wrong = f"{moment} is still later than {latest} ({_stamp(now)} + 5 min.)"
+            raise AwsError(INVALID_SIGNATURE, f"Signature not yet current: {wrong}")
+        if given.date != moment[:8]:
+            raise AwsError(INVALID_SIGNATURE, f"the credential's date is not that of {moment}")
 
     def _check_coverage(self, given: Authorization, request: SignedRequest) -> None:
         if (given.region, given.service) != (self._region, _SERVICE):

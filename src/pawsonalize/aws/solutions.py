@@ -55,8 +55,7 @@ def create_solution(services: AwsServices, members: Members) -> Answer:
         tags=given_tags(members),
         extras={name: members[name] for name in _KEPT if name in members},
     )
-    created = services.solutions.create(solution, services.now())
-    return {"solutionArn": services.arns.of(created)}
+    return {"solutionArn": services.arns.of(services.solutions.create(solution, services.now()))}
 
 
 def update_solution(services: AwsServices, members: Members) -> Answer:
@@ -227,12 +226,11 @@ def _selection(members: Members, config: Mapping[str, Any]) -> TrainingSelection
     if not all("eventType" in event for event in listed):
         raise AwsError(INVALID_INPUT, "each of eventParametersList needs its eventType")
     if listed:
-        return TrainingSelection(
-            tuple(
-                EventParameters(one["eventType"], one.get("weight"), one.get("eventValueThreshold"))
-                for one in listed
-            )
+        events = (
+            EventParameters(one["eventType"], one.get("weight"), one.get("eventValueThreshold"))
+            for one in listed
         )
+        return TrainingSelection(tuple(events))
     text = config.get("eventValueThreshold")
     try:
         threshold = None if text is None else float(text)

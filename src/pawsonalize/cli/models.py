@@ -139,8 +139,7 @@ def retrain(
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     as_of = None if at is None else parse_moment(at, "--at")
     with opened(settings) as adapters:
-        group = dataset_group and dataset_group_of(adapters, settings, dataset_group)
-        part = Part(group, solution)
+        part = Part(dataset_group and dataset_group_of(adapters, settings, dataset_group), solution)
         record = adapters.runs(settings).begin(Trigger.COMMAND, now, as_of, part)
         if wait:
             record = follow(settings, adapters, record.run_id)

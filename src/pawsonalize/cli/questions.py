@@ -73,8 +73,7 @@ def recommend(
         preview = Preview(settings, adapters, Address(dataset_group, campaign), purpose, now)
         visitor, passing = visitor_of(user, session), preview.filter(filter_given)
         query = Query(visitor, moment, now, limit=limit, filter=passing, explain=explain or json)
-        answer = _recommend_animals if animals else _recommend_groups
-        answer(preview, query, like, explain, json)
+        (_recommend_animals if animals else _recommend_groups)(preview, query, like, explain, json)
 
 
 def rerank(
@@ -114,8 +113,7 @@ def rerank(
         preview = Preview(settings, adapters, address, Purpose.RANKING, now)
         visitor, passing = visitor_of(user, session), preview.filter(filter_given)
         query = Query(visitor, moment, now, filter=passing, explain=explain or json)
-        order = _rerank_animals if animals else _rerank_groups
-        order(preview, query, items, explain, json)
+        (_rerank_animals if animals else _rerank_groups)(preview, query, items, explain, json)
 
 
 def _recommend_groups(

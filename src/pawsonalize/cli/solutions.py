@@ -1,5 +1,6 @@
 """`pawsonalize solutions`, recipes with their settings, and `batch-jobs`, which ask by files."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -16,7 +17,6 @@ from pawsonalize.recipes import USER_PERSONALIZATION
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
-    from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
     from pawsonalize.kinds.registry import Registry
 
 
@@ -93,11 +93,8 @@ def tune(
     Example: pawsonalize solutions tune recommender --trials 20 --seconds 600
     """
     tuning = options.read_tuning(trials or None, seconds)
+    tuned = partial(msgspec.structs.replace, tuning=tuning)
     with opened(data_dir) as adapters:
-
-        def tuned(solution: Solution) -> Solution:
-            return msgspec.structs.replace(solution, tuning=tuning)
-
         print_fields(adapters.solutions.change(name, tuned, clock.now()), json)
 
 
@@ -117,12 +114,12 @@ def update(
     given = {"retrain": retrain, "auto_training_days": auto_training_days}
     changes = {field: value for field, value in given.items() if value is not None}
     pairs = options.read_pairs(setting)
+
+    def changed(solution: Solution) -> Solution:
+        settings = {**solution.settings, **pairs}
+        return msgspec.structs.replace(solution, settings=settings, **changes)
+
     with opened(data_dir) as adapters:
-
-        def changed(solution: Solution) -> Solution:
-            settings = {**solution.settings, **pairs}
-            return msgspec.structs.replace(solution, settings=settings, **changes)
-
         print_fields(adapters.solutions.change(name, changed, clock.now()), json)
 
 

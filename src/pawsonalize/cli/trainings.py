@@ -4,7 +4,6 @@ import time
 
 import typer
 from rich.console import Console
-from rich.status import Status as Spinner
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
@@ -109,18 +108,14 @@ def follow(settings: Settings, adapters: Adapters, run_id: str) -> RunRecord:
         while True:
             processes.look(clock.now())
             record = runs.get(run_id)
-            shown = _show_steps(record, shown, console, spinner)
+            done = [timing for timing in record.steps if timing.ended_at is not None]
+            for timing in done[shown:]:
+                _print_step(console, timing)
+            shown = len(done)
+            spinner.update(_current_step(record))
             if record.ended_at is not None:
                 return record
             time.sleep(_RUN_LOOK_SECONDS)
-
-
-def _show_steps(record: RunRecord, shown: int, console: Console, spinner: Spinner) -> int:
-    done = [timing for timing in record.steps if timing.ended_at is not None]
-    for timing in done[shown:]:
-        _print_step(console, timing)
-    spinner.update(_current_step(record))
-    return len(done)
 
 
 def finish(record: RunRecord, json: bool) -> None:

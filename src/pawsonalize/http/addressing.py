@@ -15,7 +15,7 @@ from pawsonalize.engine.serving.directory import Address, Purpose
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.http.callers import enter, own_group
 from pawsonalize.http.operation import RequestParameter
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 
 _GROUP = "The dataset group, by its name or ARN; the default one if left out."
@@ -52,8 +52,7 @@ def for_caller(request: Request, address: Address) -> Address:
     confined_to = own_group(request)
     if confined_to is None:
         return address
-    services: Services = request.app.state.services
-    return services.directory.within(address, confined_to)
+    return services_of(request).directory.within(address, confined_to)
 
 
 def address_of(request: Request, dataset_group: str | None, campaign: str | None = None) -> Address:
@@ -78,7 +77,7 @@ async def read_group(request: Request) -> str:
 
 async def enter_group(request: Request, address: Address) -> str:
     """Return the dataset group of the address; the request enters it."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     group = DATASET_GROUP  # the usual one, and nothing has to be looked up
     if not address.is_default:
         group = await services.read(services.directory.dataset_group, address)
@@ -88,7 +87,7 @@ async def enter_group(request: Request, address: Address) -> str:
 
 async def answering(request: Request, address: Address, purpose: Purpose) -> Answering:
     """Return what answers the query; raises as `Directory.campaign` and `Runtimes.of` do."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     group = await enter_group(request, address)
     if address.is_default and _is_trained(services.runtime, purpose):
         return Answering(DATASET_GROUP, services.runtime)
@@ -123,7 +122,7 @@ async def individuals_for(request: Request, address: Address, purpose: Purpose) 
 
     InvalidInput for another dataset group than the default one: animals are of that alone.
     """
-    services: Services = request.app.state.services
+    services = services_of(request)
     wanted = Purpose.RANKING if purpose is Purpose.RANKING else Purpose.RECOMMENDING
     group = await enter_group(request, address)
     if address.is_default and _is_trained(services.runtime, wanted):

@@ -30,7 +30,7 @@ from pawsonalize.http.json import (
     unknown_of,
 )
 from pawsonalize.http.operation import About, Operations, RequestParameter
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.animals.animals import AnimalQuery
 
@@ -177,7 +177,7 @@ _STATUS = msgspec.json.Decoder(StatusRequest)
 )
 async def put_animals(request: Request) -> Response:
     """The animals there are; the next answer of every worker knows them."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     now = services.now()
     unknown = unknown_of(request)
     raws = _split(await read_body(request), unknown)
@@ -215,7 +215,7 @@ async def put_animals(request: Request) -> Response:
 )
 async def get_animals(request: Request) -> Response:
     """The inventory, by id."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     found, cursor = await services.read(services.inventory.page, _query(request))
     now = services.now()
     return json_response(AnimalPage([_answer(animal, now) for animal in found], cursor))
@@ -231,7 +231,7 @@ async def get_animals(request: Request) -> Response:
 )
 async def get_animal(request: Request) -> Response:
     """One animal and what became of it."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     animal = await services.read(services.inventory.get, _animal_id(request))
     return json_response(_answer(animal, services.now()))
 
@@ -246,7 +246,7 @@ async def get_animal(request: Request) -> Response:
 )
 async def delete_animal(request: Request) -> Response:
     """Forget an animal, its history too; who was adopted has a status for that."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     await run_in_threadpool(services.inventory.forget, _animal_id(request), services.now())
     return Response(status_code=204)
 
@@ -264,7 +264,7 @@ async def delete_animal(request: Request) -> Response:
 )
 async def post_animal_status(request: Request) -> Response:
     """Change what an animal is; the next answer of every worker knows it."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     form = await read_form(request, _STATUS)
     now = services.now()
     animal = await run_in_threadpool(

@@ -7,7 +7,7 @@ from pawsonalize.access.limits import Tenants, check_reach
 from pawsonalize.domain.errors import Forbidden, NotFound
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.event_form import Id
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import MONITOR, Scope
 from pawsonalize.kinds.resource import Resource
 
@@ -20,11 +20,10 @@ SIGN_IT = (
 
 async def admit(request: Request, allowed: frozenset[Scope]) -> None:
     """Note who calls, for `caller_of`; raises what `Admission.admit` raises."""
-    services: Services = request.app.state.services
     admission: Admission = request.app.state.admission
     client = "" if request.client is None else request.client.host
     call = Call(request.headers, client, allowed)
-    request.state.caller = await services.read(admission.admit, call)
+    request.state.caller = await services_of(request).read(admission.admit, call)
 
 
 def is_monitor(request: Request) -> bool:
@@ -66,14 +65,13 @@ async def enter(request: Request, group: str) -> None:
     if hasattr(request.state, "entered"):
         return
     tenants: Tenants = request.app.state.tenants
-    request.state.entered = await tenants.enter(
-        group, request.state.lane, is_its_own=confined_to is not None
-    )
+    lane, is_its_own = request.state.lane, confined_to is not None
+    request.state.entered = await tenants.enter(group, lane, is_its_own=is_its_own)
 
 
 async def enter_owner(request: Request, kind: type[Resource], name: str) -> None:
     """Enter the dataset group of a resource, by its name; NotFound for a key of another one."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     group = await services.read(services.registry.group_of_named, kind, name)
     confined_to = caller_of(request).dataset_group
     if confined_to is not None and confined_to != group:

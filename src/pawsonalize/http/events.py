@@ -27,7 +27,7 @@ from pawsonalize.http.examples import ONE_EVENT, SEVERAL_EVENTS, SHOP_EVENT
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.operation import About, Operations
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import services_of
 from pawsonalize.kinds import access_keys
 
 _DELIVERY = "x-amz-firehose-request-id"
@@ -117,7 +117,6 @@ class _Delivered(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True
 
 async def _answer_delivery(request: Request, delivery: str) -> Response:
     """Take all events of a delivery; InputTooLarge for a body that is too large."""
-    services: Services = request.app.state.services
     request.state.lost = 0
     try:
         refused = (await _take(request, _MOST_DELIVERED, whole=True)).rejected
@@ -127,13 +126,13 @@ async def _answer_delivery(request: Request, delivery: str) -> Response:
     except InvalidInput as error:
         reason = error.message
     is_lost = bool(reason) and request.state.lost > 0
-    answer = _Delivered(delivery, services.now(), reason if is_lost else None)
+    answer = _Delivered(delivery, services_of(request).now(), reason if is_lost else None)
     return json_response(answer, 400 if is_lost else 200)
 
 
 async def _take(request: Request, most: int = MAX_EVENTS, *, whole: bool = False) -> IngestReceipt:
     """Take the body's events, if they are not more than `most`; `whole` is of limits."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     at = services.now()
     group = await read_group(request)
     unknown = unknown_of(request)
@@ -175,7 +174,7 @@ async def _take(request: Request, most: int = MAX_EVENTS, *, whole: bool = False
 
 async def _keep(request: Request, refused: list[RefusedInput]) -> None:
     """Keep refused input, if a wing does; notes how much of it could not be kept."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     request.state.lost = len(refused)
     if refused and services.refusals is not None:
         caller = caller_of(request)

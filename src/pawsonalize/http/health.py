@@ -14,7 +14,7 @@ from pawsonalize.engine.serving.directory import readiness
 from pawsonalize.http.callers import is_monitor
 from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import Operations, RequestParameter
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.access_keys import ANYBODY
 
 OPERATIONS = Operations()
@@ -58,9 +58,9 @@ class ReadinessAnswer(msgspec.Struct, frozen=True, rename="camel"):
     problems: tuple[StandingProblem, ...] = ()
 
 
-@OPERATIONS.add("GET", "/healthz", ANYBODY, answer=Health, summary="Does the process live?")
+@OPERATIONS.add("GET", "/healthz", ANYBODY, answer=Health)
 async def get_healthz(_request: Request) -> Response:
-    """Answer while the process lives."""
+    """Does the process live?"""
     return json_response(Health("ok"))
 
 
@@ -74,15 +74,15 @@ async def get_healthz(_request: Request) -> Response:
             "without", "`models`: to be ready to take data in is enough, for a new service."
         ),
     ),
-    summary="Can it answer?",
 )
 async def get_readyz(request: Request) -> Response:
-    """Answer 200 when events can be stored and something can answer, else 503 with the reason.
+    """Can it answer?
 
-    A server without the role `serve` needs nothing that answers; nor does `?without=models`, so
-    that a new service gets its first data through a load balancer.
+    200 when events can be stored and something can answer, else 503 with the reason. A server
+    without the role `serve` needs nothing that answers; nor does `?without=models`, so that a new
+    service gets its first data through a load balancer.
     """
-    services: Services = request.app.state.services
+    services = services_of(request)
     await services.read(services.log.head)
     # A trial write may wait for other writers, so it never runs where answers are made.
     if (reason := await run_in_threadpool(services.why_not_ready)) is not None:
@@ -106,7 +106,7 @@ async def get_readyz(request: Request) -> Response:
         CampaignReadiness(one.name, one.dataset_group, one.campaign.solution_version)
         for one in found.campaigns
     ]
-    late: str | None = request.app.state.tenants.why_late()
+    late = request.app.state.tenants.why_late()
     message = "; ".join(filter(None, (found.message, late))) or None
     problems = await _problems(services)
     return json_response(ready(found.solution_version, message, campaigns, problems=problems))

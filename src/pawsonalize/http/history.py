@@ -13,7 +13,7 @@ from pawsonalize.engine.ingest.history import history_page, read_cursor
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.json import json_response, read_limit, read_text
 from pawsonalize.http.operation import About, Operations, RequestParameter
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.events.histories import HistoryQuery
 
@@ -96,7 +96,7 @@ async def get_session_history(request: Request) -> Response:
 
 
 async def _history(request: Request, visitor: Visitor) -> Response:
-    services: Services = request.app.state.services
+    services = services_of(request)
     given = request.query_params
     log = services.log.of(await read_group(request))
     query = HistoryQuery(

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from pawsonalize.domain.errors import InvalidInput, WrongMediaType
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode, read_bounded
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import services_of
 
 T = TypeVar("T")
 
@@ -56,8 +56,7 @@ async def read_body(request: Request) -> bytes:
     """
     state = request.state
     if not hasattr(state, "body"):
-        services: Services = request.app.state.services
-        state.body = await read_bounded(request.stream(), services.max_body_bytes)
+        state.body = await read_bounded(request.stream(), services_of(request).max_body_bytes)
     body: bytes = state.body
     return body
 

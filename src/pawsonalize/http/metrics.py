@@ -27,7 +27,7 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.reporting.service_figures import ServiceFigures
 from pawsonalize.http.operation import Operations
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.access_keys import MONITOR
 from pawsonalize.wing import parts
 
@@ -72,7 +72,7 @@ RAW_TOO_LONG = Counter(
 @OPERATIONS.add("GET", "/metrics", MONITOR)
 async def get_metrics(request: Request) -> Response:
     """Prometheus metrics."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     registry = REGISTRY
     if services.metrics_dir is not None:
         registry = CollectorRegistry()
@@ -101,7 +101,7 @@ async def _problem_names(services: Services) -> list[str]:
 
 async def _gauges_of_wings(request: Request, now: int) -> list[Metric]:
     """Return the gauges of the wings; none of those whose tables cannot be read."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     found: list[Metric] = []
     for wing, gauges in parts("gauges"):
         with suppress(StorageUnavailable):

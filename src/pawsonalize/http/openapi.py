@@ -3,7 +3,7 @@
 import ast
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
@@ -32,7 +32,10 @@ Schema = dict[str, Any]
 def described(types: Sequence[Any]) -> tuple[dict[str, Schema], dict[str, Schema]]:
     """Return schemas of types, by the text of the type in Python, and the components they use."""
     schemas, components = msgspec.json.schema_components(types, ref_template=REFERENCE + "{name}")
-    classes = {kind.__name__: kind for kind in _structs(types)}
+    found: dict[type, None] = {}
+    for info in multi_type_info(types):
+        _walk(info, found)
+    classes = {kind.__name__: kind for kind in found}
     for name, component in components.items():
         # Unknown fields are left out and named in a header: only misspelt ones are refused.
         component.pop("additionalProperties", None)
@@ -110,7 +113,8 @@ def _merged(schema: Schema, kinds: list[Schema]) -> Schema:
         kinds = [one for one in kinds if one != {"type": "number", "multipleOf": 1}]
     if {"type": "number"} in kinds:
         kinds = [one for one in kinds if one != {"type": "integer"}]
-    names = [name for one in kinds for name in _as_list(one.get("type"))]
+    listed = [one.get("type", []) for one in kinds]
+    names = [name for one in listed for name in ([one] if isinstance(one, str) else one)]
     rest = {name: one for name, one in schema.items() if name != "anyOf" and one is not None}
     limits = [{key: one[key] for key in one if key not in {"type", "description"}} for one in kinds]
     keys = [key for one in limits for key in one]
@@ -119,19 +123,6 @@ def _merged(schema: Schema, kinds: list[Schema]) -> Schema:
         merged = {key: value for one in limits for key, value in one.items()}
         return {**rest, "type": names if len(names) > 1 else names[0], **merged}
     return {**rest, "anyOf": kinds}
-
-
-def _as_list(names: Any) -> list[str]:
-    if names is None:
-        return []
-    return names if isinstance(names, list) else [names]
-
-
-def _structs(types: Sequence[Any]) -> Iterator[type]:
-    found: dict[type, None] = {}
-    for info in multi_type_info(types):
-        _walk(info, found)
-    return iter(found)
 
 
 def _walk(info: Type, found: dict[type, None]) -> None:
@@ -297,8 +288,7 @@ def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any
     }
     if operation.notes:
         document["description"] = operation.notes
-    documented = [one for one in operation.parameters if one.is_documented]
-    if documented:
+    if documented := [one for one in operation.parameters if one.is_documented]:
         document["parameters"] = [
             {
                 "name": parameter.name,

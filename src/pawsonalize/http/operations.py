@@ -32,7 +32,7 @@ from pawsonalize.http import (
 from pawsonalize.http.callers import admit, caller_of, enter, leave, own_group
 from pawsonalize.http.json import check_media_type, read_body
 from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, About, Endpoint, Operation
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import services_of
 from pawsonalize.http.users import VisitorConvertor
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.storage.contexts import answering
@@ -103,7 +103,7 @@ def monitoring_routes() -> list[Route]:
 
 
 async def _refuse(request: Request) -> Response:
-    services: Services = request.app.state.services
+    services = services_of(request)
     raise NotReady(
         f"this server does not answer: its roles are {', '.join(services.roles)}. Ask one that has"
         " the role serve",
@@ -178,7 +178,7 @@ def _audited(operation: Operation) -> Endpoint:
         return response
 
     async def noted(request: Request, target: str | None, outcome: str) -> None:
-        services: Services = request.app.state.services
+        services = services_of(request)
         who = caller_of(request).key_id or ANYBODY_CALLED
         await note(services.audit, AuditEntry(services.now(), who, what, target, outcome))
 

@@ -36,7 +36,7 @@ from pawsonalize.http.addressing import CampaignName, DatasetGroupName, address_
 from pawsonalize.http.answers import Include, Metadata
 from pawsonalize.http.callers import caller_of, check_visitor
 from pawsonalize.http.json import unknown_of
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import Services, services_of
 
 T = TypeVar("T")
 Of = Literal["groups", "animals"]
@@ -218,7 +218,7 @@ async def prepare(
                 field="at",
             )
         request.state.lane = Lane.PAST
-    services: Services = request.app.state.services
+    services = services_of(request)
     await asyncio.sleep(seconds_until_written([str(one) for one in page], services.now()))
     return address_of(request, given.dataset_group, given.campaign)
 
@@ -228,8 +228,7 @@ async def answer_in_lane(
 ) -> T:
     """Check the context, and make the answer: in a thread if it is of another moment."""
     await check_context(request, group, given.context)
-    services: Services = request.app.state.services
-    run = run_in_threadpool if request.state.lane is Lane.PAST else services.read
+    run = run_in_threadpool if request.state.lane is Lane.PAST else services_of(request).read
     return await run(answer)
 
 
@@ -261,7 +260,7 @@ async def check_context(
     unusual = [name for name in context or () if bare(name) not in _USUAL]
     if not unusual:  # as nearly always: then no schema is looked at
         return
-    services: Services = request.app.state.services
+    services = services_of(request)
     catalogue = services.catalogue.of(dataset_group)
     schema = await services.read(catalogue.schema, DatasetType.INTERACTIONS)
     known = {bare(name): name for name in (*categorical(schema), *_OURS)}

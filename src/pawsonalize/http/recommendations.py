@@ -46,7 +46,7 @@ from pawsonalize.http.queries import (
     read_query,
     refuse_of_animals,
 )
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP
 
@@ -132,7 +132,7 @@ async def post_detailed_recommendations(request: Request) -> Response:
 
 
 async def _recommended(request: Request, is_full: bool) -> Response:
-    services: Services = request.app.state.services
+    services = services_of(request)
     given = await read_form(request, _REQUEST)
     address = await prepare(request, given, given.continues or given.repeats, detailed=is_full)
     if given.of == "animals":
@@ -176,8 +176,8 @@ def _recommend(
     query = replace(query, limit=given.limit, promotion=promotion, item_id=item_id)
     answer = by.runtime.recommend(query)
     ids = [item.item_id for item in answer.items]
-    columns = read_metadata(services, by.dataset_group, ids, given.metadata_columns, query.now)
-    return answer, columns
+    wanted = given.metadata_columns
+    return answer, read_metadata(services, by.dataset_group, ids, wanted, query.now)
 
 
 def recommendations_response(
@@ -257,7 +257,7 @@ async def get_similar_detailed(request: Request) -> Response:
 
 
 async def _similar(request: Request, is_full: bool) -> Response:
-    services: Services = request.app.state.services
+    services = services_of(request)
     given = request.query_params
     animal_id = parse_id(request.path_params["animal_id"], "animal_id")
     limit = read_limit(given.get("limit"), 10)

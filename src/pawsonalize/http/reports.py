@@ -14,7 +14,7 @@ from pawsonalize.engine.reporting.report import OutcomesReport
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.json import json_response, read_count, read_limit
 from pawsonalize.http.operation import About, Operations, RequestParameter
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.storage.journal import AuditLog
 from pawsonalize.storage.servers import ServerState
@@ -54,7 +54,7 @@ class AuditPage(msgspec.Struct, frozen=True, rename="camel"):
 )
 async def get_audit(request: Request) -> Response:
     """Show what operators did."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     return json_response(await services.read(audit_page, services.audit, request.query_params))
 
 
@@ -118,7 +118,7 @@ def server_answer(state: ServerState) -> ServerAnswer:
 )
 async def get_outcomes(request: Request) -> Response:
     """Report; it reads the whole time asked for, so it is made in a process of its own."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     given = request.query_params
     order = read_order(
         given.get("since"),
@@ -126,8 +126,7 @@ async def get_outcomes(request: Request) -> Response:
         services.now(),
         read_limit(given.get("within"), WITHIN_DAYS, "within"),
     )
-    group = await read_group(request)
-    made = await services.reports.make(services.outcomes.make, group, order)
+    made = await services.reports.make(services.outcomes.make, await read_group(request), order)
     return json_response(made.report)
 
 
@@ -159,11 +158,9 @@ class ExposureAnswer(msgspec.Struct, frozen=True):
     OPERATOR,
     about=About.INVENTORY,
     answer=ExposureAnswer,
-    summary="Is exposure shared as the stock is?",
 )
 async def get_animals_exposure(request: Request) -> Response:
-    """Report the exposure of the animals that are available."""
-    services: Services = request.app.state.services
+    """Is exposure shared as the stock is?"""
+    services = services_of(request)
     found = await services.reports.make(services.exposure, services.now())
-    shares = msgspec.convert(found, list[Share], from_attributes=True)
-    return json_response(ExposureAnswer(shares))
+    return json_response(ExposureAnswer(msgspec.convert(found, list[Share], from_attributes=True)))

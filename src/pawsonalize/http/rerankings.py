@@ -27,7 +27,7 @@ from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKI
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.operation import HIDDEN, WANTED, About, Operations, RequestParameter
 from pawsonalize.http.recommendations import AnimalsFound, explained, find, shown
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP
 
@@ -104,7 +104,7 @@ class RankedList(NamedTuple):
 )
 async def post_rerankings(request: Request) -> Response:
     """Order the list; ties keep its order, and what nothing is known of comes last in it."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     given = await read_form(request, _REQUEST)
     if given.user_id is None and given.session_id is None:
         raise InvalidInput("userId is missing: send it, or a sessionId", field="userId")

@@ -16,7 +16,7 @@ from pawsonalize.http.callers import enter_owner, own_group
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.operation import About, Endpoint, Operation, RequestParameter, camel
 from pawsonalize.http.resource_types import ResourceTypes, types_of
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
@@ -39,21 +39,19 @@ async def owning_group(request: Request, given: str | None) -> str:
     return await enter_group(request, for_caller(request, Address(given)))
 
 
-class ResourceEndpoints:
+class _Endpoints:
     """The endpoints of one kind."""
 
     def __init__(self, kind: Kind[Any], native: Native, types: ResourceTypes) -> None:
         self._kind = kind
-        self._by_address = native.by_address
-        self._status = native.status
+        self._native = native
         self._types = types
         self._request = msgspec.json.Decoder(types.request)
         self._change = msgspec.json.Decoder(types.change)
         self._parent_field = camel(kind.resource.owner or "")
 
     async def list(self, request: Request) -> Response:
-        """One page of the kind, of a parent that the query names, or of all."""
-        services: Services = request.app.state.services
+        services = services_of(request)
         given = request.query_params
         page = await services.read(
             resource_page,
@@ -66,67 +64,59 @@ class ResourceEndpoints:
         return json_response(self._types.list(page.resources, page.next_cursor))
 
     async def create(self, request: Request) -> Response:
-        """Create one."""
-        services: Services = request.app.state.services
+        services = services_of(request)
         values = self._types.values(await read_form(request, self._request))
         if "dataset_group" in values:
             values["dataset_group"] = await self._group(request, values["dataset_group"])
         await self._enter(request, values)
         created = await run_in_threadpool(self._kind.make, services, values, services.now())
-        return json_response(self._types.show(created), self._status)
+        return json_response(self._types.show(created), self._native.status)
 
     async def read(self, request: Request) -> Response:
-        """One, by its name."""
-        services: Services = request.app.state.services
+        services = services_of(request)
         name: str = request.path_params["name"]
         await enter_owner(request, self._kind.resource, name)
         found = await services.read(services.registry.get, self._kind.resource, name)
         return json_response(self._types.show(found))
 
     async def change(self, request: Request) -> Response:
-        """Change what the request names; what it leaves out stays."""
-        services: Services = request.app.state.services
+        services = services_of(request)
         changes = self._types.values(await read_form(request, self._change))
         name = await self._named(request)
         await self._enter(request, changes)
-        assert self._kind.change is not None
-        changed = await run_in_threadpool(
-            self._kind.change, services, name, changes, services.now()
-        )
+        change, now = self._kind.change, services.now()
+        assert change is not None
+        changed = await run_in_threadpool(change, services, name, changes, now)
         return json_response(self._types.show(changed))
 
     async def delete(self, request: Request) -> Response:
-        """Delete one, and show what it was."""
-        services: Services = request.app.state.services
+        services = services_of(request)
         name = await self._named(request)
         found = await services.read(services.registry.get, self._kind.resource, name)
         await run_in_threadpool(self._kind.remove, services, name, services.now())
         return json_response(self._types.show(found))
 
     async def act(self, action: str, request: Request) -> Response:
-        """Do what the path names to one."""
-        services: Services = request.app.state.services
+        services = services_of(request)
         name = await self._named(request)
         act = self._kind.actions[action]
         changed = await run_in_threadpool(act, services, name, services.now())
         return json_response(self._types.show(changed))
 
     async def _named(self, request: Request) -> str:
-        """The name in the path; the request enters the dataset group of that resource."""
         name: str = request.path_params["name"]
         if self._kind.of_group:
             await enter_owner(request, self._kind.resource, name)
         return name
 
     async def _enter(self, request: Request, values: dict[str, Any]) -> None:
-        """Enter the dataset group of the resources that the values name."""
         if self._kind.of_group:
             for field, kind in self._kind.references.items():
                 if KINDS[kind].of_group and values.get(field) is not None:
                     await enter_owner(request, kind, values[field])
 
     async def _group(self, request: Request, given: str | None) -> str:
-        if self._by_address:
+        if self._native.by_address:
             return await enter_group(request, address_of(request, given))
         return await owning_group(request, given)
 
@@ -140,8 +130,8 @@ class ResourceEndpoints:
             return None
         named = request.query_params.get(self._parent_field)
         if parent is DatasetGroup:
-            campaign = request.query_params.get("campaign") if self._by_address else None
-            if named is None and campaign is None and own_group(request) is None:
+            by_campaign = self._native.by_address and "campaign" in request.query_params
+            if named is None and not by_campaign and own_group(request) is None:
                 return None
             return await self._group(request, named)
         if not self._kind.of_group:
@@ -160,7 +150,7 @@ class ResourceEndpoints:
 def operations_of(kind: Kind[Any], native: Native) -> Iterator[Operation]:
     """The operations that a kind describes."""
     types = types_of(kind, native)
-    door = ResourceEndpoints(kind, native, types)
+    door = _Endpoints(kind, native, types)
     about = About.GROUP if kind.of_group else About.SERVICE
     one, path = kind.word.replace(" ", "_"), f"/v1/{kind.path}s"
     named = (

@@ -15,7 +15,7 @@ from pawsonalize.engine.training.retraining.record import Half, RunRecord, Trigg
 from pawsonalize.http.json import json_response, read_count, read_form
 from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.http.resources import owning_group
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.defaults import DATASET_GROUP
 
@@ -108,7 +108,7 @@ _REQUEST = msgspec.json.Decoder(RunRequest)
 )
 async def get_runs(request: Request) -> Response:
     """The newest retrainings and how they ended."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     limit = read_count(request.query_params, "limit", 20, 1, 500)
     records = await services.read(services.runs.newest, limit)
     return json_response(RunList([_run(record) for record in records]))
@@ -117,7 +117,7 @@ async def get_runs(request: Request) -> Response:
 @OPERATIONS.add("GET", "/v1/runs/{run_id}", OPERATOR, answer=Run, parameters=(_RUN,))
 async def get_run(request: Request) -> Response:
     """One retraining: what it found, how it decided and why."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     record = await services.read(services.runs.get, request.path_params["run_id"])
     return json_response(_run(record))
 
@@ -133,13 +133,13 @@ async def get_run(request: Request) -> Response:
 )
 async def post_run(request: Request) -> Response:
     """Retrain now; 409 while another retraining runs."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     wanted = await read_form(request, _REQUEST)
     as_of = None if wanted.at is None else parse_moment(wanted.at, "at")
-    given = wanted.dataset_group
-    group = None if given is None else await owning_group(request, given)
-    part = Part(group, wanted.solution)
-    now = services.now()
+    group = wanted.dataset_group
+    if group is not None:
+        group = await owning_group(request, group)
+    part, now = Part(group, wanted.solution), services.now()
     record = await run_in_threadpool(services.runs.begin, Trigger.API, now, as_of, part)
     return json_response(_run(record), 202)
 
@@ -149,7 +149,7 @@ async def post_run(request: Request) -> Response:
 )
 async def post_cancel(request: Request) -> Response:
     """Stop a retraining and its trainings; what is served stays."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     record = await run_in_threadpool(services.runs.cancel, request.path_params["run_id"])
     return json_response(_run(record), 202)
 

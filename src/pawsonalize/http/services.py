@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 
 from pawsonalize.access.slots import HeavyReads
 from pawsonalize.engine.ingest.datasets import Datasets
@@ -102,3 +103,9 @@ class Services:
         if self.reads_are_local:
             return call(*args, **kwargs)
         return await run_in_threadpool(call, *args, **kwargs)
+
+
+def services_of(request: Request) -> Services:
+    """Return the services of the app that serves the request."""
+    services: Services = request.app.state.services
+    return services

@@ -25,7 +25,7 @@ from pawsonalize.http.examples import USER
 from pawsonalize.http.json import json_response, read_count, read_form
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.queries import PreferencesForm
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.animals.catalogue import User, Value
 from pawsonalize.storage.erasures import STEPS, Erasure, ErasureStatus
@@ -97,9 +97,8 @@ class ErasureList(msgspec.Struct, frozen=True):
 )
 async def delete_session(request: Request) -> Response:
     """Erase a visitor who has but a session; 409 for a user's session."""
-    services: Services = request.app.state.services
     session_id = parse_id(request.path_params["session_id"], "sessionId")
-    return await _erase(request, services.erasing.erase_session, session_id)
+    return await _erase(request, services_of(request).erasing.erase_session, session_id)
 
 
 @OPERATIONS.add(
@@ -111,7 +110,7 @@ async def delete_session(request: Request) -> Response:
 )
 async def get_erasures(request: Request) -> Response:
     """The newest erasures and how far they are."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     limit = read_count(request.query_params, "limit", 20, 1, 500)
 
     def newest() -> list[ErasureAnswer]:
@@ -130,24 +129,14 @@ async def get_erasures(request: Request) -> Response:
 )
 async def get_erasure(request: Request) -> Response:
     """One erasure: its steps, what keeps it from being done, files for you to delete."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     erasure_id: str = request.path_params["erasure_id"]
-    found = await services.read(_one_erasure, services, erasure_id)
-    if own_group(request) not in {None, found.dataset_group}:
-        raise _no_erasure(erasure_id)
+    found = await services.read(services.erasing.table.get, erasure_id)
+    # A key of another dataset group learns no more than that of a wrong id.
+    if found is None or own_group(request) not in {None, found.dataset_group}:
+        raise NotFound(f"there is no erasure {erasure_id}: see GET /v1/erasures")
     await enter(request, found.dataset_group)
-    return json_response(found)
-
-
-def _one_erasure(services: Services, erasure_id: str) -> ErasureAnswer:
-    found = services.erasing.table.get(erasure_id)
-    if found is None:
-        raise _no_erasure(erasure_id)
-    return _erasure(services, found)
-
-
-def _no_erasure(erasure_id: str) -> NotFound:
-    return NotFound(f"there is no erasure {erasure_id}: see GET /v1/erasures")
+    return json_response(await services.read(_erasure, services, found))
 
 
 def _erasure(services: Services, one: Erasure) -> ErasureAnswer:
@@ -212,7 +201,7 @@ _REQUEST = msgspec.json.Decoder(UserRequest)
 )
 async def put_user(request: Request) -> Response:
     """Store attributes and quiz answers of a user; they replace what was stored."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     user_id = parse_id(request.path_params["user_id"], "userId")
     given = await read_form(request, _REQUEST)
     preferences = _stored(given.preferences, services.now())
@@ -232,7 +221,7 @@ async def put_user(request: Request) -> Response:
 )
 async def get_user(request: Request) -> Response:
     """Attributes and quiz answers that are stored of a user."""
-    services: Services = request.app.state.services
+    services = services_of(request)
     user_id = parse_id(request.path_params["user_id"], "userId")
     catalogue = services.catalogue.of(await read_group(request))
     user = await services.read(catalogue.user, user_id)
@@ -276,11 +265,10 @@ def _attributes(given: Attributes) -> dict[str, Value]:
 )
 async def delete_user(request: Request) -> Response:
     """Erase a user with all sessions, wherever anything is stored; see the erasure for how far."""
-    services: Services = request.app.state.services
     if request.path_params["user_id"].endswith(_HISTORY):
         raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "GET"})
     user_id = parse_id(request.path_params["user_id"], "userId")
-    return await _erase(request, services.erasing.erase_user, user_id)
+    return await _erase(request, services_of(request).erasing.erase_user, user_id)
 
 
 async def _erase(

@@ -12,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from pawsonalize.access.admission import Admission, Caller
 from pawsonalize.access.limits import Lane, check_reach
 from pawsonalize.domain import errors
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import CONTROL_PLANE, OPERATOR, Scope
 from pawsonalize.ui.rendering import page
 from pawsonalize.wing import added
@@ -119,12 +119,6 @@ def see(path: str, notice: str = "") -> Response:
             _NOTICE, quote(notice), max_age=_NOTICE_SECONDS, httponly=True, samesite="strict"
         )
     return response
-
-
-def services_of(request: Request) -> Services:
-    """Return the services of the app that serves the request."""
-    services: Services = request.app.state.services
-    return services
 
 
 async def caller_of(request: Request, allowed: frozenset[Scope]) -> Caller:

@@ -18,11 +18,11 @@ from pawsonalize.engine.serving.directory import Address
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import filled, json_response
 from pawsonalize.http.operation import About, Operation, RequestParameter
-from pawsonalize.http.services import Services
+from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.pages.shell import caller_of, failed, guarded, links, see, services_of, shown
+from pawsonalize.pages.shell import caller_of, failed, guarded, links, see, shown
 from pawsonalize.storage.journal import AuditEntry
 from pawsonalize.ui.endpoints import fields_of
 from pawsonalize.ui.rendering import with_query
@@ -151,8 +151,7 @@ class View:
 
 def tabs_of(page: str) -> tuple[tuple[str, str], ...]:
     """Return the tabs that a page is one of; none for most."""
-    above = "/".join(page.split("/")[:3])
-    tabs = links(above)
+    tabs = links("/".join(page.split("/")[:3]))
     return tabs if any(path == page for _, path in tabs) else ()
 
 

@@ -200,8 +200,7 @@ class HouseholdRules:
 
     def without_household(self) -> str:
         """Return the address with the same species, for any household and distance."""
-        plain = replace(self, household=(), must=(), within="", is_given=True)
-        return plain.path(self.species)
+        return replace(self, household=(), must=(), within="", is_given=True).path(self.species)
 
     def searching(self, text: str, *, as_written: bool = False) -> str:
         """Return the address with all other choices, and another text to search for, or none."""

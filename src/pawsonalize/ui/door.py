@@ -57,9 +57,9 @@ def _get_animal_page(request: Request, visitor: Visitor) -> Response:
     known = Knowledge.of(storefront, visitor)
     card = animal_card(animal, now, _source(request), known.did("favorite"))
     event = known.identity() | {"eventType": "view"} | card["event"]
-    is_demo, is_open = storefront.is_demo, storefront.is_open
-    play = (_ASK, _ADOPT) if is_open else (_ASK,)
-    actions = (_FAVOURITE, *(play if is_demo else ()))
+    actions = [_FAVOURITE]
+    if storefront.is_demo:
+        actions += [_ASK, _ADOPT] if storefront.is_open else [_ASK]
     call = curl(f"{request.base_url}v1/events", event)
     return animals_page(
         "animal.html",
@@ -177,8 +177,8 @@ async def _post_sign_in(request: Request, visitor: Visitor, fields: Fields) -> R
     user_id = parse_id(fields.get("userId"), "The name")
     response = see("/")
     # A session belongs to its first user for good.
-    changed = visitor.user_id not in {None, user_id}
-    session_id = new_session_id() if changed else visitor.session_id
+    belongs = visitor.user_id in {None, user_id}
+    session_id = visitor.session_id if belongs else new_session_id()
     remember(request, response, Visitor(user_id, session_id))
     return response
 

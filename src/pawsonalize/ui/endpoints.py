@@ -37,8 +37,8 @@ def new_session_id() -> str:
 def _read_visitor(request: Request) -> Visitor:
     # Where keys are required no cookie says who the user is: anybody can write one.
     session_id = _id_in(request, _SESSION) or new_session_id()
-    is_open = Storefront.of(request).is_open
-    return Visitor(_id_in(request, _USER) if is_open else None, session_id)
+    user_id = _id_in(request, _USER) if Storefront.of(request).is_open else None
+    return Visitor(user_id, session_id)
 
 
 def remember(request: Request, response: Response, visitor: Visitor) -> None:

@@ -106,8 +106,7 @@ class Coat:
     @property
     def line(self) -> str:
         """Mouth and whiskers, seen on any base."""
-        dark = sum(_channels(self.light)) < 3 * 120
-        return "#f3e9dc" if dark else "#3a2c26"
+        return "#f3e9dc" if sum(_channels(self.light)) < 3 * 120 else "#3a2c26"
 
 
 def coat_of(colour: str) -> Coat:

@@ -9,10 +9,10 @@ from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.record import Trigger
+from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import AccessKey, Scope
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.pages.shell import services_of
 from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction
 from pawsonalize.ui.words import moment
 from pawsonalize.wings.console.console import Console

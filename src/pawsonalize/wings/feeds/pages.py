@@ -13,9 +13,10 @@ from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.fetch import safe_address as shown_address
 from pawsonalize.http.json import read_form
 from pawsonalize.http.operation import About, Operations
+from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.pages.shell import Link, services_of
+from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction, View, ViewQuery
 from pawsonalize.wings.feeds.importing import COUNTS, FILES, NewestImport, find_newest_import
 from pawsonalize.wings.feeds.mapping import MEANINGS, Meanings, ValueMapping, most_frequent

@@ -8,9 +8,10 @@ from starlette.responses import Response
 
 from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import Operations
+from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.pages.reports import DeliveryReport, delivery_report
-from pawsonalize.pages.shell import Link, services_of
+from pawsonalize.pages.shell import Link
 from pawsonalize.pages.views import Confirmation, Done, Fields, PageAction, View, ViewQuery
 from pawsonalize.wings.notifications.delivery import Notifying, send_test
 from pawsonalize.wings.notifications.notifiers import Notifier

@@ -16,9 +16,10 @@ from pawsonalize.http.callers import enter_owner
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.resources import DEFAULT_LIMIT, PAGE_PARAMETERS
+from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
 from pawsonalize.kinds.datasets import DatasetGroup
-from pawsonalize.pages.shell import TENANTS, Link, guarded, services_of, shown
+from pawsonalize.pages.shell import TENANTS, Link, guarded, shown
 from pawsonalize.wings.tenants.reports import (
     REPORTED_DAYS,
     TenantPage,
