@@ -1,6 +1,7 @@
 """Events, items, users and actions that are put, and such calls as the archive keeps them."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -164,10 +165,9 @@ def _interaction(
     value = given.get("eventValue", properties.get("eventValue"))
     if isinstance(value, bool) or not isinstance(value, int | float | None):
         raise AwsError(INVALID_INPUT, f"{path}: eventValue must be a number")
-    try:  # PutEvents has no member for the animal
+    animal_id = None  # PutEvents has no member for the animal
+    with suppress(InvalidInput):  # properties may hold anything
         animal_id = parse_id(properties.get(_ANIMAL), _ANIMAL)
-    except InvalidInput:  # properties may hold anything
-        animal_id = None
     return {
         "user_id": members.get("userId"),
         "session_id": members["sessionId"],

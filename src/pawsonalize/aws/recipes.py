@@ -145,13 +145,12 @@ def describe_algorithm(_services: AwsServices, members: Members) -> Answer:
     """Answers our recipe's settings as the hyperparameters of AWS's algorithm."""
     name = public_name(members["algorithmArn"], "algorithm")
     recipe = DOMAIN_RECIPES.get(name) or recipe_of(public_arn("recipe", name))
-    settings = asdict(recipe_named(recipe.recipe).settings())
     algorithm = {
         "name": name,
         "algorithmArn": members["algorithmArn"],
         "defaultHyperParameters": {
             key: str(value).lower() if isinstance(value, bool) else str(value)
-            for key, value in settings.items()
+            for key, value in asdict(recipe_named(recipe.recipe).settings()).items()
         },
         "trainingInputMode": "File",
     }

@@ -8,6 +8,7 @@ is no moment InvalidInput. Written are the members that a shape has, but for tho
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -98,13 +99,10 @@ def _integer(_shape: Any, value: Any, path: str) -> int:
 def _number(_shape: Any, value: Any, path: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise _misfit("a number", path)
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise _misfit("a finite number", path)
-    return number
+    with suppress(OverflowError):
+        if math.isfinite(number := float(value)):
+            return number
+    raise _misfit("a finite number", path)
 
 
 _READERS: Mapping[str, Callable[[Any, Any, str], Any]] = {
@@ -161,33 +159,32 @@ def _of(shape: Any, value: Any, path: str) -> Iterator[str]:
     elif kind == "string":
         yield from _of_text(shape, value, path)
     elif kind == "list":
-        yield from _of_length(shape.metadata, len(value), None, path)
+        yield from _of_bounds(shape, "length", len(value), None, path)
         for place, one in enumerate(value, 1):
             yield from _of(shape.member, one, f"{path}.{place}.member")
     elif kind == "map":
-        yield from _of_length(shape.metadata, len(value), None, path)
+        yield from _of_bounds(shape, "length", len(value), None, path)
         for key, one in value.items():
             yield from _of(shape.key, key, f"{path}.key")
             yield from _of(shape.value, one, f"{path}.{key}.member")
     elif kind in {"integer", "long", "float", "double"}:
-        yield from _of_range(shape.metadata, value, path)
+        yield from _of_bounds(shape, "value", value, value, path)
 
 
-def _of_length(
-    limits: Mapping[str, Any], length: int, shown: str | None, path: str
-) -> Iterator[str]:
-    if length < limits.get("min", 0):
+def _of_bounds(shape: Any, noun: str, size: float, shown: Any, path: str) -> Iterator[str]:
+    limits = shape.metadata
+    if size < limits.get("min", size):
         bound = f"greater than or equal to {limits['min']}"
-    elif length > limits.get("max", length):
+    elif size > limits.get("max", size):
         bound = f"less than or equal to {limits['max']}"
     else:
         return
-    yield _breach(shown, path, f"Member must have length {bound}")
+    yield _breach(shown, path, f"Member must have {noun} {bound}")
 
 
 def _of_text(shape: Any, value: str, path: str) -> Iterator[str]:
     shown = None if shape.metadata.get("sensitive") else value
-    breached = list(_of_length(shape.metadata, len(value), shown, path))
+    breached = list(_of_bounds(shape, "length", len(value), shown, path))
     if breached:  # some patterns take too long on too long a text
         yield from breached
         return
@@ -198,15 +195,6 @@ def _of_text(shape: Any, value: str, path: str) -> Iterator[str]:
     allowed = shape.metadata.get("enum")
     if allowed and value not in allowed:
         yield _breach(shown, path, f"Member must satisfy enum value set: [{', '.join(allowed)}]")
-
-
-def _of_range(limits: Mapping[str, Any], value: float, path: str) -> Iterator[str]:
-    if value < limits.get("min", value):
-        bound = f"greater than or equal to {limits['min']}"
-        yield _breach(value, path, f"Member must have value {bound}")
-    if value > limits.get("max", value):
-        bound = f"less than or equal to {limits['max']}"
-        yield _breach(value, path, f"Member must have value {bound}")
 
 
 def _breach(value: Any, path: str, rule: str) -> str:

@@ -1,6 +1,6 @@
 """`pawsonalize import`: CSV files in Amazon Personalize's form into the log and the catalogue."""
 
-from contextlib import ExitStack
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -97,14 +97,13 @@ def _import(
     form: "TextForm",
     errors: Path | None,
 ) -> "ImportReport":
-    with ExitStack() as stack:
-        rejected = None if errors is None else stack.enter_context(errors.open("ab"))
+    rejected = nullcontext() if errors is None else errors.open("ab")
+    with rejected as file, progress(f"{dataset}: {path.name}") as bar:
 
         def write(error: "RowError") -> None:
-            if rejected is not None:
-                rejected.write(error.json_line())
+            if file is not None:
+                file.write(error.json_line())
 
-        bar = stack.enter_context(progress(f"{dataset}: {path.name}"))
         return importer.import_file(
             dataset, path, schema, form=form, on_error=write, on_progress=bar
         )

@@ -2,7 +2,8 @@
 
 import json
 import ssl
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -111,8 +112,7 @@ def _describe_model(model: "CampaignModel", now: int) -> str:
 def _ago(moment: str, now: int) -> str:
     passed = max(0, now - parse_moment(moment, "moment"))
     for size, unit in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute"), (SECOND, "second")):
-        if passed >= size:
-            count = passed // size
+        if count := passed // size:
             return f"{count} {unit}{'' if count == 1 else 's'}"
     return "less than a second"
 
@@ -308,19 +308,15 @@ def health(
 
 def _response(settings: Settings, path: str) -> tuple[int, bytes]:
     host = _ANYWHERE.get(settings.host, settings.host)
-    connection: HTTPConnection
+    connect: Callable[..., HTTPConnection] = HTTPConnection
     if settings.tls_certificate:
         # Its names are not this machine's: what answers is known by its port.
         context = ssl._create_unverified_context()  # noqa: S323
-        connection = HTTPSConnection(host, settings.port, timeout=_HEALTH_SECONDS, context=context)
-    else:
-        connection = HTTPConnection(host, settings.port, timeout=_HEALTH_SECONDS)
-    try:
+        connect = partial(HTTPSConnection, context=context)
+    with closing(connect(host, settings.port, timeout=_HEALTH_SECONDS)) as connection:
         connection.request("GET", path)
         response = connection.getresponse()
         return response.status, response.read()
-    finally:
-        connection.close()
 
 
 def _error_message(answer: bytes) -> str:

@@ -51,12 +51,12 @@ class Connections:
         """`most` connections at the same time."""
         self.limits = limits
         self._most = most
-        self._waiting: dict[Waits, dict[Client, None]] = {one: {} for one in Waits}
+        self._waiting: dict[Waits, dict[_Client, None]] = {one: {} for one in Waits}
         self._unread: dict[Connection, tuple[float, int]] = {}
         self._bodies = 0
         self._looking: asyncio.TimerHandle | None = None
 
-    def add(self, one: "Client") -> None:
+    def add(self, one: "_Client") -> None:
         """Take a new connection; another one makes room for it, or it is refused."""
         self._waiting[one.waits][one] = None
         if self._looking is None:
@@ -69,7 +69,7 @@ class Connections:
         del self._waiting[one.waits][one]
         self._waiting[waits][one] = None
 
-    def remove(self, one: "Client") -> None:
+    def remove(self, one: "_Client") -> None:
         """Forget a connection that was closed."""
         self._waiting[one.waits].pop(one, None)
         if isinstance(one, Connection):
@@ -95,7 +95,7 @@ class Connections:
         """Count bytes of bodies as no longer held."""
         self._bodies -= size
 
-    def _make_room(self, new: "Client") -> None:
+    def _make_room(self, new: "_Client") -> None:
         now = new.loop.time()
         slowest = [
             each
@@ -121,7 +121,7 @@ class Connections:
         open_ones = any(self._waiting.values())
         self._looking = loop.call_later(_LOOK_SECONDS, self._look, loop) if open_ones else None
 
-    def _late(self, now: float) -> Iterator["Client"]:
+    def _late(self, now: float) -> Iterator["_Client"]:
         for waits, seconds in (
             (Waits.HEAD, self.limits.header_seconds),
             (Waits.IDLE, self.limits.idle_seconds + _CLOSING_SECONDS),  # uvicorn closes before
@@ -143,8 +143,8 @@ class Connections:
                     yield one
 
 
-class Client(Protocol):
-    """Any connection, also one that begins with a TLS handshake."""
+class _Client(Protocol):
+    """Any connection, also one that begins with a TLS handshake: see `Connection`."""
 
     waits: Waits
     since: float
@@ -154,17 +154,10 @@ class Client(Protocol):
     """Bytes of bodies that it holds."""
     loop: asyncio.AbstractEventLoop
 
-    def goes_on(self, now: float) -> bool:
-        """True if enough of the body has come since the last look; the count begins anew."""
-
-    def end_late(self) -> None:
-        """Close the connection after its time is over, and cut it off if it does not close."""
-
-    def cut(self, reason: str) -> None:
-        """End the connection without a word."""
-
-    def refuse(self, status: HTTPStatus, code: str, message: str, reason: str, /) -> None:
-        """Answer what is under way with an error, if nothing was answered yet, and close."""
+    def goes_on(self, now: float) -> bool: ...
+    def end_late(self) -> None: ...
+    def cut(self, reason: str) -> None: ...
+    def refuse(self, status: HTTPStatus, code: str, message: str, reason: str, /) -> None: ...
 
 
 _TOO_MANY_BYTES = "too many requests are being received: send it again in a moment"

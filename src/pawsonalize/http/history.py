@@ -14,6 +14,7 @@ from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.json import json_response, read_limit, read_text
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.services import services_of
+from pawsonalize.http.users import SESSION_ID, USER_ID
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.events.histories import HistoryQuery
 
@@ -70,7 +71,7 @@ class History(msgspec.Struct, frozen=True, rename="camel"):
     SITE,
     about=About.GROUP,
     answer=History,
-    parameters=(RequestParameter("userId", "The user.", where="path", required=True), *_PARAMETERS),
+    parameters=(USER_ID, *_PARAMETERS),
 )
 async def get_user_history(request: Request) -> Response:
     """A user's events, newest first."""
@@ -84,10 +85,7 @@ async def get_user_history(request: Request) -> Response:
     SITE,
     about=About.GROUP,
     answer=History,
-    parameters=(
-        RequestParameter("sessionId", "The session.", where="path", required=True),
-        *_PARAMETERS,
-    ),
+    parameters=(SESSION_ID, *_PARAMETERS),
 )
 async def get_session_history(request: Request) -> Response:
     """A session's events, newest first; of a session bound to a user, all of that user's."""
@@ -114,13 +112,7 @@ async def _history(request: Request, visitor: Visitor) -> Response:
 def past_event(event: Event) -> PastEvent:
     """Return the event as it is answered."""
     shown = {name: getattr(event, name) for name in PastEvent.__struct_fields__}
-    properties = None if event.properties is None else msgspec.json.decode(event.properties)
-    return PastEvent(
-        **shown
-        | {
-            "sent_at": iso(event.sent_at),
-            "received_at": iso(event.received_at),
-            "impression": list(event.impression),
-            "properties": properties,
-        }
-    )
+    shown |= {"sent_at": iso(event.sent_at), "received_at": iso(event.received_at)}
+    if event.properties is not None:
+        shown["properties"] = msgspec.json.decode(event.properties)
+    return PastEvent(**shown | {"impression": list(event.impression)})

@@ -32,8 +32,8 @@ from pawsonalize.storage.erasures import STEPS, Erasure, ErasureStatus
 
 OPERATIONS = Operations()
 
-_USER = RequestParameter("userId", "The user.", where="path", required=True)
-_SESSION = RequestParameter("sessionId", "The session.", where="path", required=True)
+USER_ID = RequestParameter("userId", "The user.", where="path", required=True)
+SESSION_ID = RequestParameter("sessionId", "The session.", where="path", required=True)
 _HISTORY = "/history"  # a history is another path, and one cannot be deleted
 _NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
 _MAX_ATTRIBUTES = 25
@@ -93,7 +93,7 @@ class ErasureList(msgspec.Struct, frozen=True):
     about=About.GROUP,
     answer=NotedErasure,
     status=202,
-    parameters=(_SESSION, *ADDRESS_PARAMETERS),
+    parameters=(SESSION_ID, *ADDRESS_PARAMETERS),
 )
 async def delete_session(request: Request) -> Response:
     """Erase a visitor who has but a session; 409 for a user's session."""
@@ -197,7 +197,7 @@ _REQUEST = msgspec.json.Decoder(UserRequest)
     request=UserRequest,
     answer=UserAnswer,
     examples={"an adopter": USER},
-    parameters=(_USER, *ADDRESS_PARAMETERS),
+    parameters=(USER_ID, *ADDRESS_PARAMETERS),
 )
 async def put_user(request: Request) -> Response:
     """Store attributes and quiz answers of a user; they replace what was stored."""
@@ -217,7 +217,7 @@ async def put_user(request: Request) -> Response:
     SITE,
     about=About.GROUP,
     answer=UserAnswer,
-    parameters=(_USER, *ADDRESS_PARAMETERS),
+    parameters=(USER_ID, *ADDRESS_PARAMETERS),
 )
 async def get_user(request: Request) -> Response:
     """Attributes and quiz answers that are stored of a user."""
@@ -261,7 +261,7 @@ def _attributes(given: Attributes) -> dict[str, Value]:
     about=About.GROUP,
     answer=NotedErasure,
     status=202,
-    parameters=(_USER, *ADDRESS_PARAMETERS),
+    parameters=(USER_ID, *ADDRESS_PARAMETERS),
 )
 async def delete_user(request: Request) -> Response:
     """Erase a user with all sessions, wherever anything is stored; see the erasure for how far."""

@@ -200,8 +200,7 @@ def _overview(document: Document, tags: Mapping[str, SimpleNamespace]) -> Respon
 
 
 def _tag_page(request: Request, tags: Mapping[str, SimpleNamespace]) -> Response:
-    current = tags.get(request.path_params["tag"])
-    if current is None:
+    if (current := tags.get(request.path_params["tag"])) is None:
         return page("api_missing.html", 404, tags=tags, current=None)
     base = str(request.base_url).rstrip("/")
     return page("api_tag.html", tags=tags, current=current, base=base)
