@@ -163,12 +163,7 @@ def _form(event: "Event") -> dict[str, object]:
         "sessionId": event.session_id,
         "eventType": event.event_type,
         "animal_id": event.animal_id,
-        "animalMetadata": {
-            "animal_species_id": group.species,
-            "animal_primary_breed_id": group.breed,
-            "animal_size_id": group.size,
-            "animal_age_id": group.age,
-        },
+        "animalMetadata": group.metadata,
         "sentAt": iso(event.sent_at),
     }
     return {name: value for name, value in form.items() if value is not None}

@@ -12,7 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -277,12 +277,7 @@ def store_world(adapters: "Adapters", world: "World") -> None:
 
 
 def _item(group: AnimalGroup, listed: int) -> "Item":
+    from pawsonalize.engine.serving.items import GROUP_FIELDS
     from pawsonalize.storage.animals.catalogue import Item
 
-    attributes: dict[str, str | float | None] = {
-        "ANIMAL_TYPE": group.species,
-        "ANIMAL_BREED": group.breed,
-        "ANIMAL_SIZE": group.size,
-        "ANIMAL_AGE": group.age,
-    }
-    return Item(group.id, attributes, listed)
+    return Item(group.id, dict(zip(GROUP_FIELDS, astuple(group), strict=True)), listed)

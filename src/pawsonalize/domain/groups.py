@@ -20,6 +20,16 @@ class AnimalGroup:
         """The item id, `species-breed-size-age`."""
         return f"{self.species}-{self.breed}-{self.size}-{self.age}"
 
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The four ids by their names in events and answers."""
+        return {
+            "animal_species_id": self.species,
+            "animal_primary_breed_id": self.breed,
+            "animal_size_id": self.size,
+            "animal_age_id": self.age,
+        }
+
     @classmethod
     def of(cls, species: object, breed: object, size: object, age: object) -> "AnimalGroup":
         """Build from raw attribute ids (strings or integers); InvalidInput names a bad one."""

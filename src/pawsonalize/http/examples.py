@@ -102,12 +102,7 @@ PROMOTED: dict[str, Any] = {
         }
     ],
 }
-SHOP_EVENT: dict[str, Any] = {
-    **_ANN,
-    "sessionId": "s-1",
-    "eventType": "view",
-    "itemId": "tent-3",
-}
+SHOP_EVENT: dict[str, Any] = {**_ANN, "sessionId": "s-1", "eventType": "view", "itemId": "tent-3"}
 SHOP_RECOMMENDATION: dict[str, Any] = {**_ANN, "datasetGroup": "shop", "limit": 5}
 SHOP_SIMILAR: dict[str, Any] = {
     "itemId": "tent-3",

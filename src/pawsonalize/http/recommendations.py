@@ -184,7 +184,6 @@ def recommendations_response(
     answer: Answer, columns: Mapping[str, answers.Metadata] = MappingProxyType({}), *, is_full: bool
 ) -> Response:
     """Return the answer of groups; `columns` has the requested ones of each group."""
-    headers = {answers.RECOMMENDATION_HEADER: answer.recommendation_id}
     if not is_full:
         groups = [
             answers.Recommendation(
@@ -194,7 +193,7 @@ def recommendations_response(
             )
             for one in answer.items
         ]
-        return json_response(groups, headers=headers)
+        return _respond(answer, groups)
     detailed = [
         answers.DetailedRecommendation(
             id=one.item_id,
@@ -207,22 +206,18 @@ def recommendations_response(
         )
         for one in answer.items
     ]
-    body = answers.DetailedRecommendations(
-        answer.recommendation_id, answer.solution_version, detailed
-    )
+    name, version = answer.recommendation_id, answer.solution_version
+    return _respond(answer, answers.DetailedRecommendations(name, version, detailed))
+
+
+def _respond(answer: Answer | AnimalsAnswer, body: object) -> Response:
+    headers = {answers.RECOMMENDATION_HEADER: answer.recommendation_id}
     return json_response(body, headers=headers)
 
 
 def _attributes(item_id: str) -> answers.Metadata:
     group = AnimalGroup.parse(item_id)
-    if group is None:
-        return {}
-    return {
-        "animal_species_id": group.species,
-        "animal_primary_breed_id": group.breed,
-        "animal_size_id": group.size,
-        "animal_age_id": group.age,
-    }
+    return {} if group is None else {**group.metadata}
 
 
 @OPERATIONS.add(
@@ -289,7 +284,6 @@ def find(
 def animals_response(found: AnimalsFound, is_full: bool) -> Response:
     """Return the answer of animals, with or without its reasons."""
     answer, included = found
-    headers = {answers.RECOMMENDATION_HEADER: answer.recommendation_id}
     if not is_full:
         short = [
             answers.Recommendation(
@@ -299,7 +293,7 @@ def animals_response(found: AnimalsFound, is_full: bool) -> Response:
             )
             for place in answer.places
         ]
-        return json_response(short, headers=headers)
+        return _respond(answer, short)
     detailed = [
         answers.DetailedRecommendation(
             **shown(place, included),
@@ -308,10 +302,8 @@ def animals_response(found: AnimalsFound, is_full: bool) -> Response:
         )
         for place in answer.places
     ]
-    body = answers.DetailedRecommendations(
-        answer.recommendation_id, answer.solution_version, detailed
-    )
-    return json_response(body, headers=headers)
+    name, version = answer.recommendation_id, answer.solution_version
+    return _respond(answer, answers.DetailedRecommendations(name, version, detailed))
 
 
 def shown(place: AnimalPlace, included: answers.Included) -> dict[str, Any]:

@@ -153,11 +153,7 @@ class ExposureAnswer(msgspec.Struct, frozen=True):
 
 
 @OPERATIONS.add(
-    "GET",
-    "/v1/animals/exposure",
-    OPERATOR,
-    about=About.INVENTORY,
-    answer=ExposureAnswer,
+    "GET", "/v1/animals/exposure", OPERATOR, about=About.INVENTORY, answer=ExposureAnswer
 )
 async def get_animals_exposure(request: Request) -> Response:
     """Is exposure shared as the stock is?"""

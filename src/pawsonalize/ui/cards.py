@@ -44,15 +44,7 @@ def animal_card(
     source = {} if recommendation_id is None else {"from": recommendation_id}
     home = {"Kids": animal.good_with_kids, "Dogs": animal.good_with_dogs}
     home |= {"Cats": animal.good_with_cats}
-    event: dict[str, object] = {
-        "animal_id": animal.animal_id,
-        "animalMetadata": {
-            "animal_species_id": group.species,
-            "animal_primary_breed_id": group.breed,
-            "animal_size_id": group.size,
-            "animal_age_id": group.age,
-        },
-    }
+    event: dict[str, object] = {"animal_id": animal.animal_id, "animalMetadata": group.metadata}
     event |= {} if recommendation_id is None else {"recommendationId": recommendation_id}
     return {
         "animal": animal,
