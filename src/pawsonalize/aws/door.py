@@ -129,6 +129,7 @@ async def _answered(services: AwsServices, operation: AwsOperation, request: Req
     if services.signatures is not None:
         signed = _as_signed(request, body)
         key = await services.read(services.signatures.check, signed, ACCESS[operation.service])
+    # After the signature: what strangers send is not parsed.
     members = parse(operation.given, body)
     check(operation.given, members)
     confined_to = None if key is None else key.dataset_group

@@ -134,7 +134,7 @@ def _prepare(*, warn: bool) -> None:
         settings, written = read_settings()
         for warning in written.warnings if warn else ():
             say(f"warning: {warning}", "yellow")
-    make_files_private(settings.data_access)
+    make_files_private(settings.data_access)  # before the command makes any
 
 
 if __name__ == "__main__":

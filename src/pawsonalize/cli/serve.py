@@ -142,6 +142,7 @@ def _check_access(settings: Settings, adapters: "Adapters") -> None:
 
 
 def _allow_files(wanted: int) -> None:
+    # Every connection is a file, and the usual limit of a shell is 1,024.
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < most:

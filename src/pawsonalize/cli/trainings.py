@@ -100,7 +100,7 @@ def follow(settings: Settings, adapters: Adapters, run_id: str) -> RunRecord:
     """Show a run's steps on stderr, and have it worked on; Ctrl-C ends the showing alone."""
     console = Console(stderr=True, highlight=False)
     runs = adapters.runs(settings)
-    runs.get(run_id)
+    runs.get(run_id)  # NotFound before anything is printed
     console.print(f"{run_id} (Ctrl-C leaves it running)")
     with (settings.data_dir / _WORKER_LOG).open("ab") as output, console.status("") as spinner:
         processes = worker_processes(settings, adapters, output, outlive=True)

@@ -79,7 +79,7 @@ async def get_metrics(request: Request) -> Response:
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
     gauges = [_gauge(*_PROBLEMS, (((name,), 1) for name in await _problem_names(services)))]
     gauges += await _gauges_of_wings(request, services.now())
-    with suppress(StorageUnavailable):
+    with suppress(StorageUnavailable):  # the figures of the processes need no database
         gauges += _gauges_of(await run_in_threadpool(services.figures), services.now())
     tables = CollectorRegistry()
     tables.register(_Gauges(gauges))

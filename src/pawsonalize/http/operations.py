@@ -135,6 +135,7 @@ def checked(operation: Operation) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         unknown = request.state.unknown_fields = UnknownFields()
         request.state.lane = lane
+        # First of all: callers without a key learn nothing of parameters and bodies.
         await admit(request, operation.access)
         if operation.about is About.SERVICE and operation.access:
             check_reach(own_group(request), None)
@@ -144,7 +145,7 @@ def checked(operation: Operation) -> Endpoint:
             given = request.query_params.keys()
             check_names(given, known, unknown, noun="parameter")
             _refuse_fields(given - known, fields)
-        if operation.request is not None:
+        if operation.request is not None:  # before it takes a slot: a client may send slowly
             await read_body(request)
         try:
             if operation.about is About.INVENTORY:

@@ -219,6 +219,7 @@ async def prepare(
             )
         request.state.lane = Lane.PAST
     services = services_of(request)
+    # Answers are written a moment after they are given, by whichever worker gave them.
     await asyncio.sleep(seconds_until_written([str(one) for one in page], services.now()))
     return address_of(request, given.dataset_group, given.campaign)
 
