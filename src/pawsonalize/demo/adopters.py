@@ -19,16 +19,23 @@ from pawsonalize.demo.traits import (
     Singles,
 )
 
+FAVOURITES = 3
+_DEVIATION = 0.45  # of one adopter from the archetype, in log odds
+_SPECIES_FIRMNESS = 5.0  # the larger, the nearer to the archetype's shares of species
+_FAVOURITE_BOOST = np.array([1.7, 1.2, 0.8])
+_LOG_ODDS_PER_KM = -0.012
+_KM_PER_DEGREE = 111.2
+# Log odds when the household has kids (dogs, cats): the animal's flag is no, unknown, yes.
+_HOUSEHOLD_LOG_ODDS = np.array([-2.5, -0.3, 0.3])
+
 
 @dataclass(frozen=True, slots=True)
 class Archetype:
     """Preferences that adopters of one sort have in common."""
 
     share: float
-    species: tuple[float, float, float]
-    """The mean share of their visits to cats, dogs and rabbits."""
-    home: tuple[float, float, float]
-    """The chances that kids, dogs and cats live there."""
+    species: tuple[float, float, float]  # the mean share of their visits to cats, dogs and rabbits
+    home: tuple[float, float, float]  # the chances that kids, dogs and cats live there
     sizes: tuple[float, float, float, float]
     """Added to the log odds of a choice by each size, as `ages` and `families`."""
     ages: tuple[float, float, float, float]
@@ -89,17 +96,6 @@ ARCHETYPES = (
 )  # fmt: skip
 
 
-FAVOURITES = 3
-_DEVIATION = 0.45  # of one adopter from the archetype, in log odds
-_SPECIES_FIRMNESS = 5.0  # the larger, the nearer to the archetype's shares of species
-_FAVOURITE_BOOST = np.array([1.7, 1.2, 0.8])
-_LOG_ODDS_PER_KM = -0.012
-_KM_PER_DEGREE = 111.2
-
-# Log odds when the household has kids (dogs, cats): the animal's flag is no, unknown, yes.
-_HOUSEHOLD_LOG_ODDS = np.array([-2.5, -0.3, 0.3])
-
-
 @dataclass(frozen=True, slots=True)
 class Affinities(Columns):
     """Affinities, a row per visitor; log odds but for `species`, which are shares of visits."""
@@ -109,13 +105,10 @@ class Affinities(Columns):
     size: Singles
     age: Singles
     shelter: Singles
-    favourite: NDArray[np.int16]
-    """Favourite breeds, positions in `BREEDS`; shape (visitors, 3)."""
+    favourite: NDArray[np.int16]  # favourite breeds, positions in `BREEDS`; shape (visitors, 3)
     boost: Singles
-    home: NDArray[np.int8]
-    """Bits: 1 kids, 2 dogs, 4 cats."""
-    place: Floats
-    """Latitude and longitude of the home in degrees; shape (visitors, 2)."""
+    home: NDArray[np.int8]  # bits: 1 kids, 2 dogs, 4 cats
+    place: Floats  # latitude and longitude of the home in degrees; shape (visitors, 2)
 
 
 def draw_affinities(

@@ -27,6 +27,12 @@ _SEARCH_DAYS_MEDIAN, _SEARCH_DAYS_SPREAD = 25.0, 0.9
 _SESSIONS_PER_GUEST = 1.3
 # Part of the planned events that happens: adopters stop when they have adopted, pages run dry.
 _HAPPENS = 0.93
+_Part = tuple[Ints, Floats, Ints, Ints]
+_KINDS = len(measured.SPECIES)
+_SPARE = 4  # looked at beyond the page, to fill the places of who is not here yet, or no longer
+BLOCK = 16_384  # sessions walked together: enough to vectorise, few enough for little memory
+_DWELL_MEDIAN, _DWELL_SPREAD = 35.0, 0.8
+_BOT_PACE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,7 @@ class Visits(Columns):
     start: Ints
     views: Ints
     species: Ints
-    login: Ints
-    """From which view on the user id is known: 0 for all, `NEVER` for none."""
+    login: Ints  # from which view on the user id is known: 0 for all, `NEVER` for none
 
 
 def guests_of(settings: WorldSettings) -> int:
@@ -68,9 +73,6 @@ def draw_visits(
     order = np.argsort(visits.start, kind="stable")
     ended = start + settings.days * DAY
     return visits[order[visits.start[order] < ended]]  # some guests would come back later
-
-
-_Part = tuple[Ints, Floats, Ints, Ints]
 
 
 def _of_adopters(settings: WorldSettings, rng: np.random.Generator, sessions: int) -> _Part:
@@ -136,10 +138,6 @@ def _moment(rng: np.random.Generator, day: Floats, start: int) -> Ints:
     return np.asarray(start + day.astype(np.int64) * DAY + (clock - start) % DAY)
 
 
-_KINDS = len(measured.SPECIES)
-_SPARE = 4  # looked at beyond the page, to fill the places of who is not here yet, or no longer
-
-
 # A visitor sees a stretch of the day's shuffled animals from a random place on, so each is shown
 # equally often at every position: the log is fit for learning position bias, and other rankings.
 @dataclass(frozen=True, slots=True)
@@ -193,11 +191,6 @@ class SitePages:
     def available(self, animal: Int32s, moment: Ints) -> Bools:
         """True if each animal is listed and not yet adopted at the moment; the two broadcast."""
         return np.asarray((self.listed[animal] <= moment) & (moment < self.adopted[animal]))
-
-
-BLOCK = 16_384  # sessions walked together: enough to vectorise, few enough for little memory
-_DWELL_MEDIAN, _DWELL_SPREAD = 35.0, 0.8
-_BOT_PACE = 0.05
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,6 +88,12 @@ _MORE_PHOTOS = np.array([0.14, 0.16, 0.16, 0.15, 0.13, 0.12, 0.14])  # 1 to 7, a
 _FEMALE = np.array([name in FEMALE_BREEDS for name in BREED_NAMES])
 _ONE_COAT = np.array([name in COAT_OF_BREED for name in BREED_NAMES])
 _BLACK = np.array([COAT_OF_BREED.get(name) == "black" for name in BREED_NAMES])
+_GOOD_WITH = {-1: GoodWith.UNKNOWN, 0: GoodWith.NO, 1: GoodWith.YES}
+_LESS_COMMON = 0.7  # each coat is that much rarer than the one before
+# Nobody in the world chooses by these two, so they are made up and not measured.
+_KNOWN = 0.6  # of so many it is known whether they are house-trained or have special needs
+_SPECIAL_NEEDS = 0.08
+_GROWN = ("3", "4")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +104,12 @@ class AnimalColumns(Columns):
     male: Bools
     black: Bools
     photos: Ints
-    good_with: Ints
-    """Kids, dogs, cats: -1 not known, 0 no, 1 yes; shape (animals, 3)."""
+    good_with: Ints  # kids, dogs, cats: -1 not known, 0 no, 1 yes; shape (animals, 3)
     shelter: Ints
     charm: Floats
     """Log hazard ratio by which it is wanted more than its group, mean 0 in each species."""
     listed: Ints
-    adopted: Ints
-    """Also of animals that leave only after the end."""
+    adopted: Ints  # also of animals that leave only after the end
 
 
 def draw_animals(settings: WorldSettings, rng: np.random.Generator, end: int) -> AnimalColumns:
@@ -205,14 +209,6 @@ def _centred(values: Floats, species: Ints) -> Floats:
     n = len(measured.SPECIES)
     mean = np.bincount(species, values, n) / np.maximum(np.bincount(species, minlength=n), 1)
     return np.asarray(values - mean[species])
-
-
-_GOOD_WITH = {-1: GoodWith.UNKNOWN, 0: GoodWith.NO, 1: GoodWith.YES}
-_LESS_COMMON = 0.7  # each coat is that much rarer than the one before
-# Nobody in the world chooses by these two, so they are made up and not measured.
-_KNOWN = 0.6  # of so many it is known whether they are house-trained or have special needs
-_SPECIAL_NEEDS = 0.08
-_GROWN = ("3", "4")
 
 
 @dataclass(frozen=True, slots=True)

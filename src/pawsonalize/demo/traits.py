@@ -21,6 +21,9 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Int32s = NDArray[np.int32]
 Bools = NDArray[np.bool_]
+FAMILIES = tuple(calibration.FAMILY_HAZARD)
+_SIZE_HAZARD = np.log(calibration.SIZE_HAZARD)
+_AGE_HAZARD = np.log(calibration.AGE_HAZARD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +145,6 @@ BREEDS = (
 )
 
 
-FAMILIES = tuple(calibration.FAMILY_HAZARD)
 BREED_NAMES = tuple(breed.name for breed in BREEDS)
 BREED_SPECIES = np.array([calibration.SPECIES.index(breed.species) for breed in BREEDS])
 BREED_FAMILY = np.array([FAMILIES.index(breed.family) for breed in BREEDS])
@@ -152,8 +154,6 @@ BREED_SIZES = np.array([breed.sizes for breed in BREEDS], float)
 _BREED_HAZARD = np.array(
     [np.log(calibration.FAMILY_HAZARD[breed.family]) + breed.appeal for breed in BREEDS]
 )
-_SIZE_HAZARD = np.log(calibration.SIZE_HAZARD)
-_AGE_HAZARD = np.log(calibration.AGE_HAZARD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ LogOdds = Singles
 # What likeness in breed, family, size and age adds to the log odds of the next choice.
 _LIKENESS = (1.2, 0.6, 0.5, 0.5)
 _HOUSEHOLD = household_log_odds()
+_CROWD = 500  # visitors that stand for everybody; affinities are drawn independently
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +91,6 @@ class Utility:
 def notice_weights(size: int, bias: float) -> Singles:
     """Log weight with which each position of a page is noticed, from 0."""
     return np.asarray(-bias * np.log1p(np.arange(size)), np.float32)
-
-
-_CROWD = 500  # visitors that stand for everybody; affinities are drawn independently
 
 
 @dataclass(frozen=True, slots=True)

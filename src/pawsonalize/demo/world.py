@@ -22,6 +22,13 @@ from pawsonalize.domain.times import DAY, HOUR
 
 EVENT_TYPES = ("view", "favorite", "inquiry", "application", "adoption")
 VIEW, FAVORITE, INQUIRY, APPLICATION, ADOPTION = range(len(EVENT_TYPES))
+# How the odds of going on grow with the utility, per standard deviation of it.
+_EAGERNESS = 0.7
+# When within the look at the animal the visitor does it.
+_AFTER = {FAVORITE: 0.3, INQUIRY: 0.6, APPLICATION: 0.9}
+# An adopter saw the animal online at most this long before taking it home.
+_DECISION = 21 * DAY
+_GOES_ON_LOOKING = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +38,10 @@ class EventColumns(Columns):
     moment: Ints
     kind: NDArray[np.int8]
     visitor: Int32s
-    session: Int32s
-    """-1 for an adoption, which the shelter reports."""
+    session: Int32s  # -1 for an adoption, which the shelter reports
     identified: Bools
     animal: Int32s
-    page: Int32s
-    """A row of the pages shown; -1 without a page."""
+    page: Int32s  # a row of the pages shown; -1 without a page
     position: NDArray[np.int8]
 
 
@@ -87,15 +92,6 @@ class WorldEvents(Sequence[Event]):
             impression=tuple(self.item_ids[one] for one in shown if one >= 0),
             properties=f'{{"position": {columns.position[row]}}}' if page >= 0 else None,
         )
-
-
-# How the odds of going on grow with the utility, per standard deviation of it.
-_EAGERNESS = 0.7
-# When within the look at the animal the visitor does it.
-_AFTER = {FAVORITE: 0.3, INQUIRY: 0.6, APPLICATION: 0.9}
-# An adopter saw the animal online at most this long before taking it home.
-_DECISION = 21 * DAY
-_GOES_ON_LOOKING = 0.1
 
 
 def tell(
@@ -203,8 +199,7 @@ class World:
     settings: WorldSettings
     seed: int
     start: int
-    end: int
-    """Exclusive."""
+    end: int  # exclusive
     shelters: tuple[Shelter, ...]
     animals: tuple[Animal, ...]
     """All that were listed at some moment of the world, in order of listing."""

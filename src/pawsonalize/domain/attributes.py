@@ -11,6 +11,36 @@ from typing import TypeVar
 from pawsonalize.domain.times import SECOND
 
 T = TypeVar("T")
+# An age of children, or a word for those who are no longer small.
+_OLDER = re.compile(r"\d\d|\d\s*\D|\D\s*\d|\b(older|teen\w*|adults?|ältere?|größere|mayores)\b")
+# `No known issues` is no no, nor are `no sabemos`, `non testato` and `não avaliado`.
+_SAYS_LESS = re.compile(
+    r"\b(known|issues?|problem|test|history|info|data|yet|expe|idea|conn[ua]|conoc|conosc|conhec"
+    r"|not[oa]\b|sé\b|sai|sab|sap|prob|aval|evalu|valut|éval|aplica|applic)"
+)
+CAT, DOG, RABBIT, SMALL_ANIMAL, BIRD, HORSE, REPTILE, BARNYARD = map(str, range(1, 9))
+SPECIES_NAMES: Mapping[str, str] = {
+    CAT: "cat", DOG: "dog", RABBIT: "rabbit", SMALL_ANIMAL: "small animal", BIRD: "bird",
+    HORSE: "horse", REPTILE: "reptile", BARNYARD: "barnyard animal",
+}  # fmt: skip
+_SPECIES_FILLER = frozenset({"domestic", "pet", "pets", "animal", "stray"})
+SMALL, MEDIUM, LARGE, EXTRA_LARGE = "1", "2", "3", "4"
+# A puppy will grow, nobody says how far.
+_NOT_KNOWN = frozenset({"puppy", "pup", "other"})
+# The weights in pounds up to which an animal is small, medium and large.
+_MOST_POUNDS: Mapping[str, tuple[int, int, int]] = {CAT: (6, 11, 16)}
+_OTHER_POUNDS = (25, 60, 100)
+_WEIGHT = re.compile(
+    r"(\d+(?:[.,]\d{1,2})?)\s*\+?\s*(?:(lbs?|pounds?|#)|kgs?|kilos?)(?!\w)", re.IGNORECASE
+)
+_ABOVE = re.compile(r"over|above|more|>|\+", re.IGNORECASE)
+_POUNDS_A_KILO = 2.205
+MALE, FEMALE = "male", "female"
+BABY, YOUNG, ADULT, SENIOR = AGES = ("1", "2", "3", "4")
+_OTHER_BANDS = (12, 36, 96)
+AGE_NAMES: Mapping[str, str] = {BABY: "baby", YOUNG: "young", ADULT: "adult", SENIOR: "senior"}
+_MONTHS = {"y": 12.0, "m": 1.0, "w": 0.23, "d": 0.033}  # by the unit's first letter
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(y|m|w|d)[a-z]*\.?", re.IGNORECASE)
 
 
 def by_word(words: Mapping[T, str]) -> Mapping[str, T]:
@@ -39,13 +69,6 @@ _ANSWERS = by_word(
         " desconocido desconocida onbekend sconosciuto desconhecido",
     }
 )
-# An age of children, or a word for those who are no longer small.
-_OLDER = re.compile(r"\d\d|\d\s*\D|\D\s*\d|\b(older|teen\w*|adults?|ältere?|größere|mayores)\b")
-# `No known issues` is no no, nor are `no sabemos`, `non testato` and `não avaliado`.
-_SAYS_LESS = re.compile(
-    r"\b(known|issues?|problem|test|history|info|data|yet|expe|idea|conn[ua]|conoc|conosc|conhec"
-    r"|not[oa]\b|sé\b|sai|sab|sap|prob|aval|evalu|valut|éval|aplica|applic)"
-)
 
 
 def says_nothing(text: str) -> bool:
@@ -69,12 +92,6 @@ def read_answer(value: str | bool | None, *, about_children: bool = False) -> Go
     return None if answer is GoodWith.NO and _SAYS_LESS.search(plain) else answer
 
 
-CAT, DOG, RABBIT, SMALL_ANIMAL, BIRD, HORSE, REPTILE, BARNYARD = map(str, range(1, 9))
-
-SPECIES_NAMES: Mapping[str, str] = {
-    CAT: "cat", DOG: "dog", RABBIT: "rabbit", SMALL_ANIMAL: "small animal", BIRD: "bird",
-    HORSE: "horse", REPTILE: "reptile", BARNYARD: "barnyard animal",
-}  # fmt: skip
 _SPECIES_WORDS = {
     CAT: "cat kitten kittn kitty feline gato gata katze kater chat gatto kat",
     DOG: "dog puppy pup doggy doggie doggo canine perro perra hund hündin chien cane hond cachorro",
@@ -91,7 +108,6 @@ _SPECIES_WORDS = {
     " turkey llama alpaca poultry rooster hen potbellypig potbelliedpig swine bovine",
 }
 _SPECIES = by_word(_SPECIES_WORDS)
-_SPECIES_FILLER = frozenset({"domestic", "pet", "pets", "animal", "stray"})
 
 
 def species_id(text: str) -> str:
@@ -104,8 +120,6 @@ def species_id(text: str) -> str:
                 return _SPECIES[known]
     return text.strip().replace("-", "_").replace(" ", "_")
 
-
-SMALL, MEDIUM, LARGE, EXTRA_LARGE = "1", "2", "3", "4"
 
 SIZE_NAMES: Mapping[str, str] = {
     SMALL: "small",
@@ -122,16 +136,6 @@ _SIZE_WORDS = by_word(
         EXTRA_LARGE: "extralarge xl xlg xlrg xlarge xxl verylarge giant huge sehrgroß gigante",
     }
 )
-# A puppy will grow, nobody says how far.
-_NOT_KNOWN = frozenset({"puppy", "pup", "other"})
-# The weights in pounds up to which an animal is small, medium and large.
-_MOST_POUNDS: Mapping[str, tuple[int, int, int]] = {CAT: (6, 11, 16)}
-_OTHER_POUNDS = (25, 60, 100)
-_WEIGHT = re.compile(
-    r"(\d+(?:[.,]\d{1,2})?)\s*\+?\s*(?:(lbs?|pounds?|#)|kgs?|kilos?)(?!\w)", re.IGNORECASE
-)
-_ABOVE = re.compile(r"over|above|more|>|\+", re.IGNORECASE)
-_POUNDS_A_KILO = 2.205
 
 
 def size_id(text: str, species: str = "") -> str:
@@ -147,8 +151,6 @@ def size_id(text: str, species: str = "") -> str:
         return str(1 + sum(most < pounds for most in _MOST_POUNDS.get(species, _OTHER_POUNDS)))
     return _SIZE_WORDS.get(word, text.strip().replace("-", "_").replace(" ", "_"))
 
-
-MALE, FEMALE = "male", "female"
 
 # By the sex, and whether the word says that the animal is spayed or neutered.
 _SEX_WORDS: Mapping[tuple[str, bool | None], str] = {
@@ -168,8 +170,6 @@ def read_sex(text: str) -> tuple[str, bool | None] | None:
     return _SEXES.get(re.sub(r"[\W_]", "", text.casefold()))
 
 
-BABY, YOUNG, ADULT, SENIOR = AGES = ("1", "2", "3", "4")
-
 # By species id: the age in whole months from which an animal is young, adult and senior.
 BANDS: Mapping[str, tuple[int, int, int]] = {
     "1": (12, 36, 132),  # cats
@@ -181,7 +181,6 @@ BANDS: Mapping[str, tuple[int, int, int]] = {
     "7": (12, 36, 180),  # reptiles
     "8": (12, 24, 96),  # barnyard animals
 }
-_OTHER_BANDS = (12, 36, 96)
 
 
 def age_at(species: str, born: date, moment: int) -> str:
@@ -209,7 +208,6 @@ def _midnight(day: date) -> int:
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND
 
 
-AGE_NAMES: Mapping[str, str] = {BABY: "baby", YOUNG: "young", ADULT: "adult", SENIOR: "senior"}
 _AGE_WORDS = by_word(
     {
         BABY: "baby kitten kittn puppy pup infant newborn neonate nursing weanling cachorro"
@@ -219,8 +217,6 @@ _AGE_WORDS = by_word(
         SENIOR: "senior old older geriatric elderly aged alt anciano",
     }
 )
-_MONTHS = {"y": 12.0, "m": 1.0, "w": 0.23, "d": 0.033}  # by the unit's first letter
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(y|m|w|d)[a-z]*\.?", re.IGNORECASE)
 
 
 def age_id(text: str, species: str = "") -> str:

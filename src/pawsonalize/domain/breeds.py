@@ -13,6 +13,16 @@ from pawsonalize.domain.groups import AnimalGroup
 UNKNOWN_BREED = "Unknown"
 _COAT_FAMILIES = frozenset({"dsh", "dmh", "dlh"})
 _LONGEST_NAME = 80  # characters; what is longer is a description
+_SEPARATORS = re.compile(r"\s*(?:[/,&+;|()]|\s-\s|\b(?:x|and|with|cross|mix)\b)\s*", re.IGNORECASE)
+_MIX_WORDS = re.compile(
+    r"\b(?:mix|mixed|cross|crossbreed|x|mestiz[oa]|cruce|mischling|meticci[oa]|kreuzung)\b",
+    re.IGNORECASE,
+)
+_FILLER = re.compile(r"\b(?:mix|mixed|cross|purebred|type|breed|unknown)\b", re.IGNORECASE)
+TABLE = Path(__file__).with_name("breed_names.txt").read_text(encoding="utf-8")
+Trait = tuple[str, str]
+"""The species that the trait belongs to, empty for the species itself, and its value."""
+SPECIES = "species"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +32,6 @@ class Breeds:
     primary: str
     secondary: str | None = None
     mixed: bool | None = None
-
-
-_SEPARATORS = re.compile(r"\s*(?:[/,&+;|()]|\s-\s|\b(?:x|and|with|cross|mix)\b)\s*", re.IGNORECASE)
-_MIX_WORDS = re.compile(
-    r"\b(?:mix|mixed|cross|crossbreed|x|mestiz[oa]|cruce|mischling|meticci[oa]|kreuzung)\b",
-    re.IGNORECASE,
-)
-_FILLER = re.compile(r"\b(?:mix|mixed|cross|purebred|type|breed|unknown)\b", re.IGNORECASE)
 
 
 @lru_cache(maxsize=16_384)
@@ -119,8 +121,6 @@ def _read_table(text: str) -> Iterator[tuple[str, str, str, list[str]]]:
         yield species, family, name.replace(" ", "_"), others.split(",") if others else []
 
 
-TABLE = Path(__file__).with_name("breed_names.txt").read_text(encoding="utf-8")
-
 _BREEDS: Mapping[tuple[str, str], str] = {
     (species, _key(name)): breed
     for species, _, breed, others in _read_table(TABLE)
@@ -148,10 +148,6 @@ def _spelling(species: str) -> Spelling:
 _SPELLINGS: Mapping[str, Spelling] = {species: _spelling(species) for species in SPECIES_NAMES}
 
 
-Trait = tuple[str, str]
-"""The species that the trait belongs to, empty for the species itself, and its value."""
-
-SPECIES = "species"
 TRAITS: Mapping[str, Callable[[AnimalGroup], Trait]] = {
     SPECIES: lambda group: ("", group.species),
     "breed": lambda group: (group.species, group.breed),

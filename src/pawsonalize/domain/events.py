@@ -18,6 +18,15 @@ ACTIONS = "/actions"
 """Suffix of the name of a group that holds a dataset group's actions."""
 RETURN_EVENT_TYPE = RETURN = "return"
 """An adopted animal comes back: the one type that speaks against an item."""
+USER_KEY, SESSION_KEY = "u:", "s:"
+"""Prefixes of texts that name a user, or a session."""
+USER: Final = "user"
+SESSION: Final = "session"
+FAVORITE, INQUIRY, APPLICATION, ADOPTION = "favorite", "inquiry", "application", "adoption"
+DISLIKE = "dislike"
+SEPARATORS = " _-./:"
+_NO_SEPARATORS = str.maketrans("", "", SEPARATORS)
+_MOST_KEPT = 10_000  # spellings that are looked up once; visitors may send any text
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +66,6 @@ class LoggedEvent:
     event: Event
 
 
-USER_KEY, SESSION_KEY = "u:", "s:"
-"""Prefixes of texts that name a user, or a session."""
-
-
 def visitor_key(user_id: str | None, session_id: str | None) -> str:
     """One text that names a visitor: its user, or its session if the user is not known."""
     return f"{SESSION_KEY}{session_id}" if user_id is None else f"{USER_KEY}{user_id}"
@@ -72,10 +77,6 @@ class Visitor:
 
     user_id: str | None = None
     session_id: str | None = None
-
-
-USER: Final = "user"
-SESSION: Final = "session"
 
 
 def owning_group(data_group: str) -> str:
@@ -129,10 +130,6 @@ def hash_names(kind: str, names: Iterable[str]) -> Iterator[tuple[str, str]]:
         yield name, visitor_digest(kind, name)
 
 
-FAVORITE, INQUIRY, APPLICATION, ADOPTION = "favorite", "inquiry", "application", "adoption"
-DISLIKE = "dislike"
-SEPARATORS = " _-./:"
-
 SYNONYMS: Mapping[str, str] = {
     VIEW: "view views viewed detailview detailsview viewdetail viewdetails details detail"
     " itemview viewitem petview viewpet animalview viewanimal profileview viewprofile pageview"
@@ -164,9 +161,7 @@ def plain_spelling(event_type: str) -> str:
     return event_type.casefold().translate(_NO_SEPARATORS)
 
 
-_NO_SEPARATORS = str.maketrans("", "", SEPARATORS)
 _MEANINGS = {word: meaning for meaning, words in SYNONYMS.items() for word in words.split()}
-_MOST_KEPT = 10_000  # spellings that are looked up once; visitors may send any text
 
 
 @dataclass(frozen=True, slots=True)

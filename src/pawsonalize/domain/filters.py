@@ -8,6 +8,18 @@ from enum import StrEnum
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import check_length
 
+ANY_EVENT_TYPE = "*"
+MAX_VALUE_LENGTH = 1_000
+_QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*', re.DOTALL)
+_BARE = re.compile(r"[^\",]+")
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+Values = Mapping[str, tuple[str, ...]]
+MAX_LENGTH = 2_500
+MAX_FIELDS = 10
+MAX_PARAMETERS = 25
+MAX_PARAMETER_LENGTH = 50
+EVENT_TYPE = "EVENT_TYPE"
+
 
 class Action(StrEnum):
     """Effect on what fits."""
@@ -84,8 +96,6 @@ class Parameter:
 
 # Text, a number, a placeholder, or an attribute of the current item.
 Operand = str | float | Parameter | Attribute
-
-ANY_EVENT_TYPE = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,15 +193,6 @@ def _written(operand: Operand) -> str:
             return str(operand)
 
 
-MAX_VALUE_LENGTH = 1_000
-
-_QUOTED = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*', re.DOTALL)
-_BARE = re.compile(r"[^\",]+")
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-
-Values = Mapping[str, tuple[str, ...]]
-
-
 def read_values(given: Mapping[str, str], field: str) -> Values:
     """Values by placeholder, quoted or bare, with commas between; errors name `field`, column."""
     check_length(field, len(given), MAX_PARAMETERS, "entries")
@@ -232,12 +233,6 @@ def _wrong(text: str, at: int, field: str) -> InvalidInput:
         field=field,
     )
 
-
-MAX_LENGTH = 2_500
-MAX_FIELDS = 10
-MAX_PARAMETERS = 25
-MAX_PARAMETER_LENGTH = 50
-EVENT_TYPE = "EVENT_TYPE"
 
 _SOURCES_OF = {
     Subject.ITEM: (Source.ITEMS, Source.INTERACTIONS),

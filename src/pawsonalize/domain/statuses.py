@@ -16,6 +16,7 @@ from pawsonalize.domain.errors import Conflict
 from pawsonalize.domain.times import DAY, iso
 
 FOREVER = 2**63 - 1
+MAX_REPORTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,6 @@ def route(old: AnimalStatus, new: AnimalStatus) -> tuple[AnimalStatus, ...]:
 History = tuple[StatusChange, ...]
 Reports = tuple[History, ...]
 """Reports on one animal: what each row says of a stay, in order of time."""
-MAX_REPORTS = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,14 +25,17 @@ from pawsonalize.domain.breed_spelling import DECORATIONS
 from pawsonalize.domain.breeds import FAMILIES, breeds_named, find_breed
 from pawsonalize.domain.errors import InvalidInput
 
+UNKNOWN_ANSWER = 100
+"""Levels that an unknown answer costs; a word that is only begun, or elsewhere, costs 1 or 2."""
+_SEXES = {"male": "male", "boy": "male", "female": "female", "girl": "female"}
+_HOUSE_TRAINED = re.compile(r"(house|potty|toilet|litter ?(box)?) ?(trained|broken)")
+_SPECIES_WITH_BREEDS = sorted({species for species, _ in FAMILIES})
+
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(words_in(text))
 
 
-UNKNOWN_ANSWER = 100
-"""Levels that an unknown answer costs; a word that is only begun, or elsewhere, costs 1 or 2."""
-_SEXES = {"male": "male", "boy": "male", "female": "female", "girl": "female"}
 _CHILDREN = _words("kid kids child children toddler toddlers family families")
 _MEMBERS = dict.fromkeys(_CHILDREN | {"baby", "babies"}, "kids")
 _MEMBERS |= {"dog": "dogs", "dogs": "dogs", "cat": "cats", "cats": "cats"}
@@ -43,7 +46,6 @@ _SAY_NOTHING = _words(
     "a am an and animal animals any are at be do does for get gets good great have i in is live"
     " lives looking me my near of ok okay or our pet pets please that the to want we well who"
 )
-_HOUSE_TRAINED = re.compile(r"(house|potty|toilet|litter ?(box)?) ?(trained|broken)")
 _RULE_WORDS = _words(
     "adult bonded bunny children family female friendly girl house kids kitten large male medium"
     " needs neutered pair puppy rabbit senior small spayed special trained with young"
@@ -192,9 +194,6 @@ def _rules_of(text: str) -> dict[str, set[str]]:
     if "species" in rules:
         rules.pop("sizes", None)  # a kitten is not of one size
     return rules
-
-
-_SPECIES_WITH_BREEDS = sorted({species for species, _ in FAMILIES})
 
 
 def wanted_species(given: str, field: str) -> str:

@@ -14,8 +14,7 @@ from pawsonalize.evaluation.intervals import CONFIDENCE, Difference, Interval
 
 MAIN_RULES = ("threshold", "popularity", "live version")
 _WARNING = "a warning"
-CHANCE = (1 - CONFIDENCE) / 2
-"""Chance that a test takes noise for a lead, or for a loss."""
+CHANCE = (1 - CONFIDENCE) / 2  # chance that a test takes noise for a lead, or for a loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +63,7 @@ class LiveEvidence:
     solution_version: str
     as_of: int
     comparison: Comparison
-    is_first: bool = False
-    """True if it learned no ranker, to be live soon, and the new version may."""
+    is_first: bool = False  # True if it learned no ranker, to be live soon, and the new version may
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +75,17 @@ class SliceEvidence:
     test_cases: int
     ours: float
     comparison: Comparison
-    chance_of_loss: float
-    """Chance of as large a loss between equals."""
+    chance_of_loss: float  # chance of as large a loss between equals
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
     """Spread of the answers over the catalogue."""
 
-    shown: int
-    """Items that are in a list of the 25 best."""
-    possible: int
-    """Items that could be: all there are, or 25 for each test case if that is less."""
-    top_item: str
-    """The item most often among the first five."""
-    top_share: float
-    """The share of the test cases with that item among the first five."""
+    shown: int  # items that are in a list of the 25 best
+    possible: int  # items that could be: all there are, or 25 for each test case if that is less
+    top_item: str  # the item most often among the first five
+    top_share: float  # the share of the test cases with that item among the first five
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,25 +93,19 @@ class Evidence:
     """Everything the rules read. Moments are milliseconds since 1970."""
 
     recipe: str
-    seed: int
-    """Drew the test cases."""
-    moment: int
-    """When the held-out answers were given."""
+    seed: int  # drew the test cases
+    moment: int  # when the held-out answers were given
     test_cases: int
     candidates: int
     ndcg_at_5: Interval
-    popularity: Comparison | None
-    """None for a recipe that is popularity itself."""
-    live: LiveEvidence | None
-    """None where nothing is live."""
+    popularity: Comparison | None  # None for a recipe that is popularity itself
+    live: LiveEvidence | None  # None where nothing is live
     spread: Spread | None
     """None where the recipe chooses no items (a re-ranking) or gives everybody the same."""
     slices: tuple[SliceEvidence, ...]
     """Compared with the live version, or with popularity if there is none."""
-    not_finite: int
-    """Test cases with a NaN or infinite score."""
-    constant: int
-    """Test cases with one score for all items."""
+    not_finite: int  # test cases with a NaN or infinite score
+    constant: int  # test cases with one score for all items
 
 
 class RuleOutcome(StrEnum):

@@ -28,8 +28,7 @@ class MeasuredVersion:
 
     name: str
     engine: str
-    as_of: int
-    """As of when it knows the log, in milliseconds since 1970."""
+    as_of: int  # as of when it knows the log, in milliseconds since 1970
     metrics: Mapping[str, float]
     why_not: str = ""
 

@@ -21,12 +21,17 @@ from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.facet_lifts import is_preference
 from pawsonalize.recipes.data import Array, Arrays, Facet, Floats, Ints, TrainingData
 
-Value = tuple[str, Trait]
-"""A look by its name: `("age", ("2", "1"))` are the babies among the dogs."""
+Value = tuple[str, Trait]  # a look by its name: `("age", ("2", "1"))` are the babies among the dogs
 
 CLASS_TRAITS = (SPECIES, "family", "size", "age")
 _PREFIX = "classes."
 _SPLIT = "\x1f"
+_LEAST_USERS = 100
+_MOST_USERS = 20_000  # more of them teach hardly more, and take time
+_ROUNDS = 100
+_LEAST_GAIN = 1e-4  # of the log likelihood of a mean user: with less, the rounds end
+_DOUBT = 10.0
+_MIXED = 0.3  # at first each user is nearly of one class, by chance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,12 +41,10 @@ class LatentClasses:
     values: Mapping[Value, int]
     facets: Mapping[Facet, int]
     size: Floats
-    traits: Floats
-    """Share of each value in the views of a class, shape (classes, values)."""
+    traits: Floats  # share of each value in the views of a class, shape (classes, values)
     answers: Floats
     """Share of a class that gives each answer to a question, shape (classes, facets)."""
-    usual: Floats
-    """Share of each value that is expected of an unknown visitor, (values,); no log."""
+    usual: Floats  # share of each value that is expected of an unknown visitor, (values,); no log
     _weight: Floats  # how far a class counts, given the species of a value
     _weighted: Floats  # the shares, times that
 
@@ -146,14 +149,6 @@ def _logs(arrays: Arrays, name: str, shape: tuple[int | None, ...]) -> Floats:
     if not (np.isfinite(logs) & (logs <= 0)).all():
         raise CorruptArtefact(f"array {_PREFIX + name!r} holds what is no log of a share")
     return logs
-
-
-_LEAST_USERS = 100
-_MOST_USERS = 20_000  # more of them teach hardly more, and take time
-_ROUNDS = 100
-_LEAST_GAIN = 1e-4  # of the log likelihood of a mean user: with less, the rounds end
-_DOUBT = 10.0
-_MIXED = 0.3  # at first each user is nearly of one class, by chance
 
 
 def fit_classes(data: TrainingData, classes: int, seed: int) -> LatentClasses | None:

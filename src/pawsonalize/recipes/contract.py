@@ -11,6 +11,8 @@ from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.counts.counting import Countable
 from pawsonalize.recipes.data import Arrays, Facet, Scores
 
+SettingsT = TypeVar("SettingsT")
+
 
 class ContextEvent(NamedTuple):
     """One past event as a model sees it; `time` in milliseconds since 1970."""
@@ -25,10 +27,8 @@ class ContextEvent(NamedTuple):
 class Context:
     """Known facts of a visitor; built by one code for training, evaluation and serving."""
 
-    events: tuple[ContextEvent, ...]
-    """Newest first."""
-    now: int
-    """Milliseconds since 1970."""
+    events: tuple[ContextEvent, ...]  # newest first
+    now: int  # milliseconds since 1970
     availability: NDArray[np.integer] | None = None
     """Available animals of each item of the model, shape (items,); None if not known.
 
@@ -98,9 +98,6 @@ class InfluencedModel(Model, Protocol):
 
     def influenced(self, popularity: float | None, freshness: float | None) -> "InfluencedModel":
         """The same counts with other influences, 0 to 1; None leaves that of the training."""
-
-
-SettingsT = TypeVar("SettingsT")
 
 
 class Recipe(Protocol[SettingsT]):

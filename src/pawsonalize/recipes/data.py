@@ -23,6 +23,7 @@ Facet = tuple[str, str]
 
 _DAYPART = "time.DAYPART"
 _DAY_HOURS = 24
+FOREVER = int(np.iinfo(np.int64).max)  # the end of a stay that goes on
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +123,6 @@ class Dayparts:
         return self.of_events(Facets.unknown(), np.array([now], np.int64)).at(0)
 
 
-FOREVER = int(np.iinfo(np.int64).max)
-"""The end of a stay that goes on."""
-
-
 @dataclass(frozen=True, slots=True)
 class ItemAttributes:
     """Categorical attributes: `codes[i, a]` indexes `values[a]`, -1 is none; names may repeat."""
@@ -200,13 +197,10 @@ class TrainingData:
     user: Int32s
     item: Int32s
     event_type: NDArray[np.int16]
-    value: Singles
-    """NaN where an event has none."""
-    time: Ints
-    """Milliseconds since 1970."""
+    value: Singles  # NaN where an event has none
+    time: Ints  # milliseconds since 1970
     n_users: int
-    item_ids: tuple[str, ...]
-    """The whole catalogue, items that nobody has touched included."""
+    item_ids: tuple[str, ...]  # the whole catalogue, items that nobody has touched included
     event_types: tuple[str, ...]
     attributes: ItemAttributes
     """Attributes of the items; an item may be touched without being described."""

@@ -31,6 +31,9 @@ from pawsonalize.recipes.data import Arrays, Floats, Ints, Singles
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
+_NO_FACETS = np.zeros(0, np.int64)
+TABLES = ("own history", "transitions", "co-visits", "related items", "popularity")
+
 
 class Interests(NamedTuple):
     """A visitor's items, each once, the newest first."""
@@ -71,10 +74,6 @@ def read_interests(
             strengths[item] = strength
     ids = tuple(strengths)
     return Interests(ids, index.rows(ids), np.array(list(strengths.values()), np.float32))
-
-
-_NO_FACETS = np.zeros(0, np.int64)
-TABLES = ("own history", "transitions", "co-visits", "related items", "popularity")
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,11 @@ from pawsonalize.recipes.settings import Positive, Range, RecipeSettings
 
 STEPS = 24  # a window moves on by this part of its length
 NEVER = -(2**60)
+AGES = 16  # what is older than the newest so many half-lives counts as the oldest of them
+_STANDSTILL = 20.0  # visitors imagined in both windows when the growth of the rest is estimated
+_FORMAT = 2
+_POPULARITY_SMOOTHING = 0.1
+_LONGEST = 100 * 366 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +35,7 @@ class RecentVisitors:
     item: Int32s
     user: Int32s
     newest: int
-    sliding: Int32s
-    """Unique users by window end, `newest - STEPS` first; shape (2 * STEPS, items)."""
+    sliding: Int32s  # unique users by window end, `newest - STEPS` first; shape (2 * STEPS, items)
 
     @classmethod
     def of(cls, step: Ints, item: Int32s, user: Int32s, n_items: int) -> "RecentVisitors":
@@ -89,17 +93,12 @@ def _same(column: Array) -> Bools:
     return same
 
 
-AGES = 16  # what is older than the newest so many half-lives counts as the oldest of them
-
-
 @dataclass(frozen=True, slots=True)
 class VisitCounts:
     """Events per item and half-life, whole numbers; half-lives without any event do not count."""
 
-    numbers: Ints
-    """Newest half-lives with an event, newest first, then `NEVER`; shape (AGES,)."""
-    counts: Ints
-    """Events by half-life and item, (AGES, items); the last row has all older ones."""
+    numbers: Ints  # newest half-lives with an event, newest first, then `NEVER`; shape (AGES,)
+    counts: Ints  # events by half-life and item, (AGES, items); the last row has all older ones
 
     @classmethod
     def of(cls, period: Ints, item: Int32s, count: Ints, n_items: int) -> "VisitCounts":
@@ -130,9 +129,6 @@ class VisitCounts:
         return cls(numbers, counts)
 
 
-_STANDSTILL = 20.0  # visitors imagined in both windows when the growth of the rest is estimated
-
-
 def trend_score(
     current: Int32s, before: Int32s, *, min_support: float, smoothing: float, doubt: float
 ) -> Floats:
@@ -147,11 +143,6 @@ def trend_score(
     error = np.sqrt(1 / (now + smoothing) + 1 / (then + smoothing))
     scores[rising] = np.maximum(ratio - doubt * error, 0.0)
     return scores
-
-
-_FORMAT = 2
-_POPULARITY_SMOOTHING = 0.1
-_LONGEST = 100 * 366 * DAY
 
 
 @dataclass(frozen=True, slots=True)

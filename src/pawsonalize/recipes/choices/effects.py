@@ -32,6 +32,18 @@ BOUNDED = frozenset({"group", "visitor", "waiting", "compatibility"})
 
 _FADES = 0.6
 PLACES = 500
+_SWEEPS = 12
+_SETTLED = 3  # sweeps before variances and attention are learned
+_STEP = 1.5  # log-odds; a Newton step may overshoot where hardly anything was opened
+_AS_MANY = 5.0  # levels that a variance before any training counts as
+_SHOWN = 200.0  # at a place, that the attention before any training counts as
+ANIMAL = "animal"
+LEVELS = (*TRAITS, ANIMAL)
+VARIANCES: Mapping[str, float] = {
+    "species": 0.1, "breed": 0.05, "family": 0.1, "size": 0.1, "age": 0.1, "colour": 0.03,
+    "shelter": 0.05, ANIMAL: 0.3,
+}  # fmt: skip
+"""Variances of appeal among the values of a trait, and among animals, before training."""
 
 
 def usual_attention(places: int = PLACES) -> Floats:
@@ -48,10 +60,8 @@ class ShownPlaces:
     animal: Ints
     place: Ints
     opened: Bools
-    inquired: Bools
-    """Asked about, applied for or adopted."""
-    explored: Bools
-    """True if chance alone put it there."""
+    inquired: Bools  # asked about, applied for or adopted
+    explored: Bools  # True if chance alone put it there
     factors: Mapping[str, Floats]
     traits: Mapping[str, Ints]
     """By the names of `TRAITS`: the code of each animal's value, shape (animals,)."""
@@ -77,21 +87,6 @@ class ShownPlaces:
             {name: column[rows] for name, column in self.factors.items()},
             self.traits,
         )
-
-
-_SWEEPS = 12
-_SETTLED = 3  # sweeps before variances and attention are learned
-_STEP = 1.5  # log-odds; a Newton step may overshoot where hardly anything was opened
-_AS_MANY = 5.0  # levels that a variance before any training counts as
-_SHOWN = 200.0  # at a place, that the attention before any training counts as
-ANIMAL = "animal"
-
-LEVELS = (*TRAITS, ANIMAL)
-VARIANCES: Mapping[str, float] = {
-    "species": 0.1, "breed": 0.05, "family": 0.1, "size": 0.1, "age": 0.1, "colour": 0.03,
-    "shelter": 0.05, ANIMAL: 0.3,
-}  # fmt: skip
-"""Variances of appeal among the values of a trait, and among animals, before training."""
 
 
 @dataclass(slots=True)

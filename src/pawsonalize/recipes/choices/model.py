@@ -31,8 +31,7 @@ from pawsonalize.recipes.choices.own_effects import (
 )
 from pawsonalize.recipes.data import Arrays, Bools, Floats
 
-MIN_OPENED = 50
-"""With fewer animals opened on pages than this, nothing is learned."""
+MIN_OPENED = 50  # with fewer animals opened on pages than this, nothing is learned
 _MIN_INQUIRIES = 50
 _MIN_EXPLORED = 500  # places that chance alone filled: fewer say too little of attention
 _HELD_OUT = 0.1
@@ -56,8 +55,7 @@ class AnimalCounts(NamedTuple):
 class ChoiceModel(msgspec.Struct, frozen=True):
     """Log-odds to open an animal, then to inquire, added, as both are rare. Unfitted by default."""
 
-    intercept: float = -2.5
-    """To open an animal of which nothing is known."""
+    intercept: float = -2.5  # to open an animal of which nothing is known
     weights: dict[str, float] = field(default_factory=lambda: dict(_UNFITTED))
     """By the names of `FACTORS`; to open."""
     inquiry_weights: dict[str, float] = field(name="asking", default_factory=dict)
@@ -65,23 +63,18 @@ class ChoiceModel(msgspec.Struct, frozen=True):
     levels: dict[str, dict[str, float]] = {}
     inquiry_levels: dict[str, dict[str, float]] = field(name="asking_levels", default_factory=dict)
     visitor_variances: dict[str, float] = field(default_factory=lambda: dict(VISITOR_VARIANCES))
-    own: float = VARIANCES[ANIMAL]
-    """Variance among animals beyond their attributes."""
-    home_rate: float = 0.0
-    """At which an animal of appeal 0 finds a home, a day: see `bid_prices`."""
+    own: float = VARIANCES[ANIMAL]  # variance among animals beyond their attributes
+    home_rate: float = 0.0  # at which an animal of appeal 0 finds a home, a day: see `bid_prices`
     attention: tuple[float, ...] = tuple(usual_attention().round(6).tolist())
     attention_learned: bool = False
     counts: dict[str, AnimalCounts] = {}
-    through: str = ""
-    """The recommendation id of the newest of those pages; ids grow with time."""
-    log_offset: int = 0
-    """The newest event that they were joined with."""
+    through: str = ""  # the recommendation id of the newest of those pages; ids grow with time
+    log_offset: int = 0  # the newest event that they were joined with
     kinds: tuple[str, ...] = ()
     """Answers beside recommendations that the site shows: see `serving.animals.pages`."""
     pages: int = 0
     opened: int = 0
-    better_by: float = 0.0
-    """Mean gain in log-likelihood of held-out choices, per place."""
+    better_by: float = 0.0  # mean gain in log-likelihood of held-out choices, per place
 
     @property
     def is_fitted(self) -> bool:

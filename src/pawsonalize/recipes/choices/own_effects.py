@@ -12,6 +12,28 @@ from pawsonalize.recipes.choices.effects import VISITOR_TRAITS, gradient
 from pawsonalize.recipes.data import Bools, Floats, Ints, Singles
 
 _STEPS = 6
+FEW = 4  # openings from which a visit may be eager; fewer are always evidence
+_TOO_EAGER = 2.3  # log-odds beyond those of others: ten times the odds
+_VISIT_VARIANCE = 0.1  # of most visits
+_FREEDOM = 3.0  # degrees of freedom: the fewer, the further off a visit may be
+_EAGER_STEPS = 30
+_STEP = 1.0
+_VISITOR_STEPS = 2  # a third would change no effect by more than a few hundredths
+_LONGEST_STEP = 2.0  # log-odds; a Newton step may overshoot
+ANYTHING, DISTANCE = "anything", "distance"
+KINDS = (ANYTHING, *VISITOR_TRAITS, DISTANCE)
+"""The kinds of a visitor's own effects: to open anything at all, a value of a trait, distance."""
+VISITOR_VARIANCES: Mapping[str, float] = {
+    ANYTHING: 1.0, "species": 0.5, "breed": 0.1, "family": 0.4, "size": 0.4, "age": 0.4,
+    "colour": 0.1, DISTANCE: 0.3,
+}  # fmt: skip
+"""Variances among visitors of the log-odds of each effect, before any training."""
+_PRIOR = 0.01  # weight of the variances before any training, beside the measured ones
+_LEAST, _MOST = 0.005, 3.0
+_MIX = 1_000_003
+HORIZON = 3_650.0
+"""Days of waiting that count at most; with fewer, all who wait long would count alike."""
+_MOST_APPEAL = 4.0  # log-odds; a few choices must not make an animal irresistible
 
 
 def animal_effects(opened: Floats, looked: Floats, expected: Floats, variance: float) -> Floats:
@@ -36,16 +58,6 @@ def _own_log_odds(
     return own
 
 
-FEW = 4
-"""Openings from which a visit may be eager; fewer are always evidence."""
-
-_TOO_EAGER = 2.3  # log-odds beyond those of others: ten times the odds
-_VISIT_VARIANCE = 0.1  # of most visits
-_FREEDOM = 3.0  # degrees of freedom: the fewer, the further off a visit may be
-_EAGER_STEPS = 30
-_STEP = 1.0
-
-
 def are_eager(opened: Floats, looked: Floats, expected: Floats) -> Bools:
     """True for visits (as of bots) with over ten times the usual odds to open an animal; (visits,).
 
@@ -59,28 +71,13 @@ def are_eager(opened: Floats, looked: Floats, expected: Floats) -> Bools:
     return np.asarray((eager > _TOO_EAGER) & (opened >= FEW))
 
 
-_VISITOR_STEPS = 2  # a third would change no effect by more than a few hundredths
-_LONGEST_STEP = 2.0  # log-odds; a Newton step may overshoot
-ANYTHING, DISTANCE = "anything", "distance"
-
-KINDS = (ANYTHING, *VISITOR_TRAITS, DISTANCE)
-"""The kinds of a visitor's own effects: to open anything at all, a value of a trait, distance."""
-
-VISITOR_VARIANCES: Mapping[str, float] = {
-    ANYTHING: 1.0, "species": 0.5, "breed": 0.1, "family": 0.4, "size": 0.4, "age": 0.4,
-    "colour": 0.1, DISTANCE: 0.3,
-}  # fmt: skip
-"""Variances among visitors of the log-odds of each effect, before any training."""
-
-
 @dataclass(frozen=True, slots=True)
 class Watched:
     """Places that one visitor was shown, shape (rows,)."""
 
     traits: Ints
     """The codes of each animal's values by the order of `VISITOR_TRAITS`, shape (traits, rows)."""
-    distance: Floats
-    """The factor `distance`: 0 here, -1 far away."""
+    distance: Floats  # the factor `distance`: 0 here, -1 far away
     offset: Floats
     attention: Floats
     opened: Bools
@@ -140,12 +137,6 @@ def _design(watched: Watched, variances: Mapping[str, float]) -> tuple[list[Ints
     return found, matrix, np.repeat(each, [1, *(len(one) for one in found), 1])
 
 
-_PRIOR = 0.01
-"""Weight of the variances before any training, beside the measured ones."""
-_LEAST, _MOST = 0.005, 3.0
-_MIX = 1_000_003
-
-
 # Two places of one visitor with animals of one size are chosen together more often than by chance
 # as far as visitors differ about sizes (method of moments). The spread of fitted affinities says
 # far too little where most visitors opened one or two animals.
@@ -195,12 +186,6 @@ def kinds_of(
     ones = np.ones(len(visitor))
     codes = [together(visitor), *(together(visitor, traits[name][animal]) for name in names)]
     return [*codes, codes[0]], [*([ones] * len(codes)), distance]
-
-
-HORIZON = 3_650.0
-"""Days of waiting that count at most; with fewer, all who wait long would count alike."""
-
-_MOST_APPEAL = 4.0  # log-odds; a few choices must not make an animal irresistible
 
 
 def home_rate(homes: float, days: Floats, appeal: Floats) -> float:

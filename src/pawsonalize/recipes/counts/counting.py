@@ -32,6 +32,13 @@ from pawsonalize.recipes.data import (
     TrainingData,
 )
 
+_BEFORE_ALL = -(2**60)
+_PRIME = 2**31 - 1
+_FACTORS = (1_103_515_245, 69_621, 742_938_285, 950_706_376, 1_226_874_159, 62_089_911)
+"""Factors of the item, type, value, time, place and item before."""
+_FACET_FACTOR = 1_343_714_438
+_SHIFT = 452_807_053
+
 
 @dataclass(frozen=True)
 class LogSummary:
@@ -47,8 +54,7 @@ class LogSummary:
     returned: Returned
     disliked: Returned
     facets: tuple[Facet, ...]
-    times: Ints
-    """Moments of events, in any order: at least the first and the last of each day."""
+    times: Ints  # moments of events, in any order: at least the first and the last of each day
     fingerprint: str
 
     @cached_property
@@ -214,23 +220,12 @@ class EventCounts:
         return np.bincount(item, on_grain(weight), len(self.data.item_ids)).astype(np.float64)
 
 
-Countable = TrainingData | EventCounts
-"""The data that recipes are fitted on."""
+Countable = TrainingData | EventCounts  # the data that recipes are fitted on
 
 
 def counts_of(data: Countable) -> EventCounts:
     """The data as something that counts."""
     return EventCounts(data) if isinstance(data, TrainingData) else data
-
-
-_BEFORE_ALL = -(2**60)
-
-
-_PRIME = 2**31 - 1
-_FACTORS = (1_103_515_245, 69_621, 742_938_285, 950_706_376, 1_226_874_159, 62_089_911)
-"""Factors of the item, type, value, time, place and item before."""
-_FACET_FACTOR = 1_343_714_438
-_SHIFT = 452_807_053
 
 
 # Marks are added up, so neither the order of events nor parts matter; a mark takes only products

@@ -27,6 +27,9 @@ from pawsonalize.recipes.items import ItemIndex
 
 _PREFIX = "facets."
 _SPLIT = "\x1f"
+RARER = 1.0 / np.sqrt(np.arange(1.0, 10_001.0))
+"""Weights of a user's choices, the first one first; later ones weigh as little as the last."""
+_ATTRIBUTE_OF = {USER_FACET + name: attribute for name, attribute in PREFERRED.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +163,6 @@ def facet_counts(
     return tidy(counts)
 
 
-RARER = 1.0 / np.sqrt(np.arange(1.0, 10_001.0))
-"""Weights of a user's choices, the first one first; later ones weigh as little as the last."""
-
-
 def _earlier(user: Int32s) -> Ints:
     edges = np.flatnonzero(np.diff(user, prepend=-1))
     first = np.repeat(edges, np.diff(np.append(edges, len(user))))
@@ -195,9 +194,6 @@ def _lifts(counts: Floats, index: ItemIndex, doubt: float) -> tuple[Floats, Floa
             expected = expected * np.exp(lift[level])
         items[value] = np.log((chosen + doubt) / (expected + doubt))
     return cells, items
-
-
-_ATTRIBUTE_OF = {USER_FACET + name: attribute for name, attribute in PREFERRED.items()}
 
 
 def is_preference(name: str) -> bool:

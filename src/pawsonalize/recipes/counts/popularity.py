@@ -22,6 +22,10 @@ from pawsonalize.recipes.data import (
 )
 from pawsonalize.recipes.items import ItemIndex
 
+_DOUBT = 5.0  # lasting choices every item is thought to have had: one return proves little
+UNKNOWN_VISITOR_SMOOTHING = 30.0
+"""For visitors without history: a small usual number would make much of few choices."""
+
 
 @dataclass(frozen=True, slots=True)
 class Popularity:
@@ -82,9 +86,6 @@ def _narrowest(cells: Ints, none: int) -> Ints:
     for level in cells[::-1]:
         np.copyto(narrowest, level, where=level != none)
     return narrowest
-
-
-_DOUBT = 5.0  # lasting choices every item is thought to have had: one return proves little
 
 
 @dataclass(frozen=True)
@@ -154,10 +155,6 @@ def reweigh(parts: Singles, factors: Singles, n_items: int) -> None:
     parts *= factors
     after = np.maximum(parts[:, :n_items].sum(axis=1), np.float32(1e-30))
     parts *= (before / after)[:, np.newaxis]
-
-
-UNKNOWN_VISITOR_SMOOTHING = 30.0
-"""For visitors without history: a small usual number would make much of few choices."""
 
 
 @dataclass(frozen=True)

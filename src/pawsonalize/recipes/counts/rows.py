@@ -20,6 +20,9 @@ Counts = csr_array[Any, tuple[int, int]]
 _LONG = 6  # a sample has so many times the values that are wanted, or `_SAMPLE` if that is more
 _SAMPLE = 1_200
 _SHORT = 500  # so many values are sorted whole: that is faster than to find the least first
+PAIR_GRAIN = 2.0**28
+"""Products of two weights' roots are whole numbers of parts of one: as many parts as this."""
+_CHUNK = 1_000  # source items at a time, so that unpruned co-visits never fill the memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +149,6 @@ def _likely(values: Array, keep: int) -> NDArray[np.intp]:
     return np.asarray(places)
 
 
-PAIR_GRAIN = 2.0**28
-"""Products of two weights' roots are whole numbers of parts of one: as many parts as this."""
-_CHUNK = 1_000  # source items at a time, so that unpruned co-visits never fill the memory
-
-
 @dataclass(frozen=True, slots=True)
 class Covisits:
     """Items met by the same users: sums of roots of weights, by blocks of rows to save memory."""
@@ -259,8 +257,7 @@ def count_visits(data: TrainingData) -> Ints:
 class RelatedItems:
     """From a visitor's cells on to cells, and within a cell to items by their `base`."""
 
-    steps: SparseRows
-    """A row per cell, which sums to its level's weight at most."""
+    steps: SparseRows  # a row per cell, which sums to its level's weight at most
     base: Singles
     cell_base: Singles
     parent: Ints

@@ -15,19 +15,18 @@ from numpy.typing import NDArray
 from pawsonalize.domain.times import DAY
 from pawsonalize.recipes.data import Array, Floats, TrainingData
 
-PAUSE = DAY
-"""The most that time without any event counts, in milliseconds."""
+PAUSE = DAY  # the most that time without any event counts, in milliseconds
 OLDEST = 15
 """Most half-lives of age; older events count as if that old, so the order of all time stays."""
 MOST = 10.0
 """The most that a value counts: a price or a duration by mistake must not drown all else."""
-GRAIN = 2.0**20
-"""Sums are whole numbers of parts of one: as many parts as this."""
+GRAIN = 2.0**20  # sums are whole numbers of parts of one: as many parts as this
 CURVE = (
     -0.19314718055946636, 0.04707932636893659, -0.008424781753223483, 0.001193343106972442,
     -0.0001399948972143172, 1.3996655296475002e-05, -1.1908855089362268e-06, 7.224467270103884e-08,
 )  # fmt: skip
 """The polynomial q of `decay_weights`, by rising powers."""
+_POWERS = 0.5 ** np.arange(OLDEST + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +72,6 @@ def decay_weights(ages: Array, half_life: float) -> Floats:
     # Exact at both ends, 1 and one half, so the curve joins itself at each whole half-life.
     left = (1.0 - part * 0.5) + (part * (1.0 - part)) * curve
     return np.asarray(left * _POWERS[whole.astype(np.int64)], np.float64)
-
-
-_POWERS = 0.5 ** np.arange(OLDEST + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,16 +155,12 @@ class VisitLog:
 
     offsets: Array
     items: Array
-    worth: Array
-    """By event type and value."""
-    views: Array
-    """True if the visit began with a view."""
-    weights: Array
-    """The worth, faded by age."""
+    worth: Array  # by event type and value
+    views: Array  # True if the visit began with a view
+    weights: Array  # the worth, faded by age
     times: Array
     facets: Array
-    timed: bool
-    """False when all times are equal: then only the order is known."""
+    timed: bool  # False when all times are equal: then only the order is known
     n_items: int
 
     @property

@@ -42,6 +42,9 @@ from pawsonalize.recipes.mixture_settings import MixtureSettings
 
 _PRE = "learned."
 _NUMBERS = ("weight", "heat", "recall")
+_FORMS = re.compile("_(scaled|rank|lift|log|gap|count)$")
+_ATTRIBUTES = ("species", "breed", "size", "age")
+_CONSTANT = ("history", "idle", "slow_top", "factor_top", "newest_popularity")
 
 
 def unpack(
@@ -126,9 +129,6 @@ _PARTS = {
     "trend": "trend", "seen": "own history", "availability": "availability",
     "facet": "context",
 }  # fmt: skip
-_FORMS = re.compile("_(scaled|rank|lift|log|gap|count)$")
-_ATTRIBUTES = ("species", "breed", "size", "age")
-_CONSTANT = ("history", "idle", "slow_top", "factor_top", "newest_popularity")
 
 
 class Candidates(NamedTuple):

@@ -24,6 +24,27 @@ from pawsonalize.recipes.learned.tables import Tables
 _RATES = tuple(RATES[rate] for rate in CELL_RATES)
 _DOUBTS = np.array([[2.0], [10.0]], np.float32)  # usual choices that are added to the visitor's own
 _LEAST_LIFT = np.float32(0.01)
+_MIXED = ("mix_own", "mix_transitions", "mix_covisits", "mix_related", "mix_popularity")
+_PLAIN = (*SIGNALS, *_MIXED, "blend", "factor_newest", "factor_fast")
+_RANKED = ("blend", "slow", "near", "flat", "backward", "factor", "factor_fast", "mixture")
+_SCALED = ("blend", "fast", "slow", "backward", "flat", "near", "factor", "factor_fast", "mixture")
+_LIFTED = ("slow", "backward", "flat", "near")
+_LOGGED = ("slow", "backward", "flat", "near", "factor", "mixture", *_MIXED)
+_OF_REQUEST = (
+    "popularity", "popularity_gap", "history", "newest_popularity", "slow_top", "factor_top",
+    "idle",
+)  # fmt: skip
+_SEEN = ("seen_times", "seen_age")
+_BLEND, _SLOW = _PLAIN.index("blend"), SIGNALS.index("slow")
+_ENDS = accumulate(map(len, (_PLAIN, _SCALED, _RANKED, _LIFTED, _LOGGED)), initial=0)
+_KINDS = [slice(start, end) for start, end in pairwise(_ENDS)]
+_PLACES_SCALED, _PLACES_RANKED, _PLACES_LIFTED, _PLACES_LOGGED = (
+    np.array([_PLAIN.index(name) for name in names])
+    for names in (_SCALED, _RANKED, _LIFTED, _LOGGED)
+)
+_LEAST_LOG = np.float32(0.01)  # added to shares of the best before their log is taken
+_LEAST = np.float32(1e-9)
+_SHORTLIST = 2  # times the candidates
 
 
 def _affinity_names(t: Tables) -> list[str]:
@@ -87,12 +108,6 @@ def _facet_columns(t: Tables, r: Request, top: Array) -> Array:
     return found
 
 
-_MIXED = ("mix_own", "mix_transitions", "mix_covisits", "mix_related", "mix_popularity")
-_PLAIN = (*SIGNALS, *_MIXED, "blend", "factor_newest", "factor_fast")
-_RANKED = ("blend", "slow", "near", "flat", "backward", "factor", "factor_fast", "mixture")
-_SCALED = ("blend", "fast", "slow", "backward", "flat", "near", "factor", "factor_fast", "mixture")
-_LIFTED = ("slow", "backward", "flat", "near")
-_LOGGED = ("slow", "backward", "flat", "near", "factor", "mixture", *_MIXED)
 _BEHAVIOUR = (
     *_PLAIN,
     *(f"{name}_scaled" for name in _SCALED),
@@ -100,21 +115,6 @@ _BEHAVIOUR = (
     *(f"{name}_lift" for name in _LIFTED),
     *(f"{name}_log" for name in _LOGGED),
 )
-_OF_REQUEST = (
-    "popularity", "popularity_gap", "history", "newest_popularity", "slow_top", "factor_top",
-    "idle",
-)  # fmt: skip
-_SEEN = ("seen_times", "seen_age")
-_BLEND, _SLOW = _PLAIN.index("blend"), SIGNALS.index("slow")
-_ENDS = accumulate(map(len, (_PLAIN, _SCALED, _RANKED, _LIFTED, _LOGGED)), initial=0)
-_KINDS = [slice(start, end) for start, end in pairwise(_ENDS)]
-_PLACES_SCALED, _PLACES_RANKED, _PLACES_LIFTED, _PLACES_LOGGED = (
-    np.array([_PLAIN.index(name) for name in names])
-    for names in (_SCALED, _RANKED, _LIFTED, _LOGGED)
-)
-_LEAST_LOG = np.float32(0.01)  # added to shares of the best before their log is taken
-_LEAST = np.float32(1e-9)
-_SHORTLIST = 2  # times the candidates
 
 
 class Proposed(NamedTuple):
@@ -124,8 +124,7 @@ class Proposed(NamedTuple):
     there: Array
     """False for one that must not be proposed, where there are fewer than N, shape (N,)."""
     blend: Array
-    factors: Array
-    """Scores by all factors, by `FACTOR_RATES`; shape (rates, N)."""
+    factors: Array  # scores by all factors, by `FACTOR_RATES`; shape (rates, N)
     found: Signals
 
 

@@ -16,6 +16,13 @@ from pawsonalize.recipes.learned.samples import Samples
 
 _CHUNK = 512  # rows whose comparisons fit the cache
 _WORDS = {8: np.uint8, 16: np.uint16, 32: np.uint32, 64: np.uint64}  # by the bits they have
+_END = "pandas_categorical:null"  # the last line of a model's text
+_RIDGE = 1.0
+_STEPS = 60
+_MOST = 8_000
+_NEVER = -1e30  # a score, not minus infinity: times 0 it is 0
+_WEIGHTS = (0.0, 0.5, 1.0)
+_WORTH = 1.01  # times what the linear score reaches alone: trees cost time in every request
 
 
 # All splits of all trees are compared at once. Bit k of a tree's word is its leaf k, from the left;
@@ -26,10 +33,8 @@ class Forest:
     """T trees of up to S splits each, filled up with splits that send every row left."""
 
     features: Array
-    bounds: Array
-    """A row goes right if it is above, shape (S, T, 1) float32."""
-    ruled_out: Array
-    """The leaves that are then out of the question, shape (S, T, 1)."""
+    bounds: Array  # a row goes right if it is above, shape (S, T, 1) float32
+    ruled_out: Array  # the leaves that are then out of the question, shape (S, T, 1)
     leaves: Array
     first: Array
 
@@ -94,9 +99,6 @@ def _splits(node: Mapping[str, Any], first: int) -> Iterator[tuple[Mapping[str, 
 def _rounded_down(bound: float) -> Array:
     near = np.float32(bound)
     return np.asarray(near if float(near) <= bound else np.nextafter(near, np.float32(-np.inf)))
-
-
-_END = "pandas_categorical:null"  # the last line of a model's text
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,11 +192,6 @@ def _lightgbm() -> Any:
     return importlib.import_module("lightgbm")
 
 
-_RIDGE = 1.0
-_STEPS = 60
-_MOST = 8_000
-
-
 @dataclass(frozen=True)
 class Linear:
     """Score = sum of weight * (feature - mean) / spread over the feature `columns` (K,)."""
@@ -252,11 +249,6 @@ def fit_linear(samples: Samples, names: tuple[str, ...]) -> Linear:
     return Linear(columns, mean, spread, np.asarray(found.x, np.float64))
 
 
-_NEVER = -1e30  # a score, not minus infinity: times 0 it is 0
-_WEIGHTS = (0.0, 0.5, 1.0)
-_WORTH = 1.01  # times what the linear score reaches alone: trees cost time in every request
-
-
 @dataclass(frozen=True, slots=True)
 class Ranker:
     """Utility = heat * (linear + weight * trees); its softmax is the chance of each candidate."""
@@ -265,10 +257,8 @@ class Ranker:
     linear: Linear
     trees: Trees | None
     weight: float
-    heat: float
-    """Makes the chances fit held-out choices."""
-    recall: float
-    """Share of held-out choices that were candidates."""
+    heat: float  # makes the chances fit held-out choices
+    recall: float  # share of held-out choices that were candidates
     held_out: tuple[float, ...]
     """NDCG@10 of held-out choices with each weight; one outside the candidates counts 0."""
 

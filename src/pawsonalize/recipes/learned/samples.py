@@ -21,12 +21,9 @@ _HELD = 200  # candidates kept of a held-out request, at most
 class Samples:
     """G requests whose target is among their N candidates, which are in random order."""
 
-    x: Array
-    """Features, shape (G, N, F) float32."""
-    y: Array
-    """The target, one True a row, shape (G, N)."""
-    there: Array
-    """False where there were fewer candidates, shape (G, N)."""
+    x: Array  # features, shape (G, N, F) float32
+    y: Array  # the target, one True a row, shape (G, N)
+    there: Array  # False where there were fewer candidates, shape (G, N)
     requests: int
 
     @classmethod

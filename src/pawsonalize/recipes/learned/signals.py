@@ -20,25 +20,32 @@ from pawsonalize.recipes.learned.similarity import add_neighbours
 from pawsonalize.recipes.learned.tables import Counted, Tables
 from pawsonalize.recipes.mixture import TABLES, Interests
 
+RATES = ("newest", "fast", "slow", "long", "all")
+NEWEST, FAST, SLOW, LONG, ALL = range(len(RATES))
+FACTOR_RATES = (LONG, NEWEST, FAST)
+CELL_RATES = (NEWEST, SLOW, ALL)
+_FACTOR_ROWS, _CELL_ROWS = list(FACTOR_RATES), list(CELL_RATES)
+_LEAST_DECAY = 1e-3
+SIGNALS = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "mixture")
+FACTOR, MIXTURE = SIGNALS.index("factor"), SIGNALS.index("mixture")
+FACTOR_SHARE = np.float32(3.0)
+# What each adds to the blend, as a share of the best item's.
+_FIRST_STAGE = np.array([0.0, 1.0, 1.0, 0.5, 0.7, 1.0, FACTOR_SHARE, 0.3], np.float32)
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request with its L newest visits, newest first; moments are ms since 1970."""
 
-    context: Array
-    """Catalogue positions, shape (L,)."""
+    context: Array  # catalogue positions, shape (L,)
     cells: Array
     worth: Array
     length: int
     now: float
-    idle: float
-    """Days since the newest visit."""
-    user: int
-    """-1 if unknown, as in `context` and `facets`."""
-    seen_item: Array
-    """All known visits, oldest first."""
-    seen_age: Array
-    """In visits; 0 is the newest."""
+    idle: float  # days since the newest visit
+    user: int  # -1 if unknown, as in `context` and `facets`
+    seen_item: Array  # all known visits, oldest first
+    seen_age: Array  # in visits; 0 is the newest
     availability: Array | None
     facets: Array
     ids: tuple[str, ...] = ()
@@ -131,19 +138,6 @@ def _fade(age: Array, design: Design) -> Array:
     return np.asarray(np.exp2(-np.minimum(np.maximum(periods, 0.0), OLDEST)))
 
 
-RATES = ("newest", "fast", "slow", "long", "all")
-NEWEST, FAST, SLOW, LONG, ALL = range(len(RATES))
-FACTOR_RATES = (LONG, NEWEST, FAST)
-CELL_RATES = (NEWEST, SLOW, ALL)
-_FACTOR_ROWS, _CELL_ROWS = list(FACTOR_RATES), list(CELL_RATES)
-_LEAST_DECAY = 1e-3
-SIGNALS = ("newest", "fast", "slow", "backward", "flat", "near", "factor", "mixture")
-FACTOR, MIXTURE = SIGNALS.index("factor"), SIGNALS.index("mixture")
-FACTOR_SHARE = np.float32(3.0)
-# What each adds to the blend, as a share of the best item's.
-_FIRST_STAGE = np.array([0.0, 1.0, 1.0, 0.5, 0.7, 1.0, FACTOR_SHARE, 0.3], np.float32)
-
-
 class Signals(NamedTuple):
     """Scores of every item by the tables."""
 
@@ -152,8 +146,7 @@ class Signals(NamedTuple):
     tables, shape (signals + tables, items + outside)."""
     most: Array
     blend: Array
-    weights: Array
-    """Weights of the context by `RATES`, shape (rates, L)."""
+    weights: Array  # weights of the context by `RATES`, shape (rates, L)
     places: Array
     """Position of the context among the factors, by `FACTOR_RATES`; shape (rates, rank)."""
     reached: Array

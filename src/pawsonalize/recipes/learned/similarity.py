@@ -16,6 +16,7 @@ _BEFORE, _AFTER = 20, 30  # visits of a neighbour around the match that count
 _DISTANCE = np.arange(-_BEFORE, _AFTER)
 _KERNEL = np.where(_DISTANCE > 0, 1.0, 0.4) * 0.8 ** np.abs(np.abs(_DISTANCE) - 1)
 _KERNEL = _KERNEL.astype(np.float32)
+_MATCHED = 8  # single-valued attributes that are also compared one by one, at most
 
 
 @dataclass(frozen=True)
@@ -135,26 +136,20 @@ def _echoes(p: Postings, context: Array, other: Array) -> Array:
     return np.asarray(held.take(held.searchsorted(tails), mode="clip") == tails)
 
 
-_MATCHED = 8  # single-valued attributes that are also compared one by one, at most
-
-
 @dataclass(frozen=True)
 class Likeness:
     """Attributes of items, rare values weighing more. The last column or row stands for no item."""
 
     # So -1 is no item, and no look-up needs a mask.
 
-    places: Array
-    """The values of each item among all values, shape (most of an item, items + 1)."""
-    rarity: Array
-    """Weights of the values, of unit length for an item, padded with 0; same shape."""
+    places: Array  # the values of each item among all values, shape (most of an item, items + 1)
+    rarity: Array  # weights of the values, of unit length for an item, padded with 0; same shape
     width: int
     codes: Array
     columns: tuple[str, ...]
     matched: tuple[int, ...]
     """The columns of attributes with a single value, whose values share one numbering."""
-    values: Array
-    """Values of the matched columns, shape (items + 1, matched) int32."""
+    values: Array  # values of the matched columns, shape (items + 1, matched) int32
     nothing: Array
 
     @cached_property

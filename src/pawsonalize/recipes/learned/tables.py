@@ -24,6 +24,8 @@ from pawsonalize.recipes.mixture import Mixture, MixtureCounts
 from pawsonalize.recipes.mixture_settings import MixtureSettings
 
 _FIRST = 32  # factors that say enough of an item to choose candidates
+SLICES = 64
+_HALVES = (1, 4)  # half-lives of the trends, in slices of 1/64 of the log's active time
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,6 @@ def _truncated(matrix: Counts, rank: int, design: Design) -> tuple[Array, Array]
     return image @ vectors, basis @ vectors
 
 
-SLICES = 64
-_HALVES = (1, 4)  # half-lives of the trends, in slices of 1/64 of the log's active time
-
-
 @dataclass(frozen=True)
 class Trend:
     """Choices of items, in all and lately; a stored model keeps the last slice alone."""
@@ -117,8 +115,7 @@ class Trend:
 class Usual:
     """Usual choices of everybody."""
 
-    rate: Array
-    """Log of choices per available animal of each cell, shape (cells + 1,)."""
+    rate: Array  # log of choices per available animal of each cell, shape (cells + 1,)
     share: Array
     """The share of choices that each value of a matched attribute has, shape (values,) float32."""
 
