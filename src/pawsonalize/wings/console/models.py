@@ -144,6 +144,7 @@ class ModelReports:
         self._registry = registry
         self._impressions = Impressions(reads)
         self._runs = runs
+        # Each takes hundreds of look-ups.
         self._answered = CachedLookup(self._look_when_answered, clock.now, MINUTE)
 
     def models(self, cursor: str | None, now: int) -> ModelsReport:

@@ -187,6 +187,7 @@ class ArchivedLetters:
         return [IndexedObject(key, len(data), _visitors(kept))] if kept else []
 
     def _without_erased(self, letters: Sequence[DeadLetter]) -> list[DeadLetter]:
+        # Letters that came in after an erasure are of a new visitor.
         noted = self.erased.noted(_visitors(letters))
 
         def is_erased(one: DeadLetter) -> bool:

@@ -248,6 +248,7 @@ def _text(data: bytes) -> str:
 
 
 def _safe(text: str) -> str:
+    # A sender must not command the terminal.
     return "".join(
         one if one.isprintable() or one in "\n\t" else one.encode("unicode_escape").decode()
         for one in text

@@ -251,7 +251,7 @@ class VisitorLetters:
                 if row["at"] <= erasure.noted_at
                 and (
                     not wanted.isdisjoint(hashes_of(row["visitors"]))
-                    or mentions.among(row["raw"], row["mended"])
+                    or mentions.among(row["raw"], row["mended"])  # rather one too many
                 )
             ]
             if found:

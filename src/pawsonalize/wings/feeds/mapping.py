@@ -36,11 +36,7 @@ from pawsonalize.domain.limits import MAX_ID_LENGTH
 from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import LATEST
 from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
-from pawsonalize.engine.ingest.listings import (
-    read_known,
-    unrecognised,
-    written_species,
-)
+from pawsonalize.engine.ingest.listings import read_known, unrecognised, written_species
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 
@@ -248,4 +244,5 @@ def _changed(stored: SourceMeanings, field: str, value: str, meaning: str) -> So
 
 
 def _name(source: str) -> str:
+    # A source may be called anything, a resource may not.
     return blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

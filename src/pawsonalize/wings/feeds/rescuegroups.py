@@ -7,11 +7,7 @@ from msgspec import Raw
 
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.decoder import decode
-from pawsonalize.wings.feeds.rows import (
-    FeedRow,
-    all_of,
-    read_records,
-)
+from pawsonalize.wings.feeds.rows import FeedRow, all_of, read_records
 
 
 class _Picture(msgspec.Struct, frozen=True):

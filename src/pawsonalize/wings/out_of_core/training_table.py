@@ -58,7 +58,8 @@ class TrainingTable:
     def bring_up_to(self, through: int, progress: Progress = silent) -> list[TrainingFile]:
         """Write what the log has up to the offset; return the files that hold events of it.
 
-        All is written anew if the schemas name other facets than before.
+        All is written anew if the schemas name other facets than before. Several processes may do
+        so at once.
         """
         state = self._begun()
         start = max(state.through, self.files.left_through())
@@ -153,6 +154,7 @@ class TrainingTable:
 
     def _erased(self, rows: Sequence[LogRow]) -> dict[int, int]:
         """Return erased visitors among the rows, with their offset."""
+        # An erasure that is noted later finds the file in the table.
         if not rows or self.erased.last_noted() < 0:
             return {}
         group, hashes = owning_group(self.dataset_group), {}

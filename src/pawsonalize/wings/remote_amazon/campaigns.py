@@ -69,13 +69,14 @@ class AmazonCampaigns:
     def find(self, ours: str, solution: str) -> str | None:
         """Return the ARN of the campaign, or None if there is none yet."""
         if ours not in self._arns:
-            found: str | None = self._names.campaign(ours)
-            if found is not None and not is_arn(found):
-                arn, name = self._versions.find_solution(solution), found
-                found = None if arn is None else self._calls.find("campaign", name, solutionArn=arn)
-            if found is None:
+            name, arn = self._names.campaign(ours), None
+            if is_arn(name):
+                arn = name
+            elif (of := self._versions.find_solution(solution)) is not None:
+                arn = self._calls.find("campaign", name, solutionArn=of)
+            if arn is None:
                 return None
-            self._arns[ours] = found
+            self._arns[ours] = arn
         return self._arns[ours]
 
     def described(self, ours: str, solution: str) -> Mapping[str, Any] | None:

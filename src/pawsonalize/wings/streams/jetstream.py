@@ -170,6 +170,7 @@ class JetStream:
         return self._fetched(list(reading.values()), limit)
 
     async def _open(self, reading: dict[str, _Place]) -> list[PawsonalizeError]:
+        # Shards that nothing reads yet, or whose feed is broken, get a new one.
         now = time.monotonic()
         for place in reading.values():
             if place.feed is not None and place.feed.is_broken:

@@ -218,6 +218,7 @@ class KafkaStream:
         records.append(Record(str(partition), str(offset), message.value() or b"", at))
 
     def _begin(self, partitions: Sequence[int]) -> None:
+        # The group has not stored where to read on, or the topic no longer has that place.
         make = self._kafka.library.TopicPartition
         try:
             for partition in partitions:

@@ -100,12 +100,10 @@ def refused(shown: str, region: str, call: str, answer: Any) -> KinesisFailure:
     if code in _DENIED:
         error = InvalidInput(f"AWS forbids a call to {shown} {detail}: allow what {_PAGE} lists")
     elif code == "ResourceNotFoundException":
-        kind, error = (
-            FailureKind.PLACE,
-            InvalidInput(
-                f"there is no stream {shown} in region {region} {detail}: create it, or correct its"
-                " name or ?region="
-            ),
+        kind = FailureKind.PLACE
+        error = InvalidInput(
+            f"there is no stream {shown} in region {region} {detail}: create it, or correct its"
+            " name or ?region="
         )
     elif code == "ExpiredIteratorException" or call == "get_records":
         return KinesisFailure(FailureKind.ITERATOR, StreamUnavailable(f"{shown} refuses {detail}"))
@@ -169,13 +167,12 @@ class KinesisClient:
         page: dict[str, Any] = {"StreamName": self._name}
         parents: dict[str, Sequence[str]] = {}
         begins: dict[str, int] = {}
-        at = None
+        at: int | None = None
         while page:
             answer = self._call(self._client.list_shards, MaxResults=_SHARDS_AT_ONCE, **page)
             date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-            at = at or (
-                None if date is None else int(parsedate_to_datetime(date).timestamp()) * 1000
-            )
+            if at is None and date is not None:  # in whole seconds
+                at = int(parsedate_to_datetime(date).timestamp()) * 1000
             for shard in answer["Shards"]:
                 both = (shard.get("ParentShardId"), shard.get("AdjacentParentShardId"))
                 parents[shard["ShardId"]] = tuple(filter(None, both))

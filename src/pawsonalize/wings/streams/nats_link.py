@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from nats.js import JetStreamContext
     from nats.js.api import StreamInfo
 
-
 API_SECONDS = 2.0
 _CONNECT_SECONDS = 2.0
 _PING_SECONDS = 2
