@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pawsonalize.engine.training.retraining.record import (
     RETRAINING,
     RunOutcome,
+    RunRecord,
     Trigger,
     as_work,
     begun,
-    end_record,
     read_record,
     run_lease,
 )
@@ -27,6 +28,10 @@ from tests.event_data import T0
 
 Make = Callable[[Path], WorkerProcesses]
 SECONDS = 2.0
+
+
+def _ended(record: RunRecord, now: int) -> RunRecord:
+    return replace(record, ended_at=now)
 
 
 @pytest.fixture
@@ -46,7 +51,8 @@ def make(runs: WorkTable, database: Database) -> Iterator[Make]:
     def make(folder: Path) -> WorkerProcesses:
         leases = Leases(WorkTable(database), folder, SECONDS)
         command = ("sh", "-c", "exec sleep 60")
-        made.append((WorkerProcesses(runs, leases, command, os.environ, end=end_record), leases))
+        server = WorkerProcesses(runs, leases, command, os.environ, end=_ended)
+        made.append((server, leases))
         return made[-1][0]
 
     yield make

@@ -15,7 +15,6 @@ from pawsonalize.engine.training.retraining.record import (
     RunRecord,
     Step,
     Trigger,
-    end_record,
     run_lease,
     settled,
 )
@@ -69,7 +68,7 @@ class Steps:
 
     def last(self, record: RunRecord, now: int) -> RunRecord:
         self.ran(record.step)
-        return end_record(record, now)
+        return replace(record, ended_at=now)
 
     def ran(self, step: Step) -> None:
         if step in self.before:

@@ -142,8 +142,8 @@ class ArtefactCache:
     """A folder of artefacts, each by its location and digest.
 
     The processes of a machine share it: one of them fetches what is missing, and all map the same
-     What was used longest ago makes room for what is new. A process that has mapped a file
-    goes on with it after that.
+    files. What was used longest ago makes room for what is new; a process that has mapped a file
+    goes on with it.
     """
 
     def __init__(self, root: Path, most_bytes: int) -> None:

@@ -68,11 +68,7 @@ def read_text_form(encoding: str | None, separator: str | None) -> TextForm:
 
 
 def in_utf8(stream: BinaryIO, encoding: str | None = None) -> tuple[BinaryIO, str]:
-    """The stream's text as UTF-8, read from its beginning, and its encoding.
-
-    `stream` must be seekable. Bytes that are no text become bytes that are none in UTF-8, so that
-    the reader finds the damage. InvalidInput if it is no text file.
-    """
+    """The seekable stream's text as UTF-8, and its encoding; InvalidInput if it is no text file."""
     start = stream.read(len(_ZIP))
     stream.seek(0)
     if start == _ZIP:

@@ -188,11 +188,7 @@ _KNOWN = (
 
 
 class EventReader:
-    """Makes events of the rows of one file; `received_at` is the moment of the import.
-
-    An event's id is a hash of the row and its line. So the same file gives the same ids, rows that
-    repeat stay distinct, and a corrected row adds itself alone.
-    """
+    """Makes events of the rows of one file; `received_at` is the moment of the import."""
 
     def __init__(
         self, columns: FileColumns, received_at: int, dataset_group: str = DEFAULT_DATASET_GROUP
@@ -211,6 +207,8 @@ class EventReader:
         self._columns.refuse_empty(row)
         texts = ["" if at is None else row.values[at].strip() for at in self._places]
         user, item, moment, kind, value, recommendation, shown = texts
+        # Of the row and its line: the same file gives the same ids, rows that repeat stay distinct,
+        # a file that grew adds its new rows, and a corrected row adds itself alone.
         hashed = self._hash.copy()
         hashed.update(json.dumps([row.line, *row.values]).encode())
         return Event(

@@ -144,12 +144,9 @@ class Datasets:
     def describe(
         self, group: str, dataset_type: DatasetType, schema: str | None, now: int, **fields: Any
     ) -> Dataset:
-        """Create the group's dataset of the type, with the schema named or given as Avro JSON.
-
-        Without any, the dataset has the columns of the default dataset group's.
-        """
+        """Create the group's dataset of the type, with the schema named or given as Avro JSON."""
         name, own = dataset_name(group, dataset_type), None
-        if schema is None:
+        if schema is None:  # the columns of the default dataset group's
             schema = dataset_name(DATASET_GROUP, dataset_type)
         elif not is_name(schema):
             own = self.registry.create(new_schema(name, schema, dataset_type), now)
@@ -199,6 +196,7 @@ class Datasets:
         """Delete a dataset with its data; Conflict while something is imported into it."""
         dataset = self.registry.get(Dataset, name)
         self.registry.check_unneeded(dataset)
+        # Interrupted after this, it remains with none of its data, and can be deleted again.
         self.erase(dataset.dataset_group, dataset.dataset_type)
         for job in list(self.registry.all(DatasetImportJob, parent=name)):
             self.registry.delete(DatasetImportJob, job.name)

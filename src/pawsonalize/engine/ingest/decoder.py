@@ -37,21 +37,17 @@ def bare(name: str) -> str:
 
 
 def likely_name(name: str, known: Collection[str]) -> str | None:
-    """Return the known name that this one is a misspelling of, or None.
-
-    First one that differs in case, separators or a plural; then one that this name begins
-    (`max_distance`, `maxDistanceKm`); then the nearest by typing errors. Short words must be right.
-    """
+    """Return the known name that this one is a misspelling of, or None."""
     return None if len(name) > _MAX_LENGTH else _most_like(name, tuple(known))
 
 
 @lru_cache(maxsize=4096)  # a site sends the same extra fields with every event
 def _most_like(name: str, known: tuple[str, ...]) -> str | None:
-    for one in known:
+    for one in known:  # first one that differs in case, separators or a plural
         if bare(one).rstrip("s") == bare(name).rstrip("s") != "":
             return one
     begun = [one for one in known if _begins(name, one)]
-    if len(begun) == 1:
+    if len(begun) == 1:  # then one that this name begins: `max_distance`, `maxDistanceKm`
         return begun[0]
     near = {one: count for one in known if (count := _slips(name, one)) is not None}
     return min(near, key=lambda one: near[one], default=None)
@@ -72,7 +68,7 @@ def _slips_of_word(given: str, right: str) -> int | None:
         return 0
     shorter = min(len(given), len(right))
     if shorter < _SHORT or len(right) <= _SHORT:
-        return None
+        return None  # many short words differ by one letter
     most = 2 if shorter >= _LONG else 1
     count = int(OSA.distance(given, right, score_cutoff=most))
     if count > most:
@@ -92,14 +88,11 @@ def _words(name: str) -> list[str]:
 
 
 UNKNOWN_FIELD = "unknown_field"
-_MAX_NOTED = 200
+_MAX_NOTED = 200  # to check as many as a body can hold would take seconds
 
 
 class UnknownFields:
-    """The unknown fields of a request, each once, however many entries of a list have it.
-
-    At most 200, with those `before`: to check as many as a body can hold would take seconds.
-    """
+    """The unknown fields of a request, each once, however many entries of a list have it."""
 
     def __init__(self, before: "UnknownFields | None" = None) -> None:
         self._paths: dict[str, str] = {}
@@ -167,6 +160,7 @@ def _part(value: Any, shape: mi.Type, unknown: UnknownFields, path: str, pattern
         elif unknown.are_too_many:
             unknown.pass_over()
         else:
+            # Not refused if the right one is there as well: then this is a field of the sender's.
             right = form.cls.synonyms.get(bare(name))
             right = right or _likely_unsent(name, value.keys(), shapes.keys())
             if right is not None:
@@ -210,10 +204,7 @@ _TOO_DEEP = "this JSON is nested too deeply: send a flatter document"
 def decode(
     decoder: msgspec.json.Decoder[T], body: bytes | Raw, unknown: UnknownFields | None = None
 ) -> T:
-    """Decode JSON into the decoder's type; InvalidInput names the field that does not fit.
-
-    Unknown fields of a `Form` are left out and noted in `unknown`, misspelt ones are refused.
-    """
+    """Decode JSON into the decoder's type; InvalidInput names the field that does not fit."""
     try:
         return decoder.decode(body)
     except msgspec.ValidationError as error:

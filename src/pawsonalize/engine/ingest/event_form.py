@@ -112,10 +112,7 @@ def read_event(
     dataset_group: str = DEFAULT_DATASET_GROUP,
     unknown: UnknownFields | None = None,
 ) -> Event:
-    """Read one event; InvalidInput says what is wrong with it.
-
-    `received_at` (ms since 1970) stands in for a missing `sentAt`, `group_of` for metadata.
-    """
+    """Read one event that came in at `received_at`; InvalidInput says what is wrong with it."""
     form = decode(_FORM, payload.event, unknown)
     origin = payload.origin
     animal_id = _optional_id(form.animal_id, "animal_id")
@@ -150,6 +147,7 @@ def unknown_fields_of(raw: str) -> list[str]:
 
 def read_raw(raw: bytes | Raw) -> str | None:
     """An event's JSON as text, with U+FFFD for bytes that are no UTF-8; None if it is too long."""
+    # Only fields around the event can hold such bytes; so it stays JSON.
     text = bytes(raw).decode("utf-8", "replace")
     return text if len(text) <= MAX_RAW_CHARS else None
 

@@ -202,7 +202,7 @@ class Ingest:
         if found.events:
             flags = await self._put(found.events, dataset_group, whole=whole)
         warnings = await self._unknown(compress(found.events, flags))
-        if None in flags:
+        if None in flags:  # the day was full when they were to be stored
             limit = self._limits.day_is_full(owning_group(dataset_group))
             beyond = compress(found.places, (flag is None for flag in flags))
             rejected += [_over(place, limit) for place in beyond]

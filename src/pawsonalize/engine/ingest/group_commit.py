@@ -27,9 +27,7 @@ class GroupCommit(Generic[T, FlagT]):
 
     `commit` stores events durably, all or none, and returns a flag for each. Beyond `max_waiting`
     events a call is refused at once, and nothing of it is stored. Calls wait by their owners, of
-    whom a commit takes one call each in turn, and at most `max_each` events while several send. The
-    more an owner has waiting, the more room must be left: who floods is refused while others are
-    not.
+    whom a commit takes one call each in turn, and at most `max_each` events while several send.
     """
 
     def __init__(
@@ -62,6 +60,8 @@ class GroupCommit(Generic[T, FlagT]):
                 raise NotReady("the service is shutting down: send the events again")
             room = self._max_waiting - sum(self._waiting.values())
             theirs = self._waiting.get(owner, 0)
+            # The more an owner has waiting, the more room must be left: so who floods is refused
+            # while others are not.
             if len(events) > room or theirs > _SHARE * room:
                 raise NotReady("too many events are waiting: send them again in a moment")
             self._waiting[owner] = theirs + len(events)

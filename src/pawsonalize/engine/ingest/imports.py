@@ -76,7 +76,7 @@ def load_rows(
                 try:
                     yield convert(row)
                     continue
-                except InvalidInput as wrong:
+                except InvalidInput as wrong:  # it costs this row alone
                     error = RowError(row.line, wrong.field, wrong.message)
             assert isinstance(error, RowError)
             rejected += 1
@@ -96,10 +96,7 @@ def load_rows(
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """Imports CSV; `received_at` is the moment of the import.
-
-    Each chunk of rows is one transaction. Run an import again that died: known rows are duplicates.
-    """
+    """Imports CSV, each chunk of rows in one transaction; run it again if it died."""
 
     log: EventLog
     catalogue: Catalogue
@@ -129,10 +126,7 @@ class Importer:
         form: TextForm = DETECTED,
         **options: Any,
     ) -> ImportReport:
-        """Import a binary stream; `options` as those of `load_rows`.
-
-        InvalidInput if it is empty or lacks a required column. A wrong row costs that row alone.
-        """
+        """Import a binary stream; `options` as `load_rows`. InvalidInput if it lacks a column."""
         table, catalogue = CsvTable(stream, form), self.catalogue.of(self.dataset_group)
         if schema is not None and is_of_actions(dataset):
             schema = as_items(schema)

@@ -52,11 +52,7 @@ class Inventory:
     animals: Animals
 
     def put(self, listings: Sequence[Listing], as_of: int, now: int) -> InventoryReceipt:
-        """Take listings of animals as of a moment, all in one transaction.
-
-        A listing without a status leaves it as it is. One that is older than the animal's status
-        may end that it is available, but never begin it.
-        """
+        """Take listings of animals as of a moment, all in one transaction."""
         entry = _Entry(min(as_of, now))
         ids = {listing.animal.animal_id for listing in listings}
         self.animals.update(ids, lambda known: entry.changed(known, listings), now)
@@ -174,6 +170,7 @@ class _Entry:
         steps = () if listing.status is None else route(new.status, listing.status)
         if not steps:
             return new
+        # One that is older than the status may end that the animal is available, but not begin it.
         if self._as_of < new.status_at and new.status is not AnimalStatus.AVAILABLE:
             self._counts["status_kept"] += 1
             return new
@@ -213,11 +210,7 @@ class AnimalNames:
     catalogue: Catalogue
 
     def resolve(self, events: Sequence[Event]) -> list[Event]:
-        """The events; one about an animal gets the animal's group at that moment, and keeps its id.
-
-        Outside the default dataset group, an id is an animal's only if it is no item and its group
-        is one.
-        """
+        """The events; one about an animal gets the animal's group at that moment."""
         ids = {one.item_id for one in events if AnimalGroup.parse(one.item_id) is None}
         known = self.animals.get_many(list(ids)) if ids else {}
         return [
@@ -227,7 +220,7 @@ class AnimalNames:
 
     def _resolved(self, event: Event, animal: Animal) -> Event:
         group = animal.group_at(event.sent_at).id
-        if event.dataset_group != DEFAULT_DATASET_GROUP:
+        if event.dataset_group != DEFAULT_DATASET_GROUP:  # whose items may be anything
             items = self.catalogue.of(event.dataset_group)
             if items.item(event.item_id) is not None or items.item(group) is None:
                 return event

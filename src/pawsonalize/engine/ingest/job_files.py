@@ -143,15 +143,11 @@ class Output:
 
     @contextmanager
     def file(self, name: str) -> Iterator[IO[bytes]]:
-        """A file that is put into place, whole, only if the block ends well.
-
-        It grows on the disk of this machine. LeaseLost, or StorageUnavailable, if another machine
-        does the job by now, or may do it: then nothing is put into place.
-        """
+        """A file that is put into place, whole, only if the block ends well."""
         with tempfile.NamedTemporaryFile() as file:
             yield file
             file.flush()
-            self.check(name)
+            self.check(name)  # LeaseLost, or StorageUnavailable, if another machine may do the job
             self.store.replace(f"{self.folder}/{name}".lstrip("/"), Path(file.name))
 
 

@@ -28,10 +28,7 @@ class Room:
 
 
 class EventLimits:
-    """Limits of incoming events; those of a minute are this process's share.
-
-    `look` reads a dataset group's limits, `stored` how many events of it were counted last.
-    """
+    """Limits of incoming events; `stored` tells how many of a dataset group were counted last."""
 
     def __init__(
         self,
@@ -61,6 +58,7 @@ class EventLimits:
         return self._this_minute(group, events, limits.events_per_minute, whole)
 
     def _this_minute(self, group: str, events: int, most: int, whole: bool) -> Room:
+        # This process's share, and at least one.
         rate = RateLimitItemPerMinute(max(most // self._processes, 1 if most else 0))
         window = self._limiter.get_window_stats(rate, group)
         free = max(min(window.remaining, events), 0)

@@ -27,8 +27,7 @@ log = structlog.get_logger()
 class Following:
     """Updates campaigns to versions that became ACTIVE, each once.
 
-    One that cannot be served, was refused or was rolled back is not tried again. Only the
-    retraining serves its own versions.
+    One that cannot be served, was refused or was rolled back is not tried again.
     """
 
     registry: Registry
@@ -66,8 +65,8 @@ class Following:
         else:
             before, name = campaign.revision, newest.name
             self.campaigns.update(campaign.name, name, now, expected_revision=before, followed=name)
-        event, name = "followed" if reason is None else "not followed", campaign.name
-        log.info(event, campaign=name, solution_version=newest.name, reason=reason)
+        event = "followed" if reason is None else "not followed"
+        log.info(event, campaign=campaign.name, solution_version=newest.name, reason=reason)
 
 
 _SERVING = ("exploration_weight", "exploration_item_age_cut_off", "min_provisioned_tps")
@@ -122,6 +121,7 @@ class Recommenders:
         recommender = self.registry.get(Recommender, name)
         if not recommender.status.is_settled:
             raise Conflict(f"recommender {name} is {recommender.status}: wait, then delete it")
+        # Interrupted after this, what is left can be deleted by itself.
         self.registry.delete(Recommender, name)
         if self.registry.find(Campaign, recommender.served_by) is not None:
             self.registry.delete(Campaign, recommender.served_by)

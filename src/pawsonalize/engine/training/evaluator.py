@@ -178,7 +178,6 @@ def _limits(report: SplitReport) -> Iterator[str]:
             f"{report.missing:.1%} of the targets were not in the catalogue when the model was"
             " trained; nobody can hit those."
         )
-
     if report.questions < _FEW:
         yield (
             f"Only {report.questions} users were asked: another --seed draws others and moves"
@@ -251,15 +250,12 @@ def _calibration(holdout: Holdout, judgement: Judgement) -> Calibration:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationOrder:
-    """A recipe, its settings and splits; `as_of` (ms since 1970) hides everything later.
-
-    The seed draws test users, orders and resamples, and is the model's.
-    """
+    """A recipe, its settings and splits; `as_of` (ms since 1970) hides everything later."""
 
     recipe: str
     as_of: int
     settings: Mapping[str, Any]
-    seed: int = 0
+    seed: int = 0  # the model's, and that of test users, orders and resamples
     splits: tuple[SplitName, ...] = tuple(SplitName)
     max_questions: int = MAX_QUESTIONS
 
@@ -336,12 +332,9 @@ def _evaluate_on(holdout: Holdout, recipe: Recipe[Any], settings: Any, seed: int
 
 
 def without_order(holdout: Holdout, seed: int) -> Holdout:
-    """The same test cases, with every user's known events in random order.
-
-    Events that train and events that do not are shuffled apart: the model learns of nothing later
-    than before.
-    """
+    """The same test cases, with every user's known events in random order."""
     data, split = holdout.data, holdout.split
+    # Events that do not train are shuffled apart, so the model learns of nothing later than before.
     group = data.user.astype(np.int64) * 2 + ~split.training
     ends = np.searchsorted(data.user, data.user[split.cut], side="right")
     for cut, end in zip(split.cut.tolist(), ends.tolist(), strict=True):

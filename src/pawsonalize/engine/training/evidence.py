@@ -78,15 +78,12 @@ Fit = Callable[[TrainingData], Model]
 
 @dataclass(frozen=True, slots=True)
 class LiveStanding:
-    """The live version: how to fit it, as of which moment, and which events it had seen.
-
-    `seen` is a mask over the events of the hold-out's data.
-    """
+    """The live version: how to fit it, as of which moment, and which events it had seen."""
 
     solution_version: str
     as_of: int
     fit: Fit
-    seen: NDArray[np.bool_]
+    seen: NDArray[np.bool_]  # which events were in the log, however late they were sent
     is_first: bool = False
 
 
@@ -182,9 +179,19 @@ def evidence_on(
 
 
 def _nothing_known(recipe: str, data: TrainingData, seed: int) -> Evidence:
-    none, zero = None, Interval(0.0, 0.0, 0.0)
     return Evidence(
-        recipe, seed, data.as_of, 0, len(data.item_ids), zero, none, none, none, (), 0, 0
+        recipe=recipe,
+        seed=seed,
+        moment=data.as_of,
+        test_cases=0,
+        candidates=len(data.item_ids),
+        ndcg_at_5=Interval(0.0, 0.0, 0.0),
+        popularity=None,
+        live=None,
+        spread=None,
+        slices=(),
+        not_finite=0,
+        constant=0,
     )
 
 
@@ -204,9 +211,7 @@ def _sliced(part: Slice, ours: Judgement, theirs: Judgement, seed: int) -> Slice
     return SliceEvidence(part.kind, part.value, len(values), float(values.mean()), compared, loss)
 
 
-def _engine_metrics(version: SolutionVersion | None) -> MeasuredVersion | None:
-    if version is None:
-        return None
+def _engine_metrics(version: SolutionVersion) -> MeasuredVersion:
     engine = "this service" if version.remote is None else "Amazon Personalize"
     return MeasuredVersion(version.name, engine, version.as_of, version.metrics, version.unmeasured)
 
@@ -227,9 +232,9 @@ class Gate:
         self, new: SolutionVersion, live: SolutionVersion | None, as_of: int
     ) -> tuple[Evidence | None, Decision] | None:
         """The decision about a version beside the live one; None for a recipe it cannot judge."""
-        measured = _engine_metrics(new)
-        if measured is not None and new.remote is not None:
-            return None, decide_by_metrics(measured, _engine_metrics(live), self.settings, as_of)
+        if new.remote is not None:  # its own metrics are all the evidence there is
+            served = None if live is None else _engine_metrics(live)
+            return None, decide_by_metrics(_engine_metrics(new), served, self.settings, as_of)
         if not can_be_judged(new.recipe):
             return None
         group = self.versions.dataset_group(new)

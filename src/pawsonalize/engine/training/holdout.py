@@ -321,8 +321,7 @@ def can_be_judged(recipe: str) -> bool:
 class GateQueries:
     """Makes rankers of models and of baselines, which all get the same test cases.
 
-    `chooses`: the recipe chooses items for a visitor, so the spread of its choices tells something.
-    `personal`: it should beat a ranking that is the same for every visitor.
+    `chooses`: the spread of its choices tells something. `personal`: it should beat popularity.
     """
 
     of_model: Callable[[Model], Ranker]

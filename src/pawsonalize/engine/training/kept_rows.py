@@ -84,7 +84,7 @@ class KeptRows:
             if code is not None:
                 owner[code] = keys.setdefault(digest(visitor_key(user, None)), len(keys))
         items, types, texts = map(_codes, (self.item_ids, self.event_types, self.facet_texts))
-        return KeptRows(
+        return KeptRows(  # the codes first: they give numbers to the new names
             visitor=_joined(owner[self.visitor], keys, new.visitors, new.visitor),
             item=_joined(self.item, items, new.item_ids, new.item),
             event_type=_joined(self.event_type, types, new.event_types, new.event_type),
@@ -240,10 +240,7 @@ def rows_through(
     kept: KeptRows | None = None,
     after: int = 0,
 ) -> KeptRows:
-    """The rows up to the offset that the log still has, future events included.
-
-    If `kept` has those up to the offset `after`, only the rest is read.
-    """
+    """The rows up to the offset; if `kept` has those up to `after`, only the rest is read."""
     new = KeptRows.of(_rows(log, 0 if kept is None else after, through, progress), reader)
     if kept is None:
         return new
@@ -255,6 +252,7 @@ def rows_through(
 
 def _rows(log: EventLog, after: int, through: int, progress: Progress) -> Iterator[TrainingRow]:
     done, there = 0, through - max(after, log.forgotten_through())
+    # Events sent later than the cut as well: a refresh as of a later moment counts them.
     for batch in log.training_rows(through, _END_OF_TIME, after=after):
         yield from batch
         done += len(batch)
@@ -273,11 +271,7 @@ class ErasedRows:
     now: Callable[[], int]
 
     def purge(self, erasures: Sequence[NamedErasure], watch: Watch) -> Iterator[Trouble]:
-        """Write artefacts again without the rows of visitors who were erased after their training.
-
-        Models stay as they are. Counts from before the erasure are removed: the next refresh counts
-        anew. Yields what is in training, and what cannot be read.
-        """
+        """Write artefacts again without visitors erased since; yields what hinders it."""
         versions = [  # each with the dataset group that it learned from
             (version, owning_group(solution.data_group))
             for solution in list(self.registry.all(Solution))
@@ -296,7 +290,7 @@ class ErasedRows:
                 yield Trouble(version.name, "its training must end first", waits=True)
             elif about:
                 yield from self._purged(version, about, watch)
-        self._forget_counts(versions, erasures)
+        self._forget_counts(versions, erasures)  # the next refresh counts anew
         self._remove_unowned({version.name: version for version, _ in versions}, erasures)
         for location in filter(is_dead, self.artefacts.unfinished()):
             yield Trouble(location, "its objects are not deleted yet", waits=True)

@@ -40,8 +40,7 @@ class TrainingProcesses:
     def start(self, name: str, now: int) -> SolutionVersion:
         """Train the version in a new process; returns at once. CREATE IN_PROGRESS.
 
-        One that is ACTIVE or in training is left as it is. One that failed or was stopped is
-        trained again, from the same part of the log.
+        One that is ACTIVE or in training is left alone; one that failed or was stopped begins anew.
         """
         self._leases.tidy()
         with self._leases.for_child(training_lease(name)) as lease:
@@ -89,8 +88,7 @@ class TrainingProcesses:
     def stop(self, name: str, now: int) -> SolutionVersion:
         """Stop the training and leave nothing of it. CREATE STOPPED, unless it was ready before.
 
-        Conflict if it is neither waiting nor in training. EngineUnavailable if a remote engine
-        trains it and does not answer: then it goes on.
+        Conflict if it has ended. EngineUnavailable if a remote engine does not answer: it goes on.
         """
         version = self._registry.get(SolutionVersion, name)
         while version.status not in {Status.ACTIVE, Status.CREATE_STOPPING}:

@@ -25,8 +25,7 @@ from pawsonalize.storage.events.event_log import EventLog
 class TrainingQueue:
     """Starts trainings that are only stored, so that at most `at_once` run; 0 leaves them alone.
 
-    Dataset groups take turns; of one, the oldest is first. Trainings of a retraining run are not
-    counted, since there may be many, and others would wait for all of them.
+    Dataset groups take turns; of one, the oldest is first.
     """
 
     registry: Registry
@@ -39,6 +38,7 @@ class TrainingQueue:
         open_ones = self.registry.unsettled(SolutionVersion)
         waiting = [one for one in open_ones if one.status is Status.CREATE_PENDING]
         training = [one for one in open_ones if one.status is not Status.CREATE_PENDING]
+        # A retraining run may have many, and others would wait for all of them.
         free = self.at_once - sum(one.run is None for one in training)
         ordered = self.order.ordered(waiting, self.registry.group_of) if free > 0 else []
         for version in ordered[: max(free, 0)]:
@@ -61,9 +61,8 @@ logger = structlog.get_logger()  # `log` is the events'
 class AutomaticTraining:
     """Stores the versions that are due; the training queue starts them.
 
-    A version is due so many days after the newest one was created. The due moment is part of its
-    name, so several servers store one version. If there is a daily retraining (`retrains`), wait
-    another day for the solutions that it trains, so that nothing is trained twice.
+    A version is due so many days after the newest one was created. With `retrains` there is a daily
+    retraining.
     """
 
     registry: Registry
@@ -89,6 +88,7 @@ class AutomaticTraining:
             return
         due = solution.created_at + _FIRST_AFTER
         if newest is not None:
+            # A day later if the daily retraining trains it too: nothing is trained twice.
             due = newest.created_at + (days + self._is_retrained(solution)) * DAY
         known = 0 if newest is None or newest.status is not Status.ACTIVE else newest.log_offset
         log = self.log.of(solution.data_group)
@@ -98,7 +98,7 @@ class AutomaticTraining:
             solution.name,
             as_of=now,
             now=now,
-            name=f"{solution.name}-auto-{due}",
+            name=f"{solution.name}-auto-{due}",  # the same on every server
             measured=True,
             extras=solution.extras,
             automatic=True,

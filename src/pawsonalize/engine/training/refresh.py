@@ -40,11 +40,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class CountRefresher:
-    """Counts the events after a version's cut into its model.
-
-    Each update begins at the version, so none inherits from another. With `reading`, the log is
-    counted out of core.
-    """
+    """Counts the events after a version's cut into its model; with `reading` out of core."""
 
     registry: Registry
     log: EventLog
@@ -72,10 +68,7 @@ class CountRefresher:
         return False
 
     def refresh(self, name: str, now: int) -> RefreshedCounts | None:
-        """Count all that is new into a version, and store that beside it, whole or not at all.
-
-        None if nothing is new, or if the version cannot take it.
-        """
+        """Store a version with all that is new counted into it; None if nothing is new."""
         version = self.registry.get(SolutionVersion, name)
         before = self._folds.newest(name)
         done = version.cut if before is None else before.cut
@@ -86,6 +79,7 @@ class CountRefresher:
         card, arrays = self.artefacts.load(version.artefact)
         model = recipe_named(version.fitted_recipe).load(card, arrays)
         counts = RefreshedCounts(name, cut)
+        # Counted from the version on each time, so that none inherits from another.
         self.artefacts.save(counts.location, *self._counted(version, model, arrays, cut))
         targets = (one.versions for one in self.registry.all(Campaign))
         self._folds.trim({name, *chain.from_iterable(targets)})
@@ -173,8 +167,7 @@ _REST = 9  # times as long as a count took, so that answers have nine tenths of 
 class Untrained:
     """Counts of the inventory's groups and the newest events, in place of a model.
 
-    So a visitor's own events and the quiz count from the first event on. Without any animal there
-    is no answer.
+    So a visitor's own events and the quiz count from the first event on.
     """
 
     log: EventLog

@@ -81,13 +81,10 @@ def read_settings(kind: type[Any], given: Mapping[str, Any]) -> Any:
 
 
 def trained_settings(version: SolutionVersion) -> Any:
-    """The settings of a training: the version's own, what tuning found, and event parameters.
-
-    Later ones win. InvalidInput for an unknown recipe or setting, and for a weight that the recipe
-    does not have.
-    """
+    """The settings of a training; InvalidInput for a recipe, setting or weight that is unknown."""
     kind = recipe_named(version.recipe).settings
     known = {field.name for field in fields(kind)}
+    # What tuning found wins over the version's own, and event parameters over both.
     settings = {**version.settings, **({} if version.tuned is None else version.tuned.settings)}
     weighed: dict[str, EventParameters] = {}
     for event in version.selection.events:
@@ -199,13 +196,10 @@ def random_seed(version: SolutionVersion) -> int:
 
 
 def ranges_of(tuning: Tuning, trained: Solution | SolutionVersion) -> dict[str, Range]:
-    """The ranges that the tuning names, else the recipe's for settings that are not set.
-
-    InvalidInput names a setting that cannot be tuned.
-    """
+    """The ranges that the tuning names, else the recipe's own; InvalidInput if there is no such."""
     kind = recipe_named(trained.recipe).settings
     weighed = {f"{event.event_type}_weight" for event in trained.selection.events}
-    if not tuning.ranges:
+    if not tuning.ranges:  # what you have set stays
         own = tunable(kind)
         return {name: own[name] for name in own if name not in {*trained.settings, *weighed}}
     numbers = {field.name for field in fields(kind) if field.type is not bool}
@@ -234,13 +228,9 @@ def _allowed_points(given: Any, ranges: Mapping[str, Range], seed: int) -> Itera
 
 
 def planned_trials(version: SolutionVersion) -> list[Setting]:
-    """Return the changes of the settings, trial by trial; the first changes nothing.
-
-    InvalidInput for a setting that cannot be tuned, and if the recipe takes hardly any in the
-    ranges.
-    """
+    """Return the changes of the settings, trial by trial; InvalidInput if none are possible."""
     if version.tuning is None:
         return []
     given, ranges = trained_settings(version), ranges_of(version.tuning, version)
     others = islice(_allowed_points(given, ranges, random_seed(version)), version.tuning.trials - 1)
-    return [{}, *(others if ranges else ())]
+    return [{}, *(others if ranges else ())]  # the first is the given settings

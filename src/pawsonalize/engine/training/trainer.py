@@ -127,17 +127,14 @@ class Fitted:
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """Trains solution versions in this process.
-
-    `learn_choices` may read the log up to that offset. With `reading`, it is counted out of core.
-    """
+    """Trains solution versions in this process; with `reading` the log is counted out of core."""
 
     registry: Registry
     log: EventLog
     catalogue: Catalogue
     artefacts: ArtefactStore
     now: Callable[[], int]
-    learn_choices: Callable[[int], ChoiceModel] = lambda _: UNFITTED
+    learn_choices: Callable[[int], ChoiceModel] = lambda _: UNFITTED  # up to an offset of the log
     reading: LogReading | None = None
     remote: RemoteTraining | None = None
 
@@ -170,6 +167,7 @@ class Trainer:
         remote = self.remote if self.remote is not None and self.remote.trains(version) else None
         if remote is not None:
             found = remote.train(version, report.remote)
+        # The stand-in answers while the remote engine is away.
         fitted = self._fitted(version if remote is None else _stand_in_of(version), report)
         choices = UNFITTED
         if self._data_group(version) == DEFAULT_DATASET_GROUP:  # it alone has single animals
@@ -250,6 +248,7 @@ class Trainer:
         rows = rows_through(log, reader, through, report, kept=kept, after=after)
         data = data_of_rows(rows, log, catalogue, cut, selection)
         fitted = fit(EventCounts(data))
+        # With the rows, a refresh has to read only what came after them.
         return replace(fitted, arrays={**fitted.arrays, **rows.arrays()})
 
 

@@ -82,9 +82,10 @@ def event_facet_columns(
     """The columns of facets: of what events tell, what events before told, what users are.
 
     `times` say how often each of `of_events` is told, how often before another event, and how many
-    events each of `of_users` has. An event's distance is that to its animal, which would give away
-    the choice: so a visitor's distance is that of the event before.
+    events each of `of_users` has.
     """
+    # An event's distance is that to its animal, which would give away the choice: a visitor's
+    # distance is that of the event before.
     rest = [tuple(f for f in one if f[0] != DISTANCE) for one in of_events]
     near = [tuple(f for f in one if f[0] == DISTANCE) for one in of_events]
     return facet_columns(list(zip((rest, near, of_users), times, strict=True)), MAX_VALUES)
@@ -158,10 +159,7 @@ def training_data(
     selection: TrainingSelection = _EVERYTHING,
     progress: Progress = silent,
 ) -> TrainingData:
-    """Events with `after < offset <= through` and `sent_at <= as_of`, and every item.
-
-    Items are those of the dataset in order of id, then those that only events name.
-    """
+    """Events with `after < offset <= through` and `sent_at <= as_of`, and every item."""
     cut = Cut(through, as_of)
     rows = _rows(log, after, cut, progress)
     return data_of(
@@ -249,6 +247,7 @@ class _Columns:
         self._against = {RETURN: array("q"), DISLIKE: array("q")}
         self._types, self._users = NameCodes(), NameCodes()
         self._items = NameCodes()
+        # Those of the dataset in order of id; those that only events name come after them.
         for item in catalogue.items():
             self._items[item.item_id]  # numbers it
         self._columns = (array("i"), array("i"), array("h"), array("q"), array("f"))
@@ -287,19 +286,17 @@ class _Columns:
                 yield row
 
     def data(self) -> tuple[TrainingData, NDArray[np.intp]]:
-        """The data, and for each row its place among the added ones.
-
-        Users are in the order of their digests, which is the same everywhere; a user's events in
-        that of time, and equal moments in that of adding.
-        """
+        """The data, and for each row its place among the added ones."""
         user, item, event_type, time, value = (np.asarray(column) for column in self._columns)
         names = self._users if self._digested else map(digest, self._users)
         numbers = list(map(digest_number, names))
+        # Users are in the order of their digests, which is the same on every machine.
         ranks = np.empty(len(numbers), np.int32)
         by_digest = np.argsort(np.array(numbers, np.int64), kind="stable")
         ranks[by_digest] = np.arange(len(numbers), dtype=np.int32)
         user = ranks[user]
         order = np.lexsort((time, user))
+        # Before the names are read: stays may name items that no event has.
         stays = stays_of(self._catalogue, self._as_of, self._items)
         item_ids = tuple(self._items)
         data = TrainingData(

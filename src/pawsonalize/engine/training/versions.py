@@ -248,11 +248,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class VersionRetention:
-    """Keeps the newest ACTIVE versions of each solution, `keep` of them; 0 keeps all.
-
-    It also keeps those that campaigns, the retraining run or jobs need, that train, and their
-    bases.
-    """
+    """Keeps the newest ACTIVE versions of each solution, `keep` of them, and all needed; 0: all."""
 
     registry: Registry
     versions: SolutionVersions
@@ -276,12 +272,14 @@ class VersionRetention:
         # Newest first; those that failed are counted by themselves.
         versions = list(self.registry.all(SolutionVersion, parent=solution.name))
         active = [one for one in versions if one.status is Status.ACTIVE]
-        failed = [one for one in versions if one.status.is_settled and one not in active]
+        settled = [one for one in versions if one.status.is_settled]
+        failed = [one for one in settled if one.status is not Status.ACTIVE]
         old = active[self.keep :] + failed[self.keep :]
         needed = set(self._named(versions)) if old else set()
         return [one for one in old if one.name not in needed]
 
     def _named(self, versions: list[SolutionVersion]) -> Iterator[str]:
+        # Also what a campaign served before, to roll back to, and what it has not taken up yet.
         for campaign in self.registry.all(Campaign):
             update = campaign.latest_update
             yield from (*campaign.versions, campaign.followed or "")

@@ -103,8 +103,7 @@ class Exported:
 class ArchiveExport:
     """Writes `day=2026-11-24/events.parquet` below a folder, in place of what is there.
 
-    One object is in memory at a time. A file is whole, or not there, and has nobody who was erased
-    before it was finished. With a dataset group, only that with its actions is exported.
+    One object is in memory at a time. With a dataset group, only that and its actions are written.
     """
 
     reader: ArchiveReader
@@ -147,6 +146,7 @@ class ArchiveExport:
                 written += write(self._rows(segment))
                 self._done += 1
                 self.on_progress(self._done, self._total)
+            # No file has anybody who was erased before it was finished.
             if erased.last_noted() != last_noted:
                 raise _ReadAgain
         return written

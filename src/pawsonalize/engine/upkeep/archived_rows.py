@@ -155,7 +155,7 @@ def decode(name: ObjectName, data: bytes) -> list[LoggedEvent]:
         if not decompressor.eof or decompressor.unused_data:
             raise CorruptArtefact(f"{name.key} is cut short or has bytes after its end")
         rows = [
-            LoggedEvent(row.offset, Event(**{name: getattr(row, name) for name in _COLUMNS}))
+            LoggedEvent(row.offset, Event(**{column: getattr(row, column) for column in _COLUMNS}))
             for row in _DECODER.decode_lines(lines)
         ]
     except (zstandard.ZstdError, MemoryError, msgspec.MsgspecError, InvalidInput) as error:

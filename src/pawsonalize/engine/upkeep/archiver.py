@@ -45,15 +45,11 @@ class Compaction:
     objects: ObjectStore
     rows_per_object: int = ROWS_PER_DAY_OBJECT
     stopped: Callable[[], bool] = lambda: False
-    sizes: Callable[[], Mapping[str, int]] = dict
+    sizes: Callable[[], Mapping[str, int]] = dict  # bytes by key, as far as they are known
     bytes_per_object: int = BYTES_PER_OBJECT
 
     def compact(self, now: int, at_most: int | None = None) -> int:
-        """Join what can be joined by now; returns how many objects went into larger ones.
-
-        A damaged object stays as it is; CorruptArtefact or NotFound names it, after all else is
-        done.
-        """
+        """Join what can be joined by now; returns how many objects went into larger ones."""
         joined, damaged = 0, None
         for day, parts in islice(self._runs(now), at_most):
             if self.stopped():
@@ -64,7 +60,7 @@ class Compaction:
                 if all(map(self.ledger.has, parts)):  # else somebody else was faster
                     damaged = damaged or error
         self.delete_leftovers(now)
-        if damaged is not None:
+        if damaged is not None:  # it stays as it is, and is named after all else is done
             raise damaged
         return joined
 
@@ -153,11 +149,7 @@ class Archiver:
     raw_bytes: int = _RAW_BYTES
 
     def archive_once(self) -> int:
-        """Archive what the log holds now; returns how many rows were written.
-
-        Conflict if a key already holds rows of another log. The next call goes on where this one
-        ended.
-        """
+        """Archive what the log holds now; returns how many rows. Conflict if of another log."""
         self._plan(self.log.head())
         written = sum(self._write(segment) for segment in self.ledger.pending())
         self.raws.forget_archived()
@@ -193,6 +185,7 @@ class Archiver:
         """The rows of an object that is there already; Conflict if of another log."""
         name = ObjectName.parse(key)
         held = [] if name is None else decode(name, data)
+        # Another version of zstd may have compressed them, and an erasure been between the two.
         if self.erased.without_erased(held) != self.erased.without_erased(rows):
             raise Conflict(
                 f"{key} already holds rows of another log: give each database an archive of its"

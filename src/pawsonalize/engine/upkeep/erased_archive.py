@@ -126,11 +126,7 @@ class _Found:
 
 @dataclass(frozen=True, slots=True)
 class ErasedArchive:
-    """The archive, as it is to be: without the events that erasures cover.
-
-    Call `written` for an object that is written: somebody may have been erased since its rows were
-    read.
-    """
+    """The archive, as it is to be: without the events that erasures cover."""
 
     objects: ObjectStore
     ledger: ArchiveLedger
@@ -140,6 +136,7 @@ class ErasedArchive:
     def written(self, key: str, size: int, rows: Sequence[LoggedEvent]) -> list[LoggedEvent]:
         """Take an object into the index; returns those of its rows that it may keep."""
         self.index.put([IndexedObject(key, size, digests_of(rows))])
+        # Somebody may have been erased since the rows were read.
         return self.without_erased(rows)
 
     def confirm(self, segment: Segment, rows: Sequence[LoggedEvent], data: bytes) -> int:
@@ -159,10 +156,7 @@ class ErasedArchive:
         return self.erased.find_covering(digests_of(rows)).without(rows)
 
     def erase(self, visitors: Collection[str], watch: Watch = ignore_progress) -> list[Trouble]:
-        """Clean the objects that hold one of the visitors, by hashes; returns what is damaged.
-
-        So are all whose size is not the known one: new ones, or copies from before an erasure.
-        """
+        """Clean the objects that hold one of the visitors, by hashes; returns what is damaged."""
         # Again: what an object held may have been joined into another one before it was cleaned.
         while not (found := self._look_through(visitors, watch)).is_over:
             pass
@@ -172,6 +166,7 @@ class ErasedArchive:
         listed = dict(self.objects.sizes())
         known = self.index.sizes()
         self.index.forget(known.keys() - listed.keys())
+        # New ones, or copies from before an erasure.
         changed = {key for key, size in listed.items() if known.get(key) != size}
         names = [
             ObjectName.parse(key) for key in sorted(changed | self.index.objects_holding(visitors))

@@ -15,10 +15,7 @@ _MODELS_SECONDS = 600.0
 
 @dataclass(slots=True)
 class GroupSizing:
-    """Counts new events at each look, and all of them once a day, since some were deleted.
-
-    What one of several processes counted is written. `artefacts` are sizes in bytes, by location.
-    """
+    """Counts new events at each look, and all of them once a day, since some were deleted."""
 
     sizes: GroupSizes
     registry: Registry
@@ -43,7 +40,7 @@ class GroupSizing:
                 changed.append(size)
         gone = known.keys() - groups
         reached = CountMark(head, now if is_anew else mark.anew_at)
-        if changed or gone or reached != mark:
+        if changed or gone or reached != mark:  # of several processes, the first one writes
             self.sizes.put(changed, gone, reached, expected=mark)
 
     def _model_bytes(self) -> dict[str, int]:

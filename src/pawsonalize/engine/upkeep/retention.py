@@ -52,11 +52,7 @@ class AnswerRetention:
 
 @dataclass(frozen=True, slots=True)
 class EventRetention:
-    """Lets events leave the table that were received more than `days` ago; 0 keeps them for ever.
-
-    They leave in the order of the log, after their object was read back and holds each of them.
-    Those that a replay restored in part or read anew are not compared: they differ.
-    """
+    """Lets events leave the table that were received more than `days` ago; 0 keeps them."""
 
     log: EventLog
     start: LogStart
@@ -83,6 +79,7 @@ class EventRetention:
         return deleted
 
     def _forget_restored(self, now: int) -> int:
+        # What a replay restored in part or read anew differs from the archive: it is not compared.
         forgotten = self.log.forgotten_through()
         if not self.log.read(0, forgotten, 1):
             return 0
@@ -148,11 +145,7 @@ class GroupEventRetention:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveRetention:
-    """Deletes archived objects whose events are older than `days`; 0 keeps them.
-
-    None goes while an event of it is in the table. Owners of its sessions are kept for another
-    year.
-    """
+    """Deletes archived objects whose events are older than `days`; 0 keeps them."""
 
     log: EventLog
     start: LogStart
@@ -167,6 +160,7 @@ class ArchiveRetention:
         # The last one stays: the ledger knows by it how far the log was archived.
         for segment in self.ledger.segments()[:-1]:
             name = ObjectName.parse(segment.key)
+            # None goes while an event of it is in the table.
             if name is None or name.ends > now - self.days * DAY or segment.last > forgotten:
                 break
             self.ledger.drop(segment, now)
@@ -179,11 +173,7 @@ class ArchiveRetention:
 
 @dataclass(frozen=True, slots=True)
 class JobRetention:
-    """Deletes records of jobs that ended more than `days` ago; 0 keeps them.
-
-    The record of an erasure stays while there is an older version: its update would bring that
-    back.
-    """
+    """Deletes records of jobs that ended more than `days` ago; 0 keeps them."""
 
     registry: Registry
     kinds: Sequence[type[Resource]]
@@ -197,6 +187,7 @@ class JobRetention:
         created = (version.created_at for version in self.registry.all(SolutionVersion))
         oldest_version = min(created, default=now)
         for kind in self.kinds:
+            # An update of an older version would bring back what was erased, but for its record.
             limit = min(before, oldest_version) if kind is DataDeletionJob else before
             for job in list(self.registry.all(kind)):
                 if job.status.is_settled and job.updated_at < limit:
@@ -231,7 +222,7 @@ class FileRetention:
                     Path(top).rmdir()
         if deleted:
             log.info("old files deleted", folder=self.folder.name, count=deleted, days=self.days)
-        if failed:
+        if failed:  # after all else is deleted
             raise StorageUnavailable(failed)
         return deleted
 

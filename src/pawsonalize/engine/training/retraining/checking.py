@@ -79,13 +79,11 @@ def bots_among(
     n_users: int,
     settings: CheckSettings,
 ) -> NDArray[np.int64]:
-    """Those of `n_users` visitors who look like bots, rising; events are in order of user and time.
-
-    A step goes from one item to another: two events about one animal, such as a view and its
-    favourite, may come at once. Events that share one timestamp say nothing of the pace.
-    """
+    """Those of `n_users` visitors who look like bots, rising; events are by user and time."""
     many = np.bincount(user, minlength=n_users) >= settings.bot_events
     gap = np.diff(time)
+    # A step leads to another item: a view and its favourite may come at once. Events that share
+    # one timestamp say nothing of the pace.
     step = (np.diff(user) == 0) & (np.diff(item) != 0) & (gap > 0) & many[user[1:]]
     steppers, fast = user[1:][step], gap[step] < settings.bot_seconds * SECOND
     steps = np.bincount(steppers, minlength=n_users)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.engine.training.retraining.record import (
     Fate,
@@ -10,7 +12,6 @@ from pawsonalize.engine.training.retraining.record import (
     RunOutcome,
     RunRecord,
     describe_finding,
-    end_record,
     join_names,
     label,
 )
@@ -61,7 +62,7 @@ class News:
             if warning := half.campaign_warning:
                 kind, about = NotificationKind.CAPACITY_WARNING, f"Campaign {label(half)} is slow"
                 self._tell(record, kind, about, warning, now, half.campaign)
-        return end_record(record, now)
+        return replace(record, ended_at=now)
 
     def _tell(
         self,

@@ -167,11 +167,6 @@ def settled(record: RunRecord, outcome: RunOutcome, reason: str, step: Step) -> 
     return replace(record, outcome=outcome, reason=reason, step=step)
 
 
-def end_record(record: RunRecord, now: int) -> RunRecord:
-    """The record with nothing left to do."""
-    return replace(record, ended_at=now)
-
-
 def note_times(record: RunRecord, now: int) -> RunRecord:
     """The record with the times of its steps: one ends now, the next begins."""
     *before, last = record.steps

@@ -96,11 +96,7 @@ def _run_id(moment: int) -> str:
 
 
 class Timer:
-    """Begins the run of a tick when its time has come.
-
-    One run makes up for all ticks that were missed. If the clock jumps back, ticks that come again
-    begin no run.
-    """
+    """Begins the run of a tick when its time has come; one makes up for all that were missed."""
 
     def __init__(self, runs: Runs, schedule: Schedule, now: int) -> None:
         self._runs, self._schedule = runs, schedule
@@ -109,7 +105,7 @@ class Timer:
 
     def look(self, now: int) -> None:
         """Begin the run that is due, if any is and no other one runs."""
-        self._seen = min(self._seen, now)
+        self._seen = min(self._seen, now)  # the clock may jump back
         tick = self._schedule.latest(now)
         if tick is not None and tick > self._seen and self._runs.begin_tick(tick, now):
             self._seen = tick
@@ -147,9 +143,8 @@ class FirstRun:
         last = next(iter(self.runs.newest(1)), None)
         if last is not None and not self._is_worth_another(last, events):
             return
-        if (
-            self.log.rows_through(events) >= self.events_needed
-        ):  # of its own: others have logs of theirs
+        # The head is that of all dataset groups: count the rows of this one.
+        if self.log.rows_through(events) >= self.events_needed:
             with suppress(Conflict):  # another server was faster
                 self.runs.begin(Trigger.FIRST, now)
 
@@ -172,11 +167,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class GroupTimers:
-    """Begins the runs of dataset groups that are due, one at a time and in turns.
-
-    One run makes up for all ticks that were missed. A tick before the group was changed last begins
-    none.
-    """
+    """Begins the runs of dataset groups that are due, one at a time and in turns."""
 
     runs: Runs
     registry: Registry
@@ -195,6 +186,7 @@ class GroupTimers:
             (group.name, tick)
             for group in self.registry.all(DatasetGroup)
             if (tick := self._tick(group, now)) is not None
+            # One run makes up for all that were missed; none for those of an earlier schedule.
             and tick > last.get(group.name, group.updated_at)
         ]
         for name, tick in self.order.ordered(due, lambda one: one[0])[:1]:

@@ -75,10 +75,7 @@ Schedule = Rate | Cron
 
 
 def read_schedule(text: str, zone: str) -> Schedule | None:
-    """A schedule from settings, such as `rate(1 day)` or `0 3 * * *`; None from empty text.
-
-    InvalidInput for anything else, and for a time zone nobody knows.
-    """
+    """A schedule from settings, `rate(1 day)` or `0 3 * * *`; None if empty, else InvalidInput."""
     if not text.strip():
         return None
     if rate := _RATE.fullmatch(text.strip()):

@@ -20,6 +20,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import IO
 
 import structlog
+from msgspec.structs import replace
 
 from pawsonalize.domain.errors import InvalidInput, LeaseLost, PawsonalizeError
 from pawsonalize.domain.times import SECOND
@@ -30,7 +31,6 @@ from pawsonalize.engine.training.retraining.record import (
     RunRecord,
     Step,
     changes_of,
-    end_record,
     note_times,
     read_record,
     settled,
@@ -46,11 +46,7 @@ _WORKER = "worker"
 
 
 class WorkerProcesses:
-    """Starts a worker if the running run has none: the run is new, or its worker died.
-
-    The server takes the run's lease first, and hands its token over as the last argument: so only
-    one of all processes that look starts a worker.
-    """
+    """Starts a worker if the running run has none: the run is new, or its worker died."""
 
     def __init__(
         self,
@@ -75,7 +71,7 @@ class WorkerProcesses:
         with self._leases.for_child(run.name) as lease:
             if lease is not None and lease.takings > MAX_STARTS:
                 self._give_up(run, now)
-            elif lease is not None:
+            elif lease is not None:  # so of all processes that look, only one starts a worker
                 self._children.start(_WORKER, [str(lease.token)], lock=lease.lock)
                 lease.is_handed_over = True
 
@@ -137,11 +133,7 @@ class HeldRun:
 
 @dataclass(frozen=True, slots=True)
 class RunWorker:
-    """Works on the run that has no worker, until it has ended.
-
-    `limit_seconds` is how long a run may be worked on, by `steady`, which no jump of the clock
-    moves.
-    """
+    """Works on the run that has no worker, until it has ended."""
 
     name: str
     table: WorkTable
@@ -151,7 +143,7 @@ class RunWorker:
     _: KW_ONLY
     now: Callable[[], int]
     sleep: Callable[[float], None]
-    steady: Callable[[], float] = time.monotonic
+    steady: Callable[[], float] = time.monotonic  # so that no jump of the clock ends a run
 
     def work(self, token: int | None = None) -> bool:
         """Bring the free run to its end; False if there was none. `token` is its lease's."""
@@ -231,7 +223,7 @@ class RunWorker:
 
     def _given_up(self, record: RunRecord, reason: str) -> RunRecord:
         if record.step is Step.NOTIFY:
-            return end_record(record, self.now())
+            return replace(record, ended_at=self.now())
         after = Step.NOTIFY if record.step is Step.STOP_TRAINING else Step.STOP_TRAINING
         outcome = record.outcome or RunOutcome.FAILED
         return settled(record, outcome, record.reason or reason, after)
