@@ -42,8 +42,9 @@ class LocalObjects:
         with _as_folder_errors(path):
             _make_folder(self._folder)
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():
-                _create(path, data)
+            if not path.exists():  # a link never replaces what is there
+                with _draft(path, data) as draft, suppress(FileExistsError):
+                    os.link(draft, path)
             if path.read_bytes() != data:
                 raise Conflict(f"there are other bytes already as {key}")
             # Every one, also where another process made the file or the folder: it may have
@@ -122,12 +123,6 @@ class LocalObjects:
         if any(name.startswith(".") or not name for name in names):
             raise InvalidInput(f"an object key must be a relative path of plain names, not {key!r}")
         return self._folder.joinpath(*names)
-
-
-def _create(path: Path, data: bytes) -> None:
-    """Write beside the path, then link into place, which never replaces what is there."""
-    with _draft(path, data) as draft, suppress(FileExistsError):
-        os.link(draft, path)
 
 
 @contextmanager

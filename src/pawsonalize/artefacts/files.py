@@ -47,7 +47,7 @@ def write(folder: Path, card: ModelCard, arrays: Arrays) -> None:
 
 def read(folder: Path) -> tuple[ModelCard, Arrays]:
     """Read an artefact's files, of which the arrays are mapped; one of UNREADABLE if it cannot."""
-    files = _verified(folder)
+    files = check(folder)
     card = msgspec.json.decode((folder / _CARD).read_bytes(), type=ModelCard)
     arrays = {
         name.removesuffix(".npy"): np.load(folder / name, mmap_mode="r", allow_pickle=False)
@@ -57,9 +57,16 @@ def read(folder: Path) -> tuple[ModelCard, Arrays]:
     return card, arrays
 
 
-def check(folder: Path) -> None:
-    """ValueError unless each of an artefact's files is as it was written."""
-    _verified(folder)
+def check(folder: Path) -> list[str]:
+    """The names of an artefact's files; ValueError unless each is as it was written."""
+    # Before NumPy reads them: it has no check of its own, and a broken header surprises it.
+    files = listed_digests((folder / SUMS).read_text())
+    for name, digest in files.items():
+        if digest_of(folder / name) != digest:
+            raise ValueError(f"{name} is not what was written")
+    if _CARD not in files:
+        raise ValueError(f"{SUMS} lists no {_CARD}")
+    return list(files)
 
 
 def link(file: Path, other: Path) -> None:
@@ -117,18 +124,6 @@ def _swept(draft: Path) -> bool:
     finally:
         os.close(descriptor)
     return True
-
-
-def _verified(folder: Path) -> list[str]:
-    """The names of the artefact's files; ValueError unless each is as it was written."""
-    # Before NumPy reads them: it has no check of its own, and a broken header surprises it.
-    files = listed_digests((folder / SUMS).read_text())
-    for name, digest in files.items():
-        if digest_of(folder / name) != digest:
-            raise ValueError(f"{name} is not what was written")
-    if _CARD not in files:
-        raise ValueError(f"{SUMS} lists no {_CARD}")
-    return list(files)
 
 
 def size_of(folder: Path) -> int:

@@ -43,9 +43,11 @@ class DatasetRow:
     attributes: Mapping[str, object]
 
 
-def _read(
-    records: Sequence[DatasetRow], read: Callable[[DatasetRow], T]
-) -> tuple[list[T], tuple[Rejection, ...]]:
+def _put(
+    records: Sequence[DatasetRow],
+    read: Callable[[DatasetRow], T],
+    put: Callable[[list[T]], object],
+) -> tuple[Rejection, ...]:
     good: list[T] = []
     rejected: list[Rejection] = []
     for index, record in enumerate(records):
@@ -53,7 +55,9 @@ def _read(
             good.append(read(record))
         except InvalidInput as error:
             rejected.append(Rejection(index, error.code, error.message, error.field))
-    return good, tuple(rejected)
+    if good:
+        put(good)
+    return tuple(rejected)
 
 
 def _item(schema: Schema, record: DatasetRow) -> Item:
@@ -171,18 +175,12 @@ class Datasets:
     def put_items(self, dataset: Dataset, records: Sequence[DatasetRow]) -> tuple[Rejection, ...]:
         """Put items, or actions, into the dataset; a bad one costs no good one."""
         catalogue, schema = self._described(dataset)
-        items, rejected = _read(records, partial(_item, schema))
-        if items:
-            catalogue.put_items(items)
-        return rejected
+        return _put(records, partial(_item, schema), catalogue.put_items)
 
     def put_users(self, dataset: Dataset, records: Sequence[DatasetRow]) -> tuple[Rejection, ...]:
         """Put users into the dataset; a bad one costs no good one."""
         catalogue, schema = self._described(dataset)
-        users, rejected = _read(records, partial(_user, schema))
-        if users:
-            catalogue.put_users(users)
-        return rejected
+        return _put(records, partial(_user, schema), catalogue.put_users)
 
     def _described(self, dataset: Dataset) -> tuple[Catalogue, Schema]:
         """The group's catalogue, which trainings ask for the schema as well."""

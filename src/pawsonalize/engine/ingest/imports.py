@@ -43,13 +43,11 @@ from pawsonalize.kinds.job_table import Progress, lease_of, silent
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved, new_resource_name
-from pawsonalize.storage.animals.catalogue import Catalogue, Item, User
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 
-_ERRORS_IN_REPORT = 20
+_ERRORS_KEPT = 20
 T = TypeVar("T")
-
-
 CHUNK_ROWS = 10_000
 
 
@@ -57,14 +55,14 @@ def load_rows(
     table: CsvTable,
     dataset: DatasetType,
     convert: Callable[[CsvRow], T],
-    store: Callable[[list[T]], int],
+    store: Callable[[list[T]], int | None],
     *,
     chunk_rows: int = CHUNK_ROWS,
     size: int = 0,
     on_error: OnError = unreported,
     on_progress: Progress = silent,
 ) -> ImportReport:
-    """Store what converts, in the file's order; `store` tells how many rows were new."""
+    """Store what converts, in the file's order; `store` tells how many were new, if not all."""
     errors: list[RowError] = []
     rejected = good = accepted = 0
 
@@ -80,7 +78,7 @@ def load_rows(
                     error = RowError(row.line, wrong.field, wrong.message)
             assert isinstance(error, RowError)
             rejected += 1
-            if rejected <= _ERRORS_IN_REPORT:
+            if rejected <= _ERRORS_KEPT:
                 errors.append(error)
             on_error(error)
 
@@ -88,7 +86,8 @@ def load_rows(
     while True:
         chunk = list(islice(rows, chunk_rows))
         good += len(chunk)
-        accepted += store(chunk)
+        new = store(chunk)
+        accepted += len(chunk) if new is None else new
         on_progress(table.bytes_read, size)
         if len(chunk) < chunk_rows:
             return ImportReport(dataset, accepted, good - accepted, rejected, tuple(errors))
@@ -139,28 +138,21 @@ class Importer:
         def store_events(events: list[Event]) -> int:
             return sum(self.log.append(events))
 
-        def store_items(items: list[Item]) -> int:
-            catalogue.put_items(items)
-            return len(items)
-
-        def store_users(users: list[User]) -> int:
-            catalogue.put_users(users)
-            return len(users)
-
         options |= {"chunk_rows": self.chunk_rows}
         match dataset:
             case DatasetType.INTERACTIONS:
                 read = EventReader(columns, self.received_at, self.dataset_group).read
                 return load_rows(table, dataset, read, store_events, **options)
             case DatasetType.ITEMS:
-                return load_rows(table, dataset, item_reader(columns), store_items, **options)
+                return load_rows(
+                    table, dataset, item_reader(columns), catalogue.put_items, **options
+                )
             case DatasetType.USERS:
-                return load_rows(table, dataset, user_reader(columns), store_users, **options)
+                return load_rows(
+                    table, dataset, user_reader(columns), catalogue.put_users, **options
+                )
             case _:
                 raise InvalidInput(f"{dataset} are imported with their schema: give it")
-
-
-_ERRORS_KEPT = 20
 
 
 @dataclass(frozen=True, slots=True)

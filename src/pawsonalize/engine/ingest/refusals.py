@@ -189,11 +189,9 @@ class RefusalSink(Protocol):
 
         Of what a page sent, nothing is kept that names another user than its own.
         """
-        ...
 
     def close(self) -> None:
         """Store what waits, and stop."""
-        ...
 
 
 KeepRefusals = Callable[[Sequence[RefusedInput]], object]

@@ -113,10 +113,8 @@ def _served(registry: Registry, part: Part) -> Iterator[Retrained]:
         solution = registry.find(Solution, campaign.solution)
         if solution is None or solution.status is not Status.ACTIVE or campaign.name in stopped:
             continue
-        if part.solution in {None, solution.name} and part.dataset_group in {
-            None,
-            solution.dataset_group,
-        }:
+        group = solution.dataset_group
+        if part.solution in {None, solution.name} and part.dataset_group in {None, group}:
             yield Retrained(solution, campaign)
 
 

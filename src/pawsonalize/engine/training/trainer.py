@@ -57,15 +57,12 @@ class RemoteTraining(Protocol):
 
     def trains(self, version: SolutionVersion) -> bool:
         """Return True if the remote engine trains the version."""
-        ...
 
     def train(self, version: SolutionVersion, report: Report) -> HeldOutMetrics:
         """Train to the end. TrainingFailed with the reason if the remote engine gives up."""
-        ...
 
     def stop(self, version: SolutionVersion) -> None:
         """Stop the training there, if it was begun; EngineUnavailable if nobody answers."""
-        ...
 
 
 class RemoteEngine(Protocol):
@@ -74,16 +71,13 @@ class RemoteEngine(Protocol):
     @property
     def training(self) -> RemoteTraining:
         """Its training."""
-        ...
 
     @property
     def description(self) -> str:
         """A sentence about it, for people."""
-        ...
 
     def campaign(self, name: str) -> RemoteCampaign:
         """Return the campaign there behind ours of that name."""
-        ...
 
 
 def held_out_metrics(

@@ -102,22 +102,18 @@ class TrainingLog(Protocol):
     @property
     def event_types(self) -> EventTypes:
         """Meanings of the types of its events."""
-        ...
 
     @property
     def has_digests(self) -> bool:
         """True if its rows name visitors by digests of their keys."""
-        ...
 
     def forgotten_through(self) -> int:
         """The offset up to which events have left the log."""
-        ...
 
     def training_rows(
         self, through: int, until: int, after: int = 0
     ) -> Iterator[Sequence[TrainingRow]]:
         """Batches, in order, of events with `after < offset <= through` and `sent_at <= until`."""
-        ...
 
 
 class LogReading(Protocol):
@@ -133,11 +129,9 @@ class LogReading(Protocol):
         progress: Progress = silent,
     ) -> AbstractContextManager[EventCounts]:
         """The counts of a part of the log, to be used while the block runs."""
-        ...
 
     def sample(self, log: EventLog, catalogue: Catalogue) -> TrainingLog:
         """Return a sample of visitors of what the log holds now; see `Sampling`."""
-        ...
 
 
 Sampling = Callable[[EventLog, Catalogue], TrainingLog]

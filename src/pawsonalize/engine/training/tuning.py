@@ -5,7 +5,8 @@ the trials' own hold-out.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -51,25 +52,26 @@ def tune(
     questions = np.random.default_rng(seed).permutation(len(holdout.targets))
     choosing, confirming = np.array_split(questions, 2)
     given, planned = trained_settings(version), planned_trials(version)
-    trying = _Trying(holdout, version.recipe, seed)
+    measure = partial(_ndcg_at_10, holdout, version.recipe, seed)
     until, started = version.tuning.seconds, clock()
     scores: list[float] = []
     for trial in planned:
         if scores and until is not None and clock() - started >= until:
             break
         progress(len(scores), len(planned) + 1)
-        drafted = trying.ndcg_at_10(replace(given, **trial).draft(), choosing)
+        drafted = measure(replace(given, **trial).draft(), choosing)
         scores.append(float(drafted.mean()))
     progress(len(planned), len(planned) + 1)
     best = int(np.argmax(scores))
-    before = trying.ndcg_at_10(given, confirming)
-    after = trying.ndcg_at_10(replace(given, **planned[best]), confirming) if best else before
+    before = measure(given, confirming)
+    after = measure(replace(given, **planned[best]), confirming) if best else before
     sure = bool(paired_differences(after, before, seed)[0].better >= SURE)
-    note = "the best trial was better on other visitors as well"
-    if not sure:
-        note = "the best trial was not surely better than the given settings on other visitors"
     if best == 0:
         note = "no trial was better than the given settings"
+    elif sure:
+        note = "the best trial was better on other visitors as well"
+    else:
+        note = "the best trial was not surely better than the given settings on other visitors"
     if len(scores) < len(planned):
         note += f"; time ran out after {len(scores)} of {len(planned)} trials"
     return Tuned(
@@ -83,22 +85,16 @@ def tune(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Trying:
-    """Fits without the practice hold-out, and tests as the gate will."""
-
-    holdout: Holdout
-    recipe: str
-    seed: int
-
-    def ndcg_at_10(self, settings: Any, questions: NDArray[np.int64]) -> NDArray[np.float64]:
-        """That of each of the questions with these numbers, shape (questions, 1)."""
-        holdout, numbers = self.holdout, questions.tolist()
-        model: Model = recipe_named(self.recipe).fit(holdout.training, settings, self.seed)
-        ranker = gate_queries(holdout, self.recipe, self.seed).of_model(model)
-        targets = [holdout.targets[number] for number in numbers]
-        judgement = judge(lambda place: ranker(numbers[place]), targets)
-        return judgement.values(metrics={NDCG_AT_10: METRICS[NDCG_AT_10]})
+def _ndcg_at_10(
+    holdout: Holdout, recipe: str, seed: int, settings: Any, questions: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """That of each of the questions with these numbers, shape (questions, 1), as the gate tests."""
+    numbers = questions.tolist()
+    model: Model = recipe_named(recipe).fit(holdout.training, settings, seed)
+    ranker = gate_queries(holdout, recipe, seed).of_model(model)
+    targets = [holdout.targets[number] for number in numbers]
+    judgement = judge(lambda place: ranker(numbers[place]), targets)
+    return judgement.values(metrics={NDCG_AT_10: METRICS[NDCG_AT_10]})
 
 
 def _practice(data: TrainingData, born: NDArray[np.int64], seed: int) -> Holdout | None:

@@ -112,7 +112,6 @@ class VisitorObjects(Protocol):
         watch: Watch = ignore_progress,
     ) -> list[Trouble]:
         """Clean the objects that hold one of the visitors, by hashes, or have changed."""
-        ...
 
 
 @dataclass(slots=True)
