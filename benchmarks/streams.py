@@ -42,6 +42,7 @@ from pawsonalize.wings.streams.reading import (
     shards_of,
     source_of,
 )
+from pawsonalize.wings.streams.served import count_batch
 from pawsonalize.wings.streams.stream import StreamAddress
 
 _PATIENCE_SECONDS = 60.0
@@ -138,7 +139,8 @@ def consume(url: str, data_dir: Path) -> dict[str, float]:
     settings = load_settings({"data_dir": data_dir, "stream_url": url})
     with opened(settings) as adapters:
         ingest = ingest_of(settings, adapters)
-        consumer = consumer_of(settings, adapters, ingest, adapters.intake(settings))
+        intake = adapters.intake(settings)
+        consumer = consumer_of(settings, adapters, ingest, intake, count_batch)
         catching_up = CatchingUp(consumer, shards_of(source_of(settings, adapters), adapters))
         stored, first, last = 0, 0.0, 0.0
         while True:

@@ -6,6 +6,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator, Set
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,29 @@ FORBIDDEN = [
     ("app", "import pawsonalize.wings.fleet", "Imports go down"),
     ("wings/feeds", "import pawsonalize.wings.fleet", "Wings never import each other"),
 ]
+
+
+def imports_of(tree: ast.AST, modules: Set[str]) -> Iterator[str]:
+    """Yield the modules that a file imports, in functions and for types too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                yield inner if inner in modules else node.module
+
+
+def test_no_module_imports_in_a_circle_not_even_for_types() -> None:
+    files = {
+        ".".join(file.relative_to(ROOT / "src").with_suffix("").parts).removesuffix(
+            ".__init__"
+        ): file
+        for file in SOURCES
+    }
+    graph = {
+        name: {one for one in imports_of(ast.parse(file.read_text()), files.keys()) if one != name}
+        for name, file in files.items()
+    }
+    TopologicalSorter(graph).prepare()  # a CycleError names the circle
 
 
 def lint(folder: Path) -> "subprocess.CompletedProcess[str]":

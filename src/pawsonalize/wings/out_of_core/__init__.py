@@ -23,11 +23,12 @@ class CountingSettings(msgspec.Struct, frozen=True):
 
 def open_reading(settings: "Settings", *stores: Any) -> "TableReading | None":
     """Open what reads the training table; None where trainings read the log into memory."""
-    if settings.part(CountingSettings).training_engine == "memory":
+    own = settings.part(CountingSettings)
+    if own.training_engine == "memory":
         return None
     from pawsonalize.wings.out_of_core import counting  # noqa: PLC0415 - every command is here
 
-    return counting.open_reading(settings, *stores)
+    return counting.open_reading(settings, own.training_memory_megabytes, *stores)
 
 
 WING = Wing(

@@ -19,7 +19,6 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedLookup, Trouble
 from pawsonalize.storage.events.training_files import TrainingFile, TrainingFiles, groups_with_files
-from pawsonalize.wings.out_of_core import CountingSettings
 from pawsonalize.wings.out_of_core.files import SCRATCH
 from pawsonalize.wings.out_of_core.training_table import TrainingTable, visitor_number
 
@@ -27,13 +26,15 @@ if TYPE_CHECKING:
     from pawsonalize.wings.out_of_core.reading import TableReading
 
 
-def open_reading(settings: Settings, database: Database, objects: ObjectStore) -> "TableReading":
-    """Open what reads the training table."""
+def open_reading(
+    settings: Settings, megabytes: int, database: Database, objects: ObjectStore
+) -> "TableReading":
+    """Open what reads the training table, in parts of so many megabytes."""
     from pawsonalize.wings.out_of_core.reading import TableReading  # noqa: PLC0415
 
     return TableReading(
         lambda purpose: settings.data_dir.absolute() / SCRATCH / quote(purpose, safe=""),
-        settings.part(CountingSettings).training_memory_megabytes,
+        megabytes,
         partial(training_table, database, objects),
         partial(_fetched, settings, objects),
     )

@@ -1,6 +1,25 @@
 """Amazon Personalize itself as the engine that trains and answers."""
 
+from typing import TYPE_CHECKING, Any
+
 from pawsonalize.wing import Wing
+
+if TYPE_CHECKING:
+    from pawsonalize.settings import Settings
+    from pawsonalize.wings.remote_amazon.composition import AmazonEngine
+
+
+def open_engine(settings: "Settings", *tables: Any) -> "AmazonEngine | None":
+    """Open the engine; None if this service trains and answers by itself. Calls nobody yet."""
+    # Every command comes by here, and most need no engine: it is imported when it is opened.
+    from pawsonalize.wings.remote_amazon.settings import AmazonSettings  # noqa: PLC0415
+
+    if not settings.part(AmazonSettings).uses_amazon:
+        return None
+    from pawsonalize.wings.remote_amazon import composition  # noqa: PLC0415
+
+    return composition.open_engine(settings, *tables)
+
 
 WING = Wing(
     "remote_amazon",
@@ -8,5 +27,5 @@ WING = Wing(
     checks="composition:CHECKS",
     usable="composition:USABLE",
     tasks="composition:tasks",
-    ports={"remote_engine": "settings:open_engine"},
+    ports={"remote_engine": ":open_engine"},
 )

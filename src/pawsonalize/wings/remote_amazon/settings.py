@@ -1,6 +1,6 @@
 """Settings of Amazon Personalize as the engine."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -9,9 +9,6 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.settings import Settings
 from pawsonalize.wings.remote_amazon.groups import AmazonNames
 from pawsonalize.wings.remote_amazon.versions import RECIPES
-
-if TYPE_CHECKING:
-    from pawsonalize.wings.remote_amazon.composition import AmazonEngine
 
 AMAZON_PERSONALIZE = "amazon-personalize"
 _Named = Annotated[
@@ -87,12 +84,3 @@ class AmazonSettings(msgspec.Struct, frozen=True):
         )
         group, tracker = self.amazon_dataset_group, self.amazon_event_tracker
         return AmazonNames(group, tracker, solutions, campaigns)
-
-
-def open_engine(settings: Settings, *tables: Any) -> "AmazonEngine | None":
-    """Open the engine; None if this service trains and answers by itself. Calls nobody yet."""
-    if not settings.part(AmazonSettings).uses_amazon:
-        return None
-    from pawsonalize.wings.remote_amazon import composition  # noqa: PLC0415 - every command is here
-
-    return composition.open_engine(settings, *tables)

@@ -77,11 +77,12 @@ def _consume(
     from pawsonalize.app.tenants import ingest_of
     from pawsonalize.logs import configure_logs
     from pawsonalize.wings.streams.reading import consumer_of, shards_of, source_of
+    from pawsonalize.wings.streams.served import count_batch
 
     configure_logs(settings.log_format, settings.log_level)
     source, ingest = source_of(settings, adapters), ingest_of(settings, adapters)
     intake = adapters.intake(settings)
-    consumer = consumer_of(settings, adapters, ingest, intake)
+    consumer = consumer_of(settings, adapters, ingest, intake, count_batch)
     say(f"reading {source.shown}; Ctrl-C stops", "dim")
     try:
         sums = _loop(consumer, shards_of(source, adapters), intake, stop, until_caught_up)

@@ -66,12 +66,20 @@ def shards_of(source: StreamSource, adapters: Adapters) -> ShardTable:
     return ShardTable(adapters.database, source.shown)
 
 
-def consumer_of(settings: Settings, adapters: Adapters, ingest: Ingest, intake: Intake) -> Consumer:
-    """A consumer of the stream that the settings name; the stream is opened."""
-    from pawsonalize.wings.streams.served import count_batch  # noqa: PLC0415 - checks need none
+def consumer_of(
+    settings: Settings,
+    adapters: Adapters,
+    ingest: Ingest,
+    intake: Intake,
+    count: Callable[[BatchCounts], object],
+) -> Consumer:
+    """A consumer of the stream that the settings name; the stream is opened.
+
+    `count` is called with the counts of each batch.
+    """
 
     def note_batch(counts: BatchCounts) -> None:
-        count_batch(counts)
+        count(counts)
         intake.count(clock.now(), counts.accepted + counts.duplicates, counts.reasons.elements())
 
     source = source_of(settings, adapters)

@@ -61,7 +61,8 @@ class ServedStreams:
 @contextmanager
 def started(settings: Settings, adapters: Adapters, services: Services) -> Iterator[ServedStreams]:
     """Yield the streams; at the end the batch that is being stored is stored first."""
-    consumer = partial(consumer_of, settings, adapters, services.ingest, services.intake)
+    parts = (settings, adapters, services.ingest, services.intake)
+    consumer = partial(consumer_of, *parts, count_batch)
     reading = StreamReading(consumer)
     with ThreadPoolExecutor(1, thread_name_prefix="stream") as threads:
         try:
