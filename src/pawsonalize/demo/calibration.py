@@ -33,11 +33,23 @@ AGE_HAZARD = ((2.17, 1.49, 1.0, 0.76), (2.80, 2.07, 1.0, 0.59), (2.17, 1.49, 1.0
 
 # [C] hr_dog_sonoma.family and hr_cat_sonoma.family; rabbits [A]
 FAMILY_HAZARD = {
-    "bully": 0.56, "husky_spitz": 0.66, "herding": 0.73, "shepherd_guard": 0.86,
-    "retriever_sporting": 1.0, "chihuahua": 1.03, "hound": 1.12, "other_dog": 1.19,
-    "terrier": 1.29, "toy_companion": 1.43, "dsh": 1.0, "dmh": 1.04, "dlh": 1.23,
-    "siamese": 1.61, "other_cat": 0.99, "rabbit": 1.0,
-}  # fmt: skip
+    "bully": 0.56,
+    "husky_spitz": 0.66,
+    "herding": 0.73,
+    "shepherd_guard": 0.86,
+    "retriever_sporting": 1.0,
+    "chihuahua": 1.03,
+    "hound": 1.12,
+    "other_dog": 1.19,
+    "terrier": 1.29,
+    "toy_companion": 1.43,
+    "dsh": 1.0,
+    "dmh": 1.04,
+    "dlh": 1.23,
+    "siamese": 1.61,
+    "other_cat": 0.99,
+    "rabbit": 1.0,
+}
 
 # [C] hr_cat_pooled….male and .black, hr_dog_sonoma.male and .black; rabbits [A]
 MALE_HAZARD = (1.11, 0.86, 1.0)

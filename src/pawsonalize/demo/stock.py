@@ -49,12 +49,21 @@ COLOURS = (
 
 # Breeds that are, or always have, one coat.
 COAT_OF_BREED = {
-    "Tabby": "brown tabby", "Tuxedo": "black and white", "Calico": "calico",
-    "Tortoiseshell": "tortoiseshell", "Siamese": "seal point", "Himalayan": "seal point",
-    "Snowshoe": "seal point and white", "Birman": "seal point", "Russian_Blue": "blue",
-    "Bombay": "black", "Dalmatian": "white and black", "Golden_Retriever": "golden",
-    "Samoyed": "white", "Vizsla": "rust",
-}  # fmt: skip
+    "Tabby": "brown tabby",
+    "Tuxedo": "black and white",
+    "Calico": "calico",
+    "Tortoiseshell": "tortoiseshell",
+    "Siamese": "seal point",
+    "Himalayan": "seal point",
+    "Snowshoe": "seal point and white",
+    "Birman": "seal point",
+    "Russian_Blue": "blue",
+    "Bombay": "black",
+    "Dalmatian": "white and black",
+    "Golden_Retriever": "golden",
+    "Samoyed": "white",
+    "Vizsla": "rust",
+}
 # The coats of these need two X chromosomes.
 FEMALE_BREEDS = frozenset({"Calico", "Tortoiseshell"})
 

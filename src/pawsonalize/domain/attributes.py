@@ -20,9 +20,15 @@ _SAYS_LESS = re.compile(
 )
 CAT, DOG, RABBIT, SMALL_ANIMAL, BIRD, HORSE, REPTILE, BARNYARD = map(str, range(1, 9))
 SPECIES_NAMES: Mapping[str, str] = {
-    CAT: "cat", DOG: "dog", RABBIT: "rabbit", SMALL_ANIMAL: "small animal", BIRD: "bird",
-    HORSE: "horse", REPTILE: "reptile", BARNYARD: "barnyard animal",
-}  # fmt: skip
+    CAT: "cat",
+    DOG: "dog",
+    RABBIT: "rabbit",
+    SMALL_ANIMAL: "small animal",
+    BIRD: "bird",
+    HORSE: "horse",
+    REPTILE: "reptile",
+    BARNYARD: "barnyard animal",
+}
 _SPECIES_FILLER = frozenset({"domestic", "pet", "pets", "animal", "stray"})
 SMALL, MEDIUM, LARGE, EXTRA_LARGE = "1", "2", "3", "4"
 # A puppy will grow, nobody says how far.

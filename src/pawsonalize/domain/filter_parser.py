@@ -31,12 +31,21 @@ _KEPT = 1_024
 _SHOWN = 40
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\w.$]+|\S', re.DOTALL)
 _IN_WORDS = {
-    "ACTION": "INCLUDE, EXCLUDE", "SUBJECT": "ItemID, UserID",
-    "FIELD": "a field such as Items.GENRE", "COMPARISON": "=, !=, <, <=, >, >=",
-    "TEXT": 'text in double quotes such as "dog"', "NUMBER": "a number",
-    "PARAMETER": "a placeholder such as $GENRE", "STAR": "*", "NOT_IN": "NOT IN", "VBAR": "|",
-    "LPAR": "(", "RPAR": ")", "COMMA": "a comma", "$END": "the end",
-}  # fmt: skip
+    "ACTION": "INCLUDE, EXCLUDE",
+    "SUBJECT": "ItemID, UserID",
+    "FIELD": "a field such as Items.GENRE",
+    "COMPARISON": "=, !=, <, <=, >, >=",
+    "TEXT": 'text in double quotes such as "dog"',
+    "NUMBER": "a number",
+    "PARAMETER": "a placeholder such as $GENRE",
+    "STAR": "*",
+    "NOT_IN": "NOT IN",
+    "VBAR": "|",
+    "LPAR": "(",
+    "RPAR": ")",
+    "COMMA": "a comma",
+    "$END": "the end",
+}
 _SOURCES = {source.lower(): source for source in Source}
 _SUBJECTS = {subject.lower(): subject for subject in Subject}
 

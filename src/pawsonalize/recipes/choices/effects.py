@@ -14,10 +14,15 @@ TRAITS = ("species", "breed", "family", "size", "age", "colour", "shelter")
 VISITOR_TRAITS = TRAITS[:-1]
 
 FACTORS = {
-    "group": (1.0, 0.5), "visitor": (1.0, 0.05), "seen": (-0.5, 0.5), "waiting": (0.0, 0.05),
-    "distance": (2.0, 1.0), "far": (1.0, 1.0), "photos": (0.3, 0.1),
+    "group": (1.0, 0.5),
+    "visitor": (1.0, 0.05),
+    "seen": (-0.5, 0.5),
+    "waiting": (0.0, 0.05),
+    "distance": (2.0, 1.0),
+    "far": (1.0, 1.0),
+    "photos": (0.3, 0.1),
     "compatibility": (0.7, 0.1),
-}  # fmt: skip
+}
 """Factors of places beside the animal itself: the weight before any training, and the variance
 with which a training may depart from it.
 
@@ -40,9 +45,15 @@ _SHOWN = 200.0  # at a place, that the attention before any training counts as
 ANIMAL = "animal"
 LEVELS = (*TRAITS, ANIMAL)
 VARIANCES: Mapping[str, float] = {
-    "species": 0.1, "breed": 0.05, "family": 0.1, "size": 0.1, "age": 0.1, "colour": 0.03,
-    "shelter": 0.05, ANIMAL: 0.3,
-}  # fmt: skip
+    "species": 0.1,
+    "breed": 0.05,
+    "family": 0.1,
+    "size": 0.1,
+    "age": 0.1,
+    "colour": 0.03,
+    "shelter": 0.05,
+    ANIMAL: 0.3,
+}
 """Variances of appeal among the values of a trait, and among animals, before training."""
 
 

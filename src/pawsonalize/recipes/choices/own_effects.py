@@ -24,9 +24,15 @@ ANYTHING, DISTANCE = "anything", "distance"
 KINDS = (ANYTHING, *VISITOR_TRAITS, DISTANCE)
 """The kinds of a visitor's own effects: to open anything at all, a value of a trait, distance."""
 VISITOR_VARIANCES: Mapping[str, float] = {
-    ANYTHING: 1.0, "species": 0.5, "breed": 0.1, "family": 0.4, "size": 0.4, "age": 0.4,
-    "colour": 0.1, DISTANCE: 0.3,
-}  # fmt: skip
+    ANYTHING: 1.0,
+    "species": 0.5,
+    "breed": 0.1,
+    "family": 0.4,
+    "size": 0.4,
+    "age": 0.4,
+    "colour": 0.1,
+    DISTANCE: 0.3,
+}
 """Variances among visitors of the log-odds of each effect, before any training."""
 _PRIOR = 0.01  # weight of the variances before any training, beside the measured ones
 _LEAST, _MOST = 0.005, 3.0

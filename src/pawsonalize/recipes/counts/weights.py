@@ -22,9 +22,15 @@ MOST = 10.0
 """The most that a value counts: a price or a duration by mistake must not drown all else."""
 GRAIN = 2.0**20  # sums are whole numbers of parts of one: as many parts as this
 CURVE = (
-    -0.19314718055946636, 0.04707932636893659, -0.008424781753223483, 0.001193343106972442,
-    -0.0001399948972143172, 1.3996655296475002e-05, -1.1908855089362268e-06, 7.224467270103884e-08,
-)  # fmt: skip
+    -0.19314718055946636,
+    0.04707932636893659,
+    -0.008424781753223483,
+    0.001193343106972442,
+    -0.0001399948972143172,
+    1.3996655296475002e-05,
+    -1.1908855089362268e-06,
+    7.224467270103884e-08,
+)
 """The polynomial q of `decay_weights`, by rising powers."""
 _POWERS = 0.5 ** np.arange(OLDEST + 1)
 

@@ -120,15 +120,30 @@ def _finite(arrays: Arrays, name: str, dtype: type[Any], shape: tuple[int | None
 
 
 _PARTS = {
-    "newest": "transitions", "fast": "transitions", "slow": "transitions",
-    "backward": "transitions", "flat": "neighbours", "near": "neighbours", "factor": "factors",
-    "mix_own": "own history", "mix_transitions": "transitions", "mix_covisits": "co-visits",
-    "mix_related": "related items", "mix_popularity": "popularity", "mixture": "blend",
-    "blend": "blend", "like": "related items", "related": "related items",
-    "affinity": "related items", "popularity": "popularity", "rate": "popularity",
-    "trend": "trend", "seen": "own history", "availability": "availability",
+    "newest": "transitions",
+    "fast": "transitions",
+    "slow": "transitions",
+    "backward": "transitions",
+    "flat": "neighbours",
+    "near": "neighbours",
+    "factor": "factors",
+    "mix_own": "own history",
+    "mix_transitions": "transitions",
+    "mix_covisits": "co-visits",
+    "mix_related": "related items",
+    "mix_popularity": "popularity",
+    "mixture": "blend",
+    "blend": "blend",
+    "like": "related items",
+    "related": "related items",
+    "affinity": "related items",
+    "popularity": "popularity",
+    "rate": "popularity",
+    "trend": "trend",
+    "seen": "own history",
+    "availability": "availability",
     "facet": "context",
-}  # fmt: skip
+}
 
 
 class Candidates(NamedTuple):

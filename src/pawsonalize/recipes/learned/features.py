@@ -31,9 +31,14 @@ _SCALED = ("blend", "fast", "slow", "backward", "flat", "near", "factor", "facto
 _LIFTED = ("slow", "backward", "flat", "near")
 _LOGGED = ("slow", "backward", "flat", "near", "factor", "mixture", *_MIXED)
 _OF_REQUEST = (
-    "popularity", "popularity_gap", "history", "newest_popularity", "slow_top", "factor_top",
+    "popularity",
+    "popularity_gap",
+    "history",
+    "newest_popularity",
+    "slow_top",
+    "factor_top",
     "idle",
-)  # fmt: skip
+)
 _SEEN = ("seen_times", "seen_age")
 _BLEND, _SLOW = _PLAIN.index("blend"), SIGNALS.index("slow")
 _ENDS = accumulate(map(len, (_PLAIN, _SCALED, _RANKED, _LIFTED, _LOGGED)), initial=0)

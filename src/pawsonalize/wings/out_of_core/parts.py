@@ -33,10 +33,15 @@ _OF_USERS = 2  # the last of the sources of facets
 _HUGE = float(np.finfo(np.float32).max)
 _ROW = np.dtype(
     [
-        ("visitor", "<i8"), ("time", "<i8"), ("offset", "<i8"), ("value", "<f4"),
-        ("item", "<i4"), ("kind", "<i4"), ("facets", "<i4"),
+        ("visitor", "<i8"),
+        ("time", "<i8"),
+        ("offset", "<i8"),
+        ("value", "<f4"),
+        ("item", "<i4"),
+        ("kind", "<i4"),
+        ("facets", "<i4"),
     ]
-)  # fmt: skip
+)
 _FacetTuple = tuple[Facet, ...]
 
 
