@@ -84,7 +84,8 @@ class Walk:
         if "pawsonalize" in command:
             assert self.servers[-1].comes_up()
         else:
-            _wait(lambda: self.page_of("9000", "") is not None)
+            _wait(lambda: process.poll() is not None or self.page_of("9000", "") is not None)
+            assert process.poll() is None, output.read_text()
 
     def page_of(self, port: str, path: str, **cookies: str) -> httpx.Response | None:
         """A page as a visitor with these cookies gets it; None if nobody answers."""
