@@ -50,9 +50,9 @@ class ServingParts:
     def __init__(self, settings: Settings, adapters: Adapters) -> None:
         self.live = live_models(settings, adapters)
         self.impressions = ImpressionLog(adapters.impressions)
-        self.availability = AvailabilityWatch(adapters.availability)
-        self.filterings = Filterings(adapters.log, adapters.catalogue)
         self.available = available_watch(settings, adapters)
+        self.availability = AvailabilityWatch(adapters.availability, self.available)
+        self.filterings = Filterings(adapters.log, adapters.catalogue)
         counts = untrained(adapters, _serving(settings))
         self.recommending = TrainedOrNot(self.live[RECOMMENDER], counts)
         self.runtime = Runtime(
@@ -100,7 +100,6 @@ class ServingParts:
 
     def before_answers(self, problems: Problems) -> Iterator[tuple[str, Callable[[], object]]]:
         """Yield the work that the first answer needs."""
-        yield "count animals", lambda: self.availability.of((), clock.now(), clock.now())
         yield "read the available animals", lambda: self.available.of(clock.now(), clock.now())
         for name, live in self.live.items():
             yield f"follow campaign {name}", partial(follow_campaign, live)

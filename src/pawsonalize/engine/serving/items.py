@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.filters import number_text, read_number
 from pawsonalize.domain.groups import AnimalGroup
-from pawsonalize.domain.statuses import FOREVER
 from pawsonalize.domain.times import MINUTE, SECOND
-from pawsonalize.storage.animals.animals import Availability, Revision
+from pawsonalize.engine.serving.animals.available_watch import AvailableAnimalsWatch
+from pawsonalize.storage.animals.animals import Availability
 from pawsonalize.storage.animals.catalogue import Catalogue, Item
 
 Attributes = Mapping[str, str | float | None]
@@ -25,7 +25,6 @@ GROUP_FIELDS = ("ANIMAL_TYPE", "ANIMAL_BREED", "ANIMAL_SIZE", "ANIMAL_AGE")
 """The parts of an animal group's id, in its order."""
 _ITEMS = "ITEMS"
 _KEPT = 8  # of the newest models' catalogues, so that those served no more go
-_MANY = 1_000  # for more items, one count of all is faster than a count by name
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,60 +210,40 @@ def _described(item_id: str, item: Item | None) -> Attributes:
     return row
 
 
-@dataclass(frozen=True, slots=True)
-class _Count:
-    """The animals of each item, as of a revision and a moment, until the next change."""
-
-    revision: Revision
-    at: int
-    until: int
-    animals: dict[str, int]
-    counted: PerCatalogue[Counts]
-
-
 @dataclass(eq=False)
 class AvailabilityWatch:
     """Available animals of each item: exact in every answer, counted only if changed.
 
-    A query after a committed change sees it, in any process: each answer reads the revision first.
-    The availability of another moment is counted when a query asks. A clock that runs behind
-    another machine's does no harm: no answer is of a moment before the newest change.
+    A clock that runs behind another machine's does no harm: no answer is of a moment before the
+    newest change.
     """
 
     availability: Availability
+    available: AvailableAnimalsWatch | None = None
+    """The animals as of now, where a process has them in memory; else tables are read."""
 
     def __post_init__(self) -> None:
-        self._last = _Count(Revision(0, 0), 0, 0, {}, PerCatalogue())
+        self._known = np.empty(0, np.int64), PerCatalogue[Counts]()
 
     def of(self, item_ids: tuple[str, ...], at: int, now: int) -> Counts | None:
         """Available animals of each item, shape (items,); None if no animal is known."""
-        # Any thread may be last: its count is right as of its own revision and moment.
-        count = self._last = self._current(now)
-        if not count.revision.number:
-            return None
-        if at != now:
-            animals = self._recounted(count, at)
-            return _listed(item_ids, animals) if animals else None
-        return count.counted.get(item_ids, lambda: _listed(item_ids, count.animals))
-
-    def _current(self, now: int) -> _Count:
-        last, revision = self._last, self.availability.revision()
-        at = max(now, revision.at)
-        if revision == last.revision and last.at <= at < last.until:
-            return last
-        until = self.availability.next_change(at)
-        animals = self._recounted(last, at)
-        return _Count(revision, at, FOREVER if until is None else until, animals, PerCatalogue())
-
-    def _recounted(self, known: _Count, at: int) -> dict[str, int]:
-        if not known.revision.number:
-            return self.availability.count(at)
-        changed = self.availability.changed(known.revision, known.at, at)
-        if len(changed) > _MANY:
-            return self.availability.count(at)
-        kept = {item: animals for item, animals in known.animals.items() if item not in changed}
-        return kept | self.availability.count(at, changed)
+        if at == now and self.available is not None:
+            # Neither needs the lock: the counts are replaced as a whole, and names are only added.
+            available = self.available.of(now, now)
+            there, names = available.there, available.codes["group"].names
+            if not self.available.knows_any:
+                return None
+            known = self._known  # once: another thread may put newer counts in its place
+            if there is not known[0]:
+                known = self._known = there, PerCatalogue()
+            return known[1].get(
+                item_ids, lambda: _listed(item_ids, dict(zip(names, there.tolist(), strict=False)))
+            )
+        revision = self.availability.revision()
+        animals = self.availability.count(max(now, revision.at) if at == now else at)
+        is_known = revision.number > 0 and (bool(animals) or at == now)
+        return _listed(item_ids, animals) if is_known else None
 
 
-def _listed(item_ids: tuple[str, ...], animals: dict[str, int]) -> Counts:
+def _listed(item_ids: tuple[str, ...], animals: Mapping[str, int]) -> Counts:
     return np.array([animals.get(item, 0) for item in item_ids], np.int64)

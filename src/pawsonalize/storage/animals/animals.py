@@ -26,7 +26,6 @@ _NEWEST = (
 )
 _NEWEST_OF_ANSWER = PreparedSelect(_NEWEST)
 _DECODE = msgspec.json.Decoder(Animal).decode
-Ids = Select[tuple[str]]
 Stays = Mapping[str, tuple[Stay, ...]]
 Change = Callable[[Mapping[str, Animal]], Iterable[Animal]]
 """Takes the animals as they are, by id; returns those to write."""
@@ -48,40 +47,28 @@ class Availability(TableAccess):
         rows = self._database.rows(_NEWEST_OF_ANSWER, {})
         return Revision(*rows[0]) if rows else Revision(0, 0)
 
-    def count(self, at: int, item_ids: Collection[str] | None = None) -> dict[str, int]:
-        """Available animals at that moment, by item: of these items or of all, without zeros."""
+    def count(self, at: int) -> dict[str, int]:
+        """Available animals at that moment, by item, without zeros."""
         there = (stays.c.since <= at, stays.c.until > at)
         waiting = select(stays.c.item_id, func.count()).where(*there).group_by(stays.c.item_id)
-        if item_ids is not None:
-            waiting = waiting.where(stays.c.item_id.in_(item_ids))
         return {row[0]: row[1] for row in self._rows(waiting)}
-
-    def changed(self, after: Revision, since: int, at: int) -> set[str]:
-        """Items whose count may differ from that at `since` and that revision."""
-        # Animals may have changed, or time alone changed the count: a birthday, a publication.
-        changes = availability_changes.c
-        written = select(changes.item_id).where(changes.revision > after.number)
-        return self._changed(written, select(stays.c.item_id), since, at)
 
     def changed_animals(self, after: Revision, since: int, at: int) -> set[str]:
         """Animals whose record or availability may differ, deleted ones included."""
         changes = animal_changes.c
         written = select(changes.animal_id).where(changes.revision > after.number)
-        return self._changed(written, select(stays.c.animal_id), since, at)
+        # Animals may have changed, or time alone changed them: a birthday, a publication.
+        first, last = sorted((since, at))
+        begins, ends = (and_(edge > first, edge <= last) for edge in (stays.c.since, stays.c.until))
+        passed = select(stays.c.animal_id).where(or_(begins, ends))
+        with self._database.reading() as connection:
+            return {*connection.scalars(written), *connection.scalars(passed)}
 
     def next_change(self, at: int) -> int | None:
         """The first moment after `at` at which time alone changes a count, if one is known."""
         edges = (stays.c.since, stays.c.until)
         found = [self._scalar(select(func.min(edge)).where(edge > at)) for edge in edges]
         return min((moment for moment in found if moment is not None), default=None)
-
-    def _changed(self, written: Ids, passed: Ids, since: int, at: int) -> set[str]:
-        """Return the written ids, and those of stays that begin or end between the moments."""
-        first, last = sorted((since, at))
-        begins, ends = (and_(edge > first, edge <= last) for edge in (stays.c.since, stays.c.until))
-        passed = passed.where(or_(begins, ends))
-        with self._database.reading() as connection:
-            return {*connection.scalars(written), *connection.scalars(passed)}
 
 
 def record_changes(

@@ -46,6 +46,11 @@ class AvailableAnimalsWatch:
             pass  # another thread was faster; what it read may be older than this query needs
         return self._available
 
+    @property
+    def knows_any(self) -> bool:
+        """True if there ever was an animal, by what was read last."""
+        return self._known[0].number > 0
+
     def count_shown(self) -> None:
         """Add what was shown since the last time."""
         after = max(0, self._counted_through - _OVERLAP)
