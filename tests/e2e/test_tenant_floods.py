@@ -106,11 +106,8 @@ def floods(server: Server, path: str, body: Any, calm: Load) -> tuple[int, int]:
 
 
 def test_a_flood_of_queries_of_one_costs_another_a_turn_and_not_its_answers(
-    server: Server, database_url: str, request: pytest.FixtureRequest
+    server: Server,
 ) -> None:
-    if database_url.startswith("postgresql"):  # a known fault: a third of a second for an answer
-        reason = "on PostgreSQL the calm one waits for more than its turn"
-        request.node.add_marker(pytest.mark.xfail(reason=reason, strict=False))
     with server.client() as client:
         asked = {"userId": "u1", "datasetGroup": CALM}
         while client.post("/v1/recommendations", json=asked).status_code != 200:

@@ -32,7 +32,7 @@ from pawsonalize.storage.events.group_usage import DayCounts, GroupDays
 
 _WAITING = 512  # far fewer than connections: who is refused at once makes room for others
 _HERE = 4
-_IN_THREADS = 24
+_IN_THREADS = 6  # enough to wait for a database; more only take turns of the interpreter lock
 _WORK = 12
 _PAST = 2  # all together are fewer than the threads that requests have
 _PAST_WAITING = 16
