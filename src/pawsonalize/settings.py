@@ -164,7 +164,7 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     max_loaded_campaigns: Annotated[int, Meta(ge=1)] = 16
     """Number of campaigns besides the two default ones that a worker keeps: the last used."""
     refresh_seconds: Annotated[float, Meta(ge=0)] = 60.0
-    """Seconds until the counts of served models follow new events; 0: only with trainings."""
+    """Seconds until served models follow new events and items; 0: only with trainings."""
     retrain_schedule: str = "0 3 * * *"
     """When to retrain: cron's five fields, or `rate(12 hours)`; empty: when asked to."""
     retrain_time_zone: str = "UTC"

@@ -18,6 +18,7 @@ from pawsonalize.kinds.defaults import ensure_defaults
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
@@ -39,7 +40,8 @@ def registry(database: Database) -> Registry:
 def versions(database: Database, registry: Registry, tmp_path: Path) -> SolutionVersions:
     artefacts = FolderArtefacts(tmp_path / "models")
     limit = TrainingLimit(registry, GroupDays(database))
-    return SolutionVersions(registry, EventLog(database), artefacts, ErasedLookup(database), limit)
+    log, catalogue = EventLog(database), Catalogue(database)
+    return SolutionVersions(registry, log, catalogue, artefacts, ErasedLookup(database), limit)
 
 
 def at_once(look: Callable[[int], None]) -> None:

@@ -84,6 +84,17 @@ def test_items_are_replaced_by_id_and_the_last_of_a_batch_wins(database: Databas
     assert catalogue.item_count() == 2
 
 
+def test_changes_of_items_are_counted_over_all_dataset_groups(database: Database) -> None:
+    catalogue = Catalogue(database)
+    assert catalogue.item_changes() == 0
+    catalogue.put_items([Item("a", {})])
+    catalogue.of("other").put_items([Item("a", {})])
+    catalogue.put_users([User("ann", {})])
+    assert catalogue.item_changes() == 2
+    catalogue.erase_items()
+    assert catalogue.of("other").item_changes() == 3
+
+
 def test_users_are_found_by_id_and_read_in_order(database: Database) -> None:
     catalogue = Catalogue(database)
     catalogue.put_users([User("bob", {"AGE": 30.0, "CITY": None}), User("ann", {})])

@@ -140,7 +140,9 @@ class Adapters:
         from pawsonalize.engine.training.versions import SolutionVersions, TrainingLimit
 
         limit = TrainingLimit(self.registry, GroupDays(self.database))
-        return SolutionVersions(self.registry, self.log, self.artefacts, self.erased, limit)
+        return SolutionVersions(
+            self.registry, self.log, self.catalogue, self.artefacts, self.erased, limit
+        )
 
     @property
     def erasures(self) -> ErasureTable:

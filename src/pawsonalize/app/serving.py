@@ -36,7 +36,6 @@ from pawsonalize.settings import Settings
 from pawsonalize.storage.contexts import in_time
 
 _FOLLOW_SECONDS = 0.5  # so that a rollback is everywhere within a second
-_METADATA_SECONDS = 10.0
 _CHOICES_SECONDS = 3.0
 _SHOWN_SECONDS = 5.0
 _LOST_SECONDS = 30.0
@@ -118,7 +117,7 @@ class ServingParts:
         yield Task("report faults", LOOK_SECONDS, partial(faults.look, self.models))
         yield Task("count what was shown", _SHOWN_SECONDS, self.available.count_shown)
         yield Task("log impressions", _LOST_SECONDS, self.impressions.report_lost)
-        yield Task("read metadata", _METADATA_SECONDS, at_the_moment(self.filterings.refresh))
+        yield Task("read metadata", LOOK_SECONDS, at_the_moment(self.filterings.refresh))
         counting = at_the_moment(self.individuals.count_choices)
         yield Task("count choices", _CHOICES_SECONDS, counting)
 

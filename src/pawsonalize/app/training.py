@@ -19,7 +19,7 @@ from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training.campaigns import Following, Recommenders
 from pawsonalize.engine.training.evidence import Gate
 from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
-from pawsonalize.engine.training.refresh import are_behind, refresh_served, report_death
+from pawsonalize.engine.training.refresh import are_behind, newest_cut, refresh_served, report_death
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.runs import FirstRun, GroupTimers, Timer
@@ -126,9 +126,10 @@ class TrainingParts:
                 process.stop()
 
     def _is_behind(self) -> bool:
-        """True if the log holds more than is counted: in what is served here, or by the tables."""
+        """True if there is more than is counted: in what is served here, or by the tables."""
         if self._settings.has_role(SERVE):
-            return are_behind(self._serving.models(), self._adapters.log)
+            newest = newest_cut(self._adapters.log, self._adapters.catalogue)
+            return are_behind(self._serving.models(), newest)
         return self._adapters.refresher.is_behind()
 
     def _follow_latest(self) -> None:

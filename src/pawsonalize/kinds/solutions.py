@@ -122,11 +122,16 @@ class TrainingMode(StrEnum):
     UPDATE = "UPDATE"
 
 
-class Cut(msgspec.Struct, frozen=True):
+class Cut(msgspec.Struct, frozen=True, order=True):
     """The events that a training sees: `offset <= log_offset` and `sent_at <= as_of`."""
 
     log_offset: int
     as_of: int
+    items: int = 0  # changes of items that it sees at least
+
+    def lacks(self, newer: "Cut") -> bool:
+        """True if there are events or items in the newer one that this does not see."""
+        return self.log_offset < newer.log_offset or self.items < newer.items
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -78,10 +78,14 @@ def campaigns(registry: Registry) -> Campaigns:
 
 @pytest.fixture
 def versions(
-    registry: Registry, log: EventLog, artefacts: ArtefactStore, database: Database
+    registry: Registry,
+    log: EventLog,
+    catalogue: Catalogue,
+    artefacts: ArtefactStore,
+    database: Database,
 ) -> SolutionVersions:
     limit = TrainingLimit(registry, GroupDays(database))
-    return SolutionVersions(registry, log, artefacts, ErasedLookup(database), limit)
+    return SolutionVersions(registry, log, catalogue, artefacts, ErasedLookup(database), limit)
 
 
 @pytest.fixture

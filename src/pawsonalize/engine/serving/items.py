@@ -131,6 +131,7 @@ class PerCatalogue(Generic[T]):
 @dataclass(frozen=True, slots=True)
 class _Reading:
     at: int
+    changes: int
     items: Mapping[str, Item]
     columns: PerCatalogue[AttributeColumns]
 
@@ -155,12 +156,12 @@ class MetadataReader:
         before = self._last
         if before is None:
             return
+        if before.changes == self.catalogue.item_changes():
+            self._last = replace(before, at=now)
+            return
         read = self._read(now)
-        if read.items == before.items:
-            read = replace(before, at=now)
-        else:
-            for item_ids in reversed(before.columns.catalogues):  # so that no answer waits for them
-                read.columns_of(item_ids)
+        for item_ids in reversed(before.columns.catalogues):  # so that no answer waits for them
+            read.columns_of(item_ids)
         self._last = read
 
     def columns(self, item_ids: tuple[str, ...], now: int) -> AttributeColumns:
@@ -193,8 +194,9 @@ class MetadataReader:
         return reading
 
     def _read(self, now: int) -> _Reading:
+        changes = self.catalogue.item_changes()
         items = {item.item_id: item for item in self.catalogue.items()}
-        return _Reading(now, items, PerCatalogue())
+        return _Reading(now, changes, items, PerCatalogue())
 
 
 def _described(item_id: str, item: Item | None) -> Attributes:

@@ -104,7 +104,9 @@ class RefreshedCounts:
     @property
     def location(self) -> str:
         """Location of its artefact; later updates of a version have later names."""
-        return f"{self.version}{_MARK}{self.cut.log_offset:020}-{self.cut.as_of}"
+        return (
+            f"{self.version}{_MARK}{self.cut.log_offset:020}-{self.cut.as_of}-{self.cut.items:020}"
+        )
 
     @staticmethod
     def is_at(location: str) -> bool:
@@ -115,8 +117,7 @@ class RefreshedCounts:
     def at(cls, location: str) -> "RefreshedCounts":
         """The update at that location."""
         version, _, cut = location.rpartition(_MARK)
-        offset, as_of = cut.split("-")
-        return cls(version, Cut(int(offset), int(as_of)))
+        return cls(version, Cut(*map(int, cut.split("-"))))  # older ones say nothing of items
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ class RefreshedArtefacts:
 
     def newest(self, version: str) -> RefreshedCounts | None:
         """The version's newest, or None."""
-        return max(self.of(version), key=lambda counts: counts.cut.log_offset, default=None)
+        return max(self.of(version), key=lambda counts: counts.cut, default=None)
 
     def trim(self, versions: Collection[str]) -> None:
         """Remove all but the newest updates of these versions."""
@@ -282,7 +283,7 @@ class Loader:
     def newer_counts(self, served: Served) -> RefreshedCounts | None:
         """The newest counts of the version, if they are newer than the served ones."""
         newest = RefreshedArtefacts(self.artefacts).newest(served.version.name)
-        is_newer = newest is not None and newest.cut.log_offset > served.cut.log_offset
+        is_newer = newest is not None and newest.cut > served.cut
         return newest if is_newer else None
 
     def refreshed(self, served: Served, counts: RefreshedCounts, now: int) -> Served:

@@ -58,12 +58,12 @@ class CountRefresher:
         return {one.solution_version for one in campaigns if one.solution_version is not None}
 
     def is_behind(self) -> bool:
-        """True if the log holds more than the newest counts of a served version."""
-        head = self.log.head()
+        """True if there are events or items that the newest counts of a served version lack."""
+        newest = newest_cut(self.log, self.catalogue)
         for name in self.served():
             before = self._folds.newest(name)
             cut = self.registry.get(SolutionVersion, name).cut if before is None else before.cut
-            if cut.log_offset < head:
+            if cut.lacks(newest):
                 return True
         return False
 
@@ -72,8 +72,8 @@ class CountRefresher:
         version = self.registry.get(SolutionVersion, name)
         before = self._folds.newest(name)
         done = version.cut if before is None else before.cut
-        cut = Cut(self.log.head(), max(now, done.as_of))
-        if version.artefact is None or cut.log_offset <= done.log_offset:
+        cut = newest_cut(self.log, self.catalogue, max(now, done.as_of))
+        if version.artefact is None or not done.lacks(cut):
             return None
         self.artefacts.sweep()  # left by an earlier update that died halfway
         card, arrays = self.artefacts.load(version.artefact)
@@ -101,6 +101,11 @@ class CountRefresher:
         return refresh_model(model, data_of_rows(rows, log, catalogue, cut, selection))
 
 
+def newest_cut(log: EventLog, catalogue: Catalogue, as_of: int = 0) -> Cut:
+    """All events and items that there are."""
+    return Cut(log.head(), as_of, catalogue.item_changes())
+
+
 def data_of_rows(
     rows: KeptRows, log: EventLog, catalogue: Catalogue, cut: Cut, selection: TrainingSelection
 ) -> TrainingData:
@@ -121,10 +126,9 @@ _NEXT = "What is served goes on with the counts it has, and it is tried again; i
 _WITHIN = DAY
 
 
-def are_behind(live: Iterable[LiveModel], log: EventLog) -> bool:
-    """True if the log holds more than a served model has counted."""
-    known = [one.current.cut.log_offset for one in live if one.is_ready]
-    return bool(known) and min(known) < log.head()
+def are_behind(live: Iterable[LiveModel], newest: Cut) -> bool:
+    """True if there are events or items that a served model lacks."""
+    return any(one.current.cut.lacks(newest) for one in live if one.is_ready)
 
 
 def refresh_served(

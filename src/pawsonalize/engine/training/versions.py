@@ -29,6 +29,7 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved, new_resource_name
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion, TrainingMode, Tuning
 from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.erasures import ErasedLookup
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.group_usage import GroupDays
@@ -66,6 +67,7 @@ class SolutionVersions:
 
     registry: Registry
     log: EventLog
+    catalogue: Catalogue
     artefacts: ArtefactStore
     erased: ErasedLookup
     limit: TrainingLimit
@@ -131,7 +133,7 @@ class SolutionVersions:
             settings=trained.settings,
             selection=with_meanings(trained.selection, self.log.event_types),
             tuning=trained.tuning,
-            cut=Cut(self.log.head(), as_of),
+            cut=Cut(self.log.head(), as_of, self.catalogue.item_changes()),
             code_version=__version__,
         )
         changes = {field: value for field, value in given.items() if value is not None}

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
-from sqlalchemy import Table, bindparam, delete, func, select
+from sqlalchemy import Connection, Table, bindparam, delete, func, select
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
 from pawsonalize.domain.statuses import Stay
-from pawsonalize.storage.statements import PreparedSelect, upsert
+from pawsonalize.storage.statements import PreparedSelect, insert, upsert
 from pawsonalize.storage.table_access import GroupTables
-from pawsonalize.storage.tables import items, schemas, stays, users
+from pawsonalize.storage.tables import items, log_marks, schemas, stays, users
 
 Value = str | float | None
 """An attribute's value."""
@@ -19,6 +19,7 @@ Value = str | float | None
 _ENCODE = msgspec.json.Encoder(order="deterministic").encode
 _DECODE = msgspec.json.Decoder(dict[str, Value]).decode
 _DECODE_FIELDS = msgspec.json.Decoder(tuple[SchemaField, ...]).decode
+_ITEM_CHANGES = "changes of items"
 _ATTRIBUTES_OF = PreparedSelect(
     select(users.c.attributes).where(
         users.c.dataset_group == bindparam("group"), users.c.user_id == bindparam("user")
@@ -49,6 +50,11 @@ class Catalogue(GroupTables):
     def put_items(self, batch: Sequence[Item]) -> None:
         """Insert or replace, in one transaction."""
         self._put(items, batch, "item_id", "created_at")
+
+    def item_changes(self) -> int:
+        """Number of changes of items so far, in all dataset groups. Read it before the items."""
+        mark = select(log_marks.c.offset).where(log_marks.c.name == _ITEM_CHANGES)
+        return self._scalar(mark) or 0
 
     def put_users(self, batch: Sequence[User]) -> None:
         """Insert or replace, in one transaction."""
@@ -88,7 +94,9 @@ class Catalogue(GroupTables):
 
     def erase_items(self) -> int:
         """Delete every item; returns how many there were."""
-        return self._execute(delete(items).where(self._mine(items)))
+        with self._database.writing() as connection:
+            _count_change(connection)
+            return connection.execute(delete(items).where(self._mine(items))).rowcount
 
     def erase_users(self) -> int:
         """Delete every user's attributes; returns how many users had some."""
@@ -127,3 +135,12 @@ class Catalogue(GroupTables):
         ]
         with self._database.writing() as connection:
             upsert(connection, table, rows)
+            if table is items:
+                _count_change(connection)
+
+
+def _count_change(connection: Connection) -> None:
+    # Added in the database, whose lock on the row puts the numbers into the order of commits.
+    more = {"offset": log_marks.c.offset + 1}
+    first = insert(connection, log_marks).values(name=_ITEM_CHANGES, offset=1)
+    connection.execute(first.on_conflict_do_update(index_elements=["name"], set_=more))

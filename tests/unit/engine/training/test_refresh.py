@@ -185,6 +185,12 @@ def test_a_deleted_solution_leaves_no_folds(
     assert artefacts.locations("") == []
 
 
+def test_a_fold_of_before_changes_of_items_were_counted_is_found() -> None:
+    assert RefreshedCounts.at("v.counts-00000000000000000009-7") == RefreshedCounts("v", Cut(9, 7))
+    newer = RefreshedCounts("v", Cut(9, 7, 1))
+    assert RefreshedCounts.at(newer.location) == newer
+
+
 def test_a_fold_that_dies_leaves_the_version_as_it_was(
     world: World, folder: CountRefresher, artefacts: ArtefactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
