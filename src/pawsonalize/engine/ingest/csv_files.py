@@ -33,7 +33,8 @@ _SAMPLE = 4_096
 _SURE = 0.4  # so many of every second byte are zeros in UTF-16 of any European language
 _DAMAGED = re.compile("[\udc80-\udcff]")
 _OTHERS = re.compile("[^\0-\x7f\udc80-\udcff]")
-_DAMAGE = "pawsonalize.damage"
+DAMAGE = "\udcff"  # a lone surrogate, which no encoding has; in UTF-8 it is a byte that none has
+_MARKING = "pawsonalize.damage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +68,11 @@ def read_text_form(encoding: str | None, separator: str | None) -> TextForm:
     return TextForm(name, found)
 
 
-def in_utf8(stream: BinaryIO, encoding: str | None = None) -> tuple[BinaryIO, str]:
-    """The seekable stream's text as UTF-8, and its encoding; InvalidInput if it is no text file."""
+def as_text(stream: BinaryIO, encoding: str | None = None) -> tuple[io.TextIOWrapper, str]:
+    """The seekable stream's text, and its encoding; InvalidInput if it is no text file.
+
+    What cannot be decoded is `DAMAGE`.
+    """
     start = stream.read(len(_ZIP))
     stream.seek(0)
     if start == _ZIP:
@@ -78,9 +82,7 @@ def in_utf8(stream: BinaryIO, encoding: str | None = None) -> tuple[BinaryIO, st
     with report_damage():
         name = encoding or _encoding_of(stream)
         stream.seek(0)
-    if name == UTF8:
-        return stream, name
-    return io.BufferedReader(_Recoded(stream, name)), name
+    return _Text(stream, name, _MARKING, newline="\n"), name
 
 
 def separator_of(line: str) -> str:
@@ -107,35 +109,17 @@ def report_damage() -> Iterator[None]:
         ) from error
 
 
-class _Recoded(io.RawIOBase):
-    """The text of a stream, in UTF-8."""
-
-    def __init__(self, stream: BinaryIO, encoding: str) -> None:
-        self._stream = stream
-        self._decoder = codecs.getincrementaldecoder(encoding)(_DAMAGE)
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
-        read = b"?"
-        while read and not self._rest:
-            read = self._stream.read(_SAMPLE)
-            text = self._decoder.decode(read, final=not read)
-            self._rest = text.encode(UTF8, "surrogateescape")
-        piece, self._rest = self._rest[: len(buffer)], self._rest[len(buffer) :]
-        buffer[: len(piece)] = piece
-        return len(piece)
+class _Text(io.TextIOWrapper):
+    def __del__(self) -> None:
+        """Leave the stream open: whoever opened it closes it."""
 
 
-def _keep_damage(error: UnicodeError) -> tuple[str, int]:
-    """A byte that is never one of UTF-8 in place of what cannot be decoded."""
+def _mark_damage(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeDecodeError)
-    return "\udcff", error.end
+    return DAMAGE, error.end
 
 
-codecs.register_error(_DAMAGE, _keep_damage)
+codecs.register_error(_MARKING, _mark_damage)
 
 
 def _encoding_of(stream: BinaryIO) -> str:
@@ -205,8 +189,8 @@ class ImportReport:
 
 
 MAX_FIELD_CHARS = 20_480  # Amazon Personalize's limit for the longest kind of field, a text
-_MAX_LINE_BYTES = 1 << 20
-_BOM = b"\xef\xbb\xbf"
+_MAX_LINE_CHARS = 1 << 20
+_BOM = "\ufeff"
 DETECTED = TextForm()
 
 
@@ -223,10 +207,10 @@ class CsvTable:
 
     def __init__(self, stream: BinaryIO, form: TextForm = DETECTED) -> None:
         csv.field_size_limit(MAX_FIELD_CHARS)
-        text, self.encoding = in_utf8(stream, form.encoding)
+        text, self.encoding = as_text(stream, form.encoding)
         self._source = stream
         self._lines = _Lines(text)
-        separator = form.separator or separator_of(self._lines.first())
+        separator = form.separator or separator_of(self._lines.first)
         self._reader = csv.reader(self._lines, strict=True, delimiter=separator)
         self.header: tuple[str, ...] = ()
         self.header = self._read_header()
@@ -275,7 +259,6 @@ class CsvTable:
     def _next(self) -> CsvRow | RowError | None:
         while True:
             first = self._lines.line + 1
-            self._lines.undecodable = False
             try:
                 values = next(self._reader)
             except StopIteration:
@@ -286,11 +269,10 @@ class CsvTable:
                 if last > first:
                     reason += f" (a quote is left open: lines {first} to {last} were skipped)"
                 return RowError(first, None, reason)
-            if self._lines.undecodable:
-                reason = f"is not {self.encoding.upper()} text"
-                named = zip(self.header, values, strict=False)
-                column = next((name for name, value in named if "\ufffd" in value), None)
-                return RowError(first, column, reason)
+            damaged = next((at for at, value in enumerate(values) if DAMAGE in value), None)
+            if damaged is not None:
+                column = self.header[damaged] if damaged < len(self.header) else None
+                return RowError(first, column, f"is not {self.encoding.upper()} text")
             if values:
                 return CsvRow(first, values)
 
@@ -300,49 +282,35 @@ class _LineTooLong(Exception):
 
 
 class _Lines:
-    """The lines of UTF-8 text, never holding more than one; counts as it goes."""
+    """The lines of a text, never holding more than one; counts as it goes."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._first: bytes | None = None
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
         self.line = 0
-        self.undecodable = False
-
-    def first(self) -> str:
-        """The first line, before it is read."""
-        self._first = self._read()
-        return self._first.removeprefix(_BOM).decode(errors="replace")
+        self.first = self._read().removeprefix(_BOM)
 
     def __iter__(self) -> "_Lines":
         return self
 
     def __next__(self) -> str:
-        data = self._read()
-        if not data:
+        line = self._read() if self.line else self.first
+        if not line:
             raise StopIteration
         self.line += 1
-        if self.line == 1:
-            data = data.removeprefix(_BOM)
-        if _is_cut(data):
+        if _is_cut(line):
             while _is_cut(self._read()):
                 pass
-            raise _LineTooLong(f"is longer than {_MAX_LINE_BYTES:,} bytes")
-        try:
-            return data.decode()
-        except UnicodeDecodeError:
-            self.undecodable = True
-            return data.decode(errors="replace")
+            raise _LineTooLong(f"is longer than {_MAX_LINE_CHARS:,} characters")
+        return line
 
-    def _read(self) -> bytes:
-        if self._first is not None:
-            data, self._first = self._first, None
-            return data
+    def _read(self) -> str:
         with report_damage():
-            return self._stream.readline(_MAX_LINE_BYTES)
+            return self._text.readline(_MAX_LINE_CHARS)
 
 
-def _is_cut(data: bytes) -> bool:
-    return len(data) >= _MAX_LINE_BYTES - len(_BOM) and not data.endswith(b"\n")
+def _is_cut(line: str) -> bool:
+    # The first line may have lost its mark.
+    return len(line) >= _MAX_LINE_CHARS - len(_BOM) and not line.endswith("\n")
 
 
 _REASONS = {  # parts of the messages of Python's reader, and better words

@@ -10,7 +10,7 @@ import msgspec
 
 from pawsonalize.domain.errors import InputTooLarge, InvalidInput
 from pawsonalize.engine.ingest.animal_form import FIELDS, AnimalForm
-from pawsonalize.engine.ingest.csv_files import UTF8, in_utf8, read_text_form
+from pawsonalize.engine.ingest.csv_files import UTF8, as_text, read_text_form
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode, likely_name
 from pawsonalize.wings.feeds.asm3 import image_service, is_asm3_csv, read_asm3_csv, read_asm3_json
 from pawsonalize.wings.feeds.petfinder import (
@@ -208,8 +208,8 @@ def read_feed(
 
 
 def _decoded(content: bytes, encoding: str | None) -> tuple[bytes, str]:
-    stream, found = in_utf8(BytesIO(content), encoding)
-    text = stream.read(MAX_FEED_BYTES + 1)
+    stream, found = as_text(BytesIO(content), encoding)
+    text = stream.read(MAX_FEED_BYTES + 1).encode(UTF8, "surrogateescape")
     if len(text) > MAX_FEED_BYTES:
         raise InputTooLarge(f"a feed may have {MAX_FEED_BYTES >> 20} MB: split it, with --delta")
     return text, found

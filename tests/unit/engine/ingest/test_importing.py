@@ -192,7 +192,7 @@ def test_oversized_fields_and_lines_cost_their_row() -> None:
     found = errors(f"{HEADER}\n{good}1,{field},1656408773\n{good}{line}\n{good}")
     assert [error[0] for error in found] == [3, 5]
     assert "20,480 characters" in found[0][2]
-    assert "1,048,576 bytes" in found[1][2]
+    assert "1,048,576 characters" in found[1][2]
 
 
 def test_a_file_that_cannot_be_an_import_says_what_to_do(subtests: pytest.Subtests) -> None:
