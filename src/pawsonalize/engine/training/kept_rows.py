@@ -28,29 +28,67 @@ from pawsonalize.storage.events.event_log import EventLog, TrainingRow
 
 _BATCH = 50_000
 _PRE = "rows."
-VISITORS = f"{_PRE}visitors"
-_Codes = dict[str, int]
+_VISITORS, _FACETS = "visitors", "said"
+VISITORS = f"{_PRE}{_VISITORS}"
+# Arrays of names and of codes, as artefacts have them: of visitors, items, event types, facets.
+_CODED = (
+    (_VISITORS, "visitor"),
+    ("item_ids", "item"),
+    ("event_types", "event_type"),
+    ("told", _FACETS),
+)
+
+
+class NameCodes(dict[str, int]):
+    """Numbers names in the order in which they are first looked up."""
+
+    def __missing__(self, name: str) -> int:
+        return self.setdefault(name, len(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """A column of names, as codes that number them; -1 is no name."""
+
+    names: tuple[str, ...]
+    codes: NDArray[np.int32]
+
+    def read(self, rows: NDArray[np.intp]) -> list[Any]:
+        """The names of these rows, None for none."""
+        names = (*self.names, None)  # -1 reads the last
+        return [names[code] for code in self.codes[rows].tolist()]
+
+    def plus(self, new: "Coded", renamed: Mapping[str, str]) -> "Coded":
+        """Return this column, some of its names renamed, then the new one."""
+        known = NameCodes()
+        parts = [
+            np.array([*(known[renamed.get(name, name)] for name in one.names), -1])[one.codes]
+            for one in (self, new)
+        ]
+        return Coded(tuple(known), np.concatenate(parts).astype(np.int32))
+
+    def selected(self, rows: slice | NDArray[np.bool_]) -> "Coded":
+        """These rows, and the names that they use, in the order in which they are used."""
+        codes = self.codes[rows]
+        used, first = np.unique(codes[codes >= 0], return_index=True)
+        used = used[np.argsort(first)]
+        new = np.full(len(self.names) + 1, -1, np.int32)
+        new[used] = np.arange(len(used), dtype=np.int32)
+        return Coded(tuple(self.names[code] for code in used.tolist()), new[codes])
 
 
 @dataclass(frozen=True, slots=True)
 class KeptRows:
-    """Rows of the log in its order, as columns of codes, also those sent later than the cut.
+    """Rows of the log in its order, as columns, also those sent later than the cut.
 
-    `visitors` name each visitor by a digest of their key, so an artefact holds no ids.
-    `facet_texts` has the facets of events; no other properties are kept. The columns have equal
-    length. `value` is NaN for an event without one, `facets` is -1 for an event without facets.
+    `names` are of visitors, items, event types and facets. A visitor is named by a digest of their
+    key, so an artefact holds no ids. Of the properties of events only their facets are kept, as
+    texts. `value` is NaN for an event without one.
     """
 
-    visitors: tuple[str, ...]
-    item_ids: tuple[str, ...]
-    event_types: tuple[str, ...]
-    facet_texts: tuple[str, ...]
-    visitor: NDArray[np.int32]
-    item: NDArray[np.int32]
-    event_type: NDArray[np.int32]
+    names: tuple[Coded, ...]
     time: NDArray[np.int64]
     value: NDArray[np.float64]
-    facets: NDArray[np.int32]
 
     def __len__(self) -> int:
         return len(self.time)
@@ -58,97 +96,70 @@ class KeptRows:
     @classmethod
     def of(cls, rows: Iterable[TrainingRow], reader: FacetReader) -> "KeptRows":
         """These rows, with the facets that the reader knows."""
-        columns = (array("i"), array("i"), array("i"), array("q"), array("d"), array("i"))
-        visitor, item, event_type, time, value, facets = columns
-        keys, digests, items, types, texts = (dict[str, int]() for _ in range(5))
+        names = tuple(NameCodes() for _ in _CODED)
+        codes = tuple(array("i") for _ in _CODED)
+        visitor, item, event_type, facets = codes
+        digests, items, types, texts = names
+        time, value, keys = array("q"), array("d"), dict[str, int]()
         for key, item_id, kind, sent_at, amount, properties in rows:
             code = keys.get(key)
-            if code is None:
-                code = keys[key] = digests.setdefault(digest(key), len(digests))
+            if code is None:  # a digest takes longer than a look
+                code = keys[key] = digests[digest(key)]
             visitor.append(code)
-            item.append(items.setdefault(item_id, len(items)))
-            event_type.append(types.setdefault(kind, len(types)))
+            item.append(items[item_id])
+            event_type.append(types[kind])
             time.append(sent_at)
             value.append(np.nan if amount is None else amount)
             text = None if properties is None else as_properties(reader.of_properties(properties))
-            facets.append(-1 if text is None else texts.setdefault(text, len(texts)))
-        arrays = (np.asarray(column) for column in columns)
-        return cls(tuple(digests), tuple(items), tuple(types), tuple(texts), *arrays)
+            facets.append(-1 if text is None else texts[text])
+        coded = (Coded(tuple(of), np.asarray(one)) for of, one in zip(names, codes, strict=True))
+        return cls(tuple(coded), np.asarray(time), np.asarray(value))
 
     def plus(self, new: "KeptRows", bound: Mapping[str, str]) -> "KeptRows":
         """These rows, then the new ones; `bound` has users of sessions that became known since."""
-        keys = _codes(self.visitors)
-        owner = np.arange(len(keys))
-        for session, user in bound.items():
-            code = keys.get(digest(visitor_key(None, session)))
-            if code is not None:
-                owner[code] = keys.setdefault(digest(visitor_key(user, None)), len(keys))
-        items, types, texts = map(_codes, (self.item_ids, self.event_types, self.facet_texts))
-        return KeptRows(  # the codes first: they give numbers to the new names
-            visitor=_joined(owner[self.visitor], keys, new.visitors, new.visitor),
-            item=_joined(self.item, items, new.item_ids, new.item),
-            event_type=_joined(self.event_type, types, new.event_types, new.event_type),
-            facets=_joined(self.facets, texts, new.facet_texts, new.facets),
-            visitors=tuple(keys),
-            item_ids=tuple(items),
-            event_types=tuple(types),
-            facet_texts=tuple(texts),
-            time=np.concatenate([self.time, new.time]),
-            value=np.concatenate([self.value, new.value]),
+        users = {
+            digest(visitor_key(None, session)): digest(visitor_key(user, None))
+            for session, user in bound.items()
+        }
+        both = zip(self.names, new.names, (users, {}, {}, {}), strict=True)
+        return KeptRows(
+            tuple(old.plus(added, renamed) for old, added, renamed in both),
+            np.concatenate([self.time, new.time]),
+            np.concatenate([self.value, new.value]),
         )
 
     def newest(self, count: int) -> "KeptRows":
         """The last so many rows, and the names that they use."""
-        if count >= len(self):
-            return self
-        return self._selected(slice(len(self) - count, len(self)))
+        return self if count >= len(self) else self._selected(slice(len(self) - count, len(self)))
 
     def without(self, visitors: Collection[str]) -> "KeptRows":
         """The rows but for those of these visitors, named by digests."""
-        gone = np.array([name in visitors for name in self.visitors], np.bool_)
-        return self._selected(~gone[self.visitor] if len(gone) else slice(None))
+        of_rows = self.names[0]
+        gone = np.array([name in visitors for name in of_rows.names], np.bool_)
+        return self._selected(~gone[of_rows.codes] if len(gone) else slice(None))
 
     def _selected(self, rows: slice | NDArray[np.bool_]) -> "KeptRows":
-        visitors, visitor = _recoded(self.visitors, self.visitor[rows])
-        item_ids, item = _recoded(self.item_ids, self.item[rows])
-        event_types, event_type = _recoded(self.event_types, self.event_type[rows])
-        texts, facets = _recoded(self.facet_texts, self.facets[rows])
-        columns = (visitor, item, event_type, self.time[rows], self.value[rows], facets)
-        return KeptRows(visitors, item_ids, event_types, texts, *columns)
+        names = tuple(column.selected(rows) for column in self.names)
+        return KeptRows(names, self.time[rows], self.value[rows])
 
     def sent_by(self, moment: int) -> Iterator[TrainingRow]:
         """The rows with `sent_at <= moment`, each visitor under their digest."""
         there = np.flatnonzero(self.time <= moment)
         for start in range(0, len(there), _BATCH):
             part = there[start : start + _BATCH]
-            columns = (self.visitor, self.item, self.event_type, self.time, self.value, self.facets)
-            for visitor, item, kind, time, value, facets in zip(
-                *(column[part].tolist() for column in columns), strict=True
-            ):
-                yield (
-                    self.visitors[visitor],
-                    self.item_ids[item],
-                    self.event_types[kind],
-                    time,
-                    None if isnan(value) else value,
-                    None if facets < 0 else self.facet_texts[facets],
-                )
+            *said, facets = (column.read(part) for column in self.names)
+            value = [None if isnan(value) else value for value in self.value[part].tolist()]
+            yield from zip(*said, self.time[part].tolist(), value, facets, strict=True)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The rows as plain arrays, named `rows.…`."""
-        digests = np.array([int(digest, 16) for digest in self.visitors], np.uint64)
-        arrays = {
-            **pack_strings("item_ids", self.item_ids),
-            **pack_strings("event_types", self.event_types),
-            **pack_strings("told", self.facet_texts),
-            "visitors": digests,
-            "visitor": self.visitor,
-            "item": self.item,
-            "event_type": self.event_type,
-            "time": self.time,
-            "value": self.value,
-            "said": self.facets,
-        }
+        arrays: dict[str, NDArray[Any]] = {"time": self.time, "value": self.value}
+        for column, (names, codes) in zip(self.names, _CODED, strict=True):
+            arrays[codes] = column.codes
+            if names == _VISITORS:
+                arrays[names] = np.array([int(one, 16) for one in column.names], np.uint64)
+            else:
+                arrays |= pack_strings(names, column.names)
         return {f"{_PRE}{name}": array for name, array in arrays.items()}
 
     @staticmethod
@@ -164,27 +175,24 @@ class KeptRows:
         if not own:
             return None
         time = take(own, "time", np.int64, (None,))
-        rows = cls(
-            visitors=tuple(
-                f"{one:016x}" for one in take(own, "visitors", np.uint64, (None,)).tolist()
-            ),
-            item_ids=unpack_strings("item_ids", own),
-            event_types=unpack_strings("event_types", own),
-            facet_texts=unpack_strings("told", own),
-            visitor=take(own, "visitor", np.int32, time.shape),
-            item=take(own, "item", np.int32, time.shape),
-            event_type=take(own, "event_type", np.int32, time.shape),
-            time=time,
-            value=take(own, "value", np.float64, time.shape),
-            facets=take(own, "said", np.int32, time.shape),
-        )
-        check_codes("rows.visitor", rows.visitor, len(rows.visitors))
-        check_codes("rows.item", rows.item, len(rows.item_ids))
-        check_codes("rows.event_type", rows.event_type, len(rows.event_types))
-        check_codes("rows.said", rows.facets[rows.facets >= 0], len(rows.facet_texts))
-        if len(set(rows.visitors)) < len(rows.visitors):
+
+        def column(names: str, name: str) -> Coded:
+            if names == _VISITORS:
+                numbers = take(own, names, np.uint64, (None,)).tolist()
+                found = tuple(f"{number:016x}" for number in numbers)
+            else:
+                found = unpack_strings(names, own)
+            codes = take(own, name, np.int32, time.shape)
+            # All but its facets is known of every event.
+            check_codes(
+                f"{_PRE}{name}", codes[codes >= 0] if name == _FACETS else codes, len(found)
+            )
+            return Coded(found, codes)
+
+        coded = tuple(column(*names) for names in _CODED)
+        if len(set(coded[0].names)) < len(coded[0].names):
             raise CorruptArtefact("array 'rows.visitors' names a visitor twice")
-        return rows
+        return cls(coded, time, take(own, "value", np.float64, time.shape))
 
 
 def digest(key: str) -> str:
@@ -203,29 +211,6 @@ def digests(users: Iterable[str], sessions: Iterable[str]) -> set[str]:
     keys = [visitor_key(user, None) for user in users]
     keys += [visitor_key(None, session) for session in sessions]
     return set(map(digest, keys))
-
-
-def _recoded(
-    names: tuple[str, ...], codes: NDArray[np.int32]
-) -> tuple[tuple[str, ...], NDArray[np.int32]]:
-    """The names that the codes use, in the order in which they are used; -1 stays -1."""
-    used, first = np.unique(codes[codes >= 0], return_index=True)
-    used = used[np.argsort(first)]
-    new = np.full(len(names) + 1, -1, np.int32)
-    new[used] = np.arange(len(used), dtype=np.int32)
-    return tuple(names[code] for code in used.tolist()), new[codes]
-
-
-def _codes(names: Iterable[str]) -> _Codes:
-    return {name: code for code, name in enumerate(names)}
-
-
-def _joined(
-    old: NDArray[np.integer], codes: _Codes, names: Iterable[str], new: NDArray[np.int32]
-) -> NDArray[np.int32]:
-    """The old codes, then the new ones in `codes`, where names without a code get one."""
-    found = [codes.setdefault(name, len(codes)) for name in names]
-    return np.concatenate([old, np.array([*found, -1])[new]]).astype(np.int32)  # -1 stays -1
 
 
 _END_OF_TIME = 2**62

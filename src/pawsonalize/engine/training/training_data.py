@@ -19,7 +19,7 @@ from pawsonalize.domain.events import (
 )
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import DISTANCE, FacetReader, item_attributes
-from pawsonalize.engine.training.kept_rows import digest, digest_number
+from pawsonalize.engine.training.kept_rows import NameCodes, digest, digest_number
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.solutions import Cut, TrainingSelection
 from pawsonalize.recipes.counts.counting import EventCounts
@@ -197,13 +197,6 @@ def marked_training_data(
     columns.add(_rows(log, early.log_offset, cut, progress))
     data, order = columns.data()
     return data, order < marked
-
-
-class NameCodes(dict[str, int]):
-    """Numbers names in the order in which they are first looked up."""
-
-    def __missing__(self, name: str) -> int:
-        return self.setdefault(name, len(self))
 
 
 def type_code(types: NameCodes, kind: str) -> int:

@@ -15,12 +15,8 @@ from numpy.typing import NDArray
 from pawsonalize.domain.events import DISLIKE, RETURN, EventTypes, plain_spelling
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import FacetReader, item_attributes
-from pawsonalize.engine.training.training_data import (
-    NameCodes,
-    event_facet_columns,
-    stays_of,
-    type_code,
-)
+from pawsonalize.engine.training.kept_rows import NameCodes
+from pawsonalize.engine.training.training_data import event_facet_columns, stays_of, type_code
 from pawsonalize.kinds.solutions import TrainingSelection
 from pawsonalize.recipes.data import Facet, FacetColumn, Facets, Returned, TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue

@@ -182,12 +182,12 @@ def test_the_newest_rows_keep_only_the_names_that_they_use() -> None:
         ]
     )
     newest = rows.newest(2)
-    assert (len(newest.visitors), newest.item_ids) == (2, ("b", "c"))
-    assert newest.event_types == ("like", "view")
-    assert newest.facet_texts == ('{"DEVICE":"tablet"}',)
+    assert (len(newest.names[0].names), newest.names[1].names) == (2, ("b", "c"))
+    assert newest.names[2].names == ("like", "view")
+    assert newest.names[3].names == ('{"DEVICE":"tablet"}',)
     assert list(newest.sent_by(9)) == list(rows.sent_by(9))[1:]
     assert rows.newest(9) is rows
-    assert rows.newest(0).item_ids == ()
+    assert rows.newest(0).names[1].names == ()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
