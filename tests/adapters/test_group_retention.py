@@ -11,7 +11,7 @@ from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.training.solutions import DatasetGroups
 from pawsonalize.engine.upkeep import retention as retention_room
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, encode
-from pawsonalize.engine.upkeep.retention import EventRetention, GroupEventRetention
+from pawsonalize.engine.upkeep.retention import EventRetention, forget_early
 from pawsonalize.engine.upkeep.verification import mend
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.storage.database import Database
@@ -20,7 +20,7 @@ from tests.archive_world import MIDNIGHT, ArchiveWorld, received
 
 SHORT, LONG = 7, 30
 LATER = MIDNIGHT + SHORT * DAY
-Retention = Callable[[int], GroupEventRetention]
+Retention = Callable[[int, int], int]
 
 
 @pytest.fixture
@@ -42,13 +42,11 @@ def retention(world: ArchiveWorld, database: Database) -> Retention:
     DatasetGroups(registry).create("brief", MIDNIGHT, {"event_days": SHORT})
     DatasetGroups(registry).create("other", MIDNIGHT)
 
-    def of(days: int) -> GroupEventRetention:
-        log, ledger = world.log, world.ledger
-        return GroupEventRetention(
-            EventRetention(log, world.start, ledger, world.objects, days), registry
-        )
+    def forget(days: int, now: int) -> int:
+        events = EventRetention(world.log, world.start, world.ledger, world.objects, days)
+        return forget_early(events, registry, now)
 
-    return of
+    return forget
 
 
 def groups(world: ArchiveWorld) -> list[str]:
@@ -59,27 +57,27 @@ def test_its_events_and_actions_leave_earlier_and_the_others_stay(
     world: ArchiveWorld, retention: Retention
 ) -> None:
     everything = world.logged()
-    assert retention(LONG).forget_old(LATER + HOUR - 1) == 0
-    assert retention(LONG).forget_old(LATER + 2 * HOUR) == 6
+    assert retention(LONG, LATER + HOUR - 1) == 0
+    assert retention(LONG, LATER + 2 * HOUR) == 6
     assert groups(world).count("brief") == 4
     assert groups(world).count("other") == 12
     assert world.findings() == [], "the archive still fits the log"
     assert world.archived() == world.replayed() == everything
-    assert retention(LONG).forget_old(LATER + 2 * HOUR) == 0
-    assert retention(LONG).forget_old(LATER + DAY) == 6
+    assert retention(LONG, LATER + 2 * HOUR) == 0
+    assert retention(LONG, LATER + DAY) == 6
 
 
 def test_no_dataset_group_keeps_its_events_longer_than_the_service(
     world: ArchiveWorld, retention: Retention
 ) -> None:
-    assert retention(SHORT).forget_old(LATER + DAY) == 0
-    assert retention(0).forget_old(LATER + DAY) == 12
+    assert retention(SHORT, LATER + DAY) == 0
+    assert retention(0, LATER + DAY) == 12
 
 
 def test_the_service_s_own_retention_goes_on_behind(
     world: ArchiveWorld, retention: Retention
 ) -> None:
-    retention(LONG).forget_old(LATER + DAY)
+    retention(LONG, LATER + DAY)
     of_all = EventRetention(world.log, world.start, world.ledger, world.objects, LONG)
     assert of_all.forget_old(MIDNIGHT + LONG * DAY + DAY) == 12
     assert world.logged() == []
@@ -91,17 +89,17 @@ def test_nothing_leaves_that_the_archive_does_not_hold(
     first = world.ledger.segments()[0]
     (world.folder / first.key).write_bytes(b"broken")
     with pytest.raises(CorruptArtefact, match="archive mend"):
-        retention(LONG).forget_old(LATER + DAY)
+        retention(LONG, LATER + DAY)
     assert len(groups(world)) == 24
     mend(world.log, world.erased)
-    assert retention(LONG).forget_old(LATER + DAY) == 12
+    assert retention(LONG, LATER + DAY) == 12
 
 
 def test_a_mended_object_keeps_what_left_the_table_early(
     world: ArchiveWorld, retention: Retention
 ) -> None:
     everything = world.archived()
-    retention(LONG).forget_old(LATER + DAY)
+    retention(LONG, LATER + DAY)
     first = world.ledger.segments()[0]
     name = ObjectName.parse(first.key)
     assert name is not None
@@ -116,7 +114,7 @@ def test_a_mended_object_keeps_what_left_the_table_early(
 def test_an_object_that_cannot_be_read_waits_for_a_copy_if_events_left_it_early(
     world: ArchiveWorld, retention: Retention
 ) -> None:
-    retention(LONG).forget_old(LATER + DAY)
+    retention(LONG, LATER + DAY)
     first = world.ledger.segments()[0]
     (world.folder / first.key).write_bytes(b"broken")
     assert mend(world.log, world.erased) == []

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep import retention
-from pawsonalize.engine.upkeep.retention import AnswerRetention
+from pawsonalize.engine.upkeep.retention import delete_answers, keep_days
 from pawsonalize.kinds.resource import first_recommendation_id, new_recommendation_id
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.animals.exposures import AnimalExposures
@@ -181,8 +182,9 @@ def test_answers_are_kept_for_so_many_days_or_for_ever_and_exposure_is_kept_long
     stored = [page(at, "a") for at in (0, 1, 2, DAY, 2 * DAY)]
     impressions.append(stored)
     shown = impressions.shown(T0)
-    assert AnswerRetention(impressions, 0).forget_old(T0 + 9_999 * DAY) == 0
-    assert AnswerRetention(impressions, 7).forget_old(T0 + 8 * DAY) == 3
+    delete = partial(delete_answers, impressions)
+    assert keep_days(0, "deleted", delete)(T0 + 9_999 * DAY) == 0
+    assert keep_days(7, "deleted", delete)(T0 + 8 * DAY) == 3
     assert impressions.pages("", 9) == bare(*stored[3:])
     assert impressions.shown(T0) == shown
     assert AnimalExposures(database).of(["a"]) == {"a": 5}

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.upkeep import retention
-from pawsonalize.engine.upkeep.retention import ArchiveRetention, EventRetention
+from pawsonalize.engine.upkeep.retention import EventRetention, delete_archived, keep_days
 from pawsonalize.engine.upkeep.verification import mend
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.histories import HistoryQuery
@@ -33,8 +34,9 @@ def events_of(world: ArchiveWorld, days: int = DAYS) -> EventRetention:
     return EventRetention(world.log, world.start, world.ledger, world.objects, days)
 
 
-def archive_of(world: ArchiveWorld, days: int) -> ArchiveRetention:
-    return ArchiveRetention(world.log, world.start, world.ledger, days)
+def forget_archived(world: ArchiveWorld, days: int, now: int) -> int:
+    delete = partial(delete_archived, world.log, world.start, world.ledger, days)
+    return keep_days(days, "deleted", delete)(now)
 
 
 def bound(world: ArchiveWorld) -> set[str]:
@@ -227,9 +229,9 @@ def test_whose_an_archived_session_is_stays_known_to_who_is_erased_later(
     world.archiver.archive_once()
     assert events_of(world).forget_old(LATER + DAY) == 2
     assert bound(world) == {"late", "other"}
-    archive_of(world, 9).forget_old(MIDNIGHT + (9 + 365) * DAY)
+    forget_archived(world, 9, MIDNIGHT + (9 + 365) * DAY)
     assert bound(world) == {"late", "other"}
-    archive_of(world, 9).forget_old(MIDNIGHT + (9 + 365) * DAY + HOUR)
+    forget_archived(world, 9, MIDNIGHT + (9 + 365) * DAY + HOUR)
     assert bound(world) == {"other"}
 
 
@@ -259,10 +261,10 @@ def test_archive_objects_go_when_they_are_old_and_their_events_have_left(
     world: ArchiveWorld,
 ) -> None:
     world.fill(hours=5)
-    assert archive_of(world, 9).forget_old(LATER + 9 * DAY) == 0, "the table has them still"
+    assert forget_archived(world, 9, LATER + 9 * DAY) == 0, "the table has them still"
     events_of(world).forget_old(LATER + 3 * HOUR)
-    assert archive_of(world, 0).forget_old(LATER + 99 * DAY) == 0
-    assert archive_of(world, 9).forget_old(MIDNIGHT + 9 * DAY + 2 * HOUR) == 2
+    assert forget_archived(world, 0, LATER + 99 * DAY) == 0
+    assert forget_archived(world, 9, MIDNIGHT + 9 * DAY + 2 * HOUR) == 2
     world.compaction().delete_leftovers(LATER)
     assert [row.offset for row in world.replayed()] == [7, 8, 9, 10, 11, 12, 13, 14, 15]
     assert len(world.object_keys()) == 3
@@ -274,6 +276,6 @@ def test_the_last_archive_object_stays_so_that_archiving_goes_on_after_it(
 ) -> None:
     world.fill(hours=3)
     events_of(world).forget_old(LATER + DAY)
-    assert archive_of(world, 9).forget_old(LATER + 99 * DAY) == 2
+    assert forget_archived(world, 9, LATER + 99 * DAY) == 2
     assert world.ledger.planned_through() == world.log.head()
     assert world.archiver.archive_once() == 0

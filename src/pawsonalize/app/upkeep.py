@@ -38,7 +38,7 @@ from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.served import Loader
 from pawsonalize.engine.training.kept_rows import ErasedRows
 from pawsonalize.engine.training.retraining.record import RETRAINING
-from pawsonalize.engine.training.versions import VersionRetention
+from pawsonalize.engine.training.versions import delete_old_versions
 from pawsonalize.engine.upkeep import retention
 from pawsonalize.engine.upkeep.archiver import Archiver, Compaction
 from pawsonalize.engine.upkeep.deletions import Deletions, VisitorFiles
@@ -228,23 +228,25 @@ def _deletions(
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
     log, ledger, objects = adapters.log, adapters.ledger, adapters.objects
     start = LogStart(adapters.database)
-    answers = retention.AnswerRetention(adapters.impressions, settings.impression_days)
-    yield "delete old answers", answers.forget_old
+    keep, days = retention.keep_days, settings.impression_days
+    answers = partial(retention.delete_answers, adapters.impressions)
+    yield "delete old answers", keep(days, "old answers deleted", answers)
     events = retention.EventRetention(log, start, ledger, objects, settings.event_days, stopped)
     yield "let old events leave the table", events.forget_old
-    groups = retention.GroupEventRetention(events, adapters.registry)
-    yield "let events leave the table early", groups.forget_old
-    archived = retention.ArchiveRetention(log, start, ledger, settings.archive_days)
-    yield "delete old archive objects", archived.forget_old
+    early = partial(retention.forget_early, events, adapters.registry)
+    yield "let events leave the table early", early
+    days = settings.archive_days
+    archived = partial(retention.delete_archived, log, start, ledger, days)
+    yield "delete old archive objects", keep(days, "old archive objects let go", archived)
     for _, upkeep_of in parts("upkeep"):
         yield from upkeep_of(settings, adapters, stopped)
     sizes = adapters.erased_archive.index.sizes
     compaction = Compaction(ledger, objects, stopped=stopped, sizes=sizes)
     yield "compact the archive", partial(compaction.compact, at_most=_DAYS_AT_ONCE)
-    registry, keep = adapters.registry, settings.keep_versions
-    versions = VersionRetention(registry, adapters.versions, adapters.work, keep)
-    yield "delete old versions", lambda _now: versions.delete_old()
-    yield "delete old jobs", retention.JobRetention(registry, _JOBS, settings.job_days).delete_old
+    old = partial(delete_old_versions, adapters.versions, adapters.work, settings.keep_versions)
+    yield "delete old versions", lambda _now: old()
+    jobs = partial(retention.delete_jobs, adapters.registry, _JOBS)
+    yield "delete old jobs", keep(settings.job_days, "old records of jobs deleted", jobs)
     work, run_days = adapters.work, settings.run_retention_days
     yield "delete old runs", lambda now: work.forget(RETRAINING, now - run_days * DAY)
     audit, audit_days = adapters.audit, settings.audit_days
@@ -252,17 +254,16 @@ def _deletions(
     usage, usage_days = GroupDays(adapters.database), settings.usage_days
     yield "delete old counts of use", lambda now: usage.forget(now // DAY - usage_days)
     for kind, days in (("exports", settings.export_days), ("imports", settings.import_days)):
-        yield f"delete old {kind}", _file_retention(settings, kind, days).delete_old
+        files = _delete_files(settings, kind)
+        yield f"delete old {kind}", keep(days, "old files deleted", files, folder=kind)
     yield "delete what is left of models", lambda _now: adapters.artefacts.sweep()
 
 
-def _file_retention(
-    settings: Settings, kind: str, days: int
-) -> retention.FileRetention | retention.ObjectRetention:
+def _delete_files(settings: Settings, kind: str) -> Callable[[int], int]:
     if url := settings.bucket_url(kind):
-        return retention.ObjectRetention(open_objects(url, hurried=True), kind, days)
+        return partial(retention.delete_objects, open_objects(url, hurried=True))
     (folder,) = settings.job_folders(kind, settings.data_dir)
-    return retention.FileRetention(folder, days)
+    return partial(retention.delete_files, folder)
 
 
 def reader_of(adapters: Adapters) -> Reader:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -248,48 +249,42 @@ def _as_wished(existing: SolutionVersion, wishes: Mapping[str, Any]) -> Solution
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class VersionRetention:
-    """Keeps the newest ACTIVE versions of each solution, `keep` of them, and all needed; 0: all."""
+def delete_old_versions(versions: SolutionVersions, work: WorkTable, keep: int) -> int:
+    """Keep each solution's `keep` newest ACTIVE versions, and all needed; returns how many go.
 
-    registry: Registry
-    versions: SolutionVersions
-    work: WorkTable
-    keep: int
-
-    def delete_old(self) -> int:
-        """Delete what is not kept; returns how many versions those were."""
-        deleted = 0
-        for solution in list(self.registry.all(Solution)) if self.keep else ():
-            for version in self._old(solution):
-                try:
-                    self.versions.delete(version.name)
-                except (Conflict, NotFound):  # it is needed after all, or another server was faster
-                    continue
+    0 keeps all.
+    """
+    deleted, registry = 0, versions.registry
+    for solution in list(registry.all(Solution)) if keep else ():
+        for name in _old(registry, work, solution, keep):
+            with suppress(Conflict, NotFound):  # it is needed after all, or another was faster
+                versions.delete(name)
                 deleted += 1
-                log.info("old version deleted", solution_version=version.name)
-        return deleted
+                log.info("old version deleted", solution_version=name)
+    return deleted
 
-    def _old(self, solution: Solution) -> list[SolutionVersion]:
-        # Newest first; those that failed are counted by themselves.
-        versions = list(self.registry.all(SolutionVersion, parent=solution.name))
-        active = [one for one in versions if one.status is Status.ACTIVE]
-        settled = [one for one in versions if one.status.is_settled]
-        failed = [one for one in settled if one.status is not Status.ACTIVE]
-        old = active[self.keep :] + failed[self.keep :]
-        needed = set(self._named(versions)) if old else set()
-        return [one for one in old if one.name not in needed]
 
-    def _named(self, versions: list[SolutionVersion]) -> Iterator[str]:
-        # Also what a campaign served before, to roll back to, and what it has not taken up yet.
-        for campaign in self.registry.all(Campaign):
-            update = campaign.latest_update
-            yield from (*campaign.versions, campaign.followed or "")
-            yield "" if update is None else update.solution_version
-        if (run := self.work.open(RETRAINING)) is not None:
-            yield from (half.solution_version for half in read_record(run).halves)
-        for kind in (BatchInferenceJob, BatchSegmentJob):
-            for job in self.registry.all(kind):
-                if not job.status.is_settled:
-                    yield job.solution_version
-        yield from (one.base for one in versions if one.base and not one.status.is_settled)
+def _old(registry: Registry, work: WorkTable, solution: Solution, keep: int) -> list[str]:
+    # Newest first; those that failed are counted by themselves.
+    versions = list(registry.all(SolutionVersion, parent=solution.name))
+    active = [one.name for one in versions if one.status is Status.ACTIVE]
+    settled = [one for one in versions if one.status.is_settled]
+    failed = [one.name for one in settled if one.status is not Status.ACTIVE]
+    old = active[keep:] + failed[keep:]
+    needed = set(_named(registry, work, versions)) if old else set()
+    return [name for name in old if name not in needed]
+
+
+def _named(registry: Registry, work: WorkTable, versions: list[SolutionVersion]) -> Iterator[str]:
+    # Also what a campaign served before, to roll back to, and what it has not taken up yet.
+    for campaign in registry.all(Campaign):
+        update = campaign.latest_update
+        yield from (*campaign.versions, campaign.followed or "")
+        yield "" if update is None else update.solution_version
+    if (run := work.open(RETRAINING)) is not None:
+        yield from (half.solution_version for half in read_record(run).halves)
+    for kind in (BatchInferenceJob, BatchSegmentJob):
+        for job in registry.all(kind):
+            if not job.status.is_settled:
+                yield job.solution_version
+    yield from (one.base for one in versions if one.base and not one.status.is_settled)

@@ -10,7 +10,7 @@ from pawsonalize.artefacts.base import ArtefactStore
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.engine.serving.served import RefreshedCounts
 from pawsonalize.engine.training.retraining.record import Half, Trigger, as_work, begun
-from pawsonalize.engine.training.versions import SolutionVersions, VersionRetention
+from pawsonalize.engine.training.versions import SolutionVersions, delete_old_versions
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
 from pawsonalize.kinds.jobs import BatchInferenceJob
@@ -30,7 +30,7 @@ def keeping(registry: Registry, versions: SolutionVersions, database: Database) 
     """Delete all but the newest so many, and say which are left."""
 
     def keep(count: int) -> list[str]:
-        VersionRetention(registry, versions, WorkTable(database), count).delete_old()
+        delete_old_versions(versions, WorkTable(database), count)
         return sorted(one.name for one in registry.all(SolutionVersion))
 
     return keep

@@ -2,6 +2,7 @@
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.upkeep.retention import FileRetention, JobRetention, ObjectRetention
+from pawsonalize.engine.upkeep.retention import delete_files, delete_jobs, delete_objects, keep_days
 from pawsonalize.kinds.jobs import DataDeletionJob, DatasetExportJob
 from pawsonalize.kinds.registry import Registry, to_row
 from pawsonalize.kinds.resource import Resource, Status
@@ -36,9 +37,13 @@ def erasure(name: str) -> DataDeletionJob:
     return DataDeletionJob(name=name, status=Status.ACTIVE, dataset_group="pawsonalize")
 
 
+def files(folder: Path, days: int, now: int) -> int:
+    return keep_days(days, "deleted", partial(delete_files, folder))(now)
+
+
 def left(registry: Registry, days: int) -> list[str]:
     kinds: tuple[type[Resource], ...] = (DatasetExportJob, DataDeletionJob)
-    JobRetention(registry, kinds, days).delete_old(NOW)
+    keep_days(days, "deleted", partial(delete_jobs, registry, kinds))(NOW)
     return sorted(job.name for kind in kinds for job in registry.all(kind))
 
 
@@ -71,11 +76,11 @@ def test_files_are_kept_for_so_many_days_and_empty_folders_go_with_them(tmp_path
     (tmp_path / "b.csv").touch()
     copied = days_from_now(-99) / 1000
     os.utime(tmp_path / "b.csv", (copied, copied))
-    assert FileRetention(tmp_path, 0).delete_old(days_from_now(999)) == 0
-    assert FileRetention(tmp_path, 30).delete_old(days_from_now(29)) == 0
-    assert FileRetention(tmp_path, 30).delete_old(days_from_now(31)) == 2
+    assert files(tmp_path, 0, days_from_now(999)) == 0
+    assert files(tmp_path, 30, days_from_now(29)) == 0
+    assert files(tmp_path, 30, days_from_now(31)) == 2
     assert list(tmp_path.iterdir()) == []
-    assert FileRetention(tmp_path / "nowhere", 30).delete_old(days_from_now(31)) == 0
+    assert files(tmp_path / "nowhere", 30, days_from_now(31)) == 0
 
 
 def test_links_and_what_they_lead_to_are_left_alone(tmp_path: Path) -> None:
@@ -84,7 +89,7 @@ def test_links_and_what_they_lead_to_are_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine" / "file.csv").touch()
     (tmp_path / "exports" / "folder").symlink_to(tmp_path / "mine")
     (tmp_path / "exports" / "file").symlink_to(tmp_path / "mine" / "file.csv")
-    assert FileRetention(tmp_path / "exports", 1).delete_old(days_from_now(9)) == 0
+    assert files(tmp_path / "exports", 1, days_from_now(9)) == 0
     assert (tmp_path / "mine" / "file.csv").exists()
 
 
@@ -102,15 +107,15 @@ def test_a_file_that_cannot_be_deleted_is_named_after_the_others_are_gone(
 
     monkeypatch.setattr(Path, "unlink", unlink)
     with pytest.raises(StorageUnavailable, match="b cannot be deleted: Permission denied"):
-        FileRetention(tmp_path, 1).delete_old(days_from_now(9))
+        files(tmp_path, 1, days_from_now(9))
     assert [one.name for one in tmp_path.iterdir()] == ["b"]
 
 
 def test_objects_of_a_bucket_are_kept_for_so_many_days() -> None:
     objects = open_objects("memory://")
     objects.put("job/a.csv", b"a")
-    assert ObjectRetention(objects, "exports", 0).delete_old(days_from_now(999)) == 0
-    assert ObjectRetention(objects, "exports", 30).delete_old(days_from_now(29)) == 0
+    assert keep_days(0, "deleted", partial(delete_objects, objects))(days_from_now(999)) == 0
+    assert keep_days(30, "deleted", partial(delete_objects, objects))(days_from_now(29)) == 0
     assert list(objects.list()) == ["job/a.csv"]
-    assert ObjectRetention(objects, "exports", 30).delete_old(days_from_now(31)) == 1
+    assert keep_days(30, "deleted", partial(delete_objects, objects))(days_from_now(31)) == 1
     assert list(objects.list()) == []
