@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -27,10 +27,10 @@ _INT64 = 2**63
 
 @dataclass(frozen=True, slots=True)
 class FileColumns:
-    """The columns of a file in its order; `required` are the places of those a row must fill."""
+    """The columns of a file in its order; a row must fill the `required` ones."""
 
     fields: tuple[SchemaField, ...]
-    required: tuple[int, ...]
+    required: tuple[str, ...]
 
     @classmethod
     def match(
@@ -48,31 +48,22 @@ class FileColumns:
                 " tabs",
                 field=missing[0],
             )
-        places = tuple(at for at, name in enumerate(header) if name in required)
         known = {} if schema is None else {field.name: field for field in schema.fields}
         plain = (known.get(name) or SchemaField(name, ("null", "string")) for name in header)
-        return cls(tuple(plain), places)
+        return cls(tuple(plain), tuple(name for name in header if name in required))
 
-    def place(self, name: str) -> int | None:
-        """The index of a column, None if the file has none of that name."""
-        names = [field.name for field in self.fields]
-        return names.index(name) if name in names else None
+    def others(self, known: Sequence[str]) -> list[SchemaField]:
+        """The columns that are not among the known ones."""
+        return [field for field in self.fields if field.name not in known]
 
-    def required_place(self, name: str) -> int:
-        """The index of a column that `match` requires."""
-        found = self.place(name)
-        assert found is not None
-        return found
-
-    def others(self, known: Sequence[str]) -> list[tuple[int, SchemaField]]:
-        """The columns that are not among the known ones, with their indexes."""
-        return [(at, field) for at, field in enumerate(self.fields) if field.name not in known]
-
-    def refuse_empty(self, row: CsvRow) -> None:
-        """InvalidInput if the row leaves a required column empty."""
-        for at in self.required:
-            if not row.values[at].strip():
-                raise InvalidInput("must not be empty", field=self.fields[at].name)
+    def texts(self, row: CsvRow) -> dict[str, str]:
+        """The row's texts by column; InvalidInput if it leaves a required column empty."""
+        columns = zip(self.fields, row.values, strict=True)
+        texts = {field.name: text.strip() for field, text in columns}
+        for name in self.required:
+            if not texts[name]:
+                raise InvalidInput("must not be empty", field=name)
+        return texts
 
 
 def read_schema(text: str) -> Schema:
@@ -90,7 +81,6 @@ def read_schema(text: str) -> Schema:
 
 def read_value(field: SchemaField, text: str) -> str | int | float | None:
     """A value in its schema's type, None if empty; InvalidInput if it does not fit."""
-    text = text.strip()
     if not text:
         return None
     if field.numeric and "string" not in field.types:
@@ -132,15 +122,14 @@ Attributes = dict[str, str | float | None]
 
 def item_reader(columns: FileColumns) -> Callable[[CsvRow], Item]:
     """Return what makes an item of a row; it raises InvalidInput with the wrong column."""
-    item_id, created = columns.required_place("ITEM_ID"), columns.place("CREATION_TIMESTAMP")
-    others = columns.others(("ITEM_ID", "CREATION_TIMESTAMP"))
+    others = columns.others(("ITEM_ID", _CREATED.name))
 
     def read(row: CsvRow) -> Item:
-        columns.refuse_empty(row)
+        texts = columns.texts(row)
         return Item(
-            item_id=parse_id(row.values[item_id], "ITEM_ID"),
-            attributes=_attributes(others, row),
-            created_at=None if created is None else read_created_at(row.values[created]),
+            item_id=parse_id(texts["ITEM_ID"], "ITEM_ID"),
+            attributes=_attributes(others, texts),
+            created_at=read_created_at(texts.get(_CREATED.name, "")),
         )
 
     return read
@@ -148,17 +137,17 @@ def item_reader(columns: FileColumns) -> Callable[[CsvRow], Item]:
 
 def user_reader(columns: FileColumns) -> Callable[[CsvRow], User]:
     """Return what makes a user of a row; it raises InvalidInput with the wrong column."""
-    user_id, others = columns.required_place("USER_ID"), columns.others(("USER_ID",))
+    others = columns.others(("USER_ID",))
 
     def read(row: CsvRow) -> User:
-        columns.refuse_empty(row)
-        return User(parse_id(row.values[user_id], "USER_ID"), _attributes(others, row))
+        texts = columns.texts(row)
+        return User(parse_id(texts["USER_ID"], "USER_ID"), _attributes(others, texts))
 
     return read
 
 
-def _attributes(columns: list[tuple[int, SchemaField]], row: CsvRow) -> Attributes:
-    values = {field.name: read_value(field, row.values[at]) for at, field in columns}
+def _attributes(columns: Sequence[SchemaField], texts: Mapping[str, str]) -> Attributes:
+    values = {field.name: read_value(field, texts[field.name]) for field in columns}
     return {name: float(one) if isinstance(one, int) else one for name, one in values.items()}
 
 
@@ -196,7 +185,6 @@ class EventReader:
         self._dataset_group = dataset_group
         self._columns = columns
         self._received_at = received_at
-        self._places = tuple(columns.place(name) for name in _KNOWN)
         self._others = columns.others(_KNOWN)
         values = (field for field in columns.fields if field.name == "EVENT_VALUE")
         self._value = next(values, SchemaField("EVENT_VALUE", ("double",)))
@@ -204,9 +192,10 @@ class EventReader:
 
     def read(self, row: CsvRow) -> Event:
         """The event of a row; InvalidInput names the column that is wrong."""
-        self._columns.refuse_empty(row)
-        texts = ["" if at is None else row.values[at].strip() for at in self._places]
-        user, item, moment, kind, value, recommendation, shown = texts
+        texts = self._columns.texts(row)
+        user, item, moment, kind, value, recommendation, shown = (
+            texts.get(name, "") for name in _KNOWN
+        )
         # Of the row and its line: the same file gives the same ids, rows that repeat stay distinct,
         # a file that grew adds its new rows, and a corrected row adds itself alone.
         hashed = self._hash.copy()
@@ -224,12 +213,12 @@ class EventReader:
                 parse_id(recommendation, "RECOMMENDATION_ID") if recommendation else None
             ),
             impression=_impression(shown) if shown else (),
-            properties=self._properties(row) if self._others else None,
+            properties=self._properties(texts) if self._others else None,
             dataset_group=self._dataset_group,
         )
 
-    def _properties(self, row: CsvRow) -> str | None:
-        found = {field.name: read_value(field, row.values[at]) for at, field in self._others}
+    def _properties(self, texts: Mapping[str, str]) -> str | None:
+        found = {field.name: read_value(field, texts[field.name]) for field in self._others}
         present = {name: value for name, value in found.items() if value is not None}
         if not present:
             return None
@@ -238,7 +227,7 @@ class EventReader:
             raise InvalidInput(
                 f"the columns beyond Personalize's own make {len(text):,} characters of JSON, at"
                 f" most {MAX_PROPERTIES_CHARS:,} are kept: drop some of them",
-                field=self._others[0][1].name,
+                field=self._others[0].name,
             )
         return text
 

@@ -117,22 +117,20 @@ def read_event(
     origin = payload.origin
     animal_id = _optional_id(form.animal_id, "animal_id")
     sent_at = read_sent_at(origin.sent_at if form.sent_at is None else form.sent_at, received_at)
-    return Event(
-        event_id=_optional_id(form.event_id, "eventId")
-        or _optional_id(short_id(origin.event_id), "eventId")
-        or new_event_id(received_at),
-        user_id=_optional_id(form.user_id, "userId"),
-        session_id=parse_id(form.session_id, "sessionId"),
-        event_type=parse_id(form.event_type, "eventType"),
+    return read_interaction(
+        dataset_group,
+        received_at,
+        user_id=form.user_id,
+        session_id=form.session_id,
+        event_type=form.event_type,
         item_id=_item(form, animal_id, sent_at, group_of, dataset_group),
         sent_at=sent_at,
-        received_at=received_at,
-        animal_id=animal_id,
+        event_id=short_id(origin.event_id) if form.event_id is None else form.event_id,
         event_value=form.event_value,
-        recommendation_id=_optional_id(form.recommendation_id, "recommendationId"),
-        impression=read_impression(form.impression),
-        properties=read_properties(form.properties),
-        dataset_group=dataset_group,
+        recommendation_id=form.recommendation_id,
+        impression=form.impression,
+        properties=form.properties,
+        animal_id=animal_id,
         raw=read_raw(payload.raw),
     )
 
@@ -233,6 +231,7 @@ def read_interaction(
     impression: Sequence[object] | None = None,
     properties: Mapping[str, Any] | None = None,
     animal_id: str | None = None,
+    raw: str | None = None,
 ) -> Event:
     """The event; InvalidInput names the value that is wrong. Without an id it gets a new one."""
     if event_value is not None and not math.isfinite(event_value):
@@ -251,4 +250,5 @@ def read_interaction(
         impression=read_impression(impression),
         properties=read_properties(properties),
         dataset_group=dataset_group,
+        raw=raw,
     )

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, BinaryIO
 
 from pawsonalize.domain.errors import InvalidInput, NotReady, reason_of
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
@@ -47,15 +47,14 @@ from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 
 _ERRORS_KEPT = 20
-T = TypeVar("T")
 CHUNK_ROWS = 10_000
 
 
 def load_rows(
     table: CsvTable,
     dataset: DatasetType,
-    convert: Callable[[CsvRow], T],
-    store: Callable[[list[T]], int | None],
+    convert: Callable[[CsvRow], Any],
+    store: Callable[[list[Any]], int | None],
     *,
     chunk_rows: int = CHUNK_ROWS,
     size: int = 0,
@@ -66,7 +65,7 @@ def load_rows(
     errors: list[RowError] = []
     rejected = good = accepted = 0
 
-    def converted() -> Iterator[T]:
+    def converted() -> Iterator[Any]:
         nonlocal rejected
         for row in table.rows():
             error = row
@@ -138,21 +137,19 @@ class Importer:
         def store_events(events: list[Event]) -> int:
             return sum(self.log.append(events))
 
-        options |= {"chunk_rows": self.chunk_rows}
+        read: Callable[[CsvRow], Any]
+        store: Callable[[list[Any]], int | None]
         match dataset:
             case DatasetType.INTERACTIONS:
                 read = EventReader(columns, self.received_at, self.dataset_group).read
-                return load_rows(table, dataset, read, store_events, **options)
+                store = store_events
             case DatasetType.ITEMS:
-                return load_rows(
-                    table, dataset, item_reader(columns), catalogue.put_items, **options
-                )
+                read, store = item_reader(columns), catalogue.put_items
             case DatasetType.USERS:
-                return load_rows(
-                    table, dataset, user_reader(columns), catalogue.put_users, **options
-                )
+                read, store = user_reader(columns), catalogue.put_users
             case _:
                 raise InvalidInput(f"{dataset} are imported with their schema: give it")
+        return load_rows(table, dataset, read, store, chunk_rows=self.chunk_rows, **options)
 
 
 @dataclass(frozen=True, slots=True)
