@@ -147,9 +147,9 @@ class KeptRows:
         there = np.flatnonzero(self.time <= moment)
         for start in range(0, len(there), _BATCH):
             part = there[start : start + _BATCH]
-            *said, facets = (column.read(part) for column in self.names)
+            *named, facets = (column.read(part) for column in self.names)
             value = [None if isnan(value) else value for value in self.value[part].tolist()]
-            yield from zip(*said, self.time[part].tolist(), value, facets, strict=True)
+            yield from zip(*named, self.time[part].tolist(), value, facets, strict=True)
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """The rows as plain arrays, named `rows.…`."""
