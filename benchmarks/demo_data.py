@@ -4,10 +4,11 @@ from pathlib import Path
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.serve import store_world
 from pawsonalize.cli.trainings import solutions_to_train, train_and_serve
-from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.settings import load_settings
+from pawsonalize.wings.demo.commands import store_world
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.world import World, generate
 
 _SEED = 7
 

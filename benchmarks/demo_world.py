@@ -31,12 +31,13 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
 from benchmarks.demo_visits import KINDS, Moment, cut_of, sample_moments, training_data
-from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.engine.training.solutions import read_settings
 from pawsonalize.evaluation.intervals import intervals, resampled_means
 from pawsonalize.evaluation.metrics import Placements, normalized_discounted_cumulative_gain, place
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.world import World, generate
 
 RANKERS = ("ours", "mixture", "popularity", "stranger", "oracle")
 _END = 1_767_225_600_000  # 2026-01-01

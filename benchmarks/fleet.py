@@ -33,9 +33,9 @@ from benchmarks.ingest import BATCH, sample_event
 from benchmarks.server import drive, post, serving
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.serve import store_world
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings, as_environment
+from pawsonalize.wings.demo.commands import store_world
 
 SERVERS = (1, 2, 3)
 _CONNECTIONS = 8

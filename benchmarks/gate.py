@@ -28,7 +28,6 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs as a file too
 
 from benchmarks.demo_visits import training_data
-from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.engine.training.evidence import LiveStanding, evidence_on
 from pawsonalize.engine.training.holdout import SplitName, hold_out
 from pawsonalize.evaluation.gate import Decision, Evidence, RuleOutcome, decide
@@ -37,6 +36,8 @@ from pawsonalize.evaluation.splits import births
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.data import TrainingData
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.world import World, generate
 
 _END = 1_767_225_600_000  # 2026-01-01
 Change = Callable[[TrainingData, int], TrainingData]

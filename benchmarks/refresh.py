@@ -32,8 +32,6 @@ from benchmarks.demo_data import world_of
 from benchmarks.demo_visits import cut_of, sample_moments, training_data
 from benchmarks.demo_world import gains, make
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.serve import store_world
-from pawsonalize.demo import World
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.exploration import Exposure
 from pawsonalize.engine.serving.served import Loader, ServingSettings
@@ -42,6 +40,8 @@ from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import Impressions
+from pawsonalize.wings.demo.commands import store_world
+from pawsonalize.wings.demo.world import World
 
 _END = 1_767_225_600_000  # 2026-01-01
 _NAME = "benchmark"

@@ -66,7 +66,7 @@ def site(
 
     Without `demo` it is the site of a shelter's own animals.
     """
-    settings = Settings(
+    settings = Settings.of(
         data_dir=data_dir,
         demo_site=demo,
         site=not demo,
@@ -92,7 +92,9 @@ def site(
     async def lifespan(started: Starlette) -> AsyncIterator[None]:
         async with start(started):
             storefront: Storefront = started.state.storefront
-            started.state.storefront = replace(storefront, start_training=start_training)
+            if storefront.demo:
+                offer = replace(storefront.demo, start_training=start_training)
+                started.state.storefront = replace(storefront, demo=offer)
             yield
 
     app.router.lifespan_context = lifespan

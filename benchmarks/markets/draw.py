@@ -8,15 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.markets.worlds import Market
-from pawsonalize.demo.settings import WorldSettings
-from pawsonalize.demo.stock import AnimalColumns, draw_animals, list_animals, list_shelters
-from pawsonalize.demo.traits import BREED_NAMES
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.breeds import family_of
 from pawsonalize.domain.times import DAY
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.stock import SHELTERS, AnimalColumns, draw_animals, list_animals
+from pawsonalize.wings.demo.traits import BREED_NAMES
 
 END = 1_767_225_600_000  # 2026-01-01
-SHELTERS = 6
+_SHELTERS = 6
 NO_HOME = -4.0
 """Log-odds lost where the animal is known not to get along with somebody in the home."""
 
@@ -162,9 +162,8 @@ def draw(market: Market, seed: int) -> Drawn:
     }
     share = {"size": 1.0, "age": 1.0, "family": 1.0, "colour": 0.4}
     home = dice.random((market.visitors, 3)) < (0.35, 0.4, 0.3)
-    shelters = list_shelters(SHELTERS)
-    spots = np.array([(one.latitude, one.longitude) for one in shelters])
-    place = spots[dice.integers(SHELTERS, size=market.visitors)]
+    spots = np.array([(one.latitude, one.longitude) for one in SHELTERS[:_SHELTERS]])
+    place = spots[dice.integers(_SHELTERS, size=market.visitors)]
     place = place + dice.normal(0, 0.25, place.shape)
     appeal = market.hidden * dice.standard_normal(len(animals))
     for name, codes in values.items():
@@ -198,7 +197,7 @@ def draw(market: Market, seed: int) -> Drawn:
 def _stock(market: Market, dice: np.random.Generator, start: int) -> AnimalColumns:
     """Those who wait at the start, and who comes later."""
     coming = round(market.arrivals * market.days)
-    pool = draw_animals(WorldSettings(animals=400, days=market.days, shelters=SHELTERS), dice, END)
+    pool = draw_animals(WorldSettings(animals=400, days=market.days, shelters=_SHELTERS), dice, END)
     kept = np.sort(dice.choice(len(pool), market.initial + coming, replace=False))
     stock = pool[kept]
     stock.listed[: market.initial] = start - dice.integers(0, 40 * DAY, market.initial)

@@ -22,7 +22,7 @@ from pawsonalize.engine.training.retraining.schedule import CheckSettings, read_
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.fleet_settings import FleetSettings
 from pawsonalize.storage.data_folder import DATABASE_FILE
-from pawsonalize.wing import parts
+from pawsonalize.wing import offered, parts
 
 _OF_ANIMALS = ("max_per_group_share", "newcomer_days", "long_stay_days", "newcomer_floor")
 _JSON = frozenset({"event_types"})  # what is JSON as an environment variable
@@ -89,8 +89,6 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """Serve an adoption site with your animals at `/`."""
     site_name: str = "Our animals"
     """Name of that site, at the top of its pages."""
-    demo_site: bool = False
-    """Serve the demo adoption site at `/`, where anybody may act as any visitor."""
     event_types: dict[str, str] = {}  # noqa: RUF012 - msgspec gives each a copy
     """The meaning of your event types, `DetailView: view`; in an environment variable, as JSON."""
     recipe: str = "user-personalization"
@@ -239,9 +237,14 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         return self.access_keys == "required"
 
     @property
+    def is_demo(self) -> bool:
+        """True if the adoption site is a made-up shelter's."""
+        return bool(offered("serves_demo", self))
+
+    @property
     def serves_site(self) -> bool:
         """True if there is an adoption site: of the shelter's own animals, or the demo."""
-        return self.site or self.demo_site
+        return self.site or self.is_demo
 
     @property
     def requires_signatures(self) -> bool:

@@ -14,13 +14,14 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from pawsonalize.app.adapters import Adapters, opened
-from pawsonalize.cli.serve import store_world
-from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.training.retraining.record import RETRAINING, RunRecord, Step, read_record
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.settings import Settings
+from pawsonalize.wings.demo.commands import store_world
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.world import generate
 from tests.e2e.conftest import PATIENCE_SECONDS
 from tests.event_data import T0
 from tests.forked import running

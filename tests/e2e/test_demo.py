@@ -8,10 +8,10 @@ import pytest
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.serve import prepare
-from pawsonalize.demo import WorldSettings
 from pawsonalize.http.examples import RERANKING
 from pawsonalize.settings import Settings
+from pawsonalize.wings.demo.commands import prepare
+from pawsonalize.wings.demo.settings import WorldSettings
 from tests.e2e.conftest import Server, Start
 from tests.e2e.retraining import SMALL, make_world
 from tests.service_data import view

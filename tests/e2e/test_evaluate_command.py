@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.cli.serve import store_world
-from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.training.evaluator import Evaluation
 from pawsonalize.settings import load_settings
+from pawsonalize.wings.demo.commands import store_world
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.world import generate
 from tests import forked
 
 END = 1_779_000_000_000

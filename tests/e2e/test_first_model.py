@@ -6,12 +6,13 @@ import pytest
 
 from pawsonalize.app.adapters import opened
 from pawsonalize.app.training import worker
-from pawsonalize.cli.serve import SEED, store_world
-from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.training.retraining.record import Fate, Trigger
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
+from pawsonalize.wings.demo.commands import SEED, store_world
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.world import generate
 from tests.event_data import T0
 
 DAYS = 20

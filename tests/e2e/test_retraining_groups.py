@@ -10,7 +10,6 @@ import msgspec
 import pytest
 
 from pawsonalize.app.adapters import opened
-from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.training.retraining.record import Fate, RunRecord, Step
 from pawsonalize.kinds.campaigns import Campaign
@@ -18,6 +17,8 @@ from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.solutions import Solution
 from pawsonalize.settings import Settings
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.world import generate
 from tests.e2e.conftest import Start, run
 from tests.e2e.retraining import SEED, WORLD_END, Seen, cut_power, kill_all, make_world, seen
 

@@ -75,7 +75,7 @@ def asgi() -> Starlette:
     settings, written = read_settings()
     # Writers run in threads beside the event loop; by default each makes it wait for 5 ms.
     sys.setswitchinterval(_SWITCH_SECONDS)
-    configure_logs(settings.log_format, settings.log_level, only_news=settings.demo_site)
+    configure_logs(settings.log_format, settings.log_level, only_news=settings.is_demo)
     if (supervisor := multiprocessing.parent_process()) is not None:
         end_after(supervisor.join)
     return build_app(settings, loaded=_keep_what_is_loaded, sources=written.sources)

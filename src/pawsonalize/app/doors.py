@@ -30,7 +30,8 @@ from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import Servers
-from pawsonalize.ui.storefront import Learning, Storefront
+from pawsonalize.ui.storefront import Storefront
+from pawsonalize.wing import offered
 
 _NEWEST_RUNS = 200  # more than a run a day is rare, and older ones are deleted
 
@@ -143,7 +144,6 @@ def storefront_of(settings: Settings, adapters: Adapters, engine: Engine) -> Sto
     """Return what the adoption site's pages need."""
     keys = adapters.access_keys(settings) if settings.requires_keys else None
     found = keys.noted(ADOPTION_SITE) if keys else None
-    is_open = settings.demo_site and not settings.requires_keys
     return Storefront(
         runtime=engine.serving.runtime,
         individuals=engine.serving.individuals,
@@ -153,11 +153,8 @@ def storefront_of(settings: Settings, adapters: Adapters, engine: Engine) -> Sto
         animals=adapters.animals,
         live=engine.serving.live[RECOMMENDER],
         now=clock.now,
-        start_training=engine.start_retraining if is_open else None,
-        learning=Learning(adapters.log, engine.training.runs, engine.training.first_run),
-        is_demo=settings.demo_site,
-        is_open=is_open,
-        name="Pawsonalize" if settings.demo_site else settings.site_name,
+        demo=offered("demo", settings, adapters, engine),
+        name="Pawsonalize" if settings.is_demo else settings.site_name,
         page_key=f"{found[0].name}.{found[1]}" if found else None,
         erasing=engine.upkeep.erasing,
     )

@@ -4,19 +4,16 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
 
-from pawsonalize import clock
 from pawsonalize.cli import options
 from pawsonalize.cli.opening import dataset_group_of, opened, opened_at
 from pawsonalize.cli.terminal import print_listing, progress, say
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import iso, parse_moment
 from pawsonalize.settings import load_settings
 from pawsonalize.wing import offered
@@ -27,7 +24,6 @@ if TYPE_CHECKING:
 
 app = options.command_group("Events: watched as they come in, made up, and sent to try things out.")
 
-_SEED = 7
 _LOOK_SECONDS = 0.5
 _AT_ONCE = 500
 _COLUMNS = ("sent", "type", "user", "session", "animal", "group", "value", "led to by")
@@ -137,36 +133,6 @@ def _lines(file: Path, repeat: int) -> Iterator[bytes]:
     for _ in range(repeat):
         with file.open("rb") as lines:
             yield from lines
-
-
-@app.command("sample")
-def sample(count: Annotated[int, typer.Option(min=1, help="How many events.")] = 1_000) -> None:
-    """Print events of a made-up shelter as JSON Lines, without ids: each sending is new.
-
-    Example: pawsonalize events sample --count 1000 > events.jsonl
-    """
-    from pawsonalize.demo import WorldSettings, generate
-
-    world = generate(WorldSettings(), _SEED, clock.now())
-    forms = (_form(event) for event in world.events if event.session_id is not None)
-    lines = [msgspec.json.encode(form) + b"\n" for form in islice(forms, count)]
-    sys.stdout.buffer.writelines(lines)
-    if len(lines) < count:
-        say(f"there are only {len(lines):,}: send them again with `events send --repeat`", "yellow")
-
-
-def _form(event: "Event") -> dict[str, object]:
-    group = AnimalGroup.parse(event.item_id)
-    assert group is not None
-    form: dict[str, object] = {
-        "userId": event.user_id,
-        "sessionId": event.session_id,
-        "eventType": event.event_type,
-        "animal_id": event.animal_id,
-        "animalMetadata": group.metadata,
-        "sentAt": iso(event.sent_at),
-    }
-    return {name: value for name, value in form.items() if value is not None}
 
 
 def history(

@@ -61,7 +61,6 @@ def _options(
 _COMMANDS: dict[str, dict[str, Any]] = {
     "Start here": {
         "init": service.init,
-        "demo": serve.demo,
         "serve": serve.serve,
         "status": service.status,
         "doctor": service.doctor,
@@ -104,7 +103,10 @@ for command in added("commands"):
         main_group = next(rows[groups[0]] for rows in _COMMANDS.values() if groups[0] in rows)
         main_group.command(name)(command.run)
     else:
-        _COMMANDS[command.panel][name] = command.run
+        rows = list(_COMMANDS[command.panel].items())
+        place = next((i for i, (one, _) in enumerate(rows, 1) if one == command.after), len(rows))
+        rows.insert(place, (name, command.run))
+        _COMMANDS[command.panel] = dict(rows)
 for panel, commands in _COMMANDS.items():
     for name, run in commands.items():
         if isinstance(run, typer.Typer):

@@ -135,6 +135,8 @@ class Command:
     run: typer.Typer | Callable[..., object]
     panel: str = ""
     """The headline under which the help of `pawsonalize` lists it."""
+    after: str = ""
+    """The command there that it follows; empty: all."""
 
 
 def command_group(about: str, **settings: Any) -> typer.Typer:

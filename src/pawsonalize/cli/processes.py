@@ -120,5 +120,5 @@ def _settings() -> Settings:
     from pawsonalize.logs import configure_logs
 
     settings = load_settings()
-    configure_logs(settings.log_format, settings.log_level, only_news=settings.demo_site)
+    configure_logs(settings.log_format, settings.log_level, only_news=settings.is_demo)
     return settings

@@ -1,4 +1,4 @@
-"""`pawsonalize serve` and `demo`: the service, until it is stopped."""
+"""`pawsonalize serve`: the service, until it is stopped."""
 
 import errno
 import os
@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,18 +20,15 @@ import msgspec
 from pawsonalize import __version__, clock
 from pawsonalize.cli.opening import opened_or_made
 from pawsonalize.cli.options import DataDir, Host, Port, Workers
-from pawsonalize.cli.terminal import progress, say
+from pawsonalize.cli.terminal import say
 from pawsonalize.config import SOURCES
 from pawsonalize.domain.errors import Conflict, InvalidInput
-from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import SECOND
 from pawsonalize.settings import Settings, as_environment, read_settings
 
 if TYPE_CHECKING:
     from pawsonalize.app.adapters import Adapters
-    from pawsonalize.demo import World
-    from pawsonalize.storage.animals.catalogue import Item
 
 
 _DRAIN_SECONDS = 30
@@ -43,8 +39,6 @@ _PORT_SECONDS = 5.0
 _LOOK_SECONDS = 0.05
 _METRICS = "pawsonalize-metrics-"
 _SERVER_LOCK = "server.lock"
-SEED = 7
-_CHUNK = 5_000  # events of the demo world that are stored at once
 _MAKING_SECONDS = 60  # a folder without a lock is not older while its server begins
 
 
@@ -112,7 +106,7 @@ def _announced(settings: Settings, adapters: "Adapters") -> Iterator[str]:
         yield f"  does: {', '.join(settings.own_roles)}; it answers no questions"
         return
     if settings.serves_site:
-        name = "the demo" if settings.demo_site else settings.site_name
+        name = "the demo" if settings.is_demo else settings.site_name
         yield f"  adoption site:  {url}/ ({name})"
     yield f"  API:            {url}/docs, and Amazon Personalize's at {url}/aws"
     serving = [one for one in entries(adapters.registry) if one.serves]
@@ -226,59 +220,3 @@ def _supervise_with_workers() -> None:
         process.child_conn.close()
 
     Process.start = start_and_let_go  # type: ignore[assignment, method-assign]
-
-
-def demo(
-    data_dir: DataDir = None, host: Host = None, port: Port = None, workers: Workers = None
-) -> None:
-    """Fill an empty data folder with a demo world, and serve the adoption site at once.
-
-    The first model is trained behind it, and takes over by itself.
-
-    Example: pawsonalize demo --port 8080
-    """
-    options = {"data_dir": data_dir, "host": host, "port": port, "workers": workers}
-    settings, written = read_settings({**options, "demo_site": True})
-    wait_for_port(settings)
-    prepare(settings)
-    run_server(settings, written.sources)
-
-
-def prepare(settings: Settings) -> None:
-    """Make the demo world in an empty data folder; a filled one is left as it is."""
-    from rich.console import Console
-
-    from pawsonalize.app.adapters import opened
-    from pawsonalize.demo import WorldSettings, generate
-
-    with opened(settings) as adapters:
-        if adapters.log.head() == 0:
-            world = generate(WorldSettings(), SEED, clock.now())
-            store_world(adapters, world)
-            Console(stderr=True).print(
-                f"Made a demo world: {len(world.animals):,} animals, {len(world.adopter_ids):,}"
-                f" adopters, {len(world.events):,} events"
-            )
-
-
-def store_world(adapters: "Adapters", world: "World") -> None:
-    """Store a world's animals, items and events, events last: they mark it as complete."""
-    received_at = clock.now()  # as an import would: what is stored now came in now
-    adapters.animals.put(world.animals, received_at)
-    first_listed: dict[AnimalGroup, int] = {}
-    for animal in world.animals:
-        first = animal.first_listed_at
-        first_listed.setdefault(animal.group_at(first), first)
-    adapters.catalogue.put_items([_item(*one) for one in first_listed.items()])
-    with progress("storing the demo world") as bar:
-        for start in range(0, len(world.events), _CHUNK):
-            events = world.events[start : start + _CHUNK]
-            adapters.log.append([replace(event, received_at=received_at) for event in events])
-            bar(start + _CHUNK, len(world.events))
-
-
-def _item(group: AnimalGroup, listed: int) -> "Item":
-    from pawsonalize.engine.serving.items import GROUP_FIELDS
-    from pawsonalize.storage.animals.catalogue import Item
-
-    return Item(group.id, dict(zip(GROUP_FIELDS, astuple(group), strict=True)), listed)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from zlib import crc32
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
@@ -111,7 +111,7 @@ def _adoption_page(request: Request, visitor: Visitor) -> Response:
         total=ordered.total,
         whoever=filters.without_household() if filters.excludes and wanted else None,
         order_in_words=order_in_words(ordered, known, looking_for),
-        learning=_learning(storefront) if storefront.is_demo else None,
+        learning=storefront.learning,
         looking_for=in_words(looking_for),
         answered=looking_for != Preferences(),
         more=_more(filters, show, ordered),
@@ -179,16 +179,6 @@ def _call(
         call |= {"itemMetadataList": ids}
         return curl(f"{request.base_url}v1/rerankings?detail=full", call)
     return curl(f"{request.base_url}v1/recommendations?detail=full", call | {"limit": _PAGE})
-
-
-def get_learning(request: Request, _visitor: Visitor) -> Response:
-    """Return the progress of the first model as text; 204 once a model is live."""
-    text = _learning(Storefront.of(request))
-    return Response(status_code=204) if text is None else PlainTextResponse(text)
-
-
-def _learning(storefront: Storefront) -> str | None:
-    return None if storefront.live.is_ready else storefront.learning.in_words()
 
 
 def order_in_words(ordered: Ordered, known: Knowledge, looking_for: Preferences) -> str:

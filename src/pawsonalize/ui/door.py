@@ -15,11 +15,10 @@ from pawsonalize.domain.events import ADOPTION, DEFAULT_DATASET_GROUP, Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.domain.statuses import AnimalStatus
-from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.engine.ingest.payloads import unpack
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility
 from pawsonalize.engine.serving.context import Query
-from pawsonalize.ui.adoption_page import get_adoption_page, get_learning
+from pawsonalize.ui.adoption_page import get_adoption_page
 from pawsonalize.ui.cards import animal_card
 from pawsonalize.ui.choices import get_looking_for, in_words, post_looking_for, preferences_of
 from pawsonalize.ui.endpoints import (
@@ -43,9 +42,6 @@ _OTHERS = 3
 
 # Event type, what the button says, and what it says once that is done.
 _FAVOURITE = ("favorite", "Favourite {name}", "In your favourites")
-# In the demo alone: a shelter is asked at its own page, and says itself who was adopted.
-_ASK = ("inquiry", "Ask about {name}", "You asked about {name}")
-_ADOPT = ("adoption", "Adopt {name}", "You adopted {name}")
 
 
 def _get_animal_page(request: Request, visitor: Visitor) -> Response:
@@ -57,9 +53,7 @@ def _get_animal_page(request: Request, visitor: Visitor) -> Response:
     known = Knowledge.of(storefront, visitor)
     card = animal_card(animal, now, _source(request), known.did("favorite"))
     event = known.identity() | {"eventType": "view"} | card["event"]
-    actions = [_FAVOURITE]
-    if storefront.is_demo:
-        actions += [_ASK, _ADOPT] if storefront.is_open else [_ASK]
+    actions = (_FAVOURITE, *(storefront.demo.actions if storefront.demo else ()))
     call = curl(f"{request.base_url}v1/events", event)
     return animals_page(
         "animal.html",
@@ -144,8 +138,8 @@ async def _post_event(request: Request, visitor: Visitor, fields: Fields) -> Res
     animal_id: str = request.path_params["animal_id"]
     event_type = fields.get("eventType", "")
     is_adoption = storefront.log.event_types.meaning(event_type) == ADOPTION
-    if is_adoption and storefront.is_open:
-        await run_in_threadpool(_adopt, storefront, animal_id)
+    if is_adoption and storefront.demo and storefront.demo.adopt:
+        await run_in_threadpool(storefront.demo.adopt, animal_id)
     event = {
         "userId": visitor.user_id,
         "sessionId": visitor.session_id,
@@ -162,42 +156,6 @@ async def _post_event(request: Request, visitor: Visitor, fields: Fields) -> Res
     return response
 
 
-def _adopt(storefront: Storefront, animal_id: str) -> None:
-    """Make an available animal adopted, as its shelter would."""
-    inventory, now = Inventory(storefront.animals), storefront.now()
-    animal = inventory.get(animal_id)
-    if not animal.is_available(now):
-        raise Conflict(f"{animal.name or animal_id} is {animal.status}: choose one that waits")
-    inventory.set_status(animal_id, AnimalStatus.ADOPTED, now)
-
-
-async def _post_sign_in(request: Request, visitor: Visitor, fields: Fields) -> Response:
-    if not Storefront.of(request).is_open:
-        raise NotFound("nobody signs in here: this site has no passwords to tell who you are")
-    user_id = parse_id(fields.get("userId"), "The name")
-    response = see("/")
-    # A session belongs to its first user for good.
-    belongs = visitor.user_id in {None, user_id}
-    session_id = visitor.session_id if belongs else new_session_id()
-    remember(request, response, Visitor(user_id, session_id))
-    return response
-
-
-async def _post_sign_out(request: Request, visitor: Visitor, _fields: Fields) -> Response:
-    response = see("/")
-    forget_answers(response)
-    remember(request, response, replace(visitor, user_id=None, session_id=new_session_id()))
-    return response
-
-
-async def _post_train(request: Request, _visitor: Visitor, _fields: Fields) -> Response:
-    start = Storefront.of(request).start_training
-    if start is None:
-        raise NotFound("this server does not train from the site: run `pawsonalize retrain`")
-    await run_in_threadpool(start)
-    return see("/?notice=training")
-
-
 def routes() -> list[BaseRoute]:
     """Return the site's routes; they find their `Storefront` in `app.state.storefront`."""
     return [
@@ -205,12 +163,8 @@ def routes() -> list[BaseRoute]:
         Route("/animals/{animal_id:path}/events", posted_form(_post_event), methods=["POST"]),
         Route("/animals/{animal_id:path}", shown(_get_animal_page)),
         Route("/portrait.svg", get_portrait),
-        Route("/learning", shown(get_learning)),
         Route("/looking-for", shown(get_looking_for)),
         Route("/looking-for", posted_form(post_looking_for), methods=["POST"]),
         Route(HOME, shown(_get_visitor_page)),
         Route(f"{HOME}/forget", posted_form(_post_forget), methods=["POST"]),
-        Route("/sign-in", posted_form(_post_sign_in), methods=["POST"]),
-        Route("/sign-out", posted_form(_post_sign_out), methods=["POST"]),
-        Route("/train", posted_form(_post_train), methods=["POST"]),
     ]

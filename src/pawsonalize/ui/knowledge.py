@@ -90,10 +90,9 @@ def panel(storefront: Storefront, known: Knowledge, call_title: str, call: str) 
         "visitor_json": msgspec.json.encode(known.identity()).decode(),
         "call_title": call_title,
         "call": call,
-        "is_demo": storefront.is_demo,
+        "demo": storefront.demo,
         "is_open": storefront.is_open,
         "site_name": storefront.name,
         "page_key": storefront.page_key,
-        "can_train": storefront.start_training is not None,
         "now": storefront.now(),
     }

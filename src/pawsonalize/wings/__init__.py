@@ -12,4 +12,5 @@ WINGS = (
     "notifications",
     "backup",
     "tracing",
+    "demo",
 )

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.demo import World, WorldSettings, generate
-from pawsonalize.demo.world import VIEW
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.world import VIEW, World, generate
 
 END = 1_779_000_000_000  # 2026-05-17
 

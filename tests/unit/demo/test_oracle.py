@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pawsonalize.demo import World, WorldSettings, generate
-from pawsonalize.demo.browsing import NEVER, SitePages, Visits, browse
+from pawsonalize.wings.demo.browsing import NEVER, SitePages, Visits, browse
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.world import World, generate
 from tests.unit.demo.conftest import END, People
 
 

@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
-from pawsonalize.demo import WorldSettings, calibration
-from pawsonalize.demo.stock import AnimalColumns, draw_animals
-from pawsonalize.demo.traits import BREED_NAMES, BREEDS, FAMILIES, Traits
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY
+from pawsonalize.wings.demo import calibration
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.stock import AnimalColumns, draw_animals
+from pawsonalize.wings.demo.traits import BREED_NAMES, BREEDS, FAMILIES, Traits
 from tests.unit.demo.conftest import END
 
 DAYS = 4 * 365 + 1

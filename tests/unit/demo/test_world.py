@@ -3,10 +3,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from pawsonalize.demo import World, WorldSettings, generate
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.statuses import AnimalStatus, StatusChange
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.world import World, generate
 from tests.unit.demo.conftest import END
 
 SMALL = WorldSettings(animals=60, adopters=100, days=30, events=2_000)

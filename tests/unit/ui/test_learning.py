@@ -16,7 +16,7 @@ from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.work import WorkTable
-from pawsonalize.ui.storefront import Learning
+from pawsonalize.wings.demo.site import Learning
 from tests.event_data import T0, event
 from tests.workflow.test_first import end
 

@@ -6,7 +6,6 @@ import msgspec
 import numpy as np
 import pytest
 
-from pawsonalize.demo import WorldSettings, generate
 from pawsonalize.engine.training.retraining.checking import (
     Finding,
     Severity,
@@ -19,6 +18,8 @@ from pawsonalize.engine.training.training_data import training_data as read_trai
 from pawsonalize.recipes.data import TrainingData
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.world import generate
 from tests.event_data import T0, event
 from tests.recipe_data import NOW, described, training_data
 

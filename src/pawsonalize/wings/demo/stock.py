@@ -1,13 +1,18 @@
 """The animals of a world: arrivals, stays, and how the site lists them. Tables of our own."""
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
 
-from pawsonalize.demo import calibration as measured
-from pawsonalize.demo.settings import WorldSettings
-from pawsonalize.demo.traits import (
+from pawsonalize.domain.animals import Animal
+from pawsonalize.domain.attributes import GoodWith
+from pawsonalize.domain.statuses import AnimalStatus, StatusChange
+from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.wings.demo import calibration as measured
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.traits import (
     BREED_NAMES,
     BREED_SHARE,
     BREED_SIZES,
@@ -19,26 +24,20 @@ from pawsonalize.demo.traits import (
     Ints,
     Traits,
 )
-from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.attributes import GoodWith
-from pawsonalize.domain.statuses import AnimalStatus, StatusChange
-from pawsonalize.domain.times import DAY, HOUR
 
-_PET_NAMES = """
-Ace Alma Apollo Archie Arrow Atlas Aspen Bailey Bandit Basil Bear Beau Benny Biscuit Blossom
-Blue Bonnie Boots Bruno Buddy Buttons Cali Carmen Casper Charlie Chester Chili Chloe Cinnamon
-Clover Coco Cookie Cosmo Cricket Daisy Dakota Dexter Diego Domino Dory Dottie Duke Echo Ella
-Elvis Ember Faye Felix Fern Figaro Finn Flora Freckles Frida Ginger Gizmo Goldie Gracie Gus
-Hank Harley Hazel Henry Honey Hugo Iggy Indie Iris Ivy Jasper Jelly Jojo Juniper Kiki Koda
-Lady Leo Lily Loki Lola Louie Lucky Lulu Luna Mabel Maggie Maple Marley Max Maya Mika Millie
-Milo Mimi Misty Mocha Molly Moose Muffin Nala Nico Nori Nutmeg Oakley Odin Olive Ollie Onyx
-Opal Oreo Oscar Otis Ozzy Panda Peaches Peanut Pearl Penny Pepper Percy Phoebe Pickles Piper
-Pixel Poppy Quincy Radar Ramona Ranger Remy Rex Ripley River Robin Rocky Roo Rosie Ruby Rufus
-Sadie Sage Salem Scout Shadow Simba Smokey Snowball Sophie Stella Sunny Tango Teddy Thor
-Tilly Toby Topaz Trixie Tulip Turbo Umi Violet Waffles Walter Willow Winnie Winston Wren Yoshi
-Zelda Ziggy Zoe Zorro
-"""
-PET_NAMES = tuple(_PET_NAMES.split())
+
+@dataclass(frozen=True, slots=True)
+class Shelter:
+    """A place of animals; the name is unique, latitude and longitude are in degrees."""
+
+    name: str
+    city: str
+    latitude: float
+    longitude: float
+    share: float  # weight among the animals
+
+
+PET_NAMES = tuple(Path(__file__).with_name("pet_names.txt").read_text(encoding="utf-8").split())
 
 # Coats other than black, commonest first: cats, dogs, rabbits.
 COLOURS = (
@@ -47,40 +46,23 @@ COLOURS = (
     ("white", "brown", "gray", "agouti", "black and white"),
 )
 
-# Breeds that are, or always have, one coat.
-COAT_OF_BREED = {
-    "Tabby": "brown tabby",
-    "Tuxedo": "black and white",
-    "Calico": "calico",
-    "Tortoiseshell": "tortoiseshell",
-    "Siamese": "seal point",
-    "Himalayan": "seal point",
-    "Snowshoe": "seal point and white",
-    "Birman": "seal point",
-    "Russian_Blue": "blue",
-    "Bombay": "black",
-    "Dalmatian": "white and black",
-    "Golden_Retriever": "golden",
-    "Samoyed": "white",
-    "Vizsla": "rust",
-}
 # The coats of these need two X chromosomes.
 FEMALE_BREEDS = frozenset({"Calico", "Tortoiseshell"})
 
-# Invented shelters in real cities: name, city, latitude, longitude, share of the animals.
+# Invented shelters in real cities.
 SHELTERS = (
-    ("Redwood Road Animal Shelter", "Santa Rosa", 38.440, -122.714, 16),
-    ("East Bay Companions", "Oakland", 37.804, -122.271, 20),
-    ("Second Chance San José", "San Jose", 37.338, -121.886, 22),
-    ("Riverbank Animal Haven", "Sacramento", 38.581, -121.494, 18),
-    ("Delta Paws Rescue", "Stockton", 37.958, -121.291, 10),
-    ("Vineyard Valley Humane", "Napa", 38.297, -122.287, 5),
-    ("Carquinez Animal Refuge", "Vallejo", 38.104, -122.257, 6),
-    ("Lighthouse Pet Rescue", "Santa Cruz", 36.974, -122.031, 6),
-    ("Egg Basket Small Animals", "Petaluma", 38.233, -122.637, 3),
-    ("Orchard Park Shelter", "Modesto", 37.639, -120.997, 9),
-    ("Foothill Friends", "Auburn", 38.897, -121.077, 4),
-    ("Peninsula Humane Circle", "San Mateo", 37.563, -122.326, 8),
+    Shelter("Redwood Road Animal Shelter", "Santa Rosa", 38.440, -122.714, 16),
+    Shelter("East Bay Companions", "Oakland", 37.804, -122.271, 20),
+    Shelter("Second Chance San José", "San Jose", 37.338, -121.886, 22),
+    Shelter("Riverbank Animal Haven", "Sacramento", 38.581, -121.494, 18),
+    Shelter("Delta Paws Rescue", "Stockton", 37.958, -121.291, 10),
+    Shelter("Vineyard Valley Humane", "Napa", 38.297, -122.287, 5),
+    Shelter("Carquinez Animal Refuge", "Vallejo", 38.104, -122.257, 6),
+    Shelter("Lighthouse Pet Rescue", "Santa Cruz", 36.974, -122.031, 6),
+    Shelter("Egg Basket Small Animals", "Petaluma", 38.233, -122.637, 3),
+    Shelter("Orchard Park Shelter", "Modesto", 37.639, -120.997, 9),
+    Shelter("Foothill Friends", "Auburn", 38.897, -121.077, 4),
+    Shelter("Peninsula Humane Circle", "San Mateo", 37.563, -122.326, 8),
 )
 
 
@@ -95,8 +77,8 @@ _CHARM_DEVIATION = 0.35
 _MORE_PHOTOS = np.array([0.14, 0.16, 0.16, 0.15, 0.13, 0.12, 0.14])  # 1 to 7, an assumption
 
 _FEMALE = np.array([name in FEMALE_BREEDS for name in BREED_NAMES])
-_ONE_COAT = np.array([name in COAT_OF_BREED for name in BREED_NAMES])
-_BLACK = np.array([COAT_OF_BREED.get(name) == "black" for name in BREED_NAMES])
+_ONE_COAT = np.array([breed.coat != "" for breed in BREEDS])
+_BLACK = np.array([breed.coat == "black" for breed in BREEDS])
 _GOOD_WITH = {-1: GoodWith.UNKNOWN, 0: GoodWith.NO, 1: GoodWith.YES}
 _LESS_COMMON = 0.7  # each coat is that much rarer than the one before
 # Nobody in the world chooses by these two, so they are made up and not measured.
@@ -151,7 +133,7 @@ def _draw_pool(
     unknown = rng.random((n, 3)) < measured.UNKNOWN_SHARE
     charm = _charm(species, male, black, photos) + rng.normal(0, _CHARM_DEVIATION, n)
     charm = _centred(charm, species)
-    share = np.array([row[4] for row in SHELTERS[: settings.shelters]], float)
+    share = np.array([one.share for one in SHELTERS[: settings.shelters]])
     stay = _stays(rng, species, _centred(traits.log_hazard() + charm, species))
     return AnimalColumns(
         traits=traits,
@@ -220,21 +202,6 @@ def _centred(values: Floats, species: Ints) -> Floats:
     return np.asarray(values - mean[species])
 
 
-@dataclass(frozen=True, slots=True)
-class Shelter:
-    """A place of animals; the name is unique, latitude and longitude are in degrees."""
-
-    name: str
-    city: str
-    latitude: float
-    longitude: float
-
-
-def list_shelters(count: int) -> tuple[Shelter, ...]:
-    """The first so many shelters, in the order of the stock's codes."""
-    return tuple(Shelter(*row[:4]) for row in SHELTERS[:count])
-
-
 def list_animals(stock: AnimalColumns, rng: np.random.Generator, end: int) -> tuple[Animal, ...]:
     """Every row of the stock as an animal, in its order; later adoptions are not yet known."""
     groups = stock.traits.groups()
@@ -247,9 +214,9 @@ def list_animals(stock: AnimalColumns, rng: np.random.Generator, end: int) -> tu
             animal_id=f"a{row:06d}",
             **asdict(groups[row]),
             name=names[row],
-            shelter=SHELTERS[stock.shelter[row]][0],
-            latitude=SHELTERS[stock.shelter[row]][2],
-            longitude=SHELTERS[stock.shelter[row]][3],
+            shelter=SHELTERS[stock.shelter[row]].name,
+            latitude=SHELTERS[stock.shelter[row]].latitude,
+            longitude=SHELTERS[stock.shelter[row]].longitude,
             sex="male" if stock.male[row] else "female",
             colours=(_colour(stock, row, int(coats[row])),),
             house_trained=groups[row].age in _GROWN if is_known[row][0] else None,
@@ -271,10 +238,8 @@ def _history(listed: int, adopted: int, end: int) -> tuple[StatusChange, ...]:
 
 
 def _colour(stock: AnimalColumns, row: int, rank: int) -> str:
-    breed = BREEDS[stock.traits.breed[row]]
-    fixed = COAT_OF_BREED.get(breed.name)
-    if fixed:
-        return fixed
+    if coat := BREEDS[int(stock.traits.breed[row])].coat:
+        return coat
     if stock.black[row]:
         return "black"
     coats = COLOURS[int(stock.traits.species[row])]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.demo import calibration as measured
-from pawsonalize.demo.stock import SHELTERS
-from pawsonalize.demo.traits import (
+from pawsonalize.wings.demo import calibration as measured
+from pawsonalize.wings.demo.stock import SHELTERS
+from pawsonalize.wings.demo.traits import (
     BREED_FAMILY,
     BREED_SHARE,
     BREED_SPECIES,
@@ -201,8 +201,8 @@ def _favourite_breeds(
 
 
 def _places(rng: np.random.Generator, size: int, shelters: int) -> tuple[Floats, Singles]:
-    at = np.array([row[2:4] for row in SHELTERS[:shelters]], float)
-    share = np.array([row[4] for row in SHELTERS[:shelters]], float)
+    at = np.array([(one.latitude, one.longitude) for one in SHELTERS[:shelters]])
+    share = np.array([one.share for one in SHELTERS[:shelters]])
     lives = at[rng.choice(shelters, size, p=share / share.sum())]
     lives = lives + rng.normal(0, 0.12, (size, 2))
     gap = (lives[:, None, :] - at) * [1.0, np.cos(np.radians(at[:, 0].mean()))]

@@ -7,18 +7,24 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.demo import calibration as measured
-from pawsonalize.demo.adopters import draw_affinities
-from pawsonalize.demo.browsing import SitePages, Views, Visits, browse, draw_visits, guests_of
-from pawsonalize.demo.settings import WorldSettings
-from pawsonalize.demo.stock import AnimalColumns, Shelter, draw_animals, list_animals, list_shelters
-from pawsonalize.demo.traits import Bools, Columns, Floats, Int32s, Ints, Singles
-from pawsonalize.demo.utility import Oracle, Utility
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.times import DAY, HOUR
+from pawsonalize.wings.demo import calibration as measured
+from pawsonalize.wings.demo.adopters import draw_affinities
+from pawsonalize.wings.demo.browsing import SitePages, Views, Visits, browse, draw_visits, guests_of
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.stock import (
+    SHELTERS,
+    AnimalColumns,
+    Shelter,
+    draw_animals,
+    list_animals,
+)
+from pawsonalize.wings.demo.traits import Bools, Columns, Floats, Int32s, Ints, Singles
+from pawsonalize.wings.demo.utility import Oracle, Utility
 
 EVENT_TYPES = ("view", "favorite", "inquiry", "application", "adoption")
 VIEW, FAVORITE, INQUIRY, APPLICATION, ADOPTION = range(len(EVENT_TYPES))
@@ -248,7 +254,7 @@ def generate(settings: WorldSettings, seed: int, end: int) -> World:
         seed=seed,
         start=start,
         end=end,
-        shelters=list_shelters(settings.shelters),
+        shelters=SHELTERS[: settings.shelters],
         animals=animals,
         groups=tuple(codes),
         adopter_ids=user_ids[: settings.adopters],

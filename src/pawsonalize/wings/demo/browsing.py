@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.demo import calibration as measured
-from pawsonalize.demo.adopters import Affinities
-from pawsonalize.demo.settings import WorldSettings
-from pawsonalize.demo.stock import AnimalColumns
-from pawsonalize.demo.traits import Bools, Columns, Floats, Int32s, Ints
-from pawsonalize.demo.utility import Utility, notice_weights
 from pawsonalize.domain.times import DAY, HOUR, SECOND
+from pawsonalize.wings.demo import calibration as measured
+from pawsonalize.wings.demo.adopters import Affinities
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.stock import AnimalColumns
+from pawsonalize.wings.demo.traits import Bools, Columns, Floats, Int32s, Ints
+from pawsonalize.wings.demo.utility import Utility, notice_weights
 
 NEVER = 32_767
 MAX_VIEWS = 60

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.demo import calibration as measured
-from pawsonalize.demo.adopters import FAVOURITES, Affinities, flag_code, household_log_odds
-from pawsonalize.demo.settings import WorldSettings
-from pawsonalize.demo.stock import AnimalColumns
-from pawsonalize.demo.traits import Floats, Ints, Singles
+from pawsonalize.wings.demo import calibration as measured
+from pawsonalize.wings.demo.adopters import FAVOURITES, Affinities, flag_code, household_log_odds
+from pawsonalize.wings.demo.settings import WorldSettings
+from pawsonalize.wings.demo.stock import AnimalColumns
+from pawsonalize.wings.demo.traits import Floats, Ints, Singles
 
 Codes = NDArray[np.signedinteger]
 LogOdds = Singles
