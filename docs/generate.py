@@ -19,6 +19,7 @@ from markupsafe import Markup
 from chart_schema import CHART_SCHEMA, chart_schema
 from pawsonalize.aws.door import ACCESS, HANDLERS
 from pawsonalize.aws.protocol import SERVICES, operations
+from pawsonalize.aws.strict import RULES
 from pawsonalize.cli.main import app
 from pawsonalize.domain.events import SYNONYMS
 from pawsonalize.http.openapi import field_docs, openapi
@@ -242,6 +243,13 @@ def access_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+_STRICT = (
+    "## Strict\n\n"
+    "A program whose tests pass here must not fail at AWS. So the service refuses what AWS refuses"
+    " even where it could answer. With the setting `aws_strict: false` it answers:\n"
+)
+
+
 def coverage_page() -> str:
     """Every operation of Amazon Personalize, and what it does here."""
     parts = [
@@ -250,6 +258,7 @@ def coverage_page() -> str:
         f" {len(HANDLERS)} of them work under `/aws`. What an operation cannot do is refused"
         " with an `InvalidInputException` that says so.\n"
     ]
+    parts += [_STRICT, "\n".join(f"- {_first_line(rule)}" for rule in RULES) + "\n"]
     for service in SERVICES:
         parts.append(f"## {service}\n")
         rows = ["| operation | what it does here |", "|---|---|"]

@@ -81,6 +81,8 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """For so many days it is kept who changed what."""
     aws_signatures: Literal["auto", "required", "off"] = "auto"
     """Signed requests to `/aws`: `required`, `off`, or `auto`: where keys are required."""
+    aws_strict: bool = True
+    """Refuse at `/aws` what AWS refuses, [by these rules](personalize-coverage.md#strict)."""
     access_key_root: Secret = Secret("")
     """The root key of access keys, 64 hexadecimal digits; empty: a file in the data folder."""
     first_access_keys: Annotated[str, Meta(pattern=_FIRST_KEYS)] = ""

@@ -40,6 +40,12 @@ def segmentation(wire: Wire) -> str:
 
 
 @pytest.fixture(scope="module")
+def personal(wire: Wire) -> str:
+    """A version of a recipe that needs a user."""
+    return version(wire, "personal", "aws-user-personalization", {"learn": "false"})
+
+
+@pytest.fixture(scope="module")
 def similar(wire: Wire) -> str:
     """A version of a recipe that needs an item."""
     return version(wire, "similar", "aws-similar-items", {})
@@ -88,10 +94,10 @@ def inferred(wire: Wire, name: str, solution_version: str, **more: Any) -> dict[
 
 
 def test_users_of_a_file_are_answered_in_its_order_and_a_bad_line_costs_itself(
-    wire: Wire, bucket: Path, segmentation: str
+    wire: Wire, bucket: Path, personal: str
 ) -> None:
     write(bucket, "users", {"userId": "seed 0"}, "no JSON", {"itemId": "x"}, {"userId": "seed 1"})
-    job = inferred(wire, "users", segmentation, numResults=3)
+    job = inferred(wire, "users", personal, numResults=3)
     assert job["status"] == "ACTIVE", job
     assert job["numResults"] == 3
     cats, broken, without_user, dogs = written(bucket, "users")
@@ -102,7 +108,7 @@ def test_users_of_a_file_are_answered_in_its_order_and_a_bad_line_costs_itself(
     assert set(dogs["output"]["recommendedItems"]) <= set(DOGS)
     assert "JSON" in broken["error"]
     assert "userId" in without_user["error"]
-    listed = wire.personalize.list_batch_inference_jobs(solutionVersionArn=segmentation)
+    listed = wire.personalize.list_batch_inference_jobs(solutionVersionArn=personal)
     assert [one["jobName"] for one in listed["batchInferenceJobs"]] == ["users"]
 
 

@@ -40,6 +40,15 @@ def trained(wire: Wire, solution: str, **more: Any) -> str:
     return arn
 
 
+def serving(wire: Wire, name: str, version: str) -> str:
+    """A new campaign that serves the version, ACTIVE."""
+    arn: str = wire.personalize.create_campaign(name=name, solutionVersionArn=version)[
+        "campaignArn"
+    ]
+    settled(wire.personalize.describe_campaign, campaignArn=arn)
+    return arn
+
+
 def described_version(wire: Wire, arn: str) -> dict[str, Any]:
     found: dict[str, Any] = wire.personalize.describe_solution_version(solutionVersionArn=arn)
     return found["solutionVersion"]  # type: ignore[no-any-return]
@@ -160,10 +169,7 @@ def test_a_training_and_one_that_waits_for_it_can_be_stopped(wire: Wire) -> None
 
 
 def test_popular_items_have_no_scores(wire: Wire, popular: str) -> None:
-    arn = wire.personalize.create_campaign(name="scoreless", solutionVersionArn=popular)[
-        "campaignArn"
-    ]
-    settled(wire.personalize.describe_campaign, campaignArn=arn)
+    arn = serving(wire, "scoreless", popular)
     items = wire.runtime.get_recommendations(campaignArn=arn, userId="a")["itemList"]
     assert items
     assert not [item for item in items if "score" in item]
@@ -235,16 +241,16 @@ def test_a_campaign_answers_and_goes_on_with_another_version(wire: Wire, popular
         solutionConfig={"algorithmHyperParameters": {"learn": "false"}},
     )
     first = trained(wire, solution)
-    campaign = wire.personalize.create_campaign(name="personal", solutionVersionArn=first)[
-        "campaignArn"
-    ]
-    settled(wire.personalize.describe_campaign, campaignArn=campaign)
+    campaign = serving(wire, "personal", first)
     answer = wire.runtime.get_recommendations(campaignArn=campaign, userId="seed 0", numResults=3)
     assert answer["recommendationId"].startswith("RID-")
     assert [item["itemId"].partition("-")[0] for item in answer["itemList"]] == ["1", "1", "1"]
     assert len(wire.runtime.get_recommendations(campaignArn=campaign, userId="new")["itemList"]) > 3
+    ranks = create_solution(wire, "ranks", f"{RECIPE}aws-personalized-ranking-v2")
     ranked = wire.runtime.get_personalized_ranking(
-        campaignArn=campaign, userId="seed 1", inputList=["unknown", CATS[1], DOGS[1], CATS[1]]
+        campaignArn=serving(wire, "ranks", trained(wire, ranks)),
+        userId="seed 1",
+        inputList=["unknown", CATS[1], DOGS[1], CATS[1]],
     )["personalizedRanking"]
     assert [item["itemId"] for item in ranked] == [DOGS[1], CATS[1], "unknown"]
     assert sum(item["score"] for item in ranked) == pytest.approx(1)

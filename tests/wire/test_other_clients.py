@@ -13,13 +13,17 @@ import pytest
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
 from pawsonalize.kinds.access_keys import Scope
+from pawsonalize.kinds.defaults import RERANKER
 from tests.aws_shapes import ACCOUNT, REGION
+from tests.event_data import T0
 from tests.service_data import CATS, DOGS, make_service
+from tests.training import train
 from tests.wire.server import GROUP, served
 
 NODE_MODULES = os.environ.get("PAWSONALIZE_TEST_NODE_MODULES")
 AWS_CLI = os.environ.get("PAWSONALIZE_TEST_AWS_CLI")
 CAMPAIGN = f"arn:aws:personalize:{REGION}:{ACCOUNT}:campaign/recommender"
+RANKING = f"arn:aws:personalize:{REGION}:{ACCOUNT}:campaign/{RERANKER}"
 PROGRAM = Path(__file__).parent / "programs" / "shelter.cjs"
 _PATIENCE_SECONDS = 120
 
@@ -30,6 +34,8 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[st
     folder = tmp_path_factory.mktemp("data")
     settings = make_service(folder)
     with opened(settings) as adapters:
+        version = train(adapters, T0 + 1000, solution=RERANKER)
+        adapters.campaigns.update(RERANKER, version.name, T0 + 1000)
         key, secret = adapters.access_keys(settings).create(list(Scope), "", clock.now())
     with served(folder, aws_signatures="required") as wire:
         kinds = ("PERSONALIZE", "PERSONALIZE_EVENTS", "PERSONALIZE_RUNTIME")
@@ -62,7 +68,9 @@ def run(environment: Mapping[str, str], *command: str) -> "subprocess.CompletedP
 )
 def test_a_program_in_javascript_runs_unchanged(environment: Mapping[str, str]) -> None:
     modules = {"NODE_PATH": str(NODE_MODULES)}
-    done = run({**environment, **modules}, "node", str(PROGRAM), CAMPAIGN, "a visitor", DOGS[0])
+    done = run(
+        {**environment, **modules}, "node", str(PROGRAM), CAMPAIGN, RANKING, "a visitor", DOGS[0]
+    )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert len(told["before"]) == 3

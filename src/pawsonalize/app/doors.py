@@ -137,6 +137,8 @@ def aws_services_of(settings: Settings, adapters: Adapters, engine: Engine) -> A
         audit=adapters.audit,
         trackers=CachedLookup(adapters.datasets.tracker, clock.now),
         groups=CachedLookup(partial(group_of, adapters.registry), clock.now),
+        schemas=CachedLookup(adapters.datasets.schema_of, clock.now),
+        is_strict=settings.aws_strict,
     )
 
 

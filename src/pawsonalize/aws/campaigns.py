@@ -9,6 +9,7 @@ from pawsonalize.aws.protocol import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import DOMAIN_RECIPES, recipe_of
 from pawsonalize.aws.resources import by_name, given_tags, operations_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.aws.strict import check_deploys, check_interactions, check_rate
 from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
@@ -35,7 +36,7 @@ def create_campaign(services: AwsServices, members: Members) -> Answer:
         solution=version.solution,
         tags=given_tags(members),
         **settings,
-        **_campaign_settings(members),
+        **_campaign_settings(services, members),
     )
     created = services.campaigns.create(campaign, version.name, services.now())
     return {"campaignArn": services.arns.of(created)}
@@ -44,7 +45,7 @@ def create_campaign(services: AwsServices, members: Members) -> Answer:
 def update_campaign(services: AwsServices, members: Members) -> Answer:
     """Serves another version or other settings; the old ones serve until the new ones do."""
     campaign = services.resource(Campaign, members["campaignArn"])
-    version, settings = campaign.target_version, _campaign_settings(members)
+    version, settings = campaign.target_version, _campaign_settings(services, members)
     if "solutionVersionArn" in members:
         requested, more = _requested_version(services, members)
         version, settings = requested.name, settings | more
@@ -94,17 +95,21 @@ def _requested_version(
                 INVALID_INPUT,
                 f"with {_SYNC} the solutionVersionArn is the ARN of the solution and {_LATEST}",
             )
-        return services.resource(SolutionVersion, arn), {}
+        version = services.resource(SolutionVersion, arn)
+        check_deploys(services, version)
+        return version, {}
     solution = services.resource(Solution, arn.removesuffix(_LATEST))
     newest = services.versions.newest_to_serve(solution.name)
+    check_deploys(services, newest)
     return newest, {"followed": newest.name}
 
 
-def _campaign_settings(members: Members) -> dict[str, Any]:
+def _campaign_settings(services: AwsServices, members: Members) -> dict[str, Any]:
     config = members.get("campaignConfig")
     settings: dict[str, Any] = {}
     if "minProvisionedTPS" in members:
         settings["min_provisioned_tps"] = members["minProvisionedTPS"]
+        check_rate(services, members["minProvisionedTPS"])
     if config is None:
         return settings
     follows = {"follows_latest": bool(config.get(_SYNC))}
@@ -151,7 +156,8 @@ def create_recommender(services: AwsServices, members: Members) -> Answer:
             f" {group.extras.get('domain', 'none')}: create a group with that domain",
         )
     events = () if recipe.event_type is None else (EventParameters(recipe.event_type),)
-    settings = _recommender_settings(members)
+    settings = _recommender_settings(services, members)
+    check_interactions(services, group.name, group.name)
     recommender = Recommender(
         name=members["name"],
         dataset_group=group.name,
@@ -168,7 +174,7 @@ def create_recommender(services: AwsServices, members: Members) -> Answer:
 def update_recommender(services: AwsServices, members: Members) -> Answer:
     """Changes how a recommender explores and serves; it answers on meanwhile."""
     recommender = services.resource(Recommender, members["recommenderArn"])
-    changes = _recommender_settings(members)
+    changes = _recommender_settings(services, members)
     kept = {**recommender.extras, **changes.pop("extras", {})}
     services.recommenders.update(recommender.name, services.now(), extras=kept, **changes)
     return {"recommenderArn": services.arns.of(recommender)}
@@ -191,7 +197,7 @@ def _recommender_details(services: AwsServices, recommender: Recommender) -> Ans
     return {"modelMetrics": version.metrics if version and version.metrics else None}
 
 
-def _recommender_settings(members: Members) -> dict[str, Any]:
+def _recommender_settings(services: AwsServices, members: Members) -> dict[str, Any]:
     if "recommenderConfig" not in members:
         return {}
     config = members["recommenderConfig"]
@@ -202,6 +208,7 @@ def _recommender_settings(members: Members) -> dict[str, Any]:
     settings = exploration_of(config)
     if "minRecommendationRequestsPerSecond" in config:
         settings["min_provisioned_tps"] = config["minRecommendationRequestsPerSecond"]
+        check_rate(services, config["minRecommendationRequestsPerSecond"])
     # In a campaign's words as well: its answers may have metadata where this allows it.
     return settings | {"extras": {"recommenderConfig": config, "campaignConfig": config}}
 

@@ -12,6 +12,7 @@ from pawsonalize.aws.protocol import INVALID_INPUT, AwsError, operations
 from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import AwsServices, Members
 from pawsonalize.aws.shapes import Structure, check, parse
+from pawsonalize.aws.strict import check_properties
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import ACTIONS, Event
 from pawsonalize.domain.limits import parse_id
@@ -53,7 +54,9 @@ async def put_events(services: AwsServices, members: Members) -> None:
 
     def events() -> list[Event]:
         group = services.trackers.find(members["trackingId"]).dataset_group
-        return services.animal_names.resolve(_events_of(members, group, services.now()))
+        read = _events_of(members, group, services.now())
+        check_properties(services, group, DatasetType.INTERACTIONS, members, read)
+        return services.animal_names.resolve(read)
 
     await services.ingest.put(await services.read(events))
 
@@ -79,7 +82,9 @@ async def put_action_interactions(services: AwsServices, members: Members) -> No
     def interactions() -> list[Event]:
         group = services.datasets.tracker(members["trackingId"]).dataset_group
         services.datasets.of(group, DatasetType.ACTION_INTERACTIONS)
-        return _events_of(members, actions_of(group), services.now())
+        read = _events_of(members, actions_of(group), services.now())
+        check_properties(services, group, DatasetType.ACTION_INTERACTIONS, members, read)
+        return read
 
     await services.ingest.put(await services.read(interactions))
 

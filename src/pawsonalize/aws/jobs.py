@@ -10,6 +10,7 @@ from pawsonalize.aws.protocol import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import SEGMENTATION, recipe_arn, recipe_of
 from pawsonalize.aws.resources import by_name, operations_of, part_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.aws.strict import check_deploys, check_domain, check_schema
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import Dataset, DatasetGroup, DatasetImportJob
 from pawsonalize.kinds.group_resources import AttributedMetric, MetricAttribution
@@ -25,8 +26,20 @@ def update_dataset(services: AwsServices, members: Members) -> Answer:
     """Gives a dataset another schema of its type, which the next import reads by."""
     dataset = services.resource(Dataset, members["datasetArn"])
     schema = services.resource(DatasetSchema, members["schemaArn"])
+    check_domain(services, schema, dataset.dataset_group)
     changed = msgspec.structs.replace(dataset, schema=schema.name)
     return {"datasetArn": services.arns.of(services.datasets.update(changed, services.now()))}
+
+
+def _schema_fields(services: AwsServices, members: Members) -> Values:
+    check_schema(services, members["schema"], members.get("domain"))
+    return {}
+
+
+def _dataset_fields(services: AwsServices, members: Members) -> Values:
+    group = services.arns.name(members["datasetGroupArn"], DatasetGroup)
+    check_domain(services, services.resource(DatasetSchema, members["schemaArn"]), group)
+    return {}
 
 
 def _import_fields(_services: AwsServices, members: Members) -> Values:
@@ -35,7 +48,8 @@ def _import_fields(_services: AwsServices, members: Members) -> Values:
     return {}
 
 
-def _inference_fields(_services: AwsServices, members: Members) -> Values:
+def _inference_fields(services: AwsServices, members: Members) -> Values:
+    check_deploys(services, services.resource(SolutionVersion, members["solutionVersionArn"]))
     if members.get("batchInferenceJobMode", _MODE) != _MODE or "themeGenerationConfig" in members:
         raise AwsError(
             INVALID_INPUT,
@@ -111,7 +125,9 @@ def _output(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 OPERATIONS = (
-    operations_of(KINDS[DatasetImportJob], fields=_import_fields)
+    operations_of(KINDS[DatasetSchema], fields=_schema_fields)
+    | operations_of(KINDS[Dataset], fields=_dataset_fields)
+    | operations_of(KINDS[DatasetImportJob], fields=_import_fields)
     | operations_of(KINDS[BatchInferenceJob], fields=_inference_fields)
     | operations_of(KINDS[BatchSegmentJob], fields=_segment_fields)
     | by_name(

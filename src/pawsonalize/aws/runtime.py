@@ -7,6 +7,7 @@ from pawsonalize.aws.protocol import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.aws.recipes import WITH_SCORES
 from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.aws.strict import check_columns, check_ranks, check_recommends
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.filters import number_text
@@ -30,12 +31,15 @@ async def get_recommendations(services: AwsServices, members: Members) -> Answer
     runtime = await _runtime(services, members)
     if runtime.served.version.recipe == NEXT_BEST_ACTION:
         raise AwsError(INVALID_INPUT, "the campaign suggests actions: GetActionRecommendations")
+    check_recommends(services, runtime.served.version.recipe, members)
     return await services.read(_recommended, services, runtime, members)
 
 
 async def get_personalized_ranking(services: AwsServices, members: Members) -> Answer:
     """Orders a list of at most 500 items for a user; scores sum to 1, unknown ids come last."""
-    return await services.read(_ranked, services, await _runtime(services, members), members)
+    runtime = await _runtime(services, members)
+    check_ranks(services, runtime.served.version.recipe)
+    return await services.read(_ranked, services, runtime, members)
 
 
 async def get_action_recommendations(services: AwsServices, members: Members) -> Answer:
@@ -162,6 +166,7 @@ def _metadata(
     campaign = services.registry.get(Campaign, _campaign_name(services, members))
     if not campaign.extras.get("campaignConfig", {}).get(_METADATA):
         raise AwsError(INVALID_INPUT, f"update the campaign with {_METADATA} first")
+    check_columns(services, group, members)
     metadata = services.filterings.of(group).metadata
     return [
         {

@@ -8,6 +8,7 @@ from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.aws.arn import Arns
 from pawsonalize.aws.signatures import Signatures
+from pawsonalize.domain.schemas import DatasetType, Schema
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.inventory import AnimalNames
@@ -69,6 +70,10 @@ class AwsServices:
     trackers: CachedLookup[str, EventTracker]
     groups: CachedLookup[tuple[type[Resource], str], str]
     """The dataset group of a resource, by its kind and name; NotFound if it has none."""
+    schemas: CachedLookup[tuple[str, DatasetType], Schema | None]
+    """The schema of a dataset group's dataset of a type; None without such a dataset."""
+    is_strict: bool = True
+    """Refuses what AWS refuses: see `strict.py`."""
 
     def resource(self, kind: type[ResourceT], arn: str) -> ResourceT:
         """Return the resource of that kind and ARN; NotFound if there is none."""

@@ -9,6 +9,7 @@ from pawsonalize.aws.protocol import IN_USE, INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import WITHOUT_EFFECT, recipe_arn, recipe_of
 from pawsonalize.aws.resources import by_name, described, given_tags, operations_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.aws.strict import check_interactions
 from pawsonalize.engine.training.solutions import MOST_DAYS
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
@@ -163,6 +164,7 @@ def _version_fields(services: AwsServices, members: Members) -> Values:
     if mode not in set(TrainingMode):
         raise AwsError(INVALID_INPUT, f"trainingMode may be FULL or UPDATE, not {mode}")
     solution, name = services.resource(Solution, members["solutionArn"]), members.get("name")
+    check_interactions(services, solution.dataset_group, solution.data_group)
     return {
         "name": name,
         "mode": TrainingMode(mode),

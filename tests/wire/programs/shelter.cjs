@@ -6,7 +6,7 @@ const {
 } = require("@aws-sdk/client-personalize-runtime");
 const { PersonalizeEventsClient, PutEventsCommand } = require("@aws-sdk/client-personalize-events");
 
-async function main(campaignArn, userId, item) {
+async function main(campaignArn, rankingArn, userId, item) {
   const runtime = new PersonalizeRuntimeClient({});
   const events = new PersonalizeEventsClient({});
   const recommend = async () => {
@@ -24,7 +24,11 @@ async function main(campaignArn, userId, item) {
   );
   const after = await recommend();
   const ranking = await runtime.send(
-    new GetPersonalizedRankingCommand({ campaignArn, userId, inputList: ["unknown", item] }),
+    new GetPersonalizedRankingCommand({
+      campaignArn: rankingArn,
+      userId,
+      inputList: ["unknown", item],
+    }),
   );
   const refused = await runtime
     .send(new GetRecommendationsCommand({ campaignArn: campaignArn + "-of-nobody", userId }))

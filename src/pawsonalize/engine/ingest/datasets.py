@@ -132,6 +132,13 @@ class Datasets:
         described = self.registry.get(DatasetSchema, dataset.schema)
         return Schema.parse(described.avro, described.dataset_type)
 
+    def schema_of(self, place: tuple[str, DatasetType]) -> Schema | None:
+        """The schema of a group's dataset of a type; None if it has no such dataset."""
+        try:
+            return self.schema(self.of(*place))
+        except NotFound:
+            return None
+
     def create(self, dataset: Dataset, now: int) -> Dataset:
         """Create a dataset; trainings and queries know its columns from now on."""
         created = self.registry.create(dataset, now)

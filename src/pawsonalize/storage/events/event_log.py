@@ -154,6 +154,10 @@ class EventLog(Histories):
         mine = (self._mine(events), events.c.offset <= through)
         return int(self._scalar(select(func.count()).select_from(events).where(*mine)))
 
+    def is_empty(self) -> bool:
+        """True if there is no event of the dataset group."""
+        return not self._rows(select(events.c.offset).where(self._mine(events)).limit(1))
+
     def count(self) -> int:
         """Count the events of all dataset groups. Reads the whole log."""
         return int(self._scalar(select(func.count()).select_from(events)))

@@ -1,0 +1,177 @@
+"""Rules by which Amazon Personalize refuses what this service could do.
+
+A program whose tests pass here must not fail there. So each rule holds unless the setting
+`aws_strict` is off, which `rule` alone looks at. The page of coverage lists them.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import wraps
+from itertools import chain
+from typing import Concatenate, Final, ParamSpec
+
+import msgspec
+
+from pawsonalize.aws.protocol import INVALID_INPUT, LIMIT_EXCEEDED, AwsError
+from pawsonalize.aws.recipes import AWS_RECIPES, SEGMENTATION, recipe_arn
+from pawsonalize.aws.services import AwsServices, Members
+from pawsonalize.domain.events import Event
+from pawsonalize.domain.schemas import DatasetType, Schema
+from pawsonalize.kinds.datasets import DatasetGroup
+from pawsonalize.kinds.schemas import DatasetSchema, new_schema
+from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
+
+P = ParamSpec("P")
+_INTERACTION = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE")
+_DOMAIN_FIELDS: Final[Mapping[str, Mapping[DatasetType, tuple[str, ...]]]] = {
+    "ECOMMERCE": {
+        DatasetType.INTERACTIONS: _INTERACTION,
+        DatasetType.ITEMS: ("ITEM_ID", "PRICE", "CATEGORY_L1"),
+    },
+    "VIDEO_ON_DEMAND": {
+        DatasetType.INTERACTIONS: _INTERACTION,
+        DatasetType.ITEMS: ("ITEM_ID", "GENRES", "CREATION_TIMESTAMP"),
+    },
+}
+_WITH_METADATA = (DatasetType.ITEMS, DatasetType.USERS)
+_MOST_TPS = 500  # requests per second of a campaign, by AWS's page of quotas
+_MOST_WITH_METADATA = 50
+_FEWEST_FIELDS = 2  # an id and one of metadata
+# `sentAt` is the timestamp, and sessions have no user yet.
+_ALWAYS_THERE = frozenset({"TIMESTAMP", "USERID"})
+
+RULES: list[Callable[..., None]] = []
+
+
+def rule(
+    reasons: Callable[Concatenate[AwsServices, P], Iterator[str]],
+) -> Callable[Concatenate[AwsServices, P], None]:
+    """Make a rule, which holds where the service is strict, of what yields reasons to refuse."""
+
+    @wraps(reasons)
+    def strictly(services: AwsServices, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        if services.is_strict and (found := next(reasons(services, *args, **kwargs), None)):
+            raise AwsError(INVALID_INPUT, found)
+
+    RULES.append(strictly)
+    return strictly
+
+
+@rule
+def check_ranks(_services: AwsServices, recipe: str) -> Iterator[str]:
+    """GetPersonalizedRanking: the campaign's recipe is of type PERSONALIZED_RANKING."""
+    if recipe != PERSONALIZED_RANKING:
+        yield (
+            f"GetPersonalizedRanking is not supported by the campaign's recipe {recipe}: the"
+            " solution must have a recipe of type PERSONALIZED_RANKING"
+        )
+
+
+@rule
+def check_recommends(_services: AwsServices, recipe: str, members: Members) -> Iterator[str]:
+    """GetRecommendations: not of type PERSONALIZED_RANKING; USER_PERSONALIZATION needs a userId."""
+    if recipe == PERSONALIZED_RANKING:
+        yield (
+            f"GetRecommendations is not supported by the campaign's recipe {recipe}: use"
+            " GetPersonalizedRanking"
+        )
+    if recipe == USER_PERSONALIZATION and "userId" not in members:
+        yield f"userId is missing: {recipe} requires it"
+
+
+@rule
+def check_deploys(_services: AwsServices, version: SolutionVersion) -> Iterator[str]:
+    """Campaigns and batch inference jobs: the version's recipe is not of type USER_SEGMENTATION."""
+    name = recipe_arn(version.recipe, version.extras).rpartition("/")[2]
+    recipe = AWS_RECIPES.get(name)
+    if recipe is not None and recipe.kind == SEGMENTATION:
+        yield (
+            f"solutionVersionArn: {name} is of type {SEGMENTATION}, which only batch segment jobs"
+            " use"
+        )
+
+
+@rule
+def check_interactions(services: AwsServices, group: str, data_group: str) -> Iterator[str]:
+    """CreateSolutionVersion and CreateRecommender: the dataset group has interactions."""
+    log = services.versions.log.of(data_group)
+    # Events that left the log were trained on, so there were some.
+    if log.is_empty() and not log.forgotten_through():
+        yield f"dataset group {group} has no interactions: import or put some before you train"
+
+
+@rule
+def check_properties(
+    services: AwsServices, group: str, dataset: DatasetType, given: Members, events: list[Event]
+) -> Iterator[str]:
+    """PutEvents and PutActionInteractions: each event has the columns that may not be null."""
+    if (schema := services.schemas.find((group, dataset))) is None:
+        return
+    required = {_plain(one.name): one.name for one in schema.fields if not one.nullable}
+    name = "eventList" if dataset is DatasetType.INTERACTIONS else "actionInteractions"
+    for place, (one, event) in enumerate(zip(given[name], events, strict=True), 1):
+        properties = msgspec.json.decode(event.properties or "{}")
+        there = {_plain(key) for key in (*given, *one, *properties)}
+        for column in required.keys() - there - _ALWAYS_THERE:
+            yield (
+                f"{name}.{place}.member.properties: {required[column]} is missing, which the"
+                f" schema of the {dataset} dataset requires"
+            )
+
+
+def _plain(name: str) -> str:
+    return name.replace("_", "").upper()
+
+
+@rule
+def check_columns(services: AwsServices, group: str, members: Members) -> Iterator[str]:
+    """Metadata in answers: columns of the Items dataset's schema, for at most 50 items."""
+    count = max(len(members.get("inputList", ())), members.get("numResults", 0))
+    if count > _MOST_WITH_METADATA:
+        yield f"with metadataColumns there are at most {_MOST_WITH_METADATA} items, not {count}"
+    schema = services.schemas.find((group, DatasetType.ITEMS))
+    known = () if schema is None else tuple(one.name for one in schema.fields)
+    for name in chain.from_iterable(members["metadataColumns"].values()):
+        if name.upper() not in known:
+            yield (
+                f"metadataColumns: the Items dataset of {group} has no column {name};"
+                f" it has {', '.join(known) or 'none'}"
+            )
+
+
+@rule
+def check_schema(_services: AwsServices, text: str, domain: str | None) -> Iterator[str]:
+    """CreateSchema: the fields that the domain requires; Items and Users have some metadata."""
+    found = new_schema("new", text)
+    schema = Schema.parse(text, found.dataset_type)
+    wanted = _DOMAIN_FIELDS[domain].get(schema.dataset, ()) if domain else ()
+    for name in wanted:
+        if schema.field(name) is None:
+            yield (
+                f"the {schema.dataset} schema of the domain {domain} lacks the required field"
+                f" {name}"
+            )
+    if schema.dataset in _WITH_METADATA and len(schema.fields) < _FEWEST_FIELDS:
+        yield (
+            f"the {schema.dataset} schema has no metadata field: it needs one beside"
+            f" {schema.fields[0].name}"
+        )
+
+
+@rule
+def check_domain(services: AwsServices, schema: DatasetSchema, group: str) -> Iterator[str]:
+    """CreateDataset and UpdateDataset: the schema is of the dataset group's domain."""
+    wanted = services.registry.get(DatasetGroup, group).extras.get("domain")
+    if (found := schema.extras.get("domain")) != wanted:
+        yield (
+            f"schemaArn: schema {schema.name} is of the domain {found or 'none'}, and the dataset"
+            f" group of {wanted or 'none'}"
+        )
+
+
+@rule
+def check_rate(_services: AwsServices, wanted: int) -> Iterator[str]:
+    """Campaigns and recommenders: at most 500 provisioned requests per second."""
+    if wanted > _MOST_TPS:
+        raise AwsError(LIMIT_EXCEEDED, f"the quota is {_MOST_TPS} requests per second")
+    yield from ()
