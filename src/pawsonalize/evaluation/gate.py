@@ -88,6 +88,9 @@ class Spread:
     top_share: float  # the share of the test cases with that item among the first five
 
 
+_NOTHING = Interval(0.0, 0.0, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """Everything the rules read. Moments are milliseconds since 1970."""
@@ -97,15 +100,15 @@ class Evidence:
     moment: int  # when the held-out answers were given
     test_cases: int
     candidates: int
-    ndcg_at_5: Interval
-    popularity: Comparison | None  # None for a recipe that is popularity itself
-    live: LiveEvidence | None  # None where nothing is live
-    spread: Spread | None
+    ndcg_at_5: Interval = _NOTHING
+    popularity: Comparison | None = None  # for a recipe that is popularity itself
+    live: LiveEvidence | None = None  # where nothing is live
+    spread: Spread | None = None
     """None where the recipe chooses no items (a re-ranking) or gives everybody the same."""
-    slices: tuple[SliceEvidence, ...]
+    slices: tuple[SliceEvidence, ...] = ()
     """Compared with the live version, or with popularity if there is none."""
-    not_finite: int  # test cases with a NaN or infinite score
-    constant: int  # test cases with one score for all items
+    not_finite: int = 0  # test cases with a NaN or infinite score
+    constant: int = 0  # test cases with one score for all items
 
 
 class RuleOutcome(StrEnum):

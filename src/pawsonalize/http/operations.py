@@ -206,7 +206,7 @@ def _refuse_fields(given: set[str], fields: list[str]) -> None:
 
 def _listed(unknown: UnknownFields) -> str:
     """Return the paths as a header may hold them: few, short and in ASCII."""
-    paths = [quote(path[:_MAX_CHARS], safe="[]") for path in unknown]
+    paths = [quote(path[:_MAX_CHARS], safe="[]") for path in unknown.values()]
     more = "many" if unknown.are_too_many else len(paths) - _MAX_NAMED
     rest = [f"and {more} more"] if len(paths) > _MAX_NAMED else []
     return ", ".join(paths[:_MAX_NAMED] + rest)

@@ -1,7 +1,7 @@
 """Bodies of requests and feeds: bounded, JSON, then typed forms."""
 
 import re
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
@@ -91,38 +91,16 @@ UNKNOWN_FIELD = "unknown_field"
 _MAX_NOTED = 200  # to check as many as a body can hold would take seconds
 
 
-class UnknownFields:
-    """The unknown fields of a request, each once, however many entries of a list have it."""
+class UnknownFields(dict[str, str]):
+    """The unknown fields of a request: where each is first, by its path without places in lists.
 
-    def __init__(self, before: "UnknownFields | None" = None) -> None:
-        self._paths: dict[str, str] = {}
-        self._before = 0 if before is None else len(before._paths)
-        self._passed_over = False
-
-    def __bool__(self) -> bool:
-        return self._passed_over or bool(self._paths)
+    So each counts once, however many entries of a list have it.
+    """
 
     @property
     def are_too_many(self) -> bool:
         """True if there are too many to check more."""
-        return self._before + len(self._paths) >= _MAX_NOTED
-
-    def __iter__(self) -> Iterator[str]:
-        """Their paths, each as it was met first."""
-        return iter(self._paths.values())
-
-    def add(self, path: str, pattern: str | None = None) -> None:
-        """Note one; `pattern` is the path without the places in lists."""
-        self._paths.setdefault(pattern or path, path)
-
-    def pass_over(self) -> None:
-        """Count another one, without its name."""
-        self._passed_over = True
-
-    def update(self, others: "UnknownFields") -> None:
-        """Note all of the others."""
-        for pattern, path in others._paths.items():
-            self._paths.setdefault(pattern, path)
+        return len(self) >= _MAX_NOTED
 
 
 def known_part(document: Any, shape: mi.Type, unknown: UnknownFields) -> Any:
@@ -139,7 +117,7 @@ def check_names(
             right = _likely_unsent(name, given, known)
             if right is not None:
                 raise _misspelt(noun, name, right)
-            unknown.add(name)
+            unknown.setdefault(name, name)
 
 
 def _part(value: Any, shape: mi.Type, unknown: UnknownFields, path: str, pattern: str) -> Any:
@@ -157,15 +135,13 @@ def _part(value: Any, shape: mi.Type, unknown: UnknownFields, path: str, pattern
         if name in shapes:
             here, there = _joined(path, name), _joined(pattern, name)
             kept[name] = _part(one, shapes[name], unknown, here, there)
-        elif unknown.are_too_many:
-            unknown.pass_over()
-        else:
+        elif not unknown.are_too_many:
             # Not refused if the right one is there as well: then this is a field of the sender's.
             right = form.cls.synonyms.get(bare(name))
             right = right or _likely_unsent(name, value.keys(), shapes.keys())
             if right is not None:
                 raise _misspelt("field", _joined(path, name), _joined(path, right))
-            unknown.add(_joined(path, name), _joined(pattern, name))
+            unknown.setdefault(_joined(pattern, name), _joined(path, name))
     return kept
 
 
@@ -212,16 +188,14 @@ def decode(
     except _NOT_JSON as error:
         raise _no_json(error) from error
     # Look at every name only now, so that right input costs nothing.
-    found = UnknownFields(unknown)
-    known = known_part(read_json(body), shape_of(decoder), found)
-    if unknown is not None:
-        unknown.update(found)
-    if found:
+    document, shape = read_json(body), shape_of(decoder)
+    known = known_part(document, shape, UnknownFields() if unknown is None else unknown)
+    if known != document:
         try:
             return msgspec.convert(known, decoder.type)
         except msgspec.ValidationError as error:
             text = str(error)
-    raise explain_misfit(text, known, shape_of(decoder))
+    raise explain_misfit(text, known, shape)
 
 
 def check_fields(

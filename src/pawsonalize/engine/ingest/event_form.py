@@ -140,7 +140,7 @@ def unknown_fields_of(raw: str) -> list[str]:
     unknown = UnknownFields()
     with suppress(InvalidInput):
         check_fields(_FORM, single(raw.encode()).event, unknown)
-    return list(unknown)
+    return list(unknown.values())
 
 
 def read_raw(raw: bytes | Raw) -> str | None:

@@ -252,7 +252,7 @@ class _Unpacking:
             # Nothing else in an envelope means anything, so no name is wrong there.
             for name in decode(_ENVELOPE, text):
                 if bare(name) not in _OF_ENVELOPES:
-                    self.unknown.add(name)
+                    self.unknown.setdefault(name, name)
             is_object = bytes(peek.data)[:1] == b"{"
             return self.parts(peek.data, raw if is_object else peek.data, origin, depth + 1)
         if peek.event_type is UNSET:

@@ -2,9 +2,9 @@
 
 import math
 import threading
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
@@ -102,13 +102,6 @@ FEWEST: Final = 20
 """Least number of refusals in the window that is a problem and no single typo."""
 
 
-@dataclass(slots=True)
-class _Minute:
-    number: int
-    accepted: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
-
-
 class Intake:
     """Counts of events accepted and refused by one process in the last minutes, by any way in."""
 
@@ -116,22 +109,21 @@ class Intake:
         """Watch for a problem: a share of refusals greater than `notice`; with 1, never."""
         self._problems = problems
         self._notice = notice
-        self._minutes: deque[_Minute] = deque(maxlen=WINDOW // MINUTE)
+        self._minutes: dict[int, Counter[str | None]] = {}  # of reasons; None: it was accepted
         self._lock = threading.Lock()
 
     def count(self, now: int, accepted: int, reasons: Iterable[str] = ()) -> None:
         """Note what was accepted, and the reason of each refusal: a code, or a field."""
         with self._lock:
-            minute = self._minute(now)
-            minute.accepted += accepted
-            minute.reasons.update(reasons)
+            counts = self._window(now).setdefault(now // MINUTE, Counter())
+            counts.update(reasons)
+            counts[None] += accepted
 
     def look(self, now: int) -> None:
         """Report the problem if there is one; it ends by itself when no process reports it."""
         with self._lock:
-            self._minute(now)
-            accepted = sum(one.accepted for one in self._minutes)
-            reasons = sum((one.reasons for one in self._minutes), Counter[str]())
+            reasons = sum(self._window(now).values(), Counter[str | None]())
+        accepted = reasons.pop(None, 0)
         refused = reasons.total()
         total = accepted + refused
         if refused < FEWEST or refused <= self._notice * total:
@@ -143,13 +135,10 @@ class Intake:
         )
         self._problems.report(PROBLEM, message, now, within=WINDOW)
 
-    def _minute(self, now: int) -> _Minute:
-        number = now // MINUTE
-        while self._minutes and self._minutes[0].number <= number - WINDOW // MINUTE:
-            self._minutes.popleft()
-        if not self._minutes or self._minutes[-1].number < number:
-            self._minutes.append(_Minute(number))
-        return self._minutes[-1]
+    def _window(self, now: int) -> dict[int, Counter[str | None]]:
+        before = (now - WINDOW) // MINUTE
+        self._minutes = {one: counts for one, counts in self._minutes.items() if one > before}
+        return self._minutes
 
 
 HTTP: Final = "http"

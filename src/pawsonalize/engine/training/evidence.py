@@ -35,7 +35,7 @@ from pawsonalize.evaluation.gate import (
     decide,
 )
 from pawsonalize.evaluation.gate_settings import GateSettings
-from pawsonalize.evaluation.intervals import Interval, chance_of_lead, intervals, paired_differences
+from pawsonalize.evaluation.intervals import chance_of_lead, intervals, paired_differences
 from pawsonalize.evaluation.metric_rules import MeasuredVersion, decide_by_metrics
 from pawsonalize.evaluation.metrics import DEPTH, METRICS, NDCG_AT_5, Judgement, Ranker, judge
 from pawsonalize.evaluation.splits import Slice
@@ -179,20 +179,7 @@ def evidence_on(
 
 
 def _nothing_known(recipe: str, data: TrainingData, seed: int) -> Evidence:
-    return Evidence(
-        recipe=recipe,
-        seed=seed,
-        moment=data.as_of,
-        test_cases=0,
-        candidates=len(data.item_ids),
-        ndcg_at_5=Interval(0.0, 0.0, 0.0),
-        popularity=None,
-        live=None,
-        spread=None,
-        slices=(),
-        not_finite=0,
-        constant=0,
-    )
+    return Evidence(recipe, seed, data.as_of, test_cases=0, candidates=len(data.item_ids))
 
 
 def _compared(

@@ -56,7 +56,7 @@ def read_json_lines(content: bytes) -> Iterator[FeedRow]:
             yield FeedRow(place, named_in(line), reason=error.message)
             continue
         for row in read_rows([(place, record)], lambda one: one.id, lambda one: one):
-            yield replace(row, unread=tuple(unknown)) if unknown else row
+            yield replace(row, unread=tuple(unknown.values())) if unknown else row
 
 
 def read_own_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:

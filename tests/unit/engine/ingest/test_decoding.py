@@ -126,7 +126,7 @@ def test_unknown_fields_are_left_out_and_named_once_at_any_depth() -> None:
     }
     wish = decode(_WISH, msgspec.json.encode(sent), unknown)
     assert (wish.limit, wish.free, len(wish.others)) == (7, {"limt": 3}, 3)
-    assert list(unknown) == ["colour", "others[1].colour", "others[2].others[0].x"]
+    assert list(unknown.values()) == ["colour", "others[1].colour", "others[2].others[0].x"]
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_a_misspelt_field_is_an_error_that_says_the_right_name(
 def test_a_name_like_one_that_is_there_as_well_is_no_misspelling() -> None:
     unknown = UnknownFields()
     assert decode(_WISH, b'{"limit": 3, "limits": 4}', unknown).limit == 3
-    assert list(unknown) == ["limits"]
+    assert list(unknown.values()) == ["limits"]
 
 
 def test_of_very_many_unknown_fields_only_the_first_are_looked_at() -> None:
@@ -158,4 +158,4 @@ def test_of_very_many_unknown_fields_only_the_first_are_looked_at() -> None:
         decode(_WISH, msgspec.json.encode({"limt": 3, **many}))
     unknown = UnknownFields()
     decode(_WISH, msgspec.json.encode({**many, "limt": 3}), unknown)
-    assert list(unknown) == [*many]
+    assert list(unknown.values()) == [*many]
