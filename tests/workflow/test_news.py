@@ -7,7 +7,6 @@ import pytest
 from msgspec.structs import replace
 
 from pawsonalize.domain.notifications import Notification, NotificationKind
-from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.record import (
     Fate,
     Half,
@@ -16,6 +15,7 @@ from pawsonalize.engine.training.retraining.record import (
     Trigger,
     begun,
 )
+from pawsonalize.engine.training.retraining.steps import News
 from pawsonalize.kinds.problems import Outbox
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.work import Deliveries, WorkTable

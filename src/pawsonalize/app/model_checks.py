@@ -206,7 +206,7 @@ def schedules(service: CheckedService) -> Iterator[Diagnosis]:
         )
         return
     text = f"retrains at {settings.retrain_schedule} ({settings.retrain_time_zone})"
-    due = schedule.latest(service.now)
+    due = schedule(service.now)
     workers = _workers(service)
     if due is None or service.now - due < _LATE or not workers:
         yield fine(text)

@@ -21,10 +21,15 @@ from pawsonalize.engine.training.evidence import Gate
 from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
 from pawsonalize.engine.training.refresh import are_behind, newest_cut, refresh_served, report_death
 from pawsonalize.engine.training.retraining.checking import Checking
-from pawsonalize.engine.training.retraining.news import News
 from pawsonalize.engine.training.retraining.runs import FirstRun, GroupTimers, Timer
 from pawsonalize.engine.training.retraining.schedule import read_schedule
-from pawsonalize.engine.training.retraining.steps import Judging, PromotionSteps, Training, steps
+from pawsonalize.engine.training.retraining.steps import (
+    Judging,
+    News,
+    PromotionSteps,
+    Training,
+    steps,
+)
 from pawsonalize.engine.training.retraining.worker import RunWorker, WorkerProcesses
 from pawsonalize.http.metrics import REFRESHES
 from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER

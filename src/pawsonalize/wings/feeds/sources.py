@@ -236,8 +236,7 @@ def _listed(name: str, content: object, environment: Mapping[str, str]) -> Liste
     form = FeedForm.read(entry.format, entry.encoding, entry.separator, entry.columns, entry.dates)
     mapping = ValueMapping.read(None if entry.map is None else Path(entry.map))
     how = FeedImport(entry.source, entry.complete, mapping=mapping)
-    schedule = read_schedule(entry.schedule, entry.time_zone)
-    latest = (lambda _now: None) if schedule is None else schedule.latest
+    latest = read_schedule(entry.schedule, entry.time_zone) or (lambda _now: None)
     return ListedFeed(FeedSource(url, headers, form, how), entry.schedule, latest)
 
 

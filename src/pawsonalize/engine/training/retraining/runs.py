@@ -106,7 +106,7 @@ class Timer:
     def look(self, now: int) -> None:
         """Begin the run that is due, if any is and no other one runs."""
         self._seen = min(self._seen, now)  # the clock may jump back
-        tick = self._schedule.latest(now)
+        tick = self._schedule(now)
         if tick is not None and tick > self._seen and self._runs.begin_tick(tick, now):
             self._seen = tick
 
@@ -203,4 +203,4 @@ class GroupTimers:
         except PawsonalizeError as error:  # it was checked, so the time zones changed since
             log.error("no schedule", dataset_group=group.name, reason=error.message)
             return None
-        return None if found is None else found.latest(now)
+        return None if found is None else found(now)

@@ -1,8 +1,10 @@
 """When retrainings are due: cron in a time zone, or every so often."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -37,41 +39,23 @@ _RATE = re.compile(r"rate\((\d{1,6}) (minute|hour|day)s?\)")
 _UNITS = {"minute": 60 * SECOND, "hour": HOUR, "day": DAY}
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A tick every `period` milliseconds, counted from 1970: the same on every server."""
-
-    period: int
-
-    def latest(self, now: int) -> int | None:
-        """The newest tick up to `now`."""
-        return now - now % self.period
+Schedule = Callable[[int], int | None]
+"""Returns the newest tick up to a moment; ticks are when something is due."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
-    """The five fields of cron, on the clocks of a time zone."""
-
-    fields: str
-    zone: ZoneInfo
-
-    def latest(self, now: int) -> int | None:
-        """The newest tick up to `now`, or None."""
-        moment = datetime.fromtimestamp(now // SECOND, self.zone)
-        tick = next(CronSim(self.fields, moment, reverse=True), None)
-        if tick is None:
-            return None
-        # Backwards cron gives ticks before the moment, and in the hour that comes twice too early
-        # ones: from there forwards is right.
-        for later in CronSim(self.fields, tick):
-            if later.timestamp() * SECOND > now:  # times of one zone compare by their clocks
-                break
-            tick = later
-        return int(tick.timestamp()) * SECOND
-
-
-Schedule = Rate | Cron
-"""A series of moments, called ticks."""
+def _latest(fields: str, zone: ZoneInfo, now: int) -> int | None:
+    """Return the newest tick of cron's five fields, on the clocks of a time zone."""
+    moment = datetime.fromtimestamp(now // SECOND, zone)
+    tick = next(CronSim(fields, moment, reverse=True), None)
+    if tick is None:
+        return None
+    # Backwards cron gives ticks before the moment, and in the hour that comes twice too early
+    # ones: from there forwards is right.
+    for later in CronSim(fields, tick):
+        if later.timestamp() * SECOND > now:  # times of one zone compare by their clocks
+            break
+        tick = later
+    return int(tick.timestamp()) * SECOND
 
 
 def read_schedule(text: str, zone: str) -> Schedule | None:
@@ -81,20 +65,21 @@ def read_schedule(text: str, zone: str) -> Schedule | None:
     if rate := _RATE.fullmatch(text.strip()):
         period = int(rate[1]) * _UNITS[rate[2]]
         if period:
-            return Rate(period)
+            # Counted from 1970, so that it is the same on every server.
+            return lambda now: now - now % period
     try:
-        cron = Cron(text.strip(), ZoneInfo(zone))
+        clocks = ZoneInfo(zone)
     except (LookupError, ValueError, OSError) as error:
         raise InvalidInput(
             f"there is no time zone {zone}: write one as Europe/Berlin or UTC",
             field="retrain_time_zone",
         ) from error
     try:
-        CronSim(cron.fields, datetime.fromtimestamp(0, cron.zone))
+        CronSim(text.strip(), datetime.fromtimestamp(0, clocks))
     except (CronSimError, ValueError) as error:  # a number of thousands of digits is a ValueError
         raise InvalidInput(
             f"{text} is no schedule ({error}): write rate(1 day), or minute, hour, day, month and"
             " weekday as cron does, such as 0 3 * * *",
             field="retrain_schedule",
         ) from error
-    return cron
+    return partial(_latest, text.strip(), clocks)
