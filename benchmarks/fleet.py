@@ -71,7 +71,6 @@ def bucket() -> Iterator[str]:
     _, port = server.get_host_and_port()
     os.environ.update(
         AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
-        AWS_ALLOW_HTTP="true",
         AWS_ACCESS_KEY_ID="none",
         AWS_SECRET_ACCESS_KEY="none",
         AWS_REGION="us-east-1",

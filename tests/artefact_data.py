@@ -72,7 +72,6 @@ def fleet_of(request: pytest.FixtureRequest, kind: str) -> Iterator[Fleet]:
         if kind.startswith("s3"):
             request.getfixturevalue("aws")
             patch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
-            patch.setenv("AWS_ALLOW_HTTP", "true")
             patch.setenv("AWS_REGION", "eu-west-1")
             place = {"LocationConstraint": "eu-west-1"}
             s3 = boto3.client("s3")

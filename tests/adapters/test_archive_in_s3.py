@@ -98,7 +98,6 @@ def cloud(aws_url: str) -> Iterator[str]:
 def credentials(url: str, key: str, secret: str, token: str = "") -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": url,
-        "AWS_ALLOW_HTTP": "true",
         "AWS_ACCESS_KEY_ID": key,
         "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_SESSION_TOKEN": token,

@@ -41,7 +41,6 @@ class Bucket:
         """Where clients find it."""
         return {
             "AWS_ENDPOINT_URL": f"http://127.0.0.1:{self.proxy.port}",
-            "AWS_ALLOW_HTTP": "true",
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_REGION": "eu-west-1",

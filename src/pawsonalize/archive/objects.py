@@ -20,7 +20,13 @@ from obstore.store import ObjectStore as ObstoreStore
 from obstore.store import from_url
 
 from pawsonalize.archive.base import ObjectStore, sync
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound, StorageUnavailable
+from pawsonalize.domain.errors import (
+    Conflict,
+    InvalidInput,
+    NoSuchBucket,
+    NotFound,
+    StorageUnavailable,
+)
 from pawsonalize.domain.times import SECOND
 
 if TYPE_CHECKING:
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
     from obstore.store import RetryConfig
 
 _S3 = ("s3", "s3a")
+_NO_BUCKET = "<Code>NoSuchBucket</Code>"  # in the answers of S3 and of services like it
 
 
 class LocalObjects:
@@ -168,6 +175,8 @@ def _as_not_found(key: str) -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        if _NO_BUCKET in str(error):
+            raise
         raise NotFound(f"the object store holds no object {key}") from error
 
 
@@ -207,6 +216,9 @@ class RemoteObjects:
             options["sse_kms_key_id"] = kms_key
             # This saves most of what KMS costs for many small objects.
             options["sse_bucket_key_enabled"] = True
+        if url.startswith(_S3):  # an endpoint of the environment may be http://, as for boto3
+            options["client_options"] = {"allow_http": True}
+        self._url = url
         try:
             self._store: ObstoreStore = from_url(url, **options)
         except (BaseError, ValueError) as error:
@@ -217,7 +229,7 @@ class RemoteObjects:
 
     def put(self, key: str, data: bytes) -> None:
         """See `ObjectStore.put`."""
-        with _as_storage_errors():
+        with _as_storage_errors(self._url):
             try:
                 # One request: an upload in parts could not be create-only.
                 obstore.put(self._store, key, data, mode="create", use_multipart=False)
@@ -227,12 +239,12 @@ class RemoteObjects:
 
     def replace(self, key: str, content: bytes | Path) -> None:
         """See `ObjectStore.replace`."""
-        with _as_storage_errors():
+        with _as_storage_errors(self._url):
             obstore.put(self._store, key, content)
 
     def get(self, key: str) -> bytes:
         """See `ObjectStore.get`."""
-        with _as_storage_errors(), _as_not_found(key):
+        with _as_storage_errors(self._url), _as_not_found(key):
             return bytes(obstore.get(self._store, key).bytes())
 
     def fetch(self, key: str, file: Path) -> None:
@@ -243,14 +255,14 @@ class RemoteObjects:
 
     def _parts(self, key: str) -> Iterator["obstore.Bytes"]:
         """An object in parts, each asked for by itself: none takes longer than a request may."""
-        with _as_storage_errors(), _as_not_found(key):
+        with _as_storage_errors(self._url), _as_not_found(key):
             reader = obstore.open_reader(self._store, key, buffer_size=_PART_BYTES)
             while len(part := reader.read(_PART_BYTES)):
                 yield part
 
     def delete(self, key: str) -> None:
         """See `ObjectStore.delete`."""
-        with _as_storage_errors(), suppress(FileNotFoundError):
+        with _as_storage_errors(self._url), suppress(FileNotFoundError):
             obstore.delete(self._store, key)
 
     def list(self, prefix: str = "") -> Iterator[str]:
@@ -269,16 +281,18 @@ class RemoteObjects:
             yield entry["path"], round(entry["last_modified"].timestamp() * SECOND)
 
     def _entries(self, prefix: str) -> Iterator["ObjectMeta"]:
-        with _as_storage_errors():
+        with _as_storage_errors(self._url):
             for page in obstore.list(self._store, prefix or None):
                 yield from page
 
 
 @contextmanager
-def _as_storage_errors() -> Iterator[None]:
+def _as_storage_errors(url: str) -> Iterator[None]:
     try:
         yield
     except (BaseError, OSError) as error:
+        if _NO_BUCKET in str(error):
+            raise NoSuchBucket(url) from error
         raise StorageUnavailable(
             "the object store did not answer: check its address, credentials and network",
             detail=_brief(error),

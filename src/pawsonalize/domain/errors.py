@@ -5,7 +5,7 @@ PawsonalizeError
 ├── Unauthenticated · Forbidden · TooManyRequests
 ├── NotFound · NotReady · Conflict ── AlreadyExists · LimitExceeded
 ├── TrainingFailed · LeaseLost · CorruptArtefact · NotDelivered · NotFetched
-└── StorageUnavailable · StreamUnavailable · EngineUnavailable
+└── StorageUnavailable ── NoSuchBucket · StreamUnavailable · EngineUnavailable
 """
 
 
@@ -91,6 +91,15 @@ class LeaseLost(PawsonalizeError, code="lease_lost"):
 
 class StorageUnavailable(PawsonalizeError, code="storage_unavailable"):
     """The tables or the archive cannot be written or read right now."""
+
+
+class NoSuchBucket(StorageUnavailable):
+    """The bucket that a URL names does not exist."""
+
+    def __init__(self, url: str) -> None:
+        """`url` is that of the bucket."""
+        reason = "NoSuchBucket: The specified bucket does not exist"
+        super().__init__(f"{reason}: {url}. Create it, or correct the name")
 
 
 class StreamUnavailable(PawsonalizeError, code="stream_unavailable"):

@@ -11,7 +11,7 @@ from typing import IO, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.errors import InvalidInput, NoSuchBucket, NotFound
 
 CSV = (".csv", ".csv.gz")
 JSON_LINES = (".json", ".jsonl")
@@ -45,6 +45,8 @@ class Sources:
         path = unquote(url.path)
         if ".." in (url.netloc, *path.split("/")) or "\0" in path:
             raise _unreadable(location, "it must not contain `..`")
+        if url.query or url.fragment:
+            raise _unreadable(location, _NO_OPTIONS)
         if (inner := _inside(self.shared, location)) is not None:
             found = _objects(self.open_store(self.shared), inner, endings)
         elif url.scheme == "file" and url.netloc in {"", "localhost"}:
@@ -56,6 +58,8 @@ class Sources:
         elif url.scheme == "s3" and url.netloc:
             prefix = path.strip("/")
             if self.s3_root is not None:
+                if not (self.s3_root / url.netloc).exists():
+                    raise NoSuchBucket(f"s3://{url.netloc}")
                 folder = self.s3_root / url.netloc / prefix
                 found = _files(location, self.s3_root, folder, endings)
             else:
@@ -68,6 +72,9 @@ class Sources:
         return files
 
 
+_NO_OPTIONS = (
+    "it must not contain `?` or `#`: an endpoint is set where the service runs (AWS_ENDPOINT_URL)"
+)
 _READ_FROM = "file:///folder/file.csv or s3://bucket/prefix"
 _WRITTEN_TO = "s3://bucket/folder/ or file:///folder/"
 
@@ -93,7 +100,11 @@ def _open_object(store: ObjectStore, key: str) -> BinaryIO:
     """The object, on the disk of this machine and not in memory, until it is closed."""
     with tempfile.NamedTemporaryFile() as file:
         path = Path(file.name)
-        store.fetch(key, path)
+        try:
+            store.fetch(key, path)
+        except NotFound:
+            next(store.list(key), None)  # NoSuchBucket: a store says that to a list alone
+            raise
         return path.open("rb")
 
 
@@ -168,6 +179,8 @@ class Outputs:
         steps = [step for step in path.split("/") if step]
         if any(step.startswith(".") for step in (url.netloc, *steps)) or "\0" in path:
             raise _unwritable(location, "no step of it may begin with a dot")
+        if url.query or url.fragment:
+            raise _unwritable(location, _NO_OPTIONS)
         if (inner := _inside(self.shared, location)) is not None:
             return self._output(self.shared, inner)
         if url.scheme == "file" and url.netloc in {"", "localhost"}:

@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from pawsonalize.archive.base import ObjectStore
-from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
+from pawsonalize.domain.errors import Conflict, InvalidInput, NoSuchBucket, NotFound
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.csv_files import CsvRow, CsvTable
 from pawsonalize.engine.ingest.job_files import CSV, JSON_LINES, Sources
@@ -147,7 +147,7 @@ class Deletions:
             for place, users in enumerate(self._users(job)):
                 erasure_id = f"{_prefix(job)}{place:06d}"
                 self.table.note(erasure_id, job.dataset_group, self.now(), users=users)
-        except InvalidInput as error:
+        except (InvalidInput, NoSuchBucket) as error:
             status, reason = Status.CREATE_FAILED, error.message
         begun = msgspec.structs.replace(job, status=status, failure_reason=reason, user_ids=())
         with suppress(Conflict):  # another server did the same
