@@ -156,7 +156,7 @@ def answer(data_dir: Path, users: int, requests: int) -> dict[str, dict[str, flo
         patch("pawsonalize.engine.serving.recommender.query_context", of_events),
         patch.object(PageReader, "of", of_pages),
     ):
-        engine = ServingParts(settings, adapters)
+        engine = ServingParts(adapters)
         follow_campaign(engine.live[RECOMMENDER])
         engine.individuals.count_choices(clock.now())
         gc.collect()

@@ -87,10 +87,10 @@ def _fill(adapters: Adapters, count: int, days: int) -> None:
     adapters.trainer.train(version.name)
 
 
-def _erased(adapters: Adapters, settings: Settings, user: str) -> dict[str, Any]:
+def _erased(adapters: Adapters, user: str) -> dict[str, Any]:
     """Erase a user; what it took."""
     at: dict[str, float] = {}
-    steps, problems = erasure_steps(settings, adapters), adapters.problems(settings)
+    steps, problems = erasure_steps(adapters), adapters.problems
     erasing = Erasing(
         adapters.erasures,
         steps,
@@ -128,9 +128,9 @@ def measure(count: int, days: int, users: int) -> dict[str, Any]:
             _fill(adapters, count, days)
             sizes = list(adapters.objects.sizes())
             chosen = np.linspace(0, count // _EACH - 1, users + 1).astype(int).tolist()
-            each = [_erased(adapters, settings, f"user-{one}") for one in chosen[:-1]]
+            each = [_erased(adapters, f"user-{one}") for one in chosen[:-1]]
             adapters.erased_archive.index.forget([key for key, _ in sizes])
-            without = _erased(adapters, settings, f"user-{chosen[-1]}")
+            without = _erased(adapters, f"user-{chosen[-1]}")
     middle = {column: sorted(one[column] for one in each)[len(each) // 2] for column in each[0]}
     shape = {
         "events": count,

@@ -76,7 +76,7 @@ def measure(folder: Path, rate: float, rest: float) -> dict[str, Any]:
             while httpx.get(f"{url}/v1/runs/{run_id}").json()["endedAt"] is None:
                 time.sleep(rest / _LOOKS)
         with opened(load_settings({"data_dir": folder})) as adapters:
-            record = adapters.runs(load_settings()).get(run_id)
+            record = adapters.runs.get(run_id)
     quiet = visitors.latencies(begun - rest / 2, begun)
     return {"status": record.status, **_steps(record, visitors, quiet)}
 

@@ -138,8 +138,8 @@ def consume(url: str, data_dir: Path) -> dict[str, float]:
     """Take all that the stream has, in this process; how fast that was, and in how much memory."""
     settings = load_settings({"data_dir": data_dir, "stream_url": url})
     with opened(settings) as adapters:
-        ingest = ingest_of(settings, adapters)
-        intake = adapters.intake(settings)
+        ingest = ingest_of(adapters)
+        intake = adapters.intake
         consumer = consumer_of(settings, adapters, ingest, intake, count_batch)
         catching_up = CatchingUp(consumer, shards_of(source_of(settings, adapters), adapters))
         stored, first, last = 0, 0.0, 0.0

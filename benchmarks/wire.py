@@ -197,7 +197,7 @@ def main() -> None:
         prepare(data_dir, options.groups, options.events)
         settings = load_settings({"data_dir": data_dir})
         with opened(settings) as adapters:
-            key, secret = adapters.access_keys(settings).create(list(Scope), "", clock.now())
+            key, secret = adapters.access_keys.create(list(Scope), "", clock.now())
         with serving(data_dir) as port:
             unsigned = shares(port, forms, post, options.requests)
             native = {name: (one, one) for name, (one, _) in forms.items()}

@@ -81,7 +81,7 @@ def site(
         if animals:
             adapters.animals.put(animals, NOW)
         if settings.requires_keys:
-            adapters.access_keys(settings).create([Scope.BROWSER], ADOPTION_SITE, NOW)
+            adapters.access_keys.create([Scope.BROWSER], ADOPTION_SITE, NOW)
         if trained:
             adapters.log.append(list(_history()))
             train_and_serve(adapters, NOW)

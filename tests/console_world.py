@@ -61,7 +61,7 @@ def make_console_world(folder: Path, *, is_hostile: bool = True, **more: Any) ->
         for back in reversed(range(_NIGHTS)):
             record = _night(now, back, live=live, new=new)
             store_run(adapters, record)
-        adapters.problems(settings).report(
+        adapters.problems.report(
             "feed orchard-park",
             f"it cannot be read{why}: look at its address in the feeds file",
             now,

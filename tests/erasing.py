@@ -53,7 +53,7 @@ def settings_of(folder: Path, database_url: str = "") -> Settings:
 def erasing_of(
     adapters: Adapters, settings: Settings, watch: Watch = ignore_progress, now: int = NOW
 ) -> Erasing:
-    steps, problems = erasure_steps(settings, adapters), adapters.problems(settings)
+    steps, problems = erasure_steps(adapters), adapters.problems
     return Erasing(adapters.erasures, steps, problems, adapters.leases, lambda: now, watch=watch)
 
 

@@ -53,7 +53,7 @@ def fill(adapters: Adapters) -> None:
 def make_key(settings: Settings, *scopes: Scope, **more: Any) -> str:
     """A new access key of the service, as a bearer's token."""
     with opened(settings) as adapters:
-        key, secret = adapters.access_keys(settings).create(scopes, "", clock.now(), **more)
+        key, secret = adapters.access_keys.create(scopes, "", clock.now(), **more)
     return f"{key.name}.{secret}"
 
 

@@ -28,7 +28,7 @@ def make_shelters(folder: Path, **more: Any) -> Settings:
     now = clock.now()
     with opened(settings) as adapters:
         days = GroupDays(adapters.database)
-        keys = adapters.access_keys(settings)
+        keys = adapters.access_keys
         for place, (name, limits) in enumerate(SHELTERS.items(), 1):
             DatasetGroups(adapters.registry).create(name, now, limits)
             solution = Solution(name=name, dataset_group=name, recipe="user-personalization")

@@ -191,7 +191,7 @@ def served(drawn: Drawn, every: int = 7, **settings: object) -> Iterator[Ours]:
         ):
             clock.side_effect = lambda: ours.now if ours else drawn.start
             ours: Ours | None = None
-            engine = ServingParts(given, adapters)
+            engine = ServingParts(adapters)
             try:
                 ours = Ours(drawn, adapters, engine, every)
                 yield ours

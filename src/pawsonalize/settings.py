@@ -306,6 +306,11 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
         return self.job_folders("exports", self.data_dir, self.export_roots)
 
     @property
+    def s3_folder(self) -> Path | None:
+        """The folder whose folders stand for buckets."""
+        return Path(self.s3_root).absolute() if self.s3_root else None
+
+    @property
     def leases_dir(self) -> Path:
         """The folder where processes of this machine hold the locks of their leases."""
         return self.data_dir / "leases"

@@ -37,7 +37,7 @@ class Wing:
     checks: str = ""
     """A tuple of `app.checks.Check`, which doctor, status and the console show."""
     started: str = ""
-    """Context manager of settings, adapters and `http.services.Services`, open while a server
+    """Context manager of settings, adapters and `access.services.Services`, open while a server
     runs; yields what the wing's operations and pages share, or None."""
     tasks: str = ""
     """Function of settings, adapters, services and what `started` yields: background tasks."""

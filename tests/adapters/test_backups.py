@@ -79,8 +79,8 @@ def test_events_keys_counts_and_archive_come_back(service: Settings, tmp_path: P
         assert now.log.count() == made.events == 55
         assert now.artefacts.locations("") == was.artefacts.locations("")
         assert any(".counts-" in one for one in now.artefacts.locations(""))
-        key = next(now.access_keys(other).all()).name
-        assert now.access_keys(other).find(key) == was.access_keys(service).find(key)
+        key = next(now.access_keys.all()).name
+        assert now.access_keys.find(key) == was.access_keys.find(key)
         assert verify(now.log, now.ledger, now.objects, lambda *_: None).findings == ()
     assert not list(service.data_dir.glob(".draft-*"))
 

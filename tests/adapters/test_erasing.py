@@ -68,8 +68,8 @@ class World:
 
     def erasing_of(self, leases: Leases, watch: Watch = ignore_progress) -> Erasing:
         """The same with leases of its own."""
-        steps = erasure_steps(self.settings, self.adapters)
-        problems = self.adapters.problems(self.settings)
+        steps = erasure_steps(self.adapters)
+        problems = self.adapters.problems
         return Erasing(self.adapters.erasures, steps, problems, leases, self.clock, watch=watch)
 
     def fill(self) -> None:
@@ -101,7 +101,7 @@ class World:
         return sorted(row.event.event_id for row in archived(self.adapters))
 
     def problems(self) -> dict[str, str]:
-        standing = self.adapters.problems(self.settings).standing(self.clock())
+        standing = self.adapters.problems.standing(self.clock())
         return {one.name: one.message for one in standing}
 
     def verified(self) -> list[str]:
@@ -182,7 +182,7 @@ def test_what_is_written_down_is_never_computed_again(world: World) -> None:
     noted = world.erasing.erase_user("ann", GROUP)
     (begun,) = world.adapters.erasures.begin(world.adapters.erasures.due(world.clock()))
     names = world.adapters.erasures.names(noted.erasure_id)
-    steps = erasure_steps(world.settings, world.adapters)
+    steps = erasure_steps(world.adapters)
     steps.rows.erase(begun, names)  # and there the process was killed
     assert world.adapters.erasures.names(noted.erasure_id).sessions == ("s1",)
     world.erasing.work()
@@ -505,7 +505,7 @@ def job(world: World, name: str, text: str, dataset_group: str = GROUP) -> DataD
 
 
 def looked_after(world: World) -> DataDeletionJob:
-    deletions = deletions_of(world.settings, world.adapters)
+    deletions = deletions_of(world.adapters)
     deletions.look()
     world.erasing.work()
     deletions.look()
@@ -563,7 +563,7 @@ def test_a_job_of_old_that_was_killed_is_done_after_all(world: World) -> None:
         name="job", dataset_group=GROUP, user_ids=("ann",), status=Status.CREATE_FAILED
     )
     world.adapters.registry.create(killed, T0)
-    deletions = deletions_of(world.settings, world.adapters)
+    deletions = deletions_of(world.adapters)
     deletions.catch_up()
     world.erasing.work()
     deletions.look()

@@ -36,7 +36,7 @@ def settings_of(fleet: Fleet, machine: str) -> Settings:
 
 
 def serving(adapters: Adapters, settings: Settings) -> LiveModel:
-    return live_model(settings, adapters, RECOMMENDER)
+    return live_model(adapters, RECOMMENDER)
 
 
 def version_of(live: LiveModel) -> str:
@@ -89,10 +89,10 @@ def test_the_root_key_of_access_keys_must_not_lie_in_a_data_folder(fleet: Fleet)
     settings = settings_of(fleet, "a")
     with opened(settings) as adapters:
         with pytest.raises(InvalidInput, match="PAWSONALIZE_ACCESS_KEY_ROOT to what `openssl"):
-            adapters.access_keys(settings).create([Scope.EVENTS], "", T0)
+            adapters.access_keys.create([Scope.EVENTS], "", T0)
         (settings.data_dir / "access-keys.root").write_text(secrets.token_hex(32))
         with pytest.raises(InvalidInput, match=r"to what .*access-keys\.root has"):
-            adapters.access_keys(settings).create([Scope.EVENTS], "", T0)
+            adapters.access_keys.create([Scope.EVENTS], "", T0)
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def imported(adapters: Adapters, settings: Settings) -> None:
     job = DatasetImportJob(
         name="import", status=Status.CREATE_PENDING, dataset="shop", source=source
     )
-    background_jobs(settings, adapters).create(job)
+    background_jobs(adapters).create(job)
     comes(lambda: registry.get(DatasetImportJob, "import").status is Status.ACTIVE)
 
 
@@ -84,7 +84,7 @@ def served(adapters: Adapters) -> None:
 
 def answer(settings: Settings, adapters: Adapters) -> set[str]:
     """What a third process answers for the campaign, as a door does."""
-    engine = Engine(settings, adapters)
+    engine = Engine(adapters)
     try:
         runtime = run(engine.serving.runtimes.of("shop"))
         now = clock.now()

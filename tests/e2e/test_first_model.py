@@ -28,9 +28,9 @@ def test_the_first_model_of_a_demo_that_begins_on_any_day_is_promoted(
     begun = T0 + day * (17 * DAY + 5 * HOUR)
     with opened(settings) as adapters:
         store_world(adapters, generate(WorldSettings(), SEED, begun))
-        record = adapters.runs(settings).begin(Trigger.FIRST, begun)
-        assert worker(settings, adapters, "the test").work()
-        record = adapters.runs(settings).get(record.run_id)
+        record = adapters.runs.begin(Trigger.FIRST, begun)
+        assert worker(adapters, "the test").work()
+        record = adapters.runs.get(record.run_id)
         assert [half.fate for half in record.halves] == [Fate.PROMOTED] * 2, record.reason
         for half in record.halves:
             version = adapters.registry.get(SolutionVersion, half.solution_version)

@@ -184,7 +184,7 @@ def test_a_batch_job_whose_machine_is_lost_is_finished_by_another_once(
     queries = "".join(f'{{"userId": "seed {n % 20}"}}\n' for n in range(5_000))
     put(bucket, "imports/users.jsonl", queries)
     fleet.up()
-    job = background_jobs(fleet.settings, adapters).create(
+    job = background_jobs(adapters).create(
         BatchInferenceJob(
             name="mailing",
             status=Status.CREATE_PENDING,
@@ -275,7 +275,7 @@ def test_answers_and_events_go_on_while_the_bucket_is_out_of_reach(
     assert acknowledged > 0
     assert [one.failures for one in askers] == [[], []]
     assert not writers.refused
-    assert wait_for(lambda: not adapters.problems(fleet.settings).standing(clock.now()))
+    assert wait_for(lambda: not adapters.problems.standing(clock.now()))
     adapters.archiver.archive_once()
     assert adapters.ledger.planned_through() == adapters.log.head()
 
@@ -297,7 +297,7 @@ def begin_import(fleet: Fleet, bucket: Bucket) -> DatasetImportJob:
         dataset="pawsonalize-interactions",
         source=f"{bucket.url}/imports/events.csv",
     )
-    return background_jobs(fleet.settings, fleet.view.adapters).create(job)
+    return background_jobs(fleet.view.adapters).create(job)
 
 
 def stored(adapters: Adapters) -> int:

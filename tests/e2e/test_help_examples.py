@@ -159,8 +159,8 @@ def _fill(adapters: Adapters, settings: Settings) -> dict[str, str]:
         field="sessionId",
     )
     letters_of(adapters).keep([letter])
-    erased = erasing(settings, adapters).erase_user("seed 19", "pawsonalize")
-    key, _secret = adapters.access_keys(settings).create([Scope.SITE], "", now)
+    erased = erasing(adapters).erase_user("seed 19", "pawsonalize")
+    key, _secret = adapters.access_keys.create([Scope.SITE], "", now)
     news = Notification("n", NotificationKind.TEST, "news", "text", now)
     adapters.deliveries.add([Delivery(news, "log")])
     return {
@@ -224,7 +224,7 @@ def begin(words: str) -> str:
         if words == "solution-versions stop":
             created = adapters.versions.create("recommender", as_of=clock.now(), now=clock.now())
             return created.name
-        return adapters.runs(settings).begin(Trigger.COMMAND, clock.now()).run_id
+        return adapters.runs.begin(Trigger.COMMAND, clock.now()).run_id
 
 
 @pytest.mark.parametrize("words", sorted(EXAMPLES.keys() - RUNNING - WITH_A_BROKER))

@@ -146,7 +146,7 @@ def driven(settings: Settings, amazon: Wire, proxy: FaultyProxy) -> Iterator[Dri
     proxy.asked.clear()
     with opened(settings) as adapters:
         fill(adapters)
-        driving = Driving(settings, adapters, live_models(settings, adapters), amazon, proxy)
+        driving = Driving(settings, adapters, live_models(adapters), amazon, proxy)
         yield driving
         driving.impressions.close()
     proxy.mend()

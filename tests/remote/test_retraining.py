@@ -31,9 +31,9 @@ def test_a_version_goes_live_there_only_if_the_gate_promotes_it(
         campaign_check_seconds=0.1,
     )
     for one in driven(settings, amazon, proxy):
-        runs = one.adapters.runs(settings)
+        runs = one.adapters.runs
         runs.begin(Trigger.COMMAND, clock.now())
-        assert worker(settings, one.adapters, "w").work()
+        assert worker(one.adapters, "w").work()
         (record,) = runs.newest(1)
         (half,) = record.halves
         assert half.fate is fate, half.reason

@@ -62,7 +62,7 @@ def test_for_people_it_prints_a_line_for_each(healthy: Settings) -> None:
 
 def test_a_standing_problem_needs_attention(healthy: Settings) -> None:
     with opened(healthy) as adapters:
-        problems = adapters.problems(healthy)
+        problems = adapters.problems
         problems.report("archive", "full: free some space", clock.now())
         code, found = examined(healthy.data_dir)
         problems.clear("archive", clock.now())

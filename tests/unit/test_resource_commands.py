@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
+from pawsonalize.app.databases import root_key_of
 from pawsonalize.cli.main import app
 from pawsonalize.config import Secret
 from pawsonalize.domain.errors import Conflict, InvalidInput, NotFound
@@ -175,11 +176,11 @@ def test_what_commands_change_is_in_the_audit_log(settings: Settings) -> None:
 def test_a_root_key_of_the_settings_serves_several_servers(tmp_path: Path) -> None:
     shared = Settings(data_dir=tmp_path, access_key_root=Secret("ab" * 32))
     with opened(shared) as one, opened(shared) as other:
-        key, secret = one.access_keys(shared).create([Scope.EVENTS], "", T0)
-        assert other.access_keys(shared).find(key.name) == (key, secret)
+        key, secret = one.access_keys.create([Scope.EVENTS], "", T0)
+        assert other.access_keys.find(key.name) == (key, secret)
         assert not list(tmp_path.glob("access-keys*"))
         with pytest.raises(InvalidInput, match="64 hexadecimal"):
-            one.access_keys(Settings(access_key_root=Secret("short")))
+            root_key_of(Settings(access_key_root=Secret("short")))
 
 
 def test_a_solution_is_tuned_from_now_on_until_it_is_not(settings: Settings) -> None:

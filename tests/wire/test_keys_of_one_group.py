@@ -58,9 +58,7 @@ def clients(wire: Wire, folder: Path) -> dict[str, Any]:
     settings = Settings(data_dir=folder)
     with opened(settings) as adapters:
         scopes = [Scope.CONTROL_PLANE, Scope.EVENTS, Scope.RUNTIME]
-        key, secret = adapters.access_keys(settings).create(
-            scopes, "", clock.now(), dataset_group="ours"
-        )
+        key, secret = adapters.access_keys.create(scopes, "", clock.now(), dataset_group="ours")
     return {
         name: boto3.client(
             name,
@@ -175,8 +173,7 @@ def test_put_events_above_the_limit_is_throttled_whole(
         DatasetGroups(adapters.registry).create("small", clock.now(), {"events_per_day": 3})
         tracker = EventTracker(name="small", dataset_group="small", tracking_id="small")
         adapters.registry.create(tracker, clock.now())
-        settings = Settings(data_dir=folder)
-        key, secret = adapters.access_keys(settings).create(
+        key, secret = adapters.access_keys.create(
             [Scope.EVENTS], "", clock.now(), dataset_group="small"
         )
     events = boto3.client(

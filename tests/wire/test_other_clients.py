@@ -36,7 +36,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[st
     with opened(settings) as adapters:
         version = train(adapters, T0 + 1000, solution=RERANKER)
         adapters.campaigns.update(RERANKER, version.name, T0 + 1000)
-        key, secret = adapters.access_keys(settings).create(list(Scope), "", clock.now())
+        key, secret = adapters.access_keys.create(list(Scope), "", clock.now())
     with served(folder, aws_signatures="required") as wire:
         kinds = ("PERSONALIZE", "PERSONALIZE_EVENTS", "PERSONALIZE_RUNTIME")
         yield {

@@ -29,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def keys(folder: Path) -> Iterator[AccessKeys]:
     settings = Settings(data_dir=folder)
     with opened(settings) as adapters:
-        yield adapters.access_keys(settings)
+        yield adapters.access_keys
 
 
 @pytest.fixture(scope="module")

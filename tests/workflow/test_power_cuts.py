@@ -62,8 +62,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(world: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The models of a run that nothing happens to."""
-    with here(copied(world, tmp_path_factory.mktemp("undisturbed") / "data")) as (settings, view):
-        assert worker(settings, view.adapters, "only").work()
+    with here(copied(world, tmp_path_factory.mktemp("undisturbed") / "data")) as (_, view):
+        assert worker(view.adapters, "only").work()
         assert_done_once(view)
         return view.models()
 
@@ -77,12 +77,12 @@ def test_a_run_that_is_cut_off_goes_on_and_does_everything_once(
     moment: Callable[[Seen], bool],
 ) -> None:
     folder = copied(world, tmp_path / "data")
-    with here(folder) as (settings, view), power_until(moment, view), pytest.raises(PowerCut):
-        worker(settings, view.adapters, "first").work()
-    with here(folder) as (settings, view):
+    with here(folder) as (_, view), power_until(moment, view), pytest.raises(PowerCut):
+        worker(view.adapters, "first").work()
+    with here(folder) as (_, view):
         assert moment(view)
         assert view.newest().ended_at is None
-        assert worker(settings, view.adapters, "second").work()
+        assert worker(view.adapters, "second").work()
         assert_done_once(view)
         assert view.models() == undisturbed
 

@@ -1,5 +1,6 @@
 """Runs from their begin to their end in one process, on a few events."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def runs_of(view: Seen) -> Runs:
 def retrain(settings: Settings, view: Seen, now: int = AS_OF) -> RunRecord:
     """A run to its end."""
     runs_of(view).begin(Trigger.COMMAND, now)
-    assert worker(settings, view.adapters, "only").work()
+    assert worker(dataclasses.replace(view.adapters, settings=settings), "only").work()
     return view.newest()
 
 
@@ -77,10 +78,10 @@ def test_a_run_of_a_solution_that_there_is_not_is_refused(place: Path) -> None:
 
 
 def test_a_second_retraining_is_refused_and_names_the_first(place: Path) -> None:
-    with here(place) as (settings, view):
+    with here(place) as (_, view):
         first = runs_of(view).begin(Trigger.COMMAND, AS_OF)
         with pytest.raises(Conflict, match=f"{first.run_id} is not finished"):
             runs_of(view).begin(Trigger.COMMAND, AS_OF + 1)
-        assert worker(settings, view.adapters, "only").work()
+        assert worker(view.adapters, "only").work()
         assert view.newest().outcome is RunOutcome.PROMOTED
         assert len(view.adapters.work.newest(RETRAINING, 9)) == 1

@@ -6,17 +6,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pawsonalize import clock
-from pawsonalize.app.databases import (
-    existing_database,
-    made_database,
-    open_artefacts,
-    outcome_tables,
-    root_key_of,
-)
+from pawsonalize.app import databases
 from pawsonalize.archive.base import ObjectStore
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts.base import ArtefactStore
@@ -73,6 +66,7 @@ COMMAND = (sys.executable, "-m", "pawsonalize.cli.low_priority")
 class Adapters:
     """The tables and folders that settings name, opened."""
 
+    settings: Settings
     database: Database
     log: EventLog
     catalogue: Catalogue
@@ -81,8 +75,19 @@ class Adapters:
     availability: Availability
     exposures: AnimalExposures
     registry: Registry
+    campaigns: Campaigns
     ledger: ArchiveLedger
+    erasures: ErasureTable
+    """Erasures of visitors, done and under way."""
+    erased: ErasedLookup
+    """Lookup of erased visitors, for those who must leave them out."""
+    audit: AuditLog
+    """Log of changes, with those who made them."""
     deliveries: Deliveries
+    outbox: Outbox
+    """The outbox for the notifiers that a wing offers."""
+    problems: Problems
+    """The problems that last, of which people are notified."""
     artefacts: ArtefactStore
     objects: ObjectStore
     trainings: TrainingProcesses
@@ -110,7 +115,14 @@ class Adapters:
     @property
     def outcomes(self) -> "OutcomeSources":
         """Tables of outcomes reports; they may be a moment behind."""
-        return outcome_tables(self.database, self.log.event_types)
+        return databases.outcome_tables(self.database, self.log.event_types)
+
+    @property
+    def inventory(self) -> "Inventory":
+        """The inventory of animals."""
+        from pawsonalize.engine.ingest.inventory import Inventory
+
+        return Inventory(self.animals)
 
     @property
     def exposed(self) -> "tuple[Inventory, AnimalExposures]":
@@ -143,16 +155,6 @@ class Adapters:
         return SolutionVersions(
             self.registry, self.log, self.catalogue, self.artefacts, self.erased, limit
         )
-
-    @property
-    def erasures(self) -> ErasureTable:
-        """Erasures of visitors, done and under way."""
-        return ErasureTable(self.database)
-
-    @property
-    def erased(self) -> ErasedLookup:
-        """Lookup of erased visitors, for those who must leave them out."""
-        return ErasedLookup(self.database)
 
     @property
     def erased_archive(self) -> "ErasedArchive":
@@ -191,18 +193,13 @@ class Adapters:
 
         return Datasets(self.registry, self.log, self.catalogue)
 
-    def sources(self, settings: Settings) -> "Sources":
-        """Return the places that jobs may read."""
+    @property
+    def sources(self) -> "Sources":
+        """The places that jobs may read."""
         from pawsonalize.engine.ingest.job_files import Sources
 
-        s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
-        shared = settings.bucket_url("imports")
-        return Sources(settings.import_folders, s3_root, open_objects, shared)
-
-    @property
-    def campaigns(self) -> Campaigns:
-        """The campaigns."""
-        return Campaigns(self.registry)
+        settings, shared = self.settings, self.settings.bucket_url("imports")
+        return Sources(settings.import_folders, settings.s3_folder, open_objects, shared)
 
     @property
     def filters(self) -> "Filters":
@@ -211,42 +208,34 @@ class Adapters:
 
         return Filters(self.registry, self.catalogue)
 
-    def directory(self, settings: Settings) -> "Directory":
-        """Return what finds dataset groups and campaigns by name or ARN."""
+    @property
+    def directory(self) -> "Directory":
+        """Finds dataset groups and campaigns by name or ARN."""
         from pawsonalize.engine.serving.directory import Directory
 
-        return Directory(self.registry, partial(_reference, settings), clock.now)
-
-    def access_keys(self, settings: Settings) -> AccessKeys:
-        """Return the access keys."""
-        return AccessKeys(self.registry, root_key_of(settings))
+        return Directory(self.registry, partial(_reference, self.settings), clock.now)
 
     @property
-    def audit(self) -> AuditLog:
-        """Log of changes, with those who made them."""
-        return AuditLog(self.database)
+    def access_keys(self) -> AccessKeys:
+        """The access keys."""
+        return AccessKeys(self.registry, databases.root_key_of(self.settings))
 
-    def runs(self, settings: Settings) -> "Runs":
-        """The workflow runs; new ones are begun with these settings."""
+    @property
+    def runs(self) -> "Runs":
+        """The workflow runs; new ones are begun with the settings that decide how they go."""
         from pawsonalize.engine.training.retrained import find_retrained
         from pawsonalize.engine.training.retraining.runs import Runs
 
-        return Runs(self.work, _as_record(settings), partial(find_retrained, self.registry))
+        names = (name for name in kinds_of_settings() if name.startswith(_OF_RETRAINING))
+        record = {name: self.settings.value(name) for name in names}
+        return Runs(self.work, record, partial(find_retrained, self.registry))
 
-    def problems(self, settings: Settings) -> Problems:
-        """Return the problems that last, of which people are notified."""
-        notice_after = round(settings.problem_notice_seconds * SECOND)
-        return Problems(ProblemTable(self.database), self.outbox(settings), notice_after)
-
-    def outbox(self, settings: Settings) -> Outbox:
-        """Return the outbox for the notifiers that a wing offers."""
-        return Outbox(self.deliveries, offered("notifiers", settings) or ())
-
-    def intake(self, settings: Settings) -> "Intake":
-        """Return the count of accepted and refused events; many refusals are a problem."""
+    @property
+    def intake(self) -> "Intake":
+        """The count of accepted and refused events; many refusals are a problem."""
         from pawsonalize.engine.ingest.refusals import Intake
 
-        return Intake(self.problems(settings), settings.dead_letter_notice)
+        return Intake(self.problems, self.settings.dead_letter_notice)
 
     @property
     def refresher(self) -> "CountRefresher":
@@ -279,12 +268,6 @@ class Adapters:
         )
 
 
-def _as_record(settings: Settings) -> dict[str, Any]:
-    """Return the settings that decide how a retraining goes, as data for its record."""
-    names = (name for name in kinds_of_settings() if name.startswith(_OF_RETRAINING))
-    return {name: settings.value(name) for name in names}
-
-
 @contextmanager
 def opened(
     settings: Settings,
@@ -309,10 +292,12 @@ def opened(
 
 def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]) -> Adapters:
     event_types = EventTypes.with_added(settings.event_types)
-    database = existing_database(settings) if must_exist else made_database(settings)
+    database = (
+        databases.existing_database(settings) if must_exist else databases.made_database(settings)
+    )
     registry = Registry(Resources(database), settings.max_dataset_groups)
     ensure_defaults(registry, settings.recipe, clock.now())
-    artefacts = open_artefacts(settings, database)
+    artefacts = databases.open_artefacts(settings, database)
     seconds = LOCAL_LEASE_SECONDS if database.is_local else GONE_SECONDS
     host = "" if database.is_local else None
     work = WorkTable(database)
@@ -321,7 +306,11 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     log = EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw)
     catalogue = Catalogue(database)
     remote = offered("remote_engine", settings, registry, log, catalogue, leases)
+    deliveries = Deliveries(work)
+    outbox = Outbox(deliveries, offered("notifiers", settings) or ())
+    notice_after = round(settings.problem_notice_seconds * SECOND)
     return Adapters(
+        settings=settings,
         database=database,
         log=log,
         catalogue=catalogue,
@@ -330,8 +319,14 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
         availability=Availability(database),
         exposures=AnimalExposures(database),
         registry=registry,
+        campaigns=Campaigns(registry),
         ledger=ArchiveLedger(database),
-        deliveries=Deliveries(work),
+        erasures=ErasureTable(database),
+        erased=ErasedLookup(database),
+        audit=AuditLog(database),
+        deliveries=deliveries,
+        outbox=outbox,
+        problems=Problems(ProblemTable(database), outbox, notice_after),
         artefacts=artefacts,
         objects=objects,
         trainings=TrainingProcesses(

@@ -104,17 +104,17 @@ def build_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         with opened(settings) as adapters, ExitStack() as stack:
-            engine = Engine(settings, adapters)
+            engine = Engine(adapters)
             stack.enter_context(engine.taking_part())
             # Requests in flight are answered before the server ends; these would let it wait.
             stack.enter_context(at_the_end_signal(engine.outcomes.close))
-            services = app.state.services = services_of(settings, adapters, engine, sources)
-            app.state.wings = started(settings, adapters, services, stack)
-            more = tasks_of_wings(settings, adapters, services, app.state.wings)
+            services = app.state.services = services_of(adapters, engine, sources)
+            app.state.wings = started(adapters, services, stack)
+            more = tasks_of_wings(adapters, services, app.state.wings)
             app.state.admission = engine.admission
             app.state.tenants = engine.tenants
-            app.state.aws = aws_services_of(settings, adapters, engine)
-            app.state.storefront = storefront_of(settings, adapters, engine)
+            app.state.aws = aws_services_of(adapters, engine, services)
+            app.state.storefront = storefront_of(adapters, engine)
             engine.catch_up()
             if loaded is not None:
                 loaded()

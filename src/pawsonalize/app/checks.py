@@ -45,10 +45,14 @@ class CheckedService(msgspec.Struct, frozen=True):
     `servers` is the watch of this process, which saves `servers` a watch of some seconds.
     """
 
-    settings: Settings
     adapters: Adapters
     now: int
     servers: Servers | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """Its settings."""
+        return self.adapters.settings
 
 
 class CheckPlace(Enum):

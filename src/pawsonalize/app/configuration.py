@@ -41,7 +41,7 @@ def not_in_tables(settings: Settings) -> Iterator[str]:
         return
     try:
         with opened(settings, must_exist=True) as adapters:
-            keys = list(adapters.access_keys(settings).all())
+            keys = list(adapters.access_keys.all())
             yield from _refused(
                 lambda: check_keys(settings, keys), *(partial(look, adapters) for look in needed)
             )

@@ -14,16 +14,8 @@ from pawsonalize.artefacts.folder import FolderArtefacts
 from pawsonalize.domain.errors import InvalidInput, NotFound, StorageUnavailable
 from pawsonalize.domain.events import EventTypes
 from pawsonalize.settings import Settings
+from pawsonalize.storage import data_folder
 from pawsonalize.storage.animals.animals import Animals
-from pawsonalize.storage.data_folder import (
-    DATABASE_FILE,
-    ROOT_KEY_BYTES,
-    ROOT_KEY_FILE,
-    RootKeyFile,
-    check_data_folder,
-    folder_errors,
-    make_data_folder,
-)
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.event_reads import Outcomes
@@ -36,7 +28,7 @@ if TYPE_CHECKING:
 
 def made_database(settings: Settings) -> Database:
     """Open the database; data folder and database are made if need be."""
-    make_data_folder(settings.data_dir.absolute(), settings.data_access)
+    data_folder.make_data_folder(settings.data_dir.absolute(), settings.data_access)
     _refuse_emptied(settings)
     return _database(settings)
 
@@ -55,7 +47,7 @@ def _refuse_emptied(settings: Settings) -> None:
 
     To make tables in it would look like a new, healthy service.
     """
-    file = settings.data_dir.absolute() / DATABASE_FILE
+    file = settings.data_dir.absolute() / data_folder.DATABASE_FILE
     if settings.database_url or not file.is_file() or file.stat().st_size:
         return
     if settings.models_dir.is_dir() and any(settings.models_dir.iterdir()):
@@ -73,9 +65,9 @@ def existing_database(settings: Settings) -> Database:
         "name the right one with --data-dir or PAWSONALIZE_DATA_DIR, or fill a new one with"
         " `pawsonalize import` or `pawsonalize demo`"
     )
-    with folder_errors(folder):
+    with data_folder.folder_errors(folder):
         if settings.database_url:
-            check_data_folder(folder)
+            data_folder.check_data_folder(folder)
         elif not folder.is_dir():
             raise NotFound(f"there is no data folder {folder}: {move}")
         _refuse_emptied(settings)
@@ -128,12 +120,12 @@ def root_key_of(settings: Settings) -> Callable[[bool], bytes]:
     if not given and settings.artefact_url:
         return partial(_refuse, settings)
     if not given:
-        return RootKeyFile(root_key_file(settings))
+        return data_folder.RootKeyFile(root_key_file(settings))
     try:
         root = bytes.fromhex(given)
     except ValueError:
         root = b""
-    if len(root) != ROOT_KEY_BYTES:
+    if len(root) != data_folder.ROOT_KEY_BYTES:
         raise InvalidInput("access_key_root must be 64 hexadecimal digits")
     return lambda _make: root
 
@@ -171,4 +163,4 @@ def _refuse(settings: Settings, _make: bool) -> bytes:
 
 def root_key_file(settings: Settings) -> Path:
     """Return the file of the root key of access keys, used if it is no setting."""
-    return settings.data_dir / ROOT_KEY_FILE
+    return settings.data_dir / data_folder.ROOT_KEY_FILE

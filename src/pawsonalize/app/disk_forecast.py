@@ -1,6 +1,5 @@
 """Checks of the disk: what is free, what a day adds, and when the disk would be full."""
 
-import os
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -70,15 +69,15 @@ class DiskForecast:
         return None
 
 
-def forecast(settings: Settings, adapters: Adapters, now: int) -> DiskForecast | None:
+def forecast(adapters: Adapters, now: int) -> DiskForecast | None:
     """Return the forecast by the last seven days; None before a first day is stored."""
     segments = adapters.ledger.segments()
     names = [name for one in segments if (name := ObjectName.parse(one.key)) is not None]
     if not names or names[0].ends > now - DAY:
         return None
-    measuring = DiskGrowth(settings, adapters, now, segments, (now - names[0].ends) / DAY)
+    measuring = DiskGrowth(adapters, now, segments, (now - names[0].ends) / DAY)
     size = FileSize.of(adapters.database)
-    free = shutil.disk_usage(settings.data_dir).free + (0 if size is None else size.free)
+    free = shutil.disk_usage(adapters.settings.data_dir).free + (0 if size is None else size.free)
     return DiskForecast(tuple(measuring.growths()), free)
 
 
@@ -86,11 +85,15 @@ def forecast(settings: Settings, adapters: Adapters, now: int) -> DiskForecast |
 class DiskGrowth:
     """Measures what a day adds, as of `now`, of data that began `age_days` ago."""
 
-    settings: Settings
     adapters: Adapters
     now: int
     segments: Sequence[Segment]
     age_days: float
+
+    @property
+    def settings(self) -> Settings:
+        """Settings of the service, among them how long data are kept."""
+        return self.adapters.settings
 
     def growths(self) -> Iterator[Growth]:
         """Yield the growth of each kind that lies on this disk."""
@@ -158,7 +161,9 @@ def _size(path: Path) -> int:
 
 def disk(settings: Settings) -> Iterator[Diagnosis]:
     """Report the free space of the disk that has the data."""
-    usage = shutil.disk_usage(_existing(settings.data_dir.absolute()))
+    folder = settings.data_dir.absolute()
+    # Before there is a data folder, the nearest one above it has the disk.
+    usage = shutil.disk_usage(next(one for one in (folder, *folder.parents) if one.exists()))
     free = f"{usage.free / _MEGABYTE:,.0f} MB of {usage.total / _MEGABYTE:,.0f} MB are free"
     if usage.free < _LITTLE_SPACE:
         yield attention(free, "free some space: when it is full, events are refused")
@@ -168,7 +173,7 @@ def disk(settings: Settings) -> Iterator[Diagnosis]:
 
 def disk_forecast(service: CheckedService) -> Iterator[Diagnosis]:
     """Forecast for how many days there is room, by what a day adds."""
-    found = forecast(service.settings, service.adapters, service.now)
+    found = forecast(service.adapters, service.now)
     if found is None:
         yield fine("known when events of more than a day are archived")
         return
@@ -198,11 +203,6 @@ def database_file(service: CheckedService) -> Iterator[Diagnosis]:
         yield attention(text, move)
     else:
         yield fine(text, move)
-
-
-def _existing(path: Path) -> Path:
-    """The folder, or the nearest existing one above it."""
-    return next(one for one in (path, *path.parents) if os.access(one, os.F_OK))
 
 
 CHECKS = (

@@ -127,7 +127,7 @@ def shared_data(settings: Settings) -> Iterator[Diagnosis]:
 
 def problems(service: CheckedService) -> Iterator[Diagnosis]:
     """List the current problems."""
-    standing = service.adapters.problems(service.settings).standing(service.now)
+    standing = service.adapters.problems.standing(service.now)
     for problem in standing:
         yield attention(
             f"{problem.message} (since {iso(problem.since)})", about=f"problem: {problem.name}"
@@ -222,7 +222,7 @@ def events_and_answers(service: CheckedService) -> Iterator[Diagnosis]:
 
 def keys(service: CheckedService) -> Iterator[Diagnosis]:
     """Find keys that are missing, open to anybody, or about to end."""
-    settings, access = service.settings, service.adapters.access_keys(service.settings)
+    settings, access = service.settings, service.adapters.access_keys
     every = list(access.all())
     valid = [one for one in every if not one.is_expired(service.now)]
     if settings.requires_keys and not valid:
@@ -307,6 +307,6 @@ def examine_all(settings: Settings, now: int) -> Iterator[Diagnosis]:
     yield from examine(of_machine, settings, CheckPlace.DOCTOR)
     try:
         with opened(settings, must_exist=True) as adapters:
-            yield from examine(of_data, CheckedService(settings, adapters, now), CheckPlace.DOCTOR)
+            yield from examine(of_data, CheckedService(adapters, now), CheckPlace.DOCTOR)
     except PawsonalizeError as error:  # NotFound: there is nothing to look at
         yield attention(str(error), about="database")

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from pawsonalize import clock
+from pawsonalize.access.services import Services
 from pawsonalize.access.slots import HeavyReads
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
@@ -24,11 +25,9 @@ from pawsonalize.engine.serving.actions import ActionRecommending
 from pawsonalize.engine.serving.animals.available_watch import InventorySearch
 from pawsonalize.engine.training.retraining.record import Fate
 from pawsonalize.engine.training.retraining.runs import Runs
-from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import ADOPTION_SITE
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import RECOMMENDER
-from pawsonalize.settings import Settings
 from pawsonalize.storage.servers import Servers
 from pawsonalize.ui.storefront import Storefront
 from pawsonalize.wing import offered
@@ -37,12 +36,13 @@ _NEWEST_RUNS = 200  # more than a run a day is rare, and older ones are deleted
 
 
 def services_of(
-    settings: Settings, adapters: Adapters, engine: Engine, sources: Mapping[str, str] | None = None
+    adapters: Adapters, engine: Engine, sources: Mapping[str, str] | None = None
 ) -> Services:
     """Return what the native API needs; `sources` has the place where each setting was written."""
+    settings = adapters.settings
     figures = FigureSources(
         adapters.registry,
-        partial(_run_figures, adapters.runs(settings)),
+        partial(_run_figures, adapters.runs),
         adapters.animals,
         adapters.deliveries,
         adapters.log,
@@ -59,7 +59,7 @@ def services_of(
         ingest=engine.ingest,
         runtime=engine.serving.runtime,
         individuals=engine.serving.individuals,
-        directory=adapters.directory(settings),
+        directory=adapters.directory,
         runtimes=engine.serving.runtimes,
         runs=engine.training.runs,
         outcomes=engine.outcomes,
@@ -86,7 +86,7 @@ def services_of(
         refusals=engine.refusals,
         intake=engine.intake,
         why_not_writable=adapters.database.why_not_writable,
-        why_not_ready=partial(_why_not_ready, settings, adapters, engine.servers),
+        why_not_ready=partial(_why_not_ready, adapters, engine.servers),
         now=clock.now,
         reads_are_local=adapters.answers_at_once,
         max_body_bytes=settings.max_body_bytes,
@@ -95,46 +95,28 @@ def services_of(
     )
 
 
-def _why_not_ready(settings: Settings, adapters: Adapters, servers: Servers) -> str | None:
-    service = CheckedService(settings, adapters, clock.now(), servers)
+def _why_not_ready(adapters: Adapters, servers: Servers) -> str | None:
+    service = CheckedService(adapters, clock.now(), servers)
     found = needing_attention(examine(checks(), service, CheckPlace.READYZ))
     return f"{found[0].message}. {found[0].next_move}" if found else None
 
 
-def aws_services_of(settings: Settings, adapters: Adapters, engine: Engine) -> AwsServices:
-    """Return what the operations of the Personalize API need."""
-    signatures = None
+def aws_services_of(adapters: Adapters, engine: Engine, services: Services) -> AwsServices:
+    """Return what the operations of the Personalize API need besides."""
+    settings, serving, signatures = adapters.settings, engine.serving, None
     if settings.requires_signatures:
-        keys = adapters.access_keys(settings)
         count_use = engine.admission.count_use
-        signatures = Signatures(keys, settings.aws_region, clock.now, count_use)
-    serving = engine.serving
+        signatures = Signatures(adapters.access_keys, settings.aws_region, clock.now, count_use)
     return AwsServices(
+        **{name: getattr(services, name) for name in Services.__dataclass_fields__},
         arns=Arns(settings.aws_region, settings.aws_account_id),
-        registry=adapters.registry,
-        versions=adapters.versions,
-        trainings=adapters.trainings,
-        queue=engine.training.queue,
-        dataset_groups=adapters.dataset_groups,
-        solutions=adapters.solutions,
-        campaigns=adapters.campaigns,
-        datasets=adapters.datasets,
-        jobs=engine.upkeep.jobs,
         recommenders=engine.training.recommenders,
         attributions=engine.upkeep.attributions,
         action_recommending=ActionRecommending(
             adapters.log, serving.filterings, serving.impressions
         ),
-        filters=adapters.filters,
-        filterings=serving.filterings,
-        ingest=engine.ingest,
         animal_names=AnimalNames(adapters.animals, adapters.catalogue),
-        runtimes=serving.runtimes,
-        now=clock.now,
-        reads_are_local=adapters.answers_at_once,
-        max_body_bytes=settings.max_body_bytes,
         signatures=signatures,
-        audit=adapters.audit,
         trackers=CachedLookup(adapters.datasets.tracker, clock.now),
         groups=CachedLookup(partial(group_of, adapters.registry), clock.now),
         schemas=CachedLookup(adapters.datasets.schema_of, clock.now),
@@ -142,10 +124,10 @@ def aws_services_of(settings: Settings, adapters: Adapters, engine: Engine) -> A
     )
 
 
-def storefront_of(settings: Settings, adapters: Adapters, engine: Engine) -> Storefront:
+def storefront_of(adapters: Adapters, engine: Engine) -> Storefront:
     """Return what the adoption site's pages need."""
-    keys = adapters.access_keys(settings) if settings.requires_keys else None
-    found = keys.noted(ADOPTION_SITE) if keys else None
+    settings = adapters.settings
+    found = adapters.access_keys.noted(ADOPTION_SITE) if settings.requires_keys else None
     return Storefront(
         runtime=engine.serving.runtime,
         individuals=engine.serving.individuals,

@@ -7,6 +7,7 @@ from typing import Any
 from pawsonalize import clock
 from pawsonalize.access.admission import Admission
 from pawsonalize.access.limits import Rates
+from pawsonalize.access.services import Services
 from pawsonalize.access.slots import HeavyReads
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import (
@@ -27,8 +28,6 @@ from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.roles import SERVE, WORK
 from pawsonalize.engine.ingest.refusals import RefusalSink
 from pawsonalize.engine.training.retraining.record import Trigger
-from pawsonalize.http.services import Services
-from pawsonalize.settings import Settings
 from pawsonalize.wing import offered, parts
 
 _PROBLEM_SECONDS = 5.0
@@ -38,32 +37,33 @@ _USES_SECONDS = 30.0
 class Engine:
     """The parts that answer, take events in, train and keep the tables in order."""
 
-    def __init__(self, settings: Settings, adapters: Adapters) -> None:
+    def __init__(self, adapters: Adapters) -> None:
         """Put the parts together; nothing runs yet."""
+        settings = adapters.settings
         self._settings, self._adapters = settings, adapters
-        self.problems = adapters.problems(settings)
-        self.serving = ServingParts(settings, adapters)
-        self.training = TrainingParts(settings, adapters, self.serving)
-        self.upkeep = UpkeepParts(settings, adapters, self.serving.filterings, self.problems)
-        self.ingest = ingest_of(settings, adapters)
-        self.intake = adapters.intake(settings)
+        self.problems = adapters.problems
+        self.serving = ServingParts(adapters)
+        self.training = TrainingParts(adapters, self.serving)
+        self.upkeep = UpkeepParts(adapters, self.serving.filterings, self.problems)
+        self.ingest = ingest_of(adapters)
+        self.intake = adapters.intake
         self.refusals: RefusalSink | None = offered("refusals", settings, adapters)
         self.servers = servers_of(adapters)
         self.admission = Admission(
-            adapters.access_keys(settings),
+            adapters.access_keys,
             Rates(settings.browser_rate, settings.key_rate, clock.now, settings.workers),
             clock.now,
             required=settings.requires_keys,
             names=settings.host_names,
         )
-        self.tenants = tenants_of(settings, adapters)
-        self.outcomes = outcomes_processes(settings, adapters)
+        self.tenants = tenants_of(adapters)
+        self.outcomes = outcomes_processes(adapters)
         self.page_reads = HeavyReads(share=0.01)
 
     def taking_part(self) -> AbstractContextManager[None]:
         """Be one of the servers while the block runs."""
         roles, served = self._settings.own_roles, self.serving.served
-        membership = this_process(self._settings, self._adapters, roles, served)
+        membership = this_process(self._adapters, roles, served)
         return taking_part(membership, self.problems, self.servers)
 
     def catch_up(self) -> None:
@@ -122,22 +122,18 @@ def raise_if_late(why: str | None) -> None:
         raise NotReady(why)
 
 
-def started(
-    settings: Settings, adapters: Adapters, services: Services, stack: ExitStack
-) -> dict[str, Any]:
+def started(adapters: Adapters, services: Services, stack: ExitStack) -> dict[str, Any]:
     """Start the wings; `stack` ends them. Returns what each shares, by its name."""
     return {
-        wing.name: stack.enter_context(start(settings, adapters, services))
+        wing.name: stack.enter_context(start(adapters.settings, adapters, services))
         for wing, start in parts("started")
     }
 
 
-def tasks_of_wings(
-    settings: Settings, adapters: Adapters, services: Services, shared: Mapping[str, Any]
-) -> list[Task]:
+def tasks_of_wings(adapters: Adapters, services: Services, shared: Mapping[str, Any]) -> list[Task]:
     """Return the background tasks of the wings; `shared` is what `started` returned."""
     return [
         task
         for wing, tasks in parts("tasks")
-        for task in tasks(settings, adapters, services, shared.get(wing.name))
+        for task in tasks(adapters.settings, adapters, services, shared.get(wing.name))
     ]

@@ -15,7 +15,6 @@ from pawsonalize.app.background import PATIENCE, Reporting, attempt
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.settings import Settings
 from pawsonalize.storage.beats import BEAT_SECONDS
 from pawsonalize.storage.servers import (
     NOBODY_WORKS,
@@ -35,7 +34,6 @@ def servers_of(adapters: Adapters) -> Servers:
 
 
 def this_process(
-    settings: Settings,
     adapters: Adapters,
     roles: tuple[str, ...],
     serves: Callable[[], Mapping[str, str]] = dict,
@@ -47,11 +45,11 @@ def this_process(
     me = ServerProcess(
         name=f"{host}-{os.getpid()}-{secrets.token_hex(3)}",
         host=host,
-        port=settings.port if listens else None,
+        port=adapters.settings.port if listens else None,
         roles=roles,
         version=__version__,
         revision=REVISION,
-        connections=settings.database_connections,
+        connections=adapters.settings.database_connections,
         started_at=clock.now(),
     )
     return Membership(ServerTable(adapters.database), me, serves)
@@ -84,10 +82,10 @@ def taking_part(
         attempt("leave the list of servers", membership.leave)
 
 
-def take_part(settings: Settings, adapters: Adapters, work: str) -> AbstractContextManager[None]:
+def take_part(adapters: Adapters, work: str) -> AbstractContextManager[None]:
     """Show that a process beside the servers lives: nobody may contract tables that it uses."""
-    me = this_process(settings, adapters, (work,), listens=False)
-    return taking_part(me, adapters.problems(settings))
+    me = this_process(adapters, (work,), listens=False)
+    return taking_part(me, adapters.problems)
 
 
 def _beat(

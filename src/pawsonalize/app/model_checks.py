@@ -83,7 +83,7 @@ def campaigns(service: CheckedService) -> Iterator[Diagnosis]:
 
 def _in_training(service: CheckedService, entry: DirectoryEntry) -> Diagnosis | None:
     """Name the retraining that trains a campaign's first model; None without one."""
-    for record in service.adapters.runs(service.settings).newest(1):
+    for record in service.adapters.runs.newest(1):
         if record.ended_at is None and any(one.campaign == entry.name for one in record.halves):
             text = f"no model is live yet: {record.run_id} trains one"
             return fine(text, about=f"campaign {entry.name}")
@@ -117,7 +117,7 @@ def _serves(service: CheckedService, campaign: Campaign, version_name: str) -> s
 
 def last_retraining(service: CheckedService) -> Iterator[Diagnosis]:
     """Report the end of the newest retraining."""
-    for record in service.adapters.runs(service.settings).newest(1):
+    for record in service.adapters.runs.newest(1):
         text = f"{record.run_id} is {record.status}"
         if record.outcome in _FAILED:
             move = f"look at it with `pawsonalize runs show {record.run_id}`"
@@ -211,7 +211,7 @@ def schedules(service: CheckedService) -> Iterator[Diagnosis]:
     if due is None or service.now - due < _LATE or not workers:
         yield fine(text)
         return
-    began = [one.started_at for one in service.adapters.runs(settings).newest(1)]
+    began = [one.started_at for one in service.adapters.runs.newest(1)]
     awake = min(one.started_at for one in workers) < due
     if awake and max(began, default=0) < due:
         yield attention(

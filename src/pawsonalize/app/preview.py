@@ -15,7 +15,7 @@ from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
-from pawsonalize.engine.serving.directory import Address, Directory, Purpose
+from pawsonalize.engine.serving.directory import Address, Purpose
 from pawsonalize.engine.serving.filtering import Filterings
 from pawsonalize.engine.serving.filters import AppliedFilter, apply
 from pawsonalize.engine.serving.impressions import UnseenAnswers
@@ -24,14 +24,12 @@ from pawsonalize.engine.serving.recommender import Candidate, Runtime
 from pawsonalize.engine.serving.served import Fixed, Loader, Served, Serving, ServingSettings
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
-from pawsonalize.settings import Settings
 
 
 @dataclass(frozen=True)
 class Preview:
     """Answers questions of one address, as the servers would."""
 
-    settings: Settings
     adapters: Adapters
     address: Address
     purpose: Purpose
@@ -40,7 +38,7 @@ class Preview:
     @cached_property
     def dataset_group(self) -> str:
         """The dataset group that is asked; NotFound lists those that there are."""
-        return self._directory.dataset_group(self.address)
+        return self.adapters.directory.dataset_group(self.address)
 
     @cached_property
     def runtime(self) -> Runtime:
@@ -48,7 +46,7 @@ class Preview:
         campaign = self._campaign()
         group, log = self.dataset_group, self.adapters.log
         is_own = campaign is None or (campaign == RECOMMENDER and self.address.campaign is None)
-        reranks = is_own and self.settings.reranking_enabled
+        reranks = is_own and self.adapters.settings.reranking_enabled
         reranker = self._served(RERANKER) if reranks else None
         is_default = group == DATASET_GROUP
         return Runtime(
@@ -73,8 +71,8 @@ class Preview:
                 f" {self.dataset_group} has none: leave --animals out",
                 field="animals",
             )
-        watch = available_watch(self.settings, self.adapters)
-        found = individuals(self.settings, self.adapters, self.runtime, watch, UnseenAnswers())
+        watch = available_watch(self.adapters)
+        found = individuals(self.adapters, self.runtime, watch, UnseenAnswers())
         found.count_choices(self.now)
         return found
 
@@ -103,22 +101,15 @@ class Preview:
             )
         return given
 
-    @cached_property
-    def _directory(self) -> Directory:
-        return self.adapters.directory(self.settings)
-
     def _campaign(self) -> str | None:
         """The campaign that answers; None if only counts can, before anything is trained."""
         if self.dataset_group != DATASET_GROUP or self.address.campaign is not None:
-            return self._directory.campaign(self.address, self.purpose)
-        comparing = self.purpose is Purpose.COMPARING
-        if not comparing and self._serves(RECOMMENDER):
+            return self.adapters.directory.campaign(self.address, self.purpose)
+        default = self.adapters.campaigns.find(RECOMMENDER)
+        serves = default is not None and _version_of(default) is not None
+        if serves and self.purpose is not Purpose.COMPARING:
             return RECOMMENDER
-        return self._directory.serving(DATASET_GROUP, self.purpose)
-
-    def _serves(self, name: str) -> bool:
-        campaign = self.adapters.campaigns.find(name)
-        return campaign is not None and _version_of(campaign) is not None
+        return self.adapters.directory.serving(DATASET_GROUP, self.purpose)
 
     def _serving(self, name: str) -> Serving:
         served = self._served(name)

@@ -12,7 +12,6 @@ from pawsonalize.app.doctor import checks, newest_event_at
 from pawsonalize.app.fleet import servers_of
 from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.times import iso
-from pawsonalize.settings import Settings
 from pawsonalize.storage.beats import BEAT_SECONDS
 
 _WAIT_SECONDS = 2 * BEAT_SECONDS
@@ -72,15 +71,15 @@ class ServiceState(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def service_state(
-    settings: Settings, adapters: Adapters, now: int, sleep: Callable[[float], object] = time.sleep
+    adapters: Adapters, now: int, sleep: Callable[[float], object] = time.sleep
 ) -> ServiceState:
     """The state now. Takes some seconds if servers run: they live if they count up meanwhile."""
-    newest = newest_event_at(adapters.log)
-    service = CheckedService(settings, adapters, now)
+    settings, newest = adapters.settings, newest_event_at(adapters.log)
+    service = CheckedService(adapters, now)
     schedule = settings.retrain_schedule.strip()
     newest_runs = [
         NewestRetraining(one.run_id, one.status, iso(one.started_at), one.reason)
-        for one in adapters.runs(settings).newest(1)
+        for one in adapters.runs.newest(1)
     ]
     return ServiceState(
         version=__version__,

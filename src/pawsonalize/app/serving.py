@@ -46,13 +46,13 @@ log = structlog.get_logger()
 class ServingParts:
     """The parts that answer queries, and what keeps them fresh."""
 
-    def __init__(self, settings: Settings, adapters: Adapters) -> None:
-        self.live = live_models(settings, adapters)
+    def __init__(self, adapters: Adapters) -> None:
+        self.live = live_models(adapters)
         self.impressions = ImpressionLog(adapters.impressions)
-        self.available = available_watch(settings, adapters)
+        self.available = available_watch(adapters)
         self.availability = AvailabilityWatch(adapters.availability, self.available)
         self.filterings = Filterings(adapters.log, adapters.catalogue)
-        counts = untrained(adapters, _serving(settings))
+        counts = untrained(adapters, _serving(adapters.settings))
         self.recommending = TrainedOrNot(self.live[RECOMMENDER], counts)
         self.runtime = Runtime(
             adapters.log,
@@ -63,20 +63,18 @@ class ServingParts:
             self.filterings.of(DATASET_GROUP),
             adapters.catalogue,
         )
-        self.individuals = individuals(
-            settings, adapters, self.runtime, self.available, self.impressions
-        )
+        self.individuals = individuals(adapters, self.runtime, self.available, self.impressions)
         self.runtimes = Runtimes(
             adapters.log,
             adapters.registry,
             self.impressions,
-            partial(live_model, settings, adapters),
+            partial(live_model, adapters),
             pinned=self.live,
             availability=self.availability,
             filterings=self.filterings,
             catalogue=adapters.catalogue,
             now=clock.now,
-            limit=settings.max_loaded_campaigns,
+            limit=adapters.settings.max_loaded_campaigns,
         )
 
     def models(self) -> list[LiveModel]:
@@ -147,36 +145,35 @@ class Faults:
                 reporting.failed(one.fault)
 
 
-def live_models(settings: Settings, adapters: Adapters) -> dict[str, LiveModel]:
+def live_models(adapters: Adapters) -> dict[str, LiveModel]:
     """Return the live model of each campaign that the settings name, by its name."""
-    live = {RECOMMENDER: _explored(settings, adapters, RECOMMENDER)}
+    settings = adapters.settings
+    live = {RECOMMENDER: _explored(adapters, RECOMMENDER)}
     if settings.reranking_enabled:
         serving = ServingSettings(min_provisioned_tps=settings.rerank_min_provisioned_tps)
-        live[RERANKER] = _live(settings, adapters, RERANKER, serving)
+        live[RERANKER] = _live(adapters, RERANKER, serving)
     return live
 
 
-def live_model(settings: Settings, adapters: Adapters, name: str) -> LiveModel:
+def live_model(adapters: Adapters, name: str) -> LiveModel:
     """Return the live model of a campaign. Similar items are not explored."""
     campaign = adapters.campaigns.get(name)
     solution = adapters.registry.get(Solution, campaign.solution)
     if recipe_named(solution.recipe).needs_item:
-        return _live(settings, adapters, name, ServingSettings())
-    return _explored(settings, adapters, name)
+        return _live(adapters, name, ServingSettings())
+    return _explored(adapters, name)
 
 
-def _explored(settings: Settings, adapters: Adapters, name: str) -> LiveModel:
+def _explored(adapters: Adapters, name: str) -> LiveModel:
     exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
-    return _live(settings, adapters, name, _serving(settings), exposure)
+    return _live(adapters, name, _serving(adapters.settings), exposure)
 
 
 def _live(
-    settings: Settings,
-    adapters: Adapters,
-    name: str,
-    serving: ServingSettings,
-    exposure: Exposure | None = None,
+    adapters: Adapters, name: str, serving: ServingSettings, exposure: Exposure | None = None
 ) -> LiveModel:
+    settings = adapters.settings
+
     @contextmanager
     def turn() -> Iterator[bool]:
         # One process of this machine at a time loads another version; others look again soon.
@@ -203,10 +200,10 @@ def untrained(adapters: Adapters, serving: ServingSettings) -> Untrained:
     return Untrained(log, catalogue, adapters.availability, serving, clock.now)
 
 
-def available_watch(settings: Settings, adapters: Adapters) -> AvailableAnimalsWatch:
+def available_watch(adapters: Adapters) -> AvailableAnimalsWatch:
     """Return what keeps the available animals in memory."""
     return AvailableAnimalsWatch(
-        adapters.animals, adapters.availability, adapters.exposures, postcodes_of(settings)
+        adapters.animals, adapters.availability, adapters.exposures, postcodes_of(adapters.settings)
     )
 
 
@@ -221,7 +218,6 @@ def postcodes_of(settings: Settings) -> Postcodes:
 
 
 def individuals(
-    settings: Settings,
     adapters: Adapters,
     runtime: Runtime,
     available: AvailableAnimalsWatch,
@@ -235,6 +231,6 @@ def individuals(
         impressions,
         PageReader(adapters.impressions, adapters.log),
         AnimalEffects(adapters.impressions, adapters.log, adapters.erased),
-        settings.animals,
+        adapters.settings.animals,
         OpenPages(adapters.impressions, adapters.log, impressions),
     )

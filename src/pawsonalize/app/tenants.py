@@ -19,29 +19,18 @@ from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import Settings
 from pawsonalize.storage.events.group_usage import DayCounts, GroupDays, GroupSizes
 from pawsonalize.storage.work import Turns
 
 
-def tenants_of(settings: Settings, adapters: Adapters) -> Tenants:
+def tenants_of(adapters: Adapters) -> Tenants:
     """Return the limits of requests."""
     return Tenants(
         partial(limits_of, adapters.registry),
         Usage(GroupDays(adapters.database), clock.now),
         clock.now,
-        settings.workers,
+        adapters.settings.workers,
         reads_are_local=adapters.answers_at_once,
-    )
-
-
-def event_limits(settings: Settings, adapters: Adapters) -> EventLimits:
-    """Return the limits of events."""
-    return EventLimits(
-        partial(limits_of, adapters.registry),
-        partial(_stored, GroupSizes(adapters.database)),
-        clock.now,
-        settings.workers,
     )
 
 
@@ -84,17 +73,18 @@ def group_of(registry: Registry, named: tuple[type[Resource], str]) -> str:
     return group
 
 
-def _stored(sizes: GroupSizes, group: str) -> int:
-    """Return the number of events in the table, by the last count."""
-    size = sizes.of(group)
-    return 0 if size is None else size.events
-
-
-def ingest_of(settings: Settings, adapters: Adapters) -> Ingest:
+def ingest_of(adapters: Adapters) -> Ingest:
     """Return the ingest, for servers and consumers alike."""
     named = CachedLookup[None, dict[str, frozenset[str]]](
         lambda _: named_types(adapters.registry), clock.now
     )
+    sizes = GroupSizes(adapters.database)
+
+    def stored(group: str) -> int:
+        size = sizes.of(group)  # as of the last count
+        return 0 if size is None else size.events
+
+    limits = partial(limits_of, adapters.registry)
     return Ingest(
         adapters.log,
         adapters.animals,
@@ -104,6 +94,6 @@ def ingest_of(settings: Settings, adapters: Adapters) -> Ingest:
             lambda: named.find(None),
             lambda event_type: UNKNOWN_TYPES.labels(event_type).inc(),
         ),
-        raw_too_long=RawTooLong(RAW_TOO_LONG.inc) if settings.archive_raw else None,
-        limits=event_limits(settings, adapters),
+        raw_too_long=RawTooLong(RAW_TOO_LONG.inc) if adapters.settings.archive_raw else None,
+        limits=EventLimits(limits, stored, clock.now, adapters.settings.workers),
     )

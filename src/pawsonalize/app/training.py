@@ -19,7 +19,7 @@ from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training.campaigns import Following, Recommenders
 from pawsonalize.engine.training.evidence import Gate
 from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
-from pawsonalize.engine.training.refresh import are_behind, newest_cut, refresh_served, report_death
+from pawsonalize.engine.training.refresh import are_behind, newest_cut, report_death
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.runs import FirstRun, GroupTimers, Timer
 from pawsonalize.engine.training.retraining.schedule import read_schedule
@@ -36,7 +36,7 @@ from pawsonalize.kinds.defaults import RECOMMENDER, RERANKER
 from pawsonalize.kinds.leases import SideProcess
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.solutions import SolutionVersion
-from pawsonalize.settings import Settings, as_environment
+from pawsonalize.settings import as_environment
 from pawsonalize.storage.work import Turns
 
 REPORT_COMMAND = (sys.executable, "-m", "pawsonalize.cli.report_outcomes")
@@ -54,11 +54,12 @@ class TrainingParts:
     a gate, and `first_run` if other servers retrain.
     """
 
-    def __init__(self, settings: Settings, adapters: Adapters, serving: ServingParts) -> None:
+    def __init__(self, adapters: Adapters, serving: ServingParts) -> None:
+        settings = adapters.settings
         registry, versions, campaigns = adapters.registry, adapters.versions, adapters.campaigns
         self._settings, self._adapters, self._serving = settings, adapters, serving
-        self._problems = adapters.problems(settings)
-        self.runs = adapters.runs(settings)
+        self._problems = adapters.problems
+        self.runs = adapters.runs
         schedule = read_schedule(settings.retrain_schedule, settings.retrain_time_zone)
         self.timer = None if schedule is None else Timer(self.runs, schedule, clock.now())
         self.group_timers = GroupTimers(
@@ -72,7 +73,7 @@ class TrainingParts:
         if settings.retrain_here and schedule is not None:
             least = settings.check_min_events
             self.first_run = FirstRun(self.runs, adapters.log, self._is_live, least, clock.now())
-        self.workers = worker_processes(settings, adapters)
+        self.workers = worker_processes(adapters)
         self.queue = TrainingQueue(
             registry,
             adapters.trainings,
@@ -83,7 +84,7 @@ class TrainingParts:
             registry, versions, adapters.log, retrains=bool(settings.retrain_schedule.strip())
         )
         self.recommenders = Recommenders(registry, versions, campaigns, self.queue)
-        self.following = following(settings, adapters)
+        self.following = following(adapters)
         self.judging = self.refreshing = None
         # The gate takes as long as a training, so the server does not do it itself.
         if settings.campaign_sync_gated:
@@ -150,34 +151,31 @@ class TrainingParts:
             self.judging.let_go()
 
 
-def gate(settings: Settings, adapters: Adapters) -> Gate:
+def gate(adapters: Adapters) -> Gate:
     """Return what judges new versions."""
     load = partial(load_model, adapters.artefacts)
     log, catalogue, versions = adapters.log, adapters.catalogue, adapters.versions
-    return Gate(log, catalogue, versions, load, settings.gate, adapters.sampling)
+    return Gate(log, catalogue, versions, load, adapters.settings.gate, adapters.sampling)
 
 
 def worker_processes(
-    settings: Settings,
-    adapters: Adapters,
-    output: IO[bytes] | None = None,
-    *,
-    outlive: bool = False,
+    adapters: Adapters, output: IO[bytes] | None = None, *, outlive: bool = False
 ) -> WorkerProcesses:
     """Return what starts a process for the run that has no worker."""
     return WorkerProcesses(
         adapters.work,
         adapters.leases,
         (*COMMAND, "work"),
-        {**os.environ, **as_environment(settings)},
+        {**os.environ, **as_environment(adapters.settings)},
         output,
         outlive=outlive,
-        end=News(adapters.outbox(settings)).how_it_ended,
+        end=News(adapters.outbox).how_it_ended,
     )
 
 
-def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
+def worker(adapters: Adapters, name: str) -> RunWorker:
     """Return what works on the run that has no worker, in this process."""
+    settings = adapters.settings
     checking = Checking(
         adapters.registry,
         adapters.log,
@@ -186,12 +184,12 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
         frozenset() if settings.reranking_enabled else frozenset({RERANKER}),
         adapters.sampling,
     )
-    judging = Judging(adapters.versions, adapters.campaigns, gate(settings, adapters))
-    live = live_models(settings, adapters)
+    judging = Judging(adapters.versions, adapters.campaigns, gate(adapters))
+    live = live_models(adapters)
 
     def serve(campaign: str, now: int) -> bool:
         if campaign not in live:
-            live[campaign] = live_model(settings, adapters, campaign)
+            live[campaign] = live_model(adapters, campaign)
         return live[campaign].refresh(now)
 
     training = Training(
@@ -207,28 +205,23 @@ def worker(settings: Settings, adapters: Adapters, name: str) -> RunWorker:
         name,
         adapters.work,
         adapters.leases,
-        steps(checking, training, judging, promotion, News(adapters.outbox(settings))),
+        steps(checking, training, judging, promotion, News(adapters.outbox)),
         settings.retrain_limit_hours * 3600,
         now=clock.now,
         sleep=time.sleep,
     )
 
 
-def outcomes_processes(settings: Settings, adapters: Adapters) -> OutcomesProcesses:
+def outcomes_processes(adapters: Adapters) -> OutcomesProcesses:
     """Return what starts a process for each outcomes report."""
-    environment = {**os.environ, **as_environment(settings)}
+    environment = {**os.environ, **as_environment(adapters.settings)}
     return OutcomesProcesses(REPORT_COMMAND, environment, adapters.log.head)
 
 
-def following(settings: Settings, adapters: Adapters) -> Following:
+def following(adapters: Adapters) -> Following:
     """Return what updates campaigns that follow, after the gate if the settings have one."""
-    refusal = gate(settings, adapters).refusal if settings.campaign_sync_gated else None
+    refusal = gate(adapters).refusal if adapters.settings.campaign_sync_gated else None
     return Following(adapters.registry, adapters.campaigns, adapters.versions, refusal)
-
-
-def refresh_counts(adapters: Adapters, problems: Problems) -> bool:
-    """Count new events for every served version, in this process; True if all went well."""
-    return refresh_served(adapters.refresher, adapters.registry, problems, clock.now)
 
 
 def refresh_when_due(

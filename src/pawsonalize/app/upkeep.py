@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import structlog
 
@@ -54,7 +53,6 @@ from pawsonalize.kinds.jobs import (
     DatasetExportJob,
 )
 from pawsonalize.kinds.problems import Problems
-from pawsonalize.settings import Settings
 from pawsonalize.storage.events.group_usage import GroupDays
 from pawsonalize.storage.events.log_start import LogStart
 from pawsonalize.storage.sizes import remove_remains, tidy
@@ -74,15 +72,13 @@ log = structlog.get_logger()
 class UpkeepParts:
     """The parts that do jobs, erase visitors, archive events and delete what is old."""
 
-    def __init__(
-        self, settings: Settings, adapters: Adapters, filterings: Filterings, problems: Problems
-    ) -> None:
-        self._settings, self._adapters, self._problems = settings, adapters, problems
+    def __init__(self, adapters: Adapters, filterings: Filterings, problems: Problems) -> None:
+        self._adapters, self._problems = adapters, problems
         self.archiver = adapters.archiver
-        self.erasing = erasing(settings, adapters)
-        self.deletions = deletions_of(settings, adapters)
-        self.jobs = background_jobs(settings, adapters, filterings)
-        self.attributions = metric_attributions(settings, adapters)
+        self.erasing = erasing(adapters)
+        self.deletions = deletions_of(adapters)
+        self.jobs = background_jobs(adapters, filterings)
+        self.attributions = metric_attributions(adapters)
         self._stopping = threading.Event()
         self._tidying = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
         workers = len(self.jobs.workers) + 1
@@ -90,7 +86,7 @@ class UpkeepParts:
 
     def tasks(self) -> Iterator[Task]:
         """Yield the work of servers that work; some of it one server alone does."""
-        settings, adapters = self._settings, self._adapters
+        adapters, settings = self._adapters, self._adapters.settings
         once = partial(adapters.leases.leading, HOUSEKEEPING)
         for worker in self.jobs.workers:
             yield Task(
@@ -103,7 +99,7 @@ class UpkeepParts:
         yield Task("report metrics", reports, measure)
         sizing = once(at_the_moment(group_sizing(adapters).count))
         yield Task("count what dataset groups have", _SIZES_SECONDS, sizing, self._tidying)
-        for name, work in upkeep(settings, adapters, self._stopping.is_set):
+        for name, work in upkeep(adapters, self._stopping.is_set):
             yield Task(name, UPKEEP_SECONDS, once(work), self._tidying)
         unjoined = partial(report_unjoined, adapters.impressions, adapters.log, self._problems)
         yield Task("join events to answers", _JOINED_SECONDS, once(at_the_moment(unjoined)))
@@ -128,15 +124,15 @@ def archive_new(archiver: Archiver) -> None:
         log.info("archived", rows=rows)
 
 
-def erasing(settings: Settings, adapters: Adapters) -> Erasing:
+def erasing(adapters: Adapters) -> Erasing:
     """Return what erases visitors."""
-    steps = erasure_steps(settings, adapters)
-    problems = adapters.problems(settings)
+    steps, problems = erasure_steps(adapters), adapters.problems
     return Erasing(adapters.erasures, steps, problems, adapters.leases, clock.now)
 
 
-def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:
+def erasure_steps(adapters: Adapters) -> ErasureSteps:
     """Return the steps of an erasure."""
+    settings = adapters.settings
     folders = (*settings.import_folders, *settings.export_folders)
     urls = filter(None, map(settings.bucket_url, ("imports", "exports")))
     shared = tuple((url, open_objects(url)) for url in urls)
@@ -156,36 +152,32 @@ def erasure_steps(settings: Settings, adapters: Adapters) -> ErasureSteps:
     )
 
 
-def deletions_of(settings: Settings, adapters: Adapters) -> Deletions:
+def deletions_of(adapters: Adapters) -> Deletions:
     """Return what turns data deletion jobs into erasures."""
-    sources = adapters.sources(settings)
-    return Deletions(adapters.registry, sources, adapters.erasures, clock.now)
+    return Deletions(adapters.registry, adapters.sources, adapters.erasures, clock.now)
 
 
-def outputs_of(settings: Settings, adapters: Adapters) -> Outputs:
+def outputs_of(adapters: Adapters) -> Outputs:
     """Return the places where jobs may write."""
-    s3_root = Path(settings.s3_root).absolute() if settings.s3_root else None
+    settings, confirm = adapters.settings, adapters.database.confirm_leases
     shared = settings.bucket_url("exports")
-    confirm = adapters.database.confirm_leases
-    return Outputs(settings.export_folders, s3_root, open_objects, shared, confirm)
+    return Outputs(settings.export_folders, settings.s3_folder, open_objects, shared, confirm)
 
 
-def metric_attributions(settings: Settings, adapters: Adapters) -> MetricAttributions:
+def metric_attributions(adapters: Adapters) -> MetricAttributions:
     """Return the metric attributions."""
-    registry, seconds = adapters.registry, settings.attribution_seconds
+    registry, seconds = adapters.registry, adapters.settings.attribution_seconds
     measuring = Measuring(registry, adapters.log, adapters.catalogue, adapters.impressions)
-    return MetricAttributions(registry, measuring, outputs_of(settings, adapters), seconds)
+    return MetricAttributions(registry, measuring, outputs_of(adapters), seconds)
 
 
-def background_jobs(
-    settings: Settings, adapters: Adapters, filterings: Filterings | None = None
-) -> JobTable:
+def background_jobs(adapters: Adapters, filterings: Filterings | None = None) -> JobTable:
     """Return the background jobs; `filterings` are those that answers use too."""
     filterings = filterings or Filterings(adapters.log, adapters.catalogue)
     exposure = Exposure(adapters.log, adapters.catalogue, adapters.impressions)
     batch = Batch(
-        adapters.sources(settings),
-        outputs_of(settings, adapters),
+        adapters.sources,
+        outputs_of(adapters),
         adapters.filters,
         Loader(adapters.registry, adapters.artefacts, exposure),
         adapters.log,
@@ -199,7 +191,7 @@ def background_jobs(
         kinds=(
             JobKind(DatasetImportJob, imports.check, imports.perform),
             JobKind(DatasetExportJob, exports.check, exports.perform),
-            JobKind(DataDeletionJob, deletions_of(settings, adapters).check, None),
+            JobKind(DataDeletionJob, deletions_of(adapters).check, None),
             JobKind(
                 BatchInferenceJob, batch.check_inference, lambda job: batch.infer(job, clock.now())
             ),
@@ -215,17 +207,18 @@ def background_jobs(
 
 
 def upkeep(
-    settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
+    adapters: Adapters, stopped: Callable[[], bool] = lambda: False
 ) -> Iterator[tuple[str, Callable[[], object]]]:
     """Yield what keeps the disk small, each by its name: deletions, compaction, free space."""
-    for name, work in _deletions(settings, adapters, stopped):
+    for name, work in _deletions(adapters, stopped):
         yield name, at_the_moment(work)
     yield "give free space back", partial(tidy, adapters.database)
 
 
 def _deletions(
-    settings: Settings, adapters: Adapters, stopped: Callable[[], bool]
+    adapters: Adapters, stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, Callable[[int], object]]]:
+    settings = adapters.settings
     log, ledger, objects = adapters.log, adapters.ledger, adapters.objects
     start = LogStart(adapters.database)
     keep, days = retention.keep_days, settings.impression_days
@@ -254,16 +247,13 @@ def _deletions(
     usage, usage_days = GroupDays(adapters.database), settings.usage_days
     yield "delete old counts of use", lambda now: usage.forget(now // DAY - usage_days)
     for kind, days in (("exports", settings.export_days), ("imports", settings.import_days)):
-        files = _delete_files(settings, kind)
+        if url := settings.bucket_url(kind):
+            files = partial(retention.delete_objects, open_objects(url, hurried=True))
+        else:
+            (folder,) = settings.job_folders(kind, settings.data_dir)
+            files = partial(retention.delete_files, folder)
         yield f"delete old {kind}", keep(days, "old files deleted", files, folder=kind)
     yield "delete what is left of models", lambda _now: adapters.artefacts.sweep()
-
-
-def _delete_files(settings: Settings, kind: str) -> Callable[[int], int]:
-    if url := settings.bucket_url(kind):
-        return partial(retention.delete_objects, open_objects(url, hurried=True))
-    (folder,) = settings.job_folders(kind, settings.data_dir)
-    return partial(retention.delete_files, folder)
 
 
 def reader_of(adapters: Adapters) -> Reader:

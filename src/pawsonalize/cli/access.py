@@ -7,14 +7,15 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.opening import opened, opened_at, opened_or_made
+from pawsonalize.cli.opening import on_data, opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json, command_group
-from pawsonalize.cli.resources import print_rows
-from pawsonalize.cli.terminal import print_result, say
+from pawsonalize.cli.resources import rows_of
+from pawsonalize.cli.terminal import say
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.kinds.access_keys import AccessKey
     from pawsonalize.storage.journal import AuditEntry
 
@@ -86,7 +87,7 @@ def create(
     check_rate(rate, "--rate")
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     with opened_or_made(settings) as adapters:
-        keys = adapters.access_keys(settings)
+        keys = adapters.access_keys
         if if_none and any(key.note != ADOPTION_SITE for key in keys.all()):
             say("there are keys already: none was created", "dim")
             return
@@ -121,29 +122,29 @@ def rotate(
 
     Example: pawsonalize keys rotate PAWSXXXXXXXXXXXXXXXX --overlap-days 2
     """
-    with opened_at(data_dir) as (settings, adapters):
-        new, secret = adapters.access_keys(settings).rotate(key, overlap_days, clock.now())
-    _show_secret(new, secret, settings, json)
+    with opened(data_dir) as adapters:
+        new, secret = adapters.access_keys.rotate(key, overlap_days, clock.now())
+    _show_secret(new, secret, adapters.settings, json)
 
 
 @app.command("ls")
-def ls(data_dir: DataDir = None, json: Json = False) -> None:
+@on_data(rows_of(_TABLE))
+def ls(adapters: "Adapters") -> list["AccessKey"]:
     """List the access keys, newest first, with when they were last used; never their secrets.
 
     Example: pawsonalize keys ls
     """
-    with opened_at(data_dir) as (settings, adapters):
-        print_rows(list(adapters.access_keys(settings).all()), _TABLE, json)
+    return list(adapters.access_keys.all())
 
 
 @app.command("rm")
-def rm(key: KeyId, data_dir: DataDir = None) -> None:
+@on_data()
+def rm(adapters: "Adapters", key: KeyId) -> None:
     """Take an access key back; running servers refuse it within a second.
 
     Example: pawsonalize keys rm PAWSXXXXXXXXXXXXXXXX
     """
-    with opened_at(data_dir) as (settings, adapters):
-        adapters.access_keys(settings).delete(key)
+    adapters.access_keys.delete(key)
 
 
 def _show_secret(key: "AccessKey", secret: str, settings: Settings, json: bool) -> None:
@@ -161,20 +162,18 @@ def _show_secret(key: "AccessKey", secret: str, settings: Settings, json: bool) 
 audit_app = command_group("The audit log: who changed what.")
 
 
+def _print_actions(actions: list["AuditEntry"]) -> None:
+    for one in actions:
+        print(f"{iso(one.at)}  {one.who}  {one.what}  {one.target or '-'}  {one.outcome}")
+
+
 @audit_app.command("ls")
+@on_data(_print_actions)
 def list_actions(
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 50,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
+    adapters: "Adapters", limit: Annotated[int, typer.Option(min=1, help="How many.")] = 50
+) -> list["AuditEntry"]:
     """List what was changed, newest first: when, by whom, to what.
 
     Example: pawsonalize audit ls --limit 20
     """
-    with opened(data_dir) as adapters:
-        print_result([one for _, one in adapters.audit.newest(limit)], json, _print_actions)
-
-
-def _print_actions(actions: list["AuditEntry"]) -> None:
-    for one in actions:
-        print(f"{iso(one.at)}  {one.who}  {one.what}  {one.target or '-'}  {one.outcome}")
+    return [one for _, one in adapters.audit.newest(limit)]

@@ -8,9 +8,9 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.app.new_files import check_folder_of
-from pawsonalize.cli.opening import dataset_group_of, opened, opened_or_made
-from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
-from pawsonalize.cli.terminal import print_result, progress
+from pawsonalize.cli.opening import dataset_group_of, on_data, opened, opened_or_made
+from pawsonalize.cli.options import DataDir, DatasetGroupName, command_group
+from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.settings import Settings, load_settings
@@ -31,16 +31,6 @@ Since = Annotated[
 Until = Annotated[str | None, typer.Option(help="Only what came in before.", show_default="all")]
 
 
-@app.command("ls")
-def ls(data_dir: DataDir = None, json: Json = False) -> None:
-    """List the archive's objects and the log offsets they hold.
-
-    Example: pawsonalize archive ls
-    """
-    with opened(data_dir) as adapters:
-        print_result(adapters.ledger.segments(), json, _print_segments)
-
-
 def _print_segments(segments: "Sequence[Segment]") -> None:
     for segment in segments:
         state = "" if segment.sha256 else "  (not written yet)"
@@ -48,33 +38,26 @@ def _print_segments(segments: "Sequence[Segment]") -> None:
     print(f"{len(segments):,} objects, {sum(segment.rows for segment in segments):,} rows")
 
 
+@app.command("ls")
+@on_data(_print_segments)
+def ls(adapters: "Adapters") -> "Sequence[Segment]":
+    """List the archive's objects and the log offsets they hold.
+
+    Example: pawsonalize archive ls
+    """
+    return adapters.ledger.segments()
+
+
 @app.command("run")
-def run(data_dir: DataDir = None) -> None:
+@on_data()
+def run(adapters: "Adapters") -> None:
     """Archive now what the log holds, and dead letters; a running server does so by itself.
 
     Example: pawsonalize archive run
     """
-    with opened(data_dir) as adapters:
-        rows = adapters.archiver.archive_once()
-        more = offered("archive_run", adapters)
-    print(f"{rows:,} rows archived")
-    if more:
+    print(f"{adapters.archiver.archive_once():,} rows archived")
+    if more := offered("archive_run", adapters):
         print(more)
-
-
-@app.command("verify")
-def verify(data_dir: DataDir = None, json: Json = False) -> None:
-    """Compare every object with the ledger and the log; exit code 1 if anything differs.
-
-    Example: pawsonalize archive verify
-    """
-    from pawsonalize.engine.upkeep.verification import verify as verify_archive
-
-    with opened(data_dir) as adapters, progress("verifying") as bar:
-        found = verify_archive(adapters.log, adapters.ledger, adapters.objects, bar)
-    print_result(found, json, _print_verification)
-    if found.findings:
-        raise typer.Exit(1)
 
 
 def _print_verification(found: "Verification") -> None:
@@ -88,22 +71,36 @@ def _print_verification(found: "Verification") -> None:
     print(text)
 
 
+@app.command("verify")
+@on_data(_print_verification, failed=lambda found: found.findings)
+def verify(adapters: "Adapters") -> "Verification":
+    """Compare every object with the ledger and the log; exit code 1 if anything differs.
+
+    Example: pawsonalize archive verify
+    """
+    from pawsonalize.engine.upkeep.verification import verify as verify_archive
+
+    with progress("verifying") as bar:
+        return verify_archive(adapters.log, adapters.ledger, adapters.objects, bar)
+
+
 @app.command("compact")
-def compact(data_dir: DataDir = None) -> None:
+@on_data()
+def compact(adapters: "Adapters") -> None:
     """Join now the objects of days that are over; a running server does so by itself.
 
     Example: pawsonalize archive compact
     """
     from pawsonalize.engine.upkeep.archiver import Compaction
 
-    with opened(data_dir) as adapters:
-        sizes = adapters.erased_archive.index.sizes
-        joined = Compaction(adapters.ledger, adapters.objects, sizes=sizes).compact(clock.now())
+    sizes = adapters.erased_archive.index.sizes
+    joined = Compaction(adapters.ledger, adapters.objects, sizes=sizes).compact(clock.now())
     print(f"{joined:,} objects went into larger ones")
 
 
 @app.command("mend")
-def mend(data_dir: DataDir = None) -> None:
+@on_data()
+def mend(adapters: "Adapters") -> None:
     """Write objects again that are missing or damaged, if the events table still has their events.
 
     The table does not have events as they came in: what the damaged object no longer tells of
@@ -113,9 +110,8 @@ def mend(data_dir: DataDir = None) -> None:
     """
     from pawsonalize.engine.upkeep.verification import mend as mend_archive
 
-    with opened(data_dir) as adapters:
-        for key in mend_archive(adapters.log, adapters.erased_archive):
-            print(key)
+    for key in mend_archive(adapters.log, adapters.erased_archive):
+        print(key)
 
 
 @app.command("replay")
@@ -174,7 +170,7 @@ def _replay_into(
 
     period = _period(*times)
     with opened(settings) as adapters, progress("replaying") as bar:
-        source, target = (dataset_group_of(adapters, settings, one) for one in (of, into))
+        source, target = (dataset_group_of(adapters, one) for one in (of, into))
         if source == target:
             raise InvalidInput(f"{target} has these events: name another group with --into")
         rereading = _rereading(adapters) if reread else None
@@ -226,9 +222,9 @@ def export(
     from pawsonalize.engine.upkeep.archive_reading import ArchiveExport, ArchiveReader
 
     check_folder_of(parquet)
-    settings, period = load_settings({"data_dir": data_dir}), _period(since, until)
-    with opened(settings) as adapters, progress("exporting") as bar:
-        group = dataset_group and dataset_group_of(adapters, settings, dataset_group)
+    period = _period(since, until)
+    with opened(data_dir) as adapters, progress("exporting") as bar:
+        group = dataset_group and dataset_group_of(adapters, dataset_group)
         reader = ArchiveReader(adapters.erased_archive, period)
         done = ArchiveExport(reader, parquet, group, bar).write()
     print(f"{done.events:,} events in {done.files:,} files")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pawsonalize.cli.opening import dataset_group_of, opened, opened_at
+from pawsonalize.cli.opening import dataset_group_of, on_data, opened
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
 from pawsonalize.cli.terminal import print_result
 from pawsonalize.domain.errors import InvalidInput, NotFound
@@ -14,6 +14,7 @@ from pawsonalize.domain.times import iso
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.storage.erasures import Erasure
 
 app = command_group("Erasures: visitors who are to be forgotten.")
@@ -42,9 +43,9 @@ def create(
     name = parse_id(user or session, "userId" if user else "sessionId")
     if not yes:
         typer.confirm(f"Erase {name} for good?", abort=True)
-    with opened_at(data_dir) as (settings, adapters):
-        group = dataset_group_of(adapters, settings, dataset_group)
-        work = erasing(settings, adapters)
+    with opened(data_dir) as adapters:
+        group = dataset_group_of(adapters, dataset_group)
+        work = erasing(adapters)
         noted = (work.erase_user if user else work.erase_session)(name, group)
         done = work.attempt(noted.erasure_id) or noted
     print_result(done, json, _print)
@@ -52,40 +53,21 @@ def create(
         raise typer.Exit(1)
 
 
-@app.command("ls")
-def ls(
-    limit: Annotated[int, typer.Option(help="How many.")] = 20,
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
-    """List the newest erasures.
-
-    Example: pawsonalize erasures ls
-    """
-    with opened(data_dir) as adapters:
-        print_result(adapters.erasures.newest(limit), json, _print_list)
-
-
 def _print_list(found: "Sequence[Erasure]") -> None:
     for one in found:
         print(f"{one.erasure_id}  {one.status}  {iso(one.noted_at)}  {one.deleted:,} rows")
 
 
-@app.command("show")
-def show(
-    erasure_id: Annotated[str, typer.Argument(help="The erasure.")],
-    data_dir: DataDir = None,
-    json: Json = False,
-) -> None:
-    """Show an erasure: what is not done and why, and files for you to delete.
+@app.command("ls")
+@on_data(_print_list)
+def ls(
+    adapters: "Adapters", limit: Annotated[int, typer.Option(help="How many.")] = 20
+) -> "Sequence[Erasure]":
+    """List the newest erasures.
 
-    Example: pawsonalize erasures show erasure-20261124T150000000Z-1f2e3d
+    Example: pawsonalize erasures ls
     """
-    with opened(data_dir) as adapters:
-        found = adapters.erasures.get(erasure_id)
-    if found is None:
-        raise NotFound(f"there is no erasure {erasure_id}: see `pawsonalize erasures ls`")
-    print_result(found, json, _print)
+    return adapters.erasures.newest(limit)
 
 
 def _print(one: "Erasure") -> None:
@@ -94,3 +76,18 @@ def _print(one: "Erasure") -> None:
         print(f"  {trouble.place}: {trouble.reason}")
     for file in one.files:
         print(f"  may hold the visitor, for you to delete: {file}")
+
+
+@app.command("show")
+@on_data(_print)
+def show(
+    adapters: "Adapters", erasure_id: Annotated[str, typer.Argument(help="The erasure.")]
+) -> "Erasure":
+    """Show an erasure: what is not done and why, and files for you to delete.
+
+    Example: pawsonalize erasures show erasure-20261124T150000000Z-1f2e3d
+    """
+    found = adapters.erasures.get(erasure_id)
+    if found is None:
+        raise NotFound(f"there is no erasure {erasure_id}: see `pawsonalize erasures ls`")
+    return found

@@ -11,7 +11,7 @@ import msgspec
 import typer
 
 from pawsonalize.cli import options
-from pawsonalize.cli.opening import dataset_group_of, opened, opened_at
+from pawsonalize.cli.opening import dataset_group_of, opened
 from pawsonalize.cli.terminal import print_listing, progress, say
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso, parse_moment
@@ -167,8 +167,8 @@ def history(
         since=None if since is None else parse_moment(since, "--since"),
         until=None if until is None else parse_moment(until, "--until"),
     )
-    with opened_at(data_dir) as (settings, adapters):
-        log = adapters.log.of(dataset_group_of(adapters, settings, dataset_group))
+    with opened(data_dir) as adapters:
+        log = adapters.log.of(dataset_group_of(adapters, dataset_group))
         page = history_page(log, options.visitor_of(user, session), query)
     if json:
         events = [past_event(one.event) for one in page.events]

@@ -14,7 +14,6 @@ from pawsonalize.cli.options import DataDir, DatasetGroupName, Encoding, Json, S
 from pawsonalize.cli.terminal import print_result, progress
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
     from pawsonalize.engine.ingest.csv_files import ImportReport, RowError, TextForm
@@ -64,9 +63,8 @@ def import_(
     check_new(errors)
     schemas = _schemas(schema or [])
     form = read_text_form(encoding, separator)
-    settings = load_settings({"data_dir": data_dir})
-    with opened_or_made(settings) as adapters:
-        group = dataset_group_of(adapters, settings, dataset_group)
+    with opened_or_made(data_dir) as adapters:
+        group = dataset_group_of(adapters, dataset_group)
         datasets = {kind: adapters.datasets.of(group, kind) for kind in given}
         if group != DATASET_GROUP:
             schemas = {k: adapters.datasets.schema(one) for k, one in datasets.items()} | schemas

@@ -6,7 +6,7 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli import options
-from pawsonalize.cli.opening import dataset_group_of, opened, opened_at
+from pawsonalize.cli.opening import dataset_group_of, on_data, opened
 from pawsonalize.cli.terminal import print_result
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
@@ -15,6 +15,7 @@ from pawsonalize.kinds.solutions import SolutionVersion, TrainingMode
 from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.engine.training.retraining.record import RunRecord
 
 app = options.command_group("Workflow runs: retrainings.")
@@ -63,7 +64,7 @@ def train(
                 " --data-dir, or bring some with `pawsonalize import` or by POST /v1/events"
             )
         default = not (recipe or setting)
-        names = chosen_solutions(adapters, settings, dataset_group, solution, default=default)
+        names = chosen_solutions(adapters, dataset_group, solution, default=default)
         trained = []
         for name in names:
             version = adapters.versions.create(
@@ -136,44 +137,50 @@ def retrain(
     from pawsonalize.engine.training.retrained import Part
     from pawsonalize.engine.training.retraining.record import Trigger
 
-    settings, now = load_settings({"data_dir": data_dir}), clock.now()
-    as_of = None if at is None else parse_moment(at, "--at")
-    with opened(settings) as adapters:
-        part = Part(dataset_group and dataset_group_of(adapters, settings, dataset_group), solution)
-        record = adapters.runs(settings).begin(Trigger.COMMAND, now, as_of, part)
+    now, as_of = clock.now(), None if at is None else parse_moment(at, "--at")
+    with opened(data_dir) as adapters:
+        part = Part(dataset_group and dataset_group_of(adapters, dataset_group), solution)
+        record = adapters.runs.begin(Trigger.COMMAND, now, as_of, part)
         if wait:
-            record = follow(settings, adapters, record.run_id)
+            record = follow(adapters, record.run_id)
         else:
-            start(settings, adapters)
+            start(adapters)
     finish(record, json)
 
 
+def _print_runs(records: list["RunRecord"]) -> None:
+    from pawsonalize.cli.trainings import print_runs
+
+    print_runs(records)
+
+
+def _print_run(record: "RunRecord") -> None:
+    from pawsonalize.cli.trainings import print_run
+
+    print_run(record)
+
+
 @app.command("ls")
+@on_data(_print_runs)
 def ls(
+    adapters: "Adapters",
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
-    data_dir: options.DataDir = None,
-    json: options.Json = False,
-) -> None:
+) -> list["RunRecord"]:
     """List the newest runs and how they ended.
 
     Example: pawsonalize runs ls
     """
-    from pawsonalize.cli.trainings import print_runs
-
-    with opened_at(data_dir) as (settings, adapters):
-        print_result(adapters.runs(settings).newest(limit), json, print_runs)
+    return adapters.runs.newest(limit)
 
 
 @app.command("show")
-def show(run: RunId, data_dir: options.DataDir = None, json: options.Json = False) -> None:
+@on_data(_print_run)
+def show(adapters: "Adapters", run: RunId) -> "RunRecord":
     """Show what a run found, how it decided and why, and how long each step took.
 
     Example: pawsonalize runs show retrain-20260518T030000000Z
     """
-    from pawsonalize.cli.trainings import print_run
-
-    with opened_at(data_dir) as (settings, adapters):
-        print_result(adapters.runs(settings).get(run), json, print_run)
+    return adapters.runs.get(run)
 
 
 @app.command("watch")
@@ -186,22 +193,19 @@ def watch(run: RunId, data_dir: options.DataDir = None, json: options.Json = Fal
     """
     from pawsonalize.cli.trainings import finish, follow
 
-    with opened_at(data_dir) as (settings, adapters):
-        record = follow(settings, adapters, run)
+    with opened(data_dir) as adapters:
+        record = follow(adapters, run)
     finish(record, json)
 
 
 @app.command("cancel")
-def cancel(run: RunId, data_dir: options.DataDir = None, json: options.Json = False) -> None:
+@on_data(lambda record: print(f"{record.run_id} is {record.status}: {record.reason}"))
+def cancel(adapters: "Adapters", run: RunId) -> "RunRecord":
     """Stop a run and its training, and wait until it has stopped; what is served stays.
 
     Example: pawsonalize runs cancel retrain-20260518T030000000Z
     """
     from pawsonalize.cli.trainings import follow
 
-    def show_end(record: "RunRecord") -> None:
-        print(f"{record.run_id} is {record.status}: {record.reason}")
-
-    with opened_at(data_dir) as (settings, adapters):
-        adapters.runs(settings).cancel(run)
-        print_result(follow(settings, adapters, run), json, show_end)
+    adapters.runs.cancel(run)
+    return follow(adapters, run)

@@ -1,14 +1,17 @@
 """Opening what a command works on, saying where that is, and noting what it changes."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.options import running_command
-from pawsonalize.cli.terminal import say
+from pawsonalize.cli.options import DataDir, Json, running_command
+from pawsonalize.cli.terminal import print_result, say
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.settings import Settings, load_settings, read_settings
 from pawsonalize.storage.data_folder import DATABASE_FILE
@@ -49,19 +52,52 @@ def opened(place: Settings | Path | None, *, makes: bool = False) -> Iterator["A
 opened_or_made = partial(opened, makes=True)
 
 
-@contextmanager
-def opened_at(place: Path | None) -> Iterator[tuple[Settings, "Adapters"]]:
-    """Open a data folder, as `opened` does, for a command that needs its settings as well."""
-    settings = load_settings({"data_dir": place})
-    with opened(settings) as adapters:
-        yield settings, adapters
+def parameter(name: str, annotation: Any, default: Any = Parameter.empty) -> Parameter:
+    """Return a parameter of a command, as Typer reads it."""
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
-def dataset_group_of(adapters: "Adapters", settings: Settings, given: str | None) -> str:
+DATA_DIR = parameter("data_dir", DataDir, None)
+JSON = parameter("json", Json, default=False)
+
+
+def on_data(
+    show: Callable[[Any], object] | None = None,
+    *,
+    failed: Callable[[Any], object] = lambda _: False,
+    makes: bool = False,
+) -> Callable[[Callable[..., object]], Callable[..., None]]:
+    """Make a command of a function of opened data: with `--data-dir`, and the function's options.
+
+    With `show` the command has `--json` too, and prints what the function returns, either way.
+    `failed` says of that if the exit code is to be 1.
+    """
+
+    def made(run: Callable[..., object]) -> Callable[..., None]:
+        def command(data_dir: Path | None, *, json: bool = False, **given: Any) -> None:
+            with opened(data_dir, makes=makes) as adapters:
+                found = run(adapters, **given)
+            # Now that the data are closed: what was done is recorded as done, whoever reads it.
+            if show is not None:
+                print_result(found, json, show)
+            if failed(found):
+                raise typer.Exit(1)
+
+        _, *own = signature(run).parameters.values()
+        own = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in own]
+        typed: Any = command
+        typed.__signature__ = Signature([*own, DATA_DIR, *([] if show is None else [JSON])])
+        command.__name__, command.__doc__ = run.__name__, run.__doc__
+        return command
+
+    return made
+
+
+def dataset_group_of(adapters: "Adapters", given: str | None) -> str:
     """Return the group of `--dataset-group`, else the default; NotFound lists those that exist."""
     from pawsonalize.engine.serving.directory import Address
 
-    return adapters.directory(settings).dataset_group(Address(given))
+    return adapters.directory.dataset_group(Address(given))
 
 
 def _say_where(settings: Settings) -> None:

@@ -27,10 +27,9 @@ def train_version(name: str, token: int) -> None:
     from pawsonalize.app.tenants import count_training
     from pawsonalize.engine.training.processes import training_lease
 
-    settings = load_settings()
     with (
-        opened(settings, on_lost=_end) as adapters,
-        take_part(settings, adapters, "train"),
+        opened(load_settings(), on_lost=_end) as adapters,
+        take_part(adapters, "train"),
         adapters.leases.adopted(training_lease(name), token),
     ):
         try:
@@ -48,7 +47,8 @@ def refresh(token: int) -> None:
     """
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.fleet import take_part
-    from pawsonalize.app.training import FAILED, refresh_counts
+    from pawsonalize.app.training import FAILED
+    from pawsonalize.engine.training.refresh import refresh_served
     from pawsonalize.kinds.leases import rest
     from pawsonalize.storage.contexts import fence_writes
 
@@ -56,10 +56,11 @@ def refresh(token: int) -> None:
     began = clock.now()
     with (
         opened(settings) as adapters,
-        take_part(settings, adapters, "refresh"),
+        take_part(adapters, "refresh"),
         fence_writes("refresh", token),
     ):
-        all_fresh = refresh_counts(adapters, adapters.problems(settings))
+        parts = (adapters.refresher, adapters.registry, adapters.problems)
+        all_fresh = refresh_served(*parts, clock.now)
         rest(adapters.leases.lock("refresh"), began, clock.now())
     if not all_fresh:
         raise typer.Exit(FAILED)
@@ -80,11 +81,11 @@ def follow_latest(token: int) -> None:
     began = clock.now()
     with (
         opened(settings) as adapters,
-        take_part(settings, adapters, "follow"),
+        take_part(adapters, "follow"),
         fence_writes("follow-latest", token),
     ):
         try:
-            following(settings, adapters).look_after(began)
+            following(adapters).look_after(began)
         finally:
             rest(adapters.leases.lock("follow-latest"), began, clock.now())
 
@@ -104,9 +105,9 @@ def work(token: int) -> None:
     settings = _settings()
     for sign in (signal.SIGTERM, signal.SIGINT):  # the lease is given back on the way out
         signal.signal(sign, lambda *_: sys.exit(0))
-    with opened(settings) as adapters, take_part(settings, adapters, "retrain"):
+    with opened(settings) as adapters, take_part(adapters, "retrain"):
         name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        worker(settings, adapters, name).work(token)
+        worker(adapters, name).work(token)
         for what, deliver in offered("deliveries", settings, adapters) or ():  # no server may run
             attempt(what, partial(deliver, clock.now()))
         adapters.work.forget(RETRAINING, clock.now() - settings.run_retention_days * DAY)

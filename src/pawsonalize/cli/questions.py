@@ -70,7 +70,7 @@ def recommend(
     moment = now if at is None else parse_moment(at, "--at")
     purpose = Purpose.RECOMMENDING if animals or like is None else Purpose.COMPARING
     with opened(settings) as adapters:
-        preview = Preview(settings, adapters, Address(dataset_group, campaign), purpose, now)
+        preview = Preview(adapters, Address(dataset_group, campaign), purpose, now)
         visitor, passing = visitor_of(user, session), preview.filter(filter_given)
         query = Query(visitor, moment, now, limit=limit, filter=passing, explain=explain or json)
         (_recommend_animals if animals else _recommend_groups)(preview, query, like, explain, json)
@@ -110,7 +110,7 @@ def rerank(
     moment = now if at is None else parse_moment(at, "--at")
     with opened(settings) as adapters:
         address = Address(dataset_group, campaign)
-        preview = Preview(settings, adapters, address, Purpose.RANKING, now)
+        preview = Preview(adapters, address, Purpose.RANKING, now)
         visitor, passing = visitor_of(user, session), preview.filter(filter_given)
         query = Query(visitor, moment, now, filter=passing, explain=explain or json)
         (_rerank_animals if animals else _rerank_groups)(preview, query, items, explain, json)

@@ -21,19 +21,14 @@ def main(dataset_group: str, *numbers: str) -> int:
     from pawsonalize.app.databases import opened_outcome_tables
     from pawsonalize.config import read_secrets
     from pawsonalize.domain.errors import PawsonalizeError, reason_of
-    from pawsonalize.engine.reporting.outcomes_process import (
-        REFUSED,
-        OutcomesMade,
-        OutcomesRefused,
-        make_outcomes,
-    )
+    from pawsonalize.engine.reporting import outcomes_process
     from pawsonalize.engine.reporting.outcomes_report import OutcomesOrder
     from pawsonalize.logs import configure_logs
     from pawsonalize.settings import load_settings
     from pawsonalize.storage.data_folder import make_files_private
 
     since, until, within, parts = map(int, numbers)
-    written: OutcomesMade | OutcomesRefused
+    written: outcomes_process.OutcomesMade | outcomes_process.OutcomesRefused
     try:
         read_secrets(os.environ)
         settings = load_settings()
@@ -41,11 +36,11 @@ def main(dataset_group: str, *numbers: str) -> int:
         configure_logs(settings.log_format, settings.log_level)
         with opened_outcome_tables(settings) as tables:
             order = OutcomesOrder(since, until, within)
-            written = make_outcomes(tables.of(dataset_group), order, parts)
+            written = outcomes_process.make_outcomes(tables.of(dataset_group), order, parts)
     except PawsonalizeError as error:
-        written = OutcomesRefused(reason_of(error))
+        written = outcomes_process.OutcomesRefused(reason_of(error))
     print(msgspec.json.encode(written).decode())
-    return REFUSED if isinstance(written, OutcomesRefused) else 0
+    return outcomes_process.REFUSED if isinstance(written, outcomes_process.OutcomesRefused) else 0
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def evaluate(
         splits=tuple(SplitName) if split == "both" else (SplitName(split),),
     )
     with opened(settings) as adapters, progress("evaluating") as bar:
-        group = dataset_group_of(adapters, settings, dataset_group)
+        group = dataset_group_of(adapters, dataset_group)
         log, catalogue = adapters.log.of(group), adapters.catalogue.of(group)
         evaluation = evaluate_recipe(log, catalogue, order, bar, adapters.sampling)
     folder = out or settings.data_dir / "evaluation"
@@ -135,11 +135,10 @@ def outcomes(
     from pawsonalize.engine.reporting.outcomes_report import read_order, report_outcomes
 
     check_new(svg)
-    settings = load_settings({"data_dir": data_dir})
     weights = read_weights(options.read_pairs(weight, "--weight"))
     order = read_order(since, until, clock.now(), within, weights)
-    with opened(settings) as adapters:
-        group = dataset_group_of(adapters, settings, dataset_group)
+    with opened(data_dir) as adapters:
+        group = dataset_group_of(adapters, dataset_group)
         report = report_outcomes(adapters.outcomes.of(group), order)
     if svg is not None:
         write_new(svg, plot_outcomes(report).encode())

@@ -1,6 +1,6 @@
 """Commands of all kinds of resources, as their descriptions say, and how resources print."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from inspect import Parameter, Signature
 from types import NoneType, UnionType
@@ -10,13 +10,13 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.opening import dataset_group_of, opened
-from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
+from pawsonalize.cli.opening import dataset_group_of, on_data, parameter
+from pawsonalize.cli.options import DatasetGroupName, command_group
 from pawsonalize.cli.terminal import print_listing
 from pawsonalize.domain.times import iso
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.kind import Action, Commands, CommandText, Kind, Param
-from pawsonalize.settings import Settings, load_settings
+from pawsonalize.kinds.resource import Resource
 
 _MOMENTS = frozenset({"at", "as_of", "since", "until"})
 
@@ -30,37 +30,41 @@ def add_commands(kind: Kind[Any], commands: Commands) -> typer.Typer:
     def add(
         command: str,
         text: CommandText,
-        parameters: Sequence[Parameter],
-        run: Callable[[Settings, dict[str, Any]], None],
+        parameters: Iterable[Parameter],
+        run: Callable[[Any, dict[str, Any]], Any],
+        show: Callable[[Any], object] | None = print_fields,
+        *,
+        makes: bool = False,
     ) -> None:
-        def called(**given: Any) -> None:
-            run(load_settings({"data_dir": given.pop("data_dir")}), given)
+        def called(adapters: Any, **given: Any) -> Any:
+            return run(adapters, given)
 
         about, example = text
         line = f"pawsonalize {kind.path}s {command} {example}".rstrip()
-        at = len(parameters) - (_JSON in parameters)
-        signed: Any = called  # what Typer reads
-        signed.__signature__ = Signature([*parameters[:at], _DATA_DIR, *parameters[at:]])
-        app.command(command, help=f"{about}\n\nExample: {line}")(called)
+        typed: Any = called  # what `on_data`, and then Typer, reads
+        typed.__signature__ = Signature([parameter("adapters", Any), *parameters])
+        run_on = on_data(show, makes=makes)
+        app.command(command, help=f"{about}\n\nExample: {line}")(run_on(called))
 
     owner = kind.resource.owner
     narrowing = []
     if owner is not None and commands.filter:
         flag = f"--{owner.replace('_', '-')}"
         option = typer.Option(flag, help=commands.filter, show_default="all")
-        narrowing = [_parameter(owner, str | None, option, None)]
+        narrowing = [parameter(owner, Annotated[str | None, option], None)]
     text = (f"List the {kind.word}s, newest first.", commands.ls_example)
-    add("ls", text, [*narrowing, _JSON], made.list_all)
-    add("show", commands.show, [name, _JSON], made.show)
+    add("ls", text, narrowing, made.list_all, rows_of(commands.columns))
+    add("show", commands.show, [name], made.show)
     if commands.create is not None:
-        add("create", commands.create, [*map(made.parameter, commands.params), _JSON], made.create)
+        params = map(made.parameter, commands.params)
+        add("create", commands.create, params, made.create, makes=commands.begins)
     if commands.update is not None:
         changes = map(made.parameter, commands.changes)
-        add("update", commands.update, [name, *changes, _JSON], made.update)
+        add("update", commands.update, [name, *changes], made.update)
     if commands.delete is not None:
-        add("delete", commands.delete, [name], made.delete)
+        add("delete", commands.delete, [name], made.delete, None)
     for action, text in commands.actions.items():
-        add(action, text, [name, _JSON], partial(made.act, kind.actions[action]))
+        add(action, text, [name], partial(made.act, kind.actions[action]))
     return app
 
 
@@ -70,79 +74,57 @@ class _KindCommands:
         self._commands = commands
         self._types = {one.name: one.type for one in msgspec.structs.fields(kind.resource)}
 
-    def list_all(self, settings: Settings, given: dict[str, Any]) -> None:
-        json = given.pop("json")
-        with opened(settings) as adapters:
-            parent = next(iter(given.values()), None)
-            if parent and "dataset_group" in given:
-                parent = dataset_group_of(adapters, settings, parent)
-            found = list(adapters.registry.all(self._kind.resource, parent=parent))
-            print_rows(found, self._commands.columns, json)
+    def list_all(self, adapters: Any, given: dict[str, Any]) -> list[Resource]:
+        parent = next(iter(given.values()), None)
+        if parent and "dataset_group" in given:
+            parent = dataset_group_of(adapters, parent)
+        return list(adapters.registry.all(self._kind.resource, parent=parent))
 
-    def show(self, settings: Settings, given: dict[str, Any]) -> None:
-        name, look = given["name"], self._commands.look
-        with opened(settings) as adapters:
-            if look is None:
-                found = adapters.registry.get(self._kind.resource, name)
-            else:
-                found = look(adapters, name, clock.now())
-            print_fields(found, given["json"])
+    def show(self, adapters: Any, given: dict[str, Any]) -> object:
+        if self._commands.look is not None:
+            return self._commands.look(adapters, given["name"], clock.now())
+        found: Resource = adapters.registry.get(self._kind.resource, given["name"])
+        return found
 
-    def create(self, settings: Settings, given: dict[str, Any]) -> None:
-        json = given.pop("json")
+    def create(self, adapters: Any, given: dict[str, Any]) -> Resource:
         values = _values(self._commands.params, given)
-        with opened(settings, makes=self._commands.begins) as adapters:
-            if "dataset_group" in given:
-                group = dataset_group_of(adapters, settings, given["dataset_group"])
-                values["dataset_group"] = group
-            print_fields(self._kind.make(adapters, values, clock.now()), json)
+        if "dataset_group" in given:
+            values["dataset_group"] = dataset_group_of(adapters, given["dataset_group"])
+        created: Resource = self._kind.make(adapters, values, clock.now())
+        return created
 
-    def update(self, settings: Settings, given: dict[str, Any]) -> None:
-        name, json = given.pop("name"), given.pop("json")
-        changes = _values(self._commands.changes, given)
+    def update(self, adapters: Any, given: dict[str, Any]) -> Resource:
+        name = given.pop("name")
         assert self._kind.change is not None
-        with opened(settings) as adapters:
-            print_fields(self._kind.change(adapters, name, changes, clock.now()), json)
+        changes = _values(self._commands.changes, given)
+        changed: Resource = self._kind.change(adapters, name, changes, clock.now())
+        return changed
 
-    def delete(self, settings: Settings, given: dict[str, Any]) -> None:
-        with opened(settings) as adapters:
-            self._kind.remove(adapters, given["name"], clock.now())
+    def delete(self, adapters: Any, given: dict[str, Any]) -> None:
+        self._kind.remove(adapters, given["name"], clock.now())
 
-    def act(self, act: Action, settings: Settings, given: dict[str, Any]) -> None:
-        with opened(settings) as adapters:
-            print_fields(act(adapters, given["name"], clock.now()), given["json"])
+    def act(self, act: Action, adapters: Any, given: dict[str, Any]) -> object:
+        return act(adapters, given["name"], clock.now())
 
     def parameter(self, one: str | Param) -> Parameter:
         if one == "name":
-            return _parameter(one, str, typer.Argument(help=f"The {self._kind.word}."))
+            return parameter(one, Annotated[str, typer.Argument(help=f"The {self._kind.word}.")])
         if isinstance(one, str):
-            return _annotated(one, DatasetGroupName, None)
+            return parameter(one, DatasetGroupName, None)
         kind, bounds = _bounds(one.type or self._types[one.name])
         about: Any = {"help": one.help} | ({"show_default": one.unset} if one.unset else {})
+        if one.is_argument and not one.unset:
+            return parameter(one.name, Annotated[kind, typer.Argument(**about)])
+        option = typer.Argument(**about)
         if not one.is_argument:
             option = typer.Option(*([one.flag] if one.flag else []), **(about | bounds))
-            return _parameter(one.name, kind | None, option, None)
-        if not one.unset:
-            return _parameter(one.name, kind, typer.Argument(**about))
-        return _parameter(one.name, kind | None, typer.Argument(**about), None)
+        return parameter(one.name, Annotated[kind | None, option], None)
 
 
 def _values(params: Sequence[str | Param], given: Mapping[str, Any]) -> dict[str, Any]:
     readers = {one.name: one.read for one in params if isinstance(one, Param) and one.read}
     passed = {name: value for name, value in given.items() if value is not None}
     return {n: readers[n](value) if n in readers else value for n, value in passed.items()}
-
-
-def _parameter(name: str, kind: Any, about: Any, default: Any = Parameter.empty) -> Parameter:
-    return _annotated(name, Annotated[kind, about], default)
-
-
-def _annotated(name: str, annotation: Any, default: Any) -> Parameter:
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-
-
-_DATA_DIR = _annotated("data_dir", DataDir, None)
-_JSON = _annotated("json", Json, default=False)
 
 
 def _bounds(kind: Any) -> tuple[Any, dict[str, float]]:
@@ -155,22 +137,21 @@ def _bounds(kind: Any) -> tuple[Any, dict[str, float]]:
     return plain, {name: bound for name, bound in bounds.items() if bound is not None}
 
 
-def print_rows(rows: Sequence[object], fields: Sequence[str], json: bool = False) -> None:
-    """Print a line for each of some values, with these fields of theirs, or JSON."""
-    if json:
-        print(msgspec.json.encode(rows).decode())
-        return
+def print_rows(rows: Sequence[object], fields: Sequence[str]) -> None:
+    """Print a line for each of some values, with these fields of theirs."""
     texts = (
         [_text(field, msgspec.to_builtins(getattr(row, field))) for field in fields] for row in rows
     )
     print_listing((field.replace("_", " ") for field in fields), texts, 200)
 
 
-def print_fields(value: object, json: bool) -> None:
-    """Print a line for each field that is not empty, or JSON."""
-    if json:
-        print(msgspec.json.encode(value).decode())
-        return
+def rows_of(fields: Sequence[str]) -> Callable[[Sequence[object]], None]:
+    """Return a function that prints a line for each of some values, with these fields."""
+    return partial(print_rows, fields=fields)
+
+
+def print_fields(value: object) -> None:
+    """Print a line for each field that is not empty."""
     for field, part in msgspec.to_builtins(value).items():
         if text := _text(field, part, empty=""):
             print(f"{field.replace('_', ' '):<20} {text}")

@@ -121,7 +121,7 @@ def _check_access(settings: Settings, adapters: "Adapters") -> None:
     from pawsonalize.app.configuration import check_keys, first_keys
     from pawsonalize.kinds.access_keys import ADOPTION_SITE, Scope
 
-    keys = adapters.access_keys(settings)
+    keys = adapters.access_keys
     for key_id, scopes in first_keys(settings).items():
         keys.ensure(key_id, scopes, "the setting first_access_keys", clock.now())
     check_keys(settings, keys.all())

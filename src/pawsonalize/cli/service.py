@@ -13,7 +13,7 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.app.new_files import check_new, write_new
-from pawsonalize.cli.opening import opened
+from pawsonalize.cli.opening import on_data
 from pawsonalize.cli.options import DataDir, Json, Port, command_group
 from pawsonalize.cli.terminal import print_listing, print_result, say
 from pawsonalize.config import USUAL_FILE, display_value
@@ -24,6 +24,7 @@ from pawsonalize.settings import Settings, kinds_of_settings, load_settings, rea
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.app.checks import Diagnosis
     from pawsonalize.app.service_state import CampaignModel, ServiceState
 
@@ -37,7 +38,16 @@ _HEALTH_SECONDS = 4.0
 _ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - asked from here, not listened on
 
 
-def status(data_dir: DataDir = None, json: Json = False) -> None:
+def _print_status(found: "ServiceState") -> None:
+    from rich.text import Text
+
+    lines = _status_lines(found, parse_moment(found.as_of, "as_of"))
+    rows = ((Text(name, "red" if name.startswith("!") else ""), words) for name, words in lines)
+    print_listing(("", ""), rows, 140)
+
+
+@on_data(_print_status)
+def status(adapters: "Adapters") -> "ServiceState":
     """Show on one screen whether all is well: servers, freshness, models, the last verdict.
 
     Exit code 0, whatever it finds; `pawsonalize doctor` looks at more, and has an exit code.
@@ -46,18 +56,7 @@ def status(data_dir: DataDir = None, json: Json = False) -> None:
     """
     from pawsonalize.app.service_state import service_state
 
-    settings, now = load_settings({"data_dir": data_dir}), clock.now()
-    with opened(settings) as adapters:
-        found = service_state(settings, adapters, now)
-    print_result(found, json, partial(_print_status, now=now))
-
-
-def _print_status(found: "ServiceState", now: int) -> None:
-    from rich.text import Text
-
-    lines = _status_lines(found, now)
-    rows = ((Text(name, "red" if name.startswith("!") else ""), words) for name, words in lines)
-    print_listing(("", ""), rows, 140)
+    return service_state(adapters, clock.now())
 
 
 def _status_lines(found: "ServiceState", now: int) -> "Iterator[tuple[str, str]]":
@@ -263,7 +262,8 @@ def _print_findings(findings: list["Diagnosis"]) -> None:
     print_listing(("", "", ""), rows, 200)
 
 
-def vacuum(data_dir: DataDir = None) -> None:
+@on_data()
+def vacuum(adapters: "Adapters") -> None:
     """Write the SQLite file anew, once; from then on servers give free space back by themselves.
 
     It needs free space of the file's size. Meanwhile events wait, and are refused after 15 seconds.
@@ -272,13 +272,12 @@ def vacuum(data_dir: DataDir = None) -> None:
     """
     from pawsonalize.storage.sizes import FileSize, rewrite
 
-    with opened(data_dir) as adapters:
-        before = FileSize.of(adapters.database)
-        if before is None:
-            print("PostgreSQL sees to that by itself")
-            return
-        rewrite(adapters.database)
-        after = FileSize.of(adapters.database) or before
+    before = FileSize.of(adapters.database)
+    if before is None:
+        print("PostgreSQL sees to that by itself")
+        return
+    rewrite(adapters.database)
+    after = FileSize.of(adapters.database) or before
     print(f"{before.total / 1e6:,.1f} MB were {after.total / 1e6:,.1f} MB afterwards")
 
 

@@ -8,15 +8,16 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli import options
-from pawsonalize.cli.opening import dataset_group_of, opened, opened_at
-from pawsonalize.cli.resources import GROUPS, print_fields, print_rows
+from pawsonalize.cli.opening import dataset_group_of, on_data, opened
+from pawsonalize.cli.resources import GROUPS, print_fields, rows_of
+from pawsonalize.cli.terminal import print_result
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
 from pawsonalize.kinds.solutions import EventParameters, Solution, TrainingSelection
 from pawsonalize.recipes import USER_PERSONALIZATION
-from pawsonalize.settings import load_settings
 
 if TYPE_CHECKING:
+    from pawsonalize.app.adapters import Adapters
     from pawsonalize.kinds.registry import Registry
 
 
@@ -41,7 +42,9 @@ _JOB_COLUMNS = ("name", "kind", "status", "solution_version", "answered", "rejec
 
 
 @app.command("create")
+@on_data(print_fields)
 def create(
+    adapters: "Adapters",
     *,
     name: Name,
     recipe: Annotated[str, typer.Argument(help="The recipe.")] = USER_PERSONALIZATION,
@@ -55,28 +58,27 @@ def create(
     ] = None,
     auto_training_days: AutoTrainingDays = None,
     retrain: Retrain = None,
-    data_dir: options.DataDir = None,
-    json: options.Json = False,
-) -> None:
+) -> Solution:
     """Create a solution: a recipe with its settings, on the data of a dataset group.
 
     Example: pawsonalize solutions create cats user-personalization --dataset-group shelter-b
     """
-    with opened_at(data_dir) as (settings, adapters):
-        solution = Solution(
-            name=name,
-            dataset_group=dataset_group_of(adapters, settings, dataset_group),
-            recipe=recipe,
-            settings=options.read_pairs(setting),
-            selection=TrainingSelection(tuple(map(_event, event or ()))),
-            auto_training_days=auto_training_days,
-            retrain=retrain,
-        )
-        print_fields(adapters.solutions.create(solution, clock.now()), json)
+    solution = Solution(
+        name=name,
+        dataset_group=dataset_group_of(adapters, dataset_group),
+        recipe=recipe,
+        settings=options.read_pairs(setting),
+        selection=TrainingSelection(tuple(map(_event, event or ()))),
+        auto_training_days=auto_training_days,
+        retrain=retrain,
+    )
+    return adapters.solutions.create(solution, clock.now())
 
 
 @app.command("tune")
+@on_data(print_fields)
 def tune(
+    adapters: "Adapters",
     name: Name,
     trials: Annotated[
         int, typer.Option(help="How many settings each full training tries; 0: none.")
@@ -85,28 +87,25 @@ def tune(
         float | None,
         typer.Option(help="Begin no trial after so long.", show_default="as long as it takes"),
     ] = None,
-    data_dir: options.DataDir = None,
-    json: options.Json = False,
-) -> None:
+) -> Solution:
     """Have every full training of a solution tuned from now on, retrainings included.
 
     Example: pawsonalize solutions tune recommender --trials 20 --seconds 600
     """
     tuning = options.read_tuning(trials or None, seconds)
     tuned = partial(msgspec.structs.replace, tuning=tuning)
-    with opened(data_dir) as adapters:
-        print_fields(adapters.solutions.change(name, tuned, clock.now()), json)
+    return adapters.solutions.change(name, tuned, clock.now())
 
 
 @app.command("update")
+@on_data(print_fields)
 def update(
+    adapters: "Adapters",
     name: Name,
     setting: options.Setting = None,
     auto_training_days: AutoTrainingDays = None,
     retrain: Retrain = None,
-    data_dir: options.DataDir = None,
-    json: options.Json = False,
-) -> None:
+) -> Solution:
     """Change how a solution is trained from now on; what is not named stays.
 
     Example: pawsonalize solutions update cats --no-retrain
@@ -119,8 +118,7 @@ def update(
         settings = {**solution.settings, **pairs}
         return msgspec.structs.replace(solution, settings=settings, **changes)
 
-    with opened(data_dir) as adapters:
-        print_fields(adapters.solutions.change(name, changed, clock.now()), json)
+    return adapters.solutions.change(name, changed, clock.now())
 
 
 def _event(given: str) -> EventParameters:
@@ -161,7 +159,6 @@ def create_job(
     """
     from pawsonalize.app.upkeep import background_jobs
 
-    settings = load_settings({"data_dir": data_dir})
     kind = BatchSegmentJob if segments else BatchInferenceJob
     order = kind(
         name=name,
@@ -171,48 +168,48 @@ def create_job(
         results=results,
         filter=filter_name,
     )
-    with opened(settings) as adapters:
-        jobs = background_jobs(settings, adapters)
+    with opened(data_dir) as adapters:
+        jobs = background_jobs(adapters)
         job = jobs.create(order)
         if wait:
             job = jobs.finish(job)
-    print_fields(job, json)
+    print_result(job, json, print_fields)
     if job.failure_reason is not None:
         raise typer.Exit(1)
 
 
 @batch_jobs.command("ls")
-def list_jobs(data_dir: options.DataDir = None, json: options.Json = False) -> None:
+@on_data(rows_of(_JOB_COLUMNS))
+def list_jobs(adapters: "Adapters") -> list[BatchInferenceJob | BatchSegmentJob]:
     """List the batch jobs, of inference first, newest first.
 
     Example: pawsonalize batch-jobs ls
     """
-    with opened(data_dir) as adapters:
-        every = adapters.registry.all
-        print_rows([*every(BatchInferenceJob), *every(BatchSegmentJob)], _JOB_COLUMNS, json)
+    every = adapters.registry.all
+    return [*every(BatchInferenceJob), *every(BatchSegmentJob)]
 
 
 @batch_jobs.command("show")
-def show_job(name: JobName, data_dir: options.DataDir = None, json: options.Json = False) -> None:
+@on_data(print_fields)
+def show_job(adapters: "Adapters", name: JobName) -> BatchInferenceJob | BatchSegmentJob:
     """Show a batch job.
 
     Example: pawsonalize batch-jobs show mailing
     """
-    with opened(data_dir) as adapters:
-        print_fields(_find_job(adapters.registry, name), json)
+    return _find_job(adapters.registry, name)
 
 
 @batch_jobs.command("delete")
-def delete_job(name: JobName, data_dir: options.DataDir = None) -> None:
+@on_data()
+def delete_job(adapters: "Adapters", name: JobName) -> None:
     """Forget a batch job that is done; its files stay.
 
     Example: pawsonalize batch-jobs delete mailing
     """
     from pawsonalize.app.upkeep import background_jobs
 
-    with opened_at(data_dir) as (settings, adapters):
-        job = _find_job(adapters.registry, name)
-        background_jobs(settings, adapters).delete(type(job), name)
+    job = _find_job(adapters.registry, name)
+    background_jobs(adapters).delete(type(job), name)
 
 
 def _find_job(registry: "Registry", name: str) -> BatchInferenceJob | BatchSegmentJob:

@@ -40,16 +40,11 @@ def solutions_to_train(settings: Settings) -> tuple[str, ...]:
 
 
 def chosen_solutions(
-    adapters: Adapters,
-    settings: Settings,
-    dataset_group: str | None,
-    solution: str | None,
-    *,
-    default: bool,
+    adapters: Adapters, dataset_group: str | None, solution: str | None, *, default: bool
 ) -> tuple[str, ...]:
     """Return the solutions to train; several only with their `default` recipe and settings."""
     if dataset_group is not None:
-        group = dataset_group_of(adapters, settings, dataset_group)
+        group = dataset_group_of(adapters, dataset_group)
         names = tuple(sorted(one.name for one in adapters.registry.all(Solution, parent=group)))
         if solution is not None and solution not in names:
             raise InvalidInput(
@@ -59,7 +54,7 @@ def chosen_solutions(
             raise InvalidInput(f"dataset group {group} has no solution: create one first")
         names = names if solution is None else (solution,)
     elif solution is None and default:
-        names = solutions_to_train(settings)
+        names = solutions_to_train(adapters.settings)
     else:
         names = (solution or RECOMMENDER,)
     if len(names) > 1 and not default:
@@ -90,20 +85,20 @@ def train_and_serve(adapters: Adapters, version: SolutionVersion) -> SolutionVer
     return version
 
 
-def start(settings: Settings, adapters: Adapters) -> None:
+def start(adapters: Adapters) -> None:
     """Have the run worked on: by a server, or else by a process of its own."""
-    with (settings.data_dir / _WORKER_LOG).open("ab") as output:
-        worker_processes(settings, adapters, output, outlive=True).look(clock.now())
+    with (adapters.settings.data_dir / _WORKER_LOG).open("ab") as output:
+        worker_processes(adapters, output, outlive=True).look(clock.now())
 
 
-def follow(settings: Settings, adapters: Adapters, run_id: str) -> RunRecord:
+def follow(adapters: Adapters, run_id: str) -> RunRecord:
     """Show a run's steps on stderr, and have it worked on; Ctrl-C ends the showing alone."""
-    console = Console(stderr=True, highlight=False)
-    runs = adapters.runs(settings)
+    console, runs = Console(stderr=True, highlight=False), adapters.runs
     runs.get(run_id)  # NotFound before anything is printed
     console.print(f"{run_id} (Ctrl-C leaves it running)")
-    with (settings.data_dir / _WORKER_LOG).open("ab") as output, console.status("") as spinner:
-        processes = worker_processes(settings, adapters, output, outlive=True)
+    log = adapters.settings.data_dir / _WORKER_LOG
+    with log.open("ab") as output, console.status("") as spinner:
+        processes = worker_processes(adapters, output, outlive=True)
         shown = 0
         while True:
             processes.look(clock.now())

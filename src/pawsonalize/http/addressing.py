@@ -6,6 +6,7 @@ from typing import Annotated
 from msgspec import Meta
 from starlette.requests import Request
 
+from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
@@ -15,7 +16,6 @@ from pawsonalize.engine.serving.directory import Address, Purpose
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.http.callers import enter, own_group
 from pawsonalize.http.operation import RequestParameter
-from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 
 _GROUP = "The dataset group, by its name or ARN; the default one if left out."

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.services import services_of
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.attributes import species_id
 from pawsonalize.domain.errors import InvalidInput
@@ -19,18 +20,10 @@ from pawsonalize.engine.ingest.decoder import Form, UnknownFields, check_fields,
 from pawsonalize.engine.ingest.event_form import Moment
 from pawsonalize.engine.ingest.inventory import MAX_ANIMALS
 from pawsonalize.engine.ingest.listings import Listing, read_listing, read_status
+from pawsonalize.http import json as bodies
 from pawsonalize.http.errors import ErrorDetail, Rejected, error_of_all
 from pawsonalize.http.examples import ANIMAL
-from pawsonalize.http.json import (
-    json_response,
-    read_body,
-    read_form,
-    read_limit,
-    read_text,
-    unknown_of,
-)
 from pawsonalize.http.operation import About, Operations, RequestParameter
-from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.animals.animals import AnimalQuery
 
@@ -168,19 +161,18 @@ _STATUS = msgspec.json.Decoder(StatusRequest)
     SITE,
     about=About.INVENTORY,
     request=AnimalList,
-    answer=AnimalsReceipt,
     notes=(
         "A bad animal costs no good one: the answer lists it under `rejected`. A body that is"
         " one animal, or a list of animals, is taken too."
     ),
     examples={"an animal": {"animals": [ANIMAL]}},
 )
-async def put_animals(request: Request) -> Response:
+async def put_animals(request: Request) -> AnimalsReceipt | Response:
     """The animals there are; the next answer of every worker knows them."""
     services = services_of(request)
     now = services.now()
-    unknown = unknown_of(request)
-    raws = _split(await read_body(request), unknown)
+    unknown = bodies.unknown_of(request)
+    raws = _split(await bodies.read_body(request), unknown)
     if not raws:
         raise InvalidInput("there are no animals in this call: send some", field="animals")
     if len(raws) > MAX_ANIMALS:
@@ -192,10 +184,8 @@ async def put_animals(request: Request) -> Response:
     rejected += [Rejected(places[one.index], "conflict", one.reason) for one in receipt.refused]
     rejected.sort(key=lambda one: one.index)
     if len(rejected) == len(raws):
-        return json_response(RefusedAnimals(error_of_all("animal", rejected), rejected), 400)
-    return json_response(
-        AnimalsReceipt(receipt.created, receipt.updated, receipt.unchanged, rejected)
-    )
+        return bodies.json_response(RefusedAnimals(error_of_all("animal", rejected), rejected), 400)
+    return AnimalsReceipt(receipt.created, receipt.updated, receipt.unchanged, rejected)
 
 
 @OPERATIONS.add(
@@ -203,7 +193,6 @@ async def put_animals(request: Request) -> Response:
     "/v1/animals",
     SITE,
     about=About.INVENTORY,
-    answer=AnimalPage,
     parameters=(
         RequestParameter("limit", "How many animals a page holds, 1 to 500; 50 if left out.", int),
         RequestParameter("cursor", "The `nextCursor` of the page before."),
@@ -213,27 +202,22 @@ async def put_animals(request: Request) -> Response:
         RequestParameter("source", "Only animals of this source."),
     ),
 )
-async def get_animals(request: Request) -> Response:
+async def get_animals(request: Request) -> AnimalPage:
     """The inventory, by id."""
     services = services_of(request)
     found, cursor = await services.read(services.inventory.page, _query(request))
     now = services.now()
-    return json_response(AnimalPage([_answer(animal, now) for animal in found], cursor))
+    return AnimalPage([_answer(animal, now) for animal in found], cursor)
 
 
 @OPERATIONS.add(
-    "GET",
-    "/v1/animals/{animal_id:path}",
-    SITE,
-    about=About.INVENTORY,
-    answer=AnimalAnswer,
-    parameters=(_ANIMAL,),
+    "GET", "/v1/animals/{animal_id:path}", SITE, about=About.INVENTORY, parameters=(_ANIMAL,)
 )
-async def get_animal(request: Request) -> Response:
+async def get_animal(request: Request) -> AnimalAnswer:
     """One animal and what became of it."""
     services = services_of(request)
     animal = await services.read(services.inventory.get, _animal_id(request))
-    return json_response(_answer(animal, services.now()))
+    return _answer(animal, services.now())
 
 
 @OPERATIONS.add(
@@ -257,15 +241,14 @@ async def delete_animal(request: Request) -> Response:
     SITE,
     about=About.INVENTORY,
     request=StatusRequest,
-    answer=AnimalAnswer,
     examples={"adopted": {"status": "adopted"}},
     parameters=(_ANIMAL,),
     summary="What an animal is now; 409 if that may not follow what it was.",
 )
-async def post_animal_status(request: Request) -> Response:
+async def post_animal_status(request: Request) -> AnimalAnswer:
     """Change what an animal is; the next answer of every worker knows it."""
     services = services_of(request)
-    form = await read_form(request, _STATUS)
+    form = await bodies.read_form(request, _STATUS)
     now = services.now()
     animal = await run_in_threadpool(
         services.inventory.set_status,
@@ -274,7 +257,7 @@ async def post_animal_status(request: Request) -> Response:
         now,
         None if form.at is None else parse_moment(form.at, "at"),
     )
-    return json_response(_answer(animal, now))
+    return _answer(animal, now)
 
 
 def _split(body: bytes, unknown: UnknownFields) -> Sequence[bytes | Raw]:
@@ -306,34 +289,27 @@ def _animal_id(request: Request) -> str:
 
 def _query(request: Request) -> AnimalQuery:
     given = request.query_params
-    species = read_text(given, "species")
+    species = bodies.read_text(given, "species")
     return AnimalQuery(
-        limit=read_limit(given.get("limit"), 50),
-        after=read_text(given, "cursor"),
+        limit=bodies.read_limit(given.get("limit"), 50),
+        after=bodies.read_text(given, "cursor"),
         status=read_status(given["status"]) if "status" in given else None,
-        source=read_text(given, "source"),
-        shelter=read_text(given, "shelter"),
+        source=bodies.read_text(given, "source"),
+        shelter=bodies.read_text(given, "shelter"),
         species=None if species is None else species_id(species),
     )
 
 
 def _answer(animal: Animal, now: int) -> AnimalAnswer:
     group = animal.group_at(now)
-    same = {
-        name: getattr(animal, name)
-        for name in AnimalAnswer.__struct_fields__
-        if name in Animal.__dataclass_fields__ and name not in {"age", "history", "intake_at"}
-    }
-    return AnimalAnswer(
-        **same | {"colours": list(animal.colours), "photos": list(animal.photos)},
+    return bodies.report_of(
+        AnimalAnswer,
+        animal,
         id=animal.animal_id,
         item_id=group.id,
         age=group.age,
-        status=animal.status,
-        status_at=iso(animal.status_at),
-        listed_at=iso(animal.listed_at),
-        first_listed_at=iso(animal.first_listed_at),
         birth_date=None if animal.born is None else animal.born.isoformat(),
-        intake_at=None if animal.intake_at is None else iso(animal.intake_at),
+        colours=list(animal.colours),
+        photos=list(animal.photos),
         history=[StatusSince(change.status, iso(change.at)) for change in animal.history],
     )

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 
+from pawsonalize.access.services import Services
 from pawsonalize.domain.animals import UNKNOWN, Animal
 from pawsonalize.domain.attributes import AGE_NAMES, SIZE_NAMES, SPECIES_NAMES
 from pawsonalize.domain.breeds import UNKNOWN_BREED
@@ -17,7 +18,6 @@ from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.http.operation import RequestParameter
-from pawsonalize.http.services import Services
 
 Metadata = dict[str, str | float | None]
 Includable = Literal["animal"]
@@ -136,6 +136,7 @@ DETAILED = (
     "With `?detail=full` the answer is that of the same path with `/detailed` at its end: scores,"
     " propensities and reasons."
 )
+DETAILED_PATH = "/detailed"
 HIDDEN_DETAIL = RequestParameter("detail", "`full`: the detailed answer.", is_documented=False)
 
 
@@ -281,7 +282,9 @@ class RerankingResponse(msgspec.Struct, frozen=True, rename="camel"):
 
 
 def is_detailed(request: Request) -> bool:
-    """True if the request has `?detail=full`."""
+    """True if the request has `?detail=full`, or is for a detailed answer by its path."""
+    if request.url.path.endswith(DETAILED_PATH):
+        return True
     detail = request.query_params.get("detail")
     if detail not in {None, "full"}:
         raise InvalidInput("detail must be full, or left out", field="detail")

@@ -4,10 +4,10 @@ from starlette.requests import Request
 
 from pawsonalize.access.admission import Admission, Call, Caller
 from pawsonalize.access.limits import Tenants, check_reach
+from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import Forbidden, NotFound
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.event_form import Id
-from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import MONITOR, Scope
 from pawsonalize.kinds.resource import Resource
 

@@ -14,6 +14,7 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import Forbidden, InputTooLarge, InvalidInput, TooManyRequests
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.ingest.event_form import EventForm
@@ -27,7 +28,6 @@ from pawsonalize.http.examples import ONE_EVENT, SEVERAL_EVENTS, SHOP_EVENT
 from pawsonalize.http.json import json_response, read_body, unknown_of
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.operation import About, Operations
-from pawsonalize.http.services import services_of
 from pawsonalize.kinds import access_keys
 
 _DELIVERY = "x-amz-firehose-request-id"
@@ -80,7 +80,6 @@ class RefusedEvents(msgspec.Struct, frozen=True):
     access_keys.EVENTS | access_keys.BROWSER,
     about=About.ANSWER,
     request=EventList,
-    answer=EventsReceipt,
     notes=_OTHER_WRAPPINGS,
     status=202,
     examples={
@@ -91,7 +90,7 @@ class RefusedEvents(msgspec.Struct, frozen=True):
     parameters=ADDRESS_PARAMETERS,
     summary="What visitors did; answered once it is on disk.",
 )
-async def post_events(request: Request) -> Response:
+async def post_events(request: Request) -> EventsReceipt | Response:
     """Take events; answers 202 once the good ones are durable, 400 if there are none."""
     if (delivery := request.headers.get(_DELIVERY)) is not None:
         return await _answer_delivery(request, delivery)

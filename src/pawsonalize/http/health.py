@@ -5,16 +5,14 @@ from functools import partial
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
 
+from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import NotReady, StorageUnavailable
 from pawsonalize.domain.roles import SERVE
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.directory import readiness
 from pawsonalize.http.callers import is_monitor
-from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import Operations, RequestParameter
-from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.access_keys import ANYBODY
 
 OPERATIONS = Operations()
@@ -58,24 +56,23 @@ class ReadinessAnswer(msgspec.Struct, frozen=True, rename="camel"):
     problems: tuple[StandingProblem, ...] = ()
 
 
-@OPERATIONS.add("GET", "/healthz", ANYBODY, answer=Health)
-async def get_healthz(_request: Request) -> Response:
+@OPERATIONS.add("GET", "/healthz", ANYBODY)
+async def get_healthz(_request: Request) -> Health:
     """Does the process live?"""
-    return json_response(Health("ok"))
+    return Health("ok")
 
 
 @OPERATIONS.add(
     "GET",
     "/readyz",
     ANYBODY,
-    answer=ReadinessAnswer,
     parameters=(
         RequestParameter(
             "without", "`models`: to be ready to take data in is enough, for a new service."
         ),
     ),
 )
-async def get_readyz(request: Request) -> Response:
+async def get_readyz(request: Request) -> ReadinessAnswer:
     """Can it answer?
 
     200 when events can be stored and something can answer, else 503 with the reason. A server
@@ -91,7 +88,7 @@ async def get_readyz(request: Request) -> Response:
     ready = partial(ReadinessAnswer, "ready", roles=services.roles)
     if SERVE not in services.roles:
         problems = await _problems(services) if monitored else ()
-        return json_response(ready(None, None, [], problems=problems))
+        return ready(None, None, [], problems=problems)
     entries = await services.read(services.directory.entries)
     orders = await services.read(services.individuals.can_order, services.now())
     try:
@@ -99,9 +96,9 @@ async def get_readyz(request: Request) -> Response:
     except NotReady as nothing_yet:
         if request.query_params.get("without") != "models":
             raise
-        return json_response(ready(None, nothing_yet.message, []))
+        return ready(None, nothing_yet.message, [])
     if not monitored:
-        return json_response(ready(None, found.message, []))
+        return ready(None, found.message, [])
     campaigns = [
         CampaignReadiness(one.name, one.dataset_group, one.campaign.solution_version)
         for one in found.campaigns
@@ -109,7 +106,7 @@ async def get_readyz(request: Request) -> Response:
     late = request.app.state.tenants.why_late()
     message = "; ".join(filter(None, (found.message, late))) or None
     problems = await _problems(services)
-    return json_response(ready(found.solution_version, message, campaigns, problems=problems))
+    return ready(found.solution_version, message, campaigns, problems=problems)
 
 
 async def _problems(services: Services) -> tuple[StandingProblem, ...]:

@@ -4,16 +4,15 @@ from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
 
+from pawsonalize.access.services import services_of
 from pawsonalize.domain.events import Event, Visitor
 from pawsonalize.domain.limits import parse_id
-from pawsonalize.domain.times import iso, parse_moment
+from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.history import history_page, read_cursor
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
-from pawsonalize.http.json import json_response, read_limit, read_text
+from pawsonalize.http.json import read_limit, read_text, report_of
 from pawsonalize.http.operation import About, Operations, RequestParameter
-from pawsonalize.http.services import services_of
 from pawsonalize.http.users import SESSION_ID, USER_ID
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.events.histories import HistoryQuery
@@ -70,10 +69,9 @@ class History(msgspec.Struct, frozen=True, rename="camel"):
     "/v1/users/{user_id:path}/history",
     SITE,
     about=About.GROUP,
-    answer=History,
     parameters=(USER_ID, *_PARAMETERS),
 )
-async def get_user_history(request: Request) -> Response:
+async def get_user_history(request: Request) -> History:
     """A user's events, newest first."""
     user_id = parse_id(request.path_params["user_id"], "userId")
     return await _history(request, Visitor(user_id=user_id))
@@ -84,16 +82,15 @@ async def get_user_history(request: Request) -> Response:
     "/v1/sessions/{session_id:path}/history",
     SITE,
     about=About.GROUP,
-    answer=History,
     parameters=(SESSION_ID, *_PARAMETERS),
 )
-async def get_session_history(request: Request) -> Response:
+async def get_session_history(request: Request) -> History:
     """A session's events, newest first; of a session bound to a user, all of that user's."""
     session_id = parse_id(request.path_params["session_id"], "sessionId")
     return await _history(request, Visitor(session_id=session_id))
 
 
-async def _history(request: Request, visitor: Visitor) -> Response:
+async def _history(request: Request, visitor: Visitor) -> History:
     services = services_of(request)
     given = request.query_params
     log = services.log.of(await read_group(request))
@@ -106,13 +103,11 @@ async def _history(request: Request, visitor: Visitor) -> Response:
     )
     page = await services.read(history_page, log, visitor, query)
     events = [past_event(logged.event) for logged in page.events]
-    return json_response(History(events, page.next_cursor))
+    return History(events, page.next_cursor)
 
 
 def past_event(event: Event) -> PastEvent:
     """Return the event as it is answered."""
-    shown = {name: getattr(event, name) for name in PastEvent.__struct_fields__}
-    shown |= {"sent_at": iso(event.sent_at), "received_at": iso(event.received_at)}
-    if event.properties is not None:
-        shown["properties"] = msgspec.json.decode(event.properties)
-    return PastEvent(**shown | {"impression": list(event.impression)})
+    sent, shown = event.properties, list(event.impression)
+    properties = None if sent is None else msgspec.json.decode(sent)
+    return report_of(PastEvent, event, properties=properties, impression=shown)

@@ -7,12 +7,14 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import InvalidInput, WrongMediaType
 from pawsonalize.domain.limits import parse_id
+from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.decoder import UnknownFields, decode, read_bounded
-from pawsonalize.http.services import services_of
 
 T = TypeVar("T")
+StructT = TypeVar("StructT", bound=msgspec.Struct)
 
 _ENCODER = msgspec.json.Encoder()
 _FLAGS = {"true": True, "false": False}
@@ -101,6 +103,16 @@ def read_limit(given: str | None, default: int, field: str = "limit") -> int:
             f"{field} must be a whole number, such as {default}: it is {given[:40]!r}", field=field
         )
     return int(given)
+
+
+def report_of(kind: type[StructT], source: object, /, **more: object) -> StructT:
+    """Return a struct of `more` and a source's fields of the same names; moments as ISO 8601."""
+    for name in kind.__struct_fields__:
+        if name not in more:
+            value = getattr(source, name)
+            is_moment = name.endswith(("_at", "as_of")) and isinstance(value, int)
+            more[name] = iso(value) if is_moment else value
+    return kind(**more)
 
 
 def json_response(

@@ -7,14 +7,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    Histogram,
-    generate_latest,
-)
+import prometheus_client
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -23,47 +16,47 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.reporting.service_figures import ServiceFigures
 from pawsonalize.http.operation import Operations
-from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.access_keys import MONITOR
 from pawsonalize.wing import parts
 
 OPERATIONS = Operations()
 _PROBLEMS = ("pawsonalize_problem", "1 for each problem that stands now.", ("name",))
-REQUESTS = Counter(
+REQUESTS = prometheus_client.Counter(
     "pawsonalize_requests_total", "Requests by route and status.", ("route", "status")
 )
-SECONDS = Histogram(
+SECONDS = prometheus_client.Histogram(
     "pawsonalize_request_seconds",
     "Time to answer, by route.",
     ("route",),
     buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
 )
-EVENTS = Counter("pawsonalize_events_total", "Events by outcome.", ("outcome",))
-CLOSED = Counter(
+EVENTS = prometheus_client.Counter("pawsonalize_events_total", "Events by outcome.", ("outcome",))
+CLOSED = prometheus_client.Counter(
     "pawsonalize_connections_closed_total",
     "Connections closed because they were slow, or too many, by what they kept us waiting for.",
     ("reason",),
 )
-UNKNOWN_TYPES = Counter(
+UNKNOWN_TYPES = prometheus_client.Counter(
     "pawsonalize_unknown_event_types_total",
     "Events of types without a meaning, which count as views; see the setting event_types.",
     ("type",),
 )
-REFRESHES = Counter(
+REFRESHES = prometheus_client.Counter(
     "pawsonalize_refreshes_total",
     "Incremental updates that ended, by outcome: succeeded, failed or died.",
     ("outcome",),
 )
-AMAZON_CALLS = Counter(
+AMAZON_CALLS = prometheus_client.Counter(
     "pawsonalize_amazon_calls_total",
     "Calls of Amazon Personalize, by how they ended: answered, refused or unavailable.",
     ("operation", "outcome"),
 )
-RAW_TOO_LONG = Counter(
+RAW_TOO_LONG = prometheus_client.Counter(
     "pawsonalize_events_too_long_to_keep_raw_total",
     "Events that are stored and archived, but not as they came in, because they are too long.",
 )
@@ -73,18 +66,18 @@ RAW_TOO_LONG = Counter(
 async def get_metrics(request: Request) -> Response:
     """Prometheus metrics."""
     services = services_of(request)
-    registry = REGISTRY
+    registry = prometheus_client.REGISTRY
     if services.metrics_dir is not None:
-        registry = CollectorRegistry()
+        registry = prometheus_client.CollectorRegistry()
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
     gauges = [_gauge(*_PROBLEMS, (((name,), 1) for name in await _problem_names(services)))]
     gauges += await _gauges_of_wings(request, services.now())
     with suppress(StorageUnavailable):  # the figures of the processes need no database
         gauges += _gauges_of(await run_in_threadpool(services.figures), services.now())
-    tables = CollectorRegistry()
+    tables = prometheus_client.CollectorRegistry()
     tables.register(_Gauges(gauges))
-    text = generate_latest(registry) + generate_latest(tables)
-    return Response(text, media_type=CONTENT_TYPE_LATEST)
+    text = prometheus_client.generate_latest(registry) + prometheus_client.generate_latest(tables)
+    return Response(text, media_type=prometheus_client.CONTENT_TYPE_LATEST)
 
 
 async def _problem_names(services: Services) -> list[str]:

@@ -5,11 +5,13 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from functools import wraps
+from typing import Any, get_args, get_type_hints
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.http.json import json_response
 from pawsonalize.kinds.access_keys import Scope
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -95,13 +97,26 @@ class Operations(list[Operation]):
 
     def add(
         self, method: str, path: str, access: frozenset[Scope], *, summary: str = "", **more: Any
-    ) -> Callable[[Endpoint], Endpoint]:
-        """Declare the operation of an endpoint, whose docstring begins with its summary."""
+    ) -> Callable[[Callable[[Request], Awaitable[Any]]], Endpoint]:
+        """Declare the operation of an endpoint, whose docstring begins with its summary.
 
-        def declare(endpoint: Endpoint) -> Endpoint:
+        The type of its answer is what the endpoint returns; a `Response` beside it is a refusal.
+        """
+
+        def declare(endpoint: Callable[[Request], Awaitable[Any]]) -> Endpoint:
+            @wraps(endpoint)
+            async def answered(request: Request) -> Response:
+                found = await endpoint(request)
+                is_done = isinstance(found, Response)
+                return found if is_done else json_response(found, operation.status)
+
             about = summary or inspect.cleandoc(endpoint.__doc__ or "").partition("\n")[0]
-            self.append(Operation(method, path, endpoint, about, access, **more))
-            return endpoint
+            returned = get_type_hints(endpoint)["return"]
+            types = [one for one in get_args(returned) or (returned,) if one is not Response]
+            answer = {"answer": types[0]} if types else {}
+            operation = Operation(method, path, answered, about, access, **answer | more)
+            self.append(operation)
+            return answered
 
         return declare
 

@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pawsonalize.access.guard import ANYBODY_CALLED, note
 from pawsonalize.access.limits import Lane, check_reach
+from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import InvalidInput, NotReady, PawsonalizeError
 from pawsonalize.engine.ingest.decoder import UNKNOWN_FIELD, UnknownFields, check_names, likely_name
 from pawsonalize.engine.ingest.misfits import form_of, inside
@@ -32,7 +33,6 @@ from pawsonalize.http import (
 from pawsonalize.http.callers import admit, caller_of, enter, leave, own_group
 from pawsonalize.http.json import check_media_type, read_body
 from pawsonalize.http.operation import UNKNOWN_FIELDS_HEADER, About, Endpoint, Operation
-from pawsonalize.http.services import services_of
 from pawsonalize.http.users import VisitorConvertor
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.storage.contexts import answering

@@ -11,6 +11,7 @@ from msgspec import UNSET, Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import parse_id
@@ -21,32 +22,10 @@ from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Answer
-from pawsonalize.http import answers, examples
-from pawsonalize.http.addressing import (
-    ADDRESS_PARAMETERS,
-    Answering,
-    answering,
-    individuals_for,
-    query_address,
-    read_visitor,
-)
+from pawsonalize.http import addressing, answers, examples, queries
 from pawsonalize.http.callers import check_visitor
 from pawsonalize.http.json import json_response, read_form, read_limit
-from pawsonalize.http.operation import About, Operations, RequestParameter
-from pawsonalize.http.queries import (
-    MAX_PROMOTIONS,
-    PageAnswers,
-    PromotionRequest,
-    QueryFields,
-    answer_in_lane,
-    check_of_groups,
-    prepare,
-    read_metadata,
-    read_promotion,
-    read_query,
-    refuse_of_animals,
-)
-from pawsonalize.http.services import Services, services_of
+from pawsonalize.http.operation import About, Endpoint, Operations, RequestParameter
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP
 
@@ -66,27 +45,60 @@ _SIMILAR = (
     RequestParameter("userId", "For whom."),
     RequestParameter("sessionId", "For which session."),
     RequestParameter("include", "`animal` adds what a page shows of each animal."),
-    *ADDRESS_PARAMETERS,
+    *addressing.ADDRESS_PARAMETERS,
 )
 
 
-class RecommendationRequest(QueryFields, frozen=True, rename="camel", kw_only=True):
+class RecommendationRequest(queries.QueryFields, frozen=True, rename="camel", kw_only=True):
     """A query for recommendations. Without a user or session they are general ones."""
 
     item_id: Id | None = None
     """Item to compare with: a campaign of `similar-items` answers items like this one."""
     limit: Annotated[int, Meta(ge=1, le=500)] = 10
     """Number of places, 1 to 500."""
-    continues: PageAnswers = msgspec.field(default_factory=list)
+    continues: queries.PageAnswers = msgspec.field(default_factory=list)
     """Of animals: the `recommendationId`s of all answers that the page shows. The answer goes on
     with animals that are in none of them, and what the visitor looked past there does not count."""
     promotions: Annotated[
-        list[PromotionRequest], Meta(extra_json_schema={"maxItems": MAX_PROMOTIONS})
+        list[queries.PromotionRequest], Meta(extra_json_schema={"maxItems": queries.MAX_PROMOTIONS})
     ] = msgspec.field(default_factory=list)
     """Of groups: what gets some of the places."""
 
 
 _REQUEST = msgspec.json.Decoder(RecommendationRequest)
+
+
+def _with_details(
+    method: str,
+    path: str,
+    question: str,
+    names: tuple[str, str],
+    parameters: tuple[RequestParameter, ...],
+    **more: Any,
+) -> Callable[[Endpoint], Endpoint]:
+    """Declare an operation, and below `…/detailed` the same with scores and reasons."""
+
+    def declare(endpoint: Endpoint) -> Endpoint:
+        for name, end, why, answer, differing in (
+            (names[0], "", "", list[answers.Recommendation], {"notes": answers.DETAILED}),
+            (names[1], answers.DETAILED_PATH, ", and why", answers.DetailedRecommendations, {}),
+        ):
+            OPERATIONS.add(
+                method,
+                f"{path}{end}",
+                RUNTIME | BROWSER,
+                name=name,
+                about=About.ANSWER,
+                answer=answer,
+                parameters=parameters if end else (*parameters, answers.HIDDEN_DETAIL),
+                answer_headers=answers.RECOMMENDATION_ID,
+                summary=f"{question}{why}?",
+                **differing,
+                **more,
+            )(endpoint)
+        return endpoint
+
+    return declare
 
 
 class AnimalsFound(NamedTuple):
@@ -96,63 +108,41 @@ class AnimalsFound(NamedTuple):
     included: answers.Included = answers.NOTHING
 
 
-@OPERATIONS.add(
+@_with_details(
     "POST",
     "/v1/recommendations",
-    RUNTIME | BROWSER,
-    about=About.ANSWER,
+    "Which animal groups, or animals, for this visitor",
+    ("post_recommendations", "post_detailed_recommendations"),
+    addressing.ADDRESS_PARAMETERS,
     request=RecommendationRequest,
-    answer=list[answers.Recommendation],
-    notes=answers.DETAILED,
     examples=_EXAMPLES,
-    parameters=(answers.HIDDEN_DETAIL, *ADDRESS_PARAMETERS),
-    answer_headers=answers.RECOMMENDATION_ID,
-    summary="Which animal groups, or animals, for this visitor?",
 )
 async def post_recommendations(request: Request) -> Response:
     """Recommend groups, best first; an acknowledged event is in the very next answer."""
-    return await _recommended(request, answers.is_detailed(request))
-
-
-@OPERATIONS.add(
-    "POST",
-    "/v1/recommendations/detailed",
-    RUNTIME | BROWSER,
-    about=About.ANSWER,
-    request=RecommendationRequest,
-    answer=answers.DetailedRecommendations,
-    examples=_EXAMPLES,
-    parameters=ADDRESS_PARAMETERS,
-    answer_headers=answers.RECOMMENDATION_ID,
-    summary="Which animal groups, or animals, for this visitor, and why?",
-)
-async def post_detailed_recommendations(request: Request) -> Response:
-    """The same with scores, propensities and reasons."""
-    return await _recommended(request, is_full=True)
-
-
-async def _recommended(request: Request, is_full: bool) -> Response:
+    is_full = answers.is_detailed(request)
     services = services_of(request)
     given = await read_form(request, _REQUEST)
-    address = await prepare(request, given, given.continues or given.repeats, detailed=is_full)
+    address = await queries.prepare(
+        request, given, given.continues or given.repeats, detailed=is_full
+    )
     if given.of == "animals":
-        individuals = await individuals_for(request, address, Purpose.RECOMMENDING)
+        individuals = await addressing.individuals_for(request, address, Purpose.RECOMMENDING)
         recommend = partial(_recommend_animals, services, individuals, given, is_full)
-        found = await answer_in_lane(request, DATASET_GROUP, given, recommend)
+        found = await queries.answer_in_lane(request, DATASET_GROUP, given, recommend)
         return animals_response(found, is_full)
-    check_of_groups(given, "include", "continues")
+    queries.check_of_groups(given, "include", "continues")
     purpose = Purpose.RECOMMENDING if given.item_id is None else Purpose.COMPARING
-    by = await answering(request, address, purpose)
+    by = await addressing.answering(request, address, purpose)
     make = partial(_recommend, services, by, given, is_full)
-    answer, columns = await answer_in_lane(request, by.dataset_group, given, make)
+    answer, columns = await queries.answer_in_lane(request, by.dataset_group, given, make)
     return recommendations_response(answer, columns, is_full=is_full)
 
 
 def _recommend_animals(
     services: Services, individuals: Individuals, given: RecommendationRequest, explain: bool
 ) -> AnimalsFound:
-    refuse_of_animals(given, "item_id", "promotions", "metadata_columns")
-    query = read_query(services, given, DATASET_GROUP, explain=explain)
+    queries.refuse_of_animals(given, "item_id", "promotions", "metadata_columns")
+    query = queries.read_query(services, given, DATASET_GROUP, explain=explain)
     if given.continues and given.repeats:
         raise InvalidInput("a page is continued or repeated: send one", field="continues")
     continues = tuple(parse_id(one, "continues") for one in given.continues)
@@ -161,9 +151,9 @@ def _recommend_animals(
 
 
 def _recommend(
-    services: Services, by: Answering, given: RecommendationRequest, explain: bool
+    services: Services, by: addressing.Answering, given: RecommendationRequest, explain: bool
 ) -> tuple[Answer, dict[str, answers.Metadata]]:
-    query = read_query(services, given, by.dataset_group, explain=explain)
+    query = queries.read_query(services, given, by.dataset_group, explain=explain)
     item_id = None if given.item_id is None else parse_id(given.item_id, "itemId")
     is_default = by.dataset_group == DATASET_GROUP
     if is_default and item_id is not None and AnimalGroup.parse(item_id) is None:
@@ -172,12 +162,12 @@ def _recommend(
             " GET /v1/animals/{animalId}/similar of an animal",
             field="itemId",
         )
-    promotion = read_promotion(services, by.dataset_group, given.promotions)
+    promotion = queries.read_promotion(services, by.dataset_group, given.promotions)
     query = replace(query, limit=given.limit, promotion=promotion, item_id=item_id)
     answer = by.runtime.recommend(query)
     ids = [item.item_id for item in answer.items]
     wanted = given.metadata_columns
-    return answer, read_metadata(services, by.dataset_group, ids, wanted, query.now)
+    return answer, queries.read_metadata(services, by.dataset_group, ids, wanted, query.now)
 
 
 def recommendations_response(
@@ -220,46 +210,26 @@ def _attributes(item_id: str) -> answers.Metadata:
     return {} if group is None else {**group.metadata}
 
 
-@OPERATIONS.add(
+@_with_details(
     "GET",
     "/v1/animals/{animal_id:path}/similar",
-    RUNTIME | BROWSER,
-    about=About.ANSWER,
-    answer=list[answers.Recommendation],
-    notes=answers.DETAILED,
-    parameters=(*_SIMILAR, answers.HIDDEN_DETAIL),
-    answer_headers=answers.RECOMMENDATION_ID,
-    summary="Which animals are like this one?",
+    "Which animals are like this one",
+    ("get_similar", "get_similar_detailed"),
+    _SIMILAR,
 )
 async def get_similar(request: Request) -> Response:
-    """Animals like one animal."""
-    return await _similar(request, answers.is_detailed(request))
-
-
-@OPERATIONS.add(
-    "GET",
-    "/v1/animals/{animal_id:path}/similar/detailed",
-    RUNTIME | BROWSER,
-    about=About.ANSWER,
-    answer=answers.DetailedRecommendations,
-    parameters=_SIMILAR,
-    answer_headers=answers.RECOMMENDATION_ID,
-    summary="Which animals are like this one, and why?",
-)
-async def get_similar_detailed(request: Request) -> Response:
-    """The same with scores, propensities and reasons."""
-    return await _similar(request, is_full=True)
-
-
-async def _similar(request: Request, is_full: bool) -> Response:
+    """Answer with animals like one animal."""
+    is_full = answers.is_detailed(request)
     services = services_of(request)
     given = request.query_params
     animal_id = parse_id(request.path_params["animal_id"], "animal_id")
     limit = read_limit(given.get("limit"), 10)
     include = answers.read_include(given.get("include"))
-    visitor = read_visitor(given.get("userId"), given.get("sessionId"))
+    visitor = addressing.read_visitor(given.get("userId"), given.get("sessionId"))
     check_visitor(request, visitor.user_id, detailed=is_full)
-    individuals = await individuals_for(request, query_address(request), Purpose.COMPARING)
+    individuals = await addressing.individuals_for(
+        request, addressing.query_address(request), Purpose.COMPARING
+    )
     now = services.now()
     query = Query(visitor, now, now, limit=limit, explain=is_full)
     similar = partial(individuals.similar, animal_id)

@@ -5,16 +5,15 @@ from collections.abc import Mapping
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
 
+from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.reporting.outcomes_report import WITHIN_DAYS, read_order
 from pawsonalize.engine.reporting.report import OutcomesReport
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
-from pawsonalize.http.json import json_response, read_count, read_limit
+from pawsonalize.http.json import read_count, read_limit, report_of
 from pawsonalize.http.operation import About, Operations, RequestParameter
-from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.storage.journal import AuditLog
 from pawsonalize.storage.servers import ServerState
@@ -45,17 +44,16 @@ class AuditPage(msgspec.Struct, frozen=True, rename="camel"):
     "GET",
     "/v1/audit",
     OPERATOR,
-    answer=AuditPage,
     parameters=(
         RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
         RequestParameter("cursor", "The `nextCursor` of the page before."),
     ),
     summary="What was changed, by which key, newest first.",
 )
-async def get_audit(request: Request) -> Response:
+async def get_audit(request: Request) -> AuditPage:
     """Show what operators did."""
     services = services_of(request)
-    return json_response(await services.read(audit_page, services.audit, request.query_params))
+    return await services.read(audit_page, services.audit, request.query_params)
 
 
 def audit_page(audit: AuditLog, given: Mapping[str, str]) -> AuditPage:
@@ -65,9 +63,7 @@ def audit_page(audit: AuditLog, given: Mapping[str, str]) -> AuditPage:
     if cursor is not None and not _CURSOR.fullmatch(cursor):
         raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
     found = audit.newest(limit, None if cursor is None else int(cursor))
-    actions = [
-        AuditedAction(iso(one.at), one.who, one.what, one.outcome, one.target) for _, one in found
-    ]
+    actions = [report_of(AuditedAction, one, at=iso(one.at)) for _, one in found]
     return AuditPage(actions, str(found[-1][0]) if len(found) == limit else None)
 
 
@@ -92,14 +88,7 @@ class ServerAnswer(msgspec.Struct, frozen=True, rename="camel"):
 def server_answer(state: ServerState) -> ServerAnswer:
     """Return the process as JSON has it."""
     one = state.server
-    same = {name: getattr(one, name) for name in ("name", "host", "port", "roles", "version")}
-    return ServerAnswer(
-        **same,
-        lives=state.lives,
-        tables=one.revision,
-        serves=one.serves,
-        started_at=iso(one.started_at),
-    )
+    return report_of(ServerAnswer, one, lives=state.lives, tables=one.revision)
 
 
 @OPERATIONS.add(
@@ -107,7 +96,6 @@ def server_answer(state: ServerState) -> ServerAnswer:
     "/v1/outcomes",
     OPERATOR,
     about=About.GROUP,
-    answer=OutcomesReport,
     parameters=(
         RequestParameter("since", "From this moment; 180 days before `until` if left out."),
         RequestParameter("until", "To before this moment; now if left out."),
@@ -116,7 +104,7 @@ def server_answer(state: ServerState) -> ServerAnswer:
     ),
     summary="What came of what was shown: adoptions, stays and who was never shown.",
 )
-async def get_outcomes(request: Request) -> Response:
+async def get_outcomes(request: Request) -> OutcomesReport:
     """Report; it reads the whole time asked for, so it is made in a process of its own."""
     services = services_of(request)
     given = request.query_params
@@ -127,7 +115,7 @@ async def get_outcomes(request: Request) -> Response:
         read_limit(given.get("within"), WITHIN_DAYS, "within"),
     )
     made = await services.reports.make(services.outcomes.make, await read_group(request), order)
-    return json_response(made.report)
+    return made.report
 
 
 class Share(msgspec.Struct, frozen=True, rename="camel"):
@@ -152,11 +140,9 @@ class ExposureAnswer(msgspec.Struct, frozen=True):
     shares: list[Share]
 
 
-@OPERATIONS.add(
-    "GET", "/v1/animals/exposure", OPERATOR, about=About.INVENTORY, answer=ExposureAnswer
-)
-async def get_animals_exposure(request: Request) -> Response:
+@OPERATIONS.add("GET", "/v1/animals/exposure", OPERATOR, about=About.INVENTORY)
+async def get_animals_exposure(request: Request) -> ExposureAnswer:
     """Is exposure shared as the stock is?"""
     services = services_of(request)
     found = await services.reports.make(services.exposure, services.now())
-    return json_response(ExposureAnswer(msgspec.convert(found, list[Share], from_attributes=True)))
+    return ExposureAnswer([report_of(Share, one) for one in found])

@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import SECOND
@@ -21,13 +22,11 @@ from pawsonalize.engine.serving.animals.answer import AnimalsAnswer
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import MAX_RESULTS, Candidate, RankingAnswer
-from pawsonalize.http import answers, queries
-from pawsonalize.http.addressing import ADDRESS_PARAMETERS, Answering, answering, individuals_for
+from pawsonalize.http import addressing, answers, queries
 from pawsonalize.http.examples import ANIMALS_RERANKING, RERANKING, SHOP_RERANKING
 from pawsonalize.http.json import json_response, read_form
 from pawsonalize.http.operation import HIDDEN, WANTED, About, Operations, RequestParameter
 from pawsonalize.http.recommendations import AnimalsFound, explained, find, shown
-from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.access_keys import BROWSER, RUNTIME
 from pawsonalize.kinds.defaults import DATASET_GROUP
 
@@ -97,7 +96,7 @@ class RankedList(NamedTuple):
     },
     parameters=(
         RequestParameter("detail", "`full` adds each animal's score and reasons."),
-        *ADDRESS_PARAMETERS,
+        *addressing.ADDRESS_PARAMETERS,
     ),
     answer_headers=answers.RECOMMENDATION_ID,
     summary="In which order should this list be shown?",
@@ -112,12 +111,12 @@ async def post_rerankings(request: Request) -> Response:
     address = await queries.prepare(request, given, given.repeats, detailed=is_full)
     now = services.now()
     if given.of == "animals":
-        individuals = await individuals_for(request, address, Purpose.RANKING)
+        individuals = await addressing.individuals_for(request, address, Purpose.RANKING)
         rerank = partial(_rerank_animals, services, individuals, given, is_full)
         found = await queries.answer_in_lane(request, DATASET_GROUP, given, rerank)
         return animal_ranking_response(found, now, is_full=is_full, lists=lists)
     queries.check_of_groups(given)
-    by = await answering(request, address, Purpose.RANKING)
+    by = await addressing.answering(request, address, Purpose.RANKING)
     make = partial(_rerank, services, by, given, is_full)
     ranked = await queries.answer_in_lane(request, by.dataset_group, given, make)
     return ranking_response(ranked, now, is_full=is_full, lists=lists)
@@ -133,7 +132,7 @@ def _rerank_animals(
 
 
 def _rerank(
-    services: Services, by: Answering, given: RerankingRequest, explain: bool
+    services: Services, by: addressing.Answering, given: RerankingRequest, explain: bool
 ) -> RankedList:
     query = queries.read_query(services, given, by.dataset_group, explain=explain)
     if given.include:  # then the visitor's place counts, which may be stored

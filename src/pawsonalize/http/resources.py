@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.engine.serving.directory import Address
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, address_of, enter_group, for_caller
@@ -16,7 +17,6 @@ from pawsonalize.http.callers import enter_owner, own_group
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.operation import About, Endpoint, Operation, RequestParameter, camel
 from pawsonalize.http.resource_types import ResourceTypes, types_of
-from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup

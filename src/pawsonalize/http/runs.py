@@ -6,16 +6,15 @@ from typing import Any
 import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
 
-from pawsonalize.domain.times import iso, parse_moment
+from pawsonalize.access.services import services_of
+from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.record import Half, RunRecord, Trigger
-from pawsonalize.http.json import json_response, read_count, read_form
+from pawsonalize.http.json import read_count, read_form, report_of
 from pawsonalize.http.operation import Operations, RequestParameter
 from pawsonalize.http.resources import owning_group
-from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.defaults import DATASET_GROUP
 
@@ -103,23 +102,21 @@ _REQUEST = msgspec.json.Decoder(RunRequest)
     "GET",
     "/v1/runs",
     OPERATOR,
-    answer=RunList,
     parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
 )
-async def get_runs(request: Request) -> Response:
+async def get_runs(request: Request) -> RunList:
     """The newest retrainings and how they ended."""
     services = services_of(request)
     limit = read_count(request.query_params, "limit", 20, 1, 500)
     records = await services.read(services.runs.newest, limit)
-    return json_response(RunList([_run(record) for record in records]))
+    return RunList([_run(record) for record in records])
 
 
-@OPERATIONS.add("GET", "/v1/runs/{run_id}", OPERATOR, answer=Run, parameters=(_RUN,))
-async def get_run(request: Request) -> Response:
+@OPERATIONS.add("GET", "/v1/runs/{run_id}", OPERATOR, parameters=(_RUN,))
+async def get_run(request: Request) -> Run:
     """One retraining: what it found, how it decided and why."""
     services = services_of(request)
-    record = await services.read(services.runs.get, request.path_params["run_id"])
-    return json_response(_run(record))
+    return _run(await services.read(services.runs.get, request.path_params["run_id"]))
 
 
 @OPERATIONS.add(
@@ -127,11 +124,10 @@ async def get_run(request: Request) -> Response:
     "/v1/runs",
     OPERATOR,
     request=RunRequest,
-    answer=Run,
     status=202,
     examples={"everything that asks for it": {}, "a part": {"datasetGroup": "shelter-b"}},
 )
-async def post_run(request: Request) -> Response:
+async def post_run(request: Request) -> Run:
     """Retrain now; 409 while another retraining runs."""
     services = services_of(request)
     wanted = await read_form(request, _REQUEST)
@@ -140,43 +136,28 @@ async def post_run(request: Request) -> Response:
     if group is not None:
         group = await owning_group(request, group)
     part, now = Part(group, wanted.solution), services.now()
-    record = await run_in_threadpool(services.runs.begin, Trigger.API, now, as_of, part)
-    return json_response(_run(record), 202)
+    return _run(await run_in_threadpool(services.runs.begin, Trigger.API, now, as_of, part))
 
 
-@OPERATIONS.add(
-    "POST", "/v1/runs/{run_id}/cancel", OPERATOR, answer=Run, status=202, parameters=(_RUN,)
-)
-async def post_cancel(request: Request) -> Response:
+@OPERATIONS.add("POST", "/v1/runs/{run_id}/cancel", OPERATOR, status=202, parameters=(_RUN,))
+async def post_cancel(request: Request) -> Run:
     """Stop a retraining and its trainings; what is served stays."""
     services = services_of(request)
-    record = await run_in_threadpool(services.runs.cancel, request.path_params["run_id"])
-    return json_response(_run(record), 202)
+    return _run(await run_in_threadpool(services.runs.cancel, request.path_params["run_id"]))
 
 
 def _run(record: RunRecord) -> Run:
-    same = ("run_id", "status", "step", "trigger", "reason", "log_offset", "left_out")
-    return Run(
-        **{name: getattr(record, name) for name in (*same, "settings", "findings")},
-        as_of=iso(record.as_of),
-        started_at=iso(record.started_at),
-        ended_at=_moment(record.ended_at),
+    return report_of(
+        Run,
+        record,
         dataset_group=record.part.dataset_group,
         solution=record.part.solution,
         halves=[_half(half) for half in record.halves],
-        steps=[
-            RunStep(one.step, iso(one.began_at), _moment(one.ended_at), one.errors)
-            for one in record.steps
-        ],
+        steps=[report_of(RunStep, one) for one in record.steps],
     )
 
 
-def _moment(at: int | None) -> str | None:
-    return None if at is None else iso(at)
-
-
 def _half(half: Half) -> RunHalf:
-    known = {name: getattr(half, name) for name in RunHalf.__struct_fields__}
     # Halves of old records knew the default group alone.
-    where = {"solution": half.solution or half.campaign}
-    return RunHalf(**known | where | {"dataset_group": half.dataset_group or DATASET_GROUP})
+    group = half.dataset_group or DATASET_GROUP
+    return report_of(RunHalf, half, solution=half.solution or half.campaign, dataset_group=group)

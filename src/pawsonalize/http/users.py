@@ -11,8 +11,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
 
+from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.limits import check_length, parse_id
 from pawsonalize.domain.preferences import PREFERRED_AT
@@ -22,10 +22,9 @@ from pawsonalize.engine.ingest.payloads import IN_THE_QUERY
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
 from pawsonalize.http.callers import enter, own_group
 from pawsonalize.http.examples import USER
-from pawsonalize.http.json import json_response, read_count, read_form
+from pawsonalize.http.json import read_count, read_form, report_of
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.queries import PreferencesForm
-from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.animals.catalogue import User, Value
 from pawsonalize.storage.erasures import STEPS, Erasure, ErasureStatus
@@ -91,11 +90,10 @@ class ErasureList(msgspec.Struct, frozen=True):
     "/v1/sessions/{session_id:visitor}",
     SITE,
     about=About.GROUP,
-    answer=NotedErasure,
     status=202,
     parameters=(SESSION_ID, *ADDRESS_PARAMETERS),
 )
-async def delete_session(request: Request) -> Response:
+async def delete_session(request: Request) -> NotedErasure:
     """Erase a visitor who has but a session; 409 for a user's session."""
     session_id = parse_id(request.path_params["session_id"], "sessionId")
     return await _erase(request, services_of(request).erasing.erase_session, session_id)
@@ -105,10 +103,9 @@ async def delete_session(request: Request) -> Response:
     "GET",
     "/v1/erasures",
     SITE,
-    answer=ErasureList,
     parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
 )
-async def get_erasures(request: Request) -> Response:
+async def get_erasures(request: Request) -> ErasureList:
     """The newest erasures and how far they are."""
     services = services_of(request)
     limit = read_count(request.query_params, "limit", 20, 1, 500)
@@ -116,7 +113,7 @@ async def get_erasures(request: Request) -> Response:
     def newest() -> list[ErasureAnswer]:
         return [_erasure(services, one) for one in services.erasing.table.newest(limit)]
 
-    return json_response(ErasureList(await services.read(newest)))
+    return ErasureList(await services.read(newest))
 
 
 @OPERATIONS.add(
@@ -124,10 +121,9 @@ async def get_erasures(request: Request) -> Response:
     "/v1/erasures/{erasure_id}",
     SITE,
     about=About.GROUP,
-    answer=ErasureAnswer,
     parameters=(RequestParameter("erasureId", "The erasure.", where="path", required=True),),
 )
-async def get_erasure(request: Request) -> Response:
+async def get_erasure(request: Request) -> ErasureAnswer:
     """One erasure: its steps, what keeps it from being done, files for you to delete."""
     services = services_of(request)
     erasure_id: str = request.path_params["erasure_id"]
@@ -136,28 +132,23 @@ async def get_erasure(request: Request) -> Response:
     if found is None or own_group(request) not in {None, found.dataset_group}:
         raise NotFound(f"there is no erasure {erasure_id}: see GET /v1/erasures")
     await enter(request, found.dataset_group)
-    return json_response(await services.read(_erasure, services, found))
+    return await services.read(_erasure, services, found)
 
 
 def _erasure(services: Services, one: Erasure) -> ErasureAnswer:
     users, sessions = services.erasing.table.count(one.erasure_id)
-    same = ("erasure_id", "status", "dataset_group", "through", "deleted", "attempts", "files")
-    next_attempt_at = one.next_attempt_at
-    return ErasureAnswer(
-        **{name: getattr(one, name) for name in same},
-        noted_at=iso(one.noted_at),
-        done_at=_moment(one.done_at),
+    done = {step: getattr(one, f"{step}_at") for step in STEPS}
+    # An attempt that is due at 0 is due at once.
+    next_at = None if one.next_attempt_at is None else iso(one.next_attempt_at or one.noted_at)
+    return report_of(
+        ErasureAnswer,
+        one,
         users=users,
         sessions=sessions,
-        steps={step: _moment(getattr(one, f"{step}_at")) for step in STEPS},
-        # 0: at once.
-        next_attempt_at=None if next_attempt_at is None else iso(next_attempt_at or one.noted_at),
-        troubles=msgspec.convert(one.troubles, list[ErasureTrouble], from_attributes=True),
+        steps={step: None if at is None else iso(at) for step, at in done.items()},
+        next_attempt_at=next_at,
+        troubles=[report_of(ErasureTrouble, trouble) for trouble in one.troubles],
     )
-
-
-def _moment(at: int | None) -> str | None:
-    return None if at is None else iso(at)
 
 
 Attributes = Annotated[
@@ -195,11 +186,10 @@ _REQUEST = msgspec.json.Decoder(UserRequest)
     SITE,
     about=About.GROUP,
     request=UserRequest,
-    answer=UserAnswer,
     examples={"an adopter": USER},
     parameters=(USER_ID, *ADDRESS_PARAMETERS),
 )
-async def put_user(request: Request) -> Response:
+async def put_user(request: Request) -> UserAnswer:
     """Store attributes and quiz answers of a user; they replace what was stored."""
     services = services_of(request)
     user_id = parse_id(request.path_params["user_id"], "userId")
@@ -208,7 +198,7 @@ async def put_user(request: Request) -> Response:
     user = User(user_id, {**_attributes(given.attributes), **preferences})
     catalogue = services.catalogue.of(await read_group(request))
     await run_in_threadpool(catalogue.put_users, [user])
-    return json_response(UserAnswer(user.user_id, dict(user.attributes)))
+    return UserAnswer(user.user_id, dict(user.attributes))
 
 
 @OPERATIONS.add(
@@ -216,10 +206,9 @@ async def put_user(request: Request) -> Response:
     "/v1/users/{user_id:visitor}",
     SITE,
     about=About.GROUP,
-    answer=UserAnswer,
     parameters=(USER_ID, *ADDRESS_PARAMETERS),
 )
-async def get_user(request: Request) -> Response:
+async def get_user(request: Request) -> UserAnswer:
     """Attributes and quiz answers that are stored of a user."""
     services = services_of(request)
     user_id = parse_id(request.path_params["user_id"], "userId")
@@ -227,7 +216,7 @@ async def get_user(request: Request) -> Response:
     user = await services.read(catalogue.user, user_id)
     if user is None:
         raise NotFound(f"nothing is stored of user {user_id}: PUT it first", field="userId")
-    return json_response(UserAnswer(user.user_id, dict(user.attributes)))
+    return UserAnswer(user.user_id, dict(user.attributes))
 
 
 def _stored(given: PreferencesForm | None, now: int) -> dict[str, Value]:
@@ -259,11 +248,10 @@ def _attributes(given: Attributes) -> dict[str, Value]:
     "/v1/users/{user_id:visitor}",
     SITE,
     about=About.GROUP,
-    answer=NotedErasure,
     status=202,
     parameters=(USER_ID, *ADDRESS_PARAMETERS),
 )
-async def delete_user(request: Request) -> Response:
+async def delete_user(request: Request) -> NotedErasure:
     """Erase a user with all sessions, wherever anything is stored; see the erasure for how far."""
     if request.path_params["user_id"].endswith(_HISTORY):
         raise HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, headers={"Allow": "GET"})
@@ -273,10 +261,10 @@ async def delete_user(request: Request) -> Response:
 
 async def _erase(
     request: Request, erase: Callable[[str, str], Erasure], visitor_id: str
-) -> Response:
+) -> NotedErasure:
     group = await read_group(request)
     noted = await run_in_threadpool(erase, visitor_id, group)
-    return json_response(NotedErasure(noted.erasure_id, noted.status, group), 202)
+    return NotedErasure(noted.erasure_id, noted.status, group)
 
 
 class VisitorConvertor(Convertor[str]):

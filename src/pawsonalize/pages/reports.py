@@ -1,27 +1,16 @@
 """Reports that wings make for the console: notifications, and refused events."""
 
 from collections.abc import Iterable, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
 from pawsonalize.domain.times import iso
+from pawsonalize.http.json import report_of
 from pawsonalize.storage.work import Deliveries, Delivery
-
-T = TypeVar("T", bound=msgspec.Struct)
 
 _SHOWN = 20
 _LOOKED_AT = 200  # so that a channel is known that sends seldom
-
-
-def report_of(kind: type[T], source: object, /, **more: object) -> T:
-    """Return a struct of `more` and a source's fields of the same names; `…_at` as ISO 8601."""
-    for name in kind.__struct_fields__:
-        if name not in more:
-            value = getattr(source, name)
-            is_moment = name.endswith("_at") and isinstance(value, int)
-            more[name] = iso(value) if is_moment else value
-    return kind(**more)
 
 
 class NotificationChannel(msgspec.Struct, frozen=True, rename="camel"):

@@ -11,8 +11,8 @@ from starlette.responses import RedirectResponse, Response
 
 from pawsonalize.access.admission import Admission, Caller
 from pawsonalize.access.limits import Lane, check_reach
+from pawsonalize.access.services import services_of
 from pawsonalize.domain import errors
-from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import CONTROL_PLANE, OPERATOR, Scope
 from pawsonalize.ui.rendering import page
 from pawsonalize.wing import added

@@ -13,12 +13,12 @@ from starlette.routing import BaseRoute, Route
 from pawsonalize.access.admission import Caller
 from pawsonalize.access.guard import ANYBODY_CALLED, note
 from pawsonalize.access.limits import check_reach
+from pawsonalize.access.services import Services, services_of
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.engine.serving.directory import Address
 from pawsonalize.http.addressing import read_group
 from pawsonalize.http.json import filled, json_response
 from pawsonalize.http.operation import About, Operation, RequestParameter
-from pawsonalize.http.services import Services, services_of
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.defaults import DATASET_GROUP

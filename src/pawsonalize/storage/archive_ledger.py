@@ -35,8 +35,7 @@ class ArchiveIndex(TableAccess):
             for one in looked_through
         ]
         if rows:
-            with self._database.writing() as connection:
-                upsert(connection, archive_index, rows)
+            self._put(archive_index, rows)
 
     def forget(self, keys: Collection[str]) -> None:
         """Forget objects that are gone."""
@@ -84,13 +83,11 @@ class ArchiveLedger(TableAccess):
 
     def planned_through(self) -> int:
         """The last offset that belongs to a segment; 0 without segments."""
-        with self._database.reading() as connection:
-            return _planned_through(connection)
+        return self._with(_planned_through)
 
     def archived_through(self) -> int:
         """The offset up to which every event is in a confirmed object."""
-        with self._database.reading() as connection:
-            return archived_through(connection)
+        return self._with(archived_through)
 
     def plan(self, segments: Sequence[Segment], *, after: int) -> bool:
         """Append segments if the plan still ends at `after`; returns whether it did."""
@@ -136,8 +133,7 @@ class ArchiveLedger(TableAccess):
 
     def note_leftovers(self, keys: Sequence[str], now: int) -> None:
         """Record objects whose rows are in another one by now."""
-        with self._database.writing() as connection:
-            _note_leftovers(connection, keys, now)
+        self._put(archive_leftovers, [{"key": key, "since": now} for key in keys])
 
     def leftovers(self) -> dict[str, int]:
         """The objects to delete, and since when they are that."""
@@ -159,8 +155,7 @@ class ArchiveLedger(TableAccess):
             return row[0], row[1], int(row[2] or 0), archived_through(connection)
 
     def _select(self, condition: ColumnElement[bool]) -> list[Segment]:
-        with self._database.reading() as connection:
-            return _segments(connection, condition)
+        return self._with(_segments, condition)
 
 
 def archived_through(connection: Connection) -> int:

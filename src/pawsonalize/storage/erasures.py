@@ -22,13 +22,11 @@ class ErasedLookup(TableAccess):
 
     def find_covering(self, visitors: Collection[str]) -> ErasedVisitors:
         """Return the erasures that cover these visitors, by their hashes."""
-        with self._database.reading() as connection:
-            return ErasedVisitors(_latest(connection, visitors, erasures.c.through))
+        return ErasedVisitors(self._with(_latest, visitors, erasures.c.through))
 
     def noted(self, visitors: Collection[str]) -> dict[tuple[str, str], int]:
         """When these visitors were last noted for erasure, by dataset group and hash."""
-        with self._database.reading() as connection:
-            return noted_at(connection, visitors)
+        return self._with(noted_at, visitors)
 
     def through(self) -> int:
         """The greatest offset that any erasure covers; 0 without erasures."""
@@ -36,8 +34,7 @@ class ErasedLookup(TableAccess):
 
     def last_noted(self) -> int:
         """When an erasure was last noted; -1 if none ever was."""
-        with self._database.reading() as connection:
-            return last_noted(connection)
+        return self._with(last_noted)
 
     def noted_since(self, moment: int, dataset_group: str) -> dict[str, int]:
         """When the visitors were noted that were noted after that moment, by their hashes."""

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import ColumnElement, delete, select, update
 
-from pawsonalize.storage.statements import insert
+from pawsonalize.storage.statements import merge
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import audit_log, problems
 
@@ -36,8 +36,7 @@ class ProblemTable(TableAccess):
         row["told_at"] = row.pop("notified_at")
         renewed = {name: row[name] for name in ("message", "last_seen", "expires_at")}
         with self._database.writing() as connection:
-            new = insert(connection, problems).values(row)
-            connection.execute(new.on_conflict_do_update(index_elements=["name"], set_=renewed))
+            merge(connection, problems, [row], lambda _new: renewed)
 
     def find(self, name: str) -> Problem | None:
         """The problem of that name, or None."""

@@ -6,7 +6,7 @@ out once, and SQLite gets its text directly. PostgreSQL gets it as any other sta
 
 import sqlite3
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, func
@@ -73,6 +73,8 @@ _IDS_AT_ONCE = 500
 _Id = TypeVar("_Id", str, bytes)
 
 Insert = sqlite.Insert | postgresql.Insert
+Change = Callable[[Any], Mapping[str, Any]]
+"""Returns the changed columns of a row that is there, by those of the new one."""
 
 
 def insert(connection: Connection, table: Table) -> Insert:
@@ -96,16 +98,24 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     """Insert rows, replacing those whose primary key is taken; the last of equal keys wins."""
     keys = [column.name for column in table.primary_key]
     last_of_each = {tuple(row[key] for key in keys): row for row in rows}
-    if not last_of_each:
-        return
-    statement = insert(connection, table)
-    replaced = {
-        column.name: statement.excluded[column.name]
-        for column in table.columns
-        if column.name not in keys
-    }
-    statement = statement.on_conflict_do_update(index_elements=keys, set_=replaced)
-    connection.execute(statement, list(last_of_each.values()))
+    others = [column.name for column in table.columns if column.name not in keys]
+    rows = list(last_of_each.values())
+    merge(connection, table, rows, lambda new: {name: new[name] for name in others})
+
+
+def merge(
+    connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]], change: Change
+) -> None:
+    """Insert rows; where a primary key is taken, the row is changed as the new one says."""
+    if rows:
+        connection.execute(merging(connection.dialect.name, table, change), rows)
+
+
+def merging(dialect: str, table: Table, change: Change) -> Insert:
+    """Return the statement of `merge`, for those who keep it."""
+    new = insert_of(dialect, table)
+    keys = [column.name for column in table.primary_key]
+    return new.on_conflict_do_update(index_elements=keys, set_=change(new.excluded))
 
 
 def in_parts(ids: Sequence[_Id]) -> Iterator[Sequence[_Id]]:

@@ -1,14 +1,17 @@
 """Base of the classes that read and write tables: one statement in a call."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-from sqlalchemy import ColumnElement, Executable, RowMapping, Select, Table, UpdateBase
+from sqlalchemy import ColumnElement, Connection, Executable, RowMapping, Select, Table, UpdateBase
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.statements import upsert
 
+P = ParamSpec("P")
+T = TypeVar("T")
 _Values = Mapping[str, Any] | None
 
 
@@ -17,6 +20,18 @@ class TableAccess:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+
+    def _with(
+        self, read: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Return what a function reads by a connection."""
+        with self._database.reading() as connection:
+            return read(connection, *args, **kwargs)
+
+    def _put(self, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert or replace rows, in a transaction of their own."""
+        with self._database.writing() as connection:
+            upsert(connection, table, rows)
 
     def _rows(self, wanted: Select[Any], values: _Values = None) -> Sequence[Any]:
         with self._database.reading() as connection:

@@ -279,5 +279,4 @@ class Turns(TableAccess):
 
     def put(self, work: str, group: str, turn: int) -> None:
         """Note a turn of this number, for work whose turns have numbers of their own."""
-        with self._database.writing() as connection:
-            upsert(connection, turns, [{"work": work, "dataset_group": group, "turn": turn}])
+        self._put(turns, [{"work": work, "dataset_group": group, "turn": turn}])

@@ -12,15 +12,7 @@ from starlette.responses import Response
 from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.preferences import Preferences
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
-from pawsonalize.ui import words
-from pawsonalize.ui.endpoints import (
-    Fields,
-    forget_answers,
-    read_answers,
-    remember,
-    remember_answers,
-    see,
-)
+from pawsonalize.ui import endpoints, words
 from pawsonalize.ui.rendering import page, with_query
 from pawsonalize.ui.storefront import Storefront
 
@@ -42,7 +34,7 @@ _MAX_CHARS = 100
 
 def preferences_of(request: Request) -> Preferences:
     """Return the answers in the cookie; none without one, or without answers."""
-    return _read(dict(parse_qsl(read_answers(request))))
+    return _read(dict(parse_qsl(endpoints.read_answers(request))))
 
 
 def get_looking_for(request: Request, _visitor: Visitor) -> Response:
@@ -60,16 +52,18 @@ def get_looking_for(request: Request, _visitor: Visitor) -> Response:
     )
 
 
-async def post_looking_for(request: Request, visitor: Visitor, fields: Fields) -> Response:
+async def post_looking_for(
+    request: Request, visitor: Visitor, fields: endpoints.Fields
+) -> Response:
     """Keep the answers, or forget them, and show the animals in the new order."""
-    response = see("/")
+    response = endpoints.see("/")
     now = Storefront.of(request).now()
     answers = Preferences() if "forget" in fields else replace(_read(fields), stated_at=now)
     if answers == Preferences():
-        forget_answers(response)
+        endpoints.forget_answers(response)
     else:
-        remember_answers(request, response, urlencode(_fields(answers)))
-    remember(request, response, visitor)
+        endpoints.remember_answers(request, response, urlencode(_fields(answers)))
+    endpoints.remember(request, response, visitor)
     return response
 
 
@@ -94,7 +88,7 @@ def in_words(preferences: Preferences) -> str:
     return " ".join(parts if preferences.species or not parts else [*parts, "animals"])
 
 
-def _read(fields: Fields) -> Preferences:
+def _read(fields: endpoints.Fields) -> Preferences:
     chosen = {
         name: tuple(value for value in values if f"{name}-{value}" in fields)
         for name, _title, values in _ANIMALS

@@ -16,7 +16,6 @@ from pawsonalize.domain.times import DAY
 from pawsonalize.engine.training.retraining.runs import GroupTimers
 from pawsonalize.engine.training.retraining.worker import WorkerProcesses
 from pawsonalize.kinds.resource import new_recommendation_id
-from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
 from tests.animal_data import animal
 from tests.event_data import event
@@ -28,7 +27,7 @@ def running(tmp_path: Path) -> Iterator[tuple[Adapters, dict[str, Task]]]:
     """The tables, and the tasks by name, of a server that keeps answers for three days."""
     settings = msgspec.structs.replace(make_service(tmp_path), impression_days=3)
     with opened(settings) as adapters:
-        engine = Engine(settings, adapters)
+        engine = Engine(adapters)
         engine.catch_up()
         tasks = engine.tasks()
         yield adapters, {task.name: task for task in tasks}
@@ -46,7 +45,7 @@ def test_a_schedule_that_fails_keeps_no_run_from_its_worker(
     monkeypatch.setattr(WorkerProcesses, "look", lambda _workers, now: looked.append(now))
     settings = msgspec.structs.replace(make_service(tmp_path), retrain_here=True)
     with opened(settings) as adapters:
-        engine = Engine(settings, adapters)
+        engine = Engine(adapters)
         for task in engine.tasks():
             if "retrain" in task.name:
                 attempt(task.name, task.work, Reporting.every(0, engine.problems, task.name))
@@ -62,7 +61,7 @@ def test_jobs_are_let_end_before_the_worker_of_a_retraining_is_waited_for(
 ) -> None:
     settings = make_service(tmp_path)
     with opened(settings) as adapters:
-        engine = Engine(settings, adapters)
+        engine = Engine(adapters)
         stopping, seen = engine.upkeep.jobs.stopping, list[bool]()
         monkeypatch.setattr(
             WorkerProcesses, "stop", lambda _workers: seen.append(stopping.is_set())
@@ -94,7 +93,7 @@ def test_all_that_keeps_the_disk_small_is_done_in_a_thread_of_its_own(
     running: tuple[Adapters, dict[str, Task]],
 ) -> None:
     adapters, tasks = running
-    wanted = [name for name, _ in upkeep(Settings(), adapters)]
+    wanted = [name for name, _ in upkeep(adapters)]
     assert wanted
     assert len({tasks[name].threads for name in wanted}) == 1
     for name in wanted:
@@ -113,6 +112,6 @@ def test_events_are_joined_and_choices_counted_while_the_server_runs(
         [event(f"e{n}", session="x", animal_id="rex", sent_at=now) for n in range(220)]
     )
     tasks["join events to answers"].work()
-    (problem,) = adapters.problems(Settings()).standing(now)
+    (problem,) = adapters.problems.standing(now)
     assert problem.name == "events that come from no answer"
     tasks["count choices"].work()

@@ -65,7 +65,7 @@ def test_a_check_of_the_machine_gets_the_settings_alone(tmp_path: Path) -> None:
 
     check, settings = Check("machine", look, is_of_machine=True), Settings(data_dir=tmp_path)
     with opened(settings) as adapters:
-        assert check.findings(CheckedService(settings, adapters, 0)) == []
+        assert check.findings(CheckedService(adapters, 0)) == []
     assert check.findings(settings) == []
     assert seen == [settings, settings]
 

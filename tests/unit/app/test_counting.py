@@ -121,7 +121,7 @@ def test_who_is_erased_leaves_the_files_of_the_training_table(
     adapters = open_with("out-of-core")
     adapters.log.append(visits(0, 60))
     made(adapters)
-    erase = erasing(settings_of(tmp_path, "out-of-core"), adapters)
+    erase = erasing(adapters)
     erase.erase_user("u1", "pawsonalize")
     erase.work()
     kept = [table_rows(adapters.objects.get(key)) for key in adapters.objects.list(FOLDER)]

@@ -1,6 +1,7 @@
 """What a day adds to the disk, and for how long there is room."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def ten_days(adapters: Adapters) -> Adapters:
 
 
 def found(adapters: Adapters, tmp_path: Path, **settings: Any) -> dict[str, Growth]:
-    seen = forecast(Settings.of(data_dir=tmp_path, **settings), adapters, NOW)
+    seen = forecast(replace(adapters, settings=Settings.of(data_dir=tmp_path, **settings)), NOW)
     assert seen is not None
     return {growth.kind: growth for growth in seen.growths}
 
@@ -130,11 +131,11 @@ def test_what_lies_elsewhere_does_not_count(ten_days: Adapters, tmp_path: Path) 
     assert found(ten_days, tmp_path, **elsewhere).keys() == {"models"}
 
 
-def test_nothing_is_foretold_before_a_day_is_stored(adapters: Adapters, tmp_path: Path) -> None:
+def test_nothing_is_foretold_before_a_day_is_stored(adapters: Adapters) -> None:
     adapters.log.append([event("1")])
     adapters.archiver.archive_once()
-    assert forecast(Settings(data_dir=tmp_path), adapters, T0 + DAY) is None
-    assert forecast(Settings(data_dir=tmp_path), adapters, T0 + 2 * DAY) is not None
+    assert forecast(adapters, T0 + DAY) is None
+    assert forecast(adapters, T0 + 2 * DAY) is not None
 
 
 class _Disk:
@@ -144,14 +145,13 @@ class _Disk:
 
 @pytest.mark.parametrize("days", [29, 31])
 def test_a_disk_that_is_full_within_a_month_needs_attention(
-    ten_days: Adapters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int
+    ten_days: Adapters, monkeypatch: pytest.MonkeyPatch, days: int
 ) -> None:
-    settings = Settings(data_dir=tmp_path)
-    seen = forecast(settings, ten_days, NOW)
+    seen = forecast(ten_days, NOW)
     assert seen is not None
     free = round(seen.per_day * (days + 0.5))
     monkeypatch.setattr("shutil.disk_usage", lambda _: _Disk(free))
-    (finding,) = disk_forecast(CheckedService(settings, ten_days, NOW))
+    (finding,) = disk_forecast(CheckedService(ten_days, NOW))
     assert f"enough for {days} days" in finding.message
     assert (finding.verdict is Verdict.ATTENTION) == (days < 30)
     assert ("keep-the-disk-small" in finding.next_move) == (days < 30)
@@ -166,9 +166,9 @@ def test_a_sqlite_that_cannot_measure_tables_counts_the_whole_file(
 
 
 def test_a_file_of_before_is_told_how_to_give_space_back(
-    adapters: Adapters, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    adapters: Adapters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = CheckedService(Settings(data_dir=tmp_path), adapters, NOW)
+    service = CheckedService(adapters, NOW)
     (finding,) = database_file(service)
     assert (finding.verdict, finding.next_move) == (Verdict.FINE, "")
     for free, verdict in ((90_000_000, Verdict.FINE), (110_000_000, Verdict.ATTENTION)):

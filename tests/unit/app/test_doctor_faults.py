@@ -103,12 +103,12 @@ def anybody_may_call(_a: Adapters, settings: Settings, _: object) -> Settings:
 
 
 def expired_key(adapters: Adapters, settings: Settings, _: object) -> None:
-    keys = adapters.access_keys(settings)
+    keys = adapters.access_keys
     keys.create([Scope.SITE], "the site", clock.now(), expires_at=clock.now() - 1)
 
 
 def lost_root_key(adapters: Adapters, settings: Settings, _: object) -> None:
-    adapters.access_keys(settings).create([Scope.SITE], "", clock.now())
+    adapters.access_keys.create([Scope.SITE], "", clock.now())
     (settings.data_dir / "access-keys.root").unlink()
 
 
@@ -129,7 +129,7 @@ def letters_of_a_stream(adapters: Adapters, _s: Settings, _: object) -> None:
 
 
 def standing_problem(adapters: Adapters, settings: Settings, _: object) -> None:
-    adapters.problems(settings).report("archive", "the bucket does not answer", clock.now())
+    adapters.problems.report("archive", "the bucket does not answer", clock.now())
 
 
 def broken_file(adapters: Adapters, settings: Settings, _: object) -> None:
@@ -193,11 +193,9 @@ def test_counts_that_follow_no_more_are_found(service: Settings) -> None:
     now = clock.now()
     with opened(service) as adapters:
         server_that_works(adapters, now - DAY)
-        assert [one.verdict for one in refresh(CheckedService(service, adapters, now))] == [
-            Verdict.FINE
-        ]
+        assert [one.verdict for one in refresh(CheckedService(adapters, now))] == [Verdict.FINE]
         adapters.log.append([event("unseen")])
-        finding = next(refresh(CheckedService(service, adapters, now)))
+        finding = next(refresh(CheckedService(adapters, now)))
     assert finding.verdict is Verdict.ATTENTION
     assert "lack 1 events" in finding.message
     assert "start it again" in finding.next_move
@@ -206,8 +204,8 @@ def test_counts_that_follow_no_more_are_found(service: Settings) -> None:
 def test_a_retraining_that_was_due_and_did_not_begin_is_found(service: Settings) -> None:
     settings = replaced(service, retrain_schedule="rate(1 day)")
     midday = clock.now() // DAY * DAY + 12 * HOUR
-    with opened(service) as adapters:
-        checked = CheckedService(settings, adapters, midday)
+    with opened(settings) as adapters:
+        checked = CheckedService(adapters, midday)
         assert [one.verdict for one in schedules(checked)] == [Verdict.FINE], "no server was there"
         server_that_works(adapters, midday - 2 * DAY)
         (finding,) = schedules(checked)

@@ -42,7 +42,7 @@ class Traffic:
         for _ in range(self.parts):
             self._part()
             self.adapters.archiver.archive_once()
-            for _, work in upkeep(self.settings, self.adapters):
+            for _, work in upkeep(self.adapters):
                 work()
 
     def _part(self) -> None:

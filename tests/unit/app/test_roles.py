@@ -19,12 +19,12 @@ def tasks(settings: Settings, **more: str) -> set[str]:
     """What a server with these settings does again and again."""
     settings = settings.changed(**more)
     with opened(settings) as adapters, ExitStack() as stack:
-        engine = Engine(settings, adapters)
-        services = services_of(settings, adapters, engine)
-        shared = started(settings, adapters, services, stack)
+        engine = Engine(adapters)
+        services = services_of(adapters, engine)
+        shared = started(adapters, services, stack)
         found = [
             *engine.tasks(),
-            *tasks_of_wings(settings, adapters, services, shared),
+            *tasks_of_wings(adapters, services, shared),
         ]
         engine.close()
     return {one.name for one in found}

@@ -46,7 +46,7 @@ def found(
 ) -> dict[str, Diagnosis]:
     monkeypatch.setattr(checks, "servers_of", lambda _: SeenServers(*living))
     monkeypatch.setattr(type(adapters.database), "connection_limit", lambda _: limit or None)
-    return {one.check: one for one in SERVERS.findings(CheckedService(Settings(), adapters, 0))}
+    return {one.check: one for one in SERVERS.findings(CheckedService(adapters, 0))}
 
 
 def test_a_service_that_nobody_runs_is_fine(
@@ -76,7 +76,7 @@ def test_a_process_that_watches_all_along_is_asked_without_watching_again(
     servers.look()
     table.beat(THREE)
     servers.look()
-    service = CheckedService(Settings(), adapters, 0, servers)
+    service = CheckedService(adapters, 0, servers)
     assert NOBODY_WORKS in {one.message for one in SERVERS.findings(service)}
 
 

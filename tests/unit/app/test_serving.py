@@ -14,7 +14,7 @@ from tests.training import train_and_serve
 def test_while_another_process_of_the_machine_loads_this_one_serves_on(tmp_path: Path) -> None:
     settings = make_service(tmp_path / "data")
     with opened(settings) as adapters:
-        live = live_models(settings, adapters)[RECOMMENDER]
+        live = live_models(adapters)[RECOMMENDER]
         with held(settings.loading_lock):
             assert live.refresh(T0 + 2000), "there is nothing to serve on with"
             first = live.current.version.name

@@ -11,10 +11,10 @@ from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import live_models
 from pawsonalize.app.training import (
-    refresh_counts,
     refresh_when_due,
     tell_how_judging_ended,
 )
+from pawsonalize.engine.training.refresh import refresh_served
 from pawsonalize.kinds.leases import SideProcess
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.settings import Settings
@@ -26,7 +26,7 @@ from tests.service_data import make_service
 def settings(tmp_path: Path) -> Settings:
     settings = make_service(tmp_path)
     with opened(settings) as adapters:
-        for live in live_models(settings, adapters).values():
+        for live in live_models(adapters).values():
             live.refresh(clock.now())
     return settings
 
@@ -42,17 +42,17 @@ def artefact(adapters: Adapters, settings: Settings) -> Path:
 
 def test_a_version_that_cannot_be_read_is_a_problem_until_it_can(settings: Settings) -> None:
     with opened(settings) as adapters:
-        problems = adapters.problems(settings)
+        problems = adapters.problems
         card = artefact(adapters, settings) / "card.json"
         whole = card.read_bytes()
         card.write_text("{")
         adapters.log.append([event("new")])
-        assert not refresh_counts(adapters, problems)
+        assert not refresh_served(adapters.refresher, adapters.registry, problems, clock.now)
         told = messages(problems)["refresh of counts: recommender"]
         assert card.parent.name in told
         assert "if it lasts, train" in told
         card.write_bytes(whole)
-        assert refresh_counts(adapters, problems)
+        assert refresh_served(adapters.refresher, adapters.registry, problems, clock.now)
         assert messages(problems) == {}
 
 
@@ -62,7 +62,7 @@ def test_a_process_that_was_killed_is_a_problem_until_one_goes_well(
     command = ("sh", "-c", "sleep 60", "refresh")
     with opened(settings) as adapters:
         refreshing = SideProcess(adapters.leases, 0.0, command, os.environ, 0)
-        problems = adapters.problems(settings)
+        problems = adapters.problems
         refreshing.start()
         os.kill(int(adapters.leases.lock("refresh").read_text()), signal.SIGKILL)
         deadline = time.monotonic() + 120
@@ -72,14 +72,14 @@ def test_a_process_that_was_killed_is_a_problem_until_one_goes_well(
             refresh_when_due(refreshing, problems, lambda: False)
         assert "exit code -9" in messages(problems)["refresh of counts"]
         assert refreshing.exit_code() is None
-        assert refresh_counts(adapters, problems)
+        assert refresh_served(adapters.refresher, adapters.registry, problems, clock.now)
         assert messages(problems) == {}
 
 
 def test_a_judging_that_fails_is_a_problem_until_one_does_not(tmp_path: Path) -> None:
     settings = make_service(tmp_path, train=False)
     with opened(settings) as adapters:
-        problems = adapters.problems(settings)
+        problems = adapters.problems
         run_judging(adapters, "exit 3", problems)
         (problem,) = problems.standing(clock.now())
         assert "exit code 3" in problem.message

@@ -18,7 +18,7 @@ def test_the_doctor_sees_who_reads_a_stream_and_who_no_longer_does(tmp_path: Pat
     with opened(settings) as adapters:
 
         def found(now: int) -> tuple[Verdict, str]:
-            (one,) = streams(CheckedService(settings, adapters, now))
+            (one,) = streams(CheckedService(adapters, now))
             return one.verdict, one.message
 
         assert found(T0) == (Verdict.ATTENTION, "nobody has read it yet")

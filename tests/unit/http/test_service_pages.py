@@ -44,7 +44,7 @@ def test_standing_problems_are_in_readiness_and_metrics(tmp_path: Path) -> None:
         assert client.get("/readyz").json()["problems"] == []
         assert "pawsonalize_problem{" not in client.get("/metrics").text
         with opened(settings) as another_process:
-            problems = another_process.problems(settings)
+            problems = another_process.problems
             problems.report("archive", "the disk is full: free some space", clock.now())
         answer = client.get("/readyz")
         assert answer.status_code == 200, "it can answer all the same"

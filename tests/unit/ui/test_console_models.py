@@ -271,7 +271,7 @@ def _older(app: TestClient) -> Iterator[dict[str, Any]]:
 def test_a_retraining_of_hundreds_of_shelters_is_still_a_small_page(tmp_path: Any) -> None:
     settings = make_console_world(tmp_path / "data")
     with opened(settings) as adapters:
-        last = adapters.runs(settings).newest(1)[0]
+        last = adapters.runs.newest(1)[0]
         now = clock.now()
         halves = tuple(
             replace(last.halves[0], campaign=f"shelter-{place:03}", fate=fate)

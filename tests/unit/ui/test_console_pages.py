@@ -245,7 +245,7 @@ def test_a_key_is_made_after_one_was_asked_and_its_secret_is_shown_once(
     assert made.headers["cache-control"] == "no-store"
     name, shown = secret[1].split(".")
     with opened(service) as adapters:
-        key, of_key = adapters.access_keys(service).find(name) or pytest.fail("no key")
+        key, of_key = adapters.access_keys.find(name) or pytest.fail("no key")
     assert of_key == html.unescape(shown)
     assert (key.note, key.scopes, key.dataset_group) == (
         "the site", (Scope.EVENTS, Scope.RUNTIME), "pawsonalize",
@@ -271,12 +271,12 @@ def test_a_key_that_cannot_be_meant_is_not_made(
     for wanted, reason in cases:
         with subtests.test(wanted=wanted, reason=reason):
             with opened(service) as adapters:
-                before = [key.name for key in adapters.access_keys(service).all()]
+                before = [key.name for key in adapters.access_keys.all()]
             refused = do(browser, "/console/settings/keys/create", **wanted)
             assert refused.status_code in {400, 404}
             assert reason in html.unescape(refused.text).lower()
             with opened(service) as adapters:
-                assert [key.name for key in adapters.access_keys(service).all()] == before
+                assert [key.name for key in adapters.access_keys.all()] == before
 
 
 def test_a_key_is_removed_after_one_was_asked(browser: TestClient, service: Settings) -> None:
@@ -288,7 +288,7 @@ def test_a_key_is_removed_after_one_was_asked(browser: TestClient, service: Sett
         do(browser, "/console/settings/keys/remove", key=name)
     )
     with opened(service) as adapters:
-        assert adapters.access_keys(service).find(name) is None
+        assert adapters.access_keys.find(name) is None
     assert do(browser, "/console/settings/keys/remove", key=name).status_code == 404
 
 
@@ -298,7 +298,7 @@ def test_nobody_but_an_operator_of_the_whole_service_makes_or_removes_keys(
     victim = make_key(service, Scope.SITE).partition(".")[0]
     paths = {"create": {"operator": "true"}, "remove": {"key": victim}}
     with opened(service) as adapters:
-        keys = adapters.access_keys(service)
+        keys = adapters.access_keys
         of_a_group, secret = keys.create([Scope.OPERATOR], "", 0, dataset_group="pawsonalize")
         before = {key.name for key in keys.all()}
     weak = [make_key(service, one) for one in (Scope.CONTROL_PLANE, Scope.SITE)]
@@ -317,8 +317,8 @@ def test_nobody_but_an_operator_of_the_whole_service_makes_or_removes_keys(
         path = f"/console/settings/keys/{action}"
         assert app.post(path, data=fields, headers=foreign).status_code == 403
     with opened(service) as adapters:
-        assert before < {key.name for key in adapters.access_keys(service).all()}, "one is ours"
-        assert len(list(adapters.access_keys(service).all())) == len(before) + 1
+        assert before < {key.name for key in adapters.access_keys.all()}, "one is ours"
+        assert len(list(adapters.access_keys.all())) == len(before) + 1
 
 
 def test_commands_are_code_and_no_backticks_are_printed(

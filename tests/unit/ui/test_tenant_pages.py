@@ -97,7 +97,7 @@ def test_a_key_that_is_taken_back_ends_its_session(browser: TestClient, service:
     sign_in(browser, key)
     assert browser.get("/tenants", follow_redirects=False).status_code == 200
     with opened(service) as adapters:
-        adapters.access_keys(service).delete(key.partition(".")[0])
+        adapters.access_keys.delete(key.partition(".")[0])
     browser.app.state.admission._found._known.clear()  # type: ignore[attr-defined]
     assert browser.get("/tenants", follow_redirects=False).status_code == 303
 

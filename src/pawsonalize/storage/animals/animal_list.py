@@ -5,18 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
-from sqlalchemy import (
-    ColumnElement,
-    Float,
-    String,
-    and_,
-    cast,
-    func,
-    or_,
-    select,
-    tuple_,
-    type_coerce,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSON
 
 from pawsonalize.domain.animals import Animal
@@ -29,7 +18,7 @@ HARDLY = 0.25
 """Share of the usual daily exposure below which an animal is hardly seen."""
 _ENOUGH = 5  # showings of each available animal on average: with fewer, it is chance who was shown
 _DECODE = msgspec.json.Decoder(Animal).decode
-_SHOWN = func.coalesce(animal_exposures.c.shown, 0)
+_SHOWN = sa.func.coalesce(animal_exposures.c.shown, 0)
 _AVAILABLE = animals.c.status == AnimalStatus.AVAILABLE.value
 _JOINED = animals.outerjoin(animal_exposures, animal_exposures.c.animal_id == animals.c.animal_id)
 
@@ -72,7 +61,7 @@ class StockCounts:
     oldest_listed_at: int | None  # since when the available animal waits that waits longest
 
 
-_KEYS: dict[AnimalOrder, ColumnElement[int]] = {
+_KEYS: dict[AnimalOrder, sa.ColumnElement[int]] = {
     AnimalOrder.WAITING: animals.c.listed_at,
     AnimalOrder.NEWEST: -animals.c.listed_at,
     AnimalOrder.SHOWN: _SHOWN,
@@ -84,10 +73,10 @@ class StockList(TableAccess):
 
     def counts(self, now: int) -> StockCounts:
         """Count all animals."""
-        by_status = select(animals.c.status, func.count()).group_by(animals.c.status)
+        by_status = sa.select(animals.c.status, sa.func.count()).group_by(animals.c.status)
         usual, is_enough = self._shown_a_day(now)
-        hardly = select(func.count()).select_from(_JOINED).where(_hardly_seen(usual, now))
-        oldest = select(func.min(animals.c.listed_at)).where(_AVAILABLE)
+        hardly = sa.select(sa.func.count()).select_from(_JOINED).where(_hardly_seen(usual, now))
+        oldest = sa.select(sa.func.min(animals.c.listed_at)).where(_AVAILABLE)
         return StockCounts(
             {row[0]: row[1] for row in self._rows(by_status)},
             usual,
@@ -100,14 +89,14 @@ class StockList(TableAccess):
         rate, is_enough = self._shown_a_day(now) if search.hardly_seen else (0.0, False)
         is_postgres = not self._database.is_local
         conditions = _conditions(search, rate if is_enough else 0.0, now, is_postgres=is_postgres)
-        wanted = select(animals.c.record, _SHOWN).select_from(_JOINED).where(*conditions)
+        wanted = sa.select(animals.c.record, _SHOWN).select_from(_JOINED).where(*conditions)
         ordered = wanted.order_by(_KEYS[search.order], animals.c.animal_id)
         return [(_DECODE(row[0]), row[1]) for row in self._rows(ordered.limit(search.limit))]
 
     def _shown_a_day(self, now: int) -> tuple[float, bool]:
         """Return the mean daily exposure of available animals, and if it is enough to compare."""
-        days = cast(func.sum(now - animals.c.listed_at), Float) / DAY
-        sums = select(func.sum(_SHOWN), days, func.count()).select_from(_JOINED)
+        days = sa.cast(sa.func.sum(now - animals.c.listed_at), sa.Float) / DAY
+        sums = sa.select(sa.func.sum(_SHOWN), days, sa.func.count()).select_from(_JOINED)
         ((shown, together, count),) = self._rows(sums.where(_AVAILABLE, animals.c.listed_at < now))
         rate = float(shown) / float(together) if together else 0.0
         return rate, bool(count) and shown >= _ENOUGH * count
@@ -123,31 +112,31 @@ def is_hardly_seen(animal: Animal, shown: int, shown_a_day: float, now: int) -> 
     )
 
 
-def _hardly_seen(usual: float, now: int) -> ColumnElement[bool]:
+def _hardly_seen(usual: float, now: int) -> sa.ColumnElement[bool]:
     listed = now - animals.c.listed_at
-    return and_(_AVAILABLE, listed >= DAY, _SHOWN * float(DAY) < HARDLY * usual * listed)
+    return sa.and_(_AVAILABLE, listed >= DAY, _SHOWN * float(DAY) < HARDLY * usual * listed)
 
 
 def _conditions(
     search: AnimalSearch, usual: float, now: int, *, is_postgres: bool
-) -> Iterator[ColumnElement[bool]]:
+) -> Iterator[sa.ColumnElement[bool]]:
     for name in ("status", "species", "source", "shelter"):
         if (wanted := getattr(search, name)) is not None:
             yield animals.c[name] == str(wanted)
     if search.text is not None:
-        name_of: ColumnElement[str] = type_coerce(
-            func.json_extract(animals.c.record, "$.name"), String
+        name_of: sa.ColumnElement[str] = sa.type_coerce(
+            sa.func.json_extract(animals.c.record, "$.name"), sa.String
         )
         if is_postgres:
-            name_of = cast(animals.c.record, JSON)["name"].astext
+            name_of = sa.cast(animals.c.record, JSON)["name"].astext
         held = animals.c.animal_id.icontains(search.text, autoescape=True)
-        yield or_(held, name_of.icontains(search.text, autoescape=True))
+        yield sa.or_(held, name_of.icontains(search.text, autoescape=True))
     if search.listed_before is not None:
         yield animals.c.listed_at <= search.listed_before
     if search.hardly_seen:
         yield _hardly_seen(usual, now)
     if search.after is not None:
-        yield tuple_(_KEYS[search.order], animals.c.animal_id) > search.after
+        yield sa.tuple_(_KEYS[search.order], animals.c.animal_id) > search.after
 
 
 def key_of(animal: Animal, shown: int, order: AnimalOrder) -> int:

@@ -130,8 +130,7 @@ class Animals(TableAccess):
 
     def get_many(self, animal_ids: Collection[str]) -> dict[str, Animal]:
         """The animals of these ids that exist, by id."""
-        with self._database.reading() as connection:
-            return _animals(connection, _named(animal_ids))
+        return self._with(_animals, _named(animal_ids))
 
     def page(self, query: AnimalQuery) -> list[Animal]:
         """Animals in order of their ids."""
@@ -141,8 +140,7 @@ class Animals(TableAccess):
         for name in ("status", "source", "shelter", "species"):
             if (wanted := getattr(query, name)) is not None:
                 found = found.where(animals.c[name] == wanted)
-        with self._database.reading() as connection:
-            return [*_animals(connection, found.limit(query.limit)).values()]
+        return [*self._with(_animals, found.limit(query.limit)).values()]
 
     def count_by_status(self) -> dict[str, int]:
         """Count the animals of each status."""
@@ -219,15 +217,11 @@ def _write(
     before = _stays(connection, [animal_id for animal_id in changed if animal_id in known])
     after = {}
     for animal_id, animal in changed.items():
-        cut = _cut(known[animal_id], animal, at) if animal_id in known else 0
+        cut = 0
+        if (old := known.get(animal_id)) is not None:  # stays before the cut are left as they were
+            cut = min([at, *(change.at for change in {*animal.history} ^ {*old.history})])
         after[animal_id] = revise(before.get(animal_id, ()), animal.stays(), cut)
     _replace_stays(connection, before, after, at)
-
-
-def _cut(old: Animal, new: Animal, at: int) -> int:
-    """The moment from which the new record counts. Stays before it are left as they were."""
-    differing = {*new.history} ^ {*old.history}
-    return min([at, *(change.at for change in differing)])
 
 
 def _stays(connection: Connection, animal_ids: Collection[str]) -> dict[str, tuple[Stay, ...]]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, func, select
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.schemas import DatasetType, Schema, SchemaField
 from pawsonalize.domain.statuses import Stay
-from pawsonalize.storage.statements import PreparedSelect, insert, upsert
+from pawsonalize.storage.statements import PreparedSelect, merge, upsert
 from pawsonalize.storage.table_access import GroupTables
 from pawsonalize.storage.tables import items, log_marks, schemas, stays, users
 
@@ -49,7 +49,7 @@ class Catalogue(GroupTables):
 
     def put_items(self, batch: Sequence[Item]) -> None:
         """Insert or replace, in one transaction."""
-        self._put(items, batch, "item_id", "created_at")
+        self._put_all(items, batch, "item_id", "created_at")
 
     def item_changes(self) -> int:
         """Number of changes of items so far, in all dataset groups. Read it before the items."""
@@ -58,7 +58,7 @@ class Catalogue(GroupTables):
 
     def put_users(self, batch: Sequence[User]) -> None:
         """Insert or replace, in one transaction."""
-        self._put(users, batch, "user_id")
+        self._put_all(users, batch, "user_id")
 
     def items(self) -> Iterator[Item]:
         """Every item, by id."""
@@ -115,8 +115,7 @@ class Catalogue(GroupTables):
         """Store the schema of its dataset, in place of the one before."""
         fields = msgspec.json.encode(schema.fields).decode()
         row = {"dataset": schema.dataset.value, "fields": fields}
-        with self._database.writing() as connection:
-            upsert(connection, schemas, [{"dataset_group": self._dataset_group, **row}])
+        self._put(schemas, [{"dataset_group": self._dataset_group, **row}])
 
     def schema(self, dataset: DatasetType) -> Schema | None:
         """The schema of the dataset, or None."""
@@ -124,7 +123,7 @@ class Catalogue(GroupTables):
         fields = self._scalar(select(schemas.c.fields).where(*of_dataset))
         return None if fields is None else Schema(dataset, _DECODE_FIELDS(fields))
 
-    def _put(self, table: Table, batch: Sequence[Item] | Sequence[User], *names: str) -> None:
+    def _put_all(self, table: Table, batch: Sequence[Item | User], *names: str) -> None:
         rows = [
             {
                 "dataset_group": self._dataset_group,
@@ -142,5 +141,4 @@ class Catalogue(GroupTables):
 def _count_change(connection: Connection) -> None:
     # Added in the database, whose lock on the row puts the numbers into the order of commits.
     more = {"offset": log_marks.c.offset + 1}
-    first = insert(connection, log_marks).values(name=_ITEM_CHANGES, offset=1)
-    connection.execute(first.on_conflict_do_update(index_elements=["name"], set_=more))
+    merge(connection, log_marks, [{"name": _ITEM_CHANGES, "offset": 1}], lambda _new: more)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, select
 
 from pawsonalize.domain.events import MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.times import DAY
-from pawsonalize.storage.statements import in_parts, insert
+from pawsonalize.storage.statements import in_parts, merge
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import animal_exposures, animals, exposures
 
@@ -45,26 +45,22 @@ def add_shown_animals(connection: Connection, lists: Iterable[tuple[int, Sequenc
     for moment, animal_ids in lists:
         shown.update(animal_ids)
         newest = max(newest, moment)
-    if not shown:
-        return
     known: list[str] = []
     for part in in_parts(list(shown)):
         named = select(animals.c.animal_id).where(animals.c.animal_id.in_(part))
         known += connection.scalars(named)
     rows = [{"animal_id": one, "shown": shown[one], "counted_at": newest} for one in sorted(known)]
-    if not rows:
-        return
-    statement = insert(connection, animal_exposures)
-    new = statement.excluded
     later = func.greatest if connection.dialect.name == "postgresql" else func.max
-    counted = statement.on_conflict_do_update(
-        index_elements=["animal_id"],
-        set_={
-            "shown": animal_exposures.c.shown + new.shown,
-            "counted_at": later(animal_exposures.c.counted_at, new.counted_at),
+    old = animal_exposures.c
+    merge(
+        connection,
+        animal_exposures,
+        rows,
+        lambda new: {
+            "shown": old.shown + new.shown,
+            "counted_at": later(old.counted_at, new.counted_at),
         },
     )
-    connection.execute(counted, rows)
 
 
 def first_places(places: Sequence[Sequence[str]]) -> list[str]:
@@ -84,17 +80,10 @@ def add_shown(connection: Connection, lists: Iterable[tuple[str, int, Sequence[s
         grown = _grown(moment)
         for item_id in item_ids[:MAX_IMPRESSION_ITEMS]:
             worth[group, item_id] += grown
-    if not worth:
-        return
-    statement = insert(connection, exposures)
-    added = statement.on_conflict_do_update(
-        index_elements=["dataset_group", "item_id"],
-        set_={"shown": exposures.c.shown + statement.excluded.shown},
-    )
     rows = [
         {"dataset_group": group, "item_id": item, "shown": n} for (group, item), n in worth.items()
     ]
-    connection.execute(added, rows)
+    merge(connection, exposures, rows, lambda new: {"shown": exposures.c.shown + new.shown})
 
 
 def read_shown(connection: Connection, dataset_group: str, at: int) -> dict[str, float]:

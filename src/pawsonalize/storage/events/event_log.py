@@ -19,17 +19,10 @@ from pawsonalize.domain.events import (
 )
 from pawsonalize.storage.animals.exposures import add_shown, add_shown_animals
 from pawsonalize.storage.database import Database
+from pawsonalize.storage.events import log_start
 from pawsonalize.storage.events.event_reads import as_row, read_event_row, reporting_lists
 from pawsonalize.storage.events.group_usage import DailyLimits, apply_limits, count_events
 from pawsonalize.storage.events.histories import DEED, OF_AN_ANIMAL, Deed, Histories
-from pawsonalize.storage.events.log_start import (
-    FORGOTTEN,
-    forget_table,
-    forget_through,
-    forgotten_through,
-    go_on_after,
-    left_early,
-)
 from pawsonalize.storage.events.raw_events import add_raws, take_out_raws
 from pawsonalize.storage.events.training_files import TRAINING_ROWS
 from pawsonalize.storage.statements import insert_new
@@ -136,18 +129,15 @@ class EventLog(Histories):
 
     def head(self) -> int:
         """The highest offset ever given, 0 for an empty log."""
-        with self._database.reading() as connection:
-            return _head(connection)
+        return self._with(_head)
 
     def forgotten_through(self) -> int:
         """The offset up to which events have left the table; 0 if none have."""
-        with self._database.reading() as connection:
-            return forgotten_through(connection)
+        return self._with(log_start.forgotten_through)
 
     def left_early(self) -> dict[str, int]:
         """Up to which offsets events of dataset groups have left the table before the others'."""
-        with self._database.reading() as connection:
-            return left_early(connection)
+        return self._with(log_start.left_early)
 
     def rows_through(self, through: int) -> int:
         """Count the dataset group's events with `offset <= through`. Reads them all."""
@@ -192,10 +182,10 @@ class EventLog(Histories):
         with self._database.writing() as connection:
             connection.execute(events.insert(), rows)
             for group in {one.event.dataset_group for one in batch}:
-                forget_table(connection, group)
+                log_start.forget_table(connection, group)
             _bind_sessions(connection, [one.event for one in batch])
             add_shown(connection, _reported_lists(one.event for one in batch))
-            go_on_after(connection, batch[-1].offset)
+            log_start.go_on_after(connection, batch[-1].offset)
 
     def restored(self, last: int, other_through: int) -> None:
         """After a replay: new events get offsets beyond `last`, the archive's last one.
@@ -204,8 +194,8 @@ class EventLog(Histories):
         left it.
         """
         with self._database.writing() as connection:
-            go_on_after(connection, last)
-            forget_through(connection, other_through)
+            log_start.go_on_after(connection, last)
+            log_start.forget_through(connection, other_through)
 
     def training_rows(
         self, through: int, until: int, after: int = 0
@@ -247,7 +237,7 @@ class EventLog(Histories):
         """
         mine = self._mine(events)
         with self._database.writing() as connection:
-            forget_table(connection, self._dataset_group)
+            log_start.forget_table(connection, self._dataset_group)
         if ids_like is not None:
             mine &= events.c.event_id.startswith(ids_like, autoescape=True)
         erased = after = 0
@@ -266,7 +256,7 @@ class EventLog(Histories):
             after = last
 
 
-_HEAD = select(func.max(events.c.offset), FORGOTTEN.scalar_subquery())
+_HEAD = select(func.max(events.c.offset), log_start.FORGOTTEN.scalar_subquery())
 
 
 def _head(connection: Connection) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, func, select, update
 
 from pawsonalize.domain.events import Event, owning_group
 from pawsonalize.domain.times import DAY
-from pawsonalize.storage.statements import Insert, in_parts, insert_of, upsert
+from pawsonalize.storage.statements import Insert, in_parts, merging, upsert
 from pawsonalize.storage.table_access import TableAccess
 from pawsonalize.storage.tables import dataset_group_days as days
 from pawsonalize.storage.tables import dataset_group_sizes as sizes
@@ -54,8 +54,7 @@ class GroupSizes(TableAccess):
 
     def mark(self) -> CountMark:
         """Return how far events were counted."""
-        with self._database.reading() as connection:
-            return _mark(connection)
+        return self._with(_mark)
 
     def events_between(self, after: int, through: int) -> dict[str, int]:
         """Count each dataset group's events with `after < offset <= through`. Reads them."""
@@ -161,9 +160,7 @@ def _add(connection: Connection, counts: Sequence[DayCounts]) -> None:
 @lru_cache
 def _adding(dialect: str, names: tuple[str, ...]) -> Insert:
     """The statement that adds to these counts; every commit of events needs it."""
-    added = insert_of(dialect, days)
-    summed = {name: days.c[name] + added.excluded[name] for name in names}
-    return added.on_conflict_do_update(index_elements=["dataset_group", "day"], set_=summed)
+    return merging(dialect, days, lambda new: {name: days.c[name] + new[name] for name in names})
 
 
 @dataclass(frozen=True, slots=True)

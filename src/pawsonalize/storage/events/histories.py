@@ -4,17 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import (
-    BindParameter,
-    Column,
-    ColumnElement,
-    Select,
-    bindparam,
-    or_,
-    select,
-    tuple_,
-    union_all,
-)
+import sqlalchemy as sa
 
 from pawsonalize.domain.events import LoggedEvent, Visitor
 from pawsonalize.storage.events.event_reads import GroupEvents, read_event_row
@@ -62,13 +52,13 @@ OF_AN_ANIMAL = events.c.animal_id.is_not(None)
 _RECENT = tuple(
     events.c[name] for name in ("item_id", "event_type", "sent_at", "event_value", "offset")
 )
-_GROUP: BindParameter[Any] = bindparam("group")
-_AT: BindParameter[Any] = bindparam("at")
-_USER: BindParameter[Any] = bindparam("user")
-_SESSION: BindParameter[Any] = bindparam("session")
-_LIMIT: BindParameter[Any] = bindparam("limit")
+_GROUP: sa.BindParameter[Any] = sa.bindparam("group")
+_AT: sa.BindParameter[Any] = sa.bindparam("at")
+_USER: sa.BindParameter[Any] = sa.bindparam("user")
+_SESSION: sa.BindParameter[Any] = sa.bindparam("session")
+_LIMIT: sa.BindParameter[Any] = sa.bindparam("limit")
 _OWNER = PreparedSelect(
-    select(sessions.c.user_id).where(
+    sa.select(sessions.c.user_id).where(
         sessions.c.session_id == _SESSION,
         sessions.c.dataset_group == _GROUP,
         sessions.c.bound_at <= _AT,
@@ -78,23 +68,23 @@ _END_OF_TIME = 2**62
 
 
 def _newest(
-    columns: tuple[Column[Any], ...],
+    columns: tuple[sa.Column[Any], ...],
     by_user: bool,
     by_session: bool,
-    *conditions: ColumnElement[bool],
-) -> Select[Any]:
+    *conditions: sa.ColumnElement[bool],
+) -> sa.Select[Any]:
     """The newest events of a user, a session or both: each index is read only up to the limit."""
     newest = (
-        select(*columns)
+        sa.select(*columns)
         .where(events.c.dataset_group == _GROUP, events.c.sent_at <= _AT, *conditions)
         .order_by(events.c.sent_at.desc(), events.c.offset.desc())
         .limit(_LIMIT)
     )
-    branches: list[Select[Any]] = []
-    mine: list[ColumnElement[bool]] = []
+    branches: list[sa.Select[Any]] = []
+    mine: list[sa.ColumnElement[bool]] = []
     if by_user:
         branches.append(newest.where(events.c.user_id == _USER))
-        theirs = select(sessions.c.session_id).where(
+        theirs = sa.select(sessions.c.session_id).where(
             sessions.c.user_id == _USER,
             sessions.c.dataset_group == _GROUP,
             sessions.c.bound_at <= _AT,
@@ -102,11 +92,11 @@ def _newest(
         mine.append(events.c.session_id.in_(theirs))
     if by_session:
         mine.append(events.c.session_id == _SESSION)
-    branches.append(newest.where(events.c.user_id.is_(None), or_(*mine)))
+    branches.append(newest.where(events.c.user_id.is_(None), sa.or_(*mine)))
     # SQLite takes ORDER BY and LIMIT in a UNION only inside a subquery of its own.
-    merged = union_all(*(select(*one.subquery().c) for one in branches)).subquery()
+    merged = sa.union_all(*(sa.select(*one.subquery().c) for one in branches)).subquery()
     return (
-        select(*(merged.c[column.key] for column in columns))
+        sa.select(*(merged.c[column.key] for column in columns))
         .order_by(merged.c.sent_at.desc(), merged.c.offset.desc())
         .limit(_LIMIT)
     )
@@ -115,7 +105,7 @@ def _newest(
 _Newest = Mapping[tuple[bool, bool], PreparedSelect]
 
 
-def _prepared(columns: tuple[Column[Any], ...], *conditions: ColumnElement[bool]) -> _Newest:
+def _prepared(columns: tuple[sa.Column[Any], ...], *conditions: sa.ColumnElement[bool]) -> _Newest:
     """Return the statements, by whether a user and whether a session is wanted."""
     return {
         wanted: PreparedSelect(_newest(columns, *wanted, *conditions))
@@ -167,10 +157,10 @@ class Histories(GroupEvents):
         return (user is not None, session is not None), values
 
 
-def _conditions(query: HistoryQuery) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
+def _conditions(query: HistoryQuery) -> list[sa.ColumnElement[bool]]:
+    conditions: list[sa.ColumnElement[bool]] = []
     if query.before is not None:
-        place = tuple_(events.c.sent_at, events.c.offset)
+        place = sa.tuple_(events.c.sent_at, events.c.offset)
         conditions.append(place < (query.before.sent_at, query.before.offset))
     if query.event_type is not None:
         conditions.append(events.c.event_type == query.event_type)

@@ -25,12 +25,7 @@ from pawsonalize.domain.events import (
     owning_group,
     visitor_digest,
 )
-from pawsonalize.storage.animals.exposures import (
-    add_shown,
-    add_shown_animals,
-    first_places,
-    read_shown,
-)
+from pawsonalize.storage.animals import exposures
 from pawsonalize.storage.erasures import last_noted, noted_at
 from pawsonalize.storage.statements import PreparedSelect, in_parts
 from pawsonalize.storage.table_access import GroupTables
@@ -157,9 +152,11 @@ class Impressions(GroupTables):
             seen = [one for one in batch if one.is_seen]
             connection.execute(impressions.insert(), rows)
             lists = [(one.dataset_group, one.answered_at, one.item_ids) for one in seen]
-            add_shown(connection, lists)
+            exposures.add_shown(connection, lists)
             places = [(one.answered_at, one.animal_ids) for one in seen if one.animal_ids]
-            add_shown_animals(connection, [(at, first_places(ids)) for at, ids in places])
+            exposures.add_shown_animals(
+                connection, [(at, exposures.first_places(ids)) for at, ids in places]
+            )
 
     def get(self, recommendation_id: str) -> Impression | None:
         """One answer, or None."""
@@ -239,8 +236,7 @@ class Impressions(GroupTables):
         events without a recommendation id. (With one, the event reports an answer, which counts
         already.) Items that were never shown are left out.
         """
-        with self._database.reading() as connection:
-            return read_shown(connection, self._dataset_group, at)
+        return self._with(exposures.read_shown, self._dataset_group, at)
 
 
 _key = impressions.c.recommendation_id

@@ -4,17 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    Select,
-    bindparam,
-    delete,
-    func,
-    insert,
-    select,
-    update,
-)
+import sqlalchemy as sa
 
 from pawsonalize.domain.events import SESSION_KEY, USER_KEY, owning_group
 from pawsonalize.storage.database import Database
@@ -25,19 +15,19 @@ from pawsonalize.storage.tables import events, sessions, training_files, trainin
 
 _BATCH = 50_000
 _FILES = training_files
-_VISITOR_KEY = func.coalesce(
+_VISITOR_KEY = sa.func.coalesce(
     USER_KEY + events.c.user_id, USER_KEY + sessions.c.user_id, SESSION_KEY + events.c.session_id
 )
 _CONTENT = tuple(
     events.c[name] for name in ("item_id", "event_type", "sent_at", "event_value", "properties")
 )
 _SPAN = (
-    events.c.offset > bindparam("after"),
-    events.c.offset <= bindparam("through"),
-    events.c.dataset_group == bindparam("group"),
+    events.c.offset > sa.bindparam("after"),
+    events.c.offset <= sa.bindparam("through"),
+    events.c.dataset_group == sa.bindparam("group"),
 )
 TRAINING_ROWS = (
-    select(events.c.offset, _VISITOR_KEY, *_CONTENT)
+    sa.select(events.c.offset, _VISITOR_KEY, *_CONTENT)
     .select_from(
         events.outerjoin(
             sessions,
@@ -46,7 +36,7 @@ TRAINING_ROWS = (
             & events.c.user_id.is_(None),
         )
     )
-    .where(*_SPAN, events.c.sent_at <= bindparam("until"))
+    .where(*_SPAN, events.c.sent_at <= sa.bindparam("until"))
     .order_by(events.c.offset)
     .limit(_BATCH)
 )
@@ -90,19 +80,18 @@ class TrainingFiles(GroupTables):
 
     def state(self) -> TableState | None:
         """Return the content of the table; None if it is yet to be made."""
-        wanted = select(training_tables.c.through, training_tables.c.reader)
+        wanted = sa.select(training_tables.c.through, training_tables.c.reader)
         rows = self._rows(wanted.where(self._mine(training_tables)))
         return TableState(*rows[0]) if rows else None
 
     def files(self) -> list[TrainingFile]:
         """The files, in the order of the log."""
-        with self._database.reading() as connection:
-            return self._files(connection)
+        return self._with(self._files)
 
     def left_through(self) -> int:
         """The offset up to which events have left the log since the table was begun."""
         # What a replay brought back has none of them: it is in the log although others left it.
-        begun = select(training_tables.c.start).where(self._mine(training_tables))
+        begun = sa.select(training_tables.c.start).where(self._mine(training_tables))
         with self._database.reading() as connection:
             start, left = connection.scalar(begun), self._left(connection)
         return 0 if start == left else left
@@ -119,13 +108,13 @@ class TrainingFiles(GroupTables):
     def remove(self) -> list[str]:
         """Forget the table and all of its files; returns the keys of these."""
         with self._database.writing() as connection:
-            connection.execute(delete(training_tables).where(self._mine(training_tables)))
+            connection.execute(sa.delete(training_tables).where(self._mine(training_tables)))
             return self._forget(connection, self._mine(_FILES))
 
     def intend(self, file: TrainingFile) -> None:
         """Note a file before it is written. It is no part of the table yet."""
         row = {"dataset_group": self._dataset_group, "is_in": False, **asdict(file)}
-        self._execute(insert(_FILES).values(row))
+        self._execute(sa.insert(_FILES).values(row))
 
     def add(self, before: TableState, keys: Sequence[str], through: int) -> bool:
         """Let the table have files that were intended; False if anybody changed it meanwhile."""
@@ -133,7 +122,7 @@ class TrainingFiles(GroupTables):
             training_tables.c.through == before.through,
             training_tables.c.reader == before.reader,
         )
-        moved = update(training_tables).where(self._mine(training_tables), *unchanged)
+        moved = sa.update(training_tables).where(self._mine(training_tables), *unchanged)
         moved = moved.values(through=through)
         with self._database.writing() as connection:
             if _are_intended(connection, keys) and connection.execute(moved).rowcount == 1:
@@ -148,7 +137,7 @@ class TrainingFiles(GroupTables):
             if not there.issuperset(gone) or not _are_intended(connection, keys):
                 return False
             for part in in_parts(gone):
-                connection.execute(delete(_FILES).where(_FILES.c.key.in_(part)))
+                connection.execute(sa.delete(_FILES).where(_FILES.c.key.in_(part)))
             _take_in(connection, keys)
         return True
 
@@ -171,7 +160,9 @@ class TrainingFiles(GroupTables):
         for rows in self._batches(_SESSIONS, ""):
             yield [(row[0], row[1]) for row in rows]
 
-    def _batches(self, wanted: Select[Any], after: Any, **values: Any) -> Iterator[Sequence[Any]]:
+    def _batches(
+        self, wanted: sa.Select[Any], after: Any, **values: Any
+    ) -> Iterator[Sequence[Any]]:
         reads = self._database.caught_up()
         while True:
             with reads.reading() as connection:
@@ -182,48 +173,51 @@ class TrainingFiles(GroupTables):
             after = rows[-1][0]
             yield rows
 
-    def _left(self, connection: Connection) -> int:
+    def _left(self, connection: sa.Connection) -> int:
         """The offset up to which events of the dataset group have left the log."""
         early = left_early(connection).get(owning_group(self._dataset_group), 0)
         return max(forgotten_through(connection), early)
 
-    def _files(self, connection: Connection) -> list[TrainingFile]:
+    def _files(self, connection: sa.Connection) -> list[TrainingFile]:
         c = _FILES.c
-        wanted = select(c.key, c.first, c.last, c.rows).order_by(c.first, c.key)
+        wanted = sa.select(c.key, c.first, c.last, c.rows).order_by(c.first, c.key)
         mine = wanted.where(self._mine(_FILES), c.is_in.is_(True))
         return [TrainingFile(*row) for row in connection.execute(mine)]
 
     @staticmethod
-    def _forget(connection: Connection, which: ColumnElement[bool]) -> list[str]:
-        return list(connection.scalars(delete(_FILES).where(which).returning(_FILES.c.key)))
+    def _forget(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[str]:
+        return list(connection.scalars(sa.delete(_FILES).where(which).returning(_FILES.c.key)))
 
 
-def _are_intended(connection: Connection, keys: Sequence[str]) -> bool:
-    found = select(_FILES.c.key).where(_FILES.c.key.in_(keys), _FILES.c.is_in.is_(False))
+def _are_intended(connection: sa.Connection, keys: Sequence[str]) -> bool:
+    found = sa.select(_FILES.c.key).where(_FILES.c.key.in_(keys), _FILES.c.is_in.is_(False))
     return set(connection.scalars(found)) == set(keys)
 
 
-def _take_in(connection: Connection, keys: Sequence[str]) -> None:
-    connection.execute(update(_FILES).where(_FILES.c.key.in_(keys)).values(is_in=True))
+def _take_in(connection: sa.Connection, keys: Sequence[str]) -> None:
+    connection.execute(sa.update(_FILES).where(_FILES.c.key.in_(keys)).values(is_in=True))
 
 
 def groups_with_files(database: Database) -> list[str]:
     """The dataset groups that have files of a training table."""
-    groups = select(_FILES.c.dataset_group).distinct()
+    groups = sa.select(_FILES.c.dataset_group).distinct()
     with database.reading() as connection:
         return list(connection.scalars(groups.order_by(_FILES.c.dataset_group)))
 
 
 _ROWS = (
-    select(events.c.offset, events.c.received_at, events.c.user_id, events.c.session_id, *_CONTENT)
+    sa.select(
+        events.c.offset, events.c.received_at, events.c.user_id, events.c.session_id, *_CONTENT
+    )
     .where(*_SPAN)
     .order_by(events.c.offset)
     .limit(_BATCH)
 )
 _SESSIONS = (
-    select(sessions.c.session_id, sessions.c.user_id)
+    sa.select(sessions.c.session_id, sessions.c.user_id)
     .where(
-        sessions.c.dataset_group == bindparam("group"), sessions.c.session_id > bindparam("after")
+        sessions.c.dataset_group == sa.bindparam("group"),
+        sessions.c.session_id > sa.bindparam("after"),
     )
     .order_by(sessions.c.session_id)
     .limit(_BATCH)

@@ -5,11 +5,11 @@ from urllib.parse import quote
 from starlette.requests import Request
 
 from pawsonalize.access.limits import check_rate
+from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import Conflict, InvalidInput
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.engine.training.retrained import Part
 from pawsonalize.engine.training.retraining.record import Trigger
-from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import AccessKey, Scope
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution

@@ -15,8 +15,7 @@ from pawsonalize.domain.statuses import AnimalStatus
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.listings import read_status
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
-from pawsonalize.http.json import read_count, read_flag, read_text
-from pawsonalize.pages.reports import report_of
+from pawsonalize.http.json import read_count, read_flag, read_text, report_of
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.storage.animals.animal_list import (
     AnimalOrder,

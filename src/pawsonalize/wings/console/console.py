@@ -6,10 +6,10 @@ from functools import partial
 from typing import Any
 
 from pawsonalize import clock
+from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task, at_the_moment
 from pawsonalize.domain.roles import SERVE
-from pawsonalize.http.services import Services
 from pawsonalize.settings import Settings
 from pawsonalize.storage.animals.animal_list import StockList
 from pawsonalize.wing import offered
@@ -38,7 +38,7 @@ class Console:
         self.events = EventViews(adapters, refusals)
         self.quality = QualityViews(settings, reads, adapters.log, refusals)
         self.service = ServiceViews(settings, adapters, services)
-        self.keys = adapters.access_keys(settings)
+        self.keys = adapters.access_keys
 
     @classmethod
     def of(cls, wings: Mapping[str, Any]) -> "Console":

@@ -10,8 +10,8 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import EventTypes, LoggedEvent, Visitor
 from pawsonalize.domain.times import iso
-from pawsonalize.http.json import read_count, read_text
-from pawsonalize.pages.reports import RefusalReports, RefusedEvent, report_of
+from pawsonalize.http.json import read_count, read_text, report_of
+from pawsonalize.pages.reports import RefusalReports, RefusedEvent
 from pawsonalize.storage.events.event_reads import EventTail, TailQuery
 from pawsonalize.storage.events.histories import HistoryQuery
 

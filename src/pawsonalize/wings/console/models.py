@@ -8,12 +8,12 @@ import msgspec
 from pawsonalize import clock
 from pawsonalize.domain.times import DAY, HOUR, MINUTE, iso
 from pawsonalize.engine.training.retraining.runs import Runs
+from pawsonalize.http.json import report_of
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.registry import Registry, resource_page
 from pawsonalize.kinds.resource import first_recommendation_id
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.pages.reports import report_of
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database

@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from pawsonalize import clock
+from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.checks import CheckedService, CheckPlace, examine, needing_attention
 from pawsonalize.app.disk_forecast import forecast
@@ -16,7 +17,6 @@ from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import MINUTE, SECOND, iso, parse_moment
 from pawsonalize.engine.serving.directory import entries, readiness
-from pawsonalize.http.services import Services
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.pages.views import ViewQuery
@@ -154,9 +154,7 @@ class OverviewReports:
         return None
 
     def _find_faults(self, is_slow: bool) -> list[ConsoleFinding]:
-        service = CheckedService(
-            self._settings, self._adapters, clock.now(), self._services.servers
-        )
+        service = CheckedService(self._adapters, clock.now(), self._services.servers)
         checks = [one for one in all_checks() if one.is_slow is is_slow]
         found = needing_attention(examine(checks, service, CheckPlace.OVERVIEW))
         return [ConsoleFinding(one.check, one.message, one.next_move) for one in found]
@@ -180,7 +178,7 @@ class OverviewReports:
 
     def _look_at_disk(self, _: None) -> DiskReport:
         usage = shutil.disk_usage(self._settings.data_dir)
-        found = forecast(self._settings, self._adapters, clock.now())
+        found = forecast(self._adapters, clock.now())
         return DiskReport(
             free_bytes=usage.free,
             total_bytes=usage.total,

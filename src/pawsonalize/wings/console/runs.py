@@ -16,8 +16,8 @@ from pawsonalize.engine.training.retraining.record import (
     join_names,
     label,
 )
+from pawsonalize.http.json import report_of
 from pawsonalize.kinds.defaults import DATASET_GROUP
-from pawsonalize.pages.reports import report_of
 
 
 class StepReport(msgspec.Struct, frozen=True, rename="camel"):

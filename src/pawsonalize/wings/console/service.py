@@ -6,16 +6,16 @@ from collections.abc import Collection, Mapping
 import msgspec
 
 from pawsonalize import __version__
+from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.config import Secret
+from pawsonalize.http.json import report_of
 from pawsonalize.http.reports import ServerAnswer, server_answer
-from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.pages.reports import (
     NotificationChannel,
     SentNotification,
     delivery_report,
-    report_of,
 )
 from pawsonalize.settings import Settings, kinds_of_settings
 from pawsonalize.wing import offered

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import InvalidInput, NotFound, NotReady
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, LoggedEvent, Visitor
@@ -20,11 +21,9 @@ from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.directory import Purpose
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Fixed, Loader, Served, ServingSettings
-from pawsonalize.http.json import read_count, read_text
-from pawsonalize.http.services import Services
+from pawsonalize.http.json import read_count, read_text, report_of
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
-from pawsonalize.pages.reports import report_of
 from pawsonalize.recipes import NEXT_BEST_ACTION
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.storage.events.histories import HistoryQuery

@@ -36,7 +36,7 @@ from pawsonalize.wings.dead_letters.letters import DeadLetter, names_in
 from pawsonalize.wings.dead_letters.tables import dead_letters
 
 if TYPE_CHECKING:
-    from pawsonalize.http.services import Services
+    from pawsonalize.access.services import Services
 
 
 USUAL_BYTES: Final = 4096
@@ -200,7 +200,7 @@ def refusals(settings: Settings, adapters: Adapters) -> Refusals | None:
     own = settings.part(DeadLetterSettings)
     if not own.keep_refused_events:
         return None
-    letters, problems = letters_of(adapters), adapters.problems(settings)
+    letters, problems = letters_of(adapters), adapters.problems
     return Refusals(letters, problems, clock.now, most=own.max_dead_letters, lost=LOST.inc)
 
 

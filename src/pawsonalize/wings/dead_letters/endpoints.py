@@ -10,12 +10,12 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.services import Services
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.http.json import json_response, read_form, read_limit
 from pawsonalize.http.operation import Operations, RequestParameter
-from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.wings.dead_letters.dead_letters import (
     DeadLetters,

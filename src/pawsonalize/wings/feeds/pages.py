@@ -7,13 +7,13 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.services import services_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.ingest.decoder import Form
 from pawsonalize.fetch import safe_address as shown_address
 from pawsonalize.http.json import read_form
 from pawsonalize.http.operation import About, Operations
-from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.pages.shell import Link

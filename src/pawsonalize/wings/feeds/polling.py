@@ -32,8 +32,8 @@ from pawsonalize.wings.feeds.mapping import find_or_create
 from pawsonalize.wings.feeds.sources import NEVER, FeedSource, ListedFeed, read_feeds, validators_of
 
 if TYPE_CHECKING:
+    from pawsonalize.access.services import Services
     from pawsonalize.app.background import Task
-    from pawsonalize.http.services import Services
 
 
 class FeedState(Resource, frozen=True, kw_only=True):
@@ -192,7 +192,7 @@ def polling(
     settings: Settings, adapters: Adapters, stopped: Callable[[], bool] = lambda: False
 ) -> Polling:
     """The polling of the feeds."""
-    feeds, problems = listed_feeds(settings), adapters.problems(settings)
+    feeds, problems = listed_feeds(settings), adapters.problems
     return Polling(feeds, adapters.registry, adapters.animals, problems, adapters.leases, stopped)
 
 

@@ -4,10 +4,10 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.services import Services
 from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import Operation
 from pawsonalize.http.reports import ServerAnswer, server_answer
-from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import MONITOR
 
 

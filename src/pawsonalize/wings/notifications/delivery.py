@@ -11,13 +11,13 @@ from uuid import uuid4
 import structlog
 
 from pawsonalize import clock
+from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, work_of_one
 from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.notifications import Notification, NotificationKind
 from pawsonalize.domain.times import DAY, HOUR, SECOND
-from pawsonalize.http.services import Services
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.settings import Settings
 from pawsonalize.storage.work import Deliveries, Delivery

@@ -6,9 +6,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.services import services_of
 from pawsonalize.http.json import json_response
 from pawsonalize.http.operation import Operations
-from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.pages.reports import DeliveryReport, delivery_report
 from pawsonalize.pages.shell import Link

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from pawsonalize import clock
+from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task
 from pawsonalize.app.checks import IN_DOCTOR, Check, CheckedService, Diagnosis, attention, fine
@@ -14,7 +15,6 @@ from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.roles import WORK
 from pawsonalize.domain.times import DAY, MINUTE
 from pawsonalize.http.metrics import AMAZON_CALLS
-from pawsonalize.http.services import Services
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.registry import Registry

@@ -56,7 +56,7 @@ def consume(
     settings = load_settings(
         {"data_dir": data_dir, "stream_url": stream, "stream_tracking_id": tracking_id}
     )
-    with opened_or_made(settings) as adapters, _stopping() as stop, _listed(settings, adapters):
+    with opened_or_made(settings) as adapters, _stopping() as stop, _listed(adapters):
         sums = _consume(settings, adapters, stop, until_caught_up)
     print(
         f"{sums.records:,} records: {sums.accepted:,} events stored,"
@@ -64,11 +64,11 @@ def consume(
     )
 
 
-def _listed(settings: Settings, adapters: "Adapters") -> AbstractContextManager[None]:
+def _listed(adapters: "Adapters") -> AbstractContextManager[None]:
     from pawsonalize.app.fleet import servers_of, taking_part, this_process
 
-    me = this_process(settings, adapters, (CONSUME,), listens=False)
-    return taking_part(me, adapters.problems(settings), servers_of(adapters))
+    me = this_process(adapters, (CONSUME,), listens=False)
+    return taking_part(me, adapters.problems, servers_of(adapters))
 
 
 def _consume(
@@ -80,8 +80,8 @@ def _consume(
     from pawsonalize.wings.streams.served import count_batch
 
     configure_logs(settings.log_format, settings.log_level)
-    source, ingest = source_of(settings, adapters), ingest_of(settings, adapters)
-    intake = adapters.intake(settings)
+    source, ingest = source_of(settings, adapters), ingest_of(adapters)
+    intake = adapters.intake
     consumer = consumer_of(settings, adapters, ingest, intake, count_batch)
     say(f"reading {source.shown}; Ctrl-C stops", "dim")
     try:

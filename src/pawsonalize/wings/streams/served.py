@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from starlette.requests import Request
 from starlette.responses import Response
 
+from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import Task
 from pawsonalize.domain.roles import CONSUME
@@ -20,7 +21,6 @@ from pawsonalize.domain.times import SECOND, iso
 from pawsonalize.http.json import json_response
 from pawsonalize.http.metrics import EVENTS
 from pawsonalize.http.operation import Operations
-from pawsonalize.http.services import Services
 from pawsonalize.kinds.access_keys import MONITOR
 from pawsonalize.settings import Settings
 from pawsonalize.wings.streams import StreamSettings

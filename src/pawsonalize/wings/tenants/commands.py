@@ -26,7 +26,7 @@ def usage(
 
     settings, now = load_settings({"data_dir": data_dir}), clock.now()
     with opened(settings) as adapters:
-        reports = TenantReports(settings, adapters)
+        reports = TenantReports(adapters)
         report, used = reports.report(name, now), reports.usage(name, days, now)
     if json:
         print(msgspec.json.encode({"report": report, "days": used}).decode())

@@ -10,13 +10,13 @@ from starlette.routing import Route
 
 from pawsonalize.access.admission import Caller
 from pawsonalize.access.limits import check_reach
+from pawsonalize.access.services import services_of
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, iso
 from pawsonalize.http.callers import enter_owner
 from pawsonalize.http.json import json_response, read_limit
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.resources import DEFAULT_LIMIT, PAGE_PARAMETERS
-from pawsonalize.http.services import services_of
 from pawsonalize.kinds.access_keys import CONTROL_PLANE
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.pages.shell import TENANTS, Link, guarded, shown

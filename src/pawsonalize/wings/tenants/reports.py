@@ -7,17 +7,17 @@ from itertools import chain
 
 import msgspec
 
+from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.times import DAY, SECOND, iso
 from pawsonalize.engine.training.retraining.record import Fate
 from pawsonalize.engine.training.retraining.runs import Runs
-from pawsonalize.http.services import Services
+from pawsonalize.http.json import report_of
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.registry import Registry, resource_page
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.pages.reports import report_of
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.group_usage import DayCounts, GroupDays, GroupSize, GroupSizes
 
@@ -139,12 +139,12 @@ class TenantPage(msgspec.Struct, frozen=True, rename="camel"):
 class TenantReports:
     """Reports on dataset groups."""
 
-    def __init__(self, settings: Settings, adapters: Adapters) -> None:
+    def __init__(self, adapters: Adapters) -> None:
         self._registry = adapters.registry
         self._days = GroupDays(adapters.database)
         self._sizes = GroupSizes(adapters.database)
-        self._problems = adapters.problems(settings)
-        self._runs = adapters.runs(settings)
+        self._problems = adapters.problems
+        self._runs = adapters.runs
 
     def page(self, limit: int, cursor: str | None, now: int) -> TenantPage:
         """Return a page of dataset groups, newest first."""
@@ -286,6 +286,8 @@ def _last_retrainings(runs: Runs) -> dict[str, LastRetraining]:
 
 
 @contextmanager
-def started(settings: Settings, adapters: Adapters, _services: Services) -> Iterator[TenantReports]:
+def started(
+    _settings: Settings, adapters: Adapters, _services: Services
+) -> Iterator[TenantReports]:
     """Yield the reports, which operations and pages share."""
-    yield TenantReports(settings, adapters)
+    yield TenantReports(adapters)

@@ -1,4 +1,4 @@
-"""The parts of the engine that endpoints use, as the composition root hands them over."""
+"""The parts of the engine that the doors use, as the composition root hands them over."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -41,9 +41,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """The engine's parts that this door translates for."""
+    """The engine's parts that the doors translate for."""
 
     log: EventLog
     inventory: Inventory
