@@ -7,18 +7,22 @@ import html
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import botocore
 import typer
 from markupsafe import Markup
 
 from chart_schema import CHART_SCHEMA, chart_schema
+from field_coverage import DIFFERENT, REFUSED, STORED, fields
 from pawsonalize.aws.door import ACCESS, HANDLERS
 from pawsonalize.aws.protocol import SERVICES, operations
+from pawsonalize.aws.recipes import WITHOUT_EFFECT
 from pawsonalize.aws.strict import RULES
 from pawsonalize.cli.main import app
 from pawsonalize.domain.events import SYNONYMS
@@ -243,10 +247,18 @@ def access_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+_FIELDS = (
+    "## Fields\n\n"
+    "Of the {total} fields of requests, by botocore {version}, {acts} act, {stored} are stored and"
+    " answered only, and {refused} are refused. A field acts if the code reads it, which a program"
+    " finds. A test fails if one does not and is not in this list. `tests/wire/test_models.py` and"
+    " `tests/wire/test_jobs.py` show that these fields are taken or refused.\n"
+)
 _STRICT = (
     "## Strict\n\n"
     "A program whose tests pass here must not fail at AWS. So the service refuses what AWS refuses"
-    " even where it could answer. With the setting `aws_strict: false` it answers:\n"
+    " even where it could answer (`tests/wire/test_strict.py`). With `aws_strict: false` among the"
+    " settings it answers:\n"
 )
 
 
@@ -259,16 +271,44 @@ def coverage_page() -> str:
         " with an `InvalidInputException` that says so.\n"
     ]
     parts += [_STRICT, "\n".join(f"- {_first_line(rule)}" for rule in RULES) + "\n"]
+    parts.append(_different())
+    found = fields()
+    parts.append(_exceptions(found))
     for service in SERVICES:
         parts.append(f"## {service}\n")
-        rows = ["| operation | what it does here |", "|---|---|"]
+        rows = ["| operation | what it does here | fields that act |", "|---|---|---|"]
         rows += [
-            f"| {one.name} | {_first_line(HANDLERS.get(one.name))} |"
+            f"| {one.name} | {_first_line(HANDLERS.get(one.name))} | {_acting(found[one.name])} |"
             for one in operations().values()
             if one.service == service
         ]
         parts.append("\n".join(rows) + "\n")
     return "\n".join(parts)
+
+
+def _different() -> str:
+    ignored = ", ".join(f"`{name}`" for name in WITHOUT_EFFECT)
+    points = (f"- {text.replace('{ignored}', ignored)}" for text in DIFFERENT)
+    return "## Still different from AWS\n\n" + "\n".join(points) + "\n"
+
+
+def _exceptions(found: Mapping[str, Mapping[str, str]]) -> str:
+    count = Counter(state for states in found.values() for state in states.values())
+    text = _FIELDS.format(
+        total=count.total(),
+        version=botocore.__version__,
+        acts=count["acts"],
+        stored=count["stored only"],
+        refused=count["refused"],
+    )
+    rows = ["| field | | why |", "|---|---|---|"]
+    for table, state in ((STORED, "stored only"), (REFUSED, "refused")):
+        rows += [f"| `{pattern}` | {state} | {why} |" for pattern, why in table.items()]
+    return f"{text}\n" + "\n".join(rows) + "\n"
+
+
+def _acting(states: Mapping[str, str]) -> str:
+    return ", ".join(f"`{path}`" for path, state in states.items() if state == "acts")
 
 
 def _first_line(handler: Any) -> str:

@@ -20,6 +20,11 @@ TEXTS = ("cat", "dog", "3", "03")
 NUMBERS = (0.0, 2.5, 3.0, -1e20)
 PARAMETERS = ("A", "b_2")
 EVENT_TYPE = Attribute(Source.INTERACTIONS, "EVENT_TYPE")
+_SOURCES = {
+    Subject.ITEM: (Source.ITEMS, Source.INTERACTIONS),
+    Subject.USER: (Source.USERS, Source.INTERACTIONS),
+    Subject.ACTION: (Source.ACTIONS, Source.ACTION_INTERACTIONS),
+}
 
 
 def _operands(source: Source, operator: Operator) -> st.SearchStrategy[Operand]:
@@ -37,10 +42,10 @@ def _operands(source: Source, operator: Operator) -> st.SearchStrategy[Operand]:
 @st.composite
 def conditions(draw: st.DrawFn, source: Source) -> Condition:
     """A condition on a field of the source."""
-    if source is Source.INTERACTIONS:
+    if source.is_of_events:
         operator = draw(st.sampled_from([Operator.IN, Operator.NOT_IN]))
         types = draw(st.lists(st.sampled_from(["click", "VIEW", "*"]), min_size=1, max_size=2))
-        return Condition(EVENT_TYPE, operator, tuple(types))
+        return Condition(Attribute(source, EVENT_TYPE.name), operator, tuple(types))
     attribute = Attribute(source, draw(st.sampled_from(FIELDS)))
     operator = draw(st.sampled_from(Operator))
     if not operator.is_list:
@@ -55,8 +60,7 @@ def conditions(draw: st.DrawFn, source: Source) -> Condition:
 @st.composite
 def clauses(draw: st.DrawFn, subject: Subject) -> Clause:
     """One of the expressions that `|` joins."""
-    data = Source.ITEMS if subject is Subject.ITEM else Source.USERS
-    source = draw(st.sampled_from([data, Source.INTERACTIONS]))
+    source = draw(st.sampled_from(_SOURCES[subject]))
     conjunctions = st.lists(conditions(source), min_size=1, max_size=3).map(tuple)
     any_of = draw(st.lists(conjunctions, min_size=1, max_size=3))
     only_if = []
@@ -66,6 +70,6 @@ def clauses(draw: st.DrawFn, subject: Subject) -> Clause:
 
 
 def expressions(subject: Subject) -> st.SearchStrategy[FilterExpression]:
-    """Whole filters of items or of users."""
+    """Whole filters of items, of users or of actions."""
     some = st.lists(clauses(subject), min_size=1, max_size=3)
     return some.map(lambda each: FilterExpression(tuple(each)))

@@ -134,6 +134,24 @@ def test_one_interaction_changes_the_next_answer(wire: Wire, campaign: str) -> N
     assert after["donate"] != before["donate"]
 
 
+def action_filter(wire: Wire, name: str, expression: str) -> str:
+    arn: str = wire.personalize.create_filter(
+        name=name, datasetGroupArn=GROUP, filterExpression=expression
+    )["filterArn"]
+    return arn
+
+
+def test_a_filter_of_actions_is_kept_to(wire: Wire, campaign: str) -> None:
+    cheap = action_filter(wire, "cheap", "INCLUDE ActionID WHERE Actions.VALUE < $MOST")
+    found = suggested(wire, campaign, "nobody", filterArn=cheap, filterValues={"MOST": "5"})
+    assert list(found) == ["subscribe", "donate"]
+    new = 'EXCLUDE ActionID WHERE Action_Interactions.EVENT_TYPE IN ("VIEWED")'
+    unseen = action_filter(wire, "unseen", new)
+    assert "donate" in suggested(wire, campaign, "a viewer", filterArn=unseen)
+    put(wire, "a viewer", ("donate", "VIEWED"))
+    assert "donate" not in suggested(wire, campaign, "a viewer", filterArn=unseen)
+
+
 def test_what_is_no_question_of_actions_is_refused(
     wire: Wire, campaign: str, datasets: dict[str, str]
 ) -> None:
@@ -142,8 +160,11 @@ def test_what_is_no_question_of_actions_is_refused(
         wire.runtime.get_recommendations(campaignArn=campaign, userId="u")
     with pytest.raises(invalid, match="userId"):
         wire.runtime.get_action_recommendations(campaignArn=campaign)
-    with pytest.raises(invalid, match="filter"):
-        suggested(wire, campaign, "u", filterArn=GROUP.replace("dataset-group", "filter"))
+    items = action_filter(wire, "items", "INCLUDE ItemID WHERE Items.ANIMAL_TYPE = 1")
+    with pytest.raises(invalid, match="ActionID"):
+        suggested(wire, campaign, "u", filterArn=items)
+    with pytest.raises(wire.personalize.exceptions.InvalidInputException, match="COLOUR"):
+        action_filter(wire, "no-column", "INCLUDE ActionID WHERE Actions.COLOUR = 1")
     events = wire.events.exceptions
     with pytest.raises(events.InvalidInputException, match="TAKEN"):
         put(wire, "u", ("subscribe", "LIKED"))

@@ -138,6 +138,8 @@ def test_a_dataset_takes_schemas_of_its_type_alone(wire: Wire) -> None:
     wire.personalize.update_dataset(datasetArn=dataset, schemaArn=other)
     described = wire.personalize.describe_dataset(datasetArn=dataset)["dataset"]
     assert described["schemaArn"] == other
+    update = described["latestDatasetUpdate"]
+    assert (update["schemaArn"], update["status"]) == (other, "ACTIVE")
 
 
 def test_what_something_needs_cannot_be_deleted(wire: Wire) -> None:

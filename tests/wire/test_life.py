@@ -318,6 +318,10 @@ def test_filters_promotions_and_metadata_shape_the_answer(
         numResults=4, filterArn=arns["of-a-genre"], filterValues=values, promotions=[promotion]
     )
     assert sorted(promoted) == ["coffee", "coffee", "tea", "tea"]
+    items = wire.runtime.get_recommendations(
+        campaignArn=campaign, userId="user 1", numResults=2, promotions=[promotion]
+    )["itemList"]
+    assert ["Promoted item"] in [item.get("reason") for item in items]
     ranked = wire.runtime.get_personalized_ranking(
         campaignArn=ranking,
         userId="user 1",

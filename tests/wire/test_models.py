@@ -12,6 +12,7 @@ from tests.wire.waiting import settled
 
 RECIPE = "arn:aws:personalize:::recipe/"
 POPULARITY = f"{RECIPE}aws-popularity-count"
+PERCENTILES = {"max_user_history_length_percentile": "0.99"}
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +104,18 @@ def test_a_solution_is_answered_as_it_was_asked_for(wire: Wire) -> None:
         {"performHPO": True, "solutionConfig": {"hpoConfig": hpo("no_setting")}},
         {"performHPO": True, "solutionConfig": {"hpoConfig": hpo(trials="many")}},
         {"solutionConfig": {"hpoConfig": hpo()}},
-        {"performAutoML": True},
+        {"performAutoML": True},  # beside a recipeArn
+        {"solutionConfig": {"autoMLConfig": {"metricName": "coverage"}}},
+        {"performHPO": True, "solutionConfig": {"hpoConfig": {"hpoObjective": {"type": "max"}}}},
+        {"solutionConfig": {"algorithmHyperParameters": {"hidden_dimension": "9999"}}},
+        {"solutionConfig": {"algorithmHyperParameters": {"trend_discovery_frequency": "1 year"}}},
+        {"solutionConfig": {"featureTransformationParameters": {"no_setting": "1"}}},
+        {"solutionConfig": {"trainingDataConfig": {"excludedDatasetColumns": {"ITEMS": ["X"]}}}},
+        {
+            "solutionConfig": {
+                "trainingDataConfig": {"excludedDatasetColumns": {"ITEMS": ["ITEM_ID"]}}
+            }
+        },
         {"solutionConfig": {"autoTrainingConfig": {"schedulingExpression": "rate(31 days)"}}},
         {"performIncrementalUpdate": True},
         {"recipeArn": f"{RECIPE}aws-no-such-recipe"},
@@ -112,7 +124,11 @@ def test_a_solution_is_answered_as_it_was_asked_for(wire: Wire) -> None:
         {"solutionConfig": {"eventValueThreshold": "high"}, "eventType": "view"},
         {"solutionConfig": {"eventValueThreshold": "1"}},
         {"solutionConfig": {"eventsConfig": {"eventParametersList": [{"weight": 1}]}}},
-        {"solutionConfig": {"optimizationObjective": {"itemAttribute": "PRICE"}}},
+        {"solutionConfig": {"optimizationObjective": {"itemAttribute": "CREATION_TIMESTAMP"}}},
+        {
+            "recipeArn": f"{RECIPE}aws-user-personalization-v2",
+            "solutionConfig": {"optimizationObjective": {"itemAttribute": "ANIMAL_TYPE"}},
+        },
     ],
     ids=lambda wish: next(iter(wish)),
 )
@@ -121,6 +137,35 @@ def test_what_a_solution_cannot_be_is_refused(wire: Wire, wish: dict[str, Any]) 
     errors = wire.personalize.exceptions
     with pytest.raises((errors.InvalidInputException, errors.ResourceNotFoundException)):
         wire.personalize.create_solution(**{**known, **wish})
+
+
+def test_configurations_of_aws_are_taken_and_answered(
+    wire: Wire, subtests: pytest.Subtests
+) -> None:
+    personal = f"{RECIPE}aws-user-personalization-v2"
+    objective = {"itemAttribute": "CREATION_TIMESTAMP", "objectiveSensitivity": "HIGH"}
+    cases: dict[str, dict[str, Any]] = {
+        "objective": {"optimizationObjective": objective},
+        "excluded": {"trainingDataConfig": {"excludedDatasetColumns": {"Items": ["ANIMAL_AGE"]}}},
+        "included": {"trainingDataConfig": {"includedDatasetColumns": {"ITEMS": ["ANIMAL_TYPE"]}}},
+        "percentiles": {"featureTransformationParameters": PERCENTILES},
+    }
+    for name, config in cases.items():
+        with subtests.test(name):
+            arn = create_solution(wire, name, personal, solutionConfig=config)
+            solution = wire.personalize.describe_solution(solutionArn=arn)["solution"]
+            assert solution["solutionConfig"] == config
+            wire.personalize.delete_solution(solutionArn=arn)
+    trends = {"algorithmHyperParameters": {"trend_discovery_frequency": "3 hours"}}
+    arn = create_solution(wire, "trends", f"{RECIPE}aws-trending-now", solutionConfig=trends)
+    wire.personalize.delete_solution(solutionArn=arn)
+    arn = wire.personalize.create_solution(
+        name="automatic", performAutoML=True, datasetGroupArn=GROUP
+    )["solutionArn"]
+    solution = wire.personalize.describe_solution(solutionArn=arn)["solution"]
+    assert (solution["performAutoML"], solution["performHPO"]) == (True, True)
+    assert solution["recipeArn"] == personal
+    wire.personalize.delete_solution(solutionArn=arn)
 
 
 def test_events_of_a_solution_can_be_changed(wire: Wire) -> None:
@@ -135,6 +180,7 @@ def test_a_version_trains_and_its_solution_names_it(wire: Wire, popular: str) ->
     version = described_version(wire, popular)
     assert (version["trainingMode"], version["trainingType"]) == ("FULL", "MANUAL")
     assert (version["recipeArn"], version["datasetGroupArn"]) == (POPULARITY, GROUP)
+    assert 0 < version["trainingHours"] < 1
     solution = wire.personalize.describe_solution(solutionArn=version["solutionArn"])["solution"]
     assert solution["latestSolutionVersion"]["solutionVersionArn"] == popular
     listed = wire.personalize.list_solution_versions(solutionArn=version["solutionArn"])

@@ -9,6 +9,7 @@ from pawsonalize.aws.protocol import INVALID_INPUT, AwsError
 from pawsonalize.aws.recipes import DOMAIN_RECIPES, recipe_of
 from pawsonalize.aws.resources import by_name, given_tags, operations_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
+from pawsonalize.aws.solutions import columns_left_out
 from pawsonalize.aws.strict import check_deploys, check_interactions, check_rate
 from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.catalogue import KINDS
@@ -22,6 +23,7 @@ from pawsonalize.kinds.solutions import (
 
 _SYNC = "syncWithLatestSolutionVersion"
 _LATEST = "/$LATEST"
+_TRAINING = "trainingDataConfig"
 _EXPLORATION = {
     "explorationWeight": ("exploration_weight", float, "a number from 0 to 1"),
     "explorationItemAgeCutOff": ("exploration_item_age_cut_off", int, "a whole number of days"),
@@ -157,12 +159,15 @@ def create_recommender(services: AwsServices, members: Members) -> Answer:
         )
     events = () if recipe.event_type is None else (EventParameters(recipe.event_type),)
     settings = _recommender_settings(services, members)
+    training = members.get("recommenderConfig", {}).get(_TRAINING, {})
     check_interactions(services, group.name, group.name)
     recommender = Recommender(
         name=members["name"],
         dataset_group=group.name,
         recipe=recipe.recipe,
-        selection=TrainingSelection(events),
+        selection=TrainingSelection(
+            events, without=columns_left_out(services, group.name, training)
+        ),
         tags=given_tags(members),
         extras={**settings.pop("extras", {}), "recipeArn": members["recipeArn"]},
         **settings,
@@ -175,6 +180,8 @@ def update_recommender(services: AwsServices, members: Members) -> Answer:
     """Changes how a recommender explores and serves; it answers on meanwhile."""
     recommender = services.resource(Recommender, members["recommenderArn"])
     changes = _recommender_settings(services, members)
+    if members.get("recommenderConfig", {}).get(_TRAINING):
+        raise AwsError(INVALID_INPUT, f"{_TRAINING} is that of its creation: leave it out")
     kept = {**recommender.extras, **changes.pop("extras", {})}
     services.recommenders.update(recommender.name, services.now(), extras=kept, **changes)
     return {"recommenderArn": services.arns.of(recommender)}
@@ -201,10 +208,6 @@ def _recommender_settings(services: AwsServices, members: Members) -> dict[str, 
     if "recommenderConfig" not in members:
         return {}
     config = members["recommenderConfig"]
-    if config.get("trainingDataConfig"):
-        raise AwsError(
-            INVALID_INPUT, "this service does not do trainingDataConfig yet: leave it out"
-        )
     settings = exploration_of(config)
     if "minRecommendationRequestsPerSecond" in config:
         settings["min_provisioned_tps"] = config["minRecommendationRequestsPerSecond"]

@@ -16,6 +16,7 @@ from pawsonalize.kinds.datasets import Dataset, DatasetGroup, DatasetImportJob
 from pawsonalize.kinds.group_resources import AttributedMetric, MetricAttribution
 from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
 from pawsonalize.kinds.kind import Values
+from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.schemas import DatasetSchema
 from pawsonalize.kinds.solutions import SolutionVersion
 
@@ -27,8 +28,12 @@ def update_dataset(services: AwsServices, members: Members) -> Answer:
     dataset = services.resource(Dataset, members["datasetArn"])
     schema = services.resource(DatasetSchema, members["schemaArn"])
     check_domain(services, schema, dataset.dataset_group)
-    changed = msgspec.structs.replace(dataset, schema=schema.name)
-    return {"datasetArn": services.arns.of(services.datasets.update(changed, services.now()))}
+    now, arn = services.now(), members["schemaArn"]
+    moments = {"creationDateTime": now, "lastUpdatedDateTime": now}
+    update = {"schemaArn": arn, "status": Status.ACTIVE, **moments}
+    extras = {**dataset.extras, "latestDatasetUpdate": update}
+    changed = msgspec.structs.replace(dataset, schema=schema.name, extras=extras)
+    return {"datasetArn": services.arns.of(services.datasets.update(changed, now))}
 
 
 def _schema_fields(services: AwsServices, members: Members) -> Values:

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+import structlog
+
 from pawsonalize.aws.arn import public_arn, public_name
-from pawsonalize.aws.protocol import NOT_FOUND, AwsError
+from pawsonalize.aws.protocol import INVALID_INPUT, NOT_FOUND, AwsError
 from pawsonalize.aws.resources import by_name, part_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.times import DAY
@@ -24,6 +26,8 @@ from pawsonalize.recipes import (
     USER_PERSONALIZATION,
 )
 from pawsonalize.recipes.catalogue import recipe_named
+
+log = structlog.get_logger()
 
 SEGMENTATION = "USER_SEGMENTATION"
 _SHOP = "ECOMMERCE"
@@ -91,24 +95,50 @@ DOMAIN_RECIPES = _named(
 # Recommendations of the others have no scores in AWS either.
 WITH_SCORES = frozenset({USER_PERSONALIZATION, PERSONALIZED_RANKING})
 
-# Hyperparameters that programs name, and that no model here has: accepted without effect.
-WITHOUT_EFFECT = frozenset(
-    {
-        "apply_recency_bias",
-        "bptt",
-        "hidden_dimension",
-        "item_id_hidden_dimension",
-        "item_metadata_hidden_dimension",
-        "max_item_interaction_count_percentile",
-        "max_user_history_length_percentile",
-        "min_cointeraction_count",
-        "min_item_interaction_count_percentile",
-        "min_user_history_length_percentile",
-        "popularity_discount_factor",
-        "recency_mask",
-        "trend_discovery_frequency",
-    }
-)
+# Hyperparameters of AWS's that no model here has, with AWS's bounds: a warning is logged.
+WITHOUT_EFFECT: Final[Mapping[str, tuple[float, float] | None]] = {
+    "apply_recency_bias": None,
+    "bptt": (2, 32),
+    "hidden_dimension": (32, 256),
+    "item_id_hidden_dimension": (30, 200),
+    "item_metadata_hidden_dimension": (30, 200),
+    "max_item_interaction_count_percentile": (0, 1),
+    "max_user_history_length_percentile": (0, 1),
+    "min_cointeraction_count": (0, 10),
+    "min_item_interaction_count_percentile": (0, 1),
+    "min_user_history_length_percentile": (0, 1),
+    "recency_mask": None,
+}
+_TREND_HOURS: Final = {"30 minutes": 0.5, "1 hour": 1.0, "3 hours": 3.0, "1 day": 24.0}
+
+
+def hyperparameters(given: Mapping[str, str]) -> dict[str, Any]:
+    """Return our settings of AWS's hyperparameters; InvalidInputException for what AWS refuses."""
+    settings: dict[str, Any] = {}
+    for name, text in given.items():
+        if name in WITHOUT_EFFECT:
+            bounds = WITHOUT_EFFECT[name]
+            if bounds is not None and not bounds[0] <= _number(name, text) <= bounds[1]:
+                raise AwsError(
+                    INVALID_INPUT, f"{name} may be {bounds[0]} to {bounds[1]}, not {text}"
+                )
+            log.warning("hyperparameter without effect", name=name)
+        elif name == "popularity_discount_factor":
+            settings["popularity_influence"] = 1 - _number(name, text)
+        elif name == "trend_discovery_frequency":
+            if text not in _TREND_HOURS:
+                raise AwsError(INVALID_INPUT, f"{name} may be {', '.join(_TREND_HOURS)}")
+            settings["window_hours"] = _TREND_HOURS[text]
+        else:
+            settings[name] = text
+    return settings
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise AwsError(INVALID_INPUT, f"{name} must be a number, not {text}") from None
 
 
 def recipe_arn(recipe: str, given: Mapping[str, Any]) -> str:

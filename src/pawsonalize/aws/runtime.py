@@ -9,13 +9,13 @@ from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.strict import check_columns, check_ranks, check_recommends
 from pawsonalize.domain.errors import NotReady
-from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.events import ACTIONS, Visitor
 from pawsonalize.domain.filters import number_text
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.serving.context import Promotion, Query
 from pawsonalize.engine.serving.filters import AppliedFilter, apply
 from pawsonalize.engine.serving.recommender import Answer as Answered
-from pawsonalize.engine.serving.recommender import Candidate, Runtime
+from pawsonalize.engine.serving.recommender import Candidate, Runtime, Scored
 from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.group_resources import Filter
 from pawsonalize.kinds.resource import Status
@@ -43,9 +43,7 @@ async def get_personalized_ranking(services: AwsServices, members: Members) -> A
 
 
 async def get_action_recommendations(services: AwsServices, members: Members) -> Answer:
-    """Suggests actions by how likely the user takes them, and their value; filters are refused."""
-    if "filterArn" in members or members.get("filterValues"):
-        raise AwsError(INVALID_INPUT, "this service has no filters of actions: leave filterArn out")
+    """Suggests actions by how likely the user takes them, and their value, through a filter."""
     if "userId" not in members:
         raise AwsError(INVALID_INPUT, "userId is missing: send it")
     return await services.read(_suggested, services, await _runtime(services, members), members)
@@ -84,8 +82,9 @@ def _ranked(services: AwsServices, runtime: Runtime, members: Members) -> Answer
 
 
 def _suggested(services: AwsServices, runtime: Runtime, members: Members) -> Answer:
-    now, limit = services.now(), members.get("numResults") or _DEFAULT_ACTIONS
-    query = Query(_visitor(members), now, now, limit=limit)
+    limit = members.get("numResults") or _DEFAULT_ACTIONS
+    group = runtime.served.dataset_group.removesuffix(ACTIONS)
+    query = _query(services, members, group, limit=limit)
     answer = services.action_recommending.recommend(runtime.served, query)
     return {
         "actionList": [{"actionId": name, "score": score} for name, score in answer.actions],
@@ -150,10 +149,16 @@ def _items(
             "score": one.score,
             "promotionName": one.promotion,
             "metadata": row,
-            "reason": ["Exploration"] if one.explored else None,
+            "reason": _reason(one),
         }
         for one, row in zip(answer.items, rows, strict=True)
     ]
+
+
+def _reason(one: Scored) -> list[str] | None:
+    if one.promotion is not None:
+        return ["Promoted item"]
+    return ["Exploration"] if one.explored else None
 
 
 def _metadata(

@@ -5,19 +5,24 @@ from typing import Any
 
 import msgspec
 
+from pawsonalize.aws.arn import public_arn
 from pawsonalize.aws.protocol import IN_USE, INVALID_INPUT, AwsError
-from pawsonalize.aws.recipes import WITHOUT_EFFECT, recipe_arn, recipe_of
+from pawsonalize.aws.recipes import WITHOUT_EFFECT, hyperparameters, recipe_arn, recipe_of
 from pawsonalize.aws.resources import by_name, described, given_tags, operations_of
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.aws.strict import check_interactions
+from pawsonalize.domain.schemas import REQUIRED_FIELDS, DatasetType
+from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.training.solutions import MOST_DAYS
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.kind import Values
 from pawsonalize.kinds.resource import Status
+from pawsonalize.kinds.schemas import dataset_type_named
 from pawsonalize.kinds.solutions import (
     MAX_TRIALS,
     EventParameters,
+    Objective,
     Solution,
     SolutionUpdate,
     SolutionVersion,
@@ -25,30 +30,34 @@ from pawsonalize.kinds.solutions import (
     TrainingSelection,
     Tuning,
 )
+from pawsonalize.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
 from pawsonalize.recipes.settings import Range
 
-_AUTO, _SCHEDULE = "performAutoTraining", "autoTrainingConfig"
-_KEPT = ("recipeArn", "eventType", "solutionConfig")
-# Members that would change the model, and do not yet: better refused than forgotten.
-_NOT_YET = ("autoMLConfig", "optimizationObjective", "trainingDataConfig")
+_AUTO, _SCHEDULE, _AUTO_ML = "performAutoTraining", "autoTrainingConfig", "performAutoML"
+_KEPT = ("recipeArn", "eventType", "solutionConfig", _AUTO_ML)
+_SHARES: Mapping[str, float] = {"OFF": 0.0, "LOW": 0.25, "MEDIUM": 0.5, "HIGH": 0.9}
+_FAVOURING = (USER_PERSONALIZATION, PERSONALIZED_RANKING)
+_TRAINING, _INCREMENTAL = "trainingDataConfig", "performIncrementalUpdate"
+_TRANSFORMATION = "featureTransformationParameters"
+_AUTO_ML_RECIPE = "aws-user-personalization-v2"
 _DEFAULT_TRIALS = "20"
 _WEEKLY = "rate(7 days)"
 
 
 def create_solution(services: AwsServices, members: Members) -> Answer:
     """Creates a solution, by hyperparameters of ours; tuned or trained by itself only if asked."""
-    _refuse(members, "performAutoML", "performIncrementalUpdate")
+    _refuse(members, _INCREMENTAL)
     group = services.resource(DatasetGroup, members["datasetGroupArn"])
-    if "recipeArn" not in members:
-        raise AwsError(INVALID_INPUT, "recipeArn is missing: ListRecipes has those there are")
-    recipe = recipe_of(members["recipeArn"]).recipe
     config = members.get("solutionConfig", {})
+    recipe, given = recipe_of(_recipe_wanted(members, config)).recipe, config.get(_TRAINING, {})
+    without = columns_left_out(services, group.name, given)
     solution = Solution(
         name=members["name"],
         dataset_group=group.name,
         recipe=recipe,
         settings=_settings(config),
-        selection=_selection(members, config),
+        selection=msgspec.structs.replace(_selection(members, config), without=without),
+        objective=_objective(services, group.name, recipe, config),
         tuning=_tuning(members),
         # AWS trains unless told otherwise; here a schedule, if nothing more, must say so.
         auto_training_days=_auto_training(members.get(_AUTO, _SCHEDULE in config), config),
@@ -61,7 +70,7 @@ def create_solution(services: AwsServices, members: Members) -> Answer:
 
 def update_solution(services: AwsServices, members: Members) -> Answer:
     """Changes which events later versions train on, and whether any are trained by themselves."""
-    _refuse(members, "performAutoML", "performIncrementalUpdate")
+    _refuse(members, _INCREMENTAL)
     name = services.arns.name(members["solutionArn"], Solution)
     now, changes = services.now(), members.get("solutionUpdateConfig", {})
 
@@ -70,7 +79,11 @@ def update_solution(services: AwsServices, members: Members) -> Answer:
         wanted = members.get(_AUTO, solution.auto_training_days is not None)
         return msgspec.structs.replace(
             solution,
-            selection=_selection({}, config) if "eventsConfig" in changes else solution.selection,
+            selection=msgspec.structs.replace(
+                _selection({}, config), without=solution.selection.without
+            )
+            if "eventsConfig" in changes
+            else solution.selection,
             auto_training_days=_auto_training(wanted, config),
             retrain=_retrain(members) if _AUTO in members else solution.retrain,
             extras={**solution.extras, "solutionConfig": config} if changes else solution.extras,
@@ -85,9 +98,9 @@ def _solution_shown(_services: AwsServices, solution: Solution) -> Answer:
     return {
         "recipeArn": recipe_arn(solution.recipe, solution.extras),
         "performHPO": solution.tuning is not None,
-        "performAutoML": False,
+        _AUTO_ML: solution.extras.get(_AUTO_ML, False),
         _AUTO: solution.auto_training_days is not None,
-        "performIncrementalUpdate": False,
+        _INCREMENTAL: False,
     }
 
 
@@ -98,7 +111,7 @@ def _solution_details(services: AwsServices, solution: Solution) -> Answer:
     if (update := solution.latest_update) is not None:
         answer["latestSolutionUpdate"] = {
             **update.extras,
-            "performIncrementalUpdate": False,
+            _INCREMENTAL: False,
             "status": Status.ACTIVE,
             "creationDateTime": update.requested_at,
             "lastUpdatedDateTime": update.requested_at,
@@ -149,13 +162,15 @@ def _version_details(services: AwsServices, version: SolutionVersion) -> Answer:
     if version.tuned is not None:  # its settings are those that were surely better
         chosen = {name: str(value) for name, value in version.tuned.settings.items()}
         tuned = {"algorithmHyperParameters": chosen}
+    trained = version.updated_at - version.created_at if version.status is Status.ACTIVE else None
     return {
+        "trainingHours": None if trained is None else trained / HOUR,
         "datasetGroupArn": services.arns.named(DatasetGroup, solution.dataset_group),
         "recipeArn": recipe_arn(version.recipe, version.extras),
         "performHPO": version.tuning is not None,
         "tunedHPOParams": tuned,
-        "performAutoML": False,
-        "performIncrementalUpdate": False,
+        _AUTO_ML: solution.extras.get(_AUTO_ML, False),
+        _INCREMENTAL: False,
     }
 
 
@@ -173,9 +188,58 @@ def _version_fields(services: AwsServices, members: Members) -> Values:
 
 
 def _settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    _refuse(config, *_NOT_YET)
-    given = config.get("algorithmHyperParameters", {})
-    return {name: value for name, value in given.items() if name not in WITHOUT_EFFECT}
+    if unknown := hyperparameters(config.get(_TRANSFORMATION, {})):
+        raise AwsError(INVALID_INPUT, f"{_TRANSFORMATION}: there is no {next(iter(unknown))}")
+    return hyperparameters(config.get("algorithmHyperParameters", {}))
+
+
+def columns_left_out(
+    services: AwsServices, group: str, given: Mapping[str, Any]
+) -> tuple[str, ...]:
+    """Return the columns that a trainingDataConfig keeps from training, such as `Items.GENRE`."""
+    found: list[str] = []
+    for member in ("excludedDatasetColumns", "includedDatasetColumns"):
+        for dataset, names in given.get(member, {}).items():
+            kind = dataset_type_named(dataset)
+            schema = services.datasets.schema(services.datasets.of(group, kind))
+            own, wanted = {one.name for one in schema.fields}, {name.upper() for name in names}
+            is_excluded = member.startswith("excluded")
+            needed = set(REQUIRED_FIELDS[kind]) if is_excluded else set()
+            if wrong := sorted(wanted - own | wanted & needed):
+                raise AwsError(
+                    INVALID_INPUT,
+                    f"{member}: {wrong[0]} is no column of {dataset} that may be left out or in",
+                )
+            found += [f"{kind}.{one}" for one in sorted(wanted if is_excluded else own - wanted)]
+    return tuple(found)
+
+
+def _objective(
+    services: AwsServices, group: str, recipe: str, config: Mapping[str, Any]
+) -> Objective | None:
+    if not (given := config.get("optimizationObjective")):
+        return None
+    if recipe not in _FAVOURING:
+        raise AwsError(INVALID_INPUT, f"optimizationObjective is not supported by {recipe}")
+    name = given.get("itemAttribute", "").upper()
+    schema = services.datasets.schema_of((group, DatasetType.ITEMS))
+    column = None if schema is None else schema.field(name)
+    if column is None or not column.numeric:
+        raise AwsError(INVALID_INPUT, f"itemAttribute: Items has no numeric column {name}")
+    return Objective(name, _SHARES[given.get("objectiveSensitivity", "OFF")])
+
+
+def _recipe_wanted(members: Members, config: Mapping[str, Any]) -> str:
+    """Return the ARN of the recipe; of performAutoML the first of its list, as all are one here."""
+    if members.get(_AUTO_ML):
+        if "recipeArn" in members:
+            raise AwsError(INVALID_INPUT, "recipeArn: leave it out with performAutoML")
+        listed = config.get("autoMLConfig", {}).get("recipeList")
+        return str(listed[0]) if listed else public_arn("recipe", _AUTO_ML_RECIPE)
+    _refuse(config, "autoMLConfig")
+    if "recipeArn" not in members:
+        raise AwsError(INVALID_INPUT, "recipeArn is missing: ListRecipes has those there are")
+    return str(members["recipeArn"])
 
 
 def _auto_training(wanted: bool, config: Mapping[str, Any]) -> int | None:
@@ -192,10 +256,11 @@ def _auto_training(wanted: bool, config: Mapping[str, Any]) -> int | None:
 def _tuning(members: Members) -> Tuning | None:
     """Return the tuning of performHPO, None without; its trials are AWS's training jobs."""
     config = members.get("solutionConfig", {}).get("hpoConfig", {})
-    if not members.get("performHPO"):
+    if not (members.get("performHPO") or members.get(_AUTO_ML)):
         if config:
             raise AwsError(INVALID_INPUT, "hpoConfig is of performHPO: send that too")
         return None
+    _refuse(config, "hpoObjective")  # AWS does not support it either
     jobs = config.get("hpoResourceConfig", {}).get("maxNumberOfTrainingJobs", _DEFAULT_TRIALS)
     if not str(jobs).isdecimal() or not 1 <= int(jobs) <= MAX_TRIALS:
         raise AwsError(

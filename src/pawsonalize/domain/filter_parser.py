@@ -32,7 +32,7 @@ _SHOWN = 40
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\w.$]+|\S', re.DOTALL)
 _IN_WORDS = {
     "ACTION": "INCLUDE, EXCLUDE",
-    "SUBJECT": "ItemID, UserID",
+    "SUBJECT": "ItemID, UserID, ActionID",
     "FIELD": "a field such as Items.GENRE",
     "COMPARISON": "=, !=, <, <=, >, >=",
     "TEXT": 'text in double quotes such as "dog"',

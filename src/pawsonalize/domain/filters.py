@@ -29,10 +29,11 @@ class Action(StrEnum):
 
 
 class Subject(StrEnum):
-    """Kind of thing that is filtered: items of an answer, or users of a segment."""
+    """Kind of thing that is filtered: items or actions of an answer, or users of a segment."""
 
     ITEM = "ItemID"
     USER = "UserID"
+    ACTION = "ActionID"
 
 
 class Source(StrEnum):
@@ -43,6 +44,13 @@ class Source(StrEnum):
     USERS = "Users"
     CURRENT_USER = "CurrentUser"
     CURRENT_ITEM = "CurrentItem"
+    ACTIONS = "Actions"
+    ACTION_INTERACTIONS = "Action_Interactions"
+
+    @property
+    def is_of_events(self) -> bool:
+        """True if its attributes are those of events."""
+        return self in {Source.INTERACTIONS, Source.ACTION_INTERACTIONS}
 
 
 class Operator(StrEnum):
@@ -237,6 +245,7 @@ def _wrong(text: str, at: int, field: str) -> InvalidInput:
 _SOURCES_OF = {
     Subject.ITEM: (Source.ITEMS, Source.INTERACTIONS),
     Subject.USER: (Source.USERS, Source.INTERACTIONS),
+    Subject.ACTION: (Source.ACTIONS, Source.ACTION_INTERACTIONS),
 }
 
 
@@ -252,15 +261,15 @@ def misplacement(condition: Condition, subject: Subject, first: Source) -> str |
         return (
             f"this expression speaks of {first}: put {attribute.source} into one of its own, … | …"
         )
-    if attribute.source is Source.INTERACTIONS and attribute.name != EVENT_TYPE:
-        return f"of interactions only Interactions.{EVENT_TYPE} can be filtered by"
+    if attribute.source.is_of_events and attribute.name != EVENT_TYPE:
+        return f"of interactions only {attribute.source}.{EVENT_TYPE} can be filtered by"
     return None
 
 
 def misplaced_after_if(condition: Condition, subject: Subject) -> str | None:
     """Return why a condition may not stand after IF, or None."""
-    if subject is Subject.USER:
-        return "a filter of users has no current user: leave the IF out"
+    if subject is not Subject.ITEM:
+        return f"a filter of {subject} has no current user: leave the IF out"
     if condition.attribute.source is not Source.CURRENT_USER:
         return f"IF asks of the current user only: CurrentUser.{condition.attribute.name}"
     return None
@@ -269,14 +278,14 @@ def misplaced_after_if(condition: Condition, subject: Subject) -> str | None:
 def unfit(condition: Condition, operand: Operand, *, is_star: bool) -> str | None:
     """Return why an operand does not go with its operator and attribute, or None."""
     operator, attribute = condition.operator, condition.attribute
-    if operator.is_order and attribute.source is Source.INTERACTIONS:
+    if operator.is_order and attribute.source.is_of_events:
         return f"event types have no order: use IN instead of {operator}"
     if isinstance(operand, Attribute):
         return _unfit_attribute(attribute, operand)
     if isinstance(operand, Parameter):
         return _unfit_parameter(operator, operand)
     if operand == ANY_EVENT_TYPE and (is_star or attribute.name == EVENT_TYPE):
-        if attribute != Attribute(Source.INTERACTIONS, EVENT_TYPE) or not operator.is_list:
+        if not (attribute.source.is_of_events and operator.is_list):
             return f"* stands for any event type: Interactions.{EVENT_TYPE} IN (*)"
     elif operator.is_order and isinstance(operand, str):
         return f"{operator} compares numbers: write one without quotes, or use IN"

@@ -72,13 +72,22 @@ class EventParameters(msgspec.Struct, frozen=True):
 
 
 class TrainingSelection(msgspec.Struct, frozen=True):
-    """The events of the log that a solution trains on.
+    """The events of the log that a solution trains on, and the columns.
 
-    If `events` lists types, others are left out. `max_age_days` counts back from `as_of`.
+    If `events` lists types, others are left out. `max_age_days` counts back from `as_of`. Columns
+    in `without`, such as `Items.GENRE`, are left out.
     """
 
     events: tuple[EventParameters, ...] = ()
     max_age_days: Annotated[float, Meta(gt=0)] | None = None
+    without: tuple[str, ...] = ()
+
+
+class Objective(msgspec.Struct, frozen=True):
+    """A numeric column of items that answers favour: `share` 0 to 1 of a score follows it."""
+
+    attribute: str
+    share: float
 
 
 class SolutionUpdate(msgspec.Struct, frozen=True):
@@ -103,6 +112,7 @@ class Solution(Resource, frozen=True, kw_only=True):
     recipe: str
     settings: Mapping[str, Any] = {}
     selection: TrainingSelection = TrainingSelection()
+    objective: Objective | None = None
     tuning: Tuning | None = None
     auto_training_days: Annotated[int, Meta(ge=1)] | None = None
     retrain: bool | None = None
@@ -170,6 +180,7 @@ class SolutionVersion(Resource, frozen=True, kw_only=True):
     recipe: str
     settings: Mapping[str, Any] = {}
     selection: TrainingSelection = TrainingSelection()
+    objective: Objective | None = None
     tuning: Tuning | None = None
     tuned: Tuned | None = None
     mode: TrainingMode = TrainingMode.FULL

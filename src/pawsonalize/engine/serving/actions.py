@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.domain.filters import Subject
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.serving.context import Query, context_of
@@ -48,7 +49,8 @@ class ActionRecommending:
         check_between("numResults", query.limit, 1, MAX_ACTIONS)
         log, ids = self.log.of(served.dataset_group), model.item_ids
         probabilities = model.probabilities(context_of(log, visitor, now))
-        columns = self.filterings.of(served.dataset_group).metadata.columns(ids, now)
+        filtering = self.filterings.of(served.dataset_group)
+        columns = filtering.metadata.columns(ids, now)
         expires = np.nan_to_num(columns.numbers("EXPIRATION_TIMESTAMP"), nan=np.inf) * SECOND
         rests = np.nan_to_num(columns.numbers("REPEAT_FREQUENCY"), nan=0.0) * DAY
         last = np.full(len(ids), -np.inf)
@@ -56,6 +58,8 @@ class ActionRecommending:
             if (place := columns.position.get(action)) is not None:
                 last[place] = max(last[place], sent_at)
         may = (expires > now) & (now - last >= rests)
+        if query.filter is not None:
+            may &= filtering.items(query.filter, ids, query, Subject.ACTION)
         values = np.nan_to_num(columns.numbers("VALUE"), nan=1.0)
         order = np.argsort(-(probabilities * values), kind="stable")
         best = order[may[order]][: query.limit].tolist()

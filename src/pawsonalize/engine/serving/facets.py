@@ -104,7 +104,17 @@ class FacetReader:
         names = {_plain(name): _CONTEXT + name for name in columns if name not in _OWN_COLUMNS}
         own = (*PREFERRED, *HOUSEHOLD)
         users = categorical(catalogue.schema(DatasetType.USERS))
-        return cls({**names, "DEVICE": DEVICE}, frozenset((*users, *own)))
+        names = {**names, "DEVICE": DEVICE}
+        of_events, of_users = f"{DatasetType.INTERACTIONS}.", f"{DatasetType.USERS}."
+        # Schemas lack what is hidden; what we read without a schema is left out here.
+        return cls(
+            {
+                plain: name
+                for plain, name in names.items()
+                if of_events + name.removeprefix(_CONTEXT) not in catalogue.hidden
+            },
+            frozenset(one for one in (*users, *own) if of_users + one not in catalogue.hidden),
+        )
 
     @classmethod
     def restrict_to(cls, names: Iterable[str]) -> "FacetReader":

@@ -85,7 +85,7 @@ def _meets(condition: Condition, rows: AttributeColumns, facts: Facts) -> Mask:
     operands = [value for each in condition.operands for value in _resolved(each, operator, facts)]
     if not operands:  # nothing is known of the current item
         return np.zeros(len(rows), np.bool_)
-    if condition.attribute.source is Source.INTERACTIONS:
+    if condition.attribute.source.is_of_events:
         assert facts.interactions is not None, "interactions are looked up before the evaluation"
         event_types = [_text(each).casefold() for each in operands]
         if ANY_EVENT_TYPE in event_types:
@@ -146,9 +146,15 @@ class Filtering:
     catalogue: Catalogue
     metadata: MetadataReader
 
-    def items(self, applied: AppliedFilter, item_ids: tuple[str, ...], query: Query) -> Mask:
-        """True for the model's items that pass, shape (items,)."""
-        return self._passing(applied, self.metadata.columns(item_ids, query.now), query)
+    def items(
+        self,
+        applied: AppliedFilter,
+        item_ids: tuple[str, ...],
+        query: Query,
+        subject: Subject = Subject.ITEM,
+    ) -> Mask:
+        """True for the model's items, or actions, that pass, shape (items,)."""
+        return self._passing(applied, self.metadata.columns(item_ids, query.now), query, subject)
 
     def listed(self, applied: AppliedFilter, item_ids: Iterable[str], query: Query) -> set[str]:
         """The ids that pass, inside or outside the model."""
@@ -182,16 +188,22 @@ class Filtering:
         passed = passing_rows(expression, rows, Facts(applied.values, interactions))
         return [ids[place] for place in np.flatnonzero(passed)]
 
-    def _passing(self, applied: AppliedFilter, rows: AttributeColumns, query: Query) -> Mask:
+    def _passing(
+        self,
+        applied: AppliedFilter,
+        rows: AttributeColumns,
+        query: Query,
+        subject: Subject = Subject.ITEM,
+    ) -> Mask:
         expression, visitor = applied.expression, query.visitor
         if expression is None:
             return np.ones(len(rows), np.bool_)
-        _check(expression, Subject.ITEM)
+        _check(expression, subject)
         user: Attributes = {}
         if visitor.user_id is not None and expression.speaks_of(Source.CURRENT_USER):
             user = {"USER_ID": visitor.user_id, **query.attributes(self.catalogue)}
         interactions = None
-        if expression.speaks_of(Source.INTERACTIONS):
+        if any(one.source.is_of_events for one in expression.attributes):
             found = (
                 (rows.position[item_id], event_type)
                 for item_id, event_type in self._interactions_of(visitor, query.at)

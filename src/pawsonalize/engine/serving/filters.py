@@ -36,6 +36,8 @@ _DATASETS = {
     Source.CURRENT_ITEM: DatasetType.ITEMS,
     Source.USERS: DatasetType.USERS,
     Source.CURRENT_USER: DatasetType.USERS,
+    Source.ACTIONS: DatasetType.ACTIONS,
+    Source.ACTION_INTERACTIONS: DatasetType.ACTION_INTERACTIONS,
 }
 
 
@@ -117,6 +119,8 @@ class Filters:
             case DatasetType.USERS:
                 rows = (user.attributes for user in islice(catalogue.users(), _ROWS_READ))
                 return any(name in row for row in rows)
+            case DatasetType.ACTIONS:
+                return False
             case _:  # every event has a type, and a filter uses nothing else of it
                 return True
 

@@ -146,6 +146,7 @@ class Runtime:
                 raise InvalidInput(message, field="itemId")
         context = self._context(served, query, about, animals)
         scores = subtract_dislikes(model.score_catalogue(context), context, item_ids)
+        scores = self._favoured(served, scores, item_ids, query)
         available = None if animals is None else animals > 0
         if about is not None and about in item_ids:
             available = np.ones(len(item_ids), np.bool_) if available is None else available
@@ -177,6 +178,7 @@ class Runtime:
         groups = list(dict.fromkeys(candidate.group_id for candidate in candidates))
         context = self._context(served, query, None, _one_of_each(served.model))
         scores = subtract_dislikes(served.model.score(context, groups), context, groups)
+        scores = self._favoured(served, scores, groups, query)
         reasons = known_reasons(served.model, context, groups) if query.explain else {}
         place_of = {group: place for place, group in enumerate(groups)}
         stand_for = np.array([place_of[each.group_id] for each in candidates], np.intp)
@@ -254,6 +256,23 @@ class Runtime:
         rest = explored(query.limit - len(promoted), others)
         chosen, is_promoted = spread(promoted.tolist(), rest, seed)
         return chosen, (promotion.name if each else None for each in is_promoted)
+
+    def _favoured(
+        self, served: Served, scores: Scores, item_ids: Sequence[str], query: Query
+    ) -> Scores:
+        """The scores, each times 1 ± the objective's share by the rank of its item's value."""
+        objective = served.version.objective
+        if objective is None or self.filtering is None:
+            return scores
+        rows = self.filtering.metadata.columns(served.model.item_ids, query.now)
+        values = rows.numbers(objective.attribute)
+        known = np.sort(values[~np.isnan(values)])
+        ranks = np.searchsorted(known, values) / max(len(known) - 1, 1)
+        ranks = np.append(np.where(np.isnan(values), 0.5, ranks), 0.5)  # unknown: in the middle
+        if item_ids != served.model.item_ids:
+            ranks = ranks[[rows.position.get(one, -1) for one in item_ids]]
+        weighed = scores * (1 + objective.share * (2 * ranks[: len(scores)] - 1))
+        return np.asarray(weighed * (scores.sum() / (weighed.sum() or 1.0)))
 
     def _filters(self) -> Filtering:
         assert self.filtering is not None, "queries with filters need a filtering"

@@ -227,6 +227,7 @@ class _Columns:
         *,
         digested: bool,
     ) -> None:
+        catalogue = catalogue.without(selection.without)
         self._catalogue, self._reader = catalogue, FacetReader.of(catalogue)
         self._as_of, self._selection = as_of, selection
         self._digested, self._meaning = digested, event_types.meaning

@@ -133,6 +133,7 @@ class SolutionVersions:
             recipe=trained.recipe,
             settings=trained.settings,
             selection=with_meanings(trained.selection, self.log.event_types),
+            objective=trained.objective,
             tuning=trained.tuning,
             cut=Cut(self.log.head(), as_of, self.catalogue.item_changes()),
             code_version=__version__,

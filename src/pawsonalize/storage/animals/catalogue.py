@@ -1,6 +1,7 @@
 """The items and users datasets, and their schemas."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import msgspec
@@ -46,6 +47,14 @@ class User:
 
 class Catalogue(GroupTables):
     """Items, users and schemas of one dataset group, and what was available in the default one."""
+
+    hidden: frozenset[str] = frozenset()
+
+    def without(self, columns: Iterable[str]) -> "Catalogue":
+        """The same, but that nothing learns from these columns, such as `Items.GENRE`."""
+        other = copy(self)
+        other.hidden = frozenset(columns)
+        return other
 
     def put_items(self, batch: Sequence[Item]) -> None:
         """Insert or replace, in one transaction."""
@@ -121,7 +130,12 @@ class Catalogue(GroupTables):
         """The schema of the dataset, or None."""
         of_dataset = (self._mine(schemas), schemas.c.dataset == dataset.value)
         fields = self._scalar(select(schemas.c.fields).where(*of_dataset))
-        return None if fields is None else Schema(dataset, _DECODE_FIELDS(fields))
+        if fields is None:
+            return None
+        known = _DECODE_FIELDS(fields)
+        return Schema(
+            dataset, tuple(one for one in known if f"{dataset}.{one.name}" not in self.hidden)
+        )
 
     def _put_all(self, table: Table, batch: Sequence[Item | User], *names: str) -> None:
         rows = [

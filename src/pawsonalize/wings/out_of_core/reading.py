@@ -177,6 +177,7 @@ class TableReading:
     ) -> Iterator[PartedCounts]:
         """The counts of a part of the log, to be used while the block runs."""
         with self._opened(purpose, log, catalogue, cut, progress) as (folder, source):
+            catalogue = catalogue.without(selection.without)
             given = (catalogue, log.event_types, folder, self.megabytes)
             yield PartedCounts(LogParts.of(source, selection, cut.as_of, *given))
 

@@ -87,6 +87,22 @@ GOLDENS = [
             ((Condition(Attribute(Source.USERS, "AGE"), Operator.LESS, (Parameter("AGE"),)),),),
         ),
     ),
+    (
+        'EXCLUDE ActionID WHERE Action_Interactions.EVENT_TYPE IN ("TAKEN")',
+        Clause(
+            Action.EXCLUDE,
+            Subject.ACTION,
+            (
+                (
+                    Condition(
+                        Attribute(Source.ACTION_INTERACTIONS, "EVENT_TYPE"),
+                        Operator.IN,
+                        ("TAKEN",),
+                    ),
+                ),
+            ),
+        ),
+    ),
 ]
 
 
@@ -144,7 +160,12 @@ def test_an_error_names_the_column_the_token_and_the_next_move(subtests: pytest.
     cases: list[tuple[str, str]] = [
         ("", "column 1, at the end: expected INCLUDE or EXCLUDE"),
         ("INCLUD ItemID", "column 1, at INCLUD: expected INCLUDE or EXCLUDE"),
-        ("INCLUDE ActionID WHERE", "column 9, at ActionID: expected ItemID or UserID"),
+        ("INCLUDE GroupID WHERE", "column 9, at GroupID: expected ItemID, UserID or ActionID"),
+        ("INCLUDE ActionID WHERE Items.A = 1", "column 24, .* Actions or of Action_Interactions"),
+        (
+            "INCLUDE ActionID WHERE Actions.A = 1 IF CurrentUser.B = 1",
+            "column 41, .*leave the IF out",
+        ),
         ("INCLUDE ItemID Items.A = 1", "column 16, at Items.A: expected WHERE"),
         ("INCLUDE ItemID WHERE A = 1", "column 22, at A: expected a field such as Items.GENRE"),
         ("INCLUDE ItemID WHERE Items.A LIKE 1", r"column 30, at LIKE: expected =, .* or IN"),

@@ -32,7 +32,7 @@ def test_every_error_is_as_shown(example: str, message: str) -> None:
 
 
 def test_there_are_examples_and_the_limits_are_the_codes() -> None:
-    assert len(EXAMPLES) == 7
+    assert len(EXAMPLES) == 9
     assert len(REFUSED) == 2
     for name, limit in (
         ("characters of an expression", MAX_LENGTH),

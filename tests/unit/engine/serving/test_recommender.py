@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,13 +25,13 @@ from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
 from pawsonalize.kinds.campaign_updates import Campaigns
 from pawsonalize.kinds.defaults import RERANKER
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import Cut, SolutionVersion
+from pawsonalize.kinds.solutions import Cut, Objective, SolutionVersion
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.data import Arrays, Scores, TrainingData
 from pawsonalize.storage.animals.animals import Animals, Availability
-from pawsonalize.storage.animals.catalogue import Catalogue
+from pawsonalize.storage.animals.catalogue import Catalogue, Item
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import Impression, Impressions
 from tests.animal_data import animal
@@ -394,6 +395,28 @@ def ids_of(answer: Answer) -> list[str]:
 
 
 CATS_BEST_FIRST = ["1-Cat-1-2", "1-Cat-1-1", "1-Cat-1-0"]
+
+
+def test_an_objective_favours_items_with_a_higher_value_as_far_as_it_may(
+    ask: Question, log: EventLog, catalogue: Catalogue
+) -> None:
+    prices = {"a": 1.0, "b": 9.0, "c": 5.0, "d": None}
+    catalogue.put_items([Item(name, {"PRICE": price}) for name, price in prices.items()])
+    filtering = Filtering(log, catalogue, MetadataReader(catalogue))
+    runtime = Runtime(log, ask.live, ask.impressions, filtering=filtering)
+    model = KnownWeights({"a": 0.3, "b": 0.2, "c": 0.25, "d": 0.25})
+    listed = [Candidate(name, name) for name in ("unknown", "b", "a")]
+    for share, best, order in (
+        (0.0, ["a", "c", "d", "b"], ["a", "b", "unknown"]),
+        (0.9, ["b", "c", "d", "a"], ["b", "a", "unknown"]),
+    ):
+        version = msgspec.structs.replace(VERSION, objective=Objective("PRICE", share))
+        ask.live._swap(Served(version, model))
+        answer = runtime.recommend(Query(ANYONE, T0, T0, limit=4))
+        assert ids_of(answer) == best
+        assert sum(item.score for item in answer.items) == pytest.approx(1)
+        ranked = runtime.rerank(Query(ANYONE, T0, T0), listed)
+        assert [item.item_id for item in ranked.items] == order
 
 
 def test_a_filter_is_applied_before_the_cut_so_that_nobody_is_missing(filtered: Runtime) -> None:

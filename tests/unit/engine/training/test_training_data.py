@@ -232,6 +232,22 @@ def test_facets_are_what_events_and_users_say_of_each_visitor(
     ]
 
 
+def test_columns_that_a_solution_leaves_out_are_not_there_to_learn_from(
+    log: EventLog, catalogue: Catalogue
+) -> None:
+    catalogue.put_schema(schema(DatasetType.ITEMS, ITEM_ID=True, GENRES=True, TITLE=True))
+    catalogue.put_schema(schema(DatasetType.USERS, USER_ID=True, GENDER=True))
+    catalogue.put_items([Item("m1", {"GENRES": "Crime", "TITLE": "Heat"})])
+    catalogue.put_users([User("ann", {"GENDER": "f", "KIDS": "yes"})])
+    log.append([event("1", user="ann", item="m1", properties='{"DEVICE": "mobile"}')])
+    left_out = ("Items.TITLE", "Users.GENDER", "Interactions.DEVICE")
+    selection = TrainingSelection(without=left_out)
+    data = training_data(log, catalogue, through=log.head(), as_of=T0 + 1000, selection=selection)
+    assert described(data) == [[("GENRES", "Crime")]]
+    assert facets(data) == [{"user.KIDS": "yes"}]
+    assert facets(read(log, catalogue))[0].keys() > facets(data)[0].keys()
+
+
 def test_the_distance_of_an_event_is_known_from_the_next_one_on(
     log: EventLog, catalogue: Catalogue
 ) -> None:
