@@ -168,10 +168,6 @@ class RowError:
 OnError = Callable[[RowError], None]
 
 
-def unreported(_error: RowError) -> None:
-    """For callers that want only the first errors of the report."""
-
-
 @dataclass(frozen=True, slots=True)
 class ImportReport:
     """The result of one file, with the first few errors; duplicates were imported before."""

@@ -193,18 +193,18 @@ class Ingest:
             raise InvalidInput(
                 f"a call takes {most} events, not {len(parts)}: split it", field="events"
             )
-        found = await self._in_thread(
-            partial(self._read, parts, received_at, dataset_group, unknown, check, whole)
+        read = partial(self.read, parts, received_at, dataset_group, unknown, check)
+        events, places, rejected, limit = await self._in_thread(
+            lambda: self._within_limits(*read(), len(parts), dataset_group, whole)
         )
         before_commit()
-        limit, rejected = found.limit, found.rejected
         flags: list[bool | None] = []
-        if found.events:
-            flags = await self._put(found.events, dataset_group, whole=whole)
-        warnings = await self._unknown(compress(found.events, flags))
+        if events:
+            flags = await self._put(events, dataset_group, whole=whole)
+        warnings = await self._unknown(compress(events, flags))
         if None in flags:  # the day was full when they were to be stored
             limit = self._limits.day_is_full(owning_group(dataset_group))
-            beyond = compress(found.places, (flag is None for flag in flags))
+            beyond = compress(places, (flag is None for flag in flags))
             rejected += [_over(place, limit) for place in beyond]
         if whole and limit is not None:
             raise limit
@@ -215,9 +215,11 @@ class Ingest:
     async def put(self, events: Sequence[Event]) -> None:
         """Store events of one dataset group, all or none; TooManyRequests above its limits."""
         group = owning_group(events[0].dataset_group)
-        found = await self._in_thread(partial(self._limits.room, group, len(events), whole=True))
-        if found.refusal is not None:
-            raise found.refusal
+        _, refusal = await self._in_thread(
+            partial(self._limits.room, group, len(events), whole=True)
+        )
+        if refusal is not None:
+            raise refusal
         flags = await self._put(events, group, whole=True)
         if None in flags:
             raise self._limits.day_is_full(group)
@@ -231,9 +233,12 @@ class Ingest:
         """A flag for each event: False if it was there before, None if it is beyond a limit."""
         unit = object() if whole else None
         stored = await self._writer.submit([(one, unit) for one in events], owning_group(group))
-        if self._raw_too_long is not None:
-            self._raw_too_long.note(compress(events, stored))
+        self._note_long(compress(events, stored))
         return stored
+
+    def _note_long(self, stored: Iterable[Event]) -> None:
+        if self._raw_too_long is not None:
+            self._raw_too_long.note(stored)
 
     def _commit(self, batch: Sequence[tuple[Event, object | None]]) -> list[bool | None]:
         groups = {owning_group(event.dataset_group) for event, _ in batch}
@@ -244,8 +249,7 @@ class Ingest:
     def put_here(self, events: Sequence[Event]) -> list[bool]:
         """Store many events in the caller's thread, without limits; False marks known ones."""
         stored = list(map(bool, self._take_in(events, DailyLimits({}, [None] * len(events)))))
-        if self._raw_too_long is not None:
-            self._raw_too_long.note(compress(events, stored))
+        self._note_long(compress(events, stored))
         types = self._unknown_types
         if types is not None and (unknown := types.among(compress(events, stored))):
             types.note(unknown)
@@ -263,25 +267,18 @@ class Ingest:
         """Store what waits, and stop."""
         self._writer.close()
 
-    def _read(
-        self,
-        parts: Sequence[Part],
-        received_at: int,
-        dataset_group: str,
-        unknown: UnknownFields | None,
-        check: EventCheck | None,
-        whole: bool,
-    ) -> "_Read":
-        events, rejected = self.read(parts, received_at, dataset_group, unknown, check)
+    def _within_limits(
+        self, events: list[Event], rejected: list[Rejection], sent: int, group: str, whole: bool
+    ) -> tuple[list[Event], list[int], list[Rejection], TooManyRequests | None]:
+        """The events that may be stored, their places in the call, all rejections and the limit."""
         bad = {one.index for one in rejected}
-        places = [place for place in range(len(parts)) if place not in bad]
+        places = [place for place in range(sent) if place not in bad]
         if not events:
-            return _Read(events, places, rejected)
-        room = self._limits.room(owning_group(dataset_group), len(events), whole=whole)
-        there, refusal = room.events, room.refusal
+            return events, places, rejected, None
+        room, refusal = self._limits.room(owning_group(group), len(events), whole=whole)
         if refusal is not None:
-            rejected += [_over(place, refusal) for place in places[there:]]
-        return _Read(events[:there], places[:there], rejected, refusal)
+            rejected += [_over(place, refusal) for place in places[room:]]
+        return events[:room], places[:room], rejected, refusal
 
     def read(
         self,
@@ -304,16 +301,6 @@ class Ingest:
             except (InvalidInput, Forbidden) as error:
                 rejected.append(Rejection(index, error.code, error.message, error.field))
         return events, rejected
-
-
-@dataclass(slots=True)
-class _Read:
-    """Events that may be stored, with their places in the call, and those that may not."""
-
-    events: list[Event]
-    places: list[int]
-    rejected: list[Rejection]
-    limit: TooManyRequests | None = None
 
 
 def _over(place: int, limit: TooManyRequests) -> Rejection:

@@ -18,7 +18,6 @@ from pawsonalize.engine.ingest.csv_files import (
     OnError,
     RowError,
     TextForm,
-    unreported,
 )
 from pawsonalize.engine.ingest.csv_rows import (
     IMPORTED,
@@ -58,7 +57,7 @@ def load_rows(
     *,
     chunk_rows: int = CHUNK_ROWS,
     size: int = 0,
-    on_error: OnError = unreported,
+    on_error: OnError = lambda _: None,
     on_progress: Progress = silent,
 ) -> ImportReport:
     """Store what converts, in the file's order; `store` tells how many were new, if not all."""

@@ -61,19 +61,24 @@ _CLOUD_EVENT = msgspec.json.Decoder(CloudEvent)
 
 
 @dataclass(frozen=True, slots=True)
-class HandedOn:
-    """A record that a function or a delivery stream hands on."""
+class Origin:
+    """Fields of a wrapping that hold for the events in it which lack them."""
 
-    data: str
-    is_text: bool = False
-    """True if the data is text; it is base64 otherwise."""
-    place: str | None = None
-    """Permanent place of origin: the same whenever the event is handed on again."""
-    arrived_at: str | float | None = None
-    """When the stream or queue took it."""
+    event_id: str | None = None
+    """An id that the same event has whenever it is handed on again."""
+    sent_at: str | float | None = None
+    """When it happened, or came in first; anything that `parse_moment` reads."""
+
+    def within(self, place: int | str) -> "Origin":
+        """That of one of several events."""
+        return self if self.event_id is None else replace(self, event_id=f"{self.event_id}/{place}")
 
 
-def records_of(text: bytes | Raw) -> list[HandedOn]:
+_Record = tuple[str, bool, Origin]
+"""Data that a function or a delivery stream hands on; True if it is text, and not base64 of it."""
+
+
+def _records_of(text: bytes | Raw) -> list[_Record]:
     """The records of a Lambda or Firehose document; InvalidInput if it is of neither shape."""
     document = read_json(text)
     try:
@@ -82,9 +87,8 @@ def records_of(text: bytes | Raw) -> list[HandedOn]:
         records = document["records"]
         if isinstance(records, dict):
             return [
-                HandedOn(
-                    _checked_text(one["value"]),
-                    False,
+                _record(
+                    one["value"],
                     f"{one['topic']}/{one['partition']}/{one['offset']}",
                     one.get("timestamp"),
                 )
@@ -101,55 +105,37 @@ def records_of(text: bytes | Raw) -> list[HandedOn]:
         ) from error
 
 
-def _of_lambda(record: dict[str, Any]) -> HandedOn:
+def _of_lambda(record: dict[str, Any]) -> _Record:
     if "kinesis" not in record:  # from a queue
         sent = record.get("attributes", {}).get("SentTimestamp")
         moment = int(sent) if isinstance(sent, str) and sent.isdigit() else None
-        return HandedOn(_checked_text(record["body"]), True, record.get("messageId"), moment)
+        return _record(record["body"], record.get("messageId"), moment, is_text=True)
     kinesis = record["kinesis"]
     stream = str(record.get("eventSourceARN", "")).rpartition("/")[2]
     shard = str(record.get("eventID", "")).partition(":")[0]
     place = f"{stream}/{shard}/{kinesis['sequenceNumber']}" if stream and shard else None
-    return HandedOn(
-        _checked_text(kinesis["data"]), False, place, kinesis.get("approximateArrivalTimestamp")
-    )
+    return _record(kinesis["data"], place, kinesis.get("approximateArrivalTimestamp"))
 
 
-def _of_firehose(record: dict[str, Any], request: str | None, place: int) -> HandedOn:
+def _of_firehose(record: dict[str, Any], request: str | None, place: int) -> _Record:
     source = record.get("kinesisRecordMetadata", {})
     if source.get("shardId") and source.get("sequenceNumber"):
         found: str | None = f"{source['shardId']}/{source['sequenceNumber']}"
     else:
         found = record.get("recordId") or (f"{request}/{place}" if request else None)
-    return HandedOn(
-        _checked_text(record["data"]), False, found, record.get("approximateArrivalTimestamp")
-    )
+    return _record(record["data"], found, record.get("approximateArrivalTimestamp"))
 
 
-def _checked_text(value: object) -> str:
-    if not isinstance(value, str):
+def _record(data: object, event_id: str | None, at: Any, *, is_text: bool = False) -> _Record:
+    if not isinstance(data, str):
         raise TypeError
-    return value
+    return data, is_text, Origin(event_id, at)
 
 
 _DEEPEST = 6
 _OF_ENVELOPES = {"data", "partitionkey"}
 
 Text = bytes | Raw
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Fields of a wrapping that hold for the events in it which lack them."""
-
-    event_id: str | None = None
-    """An id that the same event has whenever it is handed on again."""
-    sent_at: str | float | None = None
-    """When it happened, or came in first; anything that `parse_moment` reads."""
-
-    def within(self, place: int | str) -> "Origin":
-        """That of one of several events."""
-        return self if self.event_id is None else replace(self, event_id=f"{self.event_id}/{place}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +248,7 @@ class _Unpacking:
                 check_fields(WRAPPED, text, self.unknown)
                 return list(self._each(peek.events, origin, depth))
             if peek.lambda_records is not UNSET or peek.records is not UNSET:
-                return list(self._handed_on(records_of(text), depth))
+                return list(self._handed_on(_records_of(text), depth))
         return [Payload(text, raw, origin)]
 
     def _of_cloud_event(self, text: Text, raw: Text, outer: Origin, depth: int) -> list[Part]:
@@ -276,15 +262,14 @@ class _Unpacking:
         is_object = bytes(found.data)[:1] == b"{"
         return self.parts(found.data, raw if is_object else found.data, own, depth + 1)
 
-    def _handed_on(self, records: Iterable[HandedOn], depth: int) -> Iterator[Part]:
-        for one in records:
-            origin = Origin(one.place, one.arrived_at)
+    def _handed_on(self, records: Iterable[_Record], depth: int) -> Iterator[Part]:
+        for data, is_text, origin in records:
+            text = data.encode()
             try:
-                text = one.data.encode()
-                plain = text if one.is_text else _from_base64(text)
+                plain = text if is_text else _from_base64(text)
                 yield from self.parts(plain, plain, origin, depth + 1)
             except InvalidInput as error:
-                yield Unreadable(one.data.encode(), error, origin)
+                yield Unreadable(text, error, origin)
 
 
 def _from_base64(text: bytes) -> bytes:

@@ -18,13 +18,8 @@ from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
 from pawsonalize.kinds.problems import Problems
 
-
-@dataclass(frozen=True, slots=True)
-class Room:
-    """Number of events there is room for, and why for no more."""
-
-    events: int
-    refusal: TooManyRequests | None = None
+Room = tuple[int, TooManyRequests | None]
+"""Number of events there is room for, and why for no more."""
 
 
 class EventLimits:
@@ -52,9 +47,9 @@ class EventLimits:
                 " has them: go on when some have left the table (event_days), or ask whoever runs"
                 " this service for more"
             )
-            return Room(0, TooManyRequests(message, retry_after=HOUR // SECOND))
+            return 0, TooManyRequests(message, retry_after=HOUR // SECOND)
         if limits.events_per_minute is None:
-            return Room(events)
+            return events, None
         return self._this_minute(group, events, limits.events_per_minute, whole)
 
     def _this_minute(self, group: str, events: int, most: int, whole: bool) -> Room:
@@ -67,13 +62,13 @@ class EventLimits:
         if free:
             self._limiter.hit(rate, group, cost=free)
         if free == events:
-            return Room(events)
+            return events, None
         seconds = max(math.ceil(window.reset_time - self._now() / SECOND), 1)
         message = (
             f"dataset group {group} takes {most:,} events a minute (events_per_minute): send"
             f" the others again in {seconds} s"
         )
-        return Room(free, TooManyRequests(message, retry_after=seconds))
+        return free, TooManyRequests(message, retry_after=seconds)
 
     def daily(self, groups: Iterable[str]) -> dict[str, int]:
         """Return how many new events each dataset group may store a day, if that is limited."""

@@ -1,7 +1,7 @@
 """Takes erased visitors out of the archive, object by object."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import msgspec
@@ -114,15 +114,6 @@ class VisitorObjects(Protocol):
         """Clean the objects that hold one of the visitors, by hashes, or have changed."""
 
 
-@dataclass(slots=True)
-class _Found:
-    """Result of one pass through the archive."""
-
-    troubles: list[Trouble] = field(default_factory=list)
-    is_over: bool = True
-    """True if no object changed or vanished meanwhile."""
-
-
 @dataclass(frozen=True, slots=True)
 class ErasedArchive:
     """The archive, as it is to be: without the events that erasures cover."""
@@ -157,11 +148,12 @@ class ErasedArchive:
     def erase(self, visitors: Collection[str], watch: Watch = ignore_progress) -> list[Trouble]:
         """Clean the objects that hold one of the visitors, by hashes; returns what is damaged."""
         # Again: what an object held may have been joined into another one before it was cleaned.
-        while not (found := self._look_through(visitors, watch)).is_over:
+        while (troubles := self._look_through(visitors, watch)) is None:
             pass
-        return found.troubles
+        return troubles
 
-    def _look_through(self, visitors: Collection[str], watch: Watch) -> _Found:
+    def _look_through(self, visitors: Collection[str], watch: Watch) -> list[Trouble] | None:
+        """Clean the objects once; None if an object changed or vanished meanwhile."""
         listed = dict(self.objects.sizes())
         known = self.index.sizes()
         self.index.forget(known.keys() - listed.keys())
@@ -171,24 +163,24 @@ class ErasedArchive:
             ObjectName.parse(key) for key in sorted(changed | self.index.objects_holding(visitors))
         ]
         segments = {one.key: one for one in self.ledger.segments()}
-        found, looked_through = _Found(), list[IndexedObject]()
+        troubles, looked_through, is_over = list[Trouble](), list[IndexedObject](), True
         for name in names:
             if name is None or name.key not in listed:
                 continue
             try:
                 now = self._clean(name, segments.get(name.key), watch)
-                found.is_over &= now.size == listed[name.key]
+                is_over &= now.size == listed[name.key]
                 looked_through.append(now)
             except NotFound:
-                found.is_over = False
+                is_over = False
             except CorruptArtefact as error:
                 next_move = "bring the object back from a copy, or delete it"
-                found.troubles.append(Trouble(name.key, f"{error.message}: {next_move}"))
+                troubles.append(Trouble(name.key, f"{error.message}: {next_move}"))
             if len(looked_through) == _INDEXED_AT_ONCE:
                 self.index.put(looked_through)
                 looked_through.clear()
         self.index.put(looked_through)
-        return found
+        return troubles if is_over else None
 
     def _clean(self, name: ObjectName, segment: Segment | None, watch: Watch) -> IndexedObject:
         data = self.objects.get(name.key)
