@@ -10,11 +10,11 @@ from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.events import USER, visitor_digest
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.ingest.refusals import HTTP
-from pawsonalize.engine.upkeep.erased_archive import NamedVisitors
+from pawsonalize.engine.upkeep.erased_archive import NamedErasure
 from pawsonalize.engine.upkeep.verification import verify
 from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup
+from pawsonalize.storage.erasures import ErasedLookup, ErasedNames, Erasure
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.wings.dead_letters.archived_letters import (
     ArchivedLetters,
@@ -156,8 +156,8 @@ def test_an_object_of_nobody_else_is_deleted(world: World) -> None:
     assert world.ids() == []
 
 
-def ann(*, noted_at: int = NOW, group: str = GROUP) -> list[NamedVisitors]:
-    return [NamedVisitors(group, noted_at, ("ann",))]
+def ann(*, noted_at: int = NOW, group: str = GROUP) -> list[NamedErasure]:
+    return [NamedErasure(Erasure("e", group, noted_at, 0), ErasedNames(("ann",)))]
 
 
 def test_an_erasure_takes_letters_out_of_the_archive_by_hash_and_by_name(world: World) -> None:

@@ -144,6 +144,11 @@ class ErasedNames:
     users: tuple[str, ...] = ()
     sessions: tuple[str, ...] = ()
 
+    @property
+    def all(self) -> tuple[str, ...]:
+        """The names of both."""
+        return self.users + self.sessions
+
 
 _DECODE_TROUBLES = msgspec.json.Decoder(tuple[Trouble, ...]).decode
 

@@ -16,8 +16,7 @@ from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import owning_group, visitor_key
 from pawsonalize.engine.serving.facets import FacetReader, as_properties
 from pawsonalize.engine.serving.served import RefreshedArtefacts, RefreshedCounts
-from pawsonalize.engine.upkeep.erased_archive import Watch
-from pawsonalize.engine.upkeep.erasing import NamedErasure
+from pawsonalize.engine.upkeep.erased_archive import NamedErasure, Watch
 from pawsonalize.kinds.job_table import Progress, silent
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution, SolutionVersion

@@ -18,7 +18,7 @@ from pawsonalize.domain.errors import Conflict, InvalidInput, NoSuchBucket, NotF
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.engine.ingest.csv_files import CsvRow, CsvTable
 from pawsonalize.engine.ingest.job_files import CSV, JSON_LINES, Sources
-from pawsonalize.engine.upkeep.erasing import NamedErasure
+from pawsonalize.engine.upkeep.erased_archive import NamedErasure
 from pawsonalize.kinds.datasets import DatasetImportJob
 from pawsonalize.kinds.jobs import (
     BatchInferenceJob,
@@ -46,7 +46,7 @@ class VisitorFiles:
 
     def find(self, one: NamedErasure) -> Iterator[str]:
         """Files in which a name stands, and the buckets that jobs name, which are not read."""
-        names = {name.encode() for name in (*one.names.users, *one.names.sessions)}
+        names = {name.encode() for name in one.names.all}
         for folder in self.folders if names else ():
             for path in _files(folder):
                 if _holds(path, names):

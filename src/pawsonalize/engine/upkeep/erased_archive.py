@@ -11,7 +11,7 @@ from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent, digests_of, owning_group
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, decode, digest, encode
 from pawsonalize.storage.archive_ledger import ArchiveIndex, ArchiveLedger, IndexedObject, Segment
-from pawsonalize.storage.erasures import ErasedLookup, ErasureTable, Trouble
+from pawsonalize.storage.erasures import ErasedLookup, ErasedNames, Erasure, ErasureTable, Trouble
 
 _FOLDER = "erasures"
 _ENDING = ".json"
@@ -94,12 +94,11 @@ def ignore_progress(_done: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class NamedVisitors:
-    """Visitors of a dataset group whose names are known, and when they were noted for erasure."""
+class NamedErasure:
+    """An erasure and the names it is about."""
 
-    dataset_group: str
-    noted_at: int
-    names: tuple[str, ...]
+    erasure: Erasure
+    names: ErasedNames
 
 
 class VisitorObjects(Protocol):
@@ -108,7 +107,7 @@ class VisitorObjects(Protocol):
     def erase(
         self,
         visitors: Collection[str],
-        named: Sequence[NamedVisitors] = (),
+        named: Sequence[NamedErasure] = (),
         watch: Watch = ignore_progress,
     ) -> list[Trouble]:
         """Clean the objects that hold one of the visitors, by hashes, or have changed."""

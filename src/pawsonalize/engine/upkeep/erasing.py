@@ -14,7 +14,7 @@ from pawsonalize.engine.upkeep.erased_archive import (
     ErasedArchive,
     ErasureNote,
     ErasureNotes,
-    NamedVisitors,
+    NamedErasure,
     VisitorObjects,
     Watch,
     ignore_progress,
@@ -23,7 +23,7 @@ from pawsonalize.engine.upkeep.erased_archive import (
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.resource import new_resource_name
-from pawsonalize.storage.erasures import STEPS, ErasedNames, Erasure, ErasureTable, Trouble
+from pawsonalize.storage.erasures import STEPS, Erasure, ErasureTable, Trouble
 from pawsonalize.storage.visitor_rows import VisitorRows
 
 _AT_ONCE = 100
@@ -36,14 +36,6 @@ _BEFORE_ANSWERS: Final = ("note", "tables")
 _NEED_NAMES: Final = ("tables", "models", "files")
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class NamedErasure:
-    """An erasure and the names it is about."""
-
-    erasure: Erasure
-    names: ErasedNames
 
 
 Purge = Callable[[Sequence[NamedErasure], Watch], Iterable[Trouble]]
@@ -210,8 +202,7 @@ class Erasing:
         """The names about to be forgotten; None if some were forgotten and may yet remain."""
         if any(one.has_done("names") and not one.has_done("remains") for one in claimed):
             return None
-        names = (self.table.names(one.erasure_id) for one in due)
-        return {name for found in names for name in (*found.users, *found.sessions)}
+        return {name for one in due for name in self.table.names(one.erasure_id).all}
 
     def _try(self, step: str, due: Sequence[Erasure], forgotten: set[str] | None) -> list[Trouble]:
         """Do a step and mark it as done; or why it is not."""
@@ -266,11 +257,7 @@ class Erasing:
 
     def _erase_archived(self, due: Sequence[Erasure]) -> Iterable[Trouble]:
         visitors = frozenset[str]().union(*(self.table.visitors(one.erasure_id) for one in due))
-        named = [
-            NamedVisitors(one.erasure.dataset_group, one.erasure.noted_at, names)
-            for one in self._named(due)
-            if (names := (*one.names.users, *one.names.sessions))
-        ]
+        named = [one for one in self._named(due) if one.names.all]
         yield from self._steps.archive.erase(visitors, self._watch)
         for one in self._steps.wings:
             yield from one.erase(visitors, named, self._watch)

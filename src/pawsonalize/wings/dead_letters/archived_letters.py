@@ -19,10 +19,10 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact, InvalidInput, NotFound
 from pawsonalize.domain.events import owning_group
 from pawsonalize.engine.upkeep.archived_rows import ObjectName, hour_of
-from pawsonalize.engine.upkeep.erased_archive import NamedVisitors, Watch, ignore_progress
+from pawsonalize.engine.upkeep.erased_archive import NamedErasure, Watch, ignore_progress
 from pawsonalize.storage.archive_ledger import ArchiveIndex, IndexedObject
 from pawsonalize.storage.database import Database
-from pawsonalize.storage.erasures import ErasedLookup, Trouble
+from pawsonalize.storage.erasures import ErasedLookup, Erasure, Trouble
 from pawsonalize.wings.dead_letters.dead_letters import OF_A_LETTER, letter_of
 from pawsonalize.wings.dead_letters.letters import (
     DeadLetter,
@@ -134,7 +134,7 @@ class ArchivedLetters:
     def erase(
         self,
         visitors: Collection[str],
-        named: Sequence[NamedVisitors] = (),
+        named: Sequence[NamedErasure] = (),
         watch: Watch = ignore_progress,
     ) -> list[Trouble]:
         """See `VisitorObjects.erase`. With visitors whose names are known, every object is read."""
@@ -144,7 +144,7 @@ class ArchivedLetters:
         wanted |= self.index.objects_holding(visitors) & listed.keys()
         if named:
             wanted = set(listed)
-        names = [(one, Mentions(one.names)) for one in named]
+        names = [(one.erasure, Mentions(one.names.all)) for one in named]
         troubles, clean = list[Trouble](), list[IndexedObject]()
         for key in sorted(wanted):
             try:
@@ -159,7 +159,7 @@ class ArchivedLetters:
         return troubles
 
     def _clean(
-        self, key: str, named: Sequence[tuple[NamedVisitors, Mentions]], watch: Watch
+        self, key: str, named: Sequence[tuple[Erasure, Mentions]], watch: Watch
     ) -> list[IndexedObject]:
         try:
             data = self.objects.get(key)

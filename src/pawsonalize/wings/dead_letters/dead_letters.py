@@ -243,7 +243,7 @@ class VisitorLetters:
         mine = select(who.visitor).where(who.erasure_id == erasure.erasure_id)
         with self._database.reading() as connection:
             wanted = {bytes.fromhex(one) for one in connection.scalars(mine)}
-        mentions = Mentions((*names.users, *names.sessions))
+        mentions = Mentions(names.all)
         for rows in _pages(self._database, groups):
             found = [
                 row["letter_id"]

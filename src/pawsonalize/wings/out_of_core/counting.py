@@ -13,8 +13,8 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import CorruptArtefact, NotFound
 from pawsonalize.domain.events import owning_group
 from pawsonalize.engine.serving.facets import FacetReader
-from pawsonalize.engine.upkeep.erased_archive import Watch
-from pawsonalize.engine.upkeep.erasing import NamedErasure, Purge
+from pawsonalize.engine.upkeep.erased_archive import NamedErasure, Watch
+from pawsonalize.engine.upkeep.erasing import Purge
 from pawsonalize.settings import Settings
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedLookup, Trouble

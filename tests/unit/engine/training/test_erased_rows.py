@@ -16,8 +16,7 @@ from pawsonalize.engine.training.kept_rows import VISITORS, ErasedRows, KeptRows
 from pawsonalize.engine.training.refresh import CountRefresher
 from pawsonalize.engine.training.trainer import Trainer
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.engine.upkeep.erased_archive import ignore_progress
-from pawsonalize.engine.upkeep.erasing import NamedErasure
+from pawsonalize.engine.upkeep.erased_archive import NamedErasure, ignore_progress
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status
 from pawsonalize.kinds.solutions import SolutionVersion

@@ -9,7 +9,7 @@ import pytest
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep.deletions import VisitorFiles
-from pawsonalize.engine.upkeep.erasing import NamedErasure
+from pawsonalize.engine.upkeep.erased_archive import NamedErasure
 from pawsonalize.kinds.jobs import DatasetExportJob
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status
