@@ -165,6 +165,7 @@ def flag(value: FormAnswer, field: str) -> bool | None:
 def number(value: Amount, field: str, low: float, high: float) -> float | None:
     """A number between two bounds, perhaps with the sign of a currency; None for an empty text."""
     if isinstance(value, str):
+        # `1,200` has a thousands separator, `12,50` a decimal comma.
         digits = re.sub(r",(?=\d{3}(\D|$))", "", value.strip(" $€£")).replace(",", ".")
         try:
             value = None if says_nothing(digits) else float(digits)

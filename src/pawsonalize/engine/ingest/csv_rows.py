@@ -164,7 +164,7 @@ def read_created_at(text: str) -> int | None:
     return moment
 
 
-IMPORTED = "import-"  # how the ids of imported events begin
+IMPORTED = "import-"  # every id of an imported event begins so
 _KNOWN = (
     "USER_ID",
     "ITEM_ID",

@@ -54,7 +54,7 @@ def _most_like(name: str, known: tuple[str, ...]) -> str | None:
 
 
 def _slips(name: str, known: str) -> int | None:
-    """By how many typing errors the names differ; None if too many to mean the same."""
+    """Number of typing errors between the names; None if too many to mean the same."""
     given, right, most = _words(name), _words(known), 2
     if len(given) != len(right):
         given, right, most = [bare(name)], [bare(known)], 1

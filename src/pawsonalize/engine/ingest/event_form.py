@@ -185,7 +185,7 @@ def _item(
 
 
 def read_sent_at(value: object, received_at: int) -> int:
-    """When the event happened: at the latest, and if not sent, `received_at`."""
+    """The moment of the event: at the latest, and if not sent, `received_at`."""
     if value is None:
         return received_at
     sent_at = parse_moment(value, "sentAt")

@@ -36,7 +36,7 @@ from pawsonalize.storage.events.group_usage import DailyLimits
 
 log = structlog.get_logger()
 
-_MOST_NAMES = 20
+_MOST_NAMES = 20  # each is a label of a metric for good, and senders may make up any number
 _LONGEST_NAME = 64
 OTHERS = "other types"
 

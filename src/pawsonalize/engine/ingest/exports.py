@@ -21,7 +21,7 @@ from pawsonalize.kinds.jobs import DatasetExportJob, IngestionMode
 from pawsonalize.storage.animals.catalogue import Item
 from pawsonalize.storage.events.event_log import EventLog
 
-_PAGE = 10_000
+_PAGE = 10_000  # events in memory at a time
 _OF_EVENTS = (DatasetType.INTERACTIONS, DatasetType.ACTION_INTERACTIONS)
 Row = Mapping[str, str | float | None]
 

@@ -10,6 +10,7 @@ from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import HistoryQuery, Position
 
 MAX_PAGE = 500
+# Milliseconds and an offset: no more digits than fit into 64 bits.
 _CURSOR = re.compile(r"(\d{1,15})\.(\d{1,18})")
 
 

@@ -45,8 +45,8 @@ from pawsonalize.kinds.resource import Status, moved, new_resource_name
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 
-_ERRORS_KEPT = 20
-CHUNK_ROWS = 10_000
+_ERRORS_KEPT = 20  # by report: if every row is wrong, the first few say why
+CHUNK_ROWS = 10_000  # in one transaction, for which events that are sent wait
 
 
 def load_rows(

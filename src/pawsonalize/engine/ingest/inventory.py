@@ -86,7 +86,7 @@ class Inventory:
         def change(known: Mapping[str, Animal]) -> Iterable[Animal]:
             for animal in known.values():
                 if animal.status not in LEFT:
-                    moment = max(now, animal.status_at)
+                    moment = max(now, animal.status_at)  # another server's clock may be ahead
                     removed.append(_with(animal, (AnimalStatus.REMOVED,), moment))
             return removed
 

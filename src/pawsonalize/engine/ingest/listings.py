@@ -1,4 +1,4 @@
-"""From a listing of an animal and its stay to its record."""
+"""Reads listings of animals and their stays into records."""
 
 import re
 from collections.abc import Iterator, Sequence

@@ -12,6 +12,7 @@ import msgspec.inspect as mi
 
 from pawsonalize.domain.errors import InvalidInput
 
+# A step of a path in an error of msgspec, where `[...]` is any key of a map.
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 
 
@@ -85,7 +86,7 @@ _PATH = re.compile(r"^(?P<what>.*) - at `\$(?P<path>[^`]*)`$", re.DOTALL)
 _MISSING = re.compile(r"missing required field `([^`]+)`")
 _MAX_SHOWN = 40
 _KINDS: tuple[tuple[type, str], ...] = (
-    (bool, "{}"),
+    (bool, "{}"),  # before whole numbers, which it is to Python
     (str, "text"),
     (list, "a list"),
     (dict, "an object"),

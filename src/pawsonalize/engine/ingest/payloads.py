@@ -67,7 +67,7 @@ class Origin:
     event_id: str | None = None
     """An id that the same event has whenever it is handed on again."""
     sent_at: str | float | None = None
-    """When it happened, or came in first; anything that `parse_moment` reads."""
+    """The moment when it happened, or came in first: anything that `parse_moment` reads."""
 
     def within(self, place: int | str) -> "Origin":
         """That of one of several events."""

@@ -53,7 +53,7 @@ class EventLimits:
         return self._this_minute(group, events, limits.events_per_minute, whole)
 
     def _this_minute(self, group: str, events: int, most: int, whole: bool) -> Room:
-        # This process's share, and at least one.
+        # Processes count apart, so each has its share, and at least one.
         rate = RateLimitItemPerMinute(max(most // self._processes, 1 if most else 0))
         window = self._limiter.get_window_stats(rate, group)
         free = max(min(window.remaining, events), 0)
@@ -151,7 +151,7 @@ class RefusedInput:
     dataset_group: str
     """The dataset group that it was to go into."""
     at: int
-    """When it came in, in milliseconds since 1970."""
+    """The moment when it came in, in milliseconds since 1970."""
     raw: bytes
     code: str
     """The reason for machines."""

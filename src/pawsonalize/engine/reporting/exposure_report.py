@@ -24,7 +24,7 @@ NEXT_MOVE = (
     " answer was asked for (docs/how-to/show-animals.md)"
 )
 _EVENTS = 5_000  # of the newest, and those of them with animals
-_PAGES = 10_000
+_PAGES = 10_000  # from the oldest of those events on; events after the last one are not judged
 _NEWEST = 7 * DAY  # imports bring older events, which came from no page of ours
 _FEW_EVENTS, _FEW_PAGES = 200, 50  # fewer say too little
 _NEARLY_NONE = 0.05

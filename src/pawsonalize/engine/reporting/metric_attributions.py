@@ -191,6 +191,7 @@ class MetricAttributions:
             return
         measured = self.measuring.measured(attribution, attribution.reported, head)
         if measured:
+            # By offset and padded, so that names are in the order of time.
             name = f"{attribution.name}/metrics-{attribution.reported + 1:020d}.csv"
             text = io.StringIO(newline="")
             csv.writer(text).writerows([_HEADER, *measured])

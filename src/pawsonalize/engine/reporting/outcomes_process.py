@@ -168,7 +168,7 @@ class OutcomesProcesses:
                 child = subprocess.Popen(  # noqa: S603 - the service's own command
                     [*self.command, *arguments],
                     env=self.environment,
-                    stdin=subprocess.PIPE,
+                    stdin=subprocess.PIPE,  # it closes with this process, however that ends
                     stdout=subprocess.PIPE,
                 )
             except OSError as error:

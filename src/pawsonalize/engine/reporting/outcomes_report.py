@@ -209,6 +209,7 @@ def report_outcomes(
             index.add(answer, answer.user_id or users.get(session or "", session))
     for outcome, cause in attribute(season.outcomes, index, order.within_days * DAY):
         tally.outcome(outcome, cause)
+    # A session without an answer counts for the total, and for the policy of no answer.
     visited = sources.outcomes.sessions(order.since, order.until)
     tally.sessions[Policy.NONE] = visited - tally.sessions[_ALL]
     tally.sessions[_ALL] |= visited

@@ -158,7 +158,7 @@ class Recommenders:
 
     def _serve(self, recommender: Recommender, version: SolutionVersion, now: int) -> None:
         name = recommender.served_by
-        if recommender.status is Status.CREATE_PENDING:  # who began the training died
+        if recommender.status is Status.CREATE_PENDING:  # the server that began the training died
             recommender = self.registry.update(moved(recommender, Status.CREATE_IN_PROGRESS), now)
         campaign = self.campaigns.find(name)
         if campaign is None:

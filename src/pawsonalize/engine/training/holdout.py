@@ -78,7 +78,7 @@ def positions(items: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 MAX_QUESTIONS = 2_000
 """More test users are sampled: the intervals are narrow by then, and it takes seconds."""
-_TIME_SHARE = 0.9
+_TIME_SHARE = 0.9  # as in the other split, which holds out the newest tenth of test users' events
 
 
 class SplitName(StrEnum):
@@ -139,7 +139,7 @@ class Holdout:
 
 
 def item_births(data: TrainingData, catalogue: Catalogue) -> NDArray[np.int64]:
-    """When each item existed at the latest: the earlier of its creation and its first event."""
+    """The moment by which each item existed: the earlier of its creation and its first event."""
     created = {item.item_id: item.created_at for item in catalogue.items()}
     never = np.iinfo(np.int64).max
     creations = [created.get(item) for item in data.item_ids]

@@ -117,6 +117,7 @@ class TrainingProcesses:
             pid = holder(self._leases.lock(lease))
             if pid is not None:
                 with suppress(ProcessLookupError):
+                    # The group, since a training may have started processes of its own.
                     os.killpg(pid, signal.SIGKILL)
             if time.monotonic() > deadline:
                 raise StorageUnavailable(f"the training of {name} does not end: process {pid}")

@@ -52,7 +52,7 @@ class TrainingQueue:
         self.start_waiting(now)
 
 
-_FIRST_AFTER = 10 * SECOND  # who trains a new solution at once by themselves needs no first one
+_FIRST_AFTER = 10 * SECOND  # one that you train at once by hand needs no first training
 
 logger = structlog.get_logger()  # `log` is the events'
 

@@ -1,4 +1,4 @@
-"""From the tables to the model of choices: what was shown, and what visitors made of it."""
+"""Learns the model of choices from the tables: pages that were shown, and what visitors opened."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,7 +93,7 @@ class _Joined:
     def __init__(self, stored: Sequence[Impression]) -> None:
         self.shown = ShownPages()
         self.opened: dict[str, dict[int, bool]] = {}
-        """By page: the places that were opened, and whether the animal was asked for."""
+        """Places that were opened, by page: True if the animal there was asked for."""
         self._coming = deque(stored)
         self._pages: list[Impression] = []
         self._suspects = Suspects(_VISITORS)

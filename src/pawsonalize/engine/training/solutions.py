@@ -199,7 +199,7 @@ def ranges_of(tuning: Tuning, trained: Solution | SolutionVersion) -> dict[str, 
     """The ranges that the tuning names, else the recipe's own; InvalidInput if there is no such."""
     kind = recipe_named(trained.recipe).settings
     weighed = {f"{event.event_type}_weight" for event in trained.selection.events}
-    if not tuning.ranges:  # what you have set stays
+    if not tuning.ranges:  # a setting that you chose stays
         own = tunable(kind)
         return {name: own[name] for name in own if name not in {*trained.settings, *weighed}}
     numbers = {field.name for field in fields(kind) if field.type is not bool}

@@ -1,4 +1,4 @@
-"""From the log and the catalogue to the columns that recipes train on."""
+"""Reads the log and the catalogue into the columns that recipes train on."""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -91,7 +91,7 @@ def event_facet_columns(
     return facet_columns(list(zip((rest, near, of_users), times, strict=True)), MAX_VALUES)
 
 
-_HUGE = float(np.finfo(np.float32).max)
+_HUGE = float(np.finfo(np.float32).max)  # beyond it, the column would hold infinity
 _MAX_TYPES = int(np.iinfo(np.int16).max)
 _EVERYTHING = TrainingSelection()
 

@@ -52,6 +52,7 @@ def tune(
     questions = np.random.default_rng(seed).permutation(len(holdout.targets))
     choosing, confirming = np.array_split(questions, 2)
     given, planned = trained_settings(version), planned_trials(version)
+    # The same seed each time, so that only the settings differ.
     measure = partial(_ndcg_at_10, holdout, version.recipe, seed)
     until, started = version.tuning.seconds, clock()
     scores: list[float] = []

@@ -92,7 +92,7 @@ def segments_of(rows: Sequence[LoggedEvent]) -> list[Segment]:
     return segments
 
 
-_LEVEL = 3
+_LEVEL = 3  # zstd's default; another one would change the bytes of objects that are there
 
 
 class _Row(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):

@@ -99,10 +99,10 @@ def _holds(path: Path, names: set[bytes]) -> bool:
                 for line in lines
             )
     except (OSError, EOFError):
-        return True  # what cannot be read is for people to look at
+        return True  # people have to look at a file that cannot be read
 
 
-_USERS_AT_ONCE = 10_000
+_USERS_AT_ONCE = 10_000  # of one erasure, which is written down in one transaction
 _RECENT = 50
 
 

@@ -10,7 +10,7 @@ from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.storage.events.group_usage import CountMark, GroupSize, GroupSizes
 
-_MODELS_SECONDS = 600.0
+_MODELS_SECONDS = 600.0  # to list all models takes long in a bucket
 
 
 @dataclass(slots=True)

@@ -233,6 +233,7 @@ def _in_log_order(
     found = (name for name in parsed if name is not None)
     names: list[ObjectName] = []
     covered: dict[ObjectName, list[ObjectName]] = {}
+    # An object of a day comes before those of its hours, which it may cover.
     for name in sorted(found, key=lambda name: (name.first, -name.last, name.folder)):
         if names and names[-1].covers(name):
             covered.setdefault(names[-1], []).append(name)

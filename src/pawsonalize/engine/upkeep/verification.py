@@ -152,7 +152,7 @@ def mend(log: EventLog, archive: ErasedArchive) -> list[str]:
         if any(differences(log, objects, segment, segment.first - 1)):
             readable = _readable(objects, segment)
             if not readable and segment.first <= max(early.values(), default=0):
-                continue  # what has left the table would be lost: a copy may still have it
+                continue  # rows that left the table would be lost: a copy may still have them
             rows = {
                 # Equal but for how it came in, which the log does not have.
                 row.offset: readable[row.offset] if readable.get(row.offset) == row else row

@@ -91,7 +91,7 @@ def bots_among(
     return np.flatnonzero((steps > 0) & (2 * fast_steps > steps))
 
 
-_MANY = 0.2
+_MANY = 0.2  # of the events: a few such items are in every catalogue
 
 
 def description(data: TrainingData, _settings: CheckSettings) -> Iterator[Finding]:
@@ -141,7 +141,7 @@ def _severity(share: float) -> Severity:
     return Severity.BLOCKING if share > HOPELESS_SHARE else Severity.WARNING
 
 
-_MOST = 0.5
+_MOST = 0.5  # of the visitors with several events
 
 
 def times(data: TrainingData, _settings: CheckSettings) -> Iterator[Finding]:

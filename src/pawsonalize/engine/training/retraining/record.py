@@ -244,6 +244,7 @@ def attempt_half(half: Half, work: Callable[[Half], Half]) -> Half:
 def conclude(record: RunRecord) -> RunRecord:
     """The record with the outcome of all halves, ready for the notification."""
     fates = {half.fate for half in record.halves}
+    # A failure is named first: somebody has to look, whatever else went well.
     order = (Fate.FAILED, Fate.PROMOTED, Fate.NOT_PROMOTED)
     worst = next((fate for fate in order if fate in fates), Fate.SKIPPED)
     return settled(record, RunOutcome(worst.value), _reasons(record, fates), Step.NOTIFY)

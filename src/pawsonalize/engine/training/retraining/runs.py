@@ -87,7 +87,7 @@ class Runs:
         return self.get(run_id)
 
 
-_OWN_DIGITS = 6  # what is left of the longest name that a solution version may have
+_OWN_DIGITS = 6  # all that is left of the longest name that a solution version may have
 
 
 def _run_id(moment: int) -> str:
@@ -111,7 +111,7 @@ class Timer:
             self._seen = tick
 
 
-_GROWTH = 2
+_GROWTH = 2  # with less news the same data would fail the same way
 MAX_BROKEN = 3
 _BROKEN = {RunOutcome.FAILED, RunOutcome.TIMED_OUT}
 

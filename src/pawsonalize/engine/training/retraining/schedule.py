@@ -1,4 +1,4 @@
-"""When retrainings are due: cron in a time zone, or every so often."""
+"""Schedules of retrainings: cron in a time zone, or every so often."""
 
 import re
 from collections.abc import Callable

@@ -200,6 +200,7 @@ class Training:
                 for each in record.open_halves()
                 if each.trainings and each.training_status != Status.ACTIVE
             }
+            # Another campaign of a solution that is in training takes no place of its own.
             if half.trainings or len(under_way - {half.solution_version}) >= self.at_once:
                 continue
             record = with_half(record, attempt_half(half, create))
