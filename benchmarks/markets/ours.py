@@ -25,6 +25,7 @@ from pawsonalize.domain.statuses import AnimalStatus, StatusChange
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.serving.animals.eligibility import Denied, Eligibility, Place
 from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.filtering import Filtering
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import Fixed
 from pawsonalize.engine.training.trainer import Trainer
@@ -97,7 +98,7 @@ class Ours:
         assert self._query is not None, "no page was asked for yet"
         served = self.engine.runtime.served
         fixed = Fixed(replace(served, settings=replace(served.settings, exploration_weight=0.0)))
-        runtime = Runtime(self.adapters.log, fixed, None, catalogue=self.adapters.catalogue)
+        runtime = Runtime(Filtering(self.adapters.log, self.adapters.catalogue), fixed, None)
         query = replace(self._query, recommendation_id=self._answer)  # draws no new one
         answer = self.engine.individuals.with_runtime(runtime, is_seen=False).recommend(query)
         return np.array([self._at[place.animal_ids[0]] for place in answer.places], np.int64)

@@ -14,6 +14,7 @@ from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.serving import live_models
 from pawsonalize.domain.events import Event, Visitor
 from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.filtering import Filtering
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Answer, Runtime
@@ -59,7 +60,7 @@ class Driving:
     @property
     def runtime(self) -> Runtime:
         return Runtime(
-            self.adapters.log,
+            Filtering(self.adapters.log, self.adapters.catalogue),
             self.live[RECOMMENDER],
             self.impressions,
             self.live.get("reranker"),

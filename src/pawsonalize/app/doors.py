@@ -112,9 +112,7 @@ def aws_services_of(adapters: Adapters, engine: Engine, services: Services) -> A
         arns=Arns(settings.aws_region, settings.aws_account_id),
         recommenders=engine.training.recommenders,
         attributions=engine.upkeep.attributions,
-        action_recommending=ActionRecommending(
-            adapters.log, serving.filterings, serving.impressions
-        ),
+        action_recommending=ActionRecommending(serving.filterings, serving.impressions),
         animal_names=AnimalNames(adapters.animals, adapters.catalogue),
         signatures=signatures,
         trackers=CachedLookup(adapters.datasets.tracker, clock.now),

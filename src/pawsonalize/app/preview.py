@@ -50,15 +50,13 @@ class Preview:
         reranker = self._served(RERANKER) if reranks else None
         is_default = group == DATASET_GROUP
         return Runtime(
-            log.of(group),
+            Filterings(log, self.adapters.catalogue).of(group),
             untrained(self.adapters, ServingSettings())
             if campaign is None
             else self._serving(campaign),
             None,
             None if reranker is None else Fixed(reranker),
             AvailabilityWatch(self.adapters.availability) if is_default else None,
-            Filterings(log, self.adapters.catalogue).of(group),
-            self.adapters.catalogue.of(group),
             strict=not is_own,
         )
 
@@ -125,9 +123,7 @@ class Preview:
         remote = self.adapters.remote_campaign(name)
         loader = Loader(self.adapters.registry, self.adapters.artefacts, remote=remote)
         as_set = replace(ServingSettings().of(campaign), exploration_weight=0.0)
-        served = loader.load(version, as_set, self.now)
-        counts = loader.newer_counts(served)
-        return served if counts is None else loader.refreshed(served, counts, self.now)
+        return loader.newest(version, as_set, self.now)
 
 
 def _version_of(campaign: Campaign) -> str | None:

@@ -55,24 +55,20 @@ class ServingParts:
         counts = untrained(adapters, _serving(adapters.settings))
         self.recommending = TrainedOrNot(self.live[RECOMMENDER], counts)
         self.runtime = Runtime(
-            adapters.log,
+            self.filterings.of(DATASET_GROUP),
             self.recommending,
             self.impressions,
             self.live.get(RERANKER),
             self.availability,
-            self.filterings.of(DATASET_GROUP),
-            adapters.catalogue,
         )
         self.individuals = individuals(adapters, self.runtime, self.available, self.impressions)
         self.runtimes = Runtimes(
-            adapters.log,
             adapters.registry,
             self.impressions,
             partial(live_model, adapters),
             pinned=self.live,
             availability=self.availability,
             filterings=self.filterings,
-            catalogue=adapters.catalogue,
             now=clock.now,
             limit=adapters.settings.max_loaded_campaigns,
         )

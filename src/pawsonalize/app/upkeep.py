@@ -180,8 +180,6 @@ def background_jobs(adapters: Adapters, filterings: Filterings | None = None) ->
         outputs_of(adapters),
         adapters.filters,
         Loader(adapters.registry, adapters.artefacts, exposure),
-        adapters.log,
-        adapters.catalogue,
         filterings,
     )
     exports = Exports(adapters.datasets, batch.outputs, adapters.caught_up_datasets)

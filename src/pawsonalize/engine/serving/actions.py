@@ -1,6 +1,6 @@
 """Recommends actions: which to suggest to this user now."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,7 +14,6 @@ from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.served import Served
 from pawsonalize.kinds.resource import new_recommendation_id
 from pawsonalize.recipes.next_best_action import NextBestActionModel
-from pawsonalize.storage.events.event_log import EventLog
 
 MAX_ACTIONS = 100
 QUESTION = "action recommendation"
@@ -35,7 +34,6 @@ class ActionRecommending:
 
     # VALUE is 1 if none is given, EXPIRATION_TIMESTAMP in epoch seconds, REPEAT_FREQUENCY in days.
 
-    log: EventLog
     filterings: Filterings
     impressions: ImpressionLog
 
@@ -47,25 +45,24 @@ class ActionRecommending:
                 f"{served.version.recipe} recommends items: ask a campaign of next-best-action"
             )
         check_between("numResults", query.limit, 1, MAX_ACTIONS)
-        log, ids = self.log.of(served.dataset_group), model.item_ids
-        probabilities = model.probabilities(context_of(log, visitor, now))
-        filtering = self.filterings.of(served.dataset_group)
-        columns = filtering.metadata.columns(ids, now)
+        actions, ids = self.filterings.of(served.dataset_group), model.item_ids
+        probabilities = model.probabilities(context_of(actions.log, visitor, now))
+        columns = actions.metadata.columns(ids, now)
         expires = np.nan_to_num(columns.numbers("EXPIRATION_TIMESTAMP"), nan=np.inf) * SECOND
         rests = np.nan_to_num(columns.numbers("REPEAT_FREQUENCY"), nan=0.0) * DAY
         last = np.full(len(ids), -np.inf)
-        for action, _, sent_at, _ in log.recent(visitor, now, _REPEATS_WITHIN):
+        for action, _, sent_at, _ in actions.log.recent(visitor, now, _REPEATS_WITHIN):
             if (place := columns.position.get(action)) is not None:
                 last[place] = max(last[place], sent_at)
         may = (expires > now) & (now - last >= rests)
         if query.filter is not None:
-            may &= filtering.items(query.filter, ids, query, Subject.ACTION)
+            may &= actions.items(query.filter, ids, query, Subject.ACTION)
         values = np.nan_to_num(columns.numbers("VALUE"), nan=1.0)
         order = np.argsort(-(probabilities * values), kind="stable")
         best = order[may[order]][: query.limit].tolist()
         name = new_recommendation_id(now)
         answer = ActionAnswer(name, tuple((ids[one], float(probabilities[one])) for one in best))
-        shown = tuple(action for action, _ in answer.actions)
-        impression = query.impression(name, QUESTION, served.version.name, shown)
-        self.impressions.add(replace(impression, dataset_group=served.dataset_group))
+        shown, group = (action for action, _ in answer.actions), served.dataset_group
+        version = served.version.name
+        self.impressions.add(query.impression(name, QUESTION, version, shown, dataset_group=group))
         return answer

@@ -28,8 +28,6 @@ from pawsonalize.kinds.jobs import BatchInferenceJob, BatchJob, BatchSegmentJob
 from pawsonalize.kinds.solutions import Solution, SolutionVersion
 from pawsonalize.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
 from pawsonalize.recipes.catalogue import recipe_named
-from pawsonalize.storage.animals.catalogue import Catalogue
-from pawsonalize.storage.events.event_log import EventLog
 
 MAX_LINE_BYTES = 256 * 1024
 DEFAULT_RESULTS = 25
@@ -48,8 +46,6 @@ class Batch:
     outputs: Outputs
     filters: Filters
     loader: Loader
-    log: EventLog
-    catalogue: Catalogue
     filterings: Filterings
 
     def check_inference(self, job: BatchInferenceJob) -> None:
@@ -68,11 +64,9 @@ class Batch:
             freshness_influence=job.freshness_influence,
         )
         runtime = Runtime(
-            self.log.of(group),
+            self.filterings.of(group),
             Fixed(self.loader.load(version.name, settings, at)),
             None,
-            filtering=self.filterings.of(group),
-            catalogue=self.catalogue.of(group),
             strict=True,
         )
         results = job.results or DEFAULT_RESULTS
@@ -95,8 +89,6 @@ class Batch:
         version, group = self._version(job)
         segmenting = _Segmenting(
             self.loader.load(version.name, ServingSettings(), at),
-            self.log.of(group),
-            self.catalogue.of(group),
             self.filterings.of(group),
             self._filter(job, group),
             job.results or DEFAULT_RESULTS,
@@ -216,8 +208,6 @@ class _Segment:
 @dataclass(frozen=True, slots=True)
 class _Segmenting:
     served: Served
-    log: EventLog
-    catalogue: Catalogue
     filtering: Filtering
     expression: FilterExpression | None
     most: int
@@ -252,12 +242,12 @@ class _Segmenting:
         return self.filtering.items(apply(expression, {}), ids, query)
 
     def _fill(self, segments: Sequence[_Segment]) -> None:
-        after = ""
-        while segments and (users := self.log.user_ids(after, _USERS_AT_ONCE)):
+        log, after = self.filtering.log, ""
+        while segments and (users := log.user_ids(after, _USERS_AT_ONCE)):
             weights = np.empty((len(users), len(segments)))
             for row, user in enumerate(users):
                 query = Query(Visitor(user), self.at, self.at)
-                context = query_context(self.log, self.served.reader, query, self.catalogue)
+                context = query_context(log, self.served.reader, query, self.filtering.catalogue)
                 scores = self.served.model.score_catalogue(context)
                 weights[row] = [scores[segment.items].sum() for segment in segments]
             for column, segment in enumerate(segments):

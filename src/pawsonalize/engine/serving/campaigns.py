@@ -20,9 +20,7 @@ from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.contexts import in_time
-from pawsonalize.storage.events.event_log import EventLog
 
 log = structlog.get_logger()
 
@@ -42,7 +40,6 @@ class Runtimes:
     thread of their own, so that no other campaign's answer waits for them.
     """
 
-    event_log: EventLog
     registry: Registry
     impressions: ImpressionLog
     live_model: Callable[[str], LiveModel]
@@ -50,7 +47,6 @@ class Runtimes:
     pinned: Mapping[str, LiveModel]
     availability: AvailabilityWatch
     filterings: Filterings
-    catalogue: Catalogue
     now: Callable[[], int]
     limit: int
 
@@ -130,13 +126,10 @@ class Runtimes:
         live = self.pinned.get(name) or self.live_model(name)
         availability = self.availability if group == DATASET_GROUP else None
         runtime = Runtime(
-            self.event_log.of(group),
+            self.filterings.of(group),
             live,
             self.impressions,
-            None,
-            availability,
-            self.filterings.of(group),
-            self.catalogue.of(group),
+            availability=availability,
             strict=True,
         )
         kept = _Kept(live, runtime)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache, partial
 from itertools import takewhile
 from math import log
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,12 +113,18 @@ class Query:
         return replace(self, read_user=cache(partial(self.attributes, catalogue)))
 
     def impression(
-        self, recommendation_id: str, question: str, version: str, item_ids: tuple[str, ...]
+        self,
+        recommendation_id: str,
+        question: str,
+        version: str,
+        item_ids: Iterable[str],
+        **more: Any,
     ) -> Impression:
-        """Return the record of an answer to the query."""
+        """Return the record of an answer to the query; `more` are other fields of it."""
         visitor = (self.visitor.user_id, self.visitor.session_id)
         moments = (self.now, self.at)
-        return Impression(recommendation_id, question, *visitor, *moments, version, item_ids)
+        shown = tuple(item_ids)
+        return Impression(recommendation_id, question, *visitor, *moments, version, shown, **more)
 
 
 def context_of(
@@ -138,12 +145,12 @@ def context_of(
 
 
 def query_context(
-    log: EventLog, reader: FacetReader, query: Query, catalogue: Catalogue | None
+    log: EventLog, reader: FacetReader, query: Query, catalogue: Catalogue
 ) -> Context:
     """Build the context of the query's visitor, as far as `reader` knows the model's facets."""
     facets = (*reader.of_context(query.context), *of_preferences(query.preferences))
     wishes = query.preferences.wishes(query.at)
-    if reader.user and catalogue is not None:
+    if reader.user:
         # A stored attribute counts only where the request has no answer of the quiz.
         attributes = query.attributes(catalogue)
         anew = {name for name, _ in facets if name.startswith(USER_FACET)}

@@ -140,11 +140,13 @@ def _text(value: str | float) -> str:
 
 @dataclass(eq=False)
 class Filtering:
-    """Decides which items or users pass; events count from the moment they are acknowledged."""
+    """Decides which items or users of a dataset group pass; events count once acknowledged."""
 
     log: EventLog
     catalogue: Catalogue
-    metadata: MetadataReader
+
+    def __post_init__(self) -> None:
+        self.metadata = MetadataReader(self.catalogue)
 
     def items(
         self,
@@ -256,8 +258,7 @@ class Filterings:
         """That of the dataset group."""
         made = self._made.get(dataset_group)
         if made is None:
-            catalogue = self.catalogue.of(dataset_group)
-            new = Filtering(self.log.of(dataset_group), catalogue, MetadataReader(catalogue))
+            new = Filtering(self.log.of(dataset_group), self.catalogue.of(dataset_group))
             made = self._made.setdefault(dataset_group, new)
         return made
 

@@ -1,6 +1,6 @@
 """Recommends groups for a visitor, and orders lists."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from itertools import repeat
 from typing import NamedTuple, TypeVar
@@ -25,7 +25,6 @@ from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, Model, counted_model
 from pawsonalize.recipes.counts.rows import largest
 from pawsonalize.recipes.data import Scores
-from pawsonalize.storage.animals.catalogue import Catalogue, Value
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import RANKING, RECOMMENDATION
 
@@ -95,15 +94,18 @@ class Runtime:
     for it.
     """
 
-    log: EventLog
+    filtering: Filtering  # of the dataset group, whose log and users it reads as well
     recommender: Serving
     impressions: ImpressionLog | None
     reranker: Serving | None = None
     availability: AvailabilityWatch | None = None
-    filtering: Filtering | None = None
-    catalogue: Catalogue | None = None
     _: KW_ONLY
     strict: bool = False
+
+    @property
+    def log(self) -> EventLog:
+        """The events of the dataset group."""
+        return self.filtering.log
 
     @property
     def served(self) -> Served:
@@ -214,18 +216,16 @@ class Runtime:
         """Those of the groups that pass the query's filter; all of them if it has none."""
         if query.filter is None:
             return set(groups)
-        return self._filters().listed(query.filter, groups, query)
+        return self.filtering.listed(query.filter, groups, query)
 
     def with_user(self, query: Query) -> Query:
         """Return the query with the visitor's row, so that it is read once for the whole answer."""
-        return query if self.catalogue is None else query.with_user(self.catalogue)
+        return query.with_user(self.filtering.catalogue)
 
     def with_profile(self, query: Query, postcodes: Postcodes) -> Query:
         """The query, its eligibility completed by what is stored of the user."""
-        stored: Mapping[str, Value] = {}
-        if self.catalogue is not None:
-            query = query.with_user(self.catalogue)
-            stored = query.attributes(self.catalogue)
+        query = self.with_user(query)
+        stored = query.attributes(self.filtering.catalogue)
         return replace(query, eligibility=query.eligibility.complete(stored, postcodes))
 
     def _chosen(
@@ -237,7 +237,7 @@ class Runtime:
         def passing(applied: AppliedFilter | None) -> Mask | None:
             if applied is None:
                 return available
-            mask = self._filters().items(applied, served.model.item_ids, query)
+            mask = self.filtering.items(applied, served.model.item_ids, query)
             return mask if available is None else mask & available
 
         def explored(limit: int, mask: Mask | None) -> Explored:
@@ -262,7 +262,7 @@ class Runtime:
     ) -> Scores:
         """The scores, each times 1 ± the objective's share by the rank of its item's value."""
         objective = served.version.objective
-        if objective is None or self.filtering is None:
+        if objective is None:
             return scores
         rows = self.filtering.metadata.columns(served.model.item_ids, query.now)
         values = rows.numbers(objective.attribute)
@@ -274,10 +274,6 @@ class Runtime:
         weighed = scores * (1 + objective.share * (2 * ranks[: len(scores)] - 1))
         return np.asarray(weighed * (scores.sum() / (weighed.sum() or 1.0)))
 
-    def _filters(self) -> Filtering:
-        assert self.filtering is not None, "queries with filters need a filtering"
-        return self.filtering
-
     def _context(
         self,
         served: Served,
@@ -285,7 +281,7 @@ class Runtime:
         about: str | None = None,
         availability: NDArray[np.int64] | None = None,
     ) -> Context:
-        context = query_context(self.log, served.reader, query, self.catalogue)
+        context = query_context(self.log, served.reader, query, self.filtering.catalogue)
         if about is not None:
             seen = ContextEvent(about, DEFAULT_EVENT_TYPE, query.at)
             context = replace(context, events=(seen, *context.events))
@@ -294,11 +290,9 @@ class Runtime:
     def _logged(self, answer: A, served: Served, kind: str, query: Query, odds: Odds | None) -> A:
         if self.impressions is not None:
             name, version = answer.recommendation_id, answer.solution_version
-            shown = query.impression(
-                name, kind, version, tuple(one.item_id for one in answer.items)
-            )
-            group = served.dataset_group
-            self.impressions.add(replace(shown, propensities=odds, dataset_group=group))
+            more = {"propensities": odds, "dataset_group": served.dataset_group}
+            shown = (one.item_id for one in answer.items)
+            self.impressions.add(query.impression(name, kind, version, shown, **more))
         return answer
 
     def _ranking(self) -> Served:

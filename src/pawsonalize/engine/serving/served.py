@@ -280,6 +280,12 @@ class Loader:
             model, choices = _load_models(self.artefacts, version)
         return self._prepared(Served(version, model, settings, choices=choices), now)
 
+    def newest(self, name: str, settings: ServingSettings, now: int) -> Served:
+        """The version with its newest counts; raises as `load`."""
+        served = self.load(name, settings, now)
+        counts = self.newer_counts(served)
+        return served if counts is None else self.refreshed(served, counts, now)
+
     def newer_counts(self, served: Served) -> RefreshedCounts | None:
         """The newest counts of the version, if they are newer than the served ones."""
         newest = RefreshedArtefacts(self.artefacts).newest(served.version.name)

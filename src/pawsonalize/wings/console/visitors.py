@@ -19,6 +19,7 @@ from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS
 from pawsonalize.engine.serving.context import Query
 from pawsonalize.engine.serving.directory import Purpose
+from pawsonalize.engine.serving.filtering import Filtering
 from pawsonalize.engine.serving.recommender import Runtime
 from pawsonalize.engine.serving.served import UNTRAINED, Fixed, Loader, Served, ServingSettings
 from pawsonalize.http.json import read_count, read_text, report_of
@@ -252,7 +253,9 @@ class VisitorViews:
             campaign = self._campaign(group)
             if campaign is None or campaign.solution_version is None:
                 raise NotReady("no model is live yet: train one, then look again")
-            return self._loaded(campaign.solution_version, ServingSettings().of(campaign), now)
+            return self._loader.newest(
+                campaign.solution_version, ServingSettings().of(campaign), now
+            )
         version = self._registry.find(SolutionVersion, name)
         if version is None or self._registry.group_of(version) != group:
             raise NotFound(f"there is no solution version {name} in dataset group {group}")
@@ -261,16 +264,11 @@ class VisitorViews:
                 f"{version.recipe} answers another question: choose another version",
                 field="version",
             )
-        return self._loaded(name, ServingSettings(), now)
-
-    def _loaded(self, name: str, settings: ServingSettings, now: int) -> Served:
-        served = self._loader.load(name, settings, now)
-        counts = self._loader.newer_counts(served)
-        return served if counts is None else self._loader.refreshed(served, counts, now)
+        return self._loader.newest(name, ServingSettings(), now)
 
     def _ask(self, served: Served, visitor: Visitor, group: str, now: int) -> ExpectedAnswer:
         log, catalogue = self._adapters.log.of(group), self._adapters.catalogue.of(group)
-        runtime = Runtime(log, Fixed(served), None, catalogue=catalogue)
+        runtime = Runtime(Filtering(log, catalogue), Fixed(served), None)
         query = Query(visitor, now, now, limit=_PLACES, explain=True)
         individuals = self._services.individuals.with_runtime(runtime, is_seen=False)
         if group == DEFAULT_DATASET_GROUP and individuals.can_order(now):

@@ -125,14 +125,12 @@ def make(
     def make(limit: int = 9) -> Runtimes:
         made.append(
             Runtimes(
-                log,
                 registry,
                 impressions,
                 lambda name: LiveModel(name, campaigns, loading, ServingSettings()),
                 pinned={RECOMMENDER: live},
                 availability=AvailabilityWatch(availability),
                 filterings=Filterings(log, catalogue),
-                catalogue=catalogue,
                 now=lambda: T0,
                 limit=limit,
             )

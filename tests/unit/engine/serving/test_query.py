@@ -9,7 +9,6 @@ from pawsonalize.engine.serving.context import Query, query_context
 from pawsonalize.engine.serving.facets import FacetReader
 from pawsonalize.engine.serving.filtering import Filtering
 from pawsonalize.engine.serving.filters import apply
-from pawsonalize.engine.serving.items import MetadataReader
 from pawsonalize.storage.animals.catalogue import Catalogue, User, Value
 from pawsonalize.storage.events.event_log import EventLog
 from tests.event_data import T0
@@ -80,7 +79,7 @@ def test_a_model_without_user_facets_costs_no_look_up(log: EventLog, known: Cata
 def test_whatever_answers_a_query_reads_the_users_row_once(log: EventLog, known: Catalogue) -> None:
     reads = Reads(known)
     query = Query(ANN, T0, T0).with_user(reads)  # type: ignore[arg-type]
-    filtering = Filtering(log, reads, MetadataReader(known))  # type: ignore[arg-type]
+    filtering = Filtering(log, reads)  # type: ignore[arg-type]
     text = 'EXCLUDE ItemID WHERE Interactions.EVENT_TYPE IN ("*") IF CurrentUser.GENDER = "m"'
     for_men = apply(parse(text), {})
     for _ in range(2):

@@ -18,7 +18,7 @@ from pawsonalize.engine.serving.exploration import Novelty, explore, novelty
 from pawsonalize.engine.serving.filtering import Filtering
 from pawsonalize.engine.serving.filters import AppliedFilter, apply
 from pawsonalize.engine.serving.impressions import ImpressionLog
-from pawsonalize.engine.serving.items import AvailabilityWatch, MetadataReader
+from pawsonalize.engine.serving.items import AvailabilityWatch
 from pawsonalize.engine.serving.live_model import LiveModel
 from pawsonalize.engine.serving.recommender import Answer, Candidate, Runtime, order_places
 from pawsonalize.engine.serving.served import Loader, Served, ServingSettings
@@ -95,12 +95,12 @@ class Kept(Impressions):
 class Question:
     """A runtime on an empty log, asked with as little as possible."""
 
-    def __init__(self, log: EventLog, live: LiveModel, reranker: LiveModel) -> None:
+    def __init__(self, filtering: Filtering, live: LiveModel, reranker: LiveModel) -> None:
         self.kept = Kept()
         self.impressions = ImpressionLog(self.kept)
         self.live = live
         self.reranker = reranker
-        self.runtime = Runtime(log, live, self.impressions, reranker)
+        self.runtime = Runtime(filtering, live, self.impressions, reranker)
 
     def serve(self, weights: dict[str, float], due: Novelty | None = None) -> KnownWeights:
         model = KnownWeights(weights)
@@ -123,8 +123,10 @@ class Question:
 
 
 @pytest.fixture
-def ask(log: EventLog, live: LiveModel, reranker: LiveModel) -> Iterator[Question]:
-    question = Question(log, live, reranker)
+def ask(
+    log: EventLog, catalogue: Catalogue, live: LiveModel, reranker: LiveModel
+) -> Iterator[Question]:
+    question = Question(Filtering(log, catalogue), live, reranker)
     yield question
     question.impressions.close()
 
@@ -359,7 +361,12 @@ def test_of_what_no_animal_waits_nothing_is_recommended_nor_explored_and_reasons
     due = novelty(np.zeros(2, np.int64), np.ones(2, np.bool_))
     model = ask.serve({"2-Beagle-2-2": 0.9, "2-Husky-3-2": 0.1}, due)
     ask.exploring(0.9)
-    runtime = Runtime(log, ask.live, ask.impressions, availability=AvailabilityWatch(availability))
+    runtime = Runtime(
+        ask.runtime.filtering,
+        ask.live,
+        ask.impressions,
+        availability=AvailabilityWatch(availability),
+    )
     for _ in range(20):
         answer = runtime.recommend(Query(ANYONE, T0 + 1, T0 + 1, limit=2, explain=True))
         assert [item.item_id for item in answer.items] == ["2-Husky-3-2"]
@@ -382,8 +389,7 @@ def filtered(ask: Question, log: EventLog, catalogue: Catalogue) -> Runtime:
     """A runtime that filters, on a model that likes ten dogs more than three cats."""
     dogs = {f"2-Dog-1-{n}": 10.0 + n for n in range(10)}
     ask.serve(dogs | {f"1-Cat-1-{n}": 1.0 + n for n in range(3)}, novelty_of_all(13))
-    filtering = Filtering(log, catalogue, MetadataReader(catalogue))
-    return Runtime(log, ask.live, ask.impressions, filtering=filtering)
+    return Runtime(Filtering(log, catalogue), ask.live, ask.impressions)
 
 
 def novelty_of_all(items: int) -> Novelty:
@@ -402,8 +408,7 @@ def test_an_objective_favours_items_with_a_higher_value_as_far_as_it_may(
 ) -> None:
     prices = {"a": 1.0, "b": 9.0, "c": 5.0, "d": None}
     catalogue.put_items([Item(name, {"PRICE": price}) for name, price in prices.items()])
-    filtering = Filtering(log, catalogue, MetadataReader(catalogue))
-    runtime = Runtime(log, ask.live, ask.impressions, filtering=filtering)
+    runtime = Runtime(Filtering(log, catalogue), ask.live, ask.impressions)
     model = KnownWeights({"a": 0.3, "b": 0.2, "c": 0.25, "d": 0.25})
     listed = [Candidate(name, name) for name in ("unknown", "b", "a")]
     for share, best, order in (
@@ -449,11 +454,10 @@ def test_a_filter_and_the_supply_are_kept_to_together(
 ) -> None:
     animals.put([animal("A1", "1-Cat-1-0"), animal("A2", "2-Dog-1-9")], T0)
     runtime = Runtime(
-        log,
+        Filtering(log, catalogue),
         ask.live,
         ask.impressions,
         availability=AvailabilityWatch(availability),
-        filtering=Filtering(log, catalogue, MetadataReader(catalogue)),
     )
     dogs = Promotion("dogs", 50, species("2"))
     query = Query(ANYONE, T0 + 1, T0 + 1, filter=species("1"), promotion=dogs)

@@ -263,15 +263,16 @@ class Individuals:
         if query.page and not places:  # everybody is shown
             return replace(answer, recommendation_id=query.continues[-1])
         name, version = answer.recommendation_id, answer.solution_version
-        impression = query.impression(name, kind, version, tuple(one.group_id for one in places))
-        self.impressions.add(
-            replace(
-                impression,
-                propensities=tuple(place.propensity for place in places),
-                animal_ids=tuple(place.animal_ids for place in places),
-                factors=tuple(place.factors for place in places),
-            )
+        impression = query.impression(
+            name,
+            kind,
+            version,
+            (place.group_id for place in places),
+            propensities=tuple(place.propensity for place in places),
+            animal_ids=tuple(place.animal_ids for place in places),
+            factors=tuple(place.factors for place in places),
         )
+        self.impressions.add(impression)
         return answer
 
     def _explained(

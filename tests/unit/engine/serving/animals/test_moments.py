@@ -24,6 +24,7 @@ from pawsonalize.engine.serving.animals.choices import PageReader
 from pawsonalize.engine.serving.animals.ranking import Individuals
 from pawsonalize.engine.serving.animals.settings import PARTS, AnimalSettings
 from pawsonalize.engine.serving.context import Query
+from pawsonalize.engine.serving.filtering import Filtering
 from pawsonalize.engine.serving.filters import AppliedFilter
 from pawsonalize.engine.serving.impressions import ImpressionLog
 from pawsonalize.engine.serving.recommender import Runtime
@@ -31,6 +32,7 @@ from pawsonalize.engine.serving.served import Fixed, Served, ServingSettings
 from pawsonalize.kinds.solutions import Cut, SolutionVersion
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.storage.animals.animals import Animals, Availability
+from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.animals.exposures import AnimalExposures
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.erasures import ErasedLookup
@@ -88,7 +90,8 @@ def individuals(
     model = PopularityCount().fit(training_data([]), PopularityCount.settings(), 0)
     version = SolutionVersion(name="v", solution="s", recipe=PopularityCount.name, cut=Cut(0, T0))
     serving = Fixed(Served(version, model, ServingSettings(exploration_weight=exploration_weight)))
-    runtime = kind(EventLog(database), serving, impressions)
+    filtering = Filtering(EventLog(database), Catalogue(database))
+    runtime = kind(filtering, serving, impressions)
     animals = Animals(database)
     watch = AvailableAnimalsWatch(animals, Availability(database), AnimalExposures(database), {})
     if isinstance(runtime, Watched):

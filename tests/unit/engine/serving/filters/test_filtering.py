@@ -22,13 +22,13 @@ ANN = Visitor("ann")
 
 
 @pytest.fixture
-def metadata(catalogue: Catalogue) -> MetadataReader:
-    return MetadataReader(catalogue)
+def filtering(log: EventLog, catalogue: Catalogue) -> Filtering:
+    return Filtering(log, catalogue)
 
 
 @pytest.fixture
-def filtering(log: EventLog, catalogue: Catalogue, metadata: MetadataReader) -> Filtering:
-    return Filtering(log, catalogue, metadata)
+def metadata(filtering: Filtering) -> MetadataReader:
+    return filtering.metadata
 
 
 def applied(text: str, **values: str) -> AppliedFilter:
