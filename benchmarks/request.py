@@ -43,7 +43,7 @@ def measure(events: int, items: int) -> dict[str, Any]:
     if model.learned is None:
         raise SystemExit("nothing was learned: give more --events")
     contexts = [read_context(data, user) for user in range(min(_USERS, data.n_users))]
-    mixture = UserPersonalizationModel(model.card, model.mixture, None, None, settings)
+    mixture = UserPersonalizationModel(model.card, model.index, model.mixture, None, None, settings)
     taken: dict[str, list[float]] = {"mixture": [], "default": []}
     for context in contexts * _ROUNDS:
         for name, asked in (("mixture", mixture), ("default", model)):

@@ -147,6 +147,7 @@ class Mixture:
     def of(cls, counts: MixtureCounts, index: ItemIndex, settings: MixtureSettings) -> "Mixture":
         """Derive the tables."""
         s, users, summary = settings, counts.users, counts.summary
+        data = summary.data
         steps = both_ways(counts.steps, s.backward_weight)
         between_cells = cell_steps(
             steps,
@@ -167,14 +168,14 @@ class Mixture:
             related=RelatedItems.of(between_cells, base, index),
             popularity=Popularity.of(users, index, s.smoothing),
             availability=AvailabilityFactor(
-                summary.stays.mean(counts.hours, counts.fades, len(users)), s.availability_smoothing
+                data.stays.mean(counts.hours, counts.fades, len(users)), s.availability_smoothing
             ),
             facets=FacetLifts.of(facets, counts.facets, index, s.facet_doubt, s.preference_unlike),
             return_rate=ReturnRate.of(
                 counts.choices,
-                ((summary.returned, s.return_weight), (summary.disliked, s.dislike_weight)),
+                ((data.returned, s.return_weight), (data.disliked, s.dislike_weight)),
                 summary.times,
-                summary.as_of,
+                data.as_of,
                 weights.half_life_days,
             ),
             repeat_share=repeat_share(counts.repeated, counts.preceded),

@@ -39,7 +39,7 @@ class PopularityCount:
         """Count; nothing is random, so the seed only goes on the card."""
         log = counts_of(data)
         summary, users = log.summary, log.users(settings.half_life_days)
-        index = ItemIndex.build(summary.item_ids, summary.attributes)
+        index = ItemIndex.build(summary.data.item_ids, summary.data.attributes)
         return PopularityCountModel(
             make_card(self.name, _FORMAT, settings, seed, summary.fingerprint),
             index,

@@ -67,7 +67,7 @@ class SimilarItems:
         """Count; nothing is random, so the seed only goes on the card."""
         s, log = settings, counts_of(data)
         summary = log.summary
-        index = ItemIndex.build(summary.item_ids, summary.attributes)
+        index = ItemIndex.build(summary.data.item_ids, summary.data.attributes)
         weights = EventWeights(half_life_days=s.behaviour_half_life_days)
         covisits = covisit_table(
             log.covisits(weights, s.covisit_history),

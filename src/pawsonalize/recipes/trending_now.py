@@ -186,9 +186,9 @@ class TrendingNow:
         summary = log.summary
         return TrendingNowModel(
             card=make_card(self.name, _FORMAT, s, seed, summary.fingerprint),
-            index=ItemIndex.build(summary.item_ids, summary.attributes),
-            recent=RecentVisitors.of(*log.recent(s.step, 2 * STEPS), summary.n_items),
-            visits=VisitCounts.of(*log.by_period(s.half_life), summary.n_items),
+            index=ItemIndex.build(summary.data.item_ids, summary.data.attributes),
+            recent=RecentVisitors.of(*log.recent(s.step, 2 * STEPS), len(summary.data.item_ids)),
+            visits=VisitCounts.of(*log.by_period(s.half_life), len(summary.data.item_ids)),
             _settings=s,
         )
 

@@ -18,7 +18,7 @@ from pawsonalize.recipes.classes import LatentClasses, fit_classes
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import Countable, EventCounts, counts_of
 from pawsonalize.recipes.data import Arrays, Ints, Singles
-from pawsonalize.recipes.items import ItemIndex
+from pawsonalize.recipes.items import IndexedModel, ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.engine import Candidates, Learned
 from pawsonalize.recipes.mixture import TABLES, Mixture, MixtureCounts
@@ -90,7 +90,7 @@ class UserPersonalization:
             "learned": None if learned is None else learned.numbers(),
         }
         card = make_card(self.name, _FORMAT, settings, seed, log.summary.fingerprint, extra)
-        return UserPersonalizationModel(card, mixture, learned, classes, settings)
+        return UserPersonalizationModel(card, mixture.index, mixture, learned, classes, settings)
 
     def load(self, card: ModelCard, arrays: Arrays) -> "UserPersonalizationModel":
         """Rebuild from an artefact; CorruptArtefact when it does not fit."""
@@ -104,7 +104,7 @@ class UserPersonalization:
         if numbers is not None:
             learned = Learned.load(arrays, numbers, mixture, settings.design(card.seed))
         classes = LatentClasses.from_arrays(arrays)
-        return UserPersonalizationModel(card, mixture, learned, classes, settings)
+        return UserPersonalizationModel(card, mixture.index, mixture, learned, classes, settings)
 
 
 class _Answer(NamedTuple):
@@ -116,25 +116,14 @@ class _Answer(NamedTuple):
     scale: float = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class UserPersonalizationModel:
+@dataclass(frozen=True)
+class UserPersonalizationModel(IndexedModel):
     """The mixture, and what was learned beyond it, if anything."""
 
-    card: ModelCard
     mixture: Mixture
     learned: Learned | None
     classes: LatentClasses | None
     _settings: UserPersonalizationSettings
-
-    @property
-    def index(self) -> ItemIndex:
-        """The catalogue."""
-        return self.mixture.index
-
-    @property
-    def item_ids(self) -> tuple[str, ...]:
-        """The catalogue, in the order of `score_catalogue`."""
-        return self.index.ids
 
     @property
     def facet_names(self) -> frozenset[str]:
@@ -160,7 +149,7 @@ class UserPersonalizationModel:
             "learned_on": self.card.extra.get("learned_on", self.card.fingerprint),
         }
         card = replace(self.card, fingerprint=log.summary.fingerprint, extra=extra)
-        return UserPersonalizationModel(card, mixture, learned, self.classes, self._settings)
+        return replace(self, card=card, index=mixture.index, mixture=mixture, learned=learned)
 
     def score_catalogue(self, context: Context) -> Singles:
         """Probability of each item to be the next choice; sums to 1."""
@@ -256,7 +245,7 @@ def _counted(
     log: EventCounts, settings: UserPersonalizationSettings
 ) -> tuple[MixtureCounts, Mixture]:
     counts, summary = MixtureCounts.of(log, settings), log.summary
-    index = ItemIndex.build(summary.item_ids, summary.attributes)
+    index = ItemIndex.build(summary.data.item_ids, summary.data.attributes)
     return counts, Mixture.of(counts, index, settings)
 
 

@@ -20,7 +20,7 @@ def test_each_of_many_requests_hides_what_its_user_did_from_then_on() -> None:
     data = walks()
     log = EventCounts(data)
     counts = MixtureCounts.of(log, SETTINGS)
-    index = ItemIndex.build(log.summary.item_ids, log.summary.attributes)
+    index = ItemIndex.build(log.summary.data.item_ids, log.summary.data.attributes)
     counted = count(log, log, counts, Mixture.of(counts, index, SETTINGS), DESIGN)
     ones = np.ones(len(data.item_ids))
     counted = replace(counted, forward_scale=ones, backward_scale=2 * ones)

@@ -180,8 +180,8 @@ class Trainer:
             artefact=location,
             fingerprint=fitted.card.fingerprint,
             events=fitted.summary.n_events,
-            users=fitted.summary.n_users,
-            items=fitted.summary.n_items,
+            users=fitted.summary.data.n_users,
+            items=len(fitted.summary.data.item_ids),
             metrics=found.metrics,
             unmeasured=found.why_not,
         )

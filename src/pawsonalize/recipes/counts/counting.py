@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from pawsonalize.domain.times import HOUR
-from pawsonalize.recipes.counts.facet_lifts import counted_facets, facet_counts
+from pawsonalize.recipes.counts.facet_lifts import counted_facets, earlier_events, facet_counts
 from pawsonalize.recipes.counts.rows import Counts, Covisits, count_steps, count_visits, meetings
 from pawsonalize.recipes.counts.weights import (
     GRAIN,
@@ -26,9 +26,6 @@ from pawsonalize.recipes.data import (
     Floats,
     Int32s,
     Ints,
-    ItemAttributes,
-    Returned,
-    StayColumns,
     TrainingData,
 )
 
@@ -42,17 +39,10 @@ _SHIFT = 452_807_053
 
 @dataclass(frozen=True)
 class LogSummary:
-    """Figures of a log besides its single events; see `TrainingData` for the same fields."""
+    """Figures of a log besides its single events."""
 
+    data: TrainingData  # of which all but the events counts: out of core it has a part of them
     n_events: int
-    n_users: int
-    item_ids: tuple[str, ...]
-    event_types: tuple[str, ...]
-    attributes: ItemAttributes
-    as_of: int
-    stays: StayColumns
-    returned: Returned
-    disliked: Returned
     facets: tuple[Facet, ...]
     times: Ints  # moments of events, in any order: at least the first and the last of each day
     fingerprint: str
@@ -60,26 +50,14 @@ class LogSummary:
     @cached_property
     def clock(self) -> LogClock:
         """The clock by which events fade."""
-        return LogClock.of(self.times, self.as_of)
-
-    @property
-    def n_items(self) -> int:
-        """Size of the catalogue."""
-        return len(self.item_ids)
+        return LogClock.of(self.times, self.data.as_of)
 
 
 def summary_of(data: TrainingData, n_events: int, times: Ints, marks: Ints) -> LogSummary:
     """The summary of so many events with these times and marks, and of all else in the data."""
     return LogSummary(
+        data=data,
         n_events=n_events,
-        n_users=data.n_users,
-        item_ids=data.item_ids,
-        event_types=data.event_types,
-        attributes=data.attributes,
-        as_of=data.as_of,
-        stays=data.stays,
-        returned=data.returned,
-        disliked=data.disliked,
         facets=counted_facets(data.facets.names, data.facets.values),
         times=times,
         fingerprint=seal_fingerprint(data, n_events, marks),
@@ -232,10 +210,8 @@ def counts_of(data: Countable) -> EventCounts:
 # and remainders of whole numbers below 2 ** 62, which are the same on every machine.
 def item_marks(data: TrainingData) -> Ints:
     """The sum of the marks of each item's events, shape (items,)."""
-    first = np.diff(data.user, prepend=-1) != 0
-    edges = np.flatnonzero(first)
-    place = np.arange(len(data)) - np.repeat(edges, np.diff(np.append(edges, len(data))))
-    before = np.where(first, -1, np.roll(data.item, 1)).astype(np.int64)
+    place = earlier_events(data.user)
+    before = np.where(place == 0, -1, np.roll(data.item, 1)).astype(np.int64)
     known = np.isfinite(data.value)
     value = np.where(known, np.clip(np.nan_to_num(data.value.astype(np.float64)), 0.0, MOST), -1.0)
     columns = (

@@ -153,7 +153,7 @@ def facet_counts(
 ) -> Counts:
     """The weights of choices with each facet, shape (names, items); columns as in the data."""
     row = {name: place for place, name in enumerate(names)}
-    worth = on_grain(weight * RARER[np.minimum(_earlier(user), len(RARER) - 1)])
+    worth = on_grain(weight * RARER[np.minimum(earlier_events(user), len(RARER) - 1)])
     shape = (len(names), n_items)
     counts: Counts = csr_array(shape, dtype=np.float64)
     for column in _rows_of(facets, row).T:
@@ -163,7 +163,8 @@ def facet_counts(
     return tidy(counts)
 
 
-def _earlier(user: Int32s) -> Ints:
+def earlier_events(user: Int32s) -> Ints:
+    """Count the events of the same user before each event; events are in order of user."""
     edges = np.flatnonzero(np.diff(user, prepend=-1))
     first = np.repeat(edges, np.diff(np.append(edges, len(user))))
     return np.asarray(np.arange(len(user)) - first)

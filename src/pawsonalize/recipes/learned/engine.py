@@ -205,7 +205,7 @@ class Learned:
         visits = EventCounts(sample, summary.clock).visit_log(before.design.weights)
         counts = StepCounts.of(log, slice_edges(summary), before.design)
         factors = _renumbered(before.factors, before.index, mixture.index)
-        likeness = likeness_of(*build_likeness(summary.attributes))
+        likeness = likeness_of(*build_likeness(summary.data.attributes))
         _, tables = derive(visits, counts, factors, mixture, likeness, before.design)
         return Learned.of(tables, self.ranker)
 

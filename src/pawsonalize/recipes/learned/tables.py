@@ -232,7 +232,7 @@ def count(
     """Count the log and derive the tables."""
     data, summary = sample.data, log.summary
     visits = sample.visit_log(design.weights)
-    likeness = likeness_of(*build_likeness(summary.attributes))
+    likeness = likeness_of(*build_likeness(summary.data.attributes))
     counts = StepCounts.of(log, slice_edges(summary), design)
     factors = factorise(counts.steps, design)
     scales, tables = derive(visits, counts, factors, mixture, likeness, design)

@@ -97,7 +97,7 @@ class PartedCounts(EventCounts):
 
     def covisits(self, weights: EventWeights, history: int) -> Covisits:
         """See `EventCounts`."""
-        n_items = self.summary.n_items
+        n_items = len(self.summary.data.item_ids)
         pairs, total = csr_array((n_items, n_items), dtype=np.float64), np.zeros(n_items)
         for one in self._parts():
             met = one.covisits(weights, history)

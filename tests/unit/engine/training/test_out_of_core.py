@@ -197,13 +197,13 @@ def all_of(counts: EventCounts) -> dict[str, Any]:
         found |= {f"{most} {name}": getattr(sample, name) for name in columns}
         found[f"{most} facets"] = sample.facets.codes
     covisits = counts.covisits(WEIGHTS, 4)
-    pairs = covisits.rows(0, summary.n_items).toarray()
+    pairs = covisits.rows(0, len(summary.data.item_ids)).toarray()
     np.fill_diagonal(pairs, 0)
     edges = np.linspace(T0 - 9 * DAY, T0, 9)
     return found | {
         "events": summary.n_events,
-        "users": summary.n_users,
-        "names": (*summary.item_ids, *summary.event_types),
+        "users": summary.data.n_users,
+        "names": (*summary.data.item_ids, *summary.data.event_types),
         "facet names": ["=".join(facet) for facet in summary.facets],
         "fingerprint": summary.fingerprint,
         "newest choices": counts.users(30.0),
