@@ -156,3 +156,10 @@ TRAITS: Mapping[str, Callable[[AnimalGroup], Trait]] = {
     "age": lambda group: (group.species, group.age),
 }
 """Traits within a species, as likes for small cats say nothing of dogs. No family: its own."""
+
+
+@lru_cache(maxsize=65_536)
+def traits_of(item: str) -> tuple[tuple[str, Trait], ...]:
+    """The traits of an animal group by its id, in the order of `TRAITS`; none of another item."""
+    group = AnimalGroup.parse(item)
+    return () if group is None else tuple((name, read(group)) for name, read in TRAITS.items())

@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from pawsonalize.domain.breeds import SPECIES, TRAITS, Trait
+from pawsonalize.domain.breeds import SPECIES, Trait, traits_of
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.preferences import USER_FACET
 from pawsonalize.recipes.artefact import pack_strings, take, unpack_strings
 from pawsonalize.recipes.contract import Context, Model
@@ -128,8 +127,7 @@ def classes_of(model: Model) -> LatentClasses | None:
 @lru_cache(maxsize=65_536)
 def values_of(item: str) -> tuple[Value, ...]:
     """Attribute values of an item that classes read; none if it is no animal group."""
-    group = AnimalGroup.parse(item)
-    return () if group is None else tuple((name, TRAITS[name](group)) for name in CLASS_TRAITS)
+    return tuple(value for value in traits_of(item) if value[0] in CLASS_TRAITS)
 
 
 def _expected(classes: Floats, weight: Floats, weighted: Floats) -> Floats:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.breeds import TRAITS, Trait
+from pawsonalize.domain.breeds import Trait, traits_of
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DISLIKE, RETURN, STANDARD, VIEW, EventTypes, Visitor
 from pawsonalize.domain.groups import AnimalGroup
@@ -217,7 +217,7 @@ def penalties(context: Context, items: Sequence[str]) -> NDArray[np.float64] | N
         in_favour = liked[name, trait]
         doubt, weight = (_ITEM_DOUBT, _ITEM_WEIGHT) if name == "item" else (_DOUBT, _WEIGHTS[name])
         lost[name, trait] = -weight * log((in_favour + against + doubt) / (in_favour + doubt))
-    return np.array([sum(lost.get(one, 0.0) for one in traits_of(item)) for item in items])
+    return np.array([sum(lost.get(one, 0.0) for one in _with_traits(item)) for item in items])
 
 
 def subtract_dislikes(scores: Scores, context: Context, items: Sequence[str]) -> Scores:
@@ -259,16 +259,12 @@ def _traits(seen: Iterable[ContextEvent], now: int) -> Counter[tuple[str, Trait]
     found: Counter[tuple[str, Trait]] = Counter()
     for event in seen:
         left = 0.5 ** (max(now - event.time, 0) / (_HALF_LIFE_DAYS * DAY))
-        for trait in traits_of(event.item):
+        for trait in _with_traits(event.item):
             found[trait] += left
     return found
 
 
 @lru_cache(maxsize=65_536)
-def traits_of(item: str) -> tuple[tuple[str, Trait], ...]:
-    """The item's traits; the item itself comes first, and alone if it is no animal group."""
-    group = AnimalGroup.parse(item)
-    itself: tuple[tuple[str, Trait], ...] = (("item", ("", item)),)
-    if group is None:
-        return itself
-    return itself + tuple((name, read(group)) for name, read in TRAITS.items())
+def _with_traits(item: str) -> tuple[tuple[str, Trait], ...]:
+    """The item itself, then its traits, if it is an animal group."""
+    return ("item", ("", item)), *traits_of(item)

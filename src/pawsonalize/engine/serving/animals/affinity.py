@@ -7,13 +7,12 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from pawsonalize.domain.breeds import TRAITS
+from pawsonalize.domain.breeds import TRAITS, traits_of
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.preferences import PREFERRED, USER_FACET
 from pawsonalize.domain.times import HOUR
 from pawsonalize.engine.serving.animals.available import Codes
 from pawsonalize.engine.serving.animals.settings import AffinitySettings
-from pawsonalize.engine.serving.context import traits_of
 from pawsonalize.engine.serving.recommender import GroupScores
 from pawsonalize.recipes.classes import LatentClasses, Value
 from pawsonalize.recipes.contract import Context
@@ -76,7 +75,7 @@ class TraitAffinity:
         if there is not self._there:
             self._count(codes.names, there)
             self._there = there
-        seen = [values for one in context.events if (values := traits_of(one.item)[1:])]
+        seen = [values for one in context.events if (values := traits_of(one.item))]
         lifts = self._lifts(seen, context, settings, classes)
         affinity: Floats = lifts[self._of_group].sum(axis=0)
         wish = settings.wish * settings.doubt / (settings.doubt + len(seen))
@@ -95,7 +94,7 @@ class TraitAffinity:
         # An item that is no animal group has no traits, and a species of its own.
         no_group = [(trait, read(AnimalGroup("", "", "", ""))) for trait, read in TRAITS.items()]
         new = [
-            [codes.setdefault(value, len(codes)) for value in traits_of(group)[1:] or no_group]
+            [codes.setdefault(value, len(codes)) for value in traits_of(group) or no_group]
             for group in groups[self._of_group.shape[1] :]
         ]
         columns = np.array(new, np.int64).reshape(-1, len(TRAITS)).T

@@ -1,5 +1,6 @@
 """The available animals, as columns, in one canonical order."""
 
+from bisect import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count, islice
 from math import nan
@@ -42,7 +43,6 @@ _OF_KINDS = (
     *("species", "size", "age", "sex", "colour"),
     *("trained", "needs", "kids", "dogs", "cats"),
 )
-_FEW = 50
 _VERSIONS = count()
 _GROWTH = 16  # free slots are weighed as well, so there are few
 _NO_POSTCODES: Postcodes = {}
@@ -286,16 +286,18 @@ class AvailableAnimals:
         )
 
     def _arrange(self, new: Sequence[int]) -> None:
-        if len(new) * _FEW > len(self.order):
-            listed = self._columns["listed"]
-            slots = [*self.order.tolist(), *new]
-            slots.sort(key=lambda slot: (listed[slot], self.ids[slot]))
-            there = np.array(slots, np.int64)
-        else:
-            there = self._inserted(self.order, new)
-        self.order = there
+        listed = self._columns["listed"]
+
+        def moment_and_id(slot: int) -> tuple[int, str]:
+            return listed[slot], self.ids[slot]
+
+        # Inserted, not sorted anew: few animals change at a time, and while they are arranged no
+        # query is answered.
+        ordered = sorted(new, key=moment_and_id)
+        places = [bisect(self.order, moment_and_id(one), key=moment_and_id) for one in ordered]
+        self.order = there = np.insert(self.order, places, ordered).astype(np.int64)
         self.rank[there] = np.arange(len(there))
-        self.moments = self._columns["listed"][there]
+        self.moments = listed[there]
         self.there = np.bincount(self._columns["group"][there], minlength=len(self.codes["group"]))
         self.present = np.flatnonzero(self.there)
         units = self._columns["unit"][there]
@@ -304,19 +306,3 @@ class AvailableAnimals:
         # The first animal of each unit in canonical order has its place.
         _, first = np.unique(self._columns["unit"][self.in_units], return_index=True)
         self.leads[self.in_units[first]] = True
-
-    def _inserted(self, order: Slots, new: Sequence[int]) -> Slots:
-        listed = self._columns["listed"]
-        ordered = sorted(new, key=lambda slot: (listed[slot], self.ids[slot]))
-        moments = listed[order]
-        places = []
-        for slot in ordered:
-            place = int(moments.searchsorted(listed[slot]))
-            while (
-                place < len(order)
-                and moments[place] == listed[slot]
-                and self.ids[order[place]] < self.ids[slot]
-            ):
-                place += 1
-            places.append(place)
-        return np.insert(order, places, ordered).astype(np.int64)

@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.animals import Animal
-from pawsonalize.domain.breeds import TRAITS
-from pawsonalize.domain.groups import AnimalGroup
+from pawsonalize.domain.breeds import traits_of
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals.eligibility import EligibilityVerdict
 from pawsonalize.recipes.choices.effects import VISITOR_TRAITS
@@ -27,10 +26,8 @@ _ENOUGH_PHOTOS = 3
 @lru_cache(maxsize=65_536)
 def group_values(item: str) -> tuple[str, ...]:
     """The values of a group's traits in the order of `OF_GROUPS`, as `species/value`."""
-    group = AnimalGroup.parse(item)
-    if group is None:
-        return _UNKNOWN
-    return tuple("/".join(TRAITS[name](group)) for name in OF_GROUPS)
+    traits = dict(traits_of(item))
+    return tuple("/".join(traits[name]) for name in OF_GROUPS) if traits else _UNKNOWN
 
 
 def animal_values(animal: Animal | None) -> tuple[str, ...]:
