@@ -126,16 +126,16 @@ def measure(count: int, days: int, users: int) -> dict[str, Any]:
             objects: ObjectStore = _Counted(Path(settings.archive))
             adapters = replace(given, objects=objects)
             _fill(adapters, count, days)
-            sizes = list(adapters.objects.sizes())
+            stored = list(adapters.objects.stored())
             chosen = np.linspace(0, count // _EACH - 1, users + 1).astype(int).tolist()
             each = [_erased(adapters, f"user-{one}") for one in chosen[:-1]]
-            adapters.erased_archive.index.forget([key for key, _ in sizes])
+            adapters.erased_archive.index.forget([one.key for one in stored])
             without = _erased(adapters, f"user-{chosen[-1]}")
     middle = {column: sorted(one[column] for one in each)[len(each) // 2] for column in each[0]}
     shape = {
         "events": count,
-        "objects": len(sizes),
-        "archive_mb": round(sum(size for _, size in sizes) / 1e6, 1),
+        "objects": len(stored),
+        "archive_mb": round(sum(one.size for one in stored) / 1e6, 1),
     }
     return {"with_index": shape | middle, "without_index": shape | without}
 

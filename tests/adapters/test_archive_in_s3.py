@@ -184,7 +184,8 @@ def test_objects_are_put_once_replaced_and_encrypted_with_the_key(
         objects.put("a/b", b"second")
     objects.replace("c", b"replaced")
     objects.replace("large", large)
-    assert dict(objects.sizes()) == {"a/b": 5, "c": 8, "large": 12_000_000}
+    sizes = {one.key: one.size for one in objects.stored()}
+    assert sizes == {"a/b": 5, "c": 8, "large": 12_000_000}
     for key in objects.list():
         head = boto3.client("s3").head_object(Bucket=BUCKET, Key=f"other/{key}")
         assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", admin)

@@ -10,6 +10,7 @@ import pytest
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.upkeep import deletions_of, erasure_steps
+from pawsonalize.archive.base import StoredObject
 from pawsonalize.archive.objects import LocalObjects
 from pawsonalize.domain.errors import Conflict, CorruptArtefact
 from pawsonalize.domain.events import USER, LoggedEvent, Visitor, visitor_digest
@@ -321,16 +322,16 @@ def test_rows_that_go_into_another_object_while_they_are_looked_for_are_found_th
 ) -> None:
     """Another server joins objects after they were listed, and before they are cleaned."""
     first = next(iter(world.adapters.ledger.segments()))
-    sizes = LocalObjects.sizes
+    stored = LocalObjects.stored
     other = first.key.replace(f"{first.last:020d}", f"{first.last + 1:020d}")
 
-    def joined_meanwhile(store: LocalObjects) -> list[tuple[str, int]]:
-        listed = list(sizes(store))
+    def joined_meanwhile(store: LocalObjects) -> list[StoredObject]:
+        listed = list(stored(store))
         monkeypatch.undo()
         store.replace(other, store.get(first.key))
         return listed
 
-    monkeypatch.setattr(LocalObjects, "sizes", joined_meanwhile)
+    monkeypatch.setattr(LocalObjects, "stored", joined_meanwhile)
     world.erase()
     assert "1" not in world.archived()
 
@@ -574,7 +575,7 @@ def test_a_job_of_old_that_was_killed_is_done_after_all(world: World) -> None:
 
 def test_the_index_knows_the_bytes_that_were_looked_through(world: World) -> None:
     index = world.adapters.erased_archive.index
-    sizes = dict(world.objects.sizes())
+    sizes = {one.key: one.size for one in world.objects.stored()}
     assert index.sizes() == sizes
     ann = visitor_digest(USER, "ann")
     holding = index.objects_holding([ann])

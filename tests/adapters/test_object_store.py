@@ -147,7 +147,7 @@ def test_a_location_nobody_serves_is_invalid() -> None:
 
 
 def test_every_key_has_the_size_of_its_object(objects: ObjectStore) -> None:
-    assert dict(objects.sizes()) == {}
+    assert {one.key: one.size for one in objects.stored()} == {}
     objects.put("2026/11/a", b"four")
     objects.put("b", b"")
-    assert dict(objects.sizes()) == {"2026/11/a": 4, "b": 0}
+    assert {one.key: one.size for one in objects.stored()} == {"2026/11/a": 4, "b": 0}

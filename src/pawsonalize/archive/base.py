@@ -9,7 +9,15 @@ raise StorageUnavailable.
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+
+class StoredObject(NamedTuple):
+    """An object's key, its bytes, and when it came there, in milliseconds since 1970."""
+
+    key: str
+    size: int
+    changed_at: int
 
 
 class ObjectStore(Protocol):
@@ -33,11 +41,8 @@ class ObjectStore(Protocol):
     def list(self, prefix: str = "") -> Iterator[str]:
         """The keys below a folder (`2026/11`, "" for all), in no promised order."""
 
-    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """The keys below a folder, and the bytes of their objects, in no promised order."""
-
-    def changes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """The same with the moments when the objects came there, in milliseconds."""
+    def stored(self, prefix: str = "") -> Iterator[StoredObject]:
+        """The objects below a folder, in no promised order."""
 
 
 def sync(path: Path) -> None:

@@ -19,7 +19,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore as ObstoreStore
 from obstore.store import from_url
 
-from pawsonalize.archive.base import ObjectStore, sync
+from pawsonalize.archive.base import ObjectStore, StoredObject, sync
 from pawsonalize.domain.errors import (
     Conflict,
     InvalidInput,
@@ -30,7 +30,6 @@ from pawsonalize.domain.errors import (
 from pawsonalize.domain.times import SECOND
 
 if TYPE_CHECKING:
-    from obstore import ObjectMeta
     from obstore.store import RetryConfig
 
 _S3 = ("s3", "s3a")
@@ -103,21 +102,13 @@ class LocalObjects:
                     if not name.startswith("."):
                         yield (within / name).as_posix()
 
-    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """See `ObjectStore.sizes`."""
-        for key, found in self._stats(prefix):
-            yield key, found.st_size
-
-    def changes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """See `ObjectStore.changes`."""
-        for key, found in self._stats(prefix):
-            yield key, found.st_ctime_ns // 1_000_000
-
-    def _stats(self, prefix: str) -> Iterator[tuple[str, os.stat_result]]:
+    def stored(self, prefix: str = "") -> Iterator[StoredObject]:
+        """See `ObjectStore.stored`."""
         for key in self.list(prefix):
             path = self._path(key)
             with _as_folder_errors(path), suppress(FileNotFoundError):  # deleted meanwhile
-                yield key, path.stat()
+                found = path.stat()
+                yield StoredObject(key, found.st_size, found.st_ctime_ns // 1_000_000)
 
     def _sync_names(self, path: Path) -> None:
         for folder in (path.parent, *path.parent.parents):
@@ -267,23 +258,15 @@ class RemoteObjects:
 
     def list(self, prefix: str = "") -> Iterator[str]:
         """See `ObjectStore.list`."""
-        for entry in self._entries(prefix):
-            yield entry["path"]
+        return (one.key for one in self.stored(prefix))
 
-    def sizes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """See `ObjectStore.sizes`."""
-        for entry in self._entries(prefix):
-            yield entry["path"], entry["size"]
-
-    def changes(self, prefix: str = "") -> Iterator[tuple[str, int]]:
-        """See `ObjectStore.changes`."""
-        for entry in self._entries(prefix):
-            yield entry["path"], round(entry["last_modified"].timestamp() * SECOND)
-
-    def _entries(self, prefix: str) -> Iterator["ObjectMeta"]:
+    def stored(self, prefix: str = "") -> Iterator[StoredObject]:
+        """See `ObjectStore.stored`."""
         with _as_storage_errors(self._url):
             for page in obstore.list(self._store, prefix or None):
-                yield from page
+                for entry in page:
+                    moment = round(entry["last_modified"].timestamp() * SECOND)
+                    yield StoredObject(entry["path"], entry["size"], moment)
 
 
 @contextmanager

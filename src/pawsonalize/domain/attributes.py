@@ -198,20 +198,12 @@ def age_at(species: str, born: date, moment: int) -> str:
 @lru_cache(maxsize=16_384)  # every birthday of twenty years, for two species
 def ages_of(species: str, born: date) -> tuple[tuple[int, str], ...]:
     """From which moment on the animal is of which band, all four, in order."""
-    months = (0, *BANDS.get(species, _OTHER_BANDS))
-    return tuple(
-        (_midnight(_months_after(born, month)), age)
-        for month, age in zip(months, AGES, strict=True)
-    )
-
-
-def _months_after(day: date, months: int) -> date:
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
-
-
-def _midnight(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * SECOND
+    starts = []
+    for months in (0, *BANDS.get(species, _OTHER_BANDS)):
+        year, month = divmod(born.year * 12 + born.month - 1 + months, 12)
+        day = min(born.day, monthrange(year, month + 1)[1])  # who was born on the 31st
+        starts.append(int(datetime(year, month + 1, day, tzinfo=UTC).timestamp()) * SECOND)
+    return tuple(zip(starts, AGES, strict=True))
 
 
 _AGE_WORDS = by_word(

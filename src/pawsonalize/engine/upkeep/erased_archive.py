@@ -153,7 +153,7 @@ class ErasedArchive:
 
     def _look_through(self, visitors: Collection[str], watch: Watch) -> list[Trouble] | None:
         """Clean the objects once; None if an object changed or vanished meanwhile."""
-        listed = dict(self.objects.sizes())
+        listed = {one.key: one.size for one in self.objects.stored()}
         known = self.index.sizes()
         self.index.forget(known.keys() - listed.keys())
         # New ones, or copies from before an erasure.

@@ -198,7 +198,7 @@ def delete_files(folder: Path, before: int) -> int:
 
 def delete_objects(objects: ObjectStore, before: int) -> int:
     """Delete the objects that came into a store before; returns how many."""
-    old = [key for key, changed_at in objects.changes() if changed_at < before]
+    old = [one.key for one in objects.stored() if one.changed_at < before]
     for key in old:
         objects.delete(key)
     return len(old)

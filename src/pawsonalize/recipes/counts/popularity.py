@@ -42,12 +42,18 @@ class Popularity:
         The addition grows with the mean m of the narrowest cell, (m + 1) / (m + 2): untouched items
         of popular breeds get more, while whole users still decide the order of touched ones.
         """
-        mean = _cell_means(users, index)
+        size = index.n_cells + 1
+        total, count = np.zeros(size), np.zeros(size)
+        for cells in index.cells[:, :-1]:
+            total += np.bincount(cells, weights=users, minlength=size)
+            count += np.bincount(cells, minlength=size)
+        total[-1], count[-1] = users.sum(), len(users)
+        mean = total / np.maximum(count, 1)
         extra = smoothing * (mean + 1) / (mean + 2)
         raw = users + extra[_narrowest(index.cells[:, :-1], index.n_cells)]
-        total = raw.sum() or 1.0
+        whole = raw.sum() or 1.0
         extra[-1] = 0.0
-        return cls((raw / total).astype(np.float32), (extra / total).astype(np.float32))
+        return cls((raw / whole).astype(np.float32), (extra / whole).astype(np.float32))
 
     def of_cells(self, cells: Ints) -> Singles:
         """Shares of items outside the catalogue by their cells, shape (levels, items)."""
@@ -69,16 +75,6 @@ class Popularity:
             take_weights(arrays, "popularity", (len(index.ids),)),
             take_weights(arrays, "cell_popularity", (index.n_cells + 1,)),
         )
-
-
-def _cell_means(users: Floats, index: ItemIndex) -> Floats:
-    total = np.zeros(index.n_cells + 1)
-    count = np.zeros(index.n_cells + 1)
-    for cells in index.cells[:, :-1]:
-        total += np.bincount(cells, weights=users, minlength=index.n_cells + 1)
-        count += np.bincount(cells, minlength=index.n_cells + 1)
-    total[-1], count[-1] = users.sum(), len(users)
-    return total / np.maximum(count, 1)
 
 
 def _narrowest(cells: Ints, none: int) -> Ints:

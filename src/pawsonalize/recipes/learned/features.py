@@ -52,14 +52,6 @@ _LEAST = np.float32(1e-9)
 _SHORTLIST = 2  # times the candidates
 
 
-def _affinity_names(t: Tables) -> list[str]:
-    single = [t.likeness.columns[column] for column in t.likeness.matched]
-    levels = range(len(t.index.cells))
-    names = list(t.likeness.names)
-    names += [f"related_{rate}_{level}_log" for rate in _RATES for level in levels]
-    return names + [f"affinity_{k}_{name}_log" for name in single for k in range(len(_DOUBTS))]
-
-
 def _affinity_columns(t: Tables, r: Request, found: Signals, top: Array) -> Iterator[Array]:
     weights = found.weights[list(CELL_RATES)]
     if t.likeness.has_lists:
@@ -73,8 +65,10 @@ def _affinity_columns(t: Tables, r: Request, found: Signals, top: Array) -> Iter
     shares *= t.likeness.is_known(values)  # no value matches nothing
     yield shares.reshape(-1, len(top))
     yield _related_steps(t, found.reached, top)
-    usual = t.usual.share.take(values, mode="clip")
-    yield _shares_of_choices(held[-1] / usual, weights[-1].sum())
+    # Log ratio of the visitor's share of a value to the usual one.
+    times, total = held[-1] / t.usual.share.take(values, mode="clip"), weights[-1].sum()
+    lifts = np.log(times[:, None] + _DOUBTS) - np.log(total + _DOUBTS)
+    yield lifts.reshape(-1, len(top))
 
 
 def _related_steps(t: Tables, reached: Array, top: Array) -> Array:
@@ -82,19 +76,6 @@ def _related_steps(t: Tables, reached: Array, top: Array) -> Array:
     lifts += _LEAST_LIFT
     lifts = lifts.take(t.index.cells.take(top, axis=1, mode="clip"), axis=1, mode="clip")
     return np.asarray(np.log(lifts, out=lifts)).reshape(-1, len(top))
-
-
-def _shares_of_choices(times: Array, total: Array) -> Array:
-    """Log ratio of the visitor's share of a value to the usual one; `times` (matched, N)."""
-    found = np.log(times[:, None] + _DOUBTS) - np.log(total + _DOUBTS)
-    return np.asarray(found).reshape(-1, times.shape[1])
-
-
-def _facet_names(t: Tables) -> list[str]:
-    if not t.mixture.facets.counted:
-        return []
-    levels = [*range(len(t.index.cells)), "item"]
-    return [f"facet_{kind}_{level}_log" for level in levels for kind in ("sum", "max")]
 
 
 def _facet_columns(t: Tables, r: Request, top: Array) -> Array:
@@ -158,13 +139,19 @@ EVERYTHING = Wanted()
 
 def feature_names(t: Tables) -> tuple[str, ...]:
     """The features' names, in the order of their columns."""
-    names = [*_BEHAVIOUR, *_OF_REQUEST, *_SEEN, *_affinity_names(t)]
+    single = [t.likeness.columns[column] for column in t.likeness.matched]
+    levels = range(len(t.index.cells))
+    names = [*_BEHAVIOUR, *_OF_REQUEST, *_SEEN, *t.likeness.names]
+    names += [f"related_{rate}_{level}_log" for rate in _RATES for level in levels]
+    names += [f"affinity_{k}_{name}_log" for name in single for k in range(len(_DOUBTS))]
     if t.mixture.availability.is_known:
         names += ["availability_log", "availability_gap"]
-        names += [f"rate_{level}_log" for level in range(len(t.index.cells))]
+        names += [f"rate_{level}_log" for level in levels]
     for k in range(len(t.trend.recent)):
         names += [f"trend_{k}", f"trend_{k}_count"]
-    return (*names, *_facet_names(t))
+    if t.mixture.facets.counted:
+        names += [f"facet_{k}_{level}_log" for level in (*levels, "item") for k in ("sum", "max")]
+    return tuple(names)
 
 
 def may_propose(t: Tables, found: Signals, item: int) -> bool:

@@ -138,7 +138,7 @@ class ArchivedLetters:
         watch: Watch = ignore_progress,
     ) -> list[Trouble]:
         """See `VisitorObjects.erase`. With visitors whose names are known, every object is read."""
-        listed = {key: size for key, size in self.objects.sizes() if is_of_letters(key)}
+        listed = {one.key: one.size for one in self.objects.stored() if is_of_letters(one.key)}
         known = self.index.sizes()
         wanted = {key for key, size in listed.items() if known.get(key) != size}
         wanted |= self.index.objects_holding(visitors) & listed.keys()

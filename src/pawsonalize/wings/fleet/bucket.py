@@ -198,8 +198,8 @@ class BucketArtefacts:
             for file in sorted(folder.iterdir()):
                 self._patient.replace(_key(stored, file.name), file)
                 sizes[_key(stored, file.name)] = file.stat().st_size
-            is_whole = dict(self._patient.sizes(_folder(draft))) == sizes
-            if not is_whole or not self._index.commit(stored, self._now()):
+            there = {one.key: one.size for one in self._patient.stored(_folder(draft))}
+            if there != sizes or not self._index.commit(stored, self._now()):
                 raise StorageUnavailable(
                     f"the model {stored.location} was not kept: an object is missing, or this"
                     " process was taken for dead. Train again"
