@@ -7,24 +7,8 @@ from typing import NoReturn
 
 from lark import Lark, Token, Tree, UnexpectedInput, UnexpectedToken
 
+from pawsonalize.domain import filters
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.filters import (
-    MAX_LENGTH,
-    Action,
-    Attribute,
-    Clause,
-    Condition,
-    FilterExpression,
-    Operand,
-    Operator,
-    Parameter,
-    Source,
-    Subject,
-    check_size,
-    misplaced_after_if,
-    misplacement,
-    unfit,
-)
 
 _GRAMMAR = Path(__file__).with_name("filter_grammar.lark")
 _KEPT = 1_024
@@ -46,16 +30,16 @@ _IN_WORDS = {
     "COMMA": "a comma",
     "$END": "the end",
 }
-_SOURCES = {source.lower(): source for source in Source}
-_SUBJECTS = {subject.lower(): subject for subject in Subject}
+_SOURCES = {source.lower(): source for source in filters.Source}
+_SUBJECTS = {subject.lower(): subject for subject in filters.Subject}
 
 
 @lru_cache(_KEPT)
-def parse(text: str) -> FilterExpression:
+def parse(text: str) -> filters.FilterExpression:
     """Parse and check a filter; InvalidInput names the column, its text and what may follow."""
-    if len(text) > MAX_LENGTH:
+    if len(text) > filters.MAX_LENGTH:
         raise InvalidInput(
-            f"a filter expression may have {MAX_LENGTH} characters, not {len(text)}:"
+            f"a filter expression may have {filters.MAX_LENGTH} characters, not {len(text)}:"
             " make two filters of it",
             field="expression",
         )
@@ -63,12 +47,12 @@ def parse(text: str) -> FilterExpression:
         tree = _parser().parse(text)
     except UnexpectedInput as error:
         raise _explained(text, error) from error
-    clauses: list[Clause] = []
+    clauses: list[filters.Clause] = []
     for child in tree.children:
         assert isinstance(child, Tree)
         clauses.append(_clause(child, clauses[0].subject if clauses else None))
-    expression = FilterExpression(tuple(clauses))
-    check_size(expression)
+    expression = filters.FilterExpression(tuple(clauses))
+    filters.check_size(expression)
     return expression
 
 
@@ -77,7 +61,7 @@ def _parser() -> Lark:
     return Lark(_GRAMMAR.read_text(encoding="utf-8"), parser="lalr", maybe_placeholders=False)
 
 
-def _clause(tree: Tree[Token], wanted: Subject | None) -> Clause:
+def _clause(tree: Tree[Token], wanted: filters.Subject | None) -> filters.Clause:
     action, named, where, *current_user = tree.children
     assert isinstance(action, Token)
     assert isinstance(named, Token)
@@ -88,38 +72,38 @@ def _clause(tree: Tree[Token], wanted: Subject | None) -> Clause:
     any_of = tuple(_all_of(one) for one in where.children)
     first = any_of[0][0][0].attribute.source
     for condition, token in (pair for conjunction in any_of for pair in conjunction):
-        if reason := misplacement(condition, subject, first):
+        if reason := filters.misplacement(condition, subject, first):
             _refuse(token, reason)
     only_if = tuple(pair for one in current_user for pair in _all_of(one))
     for condition, token in only_if:
-        if reason := misplaced_after_if(condition, subject):
+        if reason := filters.misplaced_after_if(condition, subject):
             _refuse(token, reason)
-    return Clause(
-        Action(action.upper()),
+    return filters.Clause(
+        filters.Action(action.upper()),
         subject,
         tuple(tuple(each for each, _ in conjunction) for conjunction in any_of),
         tuple(each for each, _ in only_if),
     )
 
 
-def _all_of(tree: "Token | Tree[Token]") -> tuple[tuple[Condition, Token], ...]:
+def _all_of(tree: "Token | Tree[Token]") -> tuple[tuple[filters.Condition, Token], ...]:
     assert isinstance(tree, Tree)
     return tuple(_condition(child) for child in tree.children)
 
 
-def _condition(tree: "Token | Tree[Token]") -> tuple[Condition, Token]:
+def _condition(tree: "Token | Tree[Token]") -> tuple[filters.Condition, Token]:
     assert isinstance(tree, Tree)
     field, sign, *values = (child for child in tree.children if isinstance(child, Token))
-    operator = Operator(" ".join(sign.upper().split()))
+    operator = filters.Operator(" ".join(sign.upper().split()))
     operands = tuple(map(_operand, values))
-    condition = Condition(_attribute(field), operator, operands)
+    condition = filters.Condition(_attribute(field), operator, operands)
     for operand, token in zip(operands, values, strict=True):
-        if reason := unfit(condition, operand, is_star=token.type == "STAR"):
+        if reason := filters.unfit(condition, operand, is_star=token.type == "STAR"):
             _refuse(token, reason)
     return condition, field
 
 
-def _operand(token: Token) -> Operand:
+def _operand(token: Token) -> filters.Operand:
     match token.type:
         case "TEXT":
             return re.sub(r"\\(.)", r"\1", token[1:-1], flags=re.DOTALL)
@@ -129,19 +113,19 @@ def _operand(token: Token) -> Operand:
                 _refuse(token, "this number is too large")
             return number
         case "PARAMETER":
-            return Parameter(token[1:])
+            return filters.Parameter(token[1:])
         case "FIELD":
             return _attribute(token)
         case _:
             return str(token)
 
 
-def _attribute(token: Token) -> Attribute:
+def _attribute(token: Token) -> filters.Attribute:
     source, _, name = token.partition(".")
     known = _SOURCES.get(source.lower())
     if known is None:
-        _refuse(token, f"there is no {source}: use one of {', '.join(Source)}")
-    return Attribute(known, name.upper())
+        _refuse(token, f"there is no {source}: use one of {', '.join(filters.Source)}")
+    return filters.Attribute(known, name.upper())
 
 
 def _refuse(token: Token, reason: str) -> NoReturn:

@@ -5,22 +5,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pawsonalize.domain import attributes
 from pawsonalize.domain.animal_words import AnimalWords, Vocabulary, pad, singulars, words_in
 from pawsonalize.domain.animals import UNKNOWN
-from pawsonalize.domain.attributes import (
-    AGE_NAMES,
-    CAT,
-    DOG,
-    EXTRA_LARGE,
-    LARGE,
-    RABBIT,
-    SIZE_NAMES,
-    SPECIES_NAMES,
-    age_id,
-    read_sex,
-    size_id,
-    species_id,
-)
 from pawsonalize.domain.breed_spelling import DECORATIONS
 from pawsonalize.domain.breeds import FAMILIES, breeds_named, find_breed
 from pawsonalize.domain.errors import InvalidInput
@@ -170,7 +157,10 @@ def _read_phrase(words: Sequence[str]) -> tuple[int, dict[str, set[str]], Wished
             if words[0] in DECORATIONS and breeds == breeds_named(text.partition(" ")[2]):
                 breeds = {}  # each word has a meaning of its own: `black lab`
             for species in [*rules.get("species", ())]:
-                if species in {CAT, DOG, RABBIT} or text == SPECIES_NAMES[species]:
+                if (
+                    species in {attributes.CAT, attributes.DOG, attributes.RABBIT}
+                    or text == attributes.SPECIES_NAMES[species]
+                ):
                     breeds = {}  # a bunny is any rabbit, but a hamster is no rat
                 rules["species"] |= set(breeds)
             if rules or breeds:
@@ -183,11 +173,14 @@ def _rules_of(text: str) -> dict[str, set[str]]:
         return {}
     if _HOUSE_TRAINED.fullmatch(text):
         return {"house_trained": {"yes"}}
-    size = size_id(text)
+    size = attributes.size_id(text)
     read = {
-        "species": ({species_id(text)}, SPECIES_NAMES),
-        "ages": ({age_id(text)}, AGE_NAMES),
-        "sizes": ({LARGE, EXTRA_LARGE} if size == LARGE else {size}, SIZE_NAMES),
+        "species": ({attributes.species_id(text)}, attributes.SPECIES_NAMES),
+        "ages": ({attributes.age_id(text)}, attributes.AGE_NAMES),
+        "sizes": (
+            {attributes.LARGE, attributes.EXTRA_LARGE} if size == attributes.LARGE else {size},
+            attributes.SIZE_NAMES,
+        ),
         "sexes": ({_SEXES.get(text, "")}, _SEXES.values()),
     }
     rules = {name: ids for name, (ids, known) in read.items() if ids <= set(known)}
@@ -198,22 +191,22 @@ def _rules_of(text: str) -> dict[str, set[str]]:
 
 def wanted_species(given: str, field: str) -> str:
     """Id of a species in words or an id; InvalidInput lists the words for any other."""
-    return _known(species_id(given), given, SPECIES_NAMES, field)
+    return _known(attributes.species_id(given), given, attributes.SPECIES_NAMES, field)
 
 
 def wanted_size(given: str, field: str) -> str:
     """The same of a size."""
-    return _known(size_id(given), given, SIZE_NAMES, field)
+    return _known(attributes.size_id(given), given, attributes.SIZE_NAMES, field)
 
 
 def wanted_age(given: str, field: str) -> str:
     """The same of an age band."""
-    return _known(age_id(given), given, AGE_NAMES, field)
+    return _known(attributes.age_id(given), given, attributes.AGE_NAMES, field)
 
 
 def wanted_sex(given: str, field: str) -> str:
     """The same of a sex; neutered and spayed name one too."""
-    found = read_sex(given)
+    found = attributes.read_sex(given)
     if found is None:
         raise InvalidInput(f"{field} does not know {given!r}: write female or male", field=field)
     return found[0]

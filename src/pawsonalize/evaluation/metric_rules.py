@@ -8,16 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.evaluation.gate import (
-    MAIN_RULES,
-    Decision,
-    RuleOutcome,
-    RuleVerdict,
-    decision,
-    not_applicable,
-    threshold_verdict,
-    verdict,
-)
+from pawsonalize.evaluation import gate
 from pawsonalize.evaluation.gate_settings import GateSettings, Profile
 from pawsonalize.evaluation.metrics import NDCG_AT_5
 
@@ -40,14 +31,14 @@ class MeasuredVersion:
 
 def decide_by_metrics(
     new: MeasuredVersion, live: MeasuredVersion | None, settings: GateSettings, now: int
-) -> Decision:
+) -> gate.Decision:
     """Apply the rules that means can be judged by; the others say that they cannot be."""
 
-    def unknown(rule: str, what: str) -> RuleVerdict:
-        return not_applicable(rule, f"cannot be judged: {new.engine} does not say {what}")
+    def unknown(rule: str, what: str) -> gate.RuleVerdict:
+        return gate.not_applicable(rule, f"cannot be judged: {new.engine} does not say {what}")
 
     threshold = _threshold(new, settings)
-    verdicts: tuple[RuleVerdict, ...] = (threshold,)
+    verdicts: tuple[gate.RuleVerdict, ...] = (threshold,)
     if settings.profile is Profile.FULL:
         covered = new.metrics.get("coverage")
         note = "" if covered is None else f"; it says that {covered:.1%} of all items are"
@@ -57,44 +48,46 @@ def decide_by_metrics(
             threshold,
             unknown("popularity", "how popularity does on the same users")
             if settings.beat_popularity
-            else not_applicable("popularity", "it was not asked to beat popularity"),
+            else gate.not_applicable("popularity", "it was not asked to beat popularity"),
             _live(new, live, settings, now),
             unknown("slices", "how species or new visitors fare"),
             unknown("coverage", f"how many items could be recommended{note}"),
             unknown("top item", "which items come first"),
         )
     merits = (
-        f"{one.rule}: {one.message}" if one.outcome is RuleOutcome.NOT_APPLICABLE else one.message
+        f"{one.rule}: {one.message}"
+        if one.outcome is gate.RuleOutcome.NOT_APPLICABLE
+        else one.message
         for one in verdicts
-        if one.rule in MAIN_RULES
+        if one.rule in gate.MAIN_RULES
     )
-    return decision(verdicts, merits, is_first=live is None)
+    return gate.decision(verdicts, merits, is_first=live is None)
 
 
-def _threshold(new: MeasuredVersion, settings: GateSettings) -> RuleVerdict:
+def _threshold(new: MeasuredVersion, settings: GateSettings) -> gate.RuleVerdict:
     if new.ndcg_at_5 is not None:
-        return threshold_verdict(new.ndcg_at_5, settings, f", measured by {new.engine},")
+        return gate.threshold_verdict(new.ndcg_at_5, settings, f", measured by {new.engine},")
     why = f" ({new.why_not})" if new.why_not else ""
     message = f"{new.engine} gives no NDCG@5 for {new.name}{why}"
     numbers = {"threshold": settings.promotion_threshold}
-    return RuleVerdict("threshold", RuleOutcome.INSUFFICIENT, message, numbers)
+    return gate.RuleVerdict("threshold", gate.RuleOutcome.INSUFFICIENT, message, numbers)
 
 
 def _live(
     new: MeasuredVersion, live: MeasuredVersion | None, settings: GateSettings, now: int
-) -> RuleVerdict:
+) -> gate.RuleVerdict:
     rule = "live version"
     if not settings.beat_live:
-        return not_applicable(rule, "it was not asked to beat the live version")
+        return gate.not_applicable(rule, "it was not asked to beat the live version")
     if live is None:
-        return not_applicable(rule, "nothing was live before")
+        return gate.not_applicable(rule, "nothing was live before")
     if live.engine != new.engine:
         message = f"cannot be judged: {live.name} was measured by {live.engine}, on other users"
-        return not_applicable(rule, message)
+        return gate.not_applicable(rule, message)
     ours, theirs = new.ndcg_at_5, live.ndcg_at_5
     if ours is None or theirs is None:
         missing = new.name if ours is None else live.name
-        return not_applicable(rule, f"cannot be judged: {missing} has no NDCG@5")
+        return gate.not_applicable(rule, f"cannot be judged: {missing} has no NDCG@5")
     relative = (ours - theirs) / theirs if theirs > 0 else float(ours > theirs)
     age = (now - live.as_of) / DAY
     better = ours > theirs and relative >= settings.min_lead
@@ -111,4 +104,4 @@ def _live(
         " cannot be told from a lead"
     )
     numbers = {"theirs": theirs, "lead": ours - theirs, "relative": relative, "age_days": age}
-    return verdict(rule, better or refresh, message, **numbers)
+    return gate.verdict(rule, better or refresh, message, **numbers)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pawsonalize import recipes
 from pawsonalize.domain.errors import Conflict, Forbidden, InvalidInput, NotFound, NotReady
 from pawsonalize.kinds.cached_lookup import CachedLookup
 from pawsonalize.kinds.campaigns import Campaign, Recommender
@@ -13,19 +14,11 @@ from pawsonalize.kinds.defaults import DATASET_GROUP, RECOMMENDER, RERANKER
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource, Status
 from pawsonalize.kinds.solutions import Solution
-from pawsonalize.recipes import (
-    NEXT_BEST_ACTION,
-    PERSONALIZED_RANKING,
-    POPULARITY_COUNT,
-    SIMILAR_ITEMS,
-    TRENDING_NOW,
-    USER_PERSONALIZATION,
-)
 
 if TYPE_CHECKING:
     from pawsonalize.engine.serving.recommender import Runtime
 
-_NEAR = {USER_PERSONALIZATION: 1, POPULARITY_COUNT: 2, TRENDING_NOW: 2}
+_NEAR = {recipes.USER_PERSONALIZATION: 1, recipes.POPULARITY_COUNT: 2, recipes.TRENDING_NOW: 2}
 Reference = Callable[[str], tuple[type[Resource], str] | None]
 """Reads a resource's full name (an ARN): its kind and its name. None for any other text."""
 
@@ -40,8 +33,8 @@ class Purpose(StrEnum):
 
 _DISTANCES: Mapping[Purpose, Mapping[str, int]] = {
     Purpose.RECOMMENDING: _NEAR,
-    Purpose.COMPARING: {SIMILAR_ITEMS: 0, **_NEAR},
-    Purpose.RANKING: {PERSONALIZED_RANKING: 0, **_NEAR},
+    Purpose.COMPARING: {recipes.SIMILAR_ITEMS: 0, **_NEAR},
+    Purpose.RANKING: {recipes.PERSONALIZED_RANKING: 0, **_NEAR},
 }
 """The recipes that answer, and their distance from the purpose: the nearest one does."""
 
@@ -185,7 +178,7 @@ class Directory:
                 f"recommender {names.campaign} is INACTIVE: start it, or ask another",
                 field="campaign",
             )
-        if found.recipe == NEXT_BEST_ACTION:
+        if found.recipe == recipes.NEXT_BEST_ACTION:
             raise InvalidInput(
                 f"campaign {found.name} suggests actions: ask another", field="campaign"
             )

@@ -9,14 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pawsonalize.domain.errors import CorruptArtefact
-from pawsonalize.recipes.artefact import (
-    check_codes,
-    check_offsets,
-    pack_strings,
-    take,
-    take_weights,
-    unpack_strings,
-)
+from pawsonalize.recipes import artefact
 from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.counts.rows import SparseRows
@@ -53,11 +46,11 @@ def unpack(
     """Rebuild; CorruptArtefact when arrays and numbers do not fit together."""
     own = {k.removeprefix(_PRE): array for k, array in arrays.items() if k.startswith(_PRE)}
     n = len(mixture.index.ids)
-    columns = unpack_strings("columns", own)
-    codes = take(own, "codes", np.int32, (n, len(columns)))
+    columns = artefact.unpack_strings("columns", own)
+    codes = artefact.take(own, "codes", np.int32, (n, len(columns)))
     recent = _finite(own, "recent", np.float32, (None, n))
     source = _finite(own, "source", np.float32, (n, None))
-    total, likeness = take_weights(own, "popularity", (n,)), likeness_of(codes, columns)
+    total, likeness = artefact.take_weights(own, "popularity", (n,)), likeness_of(codes, columns)
     tables = Tables(
         design=design,
         forward=SparseRows.from_arrays("forward", own, n, n),
@@ -79,25 +72,25 @@ def _targets(own: Arrays, shape: tuple[int, ...]) -> Array:
 
 
 def _postings(own: Arrays, n: int) -> Postings:
-    offsets = take(own, "log.offsets", np.int64, (None,))
-    items = take(own, "log.items", np.int32, (None,))
-    starts = take(own, "postings.starts", np.int64, (n + 1,))
-    users = take(own, "postings.users", np.int32, (None,))
-    positions = take(own, "postings.positions", np.int32, users.shape)
-    check_offsets("log.offsets", offsets, len(items))
-    check_offsets("postings.starts", starts, len(users))
-    check_codes("log.items", items, n)
-    check_codes("postings.users", users, len(offsets) - 1)
+    offsets = artefact.take(own, "log.offsets", np.int64, (None,))
+    items = artefact.take(own, "log.items", np.int32, (None,))
+    starts = artefact.take(own, "postings.starts", np.int64, (n + 1,))
+    users = artefact.take(own, "postings.users", np.int32, (None,))
+    positions = artefact.take(own, "postings.positions", np.int32, users.shape)
+    artefact.check_offsets("log.offsets", offsets, len(items))
+    artefact.check_offsets("postings.starts", starts, len(users))
+    artefact.check_codes("log.items", items, n)
+    artefact.check_codes("postings.users", users, len(offsets) - 1)
     if len(users) and not (positions < np.diff(offsets)[users]).all():
         raise CorruptArtefact("array 'postings.positions' points outside the log")
-    idf = take_weights(own, "postings.idf", (n,))
+    idf = artefact.take_weights(own, "postings.idf", (n,))
     return Postings(starts, users, positions, idf, offsets, items)
 
 
 def _ranker(own: Arrays, numbers: Mapping[str, Any], usual: tuple[str, ...]) -> Ranker:
-    columns = take(own, "linear.columns", np.int64, (None,))
+    columns = artefact.take(own, "linear.columns", np.int64, (None,))
     mean, spread, weights = _finite(own, "linear.numbers", np.float64, (3, len(columns)))
-    text = take(own, "trees", np.uint8, (None,)).tobytes()
+    text = artefact.take(own, "trees", np.uint8, (None,)).tobytes()
     try:
         values = [float(numbers[name]) for name in _NUMBERS]
         held_out = tuple(float(value) for value in numbers["held_out"])
@@ -107,13 +100,13 @@ def _ranker(own: Arrays, numbers: Mapping[str, Any], usual: tuple[str, ...]) -> 
         raise CorruptArtefact(f"the ranker of the artefact does not fit: {error}") from error
     if not all(map(math.isfinite, values)) or (trees and trees.booster.num_feature() != len(names)):
         raise CorruptArtefact("the ranker of the artefact does not fit its tables")
-    check_codes("linear.columns", columns, len(names))
+    artefact.check_codes("linear.columns", columns, len(names))
     linear, (weight, heat, recall) = Linear(columns, mean, spread, weights), values
     return Ranker(names, linear, trees, weight, heat, recall, held_out)
 
 
 def _finite(arrays: Arrays, name: str, dtype: type[Any], shape: tuple[int | None, ...]) -> Array:
-    array = take(arrays, name, dtype, shape)
+    array = artefact.take(arrays, name, dtype, shape)
     if not np.isfinite(array).all():
         raise CorruptArtefact(f"array {name!r} holds numbers without a value")
     return array
@@ -264,7 +257,7 @@ class Learned:
             "popularity": t.trend.total,
             "recent": t.trend.recent[:, -1],
             "codes": t.likeness.codes,
-            **pack_strings("columns", t.likeness.columns),
+            **artefact.pack_strings("columns", t.likeness.columns),
             "source": t.factors.source,
             "targets": t.factors.target,
             "linear.columns": r.linear.columns,

@@ -7,20 +7,7 @@ import msgspec
 import numpy as np
 from cachetools import LRUCache
 
-from pawsonalize.domain.events import (
-    ADOPTION,
-    APPLICATION,
-    DISLIKE,
-    INQUIRY,
-    MAX_IMPRESSION_ITEMS,
-    RETURN,
-    SESSION,
-    SESSION_KEY,
-    USER,
-    EventTypes,
-    visitor_digest,
-    visitor_key,
-)
+from pawsonalize.domain import events
 from pawsonalize.domain.times import MINUTE
 from pawsonalize.engine.serving.animals import factors
 from pawsonalize.engine.serving.animals.settings import PARTS
@@ -29,12 +16,14 @@ from pawsonalize.recipes.data import Bools, Floats
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
 
-INQUIRIES = frozenset({INQUIRY, APPLICATION, ADOPTION})  # the deeds that are more than a look
+INQUIRIES = frozenset(
+    {events.INQUIRY, events.APPLICATION, events.ADOPTION}
+)  # the deeds that are more than a look
 EXPLORED = 0.5  # A place of a lower propensity was filled by chance alone
 _AGAIN = 10  # openings of one animal that a person in love may come to
 _CURIOUS, _SHARE = 20, 0.5  # so many animals anybody may open, and beyond that half of those shown
 _NOTHING = (0.0,) * len(PARTS)
-_AGAINST = frozenset({RETURN, DISLIKE})
+_AGAINST = frozenset({events.RETURN, events.DISLIKE})
 _WITHIN = 60 * MINUTE
 _PAGES_AT_ONCE = 1_000
 _PAGES_KEPT, _VISITORS_KEPT, _OF_A_VISITOR = 20_000, 20_000, 12
@@ -103,14 +92,14 @@ def kind_of(page: Impression) -> str:
 def visitor_keys(user_id: str | None, session_id: str | None) -> Iterator[str]:
     """The names of a visitor, the session first."""
     if session_id is not None:
-        yield visitor_key(None, session_id)
+        yield events.visitor_key(None, session_id)
     if user_id is not None:
-        yield visitor_key(user_id, None)
+        yield events.visitor_key(user_id, None)
 
 
 def visitor_of(page: Impression) -> str:
     """One name of whoever was shown the page."""
-    return visitor_key(page.user_id, page.session_id)
+    return events.visitor_key(page.user_id, page.session_id)
 
 
 def visit_of(page: Impression) -> str:
@@ -120,7 +109,9 @@ def visit_of(page: Impression) -> str:
 
 def digest_of_key(key: str) -> str:
     """The hash by which erasures know a visitor, from one of `visitor_keys`."""
-    return visitor_digest(SESSION if key.startswith(SESSION_KEY) else USER, key[2:])
+    return events.visitor_digest(
+        events.SESSION if key.startswith(events.SESSION_KEY) else events.USER, key[2:]
+    )
 
 
 def place_of(page: Impression, animal_id: str) -> int | None:
@@ -137,15 +128,17 @@ def was_shown(page: Impression, deed: Deed) -> bool:
 
 def places_seen(page: Impression, opened: Iterable[int]) -> int:
     """Return how many places count: as many as pages show, or as far as one was opened."""
-    return min(len(page.animal_ids or ()), max(MAX_IMPRESSION_ITEMS, 1 + max(opened, default=0)))
+    return min(
+        len(page.animal_ids or ()), max(events.MAX_IMPRESSION_ITEMS, 1 + max(opened, default=0))
+    )
 
 
-def opens(deed: Deed, event_types: EventTypes) -> bool:
+def opens(deed: Deed, event_types: events.EventTypes) -> bool:
     """True if the visitor opened the animal."""
     return event_types.meaning(deed.event_type) not in _AGAINST
 
 
-def asks(deed: Deed, event_types: EventTypes) -> bool:
+def asks(deed: Deed, event_types: events.EventTypes) -> bool:
     """True if the visitor wants the animal."""
     return event_types.meaning(deed.event_type) in INQUIRIES
 
