@@ -38,6 +38,7 @@ from pawsonalize.engine.serving.served import Loader, ServingSettings
 from pawsonalize.evaluation.intervals import resampled_means
 from pawsonalize.kinds.defaults import RECOMMENDER
 from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.catalogue import refreshed as recounted
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.impressions import Impressions
 from pawsonalize.wings.demo.commands import store_world
@@ -108,7 +109,7 @@ def freshness(events: int, size: int) -> dict[str, Any]:
         since = cut + hour * HOUR
         now = [one for one in moments if since <= one.at < since + HOUR]
         if now:
-            fresh = model.refreshed(training_data(world, since))
+            fresh = recounted(model, training_data(world, since))
             found.append(gains(world, now, "groups", make(world, [model, fresh])[:2]))
     gained = np.concatenate(found)
     drawn = resampled_means(gained, 0)

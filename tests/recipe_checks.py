@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.recipes.artefact import ModelCard
-from pawsonalize.recipes.catalogue import RECIPES
+from pawsonalize.recipes.catalogue import RECIPES, refreshed
 from pawsonalize.recipes.contract import Context, ContextEvent, Model, Recipe
 from pawsonalize.recipes.data import TrainingData
 from tests.recipe_data import NOW, context, training_data
@@ -207,7 +207,7 @@ class RecipeChecks:
     def test_a_refreshed_model_has_the_counts_of_a_fit_and_the_one_before_stays(self) -> None:
         before, whole = self.fitted("checkerboard"), self.fitted()
         stored = {name: array.tobytes() for name, array in before.arrays().items()}
-        fresh = before.refreshed(WORLDS["shop"])
+        fresh = refreshed(before, WORLDS["shop"])
         assert fresh.item_ids == whole.item_ids
         assert fresh.card.fingerprint == whole.card.fingerprint
         for visitor in CONTEXTS:

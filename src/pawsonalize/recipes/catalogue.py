@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.recipes.contract import Recipe
+from pawsonalize.recipes.contract import LearnedModel, Model, Recipe
+from pawsonalize.recipes.counts.counting import Countable
 from pawsonalize.recipes.next_best_action import NextBestAction
 from pawsonalize.recipes.popularity_count import PopularityCount
 from pawsonalize.recipes.similar_items import SimilarItems
@@ -29,3 +30,14 @@ def recipe_named(name: str) -> Recipe[Any]:
             f"there is no recipe {name}; there are {', '.join(RECIPES)}", field="recipe"
         )
     return recipe
+
+
+def refreshed(model: Model, data: Countable) -> Model:
+    """A model with the counts of a fit on `data`, bit for bit; this one stays as it is.
+
+    All is counted again, so nothing drifts.
+    """
+    if isinstance(model, LearnedModel):
+        return model.refreshed(data)
+    recipe = recipe_named(model.card.recipe)
+    return recipe.fit(data, recipe.settings(**model.card.settings), model.card.seed)

@@ -67,14 +67,16 @@ class Model(Protocol):
     def contributions(self, context: Context, items: Sequence[str]) -> Mapping[str, Scores]:
         """Parts of items' utilities, which add up exactly; scores or their logs grow with it."""
 
-    def refreshed(self, data: Countable) -> "Model":
-        """A model with the counts of a fit on `data`, bit for bit; this one stays as it is.
-
-        All is counted again, so nothing drifts; what is learned above counts stays the training's.
-        """
-
     def arrays(self) -> Arrays:
         """Everything `Recipe.load` needs beside the card; plain arrays, no objects."""
+
+
+@runtime_checkable
+class LearnedModel(Model, Protocol):
+    """A model that has more than counts, which a refresh leaves as it was trained."""
+
+    def refreshed(self, data: Countable) -> "LearnedModel":
+        """Count anew on `data`: see `recipes.catalogue.refreshed`."""
 
 
 @runtime_checkable

@@ -178,11 +178,6 @@ class NextBestActionModel:
         """The propensity is all there is."""
         return {"propensity": self.score(context, items)}
 
-    def refreshed(self, data: Countable) -> "NextBestActionModel":
-        """All is counted, so this is a fit."""
-        settings = NextBestActionSettings(**self.card.settings)
-        return NextBestAction().fit(data, settings, self.card.seed)
-
     def arrays(self) -> dict[str, Array]:
         """Ids, rates and lifts."""
         return {**pack_strings("actions", self.item_ids), "rates": self.rates, "lifts": self.lifts}

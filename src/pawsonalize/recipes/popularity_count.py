@@ -71,11 +71,6 @@ class PopularityCountModel(IndexedModel):
         """Popularity is all there is."""
         return {"popularity": self.score(context, items)}
 
-    def refreshed(self, data: Countable) -> "PopularityCountModel":
-        """All is counted, so this is a fit."""
-        settings = PopularityCountSettings(**self.card.settings)
-        return PopularityCount().fit(data, settings, self.card.seed)
-
     def arrays(self) -> Arrays:
         """Index and shares."""
         return {**self.index.arrays(), **self.popularity.arrays()}

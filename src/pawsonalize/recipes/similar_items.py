@@ -133,10 +133,6 @@ class SimilarItemsModel(IndexedModel):
         s = replace(s, popularity_influence=popularity, freshness_influence=freshness)
         return replace(self, _settings=s)
 
-    def refreshed(self, data: Countable) -> "SimilarItemsModel":
-        """All is counted, so this is a fit."""
-        return SimilarItems().fit(data, self._settings, self.card.seed)
-
     def arrays(self) -> Arrays:
         """Index, co-visits, popularity and first events."""
         return {

@@ -218,10 +218,6 @@ class TrendingNowModel(IndexedModel):
         """The shares of all visits, which are not stored."""
         return Popularity.of(self.visits.decayed_counts(), self.index, _POPULARITY_SMOOTHING)
 
-    def refreshed(self, data: Countable) -> "TrendingNowModel":
-        """All is counted, so this is a fit."""
-        return TrendingNow().fit(data, self._settings, self.card.seed)
-
     def score_catalogue(self, context: Context) -> Singles:
         """Trend score and popularity of every item, as shares that sum to 1."""
         trend, rest = self._trend(context.now)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.catalogue import recipe_named, refreshed
 from pawsonalize.recipes.counts.counting import counts_of
 from pawsonalize.recipes.data import FOREVER, Facets, StayColumns, TrainingData
 from pawsonalize.recipes.user_personalization import (
@@ -54,7 +54,7 @@ def test_where_nothing_is_learned_it_is_a_training_on_the_same_data(name: str) -
     settings = recipe.settings(learn=False, window=4, classes=0)
     whole = recipe.fit(more_walks(), settings, 3)
     before = recipe.fit(walks(), settings, 3)
-    after = before.refreshed(more_walks())
+    after = refreshed(before, more_walks())
     assert after.arrays().keys() == whole.arrays().keys()
     for array_name, array in whole.arrays().items():
         assert array.tobytes() == after.arrays()[array_name].tobytes(), array_name

@@ -26,7 +26,7 @@ from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion, TrainingSelection
 from pawsonalize.recipes.artefact import ModelCard
-from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.catalogue import recipe_named, refreshed
 from pawsonalize.recipes.contract import Model
 from pawsonalize.recipes.counts.counting import Countable
 from pawsonalize.recipes.data import Arrays, TrainingData
@@ -116,7 +116,7 @@ def data_of_rows(
 
 def refresh_model(model: Model, data: Countable) -> tuple[ModelCard, Arrays]:
     """The model with the counts of the data; what the card says of its tuning stays."""
-    fresh = model.refreshed(data)
+    fresh = refreshed(model, data)
     card = replace(fresh.card, extra={**model.card.extra, **fresh.card.extra})
     return card, fresh.arrays()
 

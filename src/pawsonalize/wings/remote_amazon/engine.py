@@ -36,7 +36,7 @@ from pawsonalize.wings.remote_amazon.groups import AmazonGroup, AmazonNames
 from pawsonalize.wings.remote_amazon.versions import RECIPES, AmazonVersions
 
 if TYPE_CHECKING:
-    from pawsonalize.recipes.counts.counting import Countable
+    pass
 
 
 _KEPT, _KEPT_SECONDS = 64, 10.0  # an answer needs the same scores more than once
@@ -114,10 +114,6 @@ class AmazonModel:
     def contributions(self, context: Context, items: Sequence[str]) -> Mapping[str, Scores]:
         """The remote engine does not say why: its score is all there is."""
         return {"remote": self.score(context, items)}
-
-    def refreshed(self, data: "Countable") -> Model:
-        """The stand-in with newer counts; the remote engine keeps itself fresh."""
-        return self.stand_in.refreshed(data)
 
     def arrays(self) -> Arrays:
         """Those of the stand-in."""

@@ -27,9 +27,8 @@ from pawsonalize.kinds.defaults import RERANKER
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, Objective, SolutionVersion
 from pawsonalize.recipes.artefact import ModelCard
-from pawsonalize.recipes.contract import Context, Model
-from pawsonalize.recipes.counts.counting import EventCounts
-from pawsonalize.recipes.data import Arrays, Scores, TrainingData
+from pawsonalize.recipes.contract import Context
+from pawsonalize.recipes.data import Arrays, Scores
 from pawsonalize.storage.animals.animals import Animals, Availability
 from pawsonalize.storage.animals.catalogue import Catalogue, Item
 from pawsonalize.storage.events.event_log import EventLog
@@ -63,9 +62,6 @@ class KnownWeights:
 
     def contributions(self, context: Context, items: Sequence[str]) -> dict[str, Scores]:
         return {"popularity": self.score(context, items)}
-
-    def refreshed(self, data: TrainingData | EventCounts) -> Model:
-        raise NotImplementedError
 
     def arrays(self) -> Arrays:
         return {}

@@ -16,6 +16,7 @@ from pawsonalize.engine.training.kept_rows import VISITORS, KeptRows, digest, ro
 from pawsonalize.engine.training.training_data import data_of, training_data
 from pawsonalize.kinds.solutions import Cut, EventParameters, TrainingSelection
 from pawsonalize.recipes.catalogue import recipe_named
+from pawsonalize.recipes.catalogue import refreshed as recounted
 from pawsonalize.recipes.contract import Context, ContextEvent
 from pawsonalize.recipes.counts.counting import counts_of
 from pawsonalize.recipes.data import TrainingData
@@ -117,7 +118,7 @@ def test_folds_give_the_data_and_the_model_of_a_rebuild_from_the_log(
             seen = rows.sent_by(cut.as_of)
             assert_same(data_of(seen, catalogue, cut, selection, digested=True), rebuilt)
         seen = refreshed.sent_by(cut.as_of)
-        fresh = model.refreshed(data_of(seen, catalogue, cut, selection, digested=True))
+        fresh = recounted(model, data_of(seen, catalogue, cut, selection, digested=True))
         whole = recipe.fit(rebuilt, chosen, 0)
         for name, array in whole.arrays().items():
             assert array.tobytes() == fresh.arrays()[name].tobytes(), name

@@ -158,7 +158,7 @@ class Broken:
 
     def __init__(self, model: Model, value: float, everywhere: bool) -> None:
         self._model, self._value, self._everywhere = model, value, everywhere
-        self.item_ids, self.card, self.refreshed = model.item_ids, model.card, model.refreshed
+        self.item_ids, self.card = model.item_ids, model.card
         self.contributions, self.arrays, self.score = (
             model.contributions,
             model.arrays,

@@ -83,7 +83,7 @@ class Chance:
 
     def __init__(self, model: Model, seed: int) -> None:
         self.item_ids, self.card, self.arrays = model.item_ids, model.card, model.arrays
-        self.contributions, self.refreshed = model.contributions, model.refreshed
+        self.contributions = model.contributions
         self._dice = np.random.default_rng(seed)
 
     def score_catalogue(self, _context: Context) -> Scores:
