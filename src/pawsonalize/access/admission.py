@@ -35,8 +35,8 @@ ALGORITHM: Final = "HS256"
 LASTS: Final = 12 * HOUR
 """The length of a session of pages."""
 _BEARER = "bearer "
-_LONGEST = DAY
-_SKEW = 60 * SECOND
+_LONGEST = DAY  # a token that leaks is of no use a day later
+_SKEW = 60 * SECOND  # by which the clocks of two servers may differ
 _SESSION = re.compile(r"(?P<key>PAWS[A-Z0-9]{1,40})\.(?P<end>\d{1,15})\.(?P<proof>[0-9a-f]{64})")
 
 

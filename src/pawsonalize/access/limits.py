@@ -36,7 +36,7 @@ _IN_THREADS = 6  # enough to wait for a database; more only take turns of the in
 _WORK = 12
 _PAST = 2  # all together are fewer than the threads that requests have
 _PAST_WAITING = 16
-_LATE_SECONDS = 3.0
+_LATE_SECONDS = 3.0  # a visitor has left by then
 _IPV6_NEIGHBOURS = 64  # bits that one subscriber's addresses have in common
 
 

@@ -194,7 +194,7 @@ def open_objects(location: str, kms_key: str = "", *, hurried: bool = False) -> 
 
 
 _HURRIED: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=3)}
-_PART_BYTES = 8 * 1024 * 1024
+_PART_BYTES = 8 * 1024 * 1024  # seconds on a slow line, and few requests for a model
 
 
 class RemoteObjects:

@@ -62,16 +62,16 @@ class Animal:
 
     @property
     def first_listed_at(self) -> int:
-        """When it first came in, or was first published."""
+        """The moment at which it first came in, or was first published."""
         return self.history[0].at
 
     @property
     def listed_at(self) -> int:
-        """Since when it waits, by the newest that is known."""
+        """The beginning of its wait, by the newest that is known."""
         return self.waits_since(FOREVER)
 
     def waits_since(self, at: int) -> int:
-        """When it last became available, as of a moment; a hold begins no new wait."""
+        """The moment when it last became available, as of `at`; a hold begins no new wait."""
         since, waits = self.first_listed_at, False
         for change in self.history:
             if change.at > at:
@@ -93,7 +93,7 @@ class Animal:
 
     @property
     def status_at(self) -> int:
-        """Since when it is that."""
+        """The moment from which it is that."""
         return self.history[-1].at
 
     def was(self, at: int) -> AnimalStatus | None:
@@ -111,7 +111,7 @@ class Animal:
         return AnimalGroup(self.species, self.breed, self.size, age)
 
     def stays(self) -> Iterator[Stay]:
-        """When it is available, in order of time; a birthday to come begins a stay of its own."""
+        """Its times of availability, in order; a birthday to come begins a stay of its own."""
         ends = [change.at for change in self.history[1:]]
         for change, end in zip(self.history, [*ends, FOREVER], strict=True):
             if change.status is AnimalStatus.AVAILABLE:

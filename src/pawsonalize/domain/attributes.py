@@ -197,7 +197,7 @@ def age_at(species: str, born: date, moment: int) -> str:
 
 @lru_cache(maxsize=16_384)  # every birthday of twenty years, for two species
 def ages_of(species: str, born: date) -> tuple[tuple[int, str], ...]:
-    """From which moment on the animal is of which band, all four, in order."""
+    """The first moment of each age band of the animal, all four, in order."""
     starts = []
     for months in (0, *BANDS.get(species, _OTHER_BANDS)):
         year, month = divmod(born.year * 12 + born.month - 1 + months, 12)

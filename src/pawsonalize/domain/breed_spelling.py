@@ -98,6 +98,7 @@ def words_of(text: str) -> Words:
 
 def _coat_word(word: str) -> str:
     """The word for a coat that a word is with one error (`shorhair`), else the word itself."""
+    # Shorter words are too like others, and each look-up compares with all long ones.
     if len(word) < 7 or word in _COAT_WORDS:
         return word
     alike = process.extractOne(

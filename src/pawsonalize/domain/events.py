@@ -39,9 +39,9 @@ class Event:
     event_type: str
     item_id: str
     sent_at: int
-    """When it happened, in milliseconds since 1970."""
+    """Moment at which it happened, in milliseconds since 1970."""
     received_at: int
-    """When it came in, in milliseconds since 1970."""
+    """Moment at which it came in, in milliseconds since 1970."""
     animal_id: str | None = None
     event_value: float | None = None
     recommendation_id: str | None = None
@@ -109,7 +109,7 @@ def _owner(event: Event) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class ErasedVisitors:
-    """Up to which offset of the log each visitor of a dataset group was erased."""
+    """The offset of the log through which each visitor of a dataset group was erased."""
 
     through: Mapping[tuple[str, str], int]
     """By dataset group and hash. Whoever is erased from a group is erased from its actions."""

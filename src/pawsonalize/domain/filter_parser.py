@@ -11,7 +11,7 @@ from pawsonalize.domain import filters
 from pawsonalize.domain.errors import InvalidInput
 
 _GRAMMAR = Path(__file__).with_name("filter_grammar.lark")
-_KEPT = 1_024
+_KEPT = 1_024  # expressions; requests write out the same few
 _SHOWN = 40
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"?|[\w.$]+|\S', re.DOTALL)
 _IN_WORDS = {

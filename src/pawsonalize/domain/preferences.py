@@ -37,7 +37,7 @@ class Preferences:
     dogs: bool | None = None
     cats: bool | None = None
     stated_at: int | None = field(default=None, compare=False)
-    """When they were given, in milliseconds since 1970; None: now."""
+    """Moment of the answers, in milliseconds since 1970; None: now."""
 
     def attributes(self) -> dict[str, str]:
         """The answers as user attributes, in which form they are stored."""

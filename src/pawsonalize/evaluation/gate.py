@@ -97,7 +97,7 @@ class Evidence:
 
     recipe: str
     seed: int  # drew the test cases
-    moment: int  # when the held-out answers were given
+    moment: int  # of the held-out answers
     test_cases: int
     candidates: int
     ndcg_at_5: Interval = _NOTHING

@@ -89,7 +89,7 @@ def moment_after(time: Ints, share: float) -> int:
 
 
 def births(item: NDArray[np.integer], time: Ints, created: Ints) -> Ints:
-    """When each item was created or first seen at the latest; `created` may be int64's end."""
+    """The moment at which each item was created or first seen; `created` may be int64's end."""
     known = created.copy()
     np.minimum.at(known, item, time)
     known[known == np.iinfo(np.int64).max] = np.iinfo(np.int64).min
@@ -112,7 +112,7 @@ def by_value(kind: str, names: Sequence[str], codes: NDArray[np.integer]) -> lis
 
 
 def by_history(lengths: Ints) -> list[Slice]:
-    """By how many events of the visitor were known; `lengths` per target."""
+    """By the number of known events of the visitor; `lengths` per target."""
     return by_value("history", ("0", "1 to 4", "5 and more"), np.digitize(lengths, (1, 5)))
 
 

@@ -39,11 +39,11 @@ class MixtureSettings(RecipeSettings):
     value_weighted_events: str = ""
     """Event types, with commas between, whose value (0 to 10) multiplies their weight."""
     popularity_half_life_days: Annotated[Positive, Range(5.0, 120.0, log=True)] = 30.0
-    """After how many days a user's choice counts half for popularity."""
+    """Days after which a user's choice counts half for popularity."""
     behaviour_half_life_days: Annotated[Positive, Range(30.0, 720.0, log=True)] = 180.0
-    """After how many days a step from one item to the next counts half."""
+    """Days after which a step from one item to the next counts half."""
     context_half_life_days: Positive = 90.0
-    """After how many days an event of the visitor's own counts half."""
+    """Days after which an event of the visitor's own counts half."""
     context_events: int = 50
     """Number of the visitor's newest events that are read."""
     history_decay: Annotated[Share, Range(0.3, 0.9)] = 0.5

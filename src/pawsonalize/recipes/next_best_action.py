@@ -34,11 +34,11 @@ class NextBestActionSettings(RecipeSettings):
     """Settings of `next-best-action`."""
 
     half_life_days: Annotated[Positive, Range(7.0, 365.0, log=True)] = 90.0
-    """After how many days what a user did with an action counts half."""
+    """Days after which what a user did with an action counts half."""
     smoothing: Annotated[Positive, Range(0.5, 50.0, log=True)] = 5.0
-    """So many users of the average rate are added to every action."""
+    """Number of users of the average rate that are added to every action."""
     lift_smoothing: Annotated[Positive, Range(2.0, 200.0, log=True)] = 20.0
-    """So many users of the action's own rate are added to what another action says of it."""
+    """Number of users of the action's own rate, added to what another action says of it."""
 
 
 class NextBestAction:
@@ -119,7 +119,7 @@ class _Trials:
                 before, state = user, {}
             if not (views[kind] and last_success.get((user, action), -1) >= time):
                 trials.meet(action, int(outcomes[kind]), state, weight)
-            state.pop(action, None)
+            state.pop(action, None)  # the newest comes last
             state[action] = int(outcomes[kind])
             if len(state) > _MAX_STATE:
                 state.pop(next(iter(state)))

@@ -21,7 +21,7 @@ class PopularityCountSettings(RecipeSettings):
     """Settings of `popularity-count`."""
 
     half_life_days: Annotated[Positive, Range(5.0, 120.0, log=True)] = 30.0
-    """After how many days a user's choice counts half."""
+    """Days after which a user's choice counts half."""
     smoothing: Annotated[Positive, Bound.UP_TO_ONE] = 0.1
     """Users (less than one) added to every item, so that untouched ones keep a chance."""
 

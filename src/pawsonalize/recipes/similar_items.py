@@ -45,9 +45,9 @@ class SimilarItemsSettings(RecipeSettings):
     neighbours: int = 64
     """Number of co-visited items that are kept of each item."""
     behaviour_half_life_days: Annotated[Positive, Range(30.0, 720.0, log=True)] = 180.0
-    """After how many days a visit counts half for co-visits."""
+    """Days after which a visit counts half for co-visits."""
     popularity_half_life_days: Positive = 30.0
-    """After how many days a user's choice counts half for popularity."""
+    """Days after which a user's choice counts half for popularity."""
     freshness_half_life_days: Positive = 14.0
     """Days after its first event until an item is half as fresh; untouched ones are fresh."""
     smoothing: Annotated[Positive, Bound.UP_TO_ONE] = 0.1

@@ -24,7 +24,7 @@ AGES = 16  # what is older than the newest so many half-lives counts as the olde
 _STANDSTILL = 20.0  # visitors imagined in both windows when the growth of the rest is estimated
 _FORMAT = 2
 _POPULARITY_SMOOTHING = 0.1
-_LONGEST = 100 * 366 * DAY
+_LONGEST = 100 * 366 * DAY  # so that no setting makes a step too large for 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class TrendingNowSettings(RecipeSettings):
 
     @property
     def step(self) -> int:
-        """By how much a window moves on, in milliseconds."""
+        """Step by which a window moves on, in milliseconds."""
         return _milliseconds(self.window_hours * HOUR / STEPS)
 
     @property

@@ -64,7 +64,7 @@ class UserPersonalizationSettings(MixtureSettings):
             min_requests=self.min_requests,
             sample_cap=self.max_requests,
             trees=self.trees,
-            seed=seed & 0x7FFFFFFF,
+            seed=seed & 0x7FFFFFFF,  # LightGBM takes no more bits
         )
 
 

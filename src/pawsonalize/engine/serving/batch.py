@@ -33,7 +33,7 @@ MAX_LINE_BYTES = 256 * 1024
 DEFAULT_RESULTS = 25
 MAX_USERS = 5_000_000  # of a segment
 _USERS_AT_ONCE = 512
-_QUERIES_AT_ONCE = 100
+_QUERIES_AT_ONCE = 100  # a user is scored once for all of them
 Line = dict[str, Any]
 Lines = Iterator[Line]
 

@@ -22,9 +22,9 @@ from pawsonalize.storage.events.impressions import Impressions
 # after some places is exact, and 0 exactly when nothing is left.
 _WHOLE = 2**20
 MAX_COUNT = _WHOLE - 1
-_BLOCK = 1024
-_TRIES = 16
-_COUNTED_EVENTS = 500_000
+_BLOCK = 1024  # about the root of a large catalogue: a draw reads as much on either level
+_TRIES = 16  # with half of the novelty placed, 1 in 65,000 draws needs the slow way
+_COUNTED_EVENTS = 500_000  # of the newest; older touches say little of what is new
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from pawsonalize.kinds.campaign_updates import CALLED_OFF, Campaigns
 from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.resource import Status
 
-_WEIGH_EVERY = 10 * SECOND
+_WEIGH_EVERY = 10 * SECOND  # novelty falls with each showing, and slowly
 _TRY_AGAIN_EVERY = 10 * SECOND  # to load a model that could not be loaded
 Turn = Callable[[], AbstractContextManager[bool]]
 log = structlog.get_logger()

@@ -60,7 +60,7 @@ class ActiveTime:
         return np.asarray(np.minimum(times, standing) - self.skipped[pause], np.float64)
 
     def moments(self, active: Array) -> Floats:
-        """When the clock first says each of these, same shape."""
+        """The first moment at which the clock says each of these, same shape."""
         pause = np.searchsorted(self.stops - self.skipped[:-1], active, side="left")
         return np.asarray(active + self.skipped[pause], np.float64)
 

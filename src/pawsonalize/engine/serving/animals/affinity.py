@@ -23,7 +23,7 @@ _ROW = {trait: row for row, trait in enumerate(TRAITS)}
 _QUIZ_TRAITS = {f"{USER_FACET}{question}": trait for question, trait in PREFERRED.items()}
 _KEPT = 4  # classes at once: a recommender's and a reranker's, and what replaces them
 _OUTSIDE = -1
-_LEAST_SCORE = 1e-12
+_LEAST_SCORE = 1e-12  # below the share of any item, and its log is finite
 MOST = 5.0  # the model's part of an affinity lies between minus this and this
 
 

@@ -14,7 +14,7 @@ from pawsonalize.engine.serving.animals.eligibility import Postcodes
 from pawsonalize.storage.animals.animals import Animals, Availability, Revision
 from pawsonalize.storage.animals.exposures import AnimalExposures
 
-_AT_ONCE = 500
+_AT_ONCE = 500  # items, so that no read is long
 _PAST_KEPT = 3  # views of other moments, while no animal changes; each is as large as that of now
 # Clocks and writers may lag so far. Counts are absolute: to read some twice does no harm.
 # An animal that lags further counts when next shown: re-reading a minute took 34 ms a second.

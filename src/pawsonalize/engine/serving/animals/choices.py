@@ -31,7 +31,7 @@ from pawsonalize.storage.events.impressions import PAGES, Impression, Impression
 
 Floats = NDArray[np.float64]
 PAGES_READ = 12  # of a visitor's newest pages; older ones tell little of what is wanted now
-_PLACES_READ = 160
+_PLACES_READ = 160  # bounds the time of the Newton steps in a request
 _DEEDS_READ = 100
 _VISIT = HOUR
 _DISTANCE = PARTS.index("distance")

@@ -22,7 +22,7 @@ IdCodes = Mapping[str, Mapping[str, int]]
 NO_CODE = -1
 NOWHERE = 0  # the code of an unknown place
 _EARTH_KM = 6371.0088
-_FEW = 5
+_FEW = 5  # so many comparisons take less than the sorting of `np.isin`
 GOOD_WITH: dict[GoodWith | bool | None, int] = {each: code for code, each in enumerate(GoodWith)}
 """Codes of answers about the household; a yes or no is stored in the same form."""
 _YES, _NO = GOOD_WITH[GoodWith.YES], GOOD_WITH[GoodWith.NO]

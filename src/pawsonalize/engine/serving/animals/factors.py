@@ -19,8 +19,8 @@ Numbers = NDArray[Any]
 _YEAR_DAYS = 365.0
 _MANY_SHOWINGS = 10_000.0
 _NEAR_KM, _FAR_KM = 10.0, 500.0
-_UNKNOWN_PLACE = -0.75
-_ENOUGH_PHOTOS = 3
+_UNKNOWN_PLACE = -0.75  # as if 180 km away: it may be near, which a known distance denies
+_ENOUGH_PHOTOS = 3  # more of them say more of the shelter than of the animal
 
 
 @lru_cache(maxsize=65_536)
