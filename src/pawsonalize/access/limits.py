@@ -17,13 +17,7 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from starlette.concurrency import run_in_threadpool
 
 from pawsonalize.access.slots import FairSlots
-from pawsonalize.domain.errors import (
-    Forbidden,
-    InvalidInput,
-    NotReady,
-    PawsonalizeError,
-    TooManyRequests,
-)
+from pawsonalize.domain import errors
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.kinds.access_keys import AccessKey
 from pawsonalize.kinds.cached_lookup import CachedLookup
@@ -74,7 +68,7 @@ class Rates:
             return
         caller = (key.name, _neighbours(client)) if key.is_public else (key.name,)
         if seconds := self._calls.wait(_share(text, self._processes), *caller):
-            raise TooManyRequests(
+            raise errors.TooManyRequests(
                 f"{key.name} may be used {text}" + (" from one address" if key.is_public else ""),
                 retry_after=seconds,
             )
@@ -96,7 +90,7 @@ def _parsed(given: str, field: str) -> RateLimitItem:
     try:
         return parse(given)
     except ValueError as error:
-        raise InvalidInput(
+        raise errors.InvalidInput(
             f"{given!r} is no rate: write a number and second, minute, hour or day, such as"
             " 600/minute",
             field=field,
@@ -138,7 +132,7 @@ class Usage:
         ]
         try:
             self.days.add(rows)
-        except PawsonalizeError:
+        except errors.PawsonalizeError:
             with self._lock:
                 for place, counts in counted.items():
                     for index, value in enumerate(counts):
@@ -222,7 +216,7 @@ class Tenants:
             if lane is not Lane.WORK or is_its_own:
                 self._check(group, limits.requests_per_minute)
             await slots.take(group, limits.weight)
-        except (TooManyRequests, NotReady):
+        except (errors.TooManyRequests, errors.NotReady):
             self.usage.count(group, 0.0, refused=True)
             raise
         return TenantRequest(group, self.usage, slots)
@@ -244,14 +238,14 @@ class Tenants:
         if most is None:
             return
         if most == 0:
-            raise TooManyRequests(
+            raise errors.TooManyRequests(
                 f"dataset group {group} takes no requests (requests_per_minute is 0): ask whoever"
                 " runs this service",
                 retry_after=3600,
             )
         rate = RateLimitItemPerMinute(max(most // self._processes, 1))
         if seconds := self._calls.wait(rate, group):
-            raise TooManyRequests(
+            raise errors.TooManyRequests(
                 f"dataset group {group} may be asked {most:,} times a minute"
                 f" (requests_per_minute): go on in {seconds} s",
                 retry_after=seconds,
@@ -262,7 +256,7 @@ def check_reach(confined_to: str | None, group: str | None) -> None:
     """Forbidden for a key of one dataset group that calls for another, or for none."""
     if confined_to is None or confined_to == group:
         return
-    raise Forbidden(
+    raise errors.Forbidden(
         f"this key is for dataset group {confined_to} alone"
         + (": leave datasetGroup out, or name that one" if group is not None else ""),
         code="other_dataset_group",

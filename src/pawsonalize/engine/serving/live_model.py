@@ -7,14 +7,7 @@ from math import inf
 
 import structlog
 
-from pawsonalize.domain.errors import (
-    Conflict,
-    EngineUnavailable,
-    NotReady,
-    PawsonalizeError,
-    StorageUnavailable,
-    reason_of,
-)
+from pawsonalize.domain import errors
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.serving.served import (
     Loader,
@@ -70,7 +63,7 @@ class LiveModel:
     def current(self) -> Served:
         """The served version; NotReady if the campaign serves none yet."""
         if self._served is None:
-            raise NotReady("no model is live yet: run `pawsonalize train`, then ask again")
+            raise errors.NotReady("no model is live yet: run `pawsonalize train`, then ask again")
         return self._served
 
     @property
@@ -137,10 +130,10 @@ class LiveModel:
         self._waits = None
         try:
             return self.loader.is_at_hand(campaign, wanted, self.settings.of(campaign))
-        except (EngineUnavailable, StorageUnavailable) as error:
+        except (errors.EngineUnavailable, errors.StorageUnavailable) as error:
             self._waits = f"it is not known yet whether {wanted} can be served: {error.message}"
             return False
-        except PawsonalizeError as error:
+        except errors.PawsonalizeError as error:
             if campaign.pending is None:
                 self._waits = f"{wanted} is not served as asked for: {error.message}"
                 return False
@@ -148,14 +141,14 @@ class LiveModel:
             raise
 
     def _refuse(self, campaign: Campaign, error: Exception, now: int) -> None:
-        with suppress(Conflict):  # another server was faster
-            self.campaigns.refuse(campaign, reason_of(error), now)
+        with suppress(errors.Conflict):  # another server was faster
+            self.campaigns.refuse(campaign, errors.reason_of(error), now)
 
     def _serve(self, campaign: Campaign, version: str, now: int) -> None:
         """Serve the version; if its model cannot be used, what serves now or served before."""
         try:
             served = self._prepared(campaign, version, now)
-        except StorageUnavailable:  # says nothing about the model
+        except errors.StorageUnavailable:  # says nothing about the model
             raise
         except Exception as error:
             instead = self._served
@@ -164,8 +157,8 @@ class LiveModel:
                     instead = self._prepared(campaign, campaign.previous_version, now)
             serving = f"{_name_of(instead)} serves instead" if instead else "nothing is served"
             damage = (
-                f"the model of {version} cannot be used ({reason_of(error)}), so {serving}: bring"
-                " the folder of the model back from a copy, or train again with"
+                f"the model of {version} cannot be used ({errors.reason_of(error)}), so {serving}:"
+                " bring the folder of the model back from a copy, or train again with"
                 " `pawsonalize train`"
             )
             if damage != self._damage:  # once, however often it is tried again
@@ -191,11 +184,11 @@ class LiveModel:
                 return
             try:
                 self._swap(self.loader.refreshed(served, counts, now))
-            except StorageUnavailable:  # says nothing about the counts: look again later
+            except errors.StorageUnavailable:  # says nothing about the counts: look again later
                 raise
             except Exception as error:  # whatever it is, the counts that are served are good
-                is_ours = isinstance(error, PawsonalizeError)
-                reason = reason_of(error) if is_ours else repr(error)
+                is_ours = isinstance(error, errors.PawsonalizeError)
+                reason = errors.reason_of(error) if is_ours else repr(error)
                 self._unfit = counts
                 self._stale = (
                     f"the newest counts of {counts.version} cannot be used ({reason}), so older"
@@ -214,7 +207,7 @@ class LiveModel:
         """Serve what the update asks for and settle it, or refuse it with the reason."""
         try:
             served = self._prepared(campaign, version, now)
-        except StorageUnavailable:  # says nothing about the model: look again later
+        except errors.StorageUnavailable:  # says nothing about the model: look again later
             raise
         except Exception as error:
             self._refuse(campaign, error, now)
@@ -229,7 +222,9 @@ class LiveModel:
         self._serve_target(served)
         try:
             return self.campaigns.settle(campaign, now, sustained_tps=tps, warning=warning)
-        except Conflict:  # another server was faster, or the update has changed: look again at once
+        except (
+            errors.Conflict
+        ):  # another server was faster, or the update has changed: look again at once
             return campaign
 
     def _loaded(self, campaign: Campaign, version: str) -> Served | None:
@@ -254,7 +249,7 @@ class LiveModel:
         if previous is not None and previous not in kept:
             try:
                 kept[previous] = self._prepared(campaign, previous, now)
-            except PawsonalizeError as error:
+            except errors.PawsonalizeError as error:
                 log.warning(
                     "no way back", campaign=self.name, version=previous, reason=error.message
                 )

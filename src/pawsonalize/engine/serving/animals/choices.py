@@ -19,13 +19,8 @@ from pawsonalize.engine.serving.animals.available import (
 from pawsonalize.engine.serving.animals.factors import OF_GROUPS, group_values
 from pawsonalize.engine.serving.animals.pages import ShownPages, logged_factors, opens, places_seen
 from pawsonalize.engine.serving.animals.settings import COMMON, PARTS, Weights
+from pawsonalize.recipes.choices import own_effects
 from pawsonalize.recipes.choices.model import ChoiceModel
-from pawsonalize.recipes.choices.own_effects import (
-    VisitorEffects,
-    Watched,
-    bid_prices,
-    visitor_effects,
-)
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import PAGES, Impression, Impressions
 
@@ -193,7 +188,7 @@ class ChoiceTables:
             own,
             available.waiting(at, EVERY_SLOT).copy(),
             *(available.column(name, EVERY_SLOT).copy() for name in COMMON[3:-1]),
-            bid_prices(self.model.home_rate, appeal + own),
+            own_effects.bid_prices(self.model.home_rate, appeal + own),
         )
         weights = (1.0, 1.0, *self.weights.factors.values())[: len(COMMON)]
         parts = tuple(weight * column for weight, column in zip(weights, bare, strict=True))
@@ -243,7 +238,7 @@ class ChoiceTables:
 
     def _visitor_effects(
         self, available: AvailableAnimals, pages: Pages, there: Slots, liked: Floats
-    ) -> VisitorEffects:
+    ) -> own_effects.VisitorEffects:
         group = available.codes["group"]
         known = np.array([group.get(item, _GONE) for item in pages.groups])
         codes = self._of_group[:, known]
@@ -262,8 +257,8 @@ class ChoiceTables:
         to_open = self.model.intercept + common[known] + logged + np.where(here, of_animal, 0.0)
         codes = np.vstack([codes, np.where(here, colour, available.codes["colour"][""])])
         attention = self._attention[pages.place]
-        watched = Watched(codes, distance, np.asarray(to_open), attention, pages.opened)
-        return visitor_effects(watched, self.model.visitor_variances)
+        watched = own_effects.Watched(codes, distance, np.asarray(to_open), attention, pages.opened)
+        return own_effects.visitor_effects(watched, self.model.visitor_variances)
 
     def _grow(self, available: AvailableAnimals) -> None:
         known = self._groups.shape[1]
