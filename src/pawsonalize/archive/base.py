@@ -8,8 +8,11 @@ raise StorageUnavailable.
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedWriter
 from pathlib import Path
 from typing import NamedTuple, Protocol
+from uuid import uuid4
 
 
 class StoredObject(NamedTuple):
@@ -43,6 +46,29 @@ class ObjectStore(Protocol):
 
     def stored(self, prefix: str = "") -> Iterator[StoredObject]:
         """The objects below a folder, in no promised order."""
+
+
+@contextmanager
+def whole_file(
+    path: Path, mode: int = 0o666, *, replaces: bool = False
+) -> Iterator[BufferedWriter]:
+    """A file that is in its place, durable and whole, when the block ends without an error.
+
+    FileExistsError at the end if one is there already, unless this `replaces` it.
+    """
+    draft = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())  # before it has its name: a power cut must not leave half
+        if replaces:
+            draft.replace(path)
+        else:
+            os.link(draft, path)  # a link never replaces what is there
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

@@ -12,14 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
-from uuid import uuid4
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import ObjectStore as ObstoreStore
 from obstore.store import from_url
 
-from pawsonalize.archive.base import ObjectStore, StoredObject, sync
+from pawsonalize.archive.base import ObjectStore, StoredObject, sync, whole_file
 from pawsonalize.domain.errors import (
     Conflict,
     InvalidInput,
@@ -48,9 +47,9 @@ class LocalObjects:
         with _as_folder_errors(path):
             _make_folder(self._folder)
             path.parent.mkdir(parents=True, exist_ok=True)
-            if not path.exists():  # a link never replaces what is there
-                with _draft(path, data) as draft, suppress(FileExistsError):
-                    os.link(draft, path)
+            if not path.exists():
+                with suppress(FileExistsError), whole_file(path) as file:
+                    file.write(data)
             if path.read_bytes() != data:
                 raise Conflict(f"there are other bytes already as {key}")
             # Every one, also where another process made the file or the folder: it may have
@@ -63,8 +62,12 @@ class LocalObjects:
         with _as_folder_errors(path):
             _make_folder(self._folder)
             path.parent.mkdir(parents=True, exist_ok=True)
-            with _draft(path, content) as draft:
-                draft.replace(path)
+            with whole_file(path, replaces=True) as file:
+                if isinstance(content, bytes):
+                    file.write(content)
+                else:
+                    with content.open("rb") as source:
+                        shutil.copyfileobj(source, file)
             self._sync_names(path)
 
     def get(self, key: str) -> bytes:
@@ -121,24 +124,6 @@ class LocalObjects:
         if any(name.startswith(".") or not name for name in names):
             raise InvalidInput(f"an object key must be a relative path of plain names, not {key!r}")
         return self._folder.joinpath(*names)
-
-
-@contextmanager
-def _draft(path: Path, content: bytes | Path) -> Iterator[Path]:
-    """The content, durable, under another name beside the path."""
-    draft = path.parent / f".{path.name}.{uuid4().hex}"
-    try:
-        with draft.open("xb") as file:
-            if isinstance(content, bytes):
-                file.write(content)
-            else:
-                with content.open("rb") as source:
-                    shutil.copyfileobj(source, file)
-            file.flush()
-            os.fsync(file.fileno())
-        yield draft
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:

@@ -4,9 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
-from pawsonalize.archive.base import sync
+from pawsonalize.archive.base import sync, whole_file
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.events import LoggedEvent
 
@@ -31,40 +30,30 @@ def parquet_file(path: Path) -> Iterator[Write]:
     Without any event there is no file then, nor one of before. Times are UTC with milliseconds,
     `impression` is a list, all other columns are plain.
     """
-    draft, written = path.parent / f".{path.name}.{uuid4().hex}", 0
+    written = 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with draft.open("xb") as file, _writing(file) as write:
+        with whole_file(path, replaces=True) as file, _writing(file) as write:
 
-                def counted(rows: Sequence[LoggedEvent]) -> int:
-                    nonlocal written
-                    written += len(rows)
-                    for start in range(0, len(rows), _AT_ONCE):
-                        write(rows[start : start + _AT_ONCE])
-                    return len(rows)
+            def counted(rows: Sequence[LoggedEvent]) -> int:
+                nonlocal written
+                written += len(rows)
+                for start in range(0, len(rows), _AT_ONCE):
+                    write(rows[start : start + _AT_ONCE])
+                return len(rows)
 
-                yield counted
-            sync(draft)
-            _put(draft, path, is_empty=not written)
-        finally:
-            draft.unlink(missing_ok=True)
+            yield counted
+        if not written:
+            path.unlink()
+            with suppress(OSError):  # a folder that holds something else stays
+                path.parent.rmdir()
+        else:
+            sync(path.parent)
     except OSError as error:
         raise StorageUnavailable(
             f"{path} cannot be written ({error.strerror}): check that its disk has space and its"
             " folder is writable"
         ) from error
-
-
-def _put(draft: Path, path: Path, *, is_empty: bool) -> None:
-    if not is_empty:
-        draft.replace(path)
-        sync(path.parent)
-        return
-    path.unlink(missing_ok=True)
-    draft.unlink()
-    with suppress(OSError):  # a folder that holds something else stays
-        path.parent.rmdir()
 
 
 @contextmanager

@@ -5,16 +5,14 @@ without it was cut off.
 """
 
 import hashlib
-import os
 import tarfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
-from uuid import uuid4
 
 import msgspec
 import zstandard
 
+from pawsonalize.archive.base import whole_file
 from pawsonalize.domain.errors import Conflict, InvalidInput, StorageUnavailable
 
 FORMAT = 1
@@ -50,25 +48,20 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 def pack(folder: Path, manifest: Manifest, target: Path) -> Manifest:
     """Write a folder into a new backup, whole or not at all; Conflict if it is there."""
-    draft = target.with_name(f".{target.name}.{uuid4().hex[:8]}")
     try:
         names = sorted(one.relative_to(folder) for one in folder.rglob("*") if one.is_file())
         members = {name.as_posix(): _member(folder / name) for name in names}
         whole = msgspec.structs.replace(manifest, members=members)
         (folder / _MANIFEST).write_bytes(msgspec.json.format(msgspec.json.encode(whole)))
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, _PRIVATE)
-        with os.fdopen(descriptor, "wb") as file:
-            with (
-                zstandard.ZstdCompressor(_LEVEL, write_checksum=True).stream_writer(
-                    file, closefd=False
-                ) as packed,
-                tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
-            ):
-                for name in (*names, Path(_MANIFEST)):
-                    tar.add(folder / name, name.as_posix(), recursive=False, filter=_anonymous)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(draft, target)
+        with (
+            whole_file(target, _PRIVATE) as file,
+            zstandard.ZstdCompressor(_LEVEL, write_checksum=True).stream_writer(
+                file, closefd=False
+            ) as packed,
+            tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            for name in (*names, Path(_MANIFEST)):
+                tar.add(folder / name, name.as_posix(), recursive=False, filter=_anonymous)
     except FileExistsError as error:
         raise Conflict(f"{target} is there already, and stays as it is") from error
     except OSError as error:
@@ -76,9 +69,6 @@ def pack(folder: Path, manifest: Manifest, target: Path) -> Manifest:
             f"the backup {target} cannot be written ({error.strerror}): choose another place, or"
             " free some space"
         ) from error
-    finally:
-        with suppress(OSError):
-            draft.unlink()
     return whole
 
 
