@@ -34,12 +34,9 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Interval):
     """Mean of one ranker less another's on the same users, with its bounds."""
 
-    mean: float
-    low: float
-    high: float
     better: float  # the share of bootstrap means above 0, half of those at 0 among them
 
 
