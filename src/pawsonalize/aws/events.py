@@ -1,6 +1,6 @@
 """Events, items, users and actions that are put, and such calls as the archive keeps them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -20,7 +20,6 @@ from pawsonalize.domain.schemas import DatasetType
 from pawsonalize.engine.ingest.datasets import DatasetRow
 from pawsonalize.engine.ingest.decoder import encode_text, read_json
 from pawsonalize.engine.ingest.event_form import read_interaction, read_raw
-from pawsonalize.engine.ingest.events import Rejection
 from pawsonalize.engine.ingest.inventory import AnimalNames
 from pawsonalize.engine.reporting.metric_attributions import SOURCE
 from pawsonalize.kinds.datasets import Dataset, actions_of
@@ -63,17 +62,17 @@ async def put_events(services: AwsServices, members: Members) -> None:
 
 def put_items(services: AwsServices, members: Members) -> None:
     """Takes 1 to 10 items, each with the properties that the dataset's schema has."""
-    _put(services, members, DatasetType.ITEMS, "itemId", services.datasets.put_items)
+    _put(services, members, DatasetType.ITEMS, "itemId")
 
 
 def put_users(services: AwsServices, members: Members) -> None:
     """Takes 1 to 10 users, each with the properties that the dataset's schema has."""
-    _put(services, members, DatasetType.USERS, "userId", services.datasets.put_users)
+    _put(services, members, DatasetType.USERS, "userId")
 
 
 def put_actions(services: AwsServices, members: Members) -> None:
     """Takes 1 to 10 actions, each with the properties that the dataset's schema has."""
-    _put(services, members, DatasetType.ACTIONS, "actionId", services.datasets.put_items)
+    _put(services, members, DatasetType.ACTIONS, "actionId")
 
 
 async def put_action_interactions(services: AwsServices, members: Members) -> None:
@@ -89,13 +88,7 @@ async def put_action_interactions(services: AwsServices, members: Members) -> No
     await services.ingest.put(await services.read(interactions))
 
 
-def _put(
-    services: AwsServices,
-    members: Members,
-    wanted: DatasetType,
-    key: str,
-    put: Callable[[Dataset, list[DatasetRow]], Sequence[Rejection]],
-) -> None:
+def _put(services: AwsServices, members: Members, wanted: DatasetType, key: str) -> None:
     """Put records; InvalidInputException names those that were refused, the others are stored."""
     dataset = services.resource(Dataset, members["datasetArn"])
     if dataset.dataset_type is not wanted:
@@ -105,7 +98,7 @@ def _put(
         DatasetRow(one[key], _properties(one, f"{name}.{place}.member"))
         for place, one in enumerate(members[name], 1)
     ]
-    if rejected := put(dataset, records):
+    if rejected := services.datasets.put(dataset, records):
         reasons = "; ".join(f"{name}.{one.index + 1}.member: {one.message}" for one in rejected)
         raise AwsError(INVALID_INPUT, reasons)
 

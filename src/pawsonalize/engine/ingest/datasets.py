@@ -179,15 +179,12 @@ class Datasets:
                 return tracker
         raise NotFound(f"there is no event tracker with the tracking id {tracking_id}: create one")
 
-    def put_items(self, dataset: Dataset, records: Sequence[DatasetRow]) -> tuple[Rejection, ...]:
-        """Put items, or actions, into the dataset; a bad one costs no good one."""
+    def put(self, dataset: Dataset, records: Sequence[DatasetRow]) -> tuple[Rejection, ...]:
+        """Put items, actions or users into the dataset; a bad one costs no good one."""
         catalogue, schema = self._described(dataset)
+        if schema.dataset is DatasetType.USERS:
+            return _put(records, partial(_user, schema), catalogue.put_users)
         return _put(records, partial(_item, schema), catalogue.put_items)
-
-    def put_users(self, dataset: Dataset, records: Sequence[DatasetRow]) -> tuple[Rejection, ...]:
-        """Put users into the dataset; a bad one costs no good one."""
-        catalogue, schema = self._described(dataset)
-        return _put(records, partial(_user, schema), catalogue.put_users)
 
     def _described(self, dataset: Dataset) -> tuple[Catalogue, Schema]:
         """The group's catalogue, which trainings ask for the schema as well."""

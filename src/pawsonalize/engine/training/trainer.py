@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -25,7 +26,7 @@ from pawsonalize.engine.training.tuning import tune
 from pawsonalize.evaluation.metrics import METRICS, coverage
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Status, moved
-from pawsonalize.kinds.solutions import Progress, Solution, SolutionVersion, TrainingMode, Tuned
+from pawsonalize.kinds.solutions import Progress, Solution, SolutionVersion, TrainingMode
 from pawsonalize.recipes import POPULARITY_COUNT
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.catalogue import recipe_named
@@ -147,7 +148,9 @@ class Trainer:
         try:
             trained, unmeasured = self._trained(version, report)
         except Exception as error:
-            report.settle(Status.CREATE_FAILED, failure_reason=reason_of(error))
+            report.store(
+                moved(report.version, Status.CREATE_FAILED, failure_reason=reason_of(error))
+            )
             raise
         return trained if unmeasured is None else self._measured_later(trained, unmeasured)
 
@@ -174,7 +177,8 @@ class Trainer:
         report.phase("saving")
         arrays = {**fitted.arrays, **choices.arrays()}
         location = self.artefacts.save(version.name, fitted.card, arrays)
-        trained = report.settle(
+        trained = moved(
+            report.version,
             Status.ACTIVE,
             progress=None,
             artefact=location,
@@ -185,7 +189,7 @@ class Trainer:
             metrics=found.metrics,
             unmeasured=found.why_not,
         )
-        return trained, fitted.sample if later else None
+        return report.store(trained), fitted.sample if later else None
 
     def _data_group(self, version: SolutionVersion) -> str:
         return self.registry.get(Solution, version.solution).data_group
@@ -199,9 +203,8 @@ class Trainer:
             why = reason_of(error)
             found = HeldOutMetrics({}, f"measuring failed ({why}): train it again")
 
-        def measured(newest: SolutionVersion) -> SolutionVersion:
-            return msgspec.structs.replace(newest, metrics=found.metrics, unmeasured=found.why_not)
-
+        changes = {"metrics": found.metrics, "unmeasured": found.why_not}
+        measured = partial(msgspec.structs.replace, **changes)
         try:
             return self.registry.change(SolutionVersion, version.name, measured, self.now())
         except NotFound:  # somebody deleted it meanwhile
@@ -268,7 +271,8 @@ def _learned(
         report.phase("tuning")
         born = item_births(sample, catalogue)
         tuned = tune(sample, born, version, time.monotonic, report)
-        version = report.tuned(tuned)
+        # Stored at once, so that a training that dies later need not tune again.
+        version = report.store(msgspec.structs.replace(report.version, tuned=tuned))
     report.phase("fitting")
     recipe = recipe_named(version.recipe)
     model = recipe.fit(counts, trained_settings(version), version.seed)
@@ -301,24 +305,16 @@ class ProgressReport:
     def remote(self, progress: Progress, remote: str | None) -> None:
         """Tell how far a remote engine is, and what it calls the version once that is known."""
         if remote is not None:
-            self._store(msgspec.structs.replace(self.version, remote=remote))
+            self.store(msgspec.structs.replace(self.version, remote=remote))
         self._phase = progress.phase
         self._write(progress)
 
-    def tuned(self, outcome: Tuned) -> SolutionVersion:
-        """Store what tuning found, so that a training that dies later need not tune again."""
-        return self._store(msgspec.structs.replace(self.version, tuned=outcome))
-
-    def settle(self, status: Status, **changes: object) -> SolutionVersion:
-        """Store how it ended; Conflict if somebody stopped it."""
-        return self._store(moved(self.version, status, **changes))
-
-    def _store(self, newer: SolutionVersion) -> SolutionVersion:
-        # A Conflict means that somebody stopped the training: end at once.
+    def store(self, newer: SolutionVersion) -> SolutionVersion:
+        """Store a change of the version; Conflict if somebody stopped the training."""
         self.version = self.registry.update(newer, self.now())
         return self.version
 
     def _write(self, progress: Progress) -> None:
         with suppress(StorageUnavailable):  # a report is not worth a training
-            self._store(msgspec.structs.replace(self.version, progress=progress))
+            self.store(msgspec.structs.replace(self.version, progress=progress))
         self._quiet_until = time.monotonic() + _REPORT_SECONDS

@@ -56,7 +56,7 @@ def test_good_items_are_stored_and_each_bad_one_is_named(
         DatasetRow("x" * 257, {"genre": "x"}),
         DatasetRow(7, {"GENRE": "toys", "creationTimestamp": 1_700_000_000}),
     ]
-    rejected = datasets.put_items(datasets.of("shop", DatasetType.ITEMS), records)
+    rejected = datasets.put(datasets.of("shop", DatasetType.ITEMS), records)
     assert [one.index for one in rejected] == [1, 2, 3, 4, 5]
     assert [one.field for one in rejected] == ["GENRE", "MIN_AGE", "MIN_AGE", "colour", "itemId"]
     assert list(catalogue.of("shop").items()) == [
@@ -68,7 +68,7 @@ def test_good_items_are_stored_and_each_bad_one_is_named(
 
 def test_users_are_checked_like_items(datasets: Datasets, catalogue: Catalogue) -> None:
     records = [DatasetRow("ann", {"score": 0.5}), DatasetRow("bob", {"score": float("nan")})]
-    rejected = datasets.put_users(datasets.of("shop", DatasetType.USERS), records)
+    rejected = datasets.put(datasets.of("shop", DatasetType.USERS), records)
     assert [one.index for one in rejected] == [1]
     assert catalogue.of("shop").user("ann") == User("ann", {"SCORE": 0.5})
 

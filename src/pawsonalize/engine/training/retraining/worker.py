@@ -16,7 +16,7 @@ import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import IO
 
 import structlog
@@ -110,30 +110,12 @@ StepWork = Callable[[RunRecord, int], RunRecord | Later]
 """Does a step at a moment, and returns the record in the next step, or later in this one."""
 
 
-class HeldRun:
-    """A run whose lease this process holds; its writes are LeaseLost once another one has it."""
-
-    def __init__(self, table: WorkTable, name: str, steady: Callable[[], float]) -> None:
-        self._table, self._steady, self._counted_at = table, steady, steady()
-        self.run = self._read(name)
-
-    def count(self) -> None:
-        """Count the time worked, and read whether the run is to be cancelled."""
-        before, self._counted_at = self._counted_at, self._steady()
-        worked = self.run.worked_ms + round((self._counted_at - before) * SECOND)
-        self._table.change(self.run.name, worked_ms=worked)
-        self.run = self._read(self.run.name)
-
-    def _read(self, name: str) -> Work:
-        found = self._table.find(name)
-        if found is None:
-            raise LeaseLost(f"{name} is gone")
-        return found
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RunWorker:
-    """Works on the run that has no worker, until it has ended."""
+    """Works on the run that has no worker, until it has ended.
+
+    It holds the run's lease; its writes are LeaseLost once another worker has that.
+    """
 
     name: str
     table: WorkTable
@@ -144,6 +126,8 @@ class RunWorker:
     now: Callable[[], int]
     sleep: Callable[[float], None]
     steady: Callable[[], float] = time.monotonic  # so that no jump of the clock ends a run
+    _run: Work = field(init=False)
+    _counted_at: float = field(init=False)
 
     def work(self, token: int | None = None) -> bool:
         """Bring the free run to its end; False if there was none. `token` is its lease's."""
@@ -157,48 +141,62 @@ class RunWorker:
                 return False
             log.info("retraining", run_id=run.key, worker=self.name)
             try:
-                held = HeldRun(self.table, run.name, self.steady)
-                if held.run.ended_at is not None:  # by a worker that was faster
+                self._counted_at = self.steady()
+                self._read(run.name)
+                if self._run.ended_at is not None:  # by a worker that was faster
                     return True
-                record = self._resumed(held)
+                record = self._resumed()
                 while record.ended_at is None:
-                    held.count()
-                    record = self._interrupted(held, record) or self._advanced(held, record)
+                    self._count()
+                    record = self._interrupted(record) or self._advanced(record)
             except LeaseLost:
                 log.warning("another worker goes on with the run", run_id=run.key)
         return True
 
-    def _resumed(self, held: HeldRun) -> RunRecord:
+    def _read(self, name: str) -> None:
+        found = self.table.find(name)
+        if found is None:
+            raise LeaseLost(f"{name} is gone")
+        self._run = found
+
+    def _count(self) -> None:
+        """Count the time worked, and read whether the run is to be cancelled."""
+        before, self._counted_at = self._counted_at, self.steady()
+        worked = self._run.worked_ms + round((self._counted_at - before) * SECOND)
+        self.table.change(self._run.name, worked_ms=worked)
+        self._read(self._run.name)
+
+    def _resumed(self) -> RunRecord:
         """The record as the last worker left it; a step that killed too many workers has failed."""
-        record = read_record(held.run)
+        record = read_record(self._run)
         record = with_step(record, workers=(*record.steps[-1].workers, self.name))
         if len(record.steps[-1].workers) > MAX_WORKERS:
             reason = f"{MAX_WORKERS} workers began {record.step}, and none lived to finish it"
             record = self._given_up(record, reason)
-        return self._saved(held, record)
+        return self._saved(record)
 
-    def _interrupted(self, held: HeldRun, record: RunRecord) -> RunRecord | None:
+    def _interrupted(self, record: RunRecord) -> RunRecord | None:
         """The record on its way to the end, if the run must stop now."""
         if record.outcome is not None:
             return None
-        if held.run.state == CANCELLING:
+        if self._run.state == CANCELLING:
             outcome, reason = RunOutcome.CANCELLED, "somebody cancelled it"
-        elif held.run.worked_ms >= self.limit_seconds * SECOND:
+        elif self._run.worked_ms >= self.limit_seconds * SECOND:
             hours = self.limit_seconds / 3600
             outcome, reason = RunOutcome.TIMED_OUT, f"it took longer than {hours:g} hours"
         else:
             return None
         reason = f"{reason} during {record.step}"
-        return self._saved(held, settled(record, outcome, reason, Step.STOP_TRAINING))
+        return self._saved(settled(record, outcome, reason, Step.STOP_TRAINING))
 
-    def _advanced(self, held: HeldRun, record: RunRecord) -> RunRecord:
+    def _advanced(self, record: RunRecord) -> RunRecord:
         done = self._done(record)
         if not isinstance(done, Later):
             log.info("step done", run_id=record.run_id, step=record.step)
-            return self._saved(held, done)
+            return self._saved(done)
         if done.record != record:
-            self._saved(held, done.record)
-        self._wait(held, done.record, done.seconds)
+            self._saved(done.record)
+        self._wait(done.record, done.seconds)
         return done.record
 
     def _done(self, record: RunRecord) -> RunRecord | Later:
@@ -228,18 +226,18 @@ class RunWorker:
         outcome = record.outcome or RunOutcome.FAILED
         return settled(record, outcome, record.reason or reason, after)
 
-    def _wait(self, held: HeldRun, record: RunRecord, seconds: float) -> None:
+    def _wait(self, record: RunRecord, seconds: float) -> None:
         """Pause, but no longer than until the run must stop."""
         while seconds > 0:
             self.sleep(min(seconds, BEAT_SECONDS))
             seconds -= BEAT_SECONDS
-            held.count()
+            self._count()
             if record.outcome is None and (
-                held.run.state == CANCELLING or held.run.worked_ms >= self.limit_seconds * SECOND
+                self._run.state == CANCELLING or self._run.worked_ms >= self.limit_seconds * SECOND
             ):
                 return
 
-    def _saved(self, held: HeldRun, record: RunRecord) -> RunRecord:
+    def _saved(self, record: RunRecord) -> RunRecord:
         record = note_times(record, self.now())
-        self.table.change(held.run.name, **changes_of(record))
+        self.table.change(self._run.name, **changes_of(record))
         return record
