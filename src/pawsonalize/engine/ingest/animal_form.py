@@ -10,6 +10,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from pawsonalize.domain import breeds
 from pawsonalize.domain.attributes import (
     CAT,
     DOG,
@@ -18,14 +19,6 @@ from pawsonalize.domain.attributes import (
     read_answer,
     says_nothing,
     species_id,
-)
-from pawsonalize.domain.breeds import (
-    FAMILIES,
-    UNKNOWN_BREED,
-    Breeds,
-    breed_id,
-    find_breed,
-    read_breeds,
 )
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import MAX_ID_LENGTH, check_between, check_length, parse_id
@@ -214,21 +207,21 @@ def read_species(form: AnimalForm) -> str:
     )
 
 
-def read_form_breeds(form: AnimalForm, species: str) -> Breeds:
+def read_form_breeds(form: AnimalForm, species: str) -> breeds.Breeds:
     """The breeds, for a species id."""
     first, second = _plain(form.breed, "breed"), _plain(form.secondary_breed, "secondaryBreed")
-    found = read_breeds(species, first)
-    if (species, found.primary) not in FAMILIES:
+    found = breeds.read_breeds(species, first)
+    if (species, found.primary) not in breeds.FAMILIES:
         # `Guinea Pig` and `Rat` are species to some systems, which then write `Fancy` for a breed.
         kind = _plain(form.species, "species")
-        better = find_breed(species, f"{first} {kind}") or find_breed(species, kind)
-        found = found if better is None else Breeds(better)
-    secondary = breed_id(species, second) if second else found.secondary
-    if secondary in {found.primary, UNKNOWN_BREED}:
+        better = breeds.find_breed(species, f"{first} {kind}") or breeds.find_breed(species, kind)
+        found = found if better is None else breeds.Breeds(better)
+    secondary = breeds.breed_id(species, second) if second else found.secondary
+    if secondary in {found.primary, breeds.UNKNOWN_BREED}:
         secondary = None
     mixed = True if secondary else found.mixed
     is_mixed = flag(form.mixed, "mixed")
-    return Breeds(found.primary, secondary, mixed if is_mixed is None else is_mixed)
+    return breeds.Breeds(found.primary, secondary, mixed if is_mixed is None else is_mixed)
 
 
 @lru_cache(maxsize=4_096)
@@ -242,7 +235,7 @@ def _species_in(breed: str) -> str | None:
     fitting = {
         species
         for species in _OTHER_SPECIES
-        if (species, read_breeds(species, breed).primary) in FAMILIES
+        if (species, breeds.read_breeds(species, breed).primary) in breeds.FAMILIES
     }
     return fitting.pop() if len(fitting) == 1 else None
 

@@ -13,15 +13,8 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta, Raw
 
+from pawsonalize.domain import events
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import (
-    DEFAULT_DATASET_GROUP,
-    MAX_IMPRESSION_ITEMS,
-    MAX_PROPERTIES_CHARS,
-    MAX_RAW_CHARS,
-    MAX_TYPE_LENGTH,
-    Event,
-)
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import MAX_ID_LENGTH, check_length, parse_id
 from pawsonalize.domain.times import DAY, parse_moment
@@ -70,7 +63,7 @@ class EventForm(Form, frozen=True, rename="camel"):
 
     session_id: Id
     """The session. Its events become the user's as soon as one of them names a user."""
-    event_type: Annotated[str, Meta(min_length=1, max_length=MAX_TYPE_LENGTH)]
+    event_type: Annotated[str, Meta(min_length=1, max_length=events.MAX_TYPE_LENGTH)]
     """Such as `view`, `favorite`, `inquiry`, `application` or `adoption`."""
     animal_metadata: AnimalMetadata | None = None
     """The attributes of the animal's group; leave them out of an animal of the inventory."""
@@ -89,7 +82,8 @@ class EventForm(Form, frozen=True, rename="camel"):
     recommendation_id: Id | None = None
     """The answer that led to it."""
     impression: (
-        Annotated[list[Id], Meta(extra_json_schema={"maxItems": MAX_IMPRESSION_ITEMS})] | None
+        Annotated[list[Id], Meta(extra_json_schema={"maxItems": events.MAX_IMPRESSION_ITEMS})]
+        | None
     ) = None
     """The animals, or groups, that the visitor was shown."""
     properties: dict[str, Any] | None = None
@@ -109,9 +103,9 @@ def read_event(
     payload: Payload,
     received_at: int,
     group_of: GroupOfAnimal,
-    dataset_group: str = DEFAULT_DATASET_GROUP,
+    dataset_group: str = events.DEFAULT_DATASET_GROUP,
     unknown: UnknownFields | None = None,
-) -> Event:
+) -> events.Event:
     """Read one event that came in at `received_at`; InvalidInput says what is wrong with it."""
     form = decode(_FORM, payload.event, unknown)
     origin = payload.origin
@@ -147,7 +141,7 @@ def read_raw(raw: bytes | Raw) -> str | None:
     """An event's JSON as text, with U+FFFD for bytes that are no UTF-8; None if it is too long."""
     # Only fields around the event can hold such bytes; so it stays JSON.
     text = bytes(raw).decode("utf-8", "replace")
-    return text if len(text) <= MAX_RAW_CHARS else None
+    return text if len(text) <= events.MAX_RAW_CHARS else None
 
 
 def _optional_id(value: object, field: str) -> str | None:
@@ -160,7 +154,7 @@ def _item(
     """The item that the event is about: its own, or the group of its animal."""
     if form.item_id is not None:
         item_id = parse_id(form.item_id, "itemId")
-        if dataset_group == DEFAULT_DATASET_GROUP and AnimalGroup.parse(item_id) is None:
+        if dataset_group == events.DEFAULT_DATASET_GROUP and AnimalGroup.parse(item_id) is None:
             raise InvalidInput(
                 f"itemId {item_id} is no animal group, species-breed-size-age: send animalMetadata"
                 " or an animal_id, or the datasetGroup whose item it is",
@@ -199,7 +193,7 @@ def read_sent_at(value: object, received_at: int) -> int:
 def read_impression(ids: Sequence[object] | None) -> tuple[str, ...]:
     """The item ids that were shown; InvalidInput if they are too many."""
     shown = ids or ()
-    check_length("impression", len(shown), MAX_IMPRESSION_ITEMS, "ids")
+    check_length("impression", len(shown), events.MAX_IMPRESSION_ITEMS, "ids")
     return tuple(parse_id(item, "impression") for item in shown)
 
 
@@ -208,9 +202,10 @@ def read_properties(properties: Mapping[str, Any] | None) -> str | None:
     if properties is None:
         return None
     text = encode_text(properties, "properties")
-    if len(text) > MAX_PROPERTIES_CHARS:
+    if len(text) > events.MAX_PROPERTIES_CHARS:
         raise InvalidInput(
-            f"properties may have {MAX_PROPERTIES_CHARS} characters as JSON, not {len(text)}",
+            f"properties may have {events.MAX_PROPERTIES_CHARS} characters as JSON, not"
+            f" {len(text)}",
             field="properties",
         )
     return text
@@ -232,11 +227,11 @@ def read_interaction(
     properties: Mapping[str, Any] | None = None,
     animal_id: str | None = None,
     raw: str | None = None,
-) -> Event:
+) -> events.Event:
     """The event; InvalidInput names the value that is wrong. Without an id it gets a new one."""
     if event_value is not None and not math.isfinite(event_value):
         raise InvalidInput("eventValue must be a finite number", field="eventValue")
-    return Event(
+    return events.Event(
         event_id=_optional_id(event_id, "eventId") or new_event_id(received_at),
         user_id=_optional_id(user_id, "userId"),
         session_id=_optional_id(session_id, "sessionId"),

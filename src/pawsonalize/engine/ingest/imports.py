@@ -10,22 +10,7 @@ from typing import Any, BinaryIO
 from pawsonalize.domain.errors import InvalidInput, NotReady, reason_of
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.engine.ingest.csv_files import (
-    DETECTED,
-    CsvRow,
-    CsvTable,
-    ImportReport,
-    OnError,
-    RowError,
-    TextForm,
-)
-from pawsonalize.engine.ingest.csv_rows import (
-    IMPORTED,
-    EventReader,
-    FileColumns,
-    item_reader,
-    user_reader,
-)
+from pawsonalize.engine.ingest import csv_files, csv_rows
 from pawsonalize.engine.ingest.datasets import Datasets
 from pawsonalize.engine.ingest.job_files import Sources
 from pawsonalize.kinds.datasets import (
@@ -50,31 +35,31 @@ CHUNK_ROWS = 10_000  # in one transaction, for which events that are sent wait
 
 
 def load_rows(
-    table: CsvTable,
+    table: csv_files.CsvTable,
     dataset: DatasetType,
-    convert: Callable[[CsvRow], Any],
+    convert: Callable[[csv_files.CsvRow], Any],
     store: Callable[[list[Any]], int | None],
     *,
     chunk_rows: int = CHUNK_ROWS,
     size: int = 0,
-    on_error: OnError = lambda _: None,
+    on_error: csv_files.OnError = lambda _: None,
     on_progress: Progress = silent,
-) -> ImportReport:
+) -> csv_files.ImportReport:
     """Store what converts, in the file's order; `store` tells how many were new, if not all."""
-    errors: list[RowError] = []
+    errors: list[csv_files.RowError] = []
     rejected = good = accepted = 0
 
     def converted() -> Iterator[Any]:
         nonlocal rejected
         for row in table.rows():
             error = row
-            if isinstance(row, CsvRow):
+            if isinstance(row, csv_files.CsvRow):
                 try:
                     yield convert(row)
                     continue
                 except InvalidInput as wrong:  # it costs this row alone
-                    error = RowError(row.line, wrong.field, wrong.message)
-            assert isinstance(error, RowError)
+                    error = csv_files.RowError(row.line, wrong.field, wrong.message)
+            assert isinstance(error, csv_files.RowError)
             rejected += 1
             if rejected <= _ERRORS_KEPT:
                 errors.append(error)
@@ -88,7 +73,9 @@ def load_rows(
         accepted += len(chunk) if new is None else new
         on_progress(table.bytes_read, size)
         if len(chunk) < chunk_rows:
-            return ImportReport(dataset, accepted, good - accepted, rejected, tuple(errors))
+            return csv_files.ImportReport(
+                dataset, accepted, good - accepted, rejected, tuple(errors)
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +91,7 @@ class Importer:
 
     def import_file(
         self, dataset: DatasetType, path: Path, schema: Schema | None = None, **options: Any
-    ) -> ImportReport:
+    ) -> csv_files.ImportReport:
         """Import a file; `options` as those of `import_stream`."""
         try:
             stream = path.open("rb")
@@ -120,32 +107,32 @@ class Importer:
         stream: BinaryIO,
         schema: Schema | None = None,
         *,
-        form: TextForm = DETECTED,
+        form: csv_files.TextForm = csv_files.DETECTED,
         **options: Any,
-    ) -> ImportReport:
+    ) -> csv_files.ImportReport:
         """Import a binary stream; `options` as `load_rows`. InvalidInput if it lacks a column."""
-        table, catalogue = CsvTable(stream, form), self.catalogue.of(self.dataset_group)
+        table, catalogue = csv_files.CsvTable(stream, form), self.catalogue.of(self.dataset_group)
         if schema is not None and is_of_actions(dataset):
             schema = as_items(schema)
             dataset = schema.dataset
             table.rename(ACTION_ID, ITEM_ID)
-        columns = FileColumns.match(table.header, dataset, schema)
+        columns = csv_rows.FileColumns.match(table.header, dataset, schema)
         if schema is not None:
             catalogue.put_schema(schema)
 
         def store_events(events: list[Event]) -> int:
             return sum(self.log.append(events))
 
-        read: Callable[[CsvRow], Any]
+        read: Callable[[csv_files.CsvRow], Any]
         store: Callable[[list[Any]], int | None]
         match dataset:
             case DatasetType.INTERACTIONS:
-                read = EventReader(columns, self.received_at, self.dataset_group).read
+                read = csv_rows.EventReader(columns, self.received_at, self.dataset_group).read
                 store = store_events
             case DatasetType.ITEMS:
-                read, store = item_reader(columns), catalogue.put_items
+                read, store = csv_rows.item_reader(columns), catalogue.put_items
             case DatasetType.USERS:
-                read, store = user_reader(columns), catalogue.put_users
+                read, store = csv_rows.user_reader(columns), catalogue.put_users
             case _:
                 raise InvalidInput(f"{dataset} are imported with their schema: give it")
         return load_rows(table, dataset, read, store, chunk_rows=self.chunk_rows, **options)
@@ -173,12 +160,14 @@ class Imports:
         for file in files:  # before anything is replaced
             with file.open() as stream:
                 try:
-                    FileColumns.match(CsvTable(stream).header, dataset.dataset_type, schema)
+                    csv_rows.FileColumns.match(
+                        csv_files.CsvTable(stream).header, dataset.dataset_type, schema
+                    )
                 except InvalidInput as error:
                     message = f"{file.name}: {error.message}"
                     raise InvalidInput(message, field=error.field) from error
         if job.mode is ImportMode.FULL:  # events that were sent stay
-            self.datasets.erase(dataset.dataset_group, dataset.dataset_type, IMPORTED)
+            self.datasets.erase(dataset.dataset_group, dataset.dataset_type, csv_rows.IMPORTED)
         importer = Importer(
             self.datasets.log,
             self.datasets.catalogue,
@@ -199,7 +188,7 @@ class Imports:
             raise NotReady("the server stops: the job is begun anew")
 
 
-def _outcome(reports: Sequence[tuple[str, ImportReport]]) -> dict[str, Any]:
+def _outcome(reports: Sequence[tuple[str, csv_files.ImportReport]]) -> dict[str, Any]:
     errors = tuple(
         f"{name}, line {error.line}{f', {error.column}' if error.column else ''}: {error.reason}"
         for name, report in reports
@@ -223,9 +212,9 @@ def run_import_job(
     leases: Leases,
     dataset: str,
     source: str,
-    work: Callable[[], ImportReport],
+    work: Callable[[], csv_files.ImportReport],
     now: Callable[[], int],
-) -> ImportReport:
+) -> csv_files.ImportReport:
     """Do the work as an import job into the dataset of that name; raises its error."""
     job = DatasetImportJob(
         name=new_resource_name(f"{dataset}-import", now()),

@@ -4,20 +4,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from pawsonalize.domain import statuses
 from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import Conflict, NotFound
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, Event
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.domain.limits import check_between
-from pawsonalize.domain.statuses import (
-    LEFT,
-    AnimalStatus,
-    History,
-    StatusChange,
-    check_step,
-    route,
-    with_report,
-)
 from pawsonalize.engine.ingest.listings import Listing
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals
 from pawsonalize.storage.animals.catalogue import Catalogue
@@ -59,14 +51,14 @@ class Inventory:
         return entry.receipt()
 
     def set_status(
-        self, animal_id: str, status: AnimalStatus, now: int, at: int | None = None
+        self, animal_id: str, status: statuses.AnimalStatus, now: int, at: int | None = None
     ) -> Animal:
         """Set an animal's next status; Conflict if it may not follow, or before its last change."""
         result: list[Animal] = []
 
         def change(known: Mapping[str, Animal]) -> Iterable[Animal]:
             animal = _found(known.get(animal_id), animal_id)
-            check_step(animal.status, status)
+            statuses.check_step(animal.status, status)
             if status is animal.status:
                 result.append(animal)
                 return ()
@@ -85,9 +77,9 @@ class Inventory:
 
         def change(known: Mapping[str, Animal]) -> Iterable[Animal]:
             for animal in known.values():
-                if animal.status not in LEFT:
+                if animal.status not in statuses.LEFT:
                     moment = max(now, animal.status_at)  # another server's clock may be ahead
-                    removed.append(_with(animal, (AnimalStatus.REMOVED,), moment))
+                    removed.append(_with(animal, (statuses.AnimalStatus.REMOVED,), moment))
             return removed
 
         self.animals.update(animal_ids, change, now)
@@ -111,7 +103,7 @@ class Inventory:
         known = self.animals.get_many(animal_ids)
         return {animal_id: animal.group_at(at).id for animal_id, animal in known.items()}
 
-    def all(self, status: AnimalStatus) -> Iterator[Animal]:
+    def all(self, status: statuses.AnimalStatus) -> Iterator[Animal]:
         """Every animal of a status, by id."""
         query = AnimalQuery(MAX_PAGE, status=status)
         while True:
@@ -136,7 +128,7 @@ class _Entry:
         self._as_of = as_of
         self._counts = Counter[str]()
         self._refused: list[Refused] = []
-        self._fresh: defaultdict[str, set[History]] = defaultdict(set)
+        self._fresh: defaultdict[str, set[statuses.History]] = defaultdict(set)
 
     def changed(self, known: Mapping[str, Animal], listings: Sequence[Listing]) -> list[Animal]:
         """The animals that changed and must be written."""
@@ -158,20 +150,20 @@ class _Entry:
 
     def _continued(self, old: Animal, listing: Listing) -> Animal:
         report, listed = listing.report, listing.listed
-        if listed is not None and old.was(listed) in {None, *LEFT}:
-            report = (StatusChange(AnimalStatus.AVAILABLE, listed),)
+        if listed is not None and old.was(listed) in {None, *statuses.LEFT}:
+            report = (statuses.StatusChange(statuses.AnimalStatus.AVAILABLE, listed),)
         fresh = self._fresh[old.animal_id]
-        history, reports = with_report(old.history, old.reports, report, fresh)
+        history, reports = statuses.with_report(old.history, old.reports, report, fresh)
         # A row of an earlier stay may be read last, and knows less of the animal.
-        is_past = any(change.status in LEFT for change in report)
+        is_past = any(change.status in statuses.LEFT for change in report)
         is_older = is_past and any(_span(one) > _span(report) for one in reports)
         known = old if is_older else listing.animal
         new = replace(known, history=history, reports=reports)
-        steps = () if listing.status is None else route(new.status, listing.status)
+        steps = () if listing.status is None else statuses.route(new.status, listing.status)
         if not steps:
             return new
         # One that is older than the status may end that the animal is available, but not begin it.
-        if self._as_of < new.status_at and new.status is not AnimalStatus.AVAILABLE:
+        if self._as_of < new.status_at and new.status is not statuses.AnimalStatus.AVAILABLE:
             self._counts["status_kept"] += 1
             return new
         return _with(new, steps, max(self._as_of, new.status_at))
@@ -181,12 +173,12 @@ class _Entry:
         return InventoryReceipt(**self._counts, refused=tuple(self._refused))
 
 
-def _span(report: History) -> tuple[int, int]:
+def _span(report: statuses.History) -> tuple[int, int]:
     return report[-1].at, report[0].at
 
 
-def _with(animal: Animal, steps: Iterable[AnimalStatus], at: int) -> Animal:
-    changes = (StatusChange(status, at) for status in steps)
+def _with(animal: Animal, steps: Iterable[statuses.AnimalStatus], at: int) -> Animal:
+    changes = (statuses.StatusChange(status, at) for status in steps)
     return replace(animal, history=(*animal.history, *changes))
 
 

@@ -18,14 +18,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.limits import MAX_ID_LENGTH
-from pawsonalize.engine.ingest.decoder import (
-    Form,
-    UnknownFields,
-    bare,
-    check_fields,
-    decode,
-    read_json,
-)
+from pawsonalize.engine.ingest import decoder
 
 # All events of a call go into one dataset group, and the query names it.
 IN_THE_QUERY: Mapping[str, str] = MappingProxyType(
@@ -37,7 +30,7 @@ IN_THE_QUERY: Mapping[str, str] = MappingProxyType(
 )
 
 
-class _Wrapped(Form, frozen=True):
+class _Wrapped(decoder.Form, frozen=True):
     events: list[Raw]
 
     synonyms = IN_THE_QUERY
@@ -80,7 +73,7 @@ _Record = tuple[str, bool, Origin]
 
 def _records_of(text: bytes | Raw) -> list[_Record]:
     """The records of a Lambda or Firehose document; InvalidInput if it is of neither shape."""
-    document = read_json(text)
+    document = decoder.read_json(text)
     try:
         if "Records" in document:
             return [_of_lambda(one) for one in document["Records"]]
@@ -179,13 +172,13 @@ _ENVELOPE = msgspec.json.Decoder(dict[str, Raw])
 
 
 def unpack(
-    body: Text, origin: Origin | None = None, unknown: UnknownFields | None = None
+    body: Text, origin: Origin | None = None, unknown: decoder.UnknownFields | None = None
 ) -> list[Part]:
     """The events of a body or a stream's record, in their order; InvalidInput if it holds none.
 
     In a list, what is wrong with one part costs no other. `unknown` gets fields of the wrappings.
     """
-    unknown = UnknownFields() if unknown is None else unknown
+    unknown = decoder.UnknownFields() if unknown is None else unknown
     return _Unpacking(unknown).parts(body, body, origin or Origin(), 0)
 
 
@@ -206,7 +199,7 @@ def short_id(text: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class _Unpacking:
-    unknown: UnknownFields
+    unknown: decoder.UnknownFields
 
     def parts(self, text: Text, raw: Text, origin: Origin, depth: int) -> list[Part]:
         """Return the events in a text; `raw` has them in their wrappings."""
@@ -214,11 +207,11 @@ class _Unpacking:
             raise InvalidInput("this event is wrapped too deeply: send it with fewer wrappings")
         begin = bytes(text).lstrip()[:1]
         if begin == b"[":
-            found = decode(_LIST, text)
+            found = decoder.decode(_LIST, text)
             return list(self._each(found, origin, depth))
         if begin == b"{":
             return self._of_object(text, raw, origin, depth)
-        inner = decode(_STRING, text).encode() if begin == b'"' else bytes(text)
+        inner = decoder.decode(_STRING, text).encode() if begin == b'"' else bytes(text)
         if begin == b'"' and inner.lstrip()[:1] in {b"{", b"["}:
             return self.parts(inner, inner, origin, depth + 1)
         inner = _from_base64(inner)
@@ -233,11 +226,11 @@ class _Unpacking:
                 yield Unreadable(text, error, own)
 
     def _of_object(self, text: Text, raw: Text, origin: Origin, depth: int) -> list[Part]:
-        peek = decode(_PEEK, text)
+        peek = decoder.decode(_PEEK, text)
         if peek.data is not UNSET:
             # Nothing else in an envelope means anything, so no name is wrong there.
-            for name in decode(_ENVELOPE, text):
-                if bare(name) not in _OF_ENVELOPES:
+            for name in decoder.decode(_ENVELOPE, text):
+                if decoder.bare(name) not in _OF_ENVELOPES:
                     self.unknown.setdefault(name, name)
             is_object = bytes(peek.data)[:1] == b"{"
             return self.parts(peek.data, raw if is_object else peek.data, origin, depth + 1)
@@ -245,14 +238,14 @@ class _Unpacking:
             if peek.specversion is not UNSET:
                 return self._of_cloud_event(text, raw, origin, depth)
             if peek.events is not UNSET:
-                check_fields(WRAPPED, text, self.unknown)
+                decoder.check_fields(WRAPPED, text, self.unknown)
                 return list(self._each(peek.events, origin, depth))
             if peek.lambda_records is not UNSET or peek.records is not UNSET:
                 return list(self._handed_on(_records_of(text), depth))
         return [Payload(text, raw, origin)]
 
     def _of_cloud_event(self, text: Text, raw: Text, outer: Origin, depth: int) -> list[Part]:
-        found = decode(_CLOUD_EVENT, text)
+        found = decoder.decode(_CLOUD_EVENT, text)
         own = Origin(f"{found.source}/{found.id}", found.time or outer.sent_at)
         if found.data_base64 is not None:
             inner: Text = _from_base64(found.data_base64.encode())
@@ -280,5 +273,5 @@ def _from_base64(text: bytes) -> bytes:
         plain = b""
     if plain.lstrip()[:1] in {b"{", b"["}:
         return plain
-    decode(_PEEK, text)  # says what is wrong
+    decoder.decode(_PEEK, text)  # says what is wrong
     raise InvalidInput("this is neither JSON nor base64 of it", code="invalid_json")

@@ -9,6 +9,7 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, iso, parse_moment
+from pawsonalize.engine.reporting import report
 from pawsonalize.engine.reporting.outcomes import (
     WEIGHTS,
     AnswerIndex,
@@ -22,17 +23,6 @@ from pawsonalize.engine.reporting.outcomes import (
     policy_of,
     reported_outcomes,
     unreported_outcomes,
-)
-from pawsonalize.engine.reporting.report import (
-    Line,
-    OutcomesReport,
-    PolicyEstimate,
-    Showing,
-    Wait,
-    curve_of,
-    hardest,
-    stays_of,
-    waits_of,
 )
 from pawsonalize.evaluation.off_policy import off_policy_value
 from pawsonalize.storage.animals.animals import AnimalQuery, Animals
@@ -101,7 +91,7 @@ class Season:
     """The outcomes of an order's time, and all waits as known at its end."""
 
     outcomes: Sequence[Outcome]
-    waits: Sequence[Wait]
+    waits: Sequence[report.Wait]
 
     @classmethod
     def read(cls, sources: OutcomeSources, order: OutcomesOrder) -> "Season":
@@ -109,7 +99,9 @@ class Season:
         animals = list(_animals(sources.animals)) if sources.has_inventory else []
         outcomes = reported_outcomes(sources.outcomes, order.since, order.until)
         outcomes += unreported_outcomes(animals, outcomes, order.since, order.until)
-        return cls(outcomes, [wait for one in animals for wait in waits_of(one, order.until)])
+        return cls(
+            outcomes, [wait for one in animals for wait in report.waits_of(one, order.until)]
+        )
 
 
 def _animals(animals: Animals) -> Iterator[Animal]:
@@ -120,7 +112,7 @@ def _animals(animals: Animals) -> Iterator[Animal]:
 
 
 class _Tally:
-    def __init__(self, showing: Showing) -> None:
+    def __init__(self, showing: report.Showing) -> None:
         self._showing = showing
         self._answers: Counter[Key] = Counter()
         self._outcomes: dict[Key, Counter[OutcomeKind]] = defaultdict(Counter)
@@ -167,12 +159,12 @@ class _Tally:
         key: Key,
         weights: Mapping[str, float],
         span: tuple[int, int],
-        stays: tuple[Sequence[Wait], Sequence[Wait]] | None = None,
-    ) -> Line:
+        stays: tuple[Sequence[report.Wait], Sequence[report.Wait]] | None = None,
+    ) -> report.Line:
         """The line of a key and a time, with its arrivals and the hardest of them, if any."""
         outcomes, sessions = self._outcomes[key], len(self.sessions[key])
         net = outcomes[OutcomeKind.ADOPTION] - outcomes[OutcomeKind.RETURN]
-        return Line(
+        return report.Line(
             name=name,
             answers=self._answers[key],
             sessions=sessions,
@@ -183,19 +175,19 @@ class _Tally:
             value=round(sum(weights[kind] * times for kind, times in outcomes.items()), 6),
             adoptions_per1000_sessions=1_000 * net / sessions if sessions else None,
             never_shown_share=None if key is Policy.NONE else self._showing.never(key, *span),
-            stays=None if stays is None else stays_of(stays[0]),
-            hardest_fifth=None if stays is None else stays_of(stays[1]),
-            curve=None if stays is None else curve_of(stays[0]),
+            stays=None if stays is None else report.stays_of(stays[0]),
+            hardest_fifth=None if stays is None else report.stays_of(stays[1]),
+            curve=None if stays is None else report.curve_of(stays[0]),
         )
 
 
 def report_outcomes(
     sources: OutcomeSources, order: OutcomesOrder, season: Season | None = None
-) -> OutcomesReport:
+) -> report.OutcomesReport:
     """Count what the tables hold, or `season` if it is read already; this takes seconds."""
     season = season or Season.read(sources, order)
     waits = [wait for wait in season.waits if wait.until > order.since]
-    tally = _Tally(Showing(waits))
+    tally = _Tally(report.Showing(waits))
     index = AnswerIndex(season.outcomes)
     first = order.since - order.within_days * DAY
     for page in answers_between(sources.impressions, first, order.until):
@@ -214,10 +206,10 @@ def report_outcomes(
     tally.sessions[Policy.NONE] = visited - tally.sessions[_ALL]
     tally.sessions[_ALL] |= visited
     arrivals = [wait for wait in waits if wait.since >= order.since]
-    is_hard = hardest(arrivals)
+    is_hard = report.hardest(arrivals)
     hard = [wait for wait, here in zip(arrivals, is_hard, strict=True) if here]
     span = (order.since, order.until)
-    return OutcomesReport(
+    return report.OutcomesReport(
         since=iso(order.since),
         until=iso(order.until),
         within_days=order.within_days,
@@ -226,15 +218,18 @@ def report_outcomes(
         total=tally.line(_ALL, _ALL, order.weights, span, (arrivals, hard)),
         policies=[tally.line(policy, policy, order.weights, span) for policy in Policy],
         versions=_versions(tally, order, arrivals, hard),
-        curve=curve_of(arrivals),
-        hardest_curve=curve_of(hard),
+        curve=report.curve_of(arrivals),
+        hardest_curve=report.curve_of(hard),
         other_policy=_without_exploration(sources, order),
     )
 
 
 def _versions(
-    tally: _Tally, order: OutcomesOrder, arrivals: Sequence[Wait], hard: Sequence[Wait]
-) -> list[Line]:
+    tally: _Tally,
+    order: OutcomesOrder,
+    arrivals: Sequence[report.Wait],
+    hard: Sequence[report.Wait],
+) -> list[report.Line]:
     """Each version with the arrivals of its time: from its first recommendation to the next's."""
     begun = sorted((at, version) for version, at in tally.recommenders.items())
     ends = [at for at, _ in begun[1:]] + [order.until]
@@ -251,7 +246,7 @@ def _versions(
     return lines
 
 
-def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> PolicyEstimate:
+def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> report.PolicyEstimate:
     name = "recommended, without exploration"
     choices = logged_choices(
         sources.impressions,
@@ -263,11 +258,11 @@ def _without_exploration(sources: OutcomeSources, order: OutcomesOrder) -> Polic
     )
     if choices is None:
         why = "no recommendation with propensities was given in that time: turn exploration on"
-        return PolicyEstimate(name, None, None, 0.0, 0, why)
+        return report.PolicyEstimate(name, None, None, 0.0, 0, why)
     if not choices.reward.any():
         why = "not enough yet: nothing came of what was recommended in that time"
-        return PolicyEstimate(name, None, None, 0.0, len(choices.reward), why)
+        return report.PolicyEstimate(name, None, None, 0.0, len(choices.reward), why)
     found, served = off_policy_value(choices), float(choices.reward.mean())
-    return PolicyEstimate(
+    return report.PolicyEstimate(
         name, served, found.estimate, found.effective_sample, found.rows, found.refusal
     )

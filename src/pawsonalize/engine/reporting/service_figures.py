@@ -4,13 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pawsonalize.engine.serving.directory import entries
+from pawsonalize.kinds import jobs
 from pawsonalize.kinds.datasets import DatasetImportJob
-from pawsonalize.kinds.jobs import (
-    BatchInferenceJob,
-    BatchSegmentJob,
-    DataDeletionJob,
-    DatasetExportJob,
-)
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.solutions import SolutionVersion
@@ -22,10 +17,10 @@ from pawsonalize.storage.work import Deliveries
 _JOBS: Mapping[str, type[Resource]] = {
     "trainings": SolutionVersion,
     "imports": DatasetImportJob,
-    "exports": DatasetExportJob,
-    "batch_inference": BatchInferenceJob,
-    "batch_segments": BatchSegmentJob,
-    "data_deletions": DataDeletionJob,
+    "exports": jobs.DatasetExportJob,
+    "batch_inference": jobs.BatchInferenceJob,
+    "batch_segments": jobs.BatchSegmentJob,
+    "data_deletions": jobs.DataDeletionJob,
 }
 
 

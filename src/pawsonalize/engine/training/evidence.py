@@ -25,15 +25,7 @@ from pawsonalize.engine.training.training_data import (
     whole_log,
 )
 from pawsonalize.engine.training.versions import SolutionVersions
-from pawsonalize.evaluation.gate import (
-    Comparison,
-    Decision,
-    Evidence,
-    LiveEvidence,
-    SliceEvidence,
-    Spread,
-    decide,
-)
+from pawsonalize.evaluation import gate
 from pawsonalize.evaluation.gate_settings import GateSettings
 from pawsonalize.evaluation.intervals import chance_of_lead, intervals, paired_differences
 from pawsonalize.evaluation.metric_rules import MeasuredVersion, decide_by_metrics
@@ -49,12 +41,12 @@ from pawsonalize.storage.events.event_log import EventLog
 _FIRST_PLACES = 5
 
 
-def spread_of(judgement: Judgement, holdout: Holdout) -> Spread:
+def spread_of(judgement: Judgement, holdout: Holdout) -> gate.Spread:
     """Measure how answers spread over the candidates; needs a test case and a candidate."""
     items, questions = holdout.training.item_ids, len(judgement.best)
     first = np.concatenate([best[:_FIRST_PLACES] for best in judgement.best])
     counts = np.bincount(first, minlength=len(items))
-    return Spread(
+    return gate.Spread(
         shown=len(np.unique(np.concatenate(judgement.best))),
         possible=min(len(items), DEPTH * questions),
         top_item=items[int(counts.argmax())],
@@ -117,7 +109,7 @@ def gather(
     *,
     trained: Model | None = None,
     seed: int = 0,
-) -> Evidence:
+) -> gate.Evidence:
     """Judge a new version on the newest events of its training data, beside the live one.
 
     Both are fitted anew without those events. `trained`, the new version's own model, gets the same
@@ -144,7 +136,7 @@ def evidence_on(
     live: LiveStanding | None,
     trained: Model | None = None,
     seed: int = 0,
-) -> Evidence:
+) -> gate.Evidence:
     """The same on a hold-out at hand; `fit` is the new version's, `born` are `item_births`."""
     if not holdout.targets or not holdout.training.item_ids:
         return _nothing_known(recipe, holdout.data, seed)
@@ -156,9 +148,9 @@ def evidence_on(
     if live is not None:
         rival = judge(ask.of_model(live.fit(live_training(holdout, live, born))), targets)
         compared = _compared(ours, rival, seed)
-        standing = LiveEvidence(live.solution_version, live.as_of, compared, live.is_first)
+        standing = gate.LiveEvidence(live.solution_version, live.as_of, compared, live.is_first)
     not_finite, constant = unsound(ask.of_model(trained or model), len(targets))
-    return Evidence(
+    return gate.Evidence(
         recipe=recipe,
         seed=seed,
         moment=holdout.training.as_of,
@@ -178,24 +170,26 @@ def evidence_on(
     )
 
 
-def _nothing_known(recipe: str, data: TrainingData, seed: int) -> Evidence:
-    return Evidence(recipe, seed, data.as_of, test_cases=0, candidates=len(data.item_ids))
+def _nothing_known(recipe: str, data: TrainingData, seed: int) -> gate.Evidence:
+    return gate.Evidence(recipe, seed, data.as_of, test_cases=0, candidates=len(data.item_ids))
 
 
 def _compared(
     ours: Judgement, theirs: Judgement, seed: int, targets: NDArray[np.bool_] | None = None
-) -> Comparison:
+) -> gate.Comparison:
     mine, other = ours.values(targets, _METRIC), theirs.values(targets, _METRIC)
     lead = paired_differences(mine, other, seed)[0]
     chance = chance_of_lead(mine[:, 0], other[:, 0], seed)
-    return Comparison(float(other.mean()), lead, chance)
+    return gate.Comparison(float(other.mean()), lead, chance)
 
 
-def _sliced(part: Slice, ours: Judgement, theirs: Judgement, seed: int) -> SliceEvidence:
+def _sliced(part: Slice, ours: Judgement, theirs: Judgement, seed: int) -> gate.SliceEvidence:
     values = ours.values(part.targets, _METRIC)
     compared = _compared(ours, theirs, seed, part.targets)
     loss = chance_of_lead(theirs.values(part.targets, _METRIC)[:, 0], values[:, 0], seed)
-    return SliceEvidence(part.kind, part.value, len(values), float(values.mean()), compared, loss)
+    return gate.SliceEvidence(
+        part.kind, part.value, len(values), float(values.mean()), compared, loss
+    )
 
 
 def _engine_metrics(version: SolutionVersion) -> MeasuredVersion:
@@ -217,7 +211,7 @@ class Gate:
 
     def judge(
         self, new: SolutionVersion, live: SolutionVersion | None, as_of: int
-    ) -> tuple[Evidence | None, Decision] | None:
+    ) -> tuple[gate.Evidence | None, gate.Decision] | None:
         """The decision about a version beside the live one; None for a recipe it cannot judge."""
         if new.remote is not None:  # its own metrics are all the evidence there is
             served = None if live is None else _engine_metrics(live)
@@ -229,7 +223,7 @@ class Gate:
         evidence = gather(
             self.sampling(log, catalogue), catalogue, new, live, trained=self.load(new)
         )
-        return evidence, decide(evidence, self.settings, as_of)
+        return evidence, gate.decide(evidence, self.settings, as_of)
 
     def refusal(self, new: SolutionVersion, live: SolutionVersion | None, as_of: int) -> str | None:
         """Return why it may not replace the live version; None if it may, or cannot be judged."""

@@ -9,31 +9,10 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
+from pawsonalize import recipes
 from pawsonalize.engine.serving.context import build_context
+from pawsonalize.evaluation import splits
 from pawsonalize.evaluation.metrics import Judgement, Ranker, judge
-from pawsonalize.evaluation.splits import (
-    Baseline,
-    Slice,
-    Split,
-    births,
-    by_attributes,
-    by_chance,
-    by_history,
-    by_novelty,
-    by_own_history,
-    by_popularity,
-    by_value,
-    global_time_split,
-    moment_after,
-    personalize_split,
-    popularity_shares,
-)
-from pawsonalize.recipes import (
-    NEXT_BEST_ACTION,
-    PERSONALIZED_RANKING,
-    POPULARITY_COUNT,
-    TRENDING_NOW,
-)
 from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, Model
 from pawsonalize.recipes.data import TrainingData
@@ -101,7 +80,7 @@ class Holdout:
 
     name: SplitName
     data: TrainingData
-    split: Split
+    split: splits.Split
     there: NDArray[np.bool_]
     training: TrainingData
     contexts: tuple[Context, ...]
@@ -144,7 +123,7 @@ def item_births(data: TrainingData, catalogue: Catalogue) -> NDArray[np.int64]:
     never = np.iinfo(np.int64).max
     creations = [created.get(item) for item in data.item_ids]
     moments = np.array([never if moment is None else moment for moment in creations], np.int64)
-    return births(data.item, data.time, moments)
+    return splits.births(data.item, data.time, moments)
 
 
 def hold_out(
@@ -157,17 +136,17 @@ def hold_out(
     """Split the data (at least one event) and make at most so many test cases."""
     if name is SplitName.PERSONALIZE:
         moment = data.as_of
-        split = personalize_split(data.user, seed)
+        split = splits.personalize_split(data.user, seed)
         there = born <= moment
     else:
-        moment = moment_after(data.time, _TIME_SHARE)
-        split = global_time_split(data.user, data.time, moment, seed)
+        moment = splits.moment_after(data.time, _TIME_SHARE)
+        split = splits.global_time_split(data.user, data.time, moment, seed)
         there = born < moment
     return set_questions(name, data, split.sample(most, seed), there, moment)
 
 
 def set_questions(
-    name: SplitName, data: TrainingData, split: Split, there: NDArray[np.bool_], as_of: int
+    name: SplitName, data: TrainingData, split: splits.Split, there: NDArray[np.bool_], as_of: int
 ) -> Holdout:
     """The test cases of a split; the candidates are `there`, a mask over items."""
     candidate = positions(there)
@@ -211,18 +190,20 @@ def only_available(
     return scores if availability is None else np.where(availability > 0, scores, -np.inf)
 
 
-def slices_of(holdout: Holdout) -> list[Slice]:
+def slices_of(holdout: Holdout) -> list[splits.Slice]:
     """Every slice with enough targets; masks over all targets, question by question."""
     targets = np.concatenate(holdout.targets)
     counts = [len(wanted) for wanted in holdout.targets]
     # The last count, of no candidate, is what -1 reads.
     touched = np.bincount(holdout.training.item, minlength=len(holdout.training.item_ids) + 1)
-    slices = by_history(np.repeat(holdout.known, counts)) + by_novelty(touched[targets] == 0)
+    slices = splits.by_history(np.repeat(holdout.known, counts)) + splits.by_novelty(
+        touched[targets] == 0
+    )
     attributes = holdout.data.attributes
     if "species" in attributes.names:
         column = attributes.names.index("species")
         species = attributes.codes[np.concatenate(holdout.target_items), column]
-        slices += by_value("species", attributes.values[column], species)
+        slices += splits.by_value("species", attributes.values[column], species)
     return slices
 
 
@@ -234,12 +215,12 @@ def baselines(holdout: Holdout, seed: int) -> Mapping[str, Ranker]:
     """Every baseline, made from the training part alone, by its name."""
     training = holdout.training
     n_items = len(training.item_ids)
-    shares = popularity_shares(training.user, training.item, n_items)
+    shares = splits.popularity_shares(training.user, training.item, n_items)
     made = {
-        RANDOM: by_chance(n_items, seed),
-        POPULARITY: by_popularity(shares),
-        OWN_HISTORY: by_own_history(shares),
-        ATTRIBUTES: by_attributes(training.attributes.codes),
+        RANDOM: splits.by_chance(n_items, seed),
+        POPULARITY: splits.by_popularity(shares),
+        OWN_HISTORY: splits.by_own_history(shares),
+        ATTRIBUTES: splits.by_attributes(training.attributes.codes),
     }
     # The contexts' items as positions among the candidates, newest first.
     place = {item: position for position, item in enumerate(training.item_ids)}
@@ -248,7 +229,7 @@ def baselines(holdout: Holdout, seed: int) -> Mapping[str, Ranker]:
         for context in holdout.contexts
     ]
 
-    def ask(baseline: Baseline, question: int) -> NDArray[np.floating]:
+    def ask(baseline: splits.Baseline, question: int) -> NDArray[np.floating]:
         scores = baseline(histories[question], question)
         return only_available(scores, holdout.availability(question))
 
@@ -258,7 +239,7 @@ def baselines(holdout: Holdout, seed: int) -> Mapping[str, Ranker]:
 def popularity(holdout: Holdout) -> Ranker:
     """The baseline of that name alone."""
     training = holdout.training
-    shares = popularity_shares(training.user, training.item, len(training.item_ids))
+    shares = splits.popularity_shares(training.user, training.item, len(training.item_ids))
     return lambda question: only_available(shares, holdout.availability(question))
 
 
@@ -309,12 +290,12 @@ def _only(
     return scores
 
 
-_SAME_FOR_EVERYBODY = frozenset({POPULARITY_COUNT, TRENDING_NOW})
+_SAME_FOR_EVERYBODY = frozenset({recipes.POPULARITY_COUNT, recipes.TRENDING_NOW})
 
 
 def can_be_judged(recipe: str) -> bool:
     """True if the recipe ranks items for visitors with histories, which the gate can judge."""
-    return not recipe_named(recipe).needs_item and recipe != NEXT_BEST_ACTION
+    return not recipe_named(recipe).needs_item and recipe != recipes.NEXT_BEST_ACTION
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +313,7 @@ class GateQueries:
 
 def gate_queries(holdout: Holdout, recipe: str, seed: int) -> GateQueries:
     """Return the recipe's queries of the hold-out's test cases; the seed draws lists."""
-    if recipe == PERSONALIZED_RANKING:
+    if recipe == recipes.PERSONALIZED_RANKING:
         lists = draw_lists(holdout, seed)
         return GateQueries(
             of_model=lambda model: ranked_lists(holdout, model, lists),

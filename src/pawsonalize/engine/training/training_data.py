@@ -8,15 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pawsonalize.domain.events import (
-    DISLIKE,
-    RETURN,
-    STANDARD,
-    VIEW,
-    EventTypes,
-    plain_spelling,
-    visitor_key,
-)
+from pawsonalize.domain import events
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.serving.facets import DISTANCE, FacetReader, item_attributes
 from pawsonalize.engine.training.kept_rows import NameCodes, digest, digest_number
@@ -100,7 +92,7 @@ class TrainingLog(Protocol):
     """Source of training data: the log, or a sample of its visitors."""
 
     @property
-    def event_types(self) -> EventTypes:
+    def event_types(self) -> events.EventTypes:
         """Meanings of the types of its events."""
 
     @property
@@ -172,7 +164,7 @@ def data_of(
     cut: Cut,
     selection: TrainingSelection,
     digested: bool = False,
-    event_types: EventTypes = STANDARD,
+    event_types: events.EventTypes = events.STANDARD,
 ) -> TrainingData:
     """The same of rows of the log; `digested` if they have digests of visitors' keys."""
     columns = _Columns(catalogue, cut.as_of, selection, event_types, digested=digested)
@@ -202,7 +194,7 @@ def marked_training_data(
 def type_code(types: NameCodes, kind: str) -> int:
     """The number of an event type; once nearly all are given, a new type counts as a view."""
     full = len(types) >= _MAX_TYPES - 1 and kind not in types
-    return types[VIEW if full else kind]
+    return types[events.VIEW if full else kind]
 
 
 def stays_of(catalogue: Catalogue, as_of: int, items: NameCodes) -> StayColumns:
@@ -223,7 +215,7 @@ class _Columns:
         catalogue: Catalogue,
         as_of: int,
         selection: TrainingSelection,
-        event_types: EventTypes,
+        event_types: events.EventTypes,
         *,
         digested: bool,
     ) -> None:
@@ -232,7 +224,7 @@ class _Columns:
         self._as_of, self._selection = as_of, selection
         self._digested, self._meaning = digested, event_types.meaning
         self._facets = EventFacets()
-        self._against = {RETURN: array("q"), DISLIKE: array("q")}
+        self._against = {events.RETURN: array("q"), events.DISLIKE: array("q")}
         self._types, self._users = NameCodes(), NameCodes()
         self._items = NameCodes()
         # Those of the dataset in order of id; those that only events name come after them.
@@ -260,13 +252,14 @@ class _Columns:
 
     def _chosen(self, rows: Iterable[TrainingRow]) -> Iterator[TrainingRow]:
         thresholds = {
-            plain_spelling(one.event_type): one.value_threshold for one in self._selection.events
+            events.plain_spelling(one.event_type): one.value_threshold
+            for one in self._selection.events
         }
         age = self._selection.max_age_days
         oldest = -np.inf if age is None else self._as_of - age * DAY
         for row in rows:
             _visitor, _item_id, sent_type, sent_at, amount, _properties = row
-            kind = plain_spelling(sent_type) if thresholds else ""
+            kind = events.plain_spelling(sent_type) if thresholds else ""
             if sent_at < oldest or (thresholds and kind not in thresholds):
                 continue
             threshold = thresholds.get(kind)
@@ -300,8 +293,8 @@ class _Columns:
             as_of=self._as_of,
             stays=stays,
             facets=self._facets.data(order, user[order], self._facets_of_users(ranks)),
-            returned=self._spoken_against(RETURN),
-            disliked=self._spoken_against(DISLIKE),
+            returned=self._spoken_against(events.RETURN),
+            disliked=self._spoken_against(events.DISLIKE),
         )
         return data, order
 
@@ -312,7 +305,7 @@ class _Columns:
     def _facets_of_users(self, ranks: NDArray[np.int32]) -> dict[int, tuple[Facet, ...]]:
         found = {}
         for user in self._catalogue.users():
-            key = visitor_key(user.user_id, None)
+            key = events.visitor_key(user.user_id, None)
             number = self._users.get(digest(key) if self._digested else key)
             own = tuple(self._reader.of_user(user.attributes))
             if own and number is not None:

@@ -14,15 +14,7 @@ from pawsonalize.archive.base import ObjectStore
 from pawsonalize.domain.errors import Conflict, CorruptArtefact, NotFound
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.domain.times import DAY, HOUR
-from pawsonalize.engine.upkeep.archived_rows import (
-    ObjectName,
-    decode,
-    digest,
-    encode,
-    join,
-    key_of,
-    segments_of,
-)
+from pawsonalize.engine.upkeep import archived_rows
 from pawsonalize.engine.upkeep.erased_archive import ErasedArchive
 from pawsonalize.storage.archive_ledger import ArchiveLedger, Segment
 from pawsonalize.storage.events.event_log import EventLog
@@ -77,10 +69,12 @@ class Compaction:
         """Segments that follow on each other, of a day that is over, as many as go together."""
 
         def day_over(segment: Segment) -> str:
-            name = ObjectName.parse(segment.key)
+            name = archived_rows.ObjectName.parse(segment.key)
             if name is None or segment.sha256 is None:
                 return ""
-            is_over = ObjectName(name.key, name.day, 0, 0).ends + _STILL_WRITTEN <= now
+            is_over = (
+                archived_rows.ObjectName(name.key, name.day, 0, 0).ends + _STILL_WRITTEN <= now
+            )
             return name.day if is_over else ""
 
         sizes = self.sizes()
@@ -102,9 +96,9 @@ class Compaction:
         yield parts
 
     def _joined(self, day: str, parts: Sequence[Segment], now: int) -> int:
-        data = join(map(self._rows, parts))
-        sha256, (first, last) = digest(data), (parts[0].first, parts[-1].last)
-        key = key_of(day, first, last, sha256)
+        data = archived_rows.join(map(self._rows, parts))
+        sha256, (first, last) = archived_rows.digest(data), (parts[0].first, parts[-1].last)
+        key = archived_rows.key_of(day, first, last, sha256)
         whole = Segment(first, last, sum(part.rows for part in parts), key, sha256)
         self.objects.put(key, data)
         if self.ledger.join(parts, whole, now):
@@ -116,20 +110,20 @@ class Compaction:
         return 0
 
     def _rows(self, segment: Segment) -> list[LoggedEvent]:
-        data, name = self.objects.get(segment.key), ObjectName.parse(segment.key)
-        if name is None or digest(data) != segment.sha256:
+        data, name = self.objects.get(segment.key), archived_rows.ObjectName.parse(segment.key)
+        if name is None or archived_rows.digest(data) != segment.sha256:
             raise CorruptArtefact(f"{segment.key} is not what was written")
-        return decode(name, data)
+        return archived_rows.decode(name, data)
 
     def _note_changes(self, whole: Segment) -> None:
         """An erasure may have changed the object before the ledger knew it."""
         try:
-            data, name = self.objects.get(whole.key), ObjectName.parse(whole.key)
+            data, name = self.objects.get(whole.key), archived_rows.ObjectName.parse(whole.key)
         except NotFound:  # by now it is part of a larger one
             return
-        if name is not None and digest(data) != whole.sha256:
-            rows = len(decode(name, data))
-            self.ledger.confirm(replace(whole, rows=rows, sha256=digest(data)))
+        if name is not None and archived_rows.digest(data) != whole.sha256:
+            rows = len(archived_rows.decode(name, data))
+            self.ledger.confirm(replace(whole, rows=rows, sha256=archived_rows.digest(data)))
 
 
 ROWS_PER_OBJECT = 10_000
@@ -163,7 +157,7 @@ class Archiver:
             last = self.raws.fitting(after, rows[-1].offset, self.raw_bytes)
             rows = [row for row in rows if row.offset <= last] or rows[:1]
             # If another server was faster, its plan is as good: go on after it.
-            self.ledger.plan(segments_of(rows), after=after)
+            self.ledger.plan(archived_rows.segments_of(rows), after=after)
 
     def _write(self, segment: Segment) -> int:
         rows = self.log.read(segment.first - 1, segment.last, segment.rows)
@@ -171,7 +165,7 @@ class Archiver:
             rows = [
                 replace(row, event=replace(row.event, raw=raws.get(row.offset))) for row in rows
             ]
-        data = encode(rows)
+        data = archived_rows.encode(rows)
         try:
             self.objects.put(segment.key, data)
         except Conflict as error:
@@ -183,8 +177,8 @@ class Archiver:
         self, key: str, data: bytes, rows: list[LoggedEvent], error: Conflict
     ) -> list[LoggedEvent]:
         """The rows of an object that is there already; Conflict if of another log."""
-        name = ObjectName.parse(key)
-        held = [] if name is None else decode(name, data)
+        name = archived_rows.ObjectName.parse(key)
+        held = [] if name is None else archived_rows.decode(name, data)
         # Another version of zstd may have compressed them, and an erasure been between the two.
         if self.erased.without_erased(held) != self.erased.without_erased(rows):
             raise Conflict(

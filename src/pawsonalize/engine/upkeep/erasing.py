@@ -10,16 +10,7 @@ import structlog
 
 from pawsonalize.domain.errors import LeaseLost, PawsonalizeError
 from pawsonalize.domain.times import HOUR, MINUTE, SECOND
-from pawsonalize.engine.upkeep.erased_archive import (
-    ErasedArchive,
-    ErasureNote,
-    ErasureNotes,
-    NamedErasure,
-    VisitorObjects,
-    Watch,
-    ignore_progress,
-    reopen_undone,
-)
+from pawsonalize.engine.upkeep import erased_archive
 from pawsonalize.kinds.leases import Leases
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.kinds.resource import new_resource_name
@@ -38,7 +29,7 @@ _NEED_NAMES: Final = ("tables", "models", "files")
 log = structlog.get_logger()
 
 
-Purge = Callable[[Sequence[NamedErasure], Watch], Iterable[Trouble]]
+Purge = Callable[[Sequence[erased_archive.NamedErasure], erased_archive.Watch], Iterable[Trouble]]
 """Takes erased visitors out of files; yields what cannot be read."""
 
 
@@ -47,15 +38,15 @@ class ErasureSteps:
     """Steps of erasures that other rooms and the tables do."""
 
     rows: VisitorRows
-    archive: ErasedArchive
-    wings: Sequence[VisitorObjects]
+    archive: erased_archive.ErasedArchive
+    wings: Sequence[erased_archive.VisitorObjects]
     """Archived data of wings."""
-    notes: ErasureNotes
+    notes: erased_archive.ErasureNotes
     purges: Sequence[Purge]
     """Function that takes visitors out of the data that trainings keep."""
-    find_files: Callable[[NamedErasure], Iterable[str]]
+    find_files: Callable[[erased_archive.NamedErasure], Iterable[str]]
     """The files that may hold the visitors."""
-    jobs_at_work: Callable[[Sequence[NamedErasure]], Iterable[Trouble]]
+    jobs_at_work: Callable[[Sequence[erased_archive.NamedErasure]], Iterable[Trouble]]
     """Jobs that may be writing such files."""
     remove_remains: Callable[[Collection[str] | None], object]
     """Of names that were deleted; of all, for None."""
@@ -76,7 +67,7 @@ class Erasing:
         leases: Leases,
         now: Callable[[], int],
         *,
-        watch: Watch = ignore_progress,
+        watch: erased_archive.Watch = erased_archive.ignore_progress,
     ) -> None:
         self.table, self._steps, self._problems = table, steps, problems
         self._leases, self._now, self._report = leases, now, watch
@@ -114,7 +105,7 @@ class Erasing:
         if self._fault is not None and self._now() < self._look_again_at:
             raise self._fault.with_traceback(None)
         try:
-            if reopen_undone(self.table, self._steps.notes, self._now):
+            if erased_archive.reopen_undone(self.table, self._steps.notes, self._now):
                 # The first steps of all that is due; the others are done in the background.
                 due = [one for one in self.table.due(self._now()) if not one.has_done("tables")]
                 for start in range(0, len(due), _AT_ONCE):
@@ -251,7 +242,9 @@ class Erasing:
     def _note(self, due: Sequence[Erasure]) -> None:
         for one in due:
             visitors = self.table.visitors(one.erasure_id)
-            note = ErasureNote(one.dataset_group, one.through, visitors, one.noted_at)
+            note = erased_archive.ErasureNote(
+                one.dataset_group, one.through, visitors, one.noted_at
+            )
             self._steps.notes.put(one.erasure_id, note)
             self._report("note written")
 
@@ -272,8 +265,10 @@ class Erasing:
             for erasure_id, visitors in wanted.items():
                 self.table.learn(erasure_id, [one for one in found if one[2] in visitors])
 
-    def _named(self, erasures: Iterable[Erasure]) -> list[NamedErasure]:
-        return [NamedErasure(one, self.table.names(one.erasure_id)) for one in erasures]
+    def _named(self, erasures: Iterable[Erasure]) -> list[erased_archive.NamedErasure]:
+        return [
+            erased_archive.NamedErasure(one, self.table.names(one.erasure_id)) for one in erasures
+        ]
 
     def _settle(self, one: Erasure, troubles: Sequence[Trouble]) -> None:
         now, name = self._now(), f"erasure {one.erasure_id}"
