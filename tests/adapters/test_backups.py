@@ -197,7 +197,7 @@ def test_what_is_archived_after_the_copy_is_not_in_the_restored_archive(
             assert adapters.archiver.archive_once()
             return copied
 
-        monkeypatch.setattr("pawsonalize.wings.backup.backups.copy_database", copy_then_archive)
+        monkeypatch.setattr("pawsonalize.storage.copies.copy_database", copy_then_archive)
         back_up(service, adapters, tmp_path / "b.tar.zst", clock.now())
     restore(elsewhere(tmp_path), tmp_path / "b.tar.zst")
     with opened(elsewhere(tmp_path), must_exist=True) as now:

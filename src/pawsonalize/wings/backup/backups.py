@@ -17,28 +17,16 @@ from pawsonalize.app.new_files import check_new
 from pawsonalize.archive.base import sync
 from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts import files
-from pawsonalize.domain.errors import (
-    Conflict,
-    CorruptArtefact,
-    InvalidInput,
-    NotFound,
-    StorageUnavailable,
-)
+from pawsonalize.domain import errors
 from pawsonalize.domain.times import iso
 from pawsonalize.engine.serving.served import RefreshedCounts
 from pawsonalize.engine.upkeep.verification import unknown_objects
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.settings import Settings
+from pawsonalize.storage import copies
 from pawsonalize.storage.archive_ledger import ArchiveLedger
 from pawsonalize.storage.artefact_index import ArtefactIndex
-from pawsonalize.storage.copies import (
-    POSTGRES_COPY,
-    SQLITE_COPY,
-    copy_database,
-    forget_processes,
-    restore_postgres,
-)
 from pawsonalize.storage.data_folder import ROOT_KEY_FILE, make_data_folder
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.events.event_log import EventLog
@@ -86,7 +74,7 @@ def back_up(
                 has_archive=archive is not None,
             )
             return pack(staging, manifest, target)
-    raise StorageUnavailable(
+    raise errors.StorageUnavailable(
         "models or archived objects were deleted again and again while they were copied: try again"
         " when no retraining and no compaction runs"
     )
@@ -102,7 +90,7 @@ def _collect(
     if archive is not None:
         _link_tree(archive, staging / _ARCHIVE)
     show("database")
-    copy = copy_database(adapters.database, settings.database, staging)
+    copy = copies.copy_database(adapters.database, settings.database, staging)
     with _copied(adapters, copy) as database:
         head, events = EventLog(database).head(), EventLog(database).count()
         models = _keep_named(settings, adapters, database, staging)
@@ -118,7 +106,7 @@ def _collect(
 @contextmanager
 def _copied(adapters: Adapters, copy: Path) -> Iterator[Database]:
     """Open the copy, to read what it names; of PostgreSQL's, its database stands in."""
-    if copy.name == POSTGRES_COPY:
+    if copy.name == copies.POSTGRES_COPY:
         yield adapters.database
         return
     database = Database(f"sqlite:///{copy}", must_exist=True)
@@ -136,7 +124,7 @@ def _export(adapters: Adapters, staging: Path, location: str) -> bool:
     folder.mkdir(parents=True)
     try:
         adapters.artefacts.export(location, folder)
-    except CorruptArtefact:
+    except errors.CorruptArtefact:
         shutil.rmtree(folder)
         return False
     return True
@@ -154,7 +142,7 @@ def _keep_named(settings: Settings, adapters: Adapters, database: Database, stag
         if not _export(adapters, staging, location):
             if not _is_named(adapters, location):
                 raise _Moved
-            raise CorruptArtefact(
+            raise errors.CorruptArtefact(
                 f"the model in {location} is missing or damaged, and a backup must be whole:"
                 " `pawsonalize doctor` says what needs attention"
             )
@@ -230,7 +218,7 @@ def restore(settings: Settings, source: Path, show: Show = lambda _step: None) -
 
 def _refuse_used(settings: Settings, folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Conflict(
+        raise errors.Conflict(
             f"{folder} is not empty, and a restore writes over nothing: name another folder with"
             " --data-dir, or take away what is there with `pawsonalize destroy`"
         )
@@ -238,11 +226,11 @@ def _refuse_used(settings: Settings, folder: Path) -> None:
         return
     try:
         found = Database(settings.database_url, must_exist=True)
-    except NotFound:
+    except errors.NotFound:
         return
     shown = found.shown_url
     found.close()
-    raise Conflict(
+    raise errors.Conflict(
         f"the database {shown} is in use, and a restore writes over nothing: name an empty one in"
         " database_url"
     )
@@ -250,17 +238,17 @@ def _refuse_used(settings: Settings, folder: Path) -> None:
 
 def _check_fits(settings: Settings, manifest: Manifest) -> None:
     if manifest.revision > REVISION:
-        raise InvalidInput(
+        raise errors.InvalidInput(
             f"this backup was made by Pawsonalize {manifest.program}, whose tables this program"
             f" ({__version__}) does not know: install that version, then restore"
         )
-    is_of_sqlite = SQLITE_COPY in manifest.members
+    is_of_sqlite = copies.SQLITE_COPY in manifest.members
     if is_of_sqlite is settings.database.startswith("sqlite"):
         return
     kind, wanted = ("SQLite", "leave database_url out")
     if not is_of_sqlite:
         kind, wanted = ("PostgreSQL", "name an empty PostgreSQL in database_url")
-    raise InvalidInput(f"this backup is of a {kind} database: {wanted}")
+    raise errors.InvalidInput(f"this backup is of a {kind} database: {wanted}")
 
 
 def _bring_back_archive(settings: Settings, database: Database, staged: Path) -> None:
@@ -280,13 +268,13 @@ def _bring_back(settings: Settings, manifest: Manifest, staging: Path, show: Sho
     """Put everything in its place, a SQLite file last: without it there is no service."""
     show("database")
     url = settings.database
-    if POSTGRES_COPY in manifest.members:
-        restore_postgres(url, staging / POSTGRES_COPY)
+    if copies.POSTGRES_COPY in manifest.members:
+        copies.restore_postgres(url, staging / copies.POSTGRES_COPY)
     else:
-        url = f"sqlite:///{staging / SQLITE_COPY}"
+        url = f"sqlite:///{staging / copies.SQLITE_COPY}"
     database = Database(url, must_exist=True)
     try:
-        forget_processes(database)
+        copies.forget_processes(database)
         show("models")
         artefacts = open_artefacts(settings, database)
         for model in sorted((staging / _MODELS).glob("*")):
@@ -296,10 +284,10 @@ def _bring_back(settings: Settings, manifest: Manifest, staging: Path, show: Sho
         database.close()
     if (staging / ROOT_KEY_FILE).is_file():
         (staging / ROOT_KEY_FILE).rename(root_key_file(settings))
-    if SQLITE_COPY in manifest.members:
+    if copies.SQLITE_COPY in manifest.members:
         place = Path(settings.database.removeprefix("sqlite:///"))
         if place.exists():
-            raise Conflict(f"the database {place} is there already: name another")
-        sync(staging / SQLITE_COPY)
-        shutil.move(staging / SQLITE_COPY, place)
+            raise errors.Conflict(f"the database {place} is there already: name another")
+        sync(staging / copies.SQLITE_COPY)
+        shutil.move(staging / copies.SQLITE_COPY, place)
         sync(place.parent)

@@ -17,22 +17,16 @@ from pawsonalize.engine.ingest.listings import read_status
 from pawsonalize.engine.reporting.exposure_report import ExposureShare
 from pawsonalize.http.json import read_count, read_flag, read_text, report_of
 from pawsonalize.pages.views import ViewQuery
-from pawsonalize.storage.animals.animal_list import (
-    AnimalOrder,
-    AnimalSearch,
-    StockList,
-    is_hardly_seen,
-    key_of,
-)
+from pawsonalize.storage.animals import animal_list
 
 _ANY_STATUS = "any"
 _CURSOR = re.compile(r"(-?\d{1,15})\.(.+)", re.DOTALL)
 _VALUES = 12  # of one respect on the page: colours may be many
 _ENOUGH, _LITTLE, _LEAST = 5, 0.7, 5
 _ORDERS = {
-    AnimalOrder.WAITING: "Waits longest",
-    AnimalOrder.SHOWN: "Shown least",
-    AnimalOrder.NEWEST: "Listed last",
+    animal_list.AnimalOrder.WAITING: "Waits longest",
+    animal_list.AnimalOrder.SHOWN: "Shown least",
+    animal_list.AnimalOrder.NEWEST: "Listed last",
 }
 
 
@@ -76,13 +70,13 @@ class AnimalListing(msgspec.Struct, frozen=True, rename="camel"):
     longest_wait_days: int
 
 
-def _read_search(given: Mapping[str, str]) -> tuple[AnimalSearch, int]:
+def _read_search(given: Mapping[str, str]) -> tuple[animal_list.AnimalSearch, int]:
     """Return the search that parameters ask for, and the least days of waiting; InvalidInput."""
     status = read_text(given, "status") or "available"
     species = read_text(given, "species")
-    search = AnimalSearch(
+    search = animal_list.AnimalSearch(
         limit=read_count(given, "limit", 50, 1, 500),
-        order=_order(read_text(given, "order") or AnimalOrder.WAITING),
+        order=_order(read_text(given, "order") or animal_list.AnimalOrder.WAITING),
         after=_place(given.get("cursor")),
         status=None if status == _ANY_STATUS else read_status(status),
         species=None if species is None else species_id(species),
@@ -94,7 +88,9 @@ def _read_search(given: Mapping[str, str]) -> tuple[AnimalSearch, int]:
     return search, read_count(given, "waitingDays", 0, 0, 100_000)
 
 
-def animal_listing(stock: StockList, given: Mapping[str, str], now: int) -> AnimalListing:
+def animal_listing(
+    stock: animal_list.StockList, given: Mapping[str, str], now: int
+) -> AnimalListing:
     """Return a page of the inventory, as the parameters ask."""
     search, days = _read_search(given)
     before = now - days * DAY if days else None
@@ -107,7 +103,7 @@ def animal_listing(stock: StockList, given: Mapping[str, str], now: int) -> Anim
     usual = 0.0 if counts.hardly_seen is None else counts.shown_a_day
     return AnimalListing(
         [_listed(animal, shown, usual, now) for animal, shown in page],
-        None if last is None else f"{key_of(*last, search.order)}.{last[0].animal_id}",
+        None if last is None else f"{animal_list.key_of(*last, search.order)}.{last[0].animal_id}",
         counts.statuses,
         counts.shown_a_day,
         counts.hardly_seen,
@@ -128,15 +124,17 @@ def _listed(animal: Animal, shown: int, shown_a_day: float, now: int) -> ListedA
         waiting_days=days,
         shown=shown,
         shown_a_day=round(shown / max(days, 1), 2),
-        hardly_seen=is_hardly_seen(animal, shown, shown_a_day, now),
+        hardly_seen=animal_list.is_hardly_seen(animal, shown, shown_a_day, now),
     )
 
 
-def _order(text: str) -> AnimalOrder:
+def _order(text: str) -> animal_list.AnimalOrder:
     try:
-        return AnimalOrder(text)
+        return animal_list.AnimalOrder(text)
     except ValueError as error:
-        raise InvalidInput(f"order must be {', '.join(AnimalOrder)}", field="order") from error
+        raise InvalidInput(
+            f"order must be {', '.join(animal_list.AnimalOrder)}", field="order"
+        ) from error
 
 
 def _place(cursor: str | None) -> tuple[int, str] | None:

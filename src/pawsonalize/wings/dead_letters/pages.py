@@ -16,18 +16,9 @@ from pawsonalize.domain.errors import InvalidInput, PawsonalizeError
 from pawsonalize.domain.times import iso
 from pawsonalize.http.json import filled, read_text
 from pawsonalize.kinds.access_keys import OPERATOR
+from pawsonalize.pages import views
 from pawsonalize.pages.reports import LetterReason, RefusedEvent
 from pawsonalize.pages.shell import Link, caller_of, failed, guarded, see, shown
-from pawsonalize.pages.views import (
-    Confirmation,
-    Done,
-    Fields,
-    PageAction,
-    View,
-    ViewQuery,
-    note_action,
-    tabs_of,
-)
 from pawsonalize.ui.endpoints import fields_of
 from pawsonalize.wings.dead_letters.composition import letters_of
 from pawsonalize.wings.dead_letters.dead_letters import DeadLetters, LetterPage, LetterQuery
@@ -49,13 +40,13 @@ def _replay(request: Request) -> LetterReplay:
     return replay
 
 
-def _read_letters(query: ViewQuery) -> LetterPage:
+def _read_letters(query: views.ViewQuery) -> LetterPage:
     replay: LetterReplay = query.wings["dead_letters"]
     given = query.parameters
     return replay.letters.page(_AT_ONCE, _query(given), given.get("cursor"))
 
 
-def _reasons(query: ViewQuery, _page: LetterPage) -> dict[str, object]:
+def _reasons(query: views.ViewQuery, _page: LetterPage) -> dict[str, object]:
     replay: LetterReplay = query.wings["dead_letters"]
     return {"reasons": replay.letters.reasons(LetterQuery())}
 
@@ -80,9 +71,9 @@ async def post_mended(request: Request) -> Response:
         await run_in_threadpool(replay.mend, letter.letter_id, mended)
     except PawsonalizeError as error:
         if caller is not None:
-            await note_action(request, caller, None, error.code)
+            await views.note_action(request, caller, None, error.code)
         return failed(request, error, caller)
-    await note_action(request, caller, letter.letter_id, "done")
+    await views.note_action(request, caller, letter.letter_id, "done")
     return see(f"{HERE}/{letter.letter_id}", "The letter is mended. Now take it in.")
 
 
@@ -106,7 +97,7 @@ def _letter_page(
         request,
         caller,
         "dead_letters/letter.html",
-        tabs=tabs_of(HERE),
+        tabs=views.tabs_of(HERE),
         tab=HERE,
         letter=letter,
         raw=_text(letter.raw),
@@ -118,7 +109,7 @@ def _letter_page(
     )
 
 
-def ask_replay(request: Request, fields: Fields) -> Confirmation:
+def ask_replay(request: Request, fields: views.Fields) -> views.Confirmation:
     """Show which letters will be taken in."""
     which, count = _which(_replay(request).letters, fields)
     title = "Take dead letters in again" if count != 1 else "Take this dead letter in again"
@@ -127,12 +118,12 @@ def ask_replay(request: Request, fields: Fields) -> Confirmation:
         "Events that can be taken now are stored, and count in the very next answer.",
         "What still cannot be taken stays here, with its new reason.",
     )
-    return Confirmation(
+    return views.Confirmation(
         title, effects, "Take in", HERE, {name: fields[name] for name in _CHOSEN if name in fields}
     )
 
 
-def do_replay(request: Request, fields: Fields) -> Done:
+def do_replay(request: Request, fields: views.Fields) -> views.Done:
     """Take them in."""
     replay, target = _replay(request), None
     if letter_id := fields.get("letterId"):
@@ -144,10 +135,10 @@ def do_replay(request: Request, fields: Fields) -> Done:
     found = LetterReceipt.sum(receipts)
     known = f" Stored before: {found.duplicates:,}." if found.duplicates else ""
     left = f"Letters left: {len(found.left):,}.{more}"
-    return Done(HERE, f"Events stored: {found.accepted:,}.{known} {left}", target)
+    return views.Done(HERE, f"Events stored: {found.accepted:,}.{known} {left}", target)
 
 
-def ask_remove(request: Request, fields: Fields) -> Confirmation:
+def ask_remove(request: Request, fields: views.Fields) -> views.Confirmation:
     """Show which letters will be removed."""
     which, count = _which(_replay(request).letters, fields)
     title = "Remove dead letters" if count != 1 else "Remove this dead letter"
@@ -156,23 +147,23 @@ def ask_remove(request: Request, fields: Fields) -> Confirmation:
         "Their events are not stored, and nobody can take them in here any more.",
         "The archive keeps its copy for as long as the setting dead_letter_days says.",
     )
-    return Confirmation(
+    return views.Confirmation(
         title, effects, "Remove", HERE, {name: fields[name] for name in _CHOSEN if name in fields}
     )
 
 
-def do_remove(request: Request, fields: Fields) -> Done:
+def do_remove(request: Request, fields: views.Fields) -> views.Done:
     """Remove them."""
     letters = _replay(request).letters
     if letter_id := fields.get("letterId"):
         letters.get(letter_id)
         letters.remove([letter_id])
-        return Done(HERE, "Letters removed: 1.", letter_id)
+        return views.Done(HERE, "Letters removed: 1.", letter_id)
     removed = letters.remove_matching(_selected(fields))
-    return Done(HERE, f"Letters removed: {removed:,}.")
+    return views.Done(HERE, f"Letters removed: {removed:,}.")
 
 
-def _which(letters: DeadLetters, fields: Fields) -> tuple[str, int]:
+def _which(letters: DeadLetters, fields: views.Fields) -> tuple[str, int]:
     if letter_id := fields.get("letterId"):
         letter = letters.get(letter_id)
         return f"The letter of {letter.source}, refused as {letter.code}", 1
@@ -182,14 +173,14 @@ def _which(letters: DeadLetters, fields: Fields) -> tuple[str, int]:
     return of_code if query.source is None else f"{of_code} from {query.source}", count
 
 
-def _selected(fields: Fields) -> LetterQuery:
+def _selected(fields: views.Fields) -> LetterQuery:
     query = _query(fields)
     if query.code is None and query.source is None and fields.get("all") != "yes":
         raise InvalidInput("say which letters: go back, and choose a reason")
     return query
 
 
-def _query(given: Fields) -> LetterQuery:
+def _query(given: views.Fields) -> LetterQuery:
     values = filled(given)
     return LetterQuery(code=read_text(values, "code"), source=read_text(values, "source"))
 
@@ -235,9 +226,11 @@ class NamedLetters:
 
 PAGES = (
     Link("Dead letters", HERE, tab_of=DATA, place=3),
-    View(page=HERE, template="dead_letters/letters.html", read=_read_letters, content=_reasons),
-    PageAction(_REPLAY, ask_replay, do_replay),
-    PageAction(_REMOVE, ask_remove, do_remove),
+    views.View(
+        page=HERE, template="dead_letters/letters.html", read=_read_letters, content=_reasons
+    ),
+    views.PageAction(_REPLAY, ask_replay, do_replay),
+    views.PageAction(_REMOVE, ask_remove, do_remove),
     Route(_MEND, post_mended, methods=["POST"]),
     Route(f"{HERE}/{{letter_id}}", guarded(get_letter_page)),
 )

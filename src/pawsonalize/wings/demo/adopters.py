@@ -7,17 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.wings.demo import calibration as measured
+from pawsonalize.wings.demo import traits
 from pawsonalize.wings.demo.stock import SHELTERS
-from pawsonalize.wings.demo.traits import (
-    BREED_FAMILY,
-    BREED_SHARE,
-    BREED_SPECIES,
-    FAMILIES,
-    Columns,
-    Floats,
-    Ints,
-    Singles,
-)
 
 FAVOURITES = 3
 _DEVIATION = 0.45  # of one adopter from the archetype, in log odds
@@ -127,18 +118,18 @@ ARCHETYPES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Affinities(Columns):
+class Affinities(traits.Columns):
     """Affinities, a row per visitor; log odds but for `species`, which are shares of visits."""
 
-    species: Singles
-    family: Singles
-    size: Singles
-    age: Singles
-    shelter: Singles
+    species: traits.Singles
+    family: traits.Singles
+    size: traits.Singles
+    age: traits.Singles
+    shelter: traits.Singles
     favourite: NDArray[np.int16]  # favourite breeds, positions in `BREEDS`; shape (visitors, 3)
-    boost: Singles
+    boost: traits.Singles
     home: NDArray[np.int8]  # bits: 1 kids, 2 dogs, 4 cats
-    place: Floats  # latitude and longitude of the home in degrees; shape (visitors, 2)
+    place: traits.Floats  # latitude and longitude of the home in degrees; shape (visitors, 2)
 
 
 def draw_affinities(
@@ -148,7 +139,8 @@ def draw_affinities(
     share = np.array([kind.share for kind in ARCHETYPES])
     kind = rng.choice(len(share), size, p=share / share.sum())
     liked = np.array(
-        [[row.families.get(name, 0.0) for name in FAMILIES] for row in ARCHETYPES], np.float32
+        [[row.families.get(name, 0.0) for name in traits.FAMILIES] for row in ARCHETYPES],
+        np.float32,
     )
     family = _around(rng, liked, kind)
     means = np.array([row.species for row in ARCHETYPES])[kind]
@@ -166,41 +158,45 @@ def draw_affinities(
     return Affinities(species, *by_group, nearness, favourite, boosts, home, place)
 
 
-def household_log_odds() -> Singles:
+def household_log_odds() -> traits.Singles:
     """Log odds by home (8 rows) and by an animal's flags (27 columns, see `flag_code`)."""
     home = (np.arange(8)[:, None] >> np.arange(3)) & 1
     flags = np.arange(27)[:, None] // np.array([9, 3, 1]) % 3
     return np.asarray(home @ _HOUSEHOLD_LOG_ODDS[flags].T, np.float32)
 
 
-def flag_code(good_with: Ints) -> Ints:
+def flag_code(good_with: traits.Ints) -> traits.Ints:
     """Flags for kids, dogs, cats (-1, 0, 1; last axis) as one number below 27, no = 0 first."""
     digit = np.where(good_with < 0, 1, 2 * good_with)
     return np.asarray(digit @ np.array([9, 3, 1]))
 
 
-def _around(rng: np.random.Generator, means: NDArray[np.floating], kind: Ints) -> Singles:
+def _around(
+    rng: np.random.Generator, means: NDArray[np.floating], kind: traits.Ints
+) -> traits.Singles:
     shape = (len(kind), means.shape[1])
     noise = _DEVIATION * rng.standard_normal(shape, np.float32)
     return np.asarray(means[kind] + noise, np.float32)
 
 
 def _favourite_breeds(
-    rng: np.random.Generator, species: Singles, family: Singles
+    rng: np.random.Generator, species: traits.Singles, family: traits.Singles
 ) -> NDArray[np.int16]:
-    known = np.log(BREED_SHARE) / 2
+    known = np.log(traits.BREED_SHARE) / 2
     chosen = np.empty((len(species), FAVOURITES), np.int16)
     main = species.argmax(axis=1)
     for code in range(len(measured.SPECIES)):
         rows = np.flatnonzero(main == code)
-        breeds = np.flatnonzero(code == BREED_SPECIES)
+        breeds = np.flatnonzero(code == traits.BREED_SPECIES)
         drawn = rng.gumbel(size=(len(rows), len(breeds)))
-        score = drawn + known[breeds] + family[rows][:, BREED_FAMILY[breeds]]
+        score = drawn + known[breeds] + family[rows][:, traits.BREED_FAMILY[breeds]]
         chosen[rows] = breeds[np.argsort(-score, axis=1)[:, :FAVOURITES]]
     return chosen
 
 
-def _places(rng: np.random.Generator, size: int, shelters: int) -> tuple[Floats, Singles]:
+def _places(
+    rng: np.random.Generator, size: int, shelters: int
+) -> tuple[traits.Floats, traits.Singles]:
     at = np.array([(one.latitude, one.longitude) for one in SHELTERS[:shelters]])
     share = np.array([one.share for one in SHELTERS[:shelters]])
     lives = at[rng.choice(shelters, size, p=share / share.sum())]

@@ -19,15 +19,7 @@ from pawsonalize.engine.training.retraining.record import Step
 from pawsonalize.engine.training.retraining.runs import FirstRun, Runs
 from pawsonalize.settings import Settings
 from pawsonalize.storage.events.event_log import EventLog
-from pawsonalize.ui.endpoints import (
-    Fields,
-    forget_answers,
-    new_session_id,
-    posted_form,
-    remember,
-    see,
-    shown,
-)
+from pawsonalize.ui import endpoints
 from pawsonalize.ui.storefront import DemoSite, Storefront
 
 if TYPE_CHECKING:
@@ -107,31 +99,33 @@ def _adopt(inventory: Inventory, animal_id: str) -> None:
     inventory.set_status(animal_id, AnimalStatus.ADOPTED, now)
 
 
-async def _post_sign_in(request: Request, visitor: Visitor, fields: Fields) -> Response:
+async def _post_sign_in(request: Request, visitor: Visitor, fields: endpoints.Fields) -> Response:
     if not Storefront.of(request).is_open:
         raise NotFound("nobody signs in here: this site has no passwords to tell who you are")
     user_id = parse_id(fields.get("userId"), "The name")
-    response = see("/")
+    response = endpoints.see("/")
     # A session belongs to its first user for good.
     belongs = visitor.user_id in {None, user_id}
-    session_id = visitor.session_id if belongs else new_session_id()
-    remember(request, response, Visitor(user_id, session_id))
+    session_id = visitor.session_id if belongs else endpoints.new_session_id()
+    endpoints.remember(request, response, Visitor(user_id, session_id))
     return response
 
 
-async def _post_sign_out(request: Request, visitor: Visitor, _fields: Fields) -> Response:
-    response = see("/")
-    forget_answers(response)
-    remember(request, response, replace(visitor, user_id=None, session_id=new_session_id()))
+async def _post_sign_out(request: Request, visitor: Visitor, _fields: endpoints.Fields) -> Response:
+    response = endpoints.see("/")
+    endpoints.forget_answers(response)
+    endpoints.remember(
+        request, response, replace(visitor, user_id=None, session_id=endpoints.new_session_id())
+    )
     return response
 
 
-async def _post_train(request: Request, _visitor: Visitor, _fields: Fields) -> Response:
+async def _post_train(request: Request, _visitor: Visitor, _fields: endpoints.Fields) -> Response:
     demo = Storefront.of(request).demo
     if demo is None or demo.start_training is None:
         raise NotFound("this server does not train from the site: run `pawsonalize retrain`")
     await run_in_threadpool(demo.start_training)
-    return see("/?notice=training")
+    return endpoints.see("/?notice=training")
 
 
 def _get_learning(request: Request, _visitor: Visitor) -> Response:
@@ -143,8 +137,8 @@ def _get_learning(request: Request, _visitor: Visitor) -> Response:
 def routes() -> list[BaseRoute]:
     """Return the routes beside the site's own, which find the same `Storefront`."""
     return [
-        Route("/learning", shown(_get_learning)),
-        Route("/sign-in", posted_form(_post_sign_in), methods=["POST"]),
-        Route("/sign-out", posted_form(_post_sign_out), methods=["POST"]),
-        Route("/train", posted_form(_post_train), methods=["POST"]),
+        Route("/learning", endpoints.shown(_get_learning)),
+        Route("/sign-in", endpoints.posted_form(_post_sign_in), methods=["POST"]),
+        Route("/sign-out", endpoints.posted_form(_post_sign_out), methods=["POST"]),
+        Route("/train", endpoints.posted_form(_post_train), methods=["POST"]),
     ]

@@ -16,17 +16,7 @@ from msgspec import Raw
 
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.decoder import decode
-from pawsonalize.wings.feeds.rows import (
-    AS_USUAL,
-    FeedRow,
-    Record,
-    TableForm,
-    all_of,
-    first_of,
-    read_records,
-    read_rows,
-    read_table,
-)
+from pawsonalize.wings.feeds import rows
 
 Cell = str | int | float | None
 
@@ -72,7 +62,7 @@ def image_service(address: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, parts.path, values, ""))
 
 
-def read_asm3_json(content: bytes, service: str = "") -> Iterator[FeedRow]:
+def read_asm3_json(content: bytes, service: str = "") -> Iterator[rows.FeedRow]:
     """Yield the animals of a JSON list; `service` is the address of their pictures."""
 
     def form_of(animal: Any) -> AnimalForm:
@@ -82,27 +72,27 @@ def read_asm3_json(content: bytes, service: str = "") -> Iterator[FeedRow]:
 
     # A decoder's message may quote what we do not want to read.
     reason, raws = "a field is not text or a number", decode(_LIST, content)
-    return read_records(raws, _ANIMAL, lambda one: _text(one.id), form_of, reason)
+    return rows.read_records(raws, _ANIMAL, lambda one: _text(one.id), form_of, reason)
 
 
 def read_asm3_csv(
-    content: bytes, form: TableForm = AS_USUAL, service: str = ""
-) -> Iterator[FeedRow]:
+    content: bytes, form: rows.TableForm = rows.AS_USUAL, service: str = ""
+) -> Iterator[rows.FeedRow]:
     """Yield the animals of a CSV file; `service` is the address of their pictures."""
 
-    def form_of(record: Record) -> AnimalForm:
+    def form_of(record: rows.Record) -> AnimalForm:
         cells = dict.fromkeys(READ_FIELDS, "") | {name.lower(): one for name, one in record.items()}
         return _form(cells, service)
 
-    table = read_table(content, _COLUMNS, ("ID", "SPECIESNAME"), _DATES, form)
-    return read_rows(table, lambda record: record["ID"], form_of)
+    table = rows.read_table(content, _COLUMNS, ("ID", "SPECIESNAME"), _DATES, form)
+    return rows.read_rows(table, lambda record: record["ID"], form_of)
 
 
-def _form(animal: Record, service: str, photos: Any = None) -> AnimalForm:
+def _form(animal: rows.Record, service: str, photos: Any = None) -> AnimalForm:
     return AnimalForm(
         id=animal["id"],
         species=animal["speciesname"],
-        breed=first_of(animal["breedname1"], animal["breedname"]),
+        breed=rows.first_of(animal["breedname1"], animal["breedname"]),
         secondary_breed=animal["breedname2"],
         mixed=_FLAGS.get(animal["crossbreed"]),
         birth_date=animal["dateofbirth"],
@@ -110,12 +100,12 @@ def _form(animal: Record, service: str, photos: Any = None) -> AnimalForm:
         sex=animal["sexname"],
         name=animal["animalname"],
         status=_status(animal),
-        intake_at=first_of(animal["mostrecententrydate"]),
+        intake_at=rows.first_of(animal["mostrecententrydate"]),
         outcome_at=_left_at(animal),
         shelter=animal["sitename"],
         bonded_unit=_bonded(animal),
         coat=animal["coattypename"],
-        colours=all_of(animal["basecolourname"]),
+        colours=rows.all_of(animal["basecolourname"]),
         altered=_FLAGS.get(animal["neutered"]),
         house_trained={"0": True, "1": False}.get(animal["ishousetrained"]),
         special_needs=_FLAGS.get(animal["hasspecialneeds"]),
@@ -124,11 +114,11 @@ def _form(animal: Record, service: str, photos: Any = None) -> AnimalForm:
         good_with_cats=_GOOD_WITH.get(animal["isgoodwithcats"]),
         fee=_fee(animal["fee"]),
         photos=_photos(animal, service, photos),
-        description=first_of(animal["websitemedianotes"], animal["animalcomments"]),
+        description=rows.first_of(animal["websitemedianotes"], animal["animalcomments"]),
     )
 
 
-def _status(animal: Record) -> str:
+def _status(animal: rows.Record) -> str:
     yes = {name for name, cell in animal.items() if cell == "1"}
     if animal["deceaseddate"]:
         return "removed"
@@ -141,14 +131,14 @@ def _status(animal: Record) -> str:
     return "pending" if "hasactivereserve" in yes else "available"
 
 
-def _left_at(animal: Record) -> str | None:
+def _left_at(animal: rows.Record) -> str | None:
     has_left = animal["activemovementtype"] == _ADOPTION or animal["archived"] == "1"
-    at = first_of(animal["deceaseddate"], animal["activemovementdate"] if has_left else "")
+    at = rows.first_of(animal["deceaseddate"], animal["activemovementdate"] if has_left else "")
     # A date before its newest entry is of an earlier stay.
     return at if at and at >= animal["mostrecententrydate"] else None
 
 
-def _photos(animal: Record, service: str, listed: Any) -> list[str]:
+def _photos(animal: rows.Record, service: str, listed: Any) -> list[str]:
     """Return the addresses: of a list in JSON, of a text like one in CSV, or the service's."""
     texts = re.split(r"[\s,|;\[\]'\"]+", animal["photourls"])
     found = map(str, listed) if isinstance(listed, list) else texts
@@ -161,7 +151,7 @@ def _photos(animal: Record, service: str, listed: Any) -> list[str]:
     return [f"{service}&{of_animal}&seq={place}" for place in range(1, pictures + 1)]
 
 
-def _bonded(animal: Record) -> str | None:
+def _bonded(animal: rows.Record) -> str | None:
     # One name for both of a pair, whichever of them comes first.
     other = animal["bondedanimalid"]
     return "+".join(sorted((animal["id"], other))) if other not in {"", "0"} else None

@@ -16,14 +16,8 @@ from pawsonalize.app.adapters import Adapters
 from pawsonalize.cli.terminal import print_listing, say
 from pawsonalize.domain.errors import InvalidInput, PawsonalizeError, StorageUnavailable
 from pawsonalize.storage.data_folder import needed_by_others
+from pawsonalize.wings.feeds import importing
 from pawsonalize.wings.feeds.formats import FeedForm, read_feed
-from pawsonalize.wings.feeds.importing import (
-    FILES,
-    FeedImport,
-    FeedReport,
-    import_feed,
-    keep_newest_import,
-)
 from pawsonalize.wings.feeds.mapping import Unrecognised
 from pawsonalize.wings.feeds.sources import FeedSource, read_header
 
@@ -39,7 +33,7 @@ class Seen:
     """The result of a file: its report, or the error that refused it."""
 
     name: str
-    report: FeedReport | None = None
+    report: importing.FeedReport | None = None
     error: PawsonalizeError | None = None
 
 
@@ -51,7 +45,7 @@ class FolderWatch:
     file is imported again, which changes nothing.
     """
 
-    def __init__(self, folder: Path, take: Callable[[Path], FeedReport]) -> None:
+    def __init__(self, folder: Path, take: Callable[[Path], importing.FeedReport]) -> None:
         if not folder.is_dir():
             raise InvalidInput(f"there is no folder {folder}: make it first")
         others = sorted(path.name for path in folder.iterdir() if not _may_be_feed(path))
@@ -108,18 +102,20 @@ def _is_left(path: Path) -> bool:
 
 
 def fetched(
-    adapters: Adapters, how: FeedImport, form: FeedForm, url: str, headers: list[str]
-) -> FeedReport:
+    adapters: Adapters, how: importing.FeedImport, form: FeedForm, url: str, headers: list[str]
+) -> importing.FeedReport:
     """Import the feed at an address."""
     read = dict(read_header(text, os.environ) for text in headers)
     source = FeedSource(url, read, form, how.with_meanings(adapters.registry))
     now = clock.now()
     report = source.import_pages(adapters.animals, source.fetched(), now)
-    keep_newest_import(adapters.registry, FILES, how.source, report, now)
+    importing.keep_newest_import(adapters.registry, importing.FILES, how.source, report, now)
     return report
 
 
-def import_file(adapters: Adapters, how: FeedImport, form: FeedForm, file: Path) -> FeedReport:
+def import_file(
+    adapters: Adapters, how: importing.FeedImport, form: FeedForm, file: Path
+) -> importing.FeedReport:
     """Import the feed in a file."""
     try:
         content = file.read_bytes()
@@ -128,14 +124,14 @@ def import_file(adapters: Adapters, how: FeedImport, form: FeedForm, file: Path)
         raise InvalidInput(f"cannot read the feed {file}: {error.strerror}") from error
     rows, notes = read_feed([content], form)
     how, now = how.with_meanings(adapters.registry), clock.now()
-    report = import_feed(adapters.animals, rows, how, written, now)
+    report = importing.import_feed(adapters.animals, rows, how, written, now)
     report.notes[:0] = notes
-    keep_newest_import(adapters.registry, FILES, how.source, report, now)
+    importing.keep_newest_import(adapters.registry, importing.FILES, how.source, report, now)
     return report
 
 
 def watch(
-    adapters: Adapters, folder: Path, how: FeedImport, form: FeedForm, seconds: float
+    adapters: Adapters, folder: Path, how: importing.FeedImport, form: FeedForm, seconds: float
 ) -> None:
     """Import every feed that is put into the folder, until stopped."""
     folder_watch = FolderWatch(folder, partial(import_file, adapters, how, form))
@@ -148,7 +144,7 @@ def watch(
         time.sleep(seconds)
 
 
-def finish(report: FeedReport, json: bool) -> None:
+def finish(report: importing.FeedReport, json: bool) -> None:
     """Print the report and end the command; exit code 1 if not one row was good."""
     if json:
         print(msgspec.json.encode(report).decode())
@@ -158,7 +154,7 @@ def finish(report: FeedReport, json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _print(report: FeedReport) -> None:
+def _print(report: importing.FeedReport) -> None:
     print("\n".join([report.in_words(), *report.notes]))
     odd = "Rows that were taken, but contradict another fact of their animal"
     for rows, title in ((report.rejected, "Rejected rows"), (report.odd, odd)):

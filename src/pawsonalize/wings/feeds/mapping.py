@@ -19,17 +19,8 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 import yaml
 
+from pawsonalize.domain import attributes
 from pawsonalize.domain.animals import UNKNOWN
-from pawsonalize.domain.attributes import (
-    AGE_NAMES,
-    DOG,
-    FEMALE,
-    MALE,
-    SIZE_NAMES,
-    SPECIES_NAMES,
-    GoodWith,
-    species_id,
-)
 from pawsonalize.domain.breeds import FAMILIES, UNKNOWN_BREED, find_breed
 from pawsonalize.domain.errors import AlreadyExists, InvalidInput
 from pawsonalize.domain.limits import MAX_ID_LENGTH
@@ -45,22 +36,22 @@ Unrecognised = Mapping[str, Mapping[str, int]]
 """By the field and the value as it is written: how many rows have it."""
 
 MEANINGS: Mapping[str, Iterable[str]] = {
-    "species": SPECIES_NAMES.values(),
+    "species": attributes.SPECIES_NAMES.values(),
     "breed": sorted({breed.replace("_", " ") for _, breed in FAMILIES} | {UNKNOWN_BREED}),
-    "size": (*SIZE_NAMES.values(), UNKNOWN),
-    "age": (*AGE_NAMES.values(), UNKNOWN),
-    "sex": (MALE, FEMALE, UNKNOWN),
+    "size": (*attributes.SIZE_NAMES.values(), UNKNOWN),
+    "age": (*attributes.AGE_NAMES.values(), UNKNOWN),
+    "sex": (attributes.MALE, attributes.FEMALE, UNKNOWN),
     "status": tuple(AnimalStatus),
     "outcome": (AnimalStatus.ADOPTED, AnimalStatus.REMOVED),
     **dict.fromkeys(("mixed", "altered", "houseTrained", "specialNeeds"), ("yes", "no", UNKNOWN)),
-    **dict.fromkeys(("goodWithKids", "goodWithDogs", "goodWithCats"), tuple(GoodWith)),
+    **dict.fromkeys(("goodWithKids", "goodWithDogs", "goodWithCats"), tuple(attributes.GoodWith)),
     "birthDate": ("2024-05-17",),
     "fee": ("85",),
 }
 """The meanings that the values of each field may have, or examples of them."""
 _FREE = frozenset({"breed", "birthDate", "fee"})
 _MOST = 2_000  # values of one source: what has more is no list of words
-_DOG = AnimalForm(id="a", species=DOG)
+_DOG = AnimalForm(id="a", species=attributes.DOG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,9 +171,11 @@ def _check(field: str, value: str, meaning: Any) -> None:
 def _is_known(field: str, meaning: str) -> bool:
     if field == "breed":
         plain = meaning.replace("_", " ")
-        return plain == UNKNOWN_BREED or any(find_breed(one, plain) for one in SPECIES_NAMES)
+        return plain == UNKNOWN_BREED or any(
+            find_breed(one, plain) for one in attributes.SPECIES_NAMES
+        )
     if field == "species":
-        return species_id(meaning) in SPECIES_NAMES
+        return attributes.species_id(meaning) in attributes.SPECIES_NAMES
     form = msgspec.structs.replace(_DOG, **{FIELDS[field]: meaning})
     unknown = list(unrecognised(form))
     read_known(form, LATEST, unknown)

@@ -17,17 +17,7 @@ from msgspec import Raw
 from pawsonalize.domain.attributes import GoodWith, read_answer
 from pawsonalize.engine.ingest.animal_form import AnimalForm
 from pawsonalize.engine.ingest.decoder import decode
-from pawsonalize.wings.feeds.rows import (
-    AS_USUAL,
-    FeedRow,
-    Record,
-    TableForm,
-    all_of,
-    first_of,
-    read_records,
-    read_rows,
-    read_table,
-)
+from pawsonalize.wings.feeds import rows
 
 _PHOTOS = tuple(f"PHOTO{place}" for place in range(1, 7))
 _COLOURS = ("PRIMARYCOLOR", "SECONDARYCOLOR", "TERTIARYCOLOR")
@@ -50,13 +40,15 @@ def is_petfinder_csv(content: bytes) -> bool:
     return all(name.encode() in header for name in ("ANIMALNAME", "PRIMARYBREED", "NOKIDS"))
 
 
-def read_petfinder_csv(content: bytes, form: TableForm = AS_USUAL) -> Iterator[FeedRow]:
+def read_petfinder_csv(
+    content: bytes, form: rows.TableForm = rows.AS_USUAL
+) -> Iterator[rows.FeedRow]:
     """The file's rows."""
-    table = read_table(content, _COLUMNS, _REQUIRED, _DATES, form)
-    return read_rows(table, lambda record: record["ID"], _form_of_row)
+    table = rows.read_table(content, _COLUMNS, _REQUIRED, _DATES, form)
+    return rows.read_rows(table, lambda record: record["ID"], _form_of_row)
 
 
-def _form_of_row(row: Record) -> AnimalForm:
+def _form_of_row(row: rows.Record) -> AnimalForm:
     values = {name: row.get(name, "") for name in _COLUMNS}
     return AnimalForm(
         id=values["ID"],
@@ -70,16 +62,16 @@ def _form_of_row(row: Record) -> AnimalForm:
         sex=values["SEX"],
         name=values["ANIMALNAME"],
         status=_CSV_STATUSES.get(values["STATUS"].upper(), values["STATUS"]),
-        intake_at=first_of(values["ARRIVAL_DATE"]),
+        intake_at=rows.first_of(values["ARRIVAL_DATE"]),
         coat=values["COAT_LENGTH"],
-        colours=all_of(*(values[name] for name in _COLOURS)),
+        colours=rows.all_of(*(values[name] for name in _COLOURS)),
         altered=values["ALTERED"],
         house_trained=values["HOUSETRAINED"],
         special_needs=values["SPECIALNEEDS"],
         good_with_kids=_not(values["NOKIDS"]),
         good_with_dogs=_not(values["NODOGS"]),
         good_with_cats=_not(values["NOCATS"]),
-        photos=all_of(*(values[name] for name in _PHOTOS)),
+        photos=rows.all_of(*(values[name] for name in _PHOTOS)),
         fee=values["ADOPTION_FEE"],
         description=values["DESC"],
     )
@@ -151,11 +143,11 @@ _LIST = msgspec.json.Decoder(list[Raw])
 _ANIMAL = msgspec.json.Decoder(_Animal)
 
 
-def read_petfinder_json(content: bytes) -> Iterator[FeedRow]:
+def read_petfinder_json(content: bytes) -> Iterator[rows.FeedRow]:
     """The animals of a page or a list."""
     is_list = content.lstrip()[:1] == b"["
     raws = decode(_LIST, content) if is_list else decode(_WRAPPED, content).animals
-    return read_records(raws, _ANIMAL, lambda one: one.id, _form)
+    return rows.read_records(raws, _ANIMAL, lambda one: one.id, _form)
 
 
 def _form(animal: _Animal) -> AnimalForm:
@@ -178,14 +170,14 @@ def _form(animal: _Animal) -> AnimalForm:
         outcome_at=_adopted_at(animal),
         shelter=animal.organization_id,
         coat=animal.coat,
-        colours=all_of(colours.primary, colours.secondary, colours.tertiary),
+        colours=rows.all_of(colours.primary, colours.secondary, colours.tertiary),
         altered=traits.spayed_neutered,
         house_trained=traits.house_trained,
         special_needs=traits.special_needs,
         good_with_kids=household.children,
         good_with_dogs=household.dogs,
         good_with_cats=household.cats,
-        photos=all_of(*(photo.full or photo.large for photo in animal.photos or ())),
+        photos=rows.all_of(*(photo.full or photo.large for photo in animal.photos or ())),
         url=animal.url,
         postcode=address.postcode,
         description=animal.description,

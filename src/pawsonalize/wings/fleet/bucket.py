@@ -24,13 +24,7 @@ from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts import files
 from pawsonalize.artefacts.base import nobody
 from pawsonalize.artefacts.files import ArtefactCache
-from pawsonalize.domain.errors import (
-    Conflict,
-    CorruptArtefact,
-    NotFound,
-    PawsonalizeError,
-    StorageUnavailable,
-)
+from pawsonalize.domain import errors
 from pawsonalize.recipes.artefact import ModelCard
 from pawsonalize.recipes.data import Arrays
 from pawsonalize.settings import Settings
@@ -71,7 +65,7 @@ class BucketArtefacts:
     def save(self, name: str, card: ModelCard, arrays: Arrays) -> str:
         """See `ArtefactStore.save`. What is saved is in this machine's cache as well."""
         if self._index.find(name) is not None:
-            raise Conflict(f"there is a model named {name} already")
+            raise errors.Conflict(f"there is a model named {name} already")
         try:
             with self._cache.new_draft() as folder:
                 files.write(folder, card, arrays)
@@ -81,7 +75,7 @@ class BucketArtefacts:
                 self._upload(folder, stored)
                 self._cache.keep(_cached_as(stored), folder, size)
         except OSError as error:
-            raise StorageUnavailable(
+            raise errors.StorageUnavailable(
                 f"the model cannot be written ({error.strerror})", detail=str(error)
             ) from error
         return name
@@ -93,14 +87,14 @@ class BucketArtefacts:
             try:
                 fetch = partial(self._fetch, stored)
                 return self._cache.load(_cached_as(stored), stored.size, fetch)
-            except StorageUnavailable as error:
-                raise StorageUnavailable(
+            except errors.StorageUnavailable as error:
+                raise errors.StorageUnavailable(
                     f"the model {location} is not on this machine yet, and the object store did"
                     " not answer: it is asked again",
                     detail=str(error),
                 ) from error
             except OSError as error:
-                raise StorageUnavailable(
+                raise errors.StorageUnavailable(
                     f"the model {location} cannot be kept on this machine ({error.strerror}): give"
                     " the disk of the data folder more space, or set artefact_cache_megabytes"
                     " lower",
@@ -114,7 +108,7 @@ class BucketArtefacts:
             return None
         file = f"{name}.npy"
         here = self._cache.find(_cached_as(stored), file)
-        with _readable(location), suppress(NotFound):
+        with _readable(location), suppress(errors.NotFound):
             if here is not None:
                 return np.asarray(np.load(here, mmap_mode="r", allow_pickle=False))
             content = BytesIO(self._hurried.get(_key(stored, file)))
@@ -144,7 +138,7 @@ class BucketArtefacts:
                 return
             files.check(folder)
             if files.digest_of(folder / files.SUMS) != stored.digest:
-                raise Conflict(f"another model named {location} is listed already")
+                raise errors.Conflict(f"another model named {location} is listed already")
             for file in sorted(folder.iterdir()):
                 self._patient.replace(_key(stored, file.name), file)
 
@@ -187,7 +181,7 @@ class BucketArtefacts:
 
     def _listed(self, location: str) -> ListedArtefact:
         if (stored := self._index.find(location)) is None:
-            raise CorruptArtefact(f"the model in {location} cannot be read: it is not there")
+            raise errors.CorruptArtefact(f"the model in {location} cannot be read: it is not there")
         return stored
 
     def _upload(self, folder: Path, stored: ListedArtefact) -> None:
@@ -200,12 +194,12 @@ class BucketArtefacts:
                 sizes[_key(stored, file.name)] = file.stat().st_size
             there = {one.key: one.size for one in self._patient.stored(_folder(draft))}
             if there != sizes or not self._index.commit(stored, self._now()):
-                raise StorageUnavailable(
+                raise errors.StorageUnavailable(
                     f"the model {stored.location} was not kept: an object is missing, or this"
                     " process was taken for dead. Train again"
                 )
-        except PawsonalizeError:
-            with suppress(PawsonalizeError):  # a sweep does it then
+        except errors.PawsonalizeError:
+            with suppress(errors.PawsonalizeError):  # a sweep does it then
                 self._withdraw(draft)
             raise
 
@@ -240,7 +234,7 @@ class BucketArtefacts:
         try:
             for key in list(self._hurried.list(_folder(draft))):
                 self._hurried.delete(key)
-        except StorageUnavailable as error:
+        except errors.StorageUnavailable as error:
             log.warning("objects not deleted yet", artefact=draft.location, reason=error.message)
             return False
         return True
@@ -250,8 +244,8 @@ class BucketArtefacts:
 def _readable(location: str) -> Iterator[None]:
     try:
         yield
-    except (*files.UNREADABLE, NotFound) as error:
-        raise CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
+    except (*files.UNREADABLE, errors.NotFound) as error:
+        raise errors.CorruptArtefact(f"the model in {location} cannot be read: {error}") from error
 
 
 def _cached_as(stored: ListedArtefact) -> str:

@@ -3,15 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from pawsonalize import __version__
-from pawsonalize.app.checks import (
-    EVERYWHERE,
-    Check,
-    CheckedService,
-    CheckPlace,
-    Diagnosis,
-    attention,
-    fine,
-)
+from pawsonalize.app import checks
 from pawsonalize.app.fleet import servers_of
 from pawsonalize.domain.errors import StorageUnavailable
 from pawsonalize.domain.roles import WORK
@@ -24,50 +16,52 @@ from pawsonalize.storage.servers import NOBODY_WORKS, ServerProcess
 _SIDE_PROCESSES = 4
 
 
-def _servers(service: CheckedService) -> Iterator[Diagnosis]:
+def _servers(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     watched = service.servers
     states = servers_of(service.adapters).watch() if watched is None else watched.states()
     living = [one.server for one in states if one.lives and not one.server.is_background]
     if living:
         described = {f"{one.place} ({', '.join(one.roles)}; {one.version})" for one in living}
         text = ", ".join(sorted(described))
-        yield fine(f"{len(living)} processes live: {text}")
+        yield checks.fine(f"{len(living)} processes live: {text}")
         versions = sorted({one.version for one in living})
         if versions != [__version__]:
-            yield fine(f"programs of {', '.join(versions)}; this is {__version__}")
+            yield checks.fine(f"programs of {', '.join(versions)}; this is {__version__}")
         if not any(WORK in one.server.roles for one in states if one.lives is not False):
-            yield attention(NOBODY_WORKS)
+            yield checks.attention(NOBODY_WORKS)
     else:
-        yield fine("none runs")
+        yield checks.fine("none runs")
     yield from _connections(service, living)
 
 
-def _read_replica(service: CheckedService) -> Iterator[Diagnosis]:
+def _read_replica(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     replica = service.adapters.database.replica
     if replica is None:
         return
     try:
         replica.look()
     except StorageUnavailable as error:
-        yield attention(error.message)
+        yield checks.attention(error.message)
     else:
-        yield fine(replica.shown_url)
+        yield checks.fine(replica.shown_url)
 
 
-def _connections(service: CheckedService, living: Sequence[ServerProcess]) -> Iterator[Diagnosis]:
+def _connections(
+    service: checks.CheckedService, living: Sequence[ServerProcess]
+) -> Iterator[checks.Diagnosis]:
     limit = service.adapters.database.connection_limit()
     if limit is None:
         return
     needed, sum_of = _needed(service.settings, living)
     text = f"PostgreSQL takes {limit}, and the servers open at most {needed} ({sum_of})"
     if needed <= limit:
-        yield fine(text, about="connections")
+        yield checks.fine(text, about="connections")
         return
     move = (
         "lower database_connections or workers, or raise max_connections of PostgreSQL"
         " (docs/how-to/run-several-servers.md)"
     )
-    yield attention(text, move, about="connections")
+    yield checks.attention(text, move, about="connections")
 
 
 def _needed(settings: Settings, living: Sequence[ServerProcess]) -> tuple[int, str]:
@@ -87,6 +81,6 @@ def _needed(settings: Settings, living: Sequence[ServerProcess]) -> tuple[int, s
 
 
 CHECKS = (
-    Check("servers", _servers, (CheckPlace.DOCTOR, CheckPlace.OVERVIEW)),
-    Check("read replica", _read_replica, EVERYWHERE),
+    checks.Check("servers", _servers, (checks.CheckPlace.DOCTOR, checks.CheckPlace.OVERVIEW)),
+    checks.Check("read replica", _read_replica, checks.EVERYWHERE),
 )

@@ -9,15 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
-from pawsonalize.domain.errors import (
-    AlreadyExists,
-    Conflict,
-    EngineUnavailable,
-    InvalidInput,
-    LimitExceeded,
-    NotFound,
-    PawsonalizeError,
-)
+from pawsonalize.domain import errors
 
 Service = Literal["personalize", "personalize-events", "personalize-runtime"]
 Heard = Callable[[str, str], object]
@@ -30,14 +22,14 @@ _QUERY_TRIES = 2
 _CONNECTIONS = 50
 _PAGE = 100
 
-_MEANINGS: dict[str, type[PawsonalizeError]] = {
-    "ResourceNotFoundException": NotFound,
-    "ResourceAlreadyExistsException": AlreadyExists,
-    "ResourceInUseException": Conflict,
-    "LimitExceededException": LimitExceeded,
-    "InvalidInputException": InvalidInput,
-    "InvalidNextTokenException": InvalidInput,
-    "ValidationException": InvalidInput,
+_MEANINGS: dict[str, type[errors.PawsonalizeError]] = {
+    "ResourceNotFoundException": errors.NotFound,
+    "ResourceAlreadyExistsException": errors.AlreadyExists,
+    "ResourceInUseException": errors.Conflict,
+    "LimitExceededException": errors.LimitExceeded,
+    "InvalidInputException": errors.InvalidInput,
+    "InvalidNextTokenException": errors.InvalidInput,
+    "ValidationException": errors.InvalidInput,
 }
 _OF_CREDENTIALS = frozenset(
     {
@@ -100,7 +92,7 @@ class Calls:
         """Create a resource, or `find` the one of a process that was faster; return its ARN."""
         try:
             return str(self.control(f"create_{kind}", **parameters)[f"{camel(kind)}Arn"])
-        except AlreadyExists:
+        except errors.AlreadyExists:
             if (found := find()) is None:
                 raise
             return found
@@ -126,15 +118,17 @@ class Calls:
             answer: dict[str, Any] = getattr(self._client(service), operation)(**parameters)
         except ClientError as error:
             ours = _meaning(operation, error.response)
-            is_away = isinstance(ours, EngineUnavailable)
+            is_away = isinstance(ours, errors.EngineUnavailable)
             self._heard(operation, "unavailable" if is_away else "refused")
             raise ours from error
         except ParamValidationError as error:
             self._heard(operation, "refused")
-            raise InvalidInput(f"{_titled(operation)} cannot be asked for: {error}") from error
+            raise errors.InvalidInput(
+                f"{_titled(operation)} cannot be asked for: {error}"
+            ) from error
         except BotoCoreError as error:
             self._heard(operation, "unavailable")
-            raise EngineUnavailable(
+            raise errors.EngineUnavailable(
                 f"Amazon Personalize does not answer {_titled(operation)} ({error})"
             ) from error
         self._heard(operation, "answered")
@@ -166,22 +160,22 @@ class Calls:
                 service, region_name=self._region or os.environ.get("AWS_REGION"), config=config
             )
         except (BotoCoreError, ValueError) as error:
-            raise InvalidInput(
+            raise errors.InvalidInput(
                 f"Amazon Personalize cannot be called ({error}): set amazon_region, or AWS_REGION",
                 field="amazon_region",
             ) from error
 
 
-def _meaning(operation: str, response: Any) -> PawsonalizeError:
+def _meaning(operation: str, response: Any) -> errors.PawsonalizeError:
     code, message = response["Error"].get("Code", ""), response["Error"].get("Message", "")
     text = f"Amazon Personalize refuses {_titled(operation)}: {message or code}"
     if code in _OF_CREDENTIALS:
-        return EngineUnavailable(
+        return errors.EngineUnavailable(
             f"{text} ({code}): look at the credentials, the rights and the clock of this machine"
         )
     if code in _MEANINGS:
         return _MEANINGS[code](text)
-    return EngineUnavailable(f"{text} ({code})")
+    return errors.EngineUnavailable(f"{text} ({code})")
 
 
 def _titled(operation: str) -> str:

@@ -9,14 +9,7 @@ from typing import Any
 
 import structlog
 
-from pawsonalize.domain.errors import (
-    AlreadyExists,
-    Conflict,
-    EngineUnavailable,
-    LimitExceeded,
-    NotFound,
-    PawsonalizeError,
-)
+from pawsonalize.domain import errors
 from pawsonalize.domain.times import SECOND
 from pawsonalize.engine.serving.served import ServingSettings
 from pawsonalize.recipes import USER_PERSONALIZATION
@@ -86,7 +79,7 @@ class AmazonCampaigns:
             return None
         try:
             return self._calls.describe("campaign", arn)
-        except NotFound:  # it was deleted there
+        except errors.NotFound:  # it was deleted there
             self._arns.pop(ours, None)
             return None
 
@@ -103,14 +96,14 @@ class AmazonCampaigns:
         for state in (campaign, update):
             status = str(state.get("status") or "ACTIVE")
             if status.startswith("DELETE"):
-                raise Conflict(f"campaign {ours} at Amazon Personalize is {status}")
+                raise errors.Conflict(f"campaign {ours} at Amazon Personalize is {status}")
             if status.endswith(("PENDING", "IN_PROGRESS")):
                 return False
         if _serves(campaign, update, wanted):
             return True
         for state in (update, campaign) if update else (campaign,):
             if _has_failed(state, wanted):
-                raise Conflict(
+                raise errors.Conflict(
                     f"campaign {ours} at Amazon Personalize could not be updated:"
                     f" {state.get('failureReason') or 'no reason is given'}"
                 )
@@ -120,8 +113,10 @@ class AmazonCampaigns:
     def _create(self, ours: str, wanted: AmazonServing) -> None:
         name = self._names.campaign(ours)
         if is_arn(name):
-            raise NotFound(f"there is no campaign {name} at Amazon Personalize: name another")
-        with suppress(AlreadyExists):  # another process was faster
+            raise errors.NotFound(
+                f"there is no campaign {name} at Amazon Personalize: name another"
+            )
+        with suppress(errors.AlreadyExists):  # another process was faster
             made = self._calls.control("create_campaign", name=name, **_wanted_state(wanted))
             self._arns[ours] = str(made["campaignArn"])
 
@@ -130,11 +125,11 @@ class AmazonCampaigns:
             self._calls.control(
                 "update_campaign", campaignArn=campaign["campaignArn"], **_wanted_state(wanted)
             )
-        except NotFound:
+        except errors.NotFound:
             self._arns.pop(ours, None)
-        except LimitExceeded:  # is a conflict too, but waiting does not end it
+        except errors.LimitExceeded:  # is a conflict too, but waiting does not end it
             raise
-        except Conflict:  # an update is under way: look again
+        except errors.Conflict:  # an update is under way: look again
             return
 
 
@@ -214,20 +209,22 @@ class AmazonQueries:
 
     def _query(self, operation: str, **parameters: Any) -> dict[str, Any]:
         if time.monotonic() < self._rest_until:
-            raise EngineUnavailable(self._reason or "Amazon Personalize does not answer")
+            raise errors.EngineUnavailable(self._reason or "Amazon Personalize does not answer")
         try:
             arn = self._campaigns.find(self._campaign, self._solution)
             if arn is None:
-                raise NotFound(f"Amazon Personalize has no campaign for {self._campaign} yet")
+                raise errors.NotFound(
+                    f"Amazon Personalize has no campaign for {self._campaign} yet"
+                )
             answer = self._calls.query(operation, campaignArn=arn, **parameters)
-        except PawsonalizeError as error:
+        except errors.PawsonalizeError as error:
             self._failed(error)
-            raise EngineUnavailable(error.message) from error
+            raise errors.EngineUnavailable(error.message) from error
         with self._changing:
             self._reason = None
         return answer
 
-    def _failed(self, error: PawsonalizeError) -> None:
+    def _failed(self, error: errors.PawsonalizeError) -> None:
         with self._changing:
             is_new = self._reason is None
             self._reason = error.message

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
 
 import numpy as np
 from cachetools import TTLCache
@@ -34,10 +33,6 @@ from pawsonalize.wings.remote_amazon.campaigns import (
 from pawsonalize.wings.remote_amazon.forwarding import AmazonFeeding
 from pawsonalize.wings.remote_amazon.groups import AmazonGroup, AmazonNames
 from pawsonalize.wings.remote_amazon.versions import RECIPES, AmazonVersions
-
-if TYPE_CHECKING:
-    pass
-
 
 _KEPT, _KEPT_SECONDS = 64, 10.0  # an answer needs the same scores more than once
 _FIRST_CHECKS = 5  # soon after each other, as a small campaign may be quick

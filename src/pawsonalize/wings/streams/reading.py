@@ -23,16 +23,9 @@ from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.refusals import Intake, KeepRefusals, log_refusals
 from pawsonalize.settings import Settings
 from pawsonalize.wing import offered
-from pawsonalize.wings.streams import StreamSettings
+from pawsonalize.wings.streams import StreamSettings, stream_shards
 from pawsonalize.wings.streams.consuming import BatchCounts, Consumer, StreamSource
 from pawsonalize.wings.streams.stream import Stream, StreamAddress
-from pawsonalize.wings.streams.stream_shards import (
-    Shard,
-    ShardLag,
-    ShardLeases,
-    ShardTable,
-    shards_of_all,
-)
 
 WAIT_SECONDS = 1.0
 """Longest wait for records; a consumer hears of a stop after so long."""
@@ -61,9 +54,9 @@ def source_of(settings: Settings, adapters: Adapters) -> StreamSource:
     return StreamSource(address.name, shown, group)
 
 
-def shards_of(source: StreamSource, adapters: Adapters) -> ShardTable:
+def shards_of(source: StreamSource, adapters: Adapters) -> stream_shards.ShardTable:
     """Return the table of the stream's shards."""
-    return ShardTable(adapters.database, source.shown)
+    return stream_shards.ShardTable(adapters.database, source.shown)
 
 
 def consumer_of(
@@ -105,9 +98,9 @@ def open_producer(url: str, create: bool = False) -> Producer:
     return KafkaProducer(address)
 
 
-def _open_stream(address: StreamAddress, shards: ShardTable) -> Stream:
+def _open_stream(address: StreamAddress, shards: stream_shards.ShardTable) -> Stream:
     holder = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-    leases = ShardLeases(shards, holder, clock.now)
+    leases = stream_shards.ShardLeases(shards, holder, clock.now)
     if address.kind == "kinesis":
         from pawsonalize.wings.streams.kinesis import KinesisStream  # noqa: PLC0415 - an extra
 
@@ -154,7 +147,7 @@ class StreamReading:
 class CatchingUp:
     """Tells when a stream is read through, by this consumer and by all others."""
 
-    def __init__(self, consumer: Consumer, shards: ShardTable) -> None:
+    def __init__(self, consumer: Consumer, shards: stream_shards.ShardTable) -> None:
         self._consumer = consumer
         self._shards = shards
         self._looked: dict[str, int | None] = {}
@@ -173,7 +166,10 @@ class CatchingUp:
         fresh = [
             self._looked.setdefault(one.shard, one.looked_at) != one.looked_at for one in theirs
         ]
-        lags = [*mine.values(), *(ShardLag(o.shard, o.lag_seconds, o.lag_messages) for o in theirs)]
+        lags = [
+            *mine.values(),
+            *(stream_shards.ShardLag(o.shard, o.lag_seconds, o.lag_messages) for o in theirs),
+        ]
         # At first there is no shard, where the broker takes its time to assign them.
         return bool(known) and all(fresh) and all(one.is_none for one in lags)
 
@@ -207,7 +203,7 @@ NEEDS = (tracked_source,)
 
 def streams(service: CheckedService) -> Iterator[Diagnosis]:
     """Report the lag of each stream; find shards that nobody reads."""
-    known = shards_of_all(service.adapters.database)
+    known = stream_shards.shards_of_all(service.adapters.database)
     for stream, of_it in groupby(known, lambda one: one.stream):
         yield _of(stream, [one for one in of_it if not one.is_ended], service.now)
     if not service.settings.part(StreamSettings).stream_url:
@@ -217,7 +213,7 @@ def streams(service: CheckedService) -> Iterator[Diagnosis]:
         yield attention("nobody has read it yet", _START, about=f"stream {named}")
 
 
-def _of(stream: str, shards: list[Shard], now: int) -> Diagnosis:
+def _of(stream: str, shards: list[stream_shards.Shard], now: int) -> Diagnosis:
     name = f"stream {stream}"
     seen = [one for one in shards if one.holder and now - (one.looked_at or 0) <= MINUTE]
     if len(seen) < len(shards):
