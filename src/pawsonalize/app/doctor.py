@@ -23,14 +23,14 @@ from pawsonalize.app.checks import (
 )
 from pawsonalize.app.databases import kept_here
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.aws.events import is_raw_call
+from pawsonalize.aws.raw_calls import is_raw_call
 from pawsonalize.domain.errors import PawsonalizeError
 from pawsonalize.domain.events import ACTIONS, plain_spelling
 from pawsonalize.domain.times import DAY, MINUTE, SECOND, iso
 from pawsonalize.engine.ingest.event_form import unknown_fields_of
-from pawsonalize.engine.ingest.events import named_types
 from pawsonalize.engine.reporting.exposure_report import NEXT_MOVE, joined_events
 from pawsonalize.engine.upkeep.archive_reading import ArchiveReader
+from pawsonalize.kinds.solutions import Solution, named_types
 from pawsonalize.settings import Settings, read_settings
 from pawsonalize.storage.data_folder import check_data_folder, is_data_folder, wrong_rights
 from pawsonalize.storage.events.event_log import EventLog
@@ -145,7 +145,7 @@ def newest_event_at(log: EventLog) -> int | None:
 
 def event_types(service: CheckedService) -> Iterator[Diagnosis]:
     """Find event types without a meaning."""
-    log, named = service.adapters.log, named_types(service.adapters.registry)
+    log, named = service.adapters.log, named_types(service.adapters.registry.all(Solution))
     unknown = Counter[str]()
     for (group, event_type), count in log.types().items():
         known = log.of(group).event_types.knows(event_type) or group.endswith(ACTIONS)

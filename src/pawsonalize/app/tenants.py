@@ -8,8 +8,8 @@ from pawsonalize.access.limits import Tenants, Usage
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import NotFound
 from pawsonalize.domain.times import DAY, SECOND
-from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes, named_types
-from pawsonalize.engine.ingest.refusals import EventLimits
+from pawsonalize.engine.ingest.event_limits import EventLimits
+from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes
 from pawsonalize.engine.upkeep.group_sizing import GroupSizing
 from pawsonalize.http.metrics import RAW_TOO_LONG, UNKNOWN_TYPES
 from pawsonalize.kinds.cached_lookup import CachedLookup
@@ -18,7 +18,7 @@ from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
 from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
-from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.kinds.solutions import Solution, SolutionVersion, named_types
 from pawsonalize.storage.events.group_usage import DayCounts, GroupDays, GroupSizes
 from pawsonalize.storage.work import Turns
 
@@ -76,7 +76,7 @@ def group_of(registry: Registry, named: tuple[type[Resource], str]) -> str:
 def ingest_of(adapters: Adapters) -> Ingest:
     """Return the ingest, for servers and consumers alike."""
     named = CachedLookup[None, dict[str, frozenset[str]]](
-        lambda _: named_types(adapters.registry), clock.now
+        lambda _: named_types(adapters.registry.all(Solution)), clock.now
     )
     sizes = GroupSizes(adapters.database)
 

@@ -19,7 +19,8 @@ from pawsonalize.app.background import (
 )
 from pawsonalize.app.tenants import fair_order, group_sizing
 from pawsonalize.archive.objects import open_objects
-from pawsonalize.aws.events import is_raw_call, read_raw_call
+from pawsonalize.aws.events import read_raw_call
+from pawsonalize.aws.raw_calls import is_raw_call
 from pawsonalize.domain.events import Event
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.ingest.event_form import read_event

@@ -5,9 +5,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-from msgspec import UNSET, Raw, UnsetType
-
 from pawsonalize.aws.protocol import INVALID_INPUT, AwsError, operations
 from pawsonalize.aws.resources import by_name
 from pawsonalize.aws.services import AwsServices, Members
@@ -27,14 +24,6 @@ from pawsonalize.kinds.group_resources import EventTracker
 
 _ANIMAL = "animal_id"
 _ACTION_TYPES = ("TAKEN", "NOT_TAKEN", "VIEWED")
-
-
-class _Peek(msgspec.Struct, frozen=True, rename="camel"):
-    event_list: Raw | UnsetType = UNSET
-    action_interactions: Raw | UnsetType = UNSET
-
-
-_PEEK = msgspec.json.Decoder(_Peek)
 
 
 def delete_event_tracker(services: AwsServices, members: Members) -> None:
@@ -101,15 +90,6 @@ def _put(services: AwsServices, members: Members, wanted: DatasetType, key: str)
     if rejected := services.datasets.put(dataset, records):
         reasons = "; ".join(f"{name}.{one.index + 1}.member: {one.message}" for one in rejected)
         raise AwsError(INVALID_INPUT, reasons)
-
-
-def is_raw_call(raw: str) -> bool:
-    """True if a raw event is a call of Amazon's with one event."""
-    try:
-        found = _PEEK.decode(raw)
-    except msgspec.MsgspecError:
-        return False
-    return found.event_list is not UNSET or found.action_interactions is not UNSET
 
 
 def read_raw_call(raw: str, was: Event, names: AnimalNames) -> Event:

@@ -80,7 +80,7 @@ def printable(text: str) -> str:
 
 
 def _stored_json(event: "Event") -> str:
-    from pawsonalize.http.history import past_event
+    from pawsonalize.engine.ingest.history import past_event
 
     return msgspec.json.encode({"stored": past_event(event)}).decode()
 
@@ -154,8 +154,7 @@ def history(
 
     Example: pawsonalize history --user ann --limit 20
     """
-    from pawsonalize.engine.ingest.history import history_page, read_cursor
-    from pawsonalize.http.history import History, past_event
+    from pawsonalize.engine.ingest.history import History, history_page, past_event, read_cursor
     from pawsonalize.storage.events.histories import HistoryQuery
 
     if (user is None) is (session is None):

@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from pawsonalize.cli.terminal import wide_console
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.reporting.report import Curve, Line, OutcomesReport, PolicyEstimate, Stays
-from pawsonalize.engine.training.evaluator import Evaluation, RankerReport, SplitReport, ndcg_name
 from pawsonalize.evaluation.intervals import Interval
 from pawsonalize.evaluation.metrics import NDCG_AT_5
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.reporting.report import (
+        Curve,
+        Line,
+        OutcomesReport,
+        PolicyEstimate,
+        Stays,
+    )
+    from pawsonalize.engine.training.evaluator import Evaluation, RankerReport, SplitReport
 
 _FILE_WIDTH = 140
 _UNKNOWN = "-"
@@ -33,7 +41,7 @@ _TITLES = {
 }
 
 
-def print_outcomes(report: OutcomesReport) -> None:
+def print_outcomes(report: "OutcomesReport") -> None:
     """Print totals, policies and versions."""
     console = wide_console(_FILE_WIDTH)
     console.print(
@@ -56,7 +64,7 @@ def print_outcomes(report: OutcomesReport) -> None:
     console.print(_other(report.other_policy))
 
 
-def _lines(title: str, lines: Sequence[Line]) -> Table:
+def _lines(title: str, lines: Sequence["Line"]) -> Table:
     columns = ("inquiries", "applications", "adoptions", "returns", "value")
     table = Table(
         title, "answers", "sessions", *columns, "adoptions per 1,000 sessions", "never shown"
@@ -74,7 +82,7 @@ def _lines(title: str, lines: Sequence[Line]) -> Table:
     return table
 
 
-def _stays(rows: Sequence[tuple[str, Stays]]) -> Table:
+def _stays(rows: Sequence[tuple[str, "Stays"]]) -> Table:
     table = Table(
         "stays of", "arrivals", "adopted", "left", "waiting", "RMST90, days", "adopted in 90 days"
     )
@@ -91,7 +99,7 @@ def _stays(rows: Sequence[tuple[str, Stays]]) -> Table:
     return table
 
 
-def _other(judged: PolicyEstimate) -> str:
+def _other(judged: "PolicyEstimate") -> str:
     if judged.estimate is None or judged.served is None:
         return f"{judged.policy}: nobody can say; {judged.refusal}"
     value = judged.estimate
@@ -106,7 +114,7 @@ def _share(value: float | None) -> str:
     return _UNKNOWN if value is None else f"{value:.1%}"
 
 
-def plot_outcomes(report: OutcomesReport) -> str:
+def plot_outcomes(report: "OutcomesReport") -> str:
     """Draw the waiting curves, as SVG text."""
     curves = [
         _drawn(report.curve, "all arrivals", report.total.stays, "#556"),
@@ -126,7 +134,7 @@ def plot_outcomes(report: OutcomesReport) -> str:
     )
 
 
-def _drawn(curve: Curve, name: str, stays: Stays | None, colour: str) -> dict[str, str]:
+def _drawn(curve: "Curve", name: str, stays: "Stays | None", colour: str) -> dict[str, str]:
     points, before = [], 1.0
     for day, share in zip(curve.days, curve.share, strict=True):
         points += [(_x(day), before), (_x(day), share)]
@@ -140,7 +148,7 @@ def _x(day: float) -> float:
     return _LEFT + _WIDTH * min(day, _LAST) / _LAST
 
 
-def print_evaluation(evaluation: Evaluation) -> None:
+def print_evaluation(evaluation: "Evaluation") -> None:
     """Print every split: rankers, slices and findings."""
     console = wide_console(_FILE_WIDTH)
     console.print(
@@ -167,10 +175,10 @@ def print_evaluation(evaluation: Evaluation) -> None:
         console.print(f"\nNot evaluated on {skipped.split}: {skipped.reason}")
 
 
-def _rankers(report: SplitReport) -> Table:
+def _rankers(report: "SplitReport") -> Table:
     _, *others = _COLUMNS.values()
     table = Table(
-        "", ndcg_name(report), *others, "coverage", caption="mean over users (95% interval)"
+        "", report.ndcg_name, *others, "coverage", caption="mean over users (95% interval)"
     )
     for ranker in report.rankers:
         table.add_row(*_ranker_row(ranker), style="bold" if ranker is report.rankers[0] else None)
@@ -179,7 +187,7 @@ def _rankers(report: SplitReport) -> Table:
     return table
 
 
-def _ranker_row(ranker: RankerReport) -> list[str]:
+def _ranker_row(ranker: "RankerReport") -> list[str]:
     cells = [_cell(ranker.metrics[metric]) for metric in _COLUMNS]
     return [ranker.name, *cells, f"{ranker.coverage:.2f}"]
 
@@ -188,16 +196,16 @@ def _cell(interval: Interval) -> str:
     return f"{interval.mean:.3f}\n({interval.low:.3f} to {interval.high:.3f})"
 
 
-def _slices(report: SplitReport) -> Table:
+def _slices(report: "SplitReport") -> Table:
     names = [ranker.name for ranker in report.rankers]
-    table = Table("slice", "users", *names, caption=f"{ndcg_name(report)} on parts of the targets")
+    table = Table("slice", "users", *names, caption=f"{report.ndcg_name} on parts of the targets")
     for part in report.slices:
         cells = [_cell(part.metrics[name][NDCG_AT_5]) for name in names]
         table.add_row(f"{part.kind}: {part.value}", f"{part.questions:,}", *cells)
     return table
 
 
-def plot_evaluation(evaluation: Evaluation) -> str:
+def plot_evaluation(evaluation: "Evaluation") -> str:
     """Draw the metrics and the calibration of each split, as SVG text."""
     panels, top = [], 70.0
     for report in evaluation.splits:
@@ -215,7 +223,7 @@ def plot_evaluation(evaluation: Evaluation) -> str:
     )
 
 
-def _panel(report: SplitReport, top: float) -> dict[str, Any]:
+def _panel(report: "SplitReport", top: float) -> dict[str, Any]:
     rankers = (*report.rankers, report.shuffled_order)
     scale = _round_up(max(ranker.metrics[NDCG_AT_5].high for ranker in rankers))
     marks = []
@@ -227,7 +235,7 @@ def _panel(report: SplitReport, top: float) -> dict[str, Any]:
     bins = report.calibration.bins
     most = _round_up(max([0.0, *(max(one.score, one.frequency) for one in bins)]))
     return {
-        "title": f"{report.split}: {ndcg_name(report)} of {report.questions:,} users",
+        "title": f"{report.split}: {report.ndcg_name} of {report.questions:,} users",
         "top": top,
         "marks": marks,
         "ticks": [(_pixels(part / 5), f"{scale * part / 5:.2f}") for part in range(6)],

@@ -7,7 +7,6 @@ from rich.console import Console
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.training import worker_processes
 from pawsonalize.cli.opening import dataset_group_of
 from pawsonalize.cli.terminal import print_listing, print_result, progress, wide_console
 from pawsonalize.domain.errors import InvalidInput, TrainingFailed
@@ -87,12 +86,16 @@ def train_and_serve(adapters: Adapters, version: SolutionVersion) -> SolutionVer
 
 def start(adapters: Adapters) -> None:
     """Have the run worked on: by a server, or else by a process of its own."""
+    from pawsonalize.app.training import worker_processes
+
     with (adapters.settings.data_dir / _WORKER_LOG).open("ab") as output:
         worker_processes(adapters, output, outlive=True).look(clock.now())
 
 
 def follow(adapters: Adapters, run_id: str) -> RunRecord:
     """Show a run's steps on stderr, and have it worked on; Ctrl-C ends the showing alone."""
+    from pawsonalize.app.training import worker_processes
+
     console, runs = Console(stderr=True, highlight=False), adapters.runs
     runs.get(run_id)  # NotFound before anything is printed
     console.print(f"{run_id} (Ctrl-C leaves it running)")

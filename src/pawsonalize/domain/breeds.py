@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from pawsonalize.domain.attributes import CAT, SPECIES_NAMES
@@ -65,10 +65,9 @@ def find_breed(species: str, text: str) -> str | None:
     for reading in _readings(text):
         if (breed := _BREEDS.get((species, _key(reading)))) is not None:
             return breed
-    spelling = _SPELLINGS.get(species)
-    if spelling is None or len(_parts(text)) > 1 or len(text) > _LONGEST_NAME:
+    if species not in SPECIES_NAMES or len(_parts(text)) > 1 or len(text) > _LONGEST_NAME:
         return None
-    return spelling.find(text)
+    return _spelling(species).find(text)
 
 
 def breeds_named(text: str) -> dict[str, str]:
@@ -134,6 +133,7 @@ FAMILIES: Mapping[tuple[str, str], str] = {
 }
 
 
+@cache  # not at import: most commands read no breed
 def _spelling(species: str) -> Spelling:
     names = {
         name: breed
@@ -143,9 +143,6 @@ def _spelling(species: str) -> Spelling:
     }
     by_coat = {b for (of, b), family in FAMILIES.items() if of == CAT and family in _COAT_FAMILIES}
     return Spelling(names, by_coat if species == CAT else frozenset())
-
-
-_SPELLINGS: Mapping[str, Spelling] = {species: _spelling(species) for species in SPECIES_NAMES}
 
 
 TRAITS: Mapping[str, Callable[[AnimalGroup], Trait]] = {

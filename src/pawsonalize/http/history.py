@@ -1,17 +1,14 @@
 """Histories of users and sessions."""
 
-from typing import Any
-
-import msgspec
 from starlette.requests import Request
 
 from pawsonalize.access.services import services_of
-from pawsonalize.domain.events import Event, Visitor
+from pawsonalize.domain.events import Visitor
 from pawsonalize.domain.limits import parse_id
 from pawsonalize.domain.times import parse_moment
-from pawsonalize.engine.ingest.history import history_page, read_cursor
+from pawsonalize.engine.ingest.history import History, history_page, past_event, read_cursor
 from pawsonalize.http.addressing import ADDRESS_PARAMETERS, read_group
-from pawsonalize.http.json import read_limit, read_text, report_of
+from pawsonalize.http.json import read_limit, read_text
 from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.http.users import SESSION_ID, USER_ID
 from pawsonalize.kinds.access_keys import SITE
@@ -26,42 +23,6 @@ _PARAMETERS = (
     RequestParameter("until", "Only events before this moment."),
     *ADDRESS_PARAMETERS,
 )
-
-
-class PastEvent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
-    """An event as it was stored; times are ISO 8601 UTC."""
-
-    event_id: str
-    """Its id."""
-    event_type: str
-    """Type of the event."""
-    item_id: str
-    """The group, or the item."""
-    sent_at: str
-    """When it happened."""
-    received_at: str
-    """When it came in."""
-    user_id: str | None = None
-    """The user."""
-    session_id: str | None = None
-    """The session."""
-    animal_id: str | None = msgspec.field(name="animal_id", default=None)
-    """The animal."""
-    event_value: float | None = None
-    """Value of the event."""
-    recommendation_id: str | None = None
-    """The answer that led to it."""
-    impression: list[str] = []
-    """Items that were shown."""
-    properties: dict[str, Any] | None = None
-    """Other properties that were sent."""
-
-
-class History(msgspec.Struct, frozen=True, rename="camel"):
-    """Events, newest first; `nextCursor` fetches the next page and is null on the last."""
-
-    events: list[PastEvent]
-    next_cursor: str | None
 
 
 @OPERATIONS.add(
@@ -104,10 +65,3 @@ async def _history(request: Request, visitor: Visitor) -> History:
     page = await services.read(history_page, log, visitor, query)
     events = [past_event(logged.event) for logged in page.events]
     return History(events, page.next_cursor)
-
-
-def past_event(event: Event) -> PastEvent:
-    """Return the event as it is answered."""
-    sent, shown = event.properties, list(event.impression)
-    properties = None if sent is None else msgspec.json.decode(sent)
-    return report_of(PastEvent, event, properties=properties, impression=shown)

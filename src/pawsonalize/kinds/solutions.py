@@ -1,12 +1,13 @@
 """Solutions, solution versions, and their tuning."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from pawsonalize.domain.events import plain_spelling
 from pawsonalize.domain.times import parse_moment
 from pawsonalize.kinds.datasets import DatasetGroup, actions_of
 from pawsonalize.kinds.kind import Commands, Field, Kind, Native, Quota, Values, Wire, in_work
@@ -374,3 +375,12 @@ VERSION_KIND = Kind(
         actions={"stop": ("Stop a training on this machine; nothing of it is kept.", _VERSION)},
     ),
 )
+
+
+def named_types(solutions: Iterable[Solution]) -> dict[str, frozenset[str]]:
+    """The types that solutions name, by dataset group: they are trained on without a meaning."""
+    found: dict[str, set[str]] = {}
+    for solution in solutions:
+        names = (plain_spelling(one.event_type) for one in solution.selection.events)
+        found.setdefault(solution.dataset_group, set()).update(names)
+    return {group: frozenset(names) for group, names in found.items()}

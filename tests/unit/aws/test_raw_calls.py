@@ -10,7 +10,8 @@ from starlette.testclient import TestClient
 
 from pawsonalize.app.adapters import Adapters, opened
 from pawsonalize.app.asgi import build_app
-from pawsonalize.aws.events import is_raw_call, read_raw_call
+from pawsonalize.aws.events import read_raw_call
+from pawsonalize.aws.raw_calls import is_raw_call
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import LoggedEvent
 from pawsonalize.engine.ingest.inventory import AnimalNames

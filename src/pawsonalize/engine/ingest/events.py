@@ -24,11 +24,9 @@ from pawsonalize.domain.events import (
 from pawsonalize.domain.groups import AnimalGroup
 from pawsonalize.engine.ingest.decoder import UnknownFields, likely_name
 from pawsonalize.engine.ingest.event_form import read_event
+from pawsonalize.engine.ingest.event_limits import UNLIMITED, EventLimits
 from pawsonalize.engine.ingest.group_commit import GroupCommit
 from pawsonalize.engine.ingest.payloads import Part, Unreadable
-from pawsonalize.engine.ingest.refusals import UNLIMITED, EventLimits
-from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import Solution
 from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.contexts import in_time
 from pawsonalize.storage.events.event_log import EventLog
@@ -39,15 +37,6 @@ log = structlog.get_logger()
 _MOST_NAMES = 20  # each is a label of a metric for good, and senders may make up any number
 _LONGEST_NAME = 64
 OTHERS = "other types"
-
-
-def named_types(registry: Registry) -> dict[str, frozenset[str]]:
-    """The types that solutions name, by dataset group: they are trained on without a meaning."""
-    found: dict[str, set[str]] = {}
-    for solution in registry.all(Solution):
-        names = (plain_spelling(one.event_type) for one in solution.selection.events)
-        found.setdefault(solution.dataset_group, set()).update(names)
-    return {group: frozenset(names) for group, names in found.items()}
 
 
 @dataclass(frozen=True, slots=True)

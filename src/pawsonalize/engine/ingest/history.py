@@ -2,10 +2,14 @@
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import LoggedEvent, Visitor
+from pawsonalize.domain.events import Event, LoggedEvent, Visitor
 from pawsonalize.domain.limits import check_between
+from pawsonalize.domain.times import iso
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.histories import HistoryQuery, Position
 
@@ -19,6 +23,42 @@ class HistoryPage:
     """Events, newest first, and the cursor of the next page, None on the last."""
 
     events: tuple[LoggedEvent, ...]
+    next_cursor: str | None
+
+
+class PastEvent(msgspec.Struct, frozen=True, rename="camel", omit_defaults=True):
+    """An event as it was stored; times are ISO 8601 UTC."""
+
+    event_id: str
+    """Its id."""
+    event_type: str
+    """Type of the event."""
+    item_id: str
+    """The group, or the item."""
+    sent_at: str
+    """When it happened."""
+    received_at: str
+    """When it came in."""
+    user_id: str | None = None
+    """The user."""
+    session_id: str | None = None
+    """The session."""
+    animal_id: str | None = msgspec.field(name="animal_id", default=None)
+    """The animal."""
+    event_value: float | None = None
+    """Value of the event."""
+    recommendation_id: str | None = None
+    """The answer that led to it."""
+    impression: list[str] = []
+    """Items that were shown."""
+    properties: dict[str, Any] | None = None
+    """Other properties that were sent."""
+
+
+class History(msgspec.Struct, frozen=True, rename="camel"):
+    """Events, newest first; `nextCursor` fetches the next page and is null on the last."""
+
+    events: list[PastEvent]
     next_cursor: str | None
 
 
@@ -40,3 +80,12 @@ def history_page(log: EventLog, visitor: Visitor, query: HistoryQuery) -> Histor
         return HistoryPage(shown, None)
     last = shown[-1]
     return HistoryPage(shown, f"{last.event.sent_at}.{last.offset}")
+
+
+def past_event(event: Event) -> PastEvent:
+    """Return the event as it is answered."""
+    shown = {name: getattr(event, name) for name in PastEvent.__struct_fields__}
+    shown |= {"sent_at": iso(event.sent_at), "received_at": iso(event.received_at)}
+    if event.properties is not None:
+        shown["properties"] = msgspec.json.decode(event.properties)
+    return PastEvent(**shown | {"impression": list(event.impression)})

@@ -9,9 +9,9 @@ import structlog
 
 from pawsonalize.domain import errors
 from pawsonalize.domain.times import SECOND
+from pawsonalize.engine.serving.refreshed_counts import RefreshedCounts
 from pawsonalize.engine.serving.served import (
     Loader,
-    RefreshedCounts,
     RemoteModel,
     Served,
     ServingSettings,

@@ -1,7 +1,6 @@
 """A solution version made ready to answer: loaded, brought up to date, tried, ready to explore."""
 
 import time
-from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from typing import Final, Protocol, runtime_checkable
 
@@ -12,6 +11,7 @@ from pawsonalize.domain.errors import CorruptArtefact, InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, DEFAULT_EVENT_TYPE
 from pawsonalize.engine.serving.exploration import Exposed, Exposure, Novelty
 from pawsonalize.engine.serving.facets import FacetReader
+from pawsonalize.engine.serving.refreshed_counts import RefreshedArtefacts, RefreshedCounts
 from pawsonalize.kinds.campaigns import Campaign, is_wanted
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import Cut, Solution, SolutionVersion
@@ -27,8 +27,6 @@ _MEASURED_SECONDS = 0.1  # many scorings, and little beside the load of a model
 _UNEXPLORED = frozenset({PopularityCount.name, TrendingNow.name})  # as at AWS
 STAND_IN: Final = "popular-groups"
 """The name that answers give in place of the solution version while the remote engine is away."""
-_MARK = ".counts-"
-_KEPT = 2  # a worker may be loading the one before the newest
 UNTRAINED: Final = "untrained"
 """The name that answers give in place of a solution version before the first training."""
 
@@ -92,63 +90,6 @@ def _load_models(artefacts: ArtefactStore, version: SolutionVersion) -> tuple[Mo
     card, arrays = artefacts.load(version.artefact)
     model = recipe_named(version.fitted_recipe).load(card, arrays)
     return model, ChoiceModel.of_arrays(arrays)
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshedCounts:
-    """A version's model with the counts of what the cut sees of the log."""
-
-    version: str
-    cut: Cut
-
-    @property
-    def location(self) -> str:
-        """Location of its artefact; later updates of a version have later names."""
-        return (
-            f"{self.version}{_MARK}{self.cut.log_offset:020}-{self.cut.as_of}-{self.cut.items:020}"
-        )
-
-    @staticmethod
-    def is_at(location: str) -> bool:
-        """True if the location is that of an update."""
-        return _MARK in location
-
-    @classmethod
-    def at(cls, location: str) -> "RefreshedCounts":
-        """The update at that location."""
-        version, _, cut = location.rpartition(_MARK)
-        return cls(version, Cut(*map(int, cut.split("-"))))  # older ones say nothing of items
-
-
-@dataclass(frozen=True, slots=True)
-class RefreshedArtefacts:
-    """The incremental updates among the artefacts."""
-
-    artefacts: ArtefactStore
-
-    def of(self, version: str) -> list[RefreshedCounts]:
-        """All updates of a version, oldest first."""
-        return [
-            RefreshedCounts.at(location)
-            for location in self.artefacts.locations(f"{version}{_MARK}")
-        ]
-
-    def newest(self, version: str) -> RefreshedCounts | None:
-        """The version's newest, or None."""
-        return max(self.of(version), key=lambda counts: counts.cut, default=None)
-
-    def trim(self, versions: Collection[str]) -> None:
-        """Remove all but the newest updates of these versions."""
-        locations = [one for one in self.artefacts.locations("") if RefreshedCounts.is_at(one)]
-        kept = {counts.location for version in versions for counts in self.of(version)[-_KEPT:]}
-        for location in locations:
-            if location not in kept:
-                self.artefacts.remove(location)
-
-    def remove(self, version: str) -> None:
-        """Remove all updates of a version."""
-        for counts in self.of(version):
-            self.artefacts.remove(counts.location)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,11 @@ class SplitReport:
     slices: tuple[SliceReport, ...]
     calibration: Calibration
 
+    @property
+    def ndcg_name(self) -> str:
+        """The gate's NDCG@5 has the plain name; that of the user split, its own."""
+        return "NDCG@5" if self.split == "time" else "user-split NDCG@5"
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
@@ -121,11 +126,6 @@ def findings(report: SplitReport) -> tuple[str, ...]:
     return (*_leads(report), *_repeats(report), *_order(report), *_limits(report))
 
 
-def ndcg_name(report: SplitReport) -> str:
-    """The gate's NDCG@5 has the plain name; that of the user split, its own."""
-    return "NDCG@5" if report.split == "time" else "user-split NDCG@5"
-
-
 def _mean(ranker: RankerReport) -> float:
     return ranker.metrics[NDCG_AT_5].mean
 
@@ -137,7 +137,7 @@ def _named(report: SplitReport, name: str) -> RankerReport:
 def _leads(report: SplitReport) -> Iterator[str]:
     for name in (POPULARITY, OWN_HISTORY):
         lead = _named(report, name).lead[NDCG_AT_5]
-        bounds = f"{lead.mean:+.3f} {ndcg_name(report)}, {lead.low:+.3f} to {lead.high:+.3f}"
+        bounds = f"{lead.mean:+.3f} {report.ndcg_name}, {lead.low:+.3f} to {lead.high:+.3f}"
         if lead.low > 0:
             verdict = "is better than"
         elif lead.high < 0:
@@ -164,7 +164,7 @@ def _order(report: SplitReport) -> Iterator[str]:
     before, after = _mean(report.rankers[0]), _mean(report.shuffled_order)
     if report.shuffled_order.lead[NDCG_AT_5].low > 0:
         yield (
-            f"With every history in random order {ndcg_name(report)} is {after:.3f} instead of"
+            f"With every history in random order {report.ndcg_name} is {after:.3f} instead of"
             f" {before:.3f}. The difference rests on the order of events: trust it only if they are"
             " in the order of the clicks, not merely in that of a file."
         )

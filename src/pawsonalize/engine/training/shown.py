@@ -7,12 +7,11 @@ import msgspec
 import numpy as np
 
 from pawsonalize.domain.times import DAY
-from pawsonalize.engine.serving.animals.factors import animal_values
+from pawsonalize.engine.serving.animals.factors import animal_values, factor_columns
 from pawsonalize.engine.serving.animals.pages import (
     ShownPages,
     Suspects,
     asks,
-    factor_columns,
     opens,
     places_seen,
     reported_page,

@@ -19,7 +19,7 @@ from pawsonalize.archive.objects import open_objects
 from pawsonalize.artefacts import files
 from pawsonalize.domain import errors
 from pawsonalize.domain.times import iso
-from pawsonalize.engine.serving.served import RefreshedCounts
+from pawsonalize.engine.serving.refreshed_counts import RefreshedCounts
 from pawsonalize.engine.upkeep.verification import unknown_objects
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.solutions import SolutionVersion

@@ -14,14 +14,13 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
 from pawsonalize.app.disk_forecast import DiskGrowth, Growth
 from pawsonalize.domain.errors import NotReady, PawsonalizeError
 from pawsonalize.domain.events import USER, owning_group
 from pawsonalize.domain.times import DAY, MINUTE
 from pawsonalize.engine.ingest.events import group_at
 from pawsonalize.engine.ingest.group_commit import GroupCommit
-from pawsonalize.engine.ingest.refusals import HTTP, RefusedInput
+from pawsonalize.engine.ingest.refusals import RefusedInput
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.problems import Problems
 from pawsonalize.settings import Settings
@@ -243,25 +242,3 @@ def growth(measuring: DiskGrowth) -> Growth:
 
 GROWTH = (growth,)
 VISITOR_OBJECTS = (archived_letters,)
-
-
-def waiting_letters(service: CheckedService) -> Iterator[Diagnosis]:
-    """Count waiting letters by reason, most frequent first."""
-    reasons = letters_of(service.adapters).reasons()
-    waiting = sum(one.count for one in reasons)
-    if not waiting:
-        yield fine("none waits")
-        return
-    commonest = ", ".join(f"{one.field or one.code} ({one.count:,})" for one in reasons[:3])
-    text = f"{waiting:,} wait, most of them for {commonest}"
-    move = (
-        "look at them with `pawsonalize dead-letters ls`, mend and replay or remove them"
-        " (docs/how-to/mend-dead-letters.md)"
-    )
-    most = service.settings.part(DeadLetterSettings).max_dead_letters
-    # Senders by HTTP had an answer; those of a stream hear of it only here.
-    is_bad = waiting >= most or any(one.source != HTTP for one in reasons)
-    yield (attention if is_bad else fine)(text, move)
-
-
-CHECKS = (Check("dead letters", waiting_letters, EVERYWHERE),)

@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import structlog
 
 from pawsonalize import clock
-from pawsonalize.access.services import Services
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.app.background import HOUSEKEEPING, Task, at_the_moment, work_of_one
 from pawsonalize.app.checks import EVERYWHERE, Check, CheckedService, Diagnosis, attention, fine
@@ -28,6 +28,9 @@ from pawsonalize.wings.notifications.notifiers import (
     SnsNotifier,
     WebhookNotifier,
 )
+
+if TYPE_CHECKING:
+    from pawsonalize.access.services import Services
 from pawsonalize.wings.notifications.settings import NotificationSettings
 
 _FIRST_WAIT = 10 * SECOND
@@ -176,14 +179,14 @@ class Notifying:
 
 
 @contextmanager
-def started(settings: Settings, adapters: Adapters, _services: Services) -> Iterator[Notifying]:
+def started(settings: Settings, adapters: Adapters, _services: "Services") -> Iterator[Notifying]:
     """Yield what tasks and pages share."""
     with ThreadPoolExecutor(thread_name_prefix="notifying") as threads:
         yield Notifying(open_notifiers(settings), adapters.deliveries, threads)
 
 
 def tasks(
-    settings: Settings, adapters: Adapters, services: Services, notifying: Notifying
+    settings: Settings, adapters: Adapters, services: "Services", notifying: Notifying
 ) -> Iterator[Task]:
     """Yield a task for each notifier."""
     for name, deliver in deliveries(settings, adapters):

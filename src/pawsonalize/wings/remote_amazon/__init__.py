@@ -24,7 +24,7 @@ def open_engine(settings: "Settings", *tables: Any) -> "AmazonEngine | None":
 WING = Wing(
     "remote_amazon",
     settings="settings:AmazonSettings",
-    checks="composition:CHECKS",
+    checks="checks:CHECKS",
     usable="composition:USABLE",
     tasks="composition:tasks",
     ports={"remote_engine": ":open_engine"},

@@ -7,16 +7,18 @@ refusals then have the ids that they had, from themselves or from their place in
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
 from pawsonalize.domain.errors import InvalidInput, StorageUnavailable
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
-from pawsonalize.engine.ingest.events import Ingest, Rejection
 from pawsonalize.engine.ingest.payloads import Origin, Part, Unreadable, unpack
 from pawsonalize.engine.ingest.refusals import KeepRefusals, RefusedInput
 from pawsonalize.wings.streams.stream import Record, Stream
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.ingest.events import Ingest, Rejection
 
 RECORDS_AT_ONCE = 2_000
 _PARTS_AT_ONCE = 5_000  # in one transaction: others write as well
@@ -72,7 +74,7 @@ class Consumer:
 
     stream: Stream
     source: StreamSource
-    ingest: Ingest
+    ingest: "Ingest"
     refused: KeepRefusals
     now: Callable[[], int]
     on_batch: Callable[[BatchCounts], object] = lambda _counts: None
@@ -130,7 +132,7 @@ class Consumer:
         refusals += [self._refusal(found[one.index], now, one) for one in refused]
         return flags
 
-    def _refusal(self, found: _Found, now: int, why: InvalidInput | Rejection) -> RefusedInput:
+    def _refusal(self, found: _Found, now: int, why: "InvalidInput | Rejection") -> RefusedInput:
         return RefusedInput(
             self.source.shown,
             self.source.dataset_group,

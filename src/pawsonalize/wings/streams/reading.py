@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -19,13 +20,15 @@ from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.domain.roles import CONSUME
 from pawsonalize.domain.times import MINUTE, iso
-from pawsonalize.engine.ingest.events import Ingest
 from pawsonalize.engine.ingest.refusals import Intake, KeepRefusals, log_refusals
 from pawsonalize.settings import Settings
 from pawsonalize.wing import offered
 from pawsonalize.wings.streams import StreamSettings, stream_shards
 from pawsonalize.wings.streams.consuming import BatchCounts, Consumer, StreamSource
 from pawsonalize.wings.streams.stream import Stream, StreamAddress
+
+if TYPE_CHECKING:
+    from pawsonalize.engine.ingest.events import Ingest
 
 WAIT_SECONDS = 1.0
 """Longest wait for records; a consumer hears of a stop after so long."""
@@ -62,7 +65,7 @@ def shards_of(source: StreamSource, adapters: Adapters) -> stream_shards.ShardTa
 def consumer_of(
     settings: Settings,
     adapters: Adapters,
-    ingest: Ingest,
+    ingest: "Ingest",
     intake: Intake,
     count: Callable[[BatchCounts], object],
 ) -> Consumer:

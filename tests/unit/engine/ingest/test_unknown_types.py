@@ -3,10 +3,10 @@
 from structlog.testing import capture_logs
 
 from pawsonalize.domain.events import STANDARD, EventTypes
-from pawsonalize.engine.ingest.events import UnknownTypes, named_types
+from pawsonalize.engine.ingest.events import UnknownTypes
 from pawsonalize.kinds.datasets import DatasetGroup
 from pawsonalize.kinds.registry import Registry
-from pawsonalize.kinds.solutions import EventParameters, Solution, TrainingSelection
+from pawsonalize.kinds.solutions import EventParameters, Solution, TrainingSelection, named_types
 from pawsonalize.storage.database import Database
 from pawsonalize.storage.resources import Resources
 from tests.event_data import T0, event
@@ -21,7 +21,7 @@ def test_a_type_that_a_solution_of_its_dataset_group_names_needs_no_meaning(
     wanted = Solution(name="s", dataset_group="films", recipe="trending-now", selection=selection)
     registry.create(wanted, T0)
     told: list[str] = []
-    types = UnknownTypes(STANDARD, lambda: named_types(registry), told.append)
+    types = UnknownTypes(STANDARD, lambda: named_types(registry.all(Solution)), told.append)
     events = [
         event("1", event_type="Watch", dataset_group="films"),
         event("2", event_type="Watch", dataset_group="pets"),

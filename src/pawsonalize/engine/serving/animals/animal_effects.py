@@ -11,11 +11,11 @@ from scipy.special import expit
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
 from pawsonalize.engine.serving.animals.available import AvailableAnimals
 from pawsonalize.engine.serving.animals.choices import ChoiceTables
+from pawsonalize.engine.serving.animals.factors import factor_columns
 from pawsonalize.engine.serving.animals.pages import (
     ShownPages,
     Suspects,
     digest_of_key,
-    factor_columns,
     opens,
     places_seen,
     visit_of,

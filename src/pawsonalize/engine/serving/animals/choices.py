@@ -16,8 +16,8 @@ from pawsonalize.engine.serving.animals.available import (
     Codes,
     Slots,
 )
-from pawsonalize.engine.serving.animals.factors import OF_GROUPS, group_values
-from pawsonalize.engine.serving.animals.pages import ShownPages, logged_factors, opens, places_seen
+from pawsonalize.engine.serving.animals.factors import OF_GROUPS, group_values, logged_factors
+from pawsonalize.engine.serving.animals.pages import ShownPages, opens, places_seen
 from pawsonalize.engine.serving.animals.settings import COMMON, PARTS, Weights
 from pawsonalize.recipes.choices import own_effects
 from pawsonalize.recipes.choices.model import ChoiceModel

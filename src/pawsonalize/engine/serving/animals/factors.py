@@ -1,5 +1,6 @@
 """The factors that tell animals of one group apart, each within fixed bounds."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -10,7 +11,11 @@ from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.breeds import traits_of
 from pawsonalize.domain.times import DAY, HOUR
 from pawsonalize.engine.serving.animals.eligibility import EligibilityVerdict
-from pawsonalize.recipes.choices.effects import VISITOR_TRAITS
+from pawsonalize.engine.serving.animals.pages import EXPLORED
+from pawsonalize.engine.serving.animals.settings import PARTS
+from pawsonalize.recipes.choices.effects import FACTORS, VISITOR_TRAITS
+from pawsonalize.recipes.data import Bools
+from pawsonalize.storage.events.impressions import Impression, Impressions
 
 OF_GROUPS = VISITOR_TRAITS[:-1]  # the traits that a group has; the others are of an animal
 _UNKNOWN = ("",) * len(OF_GROUPS)
@@ -21,6 +26,8 @@ _MANY_SHOWINGS = 10_000.0
 _NEAR_KM, _FAR_KM = 10.0, 500.0
 _UNKNOWN_PLACE = -0.75  # as if 180 km away: it may be near, which a known distance denies
 _ENOUGH_PHOTOS = 3  # more of them say more of the shelter than of the animal
+_NOTHING = (0.0,) * len(PARTS)
+_PAGES_AT_ONCE = 1_000
 
 
 @lru_cache(maxsize=65_536)
@@ -74,3 +81,32 @@ def photos(count: Numbers) -> Floats:
 def compatibility(verdict: EligibilityVerdict) -> Floats:
     """Minus the share of the visitor's rules whose answer is unknown."""
     return np.asarray((0.0 - verdict.uncertain) / max(1, verdict.rule_count))  # no -0.0
+
+
+def logged_factors(page: Impression, size: int) -> Sequence[Sequence[float]]:
+    """The factors of the first places in the order of `PARTS`; 0 where they were not logged."""
+    logged = (page.factors or ())[:size]
+    is_whole = len(logged) == size and all(len(row) == len(PARTS) for row in logged)
+    return logged if is_whole else [_NOTHING] * size
+
+
+def factor_columns(
+    impressions: Impressions, pages: Sequence[Impression], sizes: Sequence[int]
+) -> tuple[Bools, dict[str, Floats]]:
+    """For the first places: True if filled by chance; the factors of `FACTORS`, 0 if not logged."""
+    explored, factors_of = [np.empty(0, np.bool_)], [np.empty((0, len(PARTS)))]
+    for start in range(0, len(pages), _PAGES_AT_ONCE):
+        some = pages[start : start + _PAGES_AT_ONCE]
+        whole = impressions.get_many([page.recommendation_id for page in some])
+        logged: list[Sequence[float]] = []
+        odds: list[float] = []
+        for page, size in zip(some, sizes[start : start + _PAGES_AT_ONCE], strict=True):
+            known = whole.get(page.recommendation_id, page)
+            logged.extend(logged_factors(known, size))
+            odds.extend(known.propensities[:size] if known.propensities else [1.0] * size)
+        explored.append(np.array(odds) < EXPLORED)
+        factors_of.append(np.array(logged, np.float64).reshape(-1, len(PARTS)))
+    rows = np.concatenate(factors_of)
+    columns = {name: rows[:, PARTS.index(name)] for name in FACTORS if name != "far"}
+    columns["far"] = far(columns["distance"])
+    return np.concatenate(explored), columns

@@ -1,20 +1,15 @@
 """Pages of animals that visitors were shown, and what they did with them."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 
 import msgspec
-import numpy as np
 from cachetools import LRUCache
 
 from pawsonalize.domain import events
 from pawsonalize.domain.times import MINUTE
-from pawsonalize.engine.serving.animals import factors
-from pawsonalize.engine.serving.animals.settings import PARTS
-from pawsonalize.recipes.choices.effects import FACTORS
-from pawsonalize.recipes.data import Bools, Floats
 from pawsonalize.storage.events.histories import Deed
-from pawsonalize.storage.events.impressions import ANIMALS, Impression, Impressions
+from pawsonalize.storage.events.impressions import ANIMALS, Impression
 
 INQUIRIES = frozenset(
     {events.INQUIRY, events.APPLICATION, events.ADOPTION}
@@ -22,10 +17,8 @@ INQUIRIES = frozenset(
 EXPLORED = 0.5  # A place of a lower propensity was filled by chance alone
 _AGAIN = 10  # openings of one animal that a person in love may come to
 _CURIOUS, _SHARE = 20, 0.5  # so many animals anybody may open, and beyond that half of those shown
-_NOTHING = (0.0,) * len(PARTS)
 _AGAINST = frozenset({events.RETURN, events.DISLIKE})
 _WITHIN = 60 * MINUTE  # later a visitor comes by a link, not by the page
-_PAGES_AT_ONCE = 1_000
 _PAGES_KEPT, _VISITORS_KEPT, _OF_A_VISITOR = 20_000, 20_000, 12
 _DECODE = msgspec.json.Decoder(tuple[str, ...]).decode
 
@@ -161,35 +154,6 @@ def reported_page(deed: Deed) -> Impression | None:
         item_ids=(),
         animal_ids=tuple((one,) for one in ids),
     )
-
-
-def logged_factors(page: Impression, size: int) -> Sequence[Sequence[float]]:
-    """The factors of the first places in the order of `PARTS`; 0 where they were not logged."""
-    logged = (page.factors or ())[:size]
-    is_whole = len(logged) == size and all(len(row) == len(PARTS) for row in logged)
-    return logged if is_whole else [_NOTHING] * size
-
-
-def factor_columns(
-    impressions: Impressions, pages: Sequence[Impression], sizes: Sequence[int]
-) -> tuple[Bools, dict[str, Floats]]:
-    """For the first places: True if filled by chance; the factors of `FACTORS`, 0 if not logged."""
-    explored, factors_of = [np.empty(0, np.bool_)], [np.empty((0, len(PARTS)))]
-    for start in range(0, len(pages), _PAGES_AT_ONCE):
-        some = pages[start : start + _PAGES_AT_ONCE]
-        whole = impressions.get_many([page.recommendation_id for page in some])
-        logged: list[Sequence[float]] = []
-        odds: list[float] = []
-        for page, size in zip(some, sizes[start : start + _PAGES_AT_ONCE], strict=True):
-            known = whole.get(page.recommendation_id, page)
-            logged.extend(logged_factors(known, size))
-            odds.extend(known.propensities[:size] if known.propensities else [1.0] * size)
-        explored.append(np.array(odds) < EXPLORED)
-        factors_of.append(np.array(logged, np.float64).reshape(-1, len(PARTS)))
-    rows = np.concatenate(factors_of)
-    columns = {name: rows[:, PARTS.index(name)] for name in FACTORS if name != "far"}
-    columns["far"] = factors.far(columns["distance"])
-    return np.concatenate(explored), columns
 
 
 class Suspects:
