@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import opened
-from pawsonalize.app.tenants import count_training
 from pawsonalize.cli.main import app
+from pawsonalize.cli.processes import count_training
 from pawsonalize.domain.errors import InvalidInput, NotFound
 from pawsonalize.domain.times import DAY
 from pawsonalize.kinds.access_keys import AccessKey

@@ -1,13 +1,11 @@
 """Ingest over the adapters, for servers and consumers alike."""
 
-import os
 from functools import partial
 
 from pawsonalize import clock
 from pawsonalize.access.limits import Tenants, Usage
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.domain.errors import NotFound
-from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.ingest.event_limits import EventLimits
 from pawsonalize.engine.ingest.events import Ingest, RawTooLong, UnknownTypes
 from pawsonalize.engine.upkeep.group_sizing import GroupSizing
@@ -18,8 +16,8 @@ from pawsonalize.kinds.group_limits import NO_LIMITS, GroupLimits
 from pawsonalize.kinds.job_table import FairOrder
 from pawsonalize.kinds.registry import Registry
 from pawsonalize.kinds.resource import Resource
-from pawsonalize.kinds.solutions import Solution, SolutionVersion, named_types
-from pawsonalize.storage.events.group_usage import DayCounts, GroupDays, GroupSizes
+from pawsonalize.kinds.solutions import Solution, named_types
+from pawsonalize.storage.events.group_usage import GroupDays, GroupSizes
 from pawsonalize.storage.work import Turns
 
 
@@ -42,16 +40,6 @@ def group_sizing(adapters: Adapters) -> GroupSizing:
         adapters.log.head,
         adapters.artefacts.sizes,
     )
-
-
-def count_training(adapters: Adapters, solution_version: str) -> None:
-    """Count the processor time of this process, which was a training's, and of its children."""
-    group = adapters.registry.group_of_named(SolutionVersion, solution_version)
-    used = os.times()
-    seconds = used.user + used.system + used.children_user + used.children_system
-    if group is not None:
-        counts = DayCounts(group, clock.now() // DAY, training_ms=round(seconds * SECOND))
-        GroupDays(adapters.database).add([counts])
 
 
 def fair_order(adapters: Adapters, work: str) -> FairOrder:

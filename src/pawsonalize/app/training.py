@@ -19,7 +19,7 @@ from pawsonalize.engine.serving.served import load_model
 from pawsonalize.engine.training.campaigns import Following, Recommenders
 from pawsonalize.engine.training.evidence import Gate
 from pawsonalize.engine.training.queue import AutomaticTraining, TrainingQueue
-from pawsonalize.engine.training.refresh import are_behind, newest_cut, report_death
+from pawsonalize.engine.training.refresh import FAILED, are_behind, newest_cut, report_death
 from pawsonalize.engine.training.retraining.checking import Checking
 from pawsonalize.engine.training.retraining.runs import FirstRun, GroupTimers, Timer
 from pawsonalize.engine.training.retraining.schedule import read_schedule
@@ -40,8 +40,6 @@ from pawsonalize.settings import as_environment
 from pawsonalize.storage.work import Turns
 
 REPORT_COMMAND = (sys.executable, "-m", "pawsonalize.cli.report_outcomes")
-FAILED = 1
-"""Exit code of a process that reported itself what it could not refresh."""
 _JUDGING = "follow latest: asking the gate"
 _JUDGING_PAUSE_SECONDS = 10.0  # and how soon a process that died is followed by another
 _TRAININGS_AT_ONCE = 2  # the recommender's and the reranker's, side by side

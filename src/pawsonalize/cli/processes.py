@@ -6,13 +6,17 @@ import signal
 import socket
 import sys
 from functools import partial
+from typing import TYPE_CHECKING
 
 import typer
 
 from pawsonalize import clock
 from pawsonalize.domain.errors import PawsonalizeError
-from pawsonalize.domain.times import DAY
+from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pawsonalize.app.adapters import Adapters
 
 _LOST = 75
 
@@ -24,7 +28,6 @@ def train_version(name: str, token: int) -> None:
     """
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.fleet import take_part
-    from pawsonalize.app.tenants import count_training
     from pawsonalize.engine.training.processes import training_lease
 
     with (
@@ -40,6 +43,19 @@ def train_version(name: str, token: int) -> None:
             count_training(adapters, name)
 
 
+def count_training(adapters: "Adapters", solution_version: str) -> None:
+    """Count the processor time of this process, which was a training's, and of its children."""
+    from pawsonalize.kinds.solutions import SolutionVersion
+    from pawsonalize.storage.events.group_usage import DayCounts, GroupDays
+
+    group = adapters.registry.group_of_named(SolutionVersion, solution_version)
+    used = os.times()
+    seconds = used.user + used.system + used.children_user + used.children_system
+    if group is not None:
+        counts = DayCounts(group, clock.now() // DAY, training_ms=round(seconds * SECOND))
+        GroupDays(adapters.database).add([counts])
+
+
 def refresh(token: int) -> None:
     """Take new events into the versions that campaigns serve, after all other work of the machine.
 
@@ -47,8 +63,7 @@ def refresh(token: int) -> None:
     """
     from pawsonalize.app.adapters import opened
     from pawsonalize.app.fleet import take_part
-    from pawsonalize.app.training import FAILED
-    from pawsonalize.engine.training.refresh import refresh_served
+    from pawsonalize.engine.training.refresh import FAILED, refresh_served
     from pawsonalize.kinds.leases import rest
     from pawsonalize.storage.contexts import fence_writes
 

@@ -30,6 +30,9 @@ from pawsonalize.storage.animals.animals import Availability
 from pawsonalize.storage.animals.catalogue import Catalogue
 from pawsonalize.storage.events.event_log import EventLog
 
+FAILED = 1
+"""Exit code of a process that reported itself what it could not refresh."""
+
 log = structlog.get_logger()
 
 
