@@ -99,6 +99,13 @@ def test_a_recommender_is_of_the_domain_of_its_group(wire: Wire, shop: str) -> N
         wire.personalize.create_recommender(
             name="x", datasetGroupArn=shop, recipeArn=f"{RECIPE}aws-ecomm-magic"
         )
+    with pytest.raises(errors.ResourceNotFoundException, match="Items"):
+        wire.personalize.create_recommender(
+            name="x",
+            datasetGroupArn=shop,
+            recipeArn=f"{RECIPE}aws-ecomm-recommended-for-you",
+            recommenderConfig={"trainingDataConfig": {"excludedDatasetColumns": {"ITEMS": ["X"]}}},
+        )
     listed = wire.personalize.list_recipes(domain="ECOMMERCE")["recipes"]
     assert len(listed) == 5
     described = wire.personalize.describe_recipe(recipeArn=listed[0]["recipeArn"])["recipe"]

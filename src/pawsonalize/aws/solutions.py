@@ -279,6 +279,8 @@ def _ranges(given: Mapping[str, Any]) -> dict[str, Range]:
     ]
     if not all("name" in one for one in listed):
         raise AwsError(INVALID_INPUT, "each range needs the name of its hyperparameter")
+    highest = {one["name"]: str(one.get("maxValue", 0)) for one in listed}
+    hyperparameters({name: highest[name] for name in highest.keys() & WITHOUT_EFFECT.keys()})
     return {
         one["name"]: Range(one.get("minValue", 0), one.get("maxValue", 0))
         for one in listed

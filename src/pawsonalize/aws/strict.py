@@ -22,16 +22,9 @@ from pawsonalize.kinds.solutions import SolutionVersion
 from pawsonalize.recipes import PERSONALIZED_RANKING, USER_PERSONALIZATION
 
 P = ParamSpec("P")
-_INTERACTION = ("USER_ID", "ITEM_ID", "TIMESTAMP", "EVENT_TYPE")
-_DOMAIN_FIELDS: Final[Mapping[str, Mapping[DatasetType, tuple[str, ...]]]] = {
-    "ECOMMERCE": {
-        DatasetType.INTERACTIONS: _INTERACTION,
-        DatasetType.ITEMS: ("ITEM_ID", "PRICE", "CATEGORY_L1"),
-    },
-    "VIDEO_ON_DEMAND": {
-        DatasetType.INTERACTIONS: _INTERACTION,
-        DatasetType.ITEMS: ("ITEM_ID", "GENRES", "CREATION_TIMESTAMP"),
-    },
+_ITEMS: Final[Mapping[str | None, tuple[str, ...]]] = {
+    "ECOMMERCE": ("PRICE", "CATEGORY_L1"),
+    "VIDEO_ON_DEMAND": ("GENRES", "CREATION_TIMESTAMP"),
 }
 _WITH_METADATA = (DatasetType.ITEMS, DatasetType.USERS)
 _MOST_TPS = 500  # requests per second of a campaign, by AWS's page of quotas
@@ -61,20 +54,14 @@ def rule(
 def check_ranks(_services: AwsServices, recipe: str) -> Iterator[str]:
     """GetPersonalizedRanking: the campaign's recipe is of type PERSONALIZED_RANKING."""
     if recipe != PERSONALIZED_RANKING:
-        yield (
-            f"GetPersonalizedRanking is not supported by the campaign's recipe {recipe}: the"
-            " solution must have a recipe of type PERSONALIZED_RANKING"
-        )
+        yield f"the campaign is of {recipe}: GetPersonalizedRanking needs PERSONALIZED_RANKING"
 
 
 @rule
 def check_recommends(_services: AwsServices, recipe: str, members: Members) -> Iterator[str]:
     """GetRecommendations: not of type PERSONALIZED_RANKING; USER_PERSONALIZATION needs a userId."""
     if recipe == PERSONALIZED_RANKING:
-        yield (
-            f"GetRecommendations is not supported by the campaign's recipe {recipe}: use"
-            " GetPersonalizedRanking"
-        )
+        yield f"the campaign is of {recipe}: use GetPersonalizedRanking"
     if recipe == USER_PERSONALIZATION and "userId" not in members:
         yield f"userId is missing: {recipe} requires it"
 
@@ -85,10 +72,7 @@ def check_deploys(_services: AwsServices, version: SolutionVersion) -> Iterator[
     name = recipe_arn(version.recipe, version.extras).rpartition("/")[2]
     recipe = AWS_RECIPES.get(name)
     if recipe is not None and recipe.kind == SEGMENTATION:
-        yield (
-            f"solutionVersionArn: {name} is of type {SEGMENTATION}, which only batch segment jobs"
-            " use"
-        )
+        yield f"solutionVersionArn: {name} is of type {SEGMENTATION}, for batch segment jobs"
 
 
 @rule
@@ -111,7 +95,8 @@ def check_properties(
     name = "eventList" if dataset is DatasetType.INTERACTIONS else "actionInteractions"
     for place, (one, event) in enumerate(zip(given[name], events, strict=True), 1):
         properties = msgspec.json.decode(event.properties or "{}")
-        there = {_plain(key) for key in (*given, *one, *properties)}
+        sent = {**given, **one, **properties}
+        there = {_plain(name) for name, value in sent.items() if value is not None}
         for column in required.keys() - there - _ALWAYS_THERE:
             yield (
                 f"{name}.{place}.member.properties: {required[column]} is missing, which the"
@@ -133,29 +118,19 @@ def check_columns(services: AwsServices, group: str, members: Members) -> Iterat
     known = () if schema is None else tuple(one.name for one in schema.fields)
     for name in chain.from_iterable(members["metadataColumns"].values()):
         if name.upper() not in known:
-            yield (
-                f"metadataColumns: the Items dataset of {group} has no column {name};"
-                f" it has {', '.join(known) or 'none'}"
-            )
+            yield f"metadataColumns: Items has no column {name}; it has {', '.join(known)}"
 
 
 @rule
 def check_schema(_services: AwsServices, text: str, domain: str | None) -> Iterator[str]:
     """CreateSchema: the fields that the domain requires; Items and Users have some metadata."""
-    found = new_schema("new", text)
-    schema = Schema.parse(text, found.dataset_type)
-    wanted = _DOMAIN_FIELDS[domain].get(schema.dataset, ()) if domain else ()
-    for name in wanted:
+    schema = Schema.parse(text, new_schema("new", text).dataset_type)
+    of_domain = {DatasetType.INTERACTIONS: ("EVENT_TYPE",), DatasetType.ITEMS: _ITEMS.get(domain)}
+    for name in (domain and of_domain.get(schema.dataset)) or ():
         if schema.field(name) is None:
-            yield (
-                f"the {schema.dataset} schema of the domain {domain} lacks the required field"
-                f" {name}"
-            )
+            yield f"the {schema.dataset} schema of {domain} lacks the required field {name}"
     if schema.dataset in _WITH_METADATA and len(schema.fields) < _FEWEST_FIELDS:
-        yield (
-            f"the {schema.dataset} schema has no metadata field: it needs one beside"
-            f" {schema.fields[0].name}"
-        )
+        yield f"the {schema.dataset} schema has no metadata field: it needs one"
 
 
 @rule
@@ -163,10 +138,7 @@ def check_domain(services: AwsServices, schema: DatasetSchema, group: str) -> It
     """CreateDataset and UpdateDataset: the schema is of the dataset group's domain."""
     wanted = services.registry.get(DatasetGroup, group).extras.get("domain")
     if (found := schema.extras.get("domain")) != wanted:
-        yield (
-            f"schemaArn: schema {schema.name} is of the domain {found or 'none'}, and the dataset"
-            f" group of {wanted or 'none'}"
-        )
+        yield f"schemaArn: the schema is of the domain {found}, and the dataset group of {wanted}"
 
 
 @rule

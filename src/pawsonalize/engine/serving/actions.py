@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.filters import Subject
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, SECOND
 from pawsonalize.engine.serving.context import Query, context_of
@@ -56,7 +55,7 @@ class ActionRecommending:
                 last[place] = max(last[place], sent_at)
         may = (expires > now) & (now - last >= rests)
         if query.filter is not None:
-            may &= actions.items(query.filter, ids, query, Subject.ACTION)
+            may &= actions.items(query.filter, ids, query)
         values = np.nan_to_num(columns.numbers("VALUE"), nan=1.0)
         order = np.argsort(-(probabilities * values), kind="stable")
         best = order[may[order]][: query.limit].tolist()

@@ -100,20 +100,18 @@ class FacetReader:
     @classmethod
     def of(cls, catalogue: Catalogue) -> "FacetReader":
         """A reader for the schemas as they are now."""
-        columns = categorical(catalogue.schema(DatasetType.INTERACTIONS))
-        names = {_plain(name): _CONTEXT + name for name in columns if name not in _OWN_COLUMNS}
-        own = (*PREFERRED, *HOUSEHOLD)
+        columns = (*categorical(catalogue.schema(DatasetType.INTERACTIONS)), "DEVICE")
         users = categorical(catalogue.schema(DatasetType.USERS))
-        names = {**names, "DEVICE": DEVICE}
-        of_events, of_users = f"{DatasetType.INTERACTIONS}.", f"{DatasetType.USERS}."
-        # Schemas lack what is hidden; what we read without a schema is left out here.
+        shows = catalogue.shows  # some columns are read without a schema
         return cls(
             {
-                plain: name
-                for plain, name in names.items()
-                if of_events + name.removeprefix(_CONTEXT) not in catalogue.hidden
+                _plain(name): _CONTEXT + name
+                for name in columns
+                if name not in _OWN_COLUMNS and shows(DatasetType.INTERACTIONS, name)
             },
-            frozenset(one for one in (*users, *own) if of_users + one not in catalogue.hidden),
+            frozenset(
+                name for name in (*users, *PREFERRED, *HOUSEHOLD) if shows(DatasetType.USERS, name)
+            ),
         )
 
     @classmethod

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pawsonalize.domain.errors import InvalidInput
-from pawsonalize.domain.events import Visitor
+from pawsonalize.domain.events import ACTIONS, Visitor
 from pawsonalize.domain.filters import (
     ANY_EVENT_TYPE,
     Action,
@@ -148,15 +148,9 @@ class Filtering:
     def __post_init__(self) -> None:
         self.metadata = MetadataReader(self.catalogue)
 
-    def items(
-        self,
-        applied: AppliedFilter,
-        item_ids: tuple[str, ...],
-        query: Query,
-        subject: Subject = Subject.ITEM,
-    ) -> Mask:
+    def items(self, applied: AppliedFilter, item_ids: tuple[str, ...], query: Query) -> Mask:
         """True for the model's items, or actions, that pass, shape (items,)."""
-        return self._passing(applied, self.metadata.columns(item_ids, query.now), query, subject)
+        return self._passing(applied, self.metadata.columns(item_ids, query.now), query)
 
     def listed(self, applied: AppliedFilter, item_ids: Iterable[str], query: Query) -> set[str]:
         """The ids that pass, inside or outside the model."""
@@ -190,17 +184,12 @@ class Filtering:
         passed = passing_rows(expression, rows, Facts(applied.values, interactions))
         return [ids[place] for place in np.flatnonzero(passed)]
 
-    def _passing(
-        self,
-        applied: AppliedFilter,
-        rows: AttributeColumns,
-        query: Query,
-        subject: Subject = Subject.ITEM,
-    ) -> Mask:
+    def _passing(self, applied: AppliedFilter, rows: AttributeColumns, query: Query) -> Mask:
         expression, visitor = applied.expression, query.visitor
         if expression is None:
             return np.ones(len(rows), np.bool_)
-        _check(expression, subject)
+        is_of_actions = self.log.dataset_group.endswith(ACTIONS)
+        _check(expression, Subject.ACTION if is_of_actions else Subject.ITEM)
         user: Attributes = {}
         if visitor.user_id is not None and expression.speaks_of(Source.CURRENT_USER):
             user = {"USER_ID": visitor.user_id, **query.attributes(self.catalogue)}

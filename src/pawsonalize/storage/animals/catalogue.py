@@ -48,13 +48,17 @@ class User:
 class Catalogue(GroupTables):
     """Items, users and schemas of one dataset group, and what was available in the default one."""
 
-    hidden: frozenset[str] = frozenset()
+    _hidden: frozenset[str] = frozenset()
 
     def without(self, columns: Iterable[str]) -> "Catalogue":
         """The same, but that nothing learns from these columns, such as `Items.GENRE`."""
         other = copy(self)
-        other.hidden = frozenset(columns)
+        other._hidden = frozenset(columns)
         return other
+
+    def shows(self, dataset: DatasetType, column: str) -> bool:
+        """True unless the column is left out."""
+        return f"{dataset}.{column}" not in self._hidden
 
     def put_items(self, batch: Sequence[Item]) -> None:
         """Insert or replace, in one transaction."""
@@ -132,10 +136,8 @@ class Catalogue(GroupTables):
         fields = self._scalar(select(schemas.c.fields).where(*of_dataset))
         if fields is None:
             return None
-        known = _DECODE_FIELDS(fields)
-        return Schema(
-            dataset, tuple(one for one in known if f"{dataset}.{one.name}" not in self.hidden)
-        )
+        known = (one for one in _DECODE_FIELDS(fields) if self.shows(dataset, one.name))
+        return Schema(dataset, tuple(known))
 
     def _put_all(self, table: Table, batch: Sequence[Item | User], *names: str) -> None:
         rows = [
