@@ -21,7 +21,6 @@ from pawsonalize.kinds.jobs import DatasetExportJob, IngestionMode
 from pawsonalize.storage.animals.catalogue import Item
 from pawsonalize.storage.events.event_log import EventLog
 
-_PAGE = 10_000  # events in memory at a time
 _OF_EVENTS = (DatasetType.INTERACTIONS, DatasetType.ACTION_INTERACTIONS)
 Row = Mapping[str, str | float | None]
 
@@ -71,14 +70,11 @@ def _rows(datasets: Datasets, dataset: Dataset, mode: IngestionMode) -> Iterator
 
 
 def _events(log: EventLog, group: str, mode: IngestionMode) -> Iterator[Event]:
-    after, head = 0, log.head()
-    while page := log.read(after, head, _PAGE):
-        for logged in page:
-            imported = logged.event.event_id.startswith(IMPORTED)
-            wanted = mode is IngestionMode.ALL or imported is (mode is IngestionMode.BULK)
-            if logged.event.dataset_group == group and wanted:
-                yield logged.event
-        after = page[-1].offset
+    for logged in log.read_all(0, log.head()):
+        imported = logged.event.event_id.startswith(IMPORTED)
+        wanted = mode is IngestionMode.ALL or imported is (mode is IngestionMode.BULK)
+        if logged.event.dataset_group == group and wanted:
+            yield logged.event
 
 
 def _interaction(event: Event) -> Row:

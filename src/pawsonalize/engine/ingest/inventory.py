@@ -103,15 +103,12 @@ class Inventory:
         known = self.animals.get_many(animal_ids)
         return {animal_id: animal.group_at(at).id for animal_id, animal in known.items()}
 
-    def all(self, status: statuses.AnimalStatus) -> Iterator[Animal]:
-        """Every animal of a status, by id."""
-        query = AnimalQuery(MAX_PAGE, status=status)
-        while True:
-            found, after = self.page(query)
-            yield from found
-            if after is None:
-                return
-            query = replace(query, after=after)
+    def all(self, status: statuses.AnimalStatus | None = None) -> Iterator[Animal]:
+        """Every animal of a status, or of any, by id."""
+        after: str | None = None
+        while page := self.animals.page(AnimalQuery(MAX_PAGE, after, status)):
+            yield from page
+            after = page[-1].animal_id
 
     def page(self, query: AnimalQuery) -> tuple[list[Animal], str | None]:
         """One page of animals by id, and the id after which the next begins; None on the last."""

@@ -31,7 +31,6 @@ from pawsonalize.storage.events.impressions import Impressions
 # Where an event's properties name the source, as the column of an interactions dataset does.
 SOURCE = "EVENT_ATTRIBUTION_SOURCE"
 MAX_METRICS = 10
-_PAGE = 10_000
 _HEADER = ("METRIC_NAME", "EVENT_TYPE", "VALUE", "MATH_FUNCTION", SOURCE, "TIMESTAMP")
 _EXPRESSION = re.compile(
     r"\s*(?:SAMPLECOUNT\s*\(|SUM\s*\(\s*(Interactions|Items)\s*\.\s*(\w+))\s*\)\s*",
@@ -89,16 +88,13 @@ class Measuring:
 
     def _events(self, attribution: MetricAttribution, after: int, through: int) -> Iterator[Event]:
         types = {metric.event_type for metric in attribution.metrics}
-        while page := self.log.read(after, through, _PAGE):
-            for logged in page:
-                event = logged.event
-                if (
-                    event.dataset_group == attribution.dataset_group
-                    and event.event_type in types
-                    and not event.event_id.startswith(IMPORTED)
-                ):
-                    yield event
-            after = page[-1].offset
+        for event in (logged.event for logged in self.log.read_all(after, through)):
+            if (
+                event.dataset_group == attribution.dataset_group
+                and event.event_type in types
+                and not event.event_id.startswith(IMPORTED)
+            ):
+                yield event
 
     def _source(self, event: Event) -> str | None:
         named = _properties(event).get(SOURCE)

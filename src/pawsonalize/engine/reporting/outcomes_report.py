@@ -1,14 +1,14 @@
 """`pawsonalize outcomes`: from the tables to what came of what was shown."""
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pawsonalize.domain.animals import Animal
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP, MAX_IMPRESSION_ITEMS
 from pawsonalize.domain.limits import check_between
 from pawsonalize.domain.times import DAY, iso, parse_moment
+from pawsonalize.engine.ingest.inventory import Inventory
 from pawsonalize.engine.reporting import report
 from pawsonalize.engine.reporting.outcomes import (
     WEIGHTS,
@@ -25,14 +25,13 @@ from pawsonalize.engine.reporting.outcomes import (
     unreported_outcomes,
 )
 from pawsonalize.evaluation.off_policy import off_policy_value
-from pawsonalize.storage.animals.animals import AnimalQuery, Animals
+from pawsonalize.storage.animals.animals import Animals
 from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.event_reads import Outcomes
 from pawsonalize.storage.events.impressions import RECOMMENDATION, Impression, Impressions
 
 DEFAULT_DAYS = 180
 WITHIN_DAYS = 30
-_PAGE = 500
 _ALL = "all"
 Key = Hashable  # _ALL, a policy, or ("version", its name)
 
@@ -96,19 +95,12 @@ class Season:
     @classmethod
     def read(cls, sources: OutcomeSources, order: OutcomesOrder) -> "Season":
         """Read every animal, and the events of the time."""
-        animals = list(_animals(sources.animals)) if sources.has_inventory else []
+        animals = list(Inventory(sources.animals).all()) if sources.has_inventory else []
         outcomes = reported_outcomes(sources.outcomes, order.since, order.until)
         outcomes += unreported_outcomes(animals, outcomes, order.since, order.until)
         return cls(
             outcomes, [wait for one in animals for wait in report.waits_of(one, order.until)]
         )
-
-
-def _animals(animals: Animals) -> Iterator[Animal]:
-    after: str | None = None
-    while page := animals.page(AnimalQuery(_PAGE, after)):
-        yield from page
-        after = page[-1].animal_id
 
 
 class _Tally:

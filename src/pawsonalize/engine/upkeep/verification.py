@@ -101,7 +101,7 @@ def _differences(
 ) -> Iterator[str]:
     held = {row.offset: row.event for row in archived}
     missing, changed = [], []
-    for row in _rows_of(log, after, through):
+    for row in log.read_all(after, through):
         event = held.pop(row.offset, None)
         if event is None:
             missing.append(row.offset)
@@ -123,12 +123,6 @@ def _differences(
             yield f"{problem}: {len(offsets)}, the first at offset {offsets[0]}"
 
 
-def _rows_of(log: EventLog, after: int, through: int) -> Iterator[LoggedEvent]:
-    while page := log.read(after, through, _PAGE):
-        yield from page
-        after = page[-1].offset
-
-
 def unknown_objects(ledger: ArchiveLedger, objects: ObjectStore) -> list[str]:
     """The objects of events that the ledger has no word of."""
     apart = (is_erasure, *added("archive_keys"))
@@ -136,9 +130,6 @@ def unknown_objects(ledger: ArchiveLedger, objects: ObjectStore) -> list[str]:
     # Read after the listing: an object is planned before it is written.
     known = {segment.key for segment in ledger.segments()} | set(ledger.leftovers())
     return [key for key in listed if key not in known]
-
-
-_PAGE = 10_000
 
 
 def mend(log: EventLog, archive: ErasedArchive) -> list[str]:
@@ -156,7 +147,7 @@ def mend(log: EventLog, archive: ErasedArchive) -> list[str]:
             rows = {
                 # Equal but for how it came in, which the log does not have.
                 row.offset: readable[row.offset] if readable.get(row.offset) == row else row
-                for row in _rows_of(log, segment.first - 1, segment.last)
+                for row in log.read_all(segment.first - 1, segment.last)
             }
             rows |= {  # those are in the archive alone
                 offset: row

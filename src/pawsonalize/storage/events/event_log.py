@@ -28,6 +28,7 @@ from pawsonalize.storage.events.training_files import TRAINING_ROWS
 from pawsonalize.storage.statements import insert_new
 from pawsonalize.storage.tables import events, sessions
 
+_PART = 10_000
 _ERASED_BATCH = 10_000  # between two of them, others may write
 
 
@@ -168,6 +169,12 @@ class EventLog(Histories):
         wanted = select(events).where(events.c.offset > after, events.c.offset <= through)
         rows = self._rows(wanted.order_by(events.c.offset).limit(limit))
         return [read_event_row(row) for row in rows]
+
+    def read_all(self, after: int, through: int) -> Iterator[LoggedEvent]:
+        """The same in parts, so that few of them are in memory and no transaction lasts."""
+        while part := self.read(after, through, _PART):
+            yield from part
+            after = part[-1].offset
 
     def outcomes(self, after: int, limit: int) -> list[LoggedEvent]:
         """Events with `after < offset` that have a recommendation id, in the order of offsets."""
