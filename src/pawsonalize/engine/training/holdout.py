@@ -265,9 +265,10 @@ def ranked_lists(holdout: Holdout, model: Model, lists: Lists) -> Ranker:
     ids = holdout.training.item_ids
 
     def scores(question: int) -> NDArray[np.floating]:
-        listed = lists[question]
-        given = model.score(holdout.contexts[question], [ids[item] for item in listed.tolist()])
-        return _only(listed, given, len(ids))
+        listed, ranked = lists[question], np.full(len(ids), -np.inf)
+        names = [ids[item] for item in listed.tolist()]
+        ranked[listed] = model.score(holdout.contexts[question], names)
+        return ranked
 
     return scores
 
@@ -276,17 +277,11 @@ def within_lists(ranker: Ranker, lists: Lists) -> Ranker:
     """The ranker's scores of the listed items; -inf for all others."""
 
     def scores(question: int) -> NDArray[np.floating]:
-        given = ranker(question)
-        return _only(lists[question], given[lists[question]], len(given))
+        listed, given = lists[question], ranker(question)
+        ranked = np.full(len(given), -np.inf)
+        ranked[listed] = given[listed]
+        return ranked
 
-    return scores
-
-
-def _only(
-    listed: NDArray[np.int64], given: NDArray[np.floating], n_items: int
-) -> NDArray[np.float64]:
-    scores = np.full(n_items, -np.inf)
-    scores[listed] = given
     return scores
 
 

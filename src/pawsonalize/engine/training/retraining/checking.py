@@ -96,8 +96,6 @@ _MANY = 0.2  # of the events: a few such items are in every catalogue
 
 def description(data: TrainingData, _settings: CheckSettings) -> Iterator[Finding]:
     """Most events are about items with attributes, by which related new items are recommended."""
-    if len(data) == 0:
-        return
     bare = data.attributes.codes.max(axis=1, initial=-1) < 0
     share = float(bare[data.item].mean())
     if share > _MANY:
@@ -113,8 +111,6 @@ def description(data: TrainingData, _settings: CheckSettings) -> Iterator[Findin
 
 def dominance(data: TrainingData, settings: CheckSettings) -> Iterator[Finding]:
     """No single visitor and no single item makes up most of the events."""
-    if len(data) == 0:
-        return
     user = np.bincount(data.user).max() / len(data)
     if user > settings.max_user_share:
         yield Finding(
@@ -231,7 +227,8 @@ def check_data(
     data: TrainingData, settings: CheckSettings = _DEFAULT, later: int = 0
 ) -> list[Finding]:
     """All that is wrong with the data, blocking findings first; `later` events were left out."""
-    found = chain(ahead(data, later), *(check(data, settings) for check in _CHECKS))
+    checks = _CHECKS if len(data) else (volume,)
+    found = chain(ahead(data, later), *(check(data, settings) for check in checks))
     return sorted(found, key=lambda finding: finding.severity is not Severity.BLOCKING)
 
 
