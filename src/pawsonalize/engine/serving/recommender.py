@@ -25,7 +25,6 @@ from pawsonalize.recipes.catalogue import recipe_named
 from pawsonalize.recipes.contract import Context, ContextEvent, Model, counted_model
 from pawsonalize.recipes.counts.rows import largest
 from pawsonalize.recipes.data import Scores
-from pawsonalize.storage.events.event_log import EventLog
 from pawsonalize.storage.events.impressions import RANKING, RECOMMENDATION
 
 MAX_RESULTS = 500
@@ -101,11 +100,6 @@ class Runtime:
     availability: AvailabilityWatch | None = None
     _: KW_ONLY
     strict: bool = False
-
-    @property
-    def log(self) -> EventLog:
-        """The events of the dataset group."""
-        return self.filtering.log
 
     @property
     def served(self) -> Served:
@@ -281,7 +275,8 @@ class Runtime:
         about: str | None = None,
         availability: NDArray[np.int64] | None = None,
     ) -> Context:
-        context = query_context(self.log, served.reader, query, self.filtering.catalogue)
+        rows = self.filtering
+        context = query_context(rows.log, served.reader, query, rows.catalogue)
         if about is not None:
             seen = ContextEvent(about, DEFAULT_EVENT_TYPE, query.at)
             context = replace(context, events=(seen, *context.events))

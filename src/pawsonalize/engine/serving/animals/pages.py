@@ -11,9 +11,8 @@ from pawsonalize.domain.times import MINUTE
 from pawsonalize.storage.events.histories import Deed
 from pawsonalize.storage.events.impressions import ANIMALS, Impression
 
-INQUIRIES = frozenset(
-    {events.INQUIRY, events.APPLICATION, events.ADOPTION}
-)  # the deeds that are more than a look
+# The deeds that are more than a look.
+INQUIRIES = frozenset({events.INQUIRY, events.APPLICATION, events.ADOPTION})
 EXPLORED = 0.5  # A place of a lower propensity was filled by chance alone
 _AGAIN = 10  # openings of one animal that a person in love may come to
 _CURIOUS, _SHARE = 20, 0.5  # so many animals anybody may open, and beyond that half of those shown

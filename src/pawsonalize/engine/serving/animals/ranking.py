@@ -196,7 +196,10 @@ class Individuals:
         """
         available = self.available.of(query.at, query.now)
         # All that reads tables comes before the lock: other queries would wait for the tables.
-        passed, disliked = None, disliked_animals(self.runtime.log, query.visitor, groups.context)
+        passed, disliked = (
+            None,
+            disliked_animals(self.runtime.filtering.log, query.visitor, groups.context),
+        )
         if query.filter is not None:
             with available.lock:
                 names = available.codes["group"].names
@@ -280,7 +283,7 @@ class Individuals:
     ) -> list[AnimalPlace]:
         known = self.animals.get_many([one for place, _ in standings for one in place.animal_ids])
         rules, days = query.eligibility, self.settings.newcomer_days
-        deeds = deeds_by_animal(self.runtime.log, query.visitor, query.at)
+        deeds = deeds_by_animal(self.runtime.filtering.log, query.visitor, query.at)
         explained = []
         for place, (lifts, shown, far) in standings:
             here = [known[one] for one in place.animal_ids if one in known]
