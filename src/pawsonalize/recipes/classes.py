@@ -70,20 +70,12 @@ class LatentClasses:
 
     def expected(self, context: Context) -> Floats:
         """Shares of values expected next (values,); within a species a trait's sum to 1."""
-        logs = self.size + self.traits[:, self._seen(context)].sum(axis=1)
-        logs += self.answers[
-            :, [self.facets[one] for one in context.facets if one in self.facets]
-        ].sum(axis=1)
+        looks = (value for event in context.events for value in values_of(event.item))
+        seen = [self.values[value] for value in looks if value in self.values]
+        given = [self.facets[one] for one in context.facets if one in self.facets]
+        logs = self.size + self.traits[:, seen].sum(axis=1)
+        logs += self.answers[:, given].sum(axis=1)
         return _expected(np.exp(logs - logs.max()), self._weight, self._weighted)
-
-    def _seen(self, context: Context) -> list[int]:
-        values = self.values
-        return [
-            values[value]
-            for event in context.events
-            for value in values_of(event.item)
-            if value in values
-        ]
 
     def arrays(self) -> dict[str, Array]:
         """The classes as plain arrays, named `classes.…`."""

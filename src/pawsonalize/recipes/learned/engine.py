@@ -14,7 +14,6 @@ from pawsonalize.recipes.contract import Context
 from pawsonalize.recipes.counts.counting import EventCounts
 from pawsonalize.recipes.counts.rows import SparseRows
 from pawsonalize.recipes.data import Array, Arrays, TrainingData
-from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.features import Wanted, describe, feature_names, propose
 from pawsonalize.recipes.learned.ranker import Linear, Ranker, Trees, fit_ranker
@@ -38,30 +37,6 @@ _NUMBERS = ("weight", "heat", "recall")
 _FORMS = re.compile("_(scaled|rank|lift|log|gap|count)$")
 _ATTRIBUTES = ("species", "breed", "size", "age")
 _CONSTANT = ("history", "idle", "slow_top", "factor_top", "newest_popularity")
-
-
-def unpack(
-    arrays: Arrays, numbers: Mapping[str, Any], mixture: Mixture, design: Design
-) -> tuple[Tables, Ranker]:
-    """Rebuild; CorruptArtefact when arrays and numbers do not fit together."""
-    own = {k.removeprefix(_PRE): array for k, array in arrays.items() if k.startswith(_PRE)}
-    n = len(mixture.index.ids)
-    columns = artefact.unpack_strings("columns", own)
-    codes = artefact.take(own, "codes", np.int32, (n, len(columns)))
-    recent = _finite(own, "recent", np.float32, (None, n))
-    source = _finite(own, "source", np.float32, (n, None))
-    total, likeness = artefact.take_weights(own, "popularity", (n,)), likeness_of(codes, columns)
-    tables = Tables(
-        design=design,
-        forward=SparseRows.from_arrays("forward", own, n, n),
-        backward=SparseRows.from_arrays("backward", own, n, n),
-        postings=_postings(own, n),
-        trend=Trend(total, recent[:, np.newaxis], np.zeros(len(recent[:1]))),
-        likeness=likeness,
-        factors=Factors.of(source, _targets(own, source.shape)),
-        mixture=mixture,
-    )
-    return tables, _ranker(own, numbers, feature_names(tables))
 
 
 def _targets(own: Arrays, shape: tuple[int, ...]) -> Array:
@@ -197,7 +172,7 @@ class Learned:
         before, summary = self.tables, log.summary
         visits = EventCounts(sample, summary.clock).visit_log(before.design.weights)
         counts = StepCounts.of(log, slice_edges(summary), before.design)
-        factors = _renumbered(before.factors, before.index, mixture.index)
+        factors = before.factors.of_rows(before.index.rows(mixture.index.ids))
         likeness = likeness_of(*build_likeness(summary.data.attributes))
         _, tables = derive(visits, counts, factors, mixture, likeness, before.design)
         return Learned.of(tables, self.ranker)
@@ -277,8 +252,25 @@ class Learned:
     def load(
         cls, arrays: Arrays, numbers: Mapping[str, Any], mixture: Mixture, design: Design
     ) -> "Learned":
-        """Rebuild; CorruptArtefact when the parts do not fit."""
-        return cls.of(*unpack(arrays, numbers, mixture, design))
+        """Rebuild; CorruptArtefact when arrays and numbers do not fit together."""
+        own = {k.removeprefix(_PRE): array for k, array in arrays.items() if k.startswith(_PRE)}
+        n = len(mixture.index.ids)
+        columns = artefact.unpack_strings("columns", own)
+        codes = artefact.take(own, "codes", np.int32, (n, len(columns)))
+        recent = _finite(own, "recent", np.float32, (None, n))
+        source = _finite(own, "source", np.float32, (n, None))
+        total = artefact.take_weights(own, "popularity", (n,))
+        tables = Tables(
+            design=design,
+            forward=SparseRows.from_arrays("forward", own, n, n),
+            backward=SparseRows.from_arrays("backward", own, n, n),
+            postings=_postings(own, n),
+            trend=Trend(total, recent[:, np.newaxis], np.zeros(len(recent[:1]))),
+            likeness=likeness_of(codes, columns),
+            factors=Factors.of(source, _targets(own, source.shape)),
+            mixture=mixture,
+        )
+        return cls.of(tables, _ranker(own, numbers, feature_names(tables)))
 
 
 def part_of(feature: str) -> str:
@@ -291,12 +283,3 @@ def part_of(feature: str) -> str:
     if first in ("like", "affinity") and attribute in _ATTRIBUTES:
         return attribute
     return _PARTS.get(name) or _PARTS[first]
-
-
-def _renumbered(factors: Factors, before: ItemIndex, after: ItemIndex) -> Factors:
-    rows = before.rows(after.ids)
-    nothing = np.zeros((1, factors.source.shape[1]), np.float32)
-    return Factors.of(
-        np.concatenate([factors.source, nothing])[rows],
-        np.concatenate([factors.target, nothing])[rows],
-    )

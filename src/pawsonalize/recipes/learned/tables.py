@@ -10,7 +10,7 @@ from pawsonalize.recipes.counts.counting import EventCounts, LogSummary
 from pawsonalize.recipes.counts.popularity import AvailabilityFactor, AvailabilityHistory
 from pawsonalize.recipes.counts.rows import Counts, SparseRows, keep_largest, tidy
 from pawsonalize.recipes.counts.weights import LogClock, VisitLog
-from pawsonalize.recipes.data import Array, TrainingData
+from pawsonalize.recipes.data import Array, Ints, TrainingData
 from pawsonalize.recipes.items import ItemIndex
 from pawsonalize.recipes.learned.design import Design
 from pawsonalize.recipes.learned.similarity import (
@@ -42,6 +42,12 @@ class Factors:
         """With the first of the factors of `target` (items, rank), the largest first."""
         target = np.ascontiguousarray(target, np.float32)
         return cls(source, target, np.ascontiguousarray(target[:, :_FIRST].T))
+
+    def of_rows(self, rows: Ints) -> "Factors":
+        """Those of items that are numbered anew; the row behind the last is of a new item."""
+        nothing = np.zeros((1, self.source.shape[1]), np.float32)
+        both = (self.source, self.target)
+        return Factors.of(*(np.concatenate([one, nothing])[rows] for one in both))
 
 
 def factorise(counts: Counts, design: Design) -> Factors:
