@@ -70,8 +70,8 @@ class LatentClasses:
 
     def expected(self, context: Context) -> Floats:
         """Shares of values expected next (values,); within a species a trait's sum to 1."""
-        looks = (value for event in context.events for value in values_of(event.item))
-        seen = [self.values[value] for value in looks if value in self.values]
+        viewed = (value for event in context.events for value in values_of(event.item))
+        seen = [self.values[value] for value in viewed if value in self.values]
         given = [self.facets[one] for one in context.facets if one in self.facets]
         logs = self.size + self.traits[:, seen].sum(axis=1)
         logs += self.answers[:, given].sum(axis=1)

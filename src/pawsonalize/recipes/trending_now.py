@@ -111,10 +111,6 @@ class VisitCounts:
         np.add.at(counts, (np.minimum(len(found) - 1 - place, AGES - 1), item), count)
         return cls(numbers, counts)
 
-    def decayed_counts(self) -> Floats:
-        """Events per item, each half-life counting half the next, shape (items,)."""
-        return np.asarray(np.exp2(-np.arange(AGES)) @ self.counts, np.float64)
-
     def arrays(self) -> dict[str, Array]:
         """The counts as plain arrays."""
         return {"visits.numbers": self.numbers, "visits": self.counts}
@@ -215,8 +211,9 @@ class TrendingNowModel(IndexedModel):
 
     @cached_property
     def popularity(self) -> Popularity:
-        """The shares of all visits, which are not stored."""
-        return Popularity.of(self.visits.decayed_counts(), self.index, _POPULARITY_SMOOTHING)
+        """The shares of all visits, each half-life counting half the next; they are not stored."""
+        visits = np.asarray(np.exp2(-np.arange(AGES)) @ self.visits.counts, np.float64)
+        return Popularity.of(visits, self.index, _POPULARITY_SMOOTHING)
 
     def score_catalogue(self, context: Context) -> Singles:
         """Trend score and popularity of every item, as shares that sum to 1."""

@@ -165,23 +165,19 @@ class AvailabilityFactor:
         """True if more animals than usual mean more choices."""
         return bool(self.usual.any())
 
-    def factor(self, now: NDArray[np.integer], smoothing: float | None = None) -> Singles:
-        """Factor by which the usual chances of an item are multiplied, shape of `now`."""
-        if not self.is_known:
-            return np.asarray(now > 0, np.float32)
-        doubt = np.float32(smoothing or self.smoothing)
-        return np.asarray(now / (self.usual + doubt), np.float32)
-
     def apply(self, parts: Singles, now: NDArray[np.integer], *, has_history: bool = True) -> None:
         """Weigh proposals in place by availability; each table keeps the sum of what is there."""
         inside = parts[:, : len(now)]
-        smoothing = self.smoothing if has_history else UNKNOWN_VISITOR_SMOOTHING
-        factor = self.factor(now, smoothing)
+        # How many times the usual number of animals there are now; of other items nobody knows.
+        doubt = np.float32(self.smoothing if has_history else UNKNOWN_VISITOR_SMOOTHING)
+        factor, outside = np.asarray(now > 0, np.float32), np.float32(1)
+        if self.is_known:
+            factor, outside = np.asarray(now / (self.usual + doubt), np.float32), 1 / doubt
         before = inside.sum(axis=1)
         # Own history: there or not, however many there are.
         inside[0] *= now > 0
         inside[1:] *= factor
-        parts[:, len(now) :] *= 1 / np.float32(smoothing) if self.is_known else 1
+        parts[:, len(now) :] *= outside
         # The least keeps 0 / 0 from being NaN, where nothing of a table is available.
         after = np.maximum(inside.sum(axis=1), np.float32(1e-30))
         parts[1:] *= (before / after)[1:, np.newaxis]
