@@ -41,6 +41,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+# By keywords alone, so that a door may add parts of its own after those with defaults.
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
     """The engine's parts that the doors translate for."""

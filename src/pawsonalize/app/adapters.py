@@ -84,10 +84,6 @@ class Adapters:
     audit: AuditLog
     """Log of changes, with those who made them."""
     deliveries: Deliveries
-    outbox: Outbox
-    """The outbox for the notifiers that a wing offers."""
-    problems: Problems
-    """The problems that last, of which people are notified."""
     artefacts: ArtefactStore
     objects: ObjectStore
     trainings: TrainingProcesses
@@ -231,6 +227,17 @@ class Adapters:
         return Runs(self.work, record, partial(find_retrained, self.registry))
 
     @property
+    def problems(self) -> Problems:
+        """The problems that last, of which people are notified."""
+        notice_after = round(self.settings.problem_notice_seconds * SECOND)
+        return Problems(ProblemTable(self.database), self.outbox, notice_after)
+
+    @property
+    def outbox(self) -> Outbox:
+        """The outbox for the notifiers that a wing offers, which take long to import."""
+        return Outbox(self.deliveries, offered("notifiers", self.settings) or ())
+
+    @property
     def intake(self) -> "Intake":
         """The count of accepted and refused events; many refusals are a problem."""
         from pawsonalize.engine.ingest.refusals import Intake
@@ -298,6 +305,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     registry = Registry(Resources(database), settings.max_dataset_groups)
     ensure_defaults(registry, settings.recipe, clock.now())
     artefacts = databases.open_artefacts(settings, database)
+    # On one machine a lock tells who died; between machines only beats that stop do.
     seconds = LOCAL_LEASE_SECONDS if database.is_local else GONE_SECONDS
     host = "" if database.is_local else None
     work = WorkTable(database)
@@ -306,9 +314,6 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
     log = EventLog(database, event_types=event_types, keeps_raw=settings.archive_raw)
     catalogue = Catalogue(database)
     remote = offered("remote_engine", settings, registry, log, catalogue, leases)
-    deliveries = Deliveries(work)
-    outbox = Outbox(deliveries, offered("notifiers", settings) or ())
-    notice_after = round(settings.problem_notice_seconds * SECOND)
     return Adapters(
         settings=settings,
         database=database,
@@ -324,9 +329,7 @@ def _open(settings: Settings, must_exist: bool, on_lost: Callable[[str], object]
         erasures=ErasureTable(database),
         erased=ErasedLookup(database),
         audit=AuditLog(database),
-        deliveries=deliveries,
-        outbox=outbox,
-        problems=Problems(ProblemTable(database), outbox, notice_after),
+        deliveries=Deliveries(work),
         artefacts=artefacts,
         objects=objects,
         trainings=TrainingProcesses(

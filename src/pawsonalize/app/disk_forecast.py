@@ -5,17 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pawsonalize.app import checks
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.checks import (
-    EVERYWHERE,
-    IN_DOCTOR,
-    Check,
-    CheckedService,
-    CheckPlace,
-    Diagnosis,
-    attention,
-    fine,
-)
 from pawsonalize.domain.times import DAY
 from pawsonalize.engine.upkeep.archived_rows import ObjectName
 from pawsonalize.kinds.resource import Status, first_recommendation_id
@@ -159,23 +150,23 @@ def _size(path: Path) -> int:
     return sum(one.stat().st_size for one in path.iterdir()) if path.is_dir() else 0
 
 
-def disk(settings: Settings) -> Iterator[Diagnosis]:
+def disk(settings: Settings) -> Iterator[checks.Diagnosis]:
     """Report the free space of the disk that has the data."""
     folder = settings.data_dir.absolute()
     # Before there is a data folder, the nearest one above it has the disk.
     usage = shutil.disk_usage(next(one for one in (folder, *folder.parents) if one.exists()))
     free = f"{usage.free / _MEGABYTE:,.0f} MB of {usage.total / _MEGABYTE:,.0f} MB are free"
     if usage.free < _LITTLE_SPACE:
-        yield attention(free, "free some space: when it is full, events are refused")
+        yield checks.attention(free, "free some space: when it is full, events are refused")
     else:
-        yield fine(free)
+        yield checks.fine(free)
 
 
-def disk_forecast(service: CheckedService) -> Iterator[Diagnosis]:
+def disk_forecast(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     """Forecast for how many days there is room, by what a day adds."""
     found = forecast(service.adapters, service.now)
     if found is None:
-        yield fine("known when events of more than a day are archived")
+        yield checks.fine("known when events of more than a day are archived")
         return
     parts = ", ".join(f"{one.kind} {one.per_day / _MEGABYTE:,.1f}" for one in found.growths)
     days = "more than ten years" if found.days_left is None else f"{found.days_left:,} days"
@@ -183,30 +174,35 @@ def disk_forecast(service: CheckedService) -> Iterator[Diagnosis]:
     text = f"a day adds {per_day}; what is free is enough for {days}"
     if found.days_left is not None and found.days_left < _FEW_DAYS:
         move = "keep less, see docs/how-to/keep-the-disk-small.md, or give the disk more space"
-        yield attention(text, move)
+        yield checks.attention(text, move)
     else:
-        yield fine(text)
+        yield checks.fine(text)
 
 
-def database_file(service: CheckedService) -> Iterator[Diagnosis]:
+def database_file(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     """Report the free part of a SQLite file, and a file that cannot give it back."""
     size = FileSize.of(service.adapters.database)
     if size is None:
         return
     text = f"{size.total / _MEGABYTE:,.1f} MB, of which {size.free / _MEGABYTE:,.1f} MB are free"
     if size.shrinks:
-        yield fine(text)
+        yield checks.fine(text)
         return
     text += "; it was made before files could give that back to the disk"
     move = "run `pawsonalize vacuum` once, at a quiet time"
     if size.free > max(_MUCH_FREE, size.total // 4):
-        yield attention(text, move)
+        yield checks.attention(text, move)
     else:
-        yield fine(text, move)
+        yield checks.fine(text, move)
 
 
 CHECKS = (
-    Check("disk", disk, EVERYWHERE, is_of_machine=True),
-    Check("disk forecast", disk_forecast, (CheckPlace.DOCTOR, CheckPlace.OVERVIEW), is_slow=True),
-    Check("database file", database_file, IN_DOCTOR, is_slow=True),
+    checks.Check("disk", disk, checks.EVERYWHERE, is_of_machine=True),
+    checks.Check(
+        "disk forecast",
+        disk_forecast,
+        (checks.CheckPlace.DOCTOR, checks.CheckPlace.OVERVIEW),
+        is_slow=True,
+    ),
+    checks.Check("database file", database_file, checks.IN_DOCTOR, is_slow=True),
 )

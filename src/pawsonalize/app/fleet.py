@@ -70,6 +70,7 @@ def taking_part(
         membership.table.all()
         log.warning("not in the list of servers", reason=error.message)
     stopping = threading.Event()
+    # A thread of its own, so that a server whose event loop is busy does not look dead.
     beating = threading.Thread(
         target=_beat, args=(membership, problems, servers, stopping), name="beats", daemon=True
     )

@@ -3,16 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from pawsonalize.app import checks
 from pawsonalize.app.adapters import Adapters
-from pawsonalize.app.checks import (
-    EVERYWHERE,
-    IN_DOCTOR,
-    Check,
-    CheckedService,
-    Diagnosis,
-    attention,
-    fine,
-)
 from pawsonalize.app.fleet import servers_of
 from pawsonalize.domain.errors import CorruptArtefact
 from pawsonalize.domain.roles import WORK
@@ -63,7 +55,7 @@ def models_in_use(
         yield ModelInUse(entry, name, version, counts)
 
 
-def campaigns(service: CheckedService) -> Iterator[Diagnosis]:
+def campaigns(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     """Name the version that each campaign serves, and the age of its counts."""
     found = entries(service.adapters.registry)
     for entry in found:
@@ -73,37 +65,37 @@ def campaigns(service: CheckedService) -> Iterator[Diagnosis]:
             continue
         update = campaign.latest_update
         if update is not None and update.status is Status.CREATE_FAILED:
-            yield attention(
+            yield checks.attention(
                 f"{update.solution_version} could not be served: {update.failure_reason}",
                 "train again with `pawsonalize train`",
                 about=name,
             )
-        yield fine(_serves(service, campaign, campaign.target_version), about=name)
+        yield checks.fine(_serves(service, campaign, campaign.target_version), about=name)
 
 
-def _in_training(service: CheckedService, entry: DirectoryEntry) -> Diagnosis | None:
+def _in_training(service: checks.CheckedService, entry: DirectoryEntry) -> checks.Diagnosis | None:
     """Name the retraining that trains a campaign's first model; None without one."""
     for record in service.adapters.runs.newest(1):
         if record.ended_at is None and any(one.campaign == entry.name for one in record.halves):
             text = f"no model is live yet: {record.run_id} trains one"
-            return fine(text, about=f"campaign {entry.name}")
+            return checks.fine(text, about=f"campaign {entry.name}")
     return None
 
 
-def _without_model(entry: DirectoryEntry, found: Sequence[DirectoryEntry]) -> Diagnosis:
+def _without_model(entry: DirectoryEntry, found: Sequence[DirectoryEntry]) -> checks.Diagnosis:
     name = f"campaign {entry.name}"
     if entry.name == RERANKER:
-        return fine(f"no model is live: that of {RECOMMENDER} ranks", about=name)
+        return checks.fine(f"no model is live: that of {RECOMMENDER} ranks", about=name)
     if entry.dataset_group != DATASET_GROUP:
         move = f"run `pawsonalize train --dataset-group {entry.dataset_group}`"
-        return attention("no model is live", move, about=name)
+        return checks.attention("no model is live", move, about=name)
     if serving := [one for one in found if one.serves]:
         named = list_names(f"{one.name} of dataset group {one.dataset_group}" for one in serving)
-        return fine(f"no model is live; these answer: {named}", about=name)
-    return attention("no model is live", "run `pawsonalize train`", about=name)
+        return checks.fine(f"no model is live; these answer: {named}", about=name)
+    return checks.attention("no model is live", "run `pawsonalize train`", about=name)
 
 
-def _serves(service: CheckedService, campaign: Campaign, version_name: str) -> str:
+def _serves(service: checks.CheckedService, campaign: Campaign, version_name: str) -> str:
     doing = "is about to serve" if campaign.pending else "serves"
     version = service.adapters.registry.find(SolutionVersion, version_name)
     if version is None:
@@ -115,31 +107,31 @@ def _serves(service: CheckedService, campaign: Campaign, version_name: str) -> s
     return text
 
 
-def last_retraining(service: CheckedService) -> Iterator[Diagnosis]:
+def last_retraining(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     """Report the end of the newest retraining."""
     for record in service.adapters.runs.newest(1):
         text = f"{record.run_id} is {record.status}"
         if record.outcome in _FAILED:
             move = f"look at it with `pawsonalize runs show {record.run_id}`"
-            yield attention(f"{text}: {record.reason}", move)
+            yield checks.attention(f"{text}: {record.reason}", move)
         else:
-            yield fine(text)
+            yield checks.fine(text)
 
 
-def trainings(service: CheckedService) -> Iterator[Diagnosis]:
+def trainings(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     """Find solutions whose newest training failed."""
     for solution in service.adapters.registry.all(Solution):
         newest = service.adapters.registry.page(SolutionVersion, 1, parent=solution.name)
         for version in newest:
             if version.status is Status.CREATE_FAILED:
-                yield attention(
+                yield checks.attention(
                     f"its newest training failed: {version.name}: {version.failure_reason}",
                     f"mend the reason, then run `pawsonalize train --solution {solution.name}`",
                     about=f"solution {solution.name}",
                 )
 
 
-def models(service: CheckedService) -> Iterator[Diagnosis]:
+def models(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     """Find served models whose files are damaged."""
     for one in models_in_use(service.adapters):
         if one.version is None or one.version.artefact is None:
@@ -147,7 +139,7 @@ def models(service: CheckedService) -> Iterator[Diagnosis]:
         try:
             service.adapters.artefacts.load(one.version.artefact)
         except CorruptArtefact as error:
-            yield attention(
+            yield checks.attention(
                 error.message,
                 "servers that have it loaded go on; bring the model back from a backup, run"
                 f" `pawsonalize campaigns rollback {one.entry.name}`, or train anew",
@@ -155,7 +147,7 @@ def models(service: CheckedService) -> Iterator[Diagnosis]:
             )
 
 
-def model_age(service: CheckedService) -> Iterator[Diagnosis]:
+def model_age(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     """Find served models that are old."""
     for one in models_in_use(service.adapters):
         days = 0 if one.version is None else (service.now - one.version.as_of) // DAY
@@ -164,16 +156,16 @@ def model_age(service: CheckedService) -> Iterator[Diagnosis]:
         move = "see `pawsonalize runs ls` for why none replaced it, or run `pawsonalize retrain`"
         if not service.settings.retrain_schedule.strip():
             move = "set retrain_schedule, or run `pawsonalize retrain`"
-        yield attention(
+        yield checks.attention(
             f"it was trained {days:,} days ago", move, about=f"model of {one.entry.name}"
         )
 
 
-def refresh(service: CheckedService) -> Iterator[Diagnosis]:
+def refresh(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     """Find counts that do not follow new events."""
     seconds = service.settings.refresh_seconds
     if not seconds:
-        yield fine("off: counts are as new as the training (refresh_seconds is 0)")
+        yield checks.fine("off: counts are as new as the training (refresh_seconds is 0)")
         return
     log = service.adapters.log
     head = log.head()
@@ -186,21 +178,21 @@ def refresh(service: CheckedService) -> Iterator[Diagnosis]:
         late = service.now - waiting[0].event.received_at
         if works and late > max(_BEHIND, _REFRESHES * seconds * SECOND):
             is_well = False
-            yield attention(
+            yield checks.attention(
                 f"the counts of {one.entry.name} lack {head - one.cut.log_offset:,} events, the"
                 f" first from {iso(waiting[0].event.received_at)}",
                 "look at the log of the server whose roles have `work`, and start it again",
             )
     if is_well:
-        yield fine(f"counts follow new events every {seconds:g} s")
+        yield checks.fine(f"counts follow new events every {seconds:g} s")
 
 
-def schedules(service: CheckedService) -> Iterator[Diagnosis]:
+def schedules(service: checks.CheckedService) -> Iterator[checks.Diagnosis]:
     """Find a retraining that was due and did not begin."""
     settings = service.settings
     schedule = read_schedule(settings.retrain_schedule, settings.retrain_time_zone)
     if schedule is None:
-        yield fine(
+        yield checks.fine(
             "no retraining is scheduled",
             "set retrain_schedule, or run `pawsonalize retrain` every day",
         )
@@ -209,31 +201,31 @@ def schedules(service: CheckedService) -> Iterator[Diagnosis]:
     due = schedule(service.now)
     workers = _workers(service)
     if due is None or service.now - due < _LATE or not workers:
-        yield fine(text)
+        yield checks.fine(text)
         return
     began = [one.started_at for one in service.adapters.runs.newest(1)]
     awake = min(one.started_at for one in workers) < due
     if awake and max(began, default=0) < due:
-        yield attention(
+        yield checks.attention(
             f"{text}, and what was due {iso(due)} did not begin",
             "see that retrain_here is true on a server whose roles have `work`, or run"
             " `pawsonalize retrain`",
         )
     else:
-        yield fine(text)
+        yield checks.fine(text)
 
 
-def _workers(service: CheckedService) -> list[ServerProcess]:
+def _workers(service: checks.CheckedService) -> list[ServerProcess]:
     """Return the listed servers that do background work; some may have died."""
     return [one for one in servers_of(service.adapters).table.all() if WORK in one.roles]
 
 
 CHECKS = (
-    Check("campaigns", campaigns, EVERYWHERE),
-    Check("models", models, IN_DOCTOR, is_slow=True),
-    Check("model age", model_age),
-    Check("refresh", refresh),
-    Check("trainings", trainings, EVERYWHERE),
-    Check("retraining", last_retraining),
-    Check("schedule", schedules),
+    checks.Check("campaigns", campaigns, checks.EVERYWHERE),
+    checks.Check("models", models, checks.IN_DOCTOR, is_slow=True),
+    checks.Check("model age", model_age),
+    checks.Check("refresh", refresh),
+    checks.Check("trainings", trainings, checks.EVERYWHERE),
+    checks.Check("retraining", last_retraining),
+    checks.Check("schedule", schedules),
 )

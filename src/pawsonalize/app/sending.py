@@ -19,8 +19,9 @@ from pawsonalize.wing import offered
 _BATCH = 50
 _STREAM_BATCH = 1_000  # one call to a broker has many users, and each of them once
 _PARTS_OF_A_SECOND = 5
-_TRIES = 8
+_TRIES = 8  # with the pauses between: three quarters of a minute
 _LONGEST_PAUSE = 10.0
+# What may pass by itself: the same batch is sent again.
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -99,7 +100,8 @@ class Sender:
         A stream that shall be made is there afterwards, even if there were no lines.
         """
         began = time.monotonic()
-        for batch in _batches(lines, self._batch):
+        records = (outgoing(line.strip()) for line in lines if line.strip())
+        while batch := list(islice(records, self._batch)):
             self._to.put(batch)
             self.sent.events += len(batch)
             yield self.sent.events
@@ -121,12 +123,6 @@ def _producer(url: str, create: bool) -> Producer:
             f"{url} is no service: name one, such as http://127.0.0.1:8080", field="to"
         )
     return found
-
-
-def _batches(lines: Iterable[bytes], size: int) -> Iterator[list[Outgoing]]:
-    records = (outgoing(line.strip()) for line in lines if line.strip())
-    while batch := list(islice(records, size)):
-        yield batch
 
 
 class _Service:

@@ -14,7 +14,7 @@ from pawsonalize.app.model_checks import models_in_use
 from pawsonalize.domain.times import iso
 from pawsonalize.storage.beats import BEAT_SECONDS
 
-_WAIT_SECONDS = 2 * BEAT_SECONDS
+_WAIT_SECONDS = 2 * BEAT_SECONDS  # each living server counts up at least once meanwhile
 _LOOK_SECONDS = 0.2
 
 

@@ -79,7 +79,10 @@ class UpkeepParts:
         self.erasing = erasing(adapters)
         self.deletions = deletions_of(adapters)
         self.jobs = background_jobs(adapters, filterings)
-        self.attributions = metric_attributions(adapters)
+        registry, seconds = adapters.registry, adapters.settings.attribution_seconds
+        measuring = Measuring(registry, adapters.log, adapters.catalogue, adapters.impressions)
+        outputs = outputs_of(adapters)
+        self.attributions = MetricAttributions(registry, measuring, outputs, seconds)
         self._stopping = threading.Event()
         self._tidying = ThreadPoolExecutor(1, thread_name_prefix="upkeep")
         workers = len(self.jobs.workers) + 1
@@ -163,13 +166,6 @@ def outputs_of(adapters: Adapters) -> Outputs:
     settings, confirm = adapters.settings, adapters.database.confirm_leases
     shared = settings.bucket_url("exports")
     return Outputs(settings.export_folders, settings.s3_folder, open_objects, shared, confirm)
-
-
-def metric_attributions(adapters: Adapters) -> MetricAttributions:
-    """Return the metric attributions."""
-    registry, seconds = adapters.registry, adapters.settings.attribution_seconds
-    measuring = Measuring(registry, adapters.log, adapters.catalogue, adapters.impressions)
-    return MetricAttributions(registry, measuring, outputs_of(adapters), seconds)
 
 
 def background_jobs(adapters: Adapters, filterings: Filterings | None = None) -> JobTable:

@@ -7,7 +7,7 @@ import msgspec
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.opening import on_data, opened, opened_or_made
+from pawsonalize.cli.opening import add_command, opened, opened_or_made
 from pawsonalize.cli.options import DataDir, Json, command_group
 from pawsonalize.cli.resources import rows_of
 from pawsonalize.cli.terminal import say
@@ -64,7 +64,7 @@ def create(
     rate: Annotated[
         str,
         typer.Option(
-            help="How often it may be used, such as 50/second.", show_default="by the settings"
+            help="Rate at which it may be used, such as 50/second.", show_default="by the settings"
         ),
     ] = "",
     expires_in_days: Annotated[
@@ -127,8 +127,7 @@ def rotate(
     _show_secret(new, secret, adapters.settings, json)
 
 
-@app.command("ls")
-@on_data(rows_of(_TABLE))
+@add_command(app, "ls", rows_of(_TABLE))
 def ls(adapters: "Adapters") -> list["AccessKey"]:
     """List the access keys, newest first, with when they were last used; never their secrets.
 
@@ -137,8 +136,7 @@ def ls(adapters: "Adapters") -> list["AccessKey"]:
     return list(adapters.access_keys.all())
 
 
-@app.command("rm")
-@on_data()
+@add_command(app, "rm")
 def rm(adapters: "Adapters", key: KeyId) -> None:
     """Take an access key back; running servers refuse it within a second.
 
@@ -167,10 +165,9 @@ def _print_actions(actions: list["AuditEntry"]) -> None:
         print(f"{iso(one.at)}  {one.who}  {one.what}  {one.target or '-'}  {one.outcome}")
 
 
-@audit_app.command("ls")
-@on_data(_print_actions)
+@add_command(audit_app, "ls", _print_actions)
 def list_actions(
-    adapters: "Adapters", limit: Annotated[int, typer.Option(min=1, help="How many.")] = 50
+    adapters: "Adapters", limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50
 ) -> list["AuditEntry"]:
     """List what was changed, newest first: when, by whom, to what.
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pawsonalize import clock
-from pawsonalize.cli.opening import on_data
+from pawsonalize.cli.opening import add_command
 from pawsonalize.cli.options import command_group
 from pawsonalize.cli.resources import print_fields
 from pawsonalize.cli.terminal import print_listing
@@ -33,8 +33,7 @@ def _print_animals(found: "Sequence[Animal]") -> None:
     print_listing(("id", "name", "group", "status", "since", "shelter"), rows)
 
 
-@app.command()
-@on_data(_print_animals)
+@add_command(app, "ls", _print_animals)
 def ls(
     adapters: "Adapters",
     status: Annotated[str | None, typer.Option(help="Only animals of this status.")] = None,
@@ -42,7 +41,7 @@ def ls(
     shelter: Annotated[str | None, typer.Option(help="Only animals of this shelter.")] = None,
     source: Annotated[str | None, typer.Option(help="Only animals of this source.")] = None,
     after: Annotated[str | None, typer.Option(help="Only animals with a greater id.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 50,
+    limit: Annotated[int, typer.Option(help="At most so many, 1 to 500.")] = 50,
 ) -> list["Animal"]:
     """List animals by id.
 
@@ -62,8 +61,7 @@ def ls(
     return adapters.inventory.page(query)[0]
 
 
-@app.command()
-@on_data(print_fields)
+@add_command(app, "show", print_fields)
 def show(adapters: "Adapters", animal_id: AnimalId) -> "Animal":
     """Show all that is known of an animal.
 
@@ -72,8 +70,7 @@ def show(adapters: "Adapters", animal_id: AnimalId) -> "Animal":
     return adapters.inventory.get(animal_id)
 
 
-@app.command()
-@on_data()
+@add_command(app, "set-status")
 def set_status(
     adapters: "Adapters",
     animal_id: AnimalId,
@@ -91,8 +88,7 @@ def set_status(
     print(f"{changed.animal_id} is {changed.status} since {iso(changed.status_at)}")
 
 
-@app.command()
-@on_data()
+@add_command(app, "rm")
 def rm(adapters: "Adapters", animal_id: AnimalId) -> None:
     """Forget an animal and its history; who was adopted has a status for that.
 
@@ -113,8 +109,7 @@ def _print_exposure(shares: "Sequence[ExposureShare]") -> None:
     print_listing(("by", "", "animals", "shown", "of stock", "of exposure", "ratio"), rows)
 
 
-@app.command()
-@on_data(_print_exposure)
+@add_command(app, "exposure", _print_exposure)
 def exposure(adapters: "Adapters") -> "list[ExposureShare]":
     """Report whether exposure is shared as the stock is, by species, age, size, colour and wait.
 

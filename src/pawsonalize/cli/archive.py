@@ -8,7 +8,7 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.app.new_files import check_folder_of
-from pawsonalize.cli.opening import dataset_group_of, on_data, opened, opened_or_made
+from pawsonalize.cli.opening import add_command, dataset_group_of, opened, opened_or_made
 from pawsonalize.cli.options import DataDir, DatasetGroupName, command_group
 from pawsonalize.cli.terminal import progress
 from pawsonalize.domain.errors import InvalidInput
@@ -38,8 +38,7 @@ def _print_segments(segments: "Sequence[Segment]") -> None:
     print(f"{len(segments):,} objects, {sum(segment.rows for segment in segments):,} rows")
 
 
-@app.command("ls")
-@on_data(_print_segments)
+@add_command(app, "ls", _print_segments)
 def ls(adapters: "Adapters") -> "Sequence[Segment]":
     """List the archive's objects and the log offsets they hold.
 
@@ -48,8 +47,7 @@ def ls(adapters: "Adapters") -> "Sequence[Segment]":
     return adapters.ledger.segments()
 
 
-@app.command("run")
-@on_data()
+@add_command(app, "run")
 def run(adapters: "Adapters") -> None:
     """Archive now what the log holds, and dead letters; a running server does so by itself.
 
@@ -71,8 +69,7 @@ def _print_verification(found: "Verification") -> None:
     print(text)
 
 
-@app.command("verify")
-@on_data(_print_verification, failed=lambda found: found.findings)
+@add_command(app, "verify", _print_verification, failed=lambda found: found.findings)
 def verify(adapters: "Adapters") -> "Verification":
     """Compare every object with the ledger and the log; exit code 1 if anything differs.
 
@@ -84,8 +81,7 @@ def verify(adapters: "Adapters") -> "Verification":
         return verify_archive(adapters.log, adapters.ledger, adapters.objects, bar)
 
 
-@app.command("compact")
-@on_data()
+@add_command(app, "compact")
 def compact(adapters: "Adapters") -> None:
     """Join now the objects of days that are over; a running server does so by itself.
 
@@ -98,8 +94,7 @@ def compact(adapters: "Adapters") -> None:
     print(f"{joined:,} objects went into larger ones")
 
 
-@app.command("mend")
-@on_data()
+@add_command(app, "mend")
 def mend(adapters: "Adapters") -> None:
     """Write objects again that are missing or damaged, if the events table still has their events.
 
@@ -205,15 +200,15 @@ def _name_losses(damaged: Sequence[str], gaps: Sequence[tuple[int, int]] = ()) -
         raise typer.Exit(1)
 
 
-@app.command("export")
+@add_command(app, "export")
 def export(
+    adapters: "Adapters",
     parquet: Annotated[Path, typer.Option(help="A folder that gets a Parquet file for each day.")],
     since: Since = None,
     until: Until = None,
     dataset_group: Annotated[
         str | None, typer.Option(help="Only this dataset group.", show_default="all")
     ] = None,
-    data_dir: DataDir = None,
 ) -> None:
     """Export the archive as Parquet, one file for each day in which events came in.
 
@@ -223,7 +218,7 @@ def export(
 
     check_folder_of(parquet)
     period = _period(since, until)
-    with opened(data_dir) as adapters, progress("exporting") as bar:
+    with progress("exporting") as bar:
         group = dataset_group and dataset_group_of(adapters, dataset_group)
         reader = ArchiveReader(adapters.erased_archive, period)
         done = ArchiveExport(reader, parquet, group, bar).write()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pawsonalize.cli.opening import dataset_group_of, on_data, opened
+from pawsonalize.cli.opening import add_command, dataset_group_of, opened
 from pawsonalize.cli.options import DataDir, DatasetGroupName, Json, command_group
 from pawsonalize.cli.terminal import print_result
 from pawsonalize.domain.errors import InvalidInput, NotFound
@@ -58,10 +58,9 @@ def _print_list(found: "Sequence[Erasure]") -> None:
         print(f"{one.erasure_id}  {one.status}  {iso(one.noted_at)}  {one.deleted:,} rows")
 
 
-@app.command("ls")
-@on_data(_print_list)
+@add_command(app, "ls", _print_list)
 def ls(
-    adapters: "Adapters", limit: Annotated[int, typer.Option(help="How many.")] = 20
+    adapters: "Adapters", limit: Annotated[int, typer.Option(help="At most so many.")] = 20
 ) -> "Sequence[Erasure]":
     """List the newest erasures.
 
@@ -78,8 +77,7 @@ def _print(one: "Erasure") -> None:
         print(f"  may hold the visitor, for you to delete: {file}")
 
 
-@app.command("show")
-@on_data(_print)
+@add_command(app, "show", _print)
 def show(
     adapters: "Adapters", erasure_id: Annotated[str, typer.Argument(help="The erasure.")]
 ) -> "Erasure":

@@ -33,7 +33,7 @@ _COLUMNS = ("sent", "type", "user", "session", "animal", "group", "value", "led 
 def tail(
     *,
     lines: Annotated[
-        int, typer.Option(min=0, max=500, help="How many of before to begin with.")
+        int, typer.Option(min=0, max=500, help="Number of earlier events to begin with.")
     ] = 10,
     follow: Annotated[bool, typer.Option(help="Go on until Ctrl-C, else end at once.")] = True,
     user: options.User = None,
@@ -96,7 +96,7 @@ def send(
         ),
     ] = None,
     rate: Annotated[float, typer.Option(min=0, help="Events a second; 0: as fast as it goes.")] = 0,
-    repeat: Annotated[int, typer.Option(min=1, help="How often to send it.")] = 1,
+    repeat: Annotated[int, typer.Option(min=1, help="Number of times to send it.")] = 1,
     create: Annotated[
         bool, typer.Option("--create", help="Make the stream if it is missing.")
     ] = False,
@@ -142,7 +142,7 @@ def history(
     event_type: Annotated[str | None, typer.Option("--type", help="Only events so called.")] = None,
     since: Annotated[str | None, typer.Option(help="Only what was sent then or later.")] = None,
     until: Annotated[str | None, typer.Option(help="Only what was sent before.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 50,
+    limit: Annotated[int, typer.Option(help="At most so many, 1 to 500.")] = 50,
     cursor: Annotated[
         str | None, typer.Option(help="The next page: what the last one ended with.")
     ] = None,

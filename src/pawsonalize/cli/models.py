@@ -6,7 +6,7 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli import options
-from pawsonalize.cli.opening import dataset_group_of, on_data, opened
+from pawsonalize.cli.opening import add_command, dataset_group_of, on_data, opened
 from pawsonalize.cli.terminal import print_result
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.domain.times import parse_moment
@@ -103,7 +103,27 @@ def _print_version(version: SolutionVersion, is_served: bool) -> None:
     print(line)
 
 
+def _print_runs(records: list["RunRecord"]) -> None:
+    from pawsonalize.cli.trainings import print_runs
+
+    print_runs(records)
+
+
+def _print_run(record: "RunRecord") -> None:
+    from pawsonalize.cli.trainings import print_run
+
+    print_run(record)
+
+
+def _went_wrong(record: "RunRecord") -> bool:
+    from pawsonalize.cli.trainings import BAD
+
+    return record.outcome in BAD
+
+
+@on_data(_print_run, failed=_went_wrong)
 def retrain(
+    adapters: "Adapters",
     at: options.At = None,
     wait: Annotated[
         bool, typer.Option(help="Show how it goes, to its end; else return at once.")
@@ -119,9 +139,7 @@ def retrain(
         str | None,
         typer.Option(help="Only this solution, whether it asks or not.", show_default="all"),
     ] = None,
-    data_dir: options.DataDir = None,
-    json: options.Json = False,
-) -> None:
+) -> "RunRecord":
     """Train new solution versions now, and serve those that prove themselves.
 
     Every solution that a campaign serves gets one, in every dataset group, unless it has
@@ -133,38 +151,25 @@ def retrain(
 
     Example: pawsonalize retrain --solution recommender
     """
-    from pawsonalize.cli.trainings import finish, follow, start
+    from pawsonalize.cli.trainings import follow, start
     from pawsonalize.engine.training.retrained import Part
     from pawsonalize.engine.training.retraining.record import Trigger
 
-    now, as_of = clock.now(), None if at is None else parse_moment(at, "--at")
-    with opened(data_dir) as adapters:
-        part = Part(dataset_group and dataset_group_of(adapters, dataset_group), solution)
-        record = adapters.runs.begin(Trigger.COMMAND, now, as_of, part)
-        if wait:
-            record = follow(adapters, record.run_id)
-        else:
-            start(adapters)
-    finish(record, json)
+    as_of = None if at is None else parse_moment(at, "--at")
+    part = Part(dataset_group and dataset_group_of(adapters, dataset_group), solution)
+    record = adapters.runs.begin(Trigger.COMMAND, clock.now(), as_of, part)
+    if wait:
+        return follow(adapters, record.run_id)
+    start(adapters)
+    return record
 
 
-def _print_runs(records: list["RunRecord"]) -> None:
-    from pawsonalize.cli.trainings import print_runs
-
-    print_runs(records)
-
-
-def _print_run(record: "RunRecord") -> None:
-    from pawsonalize.cli.trainings import print_run
-
-    print_run(record)
-
-
-@app.command("ls")
-@on_data(_print_runs)
+@add_command(app, "ls", _print_runs)
 def ls(
     adapters: "Adapters",
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many, newest first.")] = 20,
+    limit: Annotated[
+        int, typer.Option(min=1, max=1000, help="At most so many, newest first.")
+    ] = 20,
 ) -> list["RunRecord"]:
     """List the newest runs and how they ended.
 
@@ -173,8 +178,7 @@ def ls(
     return adapters.runs.newest(limit)
 
 
-@app.command("show")
-@on_data(_print_run)
+@add_command(app, "show", _print_run)
 def show(adapters: "Adapters", run: RunId) -> "RunRecord":
     """Show what a run found, how it decided and why, and how long each step took.
 
@@ -183,23 +187,22 @@ def show(adapters: "Adapters", run: RunId) -> "RunRecord":
     return adapters.runs.get(run)
 
 
-@app.command("watch")
-def watch(run: RunId, data_dir: options.DataDir = None, json: options.Json = False) -> None:
+@add_command(app, "watch", _print_run, failed=_went_wrong)
+def watch(adapters: "Adapters", run: RunId) -> "RunRecord":
     """Follow a run to its end; one that nobody works on any more is taken up where it stopped.
 
     Exit codes as of `retrain`.
 
     Example: pawsonalize runs watch retrain-20260518T030000000Z
     """
-    from pawsonalize.cli.trainings import finish, follow
+    from pawsonalize.cli.trainings import follow
 
-    with opened(data_dir) as adapters:
-        record = follow(adapters, run)
-    finish(record, json)
+    return follow(adapters, run)
 
 
-@app.command("cancel")
-@on_data(lambda record: print(f"{record.run_id} is {record.status}: {record.reason}"))
+@add_command(
+    app, "cancel", lambda record: print(f"{record.run_id} is {record.status}: {record.reason}")
+)
 def cancel(adapters: "Adapters", run: RunId) -> "RunRecord":
     """Stop a run and its training, and wait until it has stopped; what is served stays.
 

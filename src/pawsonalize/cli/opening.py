@@ -83,6 +83,7 @@ def on_data(
             if failed(found):
                 raise typer.Exit(1)
 
+        # Typer reads options from a signature; it need not be that of a function as written.
         _, *own = signature(run).parameters.values()
         own = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in own]
         typed: Any = command
@@ -91,6 +92,13 @@ def on_data(
         return command
 
     return made
+
+
+def add_command(
+    group: typer.Typer, name: str, show: Callable[[Any], object] | None = None, **more: Any
+) -> Callable[[Callable[..., object]], Callable[..., None]]:
+    """Add to a group the command of that name, made of a function of opened data by `on_data`."""
+    return lambda run: group.command(name)(on_data(show, **more)(run))
 
 
 def dataset_group_of(adapters: "Adapters", given: str | None) -> str:

@@ -41,7 +41,7 @@ def recommend(
     *,
     user: User = None,
     session: Session = None,
-    limit: Annotated[int, typer.Option(help="How many, 1 to 500.")] = 10,
+    limit: Annotated[int, typer.Option(help="At most so many, 1 to 500.")] = 10,
     animals: Animals = False,
     explain: Explain = False,
     like: Annotated[

@@ -167,10 +167,6 @@ def _text(field: str, value: Any, empty: str = "-") -> str:
     if isinstance(value, list | tuple):
         join = "; " if isinstance(value[0], Mapping) else ", "
         return join.join(_text(field, one) for one in value)
-    return _scalar(field, value)
-
-
-def _scalar(field: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int) and (field.endswith("_at") or field in _MOMENTS):

@@ -283,7 +283,7 @@ def vacuum(adapters: "Adapters") -> None:
 
 def health(
     ready: Annotated[
-        bool, typer.Option("--ready", help="Whether it can answer, not only whether it lives.")
+        bool, typer.Option("--ready", help="Ask if it can answer, not only if it lives.")
     ] = False,
     port: Port = None,
 ) -> None:

@@ -8,9 +8,8 @@ import typer
 
 from pawsonalize import clock
 from pawsonalize.cli import options
-from pawsonalize.cli.opening import dataset_group_of, on_data, opened
+from pawsonalize.cli.opening import add_command, dataset_group_of
 from pawsonalize.cli.resources import GROUPS, print_fields, rows_of
-from pawsonalize.cli.terminal import print_result
 from pawsonalize.domain.errors import InvalidInput
 from pawsonalize.kinds.jobs import BatchInferenceJob, BatchSegmentJob
 from pawsonalize.kinds.solutions import EventParameters, Solution, TrainingSelection
@@ -29,7 +28,7 @@ JobName = Annotated[str, typer.Argument(help="The batch job.")]
 Retrain = Annotated[
     bool | None,
     typer.Option(
-        help="Whether the daily retraining trains it for its campaigns.",
+        help="The daily retraining trains it for its campaigns.",
         show_default="it does, at its own pace where it has one",
     ),
 ]
@@ -41,8 +40,7 @@ AutoTrainingDays = Annotated[
 _JOB_COLUMNS = ("name", "kind", "status", "solution_version", "answered", "rejected")
 
 
-@app.command("create")
-@on_data(print_fields)
+@add_command(app, "create", print_fields)
 def create(
     adapters: "Adapters",
     *,
@@ -75,13 +73,12 @@ def create(
     return adapters.solutions.create(solution, clock.now())
 
 
-@app.command("tune")
-@on_data(print_fields)
+@add_command(app, "tune", print_fields)
 def tune(
     adapters: "Adapters",
     name: Name,
     trials: Annotated[
-        int, typer.Option(help="How many settings each full training tries; 0: none.")
+        int, typer.Option(help="Number of settings that each full training tries; 0: none.")
     ],
     seconds: Annotated[
         float | None,
@@ -97,8 +94,7 @@ def tune(
     return adapters.solutions.change(name, tuned, clock.now())
 
 
-@app.command("update")
-@on_data(print_fields)
+@add_command(app, "update", print_fields)
 def update(
     adapters: "Adapters",
     name: Name,
@@ -129,8 +125,9 @@ def _event(given: str) -> EventParameters:
         raise InvalidInput(f"--event takes type or type=weight, not {given}") from None
 
 
-@batch_jobs.command("create")
+@add_command(batch_jobs, "create", print_fields, failed=lambda job: job.failure_reason is not None)
 def create_job(
+    adapters: "Adapters",
     *,
     name: JobName,
     solution_version: Annotated[str, typer.Argument(help="The solution version to ask.")],
@@ -140,7 +137,7 @@ def create_job(
         bool, typer.Option(help="Find the users who like the items of each line best.")
     ] = False,
     results: Annotated[
-        int | None, typer.Option(help="How many answers a line gets.", show_default="25")
+        int | None, typer.Option(help="Number of answers that a line gets.", show_default="25")
     ] = None,
     filter_name: Annotated[
         str | None, typer.Option("--filter", help="A filter, by its name.", show_default="none")
@@ -148,9 +145,7 @@ def create_job(
     wait: Annotated[
         bool, typer.Option(help="Do it now, to its end; else a running server does it.")
     ] = True,
-    data_dir: options.DataDir = None,
-    json: options.Json = False,
-) -> None:
+) -> BatchInferenceJob | BatchSegmentJob:
     """Ask a solution version about every line of files, and write `{file}.out` for each.
 
     Exit code 1 if the job failed.
@@ -168,18 +163,12 @@ def create_job(
         results=results,
         filter=filter_name,
     )
-    with opened(data_dir) as adapters:
-        jobs = background_jobs(adapters)
-        job = jobs.create(order)
-        if wait:
-            job = jobs.finish(job)
-    print_result(job, json, print_fields)
-    if job.failure_reason is not None:
-        raise typer.Exit(1)
+    jobs = background_jobs(adapters)
+    job = jobs.create(order)
+    return jobs.finish(job) if wait else job
 
 
-@batch_jobs.command("ls")
-@on_data(rows_of(_JOB_COLUMNS))
+@add_command(batch_jobs, "ls", rows_of(_JOB_COLUMNS))
 def list_jobs(adapters: "Adapters") -> list[BatchInferenceJob | BatchSegmentJob]:
     """List the batch jobs, of inference first, newest first.
 
@@ -189,8 +178,7 @@ def list_jobs(adapters: "Adapters") -> list[BatchInferenceJob | BatchSegmentJob]
     return [*every(BatchInferenceJob), *every(BatchSegmentJob)]
 
 
-@batch_jobs.command("show")
-@on_data(print_fields)
+@add_command(batch_jobs, "show", print_fields)
 def show_job(adapters: "Adapters", name: JobName) -> BatchInferenceJob | BatchSegmentJob:
     """Show a batch job.
 
@@ -199,8 +187,7 @@ def show_job(adapters: "Adapters", name: JobName) -> BatchInferenceJob | BatchSe
     return _find_job(adapters.registry, name)
 
 
-@batch_jobs.command("delete")
-@on_data()
+@add_command(batch_jobs, "delete")
 def delete_job(adapters: "Adapters", name: JobName) -> None:
     """Forget a batch job that is done; its files stay.
 

@@ -2,13 +2,12 @@
 
 import time
 
-import typer
 from rich.console import Console
 
 from pawsonalize import clock
 from pawsonalize.app.adapters import Adapters
 from pawsonalize.cli.opening import dataset_group_of
-from pawsonalize.cli.terminal import print_listing, print_result, progress, wide_console
+from pawsonalize.cli.terminal import print_listing, progress, wide_console
 from pawsonalize.domain.errors import InvalidInput, TrainingFailed
 from pawsonalize.domain.times import SECOND, iso
 from pawsonalize.engine.serving.directory import list_names
@@ -28,7 +27,8 @@ from pawsonalize.settings import Settings
 
 _TRAINING_LOOK_SECONDS = 0.05
 _RUN_LOOK_SECONDS = 0.2
-_BAD = {RunOutcome.FAILED, RunOutcome.CANCELLED, RunOutcome.TIMED_OUT}
+BAD = {RunOutcome.FAILED, RunOutcome.CANCELLED, RunOutcome.TIMED_OUT}
+"""Outcomes with which a command has the exit code 1."""
 _FILE_WIDTH = 140
 _WORKER_LOG = "retrain.log"  # workers may outlive this terminal
 
@@ -114,13 +114,6 @@ def follow(adapters: Adapters, run_id: str) -> RunRecord:
             if record.ended_at is not None:
                 return record
             time.sleep(_RUN_LOOK_SECONDS)
-
-
-def finish(record: RunRecord, json: bool) -> None:
-    """Print the run, and leave with the exit code of its outcome."""
-    print_result(record, json, print_run)
-    if record.outcome in _BAD:
-        raise typer.Exit(1)
 
 
 def print_runs(records: list[RunRecord]) -> None:

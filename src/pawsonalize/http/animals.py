@@ -27,7 +27,7 @@ from pawsonalize.http.operation import About, Operations, RequestParameter
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.animals.animals import AnimalQuery
 
-OPERATIONS = Operations()
+OPERATIONS = Operations(SITE, about=About.INVENTORY)
 _ANIMAL = RequestParameter("animalId", "The animal.", where="path", required=True)
 
 
@@ -158,8 +158,6 @@ _STATUS = msgspec.json.Decoder(StatusRequest)
 @OPERATIONS.add(
     "PUT",
     "/v1/animals",
-    SITE,
-    about=About.INVENTORY,
     request=AnimalList,
     notes=(
         "A bad animal costs no good one: the answer lists it under `rejected`. A body that is"
@@ -191,10 +189,8 @@ async def put_animals(request: Request) -> AnimalsReceipt | Response:
 @OPERATIONS.add(
     "GET",
     "/v1/animals",
-    SITE,
-    about=About.INVENTORY,
     parameters=(
-        RequestParameter("limit", "How many animals a page holds, 1 to 500; 50 if left out.", int),
+        RequestParameter("limit", "Most animals that a page holds, 1 to 500; 50 if left out.", int),
         RequestParameter("cursor", "The `nextCursor` of the page before."),
         RequestParameter("status", "Only animals of this status."),
         RequestParameter("species", "Only animals of this species, a word or an id."),
@@ -210,9 +206,7 @@ async def get_animals(request: Request) -> AnimalPage:
     return AnimalPage([_answer(animal, now) for animal in found], cursor)
 
 
-@OPERATIONS.add(
-    "GET", "/v1/animals/{animal_id:path}", SITE, about=About.INVENTORY, parameters=(_ANIMAL,)
-)
+@OPERATIONS.add("GET", "/v1/animals/{animal_id:path}", parameters=(_ANIMAL,))
 async def get_animal(request: Request) -> AnimalAnswer:
     """One animal and what became of it."""
     services = services_of(request)
@@ -220,14 +214,7 @@ async def get_animal(request: Request) -> AnimalAnswer:
     return _answer(animal, services.now())
 
 
-@OPERATIONS.add(
-    "DELETE",
-    "/v1/animals/{animal_id:path}",
-    SITE,
-    about=About.INVENTORY,
-    status=204,
-    parameters=(_ANIMAL,),
-)
+@OPERATIONS.add("DELETE", "/v1/animals/{animal_id:path}", status=204, parameters=(_ANIMAL,))
 async def delete_animal(request: Request) -> Response:
     """Forget an animal, its history too; who was adopted has a status for that."""
     services = services_of(request)
@@ -238,8 +225,6 @@ async def delete_animal(request: Request) -> Response:
 @OPERATIONS.add(
     "POST",
     "/v1/animals/{animal_id:path}/status",
-    SITE,
-    about=About.INVENTORY,
     request=StatusRequest,
     examples={"adopted": {"status": "adopted"}},
     parameters=(_ANIMAL,),

@@ -14,9 +14,9 @@ from pawsonalize.http.users import SESSION_ID, USER_ID
 from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.events.histories import HistoryQuery
 
-OPERATIONS = Operations()
+OPERATIONS = Operations(SITE, about=About.GROUP)
 _PARAMETERS = (
-    RequestParameter("limit", "How many events a page holds, 1 to 500; 50 if left out.", int),
+    RequestParameter("limit", "Most events that a page holds, 1 to 500; 50 if left out.", int),
     RequestParameter("cursor", "The `nextCursor` of the page before."),
     RequestParameter("eventType", "Only events of this type."),
     RequestParameter("since", "Only events at or after this moment."),
@@ -25,13 +25,7 @@ _PARAMETERS = (
 )
 
 
-@OPERATIONS.add(
-    "GET",
-    "/v1/users/{user_id:path}/history",
-    SITE,
-    about=About.GROUP,
-    parameters=(USER_ID, *_PARAMETERS),
-)
+@OPERATIONS.add("GET", "/v1/users/{user_id:path}/history", parameters=(USER_ID, *_PARAMETERS))
 async def get_user_history(request: Request) -> History:
     """A user's events, newest first."""
     user_id = parse_id(request.path_params["user_id"], "userId")
@@ -39,11 +33,7 @@ async def get_user_history(request: Request) -> History:
 
 
 @OPERATIONS.add(
-    "GET",
-    "/v1/sessions/{session_id:path}/history",
-    SITE,
-    about=About.GROUP,
-    parameters=(SESSION_ID, *_PARAMETERS),
+    "GET", "/v1/sessions/{session_id:path}/history", parameters=(SESSION_ID, *_PARAMETERS)
 )
 async def get_session_history(request: Request) -> History:
     """A session's events, newest first; of a session bound to a user, all of that user's."""

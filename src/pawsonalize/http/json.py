@@ -98,6 +98,7 @@ def read_limit(given: str | None, default: int, field: str = "limit") -> int:
     """Return a query parameter that is a whole number."""
     if given is None:
         return default
+    # Python takes long to read a number of very many digits, and no limit has ten.
     if not (given.isascii() and given.isdigit() and len(given) < 10):
         raise InvalidInput(
             f"{field} must be a whole number, such as {default}: it is {given[:40]!r}", field=field

@@ -71,9 +71,12 @@ async def get_metrics(request: Request) -> Response:
         registry = prometheus_client.CollectorRegistry()
         MultiProcessCollector(registry, str(services.metrics_dir))  # type: ignore[no-untyped-call]
     gauges = [_gauge(*_PROBLEMS, (((name,), 1) for name in await _problem_names(services)))]
-    gauges += await _gauges_of_wings(request, services.now())
-    with suppress(StorageUnavailable):  # the figures of the processes need no database
-        gauges += _gauges_of(await run_in_threadpool(services.figures), services.now())
+    now = services.now()
+    for wing, read in parts("gauges"):
+        with suppress(StorageUnavailable):  # what processes count needs no database
+            gauges += await services.read(read, request.app.state.wings[wing.name], now)
+    with suppress(StorageUnavailable):
+        gauges += _gauges_of(await run_in_threadpool(services.figures), now)
     tables = prometheus_client.CollectorRegistry()
     tables.register(_Gauges(gauges))
     text = prometheus_client.generate_latest(registry) + prometheus_client.generate_latest(tables)
@@ -90,16 +93,6 @@ async def _problem_names(services: Services) -> list[str]:
     except StorageUnavailable:
         return [*names, "the database cannot be read"]
     return [*names, *(problem.name for problem in standing)]
-
-
-async def _gauges_of_wings(request: Request, now: int) -> list[Metric]:
-    """Return the gauges of the wings; none of those whose tables cannot be read."""
-    services = services_of(request)
-    found: list[Metric] = []
-    for wing, gauges in parts("gauges"):
-        with suppress(StorageUnavailable):
-            found += await services.read(gauges, request.app.state.wings[wing.name], now)
-    return found
 
 
 class _Gauges(Collector):

@@ -198,11 +198,6 @@ TAGS = (
 )
 
 
-def tag_of(path: str) -> Tag:
-    """Return the group of a path as the document writes it."""
-    return next(tag for tag in TAGS if path.startswith(tag.paths))
-
-
 _INTRODUCTION = f"""\
 Recommendations and re-rankings of adoptable animals, in real time.
 
@@ -275,9 +270,10 @@ def _security_schemes() -> dict[str, Any]:
 
 
 def _document(operation: Operation, schemas: dict[str, Schema]) -> dict[str, Any]:
+    path = operation.documented_path
     document: dict[str, Any] = {
         "operationId": operation.id,
-        "tags": [tag_of(operation.documented_path).name],
+        "tags": [next(tag.name for tag in TAGS if path.startswith(tag.paths))],
         "summary": operation.summary,
         "security": [{scope.value: []} for scope in Scope if scope in operation.access],
         "responses": {

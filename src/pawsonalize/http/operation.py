@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import wraps
+from types import UnionType
 from typing import Any, get_args, get_type_hints
 
 from starlette.requests import Request
@@ -95,8 +96,20 @@ class Operation:
 class Operations(list[Operation]):
     """The operations of a file, in the order of their endpoints."""
 
+    def __init__(
+        self, access: frozenset[Scope] | None = None, about: About = About.SERVICE
+    ) -> None:
+        """`access` and `about` are those of its operations that name none."""
+        self._access, self._about = access, about
+
     def add(
-        self, method: str, path: str, access: frozenset[Scope], *, summary: str = "", **more: Any
+        self,
+        method: str,
+        path: str,
+        access: frozenset[Scope] | None = None,
+        *,
+        summary: str = "",
+        **more: Any,
     ) -> Callable[[Callable[[Request], Awaitable[Any]]], Endpoint]:
         """Declare the operation of an endpoint, whose docstring begins with its summary.
 
@@ -104,17 +117,21 @@ class Operations(list[Operation]):
         """
 
         def declare(endpoint: Callable[[Request], Awaitable[Any]]) -> Endpoint:
-            @wraps(endpoint)
+            @wraps(endpoint)  # clients call the operation by the endpoint's name
             async def answered(request: Request) -> Response:
                 found = await endpoint(request)
                 is_done = isinstance(found, Response)
                 return found if is_done else json_response(found, operation.status)
 
-            about = summary or inspect.cleandoc(endpoint.__doc__ or "").partition("\n")[0]
+            text = summary or inspect.cleandoc(endpoint.__doc__ or "").partition("\n")[0]
             returned = get_type_hints(endpoint)["return"]
-            types = [one for one in get_args(returned) or (returned,) if one is not Response]
-            answer = {"answer": types[0]} if types else {}
-            operation = Operation(method, path, answered, about, access, **answer | more)
+            either = get_args(returned) if isinstance(returned, UnionType) else (returned,)
+            types = [one for one in either if one is not Response]
+            known = {"about": self._about} | ({"answer": types[0]} if types else {})
+            scopes = self._access if access is None else access
+            if scopes is None:  # not anybody: that has to be said
+                raise TypeError(f"{method} {path} has no access: name the scopes that admit to it")
+            operation = Operation(method, path, answered, text, scopes, **known | more)
             self.append(operation)
             return answered
 

@@ -144,7 +144,10 @@ def checked(operation: Operation) -> Endpoint:
         if request.scope["query_string"]:
             given = request.query_params.keys()
             check_names(given, known, unknown, noun="parameter")
-            _refuse_fields(given - known, fields)
+            for name in sorted(given - known):
+                if (right := likely_name(name, fields)) is not None:
+                    message = f"there is no parameter {name}: write {right} in the body"
+                    raise InvalidInput(message, field=name, code=UNKNOWN_FIELD)
         if operation.request is not None:  # before it takes a slot: a client may send slowly
             await read_body(request)
         try:
@@ -195,13 +198,6 @@ def _fields(kind: object) -> list[str]:
     entry = inside(type_info(known[0].type)) if len(known) == 1 else None
     form = None if entry is None else form_of(entry)
     return names if form is None else names + _fields(form.cls)
-
-
-def _refuse_fields(given: set[str], fields: list[str]) -> None:
-    for name in sorted(given):
-        if (right := likely_name(name, fields)) is not None:
-            message = f"there is no parameter {name}: write {right} in the body"
-            raise InvalidInput(message, field=name, code=UNKNOWN_FIELD)
 
 
 def _listed(unknown: UnknownFields) -> str:

@@ -41,7 +41,7 @@ _EXAMPLES = {
 }
 _SIMILAR = (
     RequestParameter("animalId", "The animal.", where="path", required=True),
-    RequestParameter("limit", "How many, 1 to 500; 10 if left out.", int),
+    RequestParameter("limit", "At most so many, 1 to 500; 10 if left out.", int),
     RequestParameter("userId", "For whom."),
     RequestParameter("sessionId", "For which session."),
     RequestParameter("include", "`animal` adds what a page shows of each animal."),

@@ -18,7 +18,7 @@ from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.storage.journal import AuditLog
 from pawsonalize.storage.servers import ServerState
 
-OPERATIONS = Operations()
+OPERATIONS = Operations(OPERATOR)
 
 _CURSOR = re.compile(r"\d{1,18}", re.ASCII)
 
@@ -43,9 +43,8 @@ class AuditPage(msgspec.Struct, frozen=True, rename="camel"):
 @OPERATIONS.add(
     "GET",
     "/v1/audit",
-    OPERATOR,
     parameters=(
-        RequestParameter("limit", "How many, 1 to 500; 50 if left out.", int),
+        RequestParameter("limit", "At most so many, 1 to 500; 50 if left out.", int),
         RequestParameter("cursor", "The `nextCursor` of the page before."),
     ),
     summary="What was changed, by which key, newest first.",
@@ -94,7 +93,6 @@ def server_answer(state: ServerState) -> ServerAnswer:
 @OPERATIONS.add(
     "GET",
     "/v1/outcomes",
-    OPERATOR,
     about=About.GROUP,
     parameters=(
         RequestParameter("since", "From this moment; 180 days before `until` if left out."),
@@ -140,7 +138,7 @@ class ExposureAnswer(msgspec.Struct, frozen=True):
     shares: list[Share]
 
 
-@OPERATIONS.add("GET", "/v1/animals/exposure", OPERATOR, about=About.INVENTORY)
+@OPERATIONS.add("GET", "/v1/animals/exposure", about=About.INVENTORY)
 async def get_animals_exposure(request: Request) -> ExposureAnswer:
     """Is exposure shared as the stock is?"""
     services = services_of(request)

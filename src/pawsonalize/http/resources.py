@@ -25,7 +25,7 @@ from pawsonalize.kinds.registry import resource_page
 
 DEFAULT_LIMIT = 50
 PAGE_PARAMETERS = (
-    RequestParameter("limit", "How many a page holds, 1 to 100; 50 if left out.", int),
+    RequestParameter("limit", "Most that a page holds, 1 to 100; 50 if left out.", int),
     RequestParameter("cursor", "The `nextCursor` of the page before."),
 )
 
@@ -105,7 +105,7 @@ class _Endpoints:
 
     async def _named(self, request: Request) -> str:
         name: str = request.path_params["name"]
-        if self._kind.of_group:
+        if self._kind.of_group:  # first of all: a key of another group learns nothing of it
             await enter_owner(request, self._kind.resource, name)
         return name
 

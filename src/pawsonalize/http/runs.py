@@ -18,7 +18,7 @@ from pawsonalize.http.resources import owning_group
 from pawsonalize.kinds.access_keys import OPERATOR
 from pawsonalize.kinds.defaults import DATASET_GROUP
 
-OPERATIONS = Operations()
+OPERATIONS = Operations(OPERATOR)
 _RUN = RequestParameter("runId", "The run.", where="path", required=True)
 
 
@@ -101,8 +101,7 @@ _REQUEST = msgspec.json.Decoder(RunRequest)
 @OPERATIONS.add(
     "GET",
     "/v1/runs",
-    OPERATOR,
-    parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
+    parameters=(RequestParameter("limit", "At most so many, 1 to 500; 20 if left out.", int),),
 )
 async def get_runs(request: Request) -> RunList:
     """The newest retrainings and how they ended."""
@@ -112,7 +111,7 @@ async def get_runs(request: Request) -> RunList:
     return RunList([_run(record) for record in records])
 
 
-@OPERATIONS.add("GET", "/v1/runs/{run_id}", OPERATOR, parameters=(_RUN,))
+@OPERATIONS.add("GET", "/v1/runs/{run_id}", parameters=(_RUN,))
 async def get_run(request: Request) -> Run:
     """One retraining: what it found, how it decided and why."""
     services = services_of(request)
@@ -122,7 +121,6 @@ async def get_run(request: Request) -> Run:
 @OPERATIONS.add(
     "POST",
     "/v1/runs",
-    OPERATOR,
     request=RunRequest,
     status=202,
     examples={"everything that asks for it": {}, "a part": {"datasetGroup": "shelter-b"}},
@@ -139,7 +137,7 @@ async def post_run(request: Request) -> Run:
     return _run(await run_in_threadpool(services.runs.begin, Trigger.API, now, as_of, part))
 
 
-@OPERATIONS.add("POST", "/v1/runs/{run_id}/cancel", OPERATOR, status=202, parameters=(_RUN,))
+@OPERATIONS.add("POST", "/v1/runs/{run_id}/cancel", status=202, parameters=(_RUN,))
 async def post_cancel(request: Request) -> Run:
     """Stop a retraining and its trainings; what is served stays."""
     services = services_of(request)

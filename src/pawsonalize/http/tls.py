@@ -7,6 +7,7 @@ So here a connection begins as plain, counts among the others, and is upgraded.
 import asyncio
 import ssl
 from collections.abc import Callable, Coroutine, Generator
+from contextlib import suppress
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -65,14 +66,11 @@ class Certificate:
             log.info("certificate changed", file=str(self._files[0]))
 
     def _look(self) -> list[tuple[int, int, int]]:
-        found = []
-        for file in self._files:
-            try:
+        found = [(0, 0, 0)] * len(self._files)
+        for place, file in enumerate(self._files):
+            with suppress(OSError):
                 seen = file.stat()
-            except OSError:
-                found.append((0, 0, 0))
-            else:
-                found.append((seen.st_mtime_ns, seen.st_ino, seen.st_size))
+                found[place] = (seen.st_mtime_ns, seen.st_ino, seen.st_size)
         return found
 
 

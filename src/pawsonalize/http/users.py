@@ -29,7 +29,7 @@ from pawsonalize.kinds.access_keys import SITE
 from pawsonalize.storage.animals.catalogue import User, Value
 from pawsonalize.storage.erasures import STEPS, Erasure, ErasureStatus
 
-OPERATIONS = Operations()
+OPERATIONS = Operations(SITE, about=About.GROUP)
 
 USER_ID = RequestParameter("userId", "The user.", where="path", required=True)
 SESSION_ID = RequestParameter("sessionId", "The session.", where="path", required=True)
@@ -88,8 +88,6 @@ class ErasureList(msgspec.Struct, frozen=True):
 @OPERATIONS.add(
     "DELETE",
     "/v1/sessions/{session_id:visitor}",
-    SITE,
-    about=About.GROUP,
     status=202,
     parameters=(SESSION_ID, *ADDRESS_PARAMETERS),
 )
@@ -102,8 +100,8 @@ async def delete_session(request: Request) -> NotedErasure:
 @OPERATIONS.add(
     "GET",
     "/v1/erasures",
-    SITE,
-    parameters=(RequestParameter("limit", "How many, 1 to 500; 20 if left out.", int),),
+    parameters=(RequestParameter("limit", "At most so many, 1 to 500; 20 if left out.", int),),
+    about=About.SERVICE,
 )
 async def get_erasures(request: Request) -> ErasureList:
     """The newest erasures and how far they are."""
@@ -119,8 +117,6 @@ async def get_erasures(request: Request) -> ErasureList:
 @OPERATIONS.add(
     "GET",
     "/v1/erasures/{erasure_id}",
-    SITE,
-    about=About.GROUP,
     parameters=(RequestParameter("erasureId", "The erasure.", where="path", required=True),),
 )
 async def get_erasure(request: Request) -> ErasureAnswer:
@@ -183,8 +179,6 @@ _REQUEST = msgspec.json.Decoder(UserRequest)
 @OPERATIONS.add(
     "PUT",
     "/v1/users/{user_id:visitor}",
-    SITE,
-    about=About.GROUP,
     request=UserRequest,
     examples={"an adopter": USER},
     parameters=(USER_ID, *ADDRESS_PARAMETERS),
@@ -194,20 +188,19 @@ async def put_user(request: Request) -> UserAnswer:
     services = services_of(request)
     user_id = parse_id(request.path_params["user_id"], "userId")
     given = await read_form(request, _REQUEST)
-    preferences = _stored(given.preferences, services.now())
-    user = User(user_id, {**_attributes(given.attributes), **preferences})
+    attributes = _attributes(given.attributes)
+    if given.preferences is not None:
+        quiz, now = given.preferences.read(), services.now()
+        attributes |= quiz.attributes()
+        if quiz.wishes(now):
+            attributes[PREFERRED_AT] = float(now if quiz.stated_at is None else quiz.stated_at)
+    user = User(user_id, attributes)
     catalogue = services.catalogue.of(await read_group(request))
     await run_in_threadpool(catalogue.put_users, [user])
     return UserAnswer(user.user_id, dict(user.attributes))
 
 
-@OPERATIONS.add(
-    "GET",
-    "/v1/users/{user_id:visitor}",
-    SITE,
-    about=About.GROUP,
-    parameters=(USER_ID, *ADDRESS_PARAMETERS),
-)
+@OPERATIONS.add("GET", "/v1/users/{user_id:visitor}", parameters=(USER_ID, *ADDRESS_PARAMETERS))
 async def get_user(request: Request) -> UserAnswer:
     """Attributes and quiz answers that are stored of a user."""
     services = services_of(request)
@@ -217,17 +210,6 @@ async def get_user(request: Request) -> UserAnswer:
     if user is None:
         raise NotFound(f"nothing is stored of user {user_id}: PUT it first", field="userId")
     return UserAnswer(user.user_id, dict(user.attributes))
-
-
-def _stored(given: PreferencesForm | None, now: int) -> dict[str, Value]:
-    """Return the quiz's answers as attributes, with the moment they were given."""
-    if given is None:
-        return {}
-    answers = given.read()
-    stored: dict[str, Value] = {**answers.attributes()}
-    if answers.wishes(now):
-        stored[PREFERRED_AT] = float(now if answers.stated_at is None else answers.stated_at)
-    return stored
 
 
 def _attributes(given: Attributes) -> dict[str, Value]:
@@ -244,12 +226,7 @@ def _attributes(given: Attributes) -> dict[str, Value]:
 
 
 @OPERATIONS.add(
-    "DELETE",
-    "/v1/users/{user_id:visitor}",
-    SITE,
-    about=About.GROUP,
-    status=202,
-    parameters=(USER_ID, *ADDRESS_PARAMETERS),
+    "DELETE", "/v1/users/{user_id:visitor}", status=202, parameters=(USER_ID, *ADDRESS_PARAMETERS)
 )
 async def delete_user(request: Request) -> NotedErasure:
     """Erase a user with all sessions, wherever anything is stored; see the erasure for how far."""

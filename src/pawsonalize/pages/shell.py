@@ -103,7 +103,9 @@ def shown(
     """A page with the navigation, and the notice of what was just done."""
     notice = unquote(request.cookies.get(_NOTICE, ""))
     content |= {"pages": links() if caller.dataset_group is None else (), "notice": notice}
-    content |= {"current": _current(request.url.path), "key_id": caller.key_id}
+    path = request.url.path
+    above = (link for _, link in links() if path == link or path.startswith(f"{link}/"))
+    content |= {"current": max(above, key=len, default=""), "key_id": caller.key_id}
     response = page(template, status, **content)
     if notice:
         response.delete_cookie(_NOTICE)
@@ -138,8 +140,3 @@ def failed(
     )
     content = {"title": title, "message": error.message}
     return shown(request, caller or Caller(), "console/error.html", status, **content)
-
-
-def _current(path: str) -> str:
-    below = (link for _, link in links() if path == link or path.startswith(f"{link}/"))
-    return max(below, key=len, default="")

@@ -132,6 +132,8 @@ class View:
         elif not self.needs or any(name in given for name in self.needs):
             report = self.read(query)
         older = getattr(report, "next_cursor", None)
+        registry = query.services.registry
+        groups = registry.page(DatasetGroup, _GROUPS) if self.is_of_group else ()
         return shown(
             request,
             caller,
@@ -142,7 +144,7 @@ class View:
             tabs=tabs_of(self.page),
             given=given,
             group=query.group,
-            groups=_groups(query.services) if self.is_of_group else [],
+            groups=sorted(one.name for one in groups),
             is_first="cursor" not in given,
             first=with_query(self.page, {**given, "cursor": ""}),
             older=older and with_query(self.page, {**given, "cursor": older}),
@@ -153,10 +155,6 @@ def tabs_of(page: str) -> tuple[tuple[str, str], ...]:
     """Return the tabs that a page is one of; none for most."""
     tabs = links("/".join(page.split("/")[:3]))
     return tabs if any(path == page for _, path in tabs) else ()
-
-
-def _groups(services: Services) -> list[str]:
-    return sorted(one.name for one in services.registry.page(DatasetGroup, _GROUPS))
 
 
 Fields = Mapping[str, str]

@@ -91,6 +91,7 @@ class ArchiveLedger(TableAccess):
 
     def plan(self, segments: Sequence[Segment], *, after: int) -> bool:
         """Append segments if the plan still ends at `after`; returns whether it did."""
+        # Of two archivers that saw the same end of the plan, one goes on.
         with self._database.writing() as connection:
             if _planned_through(connection) != after:
                 return False

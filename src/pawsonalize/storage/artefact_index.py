@@ -87,6 +87,7 @@ class ArtefactIndex(TableAccess):
         row = {**listed, "digest": artefact.digest, "bytes": artefact.size, "made_at": now}
         with self._database.writing() as connection:
             is_mine = (_DRAFTS.draft == artefact.draft) & (_DRAFTS.state == DraftState.WRITING)
+            # The draft first: a writer that was given up meanwhile finds none, and lists nothing.
             if not connection.execute(delete(artefact_drafts).where(is_mine)).rowcount:
                 return False
             if not insert_new(connection, artefacts, [row]):

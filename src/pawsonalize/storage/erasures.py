@@ -171,6 +171,7 @@ class ErasureTable(TableAccess):
         erasure of that id: it stays as it is. Conflict if a visit belongs to a user.
         """
         with self._database.writing() as connection:
+            # Strictly later than the one before, whatever the clock says: readers count on it.
             noted_at = max(now, last_noted(connection) + 1)
             row = _row(erasure_id, dataset_group, noted_at, _through(connection))
             if not insert_new(connection, erasures, [row]):

@@ -55,7 +55,7 @@ class Resources(TableAccess):
             wanted = wanted.where(resources.c.parent == parent)
         if statuses:
             wanted = wanted.where(resources.c.status.in_(statuses))
-        if before is not None:
+        if before is not None:  # one comparison of both columns, for which there is an index
             wanted = wanted.where(tuple_(*age) < tuple_(*before))
         newest_first = wanted.order_by(*(column.desc() for column in age)).limit(limit)
         return [ResourceRow(**row) for row in self._mappings(newest_first)]

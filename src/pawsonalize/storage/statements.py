@@ -97,6 +97,7 @@ def insert_new(connection: Connection, table: Table, rows: Sequence[Mapping[str,
 def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, replacing those whose primary key is taken; the last of equal keys wins."""
     keys = [column.name for column in table.primary_key]
+    # PostgreSQL refuses a statement that would change one row twice.
     last_of_each = {tuple(row[key] for key in keys): row for row in rows}
     others = [column.name for column in table.columns if column.name not in keys]
     rows = list(last_of_each.values())

@@ -3,6 +3,7 @@
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
 from pawsonalize.domain.events import DEFAULT_DATASET_GROUP
@@ -36,14 +37,17 @@ def _optional(of: _Type, *names: str) -> list[sa.Column[Any]]:
     return [sa.Column(name, of) for name in names]
 
 
+def _table(name: str, *columns: SchemaItem, **options: Any) -> sa.Table:
+    return sa.Table(name, metadata, *columns, **options)
+
+
 def _only(condition: sa.ColumnElement[bool]) -> dict[str, Any]:
     """Return the options of an index of the rows that fulfil the condition."""
     return {"sqlite_where": condition, "postgresql_where": condition}
 
 
-events = sa.Table(
+events = _table(
     "events",
-    metadata,
     sa.Column("offset", _OFFSET, primary_key=True, autoincrement=True),
     *_columns(sa.Text, "event_id"),
     *_optional(sa.Text, "user_id", "session_id"),
@@ -71,9 +75,8 @@ for _name, _owner, _condition in (
     sa.Index(_name, *_key, *_read, sqlite_where=_condition).ddl_if(dialect="sqlite")
     sa.Index(_name, *_key, postgresql_where=_condition).ddl_if(dialect="postgresql")
 
-sessions = sa.Table(
+sessions = _table(
     "sessions",
-    metadata,
     _dataset_group(primary_key=True),
     *_keys("session_id"),
     *_columns(sa.Text, "user_id"),
@@ -85,33 +88,23 @@ sessions = sa.Table(
 _OF_SESSION = (sessions.c.dataset_group, sessions.c.bound_at, sessions.c.session_id)
 sa.Index("sessions_by_user", sessions.c.user_id, *_OF_SESSION)
 
-items = sa.Table(
+items = _table(
     "items",
-    metadata,
     _dataset_group(primary_key=True),
     *_keys("item_id"),
     *_columns(sa.Text, "attributes"),
     *_optional(sa.BigInteger, "created_at"),
 )
-users = sa.Table(
-    "users",
-    metadata,
-    _dataset_group(primary_key=True),
-    *_keys("user_id"),
-    *_columns(sa.Text, "attributes"),
+users = _table(
+    "users", _dataset_group(primary_key=True), *_keys("user_id"), *_columns(sa.Text, "attributes")
 )
-schemas = sa.Table(
-    "schemas",
-    metadata,
-    _dataset_group(primary_key=True),
-    *_keys("dataset"),
-    *_columns(sa.Text, "fields"),
+schemas = _table(
+    "schemas", _dataset_group(primary_key=True), *_keys("dataset"), *_columns(sa.Text, "fields")
 )
 
 # What statements ask for has a column; all else is in the record.
-animals = sa.Table(
+animals = _table(
     "animals",
-    metadata,
     *_keys("animal_id"),
     *_columns(sa.Text, "source", "status", "species", "shelter"),
     sa.Column("listed_at", sa.BigInteger, nullable=False, index=True),
@@ -120,9 +113,8 @@ animals = sa.Table(
 )
 sa.Index("animals_by_source", animals.c.source, animals.c.status)
 
-stays = sa.Table(
+stays = _table(
     "stays",
-    metadata,
     *_keys("animal_id"),
     *_keys("since", of=sa.BigInteger),
     *_columns(sa.BigInteger, "until"),
@@ -133,24 +125,22 @@ sa.Index("stays_by_end", stays.c.until, stays.c.item_id)
 sa.Index("stays_by_start", stays.c.since, stays.c.item_id)
 
 # The last change of each item's availability. The greatest revision is that of the whole.
-availability_changes = sa.Table(
-    "availability_changes", metadata, *_keys("item_id"), *_columns(sa.BigInteger, "revision", "at")
+availability_changes = _table(
+    "availability_changes", *_keys("item_id"), *_columns(sa.BigInteger, "revision", "at")
 )
 _CHANGES = availability_changes.c
 sa.Index("availability_changes_by_revision", _CHANGES.revision, _CHANGES.at)
 
 # The last change of each animal that was available then or later, deleted ones included.
-animal_changes = sa.Table(
+animal_changes = _table(
     "animal_changes",
-    metadata,
     *_keys("animal_id"),
     sa.Column("revision", sa.BigInteger, nullable=False, index=True),
 )
 
 # The ids are packed, and what was shown is compressed: see `events/impressions.py`.
-impressions = sa.Table(
+impressions = _table(
     "impressions",
-    metadata,
     *_keys("recommendation_id", of=sa.LargeBinary),
     *_columns(sa.Text, "question"),
     *_optional(sa.Text, "user_id", "session_id"),
@@ -169,24 +159,18 @@ sa.Index("pages_by_session", impressions.c.session_id, impressions.c.as_of, **_P
 sa.Index("pages_in_order", impressions.c.recommendation_id, **_PAGES)
 
 # How often each animal was shown, and when that was last counted.
-animal_exposures = sa.Table(
+animal_exposures = _table(
     "animal_exposures",
-    metadata,
     *_keys("animal_id"),
     *_columns(sa.BigInteger, "shown"),
     sa.Column("counted_at", sa.BigInteger, nullable=False, index=True),
 )
-exposures = sa.Table(
-    "exposures",
-    metadata,
-    _dataset_group(primary_key=True),
-    *_keys("item_id"),
-    *_columns(sa.Float, "shown"),
+exposures = _table(
+    "exposures", _dataset_group(primary_key=True), *_keys("item_id"), *_columns(sa.Float, "shown")
 )
 
-resources = sa.Table(
+resources = _table(
     "resources",
-    metadata,
     *_keys("kind", "name"),
     *_optional(sa.Text, "parent"),
     *_columns(sa.Text, "status", "body"),
@@ -196,41 +180,35 @@ resources = sa.Table(
 sa.Index("resources_by_age", resources.c.kind, resources.c.created_at, resources.c.name)
 sa.Index("resources_by_status", resources.c.kind, resources.c.status)
 
-archive_segments = sa.Table(
+archive_segments = _table(
     "archive_segments",
-    metadata,
     *_keys("first", of=sa.BigInteger),
     *_columns(sa.BigInteger, "last", "rows"),
     sa.Column("key", sa.Text, nullable=False, unique=True),
     *_optional(sa.Text, "sha256"),
 )
 # Objects whose rows are in another one by now, and since when.
-archive_leftovers = sa.Table(
-    "archive_leftovers", metadata, *_keys("key"), *_columns(sa.BigInteger, "since")
-)
+archive_leftovers = _table("archive_leftovers", *_keys("key"), *_columns(sa.BigInteger, "since"))
 # The events of a span of offsets as they came in, packed; deleted once they are in the archive.
-raw_events = sa.Table(
+raw_events = _table(
     "raw_events",
-    metadata,
     *_keys("first", of=sa.BigInteger),
     *_columns(sa.BigInteger, "last"),
     *_columns(sa.LargeBinary, "packed"),
 )
 # Offsets of the log that mean something, such as up to which events have left the table.
-log_marks = sa.Table("log_marks", metadata, *_keys("name"), *_columns(sa.BigInteger, "offset"))
+log_marks = _table("log_marks", *_keys("name"), *_columns(sa.BigInteger, "offset"))
 # Which visitors the objects of the archive hold: 8 bytes of each one's hash, as one value.
-archive_index = sa.Table(
+archive_index = _table(
     "archive_index",
-    metadata,
     *_keys("key"),
     *_columns(sa.BigInteger, "size"),
     *_columns(sa.LargeBinary, "visitors"),
 )
 
 # Each step that is done has its moment.
-erasures = sa.Table(
+erasures = _table(
     "erasures",
-    metadata,
     *_keys("erasure_id"),
     _dataset_group(),
     sa.Column("noted_at", sa.BigInteger, nullable=False, index=True),
@@ -242,27 +220,22 @@ erasures = sa.Table(
     *_columns(sa.Text, "troubles", "files"),
 )
 # The visitors of an erasure. The name is forgotten as soon as only the archive is left.
-erased_visitors = sa.Table(
-    "erased_visitors",
-    metadata,
-    *_keys("erasure_id", "visitor"),
-    *_optional(sa.Text, "kind", "name"),
+erased_visitors = _table(
+    "erased_visitors", *_keys("erasure_id", "visitor"), *_optional(sa.Text, "kind", "name")
 )
 sa.Index("erased_visitors_by_hash", erased_visitors.c.visitor, erased_visitors.c.erasure_id)
 
 # What goes wrong and lasts.
-problems = sa.Table(
+problems = _table(
     "problems",
-    metadata,
     *_keys("name"),
     *_columns(sa.Text, "message"),
     *_columns(sa.BigInteger, "since", "last_seen"),
     *_optional(sa.BigInteger, "expires_at", "told_at"),
 )
 # Who changed what.
-audit_log = sa.Table(
+audit_log = _table(
     "audit_log",
-    metadata,
     sa.Column("number", _OFFSET, primary_key=True, autoincrement=True),
     sa.Column("at", sa.BigInteger, nullable=False, index=True),
     *_columns(sa.Text, "who", "what"),
@@ -274,9 +247,8 @@ audit_log = sa.Table(
 # to a kind is in its payload. A row without a kind is a lease alone, and goes when it is free.
 # Moments of other machines are never compared: a holder counts `beats` up, and is gone when they
 # stop.
-work = sa.Table(
+work = _table(
     "work",
-    metadata,
     *_keys("name"),
     *_columns(sa.Text, "kind", "queue", "state", "payload"),
     *_columns(sa.BigInteger, "created_at"),
@@ -293,15 +265,12 @@ sa.Index("work_by_age", work.c.kind, work.c.created_at)
 sa.Index("work_due", work.c.kind, work.c.queue, work.c.due_at, **_only(work.c.due_at.is_not(None)))
 # Of each kind of work, when each dataset group last had a turn. Turns are counted up, so that no
 # clock decides.
-turns = sa.Table(
-    "turns", metadata, *_keys("work", "dataset_group"), *_columns(sa.BigInteger, "turn")
-)
+turns = _table("turns", *_keys("work", "dataset_group"), *_columns(sa.BigInteger, "turn"))
 
 # Use of each dataset group on each day (days since 1970, UTC). `events` and `trainings` are exact:
 # limits are kept by them.
-dataset_group_days = sa.Table(
+dataset_group_days = _table(
     "dataset_group_days",
-    metadata,
     *_keys("dataset_group"),
     *_keys("day", of=sa.BigInteger),
     *(
@@ -314,41 +283,37 @@ dataset_group_days = sa.Table(
 )
 # Events in the table, and the bytes of models, of each dataset group. Up to which offset events are
 # counted, and since when, is in `log_marks`.
-dataset_group_sizes = sa.Table(
+dataset_group_sizes = _table(
     "dataset_group_sizes",
-    metadata,
     *_keys("dataset_group"),
     *_columns(sa.BigInteger, "events", "model_bytes"),
 )
 
 # The artefacts in the object store, each below the name of the draft that it was written as; what
 # is not listed here was never finished, or is removed.
-artefacts = sa.Table(
+artefacts = _table(
     "artefacts",
-    metadata,
     *_keys("location"),
     *_columns(sa.Text, "draft", "digest"),
     *_columns(sa.BigInteger, "bytes", "made_at"),
 )
 # Objects that are no artefact yet, or no longer.
-artefact_drafts = sa.Table(
-    "artefact_drafts", metadata, *_keys("draft"), *_columns(sa.Text, "location", "state")
+artefact_drafts = _table(
+    "artefact_drafts", *_keys("draft"), *_columns(sa.Text, "location", "state")
 )
 # The training table of each dataset group: all events up to an offset, with the facets that
 # `reader` names. Those up to `start` had left the log when it was begun. Without a row it is made
 # anew.
-training_tables = sa.Table(
+training_tables = _table(
     "training_tables",
-    metadata,
     *_keys("dataset_group"),
     *_columns(sa.BigInteger, "start", "through"),
     *_columns(sa.Text, "reader"),
 )
 # Its files in the archive's store. Each has the events from `first` to `last`. One that is not in
 # the table is being written, or was when its process died.
-training_files = sa.Table(
+training_files = _table(
     "training_files",
-    metadata,
     *_keys("key"),
     sa.Column("dataset_group", sa.Text, nullable=False, index=True),
     *_columns(sa.BigInteger, "first", "last", "rows"),
@@ -357,9 +322,8 @@ training_files = sa.Table(
 
 # The processes that serve, work or consume. As with leases, nobody's clock is compared with
 # another's: `beats` is counted up, and who has stopped counting is gone.
-servers = sa.Table(
+servers = _table(
     "servers",
-    metadata,
     *_keys("name"),
     *_columns(sa.Text, "host"),
     *_optional(sa.Integer, "port"),
@@ -369,4 +333,4 @@ servers = sa.Table(
     *_columns(sa.BigInteger, "started_at", "beats"),
 )
 # What every program on these tables must agree with, by name: see `revisions.py`.
-agreements = sa.Table("agreements", metadata, *_keys("name"), *_columns(sa.Text, "value"))
+agreements = _table("agreements", *_keys("name"), *_columns(sa.Text, "value"))

@@ -11,7 +11,7 @@ _SEVERAL = re.compile(
     r"(?P<scheme>postgres(?:ql)?(?:\+psycopg)?)://(?:(?P<who>[^@/?]*)@)?(?P<hosts>[^@/?]*,[^@/?]*)"
     r"(?P<name>/[^?]*)?(?:\?(?P<rest>.*))?"
 )
-_ANY_HOST = "several-servers"
+_ANY_HOST = "several-servers"  # stands for them while SQLAlchemy writes the URL, with one host
 _PASSWORDS = ("password", "sslpassword")
 _HIDDEN = "***"
 

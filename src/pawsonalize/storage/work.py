@@ -22,7 +22,7 @@ OPEN = "open"
 """The state of work that has not ended. Each kind has further states."""
 
 _COLUMNS = work.c
-_TOKEN_BITS = 62
+_TOKEN_BITS = 62  # the column is a signed number of 64 bits
 _FREE = {"holder": None, "token": None, "takings": 0}
 
 

@@ -178,8 +178,14 @@ def routes(document: Callable[[], Document]) -> list[BaseRoute]:
     async def get_docs(_request: Request) -> Response:
         return await run_in_threadpool(lambda: _overview(document(), tags()))
 
+    def tag_page(request: Request) -> Response:
+        if (current := tags().get(request.path_params["tag"])) is None:
+            return page("api_missing.html", 404, tags=tags(), current=None)
+        base = str(request.base_url).rstrip("/")
+        return page("api_tag.html", tags=tags(), current=current, base=base)
+
     async def get_tag(request: Request) -> Response:
-        return await run_in_threadpool(lambda: _tag_page(request, tags()))
+        return await run_in_threadpool(tag_page, request)
 
     return [Route("/docs", get_docs), Route("/docs/{tag}", get_tag)]
 
@@ -197,10 +203,3 @@ def _overview(document: Document, tags: Mapping[str, SimpleNamespace]) -> Respon
         ],
         types=[table_of(name, document) for name in _ERROR_TYPES],
     )
-
-
-def _tag_page(request: Request, tags: Mapping[str, SimpleNamespace]) -> Response:
-    if (current := tags.get(request.path_params["tag"])) is None:
-        return page("api_missing.html", 404, tags=tags, current=None)
-    base = str(request.base_url).rstrip("/")
-    return page("api_tag.html", tags=tags, current=current, base=base)
