@@ -83,6 +83,8 @@ class Settings(FleetSettings, frozen=True, forbid_unknown_fields=True):
     """Signed requests to `/aws`: `required`, `off`, or `auto`: where keys are required."""
     aws_strict: bool = True
     """Refuse at `/aws` what AWS refuses, [by these rules](personalize-coverage.md#strict)."""
+    aws_lists_defaults: bool = False
+    """List at `/aws`, beside what callers made, what every installation has: `pawsonalize`, …"""
     access_key_root: Secret = Secret("")
     """The root key of access keys, 64 hexadecimal digits; empty: a file in the data folder."""
     first_access_keys: Annotated[str, Meta(pattern=_FIRST_KEYS)] = ""

@@ -122,7 +122,7 @@ def test_actions_are_suggested_by_probability_and_value_until_they_expire(
 ) -> None:
     found = suggested(wire, campaign, "somebody new")
     assert list(found) == ["precious", "subscribe", "donate"]
-    assert 0 < found["precious"] < found["subscribe"] < 1
+    assert 1 > found["precious"] > found["subscribe"] > found["donate"] > 0
     assert len(suggested(wire, campaign, "somebody new", numResults=1)) == 1
 
 

@@ -74,7 +74,9 @@ def test_a_bucket_that_is_not_there_fails_the_job_and_not_the_call(wire: Wire) -
 def test_an_address_without_tls_is_used_if_the_environment_names_it(wire: Wire) -> None:
     assert imported(wire, "plain", "s3://jobs-of-the-wire/in/")["status"] == "ACTIVE"
     assert exported(wire, "plain", "s3://jobs-of-the-wire/out/")["status"] == "ACTIVE"
-    written = boto3.client("s3").get_object(Bucket="jobs-of-the-wire", Key="out/plain/Items.csv")
+    written = boto3.client("s3").get_object(
+        Bucket="jobs-of-the-wire", Key="out/plain/shop-items.csv"
+    )
     assert written["Body"].read().split() == [b"ITEM_ID,COLOUR", b"tea,green"]
 
 

@@ -3,12 +3,18 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import httpx
 import pytest
 
 from tests.wire.server import Wire, served
 from tests.wire.waiting import settled
 
 NOW = datetime.now(UTC).replace(microsecond=0)
+LISTS = {
+    "list_campaigns": "campaigns",
+    "list_solutions": "solutions",
+    "list_solution_versions": "solutionVersions",
+}
 RECIPE = "arn:aws:personalize:::recipe/"
 
 
@@ -55,6 +61,12 @@ def test_a_recommender_trains_serves_pauses_and_goes(wire: Wire, shop: str) -> N
     assert found["status"] == "ACTIVE", found
     assert found["recommenderConfig"]["minRecommendationRequestsPerSecond"] == 1
     assert "coverage" in found["modelMetrics"]
+    for call, parts in LISTS.items():
+        assert getattr(wire.personalize, call)()[parts] == [], "its parts are in no list"
+    inside = wire.personalize.list_solutions(datasetGroupArn=shop)["solutions"]
+    assert inside == []
+    native = httpx.get(wire.url.replace("/aws", "/v1/campaigns")).json()["campaigns"]
+    assert {one["name"] for one in native} == {"recommender", "reranker"}
 
     def asked() -> list[str]:
         answer = wire.runtime.get_recommendations(recommenderArn=arn, userId="user 0")

@@ -118,6 +118,7 @@ def aws_services_of(adapters: Adapters, engine: Engine, services: Services) -> A
         trackers=CachedLookup(adapters.datasets.tracker, clock.now),
         groups=CachedLookup(partial(group_of, adapters.registry), clock.now),
         schemas=CachedLookup(adapters.datasets.schema_of, clock.now),
+        lists_defaults=settings.aws_lists_defaults,
         is_strict=settings.aws_strict,
     )
 

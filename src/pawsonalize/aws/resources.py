@@ -13,12 +13,14 @@ from pawsonalize.aws.arn import arn_member, wire_name
 from pawsonalize.aws.protocol import INVALID_INPUT, INVALID_NEXT_TOKEN, TOO_MANY_TAGS, AwsError
 from pawsonalize.aws.services import Answer, AwsServices, Members
 from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.catalogue import KINDS
+from pawsonalize.kinds.defaults import default_names
 from pawsonalize.kinds.kind import Kind, Values, Wire
 from pawsonalize.kinds.registry import MAX_PAGE, resource_page
 from pawsonalize.kinds.resource import Resource
 from pawsonalize.kinds.schemas import DatasetSchema
-from pawsonalize.kinds.solutions import SolutionVersion
+from pawsonalize.kinds.solutions import Solution, SolutionVersion
 
 _MAX_DIGITS = 6
 _MAX_TAGS = 50
@@ -156,13 +158,30 @@ def _page(
     if kind.parent is not None and (arn := members.get(arn_member(kind.parent))) is not None:
         parent = services.resource(kind.parent, arn).name
     limit, cursor = members.get("maxResults", MAX_PAGE), members.get("nextToken")
+    without = _unlisted(services, kind, parent)
     try:
-        found = resource_page(services.registry, kind.resource, limit, parent=parent, cursor=cursor)
+        found = resource_page(
+            services.registry, kind.resource, limit, parent=parent, cursor=cursor, without=without
+        )
     except InvalidInput as error:
         if error.field == "cursor":
             raise AwsError(INVALID_NEXT_TOKEN, _BAD_TOKEN) from error
         raise
     return found.resources, found.next_cursor
+
+
+def _unlisted(
+    services: AwsServices, kind: Kind[Any], parent: str | None
+) -> dict[str, frozenset[str]]:
+    """Return what a list leaves out: what recommenders are made of, and what was there before."""
+    is_version = kind.resource is SolutionVersion
+    owner: type[Resource] = Solution if is_version else kind.resource
+    names = frozenset[str]()
+    if parent is None and not services.lists_defaults:
+        names = default_names(owner)
+    if owner in {Solution, Campaign} and not (is_version and parent is not None):
+        names |= services.registry.unlisted(Campaign)  # their solutions have the same names
+    return {"parent" if is_version else "name": names}
 
 
 def part_of(listed: Sequence[T], members: Members) -> tuple[Sequence[T], str | None]:

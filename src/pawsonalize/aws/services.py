@@ -37,6 +37,8 @@ class AwsServices(Services):
     """The dataset group of a resource, by its kind and name; NotFound if it has none."""
     schemas: CachedLookup[tuple[str, DatasetType], Schema | None]
     """The schema of a dataset group's dataset of a type; None without such a dataset."""
+    lists_defaults: bool = False
+    """Lists, beside what callers made, the resources that every installation has."""
     is_strict: bool = True
     """Refuses what AWS refuses: see `strict.py`."""
 

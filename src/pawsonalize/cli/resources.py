@@ -78,7 +78,7 @@ class _KindCommands:
         parent = next(iter(given.values()), None)
         if parent and "dataset_group" in given:
             parent = dataset_group_of(adapters, parent)
-        return list(adapters.registry.all(self._kind.resource, parent=parent))
+        return list(adapters.registry.listed(self._kind.resource, parent=parent))
 
     def show(self, adapters: Any, given: dict[str, Any]) -> object:
         if self._commands.look is not None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -55,6 +56,12 @@ def ensure_defaults(registry: Registry, recipe: str, now: int) -> None:
     if recommender.recipe != recipe:
         with suppress(Conflict):
             registry.update(msgspec.structs.replace(recommender, recipe=recipe), now)
+
+
+@cache
+def default_names(kind: type[Resource]) -> frozenset[str]:
+    """The names of the default resources of a kind."""
+    return frozenset(one.name for one in _defaults("") if isinstance(one, kind))
 
 
 def dataset_name(dataset_type: DatasetType) -> str:

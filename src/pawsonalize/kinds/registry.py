@@ -5,9 +5,10 @@ few.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Generic
 
 import msgspec
@@ -21,6 +22,7 @@ from pawsonalize.domain.errors import (
     NotFound,
 )
 from pawsonalize.domain.limits import check_between
+from pawsonalize.kinds.campaigns import Campaign, Recommender
 from pawsonalize.kinds.catalogue import KINDS
 from pawsonalize.kinds.datasets import DATASET_GROUPS, DatasetGroup
 from pawsonalize.kinds.kind import Block, Kind, Quota
@@ -119,11 +121,15 @@ class Registry:
         *,
         parent: str | None = None,
         before: tuple[int, str] | None = None,
+        without: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> list[ResourceT]:
-        """At most `limit` resources, newest first, that come after `before`: (created_at, name)."""
+        """At most `limit` resources, newest first, that come after `before`: (created_at, name).
+
+        `without` has values of columns, as `Resources.list`.
+        """
         if parent is not None and not is_name(parent):
             return []
-        rows = self.rows.list(kind.kind, limit, parent=parent, before=before)
+        rows = self.rows.list(kind.kind, limit, parent=parent, before=before, without=without)
         return [from_row(row, kind) for row in rows]
 
     def all(self, kind: type[ResourceT], *, parent: str | None = None) -> Iterator[ResourceT]:
@@ -132,6 +138,16 @@ class Registry:
         while page := self.page(kind, MAX_PAGE, parent=parent, before=before):
             yield from page
             before = (page[-1].created_at, page[-1].name)
+
+    def unlisted(self, kind: type[Resource]) -> frozenset[str]:
+        """Names that are in no list of the kind: campaigns that are a recommender's."""
+        recommenders = self.all(Recommender) if kind is Campaign else ()
+        return frozenset(one.served_by for one in recommenders)
+
+    def listed(self, kind: type[ResourceT], *, parent: str | None = None) -> list[ResourceT]:
+        """Every resource of the kind but the unlisted, newest first."""
+        unlisted = self.unlisted(kind)
+        return [one for one in self.all(kind, parent=parent) if one.name not in unlisted]
 
     def update(self, resource: ResourceT, now: int) -> ResourceT:
         """Replace the revision that it was made from; Conflict if another was faster."""
@@ -191,6 +207,9 @@ class Registry:
                 need.check(resource, from_row(row, need.kind))
 
     def _check_quota(self, kind: Kind[Any], quota: Quota, resource: Resource) -> None:
+        unlisted = self.unlisted(kind.resource)
+        if resource.name in unlisted:
+            return
         limit = self.dataset_groups if isinstance(resource, DatasetGroup) else quota.limit
         found = self.rows.list(
             kind.word,
@@ -199,6 +218,7 @@ class Registry:
             if resource.owner and quota.of_parent
             else None,
             statuses=UNSETTLED if quota.in_work else (),
+            without={"name": unlisted},
         )
         others: Iterator[Resource] = (from_row(row, kind.resource) for row in found)
         if quota.of_group:
@@ -270,6 +290,7 @@ def resource_page(
     *,
     parent: str | None = None,
     cursor: str | None = None,
+    without: Mapping[str, Collection[str]] | None = None,
 ) -> ResourcePage[ResourceT]:
     """One page of a kind; InvalidInput for a limit outside 1…100 or a cursor of somebody else."""
     check_between("limit", limit, 1, MAX_PAGE)
@@ -279,7 +300,9 @@ def resource_page(
             raise InvalidInput("cursor is not one this service gave: leave it out", field="cursor")
         before = int(match[1]), match[2]
     # One more than asked for tells whether there is a next page.
-    found = registry.page(kind, limit + 1, parent=parent, before=before)
+    if without is None:
+        without = {"name": registry.unlisted(kind)}
+    found = registry.page(kind, limit + 1, parent=parent, before=before, without=without)
     shown = tuple(found[:limit])
     more = f"{shown[-1].created_at}.{shown[-1].name}" if len(found) > limit else None
     return ResourcePage(shown, more)

@@ -1,8 +1,9 @@
 """Resources: dataset groups, solutions, campaigns and all others, in one table."""
 
 import builtins
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 from sqlalchemy import ColumnElement, delete, select, tuple_, update
 
@@ -47,12 +48,18 @@ class Resources(TableAccess):
         parent: str | None = None,
         before: tuple[int, str] | None = None,
         statuses: Sequence[str] = (),
+        without: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> builtins.list[ResourceRow]:
-        """Resources of a kind, newest first: of a parent, in statuses, after (created_at, name)."""
+        """Resources of a kind, newest first: of a parent, in statuses, after (created_at, name).
+
+        Those that have a value of `without` in its column are left out.
+        """
         age = (resources.c.created_at, resources.c.name)
         wanted = select(resources).where(resources.c.kind == kind)
         if parent is not None:
             wanted = wanted.where(resources.c.parent == parent)
+        for column, values in without.items():
+            wanted = wanted.where(resources.c[column].not_in(values))
         if statuses:
             wanted = wanted.where(resources.c.status.in_(statuses))
         if before is not None:  # one comparison of both columns, for which there is an index

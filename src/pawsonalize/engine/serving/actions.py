@@ -21,7 +21,10 @@ _REPEATS_WITHIN = 500  # a user's newest interactions, in which repeats are look
 
 @dataclass(frozen=True, slots=True)
 class ActionAnswer:
-    """Actions, best first, each with the probability that the user takes it."""
+    """Actions, best first, each with its score, 0 to 1.
+
+    That is the probability that the user takes it, times its share of the greatest VALUE.
+    """
 
     recommendation_id: str
     actions: tuple[tuple[str, float], ...]
@@ -57,10 +60,11 @@ class ActionRecommending:
         if query.filter is not None:
             may &= actions.items(query.filter, ids, query)
         values = np.nan_to_num(columns.numbers("VALUE"), nan=1.0)
-        order = np.argsort(-(probabilities * values), kind="stable")
+        scores = probabilities * values / values.max(initial=1.0)
+        order = np.argsort(-scores, kind="stable")
         best = order[may[order]][: query.limit].tolist()
         name = new_recommendation_id(now)
-        answer = ActionAnswer(name, tuple((ids[one], float(probabilities[one])) for one in best))
+        answer = ActionAnswer(name, tuple((ids[one], float(scores[one])) for one in best))
         shown, group = (action for action, _ in answer.actions), served.dataset_group
         version = served.version.name
         self.impressions.add(query.impression(name, QUESTION, version, shown, dataset_group=group))

@@ -184,7 +184,7 @@ class ModelReports:
     def _summary(
         self, solution: Solution, points: Sequence[tuple[str, GatePoint]]
     ) -> SolutionSummary:
-        campaigns = self._registry.all(Campaign, parent=solution.name)
+        campaigns = self._registry.listed(Campaign, parent=solution.name)
         newest = next(iter(self._registry.page(SolutionVersion, 1, parent=solution.name)), None)
         return report_of(
             SolutionSummary,

@@ -18,6 +18,7 @@ from pawsonalize.domain.errors import NotReady
 from pawsonalize.domain.times import MINUTE, SECOND, iso, parse_moment
 from pawsonalize.engine.serving.directory import entries, readiness
 from pawsonalize.kinds.cached_lookup import CachedLookup
+from pawsonalize.kinds.campaigns import Campaign
 from pawsonalize.kinds.defaults import DATASET_GROUP
 from pawsonalize.pages.views import ViewQuery
 from pawsonalize.settings import Settings
@@ -160,8 +161,10 @@ class OverviewReports:
         return [ConsoleFinding(one.check, one.message, one.next_move) for one in found]
 
     def _served(self) -> Iterator[CampaignFreshness]:
+        registry = self._adapters.registry
+        unlisted = registry.unlisted(Campaign)
         found = sorted(
-            entries(self._adapters.registry),
+            (one for one in entries(registry) if one.name not in unlisted),
             key=lambda one: (one.dataset_group != DATASET_GROUP, one.dataset_group, one.name),
         )
         for one in models_in_use(self._adapters, found[:_CAMPAIGNS]):

@@ -209,7 +209,7 @@ def _campaigns(
     found: dict[str, list[TenantCampaign]] = {}
     solutions = {one.name: one for one in registry.all(Solution, parent=group)}
     parents = (None,) if group is None else tuple(solutions)
-    for one in chain.from_iterable(registry.all(Campaign, parent=parent) for parent in parents):
+    for one in chain.from_iterable(registry.listed(Campaign, parent=parent) for parent in parents):
         if (solution := solutions.get(one.solution)) is not None:
             served = TenantCampaign(one.name, solution.recipe, one.solution_version)
             found.setdefault(solution.dataset_group, []).append(served)

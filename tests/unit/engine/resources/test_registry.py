@@ -5,9 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pawsonalize.domain.errors import Conflict, CorruptArtefact, InvalidInput, NotFound
+from pawsonalize.domain.errors import (
+    Conflict,
+    CorruptArtefact,
+    InvalidInput,
+    LimitExceeded,
+    NotFound,
+)
 from pawsonalize.domain.schemas import DatasetType, Schema
-from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate
+from pawsonalize.kinds.campaigns import Campaign, CampaignUpdate, Recommender
 from pawsonalize.kinds.datasets import Dataset, DatasetGroup, DatasetImportJob
 from pawsonalize.kinds.defaults import ensure_defaults
 from pawsonalize.kinds.group_resources import EventTracker, Filter
@@ -53,6 +59,19 @@ KINDS: tuple[Resource, ...] = (
 @pytest.fixture
 def empty(database: Database) -> Registry:
     return Registry(Resources(database))
+
+
+def test_campaigns_of_recommenders_are_in_no_list_and_take_no_room(empty: Registry) -> None:
+    empty.create(DatasetGroup(name="a"), T0)
+    empty.create(Recommender(name="r", dataset_group="a", recipe="r"), T0)
+    for name in (*(f"c{number}" for number in range(5)), "r-recommender"):
+        empty.create(Solution(name=name, dataset_group="a", recipe="r"), T0)
+        empty.create(Campaign(name=name, solution=name), T0)
+    with pytest.raises(LimitExceeded):
+        empty.create(Campaign(name="over", solution="c0"), T0)
+    found = {one.name for one in empty.listed(Campaign)}
+    assert found == {one.name for one in resource_page(empty, Campaign, 9).resources}
+    assert found == {f"c{number}" for number in range(5)}
 
 
 @pytest.mark.parametrize("resource", KINDS, ids=lambda resource: resource.kind)
