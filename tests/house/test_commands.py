@@ -68,7 +68,18 @@ finally:
 SERVING = {"jinja2", "lark", "limits", "prometheus_client", "scipy", "starlette", "uvicorn"}
 
 
-@pytest.mark.parametrize("words", ["campaigns ls", "solutions ls", "audit ls", "erasures ls"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "campaigns ls",
+        "audit ls",
+        "erasures ls",
+        "status",
+        "history --user u1",
+        "runs ls",
+        "outcomes",
+    ],
+)
 def test_a_command_that_looks_at_data_imports_nothing_that_only_answers_need(
     tmp_path: Path, words: str
 ) -> None:
