@@ -133,9 +133,9 @@ class KeptRows:
 
     def without(self, visitors: Collection[str]) -> "KeptRows":
         """The rows but for those of these visitors, named by digests."""
-        of_rows = self.names[0]
-        gone = np.array([name in visitors for name in of_rows.names], np.bool_)
-        return self._selected(~gone[of_rows.codes] if len(gone) else slice(None))
+        column = self.names[0]
+        gone = np.array([name in visitors for name in column.names], np.bool_)
+        return self._selected(~gone[column.codes] if len(gone) else slice(None))
 
     def _selected(self, rows: slice | NDArray[np.bool_]) -> "KeptRows":
         names = tuple(column.selected(rows) for column in self.names)
