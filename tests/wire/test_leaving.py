@@ -1,34 +1,21 @@
-"""What the page about leaving Amazon Personalize says is copied, by the page's own program."""
+"""`pawsonalize leave`, from one of our servers to another, as either may be AWS."""
 
 import json
-import re
-from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from typer.testing import CliRunner
 
-from tests.wire.server import served
+from pawsonalize.cli.main import app
+from tests.wire.server import Wire, served
+from tests.wire.test_new_items import create_quiet_shop, serve
 
-PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "leave-amazon-personalize.md"
 SCHEMAS = {
     "Interactions": {"USER_ID": "string", "ITEM_ID": "string", "TIMESTAMP": "long"},
     "Items": {"ITEM_ID": "string", "COLOUR": "string"},
 }
-EXPORTS = {
-    "INTERACTIONS": "USER_ID,ITEM_ID,TIMESTAMP\nann,tea,1700000000\n",
-    "ITEMS": "ITEM_ID,COLOUR\ntea,green\n",
-}
 ROLE = "arn:aws:iam::123456789012:role/reader"
-
-
-@pytest.fixture
-def exports(tmp_path: Path) -> Path:
-    """The folder that stands for S3, with what was exported."""
-    for kind, rows in EXPORTS.items():
-        folder = tmp_path / "s3" / "exports" / "shop" / kind
-        folder.mkdir(parents=True)
-        (folder / "part-1.csv").write_text(rows)
-    return tmp_path / "s3"
 
 
 def create_shop(there: Any) -> str:
@@ -43,27 +30,39 @@ def create_shop(there: Any) -> str:
     return group
 
 
-def arns(personalize: Any, group: str) -> set[str]:
-    """Of the datasets and filters of a group."""
-    datasets = personalize.list_datasets(datasetGroupArn=group)["datasets"]
-    filters = personalize.list_filters(datasetGroupArn=group)["Filters"]
-    return {one["datasetArn"] for one in datasets} | {one["filterArn"] for one in filters}
-
-
-def test_a_dataset_group_is_copied_with_its_data_and_its_arns(
-    tmp_path: Path, exports: Path
+def test_a_dataset_group_is_copied_and_answers_alike(
+    aws: None,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)
-    page: dict[str, Any] = {}
-    exec(program, page)
-    with served(tmp_path / "there") as there:
-        group = create_shop(there.personalize)  # two that start at once would migrate at once
-        with served(tmp_path / "here", s3_root=str(exports)) as here:
-            copied, tracking_id = page["copy_group"](
-                there.personalize, here.personalize, group, "s3://exports/shop", ROLE
+    place = {"LocationConstraint": "eu-west-1"}
+    boto3.client("s3").create_bucket(Bucket="leaving", CreateBucketConfiguration=place)
+    with served(tmp_path_factory.mktemp("there")) as there:
+        group, _ = create_quiet_shop(there)
+        serve(there, group, "aws-popularity-count")
+        there.personalize.create_filter(
+            name="green",
+            datasetGroupArn=group,
+            filterExpression='INCLUDE ItemID WHERE Items.COLOUR IN ("green")',
+        )
+        with served(tmp_path_factory.mktemp("here")) as here:
+            lines = leave(group, there, here)
+            listed = here.personalize.list_campaigns()["campaigns"]
+            assert [one["name"] for one in listed] == ["aws-popularity-count"]
+            assert "copied filter green" in lines
+            assert any("tracking id of quiet: it is now" in line for line in lines)
+            assert any(line.startswith("not copied: trained models") for line in lines)
+            assert lines[-1] == (
+                "campaign aws-popularity-count: 8 questions, mean overlap@25 1.000, identical"
+                " lists 100.0%"
             )
-            assert copied == group
-            assert arns(here.personalize, group) == arns(there.personalize, group)
-            assert len(arns(here.personalize, group)) == 3
-            event = {"eventType": "view", "itemId": "tea", "sentAt": 1_700_000_000}
-            here.events.put_events(trackingId=tracking_id, sessionId="s", eventList=[event])
+            assert leave(group, there, here)[0] == "copied dataset group quiet", (
+                "it may be run anew"
+            )
+
+
+def leave(group: str, there: Wire, here: Wire) -> list[str]:
+    """The lines that the command prints."""
+    between = ["--source", there.url, "--target", here.url, "--through", "s3://leaving/shop"]
+    done = CliRunner().invoke(app, ["leave", group, *between, "--role", ROLE, "--verify"])
+    assert done.exit_code == 0, (done.output, done.exception)
+    return done.stdout.splitlines()

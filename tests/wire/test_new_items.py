@@ -26,7 +26,7 @@ def wire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Wire]:
         yield running
 
 
-def create_shop(wire: Wire) -> tuple[str, dict[str, str]]:
+def create_quiet_shop(wire: Wire) -> tuple[str, dict[str, str]]:
     """A dataset group with events of ten items; its ARN, and those of its datasets."""
     personalize = wire.personalize
     group: str = personalize.create_dataset_group(name="quiet")["datasetGroupArn"]
@@ -80,7 +80,7 @@ def answers(wire: Wire, campaign: str, **more: Any) -> set[str]:
 
 
 def test_a_new_item_is_explored_without_an_event_and_not_where_nothing_is(wire: Wire) -> None:
-    group, datasets = create_shop(wire)
+    group, datasets = create_quiet_shop(wire)
     exploring = serve(
         wire, group, "aws-user-personalization", campaignConfig={"itemExplorationConfig": EXPLORING}
     )

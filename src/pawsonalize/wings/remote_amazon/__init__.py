@@ -25,6 +25,7 @@ WING = Wing(
     "remote_amazon",
     settings="settings:AmazonSettings",
     checks="checks:CHECKS",
+    commands="commands:COMMANDS",
     usable="composition:USABLE",
     tasks="composition:tasks",
     ports={"remote_engine": ":open_engine"},

@@ -1,0 +1,246 @@
+"""`pawsonalize leave`: a dataset group, copied from one Personalize endpoint to another.
+
+Both sides are asked by boto3 alone, so either may be AWS or anything that speaks its API. The data
+goes through a bucket that both may use: an export there, an import here.
+"""
+
+import csv
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import typer
+
+from pawsonalize import clock
+from pawsonalize.cli.options import Command
+from pawsonalize.domain.errors import InvalidInput
+from pawsonalize.wings.remote_amazon.calls import camel
+
+_POLL_SECONDS = 0.5
+_QUESTIONS, _PLACES = 1_000, 25
+_STAYS = (
+    "trained models: solutions were trained anew, so lists may differ a little",
+    "recommendation ids, what was shown, jobs and tags: there is no call that creates them",
+    "animals, their rules and access keys: Amazon Personalize has none",
+)
+
+
+def leave(
+    group: Annotated[str, typer.Argument(help="The ARN of the dataset group to copy.")],
+    through: Annotated[str, typer.Option(help="s3://bucket/folder that both sides may use.")],
+    role: Annotated[str, typer.Option(help="The ARN of the role of both sides' jobs.")],
+    source: Annotated[
+        str | None, typer.Option(help="Where it is.", show_default="as for boto3")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Where it goes.", show_default="as for boto3")
+    ] = None,
+    verify: Annotated[bool, typer.Option("--verify", help="Ask both the same questions.")] = False,
+) -> None:
+    """Copy a dataset group to another endpoint of the API of Amazon Personalize.
+
+    Schemas, data, event tracker, filters, solutions and campaigns come along; what is there already
+    stays as it is. Then it prints what cannot come along, and why. `--verify` asks both sides for a
+    thousand users.
+
+    Example: pawsonalize leave ARN --through s3://b/f --role ARN --target http://host:8080/aws
+    """
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        copy = Copy(_clients(source), _clients(target), through.rstrip("/"), role)
+        copy.copy(group)
+        for line in copy.done:
+            print(f"copied {line}")
+        for line in (*copy.stays, *_STAYS):
+            print(f"not copied: {line}")
+        for line in copy.compare() if verify else ():
+            print(line)
+    except (BotoCoreError, ClientError) as error:
+        raise InvalidInput(
+            f"the copy ended here: {error}. Correct it, then run it again"
+        ) from error
+
+
+def _clients(url: str | None) -> dict[str, Any]:
+    try:
+        import boto3
+    except ImportError as error:
+        raise InvalidInput("leave needs boto3: pip install 'pawsonalize[aws]'") from error
+    names = ("personalize", "personalize-runtime")
+    return {name: boto3.client(name, endpoint_url=url) for name in names}
+
+
+@dataclass(slots=True)
+class Copy:
+    """The copy of one dataset group: what came along, and what stays."""
+
+    source: dict[str, Any]
+    target: dict[str, Any]
+    through: str
+    role: str
+    done: list[str] = field(default_factory=list)
+    stays: list[str] = field(default_factory=list)
+    campaigns: list[tuple[str, str]] = field(default_factory=list)
+
+    def copy(self, arn: str) -> None:
+        """Copy the dataset group; data first, as solutions are trained on them."""
+        found = self._described("dataset_group", arn)
+        group = {"datasetGroupArn": self._created("dataset_group", found, "domain")}
+        for dataset in self._inside("dataset", arn):
+            self._copy_dataset(dataset, group)
+        for tracker in self._inside("event_tracker", arn):
+            copied = self._created("event_tracker", tracker, **group)
+            new = self.target["personalize"].describe_event_tracker(eventTrackerArn=copied)
+            name, tracking_id = tracker["name"], new["eventTracker"]["trackingId"]
+            self.stays.append(f"the tracking id of {name}: it is now {tracking_id}")
+        for one in self._inside("filter", arn):
+            self._tried("filter", one, "filterExpression", **group)
+        for solution in self._inside("solution", arn):
+            self._copy_solution(solution, group)
+        for kind in ("recommender", "metric_attribution"):
+            for one in self._inside(kind, arn):
+                self.stays.append(f"{kind.replace('_', ' ')} {one['name']}: create it there")
+
+    def compare(self) -> Iterator[str]:
+        """Ask both sides of each campaign the same questions, and say how alike the lists are."""
+        users = self._users()
+        for campaign, copied in self.campaigns:
+            shared, same = 0.0, 0
+            for user in users:
+                one = self._answer(self.source, campaign, user)
+                other = self._answer(self.target, copied, user)
+                shared += len({*one} & {*other}) / max(len(one), len(other), 1)
+                same += one == other
+            count, name = max(len(users), 1), copied.rpartition("/")[2]
+            yield (
+                f"campaign {name}: {len(users)} questions, mean overlap@{_PLACES}"
+                f" {shared / count:.3f}, identical lists {same / count:.1%}"
+            )
+
+    def _copy_dataset(self, dataset: dict[str, Any], group: dict[str, str]) -> None:
+        name, kind = dataset["name"], dataset["datasetType"]
+        schema = self._described("schema", dataset["schemaArn"])
+        known = {"schemaArn": self._created("schema", schema, "schema", "domain")}
+        copied = self._created("dataset", dataset, "datasetType", **known, **group)
+        job = f"leave-{name}-{clock.now()}"  # a name is used once
+        path = f"{self.through}/{kind.upper()}/"
+        exported = self.source["personalize"].create_dataset_export_job(
+            jobName=job,
+            datasetArn=dataset["datasetArn"],
+            ingestionMode="ALL",
+            roleArn=self.role,
+            jobOutput={"s3DataDestination": {"path": path}},
+        )
+        _wait(self.source, "dataset_export_job", exported["datasetExportJobArn"])
+        imported = self.target["personalize"].create_dataset_import_job(
+            jobName=job,
+            datasetArn=copied,
+            roleArn=self.role,
+            dataSource={"dataLocation": f"{path}{job}/"},
+        )
+        _wait(self.target, "dataset_import_job", imported["datasetImportJobArn"])
+
+    def _copy_solution(self, solution: dict[str, Any], group: dict[str, str]) -> None:
+        fields = ("recipeArn", "solutionConfig", "eventType", "performAutoTraining")
+        copied = self._tried("solution", solution, *fields, **group)
+        if copied is None:
+            return
+        call = self.target["personalize"]
+        version = call.create_solution_version(solutionArn=copied)["solutionVersionArn"]
+        try:
+            _wait(self.target, "solution_version", version)
+        except InvalidInput as error:
+            self.stays.append(f"campaigns of solution {solution['name']}: {error.message}")
+            return
+        for listed in _listed(self.source, "campaign", solutionArn=solution["solutionArn"]):
+            campaign = self._described("campaign", listed["campaignArn"])
+            config = {
+                name: value
+                for name, value in (campaign.get("campaignConfig") or {}).items()
+                if name != "syncWithLatestSolutionVersion"  # it asks for $LATEST in the ARN
+            }
+            more = {"campaignConfig": config} if config else {}
+            arn = self._tried(
+                "campaign", campaign, "minProvisionedTPS", solutionVersionArn=version, **more
+            )
+            if arn is not None:
+                _wait(self.target, "campaign", arn)
+                self.campaigns.append((campaign["campaignArn"], arn))
+
+    def _tried(self, kind: str, found: dict[str, Any], *fields: str, **more: Any) -> str | None:
+        """Create it there; where that is refused, the reason is noted."""
+        from botocore.exceptions import ClientError
+
+        try:
+            return self._created(kind, found, *fields, **more)
+        except ClientError as error:
+            self.stays.append(f"{kind} {found['name']}: {error.response['Error']['Message']}")
+            return None
+
+    def _created(self, kind: str, found: dict[str, Any], *fields: str, **more: Any) -> str:
+        call, name, member = self.target["personalize"], found["name"], f"{camel(kind)}Arn"
+        given = {one: found[one] for one in fields if found.get(one) not in (None, {})}
+        try:
+            arn: str = getattr(call, f"create_{kind}")(name=name, **given, **more)[member]
+        except call.exceptions.ResourceAlreadyExistsException:
+            there = _listed(self.target, kind)
+            arn = next(one[member] for one in there if one["name"] == name)
+        if kind not in {"schema", "campaign"}:  # a schema has no status, a campaign may wait
+            _wait(self.target, kind, arn)
+        self.done.append(f"{kind.replace('_', ' ')} {name}")
+        return arn
+
+    def _described(self, kind: str, arn: str) -> dict[str, Any]:
+        return _described(self.source, kind, arn)
+
+    def _inside(self, kind: str, group: str) -> Iterator[dict[str, Any]]:
+        for one in _listed(self.source, kind, datasetGroupArn=group):
+            yield self._described(kind, one[f"{camel(kind)}Arn"])
+
+    def _users(self) -> list[str]:
+        """The first users of the exported interactions."""
+        import boto3
+
+        s3, (bucket, _, folder) = boto3.client("s3"), self.through[5:].partition("/")
+        users: dict[str, None] = {}
+        pages = s3.get_paginator("list_objects_v2").paginate(
+            Bucket=bucket, Prefix=f"{folder}/INTERACTIONS/".lstrip("/")
+        )
+        for key in [one["Key"] for page in pages for one in page.get("Contents", ())]:
+            lines = s3.get_object(Bucket=bucket, Key=key)["Body"].iter_lines()
+            for row in csv.DictReader(line.decode() for line in lines):
+                users.setdefault(row["USER_ID"])
+                if len(users) == _QUESTIONS:
+                    return list(users)
+        return list(users)
+
+    def _answer(self, side: dict[str, Any], campaign: str, user: str) -> list[str]:
+        answer = side["personalize-runtime"].get_recommendations(
+            campaignArn=campaign, userId=user, numResults=_PLACES
+        )
+        return [item["itemId"] for item in answer["itemList"]]
+
+
+def _described(side: dict[str, Any], kind: str, arn: str) -> dict[str, Any]:
+    member = camel(kind)
+    call = getattr(side["personalize"], f"describe_{kind}")
+    found: dict[str, Any] = call(**{f"{member}Arn": arn})[member]
+    return found
+
+
+def _listed(side: dict[str, Any], kind: str, **parent: str) -> Iterator[dict[str, Any]]:
+    for page in side["personalize"].get_paginator(f"list_{kind}s").paginate(**parent):
+        yield from next(value for value in page.values() if isinstance(value, list))
+
+
+def _wait(side: dict[str, Any], kind: str, arn: str) -> None:
+    """Wait until it is ACTIVE; InvalidInput with the reason if it failed."""
+    while (found := _described(side, kind, arn))["status"] != "ACTIVE":
+        if "FAILED" in found["status"]:
+            raise InvalidInput(f"{arn} is {found['status']}: {found.get('failureReason')}")
+        time.sleep(_POLL_SECONDS)
+
+
+COMMANDS = (Command("leave", leave, "Look after the service"),)
