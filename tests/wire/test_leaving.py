@@ -39,6 +39,7 @@ def test_a_dataset_group_is_copied_and_answers_alike(
     with served(tmp_path_factory.mktemp("there")) as there:
         group, _ = create_quiet_shop(there)
         serve(there, group, "aws-popularity-count")
+        serve(there, group, "aws-similar-items")
         there.personalize.create_filter(
             name="green",
             datasetGroupArn=group,
@@ -47,14 +48,17 @@ def test_a_dataset_group_is_copied_and_answers_alike(
         with served(tmp_path_factory.mktemp("here")) as here:
             lines = leave(group, there, here)
             listed = here.personalize.list_campaigns()["campaigns"]
-            assert [one["name"] for one in listed] == ["aws-popularity-count"]
+            names = ["aws-popularity-count", "aws-similar-items"]
+            assert sorted(one["name"] for one in listed) == names
             assert "copied filter green" in lines
             assert any("tracking id of quiet: it is now" in line for line in lines)
             assert any(line.startswith("not copied: trained models") for line in lines)
-            assert lines[-1] == (
+            popular, similar = sorted(lines[-2:])
+            assert popular == (
                 "campaign aws-popularity-count: 8 questions, mean overlap@25 1.000, identical"
                 " lists 100.0%"
             )
+            assert similar.startswith("campaign aws-similar-items: not compared: ")
             assert leave(group, there, here)[0] == "copied dataset group quiet", (
                 "it may be run anew"
             )

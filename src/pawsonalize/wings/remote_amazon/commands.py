@@ -105,19 +105,27 @@ class Copy:
 
     def compare(self) -> Iterator[str]:
         """Ask both sides of each campaign the same questions, and say how alike the lists are."""
+        from botocore.exceptions import ClientError
+
         users = self._users()
         for campaign, copied in self.campaigns:
-            shared, same = 0.0, 0
-            for user in users:
-                one = self._answer(self.source, campaign, user)
-                other = self._answer(self.target, copied, user)
-                shared += len({*one} & {*other}) / max(len(one), len(other), 1)
-                same += one == other
-            count, name = max(len(users), 1), copied.rpartition("/")[2]
-            yield (
-                f"campaign {name}: {len(users)} questions, mean overlap@{_PLACES}"
-                f" {shared / count:.3f}, identical lists {same / count:.1%}"
-            )
+            name = copied.rpartition("/")[2]
+            try:
+                yield f"campaign {name}: {self._overlap(campaign, copied, users)}"
+            except ClientError as error:  # a recipe that ranks, or needs an item
+                yield f"campaign {name}: not compared: {error.response['Error']['Message']}"
+
+    def _overlap(self, campaign: str, copied: str, users: list[str]) -> str:
+        shared, same, count = 0.0, 0, max(len(users), 1)
+        for user in users:
+            one = self._answer(self.source, campaign, user)
+            other = self._answer(self.target, copied, user)
+            shared += len({*one} & {*other}) / max(len(one), len(other), 1)
+            same += one == other
+        return (
+            f"{len(users)} questions, mean overlap@{_PLACES} {shared / count:.3f},"
+            f" identical lists {same / count:.1%}"
+        )
 
     def _copy_dataset(self, dataset: dict[str, Any], group: dict[str, str]) -> None:
         name, kind = dataset["name"], dataset["datasetType"]
